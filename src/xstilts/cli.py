@@ -1,0 +1,296 @@
+"""The command line: verbs only. Each imports what it needs when it runs, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from xstilts.errors import InputError
+
+if TYPE_CHECKING:
+    from xstilts.store.store import Store
+    from xstilts.study.compile import Plan
+    from xstilts.study.execute import State
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="""Does an English intermediate task improve zero-shot cross-lingual transfer?
+
+    A study trains an encoder on English intermediate tasks (chains), then on English target tasks, tests it in other
+    languages, and reports the gain with its uncertainty.
+
+    [bold]xstilts demo[/bold]  shows all of it on the embedded world in a few minutes, with nothing to download.
+    [bold]xstilts tasks[/bold]  lists the tasks and where their data was found.
+    [bold]xstilts plan STUDY[/bold], then [bold]xstilts run STUDY[/bold]  with your own YAML or a built-in study.
+
+    Data is looked for in $XSTILTS_DATA (official file names, .gz as they are). Results are kept in $XSTILTS_STORE
+    (or ./xstilts-store): nothing is computed twice, and anything can be killed and run again.""",
+)
+
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study (demo, real-mini) or a YAML file.")]
+StoreOption = Annotated[Path, typer.Option("--store", envvar="XSTILTS_STORE", help="The folder that keeps all results.")]
+SetOption = Annotated[
+    list[str], typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the study, e.g. limits.train=500 or 'seeds=[0,1]'.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Worker processes (default: one per core).")]
+OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="The folder for the report (default: reports/STUDY).")]
+DEFAULT_STORE = Path("xstilts-store")
+
+
+def main() -> None:
+    """The console script: errors of the user's input end in one line and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        _complain(str(error))
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("\nInterrupted. What was done is kept; run the same command again to go on.", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+
+
+def _complain(text: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True, soft_wrap=True).print(Text("Error: ", style="bold red") + Text(text))
+
+
+def _plan(name: str, changes: list[str]) -> Plan:
+    from xstilts.study.compile import compile_study
+    from xstilts.study.study import load_study, study_path
+
+    return compile_study(load_study(name, changes), base=study_path(name).parent)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+@app.command()
+def demo(store: StoreOption = DEFAULT_STORE, workers: WorkersOption = None, out: OutOption = None) -> None:
+    """Run the whole job on the embedded synthetic world: no data, no model hub, no GPU, a few minutes.
+
+    Pre-trains a tiny XLM-R on six synthetic languages, trains it on English intermediate tasks and English target tasks,
+    tests it zero-shot in five other languages, and ends with a table and the path of an HTML report. The second time
+    everything comes from the store.
+    """
+    _run("demo", [], store, workers, out)
+
+
+@app.command()
+def run(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    workers: WorkersOption = None,
+    changes: SetOption = [],  # noqa: B006 (typer copies it)
+    out: OutOption = None,
+) -> None:
+    """Run what a study lacks, then write its report.
+
+    What is done is never done again; a run that was killed goes on where it was; two runs of one study share the work.
+
+    Example:  XSTILTS_DATA=~/data  xstilts run real-mini --set 'encoders=[~/models/mini-xlmr]' --set 'seeds=[0]'
+    """
+    _run(study, changes, store, workers, out)
+
+
+def _run(name: str, changes: list[str], store_folder: Path, workers: int | None, out: Path | None) -> None:
+    import signal
+
+    from xstilts.report.gather import gather
+    from xstilts.report.terminal import print_results
+    from xstilts.report.write import write_report
+    from xstilts.store.store import Store
+    from xstilts.study.execute import execute
+    from xstilts.study.live import LiveView
+    from xstilts.study.study import study_path
+
+    started = time.monotonic()
+    console = _console()
+    path = study_path(name)
+    before = path.read_bytes()
+    plan = _plan(name, changes)
+    store = Store(store_folder)
+    store.prepare()
+    for note in plan.notes:
+        console.print(f"[dim]note: {note}[/dim]", soft_wrap=True)
+    for task, absent in plan.missing.items():
+        console.print(f"[dim]note: {task}: no data for {len(absent)} languages ({' '.join(absent)}); left out[/dim]", soft_wrap=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with LiveView(console) as view:
+        state = execute(plan, store, workers, view.show)
+    results = gather(plan, store, state)
+    report = write_report(results, out or Path("reports") / plan.study.name)
+    console.print()
+    print_results(results, console)
+    made = state.count("done") - len(state.cached)
+    seconds = time.monotonic() - started
+    console.print(
+        f"\n{made} stages run, {len(state.cached)} from the store"
+        + (f", {state.count('failed')} failed, {state.count('blocked')} blocked" if state.errors else "")
+        + f" · {_duration(seconds)}"
+    )
+    for key, error in state.errors.items():
+        stage = next(s for s in plan.stages if s.key == key)
+        _complain(f"{stage.kind} {stage.slug}: {error['error']}")
+    if path.read_bytes() != before:
+        _complain(f"{path} changed while the study ran; these results are those of the study as it was. Run again for the new one.")
+    console.print(f"report: {report}", soft_wrap=True)
+    if state.errors:
+        raise SystemExit(2 if any(e.get("input_error") for e in state.errors.values()) else 1)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+
+
+@app.command()
+def plan(
+    study: StudyArgument, store: StoreOption = DEFAULT_STORE, changes: SetOption = [], as_json: JsonOption = False  # noqa: B006
+) -> None:
+    """Say what would run, what is cached, and which field made it new. Runs nothing, needs no data.
+
+    A study in YAML needs a name, a question, encoders, chains, targets and seeds:
+
+    [dim]name: mine[/dim]
+    [dim]question: Does SNLI help Swahili?[/dim]
+    [dim]encoders: [./xlm-roberta-base]          # a folder, or Hub id@commit[/dim]
+    [dim]chains: {none: [], snli: [snli], both: [{mix: [snli, squad_v1]}]}[/dim]
+    [dim]targets: [tydiqa, {task: xnli, train: snli}][/dim]
+    [dim]languages: [en, sw][/dim]
+    [dim]seeds: [0, 1, 2][/dim]
+    """
+    from xstilts.store.store import Store
+    from xstilts.study.execute import inspect, reasons
+
+    made = _plan(study, changes)
+    state = inspect(made, Store(store), thorough=False)
+    why = reasons(made, state)
+    if as_json:
+        _print_json(
+            {
+                "study": made.study.name,
+                "stages": [
+                    {
+                        "kind": s.kind,
+                        "slug": s.slug,
+                        "key": s.key,
+                        "status": "cached" if state.status[s.key] == "done" else "new",
+                        "because": why.get(s.key, []),
+                        "used_by": made.uses[s.key],
+                        "inputs": {name: i.key for name, i in s.inputs.items()},
+                        "config": dict(s.config),
+                    }
+                    for s in made.stages
+                ],
+                "cells": len(made.cells),
+                "missing": made.missing,
+                "notes": made.notes,
+                "seconds_left": state.seconds_left() if state.count("pending") else 0.0,
+            }
+        )
+        return
+    from xstilts.study.live import print_plan
+
+    print_plan(_console(), made, state, why)
+
+
+@app.command()
+def status(
+    study: StudyArgument, store: StoreOption = DEFAULT_STORE, changes: SetOption = [], as_json: JsonOption = False  # noqa: B006
+) -> None:
+    """Say what is done, running, failed or not yet begun."""
+    from xstilts.store.store import Store
+    from xstilts.study.live import stage_states
+
+    made = _plan(study, changes)
+    found = stage_states(made, Store(store))
+    if as_json:
+        _print_json({"study": made.study.name, "stages": found})
+        return
+    from xstilts.study.live import print_status
+
+    print_status(_console(), made, found)
+
+
+@app.command()
+def report(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    changes: SetOption = [],  # noqa: B006
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the report of what is there: HTML, Markdown and CSV. What is missing is said to be missing."""
+    from xstilts.report.gather import gather
+    from xstilts.report.tables import score_rows
+    from xstilts.report.terminal import print_results
+    from xstilts.report.write import write_report
+    from xstilts.store.store import Store
+
+    made = _plan(study, changes)
+    results = gather(made, Store(store))
+    path = write_report(results, out or Path("reports") / made.study.name)
+    if as_json:
+        _print_json({"study": made.study.name, "report": str(path), "scores": score_rows(results)})
+        return
+    console = _console()
+    print_results(results, console)
+    console.print(f"\nreport: {path}", soft_wrap=True)
+
+
+@app.command()
+def tasks(name: Annotated[str | None, typer.Argument(help="One task in full.")] = None, as_json: JsonOption = False) -> None:
+    """List the tasks: format, metric, languages, licence, and where their data was found."""
+    from xstilts.study.catalogue import print_task, print_tasks, task_record
+    from xstilts.study.compile import data_root
+    from xstilts.tasks.catalogue import CATALOGUE, find_task
+
+    chosen = [find_task(name)] if name else list(CATALOGUE.values())
+    if as_json:
+        _print_json([task_record(task, data_root()) for task in chosen])
+    elif name:
+        print_task(_console(), chosen[0], data_root())
+    else:
+        print_tasks(_console(), chosen, data_root())
+
+
+@app.command()
+def export(
+    study: StudyArgument,
+    cell: Annotated[str, typer.Argument(help="CHAIN/TARGET/SEED, e.g. squad_v1/tydiqa/0 (ENCODER/ in front if there are several).")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write; it must not exist or be empty.")],
+    store: StoreOption = DEFAULT_STORE,
+    changes: SetOption = [],  # noqa: B006
+) -> None:
+    """Write one trained cell as a Hugging Face model folder that plain `AutoModel...from_pretrained` loads."""
+    from xstilts.stages.export import export_cell
+    from xstilts.store.store import Store
+    from xstilts.study.cells import find_cell
+
+    made = _plan(study, changes)
+    written = export_cell(Store(store), find_cell(made, cell), out)
+    _console().print(f"{written} written to {out}", soft_wrap=True)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+
+
+if __name__ == "__main__":
+    main()

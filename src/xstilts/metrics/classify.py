@@ -1,0 +1,34 @@
+"""Accuracy: the share of examples whose predicted answer is the gold answer (XNLI, PAWS-X, NLI, multiple choice).
+
+Works for labels (TextsExample) and for indices (ChoiceExample) alike: it asks only whether the two answers are equal.
+A predicted label outside the task's label set is wrong, not an error; a prediction of another type is an error.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xstilts.data.example import Example, Prediction
+from xstilts.metrics.metric import Counts, Metric, answers, ratio
+
+
+def tally_equal(example: Example, prediction: Prediction) -> tuple[float, float]:
+    """(correct, 1): whether the two answers are equal."""
+    gold, predicted = answers(example, prediction, type(example.answer))
+    return float(gold == predicted), 1.0
+
+
+def finish_share(sums: Counts) -> Counts:
+    """(..., [correct, total]) -> (..., [correct / total])."""
+    sums = np.asarray(sums, dtype=np.float64)
+    return ratio(sums[..., :1], sums[..., 1:])
+
+
+ACCURACY = Metric(
+    name="accuracy",
+    counts=("correct", "total"),
+    values=("accuracy",),
+    tally=tally_equal,
+    finish=finish_share,
+    cite="hu2020xtreme",
+)

@@ -1,0 +1,60 @@
+"""A metric is a tally per example and a finish over summed tallies.
+
+`tally(example, prediction)` gives one row of counts (floats), in the order of `counts`. `finish(sums)` takes summed
+rows of shape (..., len(counts)) and gives the values of shape (..., len(values)), on the 0-1 scale, 0 where undefined
+(an empty denominator). Score artefacts keep the rows, so bootstraps and paired tests need no new predictions.
+The idea of measure = value + per-item rows is from ir_measures (https://ir-measur.es).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xstilts.data.example import Example, Prediction
+from xstilts.errors import InputError
+
+Counts = NDArray[np.float64]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`values[0]` is the headline value unless `main` (indices into `values` to average) says otherwise."""
+
+    name: str
+    counts: tuple[str, ...]
+    values: tuple[str, ...]
+    tally: Callable[[Example, Prediction], tuple[float, ...]]
+    finish: Callable[[Counts], Counts]
+    cite: str
+    main: tuple[int, ...] = (0,)
+
+    def headline(self, sums: Counts) -> Counts:
+        """The headline value(s) of summed counts: shape (..., n_counts) -> (...)."""
+        values: Counts = self.finish(sums)[..., list(self.main)].mean(axis=-1)
+        return values
+
+
+def answers(example: Example, prediction: Prediction, shape: type[T]) -> tuple[Any, T]:
+    """Gold and predicted answer. InputError unless the ids agree, gold is public and the prediction is a `shape`."""
+    if example.id != prediction.id:
+        raise InputError(
+            f"example {example.id!r} was paired with the prediction for {prediction.id!r}; pair them by id"
+        )
+    if example.answer is None:
+        raise InputError(f"example {example.id!r} has no public gold answer; score a split that has one")
+    if type(prediction.answer) is not shape:
+        raise InputError(
+            f"prediction {prediction.id!r}: expected an answer of type {shape.__name__}, found {prediction.answer!r}"
+        )
+    return example.answer, prediction.answer
+
+
+def ratio(numerator: Counts, denominator: Counts) -> Counts:
+    """Elementwise quotient, 0 where the denominator is 0."""
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator, dtype=np.float64), where=denominator != 0)

@@ -1,0 +1,132 @@
+"""What every format does: encode -> loss -> decode. One class per format, each in a file of its own.
+
+A *feature* is one row of training: the token ids of one sequence (or of the candidates of one choice), what the loss
+needs, and the position of its example. Shapes: B sequences, L tokens, D hidden, C labels.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from xstilts.data.example import Example, Prediction
+from xstilts.recipe.recipe import Recipe
+
+
+@dataclass(slots=True)
+class Feature:
+    """`rows` are the token ids of its sequences (one, but for choices); `target` is the format's own business."""
+
+    example: int
+    rows: list[NDArray[np.int32]]
+    target: Any = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(row) for row in self.rows)
+
+    @property
+    def longest(self) -> int:
+        return max(len(row) for row in self.rows)
+
+
+Batch = dict[str, Tensor]
+
+
+class Coder(ABC):
+    """A format's torch half for one tokenizer and one recipe (its lengths, its masking rate)."""
+
+    def __init__(self, spec: Any, tokenizer: Any, recipe: Recipe):
+        self.spec = spec
+        self.tokenizer = tokenizer
+        self.recipe = recipe
+        self.max_length = recipe.max_length
+
+    @abstractmethod
+    def head(self, encoder: Any) -> nn.Module:
+        """A fresh head for this format."""
+
+    @abstractmethod
+    def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
+        """Token ids (and targets, if training) of the examples, in their order."""
+
+    @abstractmethod
+    def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
+        """Add `labels` (and whatever else the loss needs) to a collated batch."""
+
+    @abstractmethod
+    def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
+        """The *summed* loss of a batch; the loop divides by the summed `weight` of the whole step."""
+
+    @abstractmethod
+    def weight(self, batch: Batch) -> int:
+        """How many terms `loss` sums."""
+
+    @abstractmethod
+    def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
+        """Per feature, the little that decoding needs (never the logits of a whole data set)."""
+
+    @abstractmethod
+    def decode(
+        self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]
+    ) -> Iterator[Prediction]:
+        """One prediction per example, in their order."""
+
+    def collate(self, features: Sequence[Feature]) -> Batch:
+        """Pad the features' rows to the longest among them: `input_ids`, `attention_mask`, shape (B, L)."""
+        rows = [row for feature in features for row in feature.rows]
+        longest = max(len(row) for row in rows)
+        ids = np.full((len(rows), longest), self.tokenizer.pad_token_id, dtype=np.int64)
+        mask = np.zeros((len(rows), longest), dtype=np.int64)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = row
+            mask[i, : len(row)] = 1
+        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+
+    def pair_ids(self, first: Sequence[str], second: Sequence[str] | None) -> list[NDArray[np.int32]]:
+        """Token ids of texts or text pairs, cut to `max_length` at the longer side."""
+        encoded = self.tokenizer(
+            list(first), list(second) if second is not None else None, truncation="longest_first", max_length=self.max_length
+        )
+        return [np.asarray(ids, dtype=np.int32) for ids in encoded["input_ids"]]
+
+
+class FirstTokenHead(nn.Module):
+    """dropout -> dense -> tanh -> dropout -> linear on the first token (RobertaClassificationHead's shape, as in jiant)."""
+
+    def __init__(self, size: int, labels: int, dropout: float):
+        super().__init__()
+        self.dense = nn.Linear(size, size)
+        self.out_proj = nn.Linear(size, labels)
+        self.dropout = nn.Dropout(dropout)
+        for layer in (self.dense, self.out_proj):
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, hidden_BLD: Tensor) -> Tensor:
+        x_BD = self.dropout(hidden_BLD[:, 0])
+        logits_BC: Tensor = self.out_proj(self.dropout(torch.tanh(self.dense(x_BD))))
+        return logits_BC
+
+
+class TokenHead(nn.Module):
+    """dropout -> linear on every token."""
+
+    def __init__(self, size: int, labels: int, dropout: float):
+        super().__init__()
+        self.linear = nn.Linear(size, labels)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.normal_(self.linear.weight, std=0.02)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, hidden_BLD: Tensor) -> Tensor:
+        logits_BLC: Tensor = self.linear(self.dropout(hidden_BLD))
+        return logits_BLC

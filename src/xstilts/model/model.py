@@ -1,0 +1,114 @@
+"""A model: one trunk and one head per task, saved as a folder that the next phase starts from.
+
+    encoder/            a Hugging Face folder (config.json, model.safetensors, tokenizer): what is carried on
+    heads.safetensors   the heads' weights, `<task>.<parameter>`: dropped by the next phase, kept for prediction and export
+    heads.json          each head's task and format
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from xstilts.data.format import Choice, Classify, Embed, Format, Mlm, Span, Tag
+from xstilts.model.encoder import load_encoder, mlm_head_weights, save_encoder
+from xstilts.model.formats.choice import ChoiceCoder
+from xstilts.model.formats.classify import ClassifyCoder
+from xstilts.model.formats.coder import Batch, Coder
+from xstilts.model.formats.mlm import MlmCoder
+from xstilts.model.formats.span import SpanCoder
+from xstilts.model.formats.tag import TagCoder
+from xstilts.store.store import read_json, write_json
+
+CODERS: dict[str, type[Coder]] = {
+    "classify": ClassifyCoder,
+    "choice": ChoiceCoder,
+    "tag": TagCoder,
+    "span": SpanCoder,
+    "mlm": MlmCoder,
+}
+_FORMATS: dict[str, type[Any]] = {f.name: f for f in (Classify, Choice, Tag, Span, Mlm, Embed)}
+
+
+def format_record(spec: Format) -> dict[str, Any]:
+    """A format as JSON: its name and fields."""
+    return {"name": spec.name, **dataclasses.asdict(spec)}
+
+
+def format_of(record: Mapping[str, Any]) -> Format:
+    """The inverse of `format_record`."""
+    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k != "name"}
+    spec: Format = _FORMATS[record["name"]](**fields)
+    return spec
+
+
+class Model(nn.Module):
+    """A trunk with the heads of the tasks at hand."""
+
+    def __init__(self, encoder: nn.Module, heads: Mapping[str, nn.Module]):
+        super().__init__()
+        self.encoder = encoder
+        self.heads = nn.ModuleDict({_module_name(task): head for task, head in heads.items()})
+
+    def head(self, task: str) -> nn.Module:
+        return self.heads[_module_name(task)]
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """The trunk's last states, shape (B, L, D)."""
+        output = self.encoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
+        hidden_BLD: Tensor = output.last_hidden_state
+        return hidden_BLD
+
+
+def _module_name(task: str) -> str:
+    return task.replace("/", "__").replace(".", "_")
+
+
+def trunk_folder(folder: Path) -> Path:
+    """The Hugging Face folder inside what an `encoder` or a `train` stage left."""
+    return folder / "encoder"
+
+
+def fresh_model(folder: Path, coders: Mapping[str, Coder], dropout: float | None) -> Model:
+    """The trunk of a stage's folder with fresh heads (an MLM head starts from the pretrained one where there is one)."""
+    trunk: Any = load_encoder(trunk_folder(folder), dropout)
+    heads = {task: coder.head(trunk) for task, coder in coders.items()}
+    for task, coder in coders.items():
+        if isinstance(coder, MlmCoder) and (weights := mlm_head_weights(trunk_folder(folder))):
+            heads[task].load_state_dict(weights)
+    return Model(trunk, heads)
+
+
+def save_model(model: Model, formats: Mapping[str, Format], tokenizer_folder: Path, folder: Path) -> None:
+    """Write the three parts (see the module)."""
+    save_encoder(model.encoder, tokenizer_folder, trunk_folder(folder))
+    tensors = {
+        f"{task}.{name}": tensor.contiguous()
+        for task in formats
+        for name, tensor in model.head(task).state_dict().items()
+    }
+    save_file(tensors, folder / "heads.safetensors")
+    write_json(folder / "heads.json", {task: format_record(spec) for task, spec in formats.items()})
+
+
+def load_model(folder: Path, task: str, coder: Coder) -> Model:
+    """The trunk with the trained head of one task, in evaluation mode."""
+    trunk: Any = load_encoder(trunk_folder(folder))
+    head = coder.head(trunk)
+    tensors = load_file(folder / "heads.safetensors")
+    prefix = f"{task}."
+    head.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
+    model = Model(trunk, {task: head})
+    model.eval()
+    return model
+
+
+def head_formats(folder: Path) -> dict[str, Format]:
+    """Which tasks a trained folder has heads for, and their formats."""
+    record = read_json(folder / "heads.json") or {}
+    return {task: format_of(spec) for task, spec in record.items()}

@@ -1,0 +1,74 @@
+"""Recipes: the hyperparameters of one training phase, and the published ones by name.
+
+A recipe is spelled into the key with all its defaults written out. What the papers and their code say is in `PRESETS`;
+a value that is only remembered, not read in a source, does not stand there (`docs/protocols.md` lists what is open).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Policy = Literal["last", "en_dev", "avg_last_k"]
+
+
+class Recipe(BaseModel):
+    """One phase. `batch` counts features (windows for QA); `steps` overrides `epochs`; `warmup` is a share of the steps.
+
+    `policy` says which weights the phase leaves: the last; the best on the English dev split at `evaluations` evenly
+    spaced points; or the mean of the weights at the last `average` of those points (Schmidt et al. 2023,
+    arXiv 2305.16834: no selection on target-language data, and better on average).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lr: float = Field(1e-5, gt=0)
+    batch: int = Field(32, ge=1)
+    epochs: float = Field(3.0, gt=0)
+    steps: int | None = Field(None, ge=1)
+    warmup: float = Field(0.1, ge=0, le=1)
+    weight_decay: float = Field(0.01, ge=0)
+    adam_epsilon: float = Field(1e-8, gt=0)
+    clip: float = Field(1.0, gt=0)
+    max_length: int = Field(256, ge=8)
+    stride: int = Field(128, ge=1)
+    dropout: float | None = Field(None, ge=0, lt=1)
+    mlm_rate: float = Field(0.15, gt=0, lt=1)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    policy: Policy = "avg_last_k"
+    evaluations: int = Field(10, ge=1)
+    average: int = Field(3, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if self.average > self.evaluations:
+            raise ValueError(f"average ({self.average}) must not exceed evaluations ({self.evaluations})")
+        if self.stride >= self.max_length:
+            raise ValueError(f"stride ({self.stride}) must be smaller than max_length ({self.max_length})")
+        return self
+
+
+# Hyperparameters of jiant's X-STILTs guide, by the paper's first author, target phase: nyu-mll/jiant
+# scripts/benchmarks/xtreme/subscripts/{c,d,e}_*.sh; phase 2 uses its simple-API defaults (3 epochs, lr 1e-5, batch 32).
+_JIANT: dict[str, dict[str, Any]] = {
+    "default": {"lr": 1e-5, "batch": 32, "epochs": 3.0, "warmup": 0.1, "max_length": 256},
+    "span": {"batch": 16, "epochs": 2.0, "max_length": 384},
+    "tag": {"epochs": 10.0},
+    "xnli": {"epochs": 2.0},
+}
+# google-research/xtreme at 522434d (spring 2020), scripts/train_*.sh.
+_XTREME: dict[str, dict[str, Any]] = {
+    "default": {"lr": 2e-5, "batch": 32, "epochs": 5.0, "warmup": 0.0, "weight_decay": 0.0, "max_length": 128, "stride": 64},
+    "tag": {"epochs": 10.0},
+    "span": {"lr": 3e-5, "batch": 16, "epochs": 2.0, "max_length": 384, "stride": 128, "weight_decay": 1e-4, "policy": "last"},
+}
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {"jiant": _JIANT, "xtreme": _XTREME}
+
+
+def layered(*layers: dict[str, Any]) -> Recipe:
+    """The recipe of several partial ones, a later one winning. Raises pydantic.ValidationError."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged.update(layer)
+    return Recipe(**merged)

@@ -1,0 +1,216 @@
+"""Transfer gains: score(chain) - score(same encoder, target and seed, no chain), with intervals, marks and verdicts.
+
+A gain is a mean over the target's languages other than English and over seeds; its interval is the crossed
+bootstrap of `metrics.significance`. Holm's correction (Holm 1979) runs over a whole family of comparisons: all chains
+against none, all placebos against none, all chains against their placebo. A pair is `degenerate` when the chain holds the
+target's own training task, and says nothing where both arms are near chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xstilts.metrics.metric import Metric
+from xstilts.metrics.significance import Interval, gain_interval
+from xstilts.report.results import Cell, ChainInfo, Results, TargetInfo
+from xstilts.report.scores import ENGLISH, NO_CHAIN, Summary, arm, group_cells, metric_of, shared_languages
+
+LEVEL = 0.95
+LANGUAGE_RESAMPLES = 500
+
+
+@dataclass(frozen=True)
+class LanguageGain:
+    """One language of a comparison: mean scores of both arms over seeds (0-1) and the gain with its interval."""
+
+    language: str
+    treatment: float
+    control: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class SeedGain:
+    """One seed's gain: mean over the languages other than English, and English beside it (0-1)."""
+
+    seed: int
+    others: float | None
+    english: float | None
+
+
+@dataclass(frozen=True)
+class Gain:
+    """One comparison. `against` is "none" or a placebo chain; `interval` is None where only English has scores.
+
+    `verdict`: gain | loss | unclear | near chance (both arms) | same (both arms are one artefact) | English only.
+    `near_chance`: "" | both | chain | control, the arm that is near chance.
+    """
+
+    encoder: str
+    chain: str
+    target: str
+    against: str
+    placebo: bool
+    degenerate: bool
+    near_chance: str
+    interval: Interval | None
+    english: Interval | None
+    languages: tuple[LanguageGain, ...]
+    seeds: tuple[SeedGain, ...]
+    verdict: str = "unclear"
+    p_holm: float | None = None
+
+    @property
+    def excludes_zero(self) -> bool:
+        return self.interval is not None and (self.interval.low > 0 or self.interval.high < 0)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p values, in the order given."""
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def degenerate(chain: ChainInfo, target: TargetInfo) -> bool:
+    """Whether the chain trains on the target itself or on the data that the target is fine-tuned on."""
+    return bool({target.name, target.trains_on} & set(chain.tasks))
+
+
+def _interval(
+    treatment: Sequence[Cell], control: Sequence[Cell], languages: Sequence[str], metric: Metric, resamples: int
+) -> Interval | None:
+    if not languages:
+        return None
+    return gain_interval(
+        arm(treatment, languages),
+        arm(control, languages),
+        metric.headline,
+        resamples=resamples,
+        level=LEVEL,
+        seed=0,
+    )
+
+
+def _difference(treatment: Cell, control: Cell, languages: Sequence[str]) -> float | None:
+    if not languages:
+        return None
+    return float(np.mean([treatment.languages[c].headline - control.languages[c].headline for c in languages]))
+
+
+def _pairs(
+    treatment: Mapping[int, Cell], control: Mapping[int, Cell], target: TargetInfo
+) -> list[tuple[int, Cell, Cell]]:
+    """Cells paired by seed. A target without training has one control for all seeds when the encoder is the control."""
+    lone = next(iter(control.values()), None) if target.format == "embed" and len(control) == 1 else None
+    pairs = [(seed, cell, control.get(seed, lone)) for seed, cell in sorted(treatment.items())]
+    return [(seed, cell, other) for seed, cell, other in pairs if other is not None]
+
+
+def _compare(
+    results: Results,
+    groups: Mapping[tuple[str, str, str, str], Mapping[int, Cell]],
+    near: Mapping[tuple[str, str, str], bool],
+    place: tuple[str, ChainInfo, TargetInfo],
+    against: str,
+    resamples: tuple[int, int],
+) -> Gain | None:
+    encoder, chain, target = place
+    metric = metric_of(results, target.name)
+    treatment = groups.get((encoder, chain.name, "", target.name), {})
+    control = groups.get((encoder, against, "", target.name), {})
+    pairs = _pairs(treatment, control, target)
+    if not pairs or metric is None:
+        return None
+    seeds, ones, twos = zip(*pairs, strict=True)
+    languages = [
+        code
+        for code in shared_languages([*ones, *twos])
+        if all(np.isin(a.languages[code].ids_N, b.languages[code].ids_N).any() for a, b in zip(ones, twos, strict=True))
+    ]
+    if not languages:
+        return None
+    others = [code for code in languages if code != ENGLISH]
+    english = [code for code in languages if code == ENGLISH]
+    rows = []
+    for code in languages:
+        interval = _interval(ones, twos, [code], metric, resamples[1])
+        means = [float(np.mean([cell.languages[code].headline for cell in side])) for side in (ones, twos)]
+        if interval is not None:
+            rows.append(LanguageGain(code, means[0], means[1], interval))
+    chain_near, control_near = (near.get((encoder, name, target.name), False) for name in (chain.name, against))
+    which = {(True, True): "both", (True, False): "chain", (False, True): "control", (False, False): ""}
+    same = all(one.key == two.key for one, two in zip(ones, twos, strict=True))
+    return Gain(
+        encoder=encoder,
+        chain=chain.name,
+        target=target.name,
+        against=against,
+        placebo=chain.placebo,
+        degenerate=degenerate(chain, target),
+        near_chance=which[chain_near, control_near],
+        interval=_interval(ones, twos, others, metric, resamples[0]),
+        english=next((row.interval for row in rows if english and row.language == ENGLISH), None),
+        languages=tuple(rows),
+        seeds=tuple(
+            SeedGain(seed, _difference(one, two, others), _difference(one, two, english)) for seed, one, two in pairs
+        ),
+        verdict="same" if same else "unclear",
+    )
+
+
+def _judge(family: Sequence[Gain]) -> list[Gain]:
+    """Holm over the family, then a verdict for each member."""
+    raw = {
+        index: gain.interval.p
+        for index, gain in enumerate(family)
+        if gain.interval is not None and gain.interval.p is not None and gain.verdict != "same"
+    }
+    adjusted = dict(zip(raw, holm(list(raw.values())), strict=True))
+    judged = []
+    for index, gain in enumerate(family):
+        p_holm = adjusted.get(index)
+        verdict = gain.verdict
+        if verdict != "same":
+            if gain.interval is None or p_holm is None:
+                verdict = "English only"
+            elif gain.near_chance == "both":
+                verdict = "near chance"
+            elif p_holm <= 1 - LEVEL and gain.excludes_zero:
+                verdict = "gain" if gain.interval.low > 0 else "loss"
+        judged.append(replace(gain, verdict=verdict, p_holm=p_holm))
+    return judged
+
+
+def transfer_gains(results: Results, summaries: Sequence[Summary], resamples: int = 0) -> tuple[Gain, ...]:
+    """Every chain against none, then every chain against the placebos that hold the same tasks.
+
+    `resamples` 0 chooses enough for Holm over the family: with m comparisons the smallest p must lie below .05 / m.
+    """
+    groups = group_cells(results)
+    near = {(row.encoder, row.chain, row.target): row.near_chance for row in summaries if not row.control}
+    real = [chain for chain in results.chains if chain.name != NO_CHAIN and not chain.placebo]
+    placebos = [chain for chain in results.chains if chain.placebo]
+    grid = [(encoder, target) for encoder in results.encoders for target in results.targets]
+    most = resamples or min(10_000, max(2_000, 50 * len(real) * len(grid)))
+    sizes = (most, min(most, LANGUAGE_RESAMPLES))
+
+    def family(chains: Sequence[tuple[ChainInfo, str]]) -> list[Gain]:
+        found = [
+            _compare(results, groups, near, (encoder, chain, target), against, sizes)
+            for encoder, target in grid
+            for chain, against in chains
+        ]
+        return _judge([gain for gain in found if gain is not None])
+
+    matched = [(chain, placebo.name) for chain in real for placebo in placebos if placebo.tasks == chain.tasks]
+    return (
+        *family([(chain, NO_CHAIN) for chain in real]),
+        *family([(chain, NO_CHAIN) for chain in placebos]),
+        *family(matched),
+    )

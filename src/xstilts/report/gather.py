@@ -1,0 +1,174 @@
+"""Gather: from a plan and a store to the records that a report is made from. Reads score artefacts and run records only."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from xstilts.data.language import LANGUAGES
+from xstilts.errors import InputError
+from xstilts.recipe.mixture import Mixture
+from xstilts.report.results import Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
+from xstilts.stages.stage import Stage
+from xstilts.store.store import Damaged, Store, read_json
+from xstilts.study.compile import Plan, PlannedCell, short_name
+from xstilts.study.execute import State, inspect
+from xstilts.study.study import Study, Target
+from xstilts.tasks.catalogue import find_task
+
+
+def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
+    """Everything a report needs. `state` is that of the run that has just ended; without it the store is inspected."""
+    made_now = state is not None
+    state = state or inspect(plan, store, thorough=False)
+    study = plan.study
+    folders = {stage.key: store.folder(stage.kind, stage.slug, stage.key) for stage in plan.stages}
+    cells = tuple(_cell(cell, store, folders, state) for cell in plan.cells)
+    targets = tuple(_target(study, target, cells, plan) for target in study.targets)
+    metrics = {}
+    for target in study.targets:
+        metric = find_task(target.task).metric
+        assert metric is not None
+        metrics[metric.name] = metric
+    spelled = "".join(sorted(stage.key for stage in plan.stages if stage.kind == "score"))
+    return Results(
+        study=study.name,
+        question=study.question,
+        encoders=tuple(short_name(e) for e in study.encoders),
+        chains=tuple(_chain(name, chain) for name, chain in study.chains.items()),
+        targets=targets,
+        seeds=study.seeds,
+        limits={k: v for k, v in study.limits.model_dump().items() if v is not None},
+        recipes=_recipes(study),
+        cells=cells,
+        costs=tuple(_cost(stage, plan, store, folders, state, made_now) for stage in plan.stages),
+        notes=(*plan.notes, *state.messages),
+        retrieval=_retrieval(study),
+        policy=_policy(study),
+        version=version("xstilts"),
+        made=time.strftime("%Y-%m-%d %H:%M"),
+        fingerprint=hashlib.sha256(spelled.encode()).hexdigest()[:12],
+        metrics=metrics,
+        language_names={code: language.name for code, language in LANGUAGES.items()},
+    )
+
+
+def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State) -> Cell:
+    languages: dict[str, LanguageScore] = {}
+    layers: tuple[LayerScore, ...] = ()
+    layer = None
+    folder = folders[cell.score.key]
+    if state.status[cell.score.key] == "done":
+        try:
+            store.verify(folder)
+        except Damaged as error:
+            raise InputError(f"{error}; run the study again to make it anew") from None
+        scores = read_json(folder / "out" / "scores.json")
+        layer = scores["layer"]
+        layers = tuple(LayerScore(**found) for found in scores["layers"])
+        with np.load(folder / "out" / "tallies.npz", allow_pickle=False) as tallies:
+            for language, found in scores["languages"].items():
+                ids, counts = tallies[f"{language}.ids"], tallies[f"{language}.counts"]
+                languages[language] = LanguageScore(found["values"], found["headline"], ids, counts)
+    return Cell(
+        short_name(cell.encoder), cell.chain, cell.target, cell.seed, cell.control, languages, layers, layer, cell.score.key
+    )
+
+
+def _chain(name: str, chain: tuple[Mixture, ...]) -> ChainInfo:
+    shuffled = [" (shuffled labels)" if m.labels == "shuffled" else "" for m in chain]
+    steps = tuple(" + ".join(m.mix) + mark for m, mark in zip(chain, shuffled, strict=True))
+    return ChainInfo(name, steps, tuple(task for m in chain for task in m.mix), any(shuffled))
+
+
+def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -> TargetInfo:
+    task = find_task(target.task)
+    metric = task.metric
+    assert metric is not None
+    scored = next((tuple(c.languages) for c in cells if c.target == task.name and c.languages), ())
+    names = [metric.values[i] for i in metric.main]
+    labels = getattr(task.format, "labels", ())
+    choices = getattr(task.format, "choices", 0)
+    chance = 1 / len(labels) if task.format.name == "classify" else 1 / choices if choices else None
+    return TargetInfo(
+        name=task.name,
+        format=task.format.name,
+        metric_name=metric.name,
+        headline_name=f"mean of {' and '.join(names)}" if len(names) > 1 else names[0],
+        values=metric.values,
+        trains_on=target.train or task.trains_on or task.name,
+        languages=scored,
+        missing=plan.missing.get(task.name, ()),
+        chance=chance if task.format.name != "embed" else _retrieval_chance(task.name, cells),
+        license=task.license,
+        cite=task.cite,
+        url=task.url,
+        notes=task.notes,
+    )
+
+
+def _retrieval_chance(target: str, cells: tuple[Cell, ...]) -> float | None:
+    """Guessing among N sentences is right once in N: the mean over languages."""
+    for cell in cells:
+        if cell.target == target and cell.languages:
+            return float(np.mean([1 / len(found.ids_N) for found in cell.languages.values()]))
+    return None
+
+
+def _recipes(study: Study) -> dict[str, dict[str, object]]:
+    """Phase in words -> its recipe, each once."""
+    found: dict[str, dict[str, object]] = {}
+    for mixture in study.pretrain:
+        found[f"pre-training on {' + '.join(mixture.mix)}"] = study.phase_recipe(mixture.mix, mixture.recipe).model_dump()
+    for chain in study.chains.values():
+        for mixture in chain:
+            name = f"intermediate training on {' + '.join(mixture.mix)}"
+            found.setdefault(name, study.phase_recipe(mixture.mix, mixture.recipe).model_dump())
+    for target in study.targets:
+        task = find_task(target.task)
+        if task.format.name != "embed":
+            source = target.train or task.trains_on or task.name
+            found[f"fine-tuning for {task.name} (on {source})"] = study.phase_recipe((source,), {}, task.name).model_dump()
+    return found
+
+
+def _retrieval(study: Study) -> str:
+    layer = "block 14 of 24, scaled to the encoder's depth" if study.retrieval.layer == "paper" else f"layer {study.retrieval.layer}"
+    return f"{layer}; mean over all tokens (special tokens included); {'' if study.retrieval.centred else 'not '}centred; cosine, top 1"
+
+
+def _policy(study: Study) -> str:
+    recipes = _recipes(study).values()
+    words = {
+        "avg_last_k": "the mean of the weights at the last few evenly spaced points (no selection)",
+        "en_dev": "the best weights on English dev data",
+        "last": "the weights of the last step",
+    }
+    return "; ".join(words[p] for p in sorted({str(r["policy"]) for r in recipes}))
+
+
+def _cost(
+    stage: Stage, plan: Plan, store: Store, folders: dict[str, Any], state: State, made_now: bool
+) -> StageCost:
+    runs = store.runs(folders[stage.key])
+    last = next((run for run in reversed(runs) if run.get("outcome") == "done"), {})
+    status = {"pending": "missing", "running": "missing", "elsewhere": "missing"}.get(state.status[stage.key], state.status[stage.key])
+    error = state.errors.get(stage.key, {}).get("error", "")
+    if not error and status == "missing" and runs and runs[-1].get("outcome") == "failed":
+        status, error = "failed", runs[-1]["error"]
+    return StageCost(
+        kind=stage.kind,
+        slug=stage.slug,
+        key=stage.key,
+        status=status,
+        seconds=last.get("seconds"),
+        peak_mib=last.get("peak_mib"),
+        tokens=last.get("facts", {}).get("tokens"),
+        used_by=plan.uses[stage.key],
+        made_before=stage.key in state.cached if made_now else True,
+        error=error,
+    )

@@ -1,0 +1,83 @@
+"""The report as Markdown: the same sentences and tables, for a repository or a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xstilts.report import content
+from xstilts.report.analysis import Analysis
+from xstilts.report.content import Table
+from xstilts.report.figures import layer_charts
+from xstilts.report.page import layer_table
+
+
+def escape(text: str) -> str:
+    """Text that can neither break a table cell nor be taken for HTML."""
+    for found, written in (("&", "&amp;"), ("<", "&lt;"), ("\\", "\\\\"), ("|", "\\|"), ("*", "\\*"), ("`", "\\`")):
+        text = text.replace(found, written)
+    return " ".join(text.split())
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def render_table(table: Table) -> str:
+    """A pipe table; the title of a group is a bold line of its own."""
+    rule = ["---:" if index in table.numeric else "---" for index in range(len(table.columns))]
+    lines = [escape(table.caption), "", _line(table.columns), _line(rule)]
+    for title, rows in table.groups:
+        if title:
+            lines.append(_line([f"**{escape(title)}**", *[""] * (len(table.columns) - 1)]))
+        lines += [_line(escape(text) for text in row) for row in rows]
+    return "\n".join(lines)
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {escape(line)}" for line in lines)
+
+
+def render_markdown(analysis: Analysis) -> str:
+    results = analysis.results
+    parts = [f"# {escape(results.study)}"]
+    if results.question:
+        parts.append(f"*{escape(results.question)}*")
+    parts += [f"**{escape(analysis.answer.sentence)}**", _list(analysis.answer.support)]
+    if analysis.against_none():
+        caption = (
+            "Gain in points over no chain: mean of the languages other than English, with its 95 % interval, English "
+            "beside it, and each seed."
+        )
+        parts += ["## Transfer gains", render_table(content.gains_table(analysis.against_none(), analysis, caption))]
+    if analysis.against_placebo():
+        caption = "Gains over the placebo (the same data with shuffled labels) of the same tasks, in points."
+        parts += ["## What belongs to the task"]
+        parts += [render_table(content.gains_table(analysis.against_placebo(), analysis, caption))]
+    if analysis.summaries:
+        parts += ["## Scores", *map(render_table, content.scores_tables(analysis))]
+    charts = layer_charts(analysis)
+    if charts:
+        parts.append("## Retrieval by layer")
+        for chart in charts:
+            parts += [f"### {escape(chart.target)}, {escape(chart.encoder)}", render_table(layer_table(chart))]
+    parts += ["## Method", _list(content.method_lines(analysis))]
+    for wanted, table in (
+        (results.chains, content.chains_table),
+        (len(content.recipes_table(analysis).columns) > 1, content.recipes_table),
+        (results.targets, content.data_table),
+    ):
+        if wanted:
+            parts.append(render_table(table(analysis)))
+    if results.costs:
+        parts += ["## Cost", escape(content.saved_sentence(analysis)), render_table(content.cost_table(analysis))]
+        if analysis.slowest:
+            parts.append(render_table(content.slowest_table(analysis)))
+    missing = content.missing_lines(analysis)
+    if analysis.failed or missing:
+        parts += ["## What is missing", *map(escape, missing)]
+        if analysis.failed:
+            parts.append(render_table(content.failed_table(analysis)))
+    if results.notes:
+        parts += ["## Protocol notes", _list(results.notes)]
+    parts += ["---", escape(f"xstilts {results.version} · {results.made} · fingerprint {results.fingerprint}")]
+    return "\n\n".join(part for part in parts if part) + "\n"

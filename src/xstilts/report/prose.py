@@ -1,0 +1,71 @@
+"""How numbers are written in a report: one place, so that HTML, Markdown, CSV and terminal agree to the digit.
+
+Scores and gains are 0-1 inside and are written 0-100; gains carry a sign (with a true minus) and are called points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+MINUS = "\u2212"
+NOTHING = "\u2013"
+JOIN = "\u00a0"  # keeps a number and what belongs to it on one line
+
+
+def _fixed(value: float, digits: int = 1) -> str:
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
+
+
+def score(value: float | None) -> str:
+    """0.8123 -> 81.2"""
+    return NOTHING if value is None else _fixed(100 * value)
+
+
+def points(value: float | None) -> str:
+    """0.142 -> +14.2; what rounds to zero has no sign."""
+    if value is None:
+        return NOTHING
+    text = _fixed(100 * value)
+    return text if text == "0.0" or text.startswith(MINUS) else f"+{text}"
+
+
+def bracket(low: float, high: float) -> str:
+    return f"[{_fixed(100 * low)},{JOIN}{_fixed(100 * high)}]"
+
+
+def p_value(p: float | None) -> str:
+    if p is None:
+        return NOTHING
+    return f"<{JOIN}0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def seconds(value: float | None) -> str:
+    """12.3 s, 4 min 10 s, 3 h 05 min."""
+    if value is None:
+        return NOTHING
+    if value < 99.95:
+        return f"{value:.1f} s"
+    if round(value) < 3600:
+        return f"{round(value) // 60} min {round(value) % 60:02d} s"
+    minutes = round(value / 60)
+    return f"{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+def memory(mib: float | None) -> str:
+    if mib is None:
+        return NOTHING
+    return f"{mib:.0f} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """count(1, "seed") -> 1 seed; count(2, "seed") -> 2 seeds."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(items: Iterable[str], most: int = 0) -> str:
+    """a, b and c; beyond `most` items: a, b and 7 more."""
+    names = list(items)
+    if most and len(names) > most:
+        names = [*names[:most], f"{len(names) - most} more"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""

@@ -1,0 +1,117 @@
+"""What a report is made from: plain records gathered out of score artefacts (`report/gather.py` fills them).
+
+Everything below the gathering is a pure function of `Results`, so a report can be rendered and tested without a store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class LanguageScore:
+    """One language of one cell. `counts_NC` holds the metric's tally rows, in the order of `ids_N`; values are 0-1."""
+
+    values: Mapping[str, float]
+    headline: float
+    ids_N: NDArray[np.str_]
+    counts_NC: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LayerScore:
+    """Retrieval accuracy (0-1) of one language at one layer (0 = embeddings), mean-pooled, with or without centring."""
+
+    layer: int
+    centred: bool
+    language: str
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One grid point's scores. `chain` is a chain's name; `control` is "" or "random-init" (then `chain` is "none")."""
+
+    encoder: str
+    chain: str
+    target: str
+    seed: int
+    control: str
+    languages: Mapping[str, LanguageScore]
+    layers: tuple[LayerScore, ...]
+    layer: int | None
+    key: str
+
+
+@dataclass(frozen=True)
+class ChainInfo:
+    """`steps` describes each phase in words, e.g. ("squad_v1", "snli + commonsenseqa"); `placebo`: labels were shuffled."""
+
+    name: str
+    steps: tuple[str, ...]
+    tasks: tuple[str, ...]
+    placebo: bool
+
+
+@dataclass(frozen=True)
+class TargetInfo:
+    """`chance` is the score of guessing (None where it has no simple value); `missing` are languages of the task that were
+    asked for and have no data; `metric_name` e.g. "squad", `headline_name` e.g. "mean of F1 and EM"."""
+
+    name: str
+    format: str
+    metric_name: str
+    headline_name: str
+    values: tuple[str, ...]
+    trains_on: str
+    languages: tuple[str, ...]
+    missing: tuple[str, ...]
+    chance: float | None
+    license: str
+    cite: str
+    url: str
+    notes: str
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """One stage of the plan: its last run's seconds and peak memory, and how many cells of the study need it."""
+
+    kind: str
+    slug: str
+    key: str
+    status: str  # done | missing | failed | blocked
+    seconds: float | None
+    peak_mib: float | None
+    tokens: int | None
+    used_by: int
+    made_before: bool
+    error: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """`headlines` maps a metric name to its function sums (..., C) -> headline (...), for bootstraps."""
+
+    study: str
+    question: str
+    encoders: tuple[str, ...]
+    chains: tuple[ChainInfo, ...]
+    targets: tuple[TargetInfo, ...]
+    seeds: tuple[int, ...]
+    limits: Mapping[str, int]
+    recipes: Mapping[str, Mapping[str, object]]
+    cells: tuple[Cell, ...]
+    costs: tuple[StageCost, ...]
+    notes: tuple[str, ...]
+    retrieval: str
+    policy: str
+    version: str
+    made: str
+    fingerprint: str
+    metrics: Mapping[str, "object"] = field(default_factory=dict)  # metric name -> metrics.metric.Metric
+    language_names: Mapping[str, str] = field(default_factory=dict)

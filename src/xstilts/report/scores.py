@@ -1,0 +1,136 @@
+"""Absolute scores: the cells of one encoder, chain and target averaged over seeds, and whether they are near chance.
+
+A score is near chance when it lies less than two points above it, or below it, or when its bootstrap interval reaches
+down to it: a model that guesses says nothing about transfer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xstilts.metrics.metric import Metric
+from xstilts.metrics.significance import score_interval
+from xstilts.report.results import Cell, Results
+
+ENGLISH = "en"
+NO_CHAIN = "none"
+CHANCE_MARGIN = 0.02
+RESAMPLES = 500
+Arm = list[dict[str, tuple[NDArray[np.str_], NDArray[np.float64]]]]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Scores are 0-1, means over `seeds`. `others` is the mean over the languages other than English that every seed has;
+    `sd` (over seeds) and `near_chance` belong to `others`, or to English where there is no other language."""
+
+    encoder: str
+    chain: str
+    control: str
+    target: str
+    seeds: tuple[int, ...]
+    languages: Mapping[str, float]
+    english: float | None
+    others: float | None
+    sd: float | None
+    near_chance: bool
+    english_near_chance: bool
+
+    @property
+    def main(self) -> float | None:
+        return self.others if self.others is not None else self.english
+
+
+def metric_of(results: Results, target: str) -> Metric | None:
+    names = {info.name: info.metric_name for info in results.targets}
+    return cast("Metric | None", results.metrics.get(names.get(target, "")))
+
+
+def group_cells(results: Results) -> dict[tuple[str, str, str, str], dict[int, Cell]]:
+    """(encoder, chain, control, target) -> seed -> cell with at least one language."""
+    groups: dict[tuple[str, str, str, str], dict[int, Cell]] = {}
+    for cell in results.cells:
+        if cell.languages:
+            groups.setdefault((cell.encoder, cell.chain, cell.control, cell.target), {})[cell.seed] = cell
+    return groups
+
+
+def shared_languages(cells: Iterable[Cell]) -> tuple[str, ...]:
+    """English first, then the languages of which every cell has examples, by code."""
+    codes = set.intersection(*({code for code, row in cell.languages.items() if len(row.ids_N)} for cell in cells))
+    return tuple(sorted(codes, key=lambda code: (code != ENGLISH, code)))
+
+
+def arm(cells: Sequence[Cell], languages: Sequence[str]) -> Arm:
+    """One side of a comparison as `metrics.significance` takes it: per seed, language -> ids, counts."""
+    return [
+        {code: (cell.languages[code].ids_N, cell.languages[code].counts_NC) for code in languages} for cell in cells
+    ]
+
+
+def _near(
+    score: float | None, cells: Sequence[Cell], languages: Sequence[str], metric: Metric | None, chance: float | None
+) -> bool:
+    if score is None or chance is None:
+        return False
+    if score - chance <= CHANCE_MARGIN or metric is None:
+        return score - chance <= CHANCE_MARGIN
+    return score_interval(arm(cells, languages), metric.headline, resamples=RESAMPLES).low <= chance
+
+
+def summarise(results: Results) -> tuple[Summary, ...]:
+    """One summary for each (encoder, chain, control, target) that has scores, in the study's order."""
+    chances = {info.name: info.chance for info in results.targets}
+    groups = group_cells(results)
+    summaries = []
+    for (encoder, chain, control, target), by_seed in groups.items():
+        cells = [by_seed[seed] for seed in sorted(by_seed)]
+        codes = shared_languages(cells)
+        if not codes:
+            continue
+        means = {code: float(np.mean([cell.languages[code].headline for cell in cells])) for code in codes}
+        others = [code for code in codes if code != ENGLISH]
+        spread = [float(np.mean([cell.languages[code].headline for code in others or codes])) for cell in cells]
+        metric = metric_of(results, target)
+        mean = float(np.mean([means[code] for code in others])) if others else None
+        english = means.get(ENGLISH)
+        chance = chances.get(target)
+        summaries.append(
+            Summary(
+                encoder=encoder,
+                chain=chain,
+                control=control,
+                target=target,
+                seeds=tuple(sorted(by_seed)),
+                languages=means,
+                english=english,
+                others=mean,
+                sd=float(np.std(spread, ddof=1)) if len(spread) > 1 else None,
+                near_chance=_near(mean if others else english, cells, others or codes, metric, chance),
+                english_near_chance=_near(english, cells, [ENGLISH], metric, chance),
+            )
+        )
+    return tuple(sorted(summaries, key=_study_order(results)))
+
+
+def _study_order(results: Results) -> Callable[[Summary], tuple[int, int, bool, bool, int, str]]:
+    encoders = {name: rank for rank, name in enumerate(results.encoders)}
+    targets = {info.name: rank for rank, info in enumerate(results.targets)}
+    chains = {info.name: rank for rank, info in enumerate(results.chains)}
+
+    def order(row: Summary) -> tuple[int, int, bool, bool, int, str]:
+        return (
+            encoders.get(row.encoder, len(encoders)),
+            targets.get(row.target, len(targets)),
+            row.control != "",
+            row.chain != NO_CHAIN,
+            chains.get(row.chain, len(chains)),
+            row.chain,
+        )
+
+    return order

@@ -1,0 +1,113 @@
+"""Tidy rows: one score or one gain a row, as dicts, CSV text and a pandas frame. Values are 0-1, in full precision."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from xstilts.report.analysis import Analysis
+from xstilts.report.gains import Gain
+from xstilts.report.results import Results
+from xstilts.report.scores import ENGLISH
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, object]
+SCORE_COLUMNS = (
+    "study", "encoder", "chain", "control", "target", "metric", "value_name", "language", "seed", "value", "n", "key",
+)  # fmt: skip
+GAIN_COLUMNS = (
+    "study", "encoder", "chain", "target", "against", "language", "seed", "gain", "low", "high", "level", "p", "p_holm",
+    "seeds", "verdict", "placebo", "degenerate", "near_chance", "note",
+)  # fmt: skip
+OTHERS = "mean of languages other than English"
+
+
+def score_rows(results: Results) -> list[Row]:
+    """Each value of each language of each cell; the headline is a row of its own, with `value_name` "headline"."""
+    metrics = {info.name: info.metric_name for info in results.targets}
+    rows: list[Row] = []
+    for cell in results.cells:
+        for code, score in cell.languages.items():
+            for name, value in {"headline": score.headline, **score.values}.items():
+                rows.append(
+                    {
+                        "study": results.study,
+                        "encoder": cell.encoder,
+                        "chain": cell.chain,
+                        "control": cell.control,
+                        "target": cell.target,
+                        "metric": metrics.get(cell.target, ""),
+                        "value_name": name,
+                        "language": code,
+                        "seed": cell.seed,
+                        "value": float(value),
+                        "n": len(score.ids_N),
+                        "key": cell.key,
+                    }
+                )
+    return rows
+
+
+def _gain_rows(study: str, gain: Gain) -> list[Row]:
+    shared: Row = {
+        "study": study,
+        "encoder": gain.encoder,
+        "chain": gain.chain,
+        "target": gain.target,
+        "against": gain.against,
+        "placebo": gain.placebo,
+        "degenerate": gain.degenerate,
+        "near_chance": gain.near_chance,
+    }
+    rows: list[Row] = []
+    intervals = [(row.language, row.interval) for row in gain.languages]
+    if gain.interval is not None:
+        intervals.insert(0, (OTHERS, gain.interval))
+    for place, interval in intervals:
+        whole = place == OTHERS
+        rows.append(
+            {
+                **shared,
+                "language": place,
+                "seed": "all",
+                "gain": interval.estimate,
+                "low": interval.low,
+                "high": interval.high,
+                "level": interval.level,
+                "p": interval.p,
+                "p_holm": gain.p_holm if whole else None,
+                "seeds": interval.seeds,
+                "verdict": gain.verdict if whole else "",
+                "note": interval.note,
+            }
+        )
+    for seed in gain.seeds:
+        for place, value in ((OTHERS, seed.others), (ENGLISH, seed.english)):
+            if value is not None:
+                rows.append({**shared, "language": place, "seed": seed.seed, "gain": value, "seeds": 1})
+    return rows
+
+
+def gain_rows(analysis: Analysis) -> list[Row]:
+    """For each comparison: the mean over languages other than English, each language, and each seed."""
+    return [row for gain in analysis.gains for row in _gain_rows(analysis.results.study, gain)]
+
+
+def to_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """CSV text with a header; what a row lacks is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def scores_frame(results: Results) -> pd.DataFrame:
+    """The score rows as a frame, for a notebook."""
+    import pandas as pd
+
+    return pd.DataFrame(score_rows(results), columns=list(SCORE_COLUMNS))

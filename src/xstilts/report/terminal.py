@@ -1,0 +1,82 @@
+"""What a run says at its end in the terminal: the gains, chain by target, and the answer. Made for 80 columns."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from xstilts.report import prose
+from xstilts.report.analysis import Analysis
+from xstilts.report.content import marks
+from xstilts.report.gains import Gain
+
+MOST_TARGETS = 4  # more columns than this do not fit 80 characters
+STYLES = {"gain": "bold blue", "loss": "bold yellow", "unclear": "", "near chance": "dim", "same": "dim"}
+LETTERS = {"reuses target data": "d", "near chance": "c", "same artefact": "="}
+
+
+def _letters(gain: Gain) -> str:
+    found = [LETTERS.get(mark, "c") for mark in marks(gain)]
+    return f" {','.join(dict.fromkeys(found))}" if found else ""
+
+
+def _cell(gain: Gain | None) -> Text:
+    if gain is None or gain.interval is None:
+        return Text("English only" if gain else prose.NOTHING, style="dim")
+    style = STYLES.get(gain.verdict, "")
+    text = Text(prose.points(gain.interval.estimate) + _letters(gain), style=style)
+    text.append("\n" + prose.bracket(gain.interval.low, gain.interval.high), style="dim")
+    return text
+
+
+def gains_block(analysis: Analysis) -> RenderableType:
+    """One table for every encoder and every four targets."""
+    gains = {(gain.encoder, gain.chain, gain.target): gain for gain in analysis.against_none()}
+    chains = list(dict.fromkeys(gain.chain for gain in gains.values()))
+    targets = [info.name for info in analysis.results.targets]
+    tables: list[RenderableType] = []
+    for encoder in dict.fromkeys(gain.encoder for gain in gains.values()):
+        for start in range(0, len(targets), MOST_TARGETS):
+            shown = targets[start : start + MOST_TARGETS]
+            title = (
+                f"transfer gain in points, {encoder}"
+                if len(analysis.results.encoders) > 1
+                else "transfer gain in points"
+            )
+            table = Table(
+                title=title, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+            )
+            table.add_column("chain", overflow="fold")
+            for target in shown:
+                table.add_column(target, justify="right", overflow="fold")
+            for chain in chains:
+                info = analysis.chains.get(chain)
+                name = Text(chain)
+                if info and info.placebo:
+                    name.append("\nplacebo", style="dim italic")
+                table.add_row(name, *(_cell(gains.get((encoder, chain, target))) for target in shown))
+            tables.append(table)
+    return Group(*tables)
+
+
+def _legend(analysis: Analysis) -> str:
+    found = {mark for gain in analysis.against_none() for mark in marks(gain)}
+    parts = ["[95 % interval]; bold: clear after Holm's correction"]
+    if "reuses target data" in found:
+        parts.append("d: reuses the target's training data")
+    if any("near chance" in mark for mark in found):
+        parts.append("c: a side near chance")
+    if "same artefact" in found:
+        parts.append("=: the same artefact")
+    return "; ".join(parts)
+
+
+def end_of_run(analysis: Analysis) -> RenderableType:
+    """The table, its legend, the answer and what qualifies it."""
+    parts: list[RenderableType] = []
+    if analysis.against_none():
+        parts += [gains_block(analysis), Text(_legend(analysis), style="dim"), Text("")]
+    parts.append(Text(analysis.answer.sentence, style="bold"))
+    parts += [Text(f"  {line}", style="dim") for line in analysis.answer.support]
+    return Group(*parts)

@@ -1,0 +1,72 @@
+"""export: one trained cell as a Hugging Face folder that `AutoModelFor...from_pretrained` loads, in transformers 4.57 too.
+
+Our heads compute what the library's heads of the same name compute at test time; only the names of their weights differ.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from xstilts.errors import InputError
+from xstilts.stages.stage import Stage
+from xstilts.store.store import Damaged, Store
+
+# format -> (library class, our parameter -> theirs)
+_HEADS: dict[str, tuple[str, dict[str, str]]] = {
+    "classify": ("AutoModelForSequenceClassification", {"dense": "classifier.dense", "out_proj": "classifier.out_proj"}),
+    "choice": ("AutoModelForMultipleChoice", {"dense": "roberta.pooler.dense", "out_proj": "classifier"}),
+    "tag": ("AutoModelForTokenClassification", {"linear": "classifier"}),
+    "span": ("AutoModelForQuestionAnswering", {"linear": "qa_outputs"}),
+    "mlm": ("AutoModelForMaskedLM", {"dense": "lm_head.dense", "layer_norm": "lm_head.layer_norm", "bias": "lm_head.bias"}),
+}
+
+
+def export_cell(store: Store, checkpoint: Stage, folder: Path) -> str:
+    """Write the folder; gives the name of the class that loads it. Raises InputError if the cell is not trained."""
+    source = store.folder(checkpoint.kind, checkpoint.slug, checkpoint.key)
+    if not store.is_done(source):
+        raise InputError(f"{checkpoint.slug}: not trained yet; run the study first")
+    try:
+        store.verify(source)
+    except Damaged as error:
+        raise InputError(f"{error}; run the study again to make it anew") from None
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder}: not empty; give a new folder with --out")
+    return write_folder(source / "out", folder)
+
+
+def write_folder(source: Path, folder: Path) -> str:
+    """Turn the `out/` folder of a `train` (or `encoder`) stage into a plain Hugging Face folder."""
+    import transformers
+
+    from xstilts.data.format import Classify, Tag
+    from xstilts.model.encoder import load_tokenizer, save_encoder
+    from xstilts.model.model import CODERS, head_formats, load_model, trunk_folder
+    from xstilts.recipe.recipe import Recipe
+
+    trunk = trunk_folder(source)
+    formats = head_formats(source)
+    if len(formats) != 1:
+        model: Any = transformers.AutoModel.from_pretrained(trunk)
+        name = "AutoModel"
+    else:
+        ((task, spec),) = formats.items()
+        name, names = _HEADS[spec.name]
+        trained = load_model(source, task, CODERS[spec.name](spec, load_tokenizer(trunk), Recipe()))
+        config = transformers.AutoConfig.from_pretrained(trunk)
+        if isinstance(spec, Classify | Tag):
+            config.id2label = dict(enumerate(spec.labels))
+            config.label2id = {label: i for i, label in enumerate(spec.labels)}
+        model = getattr(transformers, name).from_config(config)
+        theirs: dict[str, Any] = {f"{model.base_model_prefix}.{n}": t for n, t in trained.encoder.state_dict().items()}
+        for parameter, tensor in trained.head(task).state_dict().items():
+            part, dot, rest = parameter.rpartition(".")
+            target = names[part] if dot else names[rest]
+            theirs[f"{target}.{rest}" if dot else target] = tensor
+        missing, unexpected = model.load_state_dict(theirs, strict=False)
+        left = [n for n in missing if "position_ids" not in n and "decoder" not in n]
+        if left or unexpected:
+            raise InputError(f"export: this encoder's architecture has other parts than expected ({left or unexpected})")
+    save_encoder(model, trunk, folder)
+    return name

@@ -1,0 +1,49 @@
+"""fetch: read one split of one task in one language, check every row, and leave `examples.jsonl`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from xstilts.data.example import Example, write_jsonl
+from xstilts.errors import InputError
+from xstilts.stages.job import Job
+
+
+def run(job: Job) -> None:
+    """Leaves `examples.jsonl`; the number of examples is in the run's facts."""
+    from xstilts.tasks.catalogue import find_task
+    from xstilts.tasks.locate import subsample
+
+    config = job.config
+    task = find_task(config["task"])
+    examples = list(_examples(job, task))
+    if not examples:
+        raise InputError(f"{task.name}, {config['split']}, {config['language']}: no examples")
+    found = len(examples)
+    if config["limit"] is not None:
+        examples = list(subsample(examples, config["limit"]))
+    job.facts |= {"examples": write_jsonl(job.out / "examples.jsonl", examples), "available": found}
+
+
+def _examples(job: Job, task: Any) -> Iterator[Example]:
+    config = job.config
+    split, language = config["split"], config["language"]
+    if "world" in config:
+        from xstilts.tasks.world import generate_task
+
+        return generate_task(task, split, language, config["world"])
+    from xstilts.tasks.locate import examples, fingerprint, locate
+
+    root = Path(job.context["data"])
+    if config["source"].startswith("hub:"):
+        from xstilts.tasks.hub import hub_examples
+
+        try:
+            return hub_examples(task, split, language)
+        except InputError as error:
+            raise InputError(f"{job.context['nowhere']}\n{error}") from None
+    if fingerprint(locate(task, split, language, root)) != config["source"].removeprefix("sha256:"):
+        raise InputError(f"{task.name}, {split}, {language}: its files changed since the plan was made; run again to plan with them")
+    return examples(task, split, language, root)

@@ -1,0 +1,35 @@
+"""predict: the answers of one checkpoint to one task, one file a language. A lost worker loses one language."""
+
+from __future__ import annotations
+
+import shutil
+
+from xstilts.data.example import read_jsonl, write_predictions
+from xstilts.model.encoder import load_tokenizer
+from xstilts.model.model import load_model, trunk_folder
+from xstilts.recipe.recipe import Recipe
+from xstilts.stages.device import device
+from xstilts.stages.job import Job
+from xstilts.stages.train import coder_of
+from xstilts.train.evaluate import predict
+
+
+def run(job: Job) -> None:
+    """Leaves `<language>.jsonl`, one prediction a line."""
+    config = job.config
+    folder = job.inputs["model"]
+    recipe = Recipe(**config["recipe"])
+    coder = coder_of(config["format"], load_tokenizer(trunk_folder(folder)), recipe)
+    model = load_model(folder, config["head"], coder).to(device())
+    for number, language in enumerate(config["languages"]):
+        job.progress({"step": number, "steps": len(config["languages"]), "language": language})
+        name = f"{language}.jsonl"
+        finished = job.checkpoint / name
+        if not finished.is_file():
+            examples = list(read_jsonl(job.inputs[language] / "examples.jsonl"))
+            predictions = predict(model, config["head"], coder, examples, job.check_stop)
+            write_predictions(job.checkpoint / f".{name}", predictions)
+            (job.checkpoint / f".{name}").replace(finished)
+        job.check_stop()
+    for language in config["languages"]:
+        shutil.copyfile(job.checkpoint / f"{language}.jsonl", job.out / f"{language}.jsonl")

@@ -1,0 +1,66 @@
+"""The canonical spelling of a value, and the key that is its sha256.
+
+One value has one spelling on every machine and Python version: JSON, sorted names, no blanks, shortest float form.
+A value without a stable spelling (a set, a path, a function, NaN, a name that is not a string) raises: a key never
+rests on a guess. The idea that a fingerprint must raise is from marin and tango.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def _checked(value: Any, where: str) -> Any:
+    if value is None or isinstance(value, bool | str):
+        return value
+    if type(value) is int:
+        return value
+    if type(value) is float:
+        if not math.isfinite(value):
+            raise TypeError(f"{where}: {value!r} has no stable spelling; expected a finite number")
+        return value
+    if isinstance(value, list | tuple):
+        return [_checked(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if isinstance(value, Mapping):
+        for name in value:
+            if not isinstance(name, str):
+                raise TypeError(f"{where}: the name {name!r} is not a string")
+        return {name: _checked(value[name], f"{where}.{name}") for name in value}
+    raise TypeError(f"{where}: {type(value).__name__} has no stable spelling; expected None, bool, int, float, str, list or dict")
+
+
+def spell(value: Any) -> str:
+    """The canonical JSON of `value`. Raises TypeError, naming the place, on what has no stable spelling."""
+    return json.dumps(_checked(value, "value"), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def key_of(value: Any) -> str:
+    """sha256 of the canonical spelling, 64 hexadecimal digits."""
+    return hashlib.sha256(spell(value).encode("ascii")).hexdigest()
+
+
+def differences(old: Any, new: Any, where: str = "") -> list[str]:
+    """The fields in which two spelled values differ, as `recipe.lr 1e-05 -> 2e-05`, in a stable order."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        found: list[str] = []
+        for name in sorted({*old, *new}):
+            path = f"{where}.{name}" if where else name
+            if name not in old:
+                found.append(f"{path} (absent) -> {_short(new[name])}")
+            elif name not in new:
+                found.append(f"{path} {_short(old[name])} -> (absent)")
+            else:
+                found += differences(old[name], new[name], path)
+        return found
+    if isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
+        return [d for i, (a, b) in enumerate(zip(old, new, strict=True)) for d in differences(a, b, f"{where}[{i}]")]
+    return [] if old == new and type(old) is type(new) else [f"{where} {_short(old)} -> {_short(new)}"]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+    return text if len(text) <= 60 else text[:57] + "..."

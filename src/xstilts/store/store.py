@@ -1,0 +1,187 @@
+"""The store: one folder per stage, named by what decides its result.
+
+    $STORE/<kind>/<slug>-<key12>/
+        stage.json      the stage's full spelling and key, written first
+        run-NNN.json    one per attempt: host, seconds, memory, outcome
+        lease           who works on it now, touched every few seconds
+        checkpoint/     what an interrupted attempt left
+        out/            the outputs, renamed into place whole
+        done.json       sha256 and size of every output, renamed into place last: the one mark of done
+
+The slug is for people; the key decides. Nothing under `out/` is read before `done.json` has vouched for it.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from xstilts.errors import InputError
+
+KEY_DIGITS = 12
+
+
+class Damaged(Exception):
+    """An artefact's files are not those that `done.json` lists."""
+
+
+def sha256_file(path: Path) -> str:
+    """sha256 of a file's bytes, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON through a temporary file and an atomic rename, so that a reader sees all of it or none."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(value, file, indent=1, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> Any | None:
+    """The JSON of a file; None when it is absent or cut off."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
+def storage_trouble(error: OSError, root: Path) -> InputError | None:
+    """A sentence for the errors of a disk that is full, read-only or closed to us; None for any other error."""
+    reasons = {
+        errno.ENOSPC: "the disk is full; free some space",
+        errno.EDQUOT: "the disk quota is used up; free some space",
+        errno.EFBIG: "a file grew beyond the limit on file sizes; raise it (ulimit -f)",
+        errno.EROFS: "the disk is read-only; choose another folder with --store",
+        errno.EACCES: "writing there is not permitted; choose another folder with --store",
+        errno.EPERM: "writing there is not permitted; choose another folder with --store",
+        errno.ENOTDIR: "a file stands where a folder is expected; choose another folder with --store",
+        errno.EEXIST: "a file stands where a folder is expected; choose another folder with --store",
+    }
+    reason = reasons.get(error.errno or 0)
+    return InputError(f"store {root}: {reason}, then run again: what is done stays done") if reason else None
+
+
+class Store:
+    """The artefacts below one root folder. Opening it creates nothing but the root."""
+
+    def __init__(self, root: Path | str):
+        self.root = Path(root).expanduser().absolute()
+
+    def prepare(self) -> None:
+        """Create the root and see that it can be written. Raises InputError otherwise."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".probe-{uuid.uuid4().hex}"
+            probe.write_bytes(b"x" * 4096)
+            probe.unlink()
+        except OSError as error:
+            raise storage_trouble(error, self.root) or error from None
+
+    def folder(self, kind: str, slug: str, key: str) -> Path:
+        """The folder of a stage: the existing one of that key under whatever slug, else the one to be made."""
+        existing = self.find(kind, key)
+        safe = re.sub(r"[^\w.+@=-]+", "_", slug)[:120]
+        return existing or self.root / kind / f"{safe}-{key[:KEY_DIGITS]}"
+
+    def find(self, kind: str, key: str) -> Path | None:
+        """The folder that holds this key, if there is one."""
+        for path in (self.root / kind).glob(f"*-{key[:KEY_DIGITS]}"):
+            record = read_json(path / "stage.json")
+            if record is None or record.get("key") == key:
+                return path
+        return None
+
+    def records(self, kind: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Folder and stage.json of every stage of a kind, in the order of their names."""
+        for path in sorted((self.root / kind).glob("*-*")):
+            record = read_json(path / "stage.json")
+            if record is not None:
+                yield path, record
+
+    @staticmethod
+    def is_done(folder: Path) -> bool:
+        """Whether the mark of done is there (what it vouches for is not checked; see `verify`)."""
+        return (folder / "done.json").is_file()
+
+    @staticmethod
+    def verify(folder: Path, thorough: bool = True) -> None:
+        """Check every output against `done.json`: sizes always, sha256 too if `thorough` or if a file is newer than
+        the mark. Raises Damaged, naming the file."""
+        mark = folder / "done.json"
+        done = read_json(mark)
+        if not isinstance(done, dict) or not isinstance(done.get("files"), dict):
+            raise Damaged(f"{mark}: unreadable")
+        marked = mark.stat().st_mtime_ns
+        for name, expected in done["files"].items():
+            path = folder / "out" / name
+            try:
+                found = path.stat()
+            except OSError:
+                raise Damaged(f"{path}: missing") from None
+            if found.st_size != expected["size"]:
+                raise Damaged(f"{path}: {found.st_size} bytes, expected {expected['size']}")
+            if (thorough or found.st_mtime_ns > marked) and sha256_file(path) != expected["sha256"]:
+                raise Damaged(f"{path}: its sha256 is not the one in done.json")
+
+    @staticmethod
+    def publish(folder: Path, attempt: Path, extra: Mapping[str, Any]) -> None:
+        """Make the attempt's files the stage's outputs: rename them to `out/`, then `done.json` into place."""
+        files = {
+            path.relative_to(attempt).as_posix(): {"size": path.stat().st_size, "sha256": sha256_file(path)}
+            for path in sorted(attempt.rglob("*"))
+            if path.is_file()
+        }
+        out = folder / "out"
+        if out.exists():
+            Store.discard(out)
+        attempt.rename(out)
+        write_json(folder / "done.json", {"files": files, **extra})
+        Store.discard(folder / "checkpoint")
+
+    @staticmethod
+    def undo(folder: Path) -> None:
+        """Take back the mark of done, then the outputs, so that the stage is made again."""
+        (folder / "done.json").unlink(missing_ok=True)
+        Store.discard(folder / "out")
+
+    @staticmethod
+    def discard(folder: Path) -> None:
+        """Remove a folder whole: out of sight first (a rename), then off the disk."""
+        if not folder.exists():
+            return
+        doomed = folder.with_name(f".trash-{uuid.uuid4().hex}")
+        folder.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+    @staticmethod
+    def runs(folder: Path) -> list[dict[str, Any]]:
+        """The attempts at a stage, oldest first."""
+        found = (read_json(path) for path in sorted(folder.glob("run-*.json")))
+        return [run for run in found if run is not None]
+
+    @staticmethod
+    def new_run(folder: Path) -> Path:
+        """The path of the next `run-NNN.json`, taken by creating it empty."""
+        number = len(list(folder.glob("run-*.json")))
+        while True:
+            path = folder / f"run-{number:03d}.json"
+            try:
+                path.touch(exist_ok=False)
+                return path
+            except FileExistsError:
+                number += 1

@@ -1,0 +1,167 @@
+"""What a person sees: the plan, the live progress of a run, and the status. Terminal only (rich)."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from xstilts.stages.stage import KINDS
+from xstilts.store.lease import holder
+from xstilts.store.store import Store
+from xstilts.study.compile import Plan
+from xstilts.study.execute import State, inspect
+
+PLAIN_SECONDS = 10.0
+
+
+def clock(seconds: float) -> str:
+    """`2:05` (minutes, seconds), or `1:02:05`."""
+    whole = int(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+class LiveView:
+    """A bar over all stages, a line per running stage, what is left. On something that is not a terminal: a line now and then."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.live = Live(console=console, refresh_per_second=5, transient=False) if console.is_terminal else None
+        self.said = 0
+        self.last = 0.0
+        self.began = False
+
+    def __enter__(self) -> LiveView:
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if self.live:
+            self.live.stop()
+
+    def show(self, state: State) -> None:
+        """Called by the executor whenever something may have changed."""
+        for message in state.messages[self.said :]:
+            self.console.print(f"[yellow]{message}[/yellow]", soft_wrap=True)
+        self.said = len(state.messages)
+        if self.live:
+            self.live.update(self._picture(state))
+        elif not self.began or time.monotonic() - self.last > PLAIN_SECONDS:
+            self.last = time.monotonic()
+            self.console.print(self._line(state), soft_wrap=True)
+        self.began = True
+
+    def _line(self, state: State) -> str:
+        total, done = len(state.plan.stages), state.count("done")
+        left = f", about {clock(state.seconds_left())} left" if state.count("pending", "running") else ""
+        failed = f", {state.count('failed')} failed" if state.errors else ""
+        return f"{state.plan.study.name}: {done} of {total} stages done ({len(state.cached)} from the store){failed}{left}"
+
+    def _picture(self, state: State) -> Group:
+        table = Table.grid(padding=(0, 1))
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=3)
+        table.add_column(no_wrap=True, justify="right")
+        names = {stage.key: stage for stage in state.plan.stages}
+        for key, live in state.live.items():
+            stage = names[key]
+            step = f"{live['step']}/{live['steps']}" if live.get("steps") else ""
+            loss = f"loss {live['loss']:.3f}" if "loss" in live else live.get("language", "")
+            speed = f"{live['tokens_per_second']:,.0f} tok/s" if "tokens_per_second" in live else ""
+            seconds = clock(time.monotonic() - live["started"])
+            name = Text(f"  {stage.kind:8}", style="cyan") + Text(stage.slug)
+            table.add_row(name, Text(" ".join(x for x in (step, loss, speed, seconds) if x), style="dim"))
+        total, done = len(state.plan.stages), state.count("done")
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(
+            Text(state.plan.study.name, style="bold"),
+            ProgressBar(total=total, completed=done, width=28),
+            Text(self._line(state).partition(": ")[2]),
+        )
+        return Group(bar, table)
+
+
+def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[str]]) -> None:
+    """Counts per kind, why stages are new, what is shared, what is missing, what it will take."""
+    new = [s for s in plan.stages if state.status[s.key] != "done"]
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    for name in ("stage", "new", "cached", "asked for by cells"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    for kind in KINDS:
+        stages = [s for s in plan.stages if s.kind == kind]
+        if stages:
+            fresh = sum(1 for s in stages if state.status[s.key] != "done")
+            table.add_row(kind, str(fresh), str(len(stages) - fresh), str(sum(plan.uses[s.key] for s in stages)))
+    console.print(f"[bold]{plan.study.name}[/bold]: {plan.study.question}")
+    console.print(f"{len(plan.cells)} cells, {len(plan.stages)} stages: {len(new)} new, {len(plan.stages) - len(new)} cached\n")
+    console.print(table)
+    causes = Counter(cause for s in new for cause in why[s.key])
+    for cause, count in causes.most_common():
+        console.print(f"\n{count} new because [bold]{cause}[/bold]", soft_wrap=True)
+    follow = sum(1 for s in new if not why[s.key])
+    if causes and follow:
+        console.print(f"{follow} new because what they rest on is new, or never made before")
+    if new:
+        console.print("")
+        for stage in [s for s in new if s.kind == "train"][:60]:
+            shared = f"  shared by {plan.uses[stage.key]} cells" if plan.uses[stage.key] > 1 else ""
+            console.print(f"  [cyan]train[/cyan] {stage.slug}[dim]{shared}[/dim]", soft_wrap=True)
+        measured = "from earlier runs" if state.seconds else "a rough guess: nothing was measured yet"
+        console.print(f"\nabout {clock(state.seconds_left())} on one worker ({measured})")
+    for task, absent in plan.missing.items():
+        console.print(f"[yellow]{task}: no data for {len(absent)} languages ({' '.join(absent)}); left out[/yellow]", soft_wrap=True)
+    for note in plan.notes:
+        console.print(f"[dim]note: {note}[/dim]", soft_wrap=True)
+
+
+def stage_states(plan: Plan, store: Store) -> list[dict[str, Any]]:
+    """One record per stage: done, running (somebody holds its lease), failed, blocked, or open."""
+    state = inspect(plan, store, thorough=False)
+    found: dict[str, str] = {}
+    records = []
+    for stage in plan.stages:
+        folder = store.folder(stage.kind, stage.slug, stage.key)
+        runs = store.runs(folder)
+        status = "done" if state.status[stage.key] == "done" else "open"
+        error = ""
+        if status == "open":
+            if holder(folder) is not None:
+                status = "running"
+            elif any(found[i.key] in ("failed", "blocked") for i in stage.inputs.values()):
+                status = "blocked"
+            elif runs and runs[-1].get("outcome") == "failed":
+                status, error = "failed", runs[-1]["error"]
+        found[stage.key] = status
+        records.append(
+            {
+                "kind": stage.kind,
+                "slug": stage.slug,
+                "key": stage.key,
+                "status": status,
+                "attempts": len(runs),
+                "seconds": runs[-1].get("seconds") if runs else None,
+                "error": error,
+                "folder": str(folder),
+            }
+        )
+    return records
+
+
+def print_status(console: Console, plan: Plan, records: list[dict[str, Any]]) -> None:
+    """Counts, then the stages that are running or failed."""
+    counts = Counter(record["status"] for record in records)
+    words = ", ".join(f"{counts[name]} {name}" for name in ("done", "running", "open", "failed", "blocked") if counts[name])
+    console.print(f"[bold]{plan.study.name}[/bold]: {len(records)} stages: {words}")
+    for record in records:
+        if record["status"] == "running":
+            console.print(f"  [cyan]running[/cyan] {record['kind']} {record['slug']}", soft_wrap=True)
+        if record["status"] == "failed":
+            console.print(f"  [red]failed[/red]  {record['kind']} {record['slug']}: {record['error']}", soft_wrap=True)

@@ -1,0 +1,303 @@
+"""A study: a question and the grid that answers it. A pydantic record; YAML is its written form.
+
+Unknown fields are refused by name, with the nearest known one. A study says nothing about where things run or lie: the
+same study on another machine has the same keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from xstilts.data.language import LANGUAGES
+from xstilts.errors import InputError, nearest
+from xstilts.recipe.mixture import Mixture
+from xstilts.recipe.recipe import PRESETS, Recipe
+from xstilts.tasks.catalogue import CATALOGUE, find_task
+
+Chain = tuple[Mixture, ...]
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Target(Record):
+    """A task to be fine-tuned on and tested; `train` names another task whose English training data is used instead."""
+
+    task: str
+    train: str = ""
+
+
+class Limits(Record):
+    """At most so many examples of each split (chosen by a hash of their ids); nothing means all."""
+
+    train: int | None = Field(None, ge=1)
+    dev: int | None = Field(None, ge=1)
+    test: int | None = Field(None, ge=1)
+
+
+class Retrieval(Record):
+    """How sentences are embedded for retrieval. `layer`: "paper" (14 of 24, scaled to the encoder) or a number."""
+
+    layer: Literal["paper"] | int = "paper"
+    centred: bool = False
+    max_length: int = Field(512, ge=8)
+
+
+class Architecture(Record):
+    """The shape of the embedded world's encoder `world/tiny`, an XLM-R with random weights."""
+
+    hidden: int = Field(64, ge=4)
+    layers: int = Field(2, ge=1)
+    heads: int = Field(4, ge=1)
+    feed_forward: int = Field(256, ge=4)
+    positions: int = Field(130, ge=16)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class Study(Record):
+    """See the module, and `docs/how-to/study.md` for a walk through every field."""
+
+    name: str = Field(pattern=r"^[\w.-]+$")
+    question: str = Field(min_length=1)
+    encoders: tuple[str, ...] = Field(min_length=1)
+    pretrain: Chain = ()
+    chains: dict[str, Chain] = Field(min_length=1)
+    targets: tuple[Target, ...] = Field(min_length=1)
+    languages: Literal["all"] | tuple[str, ...] = "all"
+    seeds: tuple[int, ...] = Field(min_length=1)
+    limits: Limits = Limits()
+    preset: str = "jiant"
+    recipes: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    retrieval: Retrieval = Retrieval()
+    random_init: bool = True
+    world: dict[str, Any] = Field(default_factory=dict)
+    architecture: Architecture = Architecture()
+
+    @field_validator("pretrain", "chains", "targets", mode="before")
+    @classmethod
+    def _shorthand(cls, value: Any, info: Any) -> Any:
+        """`snli` is short for {mix: [snli]} in a chain and for {task: snli} among targets."""
+        if info.field_name == "targets":
+            return [{"task": t} if isinstance(t, str) else t for t in value] if isinstance(value, list | tuple) else value
+        if info.field_name == "pretrain":
+            return _chain(value)
+        return {name: _chain(chain) for name, chain in value.items()} if isinstance(value, Mapping) else value
+
+    @model_validator(mode="after")
+    def _known(self) -> Study:
+        for where, name in self._task_names():
+            if name not in CATALOGUE:
+                raise ValueError(f"{where}: unknown task '{name}'{nearest(name, CATALOGUE)}")
+        if self.languages != "all":
+            offered = {lang for t in self.targets for lang in find_task(t.task).languages}
+            for language in self.languages:
+                if language not in LANGUAGES:
+                    raise ValueError(f"languages: unknown language '{language}'{nearest(language, LANGUAGES)}")
+                if language not in offered:
+                    raise ValueError(f"languages: no target of this study has '{language}' ({LANGUAGES[language].name})")
+        for name, chain in self.chains.items():
+            if (name == "none") != (len(chain) == 0):
+                raise ValueError(f"chains.{name}: the empty chain, and only it, is called 'none': gains are measured against it")
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset: unknown preset '{self.preset}'{nearest(self.preset, PRESETS)}")
+        for target in self.targets:
+            self._check_target(target)
+        self._check_recipes()
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds: the same seed stands there twice")
+        return self
+
+    @classmethod
+    def load(cls, name: str, *changes: str) -> Study:
+        """A built-in study or a YAML file, with `field=value` changes. Raises InputError."""
+        return load_study(name, changes)
+
+    def _task_names(self) -> list[tuple[str, str]]:
+        chains = [(f"chains.{name}", m) for name, chain in self.chains.items() for m in chain]
+        phases = [("pretrain", m) for m in self.pretrain] + chains
+        names = [(where, task) for where, m in phases for task in m.mix]
+        return names + [("targets", n) for t in self.targets for n in (t.task, t.train) if n]
+
+    def _check_target(self, target: Target) -> None:
+        task = find_task(target.task)
+        if task.format.name == "mlm" or task.metric is None:
+            raise ValueError(f"targets: '{task.name}' cannot be a target (it has no metric)")
+        if "test" not in task.splits:
+            raise ValueError(f"targets: '{task.name}' has no labelled test split; use it in a chain")
+        if task.format.name == "embed":
+            if target.train:
+                raise ValueError(f"targets: '{task.name}' is retrieval without training; leave out `train`")
+            return
+        source = find_task(target.train or task.trains_on or task.name)
+        if source.format.name != task.format.name:
+            raise ValueError(f"targets: '{task.name}' ({task.format.name}) cannot train on '{source.name}' ({source.format.name})")
+        if set(getattr(source.format, "labels", ())) != set(getattr(task.format, "labels", ())):
+            raise ValueError(f"targets: '{task.name}' and '{source.name}' have different labels")
+        if "train" not in source.splits:
+            raise ValueError(f"targets: '{source.name}' has no training data; name another task with `train`")
+
+    def _check_recipes(self) -> None:
+        groups = {"default", "multi", "classify", "choice", "tag", "span", "mlm"}
+        for name, fields in self.recipes.items():
+            if name not in groups and name not in CATALOGUE:
+                raise ValueError(f"recipes: '{name}' is neither a task nor a group{nearest(name, groups | set(CATALOGUE))}")
+            _check_fields(f"recipes.{name}", fields)
+        for where, chain in [("pretrain", self.pretrain), *((f"chains.{n}", c) for n, c in self.chains.items())]:
+            for mixture in chain:
+                _check_fields(f"{where}.recipe", mixture.recipe)
+                for task in mixture.mix:
+                    if find_task(task).format.name == "embed":
+                        raise ValueError(f"{where}: '{task}' is retrieval without training; it can only be a target")
+
+    def phase_recipe(self, tasks: tuple[str, ...], extra: Mapping[str, Any], target: str = "") -> Recipe:
+        """The recipe of one phase: preset, then the study's own; default, then format, then task, then `extra`."""
+        layers = [book for book in (PRESETS[self.preset], self.recipes)]
+        if len(tasks) > 1:
+            lengths = [self.phase_recipe((task,), {}).max_length for task in tasks]
+            names = ["default", "multi"]
+            found = [{"max_length": max(lengths)}, *(b[n] for b in layers for n in names if n in b)]
+        else:
+            names = ["default", find_task(tasks[0]).format.name, tasks[0], target]
+            found = [book[name] for book in layers for name in names if name in book]
+        merged: dict[str, Any] = {}
+        for layer in [*found, dict(extra)]:
+            merged.update(layer)
+        if len(tasks) > 1:
+            merged["max_length"] = max(lengths)
+        return Recipe(**merged)
+
+
+def _chain(value: Any) -> Any:
+    if isinstance(value, str):
+        value = [value]
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        return value
+    return [{"mix": [m]} if isinstance(m, str) else m for m in value]
+
+
+def _check_fields(where: str, fields: Mapping[str, Any]) -> None:
+    for field in fields:
+        if field not in Recipe.model_fields:
+            raise ValueError(f"{where}: unknown field '{field}'{nearest(field, Recipe.model_fields)}")
+    try:
+        Recipe(**fields)
+    except ValidationError as error:
+        raise ValueError("; ".join(f"{where}.{_place(e)}: {e['msg']}" for e in error.errors())) from None
+
+
+def _place(error: Any) -> str:
+    return ".".join(str(part) for part in error["loc"])
+
+
+class _UniqueLoader(yaml.SafeLoader):
+    """YAML in which a name that stands twice in one mapping is an error, not a silent loss."""
+
+
+def _unique_mapping(loader: _UniqueLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Any] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node)  # type: ignore[no-untyped-call]
+        if key in seen:
+            raise yaml.MarkedYAMLError(problem=f"'{key}' stands here twice", problem_mark=key_node.start_mark)
+        seen.add(key)
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+
+
+def parse(text: str, where: str) -> Any:
+    """YAML to plain values. Raises InputError with file and line."""
+    try:
+        return yaml.load(text, Loader=_UniqueLoader)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{where}{line}: not valid YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{where}: not valid YAML: {error}") from None
+
+
+def built_in() -> dict[str, Path]:
+    """The studies that come with the package, by name."""
+    folder = Path(str(resources.files("xstilts") / "studies"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def study_path(name: str) -> Path:
+    """The file of a built-in study or of a YAML path. Raises InputError with the nearest name."""
+    if name in built_in():
+        return built_in()[name]
+    path = Path(name).expanduser()
+    if path.is_dir():
+        raise InputError(f"study {name}: a folder; expected a YAML file or one of {', '.join(built_in())}")
+    if not path.is_file():
+        hint = nearest(name, built_in()) if path.suffix not in (".yaml", ".yml") else ""
+        raise InputError(f"study {name}: no such file and no built-in study{hint}")
+    return path
+
+
+def load_study(name: str, changes: list[str] | tuple[str, ...] = ()) -> Study:
+    """A built-in study or a YAML file, with `--set field=value` changes applied. Raises InputError naming the field."""
+    path = study_path(name)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start}); save the study as UTF-8") from None
+    record = parse(text, str(path))
+    if record is None:
+        raise InputError(f"{path}: the study is empty; see `xstilts plan --help` for an example")
+    if not isinstance(record, dict):
+        raise InputError(f"{path}: expected fields (name:, question:, ...), found a {type(record).__name__}")
+    for change in changes:
+        _apply(record, change)
+    return make_study(record, str(path))
+
+
+def make_study(record: Mapping[str, Any], where: str = "study") -> Study:
+    """Validate a plain record. Raises InputError naming each wrong field and what is allowed."""
+    try:
+        return Study(**record)
+    except TypeError:
+        raise InputError(f"{where}: field names must be text") from None
+    except ValidationError as error:
+        raise InputError("\n".join(f"{where}: {_explain(e)}" for e in error.errors())) from None
+
+
+def _explain(error: Any) -> str:
+    place = _place(error)
+    if error["type"] == "extra_forbidden":
+        name = str(error["loc"][-1])
+        known = Study.model_fields if len(error["loc"]) == 1 else _fields_at(error["loc"])
+        return f"unknown field '{place}'{nearest(name, known)}"
+    if error["type"] == "missing":
+        return f"the field '{place}' is missing"
+    message = re.sub(r"^Value error, ", "", error["msg"])
+    return f"{place}: {message}" if place else message
+
+
+def _fields_at(place: tuple[Any, ...]) -> Any:
+    records = {"targets": Target, "limits": Limits, "retrieval": Retrieval, "chains": Mixture, "pretrain": Mixture}
+    return records.get(str(place[0]), Study).model_fields
+
+
+def _apply(record: dict[str, Any], change: str) -> None:
+    name, equals, value = change.partition("=")
+    if not equals or not name:
+        raise InputError(f"--set {change}: expected field=value, e.g. --set limits.train=100")
+    *parents, last = name.split(".")
+    place = record
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise InputError(f"--set {change}: '{parent}' has no fields")
+    place[last] = parse(value, f"--set {name}")

@@ -1,0 +1,85 @@
+"""A task: data + format + metric + languages + sources + licence + citation, as one frozen record.
+
+A task has no role. SQuAD is an intermediate task in one study and the training data of XQuAD in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xstilts.data.example import Example
+from xstilts.data.format import Format
+from xstilts.data.language import LANGUAGES
+from xstilts.metrics.metric import Metric
+
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A Hub data set as parquet. `config` may hold the placeholders of `Task.fill`; `revision` is a commit or a ref."""
+
+    id: str
+    config: str
+    split: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one split is found: `paths` are glob patterns below the data folder, tried in order, and may hold the
+    placeholders of `Task.fill`; each also finds the same names with `.gz`. All files that the first matching pattern
+    finds are read, sorted by name. A pattern without a placeholder names a file of many languages. No paths at all:
+    the examples are made, not read. `sha256` maps a language to the checksum of the official uncompressed file, where
+    known."""
+
+    paths: tuple[str, ...]
+    languages: tuple[str, ...]
+    url: str = ""
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    hub: Hub | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a reader is asked for: the files found for one split and one language, already located."""
+
+    task: Task
+    split: str
+    language: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """See the module. `version` is bumped when reader, split or protocol changes: it is part of every key.
+
+    `trains_on` names the task on whose English training data this one is fine-tuned (itself, as a rule), and on whose
+    dev data if it has none; empty where nothing is trained (retrieval).
+    `heldout` > 0: there is no dev file, so every `heldout`-th training example by hash of its id is the dev split.
+    `codes` maps our language codes to those of the files, where they differ. `read_hub` turns Hub rows into examples.
+    """
+
+    name: str
+    version: int
+    format: Format
+    metric: Metric | None
+    languages: tuple[str, ...]
+    splits: Mapping[str, Source]
+    read: Callable[[Request], Iterator[Example]]
+    license: str
+    cite: str
+    url: str
+    description: str
+    trains_on: str = ""
+    heldout: int = 0
+    codes: Mapping[str, str] = field(default_factory=dict)
+    read_hub: Callable[[Request, Iterable[dict[str, Any]]], Iterator[Example]] | None = None
+    notes: str = ""
+
+    def fill(self, template: str, language: str) -> str:
+        """`template` with `{lang}` = the task's own code of the language, `{code}` = ours, `{name}` = its name."""
+        return template.format(lang=self.codes.get(language, language), code=language, name=LANGUAGES[language].name)

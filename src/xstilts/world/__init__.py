@@ -1,0 +1,44 @@
+"""The embedded world: six synthetic languages that share one meaning, and nine tasks in them (stdlib only).
+
+`generate(config, task, split, language)` gives examples; `vocabulary(config)` all words there are. Read in this order:
+config, concepts, tongue (languages), event (meanings), clause (meaning -> words), draw (splits), then a file per kind of task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xstilts.data.example import Example
+from xstilts.world.answering import generate_spans
+from xstilts.world.choosing import generate_choices
+from xstilts.world.config import WorldConfig
+from xstilts.world.inference import generate_pairs
+from xstilts.world.retrieval import generate_translations
+from xstilts.world.tagging import generate_tags
+from xstilts.world.text import generate_text
+from xstilts.world.tongue import LANGUAGES, vocabulary
+
+__all__ = ["LANGUAGES", "TASK_NAMES", "WorldConfig", "generate", "vocabulary"]
+
+TASK_NAMES = ("text", "nli", "paraphrase", "squad", "tydiqa", "pos", "ner", "choice", "retrieval")
+
+
+def generate(config: WorldConfig, task: str, split: str, language: str) -> Iterator[Example]:
+    """The examples of a split of a task in one language; the same call gives the same examples.
+
+    Splits are train, dev and test; `retrieval` has only test. Test examples are parallel: same ids, same meanings.
+    """
+    match task:
+        case "text":
+            return generate_text(config, split, language)
+        case "nli" | "paraphrase":
+            return generate_pairs(config, task, split, language)
+        case "squad" | "tydiqa":
+            return generate_spans(config, task, split, language)
+        case "pos" | "ner":
+            return generate_tags(config, task, split, language)
+        case "choice":
+            return generate_choices(config, split, language)
+        case "retrieval":
+            return generate_translations(config, split, language)
+    raise KeyError(f"the world has no task {task!r}: {', '.join(TASK_NAMES)}")

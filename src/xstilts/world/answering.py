@@ -1,0 +1,97 @@
+"""Span question answering in two styles, after SQuAD and TyDi QA (https://arxiv.org/abs/2003.05002).
+
+Both have a context of three events and ask for one role of one of them. A `squad` question is a sentence of the
+context with a question word in place of the answer: verb and one more role as they stand there. A `tydiqa`
+question was written by somebody who has not seen the context: it names its topic first, asks last, and calls the patient by its
+hypernym; its contexts begin their sentences with the adjuncts. Contexts of the two tasks are drawn apart.
+
+Who does what to whom is drawn independently (`flat`), so the question alone does not tell which of three candidates is the
+answer. Half of the time a second event shares the verb or the role that the question names: one word is not enough.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from xstilts.data.example import Answer, SpanExample
+from xstilts.world.clause import Token, clause, constituent, text
+from xstilts.world.concepts import CATEGORY_OF, WH
+from xstilts.world.config import WorldConfig
+from xstilts.world.draw import draw
+from xstilts.world.event import Event, Phrase, flat
+from xstilts.world.tongue import TONGUES, Tongue, lexicons
+
+ROLES = ("agent", "patient", "place", "time")
+
+
+class Quiz(NamedTuple):
+    """Events in the order of the context; the question asks for role `asks` of event `about`, of which it gives the verb
+    and the role `given`."""
+
+    events: tuple[Event, ...]
+    about: int
+    asks: str
+    given: str
+
+
+def _named(event: Event, role: str, hypernym: bool) -> object:
+    """What a question says about a role."""
+    if role == "patient" and hypernym:
+        return CATEGORY_OF[event.patient.head]
+    return getattr(event, role)
+
+
+def quiz(rng: random.Random, *, hypernym: bool) -> Quiz | None:
+    """Three events and a question; None where the question has more than one answer or the answers do not differ."""
+    events = [flat(rng) for _ in range(3)]
+    about, decoy = rng.sample(range(3), 2)
+    asks, given = rng.sample(ROLES, 2)
+    shared = rng.choice(("verb", given, "", ""))
+    if shared:
+        events[decoy] = events[decoy]._replace(**{shared: getattr(events[about], shared)})
+    if len({getattr(event, asks) for event in events}) < 3:
+        return None
+    cues = [(event.verb, _named(event, given, hypernym)) for event in events]
+    if cues.count(cues[about]) > 1:
+        return None
+    return Quiz(tuple(events), about, asks, given)
+
+
+def squad_question(tongue: Tongue, event: Event, asks: str, given: str) -> list[Token]:
+    """The sentence with a question word."""
+    return [*clause(tongue, event, asks=asks, keeps=("verb", given)), Token("?")]
+
+
+def tydiqa_question(tongue: Tongue, event: Event, asks: str, given: str) -> list[Token]:
+    """Topic, comma, verb, question word."""
+    if given == "patient":
+        event = event._replace(patient=Phrase(CATEGORY_OF[event.patient.head]))
+    topic = constituent(tongue, event, given)
+    return [*topic, Token(","), Token(event.verb), Token(WH[asks]), Token("?")]
+
+
+QUESTIONS: dict[str, Callable[[Tongue, Event, str, str], list[Token]]] = {
+    "squad": squad_question,
+    "tydiqa": tydiqa_question,
+}
+
+
+def generate_spans(config: WorldConfig, task: str, split: str, language: str) -> Iterator[SpanExample]:
+    """The examples of `squad` or `tydiqa`."""
+    tongue, lexicon = TONGUES[language], lexicons(config)[language]
+    tydi = task == "tydiqa"
+    for name, (events, about, asks, given) in draw(config, task, split, lambda rng: quiz(rng, hypernym=tydi)):
+        context: list[Token] = []
+        gold: list[Token] = []
+        start = 0
+        for number, event in enumerate(events):
+            sentence = [*clause(tongue, event, fronted=tydi), Token(".")]
+            if number == about:
+                first = next(i for i, token in enumerate(sentence) if token.role == asks)
+                start = len(text(lexicon, [*context, *sentence[:first]])) + (1 if context or first else 0)
+                gold = [token for token in sentence if token.role == asks]
+            context += sentence
+        question = QUESTIONS[task](tongue, events[about], asks, given)
+        yield SpanExample(name, text(lexicon, question), text(lexicon, context), (Answer(text(lexicon, gold), start),))

@@ -1,0 +1,56 @@
+"""Multiple choice on what is known about the world: four nouns of four categories, one of which fits the question.
+
+Either "what is kind animal ?" or "what did ana feed ?", where one category suits the verb; no text to look it up in:
+the answer must have been learned from documents. The four nouns are drawn first and the right one among them is then
+drawn evenly, so the choices alone tell nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from xstilts.data.example import ChoiceExample
+from xstilts.world.clause import Token, clause, definition, phrase, text
+from xstilts.world.concepts import CATEGORIES, PREFERS, WH
+from xstilts.world.config import WorldConfig
+from xstilts.world.draw import draw
+from xstilts.world.event import Event, Phrase, flat
+from xstilts.world.tongue import TONGUES, lexicons
+
+CHOICES = 4
+
+
+class Riddle(NamedTuple):
+    """Four nouns, which of them is right, its category, and the event whose patient is asked for (or None: its kind is)."""
+
+    nouns: tuple[str, ...]
+    right: int
+    category: str
+    event: Event | None
+
+
+def riddle(rng: random.Random) -> Riddle | None:
+    """A question of either kind; None where no verb prefers the category of the right noun to the other three."""
+    categories = rng.sample(tuple(CATEGORIES), CHOICES)
+    nouns = tuple(rng.choice(CATEGORIES[category]) for category in categories)
+    right = rng.randrange(CHOICES)
+    if rng.random() < 0.5:
+        return Riddle(nouns, right, categories[right], None)
+    event = flat(rng)
+    if [category in PREFERS[event.verb] for category in categories] != [i == right for i in range(CHOICES)]:
+        return None
+    return Riddle(nouns, right, categories[right], event)
+
+
+def generate_choices(config: WorldConfig, split: str, language: str) -> Iterator[ChoiceExample]:
+    """The examples of `choice`."""
+    tongue, lexicon = TONGUES[language], lexicons(config)[language]
+    for name, (nouns, right, category, event) in draw(config, "choice", split, riddle):
+        if event:
+            question = clause(tongue, event, asks="patient", keeps=("agent", "verb"))
+        else:
+            question = definition(tongue, [Token(WH["patient"])], category)
+        choices = tuple(text(lexicon, phrase(tongue, Phrase(noun), "")) for noun in nouns)
+        yield ChoiceExample(name, text(lexicon, [*question, Token("?")]), choices, right)

@@ -1,0 +1,94 @@
+"""What there is in the world: concepts, their parts of speech, and what goes with what.
+
+A concept is named by its English word. The 40 nouns stand in 8 categories whose names are their hypernyms; verbs and
+adjectives come in antonym pairs; a verb pair prefers the nouns of one or two categories. Preferences differ from pair
+to pair because that asymmetry is what makes languages identifiable from monolingual text.
+"""
+
+from __future__ import annotations
+
+CATEGORIES: dict[str, tuple[str, ...]] = {
+    "animal": ("dog", "horse", "cat", "goat", "bird"),
+    "food": ("bread", "soup", "apple", "cheese", "rice"),
+    "tool": ("knife", "hammer", "rope", "ladder", "brush"),
+    "vehicle": ("cart", "boat", "train", "bicycle", "truck"),
+    "furniture": ("table", "chair", "bed", "shelf", "lamp"),
+    "clothing": ("shirt", "coat", "hat", "shoe", "scarf"),
+    "instrument": ("drum", "flute", "piano", "guitar", "bell"),
+    "building": ("house", "tower", "barn", "bridge", "temple"),
+}
+CATEGORY_OF = {noun: category for category, nouns in CATEGORIES.items() for noun in nouns}
+NOUNS = tuple(noun for rank in range(5) for noun in (nouns[rank] for nouns in CATEGORIES.values()))
+
+VERB_PAIRS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("buy", "sell"): ("food", "clothing"),
+    ("find", "lose"): ("tool", "clothing"),
+    ("push", "pull"): ("vehicle", "furniture"),
+    ("build", "destroy"): ("building", "furniture"),
+    ("feed", "starve"): ("animal",),
+    ("lift", "drop"): ("tool", "instrument"),
+    ("heat", "cool"): ("food", "building"),
+    ("praise", "blame"): ("animal", "instrument"),
+    ("open", "close"): ("building", "vehicle"),
+    ("tune", "break"): ("instrument",),
+}
+VERBS = tuple(verb for pair in VERB_PAIRS for verb in pair)
+PREFERS = {verb: categories for pair, categories in VERB_PAIRS.items() for verb in pair}
+
+ADJECTIVE_PAIRS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("big", "small"): ("animal", "vehicle", "building"),
+    ("old", "new"): ("clothing", "vehicle", "furniture"),
+    ("hot", "cold"): ("food",),
+    ("good", "bad"): ("food", "animal"),
+    ("long", "short"): ("tool", "clothing"),
+    ("loud", "quiet"): ("instrument", "animal"),
+    ("clean", "dirty"): ("clothing", "furniture", "tool"),
+    ("tall", "low"): ("building", "furniture"),
+}
+ADJECTIVES = tuple(adjective for pair in ADJECTIVE_PAIRS for adjective in pair)
+SUITS = {
+    category: tuple(a for pair, categories in ADJECTIVE_PAIRS.items() if category in categories for a in pair)
+    for category in CATEGORIES
+}
+ANTONYM = {a: b for x, y in (*VERB_PAIRS, *ADJECTIVE_PAIRS) for a, b in ((x, y), (y, x))}
+
+PLACES = ("garden", "market", "school", "forest", "river", "hill", "street", "station")
+TIMES = ("yesterday", "today", "tomorrow", "monday", "friday", "winter", "summer", "night")
+DIGITS = ("2", "3", "4", "5", "6", "7", "8", "9")
+GIVEN = tuple(
+    "ana boris carla david elena farid greta hugo irina jonas karim lena "
+    "mario nadia oscar petra quinn rosa samir tara ulrich vera walid yusuf".split()
+)
+FAMILY = tuple("rivera novak tanaka okoye larsen haddad moreau silva weber kovac".split())
+CITIES = tuple("torin belmar quito sparta ankora lisova nairo osmund velden karth".split())
+NAMES = (*GIVEN, *FAMILY, *CITIES)
+
+ADPOSITIONS = ("in", "near")
+TENSES = ("", "did", "will")
+WH = {"agent": "who", "patient": "what", "place": "where", "time": "when"}
+ARTICLE, NEGATION, OBJECT, COMPANY = "the", "not", "-obj", "company"
+PARTICLES = {
+    ARTICLE: "DET",
+    NEGATION: "PART",
+    OBJECT: "PART",
+    "did": "AUX",
+    "will": "AUX",
+    "is": "AUX",
+    "kind": "NOUN",
+    COMPANY: "NOUN",
+}
+PUNCTUATION = (".", "?", ",")
+
+TAG_OF: dict[str, str] = {
+    **dict.fromkeys((*NOUNS, *CATEGORIES, *PLACES), "NOUN"),
+    **dict.fromkeys(VERBS, "VERB"),
+    **dict.fromkeys(ADJECTIVES, "ADJ"),
+    **dict.fromkeys(TIMES, "ADV"),
+    **dict.fromkeys(DIGITS, "NUM"),
+    **dict.fromkeys(NAMES, "PROPN"),
+    **dict.fromkeys(ADPOSITIONS, "ADP"),
+    **dict.fromkeys(WH.values(), "PRON"),
+    **PARTICLES,
+    **dict.fromkeys(PUNCTUATION, "PUNCT"),
+}
+TAGS = tuple(sorted(set(TAG_OF.values())))

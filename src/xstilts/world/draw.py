@@ -1,0 +1,48 @@
+"""Which meanings belong to which split, and how many of them are drawn.
+
+Train, dev and test are disjoint by construction: a meaning's own checksum says to which split it belongs, so that a split
+can be drawn without drawing the others. All languages of a task draw the same meanings, hence parallel ids.
+"""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from xstilts.world.config import WorldConfig
+
+Meaning = TypeVar("Meaning")
+
+
+def split_of(meaning: object) -> str:
+    """test for one meaning in four, dev for one in eight, else train."""
+    return ("test", "test", "dev", *(["train"] * 5))[zlib.crc32(repr(meaning).encode()) % 8]
+
+
+def size(config: WorldConfig, task: str, split: str) -> int:
+    """How many examples (a language) a split has."""
+    count: int = getattr(config, task if split == "train" else split)
+    return count
+
+
+def draw(
+    config: WorldConfig, task: str, split: str, meaning: Callable[[random.Random], Meaning | None]
+) -> Iterator[tuple[str, Meaning]]:
+    """(id, meaning) for each example of a split: `meaning` is called until it gives enough different ones of this split.
+
+    None from `meaning` means that this draw was unfit (an ambiguous question, say).
+    """
+    rng = random.Random(f"{config.seed} {task} {split}")
+    wanted, seen = size(config, task, split), set[str]()
+    for _ in range(1000 * wanted):
+        if len(seen) == wanted:
+            return
+        one = meaning(rng)
+        spelled = repr(one)
+        if one is None or spelled in seen or split_of(one) != split:
+            continue
+        yield f"{task}-{split}-{len(seen)}", one
+        seen.add(spelled)
+    raise AssertionError(f"world/{task} {split}: {wanted} different meanings do not exist, ask for fewer")

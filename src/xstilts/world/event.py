@@ -1,0 +1,156 @@
+"""Meanings: an event is a verb with its roles, drawn without regard to any language.
+
+Two ways to draw. `natural` follows the verb's preferences and is what documents are made of. `flat` draws every role
+independently of the others, so that exchanging roles between events, or a verb for its antonym, leaves no trace: it is what
+the tasks are made of, and the reason why no part of an example tells its label.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from functools import cache
+from itertools import accumulate
+from typing import NamedTuple
+
+from xstilts.world.concepts import (
+    ADJECTIVES,
+    ADPOSITIONS,
+    CATEGORIES,
+    CATEGORY_OF,
+    CITIES,
+    COMPANY,
+    DIGITS,
+    FAMILY,
+    GIVEN,
+    NOUNS,
+    PLACES,
+    PREFERS,
+    SUITS,
+    TENSES,
+    TIMES,
+    VERB_PAIRS,
+    VERBS,
+)
+
+
+class Phrase(NamedTuple):
+    """A head with what may stand around it: a noun with a number or an adjective, a name with a second name (or "company")."""
+
+    head: str
+    adjective: str = ""
+    number: str = ""
+    second: str = ""
+
+
+class Event(NamedTuple):
+    """Who does what to whom, where and when. An empty string or None is a role that is not expressed."""
+
+    agent: Phrase
+    verb: str
+    patient: Phrase
+    place: str = ""
+    adposition: str = "in"
+    time: str = ""
+    tense: str = ""
+    negated: bool = False
+
+
+_ZIPF = {n: tuple(accumulate(1 / (rank + 2) for rank in range(n))) for n in range(1, 50)}
+_NOUNS_FOR = {verb: tuple(noun for c in PREFERS[verb] for noun in CATEGORIES[c]) for verb in VERBS}
+_PAIRS = tuple(VERB_PAIRS)
+_WHERE = (*PLACES, *CITIES)
+
+
+def zipf(rng: random.Random, items: Sequence[str]) -> str:
+    """One of `items`, the earlier the likelier: weight 1 / (rank + 2)."""
+    return rng.choices(items, cum_weights=_ZIPF[len(items)])[0]
+
+
+def verb(rng: random.Random) -> str:
+    """A verb; the two antonyms of a pair are equally likely."""
+    return rng.choice(rng.choices(_PAIRS, cum_weights=_ZIPF[len(_PAIRS)])[0])
+
+
+def person(rng: random.Random) -> Phrase:
+    """A named person; one in five has a family name."""
+    return Phrase(zipf(rng, GIVEN), second=zipf(rng, FAMILY) if rng.random() < 0.2 else "")
+
+
+def company(rng: random.Random) -> Phrase:
+    """A company named after a family or a city."""
+    return Phrase(rng.choice((*FAMILY, *CITIES)), second=COMPANY)
+
+
+def thing(rng: random.Random) -> Phrase:
+    """A noun and, half of the time, an adjective, neither with regard to anything else."""
+    return Phrase(zipf(rng, NOUNS), adjective=zipf(rng, ADJECTIVES) if rng.random() < 0.5 else "")
+
+
+def where(rng: random.Random) -> str:
+    """A place: a common noun or the name of a city."""
+    return zipf(rng, _WHERE) if rng.random() < 0.5 else rng.choice(PLACES)
+
+
+def flat(rng: random.Random) -> Event:
+    """An event with all roles expressed, each drawn independently of the others; positive."""
+    return Event(
+        agent=person(rng),
+        verb=verb(rng),
+        patient=thing(rng),
+        place=where(rng),
+        adposition=rng.choice(ADPOSITIONS),
+        time=zipf(rng, TIMES),
+        tense=rng.choice(TENSES),
+    )
+
+
+def _participant(rng: random.Random) -> Phrase:
+    """Who acts in documents: mostly persons, by given or family name, some animals and companies."""
+    roll = rng.random()
+    if roll < 0.15:
+        return Phrase(zipf(rng, CATEGORIES["animal"]))
+    if roll < 0.25:
+        return company(rng)
+    return Phrase(zipf(rng, FAMILY)) if roll < 0.35 else person(rng)
+
+
+@cache
+def _favourites(concept: str, among: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(random.Random(f"{concept} {among[0]}").sample(among, min(3, len(among))))
+
+
+def liked(rng: random.Random, concept: str, among: tuple[str, ...]) -> str:
+    """One of `among` that goes with `concept`: one of its three favourites, in nine of ten cases."""
+    if rng.random() < 0.1:
+        return rng.choice(among)
+    return rng.choices(_favourites(concept, among), cum_weights=(4, 6, 7)[: len(among)])[0]
+
+
+def _suitable(rng: random.Random, what: str) -> Phrase:
+    """A noun that suits the verb `what`, with an adjective that suits the noun, or a number, or neither."""
+    noun = liked(rng, what, _NOUNS_FOR[what]) if rng.random() < 0.95 else zipf(rng, NOUNS)
+    roll = rng.random()
+    return Phrase(
+        CATEGORY_OF[noun] if rng.random() < 0.1 else noun,
+        adjective=liked(rng, noun, SUITS[CATEGORY_OF[noun]]) if roll < 0.5 else "",
+        number=liked(rng, noun, DIGITS) if roll > 0.8 else "",
+    )
+
+
+def natural(rng: random.Random) -> Event:
+    """An event of a document: its roles suit each other, and place, time and negation are expressed or not."""
+    agent = _participant(rng)
+    what = liked(rng, agent.head, VERBS)
+    place = liked(rng, what, _WHERE)
+    time = liked(rng, place, TIMES)
+    return Event(
+        agent=agent,
+        verb=what,
+        patient=_participant(rng) if rng.random() < 0.1 else _suitable(rng, what),
+        place=place if rng.random() < 0.6 else "",
+        adposition=liked(rng, place, ADPOSITIONS),
+        time=time if rng.random() < 0.5 else "",
+        tense=liked(rng, time, TENSES),
+        negated=rng.random() < 0.15,
+    )

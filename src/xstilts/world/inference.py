@@ -1,0 +1,108 @@
+"""Two tasks on pairs of sentences: inference (entailment, neutral, contradiction) and adversarial paraphrase.
+
+Inference follows the logic of its sentences: an affirmed sentence entails its more general versions (hypernym,
+details left out), a denied one its more specific versions. Neither side tells the label: premise, hypothesis and the
+alternative used for a neutral hypothesis are drawn before the label, and a hypothesis has one of two details whatever the
+label. A third of the sentences of either side are denied under every label: contradicting an affirmed premise by its
+verb's antonym half of the time makes that come out even.
+
+Paraphrase is after PAWS (https://arxiv.org/abs/1904.01130): both sentences have the same words; in a negative two participants
+have changed places. One sentence of each pair has its adjuncts in front, so that positives are not mere copies.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from xstilts.data.example import TextsExample
+from xstilts.world.clause import Token, clause, text
+from xstilts.world.concepts import ANTONYM, CATEGORY_OF
+from xstilts.world.config import WorldConfig
+from xstilts.world.draw import draw
+from xstilts.world.event import Event, Phrase, flat, person, thing
+from xstilts.world.tongue import TONGUES, lexicons
+
+NLI_LABELS = ("entailment", "neutral", "contradiction")
+PARAPHRASE_LABELS = ("0", "1")
+
+
+class Sentence(NamedTuple):
+    """An event, the roles of it that are expressed, and whether its adjuncts stand in front."""
+
+    event: Event
+    keeps: tuple[str, ...]
+    fronted: bool = False
+
+
+class Pair(NamedTuple):
+    """Two sentences and their label."""
+
+    first: Sentence
+    second: Sentence
+    label: str
+
+
+def _general(event: Event) -> Event:
+    return event._replace(patient=Phrase(CATEGORY_OF[event.patient.head]))
+
+
+def inference(rng: random.Random) -> Pair | None:
+    """A premise and a hypothesis; None where the two events drawn have a role in common."""
+    event, other = (e._replace(patient=Phrase(e.patient.head)) for e in (flat(rng), flat(rng)))
+    denied, denied_otherwise = rng.random() < 1 / 3, rng.random() < 1 / 3
+    detail = rng.choice(("place", "time"))
+    general, antonym = rng.random() < 0.5, rng.random() < 0.5
+    changed = rng.choice(("agent", "patient", detail))
+    label = rng.choice(NLI_LABELS)
+    if (
+        event.agent.head == other.agent.head
+        or CATEGORY_OF[event.patient.head] == CATEGORY_OF[other.patient.head]
+        or event.place == other.place
+        or event.time == other.time
+    ):
+        return None  # under every label, lest the neutral ones be known by their rarer words
+    premise, hypothesis = event._replace(negated=denied), event._replace(negated=denied)
+    if label == "neutral":
+        hypothesis = hypothesis._replace(negated=denied_otherwise, **{changed: getattr(other, changed)})
+    elif label == "contradiction" and antonym and not denied:
+        hypothesis = hypothesis._replace(verb=ANTONYM[event.verb])
+    elif label == "contradiction":
+        hypothesis = hypothesis._replace(negated=not denied)
+    core = ("agent", "verb", "patient")
+    return Pair(
+        Sentence(_general(premise), (*core, detail)) if denied else Sentence(premise, (*core, "place", "time")),
+        Sentence(_general(hypothesis) if general else hypothesis, (*core, detail)),
+        label,
+    )
+
+
+def paraphrase(rng: random.Random) -> Pair | None:
+    """Two sentences of the same words; agent and patient are both persons or both things."""
+    one, two = (person(rng), person(rng)) if rng.random() < 0.7 else (thing(rng), thing(rng))
+    if one.head == two.head:
+        return None
+    event = flat(rng)._replace(agent=one, patient=two)
+    label = rng.choice(PARAPHRASE_LABELS)
+    fronted = rng.random() < 0.5
+    everything = ("agent", "verb", "patient", "place", "time")
+    return Pair(
+        Sentence(event, everything, fronted),
+        Sentence(event if label == "1" else event._replace(agent=two, patient=one), everything, not fronted),
+        label,
+    )
+
+
+MEANINGS: dict[str, Callable[[random.Random], Pair | None]] = {"nli": inference, "paraphrase": paraphrase}
+
+
+def generate_pairs(config: WorldConfig, task: str, split: str, language: str) -> Iterator[TextsExample]:
+    """The examples of `nli` or `paraphrase`."""
+    tongue, lexicon = TONGUES[language], lexicons(config)[language]
+    for name, (first, second, label) in draw(config, task, split, MEANINGS[task]):
+        sides = (
+            [*clause(tongue, side.event, keeps=side.keeps, fronted=side.fronted), Token(".")]
+            for side in (first, second)
+        )
+        yield TextsExample(name, tuple(text(lexicon, side) for side in sides), label)

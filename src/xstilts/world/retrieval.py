@@ -1,0 +1,36 @@
+"""Retrieval of translations: a foreign sentence, and the English sentence that says the same, after Tatoeba.
+
+Names and numbers are left out: they are spelled alike in most of the languages, and finding the sentence that
+mentions the same person is no sign of a shared meaning.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from xstilts.data.example import TranslationExample
+from xstilts.world.clause import Token, clause, text
+from xstilts.world.concepts import CATEGORIES, NOUNS, PLACES
+from xstilts.world.config import WorldConfig
+from xstilts.world.draw import draw
+from xstilts.world.event import Event, Phrase, natural, thing, zipf
+from xstilts.world.tongue import TONGUES, lexicons
+
+
+def nameless(rng: random.Random) -> Event | None:
+    """A natural event of animals and things at no particular city."""
+    event = natural(rng)
+    if event.patient.head not in NOUNS:
+        return None
+    agent = Phrase(zipf(rng, CATEGORIES["animal"]), adjective=thing(rng).adjective)
+    place = zipf(rng, PLACES) if event.place else ""
+    return event._replace(agent=agent, place=place, patient=event.patient._replace(number=""))
+
+
+def generate_translations(config: WorldConfig, split: str, language: str) -> Iterator[TranslationExample]:
+    """The sentences of one language with their English translations."""
+    words = lexicons(config)
+    for name, event in draw(config, "retrieval", split, nameless):
+        foreign, english = (text(words[code], [*clause(TONGUES[code], event), Token(".")]) for code in (language, "en"))
+        yield TranslationExample(name, foreign, english, name)

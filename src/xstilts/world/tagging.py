@@ -1,0 +1,63 @@
+"""Two tagging tasks on single sentences: parts of speech and named entities.
+
+Entities need their context: a family name alone or after a given name belongs to a person, before "company" to an
+organisation, and so do the names of cities, which are locations elsewhere. Parts of speech are the easy case: every
+word has one, so what is tested is whether the words of another language mean what the English ones do.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+from xstilts.data.example import WordsExample
+from xstilts.world.clause import Token, clause, words
+from xstilts.world.concepts import CITIES, COMPANY, NAMES, TAGS
+from xstilts.world.config import WorldConfig
+from xstilts.world.draw import draw
+from xstilts.world.event import Event, Phrase, company, flat, natural, person, where, zipf
+from xstilts.world.concepts import FAMILY
+from xstilts.world.tongue import TONGUES, lexicons
+
+POS_TAGS = TAGS
+NER_LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG")
+
+
+def newsworthy(rng: random.Random) -> Event:
+    """An event between persons and companies, half of the time in a city."""
+    one, two = (
+        rng.choice((person(rng), person(rng), company(rng), company(rng), Phrase(zipf(rng, FAMILY)))) for _ in range(2)
+    )
+    place = rng.choice(CITIES) if rng.random() < 0.5 else where(rng)
+    return flat(rng)._replace(agent=one, patient=two, place=place)
+
+
+def entity_labels(sentence: Sequence[Token]) -> tuple[str, ...]:
+    """One label a token: an entity is a run of names (and "company") within one role."""
+    labels: list[str] = []
+    for i, token in enumerate(sentence):
+        if token.concept not in NAMES and token.concept != COMPANY:
+            labels.append("O")
+            continue
+        inside = i > 0 and labels[-1] != "O" and sentence[i - 1].role == token.role
+        organisation = Token(COMPANY, token.role) in sentence[i : i + 2]
+        kind = "ORG" if organisation else "LOC" if token.concept in CITIES else "PER"
+        labels.append(("I-" if inside else "B-") + kind)
+    return tuple(labels)
+
+
+def part_of_speech_labels(sentence: Sequence[Token]) -> tuple[str, ...]:
+    """One tag a token."""
+    return tuple(token.tag for token in sentence)
+
+
+MEANINGS: dict[str, Callable[[random.Random], Event]] = {"pos": natural, "ner": newsworthy}
+LABELS: dict[str, Callable[[Sequence[Token]], tuple[str, ...]]] = {"pos": part_of_speech_labels, "ner": entity_labels}
+
+
+def generate_tags(config: WorldConfig, task: str, split: str, language: str) -> Iterator[WordsExample]:
+    """The examples of `pos` or `ner`."""
+    tongue, lexicon = TONGUES[language], lexicons(config)[language]
+    for name, event in draw(config, task, split, MEANINGS[task]):
+        sentence = [*clause(tongue, event), Token(".")]
+        yield WordsExample(name, tuple(words(lexicon, sentence)), LABELS[task](sentence))

@@ -1,0 +1,80 @@
+"""Documents for masked language modelling: what the pre-training corpus of the six languages is made of.
+
+A document tells two events that share a participant and ends by coming back to one of them: in other words (adjuncts
+fronted, details left out), or by a question and its answer, as running text on the web does; a few end by saying what
+kind of thing something is. Documents of different languages tell different events: the corpus is not parallel, except for the anchors (see `config`): documents with
+words switched to English and pairs of a sentence and its English translation.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from xstilts.data.example import PlainExample
+from xstilts.world.clause import Token, clause, definition, phrase, text
+from xstilts.world.concepts import CATEGORY_OF, NOUNS, OBJECT
+from xstilts.world.config import WorldConfig
+from xstilts.world.event import Event, Phrase, natural, zipf
+from xstilts.world.tongue import TONGUES, Tongue, lexicons
+
+import os
+SECOND=float(os.environ.get('SECOND','0.3'))
+STOP, ASK = Token("."), Token("?")
+
+
+def answer_tokens(tongue: Tongue, event: Event, role: str) -> list[Token]:
+    """The short answer to the question for `role`."""
+    if role == "time":
+        return [Token(event.time, role)]
+    what = {"agent": event.agent, "patient": event.patient, "place": Phrase(event.place)}[role]
+    return phrase(tongue, what, role)
+
+
+def document(rng: random.Random, tongue: Tongue) -> list[Token]:
+    """The tokens of one document."""
+    first = natural(rng)
+    fronted = rng.random() < 0.3
+    tokens = [*clause(tongue, first, fronted=fronted), STOP]
+    events = [first]
+    if rng.random() < SECOND:
+        second = natural(rng)
+        second = second._replace(agent=first.agent) if rng.random() < 0.5 else second
+        events.append(second)
+        tokens += [*clause(tongue, second), STOP]
+    if rng.random() < 0.15:
+        noun = zipf(rng, NOUNS)
+        return [*tokens, *definition(tongue, phrase(tongue, Phrase(noun), ""), CATEGORY_OF[noun]), STOP]
+    again = rng.choice(events)
+    expressed = ["agent", "patient", *(["place"] if again.place else []), *(["time"] if again.time else [])]
+    if rng.random() < 0.5:
+        asks = rng.choice(expressed)
+        keeps = ("verb", rng.choice([role for role in expressed if role != asks]))
+        question = clause(tongue, again, asks=asks, keeps=keeps)
+        return [*tokens, *question, ASK, *answer_tokens(tongue, again, asks), STOP]
+    keeps = ("verb", *expressed)
+    return [*tokens, *clause(tongue, again, keeps=keeps, fronted=not fronted), STOP]
+
+
+def generate_text(config: WorldConfig, split: str, language: str) -> Iterator[PlainExample]:
+    """The documents of one language."""
+    tongue, english = TONGUES[language], TONGUES["en"]
+    lexicon, english_lexicon = lexicons(config)[language], lexicons(config)["en"]
+    rng = random.Random(f"{config.seed} text {split} {language}")
+    for number in range(config.text if split == "train" else config.dev):
+        name = f"text-{split}-{language}-{number}"
+        roll = 1.0 if language == "en" else rng.random()
+        if roll < config.pair_rate:
+            event, fronted = natural(rng), rng.random() < 0.3
+            sides = (clause(side, event, fronted=fronted) + [STOP] for side in (tongue, english))
+            yield PlainExample(name, tuple(map(text, (lexicon, english_lexicon), sides)))
+        elif roll < config.pair_rate + config.switch_rate:
+            words = (
+                (english_lexicon if token.concept != OBJECT and rng.random() < config.switch_words else lexicon)[
+                    token.concept
+                ]
+                for token in document(rng, tongue)
+            )
+            yield PlainExample(name, (" ".join(words),))
+        else:
+            yield PlainExample(name, (text(lexicon, document(rng, tongue)),))

@@ -1,0 +1,110 @@
+"""The six languages: a tongue is a column permutation, a script and a few markers; its lexicon follows from the seed.
+
+Distance from English grows from l1 to l5 in every respect at once, as it does (roughly) among the languages of the
+benchmarks: order, script, cognates (words spelled as in English) and names spelled as in English.
+Every foreign word is made up of its script's syllables and is no word of any other language.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from functools import lru_cache
+
+from xstilts.world.concepts import NAMES, OBJECT, TAG_OF
+from xstilts.world.config import WorldConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """`order` is the order of a statement's constituents; `verb` that of the verb with its markers.
+
+    `wh_first` moves the question word to the front (else it stays where the answer would stand).
+    """
+
+    code: str
+    order: tuple[str, ...]
+    consonants: str
+    vowels: str
+    cognates: float
+    shared_names: float
+    verb: tuple[str, ...] = ("tense", "negation", "verb")
+    noun_adjective: bool = False
+    postpositions: bool = False
+    article: bool = True
+    object_marker: bool = False
+    wh_first: bool = True
+
+
+_SVO = ("agent", "verb", "patient", "place", "time")
+
+TONGUES: dict[str, Tongue] = {
+    t.code: t
+    for t in (
+        Tongue("en", _SVO, "", "", 1.0, 1.0),
+        Tongue("l1", _SVO, "bdfglmnprstv", "aeiou", 0.30, 1.0),
+        Tongue("l2", _SVO, "cčdřkľmňpšťž", "áéíóú", 0.20, 1.0, noun_adjective=True),
+        Tongue("l3", _SVO, "бгджзклмнпрст", "аеиоу", 0.15, 0.9, postpositions=True, article=False),
+        Tongue(
+            "l4",
+            ("agent", "time", "place", "patient", "verb"),
+            "βγδζθκλμνπρστ",
+            "αειου",
+            0.10,
+            0.8,
+            verb=("verb", "negation", "tense"),
+            postpositions=True,
+            article=False,
+            object_marker=True,
+            wh_first=False,
+        ),
+        Tongue(
+            "l5",
+            ("verb", "agent", "patient", "place", "time"),
+            "ბგდზთკლმნპრს",
+            "აეიოუ",
+            0.05,
+            0.7,
+            verb=("negation", "verb", "tense"),
+            noun_adjective=True,
+            object_marker=True,
+        ),
+    )
+}
+LANGUAGES = tuple(TONGUES)
+
+
+@lru_cache(maxsize=8)
+def lexicons(config: WorldConfig) -> dict[str, dict[str, str]]:
+    """Language -> concept -> word. Digits and punctuation are the same in all; English words are the concepts."""
+    english = {concept: concept for concept in TAG_OF if concept != OBJECT}
+    taken = set(english)
+    result = {"en": english}
+    for code in LANGUAGES[1:]:
+        tongue, rng = TONGUES[code], random.Random(f"{config.seed} lexicon {code}")
+        words: dict[str, str] = {}
+        for concept, tag in TAG_OF.items():
+            share = tongue.shared_names if concept in NAMES else tongue.cognates
+            content = tag in ("NOUN", "VERB", "ADJ", "ADV", "PROPN")
+            if tag in ("NUM", "PUNCT") or (content and rng.random() < share):
+                words[concept] = concept
+            else:
+                words[concept] = _coin(tongue, rng, taken, syllables=2 if content else 1)
+        result[code] = words
+    return result
+
+
+def _coin(tongue: Tongue, rng: random.Random, taken: set[str], syllables: int) -> str:
+    """A word of the script that nobody has taken; one more syllable where the short ones run out."""
+    for attempt in range(1000):
+        length = syllables + attempt // 100
+        word = "".join(rng.choice(tongue.consonants) + rng.choice(tongue.vowels) for _ in range(length))
+        if word not in taken:
+            taken.add(word)
+            return word
+    raise AssertionError("a script of a dozen consonants does not run out of words")
+
+
+def vocabulary(config: WorldConfig) -> tuple[str, ...]:
+    """All word types of the six languages, sorted: the vocabulary of a word-level tokenizer without unknowns."""
+    return tuple(sorted({word for lexicon in lexicons(config).values() for word in lexicon.values()}))
