@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import time
@@ -112,9 +113,10 @@ def run(
 def _run(name: str, changes: list[str], store_folder: Path, workers: int | None, out: Path | None) -> None:
     import signal
 
+    from xstilts.report.analysis import analyse
     from xstilts.report.gather import gather
-    from xstilts.report.terminal import print_results
-    from xstilts.report.write import write_report
+    from xstilts.report.terminal import end_of_run
+    from xstilts.report.write import write_analysis
     from xstilts.store.store import Store
     from xstilts.study.execute import execute
     from xstilts.study.live import LiveView
@@ -134,10 +136,11 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with LiveView(console) as view:
         state = execute(plan, store, workers, view.show)
-    results = gather(plan, store, state)
-    report = write_report(results, out or Path("reports") / plan.study.name)
+    with console.status("writing the report"):
+        analysis = analyse(gather(plan, store, state))
+        report = write_analysis(analysis, out or Path("reports") / plan.study.name)
     console.print()
-    print_results(results, console)
+    console.print(end_of_run(analysis))
     made = state.count("done") - len(state.cached)
     seconds = time.monotonic() - started
     console.print(
@@ -237,20 +240,29 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write the report of what is there: HTML, Markdown and CSV. What is missing is said to be missing."""
+    from xstilts.report.analysis import analyse
     from xstilts.report.gather import gather
     from xstilts.report.tables import score_rows
-    from xstilts.report.terminal import print_results
-    from xstilts.report.write import write_report
+    from xstilts.report.terminal import end_of_run
+    from xstilts.report.write import write_analysis
     from xstilts.store.store import Store
 
     made = _plan(study, changes)
-    results = gather(made, Store(store))
-    path = write_report(results, out or Path("reports") / made.study.name)
+    analysis = analyse(gather(made, Store(store)))
+    path = write_analysis(analysis, out or Path("reports") / made.study.name)
     if as_json:
-        _print_json({"study": made.study.name, "report": str(path), "scores": score_rows(results)})
+        _print_json(
+            {
+                "study": made.study.name,
+                "question": made.study.question,
+                "answer": dataclasses.asdict(analysis.answer),
+                "report": str(path),
+                "scores": score_rows(analysis.results),
+            }
+        )
         return
     console = _console()
-    print_results(results, console)
+    console.print(end_of_run(analysis))
     console.print(f"\nreport: {path}", soft_wrap=True)
 
 

@@ -31,8 +31,8 @@ class KindCost:
 
 @dataclass(frozen=True)
 class Analysis:
-    """`missing` are the cells of the grid without scores, as (encoder, chain, target, seed); `waiting` are the stages that
-    are blocked by a failed one or have not been run."""
+    """`missing` are the cells of the grid without scores, as (encoder, chain, target, seed); `waiting` are the
+    stages that are blocked by a failed one or have not been run."""
 
     results: Results
     summaries: tuple[Summary, ...]

@@ -38,7 +38,8 @@ def measured(gain: Gain) -> str:
     """+14.2 points [11.0, 17.1]"""
     if gain.interval is None:
         return "no gain over languages other than English"
-    return f"{prose.points(gain.interval.estimate)}{prose.JOIN}points {prose.bracket(gain.interval.low, gain.interval.high)}"
+    interval = gain.interval
+    return f"{prose.points(interval.estimate)}{prose.JOIN}points {prose.bracket(interval.low, interval.high)}"
 
 
 def _strength(gain: Gain) -> str:
@@ -56,16 +57,12 @@ def _nothing(results: Results, gains: Sequence[Gain]) -> str:
     if not scored:
         return "No answer yet: no cell of this study has a score."
     if NO_CHAIN not in {chain.name for chain in results.chains} | {cell.chain for cell in scored if not cell.control}:
-        return (
-            "No answer: the study has no chain called none, so there is no score to compare with and no transfer gain."
-        )
+        return "No answer: the study has no chain called none, so there is no score to compare with and no transfer gain."
     if not [chain for chain in results.chains if chain.name != NO_CHAIN and not chain.placebo]:
         return "No answer: the study has no intermediate chain beside none."
     own = [gain for gain in gains if gain.against == NO_CHAIN and gain.degenerate and not gain.placebo]
     if own:
-        return (
-            f"No answer: {prose.count(len(own), PAIRS)} reused the target's own training data, and there is no other."
-        )
+        return f"No answer: {prose.count(len(own), PAIRS)} reused the target's own training data, and there is no other."
     return f"No answer yet: no {PAIRS} has scores both with and without its chain for the same seed."
 
 
@@ -126,9 +123,7 @@ def _about_placebo(evidence: Sequence[Gain], gains: Sequence[Gain], results: Res
             "No placebo chain (the same data with shuffled labels) was run, so a gain cannot be attributed "
             "to the task rather than to its text and the extra steps."
         )
-    matched = [
-        gain for gain in gains if gain.against != NO_CHAIN and not gain.degenerate and gain.verdict != "English only"
-    ]
+    matched = [gain for gain in gains if gain.against != NO_CHAIN and not gain.degenerate and gain.verdict != "English only"]
     if not matched:
         return "No chain could be compared with a placebo of the same tasks."
     clear = {(gain.encoder, gain.chain, gain.target) for gain in evidence if gain.verdict == "gain"}
@@ -143,16 +138,15 @@ def _about_placebo(evidence: Sequence[Gain], gains: Sequence[Gain], results: Res
         return text + (f"; {len(kept)} of {len(tested)} gains stay clear over the placebo." if len(tested) > 1 else ".")
     found = [gain for gain in matched if gain.verdict == "gain"]
     if not found:
-        return f"Over their placebo (the same data with shuffled labels), no chain is clearly better ({_compared(matched)})."
+        return (
+            "Over their placebo (the same data with shuffled labels), no chain is clearly better "
+            f"({prose.count(len(matched), PAIRS)} compared)."
+        )
     best = max(found, key=_estimate)
     return (
         f"Over its placebo (the same data with shuffled labels), {pair_name(best, results)} has {measured(best)}, "
         "though it has no clear gain over no chain."
     )
-
-
-def _compared(gains: Sequence[Gain]) -> str:
-    return f"{prose.count(len(gains), PAIRS)} compared"
 
 
 def _attribution(gain: Gain) -> str:
@@ -161,6 +155,21 @@ def _attribution(gain: Gain) -> str:
     if gain.verdict == "loss":
         return "the placebo does better, so the gain is not the task's"
     return "no part of the gain can be attributed to the task"
+
+
+def _about_retrieval(evidence: Sequence[Gain], results: Results) -> str:
+    """Retrieval moves with the layer and with centring, so the answer is also given without it."""
+    untrained = {info.name for info in results.targets if info.format == "embed"}
+    rest = [gain for gain in evidence if gain.target not in untrained]
+    found = [gain for gain in evidence if gain.verdict == "gain"]
+    clear = [gain for gain in found if gain.target not in untrained]
+    if not rest or len(clear) == len(found):
+        return ""
+    return (
+        f"Of the clear gains, {len(found) - len(clear)} {'is' if len(found) - len(clear) == 1 else 'are'} in retrieval, "
+        "which has no training and depends on the layer and on centring; without retrieval the count is "
+        f"{len(clear)} of {prose.count(len(rest), PAIRS)}."
+    )
 
 
 def _about_chance(evidence: Sequence[Gain], summaries: Sequence[Summary]) -> str:
@@ -173,9 +182,7 @@ def _about_chance(evidence: Sequence[Gain], summaries: Sequence[Summary]) -> str
     if lost:
         parts.append(f"every score on {prose.listed(lost, 6)} is near chance, so nothing can be learned from it")
     unlearned = [
-        target
-        for target in lost
-        if all(row.english_near_chance for row in summaries if row.target == target and not row.control)
+        target for target in lost if all(row.english_near_chance for row in summaries if row.target == target and not row.control)
     ]
     if unlearned:
         parts.append(f"{prose.listed(unlearned, 6)} was not even learned in English")
@@ -217,9 +224,7 @@ def _about_gaps(results: Results, missing: Missing) -> str:
     if not missing and not failed:
         return ""
     cells = len(results.encoders) * len(results.chains) * len(results.targets) * len(results.seeds)
-    text = (
-        f"Incomplete: {len(missing)} of {prose.count(cells, 'cell')} {'has' if len(missing) == 1 else 'have'} no score"
-    )
+    text = f"Incomplete: {len(missing)} of {prose.count(cells, 'cell')} {'has' if len(missing) == 1 else 'have'} no score"
     broken = sum(cost.status == "failed" for cost in failed)
     blocked = len(failed) - broken
     if failed:
@@ -240,6 +245,7 @@ def answer(results: Results, summaries: Sequence[Summary], gains: Sequence[Gain]
     verdict, sentence = _headline(evidence, results)
     support = (
         _about_placebo(evidence, gains, results),
+        _about_retrieval(evidence, results),
         _about_chance(evidence, summaries),
         _about_degenerate([gain for gain in real if gain.degenerate], results),
         _about_certainty([gain for gain in real if gain.p_holm is not None], evidence),

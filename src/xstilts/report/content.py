@@ -31,7 +31,20 @@ class Table:
 
 
 def plain(caption: str, columns: Line, rows: Iterable[Line], numeric: Iterable[int] = ()) -> Table:
-    return Table(caption, columns, (("", tuple(rows)),), frozenset(numeric))
+    return grouped(caption, columns, (("", tuple(rows)),), numeric)
+
+
+def grouped(caption: str, columns: Line, groups: Iterable[tuple[str, tuple[Line, ...]]], numeric: Iterable[int] = ()) -> Table:
+    """A table without the columns in which nothing stands."""
+    groups, numeric = tuple(groups), set(numeric)
+    lines = [line for _, rows in groups for line in rows]
+    kept = [index for index in range(len(columns)) if not lines or any(line[index] for line in lines)]
+    return Table(
+        caption,
+        tuple(columns[index] for index in kept),
+        tuple((title, tuple(tuple(line[index] for index in kept) for line in rows)) for title, rows in groups),
+        frozenset(place for place, index in enumerate(kept) if index in numeric),
+    )
 
 
 def marks(gain: Gain) -> tuple[str, ...]:
@@ -70,7 +83,7 @@ def gain_sentence(gain: Gain) -> str:
     }[gain.verdict]
     return (
         f"{prose.points(interval.estimate)} points {prose.bracket(interval.low, interval.high)} over {gain.against}: "
-        f"{verdict} (p {prose.p_value(interval.p)}, after Holm {prose.p_value(gain.p_holm)})."
+        f"{verdict} (p{prose.JOIN}{prose.p_value(interval.p)}, after Holm {prose.p_value(gain.p_holm)})."
     )
 
 
@@ -134,29 +147,32 @@ def _chain_order(analysis: Analysis) -> Callable[[Summary], tuple[bool, bool, in
 
 def gains_table(gains: Sequence[Gain], analysis: Analysis, caption: str) -> Table:
     """One comparison a line, with each seed's gain."""
-    several = len(analysis.results.encoders) > 1
-    lines = []
-    for gain in gains:
-        name = f"{gain.encoder}: {gain.chain}" if several else gain.chain
-        info = analysis.chains.get(gain.chain)
-        remarks = [*(["placebo"] if info and info.placebo else []), *marks(gain)]
-        interval, english = gain.interval, gain.english
-        lines.append(
-            (
-                name,
-                gain.target,
-                gain.against,
-                prose.points(interval.estimate if interval else None),
-                prose.bracket(interval.low, interval.high) if interval else prose.NOTHING,
-                prose.points(english.estimate if english else None),
-                ", ".join(prose.points(seed.others) for seed in gain.seeds),
-                prose.p_value(gain.p_holm),
-                gain.verdict,
-                ", ".join(remarks),
-            )
+    encoders = tuple(dict.fromkeys(gain.encoder for gain in gains))
+    groups = [
+        (
+            encoder if len(analysis.results.encoders) > 1 else "",
+            tuple(_gain_line(gain) for gain in gains if gain.encoder == encoder),
         )
+        for encoder in encoders
+    ]
     columns = ("chain", "target", "over", "gain", "95 %", "English", "by seed", "p (Holm)", "verdict", "remark")
-    return plain(caption, columns, lines, (3, 4, 5, 6, 7))
+    return grouped(caption, columns, groups, (3, 4, 5, 6, 7))
+
+
+def _gain_line(gain: Gain) -> Line:
+    interval, english = gain.interval, gain.english
+    return (
+        gain.chain,
+        gain.target,
+        gain.against,
+        prose.points(interval.estimate if interval else None),
+        prose.bracket(interval.low, interval.high) if interval else prose.NOTHING,
+        prose.points(english.estimate if english else None),
+        ", ".join(prose.points(seed.others) for seed in gain.seeds),
+        prose.p_value(gain.p_holm),
+        gain.verdict,
+        ", ".join([*(["placebo"] if gain.placebo else []), *marks(gain)]),
+    )
 
 
 def chains_table(analysis: Analysis) -> Table:
@@ -249,12 +265,9 @@ def saved_sentence(analysis: Analysis) -> str:
     total = prose.seconds(analysis.seconds)
     if not kinds:
         return f"The stages took {total} in all; none is shared between cells."
-    spared = prose.listed(f"{kind.saved:,} {kind.kind}" for kind in kinds)
+    spared = prose.listed(prose.count(kind.saved, f"{kind.kind} run") for kind in kinds)
     time = prose.seconds(sum(kind.saved_seconds for kind in kinds))
-    return (
-        f"The stages took {total} in all. Cells share what they have in common: without sharing, {spared} runs more "
-        f"would have taken {time} more."
-    )
+    return f"The stages took {total} in all. Cells share what they have in common, which spared {spared}, or {time}."
 
 
 def missing_lines(analysis: Analysis) -> Line:

@@ -27,7 +27,7 @@ SMALLEST_SCALE = 0.02
 
 @dataclass(frozen=True)
 class HeatCell:
-    """`link` is the id of the per-language view; `strength` 0-1 is the share of colour; without a gain the cell is empty."""
+    """`link` is the id of the per-language view; `strength` 0-1 the share of colour; a cell without a gain is empty."""
 
     gain: Gain | None
     link: str
@@ -138,9 +138,7 @@ def _mark(name: str, x: float, label: str) -> Markup:
     return Markup('<circle class="{}" cx="{:.1f}%" cy="50%" r="4"><title>{}</title></circle>').format(name, x, label)
 
 
-def _dot_plot(
-    analysis: Analysis, encoder: str, target: str, rows: Sequence[Summary], classes: Mapping[str, str]
-) -> DotPlot:
+def _dot_plot(analysis: Analysis, encoder: str, target: str, rows: Sequence[Summary], classes: Mapping[str, str]) -> DotPlot:
     info = analysis.targets.get(target)
     chance = info.chance if info else None
     values = [value for row in rows for value in row.languages.values()] + ([chance] if chance is not None else [])
@@ -169,15 +167,12 @@ def _dot_plot(
         ]
         line = Markup('<line class="chance" x1="{0:.1f}%" x2="{0:.1f}%" y1="0" y2="100%"/>').format(place(chance or 0))
         body = Markup("").join([*([line] if chance is not None else []), *marks])
-        label = ", ".join(
-            f"{chain_label(row)} {prose.score(row.languages[code])}" for row in rows if code in row.languages
-        )
+        label = ", ".join(f"{chain_label(row)} {prose.score(row.languages[code])}" for row in rows if code in row.languages)
         drawn.append(
             (
                 analysis.language(code),
                 Markup(
-                    '<svg class="dots" role="img" aria-label="{}">'
-                    '<line class="axis" x1="0" x2="100%" y1="50%" y2="50%"/>{}</svg>'
+                    '<svg class="dots" role="img" aria-label="{}"><line class="axis" x1="0" x2="100%" y1="50%" y2="50%"/>{}</svg>'
                 ).format(label, body),
             )
         )
@@ -225,9 +220,7 @@ def _layer_chart(analysis: Analysis, encoder: str, target: str, cells: Sequence[
             by_layer = curves.setdefault(label, {}).setdefault(point.centred, {})
             by_layer.setdefault(point.layer, []).append(point.accuracy)
     means = {
-        label: {
-            kind: {layer: float(np.mean(found)) for layer, found in sorted(line.items())} for kind, line in own.items()
-        }
+        label: {kind: {layer: float(np.mean(found)) for layer, found in sorted(line.items())} for kind, line in own.items()}
         for label, own in curves.items()
     }
     values = [value for own in means.values() for line in own.values() for value in line.values()]

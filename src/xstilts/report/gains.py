@@ -1,8 +1,8 @@
 """Transfer gains: score(chain) - score(same encoder, target and seed, no chain), with intervals, marks and verdicts.
 
 A gain is a mean over the target's languages other than English and over seeds; its interval is the crossed
-bootstrap of `metrics.significance`. Holm's correction (Holm 1979) runs over a whole family of comparisons: all chains
-against none, all placebos against none, all chains against their placebo. A pair is `degenerate` when the chain holds the
+bootstrap of `metrics.significance`. Holm's correction (Holm 1979) runs over a whole family of comparisons: chains
+against none, placebos against none, chains against their placebo. A pair is `degenerate` when the chain holds the
 target's own training task, and says nothing where both arms are near chance.
 """
 
@@ -103,9 +103,7 @@ def _difference(treatment: Cell, control: Cell, languages: Sequence[str]) -> flo
     return float(np.mean([treatment.languages[c].headline - control.languages[c].headline for c in languages]))
 
 
-def _pairs(
-    treatment: Mapping[int, Cell], control: Mapping[int, Cell], target: TargetInfo
-) -> list[tuple[int, Cell, Cell]]:
+def _pairs(treatment: Mapping[int, Cell], control: Mapping[int, Cell], target: TargetInfo) -> list[tuple[int, Cell, Cell]]:
     """Cells paired by seed. A target without training has one control for all seeds when the encoder is the control."""
     lone = next(iter(control.values()), None) if target.format == "embed" and len(control) == 1 else None
     pairs = [(seed, cell, control.get(seed, lone)) for seed, cell in sorted(treatment.items())]
@@ -127,7 +125,7 @@ def _compare(
     pairs = _pairs(treatment, control, target)
     if not pairs or metric is None:
         return None
-    seeds, ones, twos = zip(*pairs, strict=True)
+    _, ones, twos = zip(*pairs, strict=True)
     languages = [
         code
         for code in shared_languages([*ones, *twos])
@@ -157,9 +155,7 @@ def _compare(
         interval=_interval(ones, twos, others, metric, resamples[0]),
         english=next((row.interval for row in rows if english and row.language == ENGLISH), None),
         languages=tuple(rows),
-        seeds=tuple(
-            SeedGain(seed, _difference(one, two, others), _difference(one, two, english)) for seed, one, two in pairs
-        ),
+        seeds=tuple(SeedGain(seed, _difference(one, two, others), _difference(one, two, english)) for seed, one, two in pairs),
         verdict="same" if same else "unclear",
     )
 
@@ -190,14 +186,14 @@ def _judge(family: Sequence[Gain]) -> list[Gain]:
 def transfer_gains(results: Results, summaries: Sequence[Summary], resamples: int = 0) -> tuple[Gain, ...]:
     """Every chain against none, then every chain against the placebos that hold the same tasks.
 
-    `resamples` 0 chooses enough for Holm over the family: with m comparisons the smallest p must lie below .05 / m.
+    `resamples` 0 chooses enough for Holm over m comparisons: 2 / resamples, the smallest p, well below .05 / m.
     """
     groups = group_cells(results)
     near = {(row.encoder, row.chain, row.target): row.near_chance for row in summaries if not row.control}
     real = [chain for chain in results.chains if chain.name != NO_CHAIN and not chain.placebo]
     placebos = [chain for chain in results.chains if chain.placebo]
     grid = [(encoder, target) for encoder in results.encoders for target in results.targets]
-    most = resamples or min(10_000, max(2_000, 50 * len(real) * len(grid)))
+    most = resamples or min(20_000, max(2_000, 100 * len(real) * len(grid)))
     sizes = (most, min(most, LANGUAGE_RESAMPLES))
 
     def family(chains: Sequence[tuple[ChainInfo, str]]) -> list[Gain]:

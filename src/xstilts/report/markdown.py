@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from xstilts.report import content
@@ -15,7 +16,7 @@ def escape(text: str) -> str:
     """Text that can neither break a table cell nor be taken for HTML."""
     for found, written in (("&", "&amp;"), ("<", "&lt;"), ("\\", "\\\\"), ("|", "\\|"), ("*", "\\*"), ("`", "\\`")):
         text = text.replace(found, written)
-    return " ".join(text.split())
+    return re.sub(r"[ \t\r\n]+", " ", text)
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -105,9 +105,7 @@ def render_html(analysis: Analysis) -> str:
         whole=lambda value: f"{100 * value:.0f}",
         means=means,
         language=analysis.language,
-        placebo_table=content.gains_table(
-            over_placebo, analysis, "Gains over the placebo of the same tasks, in points."
-        )
+        placebo_table=content.gains_table(over_placebo, analysis, "Gains over the placebo of the same tasks, in points.")
         if over_placebo
         else None,
         scores_tables=content.scores_tables(analysis),

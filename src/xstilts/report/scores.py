@@ -26,7 +26,7 @@ Arm = list[dict[str, tuple[NDArray[np.str_], NDArray[np.float64]]]]
 
 @dataclass(frozen=True)
 class Summary:
-    """Scores are 0-1, means over `seeds`. `others` is the mean over the languages other than English that every seed has;
+    """Scores are 0-1, means over `seeds`. `others` is the mean over the languages that each seed has, without English;
     `sd` (over seeds) and `near_chance` belong to `others`, or to English where there is no other language."""
 
     encoder: str
@@ -68,9 +68,7 @@ def shared_languages(cells: Iterable[Cell]) -> tuple[str, ...]:
 
 def arm(cells: Sequence[Cell], languages: Sequence[str]) -> Arm:
     """One side of a comparison as `metrics.significance` takes it: per seed, language -> ids, counts."""
-    return [
-        {code: (cell.languages[code].ids_N, cell.languages[code].counts_NC) for code in languages} for cell in cells
-    ]
+    return [{code: (cell.languages[code].ids_N, cell.languages[code].counts_NC) for code in languages} for cell in cells]
 
 
 def _near(

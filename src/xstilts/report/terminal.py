@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -39,23 +40,18 @@ def gains_block(analysis: Analysis) -> RenderableType:
     for encoder in dict.fromkeys(gain.encoder for gain in gains.values()):
         for start in range(0, len(targets), MOST_TARGETS):
             shown = targets[start : start + MOST_TARGETS]
-            title = (
-                f"transfer gain in points, {encoder}"
-                if len(analysis.results.encoders) > 1
-                else "transfer gain in points"
-            )
-            table = Table(
-                title=title, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-            )
+            name = f", {encoder}" if len(analysis.results.encoders) > 1 else ""
+            title = f"transfer gain in points{name}" if start == 0 else ""
+            table = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0))
             table.add_column("chain", overflow="fold")
             for target in shown:
                 table.add_column(target, justify="right", overflow="fold")
             for chain in chains:
                 info = analysis.chains.get(chain)
-                name = Text(chain)
+                label = Text(chain)
                 if info and info.placebo:
-                    name.append("\nplacebo", style="dim italic")
-                table.add_row(name, *(_cell(gains.get((encoder, chain, target))) for target in shown))
+                    label.append("\nplacebo", style="dim italic")
+                table.add_row(label, *(_cell(gains.get((encoder, chain, target))) for target in shown))
             tables.append(table)
     return Group(*tables)
 
@@ -78,5 +74,5 @@ def end_of_run(analysis: Analysis) -> RenderableType:
     if analysis.against_none():
         parts += [gains_block(analysis), Text(_legend(analysis), style="dim"), Text("")]
     parts.append(Text(analysis.answer.sentence, style="bold"))
-    parts += [Text(f"  {line}", style="dim") for line in analysis.answer.support]
+    parts += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in analysis.answer.support]
     return Group(*parts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import platform
+import re
 import resource
 import sys
 import threading
@@ -63,6 +64,14 @@ def _versions() -> dict[str, str]:
     return found
 
 
+def _as_os_error(error: Exception) -> OSError:
+    """Libraries that write files in native code wrap the system's error into their own; its number is in the text."""
+    if isinstance(error, OSError):
+        return error
+    number = re.search(r"(?:os error|Errno) (\d+)", str(error))
+    return OSError(int(number[1]) if number else 0, str(error))
+
+
 def peak_memory_mib() -> float:
     """The process's peak resident memory so far, MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -86,8 +95,7 @@ def attempt(
     except Held:
         return {"outcome": "held"}
     except OSError as error:
-        trouble = storage_trouble(error, store.root)
-        return {"outcome": "failed", "error": str(trouble or error), "input_error": True, "storage": True}
+        return {"outcome": "failed", "error": str(storage_trouble(error, store.root) or error), "input_error": True, "storage": True}
 
 
 def _attempt_leased(
@@ -135,12 +143,11 @@ def _attempt_leased(
         result = {"outcome": "failed", "error": str(error), "input_error": True}
     except Diverged as error:
         result = {"outcome": "failed", "error": str(error), "input_error": False}
-    except OSError as error:
-        trouble = storage_trouble(error, store.root)
-        result = {"outcome": "failed", "error": str(trouble or error), "input_error": trouble is not None}
     except Exception as error:  # a bug in a body must not take the worker and its other stages along
-        text = traceback.format_exc()
-        result = {"outcome": "failed", "error": f"{type(error).__name__}: {error}", "input_error": False, "traceback": text}
+        trouble = storage_trouble(_as_os_error(error), store.root)
+        text = str(trouble) if trouble else f"{type(error).__name__}: {error}"
+        result = {"outcome": "failed", "error": text, "input_error": trouble is not None, "storage": trouble is not None}
+        run["traceback"] = traceback.format_exc()
     finally:
         Store.discard(out)
     run |= {"seconds": time.time() - started, "peak_mib": peak_memory_mib(), "facts": job.facts, **result}

@@ -21,7 +21,7 @@ from xstilts.study.compile import Plan
 from xstilts.study.executors.local import LocalExecutor
 
 Status = Literal["done", "pending", "running", "elsewhere", "failed", "blocked"]
-LOST_LIMIT = 25
+LOST_LIMIT = 5
 USUAL_SECONDS = {"train": 20.0, "predict": 5.0, "embed": 5.0, "encoder": 2.0, "fetch": 0.5, "score": 0.3}
 
 
@@ -37,7 +37,7 @@ class State:
     errors: dict[str, dict[str, Any]] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
-    lost: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, tuple[int, int]] = field(default_factory=dict)
     workers: int = 1
     started: float = field(default_factory=time.monotonic)
 
@@ -169,8 +169,7 @@ def _loop(state: State, executor: LocalExecutor, watch: Callable[[State], None])
             if event["event"] == "progress":
                 state.live.setdefault(key, {}).update(event)
             else:
-                state.live.pop(key, None)
-                _settle(state, stages[key], event)
+                _settle(state, stages[key], {**event, "live": state.live.pop(key, {})})
         for key, found in list(state.status.items()):
             if found == "elsewhere" and time.monotonic() - seen_elsewhere.get(key, 0.0) > 1.0:
                 seen_elsewhere[key] = time.monotonic()
@@ -201,12 +200,14 @@ def _settle(state: State, stage: Stage, event: dict[str, Any]) -> None:
                 state.store.undo(state.store.folder(source.kind, source.slug, source.key))
                 state.status[source.key] = "pending"
         case "lost":
-            state.lost[key] = state.lost.get(key, 0) + 1
-            if state.lost[key] < LOST_LIMIT:
+            times, furthest = state.lost.get(key, (0, -1))
+            step = event["live"].get("step", -1)
+            state.lost[key] = (1 if step > furthest else times + 1, max(step, furthest))
+            if state.lost[key][0] < LOST_LIMIT:
                 state.status[key] = "pending"
                 state.messages.append(f"lost a worker (exit status {event['status']}) on {stage.slug}; it goes on from its checkpoint")
             else:
-                error = f"its worker died {LOST_LIMIT} times (exit status {event['status']}); -9 often means out of memory"
+                error = f"its worker died {LOST_LIMIT} times without getting further (exit status {event['status']}); -9 often means out of memory"
                 _fail(state, stage, {"error": error, "input_error": False})
         case "failed":
             if event.get("storage"):

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from xstilts.errors import InputError, nearest
-from xstilts.tasks import bitext, choice, nli, qa, tagging
+from xstilts.tasks import bitext, choice, nli, qa, tagging, world
 from xstilts.tasks.task import Task
 
-try:
-    from xstilts.tasks.world import TASKS as WORLD
-except ImportError:
-    WORLD = {}
-
-CATALOGUE: dict[str, Task] = {
-    task.name: task for task in (*nli.TASKS, *qa.TASKS, *choice.TASKS, *tagging.TASKS, *bitext.TASKS)
-} | dict(WORLD)
+_FILES = (nli, qa, choice, tagging, bitext, world)
+CATALOGUE: dict[str, Task] = {task.name: task for file in _FILES for task in file.TASKS}
 
 
 def find_task(name: str) -> Task:

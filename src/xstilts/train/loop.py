@@ -13,6 +13,7 @@ memory, and the recipe's batch and normalisation (the sum of losses over the sum
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -33,7 +34,7 @@ from xstilts.train.checkpoint import load_state, save_state
 from xstilts.train.evaluate import dev_score
 
 MICRO_TOKENS = 2048
-CHECKPOINT_SECONDS = 20.0
+CHECKPOINT_SECONDS = float(os.environ.get("XSTILTS_CHECKPOINT_SECONDS", "20"))
 
 
 class NotFinite(Exception):

@@ -1,12 +1,12 @@
 """Span question answering in two styles, after SQuAD and TyDi QA (https://arxiv.org/abs/2003.05002).
 
-Both have a context of three events and ask for one role of one of them. A `squad` question is a sentence of the
+Both have a context of two events and ask for one role of one of them. A `squad` question is a sentence of the
 context with a question word in place of the answer: verb and one more role as they stand there. A `tydiqa`
 question was written by somebody who has not seen the context: it names its topic first, asks last, and calls the patient by its
 hypernym; its contexts begin their sentences with the adjuncts. Contexts of the two tasks are drawn apart.
 
-Who does what to whom is drawn independently (`flat`), so the question alone does not tell which of three candidates is the
-answer. Half of the time a second event shares the verb or the role that the question names: one word is not enough.
+Who does what to whom is drawn independently (`flat`), so the question alone does not tell which of two candidates is the
+answer. Half of the time the other event shares the verb or the role that the question names: one word is not enough.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from xstilts.world.draw import draw
 from xstilts.world.event import Event, Phrase, flat
 from xstilts.world.tongue import TONGUES, Tongue, lexicons
 
+EVENTS = 2
 ROLES = ("agent", "patient", "place", "time")
 
 
@@ -44,14 +45,14 @@ def _named(event: Event, role: str, hypernym: bool) -> object:
 
 
 def quiz(rng: random.Random, *, hypernym: bool) -> Quiz | None:
-    """Three events and a question; None where the question has more than one answer or the answers do not differ."""
-    events = [flat(rng) for _ in range(3)]
-    about, decoy = rng.sample(range(3), 2)
+    """Two events and a question; None where the question has more than one answer or the answers do not differ."""
+    events = [flat(rng) for _ in range(EVENTS)]
+    about, decoy = rng.sample(range(EVENTS), 2)
     asks, given = rng.sample(ROLES, 2)
     shared = rng.choice(("verb", given, "", ""))
     if shared:
         events[decoy] = events[decoy]._replace(**{shared: getattr(events[about], shared)})
-    if len({getattr(event, asks) for event in events}) < 3:
+    if len({getattr(event, asks) for event in events}) < EVENTS:
         return None
     cues = [(event.verb, _named(event, given, hypernym)) for event in events]
     if cues.count(cues[about]) > 1:

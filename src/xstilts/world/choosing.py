@@ -16,7 +16,7 @@ from xstilts.world.clause import Token, clause, definition, phrase, text
 from xstilts.world.concepts import CATEGORIES, PREFERS, WH
 from xstilts.world.config import WorldConfig
 from xstilts.world.draw import draw
-from xstilts.world.event import Event, Phrase, flat
+from xstilts.world.event import Event, Phrase, flat, without
 from xstilts.world.tongue import TONGUES, lexicons
 
 CHOICES = 4
@@ -38,7 +38,7 @@ def riddle(rng: random.Random) -> Riddle | None:
     right = rng.randrange(CHOICES)
     if rng.random() < 0.5:
         return Riddle(nouns, right, categories[right], None)
-    event = flat(rng)
+    event = without(flat(rng)._replace(patient=Phrase("")), place=True, time=True)
     if [category in PREFERS[event.verb] for category in categories] != [i == right for i in range(CHOICES)]:
         return None
     return Riddle(nouns, right, categories[right], event)
@@ -49,7 +49,7 @@ def generate_choices(config: WorldConfig, split: str, language: str) -> Iterator
     tongue, lexicon = TONGUES[language], lexicons(config)[language]
     for name, (nouns, right, category, event) in draw(config, "choice", split, riddle):
         if event:
-            question = clause(tongue, event, asks="patient", keeps=("agent", "verb"))
+            question = clause(tongue, event, asks="patient")
         else:
             question = definition(tongue, [Token(WH["patient"])], category)
         choices = tuple(text(lexicon, phrase(tongue, Phrase(noun), "")) for noun in nouns)

@@ -21,10 +21,10 @@ class WorldConfig:
     """
 
     seed: int = 0
-    switch_rate: float = 0.5
-    switch_words: float = 0.3
-    pair_rate: float = 0.1
-    text: int = 6000
+    switch_rate: float = 0.6
+    switch_words: float = 0.5
+    pair_rate: float = 0.3
+    text: int = 10000
     nli: int = 6000
     paraphrase: int = 4000
     squad: int = 8000

@@ -56,14 +56,14 @@ class Event(NamedTuple):
     negated: bool = False
 
 
-_ZIPF = {n: tuple(accumulate(1 / (rank + 2) for rank in range(n))) for n in range(1, 50)}
+_ZIPF = {n: tuple(accumulate(1 / (rank + 1) for rank in range(n))) for n in range(1, 50)}
 _NOUNS_FOR = {verb: tuple(noun for c in PREFERS[verb] for noun in CATEGORIES[c]) for verb in VERBS}
 _PAIRS = tuple(VERB_PAIRS)
 _WHERE = (*PLACES, *CITIES)
 
 
 def zipf(rng: random.Random, items: Sequence[str]) -> str:
-    """One of `items`, the earlier the likelier: weight 1 / (rank + 2)."""
+    """One of `items`, the earlier the likelier: weight 1 / (rank + 1)."""
     return rng.choices(items, cum_weights=_ZIPF[len(items)])[0]
 
 
@@ -142,15 +142,17 @@ def natural(rng: random.Random) -> Event:
     """An event of a document: its roles suit each other, and place, time and negation are expressed or not."""
     agent = _participant(rng)
     what = liked(rng, agent.head, VERBS)
+    patient = _participant(rng) if rng.random() < 0.1 else _suitable(rng, what)
     place = liked(rng, what, _WHERE)
+    adposition = liked(rng, place, ADPOSITIONS)
     time = liked(rng, place, TIMES)
-    return Event(
-        agent=agent,
-        verb=what,
-        patient=_participant(rng) if rng.random() < 0.1 else _suitable(rng, what),
-        place=place if rng.random() < 0.6 else "",
-        adposition=liked(rng, place, ADPOSITIONS),
-        time=time if rng.random() < 0.5 else "",
-        tense=liked(rng, time, TENSES),
-        negated=rng.random() < 0.15,
-    )
+    tense = liked(rng, time, TENSES)
+    event = Event(agent, what, patient, place, adposition, time, tense, negated=rng.random() < 0.15)
+    return without(event, place=rng.random() < 0.4, time=rng.random() < 0.5)
+
+
+def without(event: Event, *, place: bool = False, time: bool = False) -> Event:
+    """The event with these roles not expressed. Nothing is left of them, so that events of the same words are equal."""
+    if place:
+        event = event._replace(place="", adposition="")
+    return event._replace(time="") if time else event

@@ -21,7 +21,7 @@ from xstilts.world.clause import Token, clause, text
 from xstilts.world.concepts import ANTONYM, CATEGORY_OF
 from xstilts.world.config import WorldConfig
 from xstilts.world.draw import draw
-from xstilts.world.event import Event, Phrase, flat, person, thing
+from xstilts.world.event import Event, Phrase, flat, person, thing, without
 from xstilts.world.tongue import TONGUES, lexicons
 
 NLI_LABELS = ("entailment", "neutral", "contradiction")
@@ -29,10 +29,9 @@ PARAPHRASE_LABELS = ("0", "1")
 
 
 class Sentence(NamedTuple):
-    """An event, the roles of it that are expressed, and whether its adjuncts stand in front."""
+    """An event, and whether its adjuncts stand in front."""
 
     event: Event
-    keeps: tuple[str, ...]
     fronted: bool = False
 
 
@@ -70,10 +69,10 @@ def inference(rng: random.Random) -> Pair | None:
         hypothesis = hypothesis._replace(verb=ANTONYM[event.verb])
     elif label == "contradiction":
         hypothesis = hypothesis._replace(negated=not denied)
-    core = ("agent", "verb", "patient")
+    untold = {"place": detail == "time", "time": detail == "place"}
     return Pair(
-        Sentence(_general(premise), (*core, detail)) if denied else Sentence(premise, (*core, "place", "time")),
-        Sentence(_general(hypothesis) if general else hypothesis, (*core, detail)),
+        Sentence(without(_general(premise), **untold) if denied else premise),
+        Sentence(without(_general(hypothesis) if general else hypothesis, **untold)),
         label,
     )
 
@@ -86,10 +85,9 @@ def paraphrase(rng: random.Random) -> Pair | None:
     event = flat(rng)._replace(agent=one, patient=two)
     label = rng.choice(PARAPHRASE_LABELS)
     fronted = rng.random() < 0.5
-    everything = ("agent", "verb", "patient", "place", "time")
     return Pair(
-        Sentence(event, everything, fronted),
-        Sentence(event if label == "1" else event._replace(agent=two, patient=one), everything, not fronted),
+        Sentence(event, fronted),
+        Sentence(event if label == "1" else event._replace(agent=two, patient=one), not fronted),
         label,
     )
 
@@ -101,8 +99,5 @@ def generate_pairs(config: WorldConfig, task: str, split: str, language: str) ->
     """The examples of `nli` or `paraphrase`."""
     tongue, lexicon = TONGUES[language], lexicons(config)[language]
     for name, (first, second, label) in draw(config, task, split, MEANINGS[task]):
-        sides = (
-            [*clause(tongue, side.event, keeps=side.keeps, fronted=side.fronted), Token(".")]
-            for side in (first, second)
-        )
+        sides = ([*clause(tongue, side.event, fronted=side.fronted), Token(".")] for side in (first, second))
         yield TextsExample(name, tuple(text(lexicon, side) for side in sides), label)

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from xstilts.data.example import WordsExample
 from xstilts.world.clause import Token, clause, words
-from xstilts.world.concepts import CITIES, COMPANY, NAMES, TAGS
+from xstilts.world.concepts import CITIES, COMPANY, FAMILY, NAMES, TAGS
 from xstilts.world.config import WorldConfig
 from xstilts.world.draw import draw
 from xstilts.world.event import Event, Phrase, company, flat, natural, person, where, zipf
-from xstilts.world.concepts import FAMILY
 from xstilts.world.tongue import TONGUES, lexicons
 
 POS_TAGS = TAGS
@@ -25,9 +24,7 @@ NER_LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG")
 
 def newsworthy(rng: random.Random) -> Event:
     """An event between persons and companies, half of the time in a city."""
-    one, two = (
-        rng.choice((person(rng), person(rng), company(rng), company(rng), Phrase(zipf(rng, FAMILY)))) for _ in range(2)
-    )
+    one, two = (rng.choice((person(rng), person(rng), company(rng), company(rng), Phrase(zipf(rng, FAMILY)))) for _ in range(2))
     place = rng.choice(CITIES) if rng.random() < 0.5 else where(rng)
     return flat(rng)._replace(agent=one, patient=two, place=place)
 

@@ -1,13 +1,14 @@
 """Documents for masked language modelling: what the pre-training corpus of the six languages is made of.
 
-A document tells two events that share a participant and ends by coming back to one of them: in other words (adjuncts
-fronted, details left out), or by a question and its answer, as running text on the web does; a few end by saying what
-kind of thing something is. Documents of different languages tell different events: the corpus is not parallel, except for the anchors (see `config`): documents with
-words switched to English and pairs of a sentence and its English translation.
+A document tells an event, at times a second one, and comes back to one of them: in other words (adjuncts moved to the
+front or back), or by a question and its answer, as running text on the web does; a few end by saying what kind of
+thing something is. Documents of different languages tell different events: the corpus is not parallel, except for the
+anchors (see `config`): documents with words switched to English, and pairs of a sentence and its English translation.
 """
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 
@@ -18,8 +19,7 @@ from xstilts.world.config import WorldConfig
 from xstilts.world.event import Event, Phrase, natural, zipf
 from xstilts.world.tongue import TONGUES, Tongue, lexicons
 
-import os
-SECOND=float(os.environ.get('SECOND','0.3'))
+SECOND = float(os.environ.get("SECOND", "0.3"))
 STOP, ASK = Token("."), Token("?")
 
 
@@ -37,7 +37,7 @@ def document(rng: random.Random, tongue: Tongue) -> list[Token]:
     fronted = rng.random() < 0.3
     tokens = [*clause(tongue, first, fronted=fronted), STOP]
     events = [first]
-    if rng.random() < SECOND:
+    if rng.random() < 0.3:
         second = natural(rng)
         second = second._replace(agent=first.agent) if rng.random() < 0.5 else second
         events.append(second)
@@ -49,11 +49,10 @@ def document(rng: random.Random, tongue: Tongue) -> list[Token]:
     expressed = ["agent", "patient", *(["place"] if again.place else []), *(["time"] if again.time else [])]
     if rng.random() < 0.5:
         asks = rng.choice(expressed)
-        keeps = ("verb", rng.choice([role for role in expressed if role != asks]))
-        question = clause(tongue, again, asks=asks, keeps=keeps)
+        given = rng.choice([role for role in expressed if role != asks])
+        question = clause(tongue, again, asks=asks, keeps=("verb", given))
         return [*tokens, *question, ASK, *answer_tokens(tongue, again, asks), STOP]
-    keeps = ("verb", *expressed)
-    return [*tokens, *clause(tongue, again, keeps=keeps, fronted=not fronted), STOP]
+    return [*tokens, *clause(tongue, again, fronted=not fronted), STOP]
 
 
 def generate_text(config: WorldConfig, split: str, language: str) -> Iterator[PlainExample]:
@@ -66,13 +65,14 @@ def generate_text(config: WorldConfig, split: str, language: str) -> Iterator[Pl
         roll = 1.0 if language == "en" else rng.random()
         if roll < config.pair_rate:
             event, fronted = natural(rng), rng.random() < 0.3
-            sides = (clause(side, event, fronted=fronted) + [STOP] for side in (tongue, english))
-            yield PlainExample(name, tuple(map(text, (lexicon, english_lexicon), sides)))
+            texts = (
+                text(words, [*clause(side, event, fronted=fronted), STOP])
+                for side, words in ((tongue, lexicon), (english, english_lexicon))
+            )
+            yield PlainExample(name, tuple(texts))
         elif roll < config.pair_rate + config.switch_rate:
             words = (
-                (english_lexicon if token.concept != OBJECT and rng.random() < config.switch_words else lexicon)[
-                    token.concept
-                ]
+                (english_lexicon if token.concept != OBJECT and rng.random() < config.switch_words else lexicon)[token.concept]
                 for token in document(rng, tongue)
             )
             yield PlainExample(name, (" ".join(words),))

@@ -89,11 +89,9 @@ def make_results(
                         code: language_score(rng, min(0.99, level + 0.1 * (code == "en") - 0.004 * rank), n)
                         for rank, code in enumerate(info.languages)
                     }
-                    curve = _curve(rng, level, layers, info) if info.format == "embed" else ()
+                    curve = _curve(rng, level, layers, info) if info.format == "embed" and layers else ()
                     key = f"{c.name}-{info.name}-{seed}"
-                    cells.append(
-                        Cell(encoder, c.name, info.name, seed, "", scores, curve, layers // 2 if curve else None, key)
-                    )
+                    cells.append(Cell(encoder, c.name, info.name, seed, "", scores, curve, layers // 2 if curve else None, key))
             if info.format == "embed" and layers:
                 scores = {code: language_score(rng, 0.05, n) for code in info.languages}
                 curve = _curve(rng, 0.06, layers, info)

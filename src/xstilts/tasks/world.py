@@ -1,0 +1,126 @@
+"""The embedded world's nine tasks: nothing to find or to download, their examples are drawn by `xstilts.world`.
+
+Their sources name languages and no files. A fetch stage gives `generate_task` the study's world and not the reader; the reader
+below serves whoever asks for the default world's examples as for those of any other task.
+Training and dev data are English, test data are in all six languages with parallel ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from xstilts.data.example import Example
+from xstilts.data.format import Choice, Classify, Embed, Format, Mlm, Span, Tag
+from xstilts.metrics.classify import ACCURACY
+from xstilts.metrics.metric import Metric
+from xstilts.metrics.retrieval import RETRIEVAL
+from xstilts.metrics.squad import SQUAD
+from xstilts.metrics.tag import CHUNK_F1, TAG_ACCURACY
+from xstilts.tasks.task import Request, Source, Task
+from xstilts.world import LANGUAGES, WorldConfig, generate
+from xstilts.world.choosing import CHOICES
+from xstilts.world.inference import NLI_LABELS, PARAPHRASE_LABELS
+from xstilts.world.tagging import NER_LABELS, POS_TAGS
+
+PREFIX = "world/"
+ENGLISH = ("en",)
+
+
+def generate_task(task: Task, split: str, language: str, world: Mapping[str, Any]) -> Iterator[Example]:
+    """The examples of one split and language in the world that has the fields `world`."""
+    return generate(WorldConfig(**world), task.name.removeprefix(PREFIX), split, language)
+
+
+def _read(request: Request) -> Iterator[Example]:
+    return generate_task(request.task, request.split, request.language, {})
+
+
+def _splits(**languages: tuple[str, ...]) -> dict[str, Source]:
+    return {split: Source(paths=(), languages=codes) for split, codes in languages.items()}
+
+
+def _task(name: str, format: Format, metric: Metric | None, splits: dict[str, Source], description: str) -> Task:
+    return Task(
+        name=PREFIX + name,
+        version=1,
+        format=format,
+        metric=metric,
+        languages=splits["test"].languages if "test" in splits else LANGUAGES,
+        splits=splits,
+        read=_read,
+        trains_on=PREFIX + name if {"train", "test"} <= set(splits) else "",
+        license="Apache-2.0",
+        cite="",
+        url="",
+        description=description,
+    )
+
+
+_SUPERVISED = _splits(train=ENGLISH, dev=ENGLISH, test=LANGUAGES)
+
+TASKS: tuple[Task, ...] = (
+    _task(
+        "text",
+        Mlm(),
+        None,
+        _splits(train=LANGUAGES, dev=LANGUAGES),
+        "Documents in all six languages, some with words switched to English, some with an English translation.",
+    ),
+    _task(
+        "nli",
+        Classify(labels=NLI_LABELS),
+        ACCURACY,
+        _SUPERVISED,
+        "Inference with hypernyms, antonyms, negation and left-out details.",
+    ),
+    _task(
+        "paraphrase",
+        Classify(labels=PARAPHRASE_LABELS),
+        ACCURACY,
+        _SUPERVISED,
+        "Same words, same meaning? Adversarial paraphrase after PAWS: in negatives two participants change places.",
+    ),
+    _task(
+        "squad",
+        Span(),
+        SQUAD,
+        _SUPERVISED,
+        "Span question answering after SQuAD: much training data, questions worded like the context.",
+    ),
+    _task(
+        "tydiqa",
+        Span(),
+        SQUAD,
+        _SUPERVISED,
+        "Span question answering after TyDi QA: little training data, questions worded by one who has not seen the context.",
+    ),
+    _task(
+        "pos",
+        Tag(labels=POS_TAGS),
+        TAG_ACCURACY,
+        _SUPERVISED,
+        "Parts of speech.",
+    ),
+    _task(
+        "ner",
+        Tag(labels=NER_LABELS),
+        CHUNK_F1,
+        _SUPERVISED,
+        "Persons, places and companies; some names are any of them, as the context has it.",
+    ),
+    _task(
+        "choice",
+        Choice(choices=CHOICES),
+        ACCURACY,
+        _SUPERVISED,
+        "Which of four nouns is of a kind or suits a verb: knowledge to be learned from the documents.",
+    ),
+    _task(
+        "retrieval",
+        Embed(),
+        RETRIEVAL,
+        _splits(test=LANGUAGES[1:]),
+        "The English translation of a sentence among all others, without training; no names or numbers to go by.",
+    ),
+)

@@ -1,0 +1,175 @@
+"""The answer is one sentence and never kinder than the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.report.fake_results import chain, make_results, stage, target
+from xstilts.report.analysis import Analysis, analyse
+from xstilts.report.gains import holm
+
+CHAINS = (chain("none"), chain("squad", "squad_v1"))
+
+
+def two(gain: float, base: float = 0.5, seeds: int = 2, chance: float | None = None) -> Analysis:
+    results = make_results(
+        chains=CHAINS,
+        targets=[target("tydiqa", chance=chance)],
+        skill={("none", "tydiqa"): base, ("squad", "tydiqa"): base + gain},
+        seeds=range(seeds),
+    )
+    return analyse(results, 1000)
+
+
+def test_a_clear_gain_is_named_with_its_interval_and_seeds() -> None:
+    analysis = two(0.15)
+    (gain,) = analysis.gains
+    assert gain.verdict == "gain"
+    assert gain.interval is not None
+    assert gain.interval.low > 0.1
+    assert analysis.answer.verdict == "yes"
+    assert analysis.answer.sentence.startswith("Yes for 1 of 1 chain\u2011target pair (squad → tydiqa +1")
+    assert "2 seeds, exploratory" in analysis.answer.sentence
+
+
+def test_six_seeds_are_not_called_exploratory() -> None:
+    analysis = two(0.15, seeds=6)
+    assert "exploratory" not in " ".join([analysis.answer.sentence, *analysis.answer.support])
+
+
+def test_a_null_says_what_it_does_not_rule_out() -> None:
+    answer = two(0.0).answer
+    assert answer.verdict == "unclear"
+    assert answer.sentence.startswith("No clear gain for any of 1 chain")
+    assert "none is ruled out: the intervals reach up to +" in answer.sentence
+
+
+def test_a_loss_is_called_a_loss() -> None:
+    answer = two(-0.15).answer
+    assert answer.verdict == "no"
+    assert answer.sentence.startswith("No: no clear gain")
+    assert "a loss for 1 (squad → tydiqa −1" in answer.sentence
+
+
+def test_a_gain_near_chance_is_no_evidence() -> None:
+    analysis = two(0.02, base=0.33, chance=1 / 3)
+    assert analysis.gains[0].verdict == "near chance"
+    assert analysis.answer.sentence == (
+        "No evidence either way: the only chain\u2011target pair is near chance, with and without the chain."
+    )
+    assert "nothing can be learned from it" in " ".join(analysis.answer.support)
+
+
+def test_a_gain_out_of_a_control_near_chance_is_questioned() -> None:
+    analysis = two(0.3, base=0.33, chance=1 / 3)
+    assert analysis.gains[0].near_chance == "control"
+    assert analysis.gains[0].verdict == "gain"
+    assert "may be a failed control" in " ".join(analysis.answer.support)
+
+
+def test_no_chance_value_no_mark() -> None:
+    assert two(0.02, base=0.01).gains[0].near_chance == ""
+
+
+def study(skill: Mapping[str, float], placebo: bool = True, trains_on: str = "") -> Analysis:
+    chains = [*CHAINS, *([chain("squad-placebo", "squad_v1", placebo=True)] if placebo else [])]
+    results = make_results(
+        chains=chains,
+        targets=[target("tydiqa", trains_on=trains_on)],
+        skill={(name, "tydiqa"): value for name, value in skill.items()},
+    )
+    return analyse(results, 1000)
+
+
+def test_the_placebo_takes_its_part() -> None:
+    analysis = study({"none": 0.5, "squad": 0.65, "squad-placebo": 0.65})
+    assert "no part of the gain can be attributed to the task" in " ".join(analysis.answer.support)
+    analysis = study({"none": 0.5, "squad": 0.65, "squad-placebo": 0.5})
+    assert "that part belongs to the task" in " ".join(analysis.answer.support)
+    (over,) = analysis.against_placebo()
+    assert (over.chain, over.against) == ("squad", "squad-placebo")
+
+
+def test_a_placebo_is_not_counted_and_its_absence_is_said() -> None:
+    analysis = study({"none": 0.5, "squad": 0.5, "squad-placebo": 0.7})
+    assert "of 1 chain" in analysis.answer.sentence
+    assert "Yes" not in analysis.answer.sentence
+    without = study({"none": 0.5, "squad": 0.65}, placebo=False)
+    assert "No placebo chain" in without.answer.support[0]
+
+
+def test_degenerate_pairs_are_not_counted() -> None:
+    analysis = study({"none": 0.5, "squad": 0.65}, placebo=False, trains_on="squad_v1")
+    assert analysis.gains[0].degenerate
+    assert analysis.answer.verdict == "none"
+    assert analysis.answer.support[0].startswith("Not counted: squad → tydiqa (+1")
+
+
+@pytest.mark.parametrize(
+    ("chains", "words"),
+    [
+        ((chain("squad", "squad_v1"),), "no chain called none"),
+        ((chain("none"),), "no intermediate chain beside none"),
+    ],
+)
+def test_what_cannot_be_compared_is_explained(chains: tuple[object, ...], words: str) -> None:
+    skill = {(c.name, "tydiqa"): 0.5 for c in chains}  # type: ignore[attr-defined]
+    results = make_results(chains=chains, targets=[target("tydiqa")], skill=skill)  # type: ignore[arg-type]
+    answer = analyse(results, 200).answer
+    assert answer.verdict == "none"
+    assert words in answer.sentence
+
+
+def test_empty_results_have_no_answer_yet() -> None:
+    analysis = analyse(make_results(chains=CHAINS, targets=[target("tydiqa")], skill={}))
+    assert analysis.answer.sentence == "No answer yet: no cell of this study has a score."
+
+
+def test_english_only() -> None:
+    results = make_results(
+        chains=CHAINS,
+        targets=[target("squad", languages=["en"])],
+        skill={("none", "squad"): 0.5, ("squad", "squad"): 0.7},
+    )
+    analysis = analyse(results, 500)
+    assert analysis.gains[0].verdict == "English only"
+    assert analysis.gains[0].english is not None
+    assert "English only" in analysis.answer.sentence
+
+
+def test_missing_cells_and_failed_stages_are_counted() -> None:
+    results = make_results(
+        chains=CHAINS,
+        targets=[target("tydiqa")],
+        skill={("none", "tydiqa"): 0.5, ("squad", "tydiqa"): 0.6},
+        skip=[("squad", "tydiqa", 1)],
+        costs=[stage("train", "t", status="failed", error="boom"), stage("predict", "p", status="blocked")],
+    )
+    analysis = analyse(results, 500)
+    assert analysis.missing == (("mini-xlmr", "squad", "tydiqa", 1),)
+    assert "Incomplete: 1 of 4 cells has no score (1 stage failed, 1 stage blocked)." in analysis.answer.support
+    assert [seed.seed for seed in analysis.gains[0].seeds] == [0]
+
+
+def test_holm() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_many_unclear_pairs_do_not_make_a_gain() -> None:
+    """A p value of 0.02 is clear alone and not among forty."""
+    assert holm([0.02])[0] <= 0.05 < holm([0.02] + [0.5] * 39)[0]
+
+
+def test_the_answer_is_also_given_without_retrieval() -> None:
+    results = make_results(
+        chains=CHAINS,
+        targets=[target("tydiqa"), target("tatoeba", format="embed", languages=("de", "sw"))],
+        skill={("none", "tydiqa"): 0.5, ("squad", "tydiqa"): 0.5, ("none", "tatoeba"): 0.3, ("squad", "tatoeba"): 0.5},
+    )
+    answer = analyse(results, 500).answer
+    assert answer.sentence.startswith("Yes for 1 of 2")
+    assert "without retrieval the count is 0 of 1 chain" in " ".join(answer.support)

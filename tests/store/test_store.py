@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from xstilts.errors import InputError
+from xstilts.store import lease as leases
+from xstilts.store.lease import Held, Lease, holder
+from xstilts.store.store import Damaged, Store, read_json, write_json
+
+
+def publish(folder: Path, text: str = "result") -> None:
+    attempt = folder / ".attempt-1"
+    (attempt / "deep").mkdir(parents=True)
+    (attempt / "deep" / "a.txt").write_text(text)
+    Store.publish(folder, attempt, {"key": "k"})
+
+
+def test_published_outputs_verify(tmp_path: Path) -> None:
+    publish(tmp_path)
+    assert Store.is_done(tmp_path)
+    Store.verify(tmp_path)
+    assert (tmp_path / "out" / "deep" / "a.txt").read_text() == "result"
+
+
+@pytest.mark.parametrize("harm", ["bytes", "size", "missing", "mark"])
+def test_damage_is_noticed(tmp_path: Path, harm: str) -> None:
+    publish(tmp_path)
+    victim = tmp_path / "out" / "deep" / "a.txt"
+    match harm:
+        case "bytes":
+            victim.write_text("resulT")
+        case "size":
+            victim.write_text("more than before")
+        case "missing":
+            victim.unlink()
+        case "mark":
+            (tmp_path / "done.json").write_text('{"files"')
+    with pytest.raises(Damaged):
+        Store.verify(tmp_path, thorough=True)
+
+
+def test_a_file_newer_than_the_mark_is_hashed_even_in_a_quick_look(tmp_path: Path) -> None:
+    publish(tmp_path)
+    victim = tmp_path / "out" / "deep" / "a.txt"
+    victim.write_text("resulT")
+    later = (tmp_path / "done.json").stat().st_mtime_ns + 10**9
+    os.utime(victim, ns=(later, later))
+    with pytest.raises(Damaged, match="sha256"):
+        Store.verify(tmp_path, thorough=False)
+
+
+def test_undo_takes_the_mark_first_and_publishing_again_works(tmp_path: Path) -> None:
+    publish(tmp_path)
+    Store.undo(tmp_path)
+    assert not Store.is_done(tmp_path)
+    assert not (tmp_path / "out").exists()
+    publish(tmp_path, "second")
+    Store.verify(tmp_path)
+
+
+def test_a_stage_is_found_by_key_under_any_slug(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = store.folder("train", "a name/with: odd signs", "ab" * 32)
+    folder.mkdir(parents=True)
+    write_json(folder / "stage.json", {"key": "ab" * 32, "slug": "x"})
+    assert store.folder("train", "another name", "ab" * 32) == folder
+    assert store.find("train", "ab" * 6 + "cd" * 26) is None, "same first digits, another key"
+
+
+def test_a_cut_off_record_reads_as_none(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"a": 1')
+    assert read_json(path) is None
+    assert read_json(tmp_path / "absent.json") is None
+
+
+def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="a file stands where a folder is expected"):
+        Store(tmp_path / "file").prepare()
+    with pytest.raises(InputError, match="a file stands where a folder is expected"):
+        Store(tmp_path / "file" / "below").prepare()
+
+
+def test_runs_are_numbered(tmp_path: Path) -> None:
+    paths = [Store.new_run(tmp_path) for _ in range(3)]
+    assert [p.name for p in paths] == ["run-000.json", "run-001.json", "run-002.json"]
+
+
+def test_a_lease_is_exclusive_and_given_back(tmp_path: Path) -> None:
+    with Lease(tmp_path) as first:
+        assert first.still_ours()
+        assert holder(tmp_path) is not None
+        with pytest.raises(Held), Lease(tmp_path):
+            pass
+    assert holder(tmp_path) is None
+    with Lease(tmp_path):
+        pass
+
+
+def test_the_lease_of_a_dead_process_is_taken(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_hold_and_die, args=(str(tmp_path),))
+    process.start()
+    process.join()
+    assert (tmp_path / "lease").exists()
+    assert holder(tmp_path) is None
+    with Lease(tmp_path) as mine:
+        assert mine.still_ours()
+
+
+def _hold_and_die(folder: str) -> None:
+    Lease(Path(folder)).__enter__()
+    os._exit(9)
+
+
+def test_the_lease_of_another_host_is_stale_only_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "lease"
+    path.write_text(json.dumps({"owner": "x", "host": "elsewhere", "pid": 1}))
+    assert holder(tmp_path) is not None
+    old = time.time() - leases.STALE_SECONDS - 1
+    os.utime(path, (old, old))
+    assert holder(tmp_path) is None
+    with Lease(tmp_path):
+        pass
+
+
+def test_a_lease_taken_meanwhile_is_given_back_to_its_owner(tmp_path: Path) -> None:
+    """Between judging a lease stale and removing it, somebody else may have taken the stage."""
+    mine = Lease(tmp_path)
+    fresh = {"owner": "faster", "host": "elsewhere", "pid": 1}
+    (tmp_path / "lease").write_text(json.dumps(fresh))
+    mine._remove({"owner": "dead", "host": "elsewhere", "pid": 1})
+    assert read_json(tmp_path / "lease") == fresh

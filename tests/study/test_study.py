@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import tiny_record
+from xstilts.errors import InputError
+from xstilts.study.study import built_in, load_study, make_study
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"chains": {"none": [], "x": ["world/sqad"]}}, r"unknown task 'world/sqad' \(did you mean 'world/squad'\?\)"),
+        ({"targets": ["world/tydia"]}, r"unknown task 'world/tydia' \(did you mean 'world/tydiqa'\?\)"),
+        ({"languages": ["en", "l11"]}, r"unknown language 'l11'"),
+        ({"languages": ["en", "sw"]}, r"no target of this study has 'sw' \(Swahili\)"),
+        ({"seed": [1]}, r"unknown field 'seed' \(did you mean 'seeds'\?\)"),
+        ({"limits": {"trian": 3}}, r"unknown field 'limits.trian' \(did you mean 'train'\?\)"),
+        ({"recipes": {"default": {"lrate": 1}}}, r"recipes.default: unknown field 'lrate'"),
+        ({"recipes": {"defualt": {"lr": 1}}}, r"'defualt' is neither a task nor a group \(did you mean 'default'\?\)"),
+        ({"recipes": {"default": {"lr": -1}}}, r"recipes.default.lr: Input should be greater than 0"),
+        ({"preset": "jaint"}, r"unknown preset 'jaint' \(did you mean 'jiant'\?\)"),
+        ({"seeds": []}, r"seeds: "),
+        ({"seeds": [1, 1]}, r"the same seed stands there twice"),
+        ({"encoders": []}, r"encoders: "),
+        ({"targets": []}, r"targets: "),
+        ({"chains": {}}, r"chains: "),
+        ({"chains": {"direct": []}}, r"the empty chain, and only it, is called 'none'"),
+        ({"chains": {"none": ["world/squad"]}}, r"the empty chain, and only it, is called 'none'"),
+        ({"chains": {"none": [], "r": ["world/retrieval"]}}, r"retrieval without training; it can only be a target"),
+        ({"targets": ["world/text"]}, r"cannot be a target"),
+        ({"targets": [{"task": "world/tydiqa", "train": "world/pos"}]}, r"cannot train on 'world/pos' \(tag\)"),
+        ({"targets": ["commonsenseqa"], "languages": "all"}, r"no labelled test split"),
+        ({"name": "a/b"}, r"name: "),
+    ],
+)
+def test_each_mistake_gets_one_clear_error(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make_study(tiny_record(**changes))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the study is empty"),
+        ("- a\n- b\n", "expected fields"),
+        ("name: x\n  question: [\n", r"line 2: not valid YAML"),
+        ("name: a\nname: b\n", r"line 2: not valid YAML: 'name' stands here twice"),
+        ("name: a\n", "the field 'question' is missing"),
+    ],
+)
+def test_a_file_that_is_no_study(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        load_study(str(path))
+    assert str(path) in str(caught.value)
+
+
+def test_a_study_that_is_not_there_or_not_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no built-in study \(did you mean 'real-mini'\?\)"):
+        load_study("real-mni")
+    with pytest.raises(InputError, match="no such file"):
+        load_study(str(tmp_path / "x.yaml"))
+    with pytest.raises(InputError, match="a folder"):
+        load_study(str(tmp_path))
+    (tmp_path / "latin.yaml").write_bytes("name: ü".encode("latin-1"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        load_study(str(tmp_path / "latin.yaml"))
+
+
+def test_changes_from_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(tiny_record()))
+    study = load_study(str(path), ["limits.train=7", "seeds=[3, 4]", "recipes.default.lr=1e-4"])
+    assert (study.limits.train, study.seeds) == (7, (3, 4))
+    assert study.phase_recipe(("world/squad",), {}).lr == 1e-4
+    with pytest.raises(InputError, match="expected field=value"):
+        load_study(str(path), ["limits.train"])
+
+
+@pytest.mark.parametrize("name", built_in())
+def test_built_in_studies_are_valid(name: str) -> None:
+    assert load_study(name).name == name
+
+
+def test_recipes_are_layered() -> None:
+    study = make_study(
+        tiny_record(recipes={"default": {"lr": 1e-3}, "span": {"lr": 2e-3, "batch": 4}, "world/squad": {"batch": 5}, "multi": {"lr": 9e-3}})
+    )
+    assert study.phase_recipe(("world/pos",), {}).lr == 1e-3
+    assert study.phase_recipe(("world/tydiqa",), {}).model_dump(include={"lr", "batch"}) == {"lr": 2e-3, "batch": 4}
+    assert study.phase_recipe(("world/squad",), {"lr": 7.0}).model_dump(include={"lr", "batch"}) == {"lr": 7.0, "batch": 5}
+    assert study.phase_recipe(("world/squad", "world/nli"), {}).lr == 9e-3
+    assert study.phase_recipe(("world/squad", "world/nli"), {}).max_length == 384, "the longest of its tasks (preset jiant, span)"

@@ -1,0 +1,163 @@
+"""What every task of the embedded world promises: determinism, closed vocabulary, disjoint splits, parallel tests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xstilts.data.example import (
+    ChoiceExample,
+    Example,
+    PlainExample,
+    SpanExample,
+    TextsExample,
+    TranslationExample,
+    WordsExample,
+    to_record,
+)
+from xstilts.world import LANGUAGES, TASK_NAMES, WorldConfig, generate, vocabulary
+from xstilts.world.clause import Token
+from xstilts.world.concepts import TAG_OF
+from xstilts.world.tagging import entity_labels
+from xstilts.world.tongue import lexicons
+
+SMALL = WorldConfig(text=60, nli=80, paraphrase=80, squad=80, tydiqa=80, pos=80, ner=80, choice=80, dev=30, test=40)
+SUPERVISED = tuple(name for name in TASK_NAMES if name not in ("text", "retrieval"))
+
+
+def strings(example: Example) -> tuple[str, ...]:
+    """All text of an example."""
+    match example:
+        case TextsExample() | PlainExample():
+            return example.texts
+        case ChoiceExample():
+            return (example.prompt, *example.choices)
+        case WordsExample():
+            return (" ".join(example.words),)
+        case SpanExample():
+            return (example.question, example.context)
+        case TranslationExample():
+            return (example.text, example.english)
+
+
+def digest_of_test(task: str) -> str:
+    records = [to_record(example) for example in generate(SMALL, task, "test", "l4")]
+    return hashlib.sha256(json.dumps(records).encode()).hexdigest()
+
+
+def test_the_config_can_be_written_as_json() -> None:
+    assert WorldConfig(**json.loads(json.dumps(asdict(SMALL)))) == SMALL
+
+
+def test_the_same_config_gives_the_same_bytes_in_another_process() -> None:
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import test_world as w; print(*map(w.digest_of_test, w.TASK_NAMES))"
+    folder = str(__file__).rpartition("/")[0]
+    result = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == [digest_of_test(task) for task in TASK_NAMES]
+
+
+@given(seed=st.integers(0, 2**31), language=st.sampled_from(LANGUAGES), task=st.sampled_from(TASK_NAMES))
+@settings(max_examples=25, deadline=None)
+def test_no_word_is_unknown_in_any_world(seed: int, language: str, task: str) -> None:
+    config = replace(SMALL, seed=seed, text=20, test=10)
+    known = set(vocabulary(config))
+    for example in generate(config, task, "train" if task == "text" else "test", language):
+        assert all(set(text.split()) <= known and text == " ".join(text.split()) for text in strings(example))
+
+
+def test_worlds_of_different_seeds_differ_and_foreign_words_are_nobody_elses() -> None:
+    assert vocabulary(SMALL) != vocabulary(replace(SMALL, seed=1))
+    coined = [
+        word for code, lexicon in lexicons(SMALL).items() for concept, word in lexicon.items() if code == "en" or word != concept
+    ]
+    assert len(coined) == len(set(coined))
+
+
+def test_languages_share_fewer_words_with_english_from_l1_to_l5() -> None:
+    shared = [sum(lexicons(SMALL)[code][concept] == concept for concept in lexicons(SMALL)["en"]) for code in LANGUAGES]
+    assert shared == sorted(shared, reverse=True)
+    assert shared[0] == len(TAG_OF) - 1
+
+
+@pytest.mark.parametrize("task", TASK_NAMES)
+def test_sizes_and_ids(task: str) -> None:
+    splits = {"text": ("train", "dev"), "retrieval": ("test",)}.get(task, ("train", "dev", "test"))
+    for split in splits:
+        ids = [example.id for example in generate(SMALL, task, split, "en")]
+        assert len(set(ids)) == len(ids) == getattr(SMALL, task if split == "train" else split)
+
+
+@pytest.mark.parametrize("task", SUPERVISED)
+def test_splits_are_disjoint_and_without_repetitions(task: str) -> None:
+    config = replace(SMALL, **{task: 400}, dev=100, test=100)
+    all_strings = [strings(e) for split in ("train", "dev", "test") for e in generate(config, task, split, "en")]
+    assert len(set(all_strings)) == len(all_strings)
+
+
+@pytest.mark.parametrize("task", [*SUPERVISED, "retrieval"])
+def test_test_sets_are_parallel(task: str) -> None:
+    rows = [list(generate(SMALL, task, "test", language)) for language in LANGUAGES]
+    assert len({tuple(e.id for e in row) for row in rows}) == 1
+    if task in ("nli", "paraphrase", "choice", "retrieval"):
+        assert len({tuple(e.answer for e in row) for row in rows}) == 1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("task", ["squad", "tydiqa"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_answers_lie_in_their_contexts(task: str, language: str) -> None:
+    for example in generate(SMALL, task, "test", language):
+        assert isinstance(example, SpanExample)
+        assert example.answer
+        for answer in example.answer:
+            end = answer.start + len(answer.text)
+            assert answer.text
+            assert example.context[answer.start : end] == answer.text
+            assert (" " + example.context)[answer.start] == " " == example.context[end]
+
+
+def test_the_anchor_knobs_do_what_they_say() -> None:
+    def anchored(config: WorldConfig) -> tuple[float, float]:
+        documents = [e for e in generate(config, "text", "train", "l3") if isinstance(e, PlainExample)]
+        english = set(lexicons(config)["en"].values()) - set(lexicons(config)["l3"].values())
+        single = [e for e in documents if len(e.texts) == 1]
+        switched = sum(bool(english & set(e.texts[0].split())) for e in single)
+        return switched / len(documents), 1 - len(single) / len(documents)
+
+    none = replace(SMALL, text=600, switch_rate=0.0, pair_rate=0.0)
+    assert anchored(none) == (0.0, 0.0)
+    switched, pairs = anchored(replace(none, switch_rate=0.4, pair_rate=0.3))
+    assert abs(switched - 0.4) < 0.08
+    assert abs(pairs - 0.3) < 0.08
+
+
+def test_paraphrases_have_the_same_words() -> None:
+    for example in generate(SMALL, "paraphrase", "test", "en"):
+        assert isinstance(example, TextsExample)
+        first, second = example.texts
+        assert sorted(first.split()) == sorted(second.split())
+        assert first != second
+
+
+def test_entities_of_adjacent_roles_are_told_apart() -> None:
+    names = [Token("novak", "agent"), Token("company", "agent"), Token("ana", "patient"), Token("silva", "patient")]
+    assert entity_labels([*names, Token("in"), Token("torin", "place")]) == (
+        *("B-ORG", "I-ORG", "B-PER", "I-PER"),
+        *("O", "B-LOC"),
+    )
+
+
+def test_the_world_needs_no_torch() -> None:
+    code = "import sys, xstilts.world; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_unknown_task_is_named() -> None:
+    with pytest.raises(KeyError, match="xnli"):
+        generate(SMALL, "xnli", "test", "en")
