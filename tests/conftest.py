@@ -51,3 +51,27 @@ def mini_xlmr() -> Path:
     if not folder.is_dir():
         pytest.skip("the encoder mini-xlmr is not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an `encoder` stage leaves: a random XLM-R of two layers with a Unigram tokenizer that splits words."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+
+    folder = tmp_path_factory.mktemp("tiny") / "encoder"
+    words = ["<s>", "<pad>", "</s>", "<unk>", "▁", "▁bo", "▁ka", "▁mi", "bo", "ka", "mi", "▁?", "<mask>"]
+    backend = Tokenizer(models.Unigram([(w, -float(i)) for i, w in enumerate(words)], unk_id=3))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    backend.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    names = {"bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "unk_token": "<unk>"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", mask_token="<mask>", **names)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    config = XLMRobertaConfig(vocab_size=len(words), max_position_embeddings=130, type_vocab_size=1, **sizes)
+    XLMRobertaModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder.parent

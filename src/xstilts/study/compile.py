@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -182,14 +181,15 @@ class Compiler:
 
     # -- phases ----------------------------------------------------------------------------------------------------
 
-    def phase(self, init: Stage, mixture: Mixture, recipe: Recipe, seed: int, dev: Mapping[str, Stage] | None = None) -> Stage:
-        """One training phase from `init`. `dev` overrides the dev data of tasks."""
+    def phase(self, init: Stage, mixture: Mixture, recipe: Recipe, seed: int, target: Task | None = None) -> Stage:
+        """One training phase from `init`. `target`: the task that it is for, where that is not the one it trains on; its
+        dev data are then used, if it has any."""
         tasks = [find_task(name) for name in mixture.mix]
         inputs = {"init": init}
         for task in tasks:
             for language in self.train_languages(task):
                 inputs[f"train:{task.name}:{language}"] = self.fetch(task, "train", language)
-            found = (dev or {}).get(task.name) or self.dev(task)
+            found = (self.dev(target) if target else None) or self.dev(task)
             if found is not None:
                 inputs[f"dev:{task.name}"] = found
         config = {
@@ -201,6 +201,7 @@ class Compiler:
         }
         path = re.sub(r"-s\d+$", "", init.slug)
         name = "&".join(t.name.rpartition("/")[2] for t in tasks) + ("~shuffled" if mixture.labels == "shuffled" else "")
+        name = f"{target.name}={name}" if target else name
         return Stage("train", config, inputs, f"{path}+{name}-s{seed}", f"train {name}")
 
     def train_languages(self, task: Task) -> list[str]:
@@ -242,8 +243,7 @@ class Compiler:
         else:
             source = find_task(target.train or task.trains_on or task.name)
             recipe = self.study.phase_recipe((source.name,), {}, task.name)
-            own = self.dev(task) if task.name != source.name else None
-            trained = self.phase(checkpoint, Mixture(mix=(source.name,)), recipe, seed, {source.name: own} if own else None)
+            trained = self.phase(checkpoint, Mixture(mix=(source.name,)), recipe, seed, task if task != source else None)
             config = {
                 "task": task.name,
                 "head": source.name,

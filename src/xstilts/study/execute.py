@@ -44,30 +44,39 @@ class State:
     def count(self, *statuses: Status) -> int:
         return sum(1 for status in self.status.values() if status in statuses)
 
-    def expected(self, stage: Stage) -> float:
-        """Seconds that a stage will probably take: the mean of its label, else of its kind, else a usual value."""
-        known = self._known()
-        return known.get(stage.label) or known.get(stage.kind) or USUAL_SECONDS[stage.kind]
-
     def _known(self) -> dict[str, float]:
+        """Mean seconds by label and by kind: of stages that are done, and of running ones by how far they are."""
         groups: dict[str, list[float]] = {}
         for stage in self.plan.stages:
-            if stage.key in self.seconds:
-                groups.setdefault(stage.label, []).append(self.seconds[stage.key])
-                groups.setdefault(stage.kind, []).append(self.seconds[stage.key])
+            seconds = self.seconds.get(stage.key)
+            live = self.live.get(stage.key, {})
+            if seconds is None and live.get("steps") and live.get("step"):
+                seconds = (time.monotonic() - live["started"]) * live["steps"] / live["step"]
+            if seconds is not None:
+                groups.setdefault(stage.label, []).append(seconds)
+                groups.setdefault(stage.kind, []).append(seconds)
         return {name: sum(values) / len(values) for name, values in groups.items()}
+
+    def expected(self) -> dict[str, float]:
+        """Seconds that each stage will probably take: the mean of its label, else of its kind, else a usual value."""
+        known = self._known()
+        return {s.key: known.get(s.label) or known.get(s.kind) or USUAL_SECONDS[s.kind] for s in self.plan.stages}
+
+    @property
+    def measured(self) -> bool:
+        """Whether the estimate rests on a training that was timed, here or in an earlier run."""
+        return "train" in self._known()
 
     def seconds_left(self) -> float:
         """An estimate: the expected seconds of what is open, shared among the workers; at least the longest path."""
-        known = self._known()
+        expected = self.expected()
         path: dict[str, float] = {}
         total = 0.0
         for stage in self.plan.stages:
-            open_ = self.status[stage.key] in ("pending", "running", "elsewhere")
-            usual = known.get(stage.label) or known.get(stage.kind) or USUAL_SECONDS[stage.kind]
             live = self.live.get(stage.key, {})
             share = 1 - live["step"] / live["steps"] if live.get("steps") else 1.0
-            own = usual * share if open_ else 0.0
+            open_ = self.status[stage.key] in ("pending", "running", "elsewhere")
+            own = expected[stage.key] * share if open_ else 0.0
             total += own
             path[stage.key] = own + max((path[i.key] for i in stage.inputs.values()), default=0.0)
         return max(total / max(self.workers, 1), max(path.values(), default=0.0))
@@ -228,8 +237,9 @@ def _fail(state: State, stage: Stage, event: dict[str, Any]) -> None:
 def _urgency(state: State) -> dict[str, float]:
     """Expected seconds of the longest path that starts with each stage: the classic critical-path priority."""
     below: dict[str, float] = {stage.key: 0.0 for stage in state.plan.stages}
+    expected = state.expected()
     for stage in reversed(state.plan.stages):
-        below[stage.key] += state.expected(stage)
+        below[stage.key] += expected[stage.key]
         for source in stage.inputs.values():
             below[source.key] = max(below[source.key], below[stage.key])
     return below

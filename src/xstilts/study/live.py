@@ -62,7 +62,9 @@ class LiveView:
 
     def _line(self, state: State) -> str:
         total, done = len(state.plan.stages), state.count("done")
-        left = f", about {clock(state.seconds_left())} left" if state.count("pending", "running") else ""
+        left = ""
+        if state.count("pending", "running"):
+            left = f", about {clock(state.seconds_left())} left" if state.measured else ", time left: not measured yet"
         failed = f", {state.count('failed')} failed" if state.errors else ""
         return f"{state.plan.study.name}: {done} of {total} stages done ({len(state.cached)} from the store){failed}{left}"
 
@@ -114,8 +116,10 @@ def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[s
         for stage in [s for s in new if s.kind == "train"][:60]:
             shared = f"  shared by {plan.uses[stage.key]} cells" if plan.uses[stage.key] > 1 else ""
             console.print(f"  [cyan]train[/cyan] {stage.slug}[dim]{shared}[/dim]", soft_wrap=True)
-        measured = "from earlier runs" if state.seconds else "a rough guess: nothing was measured yet"
-        console.print(f"\nabout {clock(state.seconds_left())} on one worker ({measured})")
+        if state.measured:
+            console.print(f"\nabout {clock(state.seconds_left())} on one worker, judging by what was run before")
+        else:
+            console.print("\nhow long it takes is not known yet: nothing like it is in the store")
     for task, absent in plan.missing.items():
         console.print(f"[yellow]{task}: no data for {len(absent)} languages ({' '.join(absent)}); left out[/yellow]", soft_wrap=True)
     for note in plan.notes:

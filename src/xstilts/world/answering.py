@@ -1,9 +1,9 @@
 """Span question answering in two styles, after SQuAD and TyDi QA (https://arxiv.org/abs/2003.05002).
 
-Both have a context of two events and ask for one role of one of them. A `squad` question is a sentence of the
-context with a question word in place of the answer: verb and one more role as they stand there. A `tydiqa`
-question was written by somebody who has not seen the context: it names its topic first, asks last, and calls the patient by its
-hypernym; its contexts begin their sentences with the adjuncts. Contexts of the two tasks are drawn apart.
+Both have a context of two events and ask for one role of one of them. A `squad` question is a sentence of the context
+with a question word in place of the answer. A `tydiqa` question was written by somebody who has not seen the context: it names its
+topic first, asks last, leaves out tense and a role, and calls the patient by its hypernym; its contexts begin their
+sentences with the adjuncts. Contexts of the two tasks are drawn apart.
 
 Who does what to whom is drawn independently (`flat`), so the question alone does not tell which of two candidates is the
 answer. Half of the time the other event shares the verb or the role that the question names: one word is not enough.
@@ -28,8 +28,8 @@ ROLES = ("agent", "patient", "place", "time")
 
 
 class Quiz(NamedTuple):
-    """Events in the order of the context; the question asks for role `asks` of event `about`, of which it gives the verb
-    and the role `given`."""
+    """Events in the order of the context; the question asks for role `asks` of event `about`, of which it gives the verb,
+    the role `given` and perhaps more."""
 
     events: tuple[Event, ...]
     about: int
@@ -62,15 +62,16 @@ def quiz(rng: random.Random, *, hypernym: bool) -> Quiz | None:
 
 def squad_question(tongue: Tongue, event: Event, asks: str, given: str) -> list[Token]:
     """The sentence with a question word."""
-    return [*clause(tongue, event, asks=asks, keeps=("verb", given)), Token("?")]
+    return [*clause(tongue, event, asks=asks), Token("?")]
 
 
 def tydiqa_question(tongue: Tongue, event: Event, asks: str, given: str) -> list[Token]:
-    """Topic, comma, verb, question word."""
-    if given == "patient":
+    """Topic, comma, one more role, verb, question word."""
+    also = next(role for role in ROLES if role not in (asks, given))
+    if "patient" in (given, also):
         event = event._replace(patient=Phrase(CATEGORY_OF[event.patient.head]))
-    topic = constituent(tongue, event, given)
-    return [*topic, Token(","), Token(event.verb), Token(WH[asks]), Token("?")]
+    topic, more = constituent(tongue, event, given), constituent(tongue, event, also)
+    return [*topic, Token(","), *more, Token(event.verb), Token(WH[asks]), Token("?")]
 
 
 QUESTIONS: dict[str, Callable[[Tongue, Event, str, str], list[Token]]] = {
