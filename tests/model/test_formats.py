@@ -107,8 +107,8 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch(tiny_folder: Path, s
         return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
     whole = gradient([list(range(len(features)))])
-    split = gradient(micro_batches(features, tokens=9))
-    assert len(micro_batches(features, tokens=9)) > 1
+    split = gradient(micro_batches(features, tokens=6))
+    assert len(micro_batches(features, tokens=6)) > 1
     torch.testing.assert_close(split, whole, rtol=1e-4, atol=1e-6)
 
 
@@ -149,7 +149,7 @@ def test_span_targets_point_at_the_answer(tiny_folder: Path) -> None:
     assert hits
     for f in hits:
         start, end = f.target
-        assert c.tokenizer.decode(f.rows[0][start : end + 1]).replace(" ", "") == "bomi"
+        assert c.tokenizer.decode(f.rows[0][start : end + 1]).strip(" ▁") == "bomi"
 
 
 @given(st.integers(0, 30), st.integers(1, 12))

@@ -29,6 +29,7 @@ class Recipe(BaseModel):
     steps: int | None = Field(None, ge=1)
     warmup: float = Field(0.1, ge=0, le=1)
     weight_decay: float = Field(0.01, ge=0)
+    adam_beta2: float = Field(0.999, gt=0, lt=1)
     adam_epsilon: float = Field(1e-8, gt=0)
     clip: float = Field(1.0, gt=0)
     max_length: int = Field(256, ge=8)

@@ -36,6 +36,7 @@ def write_tiny(folder: Path, world: Mapping[str, Any], architecture: Mapping[str
         max_position_embeddings=architecture["positions"],
         hidden_dropout_prob=architecture["dropout"],
         attention_probs_dropout_prob=architecture["dropout"],
+        initializer_range=architecture["initializer"],
         type_vocab_size=1,
         pad_token_id=1,
         bos_token_id=0,

@@ -60,6 +60,7 @@ class Architecture(Record):
     feed_forward: int = Field(256, ge=4)
     positions: int = Field(130, ge=16)
     dropout: float = Field(0.1, ge=0, lt=1)
+    initializer: float = Field(0.02, gt=0)
 
 
 class Study(Record):

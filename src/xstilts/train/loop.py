@@ -110,7 +110,7 @@ def optimizer_of(model: Model, recipe: Recipe) -> torch.optim.AdamW:
     decayed = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=recipe.lr, eps=recipe.adam_epsilon, fused=True)
+    return torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, recipe.adam_beta2), eps=recipe.adam_epsilon, fused=True)
 
 
 def train(

@@ -1,12 +1,12 @@
 """Span question answering in two styles, after SQuAD and TyDi QA (https://arxiv.org/abs/2003.05002).
 
 Both have a context of two events and ask for one role of one of them. A `squad` question is a sentence of the context
-with a question word in place of the answer. A `tydiqa` question was written by somebody who has not seen the context: it names its
-topic first, asks last, leaves out tense and a role, and calls the patient by its hypernym; its contexts begin their
-sentences with the adjuncts. Contexts of the two tasks are drawn apart.
+with a question word in place of the answer. A `tydiqa` question was written by somebody who has not seen the context:
+it names its topic first, then asks, leaves out tense and a role, and calls the patient by its hypernym; most sentences
+of its contexts begin with the adjuncts, few of SQuAD's do. Contexts of the two tasks are drawn apart.
 
-Who does what to whom is drawn independently (`flat`), so the question alone does not tell which of two candidates is the
-answer. Half of the time the other event shares the verb or the role that the question names: one word is not enough.
+Who does what to whom is drawn independently (`flat`), so the question alone does not tell which of two candidates is
+the answer. Half of the time the other event shares the verb or a role that the question names: one word is not enough.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ ROLES = ("agent", "patient", "place", "time")
 
 
 class Quiz(NamedTuple):
-    """Events in the order of the context; the question asks for role `asks` of event `about`, of which it gives the verb,
+    """Events in the order of the context, each with its adjuncts `fronted` or not; the question asks for role `asks` of event
+    `about`, of which it gives the verb,
     the role `given` and perhaps more."""
 
     events: tuple[Event, ...]
+    fronted: tuple[bool, ...]
     about: int
     asks: str
     given: str
@@ -44,7 +46,7 @@ def _named(event: Event, role: str, hypernym: bool) -> object:
     return getattr(event, role)
 
 
-def quiz(rng: random.Random, *, hypernym: bool) -> Quiz | None:
+def quiz(rng: random.Random, *, tydi: bool) -> Quiz | None:
     """Two events and a question; None where the question has more than one answer or the answers do not differ."""
     events = [flat(rng) for _ in range(EVENTS)]
     about, decoy = rng.sample(range(EVENTS), 2)
@@ -54,10 +56,11 @@ def quiz(rng: random.Random, *, hypernym: bool) -> Quiz | None:
         events[decoy] = events[decoy]._replace(**{shared: getattr(events[about], shared)})
     if len({getattr(event, asks) for event in events}) < EVENTS:
         return None
-    cues = [(event.verb, _named(event, given, hypernym)) for event in events]
+    cues = [(event.verb, _named(event, given, hypernym=tydi)) for event in events]
     if cues.count(cues[about]) > 1:
         return None
-    return Quiz(tuple(events), about, asks, given)
+    fronted = tuple(rng.random() < (0.7 if tydi else 0.3) for _ in events)
+    return Quiz(tuple(events), fronted, about, asks, given)
 
 
 def squad_question(tongue: Tongue, event: Event, asks: str, given: str) -> list[Token]:
@@ -66,12 +69,12 @@ def squad_question(tongue: Tongue, event: Event, asks: str, given: str) -> list[
 
 
 def tydiqa_question(tongue: Tongue, event: Event, asks: str, given: str) -> list[Token]:
-    """Topic, comma, one more role, verb, question word."""
+    """Topic, comma, question word, verb, one more role."""
     also = next(role for role in ROLES if role not in (asks, given))
     if "patient" in (given, also):
         event = event._replace(patient=Phrase(CATEGORY_OF[event.patient.head]))
     topic, more = constituent(tongue, event, given), constituent(tongue, event, also)
-    return [*topic, Token(","), *more, Token(event.verb), Token(WH[asks]), Token("?")]
+    return [*topic, Token(","), Token(WH[asks]), Token(event.verb), *more, Token("?")]
 
 
 QUESTIONS: dict[str, Callable[[Tongue, Event, str, str], list[Token]]] = {
@@ -84,12 +87,12 @@ def generate_spans(config: WorldConfig, task: str, split: str, language: str) ->
     """The examples of `squad` or `tydiqa`."""
     tongue, lexicon = TONGUES[language], lexicons(config)[language]
     tydi = task == "tydiqa"
-    for name, (events, about, asks, given) in draw(config, task, split, lambda rng: quiz(rng, hypernym=tydi)):
+    for name, (events, fronted, about, asks, given) in draw(config, task, split, lambda rng: quiz(rng, tydi=tydi)):
         context: list[Token] = []
         gold: list[Token] = []
         start = 0
-        for number, event in enumerate(events):
-            sentence = [*clause(tongue, event, fronted=tydi), Token(".")]
+        for number, (event, front) in enumerate(zip(events, fronted, strict=True)):
+            sentence = [*clause(tongue, event, fronted=front), Token(".")]
             if number == about:
                 first = next(i for i, token in enumerate(sentence) if token.role == asks)
                 start = len(text(lexicon, [*context, *sentence[:first]])) + (1 if context or first else 0)

@@ -28,7 +28,7 @@ class WorldConfig:
     nli: int = 6000
     paraphrase: int = 4000
     squad: int = 8000
-    tydiqa: int = 300
+    tydiqa: int = 150
     pos: int = 500
     ner: int = 1000
     choice: int = 3000

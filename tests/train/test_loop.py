@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xstilts.data.example import Answer, ChoiceExample, PlainExample, SpanExample, TextsExample, WordsExample
+from xstilts.data.format import Classify, Mlm
+from xstilts.data.placebo import shuffled
+from xstilts.metrics.classify import ACCURACY
+from xstilts.model.encoder import load_tokenizer
+from xstilts.model.model import CODERS, fresh_model
+from xstilts.recipe.recipe import Recipe
+from xstilts.train.loop import Member, NotFinite, evaluation_steps, learning_rate, total_steps, train
+
+pytestmark = pytest.mark.tiny
+RECIPE = Recipe(lr=5e-3, batch=4, steps=14, max_length=24, stride=6, evaluations=7, average=3)
+WORDS = ["bo", "ka", "mi", "kami"]
+
+
+def pairs(count: int, seed: int = 0) -> list[TextsExample]:
+    rng = np.random.default_rng(seed)
+    return [
+        TextsExample(f"{seed}-{i}", (" ".join(rng.choice(WORDS, 4)), str(rng.choice(WORDS))), "yn"[int(rng.integers(2))]) for i in range(count)
+    ]
+
+
+def setting(folder: Path, recipe: Recipe) -> tuple[Any, list[Member]]:
+    """A mixture of a pair task and masked language modelling, with dropout: everything that draws random numbers."""
+    tokenizer = load_tokenizer(folder / "encoder")
+    classify = CODERS["classify"](Classify(labels=("y", "n")), tokenizer, recipe)
+    mlm = CODERS["mlm"](Mlm(), tokenizer, recipe)
+    plain = [PlainExample(str(i), (" ".join(e.texts),)) for i, e in enumerate(pairs(20, 5))]
+    torch.manual_seed(3)
+    model = fresh_model(folder, {"pair": classify, "text": mlm}, 0.1)
+    members = [
+        Member("pair", classify, classify.encode(pairs(20), True), pairs(8, 1), ACCURACY),
+        Member("text", mlm, mlm.encode(plain, True)),
+    ]
+    return model, members
+
+
+def go(folder: Path, checkpoint: Path, recipe: Recipe, stop: Callable[[], bool] = lambda: False) -> Any:
+    model, members = setting(folder, recipe)
+    record = train(model, members, 1000, recipe, 1, checkpoint, lambda _: None, stop)
+    return model, record
+
+
+@pytest.mark.parametrize("policy", ["last", "avg_last_k", "en_dev"])
+def test_a_stopped_training_goes_on_to_the_same_bits(tiny_folder: Path, tmp_path: Path, policy: str) -> None:
+    recipe = RECIPE.model_copy(update={"policy": policy})
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole, record = go(tiny_folder, tmp_path / "a", recipe)
+    pieces = None
+    for _ in range(20):  # stopped after every second step, started anew each time
+        steps = itertools.count(1)
+        model, pieces = go(tiny_folder, tmp_path / "b", recipe, lambda steps=steps: next(steps) >= 2)
+        if pieces is not None:
+            break
+    assert pieces is not None
+    assert pieces["tokens"] == record["tokens"]
+    assert pieces["losses"] == record["losses"]
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, model.state_dict()[name]), name
+
+
+def test_a_damaged_checkpoint_costs_time_and_no_result(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    whole, _ = go(tiny_folder, tmp_path / "a", RECIPE)
+    (tmp_path / "state.pt").write_bytes(b"PK\x03\x04 cut off")
+    model, _ = go(tiny_folder, tmp_path, RECIPE)
+    assert all(torch.equal(v, model.state_dict()[n]) for n, v in whole.state_dict().items())
+
+
+def test_average_is_the_mean_of_the_last_marks(tiny_folder: Path, tmp_path: Path) -> None:
+    """The plain way: stop at each mark and keep the weights oneself."""
+    marks = evaluation_steps(14, 7)[-3:]
+    kept = []
+    for mark in marks:
+        folder = tmp_path / str(mark)
+        folder.mkdir()
+        steps = itertools.count(1)
+        model, record = go(tiny_folder, folder, RECIPE.model_copy(update={"policy": "last"}), lambda steps=steps, m=mark: next(steps) >= m)
+        assert record is None or mark == 14
+        kept.append({n: v.clone() for n, v in model.state_dict().items()})
+    (tmp_path / "avg").mkdir()
+    averaged, record = go(tiny_folder, tmp_path / "avg", RECIPE)
+    assert record["selection"] == f"the mean of the weights at steps {marks}"
+    for name, value in averaged.state_dict().items():
+        torch.testing.assert_close(value, torch.stack([k[name] for k in kept]).mean(0))
+
+
+def test_en_dev_leaves_the_best_weights(tiny_folder: Path, tmp_path: Path) -> None:
+    _, record = go(tiny_folder, tmp_path, RECIPE.model_copy(update={"policy": "en_dev"}))
+    assert len(record["dev"]) == 7
+    assert record["dev_final"]["mean"] == max(d["mean"] for d in record["dev"])
+
+
+def test_learning_a_rule(tiny_folder: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"steps": 150, "policy": "last"})
+    coder = CODERS["classify"](Classify(labels=("y", "n"), texts=1), load_tokenizer(tiny_folder / "encoder"), recipe)
+    rule = [TextsExample(e.id, e.texts[:1], "y" if "kami" in e.texts[0] else "n") for e in pairs(80)]
+    model = fresh_model(tiny_folder, {"t": coder}, 0.0)
+    record = train(model, [Member("t", coder, coder.encode(rule, True), rule, ACCURACY)], 1000, recipe, 0, tmp_path, lambda _: None, lambda: False)
+    assert record is not None
+    assert record["dev_final"]["t"] > 0.9
+
+
+def test_a_loss_that_is_not_finite_names_the_step(tiny_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFinite, match=r"at step \d+"):
+        go(tiny_folder, tmp_path, RECIPE.model_copy(update={"lr": 1e30, "clip": 1e30, "warmup": 0.0}))
+
+
+@given(st.integers(1, 400), st.floats(0, 1))
+def test_the_learning_rate_warms_up_and_decays(steps: int, warmup: float) -> None:
+    recipe = Recipe(lr=1.0, warmup=warmup)
+    rates = [learning_rate(s, steps, recipe) for s in range(steps)]
+    assert all(0 < r <= 1 for r in rates)
+    top = rates.index(max(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert learning_rate(steps, steps, recipe) == 0 or round(steps * warmup) == steps
+
+
+def test_steps_of_a_mixture() -> None:
+    assert total_steps([100], 10**6, Recipe(batch=32, epochs=2)) == 8
+    assert total_steps([100, 1000], 64, Recipe(batch=32, epochs=3)) == 3 * (2 + 2)
+    assert total_steps([100], 10, Recipe(steps=7)) == 7
+    assert evaluation_steps(3, 10) == [1, 2, 3]
+    assert evaluation_steps(100, 4) == [25, 50, 75, 100]
+
+
+def test_a_placebo_keeps_the_inputs_and_deals_the_answers_anew() -> None:
+    texts = pairs(200)
+    fake = shuffled(texts, 1)
+    assert [(e.id, e.texts) for e in fake] == [(e.id, e.texts) for e in texts]
+    assert sorted(e.answer for e in fake) == sorted(e.answer for e in texts)
+    agreement = np.mean([a.answer == b.answer for a, b in zip(fake, texts, strict=True)])
+    assert agreement == pytest.approx(0.5, abs=0.12)
+    assert shuffled(texts, 1) == fake != shuffled(texts, 2)
+    spans = [SpanExample(str(i), "q", f"a{i}  bb ccc\tdd", (Answer("bb ccc", 4 + len(str(i))),)) for i in range(50)]
+    for e in shuffled(spans, 0):
+        ((answer),) = e.answer
+        assert e.context[answer.start : answer.start + len(answer.text)] == answer.text
+        assert len(answer.text.split()) == 2
+    assert len({e.answer[0].text for e in shuffled(spans, 0)}) > 1
+    words = [WordsExample("a", ("x", "y", "z"), ("A", "B", "C"))]
+    assert sorted(shuffled(words, 0)[0].answer) == ["A", "B", "C"]
+    choices = [ChoiceExample(str(i), "p", ("x", "y"), 0) for i in range(50)]
+    assert {e.answer for e in shuffled(choices, 0)} == {0, 1}
+
+
+def test_formats_without_a_placebo_pass_through() -> None:
+    plain = [PlainExample("a", ("x",))]
+    assert shuffled(plain, 0) == plain
