@@ -24,9 +24,22 @@ def tiny_record(**changes: Any) -> dict[str, Any]:
         "targets": ["world/tydiqa", "world/pos", "world/retrieval"],
         "languages": ["en", "l1"],
         "seeds": [0],
-        "world": {"text": 60, "squad": 60, "tydiqa": 40, "pos": 40, "nli": 40, "choice": 40, "ner": 40, "paraphrase": 40, "dev": 12, "test": 16},
+        "world": {
+            "text": 60,
+            "squad": 60,
+            "tydiqa": 40,
+            "pos": 40,
+            "nli": 40,
+            "choice": 40,
+            "ner": 40,
+            "paraphrase": 40,
+            "dev": 12,
+            "test": 16,
+        },
         "architecture": {"hidden": 16, "layers": 2, "heads": 2, "feed_forward": 32},
-        "recipes": {"default": {"lr": 1e-3, "batch": 8, "steps": 10, "max_length": 64, "stride": 16, "evaluations": 5, "average": 2}},
+        "recipes": {
+            "default": {"lr": 1e-3, "batch": 8, "steps": 10, "max_length": 64, "stride": 16, "evaluations": 5, "average": 2}
+        },
     }
     return {**record, **changes}
 

@@ -14,9 +14,7 @@ import typer
 from xstilts.errors import InputError
 
 if TYPE_CHECKING:
-    from xstilts.store.store import Store
     from xstilts.study.compile import Plan
-    from xstilts.study.execute import State
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,7 +38,8 @@ app = typer.Typer(
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study (demo, real-mini) or a YAML file.")]
 StoreOption = Annotated[Path, typer.Option("--store", envvar="XSTILTS_STORE", help="The folder that keeps all results.")]
 SetOption = Annotated[
-    list[str], typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the study, e.g. limits.train=500 or 'seeds=[0,1]'.")
+    list[str],
+    typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the study, e.g. limits.train=500 or 'seeds=[0,1]'."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Worker processes (default: one per core).")]
@@ -98,7 +97,7 @@ def run(
     study: StudyArgument,
     store: StoreOption = DEFAULT_STORE,
     workers: WorkersOption = None,
-    changes: SetOption = [],  # noqa: B006 (typer copies it)
+    changes: SetOption = [],
     out: OutOption = None,
 ) -> None:
     """Run what a study lacks, then write its report.
@@ -132,7 +131,9 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     for note in plan.notes:
         console.print(f"[dim]note: {note}[/dim]", soft_wrap=True)
     for task, absent in plan.missing.items():
-        console.print(f"[dim]note: {task}: no data for {len(absent)} languages ({' '.join(absent)}); left out[/dim]", soft_wrap=True)
+        console.print(
+            f"[dim]note: {task}: no data for {len(absent)} languages ({' '.join(absent)}); left out[/dim]", soft_wrap=True
+        )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with LiveView(console) as view:
         state = execute(plan, store, workers, view.show)
@@ -152,7 +153,9 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
         stage = next(s for s in plan.stages if s.key == key)
         _complain(f"{stage.kind} {stage.slug}: {error['error']}")
     if path.read_bytes() != before:
-        _complain(f"{path} changed while the study ran; these results are those of the study as it was. Run again for the new one.")
+        _complain(
+            f"{path} changed while the study ran; these results are those of the study as it was. Run again for the new one."
+        )
     console.print(f"report: {report}", soft_wrap=True)
     if state.errors:
         raise SystemExit(2 if any(e.get("input_error") for e in state.errors.values()) else 1)
@@ -164,7 +167,10 @@ def _duration(seconds: float) -> str:
 
 @app.command()
 def plan(
-    study: StudyArgument, store: StoreOption = DEFAULT_STORE, changes: SetOption = [], as_json: JsonOption = False  # noqa: B006
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    changes: SetOption = [],
+    as_json: JsonOption = False,
 ) -> None:
     """Say what would run, what is cached, and which field made it new. Runs nothing, needs no data.
 
@@ -215,7 +221,10 @@ def plan(
 
 @app.command()
 def status(
-    study: StudyArgument, store: StoreOption = DEFAULT_STORE, changes: SetOption = [], as_json: JsonOption = False  # noqa: B006
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    changes: SetOption = [],
+    as_json: JsonOption = False,
 ) -> None:
     """Say what is done, running, failed or not yet begun."""
     from xstilts.store.store import Store
@@ -235,7 +244,7 @@ def status(
 def report(
     study: StudyArgument,
     store: StoreOption = DEFAULT_STORE,
-    changes: SetOption = [],  # noqa: B006
+    changes: SetOption = [],
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -285,10 +294,12 @@ def tasks(name: Annotated[str | None, typer.Argument(help="One task in full.")] 
 @app.command()
 def export(
     study: StudyArgument,
-    cell: Annotated[str, typer.Argument(help="CHAIN/TARGET/SEED, e.g. squad_v1/tydiqa/0 (ENCODER/ in front if there are several).")],
+    cell: Annotated[
+        str, typer.Argument(help="CHAIN/TARGET/SEED, e.g. squad_v1/tydiqa/0 (ENCODER/ in front if there are several).")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write; it must not exist or be empty.")],
     store: StoreOption = DEFAULT_STORE,
-    changes: SetOption = [],  # noqa: B006
+    changes: SetOption = [],
 ) -> None:
     """Write one trained cell as a Hugging Face model folder that plain `AutoModel...from_pretrained` loads."""
     from xstilts.stages.export import export_cell

@@ -58,9 +58,7 @@ def test_repeatable_and_independent_of_the_order_of_rows_and_languages() -> None
     tables = [[{lang: cell(rng.random(80) < 0.6) for lang in "xy"} for _ in range(3)] for _ in range(2)]
     first = gain_interval(*tables, ACCURACY.headline, resamples=300, seed=5)
     order = rng.permutation(80)
-    mixed = [
-        [{lang: (table[lang][0][order], table[lang][1][order]) for lang in "yx"} for table in side] for side in tables
-    ]
+    mixed = [[{lang: (table[lang][0][order], table[lang][1][order]) for lang in "yx"} for table in side] for side in tables]
     assert gain_interval(*tables, ACCURACY.headline, resamples=300, seed=5) == first
     assert gain_interval(*mixed, ACCURACY.headline, resamples=300, seed=5) == first
     assert gain_interval(*tables, ACCURACY.headline, resamples=300, seed=6) != first

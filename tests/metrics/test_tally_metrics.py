@@ -30,7 +30,25 @@ from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY, chunks
 
 METRICS = (ACCURACY, RETRIEVAL, SQUAD, CHUNK_F1, POS_F1, TAG_ACCURACY)
 BIO = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
-UPOS = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split()
+UPOS = [
+    "ADJ",
+    "ADP",
+    "ADV",
+    "AUX",
+    "CCONJ",
+    "DET",
+    "INTJ",
+    "NOUN",
+    "NUM",
+    "PART",
+    "PRON",
+    "PROPN",
+    "PUNCT",
+    "SCONJ",
+    "SYM",
+    "VERB",
+    "X",
+]
 
 Pair = tuple[Example, Prediction]
 
@@ -150,7 +168,7 @@ def test_chunks_by_sentence_are_those_of_the_corpus_joined_with_o(pairs: list[Pa
 
 @pytest.mark.filterwarnings("ignore:.*NE tag")
 def test_pos_f1_tells_cconj_from_sconj_as_seqeval_0_0_12_did() -> None:
-    gold, predicted = "CCONJ NOUN NOUN VERB SCONJ PUNCT".split(), "SCONJ NOUN NOUN VERB CCONJ PUNCT".split()
+    gold, predicted = ["CCONJ", "NOUN", "NOUN", "VERB", "SCONJ", "PUNCT"], ["SCONJ", "NOUN", "NOUN", "VERB", "CCONJ", "PUNCT"]
     # Five chunks each (NOUN NOUN is one), three in common. seqeval 1.2.2 cuts the first letter: no error.
     assert POS_F1.tally(*words(gold, predicted)) == (3, 5, 5, 4, 6)
     assert values(POS_F1, [words(gold, predicted)]) == pytest.approx({"f1": 0.6, "token_accuracy": 4 / 6})
@@ -159,7 +177,7 @@ def test_pos_f1_tells_cconj_from_sconj_as_seqeval_0_0_12_did() -> None:
 
 def test_pos_f1_punishes_one_wrong_token_in_a_run_more_than_accuracy() -> None:
     # Gold: NOUNx3, VERB. Predicted: NOUN, ADJ, NOUN, VERB. One chunk (VERB) in common: 2 * 1 / (2 + 4).
-    pair = words("NOUN NOUN NOUN VERB".split(), "NOUN ADJ NOUN VERB".split())
+    pair = words(["NOUN", "NOUN", "NOUN", "VERB"], ["NOUN", "ADJ", "NOUN", "VERB"])
     assert values(POS_F1, [pair]) == pytest.approx({"f1": 1 / 3, "token_accuracy": 0.75})
     assert TAG_ACCURACY.tally(*pair) == (3, 4)
 

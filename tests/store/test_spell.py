@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from xstilts.store.spell import differences, key_of, spell
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=12)
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=12
+)
 
 
 @given(VALUES)
@@ -56,6 +58,8 @@ def test_key_is_golden_and_the_same_in_another_process() -> None:
 
 
 def test_differences_read_well() -> None:
-    assert differences({"recipe": {"lr": 1e-5, "batch": 32}}, {"recipe": {"lr": 2e-5, "batch": 32}}) == ["recipe.lr 1e-05 -> 2e-05"]
+    assert differences({"recipe": {"lr": 1e-5, "batch": 32}}, {"recipe": {"lr": 2e-5, "batch": 32}}) == [
+        "recipe.lr 1e-05 -> 2e-05"
+    ]
     assert differences({"a": [1, 2]}, {"a": [1, 3]}) == ["a[1] 2 -> 3"]
     assert differences({"a": 1}, {"b": 1}) == ["a 1 -> (absent)", "b (absent) -> 1"]

@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
 from tests.conftest import tiny_study
+
 from xstilts.errors import InputError
 from xstilts.study.compile import compile_study
 from xstilts.study.study import load_study, make_study
@@ -52,7 +52,9 @@ def test_adding_a_chain_or_a_seed_moves_no_key() -> None:
 
 
 def test_a_placebo_is_another_stage_than_its_task() -> None:
-    plan = compile_study(tiny_study(chains={"none": [], "squad": ["world/squad"], "fake": [{"mix": ["world/squad"], "labels": "shuffled"}]}))
+    plan = compile_study(
+        tiny_study(chains={"none": [], "squad": ["world/squad"], "fake": [{"mix": ["world/squad"], "labels": "shuffled"}]})
+    )
     slugs = {s.slug for s in plan.stages if s.kind == "train"}
     assert {"tiny+text+squad-s0", "tiny+text+squad~shuffled-s0"} <= slugs
 
@@ -99,7 +101,9 @@ def test_partial_real_data_is_said_to_be_partial(real_data: Path, mini_xlmr: Pat
     assert plan.uses[squad[0].key] == 4
 
 
-@pytest.mark.parametrize("module", ["xstilts.study", "xstilts.study.compile", "xstilts.study.execute", "xstilts.report.gather", "xstilts.cli"])
+@pytest.mark.parametrize(
+    "module", ["xstilts.study", "xstilts.study.compile", "xstilts.study.execute", "xstilts.report.gather", "xstilts.cli"]
+)
 def test_planning_imports_no_torch(module: str) -> None:
     code = f"import {module}, sys; sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'pandas', 'pyarrow')))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-
 from tests.conftest import tiny_record, tiny_study
+
 from xstilts.store.store import Store, read_json
 from xstilts.study.compile import Plan, compile_study
 from xstilts.study.execute import State, execute, inspect, reasons
@@ -68,7 +68,19 @@ def test_two_workers_give_the_bits_of_one(undisturbed: tuple[Plan, Store, State]
 
 
 def command(study: Path, store: Path) -> list[str]:
-    return [sys.executable, "-m", "xstilts.cli", "run", str(study), "--store", str(store), "--workers", "2", "-o", str(store / "report")]
+    return [
+        sys.executable,
+        "-m",
+        "xstilts.cli",
+        "run",
+        str(study),
+        "--store",
+        str(store),
+        "--workers",
+        "2",
+        "-o",
+        str(store / "report"),
+    ]
 
 
 def test_random_kills_change_nothing(tmp_path: Path) -> None:
@@ -96,7 +108,11 @@ def test_random_kills_change_nothing(tmp_path: Path) -> None:
             if process is not None and inspect(plan, wild).count("pending") == 0:
                 break
             process = subprocess.Popen(
-                command(study, wild.root), env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                command(study, wild.root),
+                env=environment,
+                start_new_session=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
         time.sleep(rng.uniform(0.3, 3.5))
         if kills >= 22 or process.poll() is not None:
@@ -138,7 +154,9 @@ def test_two_runs_at_once_share_the_work(undisturbed: tuple[Plan, Store, State],
     study = tmp_path / "study.yaml"
     study.write_text(yaml.safe_dump(tiny_record()))
     both = [
-        subprocess.Popen([*command(study, shared)[:-1], str(tmp_path / f"report{i}")], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [*command(study, shared)[:-1], str(tmp_path / f"report{i}")], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
         for i in range(2)
     ]
     for process in both:
@@ -155,7 +173,9 @@ def test_ctrl_c_keeps_what_is_done_and_exits_with_130(tmp_path: Path) -> None:
     study = tmp_path / "study.yaml"
     study.write_text(yaml.safe_dump(record))
     store = Store(tmp_path / "store")
-    process = subprocess.Popen(command(study, store.root), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        command(study, store.root), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
     plan = compile_study(make_study(record))
     pretraining = next(s for s in plan.stages if s.slug == "tiny+text-s0")
     folder = store.folder("train", pretraining.slug, pretraining.key)

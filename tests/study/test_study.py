@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import yaml
-
 from tests.conftest import tiny_record
+
 from xstilts.errors import InputError
 from xstilts.study.study import built_in, load_study, make_study
 
@@ -90,7 +90,14 @@ def test_built_in_studies_are_valid(name: str) -> None:
 
 def test_recipes_are_layered() -> None:
     study = make_study(
-        tiny_record(recipes={"default": {"lr": 1e-3}, "span": {"lr": 2e-3, "batch": 4}, "world/squad": {"batch": 5}, "multi": {"lr": 9e-3}})
+        tiny_record(
+            recipes={
+                "default": {"lr": 1e-3},
+                "span": {"lr": 2e-3, "batch": 4},
+                "world/squad": {"batch": 5},
+                "multi": {"lr": 9e-3},
+            }
+        )
     )
     assert study.phase_recipe(("world/pos",), {}).lr == 1e-3
     assert study.phase_recipe(("world/tydiqa",), {}).model_dump(include={"lr", "batch"}) == {"lr": 2e-3, "batch": 4}

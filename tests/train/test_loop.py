@@ -28,7 +28,8 @@ WORDS = ["bo", "ka", "mi", "kami"]
 def pairs(count: int, seed: int = 0) -> list[TextsExample]:
     rng = np.random.default_rng(seed)
     return [
-        TextsExample(f"{seed}-{i}", (" ".join(rng.choice(WORDS, 4)), str(rng.choice(WORDS))), "yn"[int(rng.integers(2))]) for i in range(count)
+        TextsExample(f"{seed}-{i}", (" ".join(rng.choice(WORDS, 4)), str(rng.choice(WORDS))), "yn"[int(rng.integers(2))])
+        for i in range(count)
     ]
 
 
@@ -88,7 +89,9 @@ def test_average_is_the_mean_of_the_last_marks(tiny_folder: Path, tmp_path: Path
         folder = tmp_path / str(mark)
         folder.mkdir()
         steps = itertools.count(1)
-        model, record = go(tiny_folder, folder, RECIPE.model_copy(update={"policy": "last"}), lambda steps=steps, m=mark: next(steps) >= m)
+        model, record = go(
+            tiny_folder, folder, RECIPE.model_copy(update={"policy": "last"}), lambda steps=steps, m=mark: next(steps) >= m
+        )
         assert record is None or mark == 14
         kept.append({n: v.clone() for n, v in model.state_dict().items()})
     (tmp_path / "avg").mkdir()
@@ -109,7 +112,16 @@ def test_learning_a_rule(tiny_folder: Path, tmp_path: Path) -> None:
     coder = CODERS["classify"](Classify(labels=("y", "n"), texts=1), load_tokenizer(tiny_folder / "encoder"), recipe)
     rule = [TextsExample(e.id, e.texts[:1], "y" if "kami" in e.texts[0] else "n") for e in pairs(80)]
     model = fresh_model(tiny_folder, {"t": coder}, 0.0)
-    record = train(model, [Member("t", coder, coder.encode(rule, True), rule, ACCURACY)], 1000, recipe, 0, tmp_path, lambda _: None, lambda: False)
+    record = train(
+        model,
+        [Member("t", coder, coder.encode(rule, True), rule, ACCURACY)],
+        1000,
+        recipe,
+        0,
+        tmp_path,
+        lambda _: None,
+        lambda: False,
+    )
     assert record is not None
     assert record["dev_final"]["t"] > 0.9
 

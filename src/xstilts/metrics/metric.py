@@ -43,9 +43,7 @@ class Metric:
 def answers(example: Example, prediction: Prediction, shape: type[T]) -> tuple[Any, T]:
     """Gold and predicted answer. InputError unless the ids agree, gold is public and the prediction is a `shape`."""
     if example.id != prediction.id:
-        raise InputError(
-            f"example {example.id!r} was paired with the prediction for {prediction.id!r}; pair them by id"
-        )
+        raise InputError(f"example {example.id!r} was paired with the prediction for {prediction.id!r}; pair them by id")
     if example.answer is None:
         raise InputError(f"example {example.id!r} has no public gold answer; score a split that has one")
     if type(prediction.answer) is not shape:

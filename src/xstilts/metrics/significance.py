@@ -77,9 +77,7 @@ def gain_interval(
     Seeds are paired by position, examples by id. Languages and ids that only one side has are left out; `note` says so.
     """
     if len(treatment) != len(control):
-        raise ValueError(
-            f"seeds are paired by position: found {len(treatment)} of treatment, {len(control)} of control"
-        )
+        raise ValueError(f"seeds are paired by position: found {len(treatment)} of treatment, {len(control)} of control")
     cells: list[_Cell] = []
     dropped_languages: set[str] = set()
     dropped_ids = 0
@@ -111,9 +109,7 @@ def score_interval(
         for language in sorted(by_language):
             ids_N, counts_NC = _checked(language, *by_language[language])
             cells.append(_Cell(s, language, ids_N, counts_NC[None]))
-    return _interval(
-        cells, len(scores), lambda sums: headline(sums[..., 0, :]), resamples, level, seed, [], tested=False
-    )
+    return _interval(cells, len(scores), lambda sums: headline(sums[..., 0, :]), resamples, level, seed, [], tested=False)
 
 
 def paired_sign(deltas: Sequence[float]) -> float:
@@ -136,9 +132,7 @@ def _checked(language: str, ids_N: NDArray[np.str_], counts_NC: Counts) -> tuple
     if counts_NC.ndim != 2 or ids_N.shape != counts_NC.shape[:1]:
         raise ValueError(f"{language}: expected ids (N,) and counts (N, C), found {ids_N.shape} and {counts_NC.shape}")
     if len(np.unique(ids_N)) != len(ids_N):
-        raise ValueError(
-            f"{language}: example ids repeat; give every example its own id, they are the bootstrap's unit"
-        )
+        raise ValueError(f"{language}: example ids repeat; give every example its own id, they are the bootstrap's unit")
     return ids_N, counts_NC
 
 
@@ -157,9 +151,7 @@ def _interval(
         raise ValueError(f"expected resamples >= 1 and 0 < level < 1, found {resamples} and {level}")
     per_seed = np.bincount([c.seed for c in cells if len(c.ids_N)], minlength=seeds)
     if not seeds or not per_seed.all():
-        raise ValueError(
-            "expected, for each of one or more seeds, a language with at least one example (on both sides)"
-        )
+        raise ValueError("expected, for each of one or more seeds, a language with at least one example (on both sides)")
     cells = [c for c in cells if len(c.ids_N)]
     share_SG = np.array([[(c.seed == s) / per_seed[s] for c in cells] for s in range(seeds)])  # language means per seed
 
@@ -207,9 +199,7 @@ def _groups(cells: list[_Cell]) -> list[list[int]]:
     return [sorted(group) for group in members.values()]
 
 
-def _replicates(
-    cells: list[_Cell], value: Callable[[Counts], Values], resamples: int, rng: np.random.Generator
-) -> Values:
+def _replicates(cells: list[_Cell], value: Callable[[Counts], Values], resamples: int, rng: np.random.Generator) -> Values:
     """Values (R, G) of the cells of one group when its U ids are drawn U at a time with replacement."""
     ids_U = np.unique(np.concatenate([c.ids_N for c in cells]))
     size = len(ids_U)

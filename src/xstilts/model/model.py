@@ -1,8 +1,8 @@
 """A model: one trunk and one head per task, saved as a folder that the next phase starts from.
 
-    encoder/            a Hugging Face folder (config.json, model.safetensors, tokenizer): what is carried on
-    heads.safetensors   the heads' weights, `<task>.<parameter>`: dropped by the next phase, kept for prediction and export
-    heads.json          each head's task and format
+encoder/            a Hugging Face folder (config.json, model.safetensors, tokenizer): what is carried on
+heads.safetensors   the heads' weights, `<task>.<parameter>`: dropped by the next phase, kept for prediction and export
+heads.json          each head's task and format
 """
 
 from __future__ import annotations
@@ -88,9 +88,7 @@ def save_model(model: Model, formats: Mapping[str, Format], tokenizer_folder: Pa
     """Write the three parts (see the module)."""
     save_encoder(model.encoder, tokenizer_folder, trunk_folder(folder))
     tensors = {
-        f"{task}.{name}": tensor.contiguous()
-        for task in formats
-        for name, tensor in model.head(task).state_dict().items()
+        f"{task}.{name}": tensor.contiguous() for task in formats for name, tensor in model.head(task).state_dict().items()
     }
     save_file(tensors, folder / "heads.safetensors")
     write_json(folder / "heads.json", {task: format_record(spec) for task, spec in formats.items()})

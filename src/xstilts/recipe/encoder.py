@@ -47,7 +47,7 @@ def hub_commit(name: str, revision: str) -> str:
 
     try:
         if not constants.HF_HUB_OFFLINE:
-            commit = HfApi().model_info(name, revision=revision or "main").sha
+            commit: str | None = HfApi().model_info(name, revision=revision or "main").sha
             if commit:
                 return commit
         return Path(snapshot_download(name, revision=revision or "main", local_files_only=True)).name

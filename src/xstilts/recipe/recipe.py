@@ -14,7 +14,8 @@ Policy = Literal["last", "en_dev", "avg_last_k"]
 
 
 class Recipe(BaseModel):
-    """One phase. `batch` counts features (windows for QA); `steps` overrides `epochs`; `warmup` is a share of the steps.
+    """One phase. `batch` counts features (windows for QA); `steps` overrides `epochs`; `warmup` is a share of the steps;
+    windows overlap by `stride` tokens, at most a third of `max_length`.
 
     `policy` says which weights the phase leaves: the last; the best on the English dev split at `evaluations` evenly
     spaced points; or the mean of the weights at the last `average` of those points (Schmidt et al. 2023,
@@ -45,8 +46,6 @@ class Recipe(BaseModel):
     def _consistent(self) -> Recipe:
         if self.average > self.evaluations:
             raise ValueError(f"average ({self.average}) must not exceed evaluations ({self.evaluations})")
-        if self.stride >= self.max_length:
-            raise ValueError(f"stride ({self.stride}) must be smaller than max_length ({self.max_length})")
         return self
 
 

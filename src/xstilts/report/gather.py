@@ -137,8 +137,11 @@ def _recipes(study: Study) -> dict[str, dict[str, object]]:
 
 
 def _retrieval(study: Study) -> str:
-    layer = "block 14 of 24, scaled to the encoder's depth" if study.retrieval.layer == "paper" else f"layer {study.retrieval.layer}"
-    return f"{layer}; mean over all tokens (special tokens included); {'' if study.retrieval.centred else 'not '}centred; cosine, top 1"
+    layer = (
+        "block 14 of 24, scaled to the encoder's depth" if study.retrieval.layer == "paper" else f"layer {study.retrieval.layer}"
+    )
+    centring = "centred" if study.retrieval.centred else "not centred"
+    return f"{layer}; mean over all tokens (special tokens included); {centring}; cosine, top 1"
 
 
 def _policy(study: Study) -> str:
@@ -151,12 +154,11 @@ def _policy(study: Study) -> str:
     return "; ".join(words[p] for p in sorted({str(r["policy"]) for r in recipes}))
 
 
-def _cost(
-    stage: Stage, plan: Plan, store: Store, folders: dict[str, Any], state: State, made_now: bool
-) -> StageCost:
+def _cost(stage: Stage, plan: Plan, store: Store, folders: dict[str, Any], state: State, made_now: bool) -> StageCost:
     runs = store.runs(folders[stage.key])
-    last = next((run for run in reversed(runs) if run.get("outcome") == "done"), {})
-    status = {"pending": "missing", "running": "missing", "elsewhere": "missing"}.get(state.status[stage.key], state.status[stage.key])
+    last: dict[str, Any] = next((run for run in reversed(runs) if run.get("outcome") == "done"), {})
+    found = state.status[stage.key]
+    status = "missing" if found in ("pending", "running", "elsewhere") else found
     error = state.errors.get(stage.key, {}).get("error", "")
     if not error and status == "missing" and runs and runs[-1].get("outcome") == "failed":
         status, error = "failed", runs[-1]["error"]

@@ -113,5 +113,5 @@ class Results:
     version: str
     made: str
     fingerprint: str
-    metrics: Mapping[str, "object"] = field(default_factory=dict)  # metric name -> metrics.metric.Metric
+    metrics: Mapping[str, object] = field(default_factory=dict)  # metric name -> metrics.metric.Metric
     language_names: Mapping[str, str] = field(default_factory=dict)

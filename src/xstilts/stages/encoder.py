@@ -47,7 +47,9 @@ def _download(name: str, revision: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=["config.json", "model*.safetensors*", *TOKENIZER_FILES]))
+        return Path(
+            snapshot_download(name, revision=revision, allow_patterns=["config.json", "model*.safetensors*", *TOKENIZER_FILES])
+        )
     except Exception as error:
         raise InputError(
             f"encoder {name}@{revision}: not in the local Hub cache and not to be had from the Hub ({type(error).__name__}); "

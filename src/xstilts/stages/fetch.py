@@ -45,5 +45,7 @@ def _examples(job: Job, task: Any) -> Iterator[Example]:
         except InputError as error:
             raise InputError(f"{job.context['nowhere']}\n{error}") from None
     if fingerprint(locate(task, split, language, root)) != config["source"].removeprefix("sha256:"):
-        raise InputError(f"{task.name}, {split}, {language}: its files changed since the plan was made; run again to plan with them")
+        raise InputError(
+            f"{task.name}, {split}, {language}: its files changed since the plan was made; run again to plan with them"
+        )
     return examples(task, split, language, root)

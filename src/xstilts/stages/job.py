@@ -95,7 +95,12 @@ def attempt(
     except Held:
         return {"outcome": "held"}
     except OSError as error:
-        return {"outcome": "failed", "error": str(storage_trouble(error, store.root) or error), "input_error": True, "storage": True}
+        return {
+            "outcome": "failed",
+            "error": str(storage_trouble(error, store.root) or error),
+            "input_error": True,
+            "storage": True,
+        }
 
 
 def _attempt_leased(

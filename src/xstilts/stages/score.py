@@ -66,7 +66,9 @@ def tally(metric: Metric, examples: list[Example], predictions: list[Prediction]
     by_id: Mapping[str, Prediction] = {p.id: p for p in predictions}
     missing = [e.id for e in examples if e.id not in by_id]
     if missing or len(by_id) != len(examples):
-        raise InputError(f"{where}: {len(predictions)} predictions for {len(examples)} examples; first id without one: {missing[:1]}")
+        raise InputError(
+            f"{where}: {len(predictions)} predictions for {len(examples)} examples; first id without one: {missing[:1]}"
+        )
     return np.array([metric.tally(e, by_id[e.id]) for e in examples], dtype=np.float64)
 
 

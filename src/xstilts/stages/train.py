@@ -29,9 +29,7 @@ def coder_of(record: Mapping[str, Any], tokenizer: Any, recipe: Recipe) -> Coder
 def check_length(encoder: Any, recipe: Recipe) -> None:
     """Raises InputError if the recipe's `max_length` is more than the encoder can number."""
     if recipe.max_length > max_positions(encoder):
-        raise InputError(
-            f"recipe: max_length {recipe.max_length} is more than the encoder's {max_positions(encoder)} positions"
-        )
+        raise InputError(f"recipe: max_length {recipe.max_length} is more than the encoder's {max_positions(encoder)} positions")
 
 
 def _examples(folder: Path) -> list[Example]:
@@ -62,9 +60,7 @@ def run(job: Job) -> None:
     check_length(model.encoder, recipe)
     model.to(device())
     try:
-        record = train(
-            model, members, config["cap"], recipe, config["seed"], job.checkpoint, job.progress, job.stop.is_set
-        )
+        record = train(model, members, config["cap"], recipe, config["seed"], job.checkpoint, job.progress, job.stop.is_set)
     except NotFinite as error:
         raise Diverged(str(error)) from None
     if record is None:

@@ -52,7 +52,7 @@ def write_json(path: Path, value: Any) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def read_json(path: Path) -> Any | None:
+def read_json(path: Path) -> Any:
     """The JSON of a file; None when it is absent or cut off."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))

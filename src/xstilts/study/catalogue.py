@@ -57,7 +57,9 @@ def print_tasks(console: Console, tasks: list[Task], root: Path) -> None:
         metric = task.metric.name if task.metric else "-"
         table.add_row(task.name, task.format.name, metric, str(len(task.languages)), task.license, _summary(task, root))
     console.print(table)
-    console.print(f"\n[dim]data folder: {root} (set $XSTILTS_DATA to change it); `xstilts tasks NAME` tells more[/dim]", soft_wrap=True)
+    console.print(
+        f"\n[dim]data folder: {root} (set $XSTILTS_DATA to change it); `xstilts tasks NAME` tells more[/dim]", soft_wrap=True
+    )
 
 
 def print_task(console: Console, task: Task, root: Path) -> None:

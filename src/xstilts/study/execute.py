@@ -44,28 +44,37 @@ class State:
     def count(self, *statuses: Status) -> int:
         return sum(1 for status in self.status.values() if status in statuses)
 
-    def _known(self) -> dict[str, float]:
-        """Mean seconds by label and by kind: of stages that are done, and of running ones by how far they are."""
-        groups: dict[str, list[float]] = {}
-        for stage in self.plan.stages:
-            seconds = self.seconds.get(stage.key)
-            live = self.live.get(stage.key, {})
-            if seconds is None and live.get("steps") and live.get("step"):
-                seconds = (time.monotonic() - live["started"]) * live["steps"] / live["step"]
-            if seconds is not None:
-                groups.setdefault(stage.label, []).append(seconds)
-                groups.setdefault(stage.kind, []).append(seconds)
-        return {name: sum(values) / len(values) for name, values in groups.items()}
+    def _timed(self) -> dict[str, float]:
+        """Seconds of each stage that is done, and of running ones by how far they are; per key."""
+        timed = dict(self.seconds)
+        for key, live in self.live.items():
+            if live.get("steps") and live.get("step"):
+                timed[key] = (time.monotonic() - live["started"]) * live["steps"] / live["step"]
+        return timed
 
     def expected(self) -> dict[str, float]:
-        """Seconds that each stage will probably take: the mean of its label, else of its kind, else a usual value."""
-        known = self._known()
-        return {s.key: known.get(s.label) or known.get(s.kind) or USUAL_SECONDS[s.kind] for s in self.plan.stages}
+        """Seconds that each stage will probably take: the mean of its label; else, for a training of known length, the rate
+        of other trainings; else the mean of its kind, or a usual value."""
+        timed = self._timed()
+        groups: dict[str, list[float]] = {}
+        for stage in self.plan.stages:
+            if stage.key in timed:
+                groups.setdefault(stage.label, []).append(timed[stage.key])
+                groups.setdefault(stage.kind, []).append(timed[stage.key])
+                if rows := _rows(stage):
+                    groups.setdefault("second a row", []).append(timed[stage.key] / rows)
+        known = {name: sum(values) / len(values) for name, values in groups.items()}
+        found = {}
+        for stage in self.plan.stages:
+            by_rate = (_rows(stage) or 0) * known.get("second a row", 0.0)
+            found[stage.key] = known.get(stage.label) or by_rate or known.get(stage.kind) or USUAL_SECONDS[stage.kind]
+        return found
 
     @property
     def measured(self) -> bool:
         """Whether the estimate rests on a training that was timed, here or in an earlier run."""
-        return "train" in self._known()
+        timed = self._timed()
+        return any(stage.kind == "train" and stage.key in timed for stage in self.plan.stages)
 
     def seconds_left(self) -> float:
         """An estimate: the expected seconds of what is open, shared among the workers; at least the longest path."""
@@ -80,6 +89,12 @@ class State:
             total += own
             path[stage.key] = own + max((path[i.key] for i in stage.inputs.values()), default=0.0)
         return max(total / max(self.workers, 1), max(path.values(), default=0.0))
+
+
+def _rows(stage: Stage) -> int | None:
+    """How many training rows a stage sees, where its recipe says so."""
+    recipe = stage.config.get("recipe", {})
+    return recipe["steps"] * recipe["batch"] if recipe.get("steps") else None
 
 
 def inspect(plan: Plan, store: Store, thorough: bool = True) -> State:
@@ -133,9 +148,7 @@ def default_workers() -> int:
     return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1))
 
 
-def execute(
-    plan: Plan, store: Store, workers: int | None = None, watch: Callable[[State], None] = lambda _: None
-) -> State:
+def execute(plan: Plan, store: Store, workers: int | None = None, watch: Callable[[State], None] = lambda _: None) -> State:
     """Run the plan to its end. Raises KeyboardInterrupt after an orderly stop, InputError if the store cannot be written."""
     store.prepare()
     state = inspect(plan, store)
@@ -214,9 +227,11 @@ def _settle(state: State, stage: Stage, event: dict[str, Any]) -> None:
             state.lost[key] = (1 if step > furthest else times + 1, max(step, furthest))
             if state.lost[key][0] < LOST_LIMIT:
                 state.status[key] = "pending"
-                state.messages.append(f"lost a worker (exit status {event['status']}) on {stage.slug}; it goes on from its checkpoint")
+                how = f"exit status {event['status']}"
+                state.messages.append(f"lost a worker ({how}) on {stage.slug}; it goes on from its checkpoint")
             else:
-                error = f"its worker died {LOST_LIMIT} times without getting further (exit status {event['status']}); -9 often means out of memory"
+                how = f"exit status {event['status']}; -9 is often for lack of memory"
+                error = f"its worker died {LOST_LIMIT} times without getting further ({how})"
                 _fail(state, stage, {"error": error, "input_error": False})
         case "failed":
             if event.get("storage"):

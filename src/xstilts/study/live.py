@@ -121,7 +121,9 @@ def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[s
         else:
             console.print("\nhow long it takes is not known yet: nothing like it is in the store")
     for task, absent in plan.missing.items():
-        console.print(f"[yellow]{task}: no data for {len(absent)} languages ({' '.join(absent)}); left out[/yellow]", soft_wrap=True)
+        console.print(
+            f"[yellow]{task}: no data for {len(absent)} languages ({' '.join(absent)}); left out[/yellow]", soft_wrap=True
+        )
     for note in plan.notes:
         console.print(f"[dim]note: {note}[/dim]", soft_wrap=True)
 

@@ -139,7 +139,9 @@ class Study(Record):
             return
         source = find_task(target.train or task.trains_on or task.name)
         if source.format.name != task.format.name:
-            raise ValueError(f"targets: '{task.name}' ({task.format.name}) cannot train on '{source.name}' ({source.format.name})")
+            raise ValueError(
+                f"targets: '{task.name}' ({task.format.name}) cannot train on '{source.name}' ({source.format.name})"
+            )
         if set(getattr(source.format, "labels", ())) != set(getattr(task.format, "labels", ())):
             raise ValueError(f"targets: '{task.name}' and '{source.name}' have different labels")
         if "train" not in source.splits:
@@ -160,7 +162,7 @@ class Study(Record):
 
     def phase_recipe(self, tasks: tuple[str, ...], extra: Mapping[str, Any], target: str = "") -> Recipe:
         """The recipe of one phase: preset, then the study's own; default, then format, then task, then `extra`."""
-        layers = [book for book in (PRESETS[self.preset], self.recipes)]
+        layers = (PRESETS[self.preset], self.recipes)
         if len(tasks) > 1:
             lengths = [self.phase_recipe((task,), {}).max_length for task in tasks]
             names = ["default", "multi"]
@@ -287,7 +289,13 @@ def _explain(error: Any) -> str:
 
 
 def _fields_at(place: tuple[Any, ...]) -> Any:
-    records = {"targets": Target, "limits": Limits, "retrieval": Retrieval, "chains": Mixture, "pretrain": Mixture}
+    records: dict[str, type[BaseModel]] = {
+        "targets": Target,
+        "limits": Limits,
+        "retrieval": Retrieval,
+        "chains": Mixture,
+        "pretrain": Mixture,
+    }
     return records.get(str(place[0]), Study).model_fields
 
 

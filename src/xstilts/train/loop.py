@@ -232,8 +232,8 @@ def train_step(
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
     torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(step, steps, recipe)
+    for parameters in optimizer.param_groups:
+        parameters["lr"] = learning_rate(step, steps, recipe)
     optimizer.step()
     return total, sum(feature.tokens for feature in features)
 

@@ -41,8 +41,6 @@ class ClassifyCoder(Coder):
         best: list[Any] = head(hidden_BLD).argmax(-1).tolist()
         return best
 
-    def decode(
-        self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]
-    ) -> Iterator[Prediction]:
+    def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
         for feature, best in zip(features, outputs, strict=True):
             yield Prediction(examples[feature.example].id, self.spec.labels[best])

@@ -75,9 +75,7 @@ class Coder(ABC):
         """Per feature, the little that decoding needs (never the logits of a whole data set)."""
 
     @abstractmethod
-    def decode(
-        self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]
-    ) -> Iterator[Prediction]:
+    def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
         """One prediction per example, in their order."""
 
     def collate(self, features: Sequence[Feature]) -> Batch:

@@ -83,7 +83,5 @@ class MlmCoder(Coder):
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
         raise TypeError("masked language modelling has no predictions to decode; it is scored by its loss")
 
-    def decode(
-        self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]
-    ) -> Iterator[Prediction]:
+    def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
         raise TypeError("masked language modelling has no predictions to decode; it is scored by its loss")

@@ -42,9 +42,7 @@ class SpanCoder(Coder):
             features += self._windows(begin, some, questions, training)
         return features
 
-    def _windows(
-        self, begin: int, items: Sequence[SpanExample], questions: list[str], training: bool
-    ) -> Iterator[Feature]:
+    def _windows(self, begin: int, items: Sequence[SpanExample], questions: list[str], training: bool) -> Iterator[Feature]:
         encoded = self.tokenizer(
             questions,
             [e.context for e in items],
@@ -86,9 +84,7 @@ class SpanCoder(Coder):
         start_BL, end_BL = (x.cpu().numpy() for x in self._logits(head, hidden_BLD, batch))
         return [best_span(start_BL[i], end_BL[i], f.extra["offsets"]) for i, f in enumerate(features)]
 
-    def decode(
-        self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]
-    ) -> Iterator[Prediction]:
+    def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
         best: list[tuple[float, int, int]] = [(-np.inf, 0, 0) for _ in examples]
         for feature, found in zip(features, outputs, strict=True):
             if found[0] > best[feature.example][0]:

@@ -73,9 +73,7 @@ class TagCoder(Coder):
         best_BL = head(hidden_BLD).argmax(-1).cpu().numpy()
         return [best_BL[i, f.extra["starts"]].tolist() for i, f in enumerate(features)]
 
-    def decode(
-        self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]
-    ) -> Iterator[Prediction]:
+    def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
         tags: list[list[str]] = [[] for _ in examples]
         for feature, best in zip(features, outputs, strict=True):
             tags[feature.example] += [self.spec.labels[b] for b in best]
