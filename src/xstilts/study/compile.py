@@ -249,7 +249,7 @@ class Compiler:
                 "head": source.name,
                 "format": format_record(source),
                 "languages": languages,
-                "recipe": {"max_length": recipe.max_length, "stride": recipe.stride},
+                "recipe": recipe.model_dump(include={"max_length", "stride", "precision"}),
             }
             slug = f"{trained.slug}@{name}"
             made = Stage("predict", config, {"model": trained, **gold}, slug, f"predict {name}")

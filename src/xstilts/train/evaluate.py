@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,14 @@ from xstilts.data.example import Example, Prediction
 from xstilts.metrics.metric import Metric
 from xstilts.model.formats.coder import Coder
 from xstilts.model.model import Model
+from xstilts.recipe.recipe import Recipe
 
 EVALUATION_TOKENS = 8192
+
+
+def precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:
+    """The recipe's arithmetic: bf16 autocast or plain fp32."""
+    return torch.autocast(device.type, torch.bfloat16) if recipe.precision == "bf16" else nullcontext()
 
 
 def predict(
@@ -34,7 +41,9 @@ def predict(
             rows = order[begin : begin + size]
             chosen = [features[i] for i in rows]
             batch = {name: tensor.to(device) for name, tensor in coder.collate(chosen).items()}
-            for i, output in zip(rows, coder.outputs(head, model.hidden(batch), batch, chosen), strict=True):
+            with precision(coder.recipe, device):
+                found = coder.outputs(head, model.hidden(batch), batch, chosen)
+            for i, output in zip(rows, found, strict=True):
                 outputs[i] = output
             begin += size
             tick()

@@ -16,7 +16,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from xstilts.model.model import Model
 from xstilts.recipe.mixture import batch_indices, schedule
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.checkpoint import load_state, save_state
-from xstilts.train.evaluate import dev_score
+from xstilts.train.evaluate import dev_score, precision
 
 MICRO_TOKENS = 2048
 CHECKPOINT_SECONDS = float(os.environ.get("XSTILTS_CHECKPOINT_SECONDS", "20"))
@@ -227,7 +226,7 @@ def train_step(
     head = model.head(member.task)
     for batch in batches:
         batch = {name: tensor.to(device) for name, tensor in batch.items()}
-        with torch.autocast(device.type, torch.bfloat16) if recipe.precision == "bf16" else nullcontext():
+        with precision(recipe, device):
             loss = member.coder.loss(head, model.hidden(batch), batch) / max(weight, 1)
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
