@@ -14,7 +14,9 @@ import typer
 from xstilts.errors import InputError
 
 if TYPE_CHECKING:
+    from xstilts.store.store import Store
     from xstilts.study.compile import Plan
+    from xstilts.study.execute import State
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,17 +24,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    help="""Does an English intermediate task improve zero-shot cross-lingual transfer?
-
-    A study trains an encoder on English intermediate tasks (chains), then on English target tasks, tests it in other
-    languages, and reports the gain with its uncertainty.
-
-    [bold]xstilts demo[/bold]  shows all of it on the embedded world in a few minutes, with nothing to download.
-    [bold]xstilts tasks[/bold]  lists the tasks and where their data was found.
-    [bold]xstilts plan STUDY[/bold], then [bold]xstilts run STUDY[/bold]  with your own YAML or a built-in study.
-
-    Data is looked for in $XSTILTS_DATA (official file names, .gz as they are). Results are kept in $XSTILTS_STORE
-    (or ./xstilts-store): nothing is computed twice, and anything can be killed and run again.""",
+    help="\n\n".join(
+        (
+            "Does an English intermediate task improve zero-shot cross-lingual transfer?",
+            "A study trains an encoder on English intermediate tasks (chains), then on English target tasks, tests it in other "
+            "languages, and reports the gain with its uncertainty.",
+            "[bold]xstilts demo[/bold] shows all of it on the embedded world in a few minutes, with nothing to download.\n"
+            "[bold]xstilts tasks[/bold] lists the tasks and where their data was found.\n"
+            "[bold]xstilts plan STUDY[/bold], then [bold]xstilts run STUDY[/bold], with your own YAML or a built-in study.",
+            "Data is looked for in $XSTILTS_DATA (official file names, .gz as they are). Results are kept in $XSTILTS_STORE "
+            "(or ./xstilts-store): nothing is computed twice, and anything can be killed and run again.",
+        )
+    ),
 )
 
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study (demo, real-mini) or a YAML file.")]
@@ -89,7 +92,7 @@ def demo(store: StoreOption = DEFAULT_STORE, workers: WorkersOption = None, out:
     tests it zero-shot in five other languages, and ends with a table and the path of an HTML report. The second time
     everything comes from the store.
     """
-    _run("demo", [], store, workers, out)
+    _run("demo", [], store, workers, out, twice=True)
 
 
 @app.command()
@@ -109,16 +112,14 @@ def run(
     _run(study, changes, store, workers, out)
 
 
-def _run(name: str, changes: list[str], store_folder: Path, workers: int | None, out: Path | None) -> None:
+def _run(name: str, changes: list[str], store_folder: Path, workers: int | None, out: Path | None, twice: bool = False) -> None:
+    """`twice`: go through a finished study once more, to show what a run that finds everything in the store takes."""
     import signal
 
-    from xstilts.report.analysis import analyse
-    from xstilts.report.gather import gather
     from xstilts.report.terminal import end_of_run
-    from xstilts.report.write import write_analysis
     from xstilts.store.store import Store
     from xstilts.study.execute import execute
-    from xstilts.study.live import LiveView
+    from xstilts.study.live import LiveView, clock, print_gaps
     from xstilts.study.study import study_path
 
     started = time.monotonic()
@@ -128,41 +129,41 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     plan = _plan(name, changes)
     store = Store(store_folder)
     store.prepare()
-    for note in plan.notes:
-        console.print(f"[dim]note: {note}[/dim]", soft_wrap=True)
-    for task, absent in plan.missing.items():
-        console.print(
-            f"[dim]note: {task}: no data for {len(absent)} languages ({' '.join(absent)}); left out[/dim]", soft_wrap=True
-        )
+    print_gaps(console, plan)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with LiveView(console) as view:
         state = execute(plan, store, workers, view.show)
+    folder = out or Path("reports") / plan.study.name
     with console.status("writing the report"):
-        analysis = analyse(gather(plan, store, state))
-        report = write_analysis(analysis, out or Path("reports") / plan.study.name)
+        analysis, report = _write(plan, store, state, folder)
+    seconds = time.monotonic() - started
     console.print()
     console.print(end_of_run(analysis))
     made = state.count("done") - len(state.cached)
-    seconds = time.monotonic() - started
-    console.print(
-        f"\n{made} stages run, {len(state.cached)} from the store"
-        + (f", {state.count('failed')} failed, {state.count('blocked')} blocked" if state.errors else "")
-        + f" · {_duration(seconds)}"
-    )
+    failed = f", {state.count('failed')} failed, {state.count('blocked')} blocked" if state.errors else ""
+    console.print(f"\n{made} stages run, {len(state.cached)} from the store{failed} · {clock(seconds)} min")
+    if twice and made and not state.errors:
+        again = time.monotonic()
+        repeated = _plan(name, changes)
+        _write(repeated, store, execute(repeated, store, workers), folder)
+        console.print(f"cold {seconds:.1f} s, warm (all of it again, from the store) {time.monotonic() - again:.1f} s")
     for key, error in state.errors.items():
         stage = next(s for s in plan.stages if s.key == key)
         _complain(f"{stage.kind} {stage.slug}: {error['error']}")
     if path.read_bytes() != before:
-        _complain(
-            f"{path} changed while the study ran; these results are those of the study as it was. Run again for the new one."
-        )
+        _complain(f"{path} changed while the study ran; these are the results of the study as it was. Run again for the new one.")
     console.print(f"report: {report}", soft_wrap=True)
     if state.errors:
         raise SystemExit(2 if any(e.get("input_error") for e in state.errors.values()) else 1)
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+def _write(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Any, Path]:
+    from xstilts.report.analysis import analyse
+    from xstilts.report.gather import gather
+    from xstilts.report.write import write_analysis
+
+    analysis = analyse(gather(plan, store, state))
+    return analysis, write_analysis(analysis, folder)
 
 
 @app.command()
@@ -249,16 +250,12 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write the report of what is there: HTML, Markdown and CSV. What is missing is said to be missing."""
-    from xstilts.report.analysis import analyse
-    from xstilts.report.gather import gather
     from xstilts.report.tables import score_rows
     from xstilts.report.terminal import end_of_run
-    from xstilts.report.write import write_analysis
     from xstilts.store.store import Store
 
     made = _plan(study, changes)
-    analysis = analyse(gather(made, Store(store)))
-    path = write_analysis(analysis, out or Path("reports") / made.study.name)
+    analysis, path = _write(made, Store(store), None, out or Path("reports") / made.study.name)
     if as_json:
         _print_json(
             {

@@ -120,6 +120,11 @@ def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[s
             console.print(f"\nabout {clock(state.seconds_left())} on one worker, judging by what was run before")
         else:
             console.print("\nhow long it takes is not known yet: nothing like it is in the store")
+    print_gaps(console, plan)
+
+
+def print_gaps(console: Console, plan: Plan) -> None:
+    """What a plan lacks or takes from elsewhere than usual."""
     for task, absent in plan.missing.items():
         console.print(
             f"[yellow]{task}: no data for {len(absent)} languages ({' '.join(absent)}); left out[/yellow]", soft_wrap=True
