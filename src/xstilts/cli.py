@@ -57,9 +57,6 @@ def main() -> None:
     except InputError as error:
         _complain(str(error))
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("\nInterrupted. What was done is kept; run the same command again to go on.", file=sys.stderr)
-        raise SystemExit(130) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
 
@@ -131,8 +128,12 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     store.prepare()
     print_gaps(console, plan)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with LiveView(console) as view:
-        state = execute(plan, store, workers, view.show)
+    try:
+        with LiveView(console) as view:
+            state = execute(plan, store, workers, view.show)
+    except KeyboardInterrupt:
+        print("\nInterrupted. What was done is kept; run the same command again to go on.", file=sys.stderr)
+        raise SystemExit(130) from None
     folder = out or Path("reports") / plan.study.name
     with console.status("writing the report"):
         analysis, report = _write(plan, store, state, folder)

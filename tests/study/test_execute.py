@@ -87,8 +87,8 @@ def test_random_kills_change_nothing(tmp_path: Path) -> None:
     """At least 20 `kill -9` at random moments, of workers and of the whole process group, in a study whose trainings
     checkpoint after every step; the final scores and weights are those of a run that nobody disturbed."""
     record = tiny_record(
-        pretrain=[{"mix": ["world/text"], "recipe": {"steps": 300, "lr": 1e-3}}],
-        recipes={"default": {**tiny_record()["recipes"]["default"], "steps": 120}},
+        pretrain=[{"mix": ["world/text"], "recipe": {"steps": 900, "lr": 1e-3}}],
+        recipes={"default": {**tiny_record()["recipes"]["default"], "steps": 350}},
         targets=["world/tydiqa", "world/retrieval"],
     )
     study = tmp_path / "study.yaml"
@@ -114,7 +114,7 @@ def test_random_kills_change_nothing(tmp_path: Path) -> None:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-        time.sleep(rng.uniform(0.3, 3.5))
+        time.sleep(rng.uniform(0.5, 4.5))
         if kills >= 22 or process.poll() is not None:
             continue
         workers = _children(process.pid)

@@ -62,11 +62,12 @@ class LiveView:
 
     def _line(self, state: State) -> str:
         total, done = len(state.plan.stages), state.count("done")
-        left = ""
+        parts = [f"{done}/{total} stages", f"{len(state.cached)} from the store"]
+        if state.errors:
+            parts.append(f"{state.count('failed')} failed")
         if state.count("pending", "running"):
-            left = f", about {clock(state.seconds_left())} left" if state.measured else ", time left: not measured yet"
-        failed = f", {state.count('failed')} failed" if state.errors else ""
-        return f"{state.plan.study.name}: {done} of {total} stages done ({len(state.cached)} from the store){failed}{left}"
+            parts.append(f"about {clock(state.seconds_left())} left" if state.measured else "time left not known yet")
+        return f"{state.plan.study.name}: {', '.join(parts)}"
 
     def _picture(self, state: State) -> Group:
         table = Table.grid(padding=(0, 1))
@@ -85,7 +86,7 @@ class LiveView:
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             Text(state.plan.study.name, style="bold"),
-            ProgressBar(total=total, completed=done, width=28),
+            ProgressBar(total=total, completed=done, width=20),
             Text(self._line(state).partition(": ")[2]),
         )
         return Group(bar, table)
