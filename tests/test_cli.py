@@ -1,0 +1,173 @@
+"""The program as a person runs it: real formats from files to report, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from xstilts.study.study import built_in
+
+pytestmark = pytest.mark.tiny
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def xstilts(*words: object, data: Path | None = None, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "100", **environment}
+    variables |= {"XSTILTS_DATA": str(data)} if data else {}
+    line = [sys.executable, "-m", "xstilts.cli", *map(str, words)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=300, cwd=cwd, env=variables)
+
+
+def real_formats(encoder: Path, **changes: Any) -> dict[str, Any]:
+    """Every task of the catalogue that has a fixture, in one small study."""
+    record = {
+        "name": "formats",
+        "question": "Do the real formats run from file to score?",
+        "encoders": [str(encoder / "encoder")],
+        "chains": {"none": [], "all": [{"mix": ["snli", "mnli", "squad_v1", "commonsenseqa"]}]},
+        "targets": [{"task": "xnli", "train": "snli"}, "udpos", "panx", "xquad", "tydiqa", "tatoeba"],
+        "seeds": [0],
+        "recipes": {"default": {"lr": 1e-3, "batch": 4, "steps": 6, "max_length": 64, "evaluations": 3, "average": 2}},
+    }
+    return {**record, **changes}
+
+
+def write(path: Path, record: dict[str, Any]) -> Path:
+    path.write_text(yaml.safe_dump(record))
+    return path
+
+
+def test_every_real_format_runs_from_file_to_report(tiny_folder: Path, tmp_path: Path) -> None:
+    study = write(tmp_path / "formats.yaml", real_formats(tiny_folder))
+    done = xstilts("run", study, "--workers", 2, data=FIXTURES, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith("report: reports/formats/report.html")
+    with (tmp_path / "reports/formats/scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {r["target"] for r in rows} == {"xnli", "udpos", "panx", "xquad", "tydiqa", "tatoeba"}
+    assert {r["control"] for r in rows if r["target"] == "tatoeba"} >= {"random-init"}
+    page = (tmp_path / "reports/formats/report.html").read_text()
+    assert "Do the real formats run" in page
+    assert not re.search(r"(src|href)=[\"']?https?://[^\"'>]*\.(js|css)", page)
+    again = xstilts("run", study, data=FIXTURES, cwd=tmp_path)
+    assert again.returncode == 0
+    assert re.search(r"^0 stages run", again.stdout, re.MULTILINE)
+    exported = xstilts("export", study, "all/tydiqa/0", "-o", tmp_path / "model", data=FIXTURES, cwd=tmp_path)
+    assert "AutoModelForQuestionAnswering" in exported.stdout
+    assert (tmp_path / "model" / "model.safetensors").is_file()
+
+
+def test_a_damaged_data_file_is_named_and_the_rest_goes_on(tiny_folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(FIXTURES, data)
+    victim = next(data.rglob("tatoeba.deu-eng.deu"))
+    victim.write_bytes(victim.read_bytes() + "gar nicht übersetzt\n".encode("latin-1"))
+    study = write(tmp_path / "x.yaml", real_formats(tiny_folder, chains={"none": []}, targets=["udpos", "tatoeba"], random_init=False))
+    done = xstilts("run", study, data=data, cwd=tmp_path)
+    assert done.returncode == 2
+    assert re.search(r"Error: fetch tatoeba-test-de: .*tatoeba\.deu-eng\.deu:\d+: not UTF-8", done.stderr)
+    assert "Traceback" not in done.stderr
+    status = json.loads(xstilts("status", study, "--json", data=data, cwd=tmp_path).stdout)
+    by_slug = {(s["kind"], s["slug"]): s["status"] for s in status["stages"]}
+    assert by_slug["score", "encoder+udpos-s0@udpos"] == "done"
+    assert by_slug["fetch", "tatoeba-test-de"] == "failed"
+    assert by_slug["score", "encoder@tatoeba"] == "blocked"
+    shutil.copyfile(next(FIXTURES.rglob("tatoeba.deu-eng.deu")), victim)
+    mended = xstilts("run", study, data=data, cwd=tmp_path)
+    assert mended.returncode == 0, mended.stderr
+
+
+def test_missing_data_says_which_file_and_where_to_get_it(tiny_folder: Path, tmp_path: Path) -> None:
+    study = write(tmp_path / "x.yaml", real_formats(tiny_folder, chains={"none": []}, targets=["tydiqa"]))
+    (tmp_path / "empty").mkdir()
+    done = xstilts("run", study, data=tmp_path / "empty", cwd=tmp_path, HF_HUB_CACHE=str(tmp_path / "hub"))
+    assert done.returncode == 2
+    assert "no file for train in en; looked below" in done.stderr
+    assert "Get it from https://" in done.stderr
+    assert "not in the local cache" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "dmeo"], "no such file and no built-in study (did you mean 'demo'?)"),
+        (["plan", "demo", "--set", "seeds=x"], "seeds"),
+        (["plan", "demo", "--set", "chains.none=[world/squad]"], "the empty chain, and only it, is called 'none'"),
+        (["plan", "demo", "--set", "encoders=[./nowhere]"], "encoder ./nowhere: no such folder"),
+        (["tasks", "xnil"], "no task 'xnil' (did you mean 'xnli'?)"),
+        (["export", "demo", "squad/tydiqa/2", "-o", "out"], "not trained yet; run the study first"),
+        (["run", "demo", "--store", "/dev/null/x"], "a file stands where a folder is expected"),
+    ],
+)
+def test_one_clear_line_and_exit_code_2(words: list[str], message: str, tmp_path: Path) -> None:
+    done = xstilts(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("harm", ["cut weights", "other tokenizer", "no tokenizer"])
+def test_an_encoder_folder_that_does_not_work(harm: str, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    shutil.copytree(tiny_folder / "encoder", folder)
+    match harm:
+        case "cut weights":
+            (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:100])
+            message = "model.safetensors cannot be read"
+        case "other tokenizer":
+            record = json.loads((folder / "config.json").read_text())
+            (folder / "config.json").write_text(json.dumps({**record, "vocab_size": 5}))
+            message = "the tokenizer does not fit: it has ids up to 12, the model's vocab_size is 5"
+        case _:
+            (folder / "tokenizer.json").unlink()
+            (folder / "tokenizer_config.json").unlink()
+            message = "no tokenizer; expected tokenizer.json"
+    study = write(tmp_path / "x.yaml", real_formats(tiny_folder, encoders=[str(folder)], chains={"none": []}, targets=["udpos"]))
+    done = xstilts("run", study, data=FIXTURES, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_study_that_changes_while_it_runs(tiny_folder: Path, tmp_path: Path) -> None:
+    study = write(tmp_path / "x.yaml", real_formats(tiny_folder, chains={"none": []}, targets=["udpos"]))
+    line = [sys.executable, "-m", "xstilts.cli", "run", str(study)]
+    environment = {**os.environ, "XSTILTS_DATA": str(FIXTURES)}
+    with subprocess.Popen(line, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # it has planned and begun
+        study.write_text(study.read_text() + "# changed\n")
+        _, errors = process.communicate(timeout=200)
+    assert process.returncode == 0
+    assert "changed while the study ran" in errors
+
+
+def test_the_built_in_studies_are_there(tmp_path: Path) -> None:
+    assert set(built_in()) >= {"demo", "real-mini"}
+    done = xstilts("plan", "demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "how long it takes is not known yet" in done.stdout
+
+
+def test_the_notebook_interface(tmp_path: Path) -> None:
+    from tests.conftest import tiny_study
+    from xstilts import Store, run, scores, write_report
+
+    study = tiny_study(chains={"none": []}, targets=["world/pos"])
+    store = Store(tmp_path / "store")
+    assert not run(study, store, workers=1).errors
+    frame = scores(study, store)
+    assert set(frame["language"]) == {"en", "l1"}
+    assert frame["value"].between(0, 1).all()
+    assert write_report(study, store, tmp_path / "report").is_file()
