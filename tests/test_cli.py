@@ -72,7 +72,9 @@ def test_a_damaged_data_file_is_named_and_the_rest_goes_on(tiny_folder: Path, tm
     shutil.copytree(FIXTURES, data)
     victim = next(data.rglob("tatoeba.deu-eng.deu"))
     victim.write_bytes(victim.read_bytes() + "gar nicht übersetzt\n".encode("latin-1"))
-    study = write(tmp_path / "x.yaml", real_formats(tiny_folder, chains={"none": []}, targets=["udpos", "tatoeba"], random_init=False))
+    study = write(
+        tmp_path / "x.yaml", real_formats(tiny_folder, chains={"none": []}, targets=["udpos", "tatoeba"], random_init=False)
+    )
     done = xstilts("run", study, data=data, cwd=tmp_path)
     assert done.returncode == 2
     assert re.search(r"Error: fetch tatoeba-test-de: .*tatoeba\.deu-eng\.deu:\d+: not UTF-8", done.stderr)
@@ -96,6 +98,34 @@ def test_missing_data_says_which_file_and_where_to_get_it(tiny_folder: Path, tmp
     assert "Get it from https://" in done.stderr
     assert "not in the local cache" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_data_and_encoder_come_from_the_hub_cache(tiny_folder: Path, tmp_path: Path) -> None:
+    """A stand-in in the Hub's own layout: refs, snapshots, parquet. The code that reads it is the code that downloads."""
+    from tests.tasks.test_hub import COMMIT, put
+
+    rows = [{"premise": f"bo {i}", "hypothesis": "ka", "label": i % 3} for i in range(12)]
+    hub = tmp_path / "hub"
+    put(hub, "stanfordnlp/snli", "main", "plain_text/train-00000-of-00001.parquet", rows)
+    put(hub, "stanfordnlp/snli", "main", "plain_text/validation-00000-of-00001.parquet", rows)
+    for language in ("en", "sw"):
+        put(hub, "facebook/xnli", "main", f"{language}/test-00000-of-00001.parquet", rows)
+        put(hub, "facebook/xnli", "main", f"{language}/validation-00000-of-00001.parquet", rows)
+    commit = "89abcdef" * 5
+    shutil.copytree(tiny_folder / "encoder", hub / "models--org--tiny" / "snapshots" / commit)
+    (hub / "models--org--tiny" / "refs").mkdir()
+    (hub / "models--org--tiny" / "refs" / "main").write_text(commit)
+    target = {"task": "xnli", "train": "snli"}
+    record = real_formats(tiny_folder, encoders=["org/tiny@main"], chains={"none": []}, targets=[target], languages=["en", "sw"])
+    study = write(tmp_path / "x.yaml", record)
+    (tmp_path / "none").mkdir()
+    done = xstilts("run", study, data=tmp_path / "none", cwd=tmp_path, HF_HUB_CACHE=str(hub))
+    assert done.returncode == 0, done.stderr
+    assert "it comes from the Hub data set facebook/xnli" in done.stdout.replace("\n", " ")
+    runs = [json.loads(p.read_text()) for p in (tmp_path / "xstilts-store" / "fetch").glob("*/run-*.json")]
+    assert {r["facts"]["commit"] for r in runs} == {COMMIT}
+    (encoder,) = (tmp_path / "xstilts-store" / "encoder").glob("*/stage.json")
+    assert json.loads(encoder.read_text())["config"]["source"] == {"kind": "hub", "id": "org/tiny", "revision": commit}
 
 
 @pytest.mark.parametrize(
@@ -144,7 +174,9 @@ def test_a_study_that_changes_while_it_runs(tiny_folder: Path, tmp_path: Path) -
     study = write(tmp_path / "x.yaml", real_formats(tiny_folder, chains={"none": []}, targets=["udpos"]))
     line = [sys.executable, "-m", "xstilts.cli", "run", str(study)]
     environment = {**os.environ, "XSTILTS_DATA": str(FIXTURES)}
-    with subprocess.Popen(line, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        line, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()  # it has planned and begun
         study.write_text(study.read_text() + "# changed\n")

@@ -38,9 +38,10 @@ def _examples(job: Job, task: Any) -> Iterator[Example]:
 
     root = Path(job.context["data"])
     if config["source"].startswith("hub:"):
-        from xstilts.tasks.hub import hub_examples
+        from xstilts.tasks.hub import hub_examples, hub_files
 
         try:
+            job.facts["commit"] = hub_files(task, split, language)[1]
             return hub_examples(task, split, language)
         except InputError as error:
             raise InputError(f"{job.context['nowhere']}\n{error}") from None
