@@ -67,6 +67,20 @@ def test_every_real_format_runs_from_file_to_report(tiny_folder: Path, tmp_path:
     assert (tmp_path / "model" / "model.safetensors").is_file()
 
 
+def test_real_data_and_a_real_encoder(real_data: Path, mini_xlmr: Path, tmp_path: Path) -> None:
+    """The built-in study `real-mini`, cut down to a minute."""
+    cuts = ["limits={train: 12, dev: 6, test: 5}", "recipes.default.steps=2", "recipes.default.evaluations=2"]
+    cuts += ["recipes.default.average=1", "seeds=[0]", "languages=[en, de, sw]", f"encoders=[{mini_xlmr}]"]
+    cuts += ["chains={none: [], multi: [{mix: [snli, commonsenseqa, squad_v1]}]}"]
+    sets = [word for cut in cuts for word in ("--set", cut)]
+    done = xstilts("run", "real-mini", *sets, data=real_data, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "reports/real-mini/report.html").read_text()
+    assert "reuses the target" in page or "degenerate" in page
+    again = xstilts("run", "real-mini", *sets, data=real_data, cwd=tmp_path)
+    assert re.search(r"^0 stages run", again.stdout, re.MULTILINE), "run again, it trains nothing"
+
+
 def test_a_damaged_data_file_is_named_and_the_rest_goes_on(tiny_folder: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(FIXTURES, data)

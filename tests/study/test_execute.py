@@ -18,7 +18,8 @@ import pytest
 import yaml
 from tests.conftest import tiny_record, tiny_study
 
-from xstilts.store.store import Store, read_json
+from xstilts.stages.stage import KINDS
+from xstilts.store.store import Store, read_json, sha256_file
 from xstilts.study.compile import Plan, compile_study
 from xstilts.study.execute import State, execute, inspect, reasons
 from xstilts.study.study import make_study
@@ -58,6 +59,41 @@ def test_a_study_runs_to_its_end_and_is_cached_after(undisturbed: tuple[Plan, St
         assert len(store.runs(folder)) == 1
         assert not (folder / "checkpoint").exists()
         assert not list(folder.glob(".*"))
+
+
+def golden(plan: Plan, store: Store) -> dict[str, Any]:
+    """What each kind of stage computes, small enough to be written down: hashes of texts, losses, scores."""
+    found: dict[str, Any] = {}
+    for stage in plan.stages:
+        out = store.folder(stage.kind, stage.slug, stage.key) / "out"
+        name = f"{stage.kind} v{KINDS[stage.kind].version} {stage.slug}"
+        match stage.kind:
+            case "fetch":
+                found[name] = sha256_file(out / "examples.jsonl")
+            case "train":
+                found[name] = [loss for _, loss in read_json(out / "train.json")["losses"]]
+            case "score":
+                found[name] = {x: s["headline"] for x, s in read_json(out / "scores.json")["languages"].items()}
+    return found
+
+
+def test_results_change_only_with_a_version(undisturbed: tuple[Plan, Store, State]) -> None:
+    """If this fails and no result was meant to change, the change is a bug. If it was: bump the kind's version in
+    stages/stage.py, then write the new values with XSTILTS_GOLDEN=write and say in the commit what changed."""
+    plan, store, _ = undisturbed
+    path = Path(__file__).parents[1] / "golden" / "tiny.json"
+    found = golden(plan, store)
+    if os.environ.get("XSTILTS_GOLDEN") == "write":
+        path.write_text(json.dumps(found, indent=1) + "\n")
+    expected = json.loads(path.read_text())
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        if name.startswith("fetch"):
+            assert found[name] == value, name
+        elif name.startswith("train"):
+            assert found[name] == pytest.approx(value, rel=5e-3), name  # other processors round otherwise
+        else:
+            assert found[name] == pytest.approx(value, abs=0.13), name  # two of 16 test examples
 
 
 def test_two_workers_give_the_bits_of_one(undisturbed: tuple[Plan, Store, State], tmp_path: Path) -> None:
