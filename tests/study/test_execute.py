@@ -22,6 +22,7 @@ from xstilts.stages.stage import KINDS
 from xstilts.store.store import Store, read_json, sha256_file
 from xstilts.study.compile import Plan, compile_study
 from xstilts.study.execute import State, execute, inspect, reasons
+from xstilts.study.executors.local import LocalExecutor
 from xstilts.study.study import make_study
 
 pytestmark = pytest.mark.tiny
@@ -226,6 +227,33 @@ def test_ctrl_c_keeps_what_is_done_and_exits_with_130(tmp_path: Path) -> None:
     assert b"Traceback" not in errors
     assert (folder / "checkpoint" / "state.pt").exists()
     assert store.runs(folder)[0]["outcome"] == "interrupted"
+
+
+def test_a_killed_worker_loses_one_language(tmp_path: Path) -> None:
+    world = {**tiny_record()["world"], "test": 400}
+    plan = compile_study(
+        tiny_study(chains={"none": []}, targets=["world/retrieval"], languages="all", world=world, random_init=False)
+    )
+    store = Store(tmp_path)
+    execute(plan, store, workers=1)
+    (stage,) = [s for s in plan.stages if s.kind == "embed"]
+    folder = store.folder(stage.kind, stage.slug, stage.key)
+    undisturbed = {p.name: read_json(p) for p in (folder / "out").iterdir()}
+    store.undo(folder)
+    with LocalExecutor(store.root, 1) as executor:
+        executor.submit(executor.workers[0], stage.record())
+        first = folder / "checkpoint" / "l1.json"
+        deadline = time.monotonic() + 60
+        while not first.exists() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        executor.workers[0].process.kill()
+    assert not store.is_done(folder)
+    assert not (folder / "checkpoint" / "l5.json").exists()
+    first.write_text(json.dumps({**read_json(first), "kept": True}))
+    assert not execute(plan, store, workers=1).errors
+    resumed = {p.name: read_json(p) for p in (folder / "out").iterdir()}
+    assert resumed.pop("l1.json") == {**undisturbed.pop("l1.json"), "kept": True}, "the finished language was not made again"
+    assert resumed == undisturbed
 
 
 def test_damage_is_made_again_and_said(undisturbed: tuple[Plan, Store, State], tmp_path: Path) -> None:
