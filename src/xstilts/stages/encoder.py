@@ -1,12 +1,10 @@
 """encoder: bring the trunk that phase 1 starts from into the store.
 
-Three sources: a local Hugging Face folder or a Hub model at a pinned revision (copied, or hard-linked where the disk
-allows it); the same architecture with fresh weights (the random-init control); the embedded world's tiny XLM-R.
+Three sources: a local Hugging Face folder or a Hub model at a pinned revision (copied); the same architecture with fresh weights (the random-init control); the embedded world's tiny XLM-R.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -32,7 +30,7 @@ def run(job: Job) -> None:
                 expected = source.get("files", {}).get(path.name)
                 if expected is not None and sha256_file(path) != expected:
                     raise InputError(f"{path}: changed since the plan was made; run again to plan with the new file")
-                _link(path, target / path.name)
+                shutil.copyfile(path, target / path.name)
         case "random":
             like = trunk_folder(job.inputs["like"])
             save_encoder(random_encoder(like, source["seed"]), like, target)
@@ -55,10 +53,3 @@ def _download(name: str, revision: str) -> Path:
             f"encoder {name}@{revision}: not in the local Hub cache and not to be had from the Hub ({type(error).__name__}); "
             "check the name and the network, or give a local folder"
         ) from None
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copyfile(source, target)

@@ -19,12 +19,8 @@ def run(job: Job) -> None:
     config = job.config
     task = find_task(config["task"])
     examples = list(_examples(job, task))
-    if not examples:
-        raise InputError(f"{task.name}, {config['split']}, {config['language']}: no examples")
-    found = len(examples)
-    if config["limit"] is not None:
-        examples = list(subsample(examples, config["limit"]))
-    job.facts |= {"examples": write_jsonl(job.out / "examples.jsonl", examples), "available": found}
+    kept = subsample(examples, config["limit"])
+    job.facts |= {"examples": write_jsonl(job.out / "examples.jsonl", kept), "available": len(examples)}
 
 
 def _examples(job: Job, task: Any) -> Iterator[Example]:
