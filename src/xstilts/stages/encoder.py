@@ -1,6 +1,7 @@
 """encoder: bring the trunk that phase 1 starts from into the store.
 
-Three sources: a local Hugging Face folder or a Hub model at a pinned revision (copied); the same architecture with fresh weights (the random-init control); the embedded world's tiny XLM-R.
+Three sources: a local Hugging Face folder or a Hub model at a pinned revision (copied); the same architecture with fresh
+weights (the random-init control); the embedded world's tiny XLM-R.
 """
 
 from __future__ import annotations
