@@ -180,7 +180,7 @@ def _loop(state: State, executor: LocalExecutor, watch: Callable[[State], None])
             for s in state.plan.stages
             if state.status[s.key] == "pending" and all(state.status[i.key] == "done" for i in s.inputs.values())
         ]
-        ready.sort(key=lambda s: -urgency[s.key])
+        ready.sort(key=lambda s: (s.kind != "fetch", -urgency[s.key]))  # bad data must show before hours of training
         for worker, stage in zip(executor.idle(), ready, strict=False):
             state.status[stage.key] = "running"
             state.live[stage.key] = {"started": time.monotonic()}
