@@ -309,6 +309,6 @@ def method_lines(analysis: Analysis) -> Line:
         lines.append(f"Limits on examples: {limits}. Scores on limited data are not comparable with published ones.")
     shared = shared_settings(analysis)
     if shared:
-        settings = ", ".join(f"{name} {value}" for name, value in shared.items())
+        settings = ", ".join(f"{name} {value}" for name, value in shared.items() if value is not None)
         lines.append(f"Every training phase: {settings}.")
     return tuple(lines)
