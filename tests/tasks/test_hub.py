@@ -15,7 +15,7 @@ from pyarrow import parquet
 from xstilts.data.example import Answer, ChoiceExample, SpanExample, TextsExample, TranslationExample, WordsExample
 from xstilts.errors import InputError
 from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.hub import hub_examples, hub_files, patterns, resolve_revision
+from xstilts.tasks.hub import hub_examples, hub_files, patterns
 from xstilts.tasks.task import Hub
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -134,9 +134,8 @@ def test_the_branch_of_converted_files(cache: Path) -> None:
 
 
 def test_a_branch_is_resolved_to_the_commit_in_the_cache(cache: Path) -> None:
-    put(cache, "facebook/xnli", "main", "sw/test-00000-of-00001.parquet", PAIRS)
-    assert resolve_revision(Hub("facebook/xnli", "sw", "test", "main")) == COMMIT
-    assert resolve_revision(Hub("never/seen", "sw", "test", COMMIT)) == COMMIT
+    path = put(cache, "facebook/xnli", "main", "sw/test-00000-of-00001.parquet", PAIRS)
+    assert hub_files(find_task("xnli"), "test", "sw") == ((path,), COMMIT)
 
 
 def test_what_is_not_in_the_cache_is_said(cache: Path) -> None:

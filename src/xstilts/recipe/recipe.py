@@ -64,11 +64,3 @@ _XTREME: dict[str, dict[str, Any]] = {
     "span": {"lr": 3e-5, "batch": 16, "epochs": 2.0, "max_length": 384, "stride": 128, "weight_decay": 1e-4, "policy": "last"},
 }
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {"jiant": _JIANT, "xtreme": _XTREME}
-
-
-def layered(*layers: dict[str, Any]) -> Recipe:
-    """The recipe of several partial ones, a later one winning. Raises pydantic.ValidationError."""
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        merged.update(layer)
-    return Recipe(**merged)

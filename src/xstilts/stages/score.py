@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,9 +75,3 @@ def _layers(found: Mapping[str, Any]) -> Iterator[tuple[int, str, list[Predictio
     for number, kinds in found["layers"].items():
         for name, answers in kinds.items():
             yield int(number), name, [Prediction(i, a) for i, a in zip(found["ids"], answers, strict=True)]
-
-
-def read_tallies(folder: Path, language: str) -> tuple[np.ndarray, np.ndarray]:
-    """(ids, counts) of one language out of a score artefact's `out/` folder."""
-    with np.load(folder / "tallies.npz", allow_pickle=False) as file:
-        return file[f"{language}.ids"], file[f"{language}.counts"]

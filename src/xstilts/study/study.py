@@ -161,21 +161,17 @@ class Study(Record):
                         raise ValueError(f"{where}: '{task}' is retrieval without training; it can only be a target")
 
     def phase_recipe(self, tasks: tuple[str, ...], extra: Mapping[str, Any], target: str = "") -> Recipe:
-        """The recipe of one phase: preset, then the study's own; default, then format, then task, then `extra`."""
-        layers = (PRESETS[self.preset], self.recipes)
-        if len(tasks) > 1:
-            lengths = [self.phase_recipe((task,), {}).max_length for task in tasks]
-            names = ["default", "multi"]
-            found = [{"max_length": max(lengths)}, *(b[n] for b in layers for n in names if n in b)]
-        else:
-            names = ["default", find_task(tasks[0]).format.name, tasks[0], target]
-            found = [book[name] for book in layers for name in names if name in book]
+        """The recipe of one phase: preset, then the study's own; in each default, then format, then task; last `extra`. A
+        mixture takes `default` and `multi`, and rows as long as those of its longest task."""
+        alone = len(tasks) == 1
+        names = ["default", find_task(tasks[0]).format.name, tasks[0], target] if alone else ["default", "multi"]
         merged: dict[str, Any] = {}
-        for layer in [*found, dict(extra)]:
-            merged.update(layer)
-        if len(tasks) > 1:
-            merged["max_length"] = max(lengths)
-        return Recipe(**merged)
+        for book in (PRESETS[self.preset], self.recipes):
+            for name in names:
+                merged.update(book.get(name, {}))
+        if not alone:
+            merged["max_length"] = max(self.phase_recipe((task,), {}).max_length for task in tasks)
+        return Recipe(**{**merged, **extra})
 
 
 def _chain(value: Any) -> Any:

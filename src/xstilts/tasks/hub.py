@@ -3,7 +3,7 @@
 Three layouts occur: `{config}/{split}-00000-of-00001.parquet` (main), `{config}/{split}/0000.parquet` (the branch
 refs/convert/parquet) and `data/{split}-*.parquet` (data sets with one config). Files come through the Hub's own cache,
 so everything works without network (HF_HUB_OFFLINE=1, or no connection) once the cache holds them.
-A branch name is resolved to its commit when the data is fetched, and that commit is what a fetch stage should record.
+A branch name is resolved to its commit when the data is fetched; the fetch stage's run records it.
 """
 
 from __future__ import annotations
@@ -40,11 +40,6 @@ def _snapshot(hub: Hub, allow: tuple[str, ...]) -> Path:
             f"Hub data set {hub.id} at {hub.revision}: not in the local cache and not to be had now ({first});"
             f" see https://huggingface.co/datasets/{hub.id}"
         ) from error
-
-
-def resolve_revision(hub: Hub) -> str:
-    """The commit that `hub.revision` names: asked of the Hub, or of the local cache when there is no network."""
-    return hub.revision if COMMIT.fullmatch(hub.revision) else _snapshot(hub, ()).name
 
 
 def hub_files(task: Task, split: str, language: str) -> tuple[tuple[Path, ...], str]:

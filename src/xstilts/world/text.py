@@ -8,7 +8,6 @@ anchors (see `config`): documents with words switched to English, and pairs of a
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 
@@ -19,7 +18,6 @@ from xstilts.world.config import WorldConfig
 from xstilts.world.event import Event, Phrase, natural, zipf
 from xstilts.world.tongue import TONGUES, Tongue, lexicons
 
-SECOND = float(os.environ.get("SECOND", "0.3"))
 STOP, ASK = Token("."), Token("?")
 
 
