@@ -76,7 +76,7 @@ def test_real_data_and_a_real_encoder(real_data: Path, mini_xlmr: Path, tmp_path
     done = xstilts("run", "real-mini", *sets, data=real_data, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "reports/real-mini/report.html").read_text()
-    assert "reuses the target" in page or "degenerate" in page
+    assert "reuses target data" in page
     again = xstilts("run", "real-mini", *sets, data=real_data, cwd=tmp_path)
     assert re.search(r"^0 stages run", again.stdout, re.MULTILINE), "run again, it trains nothing"
 

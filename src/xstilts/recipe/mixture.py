@@ -27,7 +27,7 @@ class Mixture(BaseModel):
 
 
 def proportions(sizes: list[int], cap: int) -> NDArray[np.float64]:
-    """r_m = min(e_m, K) / sum_n min(e_n, K)  (Raffel et al. 2020, §3.5.2; Phang et al. 2020, §3.1). Shape (tasks,)."""
+    """r_m = min(e_m, K) / sum_n min(e_n, K)  (the examples-proportional mixing of T5, Raffel et al. 2020). Shape (tasks,)."""
     capped = np.minimum(np.asarray(sizes, dtype=np.float64), cap)
     shares: NDArray[np.float64] = capped / capped.sum()
     return shares

@@ -50,7 +50,8 @@ class Recipe(BaseModel):
 
 
 # Hyperparameters of jiant's X-STILTs guide, by the paper's first author, target phase: nyu-mll/jiant
-# scripts/benchmarks/xtreme/subscripts/{c,d,e}_*.sh; phase 2 uses its simple-API defaults (3 epochs, lr 1e-5, batch 32).
+# scripts/benchmarks/xtreme/subscripts/{c,d,e}_*.sh, here for every phase with that format; elsewhere the defaults of its simple
+# API (3 epochs, lr 1e-5, batch 32).
 _JIANT: dict[str, dict[str, Any]] = {
     "default": {"lr": 1e-5, "batch": 32, "epochs": 3.0, "warmup": 0.1, "max_length": 256},
     "span": {"batch": 16, "epochs": 2.0, "max_length": 384},

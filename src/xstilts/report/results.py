@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from xstilts.metrics.metric import Metric
+
 
 @dataclass(frozen=True)
 class LanguageScore:
@@ -95,7 +97,7 @@ class StageCost:
 
 @dataclass(frozen=True)
 class Results:
-    """`headlines` maps a metric name to its function sums (..., C) -> headline (...), for bootstraps."""
+    """`metrics` maps the name of each target's metric to the metric, for bootstraps from the tallies."""
 
     study: str
     question: str
@@ -113,5 +115,5 @@ class Results:
     version: str
     made: str
     fingerprint: str
-    metrics: Mapping[str, object] = field(default_factory=dict)  # metric name -> metrics.metric.Metric
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
     language_names: Mapping[str, str] = field(default_factory=dict)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +47,7 @@ class Summary:
 
 def metric_of(results: Results, target: str) -> Metric | None:
     names = {info.name: info.metric_name for info in results.targets}
-    return cast("Metric | None", results.metrics.get(names.get(target, "")))
+    return results.metrics.get(names.get(target, ""))
 
 
 def group_cells(results: Results) -> dict[tuple[str, str, str, str], dict[int, Cell]]:

@@ -31,6 +31,14 @@ class Interrupted(Exception):
     """The attempt was asked to stop and has left its state in `checkpoint/`."""
 
 
+class _DamagedInput(Exception):
+    """An artefact that the stage rests on is not what it was, or is gone."""
+
+    def __init__(self, key: str, text: str):
+        super().__init__(text)
+        self.key = key
+
+
 class Diverged(Exception):
     """A training loss that is not a finite number."""
 
@@ -72,10 +80,22 @@ def _as_os_error(error: Exception) -> OSError:
     return OSError(int(number[1]) if number else 0, str(error))
 
 
+def forget_peak_memory() -> None:
+    """Let the peak begin anew (Linux), so that a warm worker's stages do not inherit each other's."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        pass
+
+
 def peak_memory_mib() -> float:
-    """The process's peak resident memory so far, MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024 if sys.platform != "darwin" else 1024**2)
+    """The process's peak resident memory, MiB: since `forget_peak_memory` on Linux, else since it began."""
+    try:
+        line = next(x for x in Path("/proc/self/status").read_text(encoding="ascii").splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    except (OSError, StopIteration):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (1024 if sys.platform != "darwin" else 1024**2)
 
 
 def attempt(
@@ -103,6 +123,21 @@ def attempt(
         }
 
 
+def _inputs(store: Store, record: Mapping[str, Any]) -> dict[str, Path]:
+    """The `out/` folders of the stage's inputs, by name."""
+    found = {}
+    for name, key in record["inputs"].items():
+        path = store.find(record["input_kinds"][name], key)
+        if path is None:
+            raise _DamagedInput(key, f"the input {name} ({key[:12]}) is not in the store")
+        try:
+            store.verify(path, thorough=False)
+        except Damaged as error:
+            raise _DamagedInput(key, str(error)) from None
+        found[name] = path / "out"
+    return found
+
+
 def _attempt_leased(
     store: Store,
     folder: Path,
@@ -115,6 +150,7 @@ def _attempt_leased(
     run_path = store.new_run(folder)
     out = folder / f".attempt-{uuid.uuid4().hex}"
     started = time.time()
+    forget_peak_memory()
     run = {"host": platform.node(), "started": started, "versions": _versions(), "outcome": "running"}
     write_json(run_path, run)
     job = Job(record["config"], {}, out, folder / "checkpoint", record["context"], progress, stop)
@@ -122,28 +158,22 @@ def _attempt_leased(
     try:
         for stale in folder.glob(".attempt-*"):
             Store.discard(stale)
-        inputs = {}
-        for name, key in record["inputs"].items():
-            path = store.find(record["input_kinds"][name], key)
-            try:
-                if path is None:
-                    raise Damaged(f"the input {name} ({key[:12]}) is not in the store")
-                store.verify(path, thorough=False)
-            except Damaged as error:
-                return {"outcome": "damaged-input", "input": key, "error": str(error)}
-            inputs[name] = path / "out"
-        job.inputs = inputs
+        job.inputs = _inputs(store, record)
         out.mkdir()
         job.checkpoint.mkdir(exist_ok=True)
         module, _, function = KINDS[record["kind"]].body.partition(":")
         getattr(importlib.import_module(module), function)(job)
         seconds = time.time() - started
         if not lease.still_ours():
-            return {"outcome": "held"}
+            raise Held(str(folder))
         store.publish(folder, out, {"key": record["key"], "run": run_path.name, "facts": job.facts})
         result = {"outcome": "done", "seconds": seconds, "facts": job.facts}
     except Interrupted:
         result = {"outcome": "interrupted"}
+    except Held:
+        result = {"outcome": "held"}
+    except _DamagedInput as error:
+        result = {"outcome": "damaged-input", "input": error.key, "error": str(error)}
     except InputError as error:
         result = {"outcome": "failed", "error": str(error), "input_error": True}
     except Diverged as error:

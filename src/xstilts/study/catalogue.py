@@ -38,7 +38,7 @@ def task_record(task: Task, root: Path) -> dict[str, Any]:
 
 
 def _summary(task: Task, root: Path) -> str:
-    if task.name.startswith("world/"):
+    if task.embedded:
         return "embedded"
     parts = []
     for split, languages in found(task, root).items():

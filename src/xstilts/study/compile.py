@@ -84,7 +84,7 @@ class Compiler:
             limit = getattr(self.study.limits, split)
             config = {"task": task.name, "version": task.version, "split": split, "language": language, "limit": limit}
             context: dict[str, Any] = {}
-            if task.name.startswith("world/"):
+            if task.embedded:
                 config["world"] = self.world
             else:
                 config["source"] = self._source(task, split, language)
@@ -128,7 +128,7 @@ class Compiler:
         Languages that the study names one by one are had from the Hub if the folder lacks them."""
         offered = source_of(task, split, task.languages[0]).languages
         wanted = [x for x in offered if self.study.languages == "all" or x in self.study.languages]
-        if self.study.languages != "all" or task.name.startswith("world/"):
+        if self.study.languages != "all" or task.embedded:
             return wanted
         here = [x for x in available_languages(task, split, self.root) if x in wanted]
         if here:

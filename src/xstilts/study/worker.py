@@ -28,13 +28,11 @@ def main() -> None:
     events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     store = Store(sys.argv[1])
-    tasks: queue.Queue[dict[str, Any]] = queue.Queue()
+    stages: queue.Queue[dict[str, Any]] = queue.Queue()
     stop = threading.Event()
-    lock = threading.Lock()
 
     def say(event: dict[str, Any]) -> None:
-        with lock:
-            events.write(json.dumps(event) + "\n")
+        events.write(json.dumps(event) + "\n")
 
     def listen() -> None:
         for line in sys.stdin:
@@ -42,7 +40,7 @@ def main() -> None:
             if message["do"] == "stop":
                 stop.set()
             else:
-                tasks.put(message)
+                stages.put(message["stage"])
         os._exit(3)
 
     threading.Thread(target=listen, daemon=True).start()
@@ -58,11 +56,9 @@ def main() -> None:
 
     say({"event": "ready"})
     while True:
-        message = tasks.get()
-        if message["do"] == "end":
-            os._exit(0)
+        stage = stages.get()
         stop.clear()
-        say({"event": "outcome", "key": message["stage"]["key"], **attempt(store, message["stage"], progress, stop)})
+        say({"event": "outcome", "key": stage["key"], **attempt(store, stage, progress, stop)})
 
 
 def _one_thread() -> None:

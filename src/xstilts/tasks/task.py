@@ -80,6 +80,11 @@ class Task:
     read_hub: Callable[[Request, Iterable[dict[str, Any]]], Iterator[Example]] | None = None
     notes: str = ""
 
+    @property
+    def embedded(self) -> bool:
+        """Whether its examples are made by the embedded world, not read."""
+        return not any(source.paths or source.hub for source in self.splits.values())
+
     def fill(self, template: str, language: str) -> str:
         """`template` with `{lang}` = the task's own code of the language, `{code}` = ours, `{name}` = its name."""
         return template.format(lang=self.codes.get(language, language), code=language, name=LANGUAGES[language].name)

@@ -1,9 +1,9 @@
 """The one record that decides everything in the world: change a field and every text may change, repeat it and
 every byte is the same. Numbers and strings only, so that it can be spelled into a key.
 
-The anchor knobs surprise: languages without code-switched documents or translation pairs do not align in the half
-minute of pre-training that a demo has (measured; see `docs/decisions.md`), so the default world is generous with
-them. Set both rates to 0 for a world in which shared names, digits and cognates are all that languages have in common.
+The default world is generous with anchors (code-switched documents, translation pairs): without them the languages align
+too, but much less in the short pre-training of a demo (measured; see `docs/decisions.md`). Set both rates to 0 for a
+world in which shared names, digits and cognates are all that languages have in common.
 """
 
 from __future__ import annotations
