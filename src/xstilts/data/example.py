@@ -52,7 +52,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SpanExample:
-    """A question, a context, and gold answers inside the context (format Span). No gold answer is `None`."""
+    """A question, a context, and gold answers inside the context (format Span). `None`: the answers are not public; an
+    empty tuple: the context holds no answer (SQuAD v2.0)."""
 
     id: str
     question: str
@@ -71,6 +72,32 @@ class TranslationExample:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolExample:
+    """One text of a pool, with the text around it, if that is encoded too (formats Mine and Rank).
+
+    `role` is "query" or "candidate"; in bitext mining the foreign sentences are the queries, the English ones the
+    candidates. `answer` holds the ids of a query's gold candidates, which may be none; it is `None` for a candidate.
+    """
+
+    id: str
+    text: str
+    context: str
+    role: str
+    answer: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PairExample:
+    """A query and the text that answers it, with the text around that (training data of format Rank)."""
+
+    id: str
+    query: str
+    text: str
+    context: str
+    answer: None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PlainExample:
     """A document of plain text, or a sentence and its translation for TLM (format Mlm)."""
 
@@ -79,7 +106,9 @@ class PlainExample:
     answer: None = None
 
 
-Example = TextsExample | ChoiceExample | WordsExample | SpanExample | TranslationExample | PlainExample
+Example = (
+    TextsExample | ChoiceExample | WordsExample | SpanExample | TranslationExample | PoolExample | PairExample | PlainExample
+)
 
 KINDS: dict[str, type[Any]] = {
     "texts": TextsExample,
@@ -87,6 +116,8 @@ KINDS: dict[str, type[Any]] = {
     "words": WordsExample,
     "span": SpanExample,
     "translation": TranslationExample,
+    "pool": PoolExample,
+    "pair": PairExample,
     "plain": PlainExample,
 }
 _NAMES = {cls: name for name, cls in KINDS.items()}

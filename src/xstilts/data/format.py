@@ -35,9 +35,10 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A question and a context in, a substring of the context out."""
+    """A question and a context in, a substring of the context out; with `no_answer`, possibly the empty one."""
 
     name: ClassVar[str] = "span"
+    no_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +55,18 @@ class Embed:
     name: ClassVar[str] = "embed"
 
 
-Format = Classify | Choice | Tag | Span | Mlm | Embed
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """Two pools of sentences in, the pairs that are translations out: bitext mining, with a threshold tuned on dev."""
+
+    name: ClassVar[str] = "mine"
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Queries and a pool of candidates in, a ranking of the candidates for each query out."""
+
+    name: ClassVar[str] = "rank"
+
+
+Format = Classify | Choice | Tag | Span | Mlm | Embed | Mine | Rank

@@ -29,18 +29,36 @@ class Hub:
 
 
 @dataclass(frozen=True)
+class Download:
+    """An official file: where it can be had and where it is put below the data folder (an archive is put there whole).
+    `url` and `path` may hold the placeholders of `Task.fill`. `sha256` is of the file as it is served, where known: by
+    language, or under "" for a file of all languages."""
+
+    url: str
+    path: str
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Source:
     """Where one split is found: `paths` are glob patterns below the data folder, tried in order, and may hold the
     placeholders of `Task.fill`; each also finds the same names with `.gz`. All files that the first matching pattern
     finds are read, sorted by name. A pattern without a placeholder names a file of many languages. No paths at all:
-    the examples are made, not read. `sha256` maps a language to the checksum of the official uncompressed file, where
-    known."""
+    the examples are made, not read. What the folder itself lacks is looked for, under the same patterns, inside the
+    official `archives` (file names, with placeholders, anywhere in the folder or one level below it).
+
+    `url` is the page or file for people, `downloads` the files for `xstilts download`. `sha256` maps a language to the
+    checksum of the official uncompressed file, where known, `counts` to the number of examples that the official data
+    have (as this program reads them: pairs without a gold label are not counted)."""
 
     paths: tuple[str, ...]
     languages: tuple[str, ...]
     url: str = ""
     sha256: Mapping[str, str] = field(default_factory=dict)
     hub: Hub | None = None
+    archives: tuple[str, ...] = ()
+    downloads: tuple[Download, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,6 +79,9 @@ class Task:
     dev data if it has none; empty where nothing is trained (retrieval).
     `heldout` > 0: there is no dev file, so every `heldout`-th training example by hash of its id is the dev split.
     `codes` maps our language codes to those of the files, where they differ. `read_hub` turns Hub rows into examples.
+    `parts`: the examples are those of these tasks one after the other, and there is nothing to read (ANLI+).
+    `contains` names tasks whose training data are within this one's (SQuAD v2.0 holds v1.1).
+    `labels_of` gives the labels of a Tag or Classify task whose label set is a file of the data folder (CCG).
     """
 
     name: str
@@ -79,6 +100,9 @@ class Task:
     codes: Mapping[str, str] = field(default_factory=dict)
     read_hub: Callable[[Request, Iterable[dict[str, Any]]], Iterator[Example]] | None = None
     notes: str = ""
+    parts: tuple[str, ...] = ()
+    contains: tuple[str, ...] = ()
+    labels_of: Callable[[Path], tuple[str, ...]] | None = None
 
     @property
     def embedded(self) -> bool:

@@ -1,0 +1,7 @@
+"""Paraphrase identification: PAWS-X and QQP."""
+
+from __future__ import annotations
+
+from xstilts.tasks.task import Task
+
+TASKS: tuple[Task, ...] = ()
