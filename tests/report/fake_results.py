@@ -110,6 +110,8 @@ def make_results(
         costs=tuple(costs),
         notes=("Tatoeba is scored in one direction.",),
         retrieval="mean pooling at layer 3",
+        pooling="mean",
+        centred=False,
         policy="the last one",
         version="0.1.0",
         made="2026-11-21 02:00 UTC",
@@ -123,11 +125,13 @@ def _curve(rng: np.random.Generator, level: float, layers: int, info: TargetInfo
     return tuple(
         LayerScore(
             layer,
+            pooling,
             centred,
             code,
             float(np.clip(level * (0.4 + 0.6 * np.sin(np.pi * layer / layers)) + 0.05 * centred, 0, 1)),
         )
         for layer in range(layers + 1)
+        for pooling in ("mean", "cls")
         for centred in (False, True)
         for code in info.languages
     )

@@ -102,6 +102,8 @@ def test_nothing_is_loaded_from_elsewhere_and_tags_balance() -> None:
 
 
 def test_numbers_on_the_page_are_those_in_the_csv(tmp_path: Path) -> None:
+    coverage = {info.name: info.coverage for info in full().targets}
+    assert any(coverage.values())
     page = write_report(full(), tmp_path)
     text, markdown = Page(page.read_text()).text, (tmp_path / "report.md").read_text()
     with (tmp_path / "gains.csv").open() as file:
@@ -112,7 +114,8 @@ def test_numbers_on_the_page_are_those_in_the_csv(tmp_path: Path) -> None:
         shown = (prose.points(float(row["gain"])), prose.bracket(float(row["low"]), float(row["high"])))
         assert all(" ".join(part.split()) in text for part in shown)
         if row["verdict"]:
-            line = f"| {row['chain']} | {row['target']} | {row['against']} | {shown[0]} | {shown[1]} |"
+            target = f"{row['target']} {coverage[row['target']]}".strip()
+            line = f"| {row['chain']} | {target} | {row['against']} | {shown[0]} | {shown[1]} |"
             assert line in markdown
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gains.csv", "report.html", "report.md", "scores.csv"]
 

@@ -136,8 +136,17 @@ def _pivot(
     caption += ", ± their standard deviation" if "±" in written else ""
     caption += f". {NEAR} near chance" if NEAR in written else ""
     caption += f". {SHORT} fewer seeds than the study asks for" if SHORT in written else ""
-    columns = ("chain", *(info.name for info in targets))
+    caption += partial_words(analysis)
+    columns = ("chain", *(f"{info.name} {info.coverage}".strip() for info in targets))
     return Table(f"{caption}.", columns, tuple(groups), frozenset(range(1, len(columns))))
+
+
+def partial_words(analysis: Analysis) -> str:
+    """What a table must say about data that are not whole: n/m languages, limits."""
+    results = analysis.results
+    words = ". n/m: so many of the target's languages had data" if any(info.coverage for info in results.targets) else ""
+    limits = prose.listed(f"{name} {value:,}" for name, value in results.limits.items())
+    return words + (f". Examples limited to {limits}" if limits else "")
 
 
 def _chain_order(analysis: Analysis) -> Callable[[Summary], tuple[bool, bool, int]]:
@@ -147,23 +156,24 @@ def _chain_order(analysis: Analysis) -> Callable[[Summary], tuple[bool, bool, in
 
 def gains_table(gains: Sequence[Gain], analysis: Analysis, caption: str) -> Table:
     """One comparison a line, with each seed's gain."""
+    names = {info.name: f"{info.name} {info.coverage}".strip() for info in analysis.results.targets}
     encoders = tuple(dict.fromkeys(gain.encoder for gain in gains))
     groups = [
         (
             encoder if len(analysis.results.encoders) > 1 else "",
-            tuple(_gain_line(gain) for gain in gains if gain.encoder == encoder),
+            tuple(_gain_line(gain, names.get(gain.target, gain.target)) for gain in gains if gain.encoder == encoder),
         )
         for encoder in encoders
     ]
     columns = ("chain", "target", "over", "gain", "95 %", "English", "by seed", "p (Holm)", "verdict", "remark")
-    return grouped(caption, columns, groups, (3, 4, 5, 6, 7))
+    return grouped(f"{caption.rstrip('.')}{partial_words(analysis)}.", columns, groups, (3, 4, 5, 6, 7))
 
 
-def _gain_line(gain: Gain) -> Line:
+def _gain_line(gain: Gain, target: str) -> Line:
     interval, english = gain.interval, gain.english
     return (
         gain.chain,
-        gain.target,
+        target,
         gain.against,
         prose.points(interval.estimate if interval else None),
         prose.bracket(interval.low, interval.high) if interval else prose.NOTHING,
@@ -203,9 +213,7 @@ def recipes_table(analysis: Analysis) -> Table:
 
 def coverage(info: TargetInfo) -> str:
     """n of m languages, and which are missing."""
-    asked = len(info.languages) + len([code for code in info.missing if code not in info.languages])
-    have = asked - len(info.missing)
-    text = f"{have} of {asked}"
+    text = info.coverage.replace("/", " of ") or f"all {len(info.languages)}"
     return f"{text}; missing {' '.join(info.missing)}" if info.missing else text
 
 
@@ -215,7 +223,7 @@ def data_table(analysis: Analysis) -> Table:
             info.name,
             info.format,
             info.headline_name,
-            "no training" if info.format == "embed" else info.trains_on or info.name,
+            "no training" if info.format in ("embed", "mine") else info.trains_on or info.name,
             coverage(info),
             info.license or "not stated",
             info.cite,

@@ -182,9 +182,12 @@ def _dot_plot(analysis: Analysis, encoder: str, target: str, rows: Sequence[Summ
     return DotPlot(encoder, target, legend, tuple(drawn), ticks, prose.score(chance) if chance is not None else "")
 
 
+Setting = tuple[str, bool]  # pooling, centred
+
+
 @dataclass(frozen=True)
 class LayerPanel:
-    """One drawing: accuracy by layer, plain or centred. `layer` is the one whose score is reported."""
+    """One drawing: accuracy by layer, at one pooling, plain or centred."""
 
     title: str
     drawing: Markup
@@ -194,11 +197,15 @@ class LayerPanel:
 
 @dataclass(frozen=True)
 class LayerChart:
+    """`layer` is the one whose score is reported, `setting` its pooling and centring in words; `table` has a line a chain:
+    its score there, there with the other centring, and the best of all with its name."""
+
     encoder: str
     target: str
     panels: tuple[LayerPanel, ...]
     legend: tuple[tuple[str, str], ...]
     layer: int | None
+    setting: str
     table: tuple[tuple[str, ...], ...]
 
 
@@ -213,33 +220,40 @@ def layer_charts(analysis: Analysis) -> tuple[LayerChart, ...]:
 
 def _layer_chart(analysis: Analysis, encoder: str, target: str, cells: Sequence[Cell]) -> LayerChart:
     classes = colour_classes(analysis)
-    curves: dict[str, dict[bool, dict[int, list[float]]]] = {}
+    found: dict[str, dict[Setting, dict[int, list[float]]]] = {}
     for cell in sorted(cells, key=lambda cell: (cell.control != "", cell.chain != NO_CHAIN)):
         label = f"{cell.chain}, {cell.control} control" if cell.control else cell.chain
         for point in cell.layers:
-            by_layer = curves.setdefault(label, {}).setdefault(point.centred, {})
+            by_layer = found.setdefault(label, {}).setdefault((point.pooling, point.centred), {})
             by_layer.setdefault(point.layer, []).append(point.accuracy)
     means = {
-        label: {kind: {layer: float(np.mean(found)) for layer, found in sorted(line.items())} for kind, line in own.items()}
-        for label, own in curves.items()
+        label: {kind: {layer: float(np.mean(seen)) for layer, seen in sorted(line.items())} for kind, line in own.items()}
+        for label, own in found.items()
     }
     values = [value for own in means.values() for line in own.values() for value in line.values()]
     top = min(1.0, max(0.1, float(np.ceil(10 * max(values)) / 10)))
     layers = sorted({layer for own in means.values() for line in own.values() for layer in line})
     layer = next((cell.layer for cell in cells if cell.layer is not None), None)
+    used = (analysis.results.pooling, analysis.results.centred)
+    other = (used[0], not used[1])
+    settings = sorted({kind for own in means.values() for kind in own}, key=lambda kind: (kind[0] != used[0], kind))
     panels = []
-    for centred in (False, True):
-        lines = {label: own[centred] for label, own in means.items() if centred in own}
-        if lines:
-            panels.append(_panel("centred" if centred else "plain", lines, layers, top, layer, classes))
+    for kind in settings:
+        lines = {label: own[kind] for label, own in means.items() if kind in own}
+        panels.append(_panel(words(kind), lines, layers, top, layer if kind == used else None, classes))
     table = []
     for label, own in means.items():
-        best = [max(own.get(kind, {}).items(), key=lambda item: item[1], default=None) for kind in (False, True)]
-        at = [own.get(kind, {}).get(layer) if layer is not None else None for kind in (False, True)]
-        shown = [f"{prose.score(item[1])} (layer {item[0]})" if item else prose.NOTHING for item in best]
-        table.append((label, prose.score(at[0]), prose.score(at[1]), *shown))
+        at = [own.get(kind, {}).get(layer) if layer is not None else None for kind in (used, other)]
+        value, best, where = max((value, kind, number) for kind, line in own.items() for number, value in line.items())
+        table.append((label, prose.score(at[0]), prose.score(at[1]), f"{prose.score(value)} (layer {where}, {words(best)})"))
     legend = tuple((label, classes.get(label, "k0")) for label in means)
-    return LayerChart(encoder, target, tuple(panels), legend, layer, tuple(table))
+    return LayerChart(encoder, target, tuple(panels), legend, layer, words(used), tuple(table))
+
+
+def words(setting: Setting) -> str:
+    """A pooling and centring as people say it."""
+    pooling = {"mean": "mean", "mean_content": "mean without special tokens", "cls": "first token"}.get(setting[0], setting[0])
+    return f"{pooling}, {'centred' if setting[1] else 'plain'}"
 
 
 def _panel(

@@ -78,8 +78,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def degenerate(chain: ChainInfo, target: TargetInfo) -> bool:
-    """Whether the chain trains on the target itself or on the data that the target is fine-tuned on."""
-    return bool({target.name, target.trains_on} & set(chain.tasks))
+    """Whether the chain trains on the target itself or on the data that the target is fine-tuned on, or on a part of it."""
+    return bool(({target.name, target.trains_on} | target.training_data) & set(chain.tasks))
 
 
 def _interval(

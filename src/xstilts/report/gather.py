@@ -17,8 +17,20 @@ from xstilts.stages.stage import Stage
 from xstilts.store.store import Damaged, Store, read_json
 from xstilts.study.compile import Plan, PlannedCell, short_name
 from xstilts.study.execute import State, inspect
-from xstilts.study.study import Study, Target
+from xstilts.study.study import UNTRAINED, Study, Target
 from xstilts.tasks.catalogue import find_task
+
+
+RETRIEVAL_FORMATS = (*UNTRAINED, "rank")
+LAYER_RULES = {
+    "jiant": "the layer of X-STILTs (block 14 of 24, scaled to the encoder's depth)",
+    "xtreme": "the layer of XTREME's scripts (block 14 of 24 for translations, 20 of 24 for mining, scaled to the encoder's depth)",
+}
+POOLINGS = {
+    "mean": "mean over all tokens, special tokens included",
+    "mean_content": "mean over the tokens without the special ones",
+    "cls": "the first token",
+}
 
 
 def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
@@ -48,6 +60,8 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         costs=tuple(_cost(stage, plan, store, folders, state, made_now) for stage in plan.stages),
         notes=(*plan.notes, *state.messages),
         retrieval=_retrieval(study),
+        pooling=study.retrieval.pooling,
+        centred=study.retrieval.centred,
         policy=_policy(study),
         version=version("xstilts"),
         made=time.strftime("%Y-%m-%d %H:%M"),
@@ -79,17 +93,25 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
     )
 
 
+def training_data(name: str) -> frozenset[str]:
+    """The tasks whose training data a task's own hold: itself, its parts, what it contains, and theirs."""
+    task = find_task(name)
+    return frozenset({name}).union(*(training_data(other) for other in (*task.parts, *task.contains)))
+
+
 def _chain(name: str, chain: tuple[Mixture, ...]) -> ChainInfo:
     shuffled = [" (shuffled labels)" if m.labels == "shuffled" else "" for m in chain]
     steps = tuple(" + ".join(m.mix) + mark for m, mark in zip(chain, shuffled, strict=True))
-    return ChainInfo(name, steps, tuple(task for m in chain for task in m.mix), any(shuffled))
+    tasks = dict.fromkeys(held for m in chain for task in m.mix for held in sorted(training_data(task)))
+    return ChainInfo(name, steps, tuple(tasks), any(shuffled))
 
 
 def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -> TargetInfo:
     task = find_task(target.task)
     metric = task.metric
     assert metric is not None
-    scored = next((tuple(c.languages) for c in cells if c.target == task.name and c.languages), ())
+    planned = next(tuple(c.score.config["languages"]) for c in plan.cells if c.target == task.name)
+    source = target.train or task.trains_on or task.name
     names = [metric.values[i] for i in metric.main]
     labels = getattr(task.format, "labels", ())
     choices = getattr(task.format, "choices", 0)
@@ -100,21 +122,22 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
         metric_name=metric.name,
         headline_name=f"mean of {' and '.join(names)}" if len(names) > 1 else names[0],
         values=metric.values,
-        trains_on=target.train or task.trains_on or task.name,
-        languages=scored,
+        trains_on=source,
+        languages=planned,
         missing=plan.missing.get(task.name, ()),
-        chance=chance if task.format.name != "embed" else _retrieval_chance(task.name, cells),
+        chance=chance if task.format.name not in RETRIEVAL_FORMATS else _retrieval_chance(task.name, cells),
         license=task.license,
         cite=task.cite,
         url=task.url,
         notes=task.notes,
+        training_data=frozenset() if task.format.name in UNTRAINED else training_data(source),
     )
 
 
 def _retrieval_chance(target: str, cells: tuple[Cell, ...]) -> float | None:
-    """Guessing among N sentences is right once in N: the mean over languages."""
+    """Guessing among N sentences is right once in N: the mean over languages. Mining and ranking have no such value."""
     for cell in cells:
-        if cell.target == target and cell.languages:
+        if cell.target == target and cell.languages and find_task(target).format.name == "embed":
             return float(np.mean([1 / len(found.ids_N) for found in cell.languages.values()]))
     return None
 
@@ -130,18 +153,19 @@ def _recipes(study: Study) -> dict[str, dict[str, object]]:
             found.setdefault(name, study.phase_recipe(mixture.mix, mixture.recipe).model_dump())
     for target in study.targets:
         task = find_task(target.task)
-        if task.format.name != "embed":
+        if task.format.name not in UNTRAINED:
             source = target.train or task.trains_on or task.name
             found[f"fine-tuning for {task.name} (on {source})"] = study.phase_recipe((source,), {}, task.name).model_dump()
     return found
 
 
 def _retrieval(study: Study) -> str:
-    layer = (
-        "block 14 of 24, scaled to the encoder's depth" if study.retrieval.layer == "paper" else f"layer {study.retrieval.layer}"
-    )
-    centring = "centred" if study.retrieval.centred else "not centred"
-    return f"{layer}; mean over all tokens (special tokens included); {centring}; cosine, top 1"
+    if not any(find_task(target.task).format.name in RETRIEVAL_FORMATS for target in study.targets):
+        return ""
+    setting = study.retrieval
+    layer = f"layer {setting.layer}" if isinstance(setting.layer, int) else LAYER_RULES[setting.layer]
+    centring = "each language's mean taken away" if setting.centred else "not centred"
+    return f"{layer}; {POOLINGS[setting.pooling]}; {centring}; cosine"
 
 
 def _policy(study: Study) -> str:

@@ -55,10 +55,11 @@ def opened(gains: list[Gain]) -> Gain | None:
 
 
 def layer_table(chart: LayerChart) -> Table:
-    reported = f"layer {chart.layer}" if chart.layer is not None else "reported layer"
-    columns = ("chain", f"{reported}, plain", f"{reported}, centred", "best plain", "best centred")
-    caption = "At the reported layer and at the best one, which is chosen on these very scores and so flatters."
-    return content.plain(caption, columns, chart.table, range(1, 5))
+    reported = f"layer {chart.layer}, {chart.setting}" if chart.layer is not None else chart.setting
+    turned = "not centred" if chart.setting.endswith("centred") else "centred"
+    columns = ("chain", reported, f"the same, {turned}", "best of all")
+    caption = "At the reported setting and at the best one, which is chosen on these very scores and so flatters."
+    return content.plain(caption, columns, chart.table, range(1, 3))
 
 
 def render_html(analysis: Analysis) -> str:

@@ -26,9 +26,10 @@ class LanguageScore:
 
 @dataclass(frozen=True)
 class LayerScore:
-    """Retrieval accuracy (0-1) of one language at one layer (0 = embeddings), mean-pooled, with or without centring."""
+    """Retrieval accuracy (0-1) of one language at one layer (0 = embeddings) and pooling, with or without centring."""
 
     layer: int
+    pooling: str
     centred: bool
     language: str
     accuracy: float
@@ -62,7 +63,8 @@ class ChainInfo:
 @dataclass(frozen=True)
 class TargetInfo:
     """`chance` is the score of guessing (None where it has no simple value); `missing` are languages of the task that were
-    asked for and have no data; `metric_name` e.g. "squad", `headline_name` e.g. "mean of F1 and EM"."""
+    asked for and have no data; `metric_name` e.g. "squad", `headline_name` e.g. "mean of F1 and EM". `training_data` are
+    the tasks whose training data it is fine-tuned on, those inside others included."""
 
     name: str
     format: str
@@ -77,6 +79,13 @@ class TargetInfo:
     cite: str
     url: str
     notes: str
+    training_data: frozenset[str] = frozenset()
+
+    @property
+    def coverage(self) -> str:
+        """ "" when no language is missing, else e.g. "7/15"."""
+        asked = len(set(self.languages) | set(self.missing))
+        return f"{asked - len(self.missing)}/{asked}" if self.missing else ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,8 @@ class Results:
     costs: tuple[StageCost, ...]
     notes: tuple[str, ...]
     retrieval: str
+    pooling: str
+    centred: bool
     policy: str
     version: str
     made: str

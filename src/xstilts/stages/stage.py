@@ -28,8 +28,9 @@ KINDS: dict[str, Kind] = {
     "encoder": Kind(1, "xstilts.stages.encoder:run"),
     "train": Kind(1, "xstilts.stages.train:run"),
     "predict": Kind(1, "xstilts.stages.predict:run"),
-    "embed": Kind(1, "xstilts.stages.embed:run"),
-    "score": Kind(1, "xstilts.stages.score:run"),
+    "embed": Kind(2, "xstilts.stages.embed:run"),
+    "mine": Kind(1, "xstilts.stages.mine:run"),
+    "score": Kind(2, "xstilts.stages.score:run"),
 }
 
 

@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError, nearest
 from xstilts.recipe.encoder import hub_commit, identity
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.stage import Stage, upstream
-from xstilts.study.study import Study, Target
+from xstilts.study.study import UNTRAINED, Study, Target
 from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.locate import available_languages, examples, fingerprint, locate, source_of
+from xstilts.tasks.locate import available_languages, examples, fingerprint, locate, source_of, source_split
 from xstilts.tasks.task import Task
 from xstilts.world.config import WorldConfig
 
@@ -126,9 +127,9 @@ class Compiler:
     def languages(self, task: Task, split: str) -> list[str]:
         """The study's languages of a task that have data: those in the data folder if it has any, else all (the Hub).
         Languages that the study names one by one are had from the Hub if the folder lacks them."""
-        offered = source_of(task, split, task.languages[0]).languages
-        wanted = [x for x in offered if self.study.languages == "all" or x in self.study.languages]
-        if self.study.languages != "all" or task.embedded:
+        asked = self.study.languages_of(task)
+        wanted = [x for x in task.splits[source_split(task, split)].languages if x in asked]
+        if not isinstance(self.study.languages, str) or task.embedded:
             return wanted
         here = [x for x in available_languages(task, split, self.root) if x in wanted]
         if here:
@@ -193,7 +194,7 @@ class Compiler:
             if found is not None:
                 inputs[f"dev:{task.name}"] = found
         config = {
-            "tasks": [{"name": t.name, "version": t.version, "format": format_record(t)} for t in tasks],
+            "tasks": [{"name": t.name, "version": t.version, "format": format_record(t, self.root)} for t in tasks],
             "cap": mixture.cap,
             "labels": mixture.labels,
             "recipe": recipe.model_dump(mode="json"),
@@ -205,15 +206,24 @@ class Compiler:
         return Stage("train", config, inputs, f"{path}+{name}-s{seed}", f"train {name}")
 
     def train_languages(self, task: Task) -> list[str]:
-        """English; but plain text for masked language modelling is read in every language of the study."""
-        return self.languages(task, "train") if task.format.name == "mlm" else ["en"]
+        """English; a task without English training data is trained on the languages that it has, and plain text for masked
+        language modelling is read in every language of the study."""
+        if task.format.name == "mlm":
+            return self.languages(task, "train")
+        offered = task.splits["train"].languages
+        if "en" in offered:
+            return ["en"]
+        self.note(f"{task.name}: its training data are not English but {', '.join(LANGUAGES[x].name for x in offered)}")
+        return list(offered)
 
     def dev(self, task: Task) -> Stage | None:
-        """The English dev split of a task: its own file or the held-out share of its training data; None if neither."""
-        if task.metric is None or ("dev" not in task.splits and not task.heldout):
+        """The dev split of a task in the language it is trained on (English, as a rule): its own file or the held-out share
+        of its training data; None if neither."""
+        if task.metric is None or ("dev" not in task.splits and not task.heldout) or task.format.name in UNTRAINED:
             return None
+        offered = task.splits[source_split(task, "dev")].languages
         try:
-            return self.fetch(task, "dev", "en")
+            return self.fetch(task, "dev", "en" if "en" in offered else offered[0])
         except InputError:
             self.note(f"{task.name}: no English dev data at hand; nothing is selected on it")
             return None
@@ -228,39 +238,77 @@ class Compiler:
     # -- targets ---------------------------------------------------------------------------------------------------
 
     def score(self, checkpoint: Stage, target: Target, seed: int) -> Stage:
-        """Fine-tune (unless the target is retrieval), predict or embed, score."""
+        """Fine-tune (unless the format is scored as it is), predict or embed, score."""
         task = find_task(target.task)
         languages = self.languages(task, "test")
         if not languages:
             raise self.nowhere(task, "test", task.languages[0])
         gold = {language: self.fetch(task, "test", language) for language in languages}
-        name = task.name.rpartition("/")[2]
+        dev: dict[str, Stage] = {}
+        if task.format.name == "mine":
+            dev = {f"dev:{language}": self.fetch(task, "dev", language) for language in languages}
+        trained = checkpoint if task.format.name in UNTRAINED else self.fine_tuned(checkpoint, target, seed)
         retrieval = None
-        if task.format.name == "embed":
-            config: dict[str, Any] = {"task": task.name, "languages": languages, "max_length": self.study.retrieval.max_length}
-            made = Stage("embed", config, {"model": checkpoint, **gold}, f"{checkpoint.slug}@{name}", f"embed {name}")
-            retrieval = self.study.retrieval.model_dump(include={"layer", "centred"})
+        if task.format.name in ("embed", "mine", "rank"):
+            made, retrieval = self.retrieved(trained, task, languages, {**gold, **dev})
         else:
             source = find_task(target.train or task.trains_on or task.name)
             recipe = self.study.phase_recipe((source.name,), {}, task.name)
-            trained = self.phase(checkpoint, Mixture(mix=(source.name,)), recipe, seed, task if task != source else None)
+            # Labels are those that the head was trained with, in its order; whether there may be no answer is the target's.
+            shape = task if task.format.name == "span" else source
             config = {
                 "task": task.name,
                 "head": source.name,
-                "format": format_record(source),
+                "format": format_record(shape, self.root),
                 "languages": languages,
                 "recipe": recipe.model_dump(include={"max_length", "stride", "precision"}),
             }
-            slug = f"{trained.slug}@{name}"
-            made = Stage("predict", config, {"model": trained, **gold}, slug, f"predict {name}")
-        config = {"task": task.name, "version": task.version, "languages": languages, "retrieval": retrieval}
-        inputs = {"predictions": made, **{f"gold:{language}": stage for language, stage in gold.items()}}
-        return Stage("score", config, inputs, made.slug, "score")
+            name = short_task(task)
+            made = Stage("predict", config, {"model": trained, **gold}, f"{trained.slug}@{name}", f"predict {name}")
+        scored = {"task": task.name, "version": task.version, "languages": languages, "retrieval": retrieval}
+        inputs = {"predictions": made, **{f"gold:{language}": stage for language, stage in gold.items()}, **dev}
+        return Stage("score", scored, inputs, made.slug, "score")
+
+    def fine_tuned(self, checkpoint: Stage, target: Target, seed: int) -> Stage:
+        """The checkpoint trained for a target, on its own or another task's training data."""
+        task = find_task(target.task)
+        source = find_task(target.train or task.trains_on or task.name)
+        recipe = self.study.phase_recipe((source.name,), {}, task.name)
+        return self.phase(checkpoint, Mixture(mix=(source.name,)), recipe, seed, task if task != source else None)
+
+    def retrieved(
+        self, checkpoint: Stage, task: Task, languages: list[str], texts: dict[str, Stage]
+    ) -> tuple[Stage, dict[str, Any]]:
+        """The stage that leaves what is scored (vectors, or mined pairs), and the setting at which it is scored."""
+        setting = self.study.retrieval
+        name = short_task(task)
+        slug = f"{checkpoint.slug}@{name}"
+        sweep = setting.sweep and task.format.name == "embed"
+        config: dict[str, Any] = {
+            "task": task.name,
+            "format": task.format.name,
+            "languages": languages,
+            "max_length": setting.max_length,
+            "layers": "all" if sweep else setting.layer,
+            "poolings": ["mean", "mean_content", "cls"] if sweep else [setting.pooling],
+        }
+        made = Stage("embed", config, {"model": checkpoint, **texts}, slug, f"embed {name}")
+        chosen = setting.model_dump(include={"layer", "pooling", "centred"})
+        if task.format.name == "mine":
+            mining = {"task": task.name, "languages": languages, **chosen, "k": 4, "margin": "ratio"}
+            made = Stage("mine", mining, {"vectors": made}, slug, f"mine {name}")
+        return made, chosen
 
 
-def format_record(task: Task) -> dict[str, Any]:
-    """A task's format, spelled."""
-    return {"name": task.format.name, **dataclasses.asdict(task.format)}
+def short_task(task: Task) -> str:
+    """The last part of a task's name, for slugs."""
+    return task.name.rpartition("/")[2]
+
+
+def format_record(task: Task, root: Path) -> dict[str, Any]:
+    """A task's format, spelled; labels that are a file of the data folder are read from there."""
+    fields = dataclasses.asdict(task.format)
+    return {"name": task.format.name, **fields, **({"labels": task.labels_of(root)} if task.labels_of else {})}
 
 
 def short_name(encoder: str) -> str:
@@ -281,7 +329,7 @@ def compile_study(study: Study, root: Path | None = None, base: Path | None = No
                     cells.append(PlannedCell(encoder, chain_name, target.task, seed, "", score))
             if study.random_init:
                 for target in study.targets:
-                    if find_task(target.task).format.name == "embed":
+                    if find_task(target.task).format.name in UNTRAINED:
                         score = compiler.score(compiler.random_encoder(encoder, seed), target, seed)
                         cells.append(PlannedCell(encoder, "none", target.task, seed, "random-init", score))
     stages = list(upstream([cell.score for cell in cells]))

@@ -20,8 +20,13 @@ from xstilts.errors import InputError, nearest
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import PRESETS, Recipe
 from xstilts.tasks.catalogue import CATALOGUE, find_task
+from xstilts.tasks.suites import SUITES
+from xstilts.tasks.task import Task
 
 Chain = tuple[Mixture, ...]
+
+# Formats that are scored on the checkpoint as it is.
+UNTRAINED = ("embed", "mine")
 
 
 class Record(BaseModel):
@@ -44,11 +49,16 @@ class Limits(Record):
 
 
 class Retrieval(Record):
-    """How sentences are embedded for retrieval. `layer`: "paper" (14 of 24, scaled to the encoder) or a number."""
+    """How sentences are embedded and compared. `layer`: the published choice of "jiant" (that of X-STILTs) or "xtreme",
+    scaled to the encoder's depth, or a number (0 = embeddings). `pooling`: "mean" over all tokens (both published ones),
+    "mean_content" without the special tokens, or "cls". `sweep` also keeps and scores every other layer and pooling of
+    translation retrieval; without it only the chosen one is kept, which needs far less disk."""
 
-    layer: Literal["paper"] | int = "paper"
+    layer: Literal["jiant", "xtreme"] | int = "jiant"
+    pooling: Literal["mean", "mean_content", "cls"] = "mean"
     centred: bool = False
     max_length: int = Field(512, ge=8)
+    sweep: bool = True
 
 
 class Architecture(Record):
@@ -72,7 +82,8 @@ class Study(Record):
     pretrain: Chain = ()
     chains: dict[str, Chain] = Field(min_length=1)
     targets: tuple[Target, ...] = Field(min_length=1)
-    languages: Literal["all"] | tuple[str, ...] = "all"
+    tasks: tuple[str, ...] = ()
+    languages: str | tuple[str, ...] = "all"
     seeds: tuple[int, ...] = Field(min_length=1)
     limits: Limits = Limits()
     preset: str = "jiant"
@@ -85,9 +96,10 @@ class Study(Record):
     @field_validator("pretrain", "chains", "targets", mode="before")
     @classmethod
     def _shorthand(cls, value: Any, info: Any) -> Any:
-        """`snli` is short for {mix: [snli]} in a chain and for {task: snli} among targets."""
+        """`snli` is short for {mix: [snli]} in a chain and for {task: snli} among targets, where `xtreme` is short for all
+        tasks of that suite."""
         if info.field_name == "targets":
-            return [{"task": t} if isinstance(t, str) else t for t in value] if isinstance(value, list | tuple) else value
+            return [x for t in value for x in _targets(t)] if isinstance(value, list | tuple) else value
         if info.field_name == "pretrain":
             return _chain(value)
         return {name: _chain(chain) for name, chain in value.items()} if isinstance(value, Mapping) else value
@@ -97,13 +109,7 @@ class Study(Record):
         for where, name in self._task_names():
             if name not in CATALOGUE:
                 raise ValueError(f"{where}: unknown task '{name}'{nearest(name, CATALOGUE)}")
-        if self.languages != "all":
-            offered = {lang for t in self.targets for lang in find_task(t.task).languages}
-            for language in self.languages:
-                if language not in LANGUAGES:
-                    raise ValueError(f"languages: unknown language '{language}'{nearest(language, LANGUAGES)}")
-                if language not in offered:
-                    raise ValueError(f"languages: no target of this study has '{language}' ({LANGUAGES[language].name})")
+        self._check_languages()
         for name, chain in self.chains.items():
             if (name == "none") != (len(chain) == 0):
                 raise ValueError(f"chains.{name}: the empty chain, and only it, is called 'none': gains are measured against it")
@@ -121,6 +127,27 @@ class Study(Record):
         """A built-in study or a YAML file, with `field=value` changes. Raises InputError."""
         return load_study(name, changes)
 
+    def _check_languages(self) -> None:
+        if isinstance(self.languages, str):
+            if self.languages not in ("all", *SUITES):
+                raise ValueError(f"languages: expected a list of codes, 'all', or a suite ({', '.join(SUITES)})")
+            return
+        offered = {lang for t in self.targets for lang in find_task(t.task).languages}
+        for language in self.languages:
+            if language not in LANGUAGES:
+                raise ValueError(f"languages: unknown language '{language}'{nearest(language, LANGUAGES)}")
+            if language not in offered:
+                raise ValueError(f"languages: no target of this study has '{language}' ({LANGUAGES[language].name})")
+
+    def languages_of(self, task: Task) -> tuple[str, ...]:
+        """The languages of a task that this study asks for: all of the task's, those of a suite, or those it names. A task
+        that the suite does not have (training data of another) keeps all of its own."""
+        if self.languages == "all":
+            return task.languages
+        if isinstance(self.languages, str):
+            return tuple(SUITES[self.languages].tasks.get(task.name, task.languages))
+        return tuple(x for x in task.languages if x in self.languages)
+
     def _task_names(self) -> list[tuple[str, str]]:
         chains = [(f"chains.{name}", m) for name, chain in self.chains.items() for m in chain]
         phases = [("pretrain", m) for m in self.pretrain] + chains
@@ -133,7 +160,7 @@ class Study(Record):
             raise ValueError(f"targets: '{task.name}' cannot be a target (it has no metric)")
         if "test" not in task.splits:
             raise ValueError(f"targets: '{task.name}' has no labelled test split; use it in a chain")
-        if task.format.name == "embed":
+        if task.format.name in UNTRAINED:
             if target.train:
                 raise ValueError(f"targets: '{task.name}' is retrieval without training; leave out `train`")
             return
@@ -148,7 +175,7 @@ class Study(Record):
             raise ValueError(f"targets: '{source.name}' has no training data; name another task with `train`")
 
     def _check_recipes(self) -> None:
-        groups = {"default", "multi", "classify", "choice", "tag", "span", "mlm"}
+        groups = {"default", "multi", "classify", "choice", "tag", "span", "mlm", "rank"}
         for name, fields in self.recipes.items():
             if name not in groups and name not in CATALOGUE:
                 raise ValueError(f"recipes: '{name}' is neither a task nor a group{nearest(name, groups | set(CATALOGUE))}")
@@ -157,7 +184,7 @@ class Study(Record):
             for mixture in chain:
                 _check_fields(f"{where}.recipe", mixture.recipe)
                 for task in mixture.mix:
-                    if find_task(task).format.name == "embed":
+                    if find_task(task).format.name in UNTRAINED:
                         raise ValueError(f"{where}: '{task}' is retrieval without training; it can only be a target")
 
     def phase_recipe(self, tasks: tuple[str, ...], extra: Mapping[str, Any], target: str = "") -> Recipe:
@@ -172,6 +199,12 @@ class Study(Record):
         if not alone:
             merged["max_length"] = max(self.phase_recipe((task,), {}).max_length for task in tasks)
         return Recipe(**{**merged, **extra})
+
+
+def _targets(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [{"task": name} for name in SUITES[value].tasks] if value in SUITES else [{"task": value}]
+    return [value]
 
 
 def _chain(value: Any) -> Any:
