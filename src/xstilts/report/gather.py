@@ -20,11 +20,10 @@ from xstilts.study.execute import State, inspect
 from xstilts.study.study import UNTRAINED, Study, Target
 from xstilts.tasks.catalogue import find_task
 
-
 RETRIEVAL_FORMATS = (*UNTRAINED, "rank")
 LAYER_RULES = {
     "jiant": "the layer of X-STILTs (block 14 of 24, scaled to the encoder's depth)",
-    "xtreme": "the layer of XTREME's scripts (block 14 of 24 for translations, 20 of 24 for mining, scaled to the encoder's depth)",
+    "xtreme": "the layer of XTREME's scripts (of 24 blocks the 14th for translations, the 20th for mining; scaled to the depth)",
 }
 POOLINGS = {
     "mean": "mean over all tokens, special tokens included",
