@@ -8,6 +8,7 @@ import numpy as np
 
 from xstilts.metrics.metric import Metric
 from xstilts.report.results import Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
+from xstilts.tasks.catalogue import CATALOGUE
 
 ACCURACY = Metric(
     name="accuracy",
@@ -50,14 +51,17 @@ def target(
     )
 
 
-def language_score(rng: np.random.Generator, probability: float, n: int, prefix: str = "") -> LanguageScore:
-    """The same latent difficulty for every arm, so that arms are paired as real ones are."""
-    ids = np.array([f"{prefix}{i:05d}" for i in range(n)])
+def language_score(rng: np.random.Generator, probability: float, n: int, task: str) -> LanguageScore:
+    """The same latent difficulty for every arm, so that arms are paired as real ones are. Every value of the task's own
+    metric is the accuracy."""
+    metric = CATALOGUE[task].metric if task in CATALOGUE else None
+    names = metric.values if metric else ("accuracy",)
+    ids = np.array([f"{i:05d}" for i in range(n)])
     difficulty = np.random.default_rng(7).permutation(n) / n
     skill = np.clip(difficulty + rng.normal(0, 0.1, n), 0, 1)
     correct = (np.argsort(np.argsort(skill)) < round(probability * n)).astype(float)
     counts = np.stack([correct, np.ones(n)], axis=1)
-    return LanguageScore({"accuracy": float(correct.mean())}, float(correct.mean()), ids, counts)
+    return LanguageScore(dict.fromkeys(names, float(correct.mean())), float(correct.mean()), ids, counts)
 
 
 def make_results(
@@ -86,14 +90,14 @@ def make_results(
                         continue
                     level = skill[c.name, info.name] + rng.normal(0, noise)
                     scores = {
-                        code: language_score(rng, min(0.99, level + 0.1 * (code == "en") - 0.004 * rank), n)
+                        code: language_score(rng, min(0.99, level + 0.1 * (code == "en") - 0.004 * rank), n, info.name)
                         for rank, code in enumerate(info.languages)
                     }
                     curve = _curve(rng, level, layers, info) if info.format == "embed" and layers else ()
                     key = f"{c.name}-{info.name}-{seed}"
                     cells.append(Cell(encoder, c.name, info.name, seed, "", scores, curve, layers // 2 if curve else None, key))
             if info.format == "embed" and layers:
-                scores = {code: language_score(rng, 0.05, n) for code in info.languages}
+                scores = {code: language_score(rng, 0.05, n, info.name) for code in info.languages}
                 curve = _curve(rng, 0.06, layers, info)
                 key = f"random-{info.name}"
                 cells.append(Cell(encoder, "none", info.name, seeds[0], "random-init", scores, curve, layers // 2, key))

@@ -10,6 +10,7 @@ from xstilts.report.analysis import Analysis
 from xstilts.report.content import Table
 from xstilts.report.figures import layer_charts
 from xstilts.report.page import layer_table
+from xstilts.report.suites import suite_tables
 
 
 def escape(text: str) -> str:
@@ -56,6 +57,9 @@ def render_markdown(analysis: Analysis) -> str:
         parts += [render_table(content.gains_table(analysis.against_placebo(), analysis, caption))]
     if analysis.summaries:
         parts += ["## Scores", *map(render_table, content.scores_tables(analysis))]
+    averages = suite_tables(analysis)
+    if averages:
+        parts += ["## Benchmark averages", *map(render_table, averages)]
     charts = layer_charts(analysis)
     if charts:
         parts.append("## Retrieval by layer")

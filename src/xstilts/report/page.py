@@ -18,6 +18,7 @@ from xstilts.report.content import Table
 from xstilts.report.figures import HeatMap, LayerChart
 from xstilts.report.gains import Gain
 from xstilts.report.scores import ENGLISH
+from xstilts.report.suites import suite_tables
 
 SMALLEST_SPAN = 0.05
 
@@ -114,6 +115,7 @@ def render_html(analysis: Analysis) -> str:
         legend=dict.fromkeys(entry for plot in dots for entry in plot.legend),
         layers=figures.layer_charts(analysis),
         layer_table=layer_table,
+        suites=suite_tables(analysis),
         method=content.method_lines(analysis),
         chains=content.chains_table(analysis),
         recipes=content.recipes_table(analysis),

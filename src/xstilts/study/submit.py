@@ -45,14 +45,10 @@ def submit(
     for value, known, name in ((chain, plan.study.chains, "chain"), (seed, plan.study.seeds, "seed")):
         if value is not None and value not in known:
             raise InputError(f"--{name} {value}: not in the study{nearest(str(value), [str(x) for x in known])}")
+    tasks = published(suite).tasks
     groups: dict[tuple[str, str, int], list[PlannedCell]] = {}
     for cell in plan.cells:
-        if (
-            not cell.control
-            and cell.target in published(suite).tasks
-            and chain in (None, cell.chain)
-            and seed in (None, cell.seed)
-        ):
+        if not cell.control and cell.target in tasks and chain in (None, cell.chain) and seed in (None, cell.seed):
             groups.setdefault((cell.encoder, cell.chain, cell.seed), []).append(cell)
     if not groups:
         raise InputError(f"study {plan.study.name}: none of its targets is a task of {suite.name} ({' '.join(suite.tasks)})")
