@@ -47,6 +47,12 @@ SetOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Worker processes (default: one per core).")]
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="The folder for the report (default: reports/STUDY).")]
+FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder with a folder of files for each task.")]
+SuiteOption = Annotated[str, typer.Option("--suite", metavar="SUITE", help="The benchmark: xtreme or xtreme-r.")]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option("--labels", metavar="FOLDER", help="Gold out of label files in XTREME's layout, not out of $XSTILTS_DATA."),
+]
 DEFAULT_STORE = Path("xstilts-store")
 
 
@@ -274,19 +280,86 @@ def report(
 
 
 @app.command()
-def tasks(name: Annotated[str | None, typer.Argument(help="One task in full.")] = None, as_json: JsonOption = False) -> None:
-    """List the tasks: format, metric, languages, licence, and where their data was found."""
-    from xstilts.study.catalogue import print_task, print_tasks, task_record
-    from xstilts.study.compile import data_root
-    from xstilts.tasks.catalogue import CATALOGUE, find_task
+def tasks(
+    names: Annotated[
+        list[str], typer.Argument(metavar="[NAME]...", help="Tasks, a suite (xtreme), or a file that declares one; all tasks.")
+    ] = [],
+    check: Annotated[bool, typer.Option("--check", help="Read all files: count, compare, find damage.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the tasks: format, metric, languages, licence, and where their data was found. With a NAME, tell all about it; of
+    a task in a file of your own, with its first examples.
 
-    chosen = [find_task(name)] if name else list(CATALOGUE.values())
+    With --check every file of the data folder is read to its end, its examples are counted and its sha256 compared with
+    what is published: a task is complete, partial (with which languages), missing (with where it can be had) or damaged.
+    Exit code 1 if something is damaged.
+    """
+    from xstilts.study.catalogue import print_samples, print_task, print_tasks, task_record
+    from xstilts.study.compile import data_root
+    from xstilts.study.data_view import check_tasks, print_check
+    from xstilts.tasks.catalogue import CATALOGUE
+    from xstilts.tasks.check import record
+    from xstilts.tasks.download import chosen
+    from xstilts.tasks.own import named, preview
+
+    console, root = _console(), data_root()
+    picked = [task for task, _ in chosen(named(names))] or list(CATALOGUE.values())
+    if check:
+        picked = [task for task in picked if not task.embedded or task.parts]
+        found = check_tasks(_console(), picked, root)
+        if as_json:
+            _print_json({"folder": str(root), "tasks": [record(result) for result in found]})
+        else:
+            print_check(console, picked, found, root)
+        raise SystemExit(int(any(result.status == "damaged" for result in found)))
     if as_json:
-        _print_json([task_record(task, data_root()) for task in chosen])
-    elif name:
-        print_task(_console(), chosen[0], data_root())
+        _print_json([task_record(task, root) for task in picked])
+    elif names:
+        for task in picked:
+            print_task(console, task, root)
+            if task.declared:
+                print_samples(console, preview(task, root))
     else:
-        print_tasks(_console(), chosen, data_root())
+        print_tasks(console, picked, root)
+
+
+@app.command()
+def download(
+    names: Annotated[list[str], typer.Argument(metavar="TASK...", help="Tasks, or a suite: xtreme, xtreme-r, stilts-9.")],
+    splits: Annotated[list[str], typer.Option("--split", metavar="SPLIT", help="train, dev or test; again for more.")] = [],
+    languages: Annotated[list[str], typer.Option("--lang", metavar="CODE", help="A language; again for more.")] = [],
+    folder: Annotated[
+        Path | None, typer.Option("--to", metavar="FOLDER", help="Where to put the files (default: $XSTILTS_DATA, else ./data).")
+    ] = None,
+) -> None:
+    """Download the official files of tasks, as far as there are public ones, and check them.
+
+    What was cut off goes on where it was, what is there already is left alone. A suite brings its test data, its languages
+    and the English training data that it needs.
+
+    Example:  xstilts download xquad --lang de --lang zh --to ~/data
+    """
+    from xstilts.data.language import LANGUAGES
+    from xstilts.errors import nearest
+    from xstilts.study.compile import data_root
+    from xstilts.study.data_view import download_all
+    from xstilts.tasks.download import chosen
+    from xstilts.tasks.task import SPLITS
+
+    for given, known, what in ((splits, SPLITS, "split"), (languages, LANGUAGES, "language")):
+        for word in given:
+            if word not in known:
+                raise InputError(f"no {what} {word!r}{nearest(word, known)}")
+    root = folder.expanduser().absolute() if folder else data_root()
+    try:
+        errors = download_all(_console(), chosen(names, languages), splits or SPLITS, root)
+    except KeyboardInterrupt:
+        print("\nInterrupted. Run the same command again to go on where it was.", file=sys.stderr)
+        raise SystemExit(130) from None
+    for error in errors:
+        _complain(error)
+    if errors:
+        raise SystemExit(2)
 
 
 @app.command()
@@ -307,6 +380,80 @@ def export(
     made = _plan(study, changes)
     written = export_cell(Store(store), find_cell(made, cell), out)
     _console().print(f"{written} written to {out}", soft_wrap=True)
+
+
+@app.command()
+def score(
+    folder: FolderArgument,
+    suite: SuiteOption,
+    labels: LabelsOption = None,
+    out: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the scores as JSON to this file.")] = None,
+) -> None:
+    """Score a folder of prediction files, complete or not, as the benchmark's own scorer does (0 to 100).
+
+    The folder is laid out as XTREME asks for submissions: xnli/test-de.tsv, xquad/test-de.json ... What is missing is
+    said to be missing; an average over a part is called PARTIAL.
+
+    Example:  XSTILTS_DATA=~/data  xstilts score predictions --suite xtreme --json scores.json
+    """
+    from xstilts.study.compile import data_root
+    from xstilts.submission.score import score_folder
+    from xstilts.submission.terminal import print_score
+    from xstilts.tasks.suites import find_suite
+
+    scored = score_folder(folder, find_suite(suite), data_root(), labels)
+    print_score(_console(), scored)
+    if out is not None:
+        out.write_text(json.dumps(scored.record(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@app.command()
+def validate(folder: FolderArgument, suite: SuiteOption, labels: LabelsOption = None) -> None:
+    """Check a submission folder that anyone made: files, languages, counts, labels, ids, encodings. Exit code 1 if invalid.
+
+    All problems are named with file and line. A folder that lacks files, but has nothing wrong with it, is PARTIAL (and the
+    exit code is 0); one that a benchmark would take as it is, is OK.
+    """
+    from xstilts.study.compile import data_root
+    from xstilts.submission.terminal import print_validation
+    from xstilts.submission.validate import validate_folder
+    from xstilts.tasks.suites import find_suite
+
+    validation = validate_folder(folder, find_suite(suite), data_root(), labels)
+    print_validation(_console(), validation)
+    if validation.state == "invalid":
+        raise SystemExit(1)
+
+
+@app.command()
+def submit(
+    study: StudyArgument,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write; it must not exist or be empty.")],
+    suite: SuiteOption = "xtreme",
+    chain: Annotated[str | None, typer.Option(help="Only this chain (default: one folder for each).")] = None,
+    seed: Annotated[int | None, typer.Option(help="Only this seed (default: one folder for each).")] = None,
+    store: StoreOption = DEFAULT_STORE,
+    changes: SetOption = [],
+) -> None:
+    """Write a study's predictions as benchmark submissions in the published formats, and validate what was written.
+
+    Example:  xstilts submit mine.yaml --chain squad_v1 --seed 0 -o submission
+    """
+    from xstilts.store.store import Store
+    from xstilts.study.compile import data_root
+    from xstilts.study.submit import submit as write
+    from xstilts.submission.terminal import print_validation
+    from xstilts.tasks.suites import find_suite
+
+    console, invalid = _console(), False
+    for made in write(_plan(study, changes), Store(store), find_suite(suite), out, data_root(), chain, seed):
+        console.print(f"[bold]{made.folder}[/bold]  {made.encoder}, chain {made.chain}, seed {made.seed}", soft_wrap=True)
+        if made.lacking:
+            console.print(f"not scored yet, so not in it: {', '.join(made.lacking)}")
+        print_validation(console, made.validation)
+        invalid |= made.validation.state == "invalid"
+    if invalid:
+        raise SystemExit(1)
 
 
 def _print_json(value: Any) -> None:

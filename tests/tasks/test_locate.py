@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,8 +16,10 @@ from hypothesis import strategies as st
 
 from xstilts.data.example import PlainExample
 from xstilts.errors import InputError
+from xstilts.tasks import locate as module
 from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.locate import available_languages, examples, fingerprint, held_out, locate, subsample
+from xstilts.tasks.locate import available_languages, examples, fingerprint, held_out, locate, subsample, whole
+from xstilts.tasks.read import opened
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 XNLI, UDPOS, SQUAD, XQUAD = (find_task(name) for name in ("xnli", "udpos", "squad_v1", "xquad"))
@@ -92,14 +98,61 @@ def test_the_fingerprint_is_of_the_uncompressed_contents_in_order(tmp_path: Path
     assert fingerprint([one, two]) == hashlib.sha256(b"firstsecond").hexdigest()
 
 
+def test_a_fingerprint_is_remembered_as_long_as_size_and_times_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def counting(path: Path) -> object:
+        read.append(path.name)
+        return opened(path)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "opened", counting)
+    monkeypatch.setattr(module, "_SETTLED_SECONDS", -1.0)  # every file has been at rest for long
+    path = tmp_path / "file"
+    path.write_bytes(b"first")
+    assert [fingerprint([path]) for _ in range(3)] == [hashlib.sha256(b"first").hexdigest()] * 3
+    assert read == ["file"]
+    times = path.stat().st_mtime_ns
+    path.write_bytes(b"other")
+    os.utime(path, ns=(times, times))  # the size and the time of change are those of before; its change of state is not
+    assert fingerprint([path]) == hashlib.sha256(b"other").hexdigest()
+    for memory in (tmp_path / "cache").rglob("sha256/*"):
+        memory.write_text("cut of")
+    assert fingerprint([path]) == hashlib.sha256(b"other").hexdigest()
+
+
+def test_a_fingerprint_of_a_file_that_just_changed_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "_SETTLED_SECONDS", 1e9)
+    (tmp_path / "file").write_bytes(b"first")
+    fingerprint([tmp_path / "file"])
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_fingerprint_does_without_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cache").write_bytes(b"a file where a folder is expected")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "_SETTLED_SECONDS", -1.0)
+    assert fingerprint([tmp_path / "cache"]) == hashlib.sha256(b"a file where a folder is expected").hexdigest()
+
+
 def test_a_held_out_dev_and_the_rest_make_up_the_training_data() -> None:
     train, dev = ([e.id for e in examples(SQUAD, split, "en", FIXTURES)] for split in ("train", "dev"))
     assert not set(train) & set(dev)
     assert len(train) + len(dev) == 120
     assert [held_out(id, SQUAD.heldout) for id in train + dev] == [False] * len(train) + [True] * len(dev)
+    files = locate(SQUAD, "train", "en", FIXTURES)
+    assert {e.id for e in whole(SQUAD, "train", "en", files)} == {*train, *dev}
 
 
 IDS = st.lists(st.text(max_size=5), unique=True, min_size=1, max_size=30)
+
+
+@dataclass(frozen=True)
+class Watched(PlainExample):
+    """An example whose end can be seen (the others have slots, and no room for a weak reference)."""
 
 
 def made(ids: list[str]) -> list[PlainExample]:
@@ -122,10 +175,42 @@ def test_a_subsample_grows_and_does_not_depend_on_order(ids: list[str], limit: i
     assert {e.id for e in subsample(made(shuffled), limit)} == small
 
 
+def sorted_subsample(found: list[PlainExample], limit: int, salt: str) -> list[PlainExample]:
+    """What `subsample` means, with everything in memory."""
+
+    def rank(place: int) -> tuple[bytes, int]:
+        return hashlib.sha256(f"{salt}{found[place].id}".encode()).digest()[:8], place
+
+    chosen = set(sorted(range(len(found)), key=rank)[:limit])
+    return [example for place, example in enumerate(found) if place in chosen]
+
+
+@given(st.lists(st.text(max_size=2), max_size=40), st.integers(1, 40), st.text(max_size=3))
+def test_a_stream_is_subsampled_as_a_list_would_be(ids: list[str], limit: int, salt: str) -> None:
+    """Ids that come twice included: then the earlier example wins."""
+    assert list(subsample(iter(made(ids)), limit, salt)) == sorted_subsample(made(ids), limit, salt)
+
+
+def test_a_subsample_of_a_stream_holds_no_more_than_its_limit() -> None:
+    alive: weakref.WeakSet[Watched] = weakref.WeakSet()
+    most = 0
+
+    def stream() -> Iterator[Watched]:
+        nonlocal most
+        for number in range(500):
+            example = Watched(str(number), ())
+            alive.add(example)
+            most = max(most, len(alive))
+            yield example
+
+    assert len(list(subsample(stream(), 10))) == 10
+    assert most <= 10 + 3  # and those on their way
+
+
 def test_a_salt_gives_another_subsample() -> None:
     everything = made([str(number) for number in range(100)])
     assert subsample(everything, 10) == subsample(everything, 10) != subsample(everything, 10, salt="2")
-    assert subsample(everything, None) == everything
+    assert list(subsample(iter(everything), None)) == everything
     with pytest.raises(InputError, match="at least 1"):
         subsample(everything, 0)
 

@@ -1,4 +1,7 @@
-"""fetch: read one split of one task in one language, check every row, and leave `examples.jsonl`."""
+"""fetch: read one split of one task in one language, check every row, and leave `examples.jsonl`.
+
+Examples stream from the reader to the file; a limit holds as many as it allows, never the whole split.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,22 @@ from xstilts.stages.job import Job
 
 
 def run(job: Job) -> None:
-    """Leaves `examples.jsonl`; the number of examples is in the run's facts."""
+    """Leaves `examples.jsonl`; how many examples were written and how many there are is in the run's facts."""
     from xstilts.tasks.catalogue import find_task
     from xstilts.tasks.locate import subsample
 
     config = job.config
     task = find_task(config["task"])
-    examples = list(_examples(job, task))
-    kept = subsample(examples, config["limit"])
-    job.facts |= {"examples": write_jsonl(job.out / "examples.jsonl", kept), "available": len(examples)}
+    available = 0
+
+    def counted() -> Iterator[Example]:
+        nonlocal available
+        for example in _examples(job, task):
+            available += 1
+            yield example
+
+    kept = subsample(counted(), config["limit"])
+    job.facts |= {"examples": write_jsonl(job.out / "examples.jsonl", kept), "available": available}
 
 
 def _examples(job: Job, task: Any) -> Iterator[Example]:

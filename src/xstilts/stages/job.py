@@ -138,6 +138,15 @@ def _inputs(store: Store, record: Mapping[str, Any]) -> dict[str, Path]:
     return found
 
 
+def _register(declared: Mapping[str, str]) -> None:
+    """The user's own tasks that the study names: path -> what was declared when the plan was made."""
+    if declared:
+        from xstilts.tasks.own import register
+
+        for path, identity in declared.items():
+            register(Path(path), identity)
+
+
 def _attempt_leased(
     store: Store,
     folder: Path,
@@ -158,6 +167,7 @@ def _attempt_leased(
     try:
         for stale in folder.glob(".attempt-*"):
             Store.discard(stale)
+        _register(record["context"].get("tasks", {}))
         job.inputs = _inputs(store, record)
         out.mkdir()
         job.checkpoint.mkdir(exist_ok=True)

@@ -44,7 +44,7 @@ class Stage:
     inputs: Mapping[str, Stage]
     slug: str
     label: str = ""
-    context: Mapping[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def spelling(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from xstilts.stages.stage import Stage, upstream
 from xstilts.study.study import UNTRAINED, Study, Target
 from xstilts.tasks.catalogue import find_task
 from xstilts.tasks.locate import available_languages, examples, fingerprint, locate, source_of, source_split
+from xstilts.tasks.own import register
 from xstilts.tasks.task import Task
 from xstilts.world.config import WorldConfig
 
@@ -84,6 +85,8 @@ class Compiler:
         if name not in self.fetched:
             limit = getattr(self.study.limits, split)
             config = {"task": task.name, "version": task.version, "split": split, "language": language, "limit": limit}
+            if task.declared:
+                config["declared"] = task.declared
             context: dict[str, Any] = {}
             if task.embedded:
                 config["world"] = self.world
@@ -333,6 +336,9 @@ def compile_study(study: Study, root: Path | None = None, base: Path | None = No
                         score = compiler.score(compiler.random_encoder(encoder, seed), target, seed)
                         cells.append(PlannedCell(encoder, "none", target.task, seed, "random-init", score))
     stages = list(upstream([cell.score for cell in cells]))
+    if own := {str(Path(path).absolute()): register(Path(path))[0].declared for path in study.tasks}:
+        for stage in stages:
+            stage.context["tasks"] = own
     uses = {stage.key: 0 for stage in stages}
     for cell in cells:
         for stage in upstream([cell.score]):

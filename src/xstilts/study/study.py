@@ -6,20 +6,20 @@ same study on another machine has the same keys.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from xstilts.data.language import LANGUAGES
+from xstilts.data.written import Record, make, parse, place, read_fields
 from xstilts.errors import InputError, nearest
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import PRESETS, Recipe
 from xstilts.tasks.catalogue import CATALOGUE, find_task
+from xstilts.tasks.own import register
 from xstilts.tasks.suites import SUITES
 from xstilts.tasks.task import Task
 
@@ -27,10 +27,6 @@ Chain = tuple[Mixture, ...]
 
 # Formats that are scored on the checkpoint as it is.
 UNTRAINED = ("embed", "mine")
-
-
-class Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Target(Record):
@@ -103,6 +99,14 @@ class Study(Record):
         if info.field_name == "pretrain":
             return _chain(value)
         return {name: _chain(chain) for name, chain in value.items()} if isinstance(value, Mapping) else value
+
+    @field_validator("tasks")
+    @classmethod
+    def _own_tasks(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        """Registers the user's own tasks, so that what follows knows them. Raises InputError."""
+        for path in paths:
+            register(Path(path))
+        return paths
 
     @model_validator(mode="after")
     def _known(self) -> Study:
@@ -224,39 +228,7 @@ def _check_fields(where: str, fields: Mapping[str, Any]) -> None:
     try:
         Recipe(**fields)
     except ValidationError as error:
-        raise ValueError("; ".join(f"{where}.{_place(e)}: {e['msg']}" for e in error.errors())) from None
-
-
-def _place(error: Any) -> str:
-    return ".".join(str(part) for part in error["loc"])
-
-
-class _UniqueLoader(yaml.SafeLoader):
-    """YAML in which a name that stands twice in one mapping is an error, not a silent loss."""
-
-
-def _unique_mapping(loader: _UniqueLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node)  # type: ignore[no-untyped-call]
-        if key in seen:
-            raise yaml.MarkedYAMLError(problem=f"'{key}' stands here twice", problem_mark=key_node.start_mark)
-        seen.add(key)
-    return loader.construct_mapping(node, deep=True)
-
-
-_UniqueLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
-
-
-def parse(text: str, where: str) -> Any:
-    """YAML to plain values. Raises InputError with file and line."""
-    try:
-        return yaml.load(text, Loader=_UniqueLoader)
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{where}{line}: not valid YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{where}: not valid YAML: {error}") from None
+        raise ValueError("; ".join(f"{where}.{place(e)}: {e['msg']}" for e in error.errors())) from None
 
 
 def built_in() -> dict[str, Path]:
@@ -281,51 +253,17 @@ def study_path(name: str) -> Path:
 def load_study(name: str, changes: list[str] | tuple[str, ...] = ()) -> Study:
     """A built-in study or a YAML file, with `--set field=value` changes applied. Raises InputError naming the field."""
     path = study_path(name)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start}); save the study as UTF-8") from None
-    record = parse(text, str(path))
-    if record is None:
-        raise InputError(f"{path}: the study is empty; see `xstilts plan --help` for an example")
-    if not isinstance(record, dict):
-        raise InputError(f"{path}: expected fields (name:, question:, ...), found a {type(record).__name__}")
+    record = read_fields(path, "study")
     for change in changes:
         _apply(record, change)
+    if isinstance(record.get("tasks"), list):
+        record["tasks"] = [str(path.parent / Path(str(name)).expanduser()) for name in record["tasks"]]
     return make_study(record, str(path))
 
 
 def make_study(record: Mapping[str, Any], where: str = "study") -> Study:
     """Validate a plain record. Raises InputError naming each wrong field and what is allowed."""
-    try:
-        return Study(**record)
-    except TypeError:
-        raise InputError(f"{where}: field names must be text") from None
-    except ValidationError as error:
-        raise InputError("\n".join(f"{where}: {_explain(e)}" for e in error.errors())) from None
-
-
-def _explain(error: Any) -> str:
-    place = _place(error)
-    if error["type"] == "extra_forbidden":
-        name = str(error["loc"][-1])
-        known = Study.model_fields if len(error["loc"]) == 1 else _fields_at(error["loc"])
-        return f"unknown field '{place}'{nearest(name, known)}"
-    if error["type"] == "missing":
-        return f"the field '{place}' is missing"
-    message = re.sub(r"^Value error, ", "", error["msg"])
-    return f"{place}: {message}" if place else message
-
-
-def _fields_at(place: tuple[Any, ...]) -> Any:
-    records: dict[str, type[BaseModel]] = {
-        "targets": Target,
-        "limits": Limits,
-        "retrieval": Retrieval,
-        "chains": Mixture,
-        "pretrain": Mixture,
-    }
-    return records.get(str(place[0]), Study).model_fields
+    return make(Study, record, where)
 
 
 def _apply(record: dict[str, Any], change: str) -> None:

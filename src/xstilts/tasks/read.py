@@ -8,17 +8,24 @@ Whatever is wrong with the bytes becomes an `InputError` that names the file and
 from __future__ import annotations
 
 import codecs
+import csv
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
+from xstilts.data.example import ChoiceExample, TextsExample
 from xstilts.errors import InputError
+from xstilts.tasks.task import Request
 
 T = TypeVar("T")
+E = TypeVar("E", TextsExample, ChoiceExample)
+
+TELLING = 20  # so many test answers that are all the same are no chance: at most 1 in 2**19 with two balanced labels
 
 
 @contextmanager
@@ -78,6 +85,61 @@ def json_file(path: Path) -> dict[str, Any]:
     if not raw.strip():
         raise InputError(f"{path}: the file is empty")
     return parsed(decoded(raw.removeprefix(codecs.BOM_UTF8), str(path)), str(path))
+
+
+def table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """(`path:line number`, row by the names of the header) of a tab-separated file without quoting; blank lines are skipped.
+
+    A row may lack its last columns, as those of SNLI do; `take` says so when one of them is needed.
+    """
+    header: list[str] = []
+    for where, line in lines(path):
+        row = line.split("\t")
+        if not header:
+            header = row
+        elif len(row) > len(header):
+            raise InputError(f"{where}: {len(row)} columns, but the header has {len(header)}; is there a tab inside a text?")
+        elif line:
+            yield where, dict(zip(header, row, strict=False))
+
+
+def csv_table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """(`path:line number` of its end, row by the names of the header) of a comma-separated file with quoting."""
+    rows = csv.reader((f"{line}\n" for _, line in lines(path)), strict=True)
+    header: list[str] = []
+    try:
+        for row in filter(None, rows):
+            if header and len(row) != len(header):
+                raise InputError(f"{path}:{rows.line_num}: {len(row)} fields, but the header has {len(header)}")
+            if header:
+                yield f"{path}:{rows.line_num}", dict(zip(header, row, strict=True))
+            header = header or row
+    except csv.Error as error:
+        raise InputError(f"{path}:{rows.line_num}: not a row of csv ({error})") from None
+
+
+def xtreme_pairs(path: Path, layout: str) -> Iterator[tuple[str, str, str, str]]:
+    """(`path:line number`, text, text, label) of a file that XTREME's download_data.sh wrote: three columns, no header.
+
+    Its test files have lost the third one and are refused: `layout` names the columns and says where the labels are.
+    """
+    for where, line in lines(path):
+        if line:
+            first, second, label = (unquoted(cell) for cell in columns(line, 3, where, layout)[:3])
+            yield where, first, second, label
+
+
+def labelled(request: Request, found: Iterable[E]) -> Iterator[E]:
+    """`found`, and an error at its end when a test set has one answer throughout: placeholders of labels that are hidden."""
+    answers: Counter[object] = Counter()
+    for example in found:
+        answers[example.answer] += 1
+        yield example
+    if request.split == "test" and len(answers) == 1 and answers.total() >= TELLING:
+        raise InputError(
+            f"{', '.join(map(str, request.files))}: the answer is {next(iter(answers))!r} in all {answers.total()} examples, so"
+            f" these are placeholders, as XTREME's download leaves them; the labels are in {request.task.splits['test'].url}"
+        )
 
 
 def take(record: Any, name: str, kind: type[T], where: str) -> T:

@@ -82,6 +82,8 @@ class Task:
     `parts`: the examples are those of these tasks one after the other, and there is nothing to read (ANLI+).
     `contains` names tasks whose training data are within this one's (SQuAD v2.0 holds v1.1).
     `labels_of` gives the labels of a Tag or Classify task whose label set is a file of the data folder (CCG).
+    A task of the user's own (`own.py`) has `declared`, the identity of its declaration, which is part of the keys, and
+    `folder`, where that lies: its `paths` are below this folder or else below the data folder.
     """
 
     name: str
@@ -103,6 +105,8 @@ class Task:
     parts: tuple[str, ...] = ()
     contains: tuple[str, ...] = ()
     labels_of: Callable[[Path], tuple[str, ...]] | None = None
+    declared: str = ""
+    folder: Path | None = None
 
     @property
     def embedded(self) -> bool:

@@ -1,0 +1,109 @@
+"""Records that people write: YAML in, a checked record out, one sentence for whatever is wrong with it.
+
+A study and a task of the user's own are such records. A field that stands there twice or that nobody knows is refused,
+with its line or the nearest known name, where YAML and pydantic alone would lose it silently or speak of types.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from xstilts.errors import InputError, nearest
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+R = TypeVar("R", bound=BaseModel)
+
+
+class _UniqueLoader(yaml.SafeLoader):
+    """YAML in which a name that stands twice in one mapping is an error, not a silent loss."""
+
+
+def _unique_mapping(loader: _UniqueLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Any] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node)  # type: ignore[no-untyped-call]
+        if key in seen:
+            raise yaml.MarkedYAMLError(problem=f"'{key}' stands here twice", problem_mark=key_node.start_mark)
+        seen.add(key)
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+
+
+def parse(text: str, where: str) -> Any:
+    """YAML to plain values. Raises InputError with file and line."""
+    try:
+        return yaml.load(text, Loader=_UniqueLoader)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{where}{line}: not valid YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{where}: not valid YAML: {error}") from None
+
+
+def read_fields(path: Path, what: str) -> dict[str, Any]:
+    """The fields of a YAML file; `what` is what it should be ("study"). Raises InputError."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 (byte {error.start}); save the {what} as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    fields = parse(text, str(path))
+    if fields is None:
+        raise InputError(f"{path}: the {what} is empty; expected fields (name: ...)")
+    if not isinstance(fields, dict):
+        raise InputError(f"{path}: expected fields (name: ...), found a {type(fields).__name__}")
+    return fields
+
+
+def make(kind: type[R], fields: Mapping[Any, Any], where: str) -> R:
+    """The record that has these fields. Raises InputError naming each wrong field and what is allowed."""
+    for name in fields:
+        if not isinstance(name, str):
+            raise InputError(f"{where}: a field name must be text, found {name!r}")
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        raise InputError("\n".join(f"{where}: {_explain(kind, e)}" for e in error.errors())) from None
+
+
+def place(error: Any) -> str:
+    """The field of a pydantic error, as `limits.train`."""
+    return ".".join(str(part) for part in error["loc"] if part != "[key]")
+
+
+def _explain(kind: type[BaseModel], error: Any) -> str:
+    field = place(error)
+    if error["type"] == "extra_forbidden":
+        *parents, name = error["loc"]
+        return f"unknown field '{field}'{nearest(str(name), _record_at(kind, parents).model_fields)}"
+    if error["type"] == "missing":
+        return f"the field '{field}' is missing"
+    message = re.sub(r"^Value error, ", "", error["msg"])
+    return f"{field}: {message}" if field else message
+
+
+def _record_at(kind: type[BaseModel], parents: list[Any]) -> type[BaseModel]:
+    """The record inside `kind` that the path leads to; numbers and names of a mapping lead no further."""
+    for name in parents:
+        if name in kind.model_fields:
+            kind = _record_in(kind.model_fields[name].annotation) or kind
+    return kind
+
+
+def _record_in(annotation: Any) -> type[BaseModel] | None:
+    if inner := get_args(annotation):
+        return next((found for part in inner if (found := _record_in(part))), None)
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None

@@ -1,0 +1,264 @@
+"""Mine: two pools of vectors -> the nearest neighbours of each in the other, and the pairs that are likely translations.
+
+Neighbours are those of an exact search: cosines correctly rounded to fp32, of equal ones the lower index first. One pass
+over blocks of the product finds them for both pools. Where the processor multiplies bf16, the product is only a sieve: of
+each row a few more than k stay, their cosines are computed again in fp64, and a bound on the error of the product shows
+that no other can be among the k nearest; the rows for which it does not are searched in fp64 alone.
+Vectors of one pool are alike (cosines of XLM-R's sentences lie near 1), which would drown in bf16: the product is of the
+vectors minus their pool's centre, and what that takes away comes back as six more columns.
+Pairs: ratio margin and both directions, Artetxe and Schwenk 2019 (https://aclanthology.org/P19-1309), as XTREME has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xstilts.errors import InputError
+from xstilts.metrics.mining import one_to_one
+
+Neighbours = tuple[Tensor, Tensor]
+
+COLUMNS = 20_480  # of the product at a time: with ROW_BUDGET what bounds the memory, whatever the sizes of the pools
+ROW_BUDGET = 1 << 26
+SPARE = 5  # neighbours more than k that the sieve keeps; the last of them bounds all that it drops
+GROUP = 8  # elements of the product of which only the highest is looked at first
+CHUNK = 64
+EXTRA = 6  # columns that bring back what centring takes away: two numbers in three parts each
+LOW = -1e30  # in rows and columns that only fill up a block
+ROUNDING = 1e-6  # of everything that is done in fp32 beside the product: unit vectors, differences, the columns' parts
+
+
+def neighbours(x_ND: Tensor, y_MD: Tensor, k: int, tick: Callable[[], None] = lambda: None) -> tuple[Neighbours, Neighbours]:
+    """The min(k, M) rows of y with the highest cosines of each row of x, best first, and the min(k, N) rows of x of each
+    row of y: ((cosines (N, k) fp32, indices (N, k)), (the same for y)). A vector of zeros has cosine 0 to all.
+
+    `tick` is called once a block. Raises InputError if a vector is not finite."""
+    x, y = _Pool.of(x_ND, y_MD, k), _Pool.of(y_MD, x_ND, k)
+    if len(x_ND) and len(y_MD):
+        _sieve(x, y, tick)
+    return _settled(x, y, k, tick), _settled(y, x, k, tick)
+
+
+@dataclass
+class _Pool:
+    """One side. The state of each row: its norm, and what it takes to bound the product's error (see `_error`): the length
+    of its centred vector, by how much that is rounded, the number that centring took away; and what the sieve keeps."""
+
+    rows_ND: Tensor
+    centre_D: Tensor
+    norm_N: Tensor
+    spread_N: Tensor
+    rounded_N: Tensor
+    offset_N: Tensor
+    value_NK: Tensor
+    index_NK: Tensor = field(repr=False)
+
+    @classmethod
+    def of(cls, rows_ND: Tensor, others_MD: Tensor, k: int) -> _Pool:
+        n, device = len(rows_ND), rows_ND.device
+        numbers = [torch.zeros(n, dtype=torch.float64, device=device) for _ in range(4)]
+        keep = min(k + SPARE, len(others_MD))
+        values = torch.full((n, keep), -torch.inf, device=device)
+        sample = rows_ND[:: max(1, n // 1024)].double()
+        unit = sample / _norms(sample)[:, None]
+        centre = unit.nan_to_num(0, 0, 0).sum(0).float() / max(1, len(unit))
+        return cls(rows_ND, centre, *numbers, values, torch.zeros(n, keep, dtype=torch.int64, device=device))
+
+    def keep(self, rows: slice, found: Neighbours, begin: int) -> None:
+        """Merge what a block of columns from `begin` on has, with what the sieve kept before."""
+        values = torch.cat([self.value_NK[rows], found[0]], dim=1)
+        indices = torch.cat([self.index_NK[rows], found[1] + begin], dim=1)
+        best, place = values.topk(self.value_NK.shape[1], dim=1)
+        self.value_NK[rows], self.index_NK[rows] = best, indices.gather(1, place)
+
+
+def _norms(rows_ND: Tensor) -> Tensor:
+    """Of fp64 rows, fp64; 1 for a row of zeros."""
+    norms = torch.linalg.vector_norm(rows_ND, dim=1)
+    return torch.where(norms > 0, norms, 1.0)
+
+
+def _spans(begin: int, end: int, limit: int) -> Iterator[slice]:
+    """[begin, end) in slices of about the same size, none above `limit`."""
+    count = -(-(end - begin) // limit)
+    edges = [begin + (end - begin) * i // count for i in range(count + 1)] if count else []
+    return (slice(a, b) for a, b in zip(edges, edges[1:], strict=False))
+
+
+# -- the sieve --------------------------------------------------------------------------------------------------------
+
+
+def product_type(device: torch.device) -> torch.dtype:
+    """bf16 where the processor multiplies it (its sums are fp32), else fp32."""
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    native = device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in names)
+    return torch.bfloat16 if native else torch.float32
+
+
+def _sieve(x: _Pool, y: _Pool, tick: Callable[[], None]) -> None:
+    """Fill `value_NK`, `index_NK` of both pools: the highest elements of each row and column of an approximate product,
+    which is that of the cosines minus one number (`_shift`)."""
+    kind = product_type(x.rows_ND.device)
+    buffer = torch.empty(0, dtype=kind, device=x.rows_ND.device)
+    for columns in _spans(0, len(y.rows_ND), COLUMNS):
+        right_CK = _operand(y, columns, x.centre_D, kind, first=False)
+        for rows in _spans(0, len(x.rows_ND), max(GROUP, ROW_BUDGET // len(right_CK))):
+            left_RK = _operand(x, rows, y.centre_D, kind, first=True)
+            if len(buffer) < len(left_RK) * len(right_CK):
+                buffer = buffer.new_empty(len(left_RK) * len(right_CK))
+            product_RC = buffer[: len(left_RK) * len(right_CK)].view(len(left_RK), len(right_CK))
+            torch.mm(left_RK, right_CK.T, out=product_RC)
+            x.keep(rows, _highest(product_RC[: rows.stop - rows.start], x.value_NK.shape[1]), columns.start)
+            y.keep(columns, _highest(product_RC.T[: columns.stop - columns.start], y.value_NK.shape[1]), rows.start)
+            tick()
+
+
+def _operand(pool: _Pool, rows: slice, other_D: Tensor, kind: torch.dtype, first: bool) -> Tensor:
+    """The centred unit vectors of some rows with the columns that undo the centring, padded to whole groups: (R, K).
+
+    u.v = (u - a).(v - b) + (u.b - a.b) + (a.v - a.b) + a.b: the two brackets are one number a row, each the sum of three
+    of the type `kind`, times a column of ones on the other side; a.b is left out."""
+    n, size = rows.stop - rows.start, pool.rows_ND.shape[1]
+    operand = torch.zeros(-(-n // GROUP) * GROUP, -(-(size + EXTRA) // 32) * 32, dtype=kind, device=pool.rows_ND.device)
+    own, ones = (size, size + 3) if first else (size + 3, size)
+    operand[:, ones : ones + 3] = 1
+    operand[n:, own] = LOW
+    for begin in range(0, n, CHUNK):
+        here = slice(rows.start + begin, min(rows.start + begin + CHUNK, rows.stop))
+        raw = pool.rows_ND[here].double()
+        norms = _norms(raw)
+        unit = raw / norms[:, None]
+        offset = (unit - pool.centre_D) @ other_D.double()
+        centred = unit.float() - pool.centre_D
+        there = operand[begin : begin + len(raw)]
+        there[:, :size] = centred
+        pool.norm_N[here], pool.offset_N[here] = norms, offset.abs()
+        pool.spread_N[here] = torch.linalg.vector_norm(centred, dim=1).double()
+        pool.rounded_N[here] = torch.linalg.vector_norm(centred - there[:, :size], dim=1).double()
+        for part in range(3):
+            there[:, own + part] = offset
+            offset = offset - there[:, own + part]
+    if not pool.norm_N[rows].isfinite().all():
+        row = rows.start + int((~pool.norm_N[rows].isfinite()).nonzero()[0])
+        raise InputError(f"vector {row} is not finite; expected numbers: the encoder that made it has diverged")
+    return operand
+
+
+def _highest(product_RC: Tensor, count: int) -> Neighbours:
+    """The `count` highest elements of each row, fewer if there are no more columns: values (fp32), columns.
+
+    They lie in the groups with the highest maxima, of which there are no more than elements wanted."""
+    groups_RGC = product_RC.unflatten(1, (GROUP, -1))
+    maxima_RC = groups_RGC.amax(1).float().contiguous()
+    top = maxima_RC.topk(min(count, maxima_RC.shape[1]), dim=1, sorted=False).indices
+    steps = torch.arange(GROUP, device=top.device) * maxima_RC.shape[1]
+    columns = (top[:, :, None] + steps).flatten(1)
+    values = product_RC.gather(1, columns).float()
+    best, place = values.topk(min(count, values.shape[1]), dim=1, sorted=False)
+    return best, columns.gather(1, place)
+
+
+def _shift(pool: _Pool, other: _Pool) -> float:
+    """What the product lacks of the cosine: a.b."""
+    return float(pool.centre_D.double() @ other.centre_D.double())
+
+
+def _error(pool: _Pool, other: _Pool) -> Tensor:
+    """How far, for each row, an element of the product may be from cosine minus shift before it is rounded to the
+    product's type: (N,). The rounding of both operands (Cauchy-Schwarz), and K additions in fp32 in any order."""
+    spread, rounded = 1.001 * pool.spread_N, 1.001 * pool.rounded_N
+    widest, roundest = 1.001 * other.spread_N.max(), 1.001 * other.rounded_N.max()
+    length = (spread + rounded) * (widest + roundest) + 1.01 * (pool.offset_N + other.offset_N.max())
+    additions = (pool.rows_ND.shape[1] + 64) * 2.0**-24
+    return rounded * widest + (spread + rounded) * roundest + 1.01 * additions * length + ROUNDING
+
+
+# -- what is exact ----------------------------------------------------------------------------------------------------
+
+
+def _settled(pool: _Pool, other: _Pool, k: int, tick: Callable[[], None]) -> Neighbours:
+    """The k nearest of each row: those of the sieve where they are certain, else those of a search in fp64."""
+    n, keep = pool.value_NK.shape
+    k = min(k, keep)
+    values = torch.zeros(n, k, device=pool.rows_ND.device)
+    indices = torch.zeros(n, k, dtype=torch.int64, device=pool.rows_ND.device)
+    if values.numel() == 0:
+        return values, indices
+    inner = slice(0, keep if keep == len(other.rows_ND) else keep - 1)
+    for begin in range(0, n, CHUNK):
+        here = slice(begin, min(begin + CHUNK, n))
+        candidates = pool.index_NK[here, inner]
+        rows_BD1 = pool.rows_ND[here].double()[:, :, None]
+        dots = (other.rows_ND[candidates].double() @ rows_BD1)[:, :, 0]
+        cosines = (dots / other.norm_N[candidates] / pool.norm_N[here, None]).float()
+        values[here], indices[here] = _best(cosines, candidates, k)
+    if inner.stop == keep:  # none was dropped
+        return values, indices
+    unit = 0.505 * torch.finfo(product_type(pool.rows_ND.device)).eps
+    dropped = pool.value_NK[:, -1].double()
+    bound = dropped + unit * dropped.abs() + _error(pool, other) + _shift(pool, other)
+    for rows in (values[:, -1] <= bound).nonzero()[:, 0].split(2048):
+        values[rows], indices[rows] = _search(pool, other, rows, k, tick)
+    return values, indices
+
+
+def _search(pool: _Pool, other: _Pool, rows: Tensor, k: int, tick: Callable[[], None]) -> Neighbours:
+    """The k nearest of some rows by the whole product in fp64."""
+    values = torch.empty(len(rows), 0, device=rows.device)
+    indices = torch.empty(len(rows), 0, dtype=torch.int64, device=rows.device)
+    queries = pool.rows_ND[rows].double() / pool.norm_N[rows, None]
+    for span in _spans(0, len(other.rows_ND), 4096):
+        cosines = (queries @ other.rows_ND[span].double().T / other.norm_N[span]).float()
+        columns = torch.arange(span.start, span.stop, device=rows.device).expand_as(cosines)
+        cosines, columns = torch.cat([values, cosines], dim=1), torch.cat([indices, columns], dim=1)
+        values, indices = _best(cosines, columns, min(k, cosines.shape[1]))
+        tick()
+    return values, indices
+
+
+def _best(cosines: Tensor, indices: Tensor, k: int) -> Neighbours:
+    """The k highest of each row, best first, of equal ones the lower index first."""
+    bits = (cosines + 0.0).view(torch.int32).long()  # + 0.0 makes one zero of the two
+    order = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    place = ((order << 32) - indices).topk(k, dim=1).indices
+    return cosines.gather(1, place), indices.gather(1, place)
+
+
+# -- pairs ------------------------------------------------------------------------------------------------------------
+
+
+def pairs(
+    x_ND: NDArray[np.float32], y_MD: NDArray[np.float32], k: int, centred: bool, tick: Callable[[], None]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Scores, rows of x and rows of y of the candidate pairs, best first; each row is in one pair at most.
+
+    Score = cosine / mean of the means of both rows' k nearest cosines; each row of either side proposes the neighbour with
+    the highest score. As in XTREME, only scores above 0 stay; so do none where that mean is not above 0."""
+    empty = np.zeros(0, dtype=np.int64)
+    if not len(x_ND) or not len(y_MD):
+        return np.zeros(0), empty, empty
+    sides = [torch.from_numpy(side - side.mean(0) if centred else side) for side in (x_ND, y_MD)]
+    (x_cos, x_index), (y_cos, y_index) = (
+        (values.double().numpy(), indices.numpy()) for values, indices in neighbours(*sides, k, tick)
+    )
+    x_mean, y_mean = x_cos.mean(1), y_cos.mean(1)
+    forward = _margin(x_cos, (x_mean[:, None] + y_mean[x_index]) / 2)
+    backward = _margin(y_cos, (y_mean[:, None] + x_mean[y_index]) / 2)
+    x_rows, y_rows = np.arange(len(x_ND)), np.arange(len(y_MD))
+    x_best, y_best = forward.argmax(1), backward.argmax(1)
+    scores = np.concatenate([forward[x_rows, x_best], backward[y_rows, y_best]])
+    sources = np.concatenate([x_rows, y_index[y_rows, y_best]])
+    targets = np.concatenate([x_index[x_rows, x_best], y_rows])
+    kept = one_to_one(scores, sources, targets)
+    kept = kept[scores[kept] > 0]
+    return scores[kept], sources[kept], targets[kept]
+
+
+def _margin(cosines: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(cosines, mean, out=np.zeros_like(cosines), where=mean > 0)

@@ -1,0 +1,126 @@
+"""A submission folder: one folder a task, one file `test-<language>` in it, as XTREME publishes them; and its writer.
+
+Source: google-research/xtreme, evaluate.py and README ("Submissions"). What a file holds depends on the task's format:
+  classify, tag    tsv    one label a line; tag: one a word, and a blank line between sentences
+  choice           jsonl  one {"label": index} a line (XCOPA)
+  span, rank       json   {question id: answer text}; {query id: [best 20 candidate ids, best first]}
+  embed, mine      tsv    one line number a line (Tatoeba); foreign id <TAB> English id (BUCC)
+Tatoeba's surprise: its lines are the *English* sentences in alphabetical order (by code point; equal ones in file order),
+and each holds the 0-based line of the foreign sentence that was retrieved for it. XTREME has no file for LAReQA: that it
+looks like Mewsli-X's is our choice. `submission.json` in the top folder is ours too; the benchmark's scorer ignores it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from xstilts.data.example import Example, PoolExample, Prediction, TranslationExample
+from xstilts.errors import InputError
+from xstilts.metrics.ranking import DEPTH
+from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.read import json_file
+from xstilts.tasks.suites import Suite
+from xstilts.tasks.task import Task
+
+SUFFIXES = {"classify": "tsv", "tag": "tsv", "choice": "jsonl", "span": "json", "rank": "json", "embed": "tsv", "mine": "tsv"}
+NOTE = "submission.json"
+
+
+def file_name(task: Task, language: str) -> str:
+    """The file of a task and language, below the submission's folder."""
+    return f"{task.name}/test-{language}.{SUFFIXES[task.format.name]}"
+
+
+def published(suite: Suite) -> Suite:
+    """The suite, if a submission format is published for it."""
+    if not suite.groups:
+        raise InputError(f"suite {suite.name} has no submission format; those with one: xtreme, xtreme-r")
+    return suite
+
+
+def files(suite: Suite) -> Iterator[tuple[Task, str]]:
+    """The (task, language) of each file that the suite asks for."""
+    for name, languages in suite.tasks.items():
+        for language in languages:
+            yield find_task(name), language
+
+
+def in_order(examples: Iterable[Example]) -> list[Example]:
+    """The examples that have an answer, in the order of the file's lines: candidates go, Tatoeba is sorted by English."""
+    asked = [example for example in examples if not (isinstance(example, PoolExample) and example.role == "candidate")]
+    return sorted(asked, key=lambda example: example.english if isinstance(example, TranslationExample) else "")
+
+
+def write(task: Task, language: str, examples: Sequence[Example], predictions: Iterable[Prediction], folder: Path) -> Path:
+    """Write one prediction file below `folder` and give its path. `examples` are the whole test set in the order of the
+    official file (their answers are not looked at); each needs a prediction.
+
+    Of Tatoeba, the prediction for id n is the id of the foreign sentence retrieved for the English sentence n.
+    """
+    path = folder / file_name(task, language)
+    by_id = {prediction.id: prediction for prediction in predictions}
+    asked = in_order(examples)
+    lacking = [example.id for example in asked if example.id not in by_id]
+    if lacking or len(by_id) > len(asked):
+        known = {example.id for example in asked}
+        stray = [id for id in by_id if id not in known]
+        raise InputError(
+            f"{path}: {len(lacking)} of {len(asked)} examples without a prediction {lacking[:3]}, "
+            f"{len(stray)} predictions for no example {stray[:3]}; a submission needs exactly one each"
+        )
+    answers = {example.id: by_id[example.id].answer for example in asked}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_text(task.format.name, answers, [example.id for example in examples]), encoding="utf-8", newline="\n")
+    return path
+
+
+def _text(format: str, answers: Mapping[str, Any], ids: Sequence[str]) -> str:
+    if format == "span":
+        return json.dumps(dict(answers), ensure_ascii=False, indent=1) + "\n"
+    if format == "rank":
+        rows = (f" {json.dumps(id)}: {json.dumps(ranked[:DEPTH])}" for id, ranked in answers.items())
+        return "{\n" + ",\n".join(rows) + "\n}\n"
+    if format == "tag":
+        return "\n".join("".join(f"{tag}\n" for tag in tags) for tags in answers.values())
+    if format == "mine":
+        lines = [f"{source}\t{target}" for source, targets in answers.items() for target in targets]
+    elif format == "embed":
+        place = {id: str(number) for number, id in enumerate(ids)}
+        lines = [place[str(answer)] for answer in answers.values()]
+    elif format == "choice":
+        lines = [json.dumps({"label": answer}) for answer in answers.values()]
+    else:
+        lines = [str(answer) for answer in answers.values()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def write_note(folder: Path, note: Mapping[str, Any]) -> None:
+    """Write `submission.json`. A submission of a limited study has to say so: {"limits": {"test": N}}."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / NOTE).write_text(json.dumps(note, ensure_ascii=False, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+def limited_to(folder: Path) -> int | None:
+    """How many test examples of each language the submission is limited to; None: all of them."""
+    path = folder / NOTE
+    if not path.is_file():
+        return None
+    limits = json_file(path).get("limits") or {}
+    limit = limits.get("test") if isinstance(limits, dict) else limits
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise InputError(f"{path}: limits.test is {limit!r}, expected a number of examples or null")
+    return limit
+
+
+def opened_folder(folder: Path) -> Path:
+    """The folder, if it is one and holds something."""
+    if not folder.exists():
+        raise InputError(f"{folder}: there is no such folder; expected one with a folder for each task (xnli, udpos ...)")
+    if not folder.is_dir():
+        raise InputError(f"{folder}: this is a file; expected a folder with a folder for each task (xnli, udpos ...)")
+    if not any(folder.iterdir()):
+        raise InputError(f"{folder}: the folder is empty; expected a folder for each task (xnli, udpos ...)")
+    return folder

@@ -1,0 +1,102 @@
+"""Scores of a submission folder, complete or not, as google-research/xtreme's evaluate.py gives them (0 to 100).
+
+Each task is scored by its own metric, example by example, so the numbers are those of a study on the same predictions.
+Files that are not there are missing from the averages, and said to be; files without gold are not scored, with the
+reason. A file that the benchmark's script would stop at is an error here too; `validate` names all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xstilts.data.example import Example, PoolExample, Prediction
+from xstilts.errors import InputError
+from xstilts.submission.gold import gold_finder
+from xstilts.submission.layout import file_name, files, limited_to, opened_folder, published
+from xstilts.submission.read import Problem, read_file
+from xstilts.tasks.suites import Average, Averages, Suite, average
+from xstilts.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Score:
+    """`scores`: {task: {language: {value name: value}}}. `unscored`: files that are there and have no gold, and why.
+    `problems`: what did not keep a file from being scored. `limit`: test examples a language (None: all)."""
+
+    suite: Suite
+    scores: Mapping[str, Mapping[str, Mapping[str, float]]]
+    averages: Averages
+    unscored: Mapping[str, str]
+    problems: tuple[Problem, ...]
+    limit: int | None
+
+    def record(self) -> dict[str, Any]:
+        """The scores as JSON: {task: {language: {value name: value}}}, and beside the tasks what else is known."""
+        return {
+            **self.scores,
+            "averages": {
+                "overall": _average(self.averages.overall),
+                "groups": {name: _average(group) for name, group in self.averages.groups.items()},
+                "tasks": {name: _average(task) for name, task in self.averages.tasks.items()},
+            },
+            "suite": self.suite.name,
+            "limits": {"test": self.limit},
+            "unscored": dict(self.unscored),
+            "problems": [asdict(problem) for problem in self.problems],
+        }
+
+
+def _average(average: Average) -> dict[str, Any]:
+    record = {**asdict(average), "partial": average.partial}
+    return {name: value for name, value in record.items() if name != "values" or value}
+
+
+def score_folder(folder: Path, suite: Suite, data: Path, labels: Path | None = None) -> Score:
+    """Score every file that is there; gold is of the data folder, or of `labels` (label files)."""
+    for given in (folder, *([labels] if labels else [])):
+        opened_folder(given)
+    limit = limited_to(folder)
+    gold_of = gold_finder(data, labels, limit)
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    unscored: dict[str, str] = {}
+    problems: list[Problem] = []
+    for task, language in files(published(suite)):
+        name = file_name(task, language)
+        if not (folder / name).is_file():
+            continue
+        try:
+            gold = gold_of(task, language)
+        except InputError as error:
+            unscored[name] = str(error)
+            continue
+        predictions, found = read_file(task, language, folder, gold)
+        fatal = [problem for problem in found if problem.fatal]
+        if fatal:
+            more = f" (and {len(fatal) - 1} more like it; `xstilts validate` names all)" if fatal[1:] else ""
+            raise InputError(f"{folder}/{fatal[0].where}: {fatal[0].text}{more}")
+        problems += found
+        scores.setdefault(task.name, {})[language] = _values(task, language, gold.examples, predictions)
+    if not scores:
+        raise InputError(f"{folder}: nothing of {suite.name} could be scored; {_why_nothing(unscored)}")
+    return Score(suite, scores, average(suite, scores), unscored, tuple(problems), limit)
+
+
+def _why_nothing(unscored: Mapping[str, str]) -> str:
+    for name, reason in unscored.items():
+        return f"{name}: {reason}"
+    return "none of its files is there (expected e.g. xnli/test-de.tsv)"
+
+
+def _values(task: Task, language: str, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
+    """The values of a task in a language on the 0-100 scale. Pairs mined for an id that has no gold count as mined."""
+    metric = task.metric
+    assert metric is not None
+    known = {example.id: example for example in examples}
+    rows = [metric.tally(known.get(p.id, PoolExample(p.id, "", "", "query", ())), p) for p in predictions]
+    values = metric.finish(np.array(rows, dtype=np.float64).sum(0))
+    return {name: 100 * float(value) for name, value in zip(metric.values, values, strict=True)}

@@ -1,0 +1,93 @@
+"""What is wrong with a submission folder that anyone made, and what it lacks: everything, not only the first thing.
+
+google-research/xtreme stops at the first missing file or wrong line count, and scores in silence what it should not.
+Three states: `ok` (every file of the suite is there and faultless), `partial` (what is there is faultless, something is
+missing, or could only be checked for its form because its gold is not at hand), `invalid` (something is wrong).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from xstilts.errors import InputError, nearest
+from xstilts.submission.gold import gold_finder
+from xstilts.submission.layout import NOTE, file_name, files, limited_to, opened_folder, published
+from xstilts.submission.read import Gold, Problem, read_file
+from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.suites import Suite
+
+
+@dataclass(frozen=True)
+class Validation:
+    """File names are below the folder. `checked`: files compared with gold; `unchecked`: files there is no gold for, and
+    why; `missing`: files of the suite that are not there. `limit`: see `submission.json`."""
+
+    suite: Suite
+    checked: tuple[str, ...]
+    unchecked: Mapping[str, str]
+    missing: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    limit: int | None
+
+    @property
+    def state(self) -> str:
+        if self.problems:
+            return "invalid"
+        return "partial" if self.missing or self.unchecked or self.limit is not None else "ok"
+
+    @property
+    def tasks(self) -> tuple[int, int]:
+        """Tasks of which there is a file, and tasks of the suite."""
+        return len({name.split("/")[0] for name in (*self.checked, *self.unchecked)}), len(self.suite.tasks)
+
+    @property
+    def files(self) -> tuple[int, int]:
+        """Files that are there, and files that the suite has."""
+        found = len(self.checked) + len(self.unchecked)
+        return found, found + len(self.missing)
+
+
+def validate_folder(folder: Path, suite: Suite, data: Path, labels: Path | None = None) -> Validation:
+    """Everything that is wrong with the folder; gold is of the data folder, or of `labels` (label files)."""
+    for given in (folder, *([labels] if labels else [])):
+        opened_folder(given)
+    limit = limited_to(folder)
+    gold_of = gold_finder(data, labels, limit)
+    checked: list[str] = []
+    missing: list[str] = []
+    unchecked: dict[str, str] = {}
+    problems = list(_strangers(folder, published(suite)))
+    for task, language in files(suite):
+        name = file_name(task, language)
+        if not (folder / name).is_file():
+            missing.append(name)
+            continue
+        try:
+            gold: Gold | None = gold_of(task, language)
+            checked.append(name)
+        except InputError as error:
+            gold, unchecked[name] = None, str(error)
+        problems += read_file(task, language, folder, gold)[1]
+    return Validation(suite, tuple(checked), unchecked, tuple(missing), tuple(problems), limit)
+
+
+def _strangers(folder: Path, suite: Suite) -> Iterator[Problem]:
+    """Folders and files that the suite does not ask for; hidden ones are passed over."""
+    expected = {name: {Path(file_name(find_task(name), code)).name for code in codes} for name, codes in suite.tasks.items()}
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(".") or entry.name == NOTE:
+            continue
+        if not entry.is_dir():
+            yield Problem(entry.name, f"unknown file; {suite.name} has a folder for each task, and files in these only")
+        elif entry.name not in expected:
+            yield Problem(f"{entry.name}/", f"no task of {suite.name}{nearest(entry.name, expected)}")
+        else:
+            task, names = entry.name, expected[entry.name]
+            suffix = Path(next(iter(names))).suffix
+            languages = " ".join(suite.tasks[task])
+            for path in sorted(entry.iterdir()):
+                if path.name not in names and not path.name.startswith("."):
+                    asked = f"{task} of {suite.name} has test-<language>{suffix} for {languages}"
+                    yield Problem(f"{task}/{path.name}", f"unknown {'file' if path.is_file() else 'folder'}; {asked}")

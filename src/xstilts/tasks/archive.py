@@ -1,0 +1,201 @@
+"""Official archives (zip, tar, tar.gz, tar.bz2), unpacked once and whole.
+
+The contents go below `.xstilts/` in the data folder or, where that cannot be written, below `$XDG_CACHE_HOME/xstilts`;
+both can be deleted at any time. `done.json` is written last, so what a killed unpacking left is never taken for whole.
+An archive is data: a member that leaves the folder, a link, a name that comes twice, damage, or an absurd size is an
+`InputError` that names archive and member, and nothing of that archive is used. Absurd is more than MAX_BYTES or
+MAX_MEMBERS, or, beyond RATIO_FROM bytes, more than MAX_RATIO times the size of the archive.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import os
+import shutil
+import stat
+import tarfile
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+from xstilts.errors import InputError
+from xstilts.store.lease import Held, Lease
+from xstilts.store.store import Store, write_json
+
+MAX_BYTES = 64 << 30
+MAX_MEMBERS = 200_000
+MAX_RATIO = 100
+RATIO_FROM = 256 << 20
+
+_CHUNK = 1 << 20
+_WAIT_SECONDS = 0.2
+_TAR_OPENERS: dict[str, Callable[..., IO[bytes]]] = {
+    ".tar": open,
+    ".tar.gz": cast(Callable[..., IO[bytes]], gzip.open),
+    ".tgz": cast(Callable[..., IO[bytes]], gzip.open),
+    ".tar.bz2": cast(Callable[..., IO[bytes]], bz2.open),
+}
+
+
+class _Member(NamedTuple):
+    """One entry of an archive; `size` is what it unpacks to, in bytes."""
+
+    name: str
+    size: int
+    is_folder: bool
+    is_file: bool
+    open: Callable[[], IO[bytes] | None]
+
+
+def cache_folder() -> Path:
+    """Where this program keeps what it can make again: `$XDG_CACHE_HOME/xstilts`, else `~/.cache/xstilts`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xstilts"
+
+
+def unpacked(archive: Path, root: Path) -> Path:
+    """The folder with the contents of an archive below the data folder `root`, unpacked now if they never were. Another
+    process that unpacks the same archive is waited for."""
+    found = archive.stat()
+    identity = f"{archive.relative_to(root)}\n{found.st_size}\n{found.st_mtime_ns}"
+    name = f"{archive.name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+    places = (root / ".xstilts" / name, cache_folder() / "unpacked" / name)
+    for place in places:
+        if _done(place):
+            return place / "files"
+    for place in places:
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            _fill(place, archive)
+            return place / "files"
+        except OSError as error:
+            trouble = error
+    raise InputError(
+        f"{archive}: cannot be unpacked, neither in {places[0]} nor in {places[1]} ({trouble.strerror});"
+        " make one of them writable, or unpack the archive yourself"
+    )
+
+
+def _done(place: Path) -> bool:
+    return (place / "done.json").is_file()
+
+
+def _fill(place: Path, archive: Path) -> None:
+    while True:
+        try:
+            with Lease(place):
+                if not _done(place):
+                    _unpack_whole(archive, place)
+            return
+        except Held:
+            time.sleep(_WAIT_SECONDS)
+
+
+def _unpack_whole(archive: Path, place: Path) -> None:
+    temporary = place / ".unpacking"
+    for leftover in (temporary, place / "files"):
+        Store.discard(leftover)
+    try:
+        temporary.mkdir()
+        facts = _unpack(archive, temporary)
+        temporary.rename(place / "files")
+        write_json(place / "done.json", {"archive": str(archive), **facts})
+    finally:
+        Store.discard(temporary)
+
+
+def _unpack(archive: Path, folder: Path) -> dict[str, int]:
+    """Write all members below `folder`; gives how many and how many bytes."""
+    members, total = 0, 0
+    where = str(archive)
+    try:
+        for member in _members(archive):
+            where = f"{archive}: member {member.name!r}"
+            members, total = members + 1, total + member.size
+            _check_size(archive, members, total)
+            target = _target(member.name, folder, where)
+            if member.is_folder:
+                target.mkdir(parents=True, exist_ok=True)
+            elif member.is_file:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with member.open() or _no_content(where) as source, target.open("xb") as file:
+                    shutil.copyfileobj(source, file, _CHUNK)
+            else:
+                raise InputError(f"{where} is a link or a device; a data archive has files only, so nothing of it is used")
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
+        raise InputError(f"{where}: the archive is damaged or cut short ({error}); fetch it again") from None
+    except RuntimeError as error:  # zipfile's word for a password, or for a compression that it lacks
+        raise InputError(f"{where} cannot be read ({error}); unpack the archive yourself") from None
+    except FileExistsError:
+        raise InputError(f"{where}: another member has the same name; fetch the official archive") from None
+    except OSError as error:
+        if error.errno is None:  # gzip's and bz2's own errors
+            raise InputError(f"{where}: the archive is damaged ({error}); fetch it again") from None
+        raise InputError(f"{where} cannot be unpacked to {folder.parent} ({error.strerror})") from None
+    return {"members": members, "bytes": total}
+
+
+def _no_content(where: str) -> IO[bytes]:
+    raise InputError(f"{where} has no content; fetch the archive again")
+
+
+def _check_size(archive: Path, members: int, total: int) -> None:
+    size = archive.stat().st_size
+    if members > MAX_MEMBERS:
+        raise InputError(f"{archive}: more than {MAX_MEMBERS:,} members; this is not an archive of data")
+    if total > MAX_BYTES or total > max(RATIO_FROM, MAX_RATIO * size):
+        limit = f"{MAX_BYTES >> 30} GiB, or {MAX_RATIO} times its {size:,} bytes"
+        raise InputError(f"{archive}: it would unpack to more than {limit}; unpack it yourself if you trust it")
+
+
+def _target(name: str, folder: Path, where: str) -> Path:
+    """Where a member belongs, by the rules of tarfile's data filter; it has to lie inside the folder."""
+    try:
+        member = tarfile.data_filter(tarfile.TarInfo(name), str(folder))
+    except tarfile.FilterError:
+        member = None
+    if member is None or member.name != name:  # the filter would make an absolute name relative
+        raise InputError(f"{where} would be written outside its folder; the archive is not used")
+    return Path(os.path.normpath(folder / name))
+
+
+def _members(archive: Path) -> Iterator[_Member]:
+    """The members in their order; each is to be read before the next is asked for."""
+    if archive.name.endswith(".zip"):
+        yield from _zip_members(archive)
+        return
+    for suffix, opener in _TAR_OPENERS.items():
+        if archive.name.endswith(suffix):
+            yield from _tar_members(archive, opener)
+            return
+    raise InputError(f"{archive}: not a kind of archive that is known here (zip, {', '.join(_TAR_OPENERS)})")
+
+
+def _zip_members(archive: Path) -> Iterator[_Member]:
+    with zipfile.ZipFile(archive) as file:
+        for info in file.infolist():
+            kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on Unix
+            plain = kind in (0, stat.S_IFREG) and not info.is_dir()
+            yield _Member(info.filename, info.file_size, info.is_dir(), plain, partial(file.open, info))
+
+
+def _tar_members(archive: Path, opener: Callable[..., IO[bytes]]) -> Iterator[_Member]:
+    """Read once from front to back. tarfile takes an end within a header for the end of the archive, so what is left is
+    read to the compression's own mark of the end, and an archive without compression has to end in zeros."""
+    with opener(archive, "rb") as raw, tarfile.open(fileobj=raw, mode="r|") as file:
+        for info in file:
+            yield _Member(info.name, info.size, info.isdir(), info.isreg(), partial(file.extractfile, info))
+        rest = 0
+        while chunk := raw.read(_CHUNK):
+            rest += len(chunk)
+            _check_size(archive, 0, rest)
+    if opener is open:
+        with archive.open("rb") as file:
+            file.seek(-tarfile.BLOCKSIZE, os.SEEK_END)
+            if file.read().strip(b"\0"):
+                raise EOFError("no mark of its end")

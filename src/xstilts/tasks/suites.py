@@ -1,0 +1,169 @@
+"""Suites: which tasks and languages a benchmark has, and how it averages them. Numbers are never averaged silently.
+
+XTREME (Hu et al. 2020) and XTREME-R (Ruder et al. 2021): languages, groups and averages of google-research/xtreme,
+evaluate.py. A task's score is the unweighted mean of the headline value over its languages, English included (question
+answering: of (EM + F1) / 2); a group is the mean of its tasks, the suite the mean over all tasks, not over groups.
+Two choices where evaluate.py cannot be followed: its XTREME-R never scores LAReQA (no languages), which we count with
+the 11 languages of XQuAD-R and among retrieval, as one of the ten tasks; and its group `multi_choice` (XCOPA once more)
+only picks a file suffix there, so it is no group here: groups share no task.
+STILTs-9 are the intermediate tasks of Phang et al. 2020. Nothing averages them there, so it has no groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from xstilts.errors import InputError, nearest
+from xstilts.tasks.catalogue import find_task
+
+Scores = Mapping[str, Mapping[str, Mapping[str, float]]]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The languages of each task, and the tasks of each group."""
+
+    name: str
+    tasks: Mapping[str, tuple[str, ...]]
+    groups: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Average:
+    """A mean with what it is a mean of. `value` is None when there is nothing to average.
+
+    `tasks` and `languages` are (those scored, those the suite has); a language counts once for each task. `missing`
+    names a task, or `task/language` when only some are missing. `values`: of one task, the mean of each value.
+    """
+
+    value: float | None
+    tasks: tuple[int, int]
+    languages: tuple[int, int]
+    missing: tuple[str, ...]
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def partial(self) -> bool:
+        return bool(self.missing)
+
+
+@dataclass(frozen=True)
+class Averages:
+    """The averages of a suite; `tasks` and `groups` hold all of them, scored or not."""
+
+    overall: Average
+    groups: Mapping[str, Average]
+    tasks: Mapping[str, Average]
+
+
+def average(suite: Suite, scores: Scores) -> Averages:
+    """Averages of {task: {language: {value name: x}}}, on whatever scale x is. Languages outside the suite are left out.
+
+    A task with some languages missing enters its group and the suite with the mean of those it has; `partial` says so."""
+    for task in scores:
+        if task not in suite.tasks:
+            raise InputError(f"{task} is no task of {suite.name}{nearest(task, suite.tasks)}")
+    tasks = {task: _task(task, languages, scores.get(task, {})) for task, languages in suite.tasks.items()}
+    groups = {group: _pooled(tasks[task] for task in members) for group, members in suite.groups.items()}
+    return Averages(_pooled(tasks.values()), groups, tasks)
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return sum(found) / len(found) if found else None
+
+
+def _task(task: str, languages: tuple[str, ...], scores: Mapping[str, Mapping[str, float]]) -> Average:
+    metric = find_task(task).metric
+    assert metric is not None
+    found = [code for code in languages if code in scores]
+    missing = tuple(f"{task}/{code}" for code in languages if code not in scores) if found else (task,)
+    means = {name: _mean(scores[code][name] for code in found) for name in metric.values}
+    values = {name: value for name, value in means.items() if value is not None}
+    headline = _mean(values[metric.values[index]] for index in metric.main if values)
+    return Average(headline, (int(bool(found)), 1), (len(found), len(languages)), missing, values)
+
+
+def _pooled(tasks: Iterable[Average]) -> Average:
+    members = list(tasks)
+    return Average(
+        value=_mean(task.value for task in members if task.value is not None),
+        tasks=_total(task.tasks for task in members),
+        languages=_total(task.languages for task in members),
+        missing=tuple(name for task in members for name in task.missing),
+    )
+
+
+def _total(counts: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    found, of = zip(*counts, strict=True)
+    return sum(found), sum(of)
+
+
+def _codes(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_XNLI = _codes("ar bg de el en es fr hi ru sw th tr ur vi zh")
+_PANX = _codes(
+    "ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et fi hu"
+)
+_UDPOS = _codes("af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh")
+_TATOEBA = _codes("ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu")
+_XQUAD = _codes("en es de el ru tr ar vi th zh hi")
+_MLQA = _codes("en es de ar hi vi zh")
+_TYDIQA = _codes("en ar bn fi id ko ru sw te")
+
+XTREME = Suite(
+    name="xtreme",
+    tasks={
+        "xnli": _XNLI,
+        "pawsx": _codes("de en es fr ja ko zh"),
+        "udpos": _UDPOS,
+        "panx": _PANX,
+        "xquad": _XQUAD,
+        "mlqa": _MLQA,
+        "tydiqa": _TYDIQA,
+        "bucc2018": _codes("de fr ru zh"),
+        "tatoeba": _TATOEBA,
+    },
+    groups={
+        "classification": ("xnli", "pawsx"),
+        "tagging": ("udpos", "panx"),
+        "qa": ("xquad", "mlqa", "tydiqa"),
+        "retrieval": ("bucc2018", "tatoeba"),
+    },
+)
+
+XTREME_R = Suite(
+    name="xtreme-r",
+    tasks={
+        "xnli": _XNLI,
+        "xcopa": _codes("et ht id it qu sw ta th tr vi zh"),
+        "udpos": (*_UDPOS, *_codes("lt pl uk wo ro")),
+        "panx": (*_PANX, *_codes("qu pl uk az lt pa gu ro")),
+        "xquad": (*_XQUAD, "ro"),
+        "mlqa": _MLQA,
+        "tydiqa": _TYDIQA,
+        "tatoeba": (*_TATOEBA, *_codes("az lt pl uk ro")),
+        "lareqa": _XQUAD,
+        "mewslix": _codes("ar de en es fa ja pl ro ta tr uk"),
+    },
+    groups={
+        "classification": ("xnli", "xcopa"),
+        "tagging": ("udpos", "panx"),
+        "qa": ("xquad", "mlqa", "tydiqa"),
+        "retrieval": ("tatoeba", "lareqa", "mewslix"),
+    },
+)
+
+_STILTS = _codes("anli_plus mnli qqp squad_v1 squad_v2 hellaswag ccg cosmosqa commonsenseqa")
+STILTS_9 = Suite(name="stilts-9", tasks=dict.fromkeys(_STILTS, ("en",)), groups={})
+
+SUITES = {suite.name: suite for suite in (STILTS_9, XTREME, XTREME_R)}
+
+
+def find_suite(name: str) -> Suite:
+    if name not in SUITES:
+        raise InputError(f"no suite {name!r}{nearest(name, SUITES)}")
+    return SUITES[name]

@@ -1,0 +1,49 @@
+"""The fetch stage: what it leaves, and that it holds no more than it has to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.tasks.test_archive import toy
+
+from xstilts.data.example import read_jsonl
+from xstilts.errors import InputError
+from xstilts.stages import fetch
+from xstilts.stages.job import Job
+from xstilts.tasks.catalogue import CATALOGUE
+from xstilts.tasks.locate import examples, fingerprint, locate, subsample
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setitem(CATALOGUE, "toy", toy())
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "train.tsv").write_text("".join(f"en\tBoat {number}.\tyes\n" for number in range(30)))
+    return tmp_path
+
+
+def job(root: Path, limit: int | None, **changes: Any) -> Job:
+    source = f"sha256:{fingerprint(locate(CATALOGUE['toy'], 'train', 'en', root))}"
+    config = {"task": "toy", "split": "train", "language": "en", "limit": limit, "source": source, **changes}
+    (root / "out").mkdir()
+    return Job(config, {}, root / "out", root / "checkpoint", {"data": str(root)})
+
+
+@pytest.mark.parametrize("limit", [None, 1, 7, 30, 99])
+def test_it_leaves_the_examples_and_counts_them(limit: int | None, root: Path) -> None:
+    made = job(root, limit)
+    fetch.run(made)
+    kept = list(subsample(examples(CATALOGUE["toy"], "train", "en", root), limit))
+    assert list(read_jsonl(root / "out" / "examples.jsonl")) == kept
+    assert made.facts == {"examples": len(kept), "available": 30}
+    assert len(kept) == min(limit or 30, 30)
+
+
+def test_a_file_that_changed_since_the_plan_is_refused(root: Path) -> None:
+    made = job(root, None)
+    (root / "toy" / "train.tsv").write_text("en\tAnother boat.\tyes\n")
+    with pytest.raises(InputError, match="its files changed since the plan was made"):
+        fetch.run(made)
