@@ -116,15 +116,16 @@ def test_missing_data_says_which_file_and_where_to_get_it(tiny_folder: Path, tmp
 
 def test_data_and_encoder_come_from_the_hub_cache(tiny_folder: Path, tmp_path: Path) -> None:
     """A stand-in in the Hub's own layout: refs, snapshots, parquet. The code that reads it is the code that downloads."""
-    from tests.tasks.test_hub import COMMIT, put
+    from tests.tasks.test_hub import put_for
+    from xstilts.tasks import nli
 
     rows = [{"premise": f"bo {i}", "hypothesis": "ka", "label": i % 3} for i in range(12)]
     hub = tmp_path / "hub"
-    put(hub, "stanfordnlp/snli", "main", "plain_text/train-00000-of-00001.parquet", rows)
-    put(hub, "stanfordnlp/snli", "main", "plain_text/validation-00000-of-00001.parquet", rows)
+    put_for(hub, "snli", "train", "plain_text/train-00000-of-00001.parquet", rows)
+    put_for(hub, "snli", "dev", "plain_text/validation-00000-of-00001.parquet", rows)
     for language in ("en", "sw"):
-        put(hub, "facebook/xnli", "main", f"{language}/test-00000-of-00001.parquet", rows)
-        put(hub, "facebook/xnli", "main", f"{language}/validation-00000-of-00001.parquet", rows)
+        put_for(hub, "xnli", "test", f"{language}/test-00000-of-00001.parquet", rows)
+        put_for(hub, "xnli", "dev", f"{language}/validation-00000-of-00001.parquet", rows)
     commit = "89abcdef" * 5
     shutil.copytree(tiny_folder / "encoder", hub / "models--org--tiny" / "snapshots" / commit)
     (hub / "models--org--tiny" / "refs").mkdir()
@@ -137,7 +138,7 @@ def test_data_and_encoder_come_from_the_hub_cache(tiny_folder: Path, tmp_path: P
     assert done.returncode == 0, done.stderr
     assert "it comes from the Hub data set facebook/xnli" in done.stdout.replace("\n", " ")
     runs = [json.loads(p.read_text()) for p in (tmp_path / "xstilts-store" / "fetch").glob("*/run-*.json")]
-    assert {r["facts"]["commit"] for r in runs} == {COMMIT}
+    assert {r["facts"]["commit"] for r in runs} == {nli.SNLI.splits["train"].hub.revision, nli.XNLI.splits["test"].hub.revision}
     (encoder,) = (tmp_path / "xstilts-store" / "encoder").glob("*/stage.json")
     assert json.loads(encoder.read_text())["config"]["source"] == {"kind": "hub", "id": "org/tiny", "revision": commit}
 

@@ -305,7 +305,7 @@ def tasks(
     console, root = _console(), data_root()
     picked = [task for task, _ in chosen(named(names))] or list(CATALOGUE.values())
     if check:
-        picked = [task for task in picked if not task.embedded or task.parts]
+        picked = [task for task in picked if not task.embedded]
         found = check_tasks(_console(), picked, root)
         if as_json:
             _print_json({"folder": str(root), "tasks": [record(result) for result in found]})

@@ -93,6 +93,11 @@ def test_an_answer_belongs_to_the_sentence_in_which_it_begins(tmp_path: Path) ->
     assert pool(tmp_path, "lareqa", "en")[0]["q7"].answer == ("en_1_0",)
 
 
+def test_sentences_may_touch(tmp_path: Path) -> None:
+    lareqa(tmp_path, context="Mi slept.Bo ran.", sentence_breaks=[[0, 9], [9, 16]], answers=[{"text": "Bo", "answer_start": 9}])
+    assert pool(tmp_path, "lareqa", "en")[0]["q7"].answer == ("en_1_1",)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

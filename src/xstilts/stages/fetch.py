@@ -6,6 +6,7 @@ Examples stream from the reader to the file; a limit holds as many as it allows,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +41,27 @@ def _examples(job: Job, task: Any) -> Iterator[Example]:
         from xstilts.tasks.world import generate_task
 
         return generate_task(task, split, language, config["world"])
-    from xstilts.tasks.locate import examples, fingerprint, locate
+    from xstilts.tasks.locate import parts_of
+
+    source = config["source"]
+    if parts := parts_of(task):
+        return chain.from_iterable(_read(job, part, split, language, source[part.name]) for part in parts)
+    return _read(job, task, split, language, source)
+
+
+def _read(job: Job, task: Any, split: str, language: str, source: str) -> Iterator[Example]:
+    from xstilts.tasks.locate import examples, fingerprint, locate, nowhere
 
     root = Path(job.context["data"])
-    if config["source"].startswith("hub:"):
+    if source.startswith("hub:"):
         from xstilts.tasks.hub import hub_examples, hub_files
 
         try:
             job.facts["commit"] = hub_files(task, split, language)[1]
             return hub_examples(task, split, language)
         except InputError as error:
-            raise InputError(f"{job.context['nowhere']}\n{error}") from None
-    if fingerprint(locate(task, split, language, root)) != config["source"].removeprefix("sha256:"):
+            raise InputError(f"{nowhere(task, split, language, root)}\n{error}") from None
+    if fingerprint(locate(task, split, language, root)) != source.removeprefix("sha256:"):
         raise InputError(
             f"{task.name}, {split}, {language}: its files changed since the plan was made; run again to plan with them"
         )

@@ -59,7 +59,7 @@ def task_record(task: Task, root: Path) -> dict[str, Any]:
 
 
 def _summary(task: Task, root: Path) -> str:
-    if task.embedded and not task.parts:
+    if task.embedded:
         return "embedded"
     parts = []
     for split, languages in found(task, root).items():

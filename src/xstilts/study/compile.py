@@ -21,7 +21,7 @@ from xstilts.recipe.recipe import Recipe
 from xstilts.stages.stage import Stage, upstream
 from xstilts.study.study import UNTRAINED, Study, Target
 from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.locate import available_languages, examples, fingerprint, locate, source_of, source_split
+from xstilts.tasks.locate import available_languages, fingerprint, locate, nowhere, parts_of, source_of, source_split
 from xstilts.tasks.own import register
 from xstilts.tasks.task import Task
 from xstilts.world.config import WorldConfig
@@ -91,10 +91,9 @@ class Compiler:
             if task.embedded:
                 config["world"] = self.world
             else:
-                config["source"] = self._source(task, split, language)
+                sources = {one.name: self._source(one, split, language) for one in parts_of(task) or (task,)}
+                config["source"] = sources if task.parts else sources[task.name]
                 context["data"] = str(self.root)
-                if config["source"].startswith("hub:"):
-                    context["nowhere"] = str(self.nowhere(task, split, language))
             slug = f"{task.name.replace('/', '.')}-{split}-{language}"
             self.fetched[name] = Stage("fetch", config, {}, slug, "fetch", context)
         return self.fetched[name]
@@ -109,7 +108,7 @@ class Compiler:
                 self.note(f"{task.name} ({split}, {language}): not the official file; it is named by its own sha256")
             return f"sha256:{identity}"
         if source.hub is None:
-            raise self.nowhere(task, split, language)
+            raise InputError(nowhere(task, split, language, self.root))
         self.note(f"{task.name} ({split}): not in the data folder; it comes from the Hub data set {source.hub.id}")
         config = task.fill(source.hub.config, language)
         return f"hub:{source.hub.id}/{config}/{source.hub.split}@{source.hub.revision}"
@@ -118,14 +117,6 @@ class Compiler:
         """Remember something that a reader of the plan must know, once."""
         if text not in self.notes:
             self.notes.append(text)
-
-    def nowhere(self, task: Task, split: str, language: str) -> InputError:
-        """The error that says which file is missing, where it was looked for and where it can be had."""
-        try:
-            next(examples(task, split, language, self.root))
-        except InputError as error:
-            return error
-        return InputError(f"{task.name}, {split}, {language}: no data")
 
     def languages(self, task: Task, split: str) -> list[str]:
         """The study's languages of a task that have data: those in the data folder if it has any, else all (the Hub).
@@ -245,7 +236,7 @@ class Compiler:
         task = find_task(target.task)
         languages = self.languages(task, "test")
         if not languages:
-            raise self.nowhere(task, "test", task.languages[0])
+            raise InputError(nowhere(task, "test", task.languages[0], self.root))
         gold = {language: self.fetch(task, "test", language) for language in languages}
         dev: dict[str, Stage] = {}
         if task.format.name == "mine":

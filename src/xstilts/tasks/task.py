@@ -111,7 +111,7 @@ class Task:
     @property
     def embedded(self) -> bool:
         """Whether its examples are made by the embedded world, not read."""
-        return not any(source.paths or source.hub for source in self.splits.values())
+        return not self.parts and not any(source.paths or source.hub for source in self.splits.values())
 
     def fill(self, template: str, language: str) -> str:
         """`template` with `{lang}` = the task's own code of the language, `{code}` = ours, `{name}` = its name."""

@@ -26,7 +26,8 @@ Neighbours = tuple[Tensor, Tensor]
 
 COLUMNS = 20_480  # of the product at a time: with ROW_BUDGET what bounds the memory, whatever the sizes of the pools
 ROW_BUDGET = 1 << 26
-SPARE = 5  # neighbours more than k that the sieve keeps; the last of them bounds all that it drops
+SPARE = 12  # neighbours more than k that the sieve keeps; the last of them bounds all that it drops
+FEW = 4  # of them that are looked at first: for most rows they will do
 GROUP = 8  # elements of the product of which only the highest is looked at first
 CHUNK = 64
 EXTRA = 6  # columns that bring back what centring takes away: two numbers in three parts each
@@ -72,8 +73,9 @@ class _Pool:
 
     def keep(self, rows: slice, found: Neighbours, begin: int) -> None:
         """Merge what a block of columns from `begin` on has, with what the sieve kept before."""
-        values = torch.cat([self.value_NK[rows], found[0]], dim=1)
-        indices = torch.cat([self.index_NK[rows], found[1] + begin], dim=1)
+        n = rows.stop - rows.start
+        values = torch.cat([self.value_NK[rows], found[0][:n]], dim=1)
+        indices = torch.cat([self.index_NK[rows], found[1][:n] + begin], dim=1)
         best, place = values.topk(self.value_NK.shape[1], dim=1)
         self.value_NK[rows], self.index_NK[rows] = best, indices.gather(1, place)
 
@@ -114,8 +116,8 @@ def _sieve(x: _Pool, y: _Pool, tick: Callable[[], None]) -> None:
                 buffer = buffer.new_empty(len(left_RK) * len(right_CK))
             product_RC = buffer[: len(left_RK) * len(right_CK)].view(len(left_RK), len(right_CK))
             torch.mm(left_RK, right_CK.T, out=product_RC)
-            x.keep(rows, _highest(product_RC[: rows.stop - rows.start], x.value_NK.shape[1]), columns.start)
-            y.keep(columns, _highest(product_RC.T[: columns.stop - columns.start], y.value_NK.shape[1]), rows.start)
+            x.keep(rows, _highest(product_RC, 1, x.value_NK.shape[1]), columns.start)
+            y.keep(columns, _highest(product_RC, 0, y.value_NK.shape[1]), rows.start)
             tick()
 
 
@@ -150,18 +152,18 @@ def _operand(pool: _Pool, rows: slice, other_D: Tensor, kind: torch.dtype, first
     return operand
 
 
-def _highest(product_RC: Tensor, count: int) -> Neighbours:
-    """The `count` highest elements of each row, fewer if there are no more columns: values (fp32), columns.
-
-    They lie in the groups with the highest maxima, of which there are no more than elements wanted."""
-    groups_RGC = product_RC.unflatten(1, (GROUP, -1))
-    maxima_RC = groups_RGC.amax(1).float().contiguous()
-    top = maxima_RC.topk(min(count, maxima_RC.shape[1]), dim=1, sorted=False).indices
-    steps = torch.arange(GROUP, device=top.device) * maxima_RC.shape[1]
-    columns = (top[:, :, None] + steps).flatten(1)
-    values = product_RC.gather(1, columns).float()
+def _highest(product_RC: Tensor, along: int, count: int) -> Neighbours:
+    """The `count` highest elements of each row (`along` 1) or column (0), fewer if there are no more: values (fp32),
+    positions. They lie in the groups with the highest maxima, of which there are no more than elements wanted."""
+    maxima = product_RC.unflatten(along, (GROUP, -1)).amax(along)
+    maxima, product = (maxima, product_RC) if along else (maxima.T, product_RC.T)
+    maxima = maxima.float().contiguous()
+    top = maxima.topk(min(count, maxima.shape[1]), dim=1, sorted=False).indices
+    steps = torch.arange(GROUP, device=top.device) * maxima.shape[1]
+    positions = (top[:, :, None] + steps).flatten(1)
+    values = product.gather(1, positions).float()
     best, place = values.topk(min(count, values.shape[1]), dim=1, sorted=False)
-    return best, columns.gather(1, place)
+    return best, positions.gather(1, place)
 
 
 def _shift(pool: _Pool, other: _Pool) -> float:
@@ -183,29 +185,37 @@ def _error(pool: _Pool, other: _Pool) -> Tensor:
 
 
 def _settled(pool: _Pool, other: _Pool, k: int, tick: Callable[[], None]) -> Neighbours:
-    """The k nearest of each row: those of the sieve where they are certain, else those of a search in fp64."""
+    """The k nearest of each row: those of the sieve where they are certain (first of a few of its finds, then of all),
+    else those of a search in fp64."""
     n, keep = pool.value_NK.shape
     k = min(k, keep)
     values = torch.zeros(n, k, device=pool.rows_ND.device)
     indices = torch.zeros(n, k, dtype=torch.int64, device=pool.rows_ND.device)
-    if values.numel() == 0:
-        return values, indices
-    inner = slice(0, keep if keep == len(other.rows_ND) else keep - 1)
-    for begin in range(0, n, CHUNK):
-        here = slice(begin, min(begin + CHUNK, n))
-        candidates = pool.index_NK[here, inner]
-        rows_BD1 = pool.rows_ND[here].double()[:, :, None]
-        dots = (other.rows_ND[candidates].double() @ rows_BD1)[:, :, 0]
-        cosines = (dots / other.norm_N[candidates] / pool.norm_N[here, None]).float()
-        values[here], indices[here] = _best(cosines, candidates, k)
-    if inner.stop == keep:  # none was dropped
-        return values, indices
-    unit = 0.505 * torch.finfo(product_type(pool.rows_ND.device)).eps
-    dropped = pool.value_NK[:, -1].double()
-    bound = dropped + unit * dropped.abs() + _error(pool, other) + _shift(pool, other)
-    for rows in (values[:, -1] <= bound).nonzero()[:, 0].split(2048):
-        values[rows], indices[rows] = _search(pool, other, rows, k, tick)
+    rows = torch.arange(n if k else 0, device=pool.rows_ND.device)
+    for width in sorted({min(k + FEW, keep), keep}):
+        for some in rows.split(CHUNK):
+            candidates = pool.index_NK[some, :width]
+            values[some], indices[some] = _best(_cosines(pool, other, some, candidates), candidates, k)
+        rows = rows[values[rows, -1] <= _ceiling(pool, other, rows, width)]
+    for some in rows.split(1024):
+        values[some], indices[some] = _search(pool, other, some, k, tick)
     return values, indices
+
+
+def _ceiling(pool: _Pool, other: _Pool, rows: Tensor, width: int) -> Tensor:
+    """What no cosine is above but those of the first `width` that the sieve kept: shape of `rows`."""
+    if width == len(other.rows_ND):
+        return torch.full(rows.shape, -torch.inf, dtype=torch.float64, device=rows.device)
+    next_N = pool.value_NK[rows, min(width, pool.value_NK.shape[1] - 1)].double()
+    half_step = 0.505 * torch.finfo(product_type(rows.device)).eps
+    return next_N + half_step * next_N.abs() + _error(pool, other)[rows] + _shift(pool, other)
+
+
+def _cosines(pool: _Pool, other: _Pool, rows: Tensor, candidates: Tensor) -> Tensor:
+    """Of n rows and their C candidates each: (n, C) fp32, rounded once."""
+    rows_nD1 = pool.rows_ND[rows].double()[:, :, None]
+    dots_nC = (other.rows_ND[candidates].double() @ rows_nD1)[:, :, 0]
+    return (dots_nC / other.norm_N[candidates] / pool.norm_N[rows, None]).float()
 
 
 def _search(pool: _Pool, other: _Pool, rows: Tensor, k: int, tick: Callable[[], None]) -> Neighbours:

@@ -1,9 +1,10 @@
 """Rank: a query and the text that answers it -> two vectors that are close: a dual encoder with one trunk (XTREME-R).
 
 Source: google-research/xtreme, third_party/{bert,run_retrieval_qa,evaluate_retrieval}.py. Vectors are the first token of the
-last layer at unit length; the loss is cross-entropy of a query over the texts of the whole batch, logits 100 times the
-cosine. A candidate is its sentence and its paragraph in one string. Two differences: XTREME-R has the pooler (dense, tanh)
-above the first token, and learns the 100; here there is neither, so the head has no weights and vectors need only the trunk.
+last layer at unit length; the loss is the cross-entropy of a query over the texts of its batch, logits 100 times the cosine.
+A candidate is its sentence and its paragraph in one string. Three differences: XTREME-R has the pooler (dense, tanh) above
+the first token, learns the 100, and compares only the 4 pairs that are in memory at once (16 a step); here the head has no
+weights, so vectors need only the trunk, and a query is compared with all texts of the step.
 At test the embed stage makes the vectors of the pools, with `cut` and `passage`; `decode` ranks the texts of dev pairs.
 """
 
