@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import PlainExample
+from xstilts.data.example import PlainExample, PoolExample
 from xstilts.errors import InputError
 from xstilts.tasks import locate as module
 from xstilts.tasks.catalogue import find_task
@@ -218,3 +218,20 @@ def test_a_salt_gives_another_subsample() -> None:
 def test_parallel_languages_keep_the_same_examples() -> None:
     kept = [{e.id for e in subsample(examples(XQUAD, "test", code, FIXTURES), 1)} for code in ("en", "de")]
     assert kept[0] == kept[1]
+
+
+def test_a_limited_pool_keeps_what_answers_its_queries() -> None:
+    def pool(queries: int, candidates: int) -> list[PoolExample]:
+        asked = [PoolExample(f"q{i}", "?", "", "query", (f"c{i}",) if i % 2 else ()) for i in range(queries)]
+        return asked + [PoolExample(f"c{i}", "!", "", "candidate", None) for i in range(candidates)]
+
+    everything = pool(40, 60)
+    kept = list(subsample(everything, 10))
+    queries = [e for e in kept if e.role == "query"]
+    ids = [e.id for e in kept if e.role == "candidate"]
+    assert [e.id for e in queries] == [e.id for e in subsample(everything[:40], 10)]
+    assert len(ids) == 10
+    assert {id for e in queries for id in e.answer or ()} <= set(ids)
+    assert [e for e in everything if e in kept] == kept
+    assert list(subsample(everything, 1000)) == everything
+    assert list(subsample([], 3)) == []

@@ -94,7 +94,11 @@ class PairExample:
     query: str
     text: str
     context: str
-    answer: None = None
+
+    @property
+    def answer(self) -> tuple[str, ...]:
+        """Its own id: among the texts of pairs, its own is the one that answers its query."""
+        return (self.id,)
 
 
 @dataclass(frozen=True, slots=True)

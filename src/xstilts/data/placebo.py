@@ -11,20 +11,24 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from xstilts.data.example import Answer, ChoiceExample, Example, SpanExample, TextsExample, WordsExample
+from xstilts.data.example import Answer, ChoiceExample, Example, PairExample, SpanExample, TextsExample, WordsExample
 
 
 def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
     """The examples in their order with shuffled answers. Labels: permuted over the examples. Choices: the index drawn
     anew. Tags: permuted within the sentence. Spans: another stretch of whole words of the same context, with as many
-    words as the gold answer where the context has them."""
+    words as the gold answer where the context has them. Pairs: the texts are permuted over the queries."""
     rng = np.random.default_rng([seed, 0x91ACEB0])
     labels = [e.answer for e in examples if isinstance(e, TextsExample)]
     dealt = iter([labels[i] for i in rng.permutation(len(labels))])
-    return [_shuffled_one(e, rng, dealt) for e in examples]
+    pairs = [e for e in examples if isinstance(e, PairExample)]
+    texts = iter([pairs[i] for i in rng.permutation(len(pairs))])
+    return [_shuffled_one(e, rng, dealt, texts) for e in examples]
 
 
-def _shuffled_one(example: Example, rng: np.random.Generator, labels: Iterator[str | None]) -> Example:
+def _shuffled_one(
+    example: Example, rng: np.random.Generator, labels: Iterator[str | None], texts: Iterator[PairExample]
+) -> Example:
     match example:
         case TextsExample():
             return dataclasses.replace(example, answer=next(labels))
@@ -34,6 +38,9 @@ def _shuffled_one(example: Example, rng: np.random.Generator, labels: Iterator[s
             return dataclasses.replace(example, answer=tuple(tags[i] for i in rng.permutation(len(tags))))
         case SpanExample(answer=tuple() as answers) if answers:
             return dataclasses.replace(example, answer=(_random_span(example.context, answers[0].text, rng),))
+        case PairExample():
+            other = next(texts)
+            return dataclasses.replace(example, text=other.text, context=other.context)
         case _:
             return example
 

@@ -15,12 +15,13 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from xstilts.data.format import Choice, Classify, Embed, Format, Mlm, Span, Tag
+from xstilts.data.format import Choice, Classify, Format, Mlm, Rank, Span, Tag
 from xstilts.model.encoder import load_encoder, mlm_head_weights, save_encoder
 from xstilts.model.formats.choice import ChoiceCoder
 from xstilts.model.formats.classify import ClassifyCoder
 from xstilts.model.formats.coder import Batch, Coder
 from xstilts.model.formats.mlm import MlmCoder
+from xstilts.model.formats.rank import RankCoder
 from xstilts.model.formats.span import SpanCoder
 from xstilts.model.formats.tag import TagCoder
 from xstilts.store.store import read_json, write_json
@@ -31,8 +32,9 @@ CODERS: dict[str, type[Coder]] = {
     "tag": TagCoder,
     "span": SpanCoder,
     "mlm": MlmCoder,
+    "rank": RankCoder,
 }
-_FORMATS: dict[str, type[Any]] = {f.name: f for f in (Classify, Choice, Tag, Span, Mlm, Embed)}
+_FORMATS: dict[str, type[Any]] = {f.name: f for f in (Classify, Choice, Tag, Span, Mlm, Rank)}
 
 
 def format_record(spec: Format) -> dict[str, Any]:

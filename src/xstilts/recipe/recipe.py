@@ -57,11 +57,15 @@ _JIANT: dict[str, dict[str, Any]] = {
     "span": {"batch": 16, "epochs": 2.0, "max_length": 384},
     "tag": {"epochs": 10.0},
     "xnli": {"epochs": 2.0},
+    "pawsx": {"epochs": 5.0},
 }
-# google-research/xtreme at 522434d (spring 2020), scripts/train_*.sh.
+# google-research/xtreme, scripts/train_*.sh: at 522434d (spring 2020) for XTREME, at 838c13b for the tasks that XTREME-R adds.
 _XTREME: dict[str, dict[str, Any]] = {
     "default": {"lr": 2e-5, "batch": 32, "epochs": 5.0, "warmup": 0.0, "weight_decay": 0.0, "max_length": 128, "stride": 64},
     "tag": {"epochs": 10.0},
     "span": {"lr": 3e-5, "batch": 16, "epochs": 2.0, "max_length": 384, "stride": 128, "weight_decay": 1e-4, "policy": "last"},
+    "choice": {"lr": 3e-5},
+    "rank": {"batch": 16, "epochs": 3.0, "max_length": 256},
+    "mewslix": {"lr": 1e-5, "epochs": 2.0, "max_length": 64},
 }
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {"jiant": _JIANT, "xtreme": _XTREME}

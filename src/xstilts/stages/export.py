@@ -47,7 +47,8 @@ def write_folder(source: Path, folder: Path) -> str:
 
     trunk = trunk_folder(source)
     formats = head_formats(source)
-    if len(formats) != 1:
+    specs = list(formats.values())
+    if len(specs) != 1 or specs[0].name not in _HEADS:  # several heads, or one without weights of its own
         model: Any = transformers.AutoModel.from_pretrained(trunk)
         name = "AutoModel"
     else:

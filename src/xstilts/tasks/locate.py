@@ -14,10 +14,11 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from xstilts.data.example import Example
+from xstilts.data.example import Example, PoolExample
 from xstilts.errors import InputError, nearest
 from xstilts.tasks.archive import cache_folder, unpacked
 from xstilts.tasks.read import opened
@@ -238,17 +239,41 @@ def subsample(found: Iterable[E], limit: int | None, salt: str = "") -> Iterable
     """The `limit` examples whose salted ids hash lowest, in their order; all of them, as they come, without a limit.
 
     A larger limit only adds examples, and parallel sets keep the same ids in every language. No more than `limit`
-    examples are held in memory.
+    examples are held in memory; but of a pool, all. There the limit holds for queries, and for candidates: those that
+    answer a kept query stay, others fill up to the limit.
     """
     if limit is None:
         return found
     if limit < 1:
         raise InputError(f"limit is {limit}, expected at least 1")
+    stream = iter(found)
+    first = next(stream, None)
+    if first is None:
+        return []
+    everything = chain([first], stream)
+    if not isinstance(first, PoolExample):
+        return [example for _, example in _lowest(enumerate(everything), limit, salt)]
+    pool = list(enumerate(everything))
+    queries = _lowest((entry for entry in pool if _answers(entry[1]) is not None), limit, salt)
+    gold = {id for _, query in queries for id in _answers(query) or ()}
+    wanted = [entry for entry in pool if _answers(entry[1]) is None and entry[1].id in gold]
+    others = (entry for entry in pool if _answers(entry[1]) is None and entry[1].id not in gold)
+    filling = _lowest(others, limit - len(wanted), salt)
+    return [example for _, example in sorted((*queries, *wanted, *filling), key=lambda entry: entry[0])]
+
+
+def _answers(example: Example) -> tuple[str, ...] | None:
+    """The gold candidates of a query; None for a candidate."""
+    return example.answer or () if isinstance(example, PoolExample) and example.role == "query" else None
+
+
+def _lowest(entries: Iterable[tuple[int, E]], limit: int, salt: str) -> list[tuple[int, E]]:
+    """The `limit` entries (place, example) whose salted ids hash lowest, by place."""
     lowest: list[tuple[int, int, E]] = []  # a heap, the highest rank first
-    for place, example in enumerate(found):
+    for place, example in entries if limit > 0 else ():
         entry = (-_rank(example.id, salt), -place, example)
         if len(lowest) < limit:
             heapq.heappush(lowest, entry)
         else:
             heapq.heappushpop(lowest, entry)
-    return [example for _, _, example in sorted(lowest, key=lambda entry: -entry[1])]
+    return sorted(((-place, example) for _, place, example in lowest), key=lambda entry: entry[0])

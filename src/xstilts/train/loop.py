@@ -215,7 +215,8 @@ def train_step(
     torch.manual_seed(int(rng.integers(2**62)))
     device = next(model.parameters()).device
     batches = []
-    for group in micro_batches(features):
+    whole = [list(range(len(features)))]
+    for group in whole if member.coder.whole_batch else micro_batches(features):
         chosen = [features[i] for i in group]
         batch = member.coder.collate(chosen)
         member.coder.targets(chosen, batch, rng)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -42,7 +42,11 @@ Batch = dict[str, Tensor]
 
 
 class Coder(ABC):
-    """A format's torch half for one tokenizer and one recipe (its lengths, its masking rate)."""
+    """A format's torch half for one tokenizer and one recipe (its lengths, its masking rate).
+
+    `whole_batch`: the loss of an example depends on the others of its step, so a step's batch is computed in one piece."""
+
+    whole_batch: ClassVar[bool] = False
 
     def __init__(self, spec: Any, tokenizer: Any, recipe: Recipe):
         self.spec = spec
