@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from xstilts.data.example import Answer, ChoiceExample, PlainExample, SpanExample, TextsExample, WordsExample
 from xstilts.data.format import Choice, Classify, Mlm, Span, Tag
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.formats.embed import mean_pool, nearest
 from xstilts.model.formats.span import MAX_ANSWER_TOKENS, best_span, span_of
 from xstilts.model.model import CODERS, Model, format_of, format_record, fresh_model, load_model, save_model
 from xstilts.recipe.recipe import Recipe
@@ -217,21 +216,3 @@ def test_heads_share_one_trunk(tiny_folder: Path) -> None:
     model = fresh_model(tiny_folder, coders, None)
     assert isinstance(model, Model)
     assert len(list(model.heads)) == 2
-
-
-@given(st.integers(0, 100), st.booleans())
-@settings(max_examples=25, deadline=None)
-def test_nearest_is_the_cosine_argmax(seed: int, centred: bool) -> None:
-    rng = np.random.default_rng(seed)
-    queries, database = rng.normal(size=(7, 5)).astype(np.float32), rng.normal(size=(9, 5)).astype(np.float32)
-    q, d = (queries - queries.mean(0), database - database.mean(0)) if centred else (queries, database)
-    similarity = (q @ d.T) / np.outer(np.linalg.norm(q, axis=1), np.linalg.norm(d, axis=1))
-    assert (nearest(queries, database, centred, block=3) == similarity.argmax(1)).all()
-
-
-def test_mean_pool_ignores_padding() -> None:
-    hidden = torch.randn(2, 4, 3)
-    mask = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1]])
-    pooled = mean_pool(hidden, mask)
-    torch.testing.assert_close(pooled[0], hidden[0, :2].mean(0))
-    torch.testing.assert_close(pooled[1], hidden[1].mean(0))

@@ -9,7 +9,7 @@ The idea of measure = value + per-item rows is from ir_measures (https://ir-meas
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,20 +19,29 @@ from xstilts.data.example import Example, Prediction
 from xstilts.errors import InputError
 
 Counts = NDArray[np.float64]
+Tally = Callable[[Example, Prediction], tuple[float, ...]]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """`values[0]` is the headline value unless `main` (indices into `values` to average) says otherwise."""
+    """`values[0]` is the headline value unless `main` (indices into `values` to average) says otherwise.
+
+    `tally_in` gives the tally of a language where the metric is defined by language (MLQA); `tally` itself then only says
+    so. Whoever scores a language asks for `for_language` first; it changes no other metric."""
 
     name: str
     counts: tuple[str, ...]
     values: tuple[str, ...]
-    tally: Callable[[Example, Prediction], tuple[float, ...]]
+    tally: Tally
     finish: Callable[[Counts], Counts]
     cite: str
     main: tuple[int, ...] = (0,)
+    tally_in: Callable[[str], Tally] | None = None
+
+    def for_language(self, code: str) -> Metric:
+        """The metric as it is defined for a language. InputError if it is defined by language and not for this one."""
+        return replace(self, tally=self.tally_in(code), tally_in=None) if self.tally_in else self
 
     def headline(self, sums: Counts) -> Counts:
         """The headline value(s) of summed counts: shape (..., n_counts) -> (...)."""

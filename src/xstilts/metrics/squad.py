@@ -1,9 +1,11 @@
-"""SQuAD v1.1 exact match and F1 (Rajpurkar et al. 2016, https://aclanthology.org/D16-1264; official script v1.1).
+"""SQuAD exact match and F1: v1.1 (Rajpurkar et al. 2016, https://aclanthology.org/D16-1264) and v2.0 (Rajpurkar et al.
+2018, https://aclanthology.org/P18-2124), as the official scripts of the two versions have them.
 
-XTREME uses this English normalisation for every language of XQuAD and TyDiQA, so Chinese and Thai are compared as
+XTREME uses v1.1's English normalisation for every language of XQuAD and TyDiQA, so Chinese and Thai are compared as
 whitespace tokens and only ASCII punctuation goes. The headline is XTREME's QA score, (EM + F1) / 2. MLQA has a
-normalisation per language and is *not* this metric.
-Surprising and official: when gold and prediction both normalise to nothing ("the", "?"), EM is 1 and F1 is 0.
+normalisation per language and is *not* this metric (see `mlqa.py`).
+Surprising and official: when gold and prediction both normalise to nothing ("the", "?"), v1.1 says EM 1 and F1 0, and
+v2.0 says F1 1 as well; there, a gold answer that normalises to nothing is "no answer".
 """
 
 from __future__ import annotations
@@ -32,17 +34,36 @@ def token_f1(gold: list[str], predicted: list[str]) -> float:
     return 2 * shared / (len(gold) + len(predicted)) if shared else 0.0
 
 
-def _tally(example: Example, prediction: Prediction) -> tuple[float, float, float]:
+def best_of(golds: list[list[str]], predicted: list[str]) -> tuple[float, float]:
+    """(F1, EM) of a prediction: the best over the gold answers, all as tokens; (0, 0) without any."""
+    return max((token_f1(tokens, predicted) for tokens in golds), default=0.0), float(predicted in golds)
+
+
+def _tally(example: Example, prediction: Prediction) -> tuple[float, ...]:
     gold, text = answers(example, prediction, str)
-    predicted = normalise(text)
-    golds = [normalise(answer.text) for answer in gold]
-    f1 = max((token_f1(tokens, predicted) for tokens in golds), default=0.0)
-    return f1, float(predicted in golds), 1.0
+    return *best_of([normalise(answer.text) for answer in gold], normalise(text)), 1.0
 
 
-def _finish(sums: Counts) -> Counts:
+def finish_f1_em(sums: Counts) -> Counts:
+    """(..., [f1, em, total]) -> (..., [f1, em])."""
     sums = np.asarray(sums, dtype=np.float64)
     return ratio(sums[..., :2], np.broadcast_to(sums[..., 2:], sums[..., :2].shape))
+
+
+def _tally_v2(example: Example, prediction: Prediction) -> tuple[float, ...]:
+    gold, text = answers(example, prediction, str)
+    predicted = normalise(text)
+    golds = [tokens for answer in gold if (tokens := normalise(answer.text))]
+    f1, em = best_of(golds, predicted) if golds else (float(not predicted),) * 2
+    return (f1, em, 1.0, f1, em, 1.0) if gold else (f1, em, 1.0, 0.0, 0.0, 0.0)
+
+
+def _finish_v2(sums: Counts) -> Counts:
+    """(..., [f1, em, total, and the same of the questions with an answer]) -> (..., values). F1 and EM are the same on the
+    questions without one."""
+    sums = np.asarray(sums, dtype=np.float64)
+    both, answered = sums[..., :3], sums[..., 3:]
+    return np.concatenate([finish_f1_em(both), finish_f1_em(answered), finish_f1_em(both - answered)[..., 1:]], axis=-1)
 
 
 SQUAD = Metric(
@@ -50,7 +71,17 @@ SQUAD = Metric(
     counts=("f1", "em", "total"),
     values=("f1", "em"),
     tally=_tally,
-    finish=_finish,
+    finish=finish_f1_em,
     cite="rajpurkar2016squad",
+    main=(0, 1),
+)
+
+SQUAD_V2 = Metric(
+    name="squad_v2",
+    counts=("f1", "em", "total", "answered_f1", "answered_em", "answered"),
+    values=("f1", "em", "has_answer_f1", "has_answer_em", "no_answer"),
+    tally=_tally_v2,
+    finish=_finish_v2,
+    cite="rajpurkar2018know",
     main=(0, 1),
 )

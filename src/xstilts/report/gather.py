@@ -22,6 +22,7 @@ from xstilts.tasks.catalogue import find_task
 
 RETRIEVAL_FORMATS = (*UNTRAINED, "rank")
 LAYER_RULES = {
+    "last": "the last layer",
     "jiant": "the layer of X-STILTs (block 14 of 24, scaled to the encoder's depth)",
     "xtreme": "the layer of XTREME's scripts (of 24 blocks the 14th for translations, the 20th for mining; scaled to the depth)",
 }

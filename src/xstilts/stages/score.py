@@ -1,4 +1,8 @@
-"""score: predictions against gold, torch-free, redone in seconds. Keeps every example's tally beside the values."""
+"""score: predictions against gold, torch-free, redone in seconds. Keeps every example's tally beside the values.
+
+The three formats of retrieval have vectors or mined pairs instead of predictions: `retrieve.py` makes predictions of them,
+which are kept as well.
+"""
 
 from __future__ import annotations
 
@@ -7,57 +11,54 @@ from typing import Any
 
 import numpy as np
 
-from xstilts.data.example import Example, Prediction, read_jsonl, read_predictions
+from xstilts.data.example import Example, Prediction, read_jsonl, read_predictions, write_predictions
 from xstilts.errors import InputError
 from xstilts.metrics.metric import Metric
 from xstilts.stages.job import Job
-from xstilts.store.store import read_json, write_json
+from xstilts.stages.retrieve import Answers, mined, ranked, setting, translations
+from xstilts.store.store import write_json
 from xstilts.tasks.catalogue import find_task
+
+RETRIEVAL = {"embed": translations, "mine": mined, "rank": ranked}
 
 
 def run(job: Job) -> None:
-    """Leaves `scores.json` and `tallies.npz` (`<language>.ids`, `<language>.counts`); for retrieval the values of all
-    layers too, the tallies being those of the study's layer."""
+    """Leaves `scores.json` and `tallies.npz` (`<language>.ids`, `<language>.counts`); for retrieval `<language>.jsonl`,
+    the predictions at the study's setting, and in `scores.json` that setting and the values of all others."""
     config = job.config
-    metric = find_task(config["task"]).metric
+    task = find_task(config["task"])
+    metric = task.metric
     assert metric is not None
+    chosen: dict[str, Any] = {}
+    answered = _given(job)
+    if task.format.name in RETRIEVAL:
+        chosen = setting(job, task.format.name)
+        answered = RETRIEVAL[task.format.name](job, metric, chosen)
     tallies: dict[str, Any] = {}
     languages: dict[str, Any] = {}
     layers: list[dict[str, Any]] = []
-    layer: int | None = None
-    for language in config["languages"]:
-        examples = list(read_jsonl(job.inputs[f"gold:{language}"] / "examples.jsonl"))
-        if config["retrieval"] is not None:
-            found = read_json(job.inputs["predictions"] / f"{language}.json")
-            layer = retrieval_layer(config["retrieval"]["layer"], len(found["layers"]) - 1)
-            chosen = "centred" if config["retrieval"]["centred"] else "plain"
-            for number, name, predictions in _layers(found):
-                rows = tally(metric, examples, predictions, language)
-                value = float(metric.headline(rows.sum(0)))
-                layers.append({"layer": number, "centred": name == "centred", "language": language, "accuracy": value})
-                if number == layer and name == chosen:
-                    counts = rows
-        else:
-            counts = tally(metric, examples, list(read_predictions(job.inputs["predictions"] / f"{language}.jsonl")), language)
+    for language, answers in answered:
+        counts = tally(metric.for_language(language), answers.examples, answers.predictions, language)
         sums = counts.sum(0)
         values = dict(zip(metric.values, metric.finish(sums).tolist(), strict=True))
-        languages[language] = {"values": values, "headline": float(metric.headline(sums)), "n": len(examples)}
-        tallies[f"{language}.ids"] = np.array([e.id for e in examples])
+        n = len(answers.examples)
+        languages[language] = {"values": values, "headline": float(metric.headline(sums)), "n": n, **answers.facts}
+        layers += answers.sweep
+        tallies[f"{language}.ids"] = np.array([e.id for e in answers.examples])
         tallies[f"{language}.counts"] = counts
+        if chosen:
+            write_predictions(job.out / f"{language}.jsonl", answers.predictions)
+        job.check_stop()
     np.savez_compressed(job.out / "tallies.npz", **tallies)
-    write_json(
-        job.out / "scores.json",
-        {"task": config["task"], "metric": metric.name, "languages": languages, "layers": layers, "layer": layer},
-    )
+    record = {"task": config["task"], "metric": metric.name, "languages": languages, "layers": layers}
+    write_json(job.out / "scores.json", record | {"layer": chosen.get("layer"), "retrieval": chosen or None})
 
 
-def retrieval_layer(wanted: int | str, layers: int) -> int:
-    """The block whose output is scored: a number, or "paper" = layer 14 of 24 (Phang et al. 2020, through jiant), scaled."""
-    if wanted == "paper":
-        return max(1, round(layers * 14 / 24))
-    if not 0 <= int(wanted) <= layers:
-        raise InputError(f"retrieval.layer: {wanted} is not a layer of this encoder; expected 0 to {layers}")
-    return int(wanted)
+def _given(job: Job) -> Iterator[tuple[str, Answers]]:
+    """What a predict stage left."""
+    for language in job.config["languages"]:
+        examples = list(read_jsonl(job.inputs[f"gold:{language}"] / "examples.jsonl"))
+        yield language, Answers(examples, list(read_predictions(job.inputs["predictions"] / f"{language}.jsonl")))
 
 
 def tally(metric: Metric, examples: list[Example], predictions: list[Prediction], where: str) -> np.ndarray:
@@ -69,9 +70,3 @@ def tally(metric: Metric, examples: list[Example], predictions: list[Prediction]
             f"{where}: {len(predictions)} predictions for {len(examples)} examples; first id without one: {missing[:1]}"
         )
     return np.array([metric.tally(e, by_id[e.id]) for e in examples], dtype=np.float64)
-
-
-def _layers(found: Mapping[str, Any]) -> Iterator[tuple[int, str, list[Prediction]]]:
-    for number, kinds in found["layers"].items():
-        for name, answers in kinds.items():
-            yield int(number), name, [Prediction(i, a) for i, a in zip(found["ids"], answers, strict=True)]

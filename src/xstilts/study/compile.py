@@ -19,7 +19,7 @@ from xstilts.recipe.encoder import hub_commit, identity
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.stage import Stage, upstream
-from xstilts.study.study import UNTRAINED, Study, Target
+from xstilts.study.study import UNTRAINED, Retrieval, Study, Target
 from xstilts.tasks.catalogue import find_task
 from xstilts.tasks.locate import available_languages, fingerprint, locate, nowhere, parts_of, source_of, source_split
 from xstilts.tasks.own import register
@@ -244,7 +244,7 @@ class Compiler:
         trained = checkpoint if task.format.name in UNTRAINED else self.fine_tuned(checkpoint, target, seed)
         retrieval = None
         if task.format.name in ("embed", "mine", "rank"):
-            made, retrieval = self.retrieved(trained, task, languages, {**gold, **dev})
+            made, retrieval = self.retrieved(trained, target, languages, {**gold, **dev})
         else:
             source = find_task(target.train or task.trains_on or task.name)
             recipe = self.study.phase_recipe((source.name,), {}, task.name)
@@ -271,12 +271,16 @@ class Compiler:
         return self.phase(checkpoint, Mixture(mix=(source.name,)), recipe, seed, task if task != source else None)
 
     def retrieved(
-        self, checkpoint: Stage, task: Task, languages: list[str], texts: dict[str, Stage]
+        self, checkpoint: Stage, target: Target, languages: list[str], texts: dict[str, Stage]
     ) -> tuple[Stage, dict[str, Any]]:
-        """The stage that leaves what is scored (vectors, or mined pairs), and the setting at which it is scored."""
-        setting = self.study.retrieval
+        """The stage that leaves what is scored (vectors, or mined pairs), and the setting at which it is scored. A dual
+        encoder for ranking is used as it was trained: its last layer's first token, rows as long as in training."""
+        task, setting = find_task(target.task), self.study.retrieval
         name = short_task(task)
         slug = f"{checkpoint.slug}@{name}"
+        if task.format.name == "rank":
+            length = self.study.phase_recipe((target.train or task.trains_on,), {}, task.name).max_length
+            setting = Retrieval(layer="last", pooling="cls", centred=False, max_length=length)
         sweep = setting.sweep and task.format.name == "embed"
         config: dict[str, Any] = {
             "task": task.name,

@@ -46,11 +46,11 @@ class Limits(Record):
 
 class Retrieval(Record):
     """How sentences are embedded and compared. `layer`: the published choice of "jiant" (that of X-STILTs) or "xtreme",
-    scaled to the encoder's depth, or a number (0 = embeddings). `pooling`: "mean" over all tokens (both published ones),
+    scaled to the encoder's depth, "last", or a number (0 = embeddings). `pooling`: "mean" over all tokens (both published ones),
     "mean_content" without the special tokens, or "cls". `sweep` also keeps and scores every other layer and pooling of
     translation retrieval; without it only the chosen one is kept, which needs far less disk."""
 
-    layer: Literal["jiant", "xtreme"] | int = "jiant"
+    layer: Literal["jiant", "xtreme", "last"] | int = "jiant"
     pooling: Literal["mean", "mean_content", "cls"] = "mean"
     centred: bool = False
     max_length: int = Field(512, ge=8)

@@ -94,8 +94,8 @@ def _why_nothing(unscored: Mapping[str, str]) -> str:
 
 def _values(task: Task, language: str, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
     """The values of a task in a language on the 0-100 scale. Pairs mined for an id that has no gold count as mined."""
-    metric = task.metric
-    assert metric is not None
+    assert task.metric is not None
+    metric = task.metric.for_language(language)
     known = {example.id: example for example in examples}
     rows = [metric.tally(known.get(p.id, PoolExample(p.id, "", "", "query", ())), p) for p in predictions]
     values = metric.finish(np.array(rows, dtype=np.float64).sum(0))

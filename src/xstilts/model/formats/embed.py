@@ -1,67 +1,123 @@
-"""Embed: sentences -> vectors, one per layer, and the nearest English sentence. No head, no training, no loss.
+"""Embed: sentences in, one vector a sentence, layer and pooling out. No head, no training, no loss.
 
-A sentence's vector is the mean of a layer's states over its tokens, special tokens included (what XTREME's and jiant's
-mean pooling do); layer 0 is the embedding output, layer n the n-th block's (the numbering of `hidden_states`). Centring
-subtracts each language's mean vector (Libovický et al. 2020, arXiv 2004.05160). All layers come out of one pass.
+Layers are numbered as in Hugging Face's `hidden_states`: 0 is the embeddings' output, n that of block n. All come out of
+one pass; each is pooled where it arises, so that one layer's states are held at a time, and blocks above the highest layer
+that is wanted are not run. Poolings: "mean" over all tokens, special tokens included (what XTREME and jiant do),
+"mean_content" without them (XTREME's --pool_skip_special_token; a sentence of nothing else keeps them), "cls" = the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+
+from xstilts.errors import InputError
 
 
-def mean_pool(hidden_BLD: Tensor, mask_BL: Tensor) -> Tensor:
-    """Mean over the tokens that the mask keeps: (B, D)."""
+def embed(
+    encoder: Any,
+    tokenizer: Any,
+    texts: Sequence[str],
+    max_length: int,
+    layers: Sequence[int],
+    poolings: Sequence[str],
+    tokens_a_batch: int,
+    vectors: Any,
+    tick: Callable[[], None],
+) -> None:
+    """Fill `vectors`, an array of shape (layers, poolings, N, D) in the order of the arguments. Sentences are batched by
+    length and cut at `max_length` tokens; `tick` is called once a batch."""
+    ids, special = _token_ids(tokenizer, texts, max_length)
+    device = next(encoder.parameters()).device
+    for rows in _batches([len(row) for row in ids], tokens_a_batch):
+        longest = len(ids[rows[-1]])
+        input_ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
+        mask, content = (torch.zeros((len(rows), longest), dtype=torch.long) for _ in range(2))
+        for b, i in enumerate(rows):
+            input_ids[b, : len(ids[i])] = torch.from_numpy(ids[i])
+            mask[b, : len(ids[i])] = 1
+            content[b, : len(ids[i])] = torch.from_numpy(~special[i])
+        inputs = [x.to(device) for x in (input_ids, mask, content)]
+
+        def take(layer: int, hidden_BLD: Tensor, rows: list[int] = rows, inputs: list[Tensor] = inputs) -> None:
+            for place, pooling in enumerate(poolings):
+                pooled_BD = pool(hidden_BLD.float(), inputs[1], inputs[2], pooling)
+                vectors[layers.index(layer), place, rows] = pooled_BD.cpu().numpy()
+
+        with torch.inference_mode():
+            run_through(encoder, inputs[0], inputs[1], layers, take)
+        tick()
+
+
+def _token_ids(tokenizer: Any, texts: Sequence[str], max_length: int) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+    """The token ids of each text, and which of them are special. As arrays: lists of a million texts would not fit."""
+    ids, special = [], []
+    for begin in range(0, len(texts), 10_000):
+        some = list(texts[begin : begin + 10_000])
+        encoded = tokenizer(some, truncation=True, max_length=max_length, return_special_tokens_mask=True)
+        ids += [np.array(row, dtype=np.int32) for row in encoded["input_ids"]]
+        special += [np.array(row, dtype=bool) for row in encoded["special_tokens_mask"]]
+    return ids, special
+
+
+def _batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
+    """Positions by length, as many together as make at most `tokens` tokens, padding included; at least one."""
+    order = sorted(range(len(lengths)), key=lambda i: lengths[i])
+    begin = 0
+    while begin < len(order):
+        end = begin + 1
+        while end < len(order) and lengths[order[end]] * (end + 1 - begin) <= tokens:
+            end += 1
+        yield order[begin:end]
+        begin = end
+
+
+def pool(hidden_BLD: Tensor, mask_BL: Tensor, content_BL: Tensor, pooling: str) -> Tensor:
+    """One vector a sentence: (B, D). `mask_BL` is 1 on tokens, `content_BL` on those that are not special."""
+    if pooling == "cls":
+        return hidden_BLD[:, 0]
+    if pooling == "mean_content":
+        mask_BL = torch.where(content_BL.any(1, keepdim=True), content_BL, mask_BL)
     weights_BL1 = mask_BL[..., None].to(hidden_BLD.dtype)
     return (hidden_BLD * weights_BL1).sum(1) / weights_BL1.sum(1)
 
 
-def embed(
-    encoder: Any, tokenizer: Any, texts: Sequence[str], max_length: int, tokens_a_batch: int, tick: Callable[[], None]
-) -> NDArray[np.float32]:
-    """Vectors of all layers: shape (layers + 1, N, D). Sentences are batched by length and come back in their order."""
-    ids = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
-    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-    layers = encoder.config.num_hidden_layers + 1
-    device = next(encoder.parameters()).device
-    vectors = np.zeros((layers, len(texts), encoder.config.hidden_size), dtype=np.float32)
-    begin = 0
-    with torch.inference_mode():
-        while begin < len(order):
-            end = begin + 1
-            while end < len(order) and len(ids[order[end]]) * (end + 1 - begin) <= tokens_a_batch:
-                end += 1
-            rows = order[begin:end]
-            longest = len(ids[rows[-1]])
-            input_ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
-            mask = torch.zeros((len(rows), longest), dtype=torch.long)
-            for b, i in enumerate(rows):
-                input_ids[b, : len(ids[i])] = torch.tensor(ids[i])
-                mask[b, : len(ids[i])] = 1
-            output = encoder(input_ids=input_ids.to(device), attention_mask=mask.to(device), output_hidden_states=True)
-            for layer, hidden_BLD in enumerate(output.hidden_states):
-                vectors[layer, rows] = mean_pool(hidden_BLD.float(), mask.to(device)).cpu().numpy()
-            begin = end
-            tick()
-    return vectors
+class _Enough(Exception):
+    """The highest layer that is wanted has been seen."""
 
 
-def nearest(
-    queries_ND: NDArray[np.float32], database_MD: NDArray[np.float32], centred: bool, block: int = 1024
-) -> NDArray[np.int64]:
-    """Index of the database row with the highest cosine, per query: shape (N,). Exact; ties go to the lower index."""
+def run_through(
+    encoder: Any, input_ids_BL: Tensor, mask_BL: Tensor, layers: Sequence[int], take: Callable[[int, Tensor], None]
+) -> None:
+    """Run the encoder and give `take` the states of each wanted layer as they arise. Raises InputError for an encoder whose
+    blocks are not a list of modules (one that shares its blocks, for instance)."""
+    depth = encoder.config.num_hidden_layers
+    lists = (module for module in encoder.modules() if isinstance(module, nn.ModuleList))
+    blocks = next((found for found in lists if len(found) == depth), None)
+    if blocks is None:
+        raise InputError(
+            f"encoder: a {encoder.config.model_type} without a list of {depth} blocks; its layers cannot be told apart"
+        )
 
-    def unit(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        x = x - x.mean(0) if centred else x
-        norms = np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-        return np.asarray(x / norms, dtype=np.float32)
+    def before(layer: int) -> Callable[..., None]:
+        def hook(_: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
+            take(layer, positional[0] if positional else named["hidden_states"])
+            if layer == max(layers):
+                raise _Enough
 
-    queries, database = unit(queries_ND), unit(database_MD)
-    found = [np.argmax(queries[i : i + block] @ database.T, axis=1) for i in range(0, len(queries), block)]
-    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+        return hook
+
+    handles = [blocks[i].register_forward_pre_hook(before(i), with_kwargs=True) for i in layers if i < depth]
+    try:
+        output = encoder(input_ids=input_ids_BL, attention_mask=mask_BL)
+    except _Enough:
+        return
+    finally:
+        for handle in handles:
+            handle.remove()
+    take(depth, output.last_hidden_state)

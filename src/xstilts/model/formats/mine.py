@@ -12,7 +12,8 @@ Pairs: ratio margin and both directions, Artetxe and Schwenk 2019 (https://aclan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -41,8 +42,9 @@ def neighbours(x_ND: Tensor, y_MD: Tensor, k: int, tick: Callable[[], None] = la
 
     `tick` is called once a block. Raises InputError if a vector is not finite."""
     x, y = _Pool.of(x_ND, y_MD, k), _Pool.of(y_MD, x_ND, k)
-    if len(x_ND) and len(y_MD):
-        _sieve(x, y, tick)
+    if not len(x_ND) or not len(y_MD):
+        return (x.value_NK[:, :k], x.index_NK[:, :k]), (y.value_NK[:, :k], y.index_NK[:, :k])
+    _sieve(x, y, tick)
     return _settled(x, y, k, tick), _settled(y, x, k, tick)
 
 
@@ -58,18 +60,19 @@ class _Pool:
     rounded_N: Tensor
     offset_N: Tensor
     value_NK: Tensor
-    index_NK: Tensor = field(repr=False)
+    index_NK: Tensor
 
     @classmethod
     def of(cls, rows_ND: Tensor, others_MD: Tensor, k: int) -> _Pool:
         n, device = len(rows_ND), rows_ND.device
-        numbers = [torch.zeros(n, dtype=torch.float64, device=device) for _ in range(4)]
+        norm, spread, rounded, offset = torch.zeros(4, n, dtype=torch.float64, device=device)
         keep = min(k + SPARE, len(others_MD))
         values = torch.full((n, keep), -torch.inf, device=device)
         sample = rows_ND[:: max(1, n // 1024)].double()
         unit = sample / _norms(sample)[:, None]
         centre = unit.nan_to_num(0, 0, 0).sum(0).float() / max(1, len(unit))
-        return cls(rows_ND, centre, *numbers, values, torch.zeros(n, keep, dtype=torch.int64, device=device))
+        indices = torch.zeros(n, keep, dtype=torch.int64, device=device)
+        return cls(rows_ND, centre, norm, spread, rounded, offset, values, indices)
 
     def keep(self, rows: slice, found: Neighbours, begin: int) -> None:
         """Merge what a block of columns from `begin` on has, with what the sieve kept before."""
@@ -83,14 +86,14 @@ class _Pool:
 def _norms(rows_ND: Tensor) -> Tensor:
     """Of fp64 rows, fp64; 1 for a row of zeros."""
     norms = torch.linalg.vector_norm(rows_ND, dim=1)
-    return torch.where(norms > 0, norms, 1.0)
+    return torch.where(norms == 0, 1.0, norms)
 
 
 def _spans(begin: int, end: int, limit: int) -> Iterator[slice]:
     """[begin, end) in slices of about the same size, none above `limit`."""
     count = -(-(end - begin) // limit)
     edges = [begin + (end - begin) * i // count for i in range(count + 1)] if count else []
-    return (slice(a, b) for a, b in zip(edges, edges[1:], strict=False))
+    return (slice(a, b) for a, b in pairwise(edges))
 
 
 # -- the sieve --------------------------------------------------------------------------------------------------------
@@ -191,7 +194,7 @@ def _settled(pool: _Pool, other: _Pool, k: int, tick: Callable[[], None]) -> Nei
     k = min(k, keep)
     values = torch.zeros(n, k, device=pool.rows_ND.device)
     indices = torch.zeros(n, k, dtype=torch.int64, device=pool.rows_ND.device)
-    rows = torch.arange(n if k else 0, device=pool.rows_ND.device)
+    rows = torch.arange(n, device=pool.rows_ND.device)
     for width in sorted({min(k + FEW, keep), keep}):
         for some in rows.split(CHUNK):
             candidates = pool.index_NK[some, :width]
@@ -244,31 +247,35 @@ def _best(cosines: Tensor, indices: Tensor, k: int) -> Neighbours:
 
 
 def pairs(
-    x_ND: NDArray[np.float32], y_MD: NDArray[np.float32], k: int, centred: bool, tick: Callable[[], None]
+    x_ND: Tensor, y_MD: Tensor, k: int, tick: Callable[[], None] = lambda: None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Scores, rows of x and rows of y of the candidate pairs, best first; each row is in one pair at most.
 
-    Score = cosine / mean of the means of both rows' k nearest cosines; each row of either side proposes the neighbour with
-    the highest score. As in XTREME, only scores above 0 stay; so do none where that mean is not above 0."""
-    empty = np.zeros(0, dtype=np.int64)
+    Scores are ratio margins; each row of either side proposes its neighbour with the highest. As in XTREME, only scores
+    above 0 stay; where the mean of the means is not above 0, there are none."""
+    found = neighbours(x_ND, y_MD, k, tick)
+    x_near, y_near = ((cosines.cpu().numpy(), indices.cpu().numpy()) for cosines, indices in found)
     if not len(x_ND) or not len(y_MD):
-        return np.zeros(0), empty, empty
-    sides = [torch.from_numpy(side - side.mean(0) if centred else side) for side in (x_ND, y_MD)]
-    (x_cos, x_index), (y_cos, y_index) = (
-        (values.double().numpy(), indices.numpy()) for values, indices in neighbours(*sides, k, tick)
-    )
-    x_mean, y_mean = x_cos.mean(1), y_cos.mean(1)
-    forward = _margin(x_cos, (x_mean[:, None] + y_mean[x_index]) / 2)
-    backward = _margin(y_cos, (y_mean[:, None] + x_mean[y_index]) / 2)
+        return np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    forward, backward = margins(x_near, y_near)
     x_rows, y_rows = np.arange(len(x_ND)), np.arange(len(y_MD))
     x_best, y_best = forward.argmax(1), backward.argmax(1)
     scores = np.concatenate([forward[x_rows, x_best], backward[y_rows, y_best]])
-    sources = np.concatenate([x_rows, y_index[y_rows, y_best]])
-    targets = np.concatenate([x_index[x_rows, x_best], y_rows])
+    sources = np.concatenate([x_rows, y_near[1][y_rows, y_best]])
+    targets = np.concatenate([x_near[1][x_rows, x_best], y_rows])
     kept = one_to_one(scores, sources, targets)
     kept = kept[scores[kept] > 0]
     return scores[kept], sources[kept], targets[kept]
 
 
-def _margin(cosines: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(cosines, mean, out=np.zeros_like(cosines), where=mean > 0)
+def margins(
+    x_near: tuple[NDArray[np.float32], NDArray[np.int64]], y_near: tuple[NDArray[np.float32], NDArray[np.int64]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The ratio margin of each row of x with its neighbours, and of each row of y: cosine / mean of both rows' means."""
+    x_mean, y_mean = (cosines.mean(1, dtype=np.float64) for cosines, _ in (x_near, y_near))
+    x_both, y_both = (x_mean[:, None] + y_mean[x_near[1]]) / 2, (y_mean[:, None] + x_mean[y_near[1]]) / 2
+    return _ratio(x_near[0], x_both), _ratio(y_near[0], y_both)
+
+
+def _ratio(cosines: NDArray[np.float32], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(cosines, mean, out=np.zeros_like(mean), where=mean > 0)

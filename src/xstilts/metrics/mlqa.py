@@ -1,0 +1,77 @@
+"""MLQA exact match and F1 (Lewis et al. 2020, https://aclanthology.org/2020.acl-main.653; its official script, which
+XTREME uses): SQuAD's measures over a normalisation of each language's own, so the metric is one *per language*.
+
+Order: lower case, punctuation, articles, tokens. Punctuation is every character of a Unicode class P* and all of ASCII's.
+Tokens are those between blanks; in Chinese each character U+4E00-9FA5 is one as well. Hindi and Chinese have no articles.
+Surprising and official: the Arabic article is taken out wherever its two letters stand, inside words too, and leaves a
+blank. (The script's pattern has a second alternative that no text can match; it is left out here.)
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from functools import cache
+
+from xstilts.data.example import Example, Prediction
+from xstilts.errors import InputError
+from xstilts.metrics.metric import Metric, Tally, answers
+from xstilts.metrics.squad import best_of, finish_f1_em
+
+
+def _words(articles: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{articles.replace(' ', '|')})\b")
+
+
+_ARTICLES: dict[str, re.Pattern[str] | None] = {
+    "en": _words("a an the"),
+    "es": _words("un una unos unas el la los las"),
+    "de": _words("ein eine einen einem eines einer der die das den dem des"),
+    "vi": _words("của là cái chiếc những"),
+    "ar": re.compile("ال"),
+    "hi": None,
+    "zh": None,
+}
+_CHINESE_TOKEN = re.compile(r"[\u4e00-\u9fa5]|[^\s\u4e00-\u9fa5]+")
+
+
+@cache
+def _is_punctuation(character: str) -> bool:
+    return character in string.punctuation or unicodedata.category(character).startswith("P")
+
+
+def normalise(text: str, language: str) -> list[str]:
+    """The tokens that are compared. InputError for a language that MLQA does not have."""
+    if language not in _ARTICLES:
+        raise InputError(f"metric mlqa is not defined for {language!r}; it has a normalisation for {', '.join(_ARTICLES)}")
+    text = "".join(character for character in text.lower() if not _is_punctuation(character))
+    if articles := _ARTICLES[language]:
+        text = articles.sub(" ", text)
+    return _CHINESE_TOKEN.findall(text) if language == "zh" else text.split()
+
+
+def _tally_in(language: str) -> Tally:
+    normalise("", language)
+
+    def tally(example: Example, prediction: Prediction) -> tuple[float, ...]:
+        gold, text = answers(example, prediction, str)
+        return *best_of([normalise(answer.text, language) for answer in gold], normalise(text, language)), 1.0
+
+    return tally
+
+
+def _no_language(example: Example, prediction: Prediction) -> tuple[float, ...]:
+    raise InputError("metric mlqa is defined by language; score each language with metric.for_language(code)")
+
+
+MLQA = Metric(
+    name="mlqa",
+    counts=("f1", "em", "total"),
+    values=("f1", "em"),
+    tally=_no_language,
+    finish=finish_f1_em,
+    cite="lewis2020mlqa",
+    main=(0, 1),
+    tally_in=_tally_in,
+)

@@ -1,0 +1,44 @@
+"""mine: candidate pairs of translations out of the vectors of an embed stage, for test and for dev.
+
+Every candidate is kept with its score, best first: where to cut is tuned on dev gold by the score stage, as in XTREME.
+A language that is finished is kept if the attempt is interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import torch
+
+from xstilts.model.formats.mine import pairs
+from xstilts.stages.device import device
+from xstilts.stages.job import Job
+from xstilts.stages.vectors import SIDES, Layout, read_ids, read_vectors, resolve_layer
+from xstilts.store.store import write_json
+
+
+def run(job: Job) -> None:
+    """Leaves `<language>.jsonl` and `dev-<language>.jsonl`, one [query id, candidate id, score] a line, and `mine.json`."""
+    config = job.config
+    assert config["margin"] == "ratio"
+    folder = job.inputs["vectors"]
+    layer = resolve_layer(config["layer"], Layout.read(folder).depth, "mine")
+    parts = [f"{split}{language}" for language in config["languages"] for split in ("", "dev-")]
+    for number, part in enumerate(parts):
+        job.progress({"step": number, "steps": len(parts), "language": part})
+        finished = job.checkpoint / f"{part}.jsonl"
+        if not finished.is_file():
+            queries, candidates = (read_ids(folder, part, side) for side in SIDES["mine"])
+            setting = (layer, config["pooling"], config["centred"])
+            x_ND, y_MD = (torch.from_numpy(read_vectors(folder, part, side, *setting)).to(device()) for side in SIDES["mine"])
+            with (job.checkpoint / f".{part}.jsonl").open("w", encoding="utf-8") as file:
+                for score, source, target in zip(*pairs(x_ND, y_MD, config["k"], job.check_stop), strict=True):
+                    ids = queries[source], candidates[target]
+                    if None not in ids:
+                        file.write(json.dumps([*ids, float(score)], ensure_ascii=False) + "\n")
+            (job.checkpoint / f".{part}.jsonl").replace(finished)
+        job.check_stop()
+    for part in parts:
+        shutil.copyfile(job.checkpoint / f"{part}.jsonl", job.out / f"{part}.jsonl")
+    write_json(job.out / "mine.json", {"layer": layer, "pooling": config["pooling"], "centred": config["centred"]})

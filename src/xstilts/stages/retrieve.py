@@ -1,0 +1,159 @@
+"""From vectors and mined pairs to answers, without torch: what the score stage does for the three formats of retrieval.
+
+embed  each *English* sentence searches the foreign ones, as in XTREME and jiant; the prediction of an example is the id
+       of the example whose foreign sentence was found. All layers and poolings that were kept are tried, plain and centred
+mine   the threshold with the best F1 on dev gold, applied to the candidate pairs of test
+rank   each query searches the candidates of *all* languages of the stage, and finds the 20 nearest
+
+Searches are exact and by cosine; of equal ones the earlier row is nearer.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xstilts.data.example import Example, PoolExample, Prediction, read_jsonl
+from xstilts.metrics.metric import Metric
+from xstilts.metrics.mining import best_threshold
+from xstilts.metrics.ranking import DEPTH
+from xstilts.stages.job import Job
+from xstilts.stages.vectors import SIDES, Layout, Vectors, read_ids, read_vectors, resolve_layer
+from xstilts.store.store import read_json
+from xstilts.tasks.ranking import gold_of_all_languages
+
+QUERIES, ROWS = 1024, 8192
+
+
+@dataclass
+class Answers:
+    """Of one language: the examples that are scored, their predictions, and what else is known: `facts` stand beside the
+    language's values, `sweep` among the rows of `layers`."""
+
+    examples: list[Example]
+    predictions: list[Prediction] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    sweep: list[dict[str, Any]] = field(default_factory=list)
+
+
+def setting(job: Job, task_format: str) -> dict[str, Any]:
+    """The layer (a number), pooling and centring that are scored."""
+    folder = job.inputs["predictions"]
+    if task_format == "mine":
+        mined: dict[str, Any] = read_json(folder / "mine.json")
+        return mined
+    wanted = job.config["retrieval"]
+    return {**wanted, "layer": resolve_layer(wanted["layer"], Layout.read(folder).depth, task_format)}
+
+
+def translations(job: Job, metric: Metric, chosen: Mapping[str, Any]) -> Iterator[tuple[str, Answers]]:
+    """embed: see the module. A row of `sweep` is {layer, pooling, centred, language, accuracy}."""
+    folder = job.inputs["predictions"]
+    layout = Layout.read(folder)
+    layout.place(chosen["layer"], chosen["pooling"])
+    settings: list[dict[str, Any]] = [
+        {"layer": layer, "pooling": pooling, "centred": centred}
+        for layer, pooling, centred in itertools.product(layout.layers, layout.poolings, (False, True))
+    ]
+    for language in job.config["languages"]:
+        answers = Answers(list(read_jsonl(job.inputs[f"gold:{language}"] / "examples.jsonl")))
+        ids = read_ids(folder, language, "text")
+        for place in settings:
+            foreign, english = (read_vectors(folder, language, side, **place) for side in SIDES["embed"])
+            found = nearest(english, [foreign], 1)[:, 0]
+            accuracy = float((found == np.arange(len(found))).mean())
+            answers.sweep.append({**place, "language": language, "accuracy": accuracy})
+            if place == chosen:
+                answers.predictions = [Prediction(e.id, cast(str, ids[i])) for e, i in zip(answers.examples, found, strict=True)]
+        yield language, answers
+
+
+def mined(job: Job, metric: Metric, chosen: Mapping[str, Any]) -> Iterator[tuple[str, Answers]]:
+    """mine: see the module. `facts` has the threshold and the F1 that it gives on dev."""
+    for language in job.config["languages"]:
+        dev, test = _queries(job.inputs[f"dev:{language}"]), _queries(job.inputs[f"gold:{language}"])
+        dev_pairs, test_pairs = (_pairs(job, f"{part}{language}.jsonl") for part in ("dev-", ""))
+        gold = {(e.id, candidate) for e in dev for candidate in e.answer or ()}
+        scores, is_gold = [score for _, _, score in dev_pairs], [(query, found) in gold for query, found, _ in dev_pairs]
+        threshold = best_threshold(scores, is_gold, len(gold))
+        rows = [metric.tally(e, p) for e, p in zip(dev, _kept(dev, dev_pairs, threshold), strict=True)]
+        facts = {"threshold": threshold, "dev_f1": float(metric.headline(np.array(rows, dtype=np.float64).sum(0)))}
+        yield language, Answers(list(test), _kept(test, test_pairs, threshold), facts)
+
+
+def ranked(job: Job, metric: Metric, chosen: Mapping[str, Any]) -> Iterator[tuple[str, Answers]]:
+    """rank: see the module. The gold candidates of a query are those of its id in all languages of the stage."""
+    folder, languages = job.inputs["predictions"], job.config["languages"]
+    queries = {language: _queries(job.inputs[f"gold:{language}"]) for language in languages}
+    gold = gold_of_all_languages(query for found in queries.values() for query in found)
+    pools = [read_vectors(folder, language, "candidate", **chosen) for language in languages]
+    ids = [cast(str, id) for language in languages for id in read_ids(folder, language, "candidate")]
+    for language in languages:
+        found = nearest(read_vectors(folder, language, "query", **chosen), pools, DEPTH).tolist()
+        examples: list[Example] = [replace(e, answer=gold[e.id]) for e in queries[language]]
+        predictions = [Prediction(e.id, tuple(ids[i] for i in row)) for e, row in zip(examples, found, strict=True)]
+        yield language, Answers(examples, predictions)
+
+
+def _queries(folder: Path) -> list[PoolExample]:
+    examples = cast(Iterator[PoolExample], read_jsonl(folder / "examples.jsonl"))
+    return [e for e in examples if e.role == "query"]
+
+
+def _pairs(job: Job, name: str) -> list[tuple[str, str, float]]:
+    with (job.inputs["predictions"] / name).open(encoding="utf-8") as file:
+        return [tuple(json.loads(line)) for line in file]
+
+
+def _kept(queries: Sequence[PoolExample], pairs: Sequence[tuple[str, str, float]], threshold: float) -> list[Prediction]:
+    """The candidates whose score is at least the threshold, for each query; () for most."""
+    found = defaultdict(list)
+    for query, candidate, score in pairs:
+        if score >= threshold:
+            found[query].append(candidate)
+    return [Prediction(e.id, tuple(found[e.id])) for e in queries]
+
+
+def nearest(queries_ND: Vectors, pools: Sequence[Vectors], k: int) -> NDArray[np.int64]:
+    """The min(k, M) rows of the pools, counted through, with the highest cosine to each query, best first: (N, k).
+
+    A block of the pool at a time, the first ones small: then few of the later rows are above the k-th so far, and a row
+    that only equals it is farther, since it comes later."""
+    queries = _unit(queries_ND)
+    scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+    rows = np.zeros((len(queries), k), dtype=np.int64)
+    begin = 0
+    for pool in pools:
+        done = 0
+        while done < len(pool):
+            block = _unit(pool[done : done + min(max(64, begin), ROWS)])
+            for start in range(0, len(queries), QUERIES):
+                here = slice(start, start + QUERIES)
+                scores[here], rows[here] = _merged(scores[here], rows[here], queries[here] @ block.T, begin)
+            begin, done = begin + len(block), done + len(block)
+    return rows[:, : min(k, begin)]
+
+
+def _merged(scores_NK: Vectors, rows_NK: NDArray[np.int64], product_NB: Vectors, begin: int) -> tuple[Vectors, NDArray[np.int64]]:
+    query, column = np.nonzero(product_NB > scores_NK[:, -1:])
+    n, k = scores_NK.shape
+    queries = np.concatenate([np.repeat(np.arange(n), k), query])
+    scores = np.concatenate([scores_NK.ravel(), product_NB[query, column]])
+    rows = np.concatenate([rows_NK.ravel(), column + begin])
+    order = np.lexsort((rows, -scores, queries))
+    first = np.searchsorted(queries[order], np.arange(n))
+    best = order[first[:, None] + np.arange(k)]
+    return scores[best], rows[best]
+
+
+def _unit(vectors_ND: Vectors) -> Vectors:
+    norms = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
+    return np.asarray(vectors_ND / np.maximum(norms, 1e-12), dtype=np.float32)

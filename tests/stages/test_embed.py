@@ -1,0 +1,171 @@
+"""The embed stage: what it leaves for each format, the layers it means, and that a restart keeps what was finished."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xstilts.data.example import Example, PoolExample, TranslationExample, write_jsonl
+from xstilts.errors import InputError
+from xstilts.model.encoder import load_encoder, load_tokenizer
+from xstilts.model.formats.embed import embed
+from xstilts.stages import embed as stage
+from xstilts.stages.job import Interrupted, Job
+from xstilts.stages.vectors import Layout, read_ids, read_vectors, resolve_layer, resolve_layers
+
+pytestmark = pytest.mark.tiny
+
+TRANSLATIONS = [TranslationExample(f"x-{i}", "bo " * i + "ka", "mi " * i, f"x-{i}") for i in range(1, 5)]
+
+
+def query(id: str, text: str) -> PoolExample:
+    return PoolExample(id, text, "", "query", ())
+
+
+def candidate(id: str, text: str, context: str = "") -> PoolExample:
+    return PoolExample(id, text, context, "candidate", None)
+
+
+def job_of(tmp_path: Path, model: Path, task_format: str, texts: dict[str, Sequence[Example]], **config: Any) -> Job:
+    inputs = {"model": model}
+    for name, examples in texts.items():
+        inputs[name] = tmp_path / "texts" / name.replace(":", "-")
+        inputs[name].mkdir(parents=True, exist_ok=True)
+        write_jsonl(inputs[name] / "examples.jsonl", examples)
+    for name in ("out", "checkpoint"):
+        (tmp_path / name).mkdir(exist_ok=True)
+    config = {"task": "t", "format": task_format, "max_length": 64, "layers": "all", "poolings": ["mean"], **config}
+    config["languages"] = [name for name in texts if not name.startswith("dev:")]
+    return Job(config, inputs, tmp_path / "out", tmp_path / "checkpoint", {})
+
+
+def vectors_of(model: Path, texts: Sequence[str], max_length: int = 64) -> np.ndarray:
+    """Of the last layer, mean pooling."""
+    found = np.zeros((1, 1, len(texts), 16), dtype=np.float32)
+    trunk = load_encoder(model / "encoder").eval(), load_tokenizer(model / "encoder")
+    embed(*trunk, texts, max_length, (2,), ("mean",), 8192, found, lambda: None)
+    return found[0, 0]
+
+
+def test_translations(tiny_folder: Path, tmp_path: Path) -> None:
+    job = job_of(tmp_path, tiny_folder, "embed", {"de": TRANSLATIONS, "fr": TRANSLATIONS[:2]}, poolings=["mean", "cls"])
+    stage.run(job)
+    assert Layout.read(job.out) == Layout((0, 1, 2), ("mean", "cls"), depth=2, size=16)
+    assert np.load(job.out / "de.english.npy").shape == (3, 2, 4, 16)
+    assert read_ids(job.out, "de", "text") == read_ids(job.out, "de", "english") == ["x-1", "x-2", "x-3", "x-4"]
+    for side in ("text", "english"):
+        wanted = vectors_of(tiny_folder, [getattr(e, side) for e in TRANSLATIONS])
+        np.testing.assert_allclose(read_vectors(job.out, "de", side, 2, "mean", False), wanted, atol=1e-5)
+        np.testing.assert_allclose(read_vectors(job.out, "de", side, 2, "mean", True), wanted - wanted.mean(0), atol=1e-5)
+    assert sorted(p.name for p in job.out.iterdir()) == sorted(
+        [f"{x}.{side}.{end}" for x in ("de", "fr") for side in ("text", "english") for end in ("npy", "ids.json")]
+        + ["vectors.json"]
+    )
+
+
+def test_only_the_layer_of_a_rule(tiny_folder: Path, tmp_path: Path) -> None:
+    job = job_of(tmp_path, tiny_folder, "embed", {"de": TRANSLATIONS}, layers="jiant")
+    stage.run(job)
+    assert np.load(job.out / "de.text.npy").shape == (1, 1, 4, 16)
+    read_vectors(job.out, "de", "text", 1, "mean", False)
+    with pytest.raises(InputError, match="no vectors of layer 2 with pooling 'mean' were kept, only layers 1"):
+        read_vectors(job.out, "de", "text", 2, "mean", False)
+    with pytest.raises(InputError, match="with pooling 'cls'"):
+        read_vectors(job.out, "de", "text", 1, "cls", False)
+
+
+def test_texts_that_occur_more_than_once_are_one_row_without_an_id(tiny_folder: Path, tmp_path: Path) -> None:
+    pool = [
+        query("a", "bo"),
+        candidate("a", "ka ka"),
+        query("b", "mi"),
+        query("c", " bo "),
+        query("d", "ka"),
+        candidate("e", "mi"),
+    ]
+    job = job_of(tmp_path, tiny_folder, "mine", {"de": pool, "dev:de": [query("z", "bo"), candidate("y", "mi")]})
+    stage.run(job)
+    assert read_ids(job.out, "de", "query") == [None, "b", "d"]
+    assert read_ids(job.out, "de", "candidate") == ["a", "e"]
+    assert read_ids(job.out, "dev-de", "query") == ["z"]
+    found = read_vectors(job.out, "de", "query", 2, "mean", False)
+    np.testing.assert_allclose(found, vectors_of(tiny_folder, ["bo", "mi", "ka"]), atol=1e-5)
+
+
+def test_ranked_queries_are_cut_shorter_than_candidates_which_have_their_context(tiny_folder: Path, tmp_path: Path) -> None:
+    long = "bo ka mi " * 40
+    job = job_of(tmp_path, tiny_folder, "rank", {"de": [query("q", long), candidate("c", "ka", long)], "fr": []}, max_length=110)
+    stage.run(job)
+    queries, candidates = (read_vectors(job.out, "de", side, 2, "mean", False) for side in ("query", "candidate"))
+    np.testing.assert_allclose(queries, vectors_of(tiny_folder, [long], 96), atol=1e-5)
+    np.testing.assert_allclose(candidates, vectors_of(tiny_folder, ["ka" + long], 110), atol=1e-5)
+    assert read_vectors(job.out, "fr", "candidate", 2, "mean", True).shape == (0, 16)
+
+
+def test_a_restart_keeps_what_was_finished(tiny_folder: Path, tmp_path: Path) -> None:
+    texts: dict[str, Sequence[Example]] = {"de": TRANSLATIONS, "fr": TRANSLATIONS}
+    job = job_of(tmp_path, tiny_folder, "embed", texts)
+
+    class StopAtFourth(threading.Event):
+        checks = 0
+
+        def is_set(self) -> bool:
+            self.checks += 1
+            return self.checks > 3
+
+    job.stop = StopAtFourth()  # asked once a batch and once a side: in the middle of English
+    with pytest.raises(Interrupted):
+        stage.run(job)
+    kept = job.checkpoint / "de.text.npy"
+    assert kept.is_file() and not (job.checkpoint / "fr.text.npy").exists() and not list(job.out.iterdir())
+    marked = np.load(kept, mmap_mode="r+")
+    marked[:] = 7
+    marked.flush()
+    del marked
+    stage.run(job_of(tmp_path, tiny_folder, "embed", texts))
+    assert (np.load(job.out / "de.text.npy") == 7).all(), "not made again"
+    np.testing.assert_allclose(
+        read_vectors(job.out, "fr", "text", 2, "mean", False), vectors_of(tiny_folder, [e.text for e in TRANSLATIONS]), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "depth", "task_format", "layer"),
+    [
+        ("jiant", 24, "embed", 14),
+        ("jiant", 24, "mine", 14),
+        ("jiant", 12, "embed", 7),
+        ("jiant", 2, "embed", 1),
+        ("jiant", 1, "mine", 1),
+        ("xtreme", 24, "embed", 14),
+        ("xtreme", 12, "embed", 8),
+        ("xtreme", 6, "embed", 4),
+        ("xtreme", 24, "mine", 20),
+        ("xtreme", 12, "mine", 8),
+        ("xtreme", 6, "mine", 4),
+        ("xtreme", 1, "mine", 1),
+        ("jiant", 24, "rank", 24),
+        ("xtreme", 12, "rank", 12),
+        (3, 12, "rank", 3),
+        (0, 12, "embed", 0),
+        (12, 12, "mine", 12),
+    ],
+)
+def test_layer_rules(rule: Any, depth: int, task_format: str, layer: int) -> None:
+    assert resolve_layer(rule, depth, task_format) == layer
+    assert resolve_layers(rule, depth, task_format) == (layer,)
+
+
+@pytest.mark.parametrize("rule", [-1, 13])
+def test_a_layer_that_the_encoder_lacks_is_an_error(rule: int) -> None:
+    with pytest.raises(InputError, match=f"{rule} is not a layer of this encoder; expected 0 to 12"):
+        resolve_layer(rule, 12, "embed")
+
+
+def test_all_layers_begin_with_the_embeddings() -> None:
+    assert resolve_layers("all", 2, "embed") == (0, 1, 2)

@@ -1,0 +1,266 @@
+"""The score stage: given predictions, and those that it makes of vectors (translations, rankings) and of mined pairs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xstilts.data.example import (
+    Example,
+    PoolExample,
+    Prediction,
+    TextsExample,
+    TranslationExample,
+    read_predictions,
+    write_jsonl,
+    write_predictions,
+)
+from xstilts.data.format import Classify, Embed, Format, Mine, Rank
+from xstilts.errors import InputError
+from xstilts.metrics.classify import ACCURACY
+from xstilts.metrics.metric import Metric
+from xstilts.metrics.mining import BUCC_F1
+from xstilts.metrics.ranking import MAP_20
+from xstilts.metrics.retrieval import RETRIEVAL
+from xstilts.stages import retrieve, score
+from xstilts.stages.job import Job
+from xstilts.stages.retrieve import nearest
+from xstilts.stages.vectors import Layout, create
+from xstilts.tasks.catalogue import CATALOGUE
+
+SHAPES: dict[str, tuple[Format, Metric]] = {
+    "classify": (Classify(labels=("yes", "no")), ACCURACY),
+    "embed": (Embed(), RETRIEVAL),
+    "mine": (Mine(), BUCC_F1),
+    "rank": (Rank(), MAP_20),
+}
+
+
+@pytest.fixture
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Job:
+    """A job on a task of the format that the test names."""
+    shape, metric = SHAPES[request.param]
+    task = dataclasses.replace(next(iter(CATALOGUE.values())), format=shape, metric=metric)
+    monkeypatch.setattr(score, "find_task", lambda _: task)
+    for name in ("predictions", "out"):
+        (tmp_path / name).mkdir()
+    setting = {"layer": 2, "pooling": "mean", "centred": False} if request.param != "classify" else None
+    config = {"task": "t", "version": 1, "languages": [], "retrieval": setting}
+    return Job(config, {"predictions": tmp_path / "predictions"}, tmp_path / "out", tmp_path / "checkpoint", {})
+
+
+def as_format(name: str) -> Any:
+    return pytest.mark.parametrize("job", [name], indirect=True)
+
+
+def add_gold(job: Job, name: str, examples: Sequence[Example]) -> None:
+    folder = job.out.parent / name.replace(":", "-")
+    folder.mkdir()
+    write_jsonl(folder / "examples.jsonl", examples)
+    job.inputs[name] = folder
+    if name.startswith("gold:"):
+        job.config["languages"].append(name.removeprefix("gold:"))
+
+
+def add_vectors(job: Job, part: str, side: str, ids: list[str | None], rows: np.ndarray, other_rows: np.ndarray) -> None:
+    """`rows` at layer 2 with mean pooling, `other_rows` everywhere else."""
+    layout = Layout((0, 2), ("mean", "cls"), 3, rows.shape[1])
+    layout.write(job.inputs["predictions"])
+    vectors = create(job.inputs["predictions"], part, side, layout, ids)
+    vectors[:] = other_rows
+    vectors[1, 0] = rows
+    vectors.flush()
+
+
+def scores_of(job: Job) -> Any:
+    score.run(job)
+    return json.loads((job.out / "scores.json").read_text())
+
+
+# -- given predictions ------------------------------------------------------------------------------------------------
+
+
+@as_format("classify")
+def test_given_predictions(job: Job) -> None:
+    add_gold(job, "gold:de", [TextsExample(str(i), ("a", "b"), "yes") for i in range(4)])
+    answers = [Prediction(str(i), "yes" if i else "no") for i in reversed(range(4))]
+    write_predictions(job.inputs["predictions"] / "de.jsonl", answers)
+    scores = scores_of(job)
+    assert scores["languages"] == {"de": {"values": {"accuracy": 0.75}, "headline": 0.75, "n": 4}}
+    assert scores["layers"] == [] and scores["layer"] is None and scores["retrieval"] is None
+    tallies = np.load(job.out / "tallies.npz")
+    assert tallies["de.ids"].tolist() == ["0", "1", "2", "3"] and tallies["de.counts"][:, 0].tolist() == [0, 1, 1, 1]
+    assert sorted(p.name for p in job.out.iterdir()) == ["scores.json", "tallies.npz"]
+
+
+@as_format("classify")
+@pytest.mark.parametrize("ids", [["0"], ["0", "1", "2"], ["0", "2"]])
+def test_predictions_that_do_not_pair_up_are_an_error(job: Job, ids: list[str]) -> None:
+    add_gold(job, "gold:de", [TextsExample(id, ("a", "b"), "yes") for id in ("0", "1")])
+    write_predictions(job.inputs["predictions"] / "de.jsonl", [Prediction(id, "yes") for id in ids])
+    with pytest.raises(InputError, match=f"de: {len(ids)} predictions for 2 examples"):
+        score.run(job)
+
+
+# -- translations -----------------------------------------------------------------------------------------------------
+
+# English 0 is nearest to foreign 1, English 1 to foreign 1, English 2 to foreign 2; the other way round, 0 finds 0.
+ENGLISH = np.array([[0.8, 0.6, 0.0], [0.5, 0.87, 0.0], [0.0, 0.0, 1.0]])
+FOREIGN = np.array([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 2.0]])
+
+
+def add_translations(job: Job) -> None:
+    add_gold(job, "gold:de", [TranslationExample(f"x-{i}", "t", "e", f"x-{i}") for i in range(3)])
+    ids: list[str | None] = [f"x-{i}" for i in range(3)]
+    add_vectors(job, "de", "text", ids, FOREIGN, np.eye(3))
+    add_vectors(job, "de", "english", ids, ENGLISH, np.eye(3)[::-1])
+
+
+@as_format("embed")
+def test_english_sentences_search_the_foreign_ones(job: Job) -> None:
+    add_translations(job)
+    scores = scores_of(job)
+    found = [(p.id, p.answer) for p in read_predictions(job.out / "de.jsonl")]
+    assert found == [("x-0", "x-1"), ("x-1", "x-1"), ("x-2", "x-2")]
+    assert scores["languages"]["de"] == {"values": {"accuracy": 2 / 3}, "headline": 2 / 3, "n": 3}
+    assert np.load(job.out / "tallies.npz")["de.counts"][:, 0].tolist() == [0, 1, 1]
+
+
+@as_format("embed")
+def test_every_layer_pooling_and_centring_that_was_kept_is_scored(job: Job) -> None:
+    add_translations(job)
+    scores = scores_of(job)
+    assert scores["layer"] == 2 and scores["retrieval"] == {"layer": 2, "pooling": "mean", "centred": False}
+    accuracy = {(r["layer"], r["pooling"], r["centred"]): r["accuracy"] for r in scores["layers"]}
+    assert {r["language"] for r in scores["layers"]} == {"de"} and len(accuracy) == len(scores["layers"]) == 8
+    assert accuracy.pop((2, "mean", False)) == 2 / 3
+    # Centred, foreign 1 lies between the others' directions and English 0 finds foreign 0.
+    assert accuracy.pop((2, "mean", True)) == 1
+    assert set(accuracy.values()) == {1 / 3}
+
+
+@as_format("embed")
+def test_the_studys_setting_decides_what_counts(job: Job) -> None:
+    add_translations(job)
+    job.config["retrieval"]["centred"] = True
+    assert scores_of(job)["languages"]["de"]["headline"] == 1
+
+
+@as_format("embed")
+def test_the_layer_of_a_rule_is_that_of_the_encoders_depth(job: Job) -> None:
+    add_translations(job)
+    job.config["retrieval"]["layer"] = "jiant"  # 14/24 of 3 blocks
+    assert scores_of(job)["layer"] == 2
+
+
+@as_format("embed")
+def test_vectors_that_were_not_kept_cannot_be_scored(job: Job) -> None:
+    add_translations(job)
+    job.config["retrieval"]["layer"] = 1
+    with pytest.raises(InputError, match="no vectors of layer 1 with pooling 'mean' were kept, only layers 0, 2"):
+        score.run(job)
+
+
+# -- mined pairs ------------------------------------------------------------------------------------------------------
+
+
+def add_mined(job: Job, name: str, pairs: list[tuple[str, str, float]]) -> None:
+    text = "".join(json.dumps(pair) + "\n" for pair in pairs)
+    (job.inputs["predictions"] / f"{name}.jsonl").write_text(text, encoding="utf-8")
+
+
+def pool(gold: dict[str, tuple[str, ...]]) -> list[Example]:
+    candidates = [PoolExample(f"en-{i}", "text", "", "candidate", None) for i in range(6)]
+    return [*(PoolExample(id, "text", "", "query", answer) for id, answer in gold.items()), *candidates]
+
+
+@as_format("mine")
+def test_the_threshold_is_tuned_on_dev_and_applied_to_test(job: Job) -> None:
+    # Dev: cut behind 1.2 for P = R = 2/2; the next score is 1.0, so the threshold is 1.1.
+    add_mined(job, "dev-de", [("a", "en-0", 1.4), ("b", "en-1", 1.2), ("c", "en-2", 1.0)])
+    add_gold(job, "dev:de", pool({"a": ("en-0",), "b": ("en-1",), "c": ()}))
+    add_mined(job, "de", [("p", "en-3", 1.3), ("q", "en-1", 1.15), ("r", "en-2", 1.05)])
+    add_gold(job, "gold:de", pool({"p": ("en-3",), "q": ("en-0",), "r": ("en-2",), "s": ()}))
+    setting = {"layer": 4, "pooling": "mean", "centred": False}
+    (job.inputs["predictions"] / "mine.json").write_text(json.dumps(setting))
+    scores = scores_of(job)
+    found = {p.id: p.answer for p in read_predictions(job.out / "de.jsonl")}
+    assert found == {"p": ("en-3",), "q": ("en-1",), "r": (), "s": ()}
+    assert scores["languages"]["de"] == {
+        "values": {"f1": pytest.approx(2 / 5), "precision": 1 / 2, "recall": pytest.approx(1 / 3)},
+        "headline": pytest.approx(2 / 5),
+        "n": 4,
+        "threshold": pytest.approx(1.1),
+        "dev_f1": 1.0,
+    }
+    assert scores["layer"] == 4 and scores["retrieval"] == setting and scores["layers"] == []
+    assert np.load(job.out / "tallies.npz")["de.counts"].tolist() == [[1, 1, 1], [0, 1, 1], [0, 0, 1], [0, 0, 0]]
+
+
+@as_format("mine")
+def test_gold_pairs_that_were_not_mined_count_in_dev(job: Job) -> None:
+    add_mined(job, "dev-de", [("a", "en-0", 1.4), ("b", "en-1", 1.2)])
+    add_gold(job, "dev:de", pool({"a": ("en-0",), "b": ("en-2",), "c": ("en-3",)}))
+    add_mined(job, "de", [])
+    add_gold(job, "gold:de", pool({"p": ("en-3",)}))
+    (job.inputs["predictions"] / "mine.json").write_text(json.dumps({"layer": 4, "pooling": "mean", "centred": False}))
+    found = scores_of(job)["languages"]["de"]
+    assert found["dev_f1"] == pytest.approx(2 / 4) and found["threshold"] == pytest.approx(1.3)
+    assert found["headline"] == 0
+
+
+# -- rankings ---------------------------------------------------------------------------------------------------------
+
+
+@as_format("rank")
+def test_queries_search_the_candidates_of_all_languages(job: Job) -> None:
+    rng = np.random.default_rng(0)
+    rows, everywhere = {}, []
+    for language in ("de", "en"):
+        queries = [PoolExample(f"q{i}", "text", "", "query", (f"{language}_{i}",)) for i in range(3)]
+        ids: list[str | None] = [f"{language}_{i}" for i in range(15)]
+        pools = [PoolExample(str(id), "text", "", "candidate", None) for id in ids]
+        add_gold(job, f"gold:{language}", [*queries, *pools])
+        rows[language], candidates = rng.standard_normal((3, 4)), rng.standard_normal((15, 4))
+        add_vectors(job, language, "query", [q.id for q in queries], rows[language], 0 * rows[language])
+        add_vectors(job, language, "candidate", ids, candidates, 0 * candidates)
+        everywhere += list(zip(ids, candidates, strict=True))
+    scores = scores_of(job)
+    for language in ("de", "en"):
+        values = []
+        for query, prediction in zip(rows[language], read_predictions(job.out / f"{language}.jsonl"), strict=True):
+            cosine = {id: query @ row / np.linalg.norm(row) for id, row in everywhere}
+            wanted = sorted(cosine, key=lambda id: -cosine[id])[:20]
+            assert list(prediction.answer) == wanted  # type: ignore[arg-type]
+            gold = {f"{x}_{prediction.id[1:]}" for x in ("de", "en")}
+            ranks = [rank for rank, id in enumerate(wanted, start=1) if id in gold]
+            values.append(sum(hits / rank for hits, rank in enumerate(ranks, start=1)) / 2)
+        assert scores["languages"][language]["headline"] == pytest.approx(np.mean(values))
+        assert scores["languages"][language]["n"] == 3
+
+
+@given(
+    st.integers(0, 2**32 - 1), st.lists(st.integers(0, 200), min_size=1, max_size=4), st.integers(1, 30), st.sampled_from([3, 64])
+)
+def test_nearest_is_a_stable_sort_by_cosine(seed: int, sizes: list[int], k: int, size: int) -> None:
+    """Of axes (size 3), whose cosines are exact and full of ties, and of noise."""
+    rng = np.random.default_rng(seed)
+    pools = [rng.standard_normal((n, size)).astype(np.float32) for n in sizes]
+    queries = rng.standard_normal((9, size)).astype(np.float32)
+    if size == 3:
+        queries, *pools = (4 * np.eye(3, dtype=np.float32)[rows[:, 0].astype(int) % 3] for rows in (queries, *pools))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retrieve, "QUERIES", 4)
+        patch.setattr(retrieve, "ROWS", 100)
+        found = nearest(queries, pools, k)
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (queries.astype(float), np.concatenate(pools))]
+    wanted = np.argsort(-(unit[0] @ unit[1].T), axis=1, kind="stable")[:, :k]
+    assert found.tolist() == wanted.tolist()
