@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench setup clean
+.PHONY: demo test check bench docs setup clean
 
 demo: .venv/.demo
 	$(BIN)/xstilts demo
@@ -16,8 +16,11 @@ check: .venv/.check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.test
+bench: .venv/.bench
 	$(BIN)/python bench/run.py
+
+docs: .venv/.demo
+	$(BIN)/python -m xstilts.study.catalogue_page > docs/tasks.md
 
 setup: .venv/.test .venv/.check
 
@@ -32,6 +35,10 @@ setup: .venv/.test .venv/.check
 
 .venv/.test: .venv/.venv pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@ .venv/.demo
+
+.venv/.bench: .venv/.venv pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	touch $@ .venv/.demo
 
 .venv/.check: .venv/.venv pyproject.toml

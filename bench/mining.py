@@ -7,7 +7,6 @@ are interleaved, the order rotates, the peer runs twice a round; peak memory is 
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -91,15 +90,19 @@ def set_threads(threads: int) -> None:
 
 
 def differences(ours: tuple[Near, Near], theirs: tuple[Near, Near], x: Vectors, y: Vectors) -> dict[str, Any]:
-    """Where the neighbours differ, whether it is by ties, and by how much the margins differ."""
+    """How many neighbours differ and how many of these are ties, and by how much the margins of the others differ."""
     places = ties = 0
-    for (_, found), (_, found_), (queries, database) in zip(ours, theirs, ((x, y), (y, x)), strict=True):
+    farthest = 0.0
+    margins = zip(mine.margins(*ours), mine.margins(*theirs), strict=True)
+    for (_, found), (_, found_), (margin, margin_), (queries, database) in zip(
+        ours, theirs, margins, ((x, y), (y, x)), strict=True
+    ):
         for row, place in zip(*np.nonzero(found != found_), strict=True):
             one, other = (database[f[row, place]].astype(np.float64) @ queries[row] for f in (found, found_))
             places += 1
-            ties += abs(one - other) < SAME
-    margins = [np.abs(a - b).max() for a, b in zip(mine.margins(*ours), mine.margins(*theirs), strict=True)]
-    return {"neighbours": 2 * N * K, "differ": places, "of_these_ties": int(ties), "margins": float(max(margins))}
+            ties += int(abs(one - other) < SAME)
+        farthest = max(farthest, float(np.abs(margin - margin_)[found == found_].max()))
+    return {"neighbours": 2 * N * K, "differ": places, "of_these_ties": ties, "margins": farthest}
 
 
 def peak_mib(variant: str, kind: str, threads: int) -> float:
@@ -123,7 +126,7 @@ def measure(kind: str, threads: int) -> list[dict[str, Any]]:
     set_threads(threads)
     seconds: dict[str, list[float]] = {name: [] for name in VARIANTS}
     found: dict[str, tuple[Near, Near]] = {}
-    for name, run in VARIANTS.items():
+    for run in VARIANTS.values():
         run(x[:64], y[:64])
     names = list(VARIANTS)
     for number in range(ROUNDS):
@@ -149,7 +152,7 @@ def measure(kind: str, threads: int) -> list[dict[str, Any]]:
         results.append(result)
         memory = f", peak {peaks[name]:,.0f} MiB (faiss {peaks['faiss']:,.0f})" if name in peaks else ""
         print(
-            f"mining, {kind + ', ' + name:33} {statistics.median(ratios):5.2f}x faiss  [{ratios[0]:.2f}, {ratios[-1]:.2f}]"
+            f"mining, {kind + ', ' + name:35} {statistics.median(ratios):5.2f}x faiss  [{ratios[0]:.2f}, {ratios[-1]:.2f}]"
             f"  {result['seconds']:.2f} s{memory}"
         )
     equal = results[0]["equal"]
@@ -174,4 +177,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--peak"]:
         print_peak(sys.argv[2], sys.argv[3], int(sys.argv[4]))
     else:
-        print(json.dumps(main(), indent=1))
+        main()

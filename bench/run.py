@@ -2,6 +2,7 @@
 
     training step   xstilts' step (batch sorted by length, micro-batches padded to their own longest row) against a plain
                     transformers loop that pads the batch to its longest row: same model, same rows, fused AdamW, fp32
+    mining          `mining.py`: exact neighbours in both directions against faiss-cpu
 
 Random weights, XNLI-like lengths. Writes bench/out/results.json. Peers that need more than this project installs (Trainer,
 MaChAmp, sentence-transformers) belong to the training engine's own benchmark.
@@ -16,11 +17,13 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
+import mining
 from xstilts.data.format import Classify
 from xstilts.model.encoder import load_tokenizer
 from xstilts.model.formats.classify import ClassifyCoder
@@ -69,7 +72,7 @@ def plain_step(model: Model, coder: ClassifyCoder, optimizer: torch.optim.Optimi
     optimizer.step()
 
 
-def main() -> None:
+def step_results() -> list[dict[str, Any]]:
     torch.set_num_threads(1)
     from xstilts.train.loop import Member
 
@@ -110,6 +113,11 @@ def main() -> None:
                 "versions": {n: version(n) for n in ("torch", "transformers", "xstilts")},
             }
         )
+    return results
+
+
+def main() -> None:
+    results = step_results() + mining.main()
     out = Path(__file__).parent / "out"
     out.mkdir(exist_ok=True)
     (out / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")

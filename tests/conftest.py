@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,25 @@ import pytest
 from hypothesis import settings
 
 from xstilts.study.study import Study, make_study
+from xstilts.tasks.catalogue import CATALOGUE
 
 settings.register_profile("calm", deadline=None)  # a busy machine is no failure
 settings.load_profile("calm")
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Fingerprints and unpacked archives of the tests, and of the programs they start, stay out of the user's cache."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def same_catalogue() -> Iterator[None]:
+    """A task of the user's own that a test declares is known to that test only."""
+    before = dict(CATALOGUE)
+    yield
+    CATALOGUE.clear()
+    CATALOGUE.update(before)
+
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -296,7 +296,7 @@ def tasks(
     """
     from xstilts.study.catalogue import print_samples, print_task, print_tasks, task_record
     from xstilts.study.compile import data_root
-    from xstilts.study.data_view import check_tasks, print_check
+    from xstilts.study.data_view import check_tasks, print_check, where_to_get
     from xstilts.tasks.catalogue import CATALOGUE
     from xstilts.tasks.check import record
     from xstilts.tasks.download import chosen
@@ -308,7 +308,8 @@ def tasks(
         picked = [task for task in picked if not task.embedded]
         found = check_tasks(_console(), picked, root)
         if as_json:
-            _print_json({"folder": str(root), "tasks": [record(result) for result in found]})
+            told = [{**record(result), "get": where_to_get(task)} for task, result in zip(picked, found, strict=True)]
+            _print_json({"folder": str(root), "tasks": told})
         else:
             print_check(console, picked, found, root)
         raise SystemExit(int(any(result.status == "damaged" for result in found)))

@@ -28,7 +28,7 @@ def product(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mine, "COLUMNS", 40)
-    monkeypatch.setattr(mine, "ROW_BUDGET", 1200)
+    monkeypatch.setattr(mine, "ELEMENTS", 1200)
     monkeypatch.setattr(mine, "CHUNK", 7)
 
 

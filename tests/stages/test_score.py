@@ -110,6 +110,19 @@ def test_predictions_that_do_not_pair_up_are_an_error(job: Job, ids: list[str]) 
         score.run(job)
 
 
+@as_format("classify")
+def test_a_metric_may_be_another_one_in_each_language(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def tally_in(code: str) -> Any:
+        return lambda example, prediction: (float(code == "fr"), 1.0)
+
+    task = dataclasses.replace(score.find_task("t"), metric=dataclasses.replace(ACCURACY, tally_in=tally_in))
+    monkeypatch.setattr(score, "find_task", lambda _: task)
+    for language in ("de", "fr"):
+        add_gold(job, f"gold:{language}", [TextsExample("0", ("a", "b"), "yes")])
+        write_predictions(job.inputs["predictions"] / f"{language}.jsonl", [Prediction("0", "no")])
+    assert {code: found["headline"] for code, found in scores_of(job)["languages"].items()} == {"de": 0, "fr": 1}
+
+
 # -- translations -----------------------------------------------------------------------------------------------------
 
 # English 0 is nearest to foreign 1, English 1 to foreign 1, English 2 to foreign 2; the other way round, 0 finds 0.

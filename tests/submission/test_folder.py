@@ -15,7 +15,7 @@ from xstilts.errors import InputError
 from xstilts.submission.layout import limited_to, write_note
 from xstilts.submission.score import score_folder
 from xstilts.submission.validate import validate_folder
-from xstilts.tasks.suites import STILTS_9, XTREME, XTREME_R
+from xstilts.tasks.suites import STILTS_9, XTREME, XTREME_R, Suite
 
 
 @pytest.fixture
@@ -33,6 +33,14 @@ def test_a_part_without_faults_is_partial(made: Path) -> None:
     assert found.checked == ("xnli/test-de.tsv", "xnli/test-en.tsv", "xquad/test-de.json")
     assert found.tasks == (2, 9) and found.files == (3, 162)
     assert len(found.missing) == 159 and "xnli/test-ar.tsv" in found.missing and "pawsx/test-ko.tsv" in found.missing
+
+
+def test_all_of_a_suite_is_ok_and_never_so_when_it_is_limited(made: Path) -> None:
+    suite = Suite("small", {"xnli": ("de", "en"), "xquad": ("de",)}, {"all": ("xnli", "xquad")})
+    found = validate_folder(made, suite, FIXTURES)
+    assert found.state == "ok" and found.missing == () and found.tasks == (2, 2) and found.files == (3, 3)
+    write_note(made, {"limits": {"test": 10_000}})
+    assert validate_folder(made, suite, FIXTURES).state == "partial"
 
 
 def test_what_does_not_belong_is_named(made: Path) -> None:
@@ -149,7 +157,8 @@ def test_score_on_the_command_line(tmp_path: Path) -> None:
     write_all(tmp_path / "made")
     code, text = run("score", tmp_path / "made", "--suite", "xtreme", "--json", tmp_path / "scores.json")
     assert code == 0 and max(map(len, text.splitlines())) <= 80
-    assert "PARTIAL: 9 of 9 tasks" in text and "de 100.0" in text and "means: f1 100.0, em 100.0" in text
+    tasks = len({task for task, _ in CASES if task in XTREME.tasks})
+    assert f"PARTIAL: {tasks} of 9 tasks" in text and "de 100.0" in text and "means: f1 100.0, em 100.0" in text
     found = json.loads((tmp_path / "scores.json").read_text())
     assert found["xnli"]["de"] == {"accuracy": 100.0} and found["averages"]["overall"]["partial"] is True
     assert found["averages"]["tasks"]["xquad"]["languages"] == [sum(task == "xquad" for task, _ in CASES), 11]

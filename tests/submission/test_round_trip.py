@@ -82,6 +82,20 @@ def test_any_valid_predictions_are_valid_and_score_what_they_score(name: str, la
         assert sorted((p.id, p.answer) for p in back) == sorted((p.id, p.answer) for p in predictions)
 
 
+def test_gold_of_a_ranking_is_that_of_all_languages_and_so_is_its_pool() -> None:
+    languages = [code for task, code in CASES if task == "lareqa"]
+    assert len(languages) > 1
+    gold_of = gold_finder(FIXTURES, None, None)
+    in_files = {(code, e.id): e for code in languages for e in read("lareqa", code)}
+    for code in languages:
+        gold = gold_of(find_task("lareqa"), code)
+        assert gold.pool == {id for (_, id), e in in_files.items() if getattr(e, "role", "") == "candidate"}
+        for query in gold.examples:
+            own = [in_files[other, query.id].answer for other in languages if (other, query.id) in in_files]
+            assert query.answer == tuple(id for answer in own for id in (answer or ()))
+            assert len(query.answer or ()) >= len(own)
+
+
 def test_tatoeba_is_sorted_by_its_english_and_counts_foreign_lines_from_zero(tmp_path: Path) -> None:
     english = ["b", "a", "b", "A"]
     found = [TranslationExample(f"deu-{n}", f"satz {n}", text, f"deu-{n}") for n, text in enumerate(english, start=1)]

@@ -147,6 +147,35 @@ def test_a_file_is_vouched_for_by_its_archive(root: Path) -> None:
     assert checksum(task, root) == ("unknown", "complete")
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_is_vouched_for_by_the_checksum_of_its_download(packed: bool, root: Path) -> None:
+    path = root / "toy" / ("train.tsv.gz" if packed else "train.tsv")
+    path.write_bytes(gzip.compress(TRAIN) if packed else TRAIN)
+    served = Download("https://example.org/x", "toy/train.tsv", {"": hashlib.sha256(TRAIN).hexdigest()})
+    assert checksum(toy(downloads=(served,)), root) == ("official", "complete")
+    assert checksum(toy(downloads=(replace(served, sha256={"": "0" * 64}),)), root) == ("not official", "partial")
+    assert checksum(toy(downloads=(replace(served, sha256={}),)), root) == ("unknown", "complete")
+
+
+def test_a_file_that_is_served_packed(root: Path) -> None:
+    path = root / "toy" / "train.tsv.gz"
+    path.write_bytes(gzip.compress(TRAIN))
+    served = Download("https://example.org/x", "toy/train.tsv.gz", {"en": hashlib.sha256(path.read_bytes()).hexdigest()})
+    assert checksum(toy(downloads=(served,)), root) == ("official", "complete")
+
+
+def test_of_several_files_all_have_to_be_official(root: Path) -> None:
+    one = Download("https://example.org/x", "toy/part-1.tsv", {"": hashlib.sha256(TRAIN).hexdigest()})
+    two = replace(one, path="toy/part-2.tsv")
+    paths = {"paths": ("toy/part-*.tsv",)}
+    (root / "toy" / "part-1.tsv").write_bytes(TRAIN)
+    (root / "toy" / "part-2.tsv").write_bytes(TRAIN.replace(b"boat", b"ship"))
+    assert checksum(declared(train={"downloads": (one,), **paths}), root) == ("unknown", "complete")
+    assert checksum(declared(train={"downloads": (one, two), **paths}), root) == ("not official", "partial")
+    right = replace(two, sha256={"": hashlib.sha256(TRAIN.replace(b"boat", b"ship")).hexdigest()})
+    assert checksum(declared(train={"downloads": (one, right), **paths}), root) == ("official", "complete")
+
+
 def test_no_part_is_read_twice(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "toy" / "train.tsv").write_bytes(TRAIN)
     monkeypatch.setitem(CATALOGUE, "toy", toy())
@@ -200,6 +229,7 @@ def test_the_command_and_its_exit_codes(root: Path) -> None:
     found = json.loads(done.stdout)
     assert found["folder"] == str(root)
     assert {task["task"]: task["status"] for task in found["tasks"]} == {"commonsenseqa": "damaged", "tatoeba": "missing"}
+    assert found["tasks"][1]["get"].startswith("get it: xstilts download tatoeba")
     assert "field 'question' is missing" in found["tasks"][0]["rows"][1]["problem"]
     done = xstilts("tasks", "--check", "tatoeba", data=root)
     assert done.returncode == 0, done.stderr

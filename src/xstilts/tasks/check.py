@@ -8,7 +8,7 @@ file is another one. A file is official by its own sha256 or by that of the offi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -146,21 +146,27 @@ def _count(task: Task, split: str, language: str, files: tuple[Path, ...], recor
 
 
 def _checksum(task: Task, source: Source, language: str, found: Found) -> Checksum:
-    declared = source.sha256.get(language)
-    if declared:
+    """By the declared checksum of the content, else by those of the files as they are served."""
+    if declared := source.sha256.get(language):
         return "official" if fingerprint(found.files) == declared else "not official"
-    names = {Path(task.fill(entry.path, language)).name: entry.sha256 for entry in source.downloads}
-    for archive in found.archives[:1]:
-        served = names.get(archive.name, {})
-        if expected := served.get(language) or served.get(""):
-            return "official" if _served_sha256(archive, archive.stat().st_mtime_ns) == expected else "not official"
-    return "unknown"
+    served = {Path(task.fill(x.path, language)).name: x.sha256.get(language) or x.sha256.get("") for x in source.downloads}
+    judged = {_as_served(path, served) for path in found.archives[:1] or found.files}
+    return judged.pop() if len(judged) == 1 else "not official" if "not official" in judged else "unknown"
+
+
+def _as_served(path: Path, served: Mapping[str, str | None]) -> Checksum:
+    packed = path.name not in served and path.suffix == ".gz"
+    expected = served.get(path.name.removesuffix(".gz") if packed else path.name)
+    if expected is None:
+        return "unknown"
+    sha256 = fingerprint([path]) if packed else _file_sha256(path, path.stat().st_mtime_ns)
+    return "official" if sha256 == expected else "not official"
 
 
 @lru_cache(maxsize=64)
-def _served_sha256(archive: Path, changed_ns: int) -> str:
-    """sha256 of an archive itself; one archive holds many languages."""
-    return sha256_file(archive)
+def _file_sha256(path: Path, changed_ns: int) -> str:
+    """sha256 of a file as it is; remembered, since one archive holds many languages."""
+    return sha256_file(path)
 
 
 def record(found: TaskCheck) -> dict[str, Any]:

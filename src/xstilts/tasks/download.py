@@ -72,7 +72,7 @@ def chosen(names: Iterable[str], languages: Iterable[str] = ()) -> list[Choice]:
             trained = {find_task(task).trains_on for task in SUITES[name].tasks} - {"", *SUITES[name].tasks}
             offered = dict(SUITES[name].tasks) | dict.fromkeys(sorted(trained), ("en",))
             for task, codes in offered.items():
-                found.setdefault(task, (find_task(task), asked or (*codes, "en")))
+                found.setdefault(task, (find_task(task), asked or tuple(dict.fromkeys((*codes, "en")))))
         else:
             found[name] = (find_task(name), asked or None)
     return list(found.values())

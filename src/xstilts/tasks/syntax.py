@@ -18,7 +18,7 @@ from xstilts.data.format import Tag
 from xstilts.errors import InputError
 from xstilts.metrics.tag import TAG_ACCURACY
 from xstilts.tasks.conllu import blocks, readable, syntactic, visible
-from xstilts.tasks.read import columns, json_file, known, lines, take
+from xstilts.tasks.read import columns, json_file, known, lines
 from xstilts.tasks.task import Download, Request, Source, Task
 
 _LABEL_FILE = "tags_to_id.json"
@@ -28,8 +28,11 @@ def _labels_in(folder: Path) -> tuple[str, ...] | None:
     """The tags of a folder's label file in the order of their ids; None if it has no such file."""
     for path in (folder / _LABEL_FILE, folder / f"{_LABEL_FILE}.gz"):
         if path.is_file():
-            ids = json_file(path)
-            if len({take(ids, tag, int, str(path)) for tag in ids}) != len(ids):
+            try:
+                ids = {tag: int(id) for tag, id in json_file(path).items()}
+            except (TypeError, ValueError) as error:
+                raise InputError(f"{path}: the id of a tag is not a whole number ({error})") from None
+            if len(set(ids.values())) != len(ids):
                 raise InputError(f"{path}: two tags have the same id, expected one each")
             return tuple(sorted(ids, key=ids.__getitem__))
     return None
@@ -87,8 +90,8 @@ CCG = Task(
 RELATIONS = (
     "acl advcl advmod amod appos aux case cc ccomp clf compound conj cop csubj dep det discourse dislocated expl fixed flat"
     " goeswith iobj list mark nmod nsubj nummod obj obl orphan parataxis punct reparandum root vocative xcomp"
-).split()
-DIRECTED = (*(f"{relation}{side}" for relation in RELATIONS if relation != "root" for side in "<>"), "root")
+)
+DIRECTED = (*(f"{relation}{side}" for relation in RELATIONS.split() if relation != "root" for side in "<>"), "root")
 
 
 def read_relations(request: Request) -> Iterator[WordsExample]:

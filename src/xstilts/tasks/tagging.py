@@ -112,25 +112,19 @@ def _read_hub(column: str, labels: Sequence[str]) -> ReadHub:
 
 
 # Sentences in train, dev and test. Sources: dataset_infos.json of huggingface/datasets before 8803c182e6: google/xtreme for
-# UD 2.5, universal_dependencies for the five languages of 2.7, summed over treebanks. For de and el the former counts other
-# languages as well (see `notes` below): less those, which the latter gives. fr, ru and zh cannot be told apart that way.
+# UD 2.5, universal_dependencies for the five languages of 2.7, summed over treebanks. In de and el the former counts other
+# languages as well (see the notes of UDPOS): less those, which the latter gives. In fr, ru and zh they cannot be told apart.
 _SENTENCES = """
-af 1315 194 425       fr - - -              ko 27410 3016 4276    te 1051 131 146
-ar 6075 909 1680      he 5241 484 491       lt 2494 770 837       th 0 0 1000
-bg 8907 1115 1116     hi 13304 1659 2684    mr 373 46 47          tl 0 0 55
-de 166849 19233 22358 hu 910 441 449        nl 18051 1394 1471    tr 3664 988 4785
-el 1662 403 456       id 4477 559 1557      pl 31496 3960 4942    uk 5496 672 892
-en 21253 3974 5440    it 29685 2278 3518    pt 17992 1770 2681    ur 4043 552 535
-es 28492 3054 3147    ja 7125 511 2372      ro 35911 2247 2272    vi 1400 800 800
-et 25749 3125 3760    kk 31 0 1047          ru - - -              wo 1188 449 470
-eu 5396 1798 1799     yo 0 0 100            ta 400 80 120         zh - - -
-fa 4798 599 600       fi 27198 3239 4422
+af 1315 194 425, ar 6075 909 1680, bg 8907 1115 1116, de 166849 19233 22358, el 1662 403 456, en 21253 3974 5440,
+es 28492 3054 3147, et 25749 3125 3760, eu 5396 1798 1799, fa 4798 599 600, fi 27198 3239 4422, he 5241 484 491,
+hi 13304 1659 2684, hu 910 441 449, id 4477 559 1557, it 29685 2278 3518, ja 7125 511 2372, kk 31 0 1047,
+ko 27410 3016 4276, lt 2494 770 837, mr 373 46 47, nl 18051 1394 1471, pl 31496 3960 4942, pt 17992 1770 2681,
+ro 35911 2247 2272, ta 400 80 120, te 1051 131 146, th 0 0 1000, tl 0 0 55, tr 3664 988 4785, uk 5496 672 892,
+ur 4043 552 535, vi 1400 800 800, wo 1188 449 470, yo 0 0 100
 """
-_FIELDS = _SENTENCES.split()
 _COUNTS = {
-    code: dict(zip(("train", "dev", "test"), _FIELDS[i + 1 : i + 4], strict=True))
-    for i, code in enumerate(_FIELDS)
-    if code.isalpha()
+    split: {code: int(numbers[place]) for code, *numbers in map(str.split, _SENTENCES.split(","))}
+    for place, split in enumerate(("train", "dev", "test"))
 }
 
 UDPOS_LANGUAGES = languages(
@@ -153,15 +147,15 @@ def _udpos(split: str) -> Source:
     """`{lang}` in its patterns is the release."""
     treebanks = f"UD_*/{{code}}_*-ud-{split}*.conllu"
     folders = ("udpos/", "udpos/ud-treebanks-v{lang}/", "ud-treebanks-v{lang}/", "")
-    codes = tuple(code for code in UDPOS_LANGUAGES if _COUNTS[code][split] != "0")
+    counts = _COUNTS[split]
     return Source(
         paths=(*(folder + treebanks for folder in folders), f"udpos/{split}-{{code}}.tsv"),
-        languages=codes,
+        languages=tuple(code for code in UDPOS_LANGUAGES if counts.get(code) != 0),
         url="http://hdl.handle.net/11234/1-3105",
         hub=Hub("google/xtreme", "udpos.{name}", _HUB_SPLIT[split], "main"),
-        archives=("ud-treebanks-v{lang}.tgz",),
+        archives=tuple(Path(download.path).name for download in _UD_ARCHIVES),
         downloads=_UD_ARCHIVES,
-        counts={code: int(_COUNTS[code][split]) for code in codes if _COUNTS[code][split] != "-"},
+        counts={code: count for code, count in counts.items() if count},
     )
 
 

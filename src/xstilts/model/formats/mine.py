@@ -25,15 +25,14 @@ from xstilts.metrics.mining import one_to_one
 
 Neighbours = tuple[Tensor, Tensor]
 
-COLUMNS = 20_480  # of the product at a time: with ROW_BUDGET what bounds the memory, whatever the sizes of the pools
-ROW_BUDGET = 1 << 26
+COLUMNS, ELEMENTS = 20_480, 1 << 26  # of the product at a time, at most: they bound the memory, whatever the pools' sizes
 SPARE = 12  # neighbours more than k that the sieve keeps; the last of them bounds all that it drops
-FEW = 4  # of them that are looked at first: for most rows they will do
-GROUP = 8  # elements of the product of which only the highest is looked at first
-CHUNK = 64
+FEW = 4  # of these, how many are looked at first: for most rows they will do
+GROUP = 8  # elements of the product of which at first only the highest is looked at
+CHUNK = 64  # rows whose vectors are computed with at a time, so that they stay in the processor's cache
 EXTRA = 6  # columns that bring back what centring takes away: two numbers in three parts each
-LOW = -1e30  # in rows and columns that only fill up a block
-ROUNDING = 1e-6  # of everything that is done in fp32 beside the product: unit vectors, differences, the columns' parts
+LOW = -1e30  # in rows and columns that only fill up a group
+ROUNDING = 1e-6  # of all that is done in fp32 beside the product: unit vectors, differences, the parts of the extra columns
 
 
 def neighbours(x_ND: Tensor, y_MD: Tensor, k: int, tick: Callable[[], None] = lambda: None) -> tuple[Neighbours, Neighbours]:
@@ -74,7 +73,7 @@ class _Pool:
         indices = torch.zeros(n, keep, dtype=torch.int64, device=device)
         return cls(rows_ND, centre, norm, spread, rounded, offset, values, indices)
 
-    def keep(self, rows: slice, found: Neighbours, begin: int) -> None:
+    def merge(self, rows: slice, found: Neighbours, begin: int) -> None:
         """Merge what a block of columns from `begin` on has, with what the sieve kept before."""
         n = rows.stop - rows.start
         values = torch.cat([self.value_NK[rows], found[0][:n]], dim=1)
@@ -89,11 +88,10 @@ def _norms(rows_ND: Tensor) -> Tensor:
     return torch.where(norms == 0, 1.0, norms)
 
 
-def _spans(begin: int, end: int, limit: int) -> Iterator[slice]:
-    """[begin, end) in slices of about the same size, none above `limit`."""
-    count = -(-(end - begin) // limit)
-    edges = [begin + (end - begin) * i // count for i in range(count + 1)] if count else []
-    return (slice(a, b) for a, b in pairwise(edges))
+def _spans(count: int, limit: int) -> Iterator[slice]:
+    """0 to `count` in slices of about the same size, none above `limit`."""
+    parts = -(-count // limit)
+    return (slice(a, b) for a, b in pairwise(count * i // parts for i in range(parts + 1)))
 
 
 # -- the sieve --------------------------------------------------------------------------------------------------------
@@ -109,19 +107,24 @@ def product_type(device: torch.device) -> torch.dtype:
 def _sieve(x: _Pool, y: _Pool, tick: Callable[[], None]) -> None:
     """Fill `value_NK`, `index_NK` of both pools: the highest elements of each row and column of an approximate product,
     which is that of the cosines minus one number (`_shift`)."""
-    kind = product_type(x.rows_ND.device)
-    buffer = torch.empty(0, dtype=kind, device=x.rows_ND.device)
-    for columns in _spans(0, len(y.rows_ND), COLUMNS):
+    kind, device = product_type(x.rows_ND.device), x.rows_ND.device
+    widest = _padded(min(len(y.rows_ND), COLUMNS))
+    tallest = _padded(min(len(x.rows_ND), ELEMENTS // widest))
+    buffer = torch.empty(widest * tallest, dtype=kind, device=device)
+    for columns in _spans(len(y.rows_ND), widest):
         right_CK = _operand(y, columns, x.centre_D, kind, first=False)
-        for rows in _spans(0, len(x.rows_ND), max(GROUP, ROW_BUDGET // len(right_CK))):
+        for rows in _spans(len(x.rows_ND), tallest):
             left_RK = _operand(x, rows, y.centre_D, kind, first=True)
-            if len(buffer) < len(left_RK) * len(right_CK):
-                buffer = buffer.new_empty(len(left_RK) * len(right_CK))
             product_RC = buffer[: len(left_RK) * len(right_CK)].view(len(left_RK), len(right_CK))
             torch.mm(left_RK, right_CK.T, out=product_RC)
-            x.keep(rows, _highest(product_RC, 1, x.value_NK.shape[1]), columns.start)
-            y.keep(columns, _highest(product_RC, 0, y.value_NK.shape[1]), rows.start)
+            x.merge(rows, _highest(product_RC, 1, x.value_NK.shape[1]), columns.start)
+            y.merge(columns, _highest(product_RC, 0, y.value_NK.shape[1]), rows.start)
             tick()
+
+
+def _padded(count: int) -> int:
+    """`count` rounded up to whole groups."""
+    return max(1, -(-count // GROUP)) * GROUP
 
 
 def _operand(pool: _Pool, rows: slice, other_D: Tensor, kind: torch.dtype, first: bool) -> Tensor:
@@ -130,7 +133,7 @@ def _operand(pool: _Pool, rows: slice, other_D: Tensor, kind: torch.dtype, first
     u.v = (u - a).(v - b) + (u.b - a.b) + (a.v - a.b) + a.b: the two brackets are one number a row, each the sum of three
     of the type `kind`, times a column of ones on the other side; a.b is left out."""
     n, size = rows.stop - rows.start, pool.rows_ND.shape[1]
-    operand = torch.zeros(-(-n // GROUP) * GROUP, -(-(size + EXTRA) // 32) * 32, dtype=kind, device=pool.rows_ND.device)
+    operand = torch.zeros(_padded(n), -(-(size + EXTRA) // 32) * 32, dtype=kind, device=pool.rows_ND.device)
     own, ones = (size, size + 3) if first else (size + 3, size)
     operand[:, ones : ones + 3] = 1
     operand[n:, own] = LOW
@@ -226,7 +229,7 @@ def _search(pool: _Pool, other: _Pool, rows: Tensor, k: int, tick: Callable[[], 
     values = torch.empty(len(rows), 0, device=rows.device)
     indices = torch.empty(len(rows), 0, dtype=torch.int64, device=rows.device)
     queries = pool.rows_ND[rows].double() / pool.norm_N[rows, None]
-    for span in _spans(0, len(other.rows_ND), 4096):
+    for span in _spans(len(other.rows_ND), 4096):
         cosines = (queries @ other.rows_ND[span].double().T / other.norm_N[span]).float()
         columns = torch.arange(span.start, span.stop, device=rows.device).expand_as(cosines)
         cosines, columns = torch.cat([values, cosines], dim=1), torch.cat([indices, columns], dim=1)

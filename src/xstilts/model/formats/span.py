@@ -3,6 +3,9 @@
 A long context is cut into windows that overlap by `stride` tokens. In training a window without the answer points at the
 first token; at test the best (start, end) over all windows wins, at most 30 tokens long (XTREME's max_answer_length), out
 of the 20 best starts and ends of each window (its n_best_size).
+A question that may have no answer gets none when the null score, start + end at the first token, is higher than that of the
+best span. Of several windows the *lowest* null score counts: no answer means that none of them holds one. (The decision of
+the transformers library and of jiant, with their default threshold of 0.)
 """
 
 from __future__ import annotations
@@ -16,22 +19,33 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.data.example import Answer, Example, Prediction, SpanExample
+from xstilts.errors import InputError
 from xstilts.model.formats.coder import Batch, Coder, Feature, TokenHead
 
 N_BEST = 20
 MAX_ANSWER_TOKENS = 30
 MAX_QUESTION_TOKENS = 64
 
+Found = tuple[float, int, int, float]  # score, first and last + 1 character of the best span, null score
+
 
 class SpanCoder(Coder):
     def head(self, encoder: Any) -> nn.Module:
         return TokenHead(encoder.config.hidden_size, 2, 0.0)  # no dropout, as in RobertaForQuestionAnswering
 
+    @property
+    def _question_tokens(self) -> int:
+        return min(MAX_QUESTION_TOKENS, self.max_length // 3)
+
     def _cut_question(self, question: str) -> str:
-        encoded = self.tokenizer(question, add_special_tokens=False, return_offsets_mapping=True)
-        room = min(MAX_QUESTION_TOKENS, self.max_length // 3)
-        offsets = encoded["offset_mapping"]
-        return question if len(offsets) <= room else question[: offsets[room - 1][1]]
+        """The question, or the beginning of it that is no more tokens than it may be. (Tokenised anew, what was cut off at a
+        token can be more tokens than before, hence the loop.)"""
+        for kept in range(self._question_tokens, -1, -1):
+            offsets = self.tokenizer(question, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+            if len(offsets) <= self._question_tokens:
+                break
+            question = question[: offsets[kept - 1][1]] if kept else ""
+        return question
 
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         items = cast(Sequence[SpanExample], examples)
@@ -43,12 +57,13 @@ class SpanCoder(Coder):
         return features
 
     def _windows(self, begin: int, items: Sequence[SpanExample], questions: list[str], training: bool) -> Iterator[Feature]:
+        least_context = self.max_length - self._question_tokens - self.tokenizer.num_special_tokens_to_add(pair=True)
         encoded = self.tokenizer(
             questions,
             [e.context for e in items],
             truncation="only_second",
             max_length=self.max_length,
-            stride=min(self.recipe.stride, self.max_length // 3),
+            stride=min(self.recipe.stride, self.max_length // 3, least_context - 1),
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
         )
@@ -58,9 +73,7 @@ class SpanCoder(Coder):
             offsets = np.asarray(encoded["offset_mapping"][w], dtype=np.int32)
             offsets[~inside] = -1
             example = items[source]
-            target = None
-            if training and example.answer:
-                target = span_of(example.answer[0], offsets)
+            target = _target(example, offsets) if training else None
             extra = {} if training else {"offsets": offsets}
             yield Feature(begin + source, [row], target, extra)
 
@@ -82,15 +95,32 @@ class SpanCoder(Coder):
 
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
         start_BL, end_BL = (x.cpu().numpy() for x in self._logits(head, hidden_BLD, batch))
-        return [best_span(start_BL[i], end_BL[i], f.extra["offsets"]) for i, f in enumerate(features)]
+        return [
+            (*best_span(start_BL[i], end_BL[i], f.extra["offsets"]), float(start_BL[i, 0] + end_BL[i, 0]))
+            for i, f in enumerate(features)
+        ]
 
     def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
-        best: list[tuple[float, int, int]] = [(-np.inf, 0, 0) for _ in examples]
+        windows: list[list[Found]] = [[] for _ in examples]
         for feature, found in zip(features, outputs, strict=True):
-            if found[0] > best[feature.example][0]:
-                best[feature.example] = found
-        for example, (_, start, end) in zip(cast(Sequence[SpanExample], examples), best, strict=True):
-            yield Prediction(example.id, example.context[start:end])
+            windows[feature.example].append(found)
+        for example, found in zip(cast(Sequence[SpanExample], examples), windows, strict=True):
+            start, end = best_answer(found, self.spec.no_answer)
+            # Tokens of some tokenizers hold the blank before them; to the metrics it makes no difference.
+            yield Prediction(example.id, example.context[start:end].strip())
+
+
+def best_answer(windows: Sequence[Found], no_answer: bool) -> tuple[int, int]:
+    """First and last + 1 character of the answer out of all windows; (0, 0) for none."""
+    score, start, end, _ = max(windows, key=lambda found: found[0])
+    null = min(found[3] for found in windows)
+    return (0, 0) if no_answer and null > score else (start, end)
+
+
+def _target(example: SpanExample, offsets_L2: np.ndarray) -> tuple[int, int]:
+    if example.answer is None:
+        raise InputError(f"question {example.id!r} has no public answer, so it cannot be trained on")
+    return span_of(example.answer[0], offsets_L2) if example.answer else (0, 0)
 
 
 def span_of(answer: Answer, offsets_L2: np.ndarray) -> tuple[int, int]:

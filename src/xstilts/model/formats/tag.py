@@ -1,7 +1,8 @@
 """Tag: words -> one tag a word, read off the word's first token.
 
-A word that the tokenizer maps to nothing becomes the unknown token, and a sentence longer than `max_length` is split at
-a word into several rows, never cut (both as XTREME's utils_tag.py does): every word has a prediction.
+A word that the tokenizer maps to nothing, or to more tokens than a row holds, becomes the unknown token, and a sentence longer
+than `max_length` is split at a word into several rows, never cut (XTREME's utils_preprocess.py does both, leaving room for
+one more special token): every word has a prediction.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ class TagCoder(Coder):
         return TokenHead(encoder.config.hidden_size, len(self.spec.labels), encoder.config.hidden_dropout_prob)
 
     def _word_ids(self, examples: Sequence[WordsExample]) -> dict[str, list[int]]:
-        """Token ids of each distinct word, tokenised as a word inside a sentence; at most a row's worth of them."""
+        """Token ids of each distinct word, tokenised as a word inside a sentence; the unknown token where they do not fit."""
         words = sorted({word for e in examples for word in e.words})
         encoded = self.tokenizer([[w] for w in words], is_split_into_words=True, add_special_tokens=False)["input_ids"]
         room = self.max_length - 2
-        return {word: (ids or [self.tokenizer.unk_token_id])[:room] for word, ids in zip(words, encoded, strict=True)}
+        unknown = [self.tokenizer.unk_token_id]
+        return {word: ids if 0 < len(ids) <= room else unknown for word, ids in zip(words, encoded, strict=True)}
 
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         items = cast(Sequence[WordsExample], examples)
@@ -59,7 +61,7 @@ class TagCoder(Coder):
     def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
         labels = torch.full_like(batch["input_ids"], IGNORED)
         for i, feature in enumerate(features):
-            labels[i, feature.extra["starts"]] = torch.tensor(feature.target)
+            labels[i, feature.extra["starts"]] = torch.tensor(feature.target, dtype=torch.long)
         batch["labels"] = labels
 
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
