@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from xstilts.study.study import built_in
+from xstilts.tasks.suites import SUITES
 
 pytestmark = pytest.mark.tiny
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -34,8 +35,8 @@ def real_formats(encoder: Path, **changes: Any) -> dict[str, Any]:
         "name": "formats",
         "question": "Do the real formats run from file to score?",
         "encoders": [str(encoder / "encoder")],
-        "chains": {"none": [], "all": [{"mix": ["snli", "mnli", "squad_v1", "commonsenseqa"]}]},
-        "targets": [{"task": "xnli", "train": "snli"}, "udpos", "panx", "xquad", "tydiqa", "tatoeba"],
+        "chains": {"none": [], "all": [{"mix": ["anli_plus", "qqp", "squad_v2", "hellaswag", "ud_relations"]}]},
+        "targets": ["xtreme", "xcopa", "lareqa", "mewslix"],
         "seeds": [0],
         "recipes": {"default": {"lr": 1e-3, "batch": 4, "steps": 6, "max_length": 64, "evaluations": 3, "average": 2}},
     }
@@ -54,7 +55,7 @@ def test_every_real_format_runs_from_file_to_report(tiny_folder: Path, tmp_path:
     assert done.stdout.rstrip().endswith("report: reports/formats/report.html")
     with (tmp_path / "reports/formats/scores.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert {r["target"] for r in rows} == {"xnli", "udpos", "panx", "xquad", "tydiqa", "tatoeba"}
+    assert {r["target"] for r in rows} == set(SUITES["xtreme"].tasks) | set(SUITES["xtreme-r"].tasks)
     assert {r["control"] for r in rows if r["target"] == "tatoeba"} >= {"random-init"}
     page = (tmp_path / "reports/formats/report.html").read_text()
     assert "Do the real formats run" in page
@@ -62,6 +63,19 @@ def test_every_real_format_runs_from_file_to_report(tiny_folder: Path, tmp_path:
     again = xstilts("run", study, data=FIXTURES, cwd=tmp_path)
     assert again.returncode == 0
     assert re.search(r"^0 stages run", again.stdout, re.MULTILINE)
+    for suite in ("xtreme", "xtreme-r"):
+        out = tmp_path / suite
+        submitted = xstilts("submit", study, "--suite", suite, "--chain", "all", "-o", out, data=FIXTURES, cwd=tmp_path)
+        assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+        scored = xstilts("score", out, "--suite", suite, "--json", tmp_path / "s.json", data=FIXTURES, cwd=tmp_path)
+        assert scored.returncode == 0, scored.stderr
+        found = json.loads((tmp_path / "s.json").read_text())
+        ours = [r for r in rows if r["chain"] == "all" and r["value_name"] != "headline" and r["target"] in SUITES[suite].tasks]
+        assert {r["target"] for r in ours} == set(SUITES[suite].tasks)
+        for r in ours:
+            if r["language"] in SUITES[suite].tasks[r["target"]]:
+                value = found[r["target"]][r["language"]][r["value_name"]]
+                assert value == pytest.approx(100 * float(r["value"])), (r["target"], r["language"], r["value_name"])
     exported = xstilts("export", study, "all/tydiqa/0", "-o", tmp_path / "model", data=FIXTURES, cwd=tmp_path)
     assert "AutoModelForQuestionAnswering" in exported.stdout
     assert (tmp_path / "model" / "model.safetensors").is_file()
@@ -79,6 +93,28 @@ def test_real_data_and_a_real_encoder(real_data: Path, mini_xlmr: Path, tmp_path
     assert "reuses target data" in page
     again = xstilts("run", "real-mini", *sets, data=real_data, cwd=tmp_path)
     assert re.search(r"^0 stages run", again.stdout, re.MULTILINE), "run again, it trains nothing"
+
+
+def test_every_target_that_has_real_data(real_data: Path, mini_xlmr: Path, tmp_path: Path) -> None:
+    """The built-in study `targets-mini`, cut down: every task with real test files runs, and its submissions validate."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for folder in real_data.iterdir():
+        (data / folder.name).symlink_to(folder)
+    (data / "bucc2018").symlink_to(real_data / "bucc2018_standin")
+    cuts = ["limits={train: 16, dev: 6, test: 8}", "recipes.default.steps=2", "recipes.default.evaluations=1"]
+    cuts += ["recipes.default.average=1", "languages=[de, ru, sw]", f"encoders=[{mini_xlmr}]", "chains={none: []}"]
+    cuts += ["recipes.span.max_length=160", "retrieval={sweep: false}", "random_init=false"]
+    sets = [word for cut in cuts for word in ("--set", cut)]
+    done = xstilts("run", "targets-mini", *sets, data=data, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for suite, tasks in (("xtreme", "8 of 9"), ("xtreme-r", "7 of 10")):
+        written = xstilts("submit", "targets-mini", *sets, "--suite", suite, "-o", tmp_path / suite, data=data, cwd=tmp_path)
+        assert written.returncode == 0, written.stdout + written.stderr
+        assert "PARTIAL" in written.stdout
+        checked = xstilts("validate", tmp_path / suite, "--suite", suite, data=data, cwd=tmp_path)
+        assert checked.returncode == 0, checked.stdout
+        assert tasks in " ".join(checked.stdout.split())
 
 
 def test_a_damaged_data_file_is_named_and_the_rest_goes_on(tiny_folder: Path, tmp_path: Path) -> None:

@@ -266,7 +266,7 @@ def tagger(tiny_folder: Path, tokenizer: Any) -> tuple[TagCoder, Any]:
     return coder, fresh_model(tiny_folder, {"t": coder}, 0.0)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=6)
 @given(st.lists(tagged.filter(bool), min_size=1, max_size=4))
 def test_a_split_sentence_is_predicted_as_its_pieces_are(tagger: tuple[TagCoder, Any], sentences: list[list[str]]) -> None:
     coder, model = tagger

@@ -159,7 +159,7 @@ def _attribution(gain: Gain) -> str:
 
 def _about_retrieval(evidence: Sequence[Gain], results: Results) -> str:
     """Retrieval moves with the layer and with centring, so the answer is also given without it."""
-    untrained = {info.name for info in results.targets if info.format == "embed"}
+    untrained = {info.name for info in results.targets if info.format in ("embed", "mine")}
     rest = [gain for gain in evidence if gain.target not in untrained]
     found = [gain for gain in evidence if gain.verdict == "gain"]
     clear = [gain for gain in found if gain.target not in untrained]

@@ -216,11 +216,18 @@ class Compiler:
         if task.metric is None or ("dev" not in task.splits and not task.heldout) or task.format.name in UNTRAINED:
             return None
         offered = task.splits[source_split(task, "dev")].languages
+        language = "en" if "en" in offered else offered[0]
         try:
-            return self.fetch(task, "dev", "en" if "en" in offered else offered[0])
+            if task.embedded or locate(task, "dev", language, self.root) or not self.here(task):
+                return self.fetch(task, "dev", language)
         except InputError:
-            self.note(f"{task.name}: no English dev data at hand; nothing is selected on it")
-            return None
+            pass
+        self.note(f"{task.name}: no {LANGUAGES[language].name} dev data at hand; nothing is selected on it")
+        return None
+
+    def here(self, task: Task) -> bool:
+        """Whether the data folder has anything of a task; what it lacks is then not had from the Hub unasked."""
+        return any(available_languages(task, split, self.root) for split in task.splits)
 
     def chain(self, encoder: str, chain: tuple[Mixture, ...], seed: int) -> Stage:
         """The checkpoint at the end of pre-training and a chain."""

@@ -22,7 +22,7 @@ from xstilts.study.executors.local import LocalExecutor
 
 Status = Literal["done", "pending", "running", "elsewhere", "failed", "blocked"]
 LOST_LIMIT = 5
-USUAL_SECONDS = {"train": 20.0, "predict": 5.0, "embed": 5.0, "encoder": 2.0, "fetch": 0.5, "score": 0.3}
+USUAL_SECONDS = {"train": 20.0, "predict": 5.0, "embed": 5.0, "mine": 5.0, "encoder": 2.0, "fetch": 0.5, "score": 0.3}
 
 
 @dataclass

@@ -59,7 +59,7 @@ def register(path: Path, declared: str = "") -> tuple[Task, ...]:
     for task in tasks:
         _check_name(task.name, path, {task.name for task in earlier})
     for task in earlier:
-        del CATALOGUE[task.name]
+        CATALOGUE.pop(task.name, None)
     CATALOGUE.update({task.name: task for task in tasks})
     _registered[path] = sha256, tasks
     return tasks

@@ -1,5 +1,6 @@
 """Choice: a prompt and n candidates -> the index of the right one. Each (prompt, candidate) is scored by itself;
-softmax over the candidates (jiant's multiple-choice head)."""
+softmax over the candidates (jiant's multiple-choice head). So one head serves questions with any number of candidates: XCOPA's
+two after a task with five, say; all questions of one batch have as many."""
 
 from __future__ import annotations
 
@@ -25,21 +26,22 @@ class ChoiceCoder(Coder):
         rows = iter(self.pair_ids(prompts, [c for e in items for c in e.choices]))
         return [Feature(i, [next(rows) for _ in e.choices], e.answer if training else None) for i, e in enumerate(items)]
 
-    def _logits(self, head: nn.Module, hidden_BLD: Tensor) -> Tensor:
-        logits_BC: Tensor = head(hidden_BLD).view(-1, self.spec.choices)
+    def _logits(self, head: nn.Module, hidden_BLD: Tensor, questions: int) -> Tensor:
+        logits_BC: Tensor = head(hidden_BLD).view(questions, -1)
         return logits_BC
 
     def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
         batch["labels"] = torch.tensor([f.target for f in features])
 
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
-        return functional.cross_entropy(self._logits(head, hidden_BLD).float(), batch["labels"], reduction="sum")
+        labels_B = batch["labels"]
+        return functional.cross_entropy(self._logits(head, hidden_BLD, len(labels_B)).float(), labels_B, reduction="sum")
 
     def weight(self, batch: Batch) -> int:
         return len(batch["labels"])
 
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
-        best: list[Any] = self._logits(head, hidden_BLD).argmax(-1).tolist()
+        best: list[Any] = self._logits(head, hidden_BLD, len(features)).argmax(-1).tolist()
         return best
 
     def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
