@@ -128,6 +128,7 @@ def test_an_answer_that_is_not_public_cannot_be_scored() -> None:
         ("zh", "1990年 Python编程", "1990 年 python 编 程"),
         ("zh", "《红楼梦》。", "红 楼 梦"),
         ("zh", "東京タワー", "東 京 タワー"),  # kana are not in the range
+        ("zh", "龥龥龦龦", "龥 龥 龦龦"),  # U+9FA5 is the last of it
         ("zh", "the A", "the a"),
     ],
 )

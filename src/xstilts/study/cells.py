@@ -16,6 +16,7 @@ def find_cell(plan: Plan, name: str) -> Stage:
         if cell.control:
             continue
         made = cell.score.inputs["predictions"]
+        made = made.inputs.get("vectors", made)  # what pairs were mined from
         for target in (cell.target, cell.target.rpartition("/")[2]):
             place = f"{cell.chain}/{target}/{cell.seed}"
             known[f"{short_name(cell.encoder)}/{place}"] = made.inputs["model"]

@@ -170,11 +170,10 @@ _BUCC_SHA256 = {
 
 
 def _bucc(split: str, part: str) -> Source:
-    """The patterns end with anything but z, so that packed files are found as such."""
     archive = f"bucc2018-{{lang}}-en.{part}-gold.tar.bz2"
-    official = tuple(f"{folder}{{lang}}-en/{{lang}}-en.{part}.*[!z]" for folder in ("bucc2018/", ""))
+    official = tuple(f"{folder}{{lang}}-en/{{lang}}-en.{part}.*" for folder in ("bucc2018/", ""))
     return Source(
-        paths=(*official, f"bucc2018/{{lang}}-en.{split}.*[!z]"),
+        paths=(*official, f"bucc2018/{{lang}}-en.{split}.*"),
         languages=BUCC_LANGUAGES,
         url=f"{_BUCC_URL}bucc2018-task.html",
         archives=(archive,),
