@@ -167,7 +167,7 @@ def test_what_is_downloaded_is_put_where_it_is_looked_for(task: Task, source: So
         assert download.url.startswith("http")
         assert set(download.sha256) <= {"", *source.languages}
         assert all(SHA256.fullmatch(sha) for sha in download.sha256.values())
-        for language in source.languages:
+        for language in download.languages or source.languages:
             path = PurePosixPath(task.fill(download.path, language))
             assert not path.is_absolute()
             assert ".." not in path.parts

@@ -83,7 +83,7 @@ def wanted(choices: Iterable[Choice], splits: Iterable[str] = SPLITS) -> list[Wa
     files: dict[str, Wanted] = {}
     for task, split, languages in _sources(choices, tuple(splits)):
         for language in languages:
-            for entry in task.splits[split].downloads:
+            for entry in (d for d in task.splits[split].downloads if not d.languages or language in d.languages):
                 path = task.fill(entry.path, language)
                 sha256 = entry.sha256.get(language) or entry.sha256.get("")
                 files.setdefault(path, Wanted(task.name, task.fill(entry.url, language), path, sha256))

@@ -132,13 +132,15 @@ UDPOS_LANGUAGES = languages(
 )
 UD_RELEASES = {code: "2.7" if code in ("lt", "pl", "uk", "wo", "ro") else "2.5" for code in UDPOS_LANGUAGES}
 _LINDAT = "https://lindat.mff.cuni.cz/repository/xmlui/bitstream/handle/11234/"
-_UD_ARCHIVES = (
+_UD_25_SHA256 = {"": "5ff973e44345a5f69b94cc1427158e14e851c967d58773cc2ac5a1d3adaca409"}
+_UD_ARCHIVES = tuple(
     Download(
-        f"{_LINDAT}1-3105/ud-treebanks-v2.5.tgz",
-        "udpos/ud-treebanks-v2.5.tgz",
-        {"": "5ff973e44345a5f69b94cc1427158e14e851c967d58773cc2ac5a1d3adaca409"},
-    ),
-    Download(f"{_LINDAT}1-3424/ud-treebanks-v2.7.tgz", "udpos/ud-treebanks-v2.7.tgz"),
+        f"{_LINDAT}{handle}/ud-treebanks-v{release}.tgz",
+        f"udpos/ud-treebanks-v{release}.tgz",
+        sha256,
+        tuple(code for code, its in UD_RELEASES.items() if its == release),
+    )
+    for release, handle, sha256 in (("2.5", "1-3105", _UD_25_SHA256), ("2.7", "1-3424", {}))
 )
 _HUB_SPLIT = {"train": "train", "dev": "validation", "test": "test"}
 
@@ -153,7 +155,7 @@ def _udpos(split: str) -> Source:
         languages=tuple(code for code in UDPOS_LANGUAGES if counts.get(code) != 0),
         url="http://hdl.handle.net/11234/1-3105",
         hub=Hub("google/xtreme", "udpos.{name}", _HUB_SPLIT[split], "main"),
-        archives=tuple(Path(download.path).name for download in _UD_ARCHIVES),
+        archives=("ud-treebanks-v{lang}.tgz",),
         downloads=_UD_ARCHIVES,
         counts={code: count for code, count in counts.items() if count},
     )

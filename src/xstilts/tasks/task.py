@@ -32,11 +32,12 @@ class Hub:
 class Download:
     """An official file: where it can be had and where it is put below the data folder (an archive is put there whole).
     `url` and `path` may hold the placeholders of `Task.fill`. `sha256` is of the file as it is served, where known: by
-    language, or under "" for a file of all languages."""
+    language, or under "" for a file of all languages. `languages` are those that it is for, if not all of the split's."""
 
     url: str
     path: str
     sha256: Mapping[str, str] = field(default_factory=dict)
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
