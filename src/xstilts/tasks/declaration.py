@@ -18,7 +18,7 @@ from xstilts.errors import nearest
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.retrieval import RETRIEVAL
-from xstilts.metrics.squad import SQUAD
+from xstilts.metrics.squad import SQUAD, SQUAD_V2
 from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY
 
 NAME = r"^[A-Za-z][\w.-]*$"
@@ -44,7 +44,7 @@ METRICS: dict[str, tuple[Metric, ...]] = {
     "classify": (ACCURACY,),
     "choice": (ACCURACY,),
     "tag": (CHUNK_F1, TAG_ACCURACY, POS_F1),
-    "span": (SQUAD,),
+    "span": (SQUAD, SQUAD_V2),
     "embed": (RETRIEVAL,),
 }
 
