@@ -95,20 +95,29 @@ def test_real_data_and_a_real_encoder(real_data: Path, mini_xlmr: Path, tmp_path
     assert re.search(r"^0 stages run", again.stdout, re.MULTILINE), "run again, it trains nothing"
 
 
+A_LANGUAGE_OR_TWO = re.compile(
+    r"snli/|squad/|commonsenseqa/|pawsx/|xnli/(test-de|dev-en)|udpos/UD_(German|English)|panx/panx_dataset/(en/(train|dev)|de/test)"
+    r"|xquad/xquad\.de|tydiqa/.*(\.en\.train|swahili|russian)|tatoeba/tatoeba\.deu|xcopa/data/sw|lareqa/xquad-r/(de|en)"
+    r"|bucc2018_standin/de-en"
+)
+
+
 def test_every_target_that_has_real_data(real_data: Path, mini_xlmr: Path, tmp_path: Path) -> None:
     """The built-in study `targets-mini`, cut down: every task with real test files runs, and its submissions validate."""
     data = tmp_path / "data"
-    data.mkdir()
-    for folder in real_data.iterdir():
-        (data / folder.name).symlink_to(folder)
-    (data / "bucc2018").symlink_to(real_data / "bucc2018_standin")
+    for path in real_data.rglob("*"):
+        name = str(path.relative_to(real_data))
+        if path.is_file() and A_LANGUAGE_OR_TWO.match(name):
+            link = data / name.replace("bucc2018_standin", "bucc2018")
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path)
     cuts = ["limits={train: 16, dev: 6, test: 8}", "recipes.default.steps=2", "recipes.default.evaluations=1"]
-    cuts += ["recipes.default.average=1", "languages=[de, ru, sw]", f"encoders=[{mini_xlmr}]", "chains={none: []}"]
+    cuts += ["recipes.default.average=1", f"encoders=[{mini_xlmr}]", "chains={none: []}"]
     cuts += ["recipes.span.max_length=160", "retrieval={sweep: false}", "random_init=false"]
     sets = [word for cut in cuts for word in ("--set", cut)]
     done = xstilts("run", "targets-mini", *sets, data=data, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    for suite, tasks in (("xtreme", "8 of 9"), ("xtreme-r", "7 of 10")):
+    for suite, tasks in (("xtreme", "8 of 9 tasks, 10 of 162 files"), ("xtreme-r", "8 of 10 tasks")):
         written = xstilts("submit", "targets-mini", *sets, "--suite", suite, "-o", tmp_path / suite, data=data, cwd=tmp_path)
         assert written.returncode == 0, written.stdout + written.stderr
         assert "PARTIAL" in written.stdout

@@ -441,14 +441,16 @@ def submit(
     Example:  xstilts submit mine.yaml --chain squad_v1 --seed 0 -o submission
     """
     from xstilts.store.store import Store
-    from xstilts.study.compile import data_root
+    from xstilts.study.compile import data_root, short_name
     from xstilts.study.submit import submit as write
     from xstilts.submission.terminal import print_validation
     from xstilts.tasks.suites import find_suite
 
     console, invalid = _console(), False
     for made in write(_plan(study, changes), Store(store), find_suite(suite), out, data_root(), chain, seed):
-        console.print(f"[bold]{made.folder}[/bold]  {made.encoder}, chain {made.chain}, seed {made.seed}", soft_wrap=True)
+        console.print(
+            f"[bold]{made.folder}[/bold]  {short_name(made.encoder)}, chain {made.chain}, seed {made.seed}", soft_wrap=True
+        )
         if made.lacking:
             console.print(f"not scored yet, so not in it: {', '.join(made.lacking)}")
         print_validation(console, made.validation)
