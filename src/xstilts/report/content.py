@@ -143,10 +143,13 @@ def _pivot(
 
 def partial_words(analysis: Analysis) -> str:
     """What a table must say about data that are not whole: n/m languages, limits."""
-    results = analysis.results
-    words = ". n/m: so many of the target's languages had data" if any(info.coverage for info in results.targets) else ""
-    limits = prose.listed(f"{name} {value:,}" for name, value in results.limits.items())
-    return words + (f". Examples limited to {limits}" if limits else "")
+    partial = any(info.coverage for info in analysis.results.targets)
+    return (". n/m: so many of the target's languages had data" if partial else "") + limit_words(analysis)
+
+
+def limit_words(analysis: Analysis) -> str:
+    limits = prose.listed(f"{name} {value:,}" for name, value in analysis.results.limits.items())
+    return f". Examples limited to {limits}" if limits else ""
 
 
 def _chain_order(analysis: Analysis) -> Callable[[Summary], tuple[bool, bool, int]]:

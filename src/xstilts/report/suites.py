@@ -12,7 +12,7 @@ import numpy as np
 
 from xstilts.report import prose
 from xstilts.report.analysis import Analysis
-from xstilts.report.content import Line, Table, grouped, partial_words
+from xstilts.report.content import Line, Table, grouped, limit_words
 from xstilts.report.results import Cell
 from xstilts.tasks.suites import SUITES, Average, Averages, Scores, Suite, average
 
@@ -43,7 +43,7 @@ def _table(analysis: Analysis, suite: Suite) -> Table | None:
         return None
     caption = f"{suite.name.upper()} averages, 0 to 100, means over seeds, English included as the benchmark has it"
     columns = ("average of", *chains, "covers")
-    return grouped(f"{caption}{partial_words(analysis)}.", columns, groups, range(1, len(chains) + 1))
+    return grouped(f"{caption}{limit_words(analysis)}.", columns, groups, range(1, len(chains) + 1))
 
 
 def _scores(cells: list[Cell], pairs: set[tuple[str, str]]) -> Scores:
