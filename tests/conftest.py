@@ -16,6 +16,7 @@ from xstilts.tasks.catalogue import CATALOGUE
 settings.register_profile("calm", deadline=None)  # a busy machine is no failure
 settings.load_profile("calm")
 
+
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Fingerprints and unpacked archives of the tests, and of the programs they start, stay out of the user's cache."""

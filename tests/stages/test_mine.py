@@ -1,18 +1,23 @@
-"""The mine stage: candidate pairs of test and dev out of kept vectors."""
+"""The mine stage: candidate pairs of test and dev out of kept vectors; and the whole of mining, from text to score."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.model.test_mine import xtreme_pairs
+from transformers import AutoModel, AutoTokenizer
 
+from xstilts.data.example import PoolExample, write_jsonl
 from xstilts.model.formats.mine import pairs
-from xstilts.stages import mine
+from xstilts.stages import embed, mine, score
 from xstilts.stages.job import Interrupted, Job
 from xstilts.stages.vectors import Layout, create
 
@@ -82,3 +87,97 @@ def test_a_restart_keeps_what_was_finished(job: Job) -> None:
     job.stop = threading.Event()
     mine.run(job)
     assert lines(job.out / "de.jsonl") == [["kept", "kept", 1.0]] and len(lines(job.out / "fr.jsonl")) > 15
+
+
+# -- from text to score, on real text ---------------------------------------------------------------------------------
+
+Rows = list[tuple[str, str]]
+
+
+def read_pool(real_data: Path, part: str) -> tuple[Rows, Rows, set[tuple[str, str]]]:
+    """30 gold pairs and 15 sentences more on each side, one of the English ones twice."""
+
+    def lines_of(end: str) -> list[list[str]]:
+        text = gzip.decompress((real_data / f"bucc2018_standin/de-en/de-en.{part}.{end}.gz").read_bytes()).decode()
+        return [line.split("\t") for line in text.splitlines()]
+
+    sides = [{id: text for id, text in lines_of(side) if len(text) < 120} for side in ("de", "en")]
+    gold = {(a, b) for a, b in sorted(map(tuple, lines_of("gold"))) if a in sides[0] and b in sides[1]}
+    kept = set(sorted(gold)[:30])
+    chosen = []
+    for place, side in enumerate(sides):
+        pairs = {pair[place] for pair in kept}
+        others = [id for id in side if id not in {pair[place] for pair in gold}][:15]
+        chosen.append([(id, text) for id, text in side.items() if id in pairs or id in others])
+    return chosen[0], [*chosen[1], ("en-again", chosen[1][7][1])], kept
+
+
+def vectors_by_hand(folder: Path, texts: list[str], layer: int) -> np.ndarray:
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder, add_pooling_layer=False).eval()
+    rows = []
+    with torch.inference_mode():
+        for begin in range(0, len(texts), 20):
+            batch = tokenizer(texts[begin : begin + 20], return_tensors="pt", padding=True)
+            states = model(**batch, output_hidden_states=True).hidden_states[layer]
+            mask = batch["attention_mask"][..., None]
+            rows.append(((states * mask).sum(1) / mask.sum(1)).double().numpy())
+    return np.concatenate(rows)
+
+
+def xtreme_candidates(folder: Path, foreign: Rows, english: Rows) -> dict[tuple[str, str], float]:
+    """Distinct texts are embedded and mined; then pairs of texts that occur more than once are dropped."""
+    sides = [list(dict.fromkeys(text for _, text in side)) for side in (foreign, english)]
+    found = xtreme_pairs(*(vectors_by_hand(folder, texts, 4) for texts in sides), 4)
+    ids = []
+    for side in (foreign, english):
+        times = Counter(text for _, text in side)
+        ids.append({text: id for id, text in side if times[text] == 1})
+    named = [(score, ids[0].get(sides[0][i]), ids[1].get(sides[1][j])) for score, i, j in found]
+    return {(a, b): score for score, a, b in named if a and b}
+
+
+def test_from_text_to_score_as_xtreme_does_it(real_data: Path, mini_xlmr: Path, tmp_path: Path) -> None:
+    torch.set_num_threads(1)  # others of its kind run beside it
+    inputs = {"model": tmp_path / "model"}
+    inputs["model"].mkdir()
+    (inputs["model"] / "encoder").symlink_to(mini_xlmr)
+    by_hand: dict[str, dict[tuple[str, str], float]] = {}
+    gold: dict[str, set[tuple[str, str]]] = {}
+    for name, part in (("dev:de", "sample"), ("de", "training")):
+        foreign, english, gold[name] = read_pool(real_data, part)
+        queries = [PoolExample(id, text, "", "query", tuple(b for a, b in gold[name] if a == id)) for id, text in foreign]
+        pool = [*queries, *(PoolExample(id, text, "", "candidate", None) for id, text in english)]
+        inputs[name] = tmp_path / name.replace(":", "-")
+        inputs[name].mkdir()
+        write_jsonl(inputs[name] / "examples.jsonl", pool)
+        by_hand[name] = xtreme_candidates(mini_xlmr, foreign, english)
+
+    def job_of(config: dict[str, Any], inputs: dict[str, Path], name: str) -> Job:
+        for folder in ("out", "checkpoint"):
+            (tmp_path / name / folder).mkdir(parents=True)
+        return Job(
+            {"task": "bucc2018", "languages": ["de"], **config}, inputs, *(tmp_path / name / x for x in ("out", "checkpoint")), {}
+        )
+
+    made = job_of({"format": "mine", "max_length": 512, "layers": "jiant", "poolings": ["mean"]}, inputs, "embed")
+    embed.run(made)
+    setting = {"layer": "jiant", "pooling": "mean", "centred": False}
+    mining = job_of({**setting, "k": 4, "margin": "ratio"}, {"vectors": made.out}, "mine")
+    mine.run(mining)
+    for name in ("dev:de", "de"):
+        found = {(a, b): score for a, b, score in lines(mining.out / f"{name.replace(':', '-')}.jsonl")}
+        assert found.keys() == by_hand[name].keys() and not {"en-again", english[7][0]} & {b for _, b in found}
+        for pair, value in found.items():
+            assert value == pytest.approx(by_hand[name][pair], abs=1e-5)
+    golds = {"gold:de": inputs["de"], "dev:de": inputs["dev:de"]}
+    scoring = job_of({"version": 1, "retrieval": setting}, {"predictions": mining.out, **golds}, "score")
+    score.run(scoring)
+    result = json.loads((scoring.out / "scores.json").read_text())["languages"]["de"]
+    dev = sorted(by_hand["dev:de"].items(), key=lambda item: -item[1])
+    cuts = [2 * len({p for p, _ in dev[:n]} & gold["dev:de"]) / (n + len(gold["dev:de"])) for n in range(1, len(dev))]
+    best = int(np.argmax(cuts))
+    threshold = (dev[best][1] + dev[best + 1][1]) / 2
+    assert result["threshold"] == pytest.approx(threshold, abs=1e-5) and result["dev_f1"] == pytest.approx(cuts[best])
+    kept = {pair for pair, value in by_hand["de"].items() if value >= threshold}
+    assert kept & gold["de"], "or there is nothing to see"
+    assert result["headline"] == pytest.approx(2 * len(kept & gold["de"]) / (len(kept) + len(gold["de"])))

@@ -134,7 +134,7 @@ def nearest(queries_ND: Vectors, pools: Sequence[Vectors], k: int) -> NDArray[np
     for pool in pools:
         done = 0
         while done < len(pool):
-            block = _unit(pool[done : done + min(max(64, begin), ROWS)])
+            block = _unit(pool[done : done + min(max(k, begin), ROWS)])
             for start in range(0, len(queries), QUERIES):
                 here = slice(start, start + QUERIES)
                 scores[here], rows[here] = _merged(scores[here], rows[here], queries[here] @ block.T, begin)
