@@ -170,7 +170,7 @@ def main() -> list[dict[str, Any]]:
         print("mining: the peer is not installed; pip install -e '.[bench]'")
         return []
     threads = int(os.environ.get("BENCH_THREADS") or len(os.sched_getaffinity(0)))
-    return [result for kind in ("noise", "like an encoder's") for result in measure(kind, threads)]
+    return [result for kind in ("noise", "encoder-like") for result in measure(kind, threads)]
 
 
 if __name__ == "__main__":
