@@ -60,7 +60,7 @@ def test_encode_loss_decode(tiny_folder: Path, spec: Any, examples: Any) -> None
     assert c.weight(batch) > 0
     loss.backward()
     assert all(p.grad is not None for p in model.head("t").parameters())
-    found = predict(model, "t", c, examples)
+    found = list(predict(model, "t", c, examples))
     assert [p.id for p in found] == [e.id for e in examples]
     for p, e in zip(found, examples, strict=True):
         match spec:
@@ -91,7 +91,7 @@ def test_a_saved_model_predicts_the_same(tiny_folder: Path, tmp_path: Path, spec
     model = fresh_model(tiny_folder, {"a/task": c}, 0.0)
     save_model(model, {"a/task": spec}, tiny_folder / "encoder", tmp_path)
     again = load_model(tmp_path, "a/task", c)
-    assert predict(again, "a/task", c, examples) == predict(model, "a/task", c, examples)
+    assert list(predict(again, "a/task", c, examples)) == list(predict(model, "a/task", c, examples))
     assert format_of(format_record(spec)) == spec
 
 

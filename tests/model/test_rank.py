@@ -164,7 +164,7 @@ def test_a_ranking_depends_neither_on_padding_nor_on_blocks(tiny_folder: Path, m
     coder, model = setting(tiny_folder)
     model.eval()
     examples = pairs()
-    found = predict(model, "t", coder, examples)
+    found = list(predict(model, "t", coder, examples))
     assert [p.id for p in found] == [e.id for e in examples]
     queries = torch.stack([plain_vector(model, coder, e.query, 24) for e in examples])
     texts = torch.stack([plain_vector(model, coder, passage(e.text, e.context), 24) for e in examples])
@@ -215,4 +215,4 @@ def test_the_trunk_alone_is_kept(tiny_folder: Path, tmp_path: Path) -> None:
     loaded = load_model(tmp_path, "t", coder)
     model.eval()
     examples = pairs()[:7]
-    assert predict(loaded, "t", coder, examples) == predict(model, "t", coder, examples)
+    assert list(predict(loaded, "t", coder, examples)) == list(predict(model, "t", coder, examples))

@@ -17,8 +17,9 @@ from xstilts.data.placebo import shuffled
 from xstilts.metrics.classify import ACCURACY
 from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import CODERS, fresh_model
+from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
-from xstilts.train.loop import Member, NotFinite, evaluation_steps, learning_rate, total_steps, train
+from xstilts.train.loop import Member, NotFinite, Plan, Training, evaluation_steps, learning_rate, total_steps
 
 pytestmark = pytest.mark.tiny
 RECIPE = Recipe(lr=5e-3, batch=4, steps=14, max_length=24, stride=6, evaluations=7, average=3)
@@ -42,16 +43,19 @@ def setting(folder: Path, recipe: Recipe) -> tuple[Any, list[Member]]:
     torch.manual_seed(3)
     model = fresh_model(folder, {"pair": classify, "text": mlm}, 0.1)
     members = [
-        Member("pair", classify, classify.encode(pairs(20), True), pairs(8, 1), ACCURACY),
+        Member("pair", classify, classify.encode(pairs(20), True), {"en": pairs(8, 1)}, ACCURACY),
         Member("text", mlm, mlm.encode(plain, True)),
     ]
     return model, members
 
 
+def plan_of(*tasks: str, seed: int = 1, **fields: Any) -> Plan:
+    return Plan(Mixture(mix=tasks).spelled(), seed, **fields)
+
+
 def go(folder: Path, checkpoint: Path, recipe: Recipe, stop: Callable[[], bool] = lambda: False) -> Any:
     model, members = setting(folder, recipe)
-    record = train(model, members, 1000, recipe, 1, checkpoint, lambda _: None, stop)
-    return model, record
+    return model, Training(model, members, recipe, plan_of("pair", "text"), checkpoint, should_stop=stop).run()
 
 
 @pytest.mark.parametrize("policy", ["last", "avg_last_k", "en_dev"])
@@ -112,16 +116,8 @@ def test_learning_a_rule(tiny_folder: Path, tmp_path: Path) -> None:
     coder = CODERS["classify"](Classify(labels=("y", "n"), texts=1), load_tokenizer(tiny_folder / "encoder"), recipe)
     rule = [TextsExample(e.id, e.texts[:1], "y" if "kami" in e.texts[0] else "n") for e in pairs(80)]
     model = fresh_model(tiny_folder, {"t": coder}, 0.0)
-    record = train(
-        model,
-        [Member("t", coder, coder.encode(rule, True), rule, ACCURACY)],
-        1000,
-        recipe,
-        0,
-        tmp_path,
-        lambda _: None,
-        lambda: False,
-    )
+    member = Member("t", coder, coder.encode(rule, True), {"en": rule}, ACCURACY)
+    record = Training(model, [member], recipe, plan_of("t", seed=0), tmp_path).run()
     assert record is not None
     assert record["dev_final"]["t"] > 0.9
 

@@ -111,6 +111,31 @@ def word_embeddings(encoder: Any) -> Tensor:
     return weight
 
 
+def blocks(encoder: Any) -> nn.ModuleList:
+    """The trunk's transformer blocks, lowest first. Raises InputError for an encoder whose blocks are not a list of modules
+    (one that shares its blocks, for instance)."""
+    depth = encoder.config.num_hidden_layers
+    lists = (module for module in encoder.modules() if isinstance(module, nn.ModuleList))
+    found = next((module for module in lists if len(module) == depth), None)
+    if found is None:
+        raise InputError(
+            f"encoder: a {encoder.config.model_type} without a list of {depth} blocks; its layers cannot be told apart"
+        )
+    return found
+
+
+def stored_embeddings(folder: Path, like: Any) -> Tensor:
+    """The token embedding matrix (V, D) of a trunk's folder, read from its file alone where that is possible."""
+    name = next(n for n, m in like.named_modules() if m is like.get_input_embeddings()) + ".weight"
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            for stored in file.keys():  # noqa: SIM118 (not a dict)
+                if stored == name or stored.endswith(f".{name}"):
+                    found: Tensor = file.get_tensor(stored)
+                    return found
+    return word_embeddings(load_encoder(folder)).detach()
+
+
 def max_positions(encoder: Any) -> int:
     """How many tokens the trunk can number (XLM-R's positions start behind the padding id)."""
     config = encoder.config

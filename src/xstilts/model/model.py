@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from xstilts.data.format import Choice, Classify, Format, Mlm, Rank, Span, Tag
+from xstilts.model import packing
 from xstilts.model.encoder import load_encoder, mlm_head_weights, save_encoder
 from xstilts.model.formats.choice import ChoiceCoder
 from xstilts.model.formats.classify import ClassifyCoder
@@ -62,9 +63,7 @@ class Model(nn.Module):
 
     def hidden(self, batch: Batch) -> Tensor:
         """The trunk's last states, shape (B, L, D)."""
-        output = self.encoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
-        hidden_BLD: Tensor = output.last_hidden_state
-        return hidden_BLD
+        return packing.states(self.encoder, batch["input_ids"], batch["attention_mask"])
 
 
 def _module_name(task: str) -> str:
@@ -76,11 +75,14 @@ def trunk_folder(folder: Path) -> Path:
     return folder / "encoder"
 
 
-def fresh_model(folder: Path, coders: Mapping[str, Coder], dropout: float | None) -> Model:
-    """The trunk of a stage's folder with fresh heads (an MLM head starts from the pretrained one where there is one)."""
+def fresh_model(folder: Path, coders: Mapping[str, Coder], dropout: float | None, share_heads: bool = False) -> Model:
+    """The trunk of a stage's folder with fresh heads (an MLM head starts from the pretrained one where there is one).
+    `share_heads`: tasks with the same format and labels have one head."""
     trunk: Any = load_encoder(trunk_folder(folder), dropout)
-    heads = {task: coder.head(trunk) for task, coder in coders.items()}
+    heads: dict[str, nn.Module] = {}
     for task, coder in coders.items():
+        same = next((other for other in heads if share_heads and coders[other].spec == coder.spec), None)
+        heads[task] = heads[same] if same else coder.head(trunk)
         if isinstance(coder, MlmCoder) and (weights := mlm_head_weights(trunk_folder(folder))):
             heads[task].load_state_dict(weights)
     return Model(trunk, heads)
@@ -90,7 +92,7 @@ def save_model(model: Model, formats: Mapping[str, Format], tokenizer_folder: Pa
     """Write the three parts (see the module)."""
     save_encoder(model.encoder, tokenizer_folder, trunk_folder(folder))
     tensors = {
-        f"{task}.{name}": tensor.contiguous() for task in formats for name, tensor in model.head(task).state_dict().items()
+        f"{task}.{name}": tensor.clone() for task in formats for name, tensor in model.head(task).state_dict().items()
     }
     save_file(tensors, folder / "heads.safetensors")
     write_json(folder / "heads.json", {task: format_record(spec) for task, spec in formats.items()})

@@ -1,57 +1,152 @@
-"""Mixtures and chains: which tasks one training phase sees, in what proportion.
+"""Mixtures and chains: which tasks one training phase sees, in what proportion and in what order.
 
-A chain is the list of phases between the encoder and the target task; it may be empty.
+A chain is the list of phases between the encoder and the target task; it may be empty. What a step sees is a pure function
+of (seed, step): nothing about the order is ever stored.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 CAP = 131_072  # K = 2**17 of T5's examples-proportional mixing, as Phang et al. 2020 use it
+SPELLED = ("sampling", "cap", "temperature", "weights", "smoothing", "share_heads")
 
 
 class Mixture(BaseModel):
-    """One phase. Tasks are drawn in proportion to min(size, cap). `labels: shuffled` makes a placebo: the same inputs,
-    the answers dealt out anew at random, so that whatever helps is not the task."""
+    """One phase. A task's share of the steps is, by `sampling`,
+
+    proportional  min(size, cap)  (T5's, Raffel et al. 2020; the paper's)
+    temperature   min(size, cap) ** (1 / temperature)
+    uniform       the same for all
+    fixed         its number in `weights`
+
+    Plain text is a member like any other: masked language modelling beside a task is a mixture of two (the paper's MLM
+    co-training). Within it languages are drawn with probability ~ size ** `smoothing` (1: as much as there is; XLM takes
+    0.3). `languages`: those of the training data, where a task has them in several (translated data); None is English, and
+    for plain text every language of the study. `share_heads`: members with the same format and labels train one head.
+    `labels: shuffled` makes a placebo: the same inputs, the answers dealt out anew at random, so that whatever helps is not
+    the task."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mix: tuple[str, ...] = Field(min_length=1)
+    sampling: Literal["proportional", "temperature", "uniform", "fixed"] = "proportional"
     cap: int = Field(CAP, ge=1)
+    temperature: float = Field(1.0, gt=0)
+    weights: dict[str, float] = Field(default_factory=dict)
+    languages: tuple[str, ...] | None = None
+    smoothing: float = Field(1.0, ge=0, le=1)
+    share_heads: bool = False
     labels: Literal["gold", "shuffled"] = "gold"
     recipe: dict[str, Any] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Mixture:
+        if len(set(self.mix)) != len(self.mix):
+            raise ValueError("mix: the same task stands there twice")
+        if self.sampling == "fixed":
+            if set(self.weights) != set(self.mix) or any(not 0 < w < float("inf") for w in self.weights.values()):
+                raise ValueError(f"weights: fixed sampling needs a positive number for each of {', '.join(self.mix)}")
+        elif self.weights:
+            raise ValueError("weights: only fixed sampling has weights; say `sampling: fixed`")
+        if self.temperature != 1.0 and self.sampling != "temperature":
+            raise ValueError("temperature: only temperature sampling has one; say `sampling: temperature`")
+        return self
 
-def proportions(sizes: list[int], cap: int) -> NDArray[np.float64]:
-    """r_m = min(e_m, K) / sum_n min(e_n, K)  (the examples-proportional mixing of T5, Raffel et al. 2020). Shape (tasks,)."""
-    capped = np.minimum(np.asarray(sizes, dtype=np.float64), cap)
-    shares: NDArray[np.float64] = capped / capped.sum()
+    def spelled(self) -> dict[str, Any]:
+        """What of it the train stage's config holds beside tasks, labels and recipe."""
+        return self.model_dump(mode="json", include=set(SPELLED))
+
+
+def proportions(tasks: Sequence[str], sizes: Sequence[int], rule: Mapping[str, Any]) -> NDArray[np.float64]:
+    """The share of each task under a mixture's rule (`Mixture.spelled`). Shape (tasks,), sum 1."""
+    capped = np.minimum(np.asarray(sizes, dtype=np.float64), rule["cap"])
+    match rule["sampling"]:
+        case "proportional":
+            parts = capped
+        case "temperature":
+            parts = (capped / capped.max()) ** (1 / rule["temperature"])
+        case "uniform":
+            parts = np.ones(len(sizes))
+        case _:
+            parts = np.array([rule["weights"][task] for task in tasks])
+    shares: NDArray[np.float64] = parts / parts.sum()
     return shares
 
 
-def schedule(sizes: list[int], cap: int, steps: int, seed: int) -> NDArray[np.int64]:
+def schedule(shares: NDArray[np.float64], steps: int, seed: int) -> NDArray[np.int64]:
     """Which task each step draws its batch from: a pure function of its arguments. Shape (steps,)."""
-    if len(sizes) == 1:
+    if len(shares) == 1:
         return np.zeros(steps, dtype=np.int64)
     rng = np.random.default_rng([seed, 0x5C4ED])
-    return rng.choice(len(sizes), size=steps, p=proportions(sizes, cap))
+    return rng.choice(len(shares), size=steps, p=shares)
 
 
-def batch_indices(size: int, batch: int, visit: int, seed: int, task: int) -> NDArray[np.int64]:
-    """The `visit`-th batch of a task: rows of an endless row of epochs, each shuffled by (seed, task, epoch).
+@lru_cache(maxsize=64)
+def _epoch(size: int, *key: int) -> NDArray[np.int32]:
+    order = np.random.default_rng(list(key)).permutation(size).astype(np.int32)
+    order.flags.writeable = False
+    return order
 
-    Every epoch sees every example once; a batch may reach over the end of an epoch. Shape (batch,)."""
-    first = visit * batch
-    parts = []
-    while batch > 0:
+
+def _endless(size: int, first: int, count: int, seed: int, *key: int) -> NDArray[np.int64]:
+    """Rows `first` to `first + count` of an endless row of epochs, each of them shuffled by (seed, key, epoch)."""
+    parts = [np.empty(0, dtype=np.int64)]
+    while count > 0:
         epoch, offset = divmod(first, size)
-        order = np.random.default_rng([seed, 0xBA7C4, task, epoch]).permutation(size)
-        part = order[offset : offset + batch]
+        part = _epoch(size, seed, 0xBA7C4, *key, epoch)[offset : offset + count]
         parts.append(part)
         first += len(part)
-        batch -= len(part)
+        count -= len(part)
     return np.concatenate(parts)
+
+
+@dataclass
+class Order:
+    """Which rows each visit of one task sees. The task's rows are those of its languages (`groups`: how many each has) one
+    after the other. Every epoch sees every row once; a batch may reach over its end. With a `smoothing` other than 1 each
+    place of a batch first draws a language, which has epochs of its own."""
+
+    groups: Sequence[int]
+    batch: int
+    seed: int
+    task: int
+    smoothing: float = 1.0
+    _seen: NDArray[np.int64] = field(init=False)
+    _visits: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self._seen = np.zeros(len(self.groups), dtype=np.int64)
+
+    def rows(self, visit: int) -> NDArray[np.int64]:
+        """The rows of the `visit`-th batch. Shape (batch,)."""
+        if self.smoothing == 1.0 or len(self.groups) == 1:
+            return _endless(sum(self.groups), visit * self.batch, self.batch, self.seed, self.task)
+        if visit < self._visits:
+            self.__post_init__()
+            self._visits = 0
+        while self._visits < visit:
+            self._seen += np.bincount(self._languages(self._visits), minlength=len(self.groups))
+            self._visits += 1
+        drawn = self._languages(visit)
+        rows = np.empty(self.batch, dtype=np.int64)
+        starts = np.cumsum([0, *self.groups])
+        for group in np.unique(drawn):
+            places = drawn == group
+            size, first = self.groups[group], int(self._seen[group])
+            rows[places] = starts[group] + _endless(size, first, int(places.sum()), self.seed, self.task, int(group))
+        return rows
+
+    def _languages(self, visit: int) -> NDArray[np.int64]:
+        parts = np.asarray(self.groups, dtype=np.float64)
+        parts = np.where(parts > 0, parts, np.nan) ** self.smoothing
+        shares = np.nan_to_num(parts / np.nansum(parts))
+        rng = np.random.default_rng([self.seed, 0xA1FA, self.task, visit])
+        return rng.choice(len(self.groups), size=self.batch, p=shares)

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Policy = Literal["last", "en_dev", "avg_last_k"]
+Policy = Literal["last", "en_dev", "avg_last_k", "target_dev"]
+SELECTING = ("en_dev", "target_dev")
 
 
 class Recipe(BaseModel):
@@ -19,7 +20,13 @@ class Recipe(BaseModel):
 
     `policy` says which weights the phase leaves: the last; the best on the English dev split at `evaluations` evenly
     spaced points; or the mean of the weights at the last `average` of those points (Schmidt et al. 2023,
-    arXiv 2305.16834: no selection on target-language data, and better on average).
+    arXiv 2305.16834: no selection on target-language data, and better on average). `target_dev` takes the best on dev data
+    of the target *languages*: an upper bound that leaks what zero-shot transfer must not see, and is marked as such.
+    `patience`: training stops after so many of these points in a row without a better dev score.
+
+    `freeze`: 0 trains all but the embeddings, n leaves the n lowest blocks as they are too. `lora`: only adapters of this
+    rank beside the blocks' linear layers are trained (Hu et al. 2021, arXiv 2106.09685), and merged when the phase ends.
+    `processes` share each step's batch (data parallel): the same numbers but for rounding.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,11 +48,20 @@ class Recipe(BaseModel):
     policy: Policy = "avg_last_k"
     evaluations: int = Field(10, ge=1)
     average: int = Field(3, ge=1)
+    patience: int | None = Field(None, ge=1)
+    freeze: int | None = Field(None, ge=0)
+    lora: int | None = Field(None, ge=1)
+    lora_alpha: int = Field(16, ge=1)
+    processes: int = Field(1, ge=1, le=64)
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         if self.average > self.evaluations:
             raise ValueError(f"average ({self.average}) must not exceed evaluations ({self.evaluations})")
+        if self.patience is not None and self.policy not in SELECTING:
+            raise ValueError(f"patience needs a policy that looks at dev data ({' or '.join(SELECTING)}), not {self.policy}")
+        if self.lora is not None and self.freeze is not None:
+            raise ValueError("lora already freezes everything but its adapters; leave out freeze")
         return self
 
 

@@ -1,10 +1,12 @@
 """fetch: read one split of one task in one language, check every row, and leave `examples.jsonl`.
 
-Examples stream from the reader to the file; a limit holds as many as it allows, never the whole split.
+Examples stream from the reader to the file; a limit holds as many as it allows, never the whole split. What a reader had to
+leave out or change (translations that are missing, answers that are nowhere) is counted beside them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -16,40 +18,41 @@ from xstilts.stages.job import Job
 
 
 def run(job: Job) -> None:
-    """Leaves `examples.jsonl`; how many examples were written and how many there are is in the run's facts."""
+    """Leaves `examples.jsonl`. In the run's facts: how many examples were written, how many there are, the reader's counts."""
     from xstilts.tasks.catalogue import find_task
     from xstilts.tasks.locate import subsample
 
     config = job.config
     task = find_task(config["task"])
     available = 0
+    counts = Counter[str]()
 
     def counted() -> Iterator[Example]:
         nonlocal available
-        for example in _examples(job, task):
+        for example in _examples(job, task, counts):
             available += 1
             yield example
 
     kept = subsample(counted(), config["limit"])
-    job.facts |= {"examples": write_jsonl(job.out / "examples.jsonl", kept), "available": available}
+    job.facts |= {"examples": write_jsonl(job.out / "examples.jsonl", kept), "available": available, **counts}
 
 
-def _examples(job: Job, task: Any) -> Iterator[Example]:
+def _examples(job: Job, task: Any, counts: Counter[str]) -> Iterator[Example]:
     config = job.config
     split, language = config["split"], config["language"]
     if "world" in config:
         from xstilts.tasks.world import generate_task
 
-        return generate_task(task, split, language, config["world"])
+        return generate_task(task, split, language, config["world"], counts)
     from xstilts.tasks.locate import parts_of
 
     source = config["source"]
     if parts := parts_of(task):
-        return chain.from_iterable(_read(job, part, split, language, source[part.name]) for part in parts)
-    return _read(job, task, split, language, source)
+        return chain.from_iterable(_read(job, part, split, language, source[part.name], counts) for part in parts)
+    return _read(job, task, split, language, source, counts)
 
 
-def _read(job: Job, task: Any, split: str, language: str, source: str) -> Iterator[Example]:
+def _read(job: Job, task: Any, split: str, language: str, source: str, counts: Counter[str]) -> Iterator[Example]:
     from xstilts.tasks.locate import examples, fingerprint, locate, nowhere
 
     root = Path(job.context["data"])
@@ -65,4 +68,4 @@ def _read(job: Job, task: Any, split: str, language: str, source: str) -> Iterat
         raise InputError(
             f"{task.name}, {split}, {language}: its files changed since the plan was made; run again to plan with them"
         )
-    return examples(task, split, language, root)
+    return examples(task, split, language, root, counts)

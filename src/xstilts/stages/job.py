@@ -6,6 +6,7 @@ sees the study.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import platform
 import re
@@ -26,6 +27,8 @@ from xstilts.stages.stage import KINDS
 from xstilts.store.lease import Held, Lease
 from xstilts.store.store import Damaged, Store, storage_trouble, write_json
 
+RECORD_SECONDS = 3.0
+
 
 class Interrupted(Exception):
     """The attempt was asked to stop and has left its state in `checkpoint/`."""
@@ -41,6 +44,10 @@ class _DamagedInput(Exception):
 
 class Diverged(Exception):
     """A training loss that is not a finite number."""
+
+
+class Lost(Exception):
+    """A process that the attempt needs is gone; the state is in `checkpoint/`, and another attempt goes on from there."""
 
 
 @dataclass
@@ -60,6 +67,28 @@ class Job:
         """Raise Interrupted if the attempt was asked to stop."""
         if self.stop.is_set():
             raise Interrupted
+
+
+class Progress:
+    """Passes on what a body reports, with the seconds that its steps have left (by the rate of this attempt), and now and
+    then writes it into the run's record, where `xstilts status` finds it."""
+
+    def __init__(self, say: Callable[[dict[str, Any]], None], path: Path, run: Mapping[str, Any]):
+        self._say, self._path, self._run = say, path, run
+        self._first: tuple[float, int] | None = None
+        self._written = time.monotonic()
+
+    def __call__(self, facts: dict[str, Any]) -> None:
+        now = time.monotonic()
+        if facts.get("steps"):
+            began, step = self._first = self._first or (now, facts["step"])
+            if facts["step"] > step:
+                facts = {**facts, "seconds_left": (facts["steps"] - facts["step"]) * (now - began) / (facts["step"] - step)}
+        self._say(facts)
+        if now - self._written > RECORD_SECONDS:
+            self._written = now
+            with contextlib.suppress(OSError):
+                write_json(self._path, {**self._run, "progress": {**facts, "at": time.time()}})
 
 
 def _versions() -> dict[str, str]:
@@ -101,7 +130,8 @@ def peak_memory_mib() -> float:
 def attempt(
     store: Store, record: Mapping[str, Any], progress: Callable[[dict[str, Any]], None], stop: threading.Event
 ) -> dict[str, Any]:
-    """Run one stage out of its `stage.json` record. Gives {"outcome": ...}: done | held | failed | interrupted | damaged-input.
+    """Run one stage out of its `stage.json` record. Gives {"outcome": ...}, one of done, held, failed, interrupted, lost and
+    damaged-input.
 
     Everything that goes wrong inside a body becomes an outcome; only the end of the process itself does not.
     """
@@ -138,7 +168,7 @@ def _inputs(store: Store, record: Mapping[str, Any]) -> dict[str, Path]:
     return found
 
 
-def _register(declared: Mapping[str, str]) -> None:
+def register(declared: Mapping[str, str]) -> None:
     """The user's own tasks that the study names: path -> what was declared when the plan was made."""
     if declared:
         from xstilts.tasks.own import register
@@ -162,12 +192,12 @@ def _attempt_leased(
     forget_peak_memory()
     run = {"host": platform.node(), "started": started, "versions": _versions(), "outcome": "running"}
     write_json(run_path, run)
-    job = Job(record["config"], {}, out, folder / "checkpoint", record["context"], progress, stop)
+    job = Job(record["config"], {}, out, folder / "checkpoint", record["context"], Progress(progress, run_path, run), stop)
     result: dict[str, Any]
     try:
         for stale in folder.glob(".attempt-*"):
             Store.discard(stale)
-        _register(record["context"].get("tasks", {}))
+        register(record["context"].get("tasks", {}))
         job.inputs = _inputs(store, record)
         out.mkdir()
         job.checkpoint.mkdir(exist_ok=True)
@@ -182,6 +212,8 @@ def _attempt_leased(
         result = {"outcome": "interrupted"}
     except Held:
         result = {"outcome": "held"}
+    except Lost as error:
+        result = {"outcome": "lost", "error": str(error)}
     except _DamagedInput as error:
         result = {"outcome": "damaged-input", "input": error.key, "error": str(error)}
     except InputError as error:

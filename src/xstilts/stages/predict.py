@@ -1,4 +1,6 @@
-"""predict: the answers of one checkpoint to one task, one file a language. A lost worker loses one language."""
+"""predict: the answers of one checkpoint to one task, one file a language. A lost worker loses one language.
+
+Examples stream from their file through the model into the predictions' file."""
 
 from __future__ import annotations
 
@@ -26,9 +28,8 @@ def run(job: Job) -> None:
         name = f"{language}.jsonl"
         finished = job.checkpoint / name
         if not finished.is_file():
-            examples = list(read_jsonl(job.inputs[language] / "examples.jsonl"))
-            predictions = predict(model, config["head"], coder, examples, job.check_stop)
-            write_predictions(job.checkpoint / f".{name}", predictions)
+            examples = read_jsonl(job.inputs[language] / "examples.jsonl")
+            write_predictions(job.checkpoint / f".{name}", predict(model, config["head"], coder, examples, job.check_stop))
             (job.checkpoint / f".{name}").replace(finished)
         job.check_stop()
     for language in config["languages"]:

@@ -26,7 +26,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "fetch": Kind(1, "xstilts.stages.fetch:run"),
     "encoder": Kind(1, "xstilts.stages.encoder:run"),
-    "train": Kind(2, "xstilts.stages.train:run"),
+    "train": Kind(3, "xstilts.stages.train:run"),
     "predict": Kind(2, "xstilts.stages.predict:run"),
     "embed": Kind(2, "xstilts.stages.embed:run"),
     "mine": Kind(1, "xstilts.stages.mine:run"),

@@ -1,23 +1,44 @@
-"""train: start from an artefact, train on a mixture, leave a model folder. Every phase of every chain is this stage."""
+"""train: start from an artefact, train on a mixture, leave a model folder. Every phase of every chain is this stage.
+
+First the training data become token caches in the checkpoint folder, then the trunk is loaded (its embedding table trimmed
+to the tokens that occur) and trained, alone or by several processes (`ranks.py`), which all begin with `prepare`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import ConcatDataset
 
 from xstilts.data.example import Example, read_jsonl
 from xstilts.data.placebo import shuffled
 from xstilts.errors import InputError
-from xstilts.model.encoder import load_tokenizer, max_positions
+from xstilts.model.adapt import adapt, merge
+from xstilts.model.encoder import load_tokenizer, max_positions, stored_embeddings
+from xstilts.model.formats.cache import TokenCache, cached
 from xstilts.model.formats.coder import Coder
-from xstilts.model.model import CODERS, format_of, fresh_model, save_model, trunk_folder
+from xstilts.model.model import CODERS, Model, format_of, fresh_model, save_model, trunk_folder
+from xstilts.model.packing import can_pack
+from xstilts.model.vocabulary import TrimmedEmbedding, restore, trim
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.device import device
-from xstilts.stages.job import Diverged, Interrupted, Job
-from xstilts.store.store import write_json
+from xstilts.stages.job import Diverged, Interrupted, Job, Lost
+from xstilts.stages.ranks import others
+from xstilts.store.spell import key_of
+from xstilts.store.store import read_json, write_json
 from xstilts.tasks.catalogue import find_task
-from xstilts.train.loop import Member, NotFinite, train
+from xstilts.train.loop import Member, NotFinite, Plan, Training
+from xstilts.train.parallel import Group, LostRank
+
+CACHES = "tokens"
 
 
 def coder_of(record: Mapping[str, Any], tokenizer: Any, recipe: Recipe) -> Coder:
@@ -32,40 +53,135 @@ def check_length(encoder: Any, recipe: Recipe) -> None:
         raise InputError(f"recipe: max_length {recipe.max_length} is more than the encoder's {max_positions(encoder)} positions")
 
 
-def _examples(folder: Path) -> list[Example]:
-    return list(read_jsonl(folder / "examples.jsonl"))
+@dataclass
+class Prepared:
+    """What a process of the stage trains. `adapters`: LoRA's, to be merged."""
+
+    model: Model
+    members: list[Member]
+    recipe: Recipe
+    plan: Plan
+    adapters: Any
 
 
 def run(job: Job) -> None:
     """Leaves `encoder/`, `heads.safetensors`, `heads.json` and `train.json`."""
-    config = job.config
-    recipe = Recipe(**config["recipe"])
-    start = job.inputs["init"]
-    tokenizer = load_tokenizer(trunk_folder(start))
-    coders = {t["name"]: coder_of(t["format"], tokenizer, recipe) for t in config["tasks"]}
-    members = []
-    for name, coder in coders.items():
-        sources = [folder for input_name, folder in job.inputs.items() if input_name.startswith(f"train:{name}:")]
-        examples = [example for folder in sources for example in _examples(folder)]
-        if config["labels"] == "shuffled":
-            examples = shuffled(examples, config["seed"])
-        dev = _examples(job.inputs[f"dev:{name}"]) if f"dev:{name}" in job.inputs else []
-        members.append(Member(name, coder, coder.encode(examples, training=True), dev, find_task(name).metric))
-        job.check_stop()
-
-    import torch
-
-    torch.manual_seed(config["seed"])  # the fresh heads
-    model = fresh_model(start, coders, recipe.dropout)
-    check_length(model.encoder, recipe)
-    model.to(device())
-    try:
-        record = train(model, members, config["cap"], recipe, config["seed"], job.checkpoint, job.progress, job.stop.is_set)
-    except NotFinite as error:
-        raise Diverged(str(error)) from None
+    recipe = Recipe(**job.config["recipe"])
+    began = time.monotonic()
+    _encode(job, recipe)
+    encoding = time.monotonic() - began
+    prepared = prepare(job.config, job.inputs, job.checkpoint, device())
+    model, start = prepared.model, trunk_folder(job.inputs["init"])
+    table = model.encoder.get_input_embeddings()  # type: ignore[operator]
+    full = int(model.encoder.config.vocab_size)  # type: ignore[union-attr, arg-type]
+    with others(job, recipe.processes) as group:
+        try:
+            training = Training(
+                model, prepared.members, recipe, prepared.plan, job.checkpoint, job.progress, job.stop.is_set, group
+            )
+            record = training.run()
+        except NotFinite as error:
+            raise Diverged(str(error)) from None
+        except LostRank as error:
+            raise Lost(f"a process of the data-parallel group is gone ({error})") from None
     if record is None:
         raise Interrupted
-    save_model(model, {name: coder.spec for name, coder in coders.items()}, trunk_folder(start), job.out)
+    began = time.monotonic()
+    merge(prepared.adapters)
+    if isinstance(table, TrimmedEmbedding):
+        restore(model.encoder, stored_embeddings(start, model.encoder), record["shrink"])
+    formats = {t["name"]: format_of(t["format"]) for t in job.config["tasks"]}
+    save_model(model, formats, start, job.out)
+    shutil.rmtree(job.checkpoint / CACHES)
+    record["seconds"] = {"encode": encoding, **record["seconds"], "save": time.monotonic() - began}
+    record["vocabulary"] = {"kept": len(table.weight), "of": full}
+    record["packed"] = can_pack(model.encoder)
     write_json(job.out / "train.json", record)
-    shown = ("steps", "tokens", "train_seconds", "tokens_per_second", "policy", "selection", "dev_final", "device")
-    job.facts |= {name: record[name] for name in shown}
+    job.facts |= {name: value for name, value in record.items() if name not in ("losses", "dev", "shrink", "features", "draws")}
+
+
+def _encode(job: Job, recipe: Recipe) -> None:
+    """Write the token caches, one for each task and language, and which tokens occur in them and in the dev data."""
+    tokenizer = load_tokenizer(trunk_folder(job.inputs["init"]))
+    folder = job.checkpoint / CACHES
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    met = []
+    for task in job.config["tasks"]:
+        coder = coder_of(task["format"], tokenizer, recipe)
+        sources = _inputs(job.inputs, "train", task["name"])
+        examples: dict[str, Any] = {language: read_jsonl(path / "examples.jsonl") for language, path in sources.items()}
+        if job.config["labels"] == "shuffled":
+            examples = {x: shuffled(list(found), job.config["seed"]) for x, found in examples.items()}
+        caches = [cached(coder, found, _cache(folder, task["name"], x), job.check_stop) for x, found in examples.items()]
+        if not sum(map(len, caches)):
+            raise InputError(f"{task['name']}: no training examples, so it cannot be part of the mixture; leave it out")
+        met += [cache.token_ids() for cache in caches]
+        dev = {**_inputs(job.inputs, "dev", task["name"]), **_inputs(job.inputs, "oracle", task["name"])}
+        for path in dev.values():
+            features = (f for some in _chunks(path) for f in coder.encode(some, training=False))
+            met.append(np.unique(np.concatenate([np.zeros(0, np.int32), *(row for f in features for row in f.rows)])))
+    np.save(folder / "met.npy", np.unique(np.concatenate(met)))
+
+
+def _cache(folder: Path, task: str, language: str) -> Path:
+    return folder / f"{task.replace('/', '.')}-{language}"
+
+
+def _chunks(folder: Path) -> Iterator[list[Example]]:
+    stream = read_jsonl(folder / "examples.jsonl")
+    while some := list(islice(stream, 1000)):
+        yield some
+
+
+def _inputs(inputs: Mapping[str, Path], kind: str, task: str) -> dict[str, Path]:
+    """`<kind>:<task>:<language>` -> folder, by language; `<kind>:<task>` is English."""
+    prefix = f"{kind}:{task}"
+    found = {name: folder for name, folder in inputs.items() if name == prefix or name.startswith(f"{prefix}:")}
+    return {name.removeprefix(prefix).removeprefix(":") or "en": folder for name, folder in found.items()}
+
+
+def prepare(config: Mapping[str, Any], inputs: Mapping[str, Path], checkpoint: Path, where: torch.device) -> Prepared:
+    """The model with fresh heads on its device, and the members of the mixture on their caches: the same in each process."""
+    recipe = Recipe(**config["recipe"])
+    start, folder = inputs["init"], checkpoint / CACHES
+    tokenizer = load_tokenizer(trunk_folder(start))
+    coders = {t["name"]: coder_of(t["format"], tokenizer, recipe) for t in config["tasks"]}
+    members = [_member(name, coder, recipe, inputs, folder) for name, coder in coders.items()]
+    torch.manual_seed(config["seed"])  # the fresh heads
+    model = fresh_model(start, coders, recipe.dropout, config["mixture"]["share_heads"])
+    check_length(model.encoder, recipe)
+    adapters = adapt(model.encoder, recipe)
+    table = model.encoder.get_input_embeddings()  # type: ignore[operator]
+    if table.weight.requires_grad and not any(coder.spec.name == "mlm" for coder in coders.values()):
+        trim(model.encoder, np.load(folder / "met.npy"), tokenizer.all_special_ids)
+    model.to(where)
+    matched = [path for name, path in inputs.items() if name.startswith("match:")]
+    tokens = sum(int(read_json(path / "train.json")["tokens"]) for path in matched)
+    identity = key_of({"config": config, "features": [list(m.groups) for m in members], "matched": tokens})
+    return Prepared(model, members, recipe, Plan(config["mixture"], config["seed"], tokens, identity), adapters)
+
+
+def _member(name: str, coder: Coder, recipe: Recipe, inputs: Mapping[str, Path], folder: Path) -> Member:
+    sources = _inputs(inputs, "train", name)
+    caches = {language: TokenCache(_cache(folder, name, language)) for language in sources}
+    features: ConcatDataset[Any] = ConcatDataset(list(caches.values()))
+    dev = _inputs(inputs, "oracle" if recipe.policy == "target_dev" else "dev", name)
+
+    def id_of(row: int) -> str:
+        for language, cache in caches.items():
+            if row < len(cache):
+                example = next(islice(read_jsonl(sources[language] / "examples.jsonl"), cache[row].example, None))
+                return example.id
+            row -= len(cache)
+        raise IndexError(row)
+
+    examples = {language: list(read_jsonl(path / "examples.jsonl")) for language, path in dev.items()}
+    groups = tuple(len(cache) for cache in caches.values())
+    return Member(name, coder, features, examples, find_task(name).metric, groups, id_of)  # type: ignore[arg-type]
+
+
+def train_as(config: Mapping[str, Any], inputs: Mapping[str, Path], checkpoint: Path, group: Group) -> None:
+    """What the other processes of a group do: the same steps, and nothing else."""
+    prepared = prepare(config, inputs, checkpoint, group.device)
+    Training(prepared.model, prepared.members, prepared.recipe, prepared.plan, checkpoint, group=group).run()

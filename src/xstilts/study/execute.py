@@ -227,16 +227,21 @@ def _settle(state: State, stage: Stage, event: dict[str, Any]) -> None:
             state.lost[key] = (1 if step > furthest else times + 1, max(step, furthest))
             if state.lost[key][0] < LOST_LIMIT:
                 state.status[key] = "pending"
-                how = f"exit status {event['status']}"
-                state.messages.append(f"lost a worker ({how}) on {stage.slug}; it goes on from its checkpoint")
+                state.messages.append(f"lost a worker ({_how(event)}) on {stage.slug}; it goes on from its checkpoint")
             else:
-                how = f"exit status {event['status']}; -9 is often for lack of memory"
-                error = f"its worker died {LOST_LIMIT} times without getting further ({how})"
+                error = f"its worker died {LOST_LIMIT} times without getting further ({_how(event)})"
                 _fail(state, stage, {"error": error, "input_error": False})
         case "failed":
             if event.get("storage"):
                 raise InputError(event["error"])
             _fail(state, stage, event)
+
+
+def _how(event: dict[str, Any]) -> str:
+    if "error" in event:  # a process of its data-parallel group
+        return str(event["error"])
+    hint = "; -9 is often for lack of memory" if event["status"] == -9 else ""
+    return f"exit status {event['status']}{hint}"
 
 
 def _fail(state: State, stage: Stage, event: dict[str, Any]) -> None:

@@ -1,4 +1,5 @@
-"""The state of an interrupted training, written whole or not at all."""
+"""The state of an interrupted training, written whole or not at all. Only what is trained is in it: the rest comes from the
+artefact that the phase started from."""
 
 from __future__ import annotations
 
@@ -9,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 
-def save_state(folder: Path, model: Any, optimizer: Any, kept: dict[str, torch.Tensor], progress: Any) -> None:
-    """Write model, optimizer, the policy's weights and the progress, then rename into place."""
+def save_state(folder: Path, identity: str, model: Any, optimizer: Any, kept: dict[str, Tensor], progress: Any) -> None:
+    """Write the trained weights, optimizer, the policy's weights and the progress, then rename into place. `identity` says
+    which training this is."""
     temporary = folder / f".state-{uuid.uuid4().hex}"
     state = {
-        "model": model.state_dict(),
+        "identity": identity,
+        "model": {name: p.detach() for name, p in model.named_parameters() if p.requires_grad},
         "optimizer": optimizer.state_dict(),
         "kept": kept,
         "progress": dataclasses.asdict(progress),
@@ -27,19 +31,23 @@ def save_state(folder: Path, model: Any, optimizer: Any, kept: dict[str, torch.T
     temporary.replace(folder / "state.pt")
 
 
-def load_state(folder: Path, model: Any, optimizer: Any, kept: dict[str, torch.Tensor], kind: type[Any]) -> Any:
-    """Restore what `save_state` left, in place; a fresh `kind()` where there is nothing (or nothing readable)."""
-    for leftover in folder.glob(".state-*"):
-        leftover.unlink(missing_ok=True)
+def load_state(
+    folder: Path, identity: str, model: Any, optimizer: Any, kept: dict[str, Tensor], kind: type[Any]
+) -> tuple[Any, str]:
+    """Restore what `save_state` left, in place: (progress, ""). A fresh `kind()` where there is nothing, and where what is
+    there is damaged or of another training: this costs time, never a result, and the second value says why."""
     path = folder / "state.pt"
     if not path.is_file():
-        return kind()
+        return kind(), ""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError):  # a damaged checkpoint costs time, never a result
-        path.unlink()
-        return kind()
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
+        if state["identity"] != identity:
+            return kind(), "the checkpoint was of another recipe, mixture or data; training began anew"
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                parameter.data.copy_(state["model"][name])
+        optimizer.load_state_dict(state["optimizer"])
+    except Exception as error:  # torch.load raises whatever the damaged bytes lead to
+        return kind(), f"the checkpoint was damaged ({type(error).__name__}); training began anew"
     kept.update(state["kept"])
-    return kind(**state["progress"])
+    return kind(**state["progress"]), ""

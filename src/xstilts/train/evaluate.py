@@ -1,9 +1,15 @@
-"""Prediction with a trained model: length-sorted batches, outputs in the order of the examples, no logits kept."""
+"""Prediction with a trained model, as a stream: a window of examples is read, encoded, predicted and decoded before the next.
+
+So memory is the same however many examples there are. Inside a window features are batched by length up to a number of padded
+tokens, and predictions come out in the order of the examples. Ranking is the exception: it compares every text with every other,
+so its window is the whole file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice, tee
 from typing import Any
 
 import numpy as np
@@ -11,11 +17,12 @@ import torch
 
 from xstilts.data.example import Example, Prediction
 from xstilts.metrics.metric import Metric
-from xstilts.model.formats.coder import Coder
+from xstilts.model.formats.coder import Coder, Feature
 from xstilts.model.model import Model
 from xstilts.recipe.recipe import Recipe
 
 EVALUATION_TOKENS = 8192
+WINDOW = 2000
 
 
 def precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:
@@ -24,34 +31,59 @@ def precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[ob
 
 
 def predict(
-    model: Model, task: str, coder: Coder, examples: Sequence[Example], tick: Callable[[], None] = lambda: None
-) -> list[Prediction]:
-    """One prediction per example, in their order. `tick` is called after each batch (it may raise to stop)."""
+    model: Model,
+    task: str,
+    coder: Coder,
+    examples: Iterable[Example],
+    tick: Callable[[], None] = lambda: None,
+    window: int = WINDOW,
+) -> Iterator[Prediction]:
+    """One prediction per example, in their order; the examples are read at most `window` ahead of the prediction taken.
+    `tick` is called after each batch (it may raise to stop)."""
+    stream = iter(examples)
+    while some := list(islice(stream, None if coder.decodes_together else window)):
+        features = coder.encode(some, training=False)
+        yield from coder.decode(some, features, _outputs(model, task, coder, features, tick))
+
+
+def _outputs(model: Model, task: str, coder: Coder, features: Sequence[Feature], tick: Callable[[], None]) -> list[Any]:
     model.eval()
     device = next(model.parameters()).device
-    features = coder.encode(examples, training=False)
-    order = sorted(range(len(features)), key=lambda i: -features[i].longest)
-    outputs: list[Any] = [None] * len(features)
     head = model.head(task)
-    begin = 0
-    with torch.inference_mode():
-        while begin < len(order):
-            width = features[order[begin]].longest
-            size = max(1, EVALUATION_TOKENS // (width * len(features[order[begin]].rows)))
-            rows = order[begin : begin + size]
-            chosen = [features[i] for i in rows]
-            batch = {name: tensor.to(device) for name, tensor in coder.collate(chosen).items()}
-            with precision(coder.recipe, device):
-                found = coder.outputs(head, model.hidden(batch), batch, chosen)
-            for i, output in zip(rows, found, strict=True):
-                outputs[i] = output
-            begin += size
-            tick()
-    return list(coder.decode(examples, features, outputs))
+    outputs: list[Any] = [None] * len(features)
+    for places in length_batches(features, EVALUATION_TOKENS):
+        chosen = [features[i] for i in places]
+        batch = {name: tensor.to(device) for name, tensor in coder.collate(chosen).items()}
+        with torch.inference_mode(), precision(coder.recipe, device):
+            found = coder.outputs(head, model.hidden(batch), batch, chosen)
+        for i, output in zip(places, found, strict=True):
+            outputs[i] = output
+        tick()
+    return outputs
 
 
-def dev_score(model: Model, task: str, coder: Coder, examples: Sequence[Example], metric: Metric) -> float:
-    """The metric's headline value (0-1) on the examples."""
-    predictions = predict(model, task, coder, examples)
-    rows = np.array([metric.tally(e, p) for e, p in zip(examples, predictions, strict=True)], dtype=np.float64)
-    return float(metric.headline(rows.sum(0)))
+def length_batches(features: Sequence[Feature], tokens: int) -> list[list[int]]:
+    """Places of the features, longest first, in groups of at most `tokens` padded tokens; a feature that alone has more is a
+    group of its own. All features of a group have as many rows."""
+    groups: list[list[int]] = []
+    longest = rows = 0
+    for i in sorted(range(len(features)), key=lambda i: (len(features[i].rows), features[i].longest), reverse=True):
+        count = len(features[i].rows)
+        if groups and count == len(features[groups[-1][0]].rows) and (rows + count) * longest <= tokens:
+            groups[-1].append(i)
+            rows += count
+        else:
+            groups.append([i])
+            longest, rows = features[i].longest, count
+    return groups
+
+
+def dev_score(
+    model: Model, task: str, coder: Coder, examples: Iterable[Example], metric: Metric, window: int = WINDOW
+) -> float:
+    """The metric's headline value (0-1) on the examples; their tallies are summed as they come."""
+    sums = np.zeros(len(metric.counts), dtype=np.float64)
+    read, again = tee(examples)
+    for prediction, example in zip(predict(model, task, coder, read, window=window), again, strict=True):
+        sums += metric.tally(example, prediction)
+    return float(metric.headline(sums))

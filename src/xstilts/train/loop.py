@@ -3,11 +3,8 @@
     start from an artefact -> train on a mixture -> save
 
 What makes a run repeatable and resumable bit for bit on a CPU: which task and which rows a step sees is a function of
-(seed, step); all randomness inside a step (dropout, masks) is drawn from a generator seeded by (seed, step); and the
+(seed, step); all randomness inside a step (dropout, masks) is drawn from generators seeded by (seed, step); and the
 checkpoint holds weights, optimizer, averages and step. When it was written does not matter.
-
-A step's batch is sorted by length and computed in micro-batches of a few thousand tokens: little padding, bounded
-memory, and the recipe's batch and normalisation (the sum of losses over the sum of terms of the *whole* batch).
 """
 
 from __future__ import annotations
@@ -22,49 +19,80 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from xstilts.data.example import Example
 from xstilts.metrics.metric import Metric
 from xstilts.model.formats.coder import Coder, Feature
 from xstilts.model.model import Model
-from xstilts.recipe.mixture import batch_indices, schedule
-from xstilts.recipe.recipe import Recipe
+from xstilts.recipe.mixture import Order, proportions, schedule
+from xstilts.recipe.recipe import SELECTING, Recipe
 from xstilts.train.checkpoint import load_state, save_state
-from xstilts.train.evaluate import dev_score, precision
+from xstilts.train.evaluate import dev_score
+from xstilts.train.numbers import peak_flops, training_work
+from xstilts.train.parallel import Group
+from xstilts.train.step import Stepper, micro_tokens, optimizer_of
 
-MICRO_TOKENS = 2048
 CHECKPOINT_SECONDS = float(os.environ.get("XSTILTS_CHECKPOINT_SECONDS", "20"))
+GO_ON, INTERRUPT, ENOUGH = range(3)
 
 
 class NotFinite(Exception):
     """The loss of a step is not a finite number."""
 
-    def __init__(self, step: int, loss: float):
-        super().__init__(f"the loss became {loss} at step {step}; lower the learning rate or lengthen the warm-up")
+    def __init__(self, step: int, loss: float, task: str, ids: Sequence[str]):
+        shown = ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
+        super().__init__(
+            f"the loss became {loss} at step {step}, on {task}, examples {shown}; look at these, lower the learning rate or "
+            "lengthen the warm-up"
+        )
 
 
 @dataclass
 class Member:
-    """One task of the mixture: its coder, its training features, and its English dev examples (may be empty)."""
+    """One task of the mixture: its coder, its training features (`groups`: how many of each of its languages, one after the
+    other; none given: all are of one), and its dev examples by language (may be empty). `id_of` names the example of a row
+    of features."""
 
     task: str
     coder: Coder
     features: Sequence[Feature]
-    dev: Sequence[Example] = ()
+    dev: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     metric: Metric | None = None
+    groups: tuple[int, ...] = ()
+    id_of: Callable[[int], str] = str
+
+
+@dataclass
+class Plan:
+    """What a training does beside its recipe: the mixture's rule (`Mixture.spelled`), the seed, how many real tokens it has
+    to match on top of its own steps (the compute-matched control), and what names it."""
+
+    rule: Mapping[str, Any]
+    seed: int
+    matched_tokens: int = 0
+    identity: str = ""
 
 
 @dataclass
 class Progress:
-    """What the loop has seen so far; saved in checkpoints and, at the end, in `train.json`."""
+    """What the loop has seen so far; saved in checkpoints and, at the end, in `train.json`. `shrink`: the product of what
+    weight decay has done to weights without gradient, `kept_shrink` that of the policy's weights."""
 
     step: int = 0
     tokens: int = 0
-    seconds: float = 0.0
+    flops: float = 0.0
+    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "checkpoint": 0.0})
     losses: list[tuple[int, float]] = field(default_factory=list)
+    recent: list[float] = field(default_factory=list)
     dev: list[dict[str, Any]] = field(default_factory=list)
-    best: float = -1.0
+    best: float = -math.inf
     best_step: int = 0
+    misses: int = 0
+    shrink: float = 1.0
+    kept_shrink: float = 0.0
+    budget: int = 0
+    halved: int = 0
 
 
 def total_steps(sizes: Sequence[int], cap: int, recipe: Recipe) -> int:
@@ -88,159 +116,196 @@ def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
     return recipe.lr * (steps - step) / max(1, steps - warm)
 
 
-def micro_batches(features: Sequence[Feature], tokens: int = MICRO_TOKENS) -> list[list[int]]:
-    """Indices of the features, shortest first, in groups of at most `tokens` padded tokens (at least one feature each)."""
-    order = sorted(range(len(features)), key=lambda i: features[i].longest)
-    groups: list[list[int]] = []
-    rows = 0
-    for i in order:
-        width = features[i].longest
-        if groups and (rows + len(features[i].rows)) * width <= tokens:
-            groups[-1].append(i)
-            rows += len(features[i].rows)
-        else:
-            groups.append([i])
-            rows = len(features[i].rows)
-    return groups
+def mean_tokens(features: Sequence[Feature]) -> float:
+    """Real tokens of a feature on average, over at most 10,000 of them, evenly spaced."""
+    places = np.linspace(0, len(features) - 1, min(len(features), 10_000)).astype(int)
+    return float(np.mean([features[i].tokens for i in places]))
 
 
-def optimizer_of(model: Model, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW with no weight decay on biases and layer norms."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, recipe.adam_beta2), eps=recipe.adam_epsilon, fused=True)
+class Training:
+    """One run of the loop: `Training(...).run()` trains `model` in place and leaves the policy's weights in it."""
 
+    def __init__(
+        self,
+        model: Model,
+        members: Sequence[Member],
+        recipe: Recipe,
+        plan: Plan,
+        checkpoint: Path,
+        tick: Callable[[dict[str, Any]], None] = lambda _: None,
+        should_stop: Callable[[], bool] = lambda: False,
+        group: Group | None = None,
+    ):
+        self.model, self.members, self.recipe, self.plan = model, members, recipe, plan
+        self.checkpoint, self.tick, self.should_stop = checkpoint, tick, should_stop
+        self.group = group or Group()
+        self.device = next(model.parameters()).device
+        self.sizes = [len(m.features) for m in members]
+        self.shares = proportions([m.task for m in members], self.sizes, plan.rule)
+        own = total_steps(self.sizes, plan.rule["cap"], recipe)
+        self.matched_steps = 0
+        if plan.matched_tokens:
+            tokens = recipe.batch * sum(s * mean_tokens(m.features) for s, m in zip(self.shares, members, strict=True))
+            self.matched_steps = round(plan.matched_tokens / tokens)
+        self.steps = own + self.matched_steps
+        self.marks = evaluation_steps(self.steps, recipe.evaluations)
+        self.averaged = set(self.marks[-recipe.average :])
+        self.optimizer = optimizer_of(model, recipe)
+        self.kept: dict[str, Tensor] = {}  # the policy's weights: a running sum (avg_last_k) or the best so far
+        self.progress, self.note = load_state(checkpoint, plan.identity, model, self.optimizer, self.kept, Progress)
+        budget = self.progress.budget or micro_tokens(self.device)
+        self.stepper = Stepper(model, self.optimizer, recipe, plan.seed, self.group, budget, self.progress.halved)
+        self.work = training_work(model.encoder)
+        self._clock = time.monotonic()
 
-def train(
-    model: Model,
-    members: Sequence[Member],
-    cap: int,
-    recipe: Recipe,
-    seed: int,
-    checkpoint: Path,
-    tick: Callable[[dict[str, Any]], None],
-    should_stop: Callable[[], bool],
-) -> dict[str, Any] | None:
-    """Train `model` in place and leave the policy's weights in it. Gives the record for `train.json`; None if it was
-    asked to stop (the state is then in `checkpoint`). Raises NotFinite."""
-    device = next(model.parameters()).device
-    sizes = [len(m.features) for m in members]
-    steps = total_steps(sizes, cap, recipe)
-    picks = schedule(sizes, cap, steps, seed)
-    marks = evaluation_steps(steps, recipe.evaluations)
-    averaged = set(marks[-recipe.average :])
-    optimizer = optimizer_of(model, recipe)
-    kept: dict[str, torch.Tensor] = {}  # the policy's weights: a running sum (avg_last_k) or the best so far (en_dev)
-    progress = load_state(checkpoint, model, optimizer, kept, Progress)
-    visits = np.bincount(picks[: progress.step], minlength=len(members))
-    clock, saved = time.monotonic(), time.monotonic()
-    recent: list[float] = []
+    def run(self) -> dict[str, Any] | None:
+        """Gives the record for `train.json`; None if it was asked to stop (the state is then in `checkpoint`), and in all
+        processes of a group but the first. Raises NotFinite, LostRank, and InputError where nothing fits into memory."""
+        progress, first = self.progress, self.group.rank == 0
+        peak = peak_flops(self.device, self.recipe.precision) * self.group.size if first else math.inf
+        picks = schedule(self.shares, self.steps, self.plan.seed)
+        visits = np.bincount(picks[: progress.step], minlength=len(self.members))
+        orders = [
+            Order(m.groups or (len(m.features),), self.recipe.batch, self.plan.seed, i, self.plan.rule["smoothing"])
+            for i, m in enumerate(self.members)
+        ]
+        self._clock = saved = time.monotonic()
+        said = ENOUGH if self._enough() else GO_ON
+        while progress.step < self.steps and said == GO_ON:
+            pick = int(picks[progress.step])
+            loss = self._step(self.members[pick], orders[pick].rows(int(visits[pick])))
+            visits[pick] += 1
+            self._time("train")
+            if first:
+                if progress.step in self.marks:
+                    self._mark()
+                    self._time("evaluate")
+                if progress.step % 10 == 1 or progress.step == self.steps:
+                    self._tell(loss, peak)
+                said = INTERRUPT if self.should_stop() else ENOUGH if self._enough() else GO_ON
+                if said == INTERRUPT or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    self._save()
+                    saved = time.monotonic()
+            said = self.group.same(said)
+        return self._finish(visits, peak) if first and said != INTERRUPT else None
 
-    while progress.step < steps:
-        step = progress.step
-        member = members[picks[step]]
-        rows = batch_indices(len(member.features), recipe.batch, int(visits[picks[step]]), seed, int(picks[step]))
-        visits[picks[step]] += 1
-        loss, tokens = train_step(model, member, [member.features[i] for i in rows], optimizer, recipe, seed, step, steps)
+    def _step(self, member: Member, rows: Any) -> float:
+        progress = self.progress
+        features = [member.features[int(i)] for i in rows]
+        lr = learning_rate(progress.step, self.steps, self.recipe)
+        loss = self.stepper.step(member.task, member.coder, features, progress.step, lr)
+        progress.step += 1
         if not math.isfinite(loss):
-            raise NotFinite(step + 1, loss)
-        recent.append(loss)
-        progress.tokens += tokens
-        progress.step = step + 1
-        if progress.step in marks:
-            progress.losses.append((progress.step, float(np.mean(recent))))
-            recent = []
-            if recipe.policy == "avg_last_k" and progress.step in averaged:
-                for name, value in model.state_dict().items():
-                    kept[name] = kept[name] + value if name in kept else value.clone()
-            if recipe.policy == "en_dev":
-                scores = dev_scores(model, members, recipe)
-                progress.dev.append({"step": progress.step, **scores})
-                if scores["mean"] > progress.best:
-                    progress.best, progress.best_step = scores["mean"], progress.step
-                    kept.update({name: value.clone() for name, value in model.state_dict().items()})
+            ids = [member.id_of(int(row)) for row in rows]
+            raise NotFinite(progress.step, loss, member.task, list(dict.fromkeys(ids)))
+        progress.recent.append(loss)
+        progress.shrink *= 1 - lr * self.recipe.weight_decay
+        progress.tokens += sum(feature.tokens for feature in features)
+        progress.flops += self.work.flops([len(row) for f in features for row in f.rows])
+        progress.budget, progress.halved = self.stepper.budget, self.stepper.halved
+        return loss
+
+    def _mark(self) -> None:
+        """One of the evenly spaced points: the mean loss, and what the policy does there."""
+        progress, policy = self.progress, self.recipe.policy
+        progress.losses.append((progress.step, float(np.mean(progress.recent))))
+        progress.recent = []
+        if policy == "avg_last_k" and progress.step in self.averaged:
+            for name, value in self._trained():
+                self.kept[name] = self.kept[name] + value if name in self.kept else value.clone()
+            progress.kept_shrink += progress.shrink
+        if policy in SELECTING and any(m.dev and m.metric for m in self.members):
+            scores = dev_scores(self.model, self.members)
+            progress.dev.append({"step": progress.step, **scores})
+            progress.misses += 1
+            if scores["mean"] > progress.best:
+                progress.best, progress.best_step, progress.misses = scores["mean"], progress.step, 0
+                self.kept.update({name: value.clone() for name, value in self._trained()})
+                progress.kept_shrink = progress.shrink
+
+    def _enough(self) -> bool:
+        return self.recipe.patience is not None and self.progress.misses >= self.recipe.patience
+
+    def _trained(self) -> list[tuple[str, Tensor]]:
+        return [(name, p.detach()) for name, p in self.model.named_parameters() if p.requires_grad]
+
+    def _time(self, phase: str) -> None:
         now = time.monotonic()
-        progress.seconds += now - clock
-        clock = now
-        if step % 10 == 0 or progress.step == steps:
-            speed = progress.tokens / max(progress.seconds, 1e-9)
-            tick({"step": progress.step, "steps": steps, "loss": loss, "tokens_per_second": speed})
-        stop = should_stop()
-        if stop or now - saved > CHECKPOINT_SECONDS:
-            save_state(checkpoint, model, optimizer, kept, progress)
-            saved = clock = time.monotonic()
-            progress.seconds += saved - now
-        if stop:
-            return None
+        self.progress.seconds[phase] += now - self._clock
+        self._clock = now
 
-    if recipe.policy == "avg_last_k":
-        model.load_state_dict({name: value / len(averaged) for name, value in kept.items()})
-    elif recipe.policy == "en_dev" and kept:
-        model.load_state_dict(kept)
-    final = dev_scores(model, members, recipe)
-    return {
-        "steps": steps,
-        "features": {m.task: n for m, n in zip(members, sizes, strict=True)},
-        "draws": {m.task: int(v) for m, v in zip(members, visits, strict=True)},
-        "tokens": progress.tokens,
-        "train_seconds": progress.seconds,
-        "tokens_per_second": progress.tokens / max(progress.seconds, 1e-9),
-        "losses": progress.losses,
-        "policy": recipe.policy,
-        "selection": {
-            "last": "the weights of the last step",
-            "avg_last_k": f"the mean of the weights at steps {sorted(averaged)}",
-            "en_dev": f"the weights of step {progress.best_step}, best on English dev" if kept else "no dev data: the last step",
-        }[recipe.policy],
-        "dev": progress.dev,
-        "dev_final": final,
-        "device": str(device),
-    }
+    def _tell(self, loss: float, peak: float) -> None:
+        seconds = max(self.progress.seconds["train"], 1e-9)
+        self.tick(
+            {
+                "step": self.progress.step,
+                "steps": self.steps,
+                "loss": loss,
+                "tokens_per_second": self.progress.tokens / seconds,
+                "utilisation": self.progress.flops / seconds / peak,
+            }
+        )
 
+    def _save(self) -> None:
+        save_state(self.checkpoint, self.plan.identity, self.model, self.optimizer, self.kept, self.progress)
+        self._time("checkpoint")
 
-def train_step(
-    model: Model,
-    member: Member,
-    features: Sequence[Feature],
-    optimizer: torch.optim.Optimizer,
-    recipe: Recipe,
-    seed: int,
-    step: int,
-    steps: int,
-) -> tuple[float, int]:
-    """One optimizer step on one batch: (mean loss, real tokens)."""
-    model.train()
-    rng = np.random.default_rng([seed, 0x57E9, step])
-    torch.manual_seed(int(rng.integers(2**62)))
-    device = next(model.parameters()).device
-    batches = []
-    whole = [list(range(len(features)))]
-    for group in whole if member.coder.whole_batch else micro_batches(features):
-        chosen = [features[i] for i in group]
-        batch = member.coder.collate(chosen)
-        member.coder.targets(chosen, batch, rng)
-        batches.append(batch)
-    weight = sum(member.coder.weight(batch) for batch in batches)
-    total = 0.0
-    optimizer.zero_grad(set_to_none=True)
-    head = model.head(member.task)
-    for batch in batches:
-        batch = {name: tensor.to(device) for name, tensor in batch.items()}
-        with precision(recipe, device):
-            loss = member.coder.loss(head, model.hidden(batch), batch) / max(weight, 1)
-        loss.backward()  # type: ignore[no-untyped-call]
-        total += loss.item()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-    for parameters in optimizer.param_groups:
-        parameters["lr"] = learning_rate(step, steps, recipe)
-    optimizer.step()
-    return total, sum(feature.tokens for feature in features)
+    def _finish(self, visits: Any, peak: float) -> dict[str, Any]:
+        progress, recipe = self.progress, self.recipe
+        count = len(self.averaged) if recipe.policy == "avg_last_k" else 1
+        if self.kept:
+            with torch.no_grad():
+                for name, p in self.model.named_parameters():
+                    if name in self.kept:
+                        p.copy_(self.kept[name] / count)
+        final = dev_scores(self.model, self.members)
+        self._time("evaluate")
+        seconds = max(progress.seconds["train"], 1e-9)
+        return {
+            "steps": progress.step,
+            "matched_steps": self.matched_steps,
+            "features": {m.task: n for m, n in zip(self.members, self.sizes, strict=True)},
+            "draws": {m.task: int(v) for m, v in zip(self.members, visits, strict=True)},
+            "tokens": progress.tokens,
+            "train_seconds": progress.seconds["train"],
+            "tokens_per_second": progress.tokens / seconds,
+            "seconds": progress.seconds,
+            "flops": progress.flops,
+            "peak_flops": peak,
+            "utilisation": progress.flops / seconds / peak,
+            "micro_tokens": self.stepper.budget,
+            "halved": self.stepper.halved,
+            "processes": self.group.size,
+            "losses": progress.losses,
+            "policy": recipe.policy,
+            "selection": self._selection(),
+            "leak": recipe.policy == "target_dev",
+            "stopped_early": self._enough() and progress.step < self.steps,
+            "shrink": progress.kept_shrink / count if self.kept else progress.shrink,
+            "dev": progress.dev,
+            "dev_final": final,
+            "device": str(self.device),
+            "note": self.note,
+        }
+
+    def _selection(self) -> str:
+        match self.recipe.policy:
+            case "avg_last_k":
+                return f"the mean of the weights at steps {sorted(self.averaged)}"
+            case "last":
+                return "the weights of the last step"
+            case policy if self.kept:
+                where = "English dev" if policy == "en_dev" else "dev data of the target languages (a leak: an upper bound)"
+                return f"the weights of step {self.progress.best_step}, best on {where}"
+        return "no dev data: the last step"
 
 
-def dev_scores(model: Model, members: Sequence[Member], recipe: Recipe) -> dict[str, float]:
-    """Headline score of each member that has dev examples, and their unweighted mean (jiant's EqualMetricAggregator)."""
-    scores: Mapping[str, float] = {
-        m.task: dev_score(model, m.task, m.coder, m.dev, m.metric) for m in members if m.dev and m.metric is not None
+def dev_scores(model: Model, members: Sequence[Member]) -> dict[str, float]:
+    """Headline score of each member that has dev examples (the mean over its languages), and their unweighted mean (jiant's
+    EqualMetricAggregator)."""
+    scores = {
+        m.task: float(np.mean([dev_score(model, m.task, m.coder, examples, m.metric) for examples in m.dev.values()]))
+        for m in members
+        if m.dev and m.metric is not None
     }
     return {**scores, "mean": float(np.mean(list(scores.values()))) if scores else 0.0}

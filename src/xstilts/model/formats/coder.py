@@ -44,9 +44,11 @@ Batch = dict[str, Tensor]
 class Coder(ABC):
     """A format's torch half for one tokenizer and one recipe (its lengths, its masking rate).
 
-    `whole_batch`: the loss of an example depends on the others of its step, so a step's batch is computed in one piece."""
+    `whole_batch`: the loss of an example depends on the others of its step, so a step's batch is computed in one piece.
+    `decodes_together`: so does the prediction depend on all others of its file, which is then not read in windows."""
 
     whole_batch: ClassVar[bool] = False
+    decodes_together: ClassVar[bool] = False
 
     def __init__(self, spec: Any, tokenizer: Any, recipe: Recipe):
         self.spec = spec

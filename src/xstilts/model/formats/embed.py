@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from xstilts.errors import InputError
+from xstilts.model.encoder import blocks
 
 
 def embed(
@@ -94,15 +94,8 @@ class _Enough(Exception):
 def run_through(
     encoder: Any, input_ids_BL: Tensor, mask_BL: Tensor, layers: Sequence[int], take: Callable[[int, Tensor], None]
 ) -> None:
-    """Run the encoder and give `take` the states of each wanted layer as they arise. Raises InputError for an encoder whose
-    blocks are not a list of modules (one that shares its blocks, for instance)."""
-    depth = encoder.config.num_hidden_layers
-    lists = (module for module in encoder.modules() if isinstance(module, nn.ModuleList))
-    blocks = next((found for found in lists if len(found) == depth), None)
-    if blocks is None:
-        raise InputError(
-            f"encoder: a {encoder.config.model_type} without a list of {depth} blocks; its layers cannot be told apart"
-        )
+    """Run the encoder and give `take` the states of each wanted layer as they arise. Raises InputError as `blocks` does."""
+    depth, found = encoder.config.num_hidden_layers, blocks(encoder)
 
     def before(layer: int) -> Callable[..., None]:
         def hook(_: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -112,7 +105,7 @@ def run_through(
 
         return hook
 
-    handles = [blocks[i].register_forward_pre_hook(before(i), with_kwargs=True) for i in layers if i < depth]
+    handles = [found[i].register_forward_pre_hook(before(i), with_kwargs=True) for i in layers if i < depth]
     try:
         output = encoder(input_ids=input_ids_BL, attention_mask=mask_BL)
     except _Enough:

@@ -22,6 +22,7 @@ from torch.nn import functional
 from xstilts.data.example import Example, PairExample, Prediction
 from xstilts.metrics.ranking import DEPTH
 from xstilts.model.formats.coder import Batch, Coder, Feature
+from xstilts.model.packing import states
 
 MAX_QUERY_TOKENS = 96
 SCALE = 100.0
@@ -46,12 +47,12 @@ class QueryTower(nn.Module):
         self._trunk = (trunk,)  # inside a tuple, where it does not count as a part of this module
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        hidden_BLD: Tensor = self._trunk[0](input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return hidden_BLD
+        return states(self._trunk[0], input_ids, attention_mask)
 
 
 class RankCoder(Coder):
     whole_batch: ClassVar[bool] = True
+    decodes_together: ClassVar[bool] = True
 
     def head(self, encoder: Any) -> nn.Module:
         return QueryTower(encoder)

@@ -1,0 +1,103 @@
+"""Numbers that users ask for: how fast this machine multiplies, and how much work a training is.
+
+The peak is measured, not read from a data sheet: the best rate of square matrix products in the training's precision, on
+the threads (or the card) in use. A training's work is counted for real tokens only, from the weights and lengths (the
+usual 6 x weights x tokens, and 12 x hidden x length**2 for each block's attention). Their ratio, the utilisation, thus
+falls with padding, small batches and everything else that is not a product.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+PEAK_SECONDS = 0.15
+_WIDTHS = (256, 512, 1024, 2048, 4096, 8192)
+_peaks: dict[tuple[str, str, int], float] = {}
+_BLOCK = re.compile(r"(?:^|\.)layers?\.(\d+)\.")
+_READS_BLOCK_INPUT = re.compile(r"\b(query|key|value|q_lin|k_lin|v_lin|query_proj|key_proj|value_proj)\b(?!.*lora_B)")
+
+
+def peak_flops(device: torch.device, precision: str) -> float:
+    """FLOP/s of the best square matrix product found in about 0.2 s, `precision` being "fp32" or "bf16". Measured once in a
+    process for each device, precision and number of threads. Whatever else runs on the machine lowers it."""
+    place = (str(device), precision, torch.get_num_threads())
+    if place not in _peaks:
+        _peaks[place] = _measure(device, torch.bfloat16 if precision == "bf16" else torch.float32)
+    return _peaks[place]
+
+
+def _measure(device: torch.device, dtype: torch.dtype) -> float:
+    """Products of growing width while the next one fits into the time; then the widest again until it is used up."""
+    wait: Callable[[], Any] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    numbers = torch.Generator(device).manual_seed(0)  # drawn, since a card multiplies constants faster than what a model has
+    best, began = 0.0, 0.0
+    for width in _WIDTHS:
+        if best and 3 * 2 * width**3 / best > began + PEAK_SECONDS - time.perf_counter():
+            break
+        a_NN = torch.randn((width, width), generator=numbers, device=device, dtype=dtype)
+        out_NN = torch.empty_like(a_NN)
+        if not best:
+            _rate(a_NN, out_NN, wait)  # the first product loads libraries and starts threads
+            began = time.perf_counter()
+        best = max(best, *(_rate(a_NN, out_NN, wait) for _ in range(3)))
+    while time.perf_counter() - began < PEAK_SECONDS:
+        best = max(best, _rate(a_NN, out_NN, wait))
+    return best
+
+
+def _rate(a_NN: torch.Tensor, out_NN: torch.Tensor, wait: Callable[[], Any]) -> float:
+    wait()
+    start = time.perf_counter()
+    torch.mm(a_NN, a_NN, out=out_NN)
+    wait()
+    return float(2 * len(a_NN) ** 3 / (time.perf_counter() - start))
+
+
+@dataclass(frozen=True)
+class Work:
+    """FLOPs of forward and backward: so many for each token, and for the square of each sequence's length."""
+
+    per_token: float
+    per_square: float
+
+    def flops(self, lengths: Sequence[int]) -> float:
+        """Of sequences with these real lengths (special tokens included, padding not)."""
+        sizes = np.asarray(lengths, dtype=np.float64)
+        return float(self.per_token * sizes.sum() + self.per_square * (sizes**2).sum())
+
+
+def training_work(encoder: Any) -> Work:
+    """What a token costs in the trunk's blocks, judged by which weights are trained now: a product costs 2 FLOPs per weight
+    forward, 2 for the gradient of its input if something at or below it is trained, 2 for its own if it is.
+
+    Embedding look-ups, norms, activations and softmax are not products and left out, as are the heads: their share is
+    small, except for masked language modelling with a large vocabulary, whose utilisation is thus understated.
+    """
+    linear: dict[int, list[tuple[str, nn.Linear]]] = {}
+    for name, module in encoder.named_modules():
+        found = _BLOCK.search(name)
+        if found and isinstance(module, nn.Linear):
+            linear.setdefault(int(found[1]), []).append((name, module))
+    below = any(weight.requires_grad for name, weight in encoder.named_parameters() if not _BLOCK.search(name))
+    per_token, per_square = 0, 0
+    for _, block in sorted(linear.items()):
+        trained = below or any(module.weight.requires_grad for _, module in block)
+        for name, module in block:
+            of_input = below if _READS_BLOCK_INPUT.search(name) else trained
+            per_token += 2 * (1 + of_input + module.weight.requires_grad) * module.weight.numel()
+        per_square += (12 if trained else 4) * encoder.config.hidden_size
+        below = trained
+    return Work(per_token, per_square)
+
+
+def training_flops(encoder: Any, lengths: Sequence[int]) -> float:
+    """FLOPs of forward and backward through the trunk for sequences of these real lengths; see `training_work`."""
+    return training_work(encoder).flops(lengths)

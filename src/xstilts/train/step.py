@@ -1,0 +1,143 @@
+"""One optimizer step on one batch of the recipe's size, whatever fits into memory at a time.
+
+The batch is sorted by length and computed in micro-batches of a few thousand tokens: little padding (none at all where the
+trunk is packed), bounded memory, and the recipe's batch and normalisation: the sum of losses over the sum of terms of the
+*whole* batch. Where memory runs out, the micro-batch halves and the step begins anew; at the smallest, activations are
+recomputed instead of kept.
+All randomness inside a step is a function of (seed, step, micro-batch).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from xstilts.errors import InputError
+from xstilts.model.formats.coder import Batch, Coder, Feature
+from xstilts.model.model import Model
+from xstilts.recipe.recipe import Recipe
+from xstilts.train.evaluate import precision
+from xstilts.train.parallel import Group
+
+MICRO_TOKENS = {"cpu": 2048, "cuda": 8192}
+
+
+def micro_tokens(device: torch.device) -> int:
+    """How many padded tokens a micro-batch has at most: `$XSTILTS_MICRO_TOKENS`, or the usual number of such a device."""
+    return int(os.environ.get("XSTILTS_MICRO_TOKENS") or MICRO_TOKENS.get(device.type, 8192))
+
+
+def micro_batches(features: Sequence[Feature], tokens: int) -> list[list[int]]:
+    """Indices of the features, shortest first, in groups of at most `tokens` padded tokens (at least one feature each)."""
+    order = sorted(range(len(features)), key=lambda i: features[i].longest)
+    groups: list[list[int]] = []
+    rows = 0
+    for i in order:
+        width = features[i].longest
+        if groups and (rows + len(features[i].rows)) * width <= tokens:
+            groups[-1].append(i)
+            rows += len(features[i].rows)
+        else:
+            groups.append([i])
+            rows = len(features[i].rows)
+    return groups
+
+
+def optimizer_of(model: Model, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW with no weight decay on biases and layer norms."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    decayed = [p for p in trained if p.ndim > 1]
+    others = [p for p in trained if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=recipe.lr, betas=(0.9, recipe.adam_beta2), eps=recipe.adam_epsilon, fused=True)
+
+
+@dataclass
+class Stepper:
+    """Takes steps. `budget`: padded tokens of a micro-batch at most; `halved`: how often it was halved."""
+
+    model: Model
+    optimizer: torch.optim.Optimizer
+    recipe: Recipe
+    seed: int
+    group: Group
+    budget: int
+    halved: int = 0
+    recomputed: bool = False
+
+    def step(self, task: str, coder: Coder, features: Sequence[Feature], step: int, lr: float) -> float:
+        """Change the model by one batch; gives the batch's mean loss (not finite: the model is left as it was). Raises
+        InputError if not even one feature fits into memory."""
+        self.model.train()
+        while True:
+            try:
+                loss = self._gradient(task, coder, features, step)
+                break
+            except torch.OutOfMemoryError:
+                self._make_room(coder, features)
+        if np.isfinite(loss):
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+            for parameters in self.optimizer.param_groups:
+                parameters["lr"] = lr
+            self.optimizer.step()
+        return loss
+
+    def _gradient(self, task: str, coder: Coder, features: Sequence[Feature], step: int) -> float:
+        self.optimizer.zero_grad(set_to_none=True)
+        device = next(self.model.parameters()).device
+        rng = np.random.default_rng([self.seed, 0x57E9, step])
+        batches = list(self._batches(coder, features, rng))
+        weight = sum(coder.weight(batch) for batch in batches)
+        head = self.model.head(task)
+        total = torch.zeros(1, device=device)
+        with precision(self.recipe, device):  # around all of them: weights are turned into bf16 once a step
+            for i in range(self.group.rank, len(batches), self.group.size):
+                torch.manual_seed(int(np.random.default_rng([self.seed, 0xD20, step, i]).integers(2**62)))
+                batch = {name: tensor.to(device) for name, tensor in batches[i].items()}
+                loss = coder.loss(head, self.model.hidden(batch), batch) / max(weight, 1)
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += loss.detach()
+        if self.group.size > 1:
+            shared = [p for part in (self.model.encoder, head) for p in part.parameters() if p.requires_grad]
+            for p in shared:
+                p.grad = torch.zeros_like(p) if p.grad is None else p.grad
+            self.group.add([total, *(p.grad for p in shared if p.grad is not None)])
+        return float(total)
+
+    def _batches(self, coder: Coder, features: Sequence[Feature], rng: np.random.Generator) -> Iterator[Batch]:
+        groups = [list(range(len(features)))] if coder.whole_batch else micro_batches(features, self._tokens(features))
+        for group in groups:
+            chosen = [features[i] for i in group]
+            batch = coder.collate(chosen)
+            coder.targets(chosen, batch, rng)
+            yield batch
+
+    def _tokens(self, features: Sequence[Feature]) -> int:
+        """The budget; less where the recipe's processes would otherwise have nothing to do. (The recipe's, not the group's:
+        so one process can repeat what several did.)"""
+        if self.recipe.processes == 1:
+            return self.budget
+        return min(self.budget, -(-sum(f.longest * len(f.rows) for f in features) // self.recipe.processes))
+
+    def _make_room(self, coder: Coder, features: Sequence[Feature]) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        smallest = coder.whole_batch or len(micro_batches(features, self.budget)) == len(features)
+        if not smallest and self.group.size == 1:
+            self.budget = max(1, min(self.budget, sum(f.longest * len(f.rows) for f in features)) // 2)
+            self.halved += 1
+            return
+        encoder = self.model.encoder
+        if self.recomputed or not getattr(encoder, "supports_gradient_checkpointing", False):
+            longest = max(feature.tokens for feature in features)
+            raise InputError(
+                f"out of memory even with one row of {longest} tokens at a time and activations recomputed; lower max_length, "
+                "train adapters (lora) or use a device with more memory"
+            )
+        encoder.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator, union-attr]
+        self.recomputed = True
