@@ -3,23 +3,23 @@
 The peer is `IndexFlatIP`, searched once each way on unit vectors (XTREME's way), with the same number of threads. Two kinds
 of made-up vectors, half of them translations: noise, and vectors like an encoder's (few directions, cosines near 1). Rounds
 are interleaved, the order rotates, the peer runs twice a round; peak memory is that of a fresh process, without the vectors.
+By itself, `python bench/mining.py`, it measures both kinds in more rounds.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from importlib.metadata import version
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+import machine
 from xstilts.model.formats import mine
 from xstilts.stages.job import forget_peak_memory, peak_memory_mib
 
@@ -121,7 +121,7 @@ def print_peak(variant: str, kind: str, threads: int) -> None:
     print(peak_memory_mib() - before)
 
 
-def measure(kind: str, threads: int) -> list[dict[str, Any]]:
+def measure(kind: str, threads: int, rounds: int) -> list[dict[str, Any]]:
     x, y = vectors(kind)
     set_threads(threads)
     seconds: dict[str, list[float]] = {name: [] for name in VARIANTS}
@@ -129,7 +129,7 @@ def measure(kind: str, threads: int) -> list[dict[str, Any]]:
     for run in VARIANTS.values():
         run(x[:64], y[:64])
     names = list(VARIANTS)
-    for number in range(ROUNDS):
+    for number in range(rounds):
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
             begin = time.perf_counter()
@@ -147,7 +147,6 @@ def measure(kind: str, threads: int) -> list[dict[str, Any]]:
             "peak_mib": peaks.get(name),
             "peer_peak_mib": peaks["faiss"],
             "equal": differences(found[name], found["faiss"], x, y),
-            "versions": {n: version(n) for n in ("torch", "faiss-cpu", "xstilts")},
         }
         results.append(result)
         memory = f", peak {peaks[name]:,.0f} MiB (faiss {peaks['faiss']:,.0f})" if name in peaks else ""
@@ -163,14 +162,13 @@ def measure(kind: str, threads: int) -> list[dict[str, Any]]:
     return results
 
 
-def main() -> list[dict[str, Any]]:
+def main(kinds: Sequence[str] = ("noise", "encoder-like"), rounds: int = ROUNDS) -> list[dict[str, Any]]:
     try:
         import faiss  # noqa: F401
     except ImportError:
-        print("mining: the peer is not installed; pip install -e '.[bench]'")
-        return []
-    threads = int(os.environ.get("BENCH_THREADS") or len(os.sched_getaffinity(0)))
-    return [result for kind in ("noise", "encoder-like") for result in measure(kind, threads)]
+        return [{"name": "mining", "peer": "faiss-cpu", "not_run": "not installed; pip install -e '.[bench]'"}]
+    print(f"\nmining, {N:,} x {N:,} x {SIZE}, both directions, k = {K}")
+    return [result for kind in kinds for result in measure(kind, machine.threads(), rounds)]
 
 
 if __name__ == "__main__":

@@ -1,127 +1,145 @@
-"""Benchmarks against a plain way of doing the same, in one process, interleaved, as ratios with their spread.
+"""`make bench`: xstilts beside its peers, in under ten minutes on any machine, as a table and as bench/out/results.json.
 
-    training step   xstilts' step (batch sorted by length, micro-batches padded to their own longest row) against a plain
-                    transformers loop that pads the batch to its longest row: same model, same rows, fused AdamW, fp32
-    mining          `mining.py`: exact neighbours in both directions against faiss-cpu
+    training    a whole training step against transformers' Trainer, and MaChAmp where it is installed     (training.py)
+    embedding   sentences to vectors against sentence-transformers                                        (embedding.py)
+    memory      peak memory of evaluation against Trainer.predict                                            (memory.py)
+    mining      exact nearest neighbours against faiss-cpu                                                   (mining.py)
 
-Random weights, XNLI-like lengths. Writes bench/out/results.json. Peers that need more than this project installs (Trainer,
-MaChAmp, sentence-transformers) belong to the training engine's own benchmark.
+On a card (`BENCH_DEVICE`, or what torch finds) training and embedding are measured there. Ratios are medians of rounds, with
+the least and the greatest; `again` is the peer against itself, the noise. Models have random weights, data are made up, with
+the lengths of real tasks (lengths.py): speed and memory do not depend on what is said. Leave the machine alone meanwhile.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import statistics
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from transformers import XLMRobertaConfig, XLMRobertaModel
 
+import embedding
+import machine
+import memory
 import mining
-from xstilts.data.format import Classify
-from xstilts.model.encoder import load_tokenizer
-from xstilts.model.formats.classify import ClassifyCoder
-from xstilts.model.formats.coder import Feature
-from xstilts.model.model import Model
-from xstilts.recipe.recipe import Recipe
-from xstilts.stages.tiny import write_word_tokenizer
-from xstilts.train.loop import optimizer_of, train_step
+import training
+from rounds import HERE, OUT
 
-ROUNDS, WARM, BATCH = 12, 2, 32
+Records = list[dict[str, Any]]
+TOTAL_SECONDS = 590.0
+GIB_FOR_LARGE = 20
 
 
-def setting(folder: Path) -> tuple[ClassifyCoder, Recipe]:
-    words = ["<s>", "<pad>", "</s>", "<unk>", *(f"w{i}" for i in range(20_000)), "<mask>"]
-    write_word_tokenizer(folder, words, 512)
-    recipe = Recipe(batch=BATCH, max_length=256)
-    return ClassifyCoder(Classify(labels=("e", "n", "c")), load_tokenizer(folder), recipe), recipe
+class Models:
+    """Folders of random models, each written once, by a process of its own so that its memory is given back."""
+
+    def __init__(self, folder: Path, tiny: bool):
+        self.folder, self.tiny = folder, tiny
+
+    def __call__(self, shape: str) -> tuple[Path, str]:
+        shape = "tiny" if self.tiny else shape
+        path = self.folder / shape
+        if not path.is_dir():
+            command = [sys.executable, str(HERE / "models.py"), shape, str(path)]
+            subprocess.run(command, check=True, capture_output=True)
+        return path, shape
 
 
-def model_of(coder: ClassifyCoder) -> Model:
-    torch.manual_seed(0)
-    config = XLMRobertaConfig(
-        vocab_size=20_005,
-        hidden_size=256,
-        num_hidden_layers=6,
-        num_attention_heads=4,
-        intermediate_size=1024,
-        max_position_embeddings=514,
-    )
-    trunk = XLMRobertaModel(config, add_pooling_layer=False)
-    return Model(trunk, {"t": coder.head(trunk)})
+def sections(models: Models, device: str, quick: bool) -> dict[str, tuple[float, Callable[[], Records]]]:
+    """Name -> about how many seconds it takes on two cores, and what measures it."""
+    rounds, share = (2, 0.1) if quick else (12, 1.0)
 
+    def steps(kind: str, seconds: float, shape: str = "base", batch: int = 8) -> tuple[float, Callable[[], Records]]:
+        def measure() -> Records:
+            return training.measure(kind, *models(shape), device, batch, rounds, seconds * share)
 
-def rows(rng: np.random.Generator) -> list[Feature]:
-    lengths = np.clip(rng.lognormal(3.6, 0.45, BATCH), 8, 250).astype(int)  # median 37 tokens, long tail
-    return [Feature(i, [rng.integers(4, 20_000, n).astype(np.int32)], int(rng.integers(3))) for i, n in enumerate(lengths)]
+        return seconds + 25, measure
 
+    def vectors(shape: str) -> Callable[[], Records]:
+        return lambda: embedding.measure(*models(shape), device, min(rounds, 8), 50 * share)
 
-def plain_step(model: Model, coder: ClassifyCoder, optimizer: torch.optim.Optimizer, features: list[Feature]) -> None:
-    model.train()
-    batch = coder.collate(features)
-    coder.targets(features, batch, np.random.default_rng(0))
-    optimizer.zero_grad(set_to_none=True)
-    (coder.loss(model.head("t"), model.hidden(batch), batch) / BATCH).backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
+    def large() -> Records:
+        return training.large_step(models("large")[0], 2)
 
+    def evaluation() -> Records:
+        return memory.measure(models("small")[0], (100, 200) if quick else memory.COUNTS)
 
-def step_results() -> list[dict[str, Any]]:
-    torch.set_num_threads(1)
-    from xstilts.train.loop import Member
-
-    with tempfile.TemporaryDirectory() as folder:
-        coder, recipe = setting(Path(folder))
-    ours, theirs, twin = model_of(coder), model_of(coder), model_of(coder)
-    optimizers = {id(m): optimizer_of(m, recipe) for m in (ours, theirs, twin)}
-    member = Member("t", coder, [])
-
-    def own(features: list[Feature], step: int) -> None:
-        train_step(ours, member, features, optimizers[id(ours)], recipe, 0, step, 1000)
-
-    def plain(model: Model) -> Callable[[list[Feature], int], None]:
-        return lambda features, step: plain_step(model, coder, optimizers[id(model)], features)
-
-    variants = {"xstilts": own, "plain": plain(theirs), "plain again": plain(twin)}
-    seconds: dict[str, list[float]] = {name: [] for name in variants}
-    rng = np.random.default_rng(0)
-    for step in range(ROUNDS + WARM):
-        features = rows(rng)
-        names = list(variants)
-        for name in names[step % 3 :] + names[: step % 3]:  # the order rotates
-            begin = time.perf_counter()
-            variants[name](features, step)
-            if step >= WARM:
-                seconds[name].append(time.perf_counter() - begin)
-    results = []
-    for name in ("xstilts", "plain again"):
-        ratios = sorted(p / s for p, s in zip(seconds["plain"], seconds[name], strict=True))
-        median = statistics.median(ratios)
-        print(f"training step, {name:12} {median:5.2f}x the plain loop  [{ratios[0]:.2f}, {ratios[-1]:.2f}]")
-        results.append(
-            {
-                "name": f"training step ({name})",
-                "peer": "plain transformers loop, dynamic padding, fused AdamW, fp32",
-                "ratio": {"median": median, "min": ratios[0], "max": ratios[-1]},
-                "seconds": statistics.median(seconds[name]),
-                "versions": {n: version(n) for n in ("torch", "transformers", "xstilts")},
-            }
-        )
-    return results
+    found: dict[str, tuple[float, Callable[[], Records]]] = {}
+    if device == "cuda":
+        for shape in ("base", "large"):
+            found |= {f"training-nli-{shape}": steps("nli", 60, shape, 32), f"embedding-{shape}": (60, vectors(shape))}
+            found |= {f"training-qa-{shape}": steps("qa", 40, shape, 16), f"training-tag-{shape}": steps("tag", 30, shape, 32)}
+    else:
+        found["training-nli"] = steps("nli", 100)
+        found["embedding"] = 75, vectors("base")
+        found |= {"training-qa": steps("qa", 60), "training-tag": steps("tag", 35), "training-full": steps("full", 40)}
+    found["memory"] = 60, evaluation
+    if device == "cpu":
+        found["training-large"] = 70, large
+    found["mining"] = 80, lambda: mining.main(("encoder-like",), 1 if quick else 3)
+    return found
 
 
 def main() -> None:
-    results = step_results() + mining.main()
-    out = Path(__file__).parent / "out"
-    out.mkdir(exist_ok=True)
-    (out / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
-    print(f"written: {out / 'results.json'}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="tiny models and two rounds: does it run? (figures mean nothing)")
+    parser.add_argument("--only", nargs="+", metavar="SECTION", help="some of the sections, without the limit of ten minutes")
+    given = parser.parse_args()
+    device = os.environ.get("BENCH_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    facts = machine.facts(device)
+    print(f"{facts['processor']} ({' '.join(facts['flags'])}), {facts['threads']} threads, device {facts['device']}")
+    if facts["load_before"] > 0.5:
+        print(f"the machine was busy before (load {facts['load_before']}): the spread will show it")
+    began = time.perf_counter()
+    results: Records = []
+    with tempfile.TemporaryDirectory() as folder:
+        models = Models(Path(folder), given.quick)
+        found = sections(models, device, given.quick)
+        if unknown := set(given.only or ()) - set(found):
+            parser.error(f"no section {', '.join(sorted(unknown))}; expected of {', '.join(found)}")
+        for name, (seconds, measure) in found.items():
+            if given.only and name not in given.only:
+                continue
+            spent = time.perf_counter() - began
+            results += _run(name, _obstacle(name, given, spent + seconds), measure)
+    if device == "cpu":
+        results.append({"name": "training and embedding on a GPU", "peer": None, "not_run": "no card here, or not asked for"})
+    minutes = (time.perf_counter() - began) / 60
+    OUT.mkdir(exist_ok=True)
+    path = OUT / ("quick.json" if given.quick or given.only else "results.json")
+    versions = machine.versions()
+    written = [{**record, "versions": versions} for record in results]
+    record = {"machine": facts, "versions": versions, "date": time.strftime("%Y-%m-%d"), "minutes": minutes, "results": written}
+    path.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    missing = [f"{r['name']} ({r['peer'] or 'xstilts'}): {r['not_run']}" for r in results if "not_run" in r]
+    print("\nnot run:" + "".join(f"\n  {line}" for line in missing) if missing else "\neverything was run")
+    print(f"{minutes:.1f} minutes; written: {os.path.relpath(path)}")
+
+
+def _obstacle(name: str, given: argparse.Namespace, seconds: float) -> str:
+    """Why a section is left out; empty if it is not."""
+    if not given.only and seconds > TOTAL_SECONDS:
+        return f"the ten minutes were over; python bench/run.py --only {name}"
+    if name == "training-large" and not given.quick and machine.memory_gib() < GIB_FOR_LARGE:
+        return f"less than {GIB_FOR_LARGE} GiB of memory are free"
+    return ""
+
+
+def _run(name: str, obstacle: str, measure: Callable[[], Records]) -> Records:
+    try:
+        if not obstacle:
+            return measure()
+    except Exception as error:  # one section's trouble must not cost the others' figures
+        obstacle = f"{type(error).__name__}: {error}"
+    print(f"\n{name}: not run: {obstacle}")
+    return [{"name": name, "peer": None, "not_run": obstacle}]
 
 
 if __name__ == "__main__":

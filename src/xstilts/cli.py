@@ -117,12 +117,11 @@ def run(
 
 def _run(name: str, changes: list[str], store_folder: Path, workers: int | None, out: Path | None, twice: bool = False) -> None:
     """`twice`: go through a finished study once more, to show what a run that finds everything in the store takes."""
-    import signal
-
     from xstilts.report.terminal import end_of_run
     from xstilts.store.store import Store
     from xstilts.study.execute import execute
-    from xstilts.study.live import LiveView, clock, print_gaps
+    from xstilts.study.live import clock
+    from xstilts.study.run import exit_code, failures, run_plan
     from xstilts.study.study import study_path
 
     started = time.monotonic()
@@ -131,15 +130,7 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     before = path.read_bytes()
     plan = _plan(name, changes)
     store = Store(store_folder)
-    store.prepare()
-    print_gaps(console, plan)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with LiveView(console) as view:
-            state = execute(plan, store, workers, view.show)
-    except KeyboardInterrupt:
-        print("\nInterrupted. What was done is kept; run the same command again to go on.", file=sys.stderr)
-        raise SystemExit(130) from None
+    state = run_plan(console, plan, store, workers)
     folder = out or Path("reports") / plan.study.name
     with console.status("writing the report"):
         analysis, report = _write(plan, store, state, folder)
@@ -154,14 +145,13 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
         repeated = _plan(name, changes)
         _write(repeated, store, execute(repeated, store, workers), folder)
         console.print(f"cold {seconds:.1f} s, warm (all of it again, from the store) {time.monotonic() - again:.1f} s")
-    for key, error in state.errors.items():
-        stage = next(s for s in plan.stages if s.key == key)
-        _complain(f"{stage.kind} {stage.slug}: {error['error']}")
+    for failure in failures(plan, state):
+        _complain(failure)
     if path.read_bytes() != before:
         _complain(f"{path} changed while the study ran; these are the results of the study as it was. Run again for the new one.")
     console.print(f"report: {report}", soft_wrap=True)
-    if state.errors:
-        raise SystemExit(2 if any(e.get("input_error") for e in state.errors.values()) else 1)
+    if code := exit_code(state):
+        raise SystemExit(code)
 
 
 def _write(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Any, Path]:
@@ -171,6 +161,49 @@ def _write(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple
 
     analysis = analyse(gather(plan, store, state))
     return analysis, write_analysis(analysis, folder)
+
+
+@app.command()
+def pretrain(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Text: a file <code>.txt or <code>.txt.gz for each language.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="MODEL", help="The folder to write; it must not exist or be empty.")
+    ],
+    parallel: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Translations too: <name>.<code>.txt aligned by line, or <code>.tsv.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of masked language modelling.")] = 20_000,
+    vocabulary: Annotated[int, typer.Option(min=32, help="Ids of the tokenizer, special ones included.")] = 20_000,
+    layers: Annotated[int, typer.Option(min=1, help="Transformer blocks.")] = 6,
+    hidden: Annotated[int, typer.Option(min=4, help="Hidden size; a head for every 64.")] = 256,
+    seed: Annotated[int, typer.Option(help="Draws the weights, the order and the masks.")] = 0,
+    store: StoreOption = DEFAULT_STORE,
+    workers: WorkersOption = None,
+    changes: SetOption = [],
+) -> None:
+    """Pre-train an encoder from scratch: train a tokenizer, draw random weights, learn masked language modelling.
+
+    A text file has a sentence a line and a blank line between documents; languages are seen with probability ~ size to the
+    power of 0.3. Killed or interrupted, the same command goes on where it was. What is written is a Hugging Face folder with
+    its language modelling head, which `encoders` of a study take.
+
+    Example:  xstilts pretrain text -o my-xlmr --steps 50000 --set recipes.default.lr=3e-4 --set recipes.default.precision=bf16
+    """
+    from xstilts.stages.export import export_cell
+    from xstilts.store.store import Store
+    from xstilts.study.pretrain import check_free, compile_pretraining, pretraining, summary
+    from xstilts.study.run import exit_code, failures, run_plan
+
+    check_free(out)
+    study = pretraining(folder, parallel, steps, vocabulary, {"layers": layers, "hidden": hidden}, seed, changes)
+    plan, trained = compile_pretraining(study)
+    state = run_plan(_console(), plan, Store(store), workers)
+    for failure in failures(plan, state):
+        _complain(failure)
+    if code := exit_code(state):
+        raise SystemExit(code)
+    written = export_cell(Store(store), trained, out)
+    _console().print(f"{written} written to {out}: {summary(Store(store), trained)}", soft_wrap=True)
 
 
 @app.command()
@@ -193,6 +226,7 @@ def plan(
     [dim]seeds: [0, 1, 2][/dim]
     """
     from xstilts.store.store import Store
+    from xstilts.study.controls import arms
     from xstilts.study.execute import inspect, reasons
 
     made = _plan(study, changes)
@@ -216,6 +250,8 @@ def plan(
                     for s in made.stages
                 ],
                 "cells": len(made.cells),
+                "leaking_cells": sum(cell.leak for cell in made.cells),
+                "controls": {arm.name: {"control": arm.control, "of": arm.of} for arm in arms(made.study) if arm.control},
                 "missing": made.missing,
                 "notes": made.notes,
                 "seconds_left": state.seconds_left() if state.count("pending") else 0.0,

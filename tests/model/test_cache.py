@@ -191,7 +191,7 @@ def ordinary(name: str) -> Iterable[Example]:
             case "classify":
                 yield TextsExample(key, (a, b), LABELS[i % 2])
             case "choice":
-                yield ChoiceExample(key, a, tuple(" ".join(s[:4]) for s in some[i : i + 3]), i % 3)
+                yield ChoiceExample(key, a, tuple(some[i + 1][:5]), i % 3)  # the prompt is in five rows
             case "tag":
                 yield tagged(some[i], [LABELS[len(word) % 2] for word in some[i]])
             case "span":

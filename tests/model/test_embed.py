@@ -48,6 +48,19 @@ def test_all_layers_and_poolings_of_one_pass(trunk: tuple[Any, Any], tokens: int
     np.testing.assert_allclose(vectors(trunk, (0, 1, 2), tokens), by_hand(trunk), atol=1e-5)
 
 
+def test_bf16_is_autocast_and_close_to_fp32(trunk: tuple[Any, Any], tiny_folder: Path) -> None:
+    """Linear layers that are rounded once give what autocast gives by rounding them at each call."""
+    exact = vectors(trunk, (1, 2))
+    layers, found, plain = (1, 2), *(np.zeros_like(exact) for _ in range(2))
+    with torch.autocast("cpu", torch.bfloat16):
+        embed(*trunk, TEXTS, 128, layers, POOLINGS, 64, plain, lambda: None)
+    embed(load_encoder(tiny_folder / "encoder").eval(), trunk[1], TEXTS, 128, layers, POOLINGS, 64, found, lambda: None, "bf16")
+    np.testing.assert_allclose(found, plain, atol=1e-3)
+    cosine = (exact * found).sum(-1) / np.linalg.norm(exact, axis=-1) / np.linalg.norm(found, axis=-1)
+    assert cosine.min() > 0.999
+    assert not np.array_equal(exact, found)
+
+
 def test_long_sentences_are_cut(trunk: tuple[Any, Any]) -> None:
     np.testing.assert_allclose(vectors(trunk, (0, 1, 2), max_length=4), by_hand(trunk, 4), atol=1e-5)
     assert not np.allclose(by_hand(trunk, 4), by_hand(trunk), atol=1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,15 @@ NAMES = {"en": "English", "de": "German", "sw": "Swahili", "th": "Thai", "ur": "
 
 
 def chain(name: str, *tasks: str, placebo: bool = False) -> ChainInfo:
-    return ChainInfo(name, tuple(tasks), tuple(tasks), placebo)
+    return ChainInfo(name, tuple(tasks), tuple(tasks), "placebo" if placebo else "")
+
+
+def controls(of: ChainInfo) -> tuple[ChainInfo, ChainInfo]:
+    """The placebo and the compute-matched control that a study's `controls` add to a chain."""
+    return (
+        ChainInfo(f"{of.name}~placebo", of.steps, of.tasks, "placebo", of.name),
+        ChainInfo(f"{of.name}~compute", ("longer",), (), "compute", of.name),
+    )
 
 
 def target(
@@ -78,8 +87,10 @@ def make_results(
     study: str = "fake",
     layers: int = 0,
     noise: float = 0.004,
+    leaks: Sequence[str] = (),
 ) -> Results:
-    """`skill[chain, target]` is the accuracy in the languages other than English; English lies .1 higher."""
+    """`skill[chain, target]` is the accuracy in the languages other than English; English lies .1 higher. `leaks` are the
+    targets whose weights were chosen on target-language dev data."""
     rng = np.random.default_rng(0)
     cells = []
     for encoder in encoders:
@@ -95,7 +106,9 @@ def make_results(
                     }
                     curve = _curve(rng, level, layers, info) if info.format == "embed" and layers else ()
                     key = f"{c.name}-{info.name}-{seed}"
-                    cells.append(Cell(encoder, c.name, info.name, seed, "", scores, curve, layers // 2 if curve else None, key))
+                    layer = layers // 2 if curve else None
+                    leak = info.name in leaks
+                    cells.append(Cell(encoder, c.name, info.name, seed, "", scores, curve, layer, key, leak))
             if info.format == "embed" and layers:
                 scores = {code: language_score(rng, 0.05, n, info.name) for code in info.languages}
                 curve = _curve(rng, 0.06, layers, info)
@@ -141,7 +154,32 @@ def _curve(rng: np.random.Generator, level: float, layers: int, info: TargetInfo
     )
 
 
-def stage(
-    kind: str, slug: str, *, status: str = "done", seconds: float | None = 10.0, used_by: int = 1, error: str = ""
-) -> StageCost:
-    return StageCost(kind, slug, "ab" * 32, status, seconds, 812.0, 120_000, used_by, False, error)
+def stage(kind: str, slug: str, *, status: str = "done", used_by: int = 1, error: str = "", **more: Any) -> StageCost:
+    fields = {"seconds": 10.0, "peak_mib": 812.0, "made_before": False, **more}
+    return StageCost(kind=kind, slug=slug, key="ab" * 32, status=status, used_by=used_by, error=error, **fields)
+
+
+def trained(slug: str, phase: str = "fine-tuning", **facts: Any) -> StageCost:
+    """A training with the figures that the engine records; a fact given as None was not recorded."""
+    usual = {
+        "steps": 200,
+        "tokens": 120_000,
+        "train_seconds": 8.0,
+        "tokens_per_second": 15_000.0,
+        "seconds": {"encode": 0.5, "train": 8.0, "evaluate": 1.0, "checkpoint": 0.25, "save": 0.25},
+        "flops": 4e11,
+        "peak_flops": 1e11,
+        "utilisation": 0.5,
+        "micro_tokens": 2048,
+        "halved": 0,
+        "processes": 1,
+        "vocabulary": {"kept": 500, "of": 500},
+        "packed": True,
+        "policy": "last",
+        "leak": False,
+        "stopped_early": False,
+        "matched_steps": 0,
+        "device": "cpu",
+    }
+    found = {name: value for name, value in (usual | facts).items() if value is not None}
+    return stage("train", slug, phase=phase, facts=found)

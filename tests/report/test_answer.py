@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.report.fake_results import chain, make_results, stage, target
+from tests.report.fake_results import chain, controls, make_results, stage, target
 from xstilts.report.analysis import Analysis, analyse
 from xstilts.report.gains import holm
 
@@ -173,3 +173,90 @@ def test_the_answer_is_also_given_without_retrieval() -> None:
     answer = analyse(results, 500).answer
     assert answer.sentence.startswith("Yes for 1 of 2")
     assert "without retrieval the count is 0 of 1 chain" in " ".join(answer.support)
+
+
+def controlled(skill: Mapping[str, float], trains_on: str = "", leaks: tuple[str, ...] = ()) -> Analysis:
+    """One chain with both of its controls."""
+    chains = [*CHAINS, *controls(CHAINS[1])]
+    results = make_results(
+        chains=chains,
+        targets=[target("tydiqa", trains_on=trains_on)],
+        skill={(name, "tydiqa"): value for name, value in skill.items()},
+        leaks=leaks,
+    )
+    return analyse(results, 1000)
+
+
+@pytest.mark.parametrize(
+    ("longer", "words"),
+    [(0.5, "more than longer training gives"), (0.65, "may do as well"), (0.8, "longer training does better")],
+)
+def test_the_compute_matched_comparison_stands_beside_the_placebo(longer: float, words: str) -> None:
+    analysis = controlled({"none": 0.5, "squad": 0.65, "squad~placebo": 0.5, "squad~compute": longer})
+    assert analysis.answer.verdict == "yes"  # the rule itself asks for a gain over none
+    assert "of 1 chain" in analysis.answer.sentence  # controls are no chains of their own
+    placebo, compute = analysis.answer.support[:2]
+    assert "that part belongs to the task" in placebo
+    assert compute.startswith("Over its compute-matched control")
+    assert words in compute
+    (over,) = analysis.against_compute()
+    assert (over.chain, over.against) == ("squad", "squad~compute")
+    (over,) = analysis.against_placebo()
+    assert (over.chain, over.against) == ("squad", "squad~placebo")
+
+
+def test_longer_training_that_does_better_is_said_where_no_chain_gains() -> None:
+    analysis = controlled({"none": 0.5, "squad": 0.5, "squad~placebo": 0.5, "squad~compute": 0.7})
+    assert analysis.answer.verdict == "unclear"
+    text = " ".join(analysis.answer.support)
+    assert "no chain is clearly better (1 chain\u2011target pair compared); longer training does clearly better for 1" in text
+
+
+def test_a_control_that_names_its_chain_is_not_compared_with_another_of_the_same_tasks() -> None:
+    long = chain("squad-long", "squad_v1")
+    chains = [*CHAINS, long, *controls(CHAINS[1]), *controls(long)]
+    results = make_results(
+        chains=chains, targets=[target("tydiqa")], skill={(c.name, "tydiqa"): 0.5 for c in chains}, seeds=(0, 1)
+    )
+    found = {(gain.chain, gain.against) for gain in analyse(results, 200).gains if gain.over != "none"}
+    assert found == {(name, f"{name}~{sort}") for name in ("squad", "squad-long") for sort in ("placebo", "compute")}
+
+
+def test_where_data_are_the_targets_own_the_compute_matched_control_is_the_fair_comparison() -> None:
+    analysis = controlled({"none": 0.5, "squad": 0.65, "squad~placebo": 0.5, "squad~compute": 0.5}, trains_on="squad_v1")
+    assert analysis.answer.verdict == "none"
+    text = " ".join(analysis.answer.support)
+    assert "the compute-matched control is the fair comparison there: squad → tydiqa +1" in text
+    assert "a clear gain" in text
+    without = study({"none": 0.5, "squad": 0.65}, placebo=False, trains_on="squad_v1")
+    assert "the fair comparison there, and was not run" in " ".join(without.answer.support)
+
+
+def test_what_is_scored_without_training_lacks_no_compute_matched_control() -> None:
+    chains = [*CHAINS, *controls(CHAINS[1])]
+    skill = {(c.name, t): 0.5 for c in chains for t in ("tydiqa", "tatoeba") if (c.control, t) != ("compute", "tatoeba")}
+    targets = [target("tydiqa"), target("tatoeba", format="embed", languages=("de", "sw"))]
+    analysis = analyse(make_results(chains=chains, targets=targets, skill=skill), 200)
+    assert analysis.missing == ()
+    assert "Incomplete" not in " ".join(analysis.answer.support)
+
+
+def test_an_oracle_is_never_evidence() -> None:
+    analysis = controlled({"none": 0.5, "squad": 0.8, "squad~placebo": 0.5, "squad~compute": 0.5}, leaks=("tydiqa",))
+    assert {gain.verdict for gain in analysis.gains} == {"oracle"}
+    assert all(gain.p_holm is None for gain in analysis.gains)
+    assert analysis.answer.verdict == "none"
+    assert "oracle: chosen on target-language dev data — a leak" in analysis.answer.sentence
+    assert analysis.answer.support[0].startswith("Not counted: squad → tydiqa (+")
+    assert "upper bound" in analysis.answer.support[0]
+
+
+def test_an_oracle_beside_evidence_changes_no_count_and_no_p_value() -> None:
+    targets = [target("tydiqa"), target("xnli")]
+    skill = {("none", "tydiqa"): 0.5, ("squad", "tydiqa"): 0.55, ("none", "xnli"): 0.5, ("squad", "xnli"): 0.9}
+    both = analyse(make_results(chains=CHAINS, targets=targets, skill=skill, leaks=("xnli",)), 1000)
+    alone = analyse(make_results(chains=CHAINS, targets=targets[:1], skill=skill), 1000)
+    assert both.answer.verdict == alone.answer.verdict
+    assert "of 1 chain" in both.answer.sentence
+    assert "xnli" not in both.answer.sentence
+    assert both.gains[0].p_holm == alone.gains[0].p_holm

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.report.fake_results import chain, make_results, target
-from xstilts.report.analysis import analyse, kind_costs
-from xstilts.report.results import Results, StageCost
+from xstilts.report.analysis import analyse
+from xstilts.report.results import Results
 from xstilts.report.tables import GAIN_COLUMNS, SCORE_COLUMNS, gain_rows, score_rows, scores_frame, to_csv
 
 
@@ -95,14 +95,3 @@ def test_tidy_tables() -> None:
     found = gain_rows(analyse(made, 300))
     assert {name for row in found for name in row} <= set(GAIN_COLUMNS)
     assert to_csv(rows, SCORE_COLUMNS).count("\n") == len(rows) + 1
-
-
-def test_sharing_saves() -> None:
-    costs = [
-        StageCost("train", "a", "k", "done", 100.0, 500.0, 10, 4, False, ""),
-        StageCost("train", "b", "l", "done", 50.0, 900.0, None, 1, True, ""),
-        StageCost("train", "c", "m", "failed", None, None, None, 3, False, "x"),
-    ]
-    (kind,) = kind_costs(tuple(costs))
-    assert (kind.stages, kind.done, kind.made_before, kind.saved) == (3, 2, 1, 3)
-    assert (kind.seconds, kind.saved_seconds, kind.peak_mib) == (150.0, 300.0, 900.0)

@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tests.report.fake_results import chain, make_results, stage, target
+from tests.report.fake_results import chain, controls, make_results, stage, target, trained
 from xstilts.report import prose
 from xstilts.report.analysis import analyse
 from xstilts.report.content import coverage
 from xstilts.report.markdown import render_markdown
 from xstilts.report.page import render_html
 from xstilts.report.results import Results
+from xstilts.report.suites import suite_tables
+from xstilts.report.tables import gain_rows, score_rows
 from xstilts.report.terminal import end_of_run
 from xstilts.report.write import write_report
 
@@ -117,7 +119,13 @@ def test_numbers_on_the_page_are_those_in_the_csv(tmp_path: Path) -> None:
             target = f"{row['target']} {coverage[row['target']]}".strip()
             line = f"| {row['chain']} | {target} | {row['against']} | {shown[0]} | {shown[1]} |"
             assert line in markdown
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["gains.csv", "report.html", "report.md", "scores.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "costs.csv",
+        "gains.csv",
+        "report.html",
+        "report.md",
+        "scores.csv",
+    ]
 
 
 def test_names_and_questions_are_escaped() -> None:
@@ -209,4 +217,83 @@ def test_numbers_are_written_one_way() -> None:
     assert [prose.points(x) for x in (0.142, -0.031, 0.0004, -0.0004, None)] == ["+14.2", "−3.1", "0.0", "0.0", "–"]
     assert prose.bracket(-0.01, 0.023) == "[−1.0,\u00a02.3]"
     assert [prose.seconds(x) for x in (0.04, 99.9, 250, 11100)] == ["0.0 s", "99.9 s", "4 min 10 s", "3 h 05 min"]
+    assert [prose.share(x) for x in (0.341, 0.0412, 0.0996, 0.0, None)] == [
+        "34\u00a0%",
+        "4.1\u00a0%",
+        "10\u00a0%",
+        "0.0\u00a0%",
+        "–",
+    ]
     assert prose.listed(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+
+
+def with_everything() -> Results:
+    """Chains with both controls, an oracle target, and the engine's figures."""
+    chains = (*CHAINS[:2], *controls(CHAINS[1]))
+    skill = {
+        (c.name, t.name): BASE[t.name] + (0.1 if c.name == "squad" else 0)
+        for c in chains
+        for t in TARGETS
+        if t.trained or c.control != "compute"
+    }
+    costs = [
+        trained("tiny+text-s0", "pre-training"),
+        trained("tiny+squad-s0", "intermediate training", halved=1, micro_tokens=1024),
+        trained("tiny+squad+tydiqa-s0", matched_steps=40, vocabulary={"kept": 5120, "of": 250_002}),
+        stage("fetch", "squad_mt-train-de", facts={"unlocatable": 12, "examples": 88}),
+    ]
+    return make_results(chains=chains, targets=TARGETS, skill=skill, layers=4, n=200, costs=costs, leaks=("tydiqa",))
+
+
+def test_every_rendering_marks_an_oracle() -> None:
+    results = with_everything()
+    analysis = analyse(results, 200)
+    html = render_html(analysis)
+    page, markdown = Page(html), render_markdown(analysis)
+    assert page.open == []
+    cells = dict(re.findall(r'<a href="#(pair-\d+)"(.*?)</a>', html, flags=re.DOTALL))
+    for index, gain in enumerate(analysis.gains):
+        if gain.over == "none":
+            assert ("oracle (leak)" in cells[f"pair-{index}"]) == (gain.target == "tydiqa")
+    assert html.count('<p class="mark">oracle: chosen on target-language dev data — a leak</p>') == 1
+    for text in (page.text, markdown):
+        assert "§ oracle: chosen on target-language dev data — a leak" in text
+    gains = [line for line in markdown.splitlines() if line.startswith("| squad | tydiqa")]
+    section = markdown.partition("## Scores")[2].partition("## Benchmark")[0]
+    scores = [line for line in section.splitlines() if line.startswith("| squad |")]
+    assert len(gains) == 3  # over none, over the placebo, over the compute-matched control
+    assert len(scores) == 2  # the other languages, English
+    assert all("oracle (leak)" in line for line in gains)
+    assert all(line.count("§") == 1 for line in scores)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(end_of_run(analysis))
+    text = console.export_text()
+    assert "o: oracle: chosen on target-language dev data — a leak" in " ".join(text.split())
+    assert max(len(line) for line in text.splitlines()) <= 80
+    for rows in (score_rows(results), gain_rows(analysis)):
+        assert {row["leak"] for row in rows if row["target"] == "tydiqa"} == {True}
+        assert {row["leak"] for row in rows if row["target"] != "tydiqa"} == {False}
+    averages = next(table for table in suite_tables(analysis) if table.caption.startswith("XTREME averages"))
+    marked = {row[0]: "§" in row[1] for _, lines in averages.groups for row in lines}
+    assert (marked["· tydiqa"], marked["· xnli"], marked["qa"], marked["all tasks"]) == (True, False, True, True)
+
+
+def test_no_oracle_no_mark() -> None:
+    analysis = analyse(full(), 200)
+    assert "oracle" not in render_html(analysis)
+    assert "§" not in render_markdown(analysis)
+
+
+def test_controls_are_shown_as_controls() -> None:
+    analysis = analyse(with_everything(), 200)
+    html, markdown = render_html(analysis), render_markdown(analysis)
+    for role in ("placebo", "compute-matched"):
+        assert f"<small>{role}</small>" in html
+    for title in ("What belongs to the task", "What longer training would give"):
+        assert f"<h2>{title}</h2>" in html
+        assert f"## {title}" in markdown
+    assert "compute-matched control of squad" in markdown
+    pair = next(part for part in html.split("<section")[1:] if "<h3>squad → xquad</h3>" in part)
+    assert "Over its placebo: " in pair
+    assert "Over its compute-matched control: " in pair
+    assert "its compute-matched control is the fair comparison." in pair

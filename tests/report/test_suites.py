@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.report.fake_results import chain, make_results, target
+from tests.report.fake_results import chain, controls, make_results, target
 from xstilts.report.analysis import analyse
 from xstilts.report.results import Results
 from xstilts.report.suites import suite_tables
@@ -49,6 +49,19 @@ def test_a_language_that_one_chain_lacks_is_left_out_for_all() -> None:
     rows = [{row[0]: row for _, group in table.groups for row in group} for table in (whole, lacking)]
     assert rows[0]["· xnli"][3] == "3 of 15 languages"
     assert rows[1]["· xnli"][3] == "2 of 15 languages"
+
+
+def test_compute_matched_controls_take_no_retrieval_from_the_others() -> None:
+    base = made()
+    squad = base.chains[1]
+    skill = {(name, info.name): 0.5 for name in ("none", "squad", "squad~compute") for info in base.targets if info.trained}
+    skill |= {("none", "tatoeba"): 0.3, ("squad", "tatoeba"): 0.5}
+    chains = (*base.chains, controls(squad)[1])
+    table = suite_tables(analyse(make_results(chains=chains, targets=base.targets, skill=skill)))[0]
+    rows = {row[0]: row for _, group in table.groups for row in group}
+    assert table.columns == ("average of", "none", "squad", "covers")
+    assert "left out" in table.caption
+    assert rows["· tatoeba"][3] == "2 of 36 languages"
 
 
 def test_one_task_of_a_suite_is_no_benchmark() -> None:

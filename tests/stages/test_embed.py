@@ -39,7 +39,15 @@ def job_of(tmp_path: Path, model: Path, task_format: str, texts: dict[str, Seque
         write_jsonl(inputs[name] / "examples.jsonl", examples)
     for name in ("out", "checkpoint"):
         (tmp_path / name).mkdir(exist_ok=True)
-    config = {"task": "t", "format": task_format, "max_length": 64, "layers": "all", "poolings": ["mean"], **config}
+    config = {
+        "task": "t",
+        "format": task_format,
+        "max_length": 64,
+        "precision": "fp32",
+        "layers": "all",
+        "poolings": ["mean"],
+        **config,
+    }
     config["languages"] = [name for name in texts if not name.startswith("dev:")]
     return Job(config, inputs, tmp_path / "out", tmp_path / "checkpoint", {})
 

@@ -47,3 +47,13 @@ def test_a_file_that_changed_since_the_plan_is_refused(root: Path) -> None:
     (root / "toy" / "train.tsv").write_text("en\tAnother boat.\tyes\n")
     with pytest.raises(InputError, match="its files changed since the plan was made"):
         fetch.run(made)
+
+
+def test_what_a_reader_leaves_out_is_in_the_facts(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    world = {"squad": 60, "translation_noise": 0.3}
+    config = {"task": "world/squad_mt", "split": "train", "language": "l2", "limit": None, "world": world}
+    made = Job(config, {}, tmp_path / "out", tmp_path / "checkpoint", {})
+    fetch.run(made)
+    assert made.facts["examples"] + made.facts["unlocatable"] == 60
+    assert made.facts["unlocatable"] > 0

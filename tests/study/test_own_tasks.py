@@ -142,6 +142,40 @@ def test_a_worker_refuses_a_declaration_or_a_file_that_changed(folder: Path, tmp
     assert "its files changed since the plan" in run_stage(stages["films-test-en"], Store(tmp_path / "store"))["error"]
 
 
+def test_a_folder_of_text_and_a_translation_of_an_own_task_are_read_by_a_worker(folder: Path, tmp_path: Path) -> None:
+    (folder / "words").mkdir()
+    (folder / "words" / "en.txt").write_text("It sails.\nIt sinks.\n")
+    (folder / "words" / "news.en.txt").write_text("It sails.\n")
+    (folder / "words" / "news.de.txt").write_text("Es schwimmt.\n")
+    (folder / "train-en.tsv").write_text("good\tIt sails.\nbad\tIt sinks.\n")
+    declare(folder, languages={"train": "en", "test": "en gsw"})
+    translation = {
+        "name": "films_mt",
+        "translated_from": "films",
+        "translations": "mt.tsv",
+        "languages": "de",
+        "license": "CC0-1.0",
+    }
+    (folder / "films_mt.yaml").write_text(yaml.safe_dump(translation))
+    (folder / "mt.tsv").write_text("It sails.\tEs schwimmt.\n")
+    record = yaml.safe_load((folder / "study.yaml").read_text())
+    record |= {"tasks": ["words", "films.yaml", "films_mt.yaml"], "languages": "all"}
+    record["chains"] = {"none": [], "mt": ["films_mt"], "text": [{"mix": ["text/words", "parallel/words"]}]}
+    (folder / "study.yaml").write_text(yaml.safe_dump(record))
+    stages = fetches(planned(folder))
+    facts = {}
+    for slug in ("text.words-train-en", "parallel.words-train-de", "films_mt-train-de"):
+        forget()
+        outcome = run_stage(stages[slug], Store(tmp_path / "store"))
+        assert outcome["outcome"] == "done"
+        facts[slug] = outcome["facts"]
+    assert facts == {
+        "text.words-train-en": {"examples": 1, "available": 1},
+        "parallel.words-train-de": {"examples": 1, "available": 1},
+        "films_mt-train-de": {"examples": 1, "available": 1, "untranslated": 1},
+    }
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -183,4 +217,4 @@ def test_the_how_to_runs_as_it_is_written(tmp_path: Path) -> None:
             printed = iter(shape(done.stdout))
             for expected in shape(shown):
                 assert expected == "..." or expected in printed, f"{command}: {expected!r} is not in\n{done.stdout}"
-    assert sessions == 4
+    assert sessions == 6

@@ -36,6 +36,22 @@ from xstilts.study.study import built_in, load_study, make_study
         ({"targets": [{"task": "world/tydiqa", "train": "world/pos"}]}, r"cannot train on 'world/pos' \(tag\)"),
         ({"targets": ["commonsenseqa"], "languages": "all"}, r"no labelled test split"),
         ({"name": "a/b"}, r"name: "),
+        ({"encoders": ["scratch/own"]}, r"encoders: 'scratch/own' is not described under `scratch`"),
+        ({"scratch": {"own": {"corpus": "world/txt"}}}, r"scratch.own.corpus: unknown task 'world/txt' \(did you mean"),
+        ({"scratch": {"own": {"corpus": "world/nli"}}}, r"scratch.own.corpus: 'world/nli' is not plain text"),
+        ({"scratch": {"own": {"corpus": "world/text", "languages": ["xx"]}}}, r"scratch.own.languages: unknown language 'xx'"),
+        ({"architecture": {"hidden": 10, "heads": 3}}, r"architecture: hidden \(10\) must be a multiple of heads \(3\)"),
+        ({"chains": {"none": [], "x": [{"mix": ["world/squad"], "languages": ["xx"]}]}}, r"chains.x.languages: unknown language"),
+        (
+            {"recipes": {"span": {"policy": "target_dev"}}},
+            r"chains.squad: policy target_dev .* put it under recipes.<target task>",
+        ),
+        ({"pretrain": [{"mix": ["world/text"], "recipe": {"policy": "target_dev"}}]}, r"pretrain: policy target_dev"),
+        (
+            {"recipes": {"world/pos": {"patience": 2}}},
+            r"targets.world/pos: recipe: patience needs a policy that looks at dev data",
+        ),
+        ({"chains": {"none": [], "x": [{"mix": ["world/nli"], "recipe": {"lora": 4, "freeze": 1}}]}}, r"chains.x: recipe: lora"),
     ],
 )
 def test_each_mistake_gets_one_clear_error(changes: dict[str, Any], message: str) -> None:
@@ -86,6 +102,13 @@ def test_changes_from_the_command_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", built_in())
 def test_built_in_studies_are_valid(name: str) -> None:
     assert load_study(name).name == name
+
+
+def test_fields_of_a_recipe_may_agree_across_layers_only() -> None:
+    study = make_study(tiny_record(recipes={"default": {"policy": "en_dev"}, "world/pos": {"patience": 2}}))
+    with pytest.raises(InputError, match=r"targets.world/pos: recipe: average \(9\) must not exceed evaluations \(2\)"):
+        make_study(tiny_record(recipes={"default": {"average": 9}, "world/pos": {"evaluations": 2}}))
+    assert study.phase_recipe(("world/pos",), {}).patience == 2
 
 
 def test_recipes_are_layered() -> None:

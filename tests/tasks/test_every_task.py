@@ -47,7 +47,7 @@ ARCHIVE = re.compile(r"[^/]+\.(zip|tar|tgz|tar\.gz|tar\.bz2)")
 # The lists of XTREME and XTREME-R together (evaluate.py of google-research/xtreme); one language where nothing is said.
 LANGUAGE_COUNTS = {
     "xnli": 15, "pawsx": 7, "udpos": 38, "panx": 48, "xquad": 12, "mlqa": 7, "tydiqa": 9, "xcopa": 11, "bucc2018": 4,
-    "tatoeba": 41, "lareqa": 11, "mewslix": 11,
+    "tatoeba": 41, "lareqa": 11, "mewslix": 11, "mnli_mt": 15, "pawsx_mt": 7, "squad_v1_mt": 6,
 }  # fmt: skip
 
 
@@ -190,11 +190,12 @@ def test_parts_are_tasks_of_the_same_format_that_have_its_splits(task: Task) -> 
 
 
 @every_task
-def test_it_trains_on_a_task_of_the_same_format_with_english_training_data(task: Task) -> None:
+def test_it_trains_on_a_task_of_the_same_format_with_training_data_in_english_or_out_of_it(task: Task) -> None:
     if task.trains_on:
         trainer = find_task(task.trains_on)
         assert trainer.format == task.format
-        assert "en" in trainer.splits["train"].languages
+        originals = [trainer, *(find_task(name) for name in trainer.contains)]
+        assert any("en" in original.splits["train"].languages for original in originals)
         assert "dev" in trainer.splits or trainer.heldout or "dev" in task.splits
     else:
         assert isinstance(task.format, Embed | Mine)

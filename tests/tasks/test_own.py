@@ -617,5 +617,7 @@ def test_a_file_that_declares_no_task(name: str, text: str, message: str, tmp_pa
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):
         register(tmp_path / name)
-    with pytest.raises(InputError, match=r"nothing\.yaml: a file that declares a task was expected \(No such file"):
+    with pytest.raises(
+        InputError, match=r"nothing\.yaml: a file that declares a task was expected, or a folder of text \(No such file"
+    ):
         register(tmp_path / "nothing.yaml")

@@ -1,44 +1,43 @@
-"""How sure are we? Bootstrap intervals over seeds and examples, and an exact test over seeds.
+"""How sure are we? Intervals for gains and scores over seeds and examples, for one comparison or a whole grid of them.
 
 The estimand is macro: mean over seeds of the mean over languages of the headline value, or of its difference between a
-treatment and a control that share seed, language and test examples. The bootstrap is crossed (the "pigeonhole"
-bootstrap, Owen 2007, https://doi.org/10.1214/07-AOAS122): a replicate draws seeds, treatment and control together, and,
-independently, example ids. The ids are clusters: an id drawn k times counts k times in every language and seed in which
-it occurs, because the same sentence in 15 languages is not 15 independent sentences.
+treatment and a control that share seed, language and test examples. Ids are clusters: the same sentence in 15 languages is
+not 15 independent sentences (`bootstrap`). Seeds enter through the spread of the per-seed values with S - 1 degrees of
+freedom, examples through a bootstrap of the ids (`spread`). The percentiles of a bootstrap over seeds and ids, used here
+before, gave 23 % false positives at 5 % with three seeds that differ; these intervals were chosen, and are tested, by
+simulation (`tests/metrics/coverage.py`).
 
 The interval speaks about *other seeds* and *other test examples of the same kind*, in these languages, with this recipe
 and this training data. It cannot speak about other languages, encoders or tasks, nor about a winner that was picked for
-being the winner. Seeds that share one intermediate checkpoint say nothing about intermediate training seeds. With S
-seeds the bootstrap sees only (S - 1) / S of the seed variance: where seed noise dominates, intervals from few seeds are
-too short (three seeds of one sign, a coin's 25 %, already exclude 0; use `paired_sign`). Noise specific to a pair of
-seed and example is counted more than once: where that dominates, intervals are too long.
+being the winner. Seeds that share one intermediate checkpoint say nothing about intermediate training seeds. It takes the
+per-seed values as roughly normal: one collapsed run in three makes it long, and an empty statement rather than a false one.
 
-Legend: N ids of one language, C counts, R replicates, S seeds, U ids of one group of languages, G cells (seed x
-language) of that group, Z sides (treatment, control; or the score alone).
+Legend: N ids of one language, C counts, R replicates, S seeds, A arms, X runs (all seeds of all arms), G sheets of a group.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xstilts.metrics.bootstrap import Headline, Ids, Sheet, Values, drawn, groups, same_ids, sheet
 from xstilts.metrics.metric import Counts
+from xstilts.metrics.spread import Spread, spread_of
 
-Cells = Mapping[str, tuple[NDArray[np.str_], Counts]]  # language -> ids_N, counts_NC
-Headline = Callable[[Counts], Counts]  # sums (..., C) -> values (...), as `Metric.headline`
-Values = NDArray[np.float64]
+Cells = Mapping[str, tuple[Ids, Counts]]  # language -> ids_N, counts_NC
+Scale = Literal["points", "headroom", "logit"]
 
 FEW_SEEDS = 6  # below this no sign-flip test over seeds can reach two-sided 0.05
-_CHUNK = 1 << 21  # entries of one weight matrix: 16 MiB
 _MOST_SEEDS = 22  # 2^21 signed sums: 16 MiB
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A percentile interval on the 0-1 scale at confidence `level`, from `resamples` replicates over `seeds` seeds.
+    """An interval at confidence `level`, on the 0-1 scale unless another was asked for, over `seeds` seeds.
 
     `p` is two-sided against 0, never 0, and None for a plain score; `note` says in words what the interval leaves out.
     """
@@ -51,16 +50,21 @@ class Interval:
     p: float | None
     seeds: int
     note: str
+    spread: Spread | None = None
+
+    def tail_above(self, null: float) -> float:
+        """The one-sided p of the claim that the true value is above `null`."""
+        if self.spread is None:
+            raise ValueError("this interval carries no spread; make it with gain_interval or score_interval")
+        return self.spread.tail(self.estimate - null)
 
 
 @dataclass(frozen=True)
-class _Cell:
-    """One language at one seed: row n of every side's counts (Z, N, C) belongs to ids_N[n]."""
+class Gains:
+    """One chain's gain over its languages, and each language's own."""
 
-    seed: int
-    language: str
-    ids_N: NDArray[np.str_]
-    counts_ZNC: Counts
+    overall: Interval
+    languages: Mapping[str, Interval]
 
 
 def gain_interval(
@@ -71,45 +75,86 @@ def gain_interval(
     resamples: int = 2000,
     level: float = 0.95,
     seed: int = 0,
+    scale: Scale = "points",
 ) -> Interval:
     """The gain headline(treatment) - headline(control), averaged over languages, then over seeds, with its interval.
 
     Seeds are paired by position, examples by id. Languages and ids that only one side has are left out; `note` says so.
+    With one seed on each side this is the paired bootstrap of two checkpoints (its standard error, with t quantiles).
     """
-    if len(treatment) != len(control):
-        raise ValueError(f"seeds are paired by position: found {len(treatment)} of treatment, {len(control)} of control")
-    cells: list[_Cell] = []
-    dropped_languages: set[str] = set()
-    dropped_ids = 0
-    for s, (treated, controlled) in enumerate(zip(treatment, control, strict=True)):
-        dropped_languages |= set(treated) ^ set(controlled)
-        for language in sorted(set(treated) & set(controlled)):
-            sides = [_checked(language, *treated[language]), _checked(language, *controlled[language])]
-            (ids_t, counts_t), (ids_c, counts_c) = sides
-            shared_N, rows_t, rows_c = np.intersect1d(ids_t, ids_c, assume_unique=True, return_indices=True)
-            dropped_ids += len(ids_t) + len(ids_c) - 2 * len(shared_N)
-            cells.append(_Cell(s, language, shared_N, np.stack([counts_t[rows_t], counts_c[rows_c]])))
-    notes = []
-    if dropped_languages:
-        notes.append(f"left out, on one side only: {', '.join(sorted(dropped_languages))}")
-    if dropped_ids:
-        notes.append(f"paired by id on the intersection: {dropped_ids} rows on one side only were left out")
-    return _interval(
-        cells, len(treatment), lambda sums: headline(sums[..., 0, :]) - headline(sums[..., 1, :]),
-        resamples, level, seed, notes, tested=True,
-    )  # fmt: skip
+    found = gain_intervals({"": treatment}, control, headline, resamples=resamples, level=level, seed=seed, scale=scale)
+    return found[""].overall
+
+
+def gain_intervals(
+    treatments: Mapping[str, Sequence[Cells]],
+    control: Sequence[Cells],
+    headline: Headline,
+    *,
+    resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+    scale: Scale = "points",
+) -> dict[str, Gains]:
+    """`gain_interval` of many chains over one control, and of each of their languages, from the same draws of examples.
+
+    A chain's overall interval equals that of `gain_interval` where all chains were scored on the same ids.
+    """
+    table = _Table(headline, scale)
+    arms = {name: _Arm(table, treatment, control) for name, treatment in treatments.items()}
+    measured = _measure(table, list(arms.values()), resamples, level, seed)
+    found = {}
+    for a, (name, arm) in enumerate(arms.items()):
+        bounded = scale == "points"
+        overall = _interval(
+            measured.spread([a], [1.0]), measured.points(a), level, resamples, arm.notes, bounds=(-1, 1) if bounded else None
+        )
+        languages = {}
+        for code in sorted({code for run in arm.runs for code in run}):
+            points_S, spread = measured.language(a, code)
+            languages[code] = _interval(spread, points_S, level, resamples, [], bounds=(-1, 1) if bounded else None)
+        found[name] = Gains(overall, languages)
+    return found
 
 
 def score_interval(
     scores: Sequence[Cells], headline: Headline, *, resamples: int = 2000, level: float = 0.95, seed: int = 0
 ) -> Interval:
     """A plain score, averaged over languages, then over seeds, with its interval; `p` is None."""
-    cells = []
-    for s, by_language in enumerate(scores):
-        for language in sorted(by_language):
-            ids_N, counts_NC = _checked(language, *by_language[language])
-            cells.append(_Cell(s, language, ids_N, counts_NC[None]))
-    return _interval(cells, len(scores), lambda sums: headline(sums[..., 0, :]), resamples, level, seed, [], tested=False)
+    table = _Table(headline, "points")
+    measured = _measure(table, [_Arm(table, scores, None)], resamples, level, seed)
+    return _interval(measured.spread([0], [1.0]), measured.points(0), level, resamples, [], bounds=(0, 1), tested=False)
+
+
+def interaction_interval(
+    first: tuple[Sequence[Cells], Sequence[Cells]],
+    second: tuple[Sequence[Cells], Sequence[Cells]],
+    headline: Headline,
+    *,
+    scale: Scale = "points",
+    resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """How much larger the first gain (treatment, control) is than the second, for example of a Base and a Large encoder.
+
+    Seeds are paired within a gain, not between the two; ids are shared by all four. Languages that one gain lacks are left
+    out. `headroom` divides each language's gain by what its control left to gain; `logit` takes differences of log-odds: a
+    model near the ceiling cannot gain many points, so an interaction should hold on more than one scale.
+    """
+    shared = set.intersection(*(set(cells) for pair in (first, second) for side in pair for cells in side))
+    dropped = set().union(*(set(cells) for pair in (first, second) for side in pair for cells in side)) - shared
+    table = _Table(headline, scale)
+    arms = [
+        _Arm(table, *([{code: cells[code] for code in shared} for cells in side] for side in pair)) for pair in (first, second)
+    ]
+    measured = _measure(table, arms, resamples, level, seed)
+    notes = [f"left out, not in all: {', '.join(sorted(dropped))}"] if dropped else []
+    notes += [note for arm in arms for note in arm.notes]
+    estimate = float(measured.points(0).mean() - measured.points(1).mean())
+    seeds = min(len(arm.runs) for arm in arms)
+    spread = measured.spread([0, 1], [1.0, -1.0])
+    return _interval(spread, np.full(seeds, estimate), level, resamples, notes, bounds=(-2, 2) if scale == "points" else None)
 
 
 def paired_sign(deltas: Sequence[float]) -> float:
@@ -127,91 +172,173 @@ def paired_sign(deltas: Sequence[float]) -> float:
     return float(np.mean(np.abs(sums) >= abs(values.sum()) - slack))
 
 
-def _checked(language: str, ids_N: NDArray[np.str_], counts_NC: Counts) -> tuple[NDArray[np.str_], Counts]:
-    ids_N, counts_NC = np.asarray(ids_N), np.asarray(counts_NC, dtype=np.float64)
-    if counts_NC.ndim != 2 or ids_N.shape != counts_NC.shape[:1]:
-        raise ValueError(f"{language}: expected ids (N,) and counts (N, C), found {ids_N.shape} and {counts_NC.shape}")
-    if len(np.unique(ids_N)) != len(ids_N):
-        raise ValueError(f"{language}: example ids repeat; give every example its own id, they are the bootstrap's unit")
-    return ids_N, counts_NC
+class _Table:
+    """The sheets of one analysis and the gain of a treatment's scores over a control's, on the scale asked for."""
+
+    def __init__(self, headline: Headline, scale: Scale) -> None:
+        self.headline, self.scale = headline, scale
+        self.sheets: list[Sheet] = []
+        self._place: dict[int, int] = {}
+        self._from: dict[tuple[int, str], Sheet] = {}
+
+    def read(self, cells: Cells, language: str) -> Sheet:
+        """A control's cells are read once, however many chains are compared with it."""
+        key = (id(cells), language)
+        if key not in self._from:
+            self._from[key] = sheet(language, *cells[language])
+        return self._from[key]
+
+    def place(self, one: Sheet) -> int:
+        if id(one) not in self._place:
+            self._place[id(one)] = len(self.sheets)
+            self.sheets.append(one)
+        return self._place[id(one)]
+
+    def gain(self, treated: Values, controlled: Values, sizes: NDArray[np.int64]) -> Values:
+        """Scores (..., G) of both sides, with the number of examples of each."""
+        if self.scale == "headroom":
+            return (treated - controlled) / np.maximum(1 - controlled, 1 / sizes)
+        if self.scale == "logit":
+            odds = [(sizes * score + 0.5) / (sizes * (1 - score) + 0.5) for score in (treated, controlled)]
+            gains: Values = np.log(odds[0] / odds[1])
+            return gains
+        return treated - controlled
+
+
+class _Arm:
+    """Treatment and control, or one side alone, as places in the table: for each seed, language -> one or two sheets."""
+
+    def __init__(self, table: _Table, treatment: Sequence[Cells], control: Sequence[Cells] | None) -> None:
+        if control is not None and len(treatment) != len(control):
+            raise ValueError(f"seeds are paired by position: found {len(treatment)} of treatment, {len(control)} of control")
+        self.runs: list[dict[str, tuple[int, ...]]] = []
+        apart: set[str] = set()
+        dropped = 0
+        for s, treated in enumerate(treatment):
+            run: dict[str, tuple[int, ...]] = {}
+            controlled = control[s] if control is not None else None
+            for code in sorted(treated if controlled is None else set(treated) & set(controlled)):
+                sides = [table.read(cells, code) for cells in (treated, controlled) if cells is not None]
+                if len(sides) == 2 and not same_ids(sides[0].ids_N, sides[1].ids_N):
+                    before = sum(len(side.ids_N) for side in sides)
+                    sides = _intersected(*sides)
+                    dropped += before - 2 * len(sides[0].ids_N)
+                if len(sides[0].ids_N):
+                    run[code] = tuple(table.place(side) for side in sides)
+            apart |= set(treated) ^ set(controlled) if controlled is not None else set()
+            self.runs.append(run)
+        if not self.runs or not all(self.runs):
+            raise ValueError("expected, for each of one or more seeds, a language with at least one example (on both sides)")
+        self.notes = [f"left out, on one side only: {', '.join(sorted(apart))}"] if apart else []
+        if dropped:
+            self.notes.append(f"paired by id on the intersection: {dropped} rows on one side only were left out")
+
+
+def _intersected(one: Sheet, other: Sheet) -> list[Sheet]:
+    for side in (one, other):
+        groups([side])  # refuses ids that repeat
+    shared_N, rows, other_rows = np.intersect1d(one.ids_N, other.ids_N, assume_unique=True, return_indices=True)
+    if len(shared_N) == len(one.ids_N) == len(other.ids_N):
+        return [one, Sheet(other.language, one.ids_N, other.counts_NC[other_rows[np.argsort(rows)]])]
+    return [Sheet(one.language, shared_N, one.counts_NC[rows]), Sheet(other.language, shared_N, other.counts_NC[other_rows])]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Points and covariances of all runs, and of the runs of each arm on each language."""
+
+    points_X: Values
+    covariance_XX: Values
+    arm_X: NDArray[np.int64]
+    degrees: float
+    by_language: Mapping[tuple[int, str], tuple[Values, Values, float]]
+
+    def points(self, arm: int) -> Values:
+        return self.points_X[self.arm_X == arm]
+
+    def spread(self, arms: Sequence[int], weights: Sequence[float]) -> Spread:
+        chosen = np.concatenate([np.flatnonzero(self.arm_X == arm) for arm in arms])
+        return spread_of(
+            [self.points(arm) for arm in arms], self.covariance_XX[np.ix_(chosen, chosen)], self.degrees, weights
+        )
+
+    def language(self, arm: int, code: str) -> tuple[Values, Spread]:
+        points_S, covariance_SS, degrees = self.by_language[arm, code]
+        return points_S, spread_of([points_S], covariance_SS, degrees)
+
+
+def _measure(table: _Table, arms: Sequence[_Arm], resamples: int, level: float, seed: int) -> _Measured:
+    if resamples < 2 or not 0 < level < 1:
+        raise ValueError(f"expected resamples >= 2 and 0 < level < 1, found {resamples} and {level}")
+    sheets, headline = table.sheets, table.headline
+    rows = [
+        (a, code, x, sides)
+        for x, (a, run) in enumerate((a, run) for a, arm in enumerate(arms) for run in arm.runs)
+        for code, sides in run.items()
+    ]
+    arm_X = np.repeat(np.arange(len(arms)), [len(arm.runs) for arm in arms])
+    languages_X = np.bincount([x for _, _, x, _ in rows])
+    point_sheets = np.array([float(headline(one.counts_NC.sum(axis=0))) for one in sheets])
+    size_sheets = np.array([len(one.ids_N) for one in sheets])
+
+    def gains(scores: Values, sides: NDArray[np.int64], sizes: NDArray[np.int64]) -> Values:
+        return scores[..., sides[:, 0]] if sides.shape[1] == 1 else table.gain(scores[..., sides[:, 0]], scores[..., sides[:, 1]], sizes)
+
+    sides_all = np.array([sides for *_, sides in rows])
+    point_rows = gains(point_sheets, sides_all, size_sheets[sides_all[:, 0]])
+    points_X = np.bincount([x for _, _, x, _ in rows], point_rows) / languages_X
+
+    replicates_RX = np.zeros((resamples, len(arm_X)))
+    cells: dict[tuple[int, str], list[int]] = {}
+    for row, (a, code, _, _) in enumerate(rows):
+        cells.setdefault((a, code), []).append(row)
+    moments = {key: (np.zeros(len(found)), np.zeros((len(found), len(found)))) for key, found in cells.items()}
+    for draw in drawn(sheets, headline, resamples, seed):
+        column = {g: k for k, g in enumerate(draw.sheets)}
+        here = [row for row, (*_, sides) in enumerate(rows) if sides[0] in column]
+        sides = np.array([[column[g] for g in rows[row][3]] for row in here])
+        # Equal sums added in another order differ in the last bit: rounding lets them tie.
+        deviations = np.round(gains(draw.scores_RG, sides, size_sheets[sides_all[here, 0]]) - point_rows[here], 12)
+        share = np.zeros((len(here), len(arm_X)))
+        share[np.arange(len(here)), [rows[row][2] for row in here]] = 1
+        replicates_RX[draw.first : draw.first + len(deviations)] += deviations @ (share / languages_X)
+        at = {row: k for k, row in enumerate(here)}
+        for key, found in cells.items():
+            if mine := [k for k, row in enumerate(found) if row in at]:
+                part = deviations[:, [at[found[k]] for k in mine]]
+                total, product = moments[key]
+                total[mine] += part.sum(axis=0)
+                product[np.ix_(mine, mine)] += part.T @ part
+    covariance_XX = np.atleast_2d(np.cov(replicates_RX, rowvar=False))
+    by_language = {}
+    for key, found in cells.items():
+        total, product = moments[key]
+        covariance_SS = (product - np.outer(total, total) / resamples) / (resamples - 1)
+        by_language[key] = (point_rows[found], covariance_SS, float(size_sheets[sides_all[found, 0]].max() - 1))
+    degrees = sum(len(ids_U) - 1 for _, ids_U, _ in groups(sheets))
+    return _Measured(points_X, covariance_XX, arm_X, float(degrees), by_language)
 
 
 def _interval(
-    cells: list[_Cell],
-    seeds: int,
-    value: Callable[[Counts], Values],
-    resamples: int,
+    spread: Spread,
+    points_S: Values,
     level: float,
-    seed: int,
-    notes: list[str],
-    tested: bool,
+    resamples: int,
+    notes: Sequence[str],
+    *,
+    bounds: tuple[float, float] | None,
+    tested: bool = True,
 ) -> Interval:
-    """`value` takes summed counts (..., Z, C) to the quantity of interest (...)."""
-    if resamples < 1 or not 0 < level < 1:
-        raise ValueError(f"expected resamples >= 1 and 0 < level < 1, found {resamples} and {level}")
-    per_seed = np.bincount([c.seed for c in cells if len(c.ids_N)], minlength=seeds)
-    if not seeds or not per_seed.all():
-        raise ValueError("expected, for each of one or more seeds, a language with at least one example (on both sides)")
-    cells = [c for c in cells if len(c.ids_N)]
-    share_SG = np.array([[(c.seed == s) / per_seed[s] for c in cells] for s in range(seeds)])  # language means per seed
-
-    point_G = np.array([value(c.counts_ZNC.sum(axis=1)) for c in cells])
-    estimate = float((share_SG @ point_G).mean())
-
-    rng = np.random.default_rng(seed)
-    draws_RS = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
-    values_RG = np.empty((resamples, len(cells)))
-    for group in _groups(cells):
-        values_RG[:, group] = _replicates([cells[g] for g in group], value, resamples, rng)
-    # Equal sums added in another order differ in the last bit: rounding lets them tie.
-    replicates_R = np.round(np.einsum("rs,rs->r", draws_RS, values_RG @ share_SG.T), 12)
-
-    low, high = np.quantile(replicates_R, [(1 - level) / 2, (1 + level) / 2])
+    estimate, seeds = float(points_S.mean()), len(points_S)
+    half = spread.critical((1 - level) / 2) * spread.standard_error
+    low, high = (estimate - half, estimate + half) if bounds is None else np.clip([estimate - half, estimate + half], *bounds)
     if seeds == 1:
-        notes = [*notes, "one seed: only examples are resampled, seed variation is not covered"]
+        notes = [*notes, "one seed: only examples are drawn anew, seed variation is not covered"]
     elif seeds < FEW_SEEDS:
-        notes = [*notes, f"exploratory: {seeds} seeds, fewer than {FEW_SEEDS}: too short if seed noise dominates"]
-    p = _two_sided(replicates_R) if tested else None
-    return Interval(estimate, float(low), float(high), level, resamples, p, seeds, "; ".join(notes))
-
-
-def _two_sided(replicates_R: Values) -> float:
-    """Twice the smaller tail beyond 0, each tail with one more replicate counted in: the inverse of the interval."""
-    tail = min(np.count_nonzero(replicates_R <= 0), np.count_nonzero(replicates_R >= 0))
-    return min(1.0, 2 * (int(tail) + 1) / (len(replicates_R) + 1))
-
-
-def _groups(cells: list[_Cell]) -> list[list[int]]:
-    """Cells whose languages share ids, directly or through another language, are resampled together; others apart.
-
-    So a language with its own ids keeps its size in every replicate, and parallel languages keep common sentences.
-    """
-    group_of: dict[str, int] = {}  # id -> group
-    members: dict[int, list[int]] = {}
-    ids_of: dict[int, set[str]] = {}
-    for g, cell in enumerate(cells):
-        ids = set(cell.ids_N.tolist())
-        members[g], ids_of[g] = [g], ids
-        for other in {group_of[i] for i in ids if i in group_of}:
-            members[g] += members.pop(other)
-            ids_of[g] |= ids_of.pop(other)
-        group_of |= dict.fromkeys(ids_of[g], g)
-    return [sorted(group) for group in members.values()]
-
-
-def _replicates(cells: list[_Cell], value: Callable[[Counts], Values], resamples: int, rng: np.random.Generator) -> Values:
-    """Values (R, G) of the cells of one group when its U ids are drawn U at a time with replacement."""
-    ids_U = np.unique(np.concatenate([c.ids_N for c in cells]))
-    size = len(ids_U)
-    sides, _, width = cells[0].counts_ZNC.shape
-    table_UGZC = np.zeros((size, len(cells), sides, width))
-    for g, cell in enumerate(cells):
-        table_UGZC[np.searchsorted(ids_U, cell.ids_N), g] = cell.counts_ZNC.swapaxes(0, 1)
-    table = table_UGZC.reshape(size, -1)
-    out = []
-    for start in range(0, resamples, step := max(1, _CHUNK // size)):
-        rows = min(step, resamples - start)
-        drawn = rng.integers(size, size=(rows, size)) + size * np.arange(rows)[:, None]
-        weights_RU = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size).astype(np.float64)
-        out.append(value((weights_RU @ table).reshape(rows, len(cells), sides, width)))
-    return np.concatenate(out)
+        notes = [*notes, f"exploratory: {seeds} seeds, fewer than {FEW_SEEDS}"]
+    p = None
+    if tested:
+        p = min(1.0, 2 * spread.tail(abs(estimate)))
+        if not spread.standard_error and estimate:
+            p = 2 / (resamples + 1)  # nothing varies: as a bootstrap has it in which every replicate agrees
+    return Interval(estimate, float(low), float(high), level, resamples, p, seeds, "; ".join(notes), spread)

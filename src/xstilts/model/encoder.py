@@ -124,6 +124,13 @@ def blocks(encoder: Any) -> nn.ModuleList:
     return found
 
 
+def round_linears(encoder: nn.Module) -> None:
+    """Turn the linear layers into bf16 once, in place: what autocast does anew at every call where no gradient is taken."""
+    for module in encoder.modules():
+        if isinstance(module, nn.Linear):
+            module.to(torch.bfloat16)
+
+
 def stored_embeddings(folder: Path, like: Any) -> Tensor:
     """The token embedding matrix (V, D) of a trunk's folder, read from its file alone where that is possible."""
     name = next(n for n, m in like.named_modules() if m is like.get_input_embeddings()) + ".weight"

@@ -91,9 +91,7 @@ def fresh_model(folder: Path, coders: Mapping[str, Coder], dropout: float | None
 def save_model(model: Model, formats: Mapping[str, Format], tokenizer_folder: Path, folder: Path) -> None:
     """Write the three parts (see the module)."""
     save_encoder(model.encoder, tokenizer_folder, trunk_folder(folder))
-    tensors = {
-        f"{task}.{name}": tensor.clone() for task in formats for name, tensor in model.head(task).state_dict().items()
-    }
+    tensors = {f"{task}.{name}": tensor.clone() for task in formats for name, tensor in model.head(task).state_dict().items()}
     save_file(tensors, folder / "heads.safetensors")
     write_json(folder / "heads.json", {task: format_record(spec) for task, spec in formats.items()})
 

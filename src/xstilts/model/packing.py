@@ -113,16 +113,16 @@ def packed_attention(
 def _by_length(qkv_1HTE: tuple[Tensor, ...], packing: Packing, dropout: float, scaling: float | None) -> Tensor:
     found = []
     for first, count, length in packing.runs:
-        parts = (x[0, :, first : first + count * length].unflatten(1, (count, length)).transpose(0, 1) for x in qkv_1HTE)
-        out_nHlE = functional.scaled_dot_product_attention(*parts, dropout_p=dropout, scale=scaling)
+        q, k, v = (x[0, :, first : first + count * length].unflatten(1, (count, length)).transpose(0, 1) for x in qkv_1HTE)
+        out_nHlE = functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling)
         found.append(out_nHlE.transpose(1, 2).flatten(0, 1))
     return torch.cat(found)[None]
 
 
 def _padded(qkv_1HTE: tuple[Tensor, ...], packing: Packing, dropout: float, scaling: float | None) -> Tensor:
-    parts = (packing.unpack(x.transpose(1, 2)).transpose(1, 2) for x in qkv_1HTE)
+    q, k, v = (packing.unpack(x.transpose(1, 2)).transpose(1, 2) for x in qkv_1HTE)
     seen_B11L = packing.mask_BL.bool()[:, None, None, :]
-    out_BHLE = functional.scaled_dot_product_attention(*parts, attn_mask=seen_B11L, dropout_p=dropout, scale=scaling)
+    out_BHLE = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen_B11L, dropout_p=dropout, scale=scaling)
     return packing.pack(out_BHLE.transpose(1, 2))
 
 

@@ -24,6 +24,8 @@ class TrimmedEmbedding(nn.Module):
     """Looks like the table it stands for: `weight` holds the rows of `kept` (ascending token ids), and forward takes the
     full vocabulary's ids. Raises IndexError for a token that was not kept."""
 
+    row_V: Tensor
+
     def __init__(self, table: nn.Embedding, kept: NDArray[np.int64]):
         super().__init__()
         self.full = table.num_embeddings

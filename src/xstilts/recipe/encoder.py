@@ -1,10 +1,15 @@
-"""Which files make an encoder, and what identifies it: the sha256 of each (a local folder) or a Hub commit."""
+"""Encoders: which files make one and what identifies it (the sha256 of each, or a Hub commit); or, for one that is trained
+from scratch, its shape and how its tokenizer is trained.
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from pydantic import Field, model_validator
+
+from xstilts.data.written import Record
 from xstilts.errors import InputError
 from xstilts.store.store import sha256_file
 
@@ -17,6 +22,39 @@ TOKENIZER_FILES = (
     "spiece.model",
     "vocab.txt",
 )
+
+
+class Architecture(Record):
+    """The shape of an XLM-R with random weights. Two of the `positions` are not for tokens, as in XLM-R."""
+
+    hidden: int = Field(64, ge=4)
+    layers: int = Field(2, ge=1)
+    heads: int = Field(4, ge=1)
+    feed_forward: int = Field(256, ge=4)
+    positions: int = Field(130, ge=16)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    initializer: float = Field(0.02, gt=0)
+
+    @model_validator(mode="after")
+    def _divides(self) -> Architecture:
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden ({self.hidden}) must be a multiple of heads ({self.heads})")
+        return self
+
+
+class Scratch(Record):
+    """An encoder that starts from random weights and a tokenizer of its own: SentencePiece Unigram with `vocabulary` ids,
+    trained on about `sample` characters of the plain-text task `corpus`. Languages are sampled with probability
+    ~ characters ** `smoothing` (0.3 as in XLM, arXiv 1901.07291; small ones are then repeated) out of `languages` (None: the
+    study's). `coverage` is the share of characters that get a piece. `architecture`: None is the study's."""
+
+    corpus: str
+    vocabulary: int = Field(20_000, ge=32)
+    languages: tuple[str, ...] | None = Field(None, min_length=1)
+    smoothing: float = Field(0.3, ge=0, le=1)
+    coverage: float = Field(0.9995, gt=0.9, le=1)
+    sample: int = Field(10_000_000, ge=1000)
+    architecture: Architecture | None = None
 
 
 def encoder_files(folder: Path) -> list[Path]:

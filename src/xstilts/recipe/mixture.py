@@ -102,7 +102,7 @@ def _endless(size: int, first: int, count: int, seed: int, *key: int) -> NDArray
     while count > 0:
         epoch, offset = divmod(first, size)
         part = _epoch(size, seed, 0xBA7C4, *key, epoch)[offset : offset + count]
-        parts.append(part)
+        parts.append(part.astype(np.int64))
         first += len(part)
         count -= len(part)
     return np.concatenate(parts)

@@ -1,7 +1,8 @@
 """The study's answer in one sentence with its uncertainty, and the few sentences that qualify it.
 
-Deterministic, and never kinder than the numbers: pairs that reuse the target's own training data are not counted, pairs
-near chance are called that, a null names the largest gain its intervals still allow, and losses are reported as losses.
+Deterministic, and never kinder than the numbers: pairs that reuse the target's own training data are not counted, nor are
+oracles (weights chosen on target-language dev data), pairs near chance are called that, a null names the largest gain its
+intervals still allow, and losses are reported as losses.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 from xstilts.report import prose
 from xstilts.report.gains import LEVEL, Gain
-from xstilts.report.results import Results
+from xstilts.report.results import LEAK, Results
 from xstilts.report.scores import NO_CHAIN, Summary
 
 ENOUGH_SEEDS = 6
@@ -58,11 +59,15 @@ def _nothing(results: Results, gains: Sequence[Gain]) -> str:
         return "No answer yet: no cell of this study has a score."
     if NO_CHAIN not in {chain.name for chain in results.chains} | {cell.chain for cell in scored if not cell.control}:
         return "No answer: the study has no chain called none, so there is no score to compare with and no transfer gain."
-    if not [chain for chain in results.chains if chain.name != NO_CHAIN and not chain.placebo]:
+    if not [chain for chain in results.chains if chain.name != NO_CHAIN and not chain.control]:
         return "No answer: the study has no intermediate chain beside none."
-    own = [gain for gain in gains if gain.against == NO_CHAIN and gain.degenerate and not gain.placebo]
-    if own:
-        return f"No answer: {prose.count(len(own), PAIRS)} reused the target's own training data, and there is no other."
+    real = [gain for gain in gains if gain.over == "none" and not gain.control]
+    own = [gain for gain in real if gain.degenerate]
+    leaks = [gain for gain in real if gain.leak and not gain.degenerate]
+    causes = [f"{prose.count(len(own), PAIRS)} reused the target's own training data"] if own else []
+    causes += [f"{prose.count(len(leaks), PAIRS)} {'is' if len(leaks) == 1 else 'are'} no evidence ({LEAK})"] if leaks else []
+    if causes:
+        return f"No answer: {prose.listed(causes)}, and there is no other."
     return f"No answer yet: no {PAIRS} has scores both with and without its chain for the same seed."
 
 
@@ -118,16 +123,15 @@ def _all(total: int) -> str:
 
 
 def _about_placebo(evidence: Sequence[Gain], gains: Sequence[Gain], results: Results) -> str:
-    if not any(chain.placebo for chain in results.chains):
+    if not any(chain.control == "placebo" for chain in results.chains):
         return (
             "No placebo chain (the same data with shuffled labels) was run, so a gain cannot be attributed "
             "to the task rather than to its text and the extra steps."
         )
-    matched = [gain for gain in gains if gain.against != NO_CHAIN and not gain.degenerate and gain.verdict != "English only"]
+    matched = _comparable(gains, "placebo")
     if not matched:
         return "No chain could be compared with a placebo of the same tasks."
-    clear = {(gain.encoder, gain.chain, gain.target) for gain in evidence if gain.verdict == "gain"}
-    tested = [gain for gain in matched if (gain.encoder, gain.chain, gain.target) in clear]
+    tested = _of_clear(matched, evidence)
     if tested:
         kept = [gain for gain in tested if gain.verdict == "gain"]
         best = max(tested, key=_estimate)
@@ -149,6 +153,54 @@ def _about_placebo(evidence: Sequence[Gain], gains: Sequence[Gain], results: Res
     )
 
 
+def _comparable(gains: Sequence[Gain], over: str) -> list[Gain]:
+    """The comparisons with one sort of control that may count."""
+    found = [gain for gain in gains if gain.over == over and not gain.degenerate and not gain.leak]
+    return [gain for gain in found if gain.verdict != "English only"]
+
+
+def _place(gain: Gain) -> tuple[str, str, str]:
+    return gain.encoder, gain.chain, gain.target
+
+
+def _of_clear(compared: Sequence[Gain], evidence: Sequence[Gain]) -> list[Gain]:
+    """Of comparisons with a control those whose chain has a clear gain over none."""
+    clear = {_place(gain) for gain in evidence if gain.verdict == "gain"}
+    return [gain for gain in compared if _place(gain) in clear]
+
+
+def _about_compute(evidence: Sequence[Gain], gains: Sequence[Gain], results: Results) -> str:
+    """What is left of the gains when the target is trained as much longer as the chain took."""
+    compared = _comparable(gains, "compute")
+    if not compared:
+        return ""
+    control = "compute-matched control (no chain, the target trained longer by as many tokens)"
+    tested = _of_clear(compared, evidence)
+    if not tested:
+        better = [gain for gain in compared if gain.verdict == "gain"]
+        worse = [gain for gain in compared if gain.verdict == "loss"]
+        if better:
+            best = max(better, key=_estimate)
+            found = f"Over its {control}, {pair_name(best, results)} has {measured(best)}, though no clear gain over no chain"
+        else:
+            found = f"Over their {control}, no chain is clearly better ({prose.count(len(compared), PAIRS)} compared)"
+        if worse:
+            worst = min(worse, key=_estimate)
+            most = "most: " if len(worse) > 1 else ""
+            found += (
+                f"; longer training does clearly better for {len(worse)} ({most}{pair_name(worst, results)} {measured(worst)})"
+            )
+        return f"{found}."
+    kept = [gain for gain in tested if gain.verdict == "gain"]
+    best = max(tested, key=_estimate)
+    meaning = {
+        "gain": "more than longer training gives",
+        "loss": "longer training does better",
+    }.get(best.verdict, "longer training may do as well")
+    text = f"Over its {control}, {pair_name(best, results)} has {measured(best)}: {meaning}"
+    return text + (f"; {len(kept)} of {len(tested)} gains stay clear over it." if len(tested) > 1 else ".")
+
+
 def _attribution(gain: Gain) -> str:
     if gain.verdict == "gain":
         return "that part belongs to the task, not to its text or the extra steps"
@@ -159,7 +211,7 @@ def _attribution(gain: Gain) -> str:
 
 def _about_retrieval(evidence: Sequence[Gain], results: Results) -> str:
     """Retrieval moves with the layer and with centring, so the answer is also given without it."""
-    untrained = {info.name for info in results.targets if info.format in ("embed", "mine")}
+    untrained = {info.name for info in results.targets if not info.trained}
     rest = [gain for gain in evidence if gain.target not in untrained]
     found = [gain for gain in evidence if gain.verdict == "gain"]
     clear = [gain for gain in found if gain.target not in untrained]
@@ -193,15 +245,32 @@ def _about_chance(evidence: Sequence[Gain], summaries: Sequence[Summary]) -> str
     return f"Near chance: {'; '.join(parts)}." if parts else ""
 
 
-def _about_degenerate(own: Sequence[Gain], results: Results) -> str:
+def _about_leaks(leaks: Sequence[Gain], results: Results) -> str:
+    if not leaks:
+        return ""
+    names = [f"{pair_name(gain, results)} ({measured(gain)})" for gain in leaks]
+    bounds = "is an upper bound" if len(leaks) == 1 else "are upper bounds"
+    return f"Not counted: {prose.listed(names, 3)} {bounds} ({LEAK})."
+
+
+def _about_degenerate(own: Sequence[Gain], gains: Sequence[Gain], results: Results) -> str:
     if not own:
         return ""
+    fair = {_place(gain): gain for gain in gains if gain.over == "compute"}
+    compared = [fair[_place(gain)] for gain in own if _place(gain) in fair]
+    found = prose.listed((f"{pair_name(gain, results)} {measured(gain)}, {_fair_words(gain)}" for gain in compared), 3)
+    rest = f"the compute-matched control is the fair comparison there{f': {found}' if found else ', and was not run'}"
     names = [
         f"{pair_name(gain, results)} ({measured(gain)})" if gain.interval is not None else pair_name(gain, results)
         for gain in own
     ]
     verb = "reuses" if len(own) == 1 else "reuse"
-    return f"Not counted: {prose.listed(names, 3)} {verb} the target's own training data."
+    return f"Not counted: {prose.listed(names, 3)} {verb} the target's own training data; {rest}."
+
+
+def _fair_words(gain: Gain) -> str:
+    words = {"gain": "a clear gain", "loss": "a clear loss", "unclear": "not clear", "oracle": "an oracle, no evidence"}
+    return words.get(gain.verdict, gain.verdict)
 
 
 def _about_certainty(tested: Sequence[Gain], evidence: Sequence[Gain]) -> str:
@@ -219,11 +288,10 @@ def _about_certainty(tested: Sequence[Gain], evidence: Sequence[Gain]) -> str:
     return text + "."
 
 
-def _about_gaps(results: Results, missing: Missing) -> str:
+def _about_gaps(results: Results, missing: Missing, cells: int) -> str:
     failed = [cost for cost in results.costs if cost.status in ("failed", "blocked")]
     if not missing and not failed:
         return ""
-    cells = len(results.encoders) * len(results.chains) * len(results.targets) * len(results.seeds)
     text = f"Incomplete: {len(missing)} of {prose.count(cells, 'cell')} {'has' if len(missing) == 1 else 'have'} no score"
     broken = sum(cost.status == "failed" for cost in failed)
     blocked = len(failed) - broken
@@ -234,20 +302,24 @@ def _about_gaps(results: Results, missing: Missing) -> str:
     return text + "."
 
 
-def answer(results: Results, summaries: Sequence[Summary], gains: Sequence[Gain], missing: Missing) -> Answer:
-    """The answer to the study's question over all pairs that are not degenerate."""
-    real = [gain for gain in gains if gain.against == NO_CHAIN and not gain.placebo]
-    evidence = [gain for gain in real if not gain.degenerate]
-    gaps = _about_gaps(results, missing)
+def answer(results: Results, summaries: Sequence[Summary], gains: Sequence[Gain], missing: Missing, cells: int) -> Answer:
+    """The answer to the study's question over all pairs that are neither degenerate nor oracles. `cells` is how many the
+    study has."""
+    real = [gain for gain in gains if gain.over == "none" and not gain.control]
+    evidence = [gain for gain in real if not gain.degenerate and not gain.leak]
+    own = _about_degenerate([gain for gain in real if gain.degenerate], gains, results)
+    leaks = _about_leaks([gain for gain in real if gain.leak and not gain.degenerate], results)
+    gaps = _about_gaps(results, missing, cells)
     if not evidence:
-        own = _about_degenerate(real, results)
-        return Answer("none", _nothing(results, gains), tuple(text for text in (own, gaps) if text))
+        return Answer("none", _nothing(results, gains), tuple(text for text in (leaks, own, gaps) if text))
     verdict, sentence = _headline(evidence, results)
     support = (
         _about_placebo(evidence, gains, results),
+        _about_compute(evidence, gains, results),
         _about_retrieval(evidence, results),
         _about_chance(evidence, summaries),
-        _about_degenerate([gain for gain in real if gain.degenerate], results),
+        leaks,
+        own,
         _about_certainty([gain for gain in real if gain.p_holm is not None], evidence),
         gaps,
     )

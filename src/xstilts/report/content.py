@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from xstilts.report import prose
 from xstilts.report.analysis import Analysis
 from xstilts.report.gains import Gain
-from xstilts.report.results import TargetInfo
+from xstilts.report.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
 from xstilts.report.scores import NO_CHAIN, Summary
 
 Line = tuple[str, ...]
 Pick = Callable[[Summary], tuple[float | None, bool]]
 NEAR = "†"
 SHORT = "‡"
+ORACLE = "§"
+LEAK_MARK = "oracle (leak)"
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,18 @@ def marks(gain: Gain) -> tuple[str, ...]:
         found.append("reuses target data")
     if gain.verdict == "same":
         found.append("same artefact")
+    if gain.leak:
+        found.append(LEAK_MARK)
     near = {"both": "near chance", "chain": "chain near chance", "control": f"{gain.against} near chance"}
     if gain.near_chance:
         found.append(near[gain.near_chance])
     return tuple(found)
+
+
+def leak_words(leaks: bool) -> str:
+    """What a caption says of marks that stand for a leak; "" where none does."""
+    text = f" What is marked {LEAK_MARK} was chosen on target-language dev data: an upper bound, no evidence."
+    return text if leaks else ""
 
 
 def seeds_of(analysis: Analysis) -> str:
@@ -80,11 +90,14 @@ def gain_sentence(gain: Gain) -> str:
         "loss": "a clear loss",
         "unclear": "not clear",
         "near chance": "both sides near chance, so no evidence",
+        "oracle": f"an upper bound and no evidence ({LEAK})",
     }[gain.verdict]
-    return (
-        f"{prose.points(interval.estimate)} points {prose.bracket(interval.low, interval.high)} over {gain.against}: "
-        f"{verdict} (p{prose.JOIN}{prose.p_value(interval.p)}, after Holm {prose.p_value(gain.p_holm)})."
+    found = (
+        f"{prose.points(interval.estimate)} points {prose.bracket(interval.low, interval.high)} over {gain.against}: {verdict}"
     )
+    if gain.verdict == "oracle":
+        return f"{found}."
+    return f"{found} (p{prose.JOIN}{prose.p_value(interval.p)}, after Holm {prose.p_value(gain.p_holm)})."
 
 
 def scores_tables(analysis: Analysis) -> tuple[Table, ...]:
@@ -117,7 +130,7 @@ def _pivot(
         value, near = pick(row)
         spread = f" ± {prose.score(row.sd)}" if row.sd is not None and value == row.main else ""
         short = SHORT if len(row.seeds) < seeds and not row.control else ""
-        return f"{prose.score(value)}{spread}{NEAR if near else ''}{short}"
+        return f"{prose.score(value)}{spread}{NEAR if near else ''}{short}{ORACLE if row.leak else ''}"
 
     groups = []
     for encoder in dict.fromkeys(row.encoder for row in summaries):
@@ -136,6 +149,7 @@ def _pivot(
     caption += ", ± their standard deviation" if "±" in written else ""
     caption += f". {NEAR} near chance" if NEAR in written else ""
     caption += f". {SHORT} fewer seeds than the study asks for" if SHORT in written else ""
+    caption += f". {ORACLE} {LEAK}" if ORACLE in written else ""
     caption += partial_words(analysis)
     columns = ("chain", *(f"{info.name} {info.coverage}".strip() for info in targets))
     return Table(f"{caption}.", columns, tuple(groups), frozenset(range(1, len(columns))))
@@ -169,7 +183,29 @@ def gains_table(gains: Sequence[Gain], analysis: Analysis, caption: str) -> Tabl
         for encoder in encoders
     ]
     columns = ("chain", "target", "over", "gain", "95 %", "English", "by seed", "p (Holm)", "verdict", "remark")
-    return grouped(f"{caption.rstrip('.')}{partial_words(analysis)}.", columns, groups, (3, 4, 5, 6, 7))
+    leaks = leak_words(any(gain.leak for gain in gains))
+    return grouped(f"{caption.rstrip('.')}{partial_words(analysis)}.{leaks}", columns, groups, (3, 4, 5, 6, 7))
+
+
+def control_tables(analysis: Analysis) -> tuple[tuple[str, str, Table], ...]:
+    """The comparisons with controls, if there are any: title, what they are, table."""
+    found = []
+    if gains := analysis.against_placebo():
+        text = (
+            "A placebo chain trains on the same data with shuffled labels. What a chain gains over it belongs to the task; what "
+            "both gain over no chain does not."
+        )
+        caption = "Gains over the placebo of the same tasks, in points."
+        found.append(("What belongs to the task", text, gains_table(gains, analysis, caption)))
+    if gains := analysis.against_compute():
+        text = (
+            "A compute-matched control has no chain: the target is trained longer instead, by as many real tokens as the chain "
+            "saw. What a chain gains over it, longer training does not give. Where a chain trains on the target's own data, "
+            "this is the fair comparison."
+        )
+        caption = "Gains over the compute-matched control of the same chain, in points."
+        found.append(("What longer training would give", text, gains_table(gains, analysis, caption)))
+    return tuple(found)
 
 
 def _gain_line(gain: Gain, target: str) -> Line:
@@ -184,15 +220,18 @@ def _gain_line(gain: Gain, target: str) -> Line:
         ", ".join(prose.points(seed.others) for seed in gain.seeds),
         prose.p_value(gain.p_holm),
         gain.verdict,
-        ", ".join([*(["placebo"] if gain.placebo else []), *marks(gain)]),
+        ", ".join([*([CONTROL_WORDS[gain.control]] if gain.control else []), *marks(gain)]),
     )
 
 
 def chains_table(analysis: Analysis) -> Table:
-    rows = [
-        (chain.name, " → ".join(chain.steps) or "no intermediate training", "placebo" if chain.placebo else "")
-        for chain in analysis.results.chains
-    ]
+    def role(chain: ChainInfo) -> str:
+        if not chain.control:
+            return ""
+        noun = "placebo" if chain.control == "placebo" else f"{CONTROL_WORDS[chain.control]} control"
+        return f"{noun} of {chain.of}" if chain.of else noun
+
+    rows = [(chain.name, " → ".join(chain.steps) or "no intermediate training", role(chain)) for chain in analysis.results.chains]
     return plain("Chains: what stands between the encoder and the target.", ("chain", "phases", "role"), rows)
 
 
@@ -226,7 +265,7 @@ def data_table(analysis: Analysis) -> Table:
             info.name,
             info.format,
             info.headline_name,
-            "no training" if info.format in ("embed", "mine") else info.trains_on or info.name,
+            info.trains_on or info.name if info.trained else "no training",
             coverage(info),
             info.license or "not stated",
             info.cite,
@@ -239,70 +278,15 @@ def data_table(analysis: Analysis) -> Table:
     return plain("Targets: test data, languages and licences.", columns, rows)
 
 
-def cost_table(analysis: Analysis) -> Table:
-    rows = [
-        (
-            kind.kind,
-            f"{kind.done} of {kind.stages}",
-            str(kind.made_before),
-            prose.seconds(kind.seconds),
-            str(kind.saved),
-            prose.seconds(kind.saved_seconds),
-            prose.memory(kind.peak_mib),
-            f"{kind.tokens:,}" if kind.tokens else prose.NOTHING,
-        )
-        for kind in analysis.kinds
-    ]
-    columns = ("kind", "stages done", "made before", "time", "runs saved", "time saved", "peak memory", "tokens")
-    return plain("Cost of the stages, each counted once.", columns, rows, range(1, 8))
-
-
-def slowest_table(analysis: Analysis) -> Table:
-    rows = [
-        (cost.slug, cost.kind, prose.seconds(cost.seconds), prose.memory(cost.peak_mib), str(cost.used_by))
-        for cost in analysis.slowest
-    ]
-    return plain("The slowest stages.", ("stage", "kind", "time", "peak memory", "cells"), rows, (2, 3, 4))
-
-
-def failed_table(analysis: Analysis) -> Table:
-    rows = [(cost.slug, cost.kind, cost.error or prose.NOTHING, cost.key[:12]) for cost in analysis.failed]
-    return plain("Stages that failed.", ("stage", "kind", "error", "key"), rows)
-
-
-def saved_sentence(analysis: Analysis) -> str:
-    """What sharing spared, in computations and time."""
-    kinds = [kind for kind in analysis.kinds if kind.saved]
-    total = prose.seconds(analysis.seconds)
-    if not kinds:
-        return f"The stages took {total} in all; none is shared between cells."
-    spared = prose.listed(prose.count(kind.saved, f"{kind.kind} run") for kind in kinds)
-    time = prose.seconds(sum(kind.saved_seconds for kind in kinds))
-    return f"The stages took {total} in all. Cells share what they have in common, which spared {spared}, or {time}."
-
-
-def missing_lines(analysis: Analysis) -> Line:
-    """Which cells have no score, by chain and target, and how many stages wait."""
-    pairs: dict[tuple[str, str], list[int]] = {}
-    for _, chain, target, seed in analysis.missing:
-        pairs.setdefault((chain, target), []).append(seed)
-    names = [
-        f"{chain} → {target} (seed {prose.listed(str(seed) for seed in dict.fromkeys(seeds))})"
-        for (chain, target), seeds in pairs.items()
-    ]
-    lines = [f"Cells without a score: {prose.listed(names, 12)}."] if names else []
-    statuses = [cost.status for cost in analysis.waiting]
-    counts = {"blocked by a failed one": statuses.count("blocked"), "not run": statuses.count("missing")}
-    waiting = [f"{prose.count(number, 'stage')} {words}" for words, number in counts.items() if number]
-    return (*lines, *([f"{prose.listed(waiting)}."] if waiting else []))
-
-
 def method_lines(analysis: Analysis) -> Line:
     """The method in sentences."""
     results = analysis.results
+    chains = [chain for chain in results.chains if not chain.control]
+    added = len(results.chains) - len(chains)
+    controls = f" and {prose.count(added, 'control')}" if added else ""
     lines = [
         f"{prose.count(len(results.encoders), 'encoder')} ({prose.listed(results.encoders, 8)}), "
-        f"{prose.count(len(results.chains), 'chain')}, {prose.count(len(results.targets), 'target')}, "
+        f"{prose.count(len(chains), 'chain')}{controls}, {prose.count(len(results.targets), 'target')}, "
         f"{prose.count(len(results.seeds), 'seed')} ({seeds_of(analysis) or 'none'})."
         if results.encoders
         else "The study names no encoder.",

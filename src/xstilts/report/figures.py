@@ -16,8 +16,8 @@ from markupsafe import Markup, escape
 from xstilts.report import prose
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import chain_label, marks
-from xstilts.report.gains import Gain
-from xstilts.report.results import Cell
+from xstilts.report.gains import DECIDED, Gain
+from xstilts.report.results import CONTROL_WORDS, Cell
 from xstilts.report.scores import NO_CHAIN, Summary
 
 COLOURS = 8
@@ -38,12 +38,16 @@ class HeatCell:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Rows are (chain name, whether it is a placebo, cells in the order of `targets`)."""
+    """Rows are (chain name, what it is a control of in words or "", cells in the order of `targets`)."""
 
     encoder: str
     targets: tuple[str, ...]
-    rows: tuple[tuple[str, bool, tuple[HeatCell, ...]], ...]
+    rows: tuple[tuple[str, str, tuple[HeatCell, ...]], ...]
     scale: float
+
+    @property
+    def leaks(self) -> bool:
+        return any(cell.gain.leak for _, _, cells in self.rows for cell in cells if cell.gain)
 
 
 def link_of(analysis: Analysis, gain: Gain) -> str:
@@ -51,9 +55,9 @@ def link_of(analysis: Analysis, gain: Gain) -> str:
 
 
 def heat_maps(analysis: Analysis) -> tuple[HeatMap, ...]:
-    """One map for each encoder that has a gain. All share one scale, which degenerate pairs do not stretch."""
+    """One map for each encoder that has a gain. All share one scale, which degenerate pairs and oracles do not stretch."""
     gains = {(gain.encoder, gain.chain, gain.target): gain for gain in analysis.against_none()}
-    sizes = [abs(gain.interval.estimate) for gain in gains.values() if gain.interval and not gain.degenerate]
+    sizes = [abs(gain.interval.estimate) for gain in gains.values() if gain.interval and not gain.degenerate and not gain.leak]
     scale = max([*sizes, SMALLEST_SCALE])
     maps = []
     for encoder in analysis.results.encoders:
@@ -64,10 +68,10 @@ def heat_maps(analysis: Analysis) -> tuple[HeatMap, ...]:
         rows = tuple(
             (
                 chain.name,
-                chain.placebo,
+                CONTROL_WORDS[chain.control] if chain.control else "",
                 tuple(_heat_cell(analysis, gains.get((encoder, chain.name, name)), scale) for name in targets),
             )
-            for chain in sorted(names, key=lambda chain: chain.placebo)
+            for chain in sorted(names, key=lambda chain: chain.control != "")
         )
         maps.append(HeatMap(encoder, targets, rows, scale))
     return tuple(maps)
@@ -76,7 +80,7 @@ def heat_maps(analysis: Analysis) -> tuple[HeatMap, ...]:
 def _heat_cell(analysis: Analysis, gain: Gain | None, scale: float) -> HeatCell:
     if gain is None:
         return HeatCell(None, "", "", 0.0, ())
-    colourless = gain.interval is None or gain.near_chance == "both" or gain.verdict == "same"
+    colourless = gain.interval is None or gain.near_chance == "both" or gain.verdict in DECIDED
     size = 0.0 if colourless or gain.interval is None else gain.interval.estimate
     return HeatCell(
         gain=gain,
@@ -88,9 +92,12 @@ def _heat_cell(analysis: Analysis, gain: Gain | None, scale: float) -> HeatCell:
 
 
 def colour_classes(analysis: Analysis) -> Mapping[str, str]:
-    """Chain label -> CSS class; `none` is always k0 and the random-init control `kr`."""
-    names = [chain.name for chain in analysis.results.chains if chain.name != NO_CHAIN]
-    classes = {NO_CHAIN: "k0"} | {name: f"k{1 + rank % COLOURS}" for rank, name in enumerate(names)}
+    """Chain label -> CSS classes; `none` is always k0 and the random-init control `kr`. A chain's own controls have its
+    colour and a class of their own."""
+    chains = [chain for chain in analysis.results.chains if chain.name != NO_CHAIN]
+    own = [chain.name for chain in chains if not chain.of]
+    classes = {NO_CHAIN: "k0"} | {name: f"k{1 + rank % COLOURS}" for rank, name in enumerate(own)}
+    classes |= {chain.name: f"{classes.get(chain.of, 'k0')} {chain.control}" for chain in chains if chain.of}
     return classes | {chain_label(row): "kr" for row in analysis.summaries if row.control}
 
 
@@ -111,7 +118,8 @@ def forest(low: float, estimate: float, high: float, scale: float) -> Markup:
 
 @dataclass(frozen=True)
 class DotPlot:
-    """Scores of every chain by language. `rows` are (language name, drawing); `ticks` are (percent, label)."""
+    """Scores of every chain by language. `rows` are (language name, drawing); `ticks` are (percent, label); `leak`: some of
+    them were chosen on target-language dev data."""
 
     encoder: str
     target: str
@@ -119,6 +127,7 @@ class DotPlot:
     rows: tuple[tuple[str, Markup], ...]
     ticks: tuple[tuple[float, str], ...]
     chance: str
+    leak: bool
 
 
 def dot_plots(analysis: Analysis) -> tuple[DotPlot, ...]:
@@ -179,7 +188,15 @@ def _dot_plot(analysis: Analysis, encoder: str, target: str, rows: Sequence[Summ
     step = 0.1 if high - low <= 0.5 else 0.2
     ticks = tuple((place(tick), f"{100 * tick:.0f}") for tick in np.arange(low, high + 1e-9, step))
     legend = tuple((chain_label(row), classes.get(chain_label(row), "k0")) for row in rows)
-    return DotPlot(encoder, target, legend, tuple(drawn), ticks, prose.score(chance) if chance is not None else "")
+    return DotPlot(
+        encoder,
+        target,
+        legend,
+        tuple(drawn),
+        ticks,
+        prose.score(chance) if chance is not None else "",
+        any(row.leak for row in rows),
+    )
 
 
 Setting = tuple[str, bool]  # pooling, centred

@@ -2,24 +2,27 @@
 
 A gain is a mean over the target's languages other than English and over seeds; its interval is the crossed
 bootstrap of `metrics.significance`. Holm's correction (Holm 1979) runs over a whole family of comparisons: chains
-against none, placebos against none, chains against their placebo. A pair is `degenerate` when the chain holds the
-target's own training task, and says nothing where both arms are near chance.
+against none, placebos against none, chains against their placebo, and the same two with compute-matched controls. A pair is
+`degenerate` when the chain holds the target's own training task, and says nothing where both arms are near chance. A pair
+whose weights were chosen on target-language dev data is an `oracle`: shown, in no family, and never evidence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.significance import Interval, gain_interval
-from xstilts.report.results import Cell, ChainInfo, Results, TargetInfo
+from xstilts.report.results import Cell, ChainInfo, Control, Results, TargetInfo
 from xstilts.report.scores import ENGLISH, NO_CHAIN, Summary, arm, group_cells, metric_of, shared_languages
 
 LEVEL = 0.95
 LANGUAGE_RESAMPLES = 500
+DECIDED = ("same", "oracle")  # whatever the numbers say
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,10 @@ class SeedGain:
 
 @dataclass(frozen=True)
 class Gain:
-    """One comparison. `against` is "none" or a placebo chain; `interval` is None where only English has scores.
+    """One comparison. `control` says what the chain itself is ("", placebo, compute) and `over` what `against` is; `interval`
+    is None where only English has scores.
 
-    `verdict`: gain | loss | unclear | near chance (both arms) | same (both arms are one artefact) | English only.
+    `verdict`: gain | loss | unclear | near chance (both arms) | same (both arms are one artefact) | English only | oracle.
     `near_chance`: "" | both | chain | control, the arm that is near chance.
     """
 
@@ -53,7 +57,8 @@ class Gain:
     chain: str
     target: str
     against: str
-    placebo: bool
+    control: Control
+    over: Literal["none", "placebo", "compute"]
     degenerate: bool
     near_chance: str
     interval: Interval | None
@@ -62,6 +67,7 @@ class Gain:
     seeds: tuple[SeedGain, ...]
     verdict: str = "unclear"
     p_holm: float | None = None
+    leak: bool = False
 
     @property
     def excludes_zero(self) -> bool:
@@ -115,10 +121,11 @@ def _compare(
     groups: Mapping[tuple[str, str, str, str], Mapping[int, Cell]],
     near: Mapping[tuple[str, str, str], bool],
     place: tuple[str, ChainInfo, TargetInfo],
-    against: str,
+    other: ChainInfo | None,
     resamples: tuple[int, int],
 ) -> Gain | None:
     encoder, chain, target = place
+    against = other.name if other else NO_CHAIN
     metric = metric_of(results, target.name)
     treatment = groups.get((encoder, chain.name, "", target.name), {})
     control = groups.get((encoder, against, "", target.name), {})
@@ -143,20 +150,23 @@ def _compare(
             rows.append(LanguageGain(code, means[0], means[1], interval))
     chain_near, control_near = (near.get((encoder, name, target.name), False) for name in (chain.name, against))
     which = {(True, True): "both", (True, False): "chain", (False, True): "control", (False, False): ""}
+    leak = any(cell.leak for cell in (*ones, *twos))
     same = all(one.key == two.key for one, two in zip(ones, twos, strict=True))
     return Gain(
         encoder=encoder,
         chain=chain.name,
         target=target.name,
         against=against,
-        placebo=chain.placebo,
+        control=chain.control,
+        over=other.control or "none" if other else "none",
         degenerate=degenerate(chain, target),
         near_chance=which[chain_near, control_near],
         interval=_interval(ones, twos, others, metric, resamples[0]),
         english=next((row.interval for row in rows if english and row.language == ENGLISH), None),
         languages=tuple(rows),
         seeds=tuple(SeedGain(seed, _difference(one, two, others), _difference(one, two, english)) for seed, one, two in pairs),
-        verdict="same" if same else "unclear",
+        verdict="same" if same else "oracle" if leak else "unclear",
+        leak=leak,
     )
 
 
@@ -165,14 +175,14 @@ def _judge(family: Sequence[Gain]) -> list[Gain]:
     raw = {
         index: gain.interval.p
         for index, gain in enumerate(family)
-        if gain.interval is not None and gain.interval.p is not None and gain.verdict != "same"
+        if gain.interval is not None and gain.interval.p is not None and gain.verdict not in DECIDED
     }
     adjusted = dict(zip(raw, holm(list(raw.values())), strict=True))
     judged = []
     for index, gain in enumerate(family):
         p_holm = adjusted.get(index)
         verdict = gain.verdict
-        if verdict != "same":
+        if verdict not in DECIDED:
             if gain.interval is None or p_holm is None:
                 verdict = "English only"
             elif gain.near_chance == "both":
@@ -183,30 +193,34 @@ def _judge(family: Sequence[Gain]) -> list[Gain]:
     return judged
 
 
+def controls_of(chain: ChainInfo, results: Results, control: Control) -> list[ChainInfo]:
+    """The chain's controls of one sort. A placebo that names no chain is that of every chain with the same tasks."""
+    found = [other for other in results.chains if other.control == control]
+    return [other for other in found if (other.of == chain.name if other.of else other.tasks == chain.tasks)]
+
+
 def transfer_gains(results: Results, summaries: Sequence[Summary], resamples: int = 0) -> tuple[Gain, ...]:
-    """Every chain against none, then every chain against the placebos that hold the same tasks.
+    """Every chain against none, then every control against none and every chain against its controls.
 
     `resamples` 0 chooses enough for Holm over m comparisons: 2 / resamples, the smallest p, well below .05 / m.
     """
     groups = group_cells(results)
     near = {(row.encoder, row.chain, row.target): row.near_chance for row in summaries if not row.control}
-    real = [chain for chain in results.chains if chain.name != NO_CHAIN and not chain.placebo]
-    placebos = [chain for chain in results.chains if chain.placebo]
+    real = [chain for chain in results.chains if chain.name != NO_CHAIN and not chain.control]
     grid = [(encoder, target) for encoder in results.encoders for target in results.targets]
     most = resamples or min(20_000, max(2_000, 100 * len(real) * len(grid)))
     sizes = (most, min(most, LANGUAGE_RESAMPLES))
 
-    def family(chains: Sequence[tuple[ChainInfo, str]]) -> list[Gain]:
+    def family(chains: Sequence[tuple[ChainInfo, ChainInfo | None]]) -> list[Gain]:
         found = [
-            _compare(results, groups, near, (encoder, chain, target), against, sizes)
+            _compare(results, groups, near, (encoder, chain, target), other, sizes)
             for encoder, target in grid
-            for chain, against in chains
+            for chain, other in chains
         ]
         return _judge([gain for gain in found if gain is not None])
 
-    matched = [(chain, placebo.name) for chain in real for placebo in placebos if placebo.tasks == chain.tasks]
-    return (
-        *family([(chain, NO_CHAIN) for chain in real]),
-        *family([(chain, NO_CHAIN) for chain in placebos]),
-        *family(matched),
-    )
+    def controls(sort: Control) -> list[Gain]:
+        alone: list[tuple[ChainInfo, ChainInfo | None]] = [(other, None) for other in results.chains if other.control == sort]
+        return [*family(alone), *family([(chain, other) for chain in real for other in controls_of(chain, results, sort)])]
+
+    return (*family([(chain, None) for chain in real]), *controls("placebo"), *controls("compute"))

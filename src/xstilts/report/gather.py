@@ -12,10 +12,12 @@ import numpy as np
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.recipe.mixture import Mixture
-from xstilts.report.results import Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
+from xstilts.report.costs import PHASES
+from xstilts.report.results import LEAK, Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Damaged, Store, read_json
 from xstilts.study.compile import Plan, PlannedCell, short_name
+from xstilts.study.controls import Arm, arms
 from xstilts.study.execute import State, inspect
 from xstilts.study.study import UNTRAINED, Study, Target
 from xstilts.tasks.catalogue import find_task
@@ -46,18 +48,19 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         metric = find_task(target.task).metric
         assert metric is not None
         metrics[metric.name] = metric
+    phases = _phases(plan)
     spelled = "".join(sorted(stage.key for stage in plan.stages if stage.kind == "score"))
     return Results(
         study=study.name,
         question=study.question,
         encoders=tuple(short_name(e) for e in study.encoders),
-        chains=tuple(_chain(name, chain) for name, chain in study.chains.items()),
+        chains=tuple(map(_chain, arms(study))),
         targets=targets,
         seeds=study.seeds,
         limits={k: v for k, v in study.limits.model_dump().items() if v is not None},
         recipes=_recipes(study),
         cells=cells,
-        costs=tuple(_cost(stage, plan, store, folders, state, made_now) for stage in plan.stages),
+        costs=tuple(_cost(stage, plan, store, folders, state, made_now, phases) for stage in plan.stages),
         notes=(*plan.notes, *state.messages),
         retrieval=_retrieval(study),
         pooling=study.retrieval.pooling,
@@ -88,9 +91,25 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
             for language, found in scores["languages"].items():
                 ids, counts = tallies[f"{language}.ids"], tallies[f"{language}.counts"]
                 languages[language] = LanguageScore(found["values"], found["headline"], ids, counts)
-    return Cell(
-        short_name(cell.encoder), cell.chain, cell.target, cell.seed, cell.control, languages, layers, layer, cell.score.key
-    )
+    place = (short_name(cell.encoder), cell.chain, cell.target, cell.seed, cell.control)
+    return Cell(*place, languages, layers, layer, cell.score.key, cell.leak)
+
+
+def _phases(plan: Plan) -> dict[str, str]:
+    """The phase of each training, by key. One that is both a chain's last phase and a target's counts as the latter."""
+    tuned = set()
+    for cell in plan.cells:
+        if find_task(cell.target).format.name not in UNTRAINED:
+            made = cell.score.inputs["predictions"]
+            tuned.add(made.inputs.get("vectors", made).inputs["model"].key)
+    depths: dict[str, int] = {}
+    found = {}
+    for stage in plan.stages:
+        if stage.kind == "train":
+            depth = depths[stage.key] = depths.get(stage.inputs["init"].key, 0) + 1
+            first, second, third = PHASES
+            found[stage.key] = third if stage.key in tuned else first if depth <= len(plan.study.pretrain) else second
+    return found
 
 
 def training_data(name: str) -> frozenset[str]:
@@ -99,11 +118,20 @@ def training_data(name: str) -> frozenset[str]:
     return frozenset({name}).union(*(training_data(other) for other in (*task.parts, *task.contains)))
 
 
-def _chain(name: str, chain: tuple[Mixture, ...]) -> ChainInfo:
-    shuffled = [" (shuffled labels)" if m.labels == "shuffled" else "" for m in chain]
-    steps = tuple(" + ".join(m.mix) + mark for m, mark in zip(chain, shuffled, strict=True))
-    tasks = dict.fromkeys(held for m in chain for task in m.mix for held in sorted(training_data(task)))
-    return ChainInfo(name, steps, tuple(tasks), any(shuffled))
+def _chain(arm: Arm) -> ChainInfo:
+    if arm.control == "compute":
+        return ChainInfo(arm.name, (f"the target's own training, longer by the tokens of {arm.of}",), (), "compute", arm.of)
+    steps = tuple(_step(mixture) for mixture in arm.phases)
+    tasks = dict.fromkeys(held for m in arm.phases for task in m.mix for held in sorted(training_data(task)))
+    return ChainInfo(arm.name, steps, tuple(tasks), "placebo" if arm.placebo else "", arm.of)
+
+
+def _step(mixture: Mixture) -> str:
+    """A phase in words."""
+    words = " + ".join(mixture.mix)
+    if mixture.languages:
+        words += f" ({', '.join(mixture.languages)})"
+    return f"{words} (shuffled labels)" if mixture.labels == "shuffled" else words
 
 
 def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -> TargetInfo:
@@ -174,11 +202,14 @@ def _policy(study: Study) -> str:
         "avg_last_k": "the mean of the weights at the last few evenly spaced points (no selection)",
         "en_dev": "the best weights on English dev data",
         "last": "the weights of the last step",
+        "target_dev": f"the best weights on dev data of the target languages ({LEAK}; an upper bound)",
     }
     return "; ".join(words[p] for p in sorted({str(r["policy"]) for r in recipes}))
 
 
-def _cost(stage: Stage, plan: Plan, store: Store, folders: dict[str, Any], state: State, made_now: bool) -> StageCost:
+def _cost(
+    stage: Stage, plan: Plan, store: Store, folders: dict[str, Any], state: State, made_now: bool, phases: dict[str, str]
+) -> StageCost:
     runs = store.runs(folders[stage.key])
     last: dict[str, Any] = next((run for run in reversed(runs) if run.get("outcome") == "done"), {})
     found = state.status[stage.key]
@@ -193,8 +224,10 @@ def _cost(stage: Stage, plan: Plan, store: Store, folders: dict[str, Any], state
         status=status,
         seconds=last.get("seconds"),
         peak_mib=last.get("peak_mib"),
-        tokens=last.get("facts", {}).get("tokens"),
         used_by=plan.uses[stage.key],
         made_before=stage.key in state.cached if made_now else True,
         error=error,
+        runs=len(runs),
+        phase=phases.get(stage.key, ""),
+        facts=last.get("facts", {}),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from xstilts.report import content
+from xstilts.report import content, cost_tables
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import Table
 from xstilts.report.figures import layer_charts
@@ -51,10 +51,8 @@ def render_markdown(analysis: Analysis) -> str:
             "beside it, and each seed."
         )
         parts += ["## Transfer gains", render_table(content.gains_table(analysis.against_none(), analysis, caption))]
-    if analysis.against_placebo():
-        caption = "Gains over the placebo (the same data with shuffled labels) of the same tasks, in points."
-        parts += ["## What belongs to the task"]
-        parts += [render_table(content.gains_table(analysis.against_placebo(), analysis, caption))]
+    for title, explanation, table in content.control_tables(analysis):
+        parts += [f"## {title}", escape(explanation), render_table(table)]
     if analysis.summaries:
         parts += ["## Scores", *map(render_table, content.scores_tables(analysis))]
     averages = suite_tables(analysis)
@@ -66,22 +64,25 @@ def render_markdown(analysis: Analysis) -> str:
         for chart in charts:
             parts += [f"### {escape(chart.target)}, {escape(chart.encoder)}", render_table(layer_table(chart))]
     parts += ["## Method", _list(content.method_lines(analysis))]
-    for wanted, table in (
+    for wanted, make in (
         (results.chains, content.chains_table),
         (len(content.recipes_table(analysis).columns) > 1, content.recipes_table),
         (results.targets, content.data_table),
     ):
         if wanted:
-            parts.append(render_table(table(analysis)))
+            parts.append(render_table(make(analysis)))
     if results.costs:
-        parts += ["## Cost", escape(content.saved_sentence(analysis)), render_table(content.cost_table(analysis))]
+        parts += ["## What it cost", escape(cost_tables.saved_sentence(analysis)), render_table(cost_tables.cost_table(analysis))]
+        if analysis.phases:
+            parts.append(render_table(cost_tables.phases_table(analysis)))
+        parts.append(_list(analysis.oddities))
         if analysis.slowest:
-            parts.append(render_table(content.slowest_table(analysis)))
-    missing = content.missing_lines(analysis)
+            parts.append(render_table(cost_tables.slowest_table(analysis)))
+    missing = cost_tables.missing_lines(analysis)
     if analysis.failed or missing:
         parts += ["## What is missing", *map(escape, missing)]
         if analysis.failed:
-            parts.append(render_table(content.failed_table(analysis)))
+            parts.append(render_table(cost_tables.failed_table(analysis)))
     if results.notes:
         parts += ["## Protocol notes", _list(results.notes)]
     parts += ["---", escape(f"xstilts {results.version} · {results.made} · fingerprint {results.fingerprint}")]

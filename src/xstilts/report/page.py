@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 import jinja2
 from markupsafe import Markup
 
-from xstilts.report import content, figures, prose
+from xstilts.report import content, cost_tables, figures, prose
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import Table
 from xstilts.report.figures import HeatMap, LayerChart
 from xstilts.report.gains import Gain
+from xstilts.report.results import CONTROL_WORDS, LEAK
 from xstilts.report.scores import ENGLISH
 from xstilts.report.suites import suite_tables
 
@@ -47,7 +48,7 @@ def opened(gains: list[Gain]) -> Gain | None:
     return max(
         gains,
         key=lambda g: (
-            not g.placebo and not g.degenerate,
+            not g.control and not g.degenerate and not g.leak,
             rank.get(g.verdict, 0),
             g.interval.estimate if g.interval is not None else -1.0,
         ),
@@ -80,14 +81,14 @@ def render_html(analysis: Analysis) -> str:
     pairs: dict[str, list[Gain]] = {}
     for gain in analysis.against_none():
         pairs.setdefault(gain.encoder, []).append(gain)
-    over_placebo = analysis.against_placebo()
+    controlled = (*analysis.against_placebo(), *analysis.against_compute())
 
     def shown(heat: HeatMap) -> list[Gain]:
         return pairs[heat.encoder]
 
-    def placebos_of(gain: Gain) -> list[Gain]:
+    def over_controls(gain: Gain) -> list[Gain]:
         place = (gain.encoder, gain.chain, gain.target)
-        return [other for other in over_placebo if (other.encoder, other.chain, other.target) == place]
+        return [other for other in controlled if (other.encoder, other.chain, other.target) == place]
 
     dots = figures.dot_plots(analysis)
     return environment.get_template("report.html.j2").render(
@@ -98,7 +99,10 @@ def render_html(analysis: Analysis) -> str:
         maps=figures.heat_maps(analysis),
         shown=shown,
         opened=lambda heat: opened(pairs[heat.encoder]),
-        placebos_of=placebos_of,
+        over_controls=over_controls,
+        control_words=CONTROL_WORDS,
+        leak=LEAK,
+        leak_words=content.leak_words,
         link_of=lambda gain: figures.link_of(analysis, gain),
         gain_sentence=content.gain_sentence,
         bracket=prose.bracket,
@@ -107,9 +111,7 @@ def render_html(analysis: Analysis) -> str:
         whole=lambda value: f"{100 * value:.0f}",
         means=means,
         language=analysis.language,
-        placebo_table=content.gains_table(over_placebo, analysis, "Gains over the placebo of the same tasks, in points.")
-        if over_placebo
-        else None,
+        controls=content.control_tables(analysis),
         scores_tables=content.scores_tables(analysis),
         dots=dots,
         legend=dict.fromkeys(entry for plot in dots for entry in plot.legend),
@@ -120,9 +122,10 @@ def render_html(analysis: Analysis) -> str:
         chains=content.chains_table(analysis),
         recipes=content.recipes_table(analysis),
         data=content.data_table(analysis),
-        cost=content.cost_table(analysis),
-        slowest=content.slowest_table(analysis),
-        failed=content.failed_table(analysis),
-        saved=content.saved_sentence(analysis),
-        missing=content.missing_lines(analysis),
+        cost=cost_tables.cost_table(analysis),
+        phases=cost_tables.phases_table(analysis),
+        slowest=cost_tables.slowest_table(analysis),
+        failed=cost_tables.failed_table(analysis),
+        saved=cost_tables.saved_sentence(analysis),
+        missing=cost_tables.missing_lines(analysis),
     )

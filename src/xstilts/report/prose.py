@@ -58,6 +58,16 @@ def memory(mib: float | None) -> str:
     return f"{mib:.0f} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"
 
 
+def rate(value: float | None) -> str:
+    """12345.6 -> 12,346"""
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def share(value: float | None) -> str:
+    """0.341 -> 34 %; below ten with a decimal: 0.0412 -> 4.1 %"""
+    return NOTHING if value is None else f"{100 * value:.{0 if value >= 0.0995 else 1}f}{JOIN}%"
+
+
 def count(number: int, noun: str, plural: str = "") -> str:
     """count(1, "seed") -> 1 seed; count(2, "seed") -> 2 seeds."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.metrics.metric import Metric
+
+Control = Literal["", "placebo", "compute"]
+LEAK = "oracle: chosen on target-language dev data — a leak"
+CONTROL_WORDS = {"placebo": "placebo", "compute": "compute-matched"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class LayerScore:
 
 @dataclass(frozen=True)
 class Cell:
-    """One grid point's scores. `chain` is a chain's name; `control` is "" or "random-init" (then `chain` is "none")."""
+    """One grid point's scores. `chain` is a chain's name; `control` is "" or "random-init" (then `chain` is "none"); `leak`: a
+    phase took the weights that are best on dev data of the target languages, so the score is an upper bound."""
 
     encoder: str
     chain: str
@@ -48,16 +54,23 @@ class Cell:
     layers: tuple[LayerScore, ...]
     layer: int | None
     key: str
+    leak: bool = False
 
 
 @dataclass(frozen=True)
 class ChainInfo:
-    """`steps` describes each phase in words, e.g. ("squad_v1", "snli + commonsenseqa"); `placebo`: labels were shuffled."""
+    """`steps` describes each phase in words, e.g. ("squad_v1", "snli + commonsenseqa").
+
+    `control`: "" for a chain of its own right; "placebo" (labels were shuffled); "compute" (no chain, but each target is
+    trained longer, by as many real tokens as the chain `of` saw). `of` is the chain that it controls for; a placebo that the
+    study spells out names none and controls for the chains of the same tasks.
+    """
 
     name: str
     steps: tuple[str, ...]
     tasks: tuple[str, ...]
-    placebo: bool
+    control: Control = ""
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,11 @@ class TargetInfo:
     training_data: frozenset[str] = frozenset()
 
     @property
+    def trained(self) -> bool:
+        """Whether it is fine-tuned; what has no training is scored as the chain leaves it."""
+        return self.format not in ("embed", "mine")
+
+    @property
     def coverage(self) -> str:
         """ "" when no language is missing, else e.g. "7/15"."""
         asked = len(set(self.languages) | set(self.missing))
@@ -90,7 +108,8 @@ class TargetInfo:
 
 @dataclass(frozen=True)
 class StageCost:
-    """One stage of the plan: its last run's seconds and peak memory, and how many cells of the study need it."""
+    """One stage of the plan: its last run's seconds, peak memory and facts, and how many cells of the study need it. `runs`
+    counts attempts; `phase` is that of a training: pre-training, intermediate training or fine-tuning."""
 
     kind: str
     slug: str
@@ -98,10 +117,12 @@ class StageCost:
     status: str  # done | missing | failed | blocked
     seconds: float | None
     peak_mib: float | None
-    tokens: int | None
     used_by: int
     made_before: bool
     error: str
+    runs: int = 1
+    phase: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Absolute scores: the cells of one encoder, chain and target averaged over seeds, and whether they are near chance.
 
 A score is near chance when it lies less than two points above it, or below it, or when its bootstrap interval reaches
-down to it: a model that guesses says nothing about transfer.
+down to it: a model that guesses says nothing about transfer. A score `leak`s when dev data of the target languages chose
+its weights (policy target_dev): an upper bound, which every rendering marks and no answer rests on.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Summary:
     sd: float | None
     near_chance: bool
     english_near_chance: bool
+    leak: bool = False
 
     @property
     def main(self) -> float | None:
@@ -110,6 +112,7 @@ def summarise(results: Results) -> tuple[Summary, ...]:
                 sd=float(np.std(spread, ddof=1)) if len(spread) > 1 else None,
                 near_chance=_near(mean if others else english, cells, others or codes, metric, chance),
                 english_near_chance=_near(english, cells, [ENGLISH], metric, chance),
+                leak=any(cell.leak for cell in cells),
             )
         )
     return tuple(sorted(summaries, key=_study_order(results)))

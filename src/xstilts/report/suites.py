@@ -6,14 +6,14 @@ row are means of the same things. How much of the benchmark that is stands in ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from xstilts.report import prose
 from xstilts.report.analysis import Analysis
-from xstilts.report.content import Line, Table, grouped, limit_words
-from xstilts.report.results import Cell
+from xstilts.report.content import ORACLE, Line, Table, grouped, limit_words
+from xstilts.report.results import LEAK, Cell
 from xstilts.tasks.suites import SUITES, Average, Averages, Scores, Suite, average
 
 
@@ -25,11 +25,18 @@ def suite_tables(analysis: Analysis) -> tuple[Table, ...]:
 
 
 def _table(analysis: Analysis, suite: Suite) -> Table | None:
-    groups, chains = [], list(analysis.chains)
+    without = _left_out(analysis, suite)
+    groups, chains = [], [name for name in analysis.chains if name not in without]
     for encoder in analysis.results.encoders:
         runs: dict[tuple[str, int], list[Cell]] = {}
         for cell in analysis.results.cells:
-            if cell.encoder == encoder and not cell.control and cell.target in suite.tasks and cell.languages:
+            if (
+                cell.encoder == encoder
+                and not cell.control
+                and cell.target in suite.tasks
+                and cell.languages
+                and cell.chain not in without
+            ):
                 runs.setdefault((cell.chain, cell.seed), []).append(cell)
         if not runs:
             continue
@@ -38,12 +45,22 @@ def _table(analysis: Analysis, suite: Suite) -> Table | None:
         for (chain, _), cells in runs.items():
             means.setdefault(chain, []).append(average(suite, _scores(cells, pairs)))
         chains = [name for name in chains if name in means] or list(means)
-        groups.append((encoder if len(analysis.results.encoders) > 1 else "", tuple(_lines(suite, chains, means))))
+        leaks = {(cell.chain, cell.target) for cells in runs.values() for cell in cells if cell.leak}
+        groups.append((encoder if len(analysis.results.encoders) > 1 else "", tuple(_lines(suite, chains, means, leaks))))
     if not groups:
         return None
+    marked = any(ORACLE in text for _, lines in groups for line in lines for text in line)
     caption = f"{suite.name.upper()} averages, 0 to 100, means over seeds, English included as the benchmark has it"
     columns = ("average of", *chains, "covers")
-    return grouped(f"{caption}{limit_words(analysis)}.", columns, groups, range(1, len(chains) + 1))
+    leak = f". {ORACLE} {LEAK}" if marked else ""
+    leak += ". Compute-matched controls are left out: they exist only for targets that are trained" if without else ""
+    return grouped(f"{caption}{leak}{limit_words(analysis)}.", columns, groups, range(1, len(chains) + 1))
+
+
+def _left_out(analysis: Analysis, suite: Suite) -> frozenset[str]:
+    """Compute-matched controls, where some of the suite's targets have none and all chains would lose them."""
+    whole = all(info.trained for info in analysis.results.targets if info.name in suite.tasks)
+    return frozenset() if whole else frozenset(name for name, info in analysis.chains.items() if info.control == "compute")
 
 
 def _scores(cells: list[Cell], pairs: set[tuple[str, str]]) -> Scores:
@@ -54,19 +71,20 @@ def _scores(cells: list[Cell], pairs: set[tuple[str, str]]) -> Scores:
     }
 
 
-def _lines(suite: Suite, chains: list[str], means: Mapping[str, list[Averages]]) -> list[Line]:
+def _lines(suite: Suite, chains: list[str], means: Mapping[str, list[Averages]], leaks: set[tuple[str, str]]) -> list[Line]:
     some = next(iter(means.values()))[0]
 
-    def line(name: str, of: Average, pick: list[list[Average]]) -> Line:
+    def line(name: str, of: Average, pick: list[list[Average]], members: Iterable[str]) -> Line:
+        marks = [ORACLE if any((chain, task) in leaks for task in members) else "" for chain in chains]
         values = [[average.value for average in own if average.value is not None] for own in pick]
-        shown = (prose.score(float(np.mean(own)) if own else None) for own in values)
+        shown = (prose.score(float(np.mean(own)) if own else None) + mark for own, mark in zip(values, marks, strict=True))
         return (name, *shown, _covers(of))
 
-    lines = [line("all tasks", some.overall, [[a.overall for a in means[chain]] for chain in chains])]
+    lines = [line("all tasks", some.overall, [[a.overall for a in means[chain]] for chain in chains], suite.tasks)]
     for group, members in suite.groups.items():
-        lines.append(line(group, some.groups[group], [[a.groups[group] for a in means[chain]] for chain in chains]))
+        lines.append(line(group, some.groups[group], [[a.groups[group] for a in means[chain]] for chain in chains], members))
         for task in members:
-            lines.append(line(f"· {task}", some.tasks[task], [[a.tasks[task] for a in means[chain]] for chain in chains]))
+            lines.append(line(f"· {task}", some.tasks[task], [[a.tasks[task] for a in means[chain]] for chain in chains], [task]))
     return lines
 
 

@@ -1,4 +1,7 @@
-"""Tidy rows: one score or one gain a row, as dicts, CSV text and a pandas frame. Values are 0-1, in full precision."""
+"""Tidy rows: one score, one gain or one stage's cost a row, as dicts, CSV text and a pandas frame.
+
+Values are 0-1 (times in seconds, memory in MiB), in full precision; what was not recorded is empty, never 0.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xstilts.report.analysis import Analysis
+from xstilts.report.costs import PARTS, seconds_of
 from xstilts.report.gains import Gain
 from xstilts.report.results import Results
 from xstilts.report.scores import ENGLISH
@@ -17,11 +21,19 @@ if TYPE_CHECKING:
 
 Row = dict[str, object]
 SCORE_COLUMNS = (
-    "study", "encoder", "chain", "control", "target", "metric", "value_name", "language", "seed", "value", "n", "key",
+    "study", "encoder", "chain", "control", "target", "metric", "value_name", "language", "seed", "value", "n", "leak", "key",
 )  # fmt: skip
 GAIN_COLUMNS = (
     "study", "encoder", "chain", "target", "against", "language", "seed", "gain", "low", "high", "level", "p", "p_holm",
-    "seeds", "verdict", "placebo", "degenerate", "near_chance", "note",
+    "seeds", "verdict", "placebo", "compute", "degenerate", "near_chance", "leak", "note",
+)  # fmt: skip
+COST_FACTS = (
+    "steps", "matched_steps", "tokens", "tokens_per_second", "flops", "peak_flops", "utilisation", "micro_tokens", "halved",
+    "processes", "packed", "policy", "leak", "stopped_early", "device", "examples", "available", "unlocatable", "untranslated",
+)  # fmt: skip
+COST_COLUMNS = (
+    "study", "kind", "phase", "slug", "status", "runs", "used_by", "made_before", "seconds",
+    *(f"{part}_seconds" for part in PARTS), "peak_mib", *COST_FACTS, "vocabulary_kept", "vocabulary_of", "error", "key",
 )  # fmt: skip
 OTHERS = "mean of languages other than English"
 
@@ -46,6 +58,7 @@ def score_rows(results: Results) -> list[Row]:
                         "seed": cell.seed,
                         "value": float(value),
                         "n": len(score.ids_N),
+                        "leak": cell.leak,
                         "key": cell.key,
                     }
                 )
@@ -59,9 +72,11 @@ def _gain_rows(study: str, gain: Gain) -> list[Row]:
         "chain": gain.chain,
         "target": gain.target,
         "against": gain.against,
-        "placebo": gain.placebo,
+        "placebo": gain.control == "placebo",
+        "compute": gain.control == "compute",
         "degenerate": gain.degenerate,
         "near_chance": gain.near_chance,
+        "leak": gain.leak,
     }
     rows: list[Row] = []
     intervals = [(row.language, row.interval) for row in gain.languages]
@@ -95,6 +110,22 @@ def _gain_rows(study: str, gain: Gain) -> list[Row]:
 def gain_rows(analysis: Analysis) -> list[Row]:
     """For each comparison: the mean over languages other than English, each language, and each seed."""
     return [row for gain in analysis.gains for row in _gain_rows(analysis.results.study, gain)]
+
+
+def cost_rows(results: Results) -> list[Row]:
+    """A row for each stage: what its last run took and recorded. What it did not record is left out."""
+    rows: list[Row] = []
+    for cost in results.costs:
+        row: Row = {
+            "study": results.study,
+            **{name: getattr(cost, name) for name in ("kind", "phase", "slug", "status", "runs", "used_by", "made_before")},
+            **{name: getattr(cost, name) for name in ("seconds", "peak_mib", "error", "key")},
+            **{f"{part}_seconds": seconds_of(cost, part) for part in PARTS},
+            **{name: cost.facts.get(name) for name in COST_FACTS},
+        }
+        row |= {f"vocabulary_{name}": value for name, value in (cost.facts.get("vocabulary") or {}).items()}
+        rows.append({name: value for name, value in row.items() if value is not None})
+    return rows
 
 
 def to_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:

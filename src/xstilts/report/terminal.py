@@ -9,12 +9,13 @@ from rich.text import Text
 
 from xstilts.report import prose
 from xstilts.report.analysis import Analysis
-from xstilts.report.content import marks
+from xstilts.report.content import LEAK_MARK, marks
 from xstilts.report.gains import Gain
+from xstilts.report.results import CONTROL_WORDS, LEAK
 
 MOST_TARGETS = 4  # more columns than this do not fit 80 characters
-STYLES = {"gain": "bold blue", "loss": "bold yellow", "unclear": "", "near chance": "dim", "same": "dim"}
-LETTERS = {"reuses target data": "d", "near chance": "c", "same artefact": "="}
+STYLES = {"gain": "bold blue", "loss": "bold yellow", "unclear": "", "near chance": "dim", "same": "dim", "oracle": "dim"}
+LETTERS = {"reuses target data": "d", "near chance": "c", "same artefact": "=", LEAK_MARK: "o"}
 
 
 def _letters(gain: Gain) -> str:
@@ -49,8 +50,8 @@ def gains_block(analysis: Analysis) -> RenderableType:
             for chain in chains:
                 info = analysis.chains.get(chain)
                 label = Text(chain)
-                if info and info.placebo:
-                    label.append("\nplacebo", style="dim italic")
+                if info and info.control:
+                    label.append(f"\n{CONTROL_WORDS[info.control]}", style="dim italic")
                 table.add_row(label, *(_cell(gains.get((encoder, chain, target))) for target in shown))
             tables.append(table)
     return Group(*tables)
@@ -65,6 +66,8 @@ def _legend(analysis: Analysis) -> str:
         parts.append("c: a side near chance")
     if "same artefact" in found:
         parts.append("=: the same artefact")
+    if LEAK_MARK in found:
+        parts.append(f"o: {LEAK}")
     return "; ".join(parts)
 
 

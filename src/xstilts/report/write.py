@@ -1,4 +1,4 @@
-"""Writes a report folder: report.html, report.md, scores.csv, gains.csv, each renamed into place when it is whole."""
+"""Writes a report folder: report.html, report.md, scores.csv, gains.csv, costs.csv, each renamed into place when it is whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xstilts.report.analysis import Analysis, analyse
 from xstilts.report.markdown import render_markdown
 from xstilts.report.page import render_html
 from xstilts.report.results import Results
-from xstilts.report.tables import GAIN_COLUMNS, SCORE_COLUMNS, gain_rows, score_rows, to_csv
+from xstilts.report.tables import COST_COLUMNS, GAIN_COLUMNS, SCORE_COLUMNS, cost_rows, gain_rows, score_rows, to_csv
 
 
 def _replace(path: Path, text: str) -> None:
@@ -31,6 +31,7 @@ def write_analysis(analysis: Analysis, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / "scores.csv", to_csv(score_rows(analysis.results), SCORE_COLUMNS))
     _replace(folder / "gains.csv", to_csv(gain_rows(analysis), GAIN_COLUMNS))
+    _replace(folder / "costs.csv", to_csv(cost_rows(analysis.results), COST_COLUMNS))
     _replace(folder / "report.md", render_markdown(analysis))
     page = folder / "report.html"
     _replace(page, render_html(analysis))
@@ -38,5 +39,5 @@ def write_analysis(analysis: Analysis, folder: Path) -> Path:
 
 
 def write_report(results: Results, folder: Path) -> Path:
-    """Writes the four files below `folder`, which is made, and returns the path of the page."""
+    """Writes the five files below `folder`, which is made, and returns the path of the page."""
     return write_analysis(analyse(results), folder)

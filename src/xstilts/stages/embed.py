@@ -45,7 +45,8 @@ def run(job: Job) -> None:
                 working = job.checkpoint / ".working"
                 working.mkdir(exist_ok=True)
                 vectors = create(working, part, side, layout, ids)
-                embed(encoder, tokenizer, texts, length, layers, layout.poolings, TOKENS_A_BATCH, vectors, job.check_stop)
+                how = (layers, layout.poolings, TOKENS_A_BATCH, vectors, job.check_stop, config["precision"])
+                embed(encoder, tokenizer, texts, length, *how)
                 vectors.flush()
                 for name in names(part, side):
                     (working / name).replace(job.checkpoint / name)

@@ -1,7 +1,7 @@
 """encoder: bring the trunk that phase 1 starts from into the store.
 
-Three sources: a local Hugging Face folder or a Hub model at a pinned revision (copied); the same architecture with fresh
-weights (the random-init control); the embedded world's tiny XLM-R.
+Four sources: a local Hugging Face folder or a Hub model at a pinned revision (copied); the same architecture with fresh
+weights (the random-init control); the embedded world's tiny XLM-R; an XLM-R from scratch around a tokenizer of its own.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ def run(job: Job) -> None:
             from xstilts.stages.tiny import write_tiny
 
             write_tiny(target, source["world"], source["architecture"], source["seed"])
+        case "scratch":
+            from xstilts.stages.scratch import write_scratch
+
+            write_scratch(target, job.inputs["tokenizer"] / "tokenizer.json", source["architecture"], source["seed"])
     check_encoder(target)
 
 

@@ -5,9 +5,11 @@ Our heads compute what the library's heads of the same name compute at test time
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from xstilts.data.format import Format
 from xstilts.errors import InputError
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Damaged, Store
@@ -36,6 +38,22 @@ def export_cell(store: Store, checkpoint: Stage, folder: Path) -> str:
     return write_folder(source / "out", folder)
 
 
+def _only_head(source: Path, formats: Mapping[str, Format]) -> str | None:
+    """The task whose head is exported: the only one, or any of those that share one head; None if there are several."""
+    if not formats:
+        return None
+    from safetensors.torch import load_file
+
+    first, *others = formats
+    tensors = load_file(source / "heads.safetensors")
+    names = [name.removeprefix(f"{first}.") for name in tensors if name.startswith(f"{first}.")]
+    same = all(
+        formats[task] == formats[first] and all(tensors[f"{task}.{n}"].equal(tensors[f"{first}.{n}"]) for n in names)
+        for task in others
+    )
+    return first if same else None
+
+
 def write_folder(source: Path, folder: Path) -> str:
     """Turn the `out/` folder of a `train` (or `encoder`) stage into a plain Hugging Face folder."""
     import transformers
@@ -45,14 +63,15 @@ def write_folder(source: Path, folder: Path) -> str:
     from xstilts.model.model import CODERS, head_formats, load_model, trunk_folder
     from xstilts.recipe.recipe import Recipe
 
+    transformers.utils.logging.disable_progress_bar()
     trunk = trunk_folder(source)
     formats = head_formats(source)
-    specs = list(formats.values())
-    if len(specs) != 1 or specs[0].name not in _HEADS:  # several heads, or one without weights of its own
+    task = _only_head(source, formats)
+    if task is None or formats[task].name not in _HEADS:  # several heads, or one without weights of its own
         model: Any = transformers.AutoModel.from_pretrained(trunk)
         name = "AutoModel"
     else:
-        ((task, spec),) = formats.items()
+        spec = formats[task]
         name, names = _HEADS[spec.name]
         trained = load_model(source, task, CODERS[spec.name](spec, load_tokenizer(trunk), Recipe()))
         config = transformers.AutoConfig.from_pretrained(trunk)

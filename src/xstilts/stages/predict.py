@@ -7,7 +7,7 @@ from __future__ import annotations
 import shutil
 
 from xstilts.data.example import read_jsonl, write_predictions
-from xstilts.model.encoder import load_tokenizer
+from xstilts.model.encoder import load_tokenizer, round_linears
 from xstilts.model.model import load_model, trunk_folder
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.device import device
@@ -23,6 +23,8 @@ def run(job: Job) -> None:
     recipe = Recipe(**config["recipe"])
     coder = coder_of(config["format"], load_tokenizer(trunk_folder(folder)), recipe)
     model = load_model(folder, config["head"], coder).to(device())
+    if recipe.precision == "bf16":
+        round_linears(model.encoder)
     for number, language in enumerate(config["languages"]):
         job.progress({"step": number, "steps": len(config["languages"]), "language": language})
         name = f"{language}.jsonl"

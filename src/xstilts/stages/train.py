@@ -165,7 +165,7 @@ def prepare(config: Mapping[str, Any], inputs: Mapping[str, Path], checkpoint: P
 def _member(name: str, coder: Coder, recipe: Recipe, inputs: Mapping[str, Path], folder: Path) -> Member:
     sources = _inputs(inputs, "train", name)
     caches = {language: TokenCache(_cache(folder, name, language)) for language in sources}
-    features: ConcatDataset[Any] = ConcatDataset(list(caches.values()))
+    features: Any = ConcatDataset(list(caches.values()))  # type: ignore[arg-type]
     dev = _inputs(inputs, "oracle" if recipe.policy == "target_dev" else "dev", name)
 
     def id_of(row: int) -> str:
@@ -178,7 +178,7 @@ def _member(name: str, coder: Coder, recipe: Recipe, inputs: Mapping[str, Path],
 
     examples = {language: list(read_jsonl(path / "examples.jsonl")) for language, path in dev.items()}
     groups = tuple(len(cache) for cache in caches.values())
-    return Member(name, coder, features, examples, find_task(name).metric, groups, id_of)  # type: ignore[arg-type]
+    return Member(name, coder, features, examples, find_task(name).metric, groups, id_of)
 
 
 def train_as(config: Mapping[str, Any], inputs: Mapping[str, Path], checkpoint: Path, group: Group) -> None:

@@ -22,6 +22,8 @@ from xstilts.tasks.locate import available_languages
 from xstilts.tasks.own import Sample
 from xstilts.tasks.task import Source, Task
 
+LONGEST_SAMPLE = 500  # characters
+
 
 def found(task: Task, root: Path) -> dict[str, list[str]]:
     """Split -> the languages whose files are in the data folder (the embedded world is always there). An archive that is
@@ -93,7 +95,7 @@ def print_task(console: Console, task: Task, root: Path) -> None:
     rows = [
         ("format", task.format.name),
         ("metric", spelled_metric(task)),
-        ("trains on", f"{task.trains_on} (English)" if task.trains_on else "nothing"),
+        ("trains on", spelled_training(task)),
         ("parts", ", ".join(task.parts)),
         ("languages", ", ".join(f"{c} {LANGUAGES[c].name}" for c in task.languages)),
         ("licence", task.license),
@@ -119,9 +121,12 @@ def print_task(console: Console, task: Task, root: Path) -> None:
 def print_samples(console: Console, samples: Iterable[Sample]) -> None:
     """How many examples each file of a task has, the first of them, or what is wrong."""
     for sample in samples:
-        console.print(f"\n[bold]{sample.split} {sample.language}[/bold]  {sample.count:,} examples")
+        counted = "".join(f", {count:,} {word}" for word, count in sample.counts.items())
+        console.print(f"\n[bold]{sample.split} {sample.language}[/bold]  {sample.count:,} examples{counted}")
         for example in sample.first:
-            console.print("  " + json.dumps(dataclasses.asdict(example), ensure_ascii=False), markup=False, soft_wrap=True)
+            said = json.dumps(dataclasses.asdict(example), ensure_ascii=False)
+            said = said if len(said) <= LONGEST_SAMPLE else f"{said[: LONGEST_SAMPLE - 1]}…"
+            console.print(f"  {said}", markup=False, soft_wrap=True)
         if sample.trouble:
             console.print(f"  {sample.trouble}", style="red", markup=False, soft_wrap=True)
 
@@ -140,6 +145,16 @@ def source_rows(task: Task, split: str, source: Source) -> dict[str, str]:
         "page": source.url,
         "Hub": f"{source.hub.id} {source.hub.config} {source.hub.split} @{source.hub.revision}" if source.hub else "",
     }
+
+
+def spelled_training(task: Task) -> str:
+    """The task that gives the training data, in English unless that has none."""
+    if not task.trains_on:
+        return "itself, in all languages of a study" if task.format.name == "mlm" else "nothing"
+    own = task.splits.get("train") if task.trains_on == task.name else None
+    if own is None or "en" in own.languages:
+        return f"{task.trains_on} (English)"
+    return f"{task.trains_on} ({' '.join(own.languages)}; a mixture's `languages` chooses)"
 
 
 def spelled_metric(task: Task) -> str:

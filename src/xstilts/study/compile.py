@@ -1,7 +1,7 @@
 """Compile: a study and what data is at hand -> a plan, the deduplicated graph of stages and the cells that they serve.
 
-A plan needs no data: what a task's record declares is its identity. A file found in the data folder is fingerprinted and
-carries that identity instead. Languages without data are left out and said to be missing, never silently.
+The cells are encoder x arm x target x seed; an arm is a chain or one of its controls (`controls.py`). Which data a stage reads
+is decided in `fetches.py`, which encoder it starts from in `encoders.py`.
 """
 
 from __future__ import annotations
@@ -9,27 +9,30 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.language import LANGUAGES
-from xstilts.errors import InputError, nearest
-from xstilts.recipe.encoder import hub_commit, identity
+from xstilts.errors import InputError
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.stage import Stage, upstream
+from xstilts.study.controls import Arm, arms, describe
+from xstilts.study.encoders import Encoders, short_name
+from xstilts.study.fetches import Fetches, names
 from xstilts.study.study import UNTRAINED, Retrieval, Study, Target
 from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.locate import available_languages, fingerprint, locate, nowhere, parts_of, source_of, source_split
+from xstilts.tasks.locate import nowhere
 from xstilts.tasks.own import register
 from xstilts.tasks.task import Task
-from xstilts.world.config import WorldConfig
+
+__all__ = ["Plan", "PlannedCell", "compile_study", "data_root", "short_name"]
 
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A grid point and the stage that scores it. `control` is "" or "random-init"."""
+    """A grid point and the stage that scores it. `chain` is the name of an arm; `control` is "" or "random-init"."""
 
     encoder: str
     chain: str
@@ -37,6 +40,13 @@ class PlannedCell:
     seed: int
     control: str
     score: Stage
+
+    @property
+    def leak(self) -> bool:
+        """Whether weights were chosen on dev data of the target languages: its score is an upper bound, not zero-shot
+        transfer."""
+        trained = (stage for stage in upstream([self.score]) if stage.kind == "train")
+        return any(stage.config["recipe"]["policy"] == "target_dev" for stage in trained)
 
 
 @dataclass
@@ -57,198 +67,108 @@ def data_root() -> Path:
 
 
 class Compiler:
-    """Builds stages once each. `root` is the data folder; `base` a folder that encoders' paths may be relative to."""
+    """Builds the stages of phases, targets and scores. `root` is the data folder; `base` a folder that encoders' paths may be
+    relative to."""
 
     def __init__(self, study: Study, root: Path, base: Path | None = None):
         self.study = study
         self.root = root
-        self.base = base
-        self.fetched: dict[tuple[str, str, str], Stage] = {}
-        self.encoders: dict[tuple[str, int | None], Stage] = {}
-        self.missing: dict[str, set[str]] = {}
-        self.notes: list[str] = []
-        self.world = self._world()
-
-    def _world(self) -> dict[str, Any]:
-        try:
-            return dataclasses.asdict(WorldConfig(**self.study.world))
-        except TypeError:
-            known = [f.name for f in dataclasses.fields(WorldConfig)]
-            wrong = next(name for name in self.study.world if name not in known)
-            raise InputError(f"study: unknown field 'world.{wrong}'{nearest(wrong, known)}") from None
-
-    # -- data ------------------------------------------------------------------------------------------------------
-
-    def fetch(self, task: Task, split: str, language: str) -> Stage:
-        """The stage that reads one split in one language. Raises InputError if its data is nowhere."""
-        name = (task.name, split, language)
-        if name not in self.fetched:
-            limit = getattr(self.study.limits, split)
-            config = {"task": task.name, "version": task.version, "split": split, "language": language, "limit": limit}
-            if task.declared:
-                config["declared"] = task.declared
-            context: dict[str, Any] = {}
-            if task.embedded:
-                config["world"] = self.world
-            else:
-                sources = {one.name: self._source(one, split, language) for one in parts_of(task) or (task,)}
-                config["source"] = sources if task.parts else sources[task.name]
-                context["data"] = str(self.root)
-            slug = f"{task.name.replace('/', '.')}-{split}-{language}"
-            self.fetched[name] = Stage("fetch", config, {}, slug, "fetch", context)
-        return self.fetched[name]
-
-    def _source(self, task: Task, split: str, language: str) -> str:
-        files = locate(task, split, language, self.root)
-        source = source_of(task, split, language)
-        if files:
-            identity = fingerprint(files)
-            official = source.sha256.get(language)
-            if official not in (None, identity):
-                self.note(f"{task.name} ({split}, {language}): not the official file; it is named by its own sha256")
-            return f"sha256:{identity}"
-        if source.hub is None:
-            raise InputError(nowhere(task, split, language, self.root))
-        self.note(f"{task.name} ({split}): not in the data folder; it comes from the Hub data set {source.hub.id}")
-        config = task.fill(source.hub.config, language)
-        return f"hub:{source.hub.id}/{config}/{source.hub.split}@{source.hub.revision}"
-
-    def note(self, text: str) -> None:
-        """Remember something that a reader of the plan must know, once."""
-        if text not in self.notes:
-            self.notes.append(text)
-
-    def languages(self, task: Task, split: str) -> list[str]:
-        """The study's languages of a task that have data: those in the data folder if it has any, else all (the Hub).
-        Languages that the study names one by one are had from the Hub if the folder lacks them."""
-        asked = self.study.languages_of(task)
-        wanted = [x for x in task.splits[source_split(task, split)].languages if x in asked]
-        if not isinstance(self.study.languages, str) or task.embedded:
-            return wanted
-        here = [x for x in available_languages(task, split, self.root) if x in wanted]
-        if here:
-            self.missing.setdefault(task.name, set()).update(x for x in wanted if x not in here)
-        return here or wanted
-
-    # -- encoders --------------------------------------------------------------------------------------------------
-
-    def encoder(self, name: str, seed: int) -> Stage:
-        """The stage of an encoder; only the world's depends on the seed (its weights are drawn, not loaded)."""
-        world = name.startswith("world/")
-        place = (name, seed if world else None)
-        if place not in self.encoders:
-            self.encoders[place] = self._world_encoder(name, seed) if world else self._given_encoder(name)
-        return self.encoders[place]
-
-    def _world_encoder(self, name: str, seed: int) -> Stage:
-        if name != "world/tiny":
-            raise InputError(f"encoder {name}: the embedded world has one encoder, 'world/tiny'")
-        source = {"kind": "world", "world": self.world, "architecture": self.study.architecture.model_dump(), "seed": seed}
-        return Stage("encoder", {"source": source}, {}, f"{short_name(name)}-s{seed}", "encoder")
-
-    def _given_encoder(self, name: str) -> Stage:
-        folder = self._folder(name)
-        if folder is not None:
-            source: dict[str, Any] = {"kind": "folder", "files": identity(folder)}
-            return Stage("encoder", {"source": source}, {}, short_name(name), "encoder", {"folder": str(folder)})
-        identifier, _, revision = name.partition("@")
-        source = {"kind": "hub", "id": identifier, "revision": hub_commit(identifier, revision)}
-        return Stage("encoder", {"source": source}, {}, short_name(name), "encoder")
-
-    def _folder(self, name: str) -> Path | None:
-        places = [Path(name).expanduser().absolute()]
-        if self.base is not None:
-            places.append((self.base / name).absolute())
-        for place in places:
-            if place.is_dir():
-                return place
-        if name.startswith((".", "/", "~")) or name.count("/") > 1:
-            raise InputError(f"encoder {name}: no such folder (looked at {', '.join(map(str, dict.fromkeys(places)))})")
-        return None
-
-    def random_encoder(self, name: str, seed: int) -> Stage:
-        """The random-init control: the encoder's architecture with fresh weights."""
-        start = self.encoder(name, seed)
-        if name.startswith("world/"):
-            return start  # before its pre-training it *is* random
-        config = {"source": {"kind": "random", "seed": seed}}
-        return Stage("encoder", config, {"like": start}, f"{short_name(name)}~random-s{seed}", "encoder")
+        self.fetches = Fetches(study, root)
+        self.encoders = Encoders(self.fetches, base)
 
     # -- phases ----------------------------------------------------------------------------------------------------
 
-    def phase(self, init: Stage, mixture: Mixture, recipe: Recipe, seed: int, target: Task | None = None) -> Stage:
-        """One training phase from `init`. `target`: the task that it is for, where that is not the one it trains on; its
-        dev data are then used, if it has any."""
+    def phase(
+        self,
+        init: Stage,
+        mixture: Mixture,
+        recipe: Recipe,
+        seed: int,
+        target: Task | None = None,
+        match: Sequence[Stage] = (),
+    ) -> Stage:
+        """One training phase from `init`. `target`: the task that it is for, whose dev data are used if it has any (and, with
+        policy target_dev, those in other languages). `match`: the trainings whose real tokens its budget grows by."""
         tasks = [find_task(name) for name in mixture.mix]
         inputs = {"init": init}
         for task in tasks:
-            for language in self.train_languages(task):
-                inputs[f"train:{task.name}:{language}"] = self.fetch(task, "train", language)
-            found = (self.dev(target) if target else None) or self.dev(task)
+            data = self.fetches.train(task, mixture)
+            inputs |= data
+            trained = [name.rpartition(":")[2] for name in data]
+            found = (self.fetches.dev(target) if target and target is not task else None) or self.fetches.dev(task, trained)
             if found is not None:
                 inputs[f"dev:{task.name}"] = found
+            if recipe.policy == "target_dev":
+                assert target is not None  # the study refuses it elsewhere
+                inputs |= self._oracle(task, target)
+        inputs |= {f"match:{number}": stage for number, stage in enumerate(match)}
         config = {
             "tasks": [{"name": t.name, "version": t.version, "format": format_record(t, self.root)} for t in tasks],
-            "cap": mixture.cap,
+            "mixture": mixture.spelled(),
             "labels": mixture.labels,
             "recipe": recipe.model_dump(mode="json"),
             "seed": seed,
         }
         path = re.sub(r"-s\d+$", "", init.slug)
-        name = "&".join(t.name.rpartition("/")[2] for t in tasks) + ("~shuffled" if mixture.labels == "shuffled" else "")
-        name = f"{target.name}={name}" if target else name
+        name = _phase_name(tasks, mixture, match)
+        name = f"{short_task(target)}={name}" if target and target not in tasks else name
         return Stage("train", config, inputs, f"{path}+{name}-s{seed}", f"train {name}")
 
-    def train_languages(self, task: Task) -> list[str]:
-        """English; a task without English training data is trained on the languages that it has, and plain text for masked
-        language modelling is read in every language of the study."""
-        if task.format.name == "mlm":
-            return self.languages(task, "train")
-        offered = task.splits["train"].languages
-        if "en" in offered:
-            return ["en"]
-        self.note(f"{task.name}: its training data are not English but {', '.join(LANGUAGES[x].name for x in offered)}")
-        return list(offered)
+    def _oracle(self, task: Task, target: Task) -> dict[str, Stage]:
+        found = self.fetches.target_dev(target)
+        self.fetches.note(
+            f"{target.name}: policy target_dev chooses weights on dev data in {names(list(found))}; its scores are upper bounds "
+            "(a leak), not zero-shot transfer"
+        )
+        return {f"oracle:{task.name}:{language}": stage for language, stage in found.items()}
 
-    def dev(self, task: Task) -> Stage | None:
-        """The dev split of a task in the language it is trained on (English, as a rule): its own file or the held-out share
-        of its training data; None if neither."""
-        if task.metric is None or ("dev" not in task.splits and not task.heldout) or task.format.name in UNTRAINED:
-            return None
-        offered = task.splits[source_split(task, "dev")].languages
-        language = "en" if "en" in offered else offered[0]
-        try:
-            if task.embedded or locate(task, "dev", language, self.root) or not self.here(task):
-                return self.fetch(task, "dev", language)
-        except InputError:
-            pass
-        self.note(f"{task.name}: no {LANGUAGES[language].name} dev data at hand; nothing is selected on it")
-        return None
+    def phases(self, init: Stage, chain: Iterable[Mixture], seed: int) -> list[Stage]:
+        """The trainings of a chain, one after the other."""
+        made: list[Stage] = []
+        for mixture in chain:
+            recipe = self.study.phase_recipe(mixture.mix, mixture.recipe)
+            made.append(self.phase(made[-1] if made else init, mixture, recipe, seed))
+        return made
 
-    def here(self, task: Task) -> bool:
-        """Whether the data folder has anything of a task; what it lacks is then not had from the Hub unasked."""
-        return any(available_languages(task, split, self.root) for split in task.splits)
+    def pretrained(self, encoder: str, seed: int) -> Stage:
+        """The encoder after the study's pre-training."""
+        start = self.encoders.stage(encoder, seed)
+        return (self.phases(start, self.study.pretrain, seed) or [start])[-1]
 
-    def chain(self, encoder: str, chain: tuple[Mixture, ...], seed: int) -> Stage:
-        """The checkpoint at the end of pre-training and a chain."""
-        stage = self.encoder(encoder, seed)
-        for mixture in (*self.study.pretrain, *chain):
-            stage = self.phase(stage, mixture, self.study.phase_recipe(mixture.mix, mixture.recipe), seed)
-        return stage
+    def arm(self, encoder: str, arm: Arm, seed: int) -> list[PlannedCell]:
+        """The cells of one chain or control."""
+        start = self.pretrained(encoder, seed)
+        checkpoint = (self.phases(start, arm.phases, seed) or [start])[-1]
+        match = self.phases(start, arm.matched, seed)
+        return [
+            PlannedCell(encoder, arm.name, target.task, seed, "", self.score(checkpoint, target, seed, match))
+            for target in self.study.targets
+            if not (match and find_task(target.task).format.name in UNTRAINED)
+        ]
+
+    def random_init(self, encoder: str, seed: int) -> list[PlannedCell]:
+        """The cells of fresh weights: targets that need no training."""
+        return [
+            PlannedCell(
+                encoder, "none", target.task, seed, "random-init", self.score(self.encoders.random(encoder, seed), target, seed)
+            )
+            for target in self.study.targets
+            if find_task(target.task).format.name in UNTRAINED
+        ]
 
     # -- targets ---------------------------------------------------------------------------------------------------
 
-    def score(self, checkpoint: Stage, target: Target, seed: int) -> Stage:
+    def score(self, checkpoint: Stage, target: Target, seed: int, match: Sequence[Stage] = ()) -> Stage:
         """Fine-tune (unless the format is scored as it is), predict or embed, score."""
         task = find_task(target.task)
-        languages = self.languages(task, "test")
+        languages = self.fetches.languages(task, "test")
         if not languages:
             raise InputError(nowhere(task, "test", task.languages[0], self.root))
-        gold = {language: self.fetch(task, "test", language) for language in languages}
+        gold = {language: self.fetches.stage(task, "test", language) for language in languages}
         dev: dict[str, Stage] = {}
         if task.format.name == "mine":
-            dev = {f"dev:{language}": self.fetch(task, "dev", language) for language in languages}
-        trained = checkpoint if task.format.name in UNTRAINED else self.fine_tuned(checkpoint, target, seed)
+            dev = {f"dev:{language}": self.fetches.stage(task, "dev", language) for language in languages}
+        trained = checkpoint if task.format.name in UNTRAINED else self.fine_tuned(checkpoint, target, seed, match)
         retrieval = None
         if task.format.name in ("embed", "mine", "rank"):
             made, retrieval = self.retrieved(trained, target, languages, {**gold, **dev})
@@ -270,12 +190,12 @@ class Compiler:
         inputs = {"predictions": made, **{f"gold:{language}": stage for language, stage in gold.items()}, **dev}
         return Stage("score", scored, inputs, made.slug, "score")
 
-    def fine_tuned(self, checkpoint: Stage, target: Target, seed: int) -> Stage:
+    def fine_tuned(self, checkpoint: Stage, target: Target, seed: int, match: Sequence[Stage] = ()) -> Stage:
         """The checkpoint trained for a target, on its own or another task's training data."""
         task = find_task(target.task)
-        source = find_task(target.train or task.trains_on or task.name)
-        recipe = self.study.phase_recipe((source.name,), {}, task.name)
-        return self.phase(checkpoint, Mixture(mix=(source.name,)), recipe, seed, task if task != source else None)
+        source = target.train or task.trains_on or task.name
+        recipe = self.study.phase_recipe((source,), {}, task.name)
+        return self.phase(checkpoint, Mixture(mix=(source,)), recipe, seed, task, match)
 
     def retrieved(
         self, checkpoint: Stage, target: Target, languages: list[str], texts: dict[str, Stage]
@@ -286,14 +206,16 @@ class Compiler:
         name = short_task(task)
         slug = f"{checkpoint.slug}@{name}"
         if task.format.name == "rank":
-            length = self.study.phase_recipe((target.train or task.trains_on,), {}, task.name).max_length
-            setting = Retrieval(layer="last", pooling="cls", centred=False, max_length=length)
+            recipe = self.study.phase_recipe((target.train or task.trains_on,), {}, task.name)
+            length, precision = recipe.max_length, recipe.precision
+            setting = Retrieval(layer="last", pooling="cls", centred=False, max_length=length, precision=precision)
         sweep = setting.sweep and task.format.name == "embed"
         config: dict[str, Any] = {
             "task": task.name,
             "format": task.format.name,
             "languages": languages,
             "max_length": setting.max_length,
+            "precision": setting.precision,
             "layers": "all" if sweep else setting.layer,
             "poolings": ["mean", "mean_content", "cls"] if sweep else [setting.pooling],
         }
@@ -316,9 +238,16 @@ def format_record(task: Task, root: Path) -> dict[str, Any]:
     return {"name": task.format.name, **fields, **({"labels": task.labels_of(root)} if task.labels_of else {})}
 
 
-def short_name(encoder: str) -> str:
-    """The last part of an encoder's path or id, without its revision."""
-    return Path(encoder.partition("@")[0]).name or encoder
+def _phase_name(tasks: Sequence[Task], mixture: Mixture, match: Sequence[Stage]) -> str:
+    """What a phase does, for slugs: squad&nli~shuffled, squad_mt~de,fr, tydiqa~compute-squad."""
+    name = "&".join(short_task(task) for task in tasks)
+    if mixture.languages:
+        name += f"~{','.join(mixture.languages[:3])}" + (f",+{len(mixture.languages) - 3}" if len(mixture.languages) > 3 else "")
+    if mixture.labels == "shuffled":
+        name += "~shuffled"
+    if match:
+        name += "~compute-" + "+".join(stage.label.removeprefix("train ") for stage in match)
+    return name
 
 
 def compile_study(study: Study, root: Path | None = None, base: Path | None = None) -> Plan:
@@ -327,17 +256,18 @@ def compile_study(study: Study, root: Path | None = None, base: Path | None = No
     cells: list[PlannedCell] = []
     for encoder in study.encoders:
         for seed in study.seeds:
-            for chain_name, chain in study.chains.items():
-                checkpoint = compiler.chain(encoder, chain, seed)
-                for target in study.targets:
-                    score = compiler.score(checkpoint, target, seed)
-                    cells.append(PlannedCell(encoder, chain_name, target.task, seed, "", score))
+            for arm in arms(study):
+                cells += compiler.arm(encoder, arm, seed)
             if study.random_init:
-                for target in study.targets:
-                    if find_task(target.task).format.name in UNTRAINED:
-                        score = compiler.score(compiler.random_encoder(encoder, seed), target, seed)
-                        cells.append(PlannedCell(encoder, "none", target.task, seed, "random-init", score))
-    stages = list(upstream([cell.score for cell in cells]))
+                cells += compiler.random_init(encoder, seed)
+    for sentence in describe(study):
+        compiler.fetches.note(sentence)
+    return planned(compiler, [cell.score for cell in cells], cells)
+
+
+def planned(compiler: Compiler, ends: list[Stage], cells: list[PlannedCell]) -> Plan:
+    """The plan of everything that the stages at its ends rest on."""
+    study, stages = compiler.study, list(upstream(ends))
     if own := {str(Path(path).absolute()): register(Path(path))[0].declared for path in study.tasks}:
         for stage in stages:
             stage.context["tasks"] = own
@@ -345,5 +275,5 @@ def compile_study(study: Study, root: Path | None = None, base: Path | None = No
     for cell in cells:
         for stage in upstream([cell.score]):
             uses[stage.key] += 1
-    missing = {task: tuple(sorted(found)) for task, found in compiler.missing.items() if found}
-    return Plan(study, stages, cells, missing, compiler.notes, uses)
+    missing = {task: tuple(sorted(found)) for task, found in compiler.fetches.missing.items() if found}
+    return Plan(study, stages, cells, missing, compiler.fetches.notes, uses)

@@ -18,11 +18,12 @@ from xstilts.store.lease import holder
 from xstilts.store.spell import differences
 from xstilts.store.store import Damaged, Store, read_json
 from xstilts.study.compile import Plan
-from xstilts.study.executors.local import LocalExecutor
+from xstilts.study.executors.local import LocalExecutor, graphics_cards
 
 Status = Literal["done", "pending", "running", "elsewhere", "failed", "blocked"]
 LOST_LIMIT = 5
-USUAL_SECONDS = {"train": 20.0, "predict": 5.0, "embed": 5.0, "mine": 5.0, "encoder": 2.0, "fetch": 0.5, "score": 0.3}
+USUAL_SECONDS = {"tokenizer": 30.0, "train": 20.0, "predict": 5.0, "embed": 5.0, "mine": 5.0}
+USUAL_SECONDS |= {"encoder": 2.0, "fetch": 0.5, "score": 0.3}
 
 
 @dataclass
@@ -143,8 +144,11 @@ def reasons(plan: Plan, state: State) -> dict[str, list[str]]:
     return found
 
 
-def default_workers() -> int:
-    """One per core that this process may use."""
+def default_workers(processes: int = 1) -> int:
+    """One for each graphics card, or for as many cards as a training of the plan has processes; without a card, one per core
+    that this process may use."""
+    if cards := len(graphics_cards()):
+        return max(1, cards // processes)
     return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1))
 
 
@@ -160,8 +164,9 @@ def execute(plan: Plan, store: Store, workers: int | None = None, watch: Callabl
     watch(state)
     if todo == 0:
         return state
-    state.workers = min(workers or default_workers(), todo)
-    with LocalExecutor(store.root, state.workers) as executor:
+    processes = max((stage.config["recipe"]["processes"] for stage in plan.stages if stage.kind == "train"), default=1)
+    state.workers = min(workers or default_workers(processes), todo)
+    with LocalExecutor(store.root, state.workers, processes) as executor:
         try:
             _loop(state, executor, watch)
         except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -70,18 +71,9 @@ class LiveView:
         return f"{state.plan.study.name}: {', '.join(parts)}"
 
     def _picture(self, state: State) -> Group:
-        table = Table.grid(padding=(0, 1))
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=3)
-        table.add_column(no_wrap=True, justify="right")
         names = {stage.key: stage for stage in state.plan.stages}
-        for key, live in state.live.items():
-            stage = names[key]
-            step = f"{live['step']}/{live['steps']}" if live.get("steps") else ""
-            loss = f"loss {live['loss']:.3f}" if "loss" in live else live.get("language", "")
-            speed = f"{live['tokens_per_second']:,.0f} tok/s" if "tokens_per_second" in live else ""
-            seconds = clock(time.monotonic() - live["started"])
-            name = Text(f"  {stage.kind:8}", style="cyan") + Text(stage.slug)
-            table.add_row(name, Text(" ".join(x for x in (step, loss, speed, seconds) if x), style="dim"))
+        now = time.monotonic()
+        running = [(names[key].kind, names[key].slug, live, now - live["started"]) for key, live in state.live.items()]
         total, done = len(state.plan.stages), state.count("done")
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
@@ -89,7 +81,40 @@ class LiveView:
             ProgressBar(total=total, completed=done, width=20),
             Text(self._line(state).partition(": ")[2]),
         )
-        return Group(bar, table)
+        return Group(bar, running_table(running))
+
+
+def running_table(running: Iterable[tuple[str, str, Mapping[str, Any], float]]) -> Table:
+    """A line per running stage: (kind, slug, what it last reported, seconds since it began). Columns in which nothing stands
+    are left out; `of peak` is the utilisation of what the machine's matrix products reach."""
+    lines = []
+    for kind, slug, live, seconds in running:
+        training = "loss" in live
+        lines.append(
+            (
+                Text(f"  {kind}", style="cyan"),
+                slug,
+                f"{live.get('language', '')} {live['step']:,}/{live['steps']:,}".strip() if live.get("steps") else "",
+                f"{live['loss']:.3f}" if training else "",
+                f"{live['tokens_per_second']:,.0f}" if "tokens_per_second" in live else "",
+                f"{100 * live['utilisation']:.1f} %" if live.get("utilisation") is not None else "",
+                f"{clock(live['seconds_left'])} left" if "seconds_left" in live else clock(seconds),
+            )
+        )
+    names = ("", "", "step", "loss", "tokens/s", "of peak", "time")
+    shown = [i for i in range(len(names)) if any(line[i] for line in lines)]
+    titled = len(shown) > 3
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=titled, header_style="dim")
+    for i in shown:
+        if i == 1:
+            table.add_column(names[i], overflow="fold")
+        elif i == 0:
+            table.add_column(names[i], no_wrap=True)
+        else:
+            table.add_column(names[i], no_wrap=True, justify="right", style="dim")
+    for line in lines:
+        table.add_row(*(line[i] for i in shown))
+    return table
 
 
 def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[str]]) -> None:
@@ -161,6 +186,8 @@ def stage_states(plan: Plan, store: Store) -> list[dict[str, Any]]:
                 "attempts": len(runs),
                 "seconds": runs[-1].get("seconds") if runs else None,
                 "error": error,
+                "progress": runs[-1].get("progress") if runs and status == "running" else None,
+                "started": runs[-1].get("started") if runs else None,
                 "folder": str(folder),
             }
         )
@@ -172,8 +199,11 @@ def print_status(console: Console, plan: Plan, records: list[dict[str, Any]]) ->
     counts = Counter(record["status"] for record in records)
     words = ", ".join(f"{counts[name]} {name}" for name in ("done", "running", "open", "failed", "blocked") if counts[name])
     console.print(f"[bold]{plan.study.name}[/bold]: {len(records)} stages: {words}")
+    now = time.time()
+    running = [record for record in records if record["status"] == "running"]
+    if running:
+        lines = ((r["kind"], r["slug"], r["progress"] or {}, now - (r["started"] or now)) for r in running)
+        console.print(running_table(lines))
     for record in records:
-        if record["status"] == "running":
-            console.print(f"  [cyan]running[/cyan] {record['kind']} {record['slug']}", soft_wrap=True)
         if record["status"] == "failed":
             console.print(f"  [red]failed[/red]  {record['kind']} {record['slug']}: {record['error']}", soft_wrap=True)

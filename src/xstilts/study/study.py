@@ -6,16 +6,18 @@ same study on another machine has the same keys.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from xstilts.data.language import LANGUAGES
 from xstilts.data.written import Record, make, parse, place, read_fields
 from xstilts.errors import InputError, nearest
+from xstilts.recipe.encoder import Architecture, Scratch
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import PRESETS, Recipe
 from xstilts.tasks.catalogue import CATALOGUE, find_task
@@ -27,6 +29,11 @@ Chain = tuple[Mixture, ...]
 
 # Formats that are scored on the checkpoint as it is.
 UNTRAINED = ("embed", "mine")
+NO_CHAIN = "none"
+# What the names of encoders that start from random weights begin with.
+WORLD, SCRATCH = "world/", "scratch/"
+
+Control = Literal["placebo", "compute"]
 
 
 class Target(Record):
@@ -54,19 +61,8 @@ class Retrieval(Record):
     pooling: Literal["mean", "mean_content", "cls"] = "mean"
     centred: bool = False
     max_length: int = Field(512, ge=8)
+    precision: Literal["fp32", "bf16"] = "fp32"
     sweep: bool = True
-
-
-class Architecture(Record):
-    """The shape of the embedded world's encoder `world/tiny`, an XLM-R with random weights."""
-
-    hidden: int = Field(64, ge=4)
-    layers: int = Field(2, ge=1)
-    heads: int = Field(4, ge=1)
-    feed_forward: int = Field(256, ge=4)
-    positions: int = Field(130, ge=16)
-    dropout: float = Field(0.1, ge=0, lt=1)
-    initializer: float = Field(0.02, gt=0)
 
 
 class Study(Record):
@@ -77,6 +73,7 @@ class Study(Record):
     encoders: tuple[str, ...] = Field(min_length=1)
     pretrain: Chain = ()
     chains: dict[str, Chain] = Field(min_length=1)
+    controls: tuple[Control, ...] = ()
     targets: tuple[Target, ...] = Field(min_length=1)
     tasks: tuple[str, ...] = ()
     languages: str | tuple[str, ...] = "all"
@@ -88,6 +85,7 @@ class Study(Record):
     random_init: bool = True
     world: dict[str, Any] = Field(default_factory=dict)
     architecture: Architecture = Architecture()
+    scratch: dict[str, Scratch] = Field(default_factory=dict)
 
     @field_validator("pretrain", "chains", "targets", mode="before")
     @classmethod
@@ -114,9 +112,12 @@ class Study(Record):
             if name not in CATALOGUE:
                 raise ValueError(f"{where}: unknown task '{name}'{nearest(name, CATALOGUE)}")
         self._check_languages()
+        self._check_encoders()
         for name, chain in self.chains.items():
-            if (name == "none") != (len(chain) == 0):
+            if (name == NO_CHAIN) != (len(chain) == 0):
                 raise ValueError(f"chains.{name}: the empty chain, and only it, is called 'none': gains are measured against it")
+            if name.endswith(tuple(f"~{control}" for control in get_args(Control))):
+                raise ValueError(f"chains.{name}: names that end so are those of controls; say `controls: [placebo]` for one")
         if self.preset not in PRESETS:
             raise ValueError(f"preset: unknown preset '{self.preset}'{nearest(self.preset, PRESETS)}")
         for target in self.targets:
@@ -136,12 +137,26 @@ class Study(Record):
             if self.languages not in ("all", *SUITES):
                 raise ValueError(f"languages: expected a list of codes, 'all', or a suite ({', '.join(SUITES)})")
             return
-        offered = {lang for t in self.targets for lang in find_task(t.task).languages}
+        texts = [*(t.task for t in self.targets), *(s.corpus for s in self.scratch.values())]
+        offered = {lang for name in texts for lang in find_task(name).languages}
         for language in self.languages:
             if language not in LANGUAGES:
                 raise ValueError(f"languages: unknown language '{language}'{nearest(language, LANGUAGES)}")
             if language not in offered:
                 raise ValueError(f"languages: no target of this study has '{language}' ({LANGUAGES[language].name})")
+
+    def _check_encoders(self) -> None:
+        for name in self.encoders:
+            known = [f"{SCRATCH}{scratch}" for scratch in self.scratch]
+            if name.startswith(SCRATCH) and name not in known:
+                raise ValueError(f"encoders: '{name}' is not described under `scratch`{nearest(name, known)}")
+        for name, scratch in self.scratch.items():
+            if not re.fullmatch(r"[\w.-]+", name):
+                raise ValueError(f"scratch: '{name}' should be a name of letters, digits, '_', '.' and '-'")
+            corpus = find_task(scratch.corpus)
+            if corpus.format.name != "mlm":
+                raise ValueError(f"scratch.{name}.corpus: '{corpus.name}' is not plain text (its format is {corpus.format.name})")
+            _check_codes(f"scratch.{name}.languages", scratch.languages or ())
 
     def languages_of(self, task: Task) -> tuple[str, ...]:
         """The languages of a task that this study asks for: all of the task's, those of a suite, or those it names. A task
@@ -156,6 +171,7 @@ class Study(Record):
         chains = [(f"chains.{name}", m) for name, chain in self.chains.items() for m in chain]
         phases = [("pretrain", m) for m in self.pretrain] + chains
         names = [(where, task) for where, m in phases for task in m.mix]
+        names += [(f"scratch.{name}.corpus", scratch.corpus) for name, scratch in self.scratch.items()]
         return names + [("targets", n) for t in self.targets for n in (t.task, t.train) if n]
 
     def _check_target(self, target: Target) -> None:
@@ -187,9 +203,29 @@ class Study(Record):
         for where, chain in [("pretrain", self.pretrain), *((f"chains.{n}", c) for n, c in self.chains.items())]:
             for mixture in chain:
                 _check_fields(f"{where}.recipe", mixture.recipe)
+                _check_codes(f"{where}.languages", mixture.languages or ())
                 for task in mixture.mix:
                     if find_task(task).format.name in UNTRAINED:
                         raise ValueError(f"{where}: '{task}' is retrieval without training; it can only be a target")
+                    if "train" not in find_task(task).splits:
+                        raise ValueError(f"{where}: '{task}' has no training data; it can only be a target")
+                recipe = self._checked(where, mixture.mix, mixture.recipe)
+                if recipe.policy == "target_dev":
+                    raise ValueError(
+                        f"{where}: policy target_dev chooses weights on a target's dev data, and this phase is for no target; "
+                        "put it under recipes.<target task>, and give this phase another (recipe: {policy: avg_last_k})"
+                    )
+        for target in self.targets:
+            if find_task(target.task).format.name not in UNTRAINED:
+                source = target.train or find_task(target.task).trains_on or target.task
+                self._checked(f"targets.{target.task}", (source,), {}, target.task)
+
+    def _checked(self, where: str, tasks: tuple[str, ...], extra: Mapping[str, Any], target: str = "") -> Recipe:
+        """The recipe of a phase, whose fields must agree with each other."""
+        try:
+            return self.phase_recipe(tasks, extra, target)
+        except ValidationError as error:
+            raise ValueError(f"{where}: recipe: {_messages(error)}") from None
 
     def phase_recipe(self, tasks: tuple[str, ...], extra: Mapping[str, Any], target: str = "") -> Recipe:
         """The recipe of one phase: preset, then the study's own; in each default, then format, then task; last `extra`. A
@@ -222,13 +258,25 @@ def _chain(value: Any) -> Any:
 
 
 def _check_fields(where: str, fields: Mapping[str, Any]) -> None:
+    """Each field by itself; whether fields agree is seen when the recipe of a phase is whole."""
     for field in fields:
         if field not in Recipe.model_fields:
             raise ValueError(f"{where}: unknown field '{field}'{nearest(field, Recipe.model_fields)}")
     try:
         Recipe(**fields)
     except ValidationError as error:
-        raise ValueError("; ".join(f"{where}.{place(e)}: {e['msg']}" for e in error.errors())) from None
+        if any(e["loc"] for e in error.errors()):
+            raise ValueError("; ".join(f"{where}.{place(e)}: {e['msg']}" for e in error.errors())) from None
+
+
+def _check_codes(where: str, codes: Iterable[str]) -> None:
+    for code in codes:
+        if code not in LANGUAGES:
+            raise ValueError(f"{where}: unknown language '{code}'{nearest(code, LANGUAGES)}")
+
+
+def _messages(error: ValidationError) -> str:
+    return "; ".join(e["msg"].removeprefix("Value error, ") for e in error.errors())
 
 
 def built_in() -> dict[str, Path]:
@@ -255,7 +303,7 @@ def load_study(name: str, changes: list[str] | tuple[str, ...] = ()) -> Study:
     path = study_path(name)
     record = read_fields(path, "study")
     for change in changes:
-        _apply(record, change)
+        apply_change(record, change)
     if isinstance(record.get("tasks"), list):
         record["tasks"] = [str(path.parent / Path(str(name)).expanduser()) for name in record["tasks"]]
     return make_study(record, str(path))
@@ -266,7 +314,8 @@ def make_study(record: Mapping[str, Any], where: str = "study") -> Study:
     return make(Study, record, where)
 
 
-def _apply(record: dict[str, Any], change: str) -> None:
+def apply_change(record: dict[str, Any], change: str) -> None:
+    """Change one field of a plain record: `limits.train=100`. Raises InputError."""
     name, equals, value = change.partition("=")
     if not equals or not name:
         raise InputError(f"--set {change}: expected field=value, e.g. --set limits.train=100")

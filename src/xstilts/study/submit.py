@@ -16,6 +16,7 @@ from xstilts.errors import InputError, nearest
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Store
 from xstilts.study.compile import Plan, PlannedCell, short_name
+from xstilts.study.controls import arms
 from xstilts.submission.layout import published, write, write_note
 from xstilts.submission.validate import Validation, validate_folder
 from xstilts.tasks.catalogue import find_task
@@ -38,17 +39,20 @@ class Submission:
 def submit(
     plan: Plan, store: Store, suite: Suite, folder: Path, data: Path, chain: str | None = None, seed: int | None = None
 ) -> Iterator[Submission]:
-    """Write and validate the submission of each (encoder, chain, seed) that has a score, or of the given ones. One goes
+    """Write and validate the submission of each (encoder, chain, seed) that has a score, controls left out, or of the given ones. One goes
     to `folder` itself, several to `folder/<encoder>/<chain>/seed-<n>`. Raises InputError if there is nothing to submit."""
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: the folder is not empty; name a new one")
-    for value, known, name in ((chain, plan.study.chains, "chain"), (seed, plan.study.seeds, "seed")):
+    known_arms = arms(plan.study)
+    names = [arm.name for arm in known_arms]
+    wanted = [arm.name for arm in known_arms if not arm.control] if chain is None else [chain]
+    for value, known, name in ((chain, names, "chain"), (seed, plan.study.seeds, "seed")):
         if value is not None and value not in known:
             raise InputError(f"--{name} {value}: not in the study{nearest(str(value), [str(x) for x in known])}")
     tasks = published(suite).tasks
     groups: dict[tuple[str, str, int], list[PlannedCell]] = {}
     for cell in plan.cells:
-        if not cell.control and cell.target in tasks and chain in (None, cell.chain) and seed in (None, cell.seed):
+        if not cell.control and cell.target in tasks and cell.chain in wanted and seed in (None, cell.seed):
             groups.setdefault((cell.encoder, cell.chain, cell.seed), []).append(cell)
     if not groups:
         raise InputError(f"study {plan.study.name}: none of its targets is a task of {suite.name} ({' '.join(suite.tasks)})")
@@ -62,7 +66,7 @@ def submit(
         place = folder / short_name(encoder) / chain_name / f"seed-{number}" if several else folder
         for cell in cells:
             _write_cell(cell, store, place, tasks[cell.target])
-        write_note(place, _note(plan, encoder, chain_name, number, suite))
+        write_note(place, _note(plan, encoder, chain_name, number, suite, cells))
         lacking = tuple(cell.target for cell in groups[encoder, chain_name, number] if cell not in cells)
         yield Submission(place, encoder, chain_name, number, lacking, validate_folder(place, suite, data))
 
@@ -89,8 +93,9 @@ def _write_cell(cell: PlannedCell, store: Store, folder: Path, wanted: tuple[str
         write(task, language, list(read_jsonl(gold)), read_predictions(answers / f"{language}.jsonl"), folder)
 
 
-def _note(plan: Plan, encoder: str, chain: str, seed: int, suite: Suite) -> dict[str, Any]:
+def _note(plan: Plan, encoder: str, chain: str, seed: int, suite: Suite, cells: list[PlannedCell]) -> dict[str, Any]:
     study = plan.study
+    leaks = [cell.target for cell in cells if cell.leak]
     return {
         "suite": suite.name,
         "study": study.name,
@@ -100,4 +105,5 @@ def _note(plan: Plan, encoder: str, chain: str, seed: int, suite: Suite) -> dict
         "retrieval": study.retrieval.model_dump(mode="json"),
         "limits": {name: value for name, value in study.limits.model_dump().items() if value is not None},
         "trained_on": {target.task: target.train for target in study.targets if target.train and target.task in suite.tasks},
+        **({"chosen_on_target_language_dev": leaks} if leaks else {}),
     }

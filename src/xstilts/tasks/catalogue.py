@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from xstilts.errors import InputError, nearest
-from xstilts.tasks import bitext, choice, nli, paraphrase, qa, ranking, tagging, world
+from xstilts.tasks import bitext, choice, nli, paraphrase, qa, ranking, tagging, translate_train, world
 from xstilts.tasks.task import Task
 
-_FILES = (nli, paraphrase, qa, choice, tagging, bitext, ranking, world)
+_FILES = (nli, paraphrase, qa, choice, tagging, bitext, ranking, translate_train, world)
 CATALOGUE: dict[str, Task] = {task.name: task for file in _FILES for task in file.TASKS}
 
 

@@ -7,6 +7,7 @@ takes an unquoted `no` for a truth value, so that Norwegian or a label would be 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, cast
 
@@ -29,6 +30,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "tag": ("labels", "words tags"),
     "span": ("", "no_answer"),
     "embed": ("", "texts id language quoted"),
+    "mlm": ("", "english texts id language quoted"),
 }
 # How a file is read, by format and by the end of its name; "" is any other end. The values are what `type` may be.
 TYPES: dict[str, dict[str, str]] = {
@@ -37,15 +39,17 @@ TYPES: dict[str, dict[str, str]] = {
     "tag": {".jsonl": "jsonl", ".conllu": "conllu", "": "conll"},
     "span": {"": "squad"},
     "embed": {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", "": "text"},
+    "mlm": {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", "": "text"},
 }
 # The metrics that can score each format. The first is taken, but token accuracy for tags that are not chunks, and the last
-# where a question may have no answer.
+# where a question may have no answer. Plain text has none: it only trains.
 METRICS: dict[str, tuple[Metric, ...]] = {
     "classify": (ACCURACY,),
     "choice": (ACCURACY,),
     "tag": (CHUNK_F1, TAG_ACCURACY, POS_F1),
     "span": (SQUAD, SQUAD_V2),
     "embed": (RETRIEVAL,),
+    "mlm": (),
 }
 
 
@@ -78,12 +82,63 @@ def _labels(value: Any) -> Any:
     return tuple((label, (label,)) for label in value) if isinstance(value, list) else value
 
 
+def _check_pattern(where: str, pattern: str) -> None:
+    if PurePath(pattern).is_absolute() or pattern.startswith("~"):
+        raise ValueError(f"{where}{pattern!r} should be named from the folder of this file, or from the data folder")
+    try:
+        pattern.format(lang="", code="", name="")
+    except (KeyError, IndexError, ValueError):
+        raise ValueError(f"{where}{pattern!r}: only {{lang}}, {{code}} and {{name}} may stand in braces") from None
+
+
+def _check_languages(field: str, codes: tuple[str, ...], new: Mapping[str, str]) -> None:
+    for code, name in new.items():
+        if code in LANGUAGES and LANGUAGES[code].name != name:
+            raise ValueError(f"new_languages: '{code}' is {LANGUAGES[code].name}; give {name} another code")
+    if not codes or len(set(codes)) != len(codes):
+        raise ValueError(f"{field}: expected languages, each once, found '{' '.join(codes)}'")
+    for code in codes:
+        if code not in LANGUAGES and code not in new:
+            raise ValueError(f"{field}: unknown language '{code}'; name it: new_languages: {{{code}: its name}}")
+
+
 Word = Annotated[str, BeforeValidator(_word)]
 Codes = Annotated[tuple[Word, ...], BeforeValidator(_codes)]
 Column = Annotated[int | str, BeforeValidator(_column)]
 Columns = Annotated[tuple[Column, ...], BeforeValidator(_several)]
 Labels = Annotated[tuple[tuple[Word, tuple[Word, ...]], ...], BeforeValidator(_labels)]
 Split = Literal["train", "dev", "test"]
+
+
+class Translation(Record):
+    """Another task's English training data in other languages. `translations`: the pattern of a table for each language, of
+    two columns: an English string and its translation. The other fields are those of `Declaration`."""
+
+    name: str = Field(pattern=NAME)
+    translated_from: str = Field(min_length=1)
+    translations: str = Field(min_length=1)
+    languages: Codes = Field(min_length=1)
+    codes: dict[Word, Word] = Field(default_factory=dict)
+    new_languages: dict[Word, str] = Field(default_factory=dict)
+    license: str = Field(min_length=1)
+    cite: str = ""
+    url: str = ""
+    description: str = ""
+
+    @field_validator("translations")
+    @classmethod
+    def _pattern(cls, pattern: str) -> str:
+        _check_pattern("", pattern)
+        return pattern
+
+    @model_validator(mode="after")
+    def _fits(self) -> Translation:
+        _check_languages("languages", self.languages, self.new_languages)
+        if "en" in self.languages:
+            raise ValueError(f"languages: 'en' is that of {self.translated_from} itself; expected those of the translations")
+        if len(self.languages) > 1 and "{" not in self.translations:
+            raise ValueError(f"translations: one file for {' '.join(self.languages)}; put {{lang}} into its name")
+        return self
 
 
 class Declaration(Record):
@@ -98,10 +153,12 @@ class Declaration(Record):
     values that stand for it; of choices, in their order. Rows with a label among `drop` are left out. `choices`: a column
     each, or one JSON field with a list. `texts` of embed: the sentence, its English translation; none if these are two
     files aligned by line, one of them ending in .en or .eng. `no_answer`: a question may have none (SQuAD v2.0).
+    `english` of mlm: the file whose lines translate those of `files`; `texts` of mlm: the column with the text, or those of
+    a sentence and its English translation.
     """
 
     name: str = Field(pattern=NAME)
-    format: Literal["classify", "choice", "tag", "span", "embed"]
+    format: Literal["classify", "choice", "tag", "span", "embed", "mlm"]
     new_languages: dict[Word, str] = Field(default_factory=dict)
     files: dict[Split, str] = Field(min_length=1)
     languages: dict[Split, Codes]
@@ -129,18 +186,20 @@ class Declaration(Record):
     words: Column = 0
     tags: Column = 1
     no_answer: bool = False
+    english: str = ""
 
     @field_validator("files")
     @classmethod
     def _patterns(cls, files: dict[Split, str]) -> dict[Split, str]:
         for split, pattern in files.items():
-            if PurePath(pattern).is_absolute() or pattern.startswith("~"):
-                raise ValueError(f"{split}: {pattern!r} should be named from the folder of this file, or from the data folder")
-            try:
-                pattern.format(lang="", code="", name="")
-            except (KeyError, IndexError, ValueError):
-                raise ValueError(f"{split}: {pattern!r}: only {{lang}}, {{code}} and {{name}} may stand in braces") from None
+            _check_pattern(f"{split}: ", pattern)
         return files
+
+    @field_validator("english")
+    @classmethod
+    def _english_pattern(cls, english: str) -> str:
+        _check_pattern("", english)
+        return english
 
     @field_validator("languages", mode="before")
     @classmethod
@@ -173,6 +232,8 @@ class Declaration(Record):
     def _check_splits(self) -> None:
         if self.format == "embed" and set(self.files) != {"test"}:
             raise ValueError("files: retrieval of translations is not trained; expected test alone")
+        if self.format == "mlm" and (set(self.files) != {"train"} or self.heldout):
+            raise ValueError("files: plain text only trains; expected train alone, and nothing held out")
         if not {"train", "test"} & set(self.files):
             raise ValueError("files: expected train or test")
         if self.heldout and ("train" not in self.files or "dev" in self.files):
@@ -181,17 +242,8 @@ class Declaration(Record):
             raise ValueError(f"languages: expected those of {', '.join(self.files)}, found {', '.join(self.languages) or 'none'}")
 
     def _check_languages(self) -> None:
-        for code, name in self.new_languages.items():
-            if code in LANGUAGES and LANGUAGES[code].name != name:
-                raise ValueError(f"new_languages: '{code}' is {LANGUAGES[code].name}; give {name} another code")
         for split, codes in self.languages.items():
-            if not codes or len(set(codes)) != len(codes):
-                raise ValueError(f"languages.{split}: expected languages, each once, found '{' '.join(codes)}'")
-            for code in codes:
-                if code not in LANGUAGES and code not in self.new_languages:
-                    raise ValueError(
-                        f"languages.{split}: unknown language '{code}'; name it: new_languages: {{{code}: its name}}"
-                    )
+            _check_languages(f"languages.{split}", codes, self.new_languages)
             if len(codes) > 1 and "{" not in self.files[split] and self.language == "":
                 raise ValueError(f"files.{split}: one file for {' '.join(codes)}; put {{lang}} into its name")
 
@@ -211,7 +263,11 @@ class Declaration(Record):
             raise ValueError(f"words, tags: columns of a {type} file are numbers from 0; found {found}")
         if self.format == "embed" and len(self.texts) != (0 if type == "text" else 2):
             raise ValueError("texts: expected the columns of the sentence and of its translation (of two text files: none)")
-        if self.format == "classify" and len(self.texts) not in (1, 2):
+        if self.format == "mlm" and (type == "text") != (not self.texts):
+            raise ValueError("texts: expected the columns of a table (of text files: none)")
+        if self.format == "mlm" and self.english and type != "text":
+            raise ValueError("english: of text files that are aligned by line; of a table, say `texts: [sentence, translation]`")
+        if self.format in ("classify", "mlm") and type != "text" and len(self.texts) not in (1, 2):
             raise ValueError(f"texts: expected one or two columns, found {len(self.texts)}")
 
     def _check_labels(self) -> None:
@@ -242,9 +298,11 @@ class Declaration(Record):
         end = PurePath(self.files[cast(Split, split)].removesuffix(".gz")).suffix
         return self.type or by_end.get(end, by_end.get("", ""))
 
-    def measure(self) -> Metric:
+    def measure(self) -> Metric | None:
         """The metric by name; else that of the format, of tags: chunk F1 if they are chunks (B-, I-, O), else token accuracy."""
         offered = METRICS[self.format]
+        if not offered:
+            return None
         if self.metric:
             return next(metric for metric in offered if metric.name == self.metric)
         if self.format == "tag" and not all(re.fullmatch("O|[BIES]-.+", label) for label in self.names):
@@ -255,5 +313,10 @@ class Declaration(Record):
         """What decides how bytes become examples and these a score. Where the files lie is not in it, since their bytes have
         a key of their own; nor is what only people read."""
         for_people = {"name", "license", "cite", "url", "description", "new_languages", "trains_on", "contains"}
-        fields = self.model_dump(exclude=for_people | {"files", "languages", "type"}, exclude_defaults=True)
+        names = {"files", "english", "languages", "type"}
+        if self.format == "mlm" and self.language == "":
+            names.add("codes")  # a folder that gains a language changes nothing for the others
+        fields = self.model_dump(exclude=for_people | names, exclude_defaults=True)
+        if self.english:
+            fields["aligned"] = True
         return {**fields, "types": {split: self.type_of(split) for split in self.files}}

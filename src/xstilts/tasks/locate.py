@@ -12,6 +12,7 @@ import hashlib
 import heapq
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -82,6 +83,12 @@ def find(task: Task, split: str, language: str, root: Path) -> Found:
         return Found(())
     if task.parts:
         return _all_parts(task, split, language, root)
+    if task.translates:
+        return _with_original(task, split, language, root)
+    return _first(task, from_split, source, language, root)
+
+
+def _first(task: Task, from_split: str, source: Source, language: str, root: Path) -> Found:
     for place in _places(task, root):
         for folder, archives in _folders(task, source, language, place):
             for pattern in source.paths:
@@ -89,8 +96,36 @@ def find(task: Task, split: str, language: str, root: Path) -> Found:
                 files = _matches(folder, filled)
                 shared = filled == pattern and len(source.languages) > 1
                 if files and (not shared or _holds(Request(task, from_split, language, files))):
-                    return Found(files, archives)
+                    return Found((*files, *_beside(task, source, language, root)), archives)
     return Found(())
+
+
+def _beside(task: Task, source: Source, language: str, root: Path) -> Iterator[Path]:
+    """The files that belong to those just found, one for each pattern."""
+    for pattern in source.beside:
+        filled = task.fill(pattern, language)
+        places = _places(task, root)
+        files = next(filter(None, (_matches(place, filled) for place in places)), ())
+        if len(files) != 1:
+            said = f"{len(files)} files for {filled}, expected one" if files else f"no file for {filled}[.gz]"
+            raise InputError(f"task {task.name}, {language}: {said}; looked below {' and '.join(map(str, places))}")
+        yield files[0]
+
+
+def _with_original(task: Task, split: str, language: str, root: Path) -> Found:
+    """Of train: the English files that are translated, then the table of translations. Of dev: the English files."""
+    from xstilts.tasks.catalogue import find_task
+
+    original = find_task(task.translates)
+    if split == "dev":
+        return find(original, split, language, root)
+    table = _first(task, split, task.splits[split], language, root)
+    if not table.files:
+        return Found(())
+    found = find(original, split, "en", root)
+    if not found.files:
+        raise InputError(f"task {task.name} translates {original.name}: {nowhere(original, split, 'en', root)}")
+    return Found((*found.files, *table.files), found.archives)
 
 
 def _places(task: Task, root: Path) -> tuple[Path, ...]:
@@ -182,16 +217,18 @@ def _remember(memo: Path, text: str) -> None:
         pass  # it is only a memory
 
 
-def examples(task: Task, split: str, language: str, root: Path) -> Iterator[Example]:
-    """The checked examples of a split in a language, in the order of the files (of a composite task: of its parts)."""
+def examples(task: Task, split: str, language: str, root: Path, counts: Counter[str] | None = None) -> Iterator[Example]:
+    """The checked examples of a split in a language, in the order of the files (of a composite task: of its parts). What the
+    reader counts beside them (`Request.counts`) is added to `counts` while they are read."""
     source = source_of(task, split, language)
+    counts = Counter() if counts is None else counts
     if task.parts:
-        found = (example for part in parts_of(task) for example in examples(part, split, language, root))
+        found = (example for part in parts_of(task) for example in examples(part, split, language, root, counts))
         return checked(task, split, found, task.name)
     files = locate(task, split, language, root)
     if source.paths and not files:
         raise InputError(nowhere(task, split, language, root))
-    request = Request(task, source_split(task, split), language, files)
+    request = Request(task, source_split(task, split), language, files, counts)
     return checked(task, split, task.read(request), ", ".join(map(str, files)) or task.name)
 
 

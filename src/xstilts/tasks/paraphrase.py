@@ -116,7 +116,7 @@ PAWSX = Task(
     url="https://github.com/google-research-datasets/paws/tree/master/pawsx",
     description="Same words, same meaning? Sentences of Wikipedia with words exchanged; dev and test translated by people.",
     notes="The placeholder 'NS' of sentences that were not translated is kept, as in XTREME. The machine-translated training"
-    " files are not read. google/xtreme on the Hub loses rows; google-research-datasets/paws-x has all.",
+    " files are the task pawsx_mt. google/xtreme on the Hub loses rows; google-research-datasets/paws-x has all.",
 )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from xstilts.data.example import Answer, SpanExample
 from xstilts.data.format import Format, Span
@@ -50,7 +50,18 @@ def _gold(format: Format, answers: list[Answer], impossible: bool, context: str,
     return _checked(answers, context, where)
 
 
-def _questions(path: Path, format: Format) -> Iterator[SpanExample]:
+class Question(NamedTuple):
+    """A question as the file has it; nothing about its answers is checked."""
+
+    where: str
+    id: str
+    question: str
+    context: str
+    answers: list[Answer]
+    impossible: bool
+
+
+def questions(path: Path) -> Iterator[Question]:
     for article in take(json_file(path), "data", list, str(path)):
         for paragraph in take(article, "paragraphs", list, str(path)):
             context = take(paragraph, "context", str, str(path))
@@ -62,13 +73,13 @@ def _questions(path: Path, format: Format) -> Iterator[SpanExample]:
                     for answer in take(record, "answers", list, where)
                 ]
                 impossible = take(record, "is_impossible", bool, where) if "is_impossible" in record else not answers
-                gold = _gold(format, answers, impossible, context, where)
-                yield SpanExample(id, take(record, "question", str, where), context, gold)
+                yield Question(where, id, take(record, "question", str, where), context, answers, impossible)
 
 
 def read_squad(request: Request) -> Iterator[SpanExample]:
     (path,) = request.files
-    return _questions(path, request.task.format)
+    for where, id, question, context, answers, impossible in questions(path):
+        yield SpanExample(id, question, context, _gold(request.task.format, answers, impossible, context, where))
 
 
 def _shifted(context: str, text: str, start: int) -> Answer:
@@ -77,15 +88,19 @@ def _shifted(context: str, text: str, start: int) -> Answer:
     return Answer(text, min(places, key=lambda at: abs(at - start), default=start))
 
 
-def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[SpanExample]:
+def hub_questions(rows: Iterable[dict[str, Any]]) -> Iterator[Question]:
     for row in rows:
         id = take(row, "id", str, "Hub row")
         where = f"Hub row {id}"
         context, answers = take(row, "context", str, where), take(row, "answers", dict, where)
         texts, starts = take(answers, "text", list, where), take(answers, "answer_start", list, where)
         found = [_shifted(context, text, start) for text, start in zip(texts, starts, strict=True)]
-        gold = _gold(request.task.format, found, not found, context, where)
-        yield SpanExample(id, take(row, "question", str, where), context, gold)
+        yield Question(where, id, take(row, "question", str, where), context, found, not found)
+
+
+def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[SpanExample]:
+    for where, id, question, context, answers, impossible in hub_questions(rows):
+        yield SpanExample(id, question, context, _gold(request.task.format, answers, impossible, context, where))
 
 
 # Checksums and counts, unless said otherwise: dataset_infos.json of huggingface/datasets before 8803c182e6.

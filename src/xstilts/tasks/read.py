@@ -15,6 +15,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -47,12 +48,15 @@ def decoded(raw: bytes, where: str) -> str:
         raise InputError(f"{where}: not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start})") from None
 
 
-def lines(path: Path) -> Iterator[tuple[str, str]]:
-    """(`path:line number`, line without its end) for each line."""
+def lines(path: Path, longest: int = 0) -> Iterator[tuple[str, str]]:
+    """(`path:line number`, line without its end) for each line. With `longest`, a line of more bytes is an error, found
+    without reading it to its end."""
     number = 0
     with opened(path) as file:
-        for number, raw in enumerate(file, start=1):
+        for number, raw in enumerate(iter(partial(file.readline, longest + 1), b"") if longest else file, start=1):
             where = f"{path}:{number}"
+            if len(raw) > longest > 0:
+                raise InputError(f"{where}: a line of more than {longest:,} bytes; expected one sentence a line")
             yield (
                 where,
                 decoded(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw, where).rstrip("\r\n"),

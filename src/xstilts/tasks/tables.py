@@ -14,9 +14,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import ChoiceExample, Example, SpanExample, TextsExample, TranslationExample, WordsExample
+from xstilts.data.example import (
+    ChoiceExample,
+    Example,
+    PlainExample,
+    SpanExample,
+    TextsExample,
+    TranslationExample,
+    WordsExample,
+)
 from xstilts.errors import InputError, nearest
 from xstilts.tasks.declaration import Declaration
+from xstilts.tasks.plain import read_aligned, read_documents
 from xstilts.tasks.qa import read_squad
 from xstilts.tasks.read import json_lines, known, lines
 from xstilts.tasks.task import Request
@@ -38,6 +47,8 @@ def read(own: Declaration, request: Request) -> Iterator[Example]:
             return _asked(own, request)
         case "embed":
             return _translations(own, request)
+        case "mlm":
+            return _plain_text(own, request)
 
 
 def _rows(own: Declaration, request: Request) -> Iterator[tuple[str, str, Row]]:
@@ -236,3 +247,17 @@ def _aligned(own: Declaration, request: Request) -> Iterator[Pair]:
         raise InputError(f"{other[0]} has {len(left)} lines and {english} {len(right)}: they are not aligned")
     for number, ((where, text), (_, translation)) in enumerate(zip(left, right, strict=True), start=1):
         yield _numbered(own, request, number), where, text.strip(), translation.strip()
+
+
+def _plain_text(own: Declaration, request: Request) -> Iterator[PlainExample]:
+    """Of a table: a row is a document or, with two columns, a sentence and its translation. A blank cell leaves the row out,
+    as a blank line would; it is counted."""
+    if own.type_of(request.split) == "text":
+        yield from read_aligned(request) if own.english else read_documents(request)
+        return
+    for id, where, row in _rows(own, request):
+        texts = tuple(_text(row, column, where) for column in own.texts)
+        if all(texts):
+            yield PlainExample(id, texts)
+        else:
+            request.counts["untranslated" if len(texts) == 2 else "blank"] += 1

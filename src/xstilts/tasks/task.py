@@ -5,6 +5,7 @@ A task has no role. SQuAD is an intermediate task in one study and the training 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +47,8 @@ class Source:
     placeholders of `Task.fill`; each also finds the same names with `.gz`. All files that the first matching pattern
     finds are read, sorted by name. A pattern without a placeholder names a file of many languages. No paths at all:
     the examples are made, not read. What the folder itself lacks is looked for, under the same patterns, inside the
-    official `archives` (file names, with placeholders, anywhere in the folder or one level below it).
+    official `archives` (file names, with placeholders, anywhere in the folder or one level below it). `beside` are patterns
+    of one file each that belongs to what `paths` finds and is read after it (the English side of aligned text).
 
     `url` is the page or file for people, `downloads` the files for `xstilts download`. `sha256` maps a language to the
     checksum of the official uncompressed file, where known, `counts` to the number of examples that the official data
@@ -60,16 +62,19 @@ class Source:
     archives: tuple[str, ...] = ()
     downloads: tuple[Download, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a reader is asked for: the files found for one split and one language, already located."""
+    """What a reader is asked for: the files found for one split and one language, already located. In `counts` it notes, by
+    a word that reports show, how many examples it had to leave out or change."""
 
     task: Task
     split: str
     language: str
     files: tuple[Path, ...]
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ class Task:
     `parts`: the examples are those of these tasks one after the other, and there is nothing to read (ANLI+).
     `contains` names tasks whose training data are within this one's (SQuAD v2.0 holds v1.1).
     `labels_of` gives the labels of a Tag or Classify task whose label set is a file of the data folder (CCG).
+    `translates`: the training data are those of this English task through a table of translations, so that its files are
+    looked for too; `paths` of train are those of the table (`translated.py`).
     A task of the user's own (`own.py`) has `declared`, the identity of its declaration, which is part of the keys, and
     `folder`, where that lies: its `paths` are below this folder or else below the data folder.
     """
@@ -108,6 +115,7 @@ class Task:
     labels_of: Callable[[Path], tuple[str, ...]] | None = None
     declared: str = ""
     folder: Path | None = None
+    translates: str = ""
 
     @property
     def embedded(self) -> bool:

@@ -1,13 +1,16 @@
-"""The embedded world's nine tasks: nothing to find or to download, their examples are drawn by `xstilts.world`.
+"""The embedded world's nine tasks and two machine-translated ones: nothing to find, `xstilts.world` draws their examples.
 
 Their sources name languages and no files. A fetch stage gives `generate_task` the study's world and not the reader; the reader
 below serves whoever asks for the default world's examples as for those of any other task.
-Training and dev data are English, test data are in all six languages with parallel ids.
+Training and dev data are English, test data are in all six languages with parallel ids. The translated tasks have the same
+training meanings in the other five languages, with a machine's errors and the ids of the English ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from xstilts.data.example import Example
@@ -18,22 +21,36 @@ from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.tag import CHUNK_F1, TAG_ACCURACY
 from xstilts.tasks.task import Request, Source, Task
+from xstilts.tasks.translated import translated
 from xstilts.world import LANGUAGES, WorldConfig, generate
 from xstilts.world.choosing import CHOICES
 from xstilts.world.inference import NLI_LABELS, PARAPHRASE_LABELS
 from xstilts.world.tagging import NER_LABELS, POS_TAGS
+from xstilts.world.translating import machine_translated
 
 PREFIX = "world/"
+MT = "_mt"
 ENGLISH = ("en",)
 
 
-def generate_task(task: Task, split: str, language: str, world: Mapping[str, Any]) -> Iterator[Example]:
-    """The examples of one split and language in the world that has the fields `world`."""
-    return generate(WorldConfig(**world), task.name.removeprefix(PREFIX), split, language)
+def generate_task(task: Task, split: str, language: str, world: Mapping[str, Any], counts: Counter[str]) -> Iterator[Example]:
+    """The examples of one split and language in the world that has the fields `world`; what a translation loses is counted."""
+    config = WorldConfig(**world)
+    name = task.name.removeprefix(PREFIX)
+    original = name.removesuffix(MT)
+    found = generate(config, original, split, language)
+    return found if original == name or split != "train" else _translated(config, found, language, counts)
+
+
+def _translated(config: WorldConfig, found: Iterable[Example], language: str, counts: Counter[str]) -> Iterator[Example]:
+    for example in found:
+        new = translated(example, partial(machine_translated, config, language), language, counts)
+        if new is not None:
+            yield new
 
 
 def _read(request: Request) -> Iterator[Example]:
-    return generate_task(request.task, request.split, request.language, {})
+    return generate_task(request.task, request.split, request.language, {}, request.counts)
 
 
 def _splits(**languages: tuple[str, ...]) -> dict[str, Source]:
@@ -47,9 +64,10 @@ def _task(name: str, format: Format, metric: Metric | None, splits: dict[str, So
         format=format,
         metric=metric,
         languages=splits["test"].languages if "test" in splits else LANGUAGES,
+        contains=(PREFIX + name.removesuffix(MT),) if name.endswith(MT) else (),
         splits=splits,
         read=_read,
-        trains_on=PREFIX + name if {"train", "test"} <= set(splits) else "",
+        trains_on=PREFIX + name if metric and "train" in splits else "",
         license="Apache-2.0",
         cite="",
         url="",
@@ -58,6 +76,7 @@ def _task(name: str, format: Format, metric: Metric | None, splits: dict[str, So
 
 
 _SUPERVISED = _splits(train=ENGLISH, dev=ENGLISH, test=LANGUAGES)
+_TRANSLATED = _splits(train=LANGUAGES[1:], dev=ENGLISH)
 
 TASKS: tuple[Task, ...] = (
     _task(
@@ -122,5 +141,19 @@ TASKS: tuple[Task, ...] = (
         RETRIEVAL,
         _splits(test=LANGUAGES[1:]),
         "The English translation of a sentence among all others, without training; no names or numbers to go by.",
+    ),
+    _task(
+        "nli_mt",
+        Classify(labels=NLI_LABELS),
+        ACCURACY,
+        _TRANSLATED,
+        "The training data of world/nli, machine-translated (with errors); dev is English.",
+    ),
+    _task(
+        "squad_mt",
+        Span(),
+        SQUAD,
+        _TRANSLATED,
+        "The training data of world/squad, machine-translated (with errors), answers found again or lost; dev is English.",
     ),
 )

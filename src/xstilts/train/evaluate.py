@@ -78,9 +78,7 @@ def length_batches(features: Sequence[Feature], tokens: int) -> list[list[int]]:
     return groups
 
 
-def dev_score(
-    model: Model, task: str, coder: Coder, examples: Iterable[Example], metric: Metric, window: int = WINDOW
-) -> float:
+def dev_score(model: Model, task: str, coder: Coder, examples: Iterable[Example], metric: Metric, window: int = WINDOW) -> float:
     """The metric's headline value (0-1) on the examples; their tallies are summed as they come."""
     sums = np.zeros(len(metric.counts), dtype=np.float64)
     read, again = tee(examples)

@@ -285,6 +285,7 @@ class Training:
             "dev": progress.dev,
             "dev_final": final,
             "device": str(self.device),
+            "gpu_peak_mib": torch.cuda.max_memory_allocated(self.device) / 2**20 if self.device.type == "cuda" else None,
             "note": self.note,
         }
 

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def peak_flops(device: torch.device, precision: str) -> float:
 
 def _measure(device: torch.device, dtype: torch.dtype) -> float:
     """Products of growing width while the next one fits into the time; then the widest again until it is used up."""
-    wait: Callable[[], Any] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    wait: Callable[[], Any] = partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
     numbers = torch.Generator(device).manual_seed(0)  # drawn, since a card multiplies constants faster than what a model has
     best, began = 0.0, 0.0
     for width in _WIDTHS:
@@ -96,8 +97,3 @@ def training_work(encoder: Any) -> Work:
         per_square += (12 if trained else 4) * encoder.config.hidden_size
         below = trained
     return Work(per_token, per_square)
-
-
-def training_flops(encoder: Any, lengths: Sequence[int]) -> float:
-    """FLOPs of forward and backward through the trunk for sequences of these real lengths; see `training_work`."""
-    return training_work(encoder).flops(lengths)

@@ -31,7 +31,8 @@ class Group:
         self.rank, self.size = rank, size
         self.device = device or torch.device("cpu")
         if size > 1:
-            backend = "nccl" if self.device.type == "cuda" else "gloo"
+            enough = self.device.type == "cuda" and torch.cuda.device_count() >= size
+            backend = "nccl" if enough else "gloo"
             dist.init_process_group(backend, f"file://{meeting}", timeout=PATIENCE, rank=rank, world_size=size)
 
     def add(self, tensors: Iterable[Tensor]) -> None:

@@ -8,7 +8,10 @@ world in which shared names, digits and cognates are all that languages have in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
+
+TRANSLATION_NOISE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class WorldConfig:
     `switch_words` of the words stand in English, and those that are a sentence with its English translation.
 
     `text` counts documents a language; the other sizes count training examples (English); `dev` and `test`
-    hold for every task, a language.
+    hold for every task, a language. `translation_noise` is the share of content words that machine translation gets wrong.
     """
 
     seed: int = 0
@@ -34,3 +37,9 @@ class WorldConfig:
     choice: int = 3000
     dev: int = 200
     test: int = 300
+    translation_noise: float = TRANSLATION_NOISE
+
+    def spelled(self) -> dict[str, Any]:
+        """The fields for a key. What was added later is left out at its default, so that it moves no older key."""
+        later = ("translation_noise", TRANSLATION_NOISE)
+        return {name: value for name, value in asdict(self).items() if (name, value) != later}

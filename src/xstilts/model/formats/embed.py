@@ -2,7 +2,7 @@
 
 Layers are numbered as in Hugging Face's `hidden_states`: 0 is the embeddings' output, n that of block n. All come out of
 one pass; each is pooled where it arises, so that one layer's states are held at a time, and blocks above the highest layer
-that is wanted are not run. Poolings: "mean" over all tokens, special tokens included (what XTREME and jiant do),
+that is wanted are not run. Batches are sorted by length and packed, so that next to nothing is spent on padding. Poolings: "mean" over all tokens, special tokens included (what XTREME and jiant do),
 "mean_content" without them (XTREME's --pool_skip_special_token; a sentence of nothing else keeps them), "cls" = the first.
 """
 
@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from xstilts.model.encoder import blocks
+from xstilts.model.encoder import blocks, round_linears
+from xstilts.model.packing import Packing, can_pack, run_packed
 
 
 def embed(
@@ -29,9 +30,13 @@ def embed(
     tokens_a_batch: int,
     vectors: Any,
     tick: Callable[[], None],
+    precision: str = "fp32",
 ) -> None:
     """Fill `vectors`, an array of shape (layers, poolings, N, D) in the order of the arguments. Sentences are batched by
-    length and cut at `max_length` tokens; `tick` is called once a batch."""
+    length and cut at `max_length` tokens; `tick` is called once a batch. `precision` "bf16" rounds the encoder's linear
+    layers, in place."""
+    if precision == "bf16":
+        round_linears(encoder)
     ids, special = _token_ids(tokenizer, texts, max_length)
     device = next(encoder.parameters()).device
     for rows in _batches([len(row) for row in ids], tokens_a_batch):
@@ -49,7 +54,7 @@ def embed(
                 pooled_BD = pool(hidden_BLD.float(), inputs[1], inputs[2], pooling)
                 vectors[layers.index(layer), place, rows] = pooled_BD.cpu().numpy()
 
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             run_through(encoder, inputs[0], inputs[1], layers, take)
         tick()
 
@@ -96,10 +101,14 @@ def run_through(
 ) -> None:
     """Run the encoder and give `take` the states of each wanted layer as they arise. Raises InputError as `blocks` does."""
     depth, found = encoder.config.num_hidden_layers, blocks(encoder)
+    packing = Packing.of(mask_BL) if can_pack(encoder) and not bool(mask_BL.all()) else None
+
+    def give(layer: int, hidden: Tensor) -> None:
+        take(layer, packing.unpack(hidden) if packing else hidden)
 
     def before(layer: int) -> Callable[..., None]:
         def hook(_: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
-            take(layer, positional[0] if positional else named["hidden_states"])
+            give(layer, positional[0] if positional else named["hidden_states"])
             if layer == max(layers):
                 raise _Enough
 
@@ -107,10 +116,13 @@ def run_through(
 
     handles = [found[i].register_forward_pre_hook(before(i), with_kwargs=True) for i in layers if i < depth]
     try:
-        output = encoder(input_ids=input_ids_BL, attention_mask=mask_BL)
+        if packing:
+            output = run_packed(encoder, input_ids_BL, packing)
+        else:
+            output = encoder(input_ids=input_ids_BL, attention_mask=mask_BL).last_hidden_state
     except _Enough:
         return
     finally:
         for handle in handles:
             handle.remove()
-    take(depth, output.last_hidden_state)
+    give(depth, output)

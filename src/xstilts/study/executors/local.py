@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import selectors
 import subprocess
 import sys
@@ -18,9 +19,12 @@ STOP_SECONDS = 30.0
 class Worker:
     """One process, its pipe of events, and the stage it works on (None: idle)."""
 
-    def __init__(self, store: Path, log: Path):
+    def __init__(self, store: Path, log: Path, cards: tuple[str, ...] = ()):
         self.log = log.open("ab")
+        self.cards = cards
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        if cards:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(cards)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "xstilts.study.worker", str(store)],
             stdin=subprocess.PIPE,
@@ -60,13 +64,27 @@ class Worker:
         return status
 
 
-class LocalExecutor:
-    """`with LocalExecutor(store, n) as executor:`; workers that die are replaced."""
+def graphics_cards() -> tuple[str, ...]:
+    """The cards that this process may use, as `CUDA_VISIBLE_DEVICES` names them; none if stages are told to run elsewhere."""
+    if not os.environ.get("XSTILTS_DEVICE", "cuda").startswith("cuda"):
+        return ()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return tuple(name.strip() for name in visible.split(",") if name.strip() not in ("", "-1"))
+    nodes = (re.fullmatch(r"nvidia(\d+)", path.name) for path in Path("/dev").glob("nvidia*"))
+    return tuple(sorted((node[1] for node in nodes if node), key=int))
 
-    def __init__(self, store: Path, workers: int):
+
+class LocalExecutor:
+    """`with LocalExecutor(store, n) as executor:`; workers that die are replaced. Cards are shared out among the workers, so
+    many to each; with more workers than that, several use the same ones."""
+
+    def __init__(self, store: Path, workers: int, cards_each: int = 1):
         self.store = store
         self.log = store / "workers.log"
-        self.workers = [Worker(store, self.log) for _ in range(workers)]
+        cards = graphics_cards()
+        hands = [cards[i : i + cards_each] for i in range(0, len(cards), cards_each)] or [()]
+        self.workers = [Worker(store, self.log, hands[i % len(hands)]) for i in range(workers)]
 
     def __enter__(self) -> LocalExecutor:
         return self
@@ -94,7 +112,7 @@ class LocalExecutor:
             key, events = worker.key, worker.events()
             if events is None:
                 status = worker.kill()
-                self.workers[self.workers.index(worker)] = Worker(self.store, self.log)
+                self.workers[self.workers.index(worker)] = Worker(self.store, self.log, worker.cards)
                 if key is not None:
                     found.append((key, {"event": "outcome", "outcome": "lost", "status": status}))
                 elif status not in (-9, -15):

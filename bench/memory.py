@@ -1,0 +1,129 @@
+"""Peak memory of evaluation against `Trainer.predict`, for more and more examples: tagging, 17 labels, a small model.
+
+Each figure is of a fresh process: its peak while predicting, less what it had with the model loaded and 64 examples predicted.
+Ours reads a file and writes one, as the predict stage does. Trainer gets its examples encoded one by one, so that what grows
+there is what it keeps: the logits of all of them, padded to the longest.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import machine
+from lengths import LABELS, rows
+from rounds import HERE
+
+COUNTS = (500, 2000, 8000)
+TAGS = tuple(f"l{i}" for i in range(LABELS["tag"]))
+
+
+def measure(folder: Path, counts: tuple[int, ...] = COUNTS) -> list[dict[str, Any]]:
+    print("\npeak memory of evaluation, tagging, MiB above the loaded model")
+    peaks: dict[str, list[float]] = {}
+    missing: list[dict[str, Any]] = []
+    for engine in ("xstilts", "Trainer"):
+        try:
+            peaks[engine] = [_peak(engine, count, folder) for count in counts]
+        except subprocess.CalledProcessError as error:
+            last = [line for line in error.stderr.splitlines() if line.strip()]
+            missing.append({"name": "memory of evaluation", "peer": engine, "not_run": last[-1][:200] if last else "it ended"})
+            print(f"  not run: {engine}: {missing[-1]['not_run']}")
+    found: list[dict[str, Any]] = []
+    for count, *both in zip(counts, *peaks.values(), strict=True):
+        figures = dict(zip(peaks, both, strict=True))
+        record = {
+            "name": f"peak memory of evaluation, {count:,} examples",
+            "peer": "Trainer.predict" if "Trainer" in figures else None,
+            "ratio": None,
+            "above_model_mib": figures.get("xstilts"),
+            "peer_above_model_mib": figures.get("Trainer"),
+        }
+        found.append(record)
+        print(f"  {count:6,} examples: " + ", ".join(f"{name} {mib:,.0f}" for name, mib in figures.items()))
+    return found + missing
+
+
+def _peak(engine: str, count: int, folder: Path) -> float:
+    command = [sys.executable, str(HERE / "memory.py"), engine, str(count), str(folder), str(machine.threads())]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+
+
+def xstilts(count: int, folder: Path) -> float:
+    from xstilts.data.example import WordsExample, read_jsonl, write_jsonl, write_predictions
+    from xstilts.data.format import Tag
+    from xstilts.model.encoder import load_encoder, load_tokenizer
+    from xstilts.model.formats.tag import TagCoder
+    from xstilts.model.model import Model
+    from xstilts.recipe.recipe import Recipe
+    from xstilts.stages.job import forget_peak_memory, peak_memory_mib
+    from xstilts.train.evaluate import predict
+
+    coder = TagCoder(Tag(labels=TAGS), load_tokenizer(folder), Recipe(max_length=128))
+    trunk: Any = load_encoder(folder)
+    model = Model(trunk, {"task": coder.head(trunk)})
+    with tempfile.TemporaryDirectory() as out:
+        path = Path(out) / "examples.jsonl"
+        write_jsonl(path, (WordsExample(str(i), words, None) for i, words in enumerate(_sentences(count))))
+        list(predict(model, "task", coder, [WordsExample(str(i), words, None) for i, words in enumerate(_sentences(64))]))
+        forget_peak_memory()
+        before = peak_memory_mib()
+        write_predictions(Path(out) / "predictions.jsonl", predict(model, "task", coder, read_jsonl(path)))
+        return peak_memory_mib() - before
+
+
+def trainer(count: int, folder: Path) -> float:
+    import torch
+    from transformers import (
+        AutoModelForTokenClassification,
+        AutoTokenizer,
+        DataCollatorForTokenClassification,
+        Trainer,
+        TrainingArguments,
+    )
+
+    from xstilts.stages.job import forget_peak_memory, peak_memory_mib
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForTokenClassification.from_pretrained(folder, num_labels=len(TAGS))
+
+    class Data(torch.utils.data.Dataset[dict[str, Any]]):
+        def __init__(self, size: int):
+            self.sentences = list(_sentences(size))
+
+        def __len__(self) -> int:
+            return len(self.sentences)
+
+        def __getitem__(self, i: int) -> dict[str, Any]:
+            found = tokenizer(list(self.sentences[i]), is_split_into_words=True, truncation=True, max_length=128)
+            return {
+                "input_ids": found["input_ids"],
+                "attention_mask": found["attention_mask"],
+                "labels": [0] * len(found["input_ids"]),
+            }
+
+    with tempfile.TemporaryDirectory() as out:
+        arguments = TrainingArguments(out, per_device_eval_batch_size=64, use_cpu=True, report_to=[], disable_tqdm=True)
+        judge = Trainer(model, arguments, data_collator=DataCollatorForTokenClassification(tokenizer))
+        judge.predict(Data(64))
+        examples = Data(count)
+        forget_peak_memory()
+        before = peak_memory_mib()
+        found = judge.predict(examples)
+        assert len(found.predictions) == count
+        return peak_memory_mib() - before
+
+
+def _sentences(count: int) -> Any:
+    return (tuple(f"w{i}" for i in row.ids[1:-1]) for row in rows("tag", count))
+
+
+if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(int(sys.argv[4]))
+    print({"xstilts": xstilts, "Trainer": trainer}[sys.argv[1]](int(sys.argv[2]), Path(sys.argv[3])))

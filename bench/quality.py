@@ -1,0 +1,124 @@
+"""Does the fast way cost quality? The same fine-tunings, each with several seeds, trained in two ways:
+
+    plain   fp32, each batch as it was drawn, padded to its longest row, the whole vocabulary
+    fast    bf16, sorted by length, packed, the vocabulary trimmed: what the recipe `precision: bf16` does
+
+and an equivalence test on the difference (two one-sided paired t-tests over seeds, margin 1 point).
+
+    python bench/quality.py FOLDER [--seeds N] [--encoder DIR]     FOLDER for the stores; with real data in $XSTILTS_DATA
+
+In the embedded world (pre-training included) and, where an encoder is given, on real data. An hour or so on two cores; not
+part of `make bench`. The figures are in docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+MARGIN = 1.0  # points
+WORLD = {
+    "name": "quality-world",
+    "question": "Does the fast way cost quality in the embedded world?",
+    "encoders": ["world/tiny"],
+    "pretrain": [{"mix": ["world/text"], "recipe": {"lr": 5e-3, "batch": 64, "steps": 600, "mlm_rate": 0.25, "dropout": 0.0}}],
+    "chains": {"none": []},
+    "targets": ["world/tydiqa", "world/pos", "world/nli"],
+    "languages": ["en", "l1", "l2"],
+    "random_init": False,
+    "recipes": {"default": {"lr": 1e-3, "batch": 32, "steps": 400, "max_length": 128, "stride": 32}},
+}
+REAL = {
+    "name": "quality-real",
+    "question": "Does the fast way cost quality on real data?",
+    "chains": {"none": []},
+    "targets": ["udpos", "tydiqa", {"task": "xnli", "train": "snli"}],
+    "random_init": False,
+    "limits": {"train": 2000, "test": 200, "dev": 100},
+    "recipes": {"default": {"lr": 2e-4, "batch": 16, "steps": 250, "max_length": 128, "stride": 48}},
+}
+
+
+def arm(name: str, record: dict[str, Any], store: Path) -> None:
+    """Run a study's stages one after the other in this process, the plain way or the fast way."""
+    import torch
+
+    from xstilts.model import packing
+    from xstilts.stages import train as stage
+    from xstilts.stages.job import attempt
+    from xstilts.store.store import Store
+    from xstilts.study.compile import compile_study
+    from xstilts.study.study import make_study
+    from xstilts.train import step
+
+    torch.set_num_threads(1)
+    if name == "plain":
+        packing.can_pack = lambda _: False
+        stage.can_pack = lambda _: False
+        stage.trim = lambda *_: False
+        step.micro_batches = lambda features, _: [list(range(len(features)))]
+    record["recipes"]["default"]["precision"] = {"plain": "fp32", "fast": "bf16"}[name]
+    plan = compile_study(make_study(record))
+    place = Store(store / f"{record['name']}-{name}")
+    place.prepare()
+    scores: dict[str, list[float]] = {}
+    for node in plan.stages:
+        outcome = attempt(place, node.record(), lambda _: None, threading.Event())
+        if outcome["outcome"] != "done":
+            raise SystemExit(f"{name}: {node.slug}: {outcome}")
+    for cell in plan.cells:
+        found = json.loads((place.folder("score", cell.score.slug, cell.score.key) / "out" / "scores.json").read_text())
+        values = {language: 100 * row["headline"] for language, row in found["languages"].items()}
+        scores.setdefault(f"{cell.target} (English)", []).append(values.pop("en"))
+        scores.setdefault(f"{cell.target} (mean of {len(values)} other languages)", []).append(float(np.mean(list(values.values()))))
+    (store / f"{record['name']}-{name}.json").write_text(json.dumps(scores))
+
+
+def compare(record: dict[str, Any], store: Path) -> None:
+    plain, fast = (json.loads((store / f"{record['name']}-{name}.json").read_text()) for name in ("plain", "fast"))
+    for name, values in plain.items():
+        differences = np.array(fast[name]) - np.array(values)
+        low, high = (
+            stats.ttest_1samp(differences, bound, alternative=side).pvalue
+            for bound, side in ((-MARGIN, "greater"), (MARGIN, "less"))
+        )
+        mean, error = differences.mean(), stats.sem(differences)
+        width = stats.t.ppf(0.95, len(differences) - 1) * error
+        verdict = "equivalent" if max(low, high) < 0.05 else "not shown"
+        print(
+            f"{record['name']:14} {name:42} plain {np.mean(values):5.1f} (sd {np.std(values, ddof=1):4.1f})  fast minus plain "
+            f"{mean:+5.2f}  90% interval [{mean - width:+5.2f}, {mean + width:+5.2f}]  within {MARGIN} point: {verdict} "
+            f"(p {max(low, high):.3f}, {len(differences)} seeds)"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--encoder")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    records = [WORLD] + ([{**REAL, "encoders": [arguments.encoder]}] if arguments.encoder else [])
+    for record in records:
+        record["seeds"] = list(range(arguments.seeds))
+        arms = [
+            multiprocessing.get_context("spawn").Process(target=arm, args=(x, record, arguments.folder))
+            for x in ("plain", "fast")
+        ]
+        for process in arms:
+            process.start()
+        for process in arms:
+            process.join()
+        compare(record, arguments.folder)
+
+
+if __name__ == "__main__":
+    main()

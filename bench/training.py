@@ -1,0 +1,158 @@
+"""A whole training step against `transformers.Trainer` (and MaChAmp, where it is installed), in the shape of XLM-R.
+
+Four kinds of lengths (`lengths.py`), batches of 8; on a card batches of 32, Base and Large. `training_variants.py` says what
+a turn is. Beside each ratio stands what bounds it: padding alone cannot give more than 1 / (share of real tokens in the
+peer's batches), and nothing can give more than products at this machine's peak, measured in the same process.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import machine
+import peer_machamp
+from lengths import efficiency, rows
+from rounds import HERE, WARM, Turn, Variant, interleave, median_seconds, ratio, shown
+
+NAMES = {"nli": "XNLI-like", "tag": "tagging-like", "qa": "QA-like", "full": "QA, all windows full"}
+GIB_OF_A_TRAINER = {"tiny": 2, "base": 6, "large": 13}
+
+
+def variant(name: str, spec: dict[str, Any], **changes: Any) -> Variant:
+    spec = {**spec, **changes}
+    command = [sys.executable, str(HERE / "training_variants.py"), json.dumps(spec)]
+    return Variant(name, command, turns=spec["turns"])
+
+
+def measure(kind: str, folder: Path, shape: str, device: str, batch: int, rounds: int, seconds: float) -> list[dict[str, Any]]:
+    """The table of one kind of lengths: a record for each pair, and one for each variant that did not run."""
+    title = f"training step, {NAMES[kind]}, {shape}, batch {batch}" + (", GPU" if device == "cuda" else "")
+    spec: dict[str, Any] = {
+        "kind": kind,
+        "folder": str(folder),
+        "batch": batch,
+        "count": batch * (WARM + rounds),
+        "threads": machine.threads(),
+        "device": device,
+        "turns": 1,
+    }
+    precisions = ["fp32"] * (device == "cpu") + ["bf16"] * machine.multiplies_bf16(device)
+    variants = []
+    for precision in precisions:
+        turns = 2 if precision == precisions[0] else 1
+        variants.append(variant(f"Trainer {precision}", spec, engine="trainer", precision=precision, turns=turns))
+        variants.append(variant(f"xstilts {precision}", spec, engine="xstilts", precision=precision))
+    missing = []
+    if "bf16" not in precisions:
+        missing.append({"name": title, "peer": "bf16", "not_run": "this processor does not multiply bf16"})
+    if kind == "nli" and device == "cpu":
+        if trouble := peer_machamp.trouble():
+            missing.append({"name": title, "peer": "MaChAmp", "not_run": trouble})
+        elif machine.memory_gib() < 3 * GIB_OF_A_TRAINER[shape]:
+            missing.append({"name": title, "peer": "MaChAmp", "not_run": "too little memory is free beside the others"})
+        else:
+            variants.append(peer_machamp.variant(folder, rows(kind, spec["count"]), batch, spec["threads"]))
+    print(f"\n{title}")
+    taken = interleave(variants, rounds, WARM, seconds)
+    missing += [{"name": title, "peer": v.name, "not_run": v.trouble} for v in variants if v.trouble]
+    count = max(map(len, taken.values()), default=0)
+    full = efficiency(rows(kind, spec["count"])[batch * WARM : batch * (WARM + count)], batch) if count else 1.0
+    print(f"  padding: {full:.2f} of Trainer's tokens are real, so that it alone explains at most {1 / full:.2f}x")
+    found = [_record(title, pair, taken, variants, full) for pair in _pairs(taken)]
+    for record in found:
+        print(_line(record))
+    for record in missing:
+        print(f"  not run: {record['peer']}: {record['not_run']}")
+    return found + missing
+
+
+def _pairs(taken: dict[str, list[Turn]]) -> list[tuple[str, str]]:
+    wanted = [
+        ("Trainer fp32 again", "Trainer fp32"),
+        ("Trainer bf16 again", "Trainer bf16"),
+        ("xstilts fp32", "Trainer fp32"),
+        ("xstilts bf16", "Trainer fp32"),
+        ("xstilts bf16", "Trainer bf16"),
+        ("xstilts fp32", peer_machamp.NAME),
+        ("xstilts bf16", peer_machamp.NAME),
+    ]
+    return [(one, other) for one, other in wanted if taken.get(one) and taken.get(other)]
+
+
+def _record(
+    title: str, pair: tuple[str, str], taken: dict[str, list[Turn]], variants: list[Variant], full: float
+) -> dict[str, Any]:
+    """`bound`: the ratio at which ours would do nothing but products, at this machine's peak."""
+    ours, peer = pair
+    turns, theirs = taken[ours], taken[peer]
+    by_name = {v.name: v for v in variants}
+    one, other = (by_name[name.removesuffix(" again")] for name in pair)
+    record: dict[str, Any] = {
+        "name": f"{title}: {ours}",
+        "peer": peer,
+        "ratio": ratio(theirs, turns, blocks=3 if peer == peer_machamp.NAME else None),
+        "rounds": len(turns),
+        "seconds": median_seconds(turns),
+        "peer_seconds": median_seconds(theirs),
+        "real_share_in_peers_batches": None if peer == peer_machamp.NAME else full,
+        "peak_mib": one.peak_mib,
+        "peer_peak_mib": other.peak_mib,
+        "trained_parameters": one.facts.get("trained"),
+        "peer_trained_parameters": other.facts.get("trained"),
+    }
+    if "flops" in turns[0]:
+        seconds = sum(turn["seconds"] for turn in turns)
+        least = sum(turn["flops"] / turn["peak_flops"] for turn in turns)
+        record["tokens_per_second"] = sum(turn["tokens"] for turn in turns) / seconds
+        record["utilisation"] = least / seconds
+        record["bound"] = sum(turn["seconds"] for turn in theirs) / least
+        record["peak_tflops"] = turns[0]["peak_flops"] / 1e12
+    for name, side in (("gpu_peak_mib", turns), ("peer_gpu_peak_mib", theirs)):
+        if "gpu_peak_mib" in side[-1]:
+            record[name] = side[-1]["gpu_peak_mib"]
+    if record.get("bound", record["ratio"]["max"]) < record["ratio"]["median"]:
+        record["doubt"] = "above its bound: do not believe it"
+    return record
+
+
+def _line(record: dict[str, Any]) -> str:
+    ours = record["name"].rsplit(": ", 1)[1]
+    text = f"  {ours:18} {shown(record['ratio'])} {record['peer']:12}  {record['seconds']:.2f} s against {record['peer_seconds']:.2f} s"
+    if "utilisation" in record:
+        text += f"; {record['tokens_per_second']:,.0f} tokens/s, {record['utilisation']:.0%} of the peak, bound {record['bound']:.1f}x"
+    return text + (f"; {record['doubt']}" if "doubt" in record else "")
+
+
+def large_step(folder: Path, rounds: int) -> list[dict[str, Any]]:
+    """One step of XLM-R Large at the paper's batch, on this CPU: seconds and memory, with no peer."""
+    title = "training step, XNLI-like, large, batch 32, CPU"
+    spec = {"kind": "nli", "folder": str(folder), "batch": 32, "count": 32 * (1 + rounds), "threads": machine.threads()}
+    spec |= {"device": "cpu", "turns": 1, "engine": "xstilts"}
+    bf16 = machine.multiplies_bf16("cpu")
+    found: list[dict[str, Any]] = []
+    print(f"\n{title}")
+    for precision in ("bf16",) if bf16 else ("fp32",):
+        one = variant(f"large {precision}", spec, precision=precision)
+        turns = interleave([one], rounds, 1, 30.0).get(one.name)
+        if not turns or one.peak_mib is None:
+            found.append({"name": title, "peer": None, "not_run": one.trouble or "no memory figures here"})
+            print(f"  not run: {found[-1]['not_run']}")
+            continue
+        record = {
+            "name": f"{title}: xstilts {precision}",
+            "peer": None,
+            "ratio": None,
+            "seconds": median_seconds(turns),
+            "tokens_per_second": sum(t["tokens"] for t in turns) / sum(t["seconds"] for t in turns),
+            "peak_mib": one.peak_mib,
+            "model_mib": one.start_mib,
+        }
+        found.append(record)
+        print(
+            f"  xstilts {precision}: {record['seconds']:.1f} s, {record['tokens_per_second']:,.0f} tokens/s, peak "
+            f"{one.peak_mib:,.0f} MiB of which {one.start_mib:,.0f} when the model was loaded"
+        )
+    return found

@@ -1,0 +1,164 @@
+"""One variant of a training step, as a process of `rounds.py`: ours, or a real `transformers.Trainer`.
+
+    python bench/training_variants.py '{"engine": "xstilts", "kind": "nli", "precision": "fp32", ...}'
+
+Both start from the same folder, have heads of the same shape and see the same batches. A turn is a whole step: batch put
+together, forward, backward, clipping at 1.0, fused AdamW, learning rate. Trainer runs its own loop, `Trainer.train()`, with
+dynamic padding and its defaults otherwise; a callback at the end of each step stops it until the next turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lengths import LABELS, MET, Row, batches, met_ids, rows
+from rounds import Answers
+from xstilts.data.format import Classify, Format, Span, Tag
+
+IGNORED = -100
+FORMATS: dict[str, Format] = {
+    "nli": Classify(labels=tuple(f"l{i}" for i in range(LABELS["nli"]))),
+    "tag": Tag(labels=tuple(f"l{i}" for i in range(LABELS["tag"]))),
+    "qa": Span(),
+    "full": Span(),
+}
+
+
+def wait_for(device: str) -> None:
+    """A card computes on after it was told to."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def gpu_peak(device: str) -> dict[str, float]:
+    return {"gpu_peak_mib": torch.cuda.max_memory_allocated() / 1024**2} if device == "cuda" else {}
+
+
+def xstilts(spec: dict[str, Any]) -> None:
+    """As the train stage does it: packed, the vocabulary trimmed to what the data meet, micro-batches by tokens."""
+    from xstilts.model.encoder import load_encoder, load_tokenizer
+    from xstilts.model.formats.coder import Feature
+    from xstilts.model.model import CODERS, Model
+    from xstilts.model.vocabulary import trim
+    from xstilts.recipe.recipe import Recipe
+    from xstilts.train.numbers import peak_flops, training_work
+    from xstilts.train.parallel import Group
+    from xstilts.train.step import Stepper, micro_tokens, optimizer_of
+
+    folder, device = Path(spec["folder"]), torch.device(spec["device"])
+    recipe = Recipe(batch=spec["batch"], max_length=384, precision=spec["precision"])
+    tokenizer = load_tokenizer(folder)
+    form = FORMATS[spec["kind"]]
+    coder = CODERS[form.name](form, tokenizer, recipe)
+    trunk: Any = load_encoder(folder)
+    model = Model(trunk, {"task": coder.head(trunk)})
+    parameters = sum(p.numel() for p in model.parameters())
+    trim(trunk, met_ids(), tokenizer.all_special_ids)
+    model.to(device)
+    optimizer = optimizer_of(model, recipe)
+    stepper = Stepper(model, optimizer, recipe, 0, Group(), micro_tokens(device))
+    work = training_work(trunk)
+
+    def feature(i: int, row: Row) -> Feature:
+        if form.name == "tag":
+            return Feature(i, [row.ids], row.tags, {"starts": row.starts})
+        return Feature(i, [row.ids], row.label if form.name == "classify" else row.span)
+
+    features = [[feature(i, row) for i, row in enumerate(batch)] for batch in spec["batches"]]
+    answers = Answers()
+    answers.ready(parameters=parameters, trained=sum(p.numel() for p in model.parameters()), met=MET)
+    for step, batch in enumerate(features):
+        answers.wait()
+        peak = peak_flops(device, spec["precision"])  # measured in the first turn, which is not kept: nobody else runs
+        stepper.step("task", coder, batch, step, recipe.lr)
+        wait_for(spec["device"])
+        lengths = [len(f.rows[0]) for f in batch]
+        facts = {"tokens": sum(lengths), "flops": work.flops(lengths), "peak_flops": peak, "halved": stepper.halved}
+        answers.done(**facts, **gpu_peak(spec["device"]))
+
+
+def trainer(spec: dict[str, Any]) -> None:
+    """Trainer with its defaults, but: batches in the given order, bf16 where asked for, nothing saved or logged."""
+    from transformers import (
+        AutoModelForQuestionAnswering,
+        AutoModelForSequenceClassification,
+        AutoModelForTokenClassification,
+        AutoTokenizer,
+        DataCollatorForTokenClassification,
+        DataCollatorWithPadding,
+        Trainer,
+        TrainerCallback,
+        TrainingArguments,
+    )
+
+    tokenizer = AutoTokenizer.from_pretrained(spec["folder"])
+    form = FORMATS[spec["kind"]]
+    kind: Any = {
+        "classify": AutoModelForSequenceClassification,
+        "tag": AutoModelForTokenClassification,
+        "span": AutoModelForQuestionAnswering,
+    }[form.name]
+    labels = {} if form.name == "span" else {"num_labels": len(form.labels)}
+    model = kind.from_pretrained(spec["folder"], **labels)
+    collator = (DataCollatorForTokenClassification if form.name == "tag" else DataCollatorWithPadding)(tokenizer)
+
+    def example(row: Row) -> dict[str, Any]:
+        tokens = {"input_ids": row.ids.tolist(), "attention_mask": [1] * len(row.ids)}
+        if form.name == "tag":
+            targets = [IGNORED] * len(row.ids)
+            for start, tag in zip(row.starts, row.tags, strict=True):
+                targets[start] = tag
+            return {**tokens, "labels": targets}
+        if form.name == "span":
+            return {**tokens, "start_positions": row.span[0], "end_positions": row.span[1]}
+        return {**tokens, "labels": row.label}
+
+    examples = [example(row) for batch in spec["batches"] for _ in range(spec["turns"]) for row in batch]
+    answers = Answers()
+
+    class Gate(TrainerCallback):
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
+            answers.ready(trained=sum(p.numel() for p in model.parameters()))
+            answers.wait()
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            wait_for(spec["device"])
+            answers.done(**gpu_peak(spec["device"]))
+            answers.wait()
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder,
+            per_device_train_batch_size=spec["batch"],
+            num_train_epochs=1,
+            learning_rate=1e-5,
+            train_sampling_strategy="sequential",
+            bf16=spec["precision"] == "bf16",
+            use_cpu=spec["device"] == "cpu",
+            report_to=[],
+            save_strategy="no",
+            logging_strategy="no",
+            disable_tqdm=True,
+        )
+        Trainer(model, arguments, data_collator=collator, train_dataset=examples, callbacks=[Gate()]).train()
+
+
+def main() -> None:
+    spec = json.loads(sys.argv[1])
+    torch.set_num_threads(spec["threads"])
+    found = rows(spec["kind"], spec["count"])
+    spec["batches"] = list(batches(found, spec["batch"]))
+    {"xstilts": xstilts, "trainer": trainer}[spec["engine"]](spec)
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

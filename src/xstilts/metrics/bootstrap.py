@@ -1,0 +1,110 @@
+"""Scores when examples are drawn anew: one draw of example ids, shared by everything that was measured on them.
+
+The ids are clusters: an id drawn k times counts k times in every language, seed and chain in which it occurs, because the
+same sentence in 15 languages is not 15 independent sentences. Languages that share ids, directly or through another
+language, are drawn together; others apart, so that a language with ids of its own keeps its size in every replicate.
+The draws are multinomial weights, so that a chunk of replicates is one matrix product; memory is bounded by the chunk.
+
+Legend: N ids of one sheet, U ids of a group of languages, C counts, R replicates, G sheets of a group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xstilts.metrics.metric import Counts
+
+Headline = Callable[[Counts], Counts]  # sums (..., C) -> values (...), as `Metric.headline`
+Values = NDArray[np.float64]
+Ids = NDArray[np.str_]
+
+_CHUNK = 1 << 21  # entries of one matrix: 16 MiB
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """The tallies of one run on one language: row n of counts_NC belongs to ids_N[n]."""
+
+    language: str
+    ids_N: Ids
+    counts_NC: Counts
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The scores (R, G) of some sheets in the replicates `first` to `first` + R - 1."""
+
+    first: int
+    sheets: list[int]
+    scores_RG: Values
+
+
+def sheet(language: str, ids: Ids, counts: Counts) -> Sheet:
+    ids_N, counts_NC = np.asarray(ids), np.asarray(counts, dtype=np.float64)
+    if counts_NC.ndim != 2 or ids_N.shape != counts_NC.shape[:1]:
+        raise ValueError(f"{language}: expected ids (N,) and counts (N, C), found {ids_N.shape} and {counts_NC.shape}")
+    return Sheet(language, ids_N, counts_NC)
+
+
+def same_ids(one: Ids, other: Ids) -> bool:
+    return one is other or (len(one) == len(other) and bool((one[:1] == other[:1]).all()) and bool((one == other).all()))
+
+
+def drawn(sheets: Sequence[Sheet], headline: Headline, resamples: int, seed: int) -> Iterator[Draw]:
+    """The scores of all sheets in `resamples` replicates, group by group and chunk by chunk.
+
+    Ids that repeat within a sheet are a ValueError. What is drawn depends on the seed and on the ids of each group only, not on
+    the order of rows or sheets, nor on how many sheets share them.
+    """
+    for number, (group, ids_U, places) in enumerate(groups(sheets)):
+        rng = np.random.default_rng([seed, number])
+        size, width = len(ids_U), sheets[group[0]].counts_NC.shape[1]
+        table_UGC = np.zeros((size, len(group), width))
+        for g, place_N in enumerate(places):
+            table_UGC[place_N, g] = sheets[group[g]].counts_NC
+        table = table_UGC.reshape(size, -1)
+        step = max(1, _CHUNK // max(table.shape))
+        for first in range(0, resamples, step):
+            rows = min(step, resamples - first)
+            sums_RGC = (weights(rng, rows, size) @ table).reshape(rows, len(group), width)
+            yield Draw(first, group, headline(sums_RGC))
+
+
+def weights(rng: np.random.Generator, rows: int, size: int) -> Values:
+    """How often each of `size` ids is drawn when `size` ids are drawn with replacement (rows, size)."""
+    picks = rng.integers(size, size=(rows, size)) + size * np.arange(rows)[:, None]
+    return np.bincount(picks.ravel(), minlength=rows * size).reshape(rows, size).astype(np.float64)
+
+
+def groups(sheets: Sequence[Sheet]) -> list[tuple[list[int], Ids, list[NDArray[np.intp]]]]:
+    """For each group of sheets that share ids: the sheets, the group's ids in order, and the places of each sheet's ids in them."""
+    lists: list[Ids] = []  # the different arrays of ids
+    list_of: list[int] = []
+    for one in sheets:
+        found = next((k for k, ids in enumerate(lists) if same_ids(ids, one.ids_N)), len(lists))
+        if found == len(lists):
+            if len(np.unique(one.ids_N)) != len(one.ids_N):
+                raise ValueError(f"{one.language}: example ids repeat; give every example its own id, they are the bootstrap's unit")
+            lists.append(one.ids_N)
+        list_of.append(found)
+    together: list[tuple[set[int], set[str]]] = []
+    for k, ids in enumerate(lists):
+        members, union = {k}, set(ids.tolist())
+        apart = []
+        for others, taken in together:
+            if taken.isdisjoint(union):
+                apart.append((others, taken))
+            else:
+                members, union = members | others, union | taken
+        together = [*apart, (members, union)]
+    out = []
+    for members, union in sorted(together, key=lambda pair: min(pair[1], default="")):
+        ids_U = np.array(sorted(union))
+        places = {k: np.searchsorted(ids_U, lists[k]) for k in members}
+        group = [g for g, k in enumerate(list_of) if k in members]
+        out.append((group, ids_U, [places[list_of[g]] for g in group]))
+    return out

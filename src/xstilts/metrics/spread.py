@@ -1,0 +1,107 @@
+"""The two sources of noise of a mean over seeds, and the confidence interval that respects the few degrees of freedom of seeds.
+
+With seeds s and examples i crossed, the variance of a mean is var(seed)/S + var(example)/N + var(seed x example)/(S N). The
+spread of the per-seed values estimates the first and third terms together, with S - 1 degrees of freedom; the covariance
+between two seeds when only examples are drawn anew is the second. So nothing is counted twice. The critical value is
+Cochran's (1964, https://doi.org/10.2307/2282751, after Cochran and Cox 1957): the t quantiles of the two sources, weighted
+by their shares of the variance. Surprising: the shares of seeds are raised to the power 1.1, since the plain rule is too
+long between the extremes and Satterthwaite's degrees of freedom too short; `tests/metrics/coverage.py` shows both.
+
+Legend: A arms (a contrast has one or more), S seeds of one arm, X runs (seeds of all arms).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+SMALLEST_P = 1e-12  # what follows from approximate normality says nothing finer
+_SHARE_POWER = 1.1
+_LUCK = 0.05
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Variances of an estimate by source, each with the degrees of freedom of its own estimate; `seed_df` is 0 for one seed."""
+
+    seed_variance: float
+    seed_df: float
+    example_variance: float
+    example_df: float
+
+    @property
+    def standard_error(self) -> float:
+        return math.sqrt(self.seed_variance + self.example_variance)
+
+    @property
+    def seed_share(self) -> float:
+        """The share of the variance that comes from seeds, 0-1."""
+        total = self.seed_variance + self.example_variance
+        return self.seed_variance / total if total else 0.0
+
+    def critical(self, tail: float) -> float:
+        """How many standard errors leave `tail` (0-0.5) on each side."""
+        from scipy import special
+
+        examples = -float(special.stdtrit(self.example_df, tail))
+        if not self.seed_variance:
+            return examples
+        seeds = -float(special.stdtrit(self.seed_df, tail))
+        return examples + (seeds - examples) * self.seed_share**_SHARE_POWER
+
+    def tail(self, deviation: float) -> float:
+        """The one-sided p of an estimate that lies `deviation` above the null value, SMALLEST_P at least."""
+        error = self.standard_error
+        if not deviation or not error:
+            return 0.5 if not deviation else SMALLEST_P if deviation > 0 else 1 - SMALLEST_P
+        low, high = math.log(SMALLEST_P / 2), math.log(0.5)
+        for _ in range(50):
+            middle = (low + high) / 2
+            if self.critical(math.exp(middle)) > abs(deviation) / error:
+                low = middle
+            else:
+                high = middle
+        tail = max(SMALLEST_P, math.exp(high))
+        return tail if deviation > 0 else 1 - tail
+
+
+def spread_of(
+    points_AS: Sequence[Values], covariance_XX: Values, example_df: float, weights_A: Sequence[float] = (1.0,)
+) -> Spread:
+    """The spread of the sum over arms of weight x mean over the arm's seeds.
+
+    `points_AS`: the value of every seed, arm by arm. `covariance_XX`: of the same runs, in that order, when only examples are
+    drawn anew. Arms have seeds of their own: seeds of two arms are not paired here.
+    """
+    arm_X = np.repeat(np.arange(len(points_AS)), [len(points) for points in points_AS])
+    example_variance = seed_variance = squares = 0.0
+    for a, (points_S, weight) in enumerate(zip(points_AS, weights_A, strict=True)):
+        own_SS = covariance_XX[np.ix_(arm_X == a, arm_X == a)]
+        seeds = len(points_S)
+        shared = own = float(np.trace(own_SS)) / seeds
+        if seeds > 1:
+            shared = (float(own_SS.sum()) - seeds * own) / (seeds * (seeds - 1))
+            # Discrete scores agree by chance; the seeds' part is not taken for less than examples alone give in one of 20 cases.
+            least = _lucky(seeds - 1) * max(own - shared, 0.0) / seeds
+            variance = weight**2 * max(float(np.var(points_S, ddof=1)) / seeds, least)
+            seed_variance += variance
+            squares += variance**2 / (seeds - 1)
+        example_variance += weight**2 * shared
+        for b in range(a):
+            example_variance += 2 * weight * weights_A[b] * float(covariance_XX[np.ix_(arm_X == a, arm_X == b)].mean())
+    most = max(len(points) for points in points_AS) - 1
+    seed_df = seed_variance**2 / squares if squares else float(most)
+    return Spread(seed_variance, seed_df, max(example_variance, 0.0), max(example_df, 1.0))
+
+
+def _lucky(df: int) -> float:
+    """The ratio to the true variance that an estimate with so many degrees of freedom falls below in one of 20 cases."""
+    from scipy import special
+
+    return float(special.chdtri(df, 1 - _LUCK)) / df

@@ -1,0 +1,89 @@
+"""What a study cost, failed and lacks, as tables and sentences for every rendering."""
+
+from __future__ import annotations
+
+from xstilts.report import prose
+from xstilts.report.analysis import Analysis
+from xstilts.report.content import Line, Table, plain
+from xstilts.report.costs import PARTS
+
+
+def cost_table(analysis: Analysis) -> Table:
+    rows = [
+        (
+            kind.kind,
+            f"{kind.done} of {kind.stages}",
+            str(kind.made_before),
+            prose.seconds(kind.seconds),
+            str(kind.saved),
+            prose.seconds(kind.saved_seconds),
+            prose.memory(kind.peak_mib),
+        )
+        for kind in analysis.kinds
+    ]
+    columns = ("kind", "stages done", "made before", "time", "runs saved", "time saved", "peak memory")
+    return plain("Cost of the stages, each counted once.", columns, rows, range(1, 7))
+
+
+def phases_table(analysis: Analysis) -> Table:
+    """The engine's figures: a column for each training phase."""
+    phases = analysis.phases
+    rows = [
+        ("stages done", *(f"{phase.done} of {phase.stages}" for phase in phases)),
+        ("made before", *(str(phase.made_before) for phase in phases)),
+        ("attempts", *(str(phase.runs) for phase in phases)),
+        *((f"time: {part}", *(phase.seconds[part].written(prose.seconds) for phase in phases)) for part in PARTS),
+        ("real tokens", *(phase.tokens.written(prose.rate) for phase in phases)),
+        ("real tokens a second", *(phase.speed.written(prose.rate) for phase in phases)),
+        ("utilisation", *(phase.utilisation.written(prose.share) for phase in phases)),
+        ("peak memory", *(phase.peak_mib.written(prose.memory) for phase in phases)),
+    ]
+    caption = (
+        "Training by phase, each stage counted once. Tokens are real ones, padding left out. Utilisation is the work on them "
+        "(the products in the encoder's blocks, forward and backward) as a share of what the machine's matrix products reach "
+        "at the same precision, measured when a training begins."
+    )
+    written = " ".join(text for row in rows for text in row[1:])
+    caption += f" {prose.NOTHING}: the runs did not record it." if prose.NOTHING in written else ""
+    caption += " (n of m): so many of the stages recorded it." if "(" in written else ""
+    return plain(caption, ("", *(phase.phase for phase in phases)), rows, range(1, len(phases) + 1))
+
+
+def slowest_table(analysis: Analysis) -> Table:
+    rows = [
+        (cost.slug, cost.kind, prose.seconds(cost.seconds), prose.memory(cost.peak_mib), str(cost.used_by))
+        for cost in analysis.slowest
+    ]
+    return plain("The slowest stages.", ("stage", "kind", "time", "peak memory", "cells"), rows, (2, 3, 4))
+
+
+def failed_table(analysis: Analysis) -> Table:
+    rows = [(cost.slug, cost.kind, cost.error or prose.NOTHING, cost.key[:12]) for cost in analysis.failed]
+    return plain("Stages that failed.", ("stage", "kind", "error", "key"), rows)
+
+
+def saved_sentence(analysis: Analysis) -> str:
+    """What sharing spared, in computations and time."""
+    kinds = [kind for kind in analysis.kinds if kind.saved]
+    total = prose.seconds(analysis.seconds)
+    if not kinds:
+        return f"The stages took {total} in all; none is shared between cells."
+    spared = prose.listed(prose.count(kind.saved, f"{kind.kind} run") for kind in kinds)
+    time = prose.seconds(sum(kind.saved_seconds for kind in kinds))
+    return f"The stages took {total} in all. Cells share what they have in common, which spared {spared}, or {time}."
+
+
+def missing_lines(analysis: Analysis) -> Line:
+    """Which cells have no score, by chain and target, and how many stages wait."""
+    pairs: dict[tuple[str, str], list[int]] = {}
+    for _, chain, target, seed in analysis.missing:
+        pairs.setdefault((chain, target), []).append(seed)
+    names = [
+        f"{chain} → {target} (seed {prose.listed(str(seed) for seed in dict.fromkeys(seeds))})"
+        for (chain, target), seeds in pairs.items()
+    ]
+    lines = [f"Cells without a score: {prose.listed(names, 12)}."] if names else []
+    statuses = [cost.status for cost in analysis.waiting]
+    counts = {"blocked by a failed one": statuses.count("blocked"), "not run": statuses.count("missing")}
+    waiting = [f"{prose.count(number, 'stage')} {words}" for words, number in counts.items() if number]
+    return (*lines, *([f"{prose.listed(waiting)}."] if waiting else []))

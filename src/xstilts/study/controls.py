@@ -1,0 +1,84 @@
+"""The arms of a study: its chains, and the controls that it asks for, each a chain of its own with a name that says whose.
+
+`<chain>~placebo` has the same phases with shuffled labels: what the chain gains over it is the task's. `<chain>~compute` has no
+phase: each target's own training goes on for as many more real tokens as the chain's phases saw, so that what the chain gains
+over it is not just longer training. Plain text has no labels to shuffle, and a chain that is a placebo gets no control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xstilts.recipe.mixture import Mixture
+from xstilts.study.study import NO_CHAIN, UNTRAINED, Chain, Study
+from xstilts.tasks.catalogue import find_task
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What a target is reached through; cells carry its name as their chain. `control`: "" (a chain of the study), "placebo"
+    or "compute", then `of` is the chain that it belongs to. `phases` stand between pre-training and the target; `matched` are
+    the phases whose real tokens a compute arm adds to the target's own training."""
+
+    name: str
+    phases: Chain
+    control: str = ""
+    of: str = ""
+    matched: Chain = ()
+
+    @property
+    def placebo(self) -> bool:
+        """Whether labels were shuffled in any of its phases."""
+        return is_placebo(self.phases)
+
+
+def arms(study: Study) -> tuple[Arm, ...]:
+    """The study's chains in its order, each followed by its controls."""
+    found = []
+    for name, chain in study.chains.items():
+        found.append(Arm(name, chain))
+        if name == NO_CHAIN or is_placebo(chain):
+            continue
+        if "placebo" in study.controls and (shuffled := placebo(chain)) != chain:
+            found.append(Arm(f"{name}~placebo", shuffled, "placebo", name))
+        if "compute" in study.controls:
+            found.append(Arm(f"{name}~compute", (), "compute", name, chain))
+    return tuple(found)
+
+
+def is_placebo(chain: Sequence[Mixture]) -> bool:
+    """Whether labels are shuffled in any phase."""
+    return any(mixture.labels == "shuffled" for mixture in chain)
+
+
+def placebo(chain: Chain) -> Chain:
+    """The same phases with shuffled labels; those of plain text alone stay as they are."""
+    return tuple(
+        mixture
+        if all(find_task(task).format.name == "mlm" for task in mixture.mix)
+        else mixture.model_copy(update={"labels": "shuffled"})
+        for mixture in chain
+    )
+
+
+def describe(study: Study) -> list[str]:
+    """What a reader of the plan must know about the controls, one sentence each."""
+    found = arms(study)
+    said = []
+    words = {
+        "placebo": "the same phases with shuffled labels",
+        "compute": "no chain, but each target trained longer, by the real tokens of the chain's phases",
+    }
+    for control, meaning in words.items():
+        if names := [arm.name for arm in found if arm.control == control]:
+            said.append(f"control {', '.join(names)}: {meaning}")
+    if "placebo" in study.controls:
+        have = {arm.of for arm in found if arm.control == "placebo"}
+        lack = [name for name, chain in study.chains.items() if name not in have | {NO_CHAIN} and not is_placebo(chain)]
+        if lack:
+            said.append(f"{', '.join(lack)}: plain text only, so no placebo (there are no labels to shuffle)")
+    untrained = [target.task for target in study.targets if find_task(target.task).format.name in UNTRAINED]
+    if untrained and any(arm.control == "compute" for arm in found):
+        said.append(f"{', '.join(untrained)}: not trained, so there is nothing to train longer; no compute-matched control")
+    return said

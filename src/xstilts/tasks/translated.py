@@ -1,0 +1,124 @@
+"""A task seen through a machine translation of its English training data.
+
+The translation is a table of strings: every text of an example (premise, question, choice, answer) is looked up as a whole.
+White space at the ends does not count, a run of it counts as one blank, so that a context with line breaks fits into a line.
+An example with a string that has no translation is left out ("untranslated" in the counts), and so is a question none of
+whose answers is in its translated context ("unlocatable"). Tags belong to words, which a translation moves: they cannot be
+had this way. Dev data stay English. Held-out dev questions are not translated either, or training would have seen them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from xstilts.data.example import Answer, ChoiceExample, Example, PairExample, SpanExample, TextsExample
+from xstilts.errors import InputError
+from xstilts.tasks.locate import checked, source_split
+from xstilts.tasks.read import columns, lines
+from xstilts.tasks.relocate import relocate
+from xstilts.tasks.task import Request, Task
+
+# The formats whose examples are strings.
+TRANSLATABLE = ("classify", "choice", "span", "rank")
+# How an example can get lost, in the words of the counts.
+LOSSES = ("untranslated", "unlocatable")
+
+
+def strings(example: Example) -> tuple[str, ...]:
+    """Every string of an example that needs a translation."""
+    match example:
+        case TextsExample():
+            return example.texts
+        case ChoiceExample():
+            return (example.prompt, *example.choices)
+        case SpanExample():
+            return (example.question, example.context, *(answer.text for answer in example.answer or ()))
+        case PairExample():
+            return (example.query, example.text, example.context)
+    raise TypeError(f"the answer of a {type(example).__name__} cannot be carried over to a translation")
+
+
+def translated(example: Example, translation: Callable[[str], str | None], language: str, counts: Counter[str]) -> Example | None:
+    """The example in another language; None where something is lost, which is counted. Blank strings stay blank."""
+    found: list[str] = []
+    for text in strings(example):
+        new = translation(text) if text.strip() else text
+        if new is None:
+            counts["untranslated"] += 1
+            return None
+        found.append(new)
+    match example:
+        case TextsExample():
+            return replace(example, texts=tuple(found))
+        case ChoiceExample():
+            return replace(example, prompt=found[0], choices=tuple(found[1:]))
+        case PairExample():
+            return replace(example, query=found[0], text=found[1], context=found[2])
+        case SpanExample():
+            return _question(example, found, language, counts)
+    return None
+
+
+def _question(example: SpanExample, found: list[str], language: str, counts: Counter[str]) -> SpanExample | None:
+    question, context, *texts = found
+    answers: list[Answer] = []
+    for old, text in zip(example.answer or (), texts, strict=True):
+        answer = relocate(context, text, old.start / len(example.context), language)
+        if answer and answer not in answers:
+            answers.append(answer)
+    if texts and not answers:
+        counts["unlocatable"] += 1
+        return None
+    return replace(example, question=question, context=context, answer=tuple(answers) if example.answer is not None else None)
+
+
+def read_translated(base: Task, request: Request) -> Iterator[Example]:
+    """The training examples of `base`, whose files come first, through the table of translations, which comes last. Of dev:
+    the examples of `base` as they are."""
+    split, where = request.split, ", ".join(map(str, request.files))
+    if split == "dev":
+        yield from checked(base, split, base.read(Request(base, source_split(base, split), "en", request.files)), where)
+        return
+    *files, path = request.files
+    if not files:
+        raise InputError(f"{path}: alone; expected the English training data of {base.name} beside it")
+    table = _table(path)
+    request.counts.update(dict.fromkeys(LOSSES if base.format.name == "span" else LOSSES[:1], 0))
+    originals = checked(base, split, base.read(Request(base, split, "en", tuple(files))), where)
+    english = kept = 0
+    for example in originals:
+        english += 1
+        new = translated(example, lambda text: table.get(_key(text)), request.language, request.counts)
+        if new is not None:
+            kept += 1
+            yield new
+    if not kept:
+        left = ", ".join(f"{count:,} {word}" for word, count in request.counts.items() if count)
+        raise InputError(
+            f"{path}: none of the {english:,} examples of {base.name} is left ({left}); expected every English text of them in"
+            " the first column and its translation in the second"
+        )
+
+
+def _key(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _table(path: Path) -> dict[str, str]:
+    """English string -> translation. A row without a translation counts as none."""
+    table: dict[str, str] = {}
+    for where, line in lines(path):
+        if line.strip():
+            english, translation, *more = columns(line, 2, where, "English<TAB>translation")
+            if more:
+                raise InputError(
+                    f"{where}: {len(more) + 2} columns, expected English<TAB>translation; is there a tab inside a text?"
+                )
+            if not translation.strip():
+                continue
+            if table.setdefault(_key(english), translation.strip()) != translation.strip():
+                raise InputError(f"{where}: {english!r:.60} is translated twice and differently; keep one of the two")
+    return table

@@ -1,0 +1,92 @@
+"""Gathering: what a plan says before anything has run, and what a run's record says after."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import tiny_record, tiny_study
+from xstilts.report.analysis import analyse
+from xstilts.report.gather import gather
+from xstilts.report.markdown import render_markdown
+from xstilts.report.results import Results
+from xstilts.store.store import Store, write_json
+from xstilts.study.compile import Plan, compile_study
+from xstilts.tasks.catalogue import CATALOGUE
+
+
+def gathered(tmp_path: Path, **changes: Any) -> tuple[Plan, Store, Results]:
+    plan, store = compile_study(tiny_study(**changes)), Store(tmp_path)
+    store.prepare()
+    return plan, store, gather(plan, store)
+
+
+def test_controls_name_their_chain(tmp_path: Path) -> None:
+    _, _, results = gathered(tmp_path, controls=["placebo", "compute"])
+    assert [(info.name, info.control, info.of) for info in results.chains] == [
+        ("none", "", ""),
+        ("squad", "", ""),
+        ("squad~placebo", "placebo", "squad"),
+        ("squad~compute", "compute", "squad"),
+    ]
+    placebo, compute = results.chains[2:]
+    assert placebo.steps == ("world/squad (shuffled labels)",)
+    assert placebo.tasks == results.chains[1].tasks
+    assert compute.tasks == ()
+    missing = analyse(results, 100).missing
+    assert ("tiny", "squad~compute", "world/tydiqa", 0) in missing
+    assert ("tiny", "squad~compute", "world/retrieval", 0) not in missing  # there is no such cell
+
+
+def test_a_placebo_that_a_study_spells_out_is_one_of_no_chain_in_particular(tmp_path: Path) -> None:
+    chains = {**tiny_record()["chains"], "shuffled": [{"mix": ["world/squad"], "labels": "shuffled"}]}
+    _, _, results = gathered(tmp_path, chains=chains)
+    assert [(info.control, info.of) for info in results.chains] == [("", ""), ("", ""), ("placebo", "")]
+
+
+def test_only_cells_behind_target_dev_leak(tmp_path: Path) -> None:
+    task = CATALOGUE["world/tydiqa"]
+    CATALOGUE[task.name] = replace(task, splits={**task.splits, "dev": task.splits["test"]})  # dev data in each language
+    recipes = {**tiny_record()["recipes"], "world/tydiqa": {"policy": "target_dev"}}
+    _, _, results = gathered(tmp_path, recipes=recipes)
+    assert {cell.target for cell in results.cells if cell.leak} == {"world/tydiqa"}
+    assert all(cell.leak for cell in results.cells if cell.target == "world/tydiqa")
+    assert "oracle: chosen on target-language dev data — a leak" in results.policy
+
+
+def test_phases_are_those_of_the_plan(tmp_path: Path) -> None:
+    plan, _, results = gathered(tmp_path, controls=["compute"])
+    phases = {cost.slug: cost.phase for cost in results.costs if cost.kind == "train"}
+    assert phases == {
+        "tiny+text-s0": "pre-training",
+        "tiny+text+squad-s0": "intermediate training",
+        "tiny+text+tydiqa-s0": "fine-tuning",
+        "tiny+text+pos-s0": "fine-tuning",
+        "tiny+text+squad+tydiqa-s0": "fine-tuning",
+        "tiny+text+squad+pos-s0": "fine-tuning",
+        "tiny+text+tydiqa~compute-squad-s0": "fine-tuning",
+        "tiny+text+pos~compute-squad-s0": "fine-tuning",
+    }
+    assert {cost.phase for cost in results.costs if cost.kind != "train"} == {""}
+    assert len(phases) == sum(stage.kind == "train" for stage in plan.stages)
+
+
+def test_the_facts_of_the_last_attempt_that_ended_well_are_shown(tmp_path: Path) -> None:
+    plan, store, _ = gathered(tmp_path)
+    stage = next(stage for stage in plan.stages if stage.kind == "fetch")
+    folder = store.folder(stage.kind, stage.slug, stage.key)
+    out = folder / "attempt"
+    out.mkdir(parents=True)
+    (out / "examples.jsonl").write_text("")
+    facts = {"examples": 0, "unlocatable": 3}
+    for number, outcome in enumerate(("failed", "done")):
+        write_json(
+            folder / f"run-{number:03d}.json", {"outcome": outcome, "facts": facts, "seconds": 1.5, "started": time.time()}
+        )
+    store.publish(folder, out, {"key": stage.key, "run": "run-001.json"})
+    results = gather(plan, store)
+    cost = next(cost for cost in results.costs if cost.key == stage.key)
+    assert (cost.status, cost.runs, cost.seconds, dict(cost.facts)) == ("done", 2, 1.5, facts)
+    assert f"{stage.slug} 3" in render_markdown(analyse(results, 100))

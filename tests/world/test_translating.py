@@ -1,0 +1,42 @@
+"""Machine translation in the world: alike for the same string, wrong at the rate asked for, never outside its vocabulary."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from xstilts.data.example import SpanExample
+from xstilts.world import WorldConfig, generate
+from xstilts.world.concepts import TAG_OF
+from xstilts.world.config import TRANSLATION_NOISE
+from xstilts.world.tongue import lexicons
+from xstilts.world.translating import machine_translated
+
+SMALL = WorldConfig(squad=200)
+
+
+@pytest.mark.parametrize("language", ["l1", "l5"])
+@pytest.mark.parametrize("noise", [0.0, 0.1, 0.5])
+def test_content_words_go_wrong_at_the_rate_asked_for(language: str, noise: float) -> None:
+    config = replace(SMALL, translation_noise=noise)
+    concept = {word: name for name, word in lexicons(config)[language].items()}
+    content = wrong = 0
+    for example in generate(config, "squad", "train", language):
+        assert isinstance(example, SpanExample)
+        made = machine_translated(config, language, example.context)
+        assert made == machine_translated(config, language, example.context)
+        for before, after in zip(example.context.split(" "), made.split(" "), strict=True):
+            tag = TAG_OF[concept[before]]
+            assert TAG_OF[concept[after]] == tag
+            assert tag in ("NOUN", "VERB", "ADJ", "ADV") or before == after
+            content += tag in ("NOUN", "VERB", "ADJ", "ADV")
+            wrong += before != after
+    assert content > 1000
+    assert noise - 0.05 <= wrong / content <= noise  # a few wrong words are the right one by chance
+
+
+def test_a_field_that_came_later_moves_no_older_key() -> None:
+    assert WorldConfig().spelled() == {n: v for n, v in asdict(WorldConfig()).items() if n != "translation_noise"}
+    assert replace(SMALL, translation_noise=0.2).spelled()["translation_noise"] == 0.2
+    assert WorldConfig(**SMALL.spelled()).translation_noise == TRANSLATION_NOISE
