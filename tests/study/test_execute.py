@@ -217,9 +217,8 @@ def test_ctrl_c_keeps_what_is_done_and_exits_with_130(tmp_path: Path) -> None:
     pretraining = next(s for s in plan.stages if s.slug == "tiny+text-s0")
     folder = store.folder("train", pretraining.slug, pretraining.key)
     deadline = time.monotonic() + 90
-    while not (folder / "run-000.json").exists() and time.monotonic() < deadline:
+    while not (read_json(folder / "run-000.json") or {}).get("progress") and time.monotonic() < deadline:
         time.sleep(0.1)
-    time.sleep(2)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
