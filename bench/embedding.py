@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,15 @@ def xstilts(spec: dict[str, Any], answers: Answers) -> None:
     sentences = texts(rows("embed", spec["sentences"]))
     answers.ready()
     vectors = np.zeros((1, 1, len(sentences), spec["size"]), dtype=np.float32)
-    while True:
+    for turn in count():
         answers.wait()
         how = ((spec["layer"],), (POOLING,), TOKENS_A_BATCH, vectors, lambda: None, spec["precision"])
         embed(encoder, tokenizer, sentences, 128, *how)
         if spec["device"] == "cuda":
             torch.cuda.synchronize()
         answers.done()
-        np.save(spec["vectors"], vectors[0, 0])
+        if turn == 0:  # other turns follow, so that it is whole when the process is ended
+            np.save(spec["vectors"], vectors[0, 0])
 
 
 def sentence_transformers(spec: dict[str, Any], answers: Answers) -> None:
@@ -59,11 +61,12 @@ def sentence_transformers(spec: dict[str, Any], answers: Answers) -> None:
     model.max_seq_length = 128
     sentences = texts(rows("embed", spec["sentences"]))
     answers.ready()
-    while True:
+    for turn in count():
         answers.wait()
         vectors = model.encode(sentences, batch_size=ST_BATCH)
         answers.done()
-        np.save(spec["vectors"], np.asarray(vectors, dtype=np.float32))
+        if turn == 0:
+            np.save(spec["vectors"], np.asarray(vectors, dtype=np.float32))
 
 
 def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> dict[str, float]:
@@ -114,9 +117,7 @@ def measure(folder: Path, shape: str, device: str, rounds: int, seconds: float) 
         vectors = {v.name: np.load(file(v.name)) for v in variants if v.name in taken and file(v.name).is_file()}
     order = sorted(rows("embed", sentences), key=lambda row: len(row.ids))
     full = efficiency(order, ST_BATCH)
-    print(
-        f"  padding: sorted, {full:.2f} of the peer's tokens are real; leaving out blocks is worth {last / published:.2f}x at most"
-    )
+    print(f"  padding: {full:.2f} of the peer's tokens are real; leaving out blocks is worth {last / published:.2f}x at most")
     found = []
     for name in [f"{peer} again", *(v.name for v in variants[1:])]:
         if taken.get(name) and taken.get(peer):

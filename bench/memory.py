@@ -7,7 +7,6 @@ there is what it keeps: the logits of all of them, padded to the longest.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile

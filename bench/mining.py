@@ -136,10 +136,10 @@ def measure(kind: str, threads: int, rounds: int) -> list[dict[str, Any]]:
             found[name] = VARIANTS[name](x, y)
             seconds[name].append(time.perf_counter() - begin)
     peaks = {name: peak_mib(name, kind, threads) for name in names[:3]}
-    results = []
+    results: list[dict[str, Any]] = []
     for name in (names[0], names[1], names[3]):
         ratios = sorted(f / s for f, s in zip(seconds["faiss"], seconds[name], strict=True))
-        result = {
+        result: dict[str, Any] = {
             "name": f"mining, {kind} ({name})",
             "peer": f"faiss-cpu IndexFlatIP, two searches, {threads} threads",
             "ratio": {"median": statistics.median(ratios), "min": ratios[0], "max": ratios[-1]},

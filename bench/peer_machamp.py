@@ -73,7 +73,7 @@ def variant(folder: Path, found: list[Any], batch: int, threads: int) -> Variant
 def run(folder: Path, batch: int, threads: int) -> None:
     """The variant's process, in MaChAmp's environment and folder."""
     os.chdir(home() / "code")
-    sys.path.insert(0, str(home() / "code"))
+    sys.path[0] = str(home() / "code")  # instead of this folder, whose files may be named like what it imports
     import torch
     from machamp.model import trainer
     from machamp.utils import myutils

@@ -77,7 +77,9 @@ def arm(name: str, record: dict[str, Any], store: Path) -> None:
         found = json.loads((place.folder("score", cell.score.slug, cell.score.key) / "out" / "scores.json").read_text())
         values = {language: 100 * row["headline"] for language, row in found["languages"].items()}
         scores.setdefault(f"{cell.target} (English)", []).append(values.pop("en"))
-        scores.setdefault(f"{cell.target} (mean of {len(values)} other languages)", []).append(float(np.mean(list(values.values()))))
+        scores.setdefault(f"{cell.target} (mean of {len(values)} other languages)", []).append(
+            float(np.mean(list(values.values())))
+        )
     (store / f"{record['name']}-{name}.json").write_text(json.dumps(scores))
 
 

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def ratio(peer: Sequence[Turn], ours: Sequence[Turn], blocks: int | None = None)
     that makes batches of its own, so that single rounds do not compare)."""
     count = min(blocks or len(ours), len(ours))
     edges = [round(i * len(ours) / count) for i in range(count + 1)]
-    found = sorted(_sum(peer[a:b]) / _sum(ours[a:b]) for a, b in zip(edges, edges[1:], strict=False))
+    found = sorted(_sum(peer[a:b]) / _sum(ours[a:b]) for a, b in pairwise(edges))
     return {"median": statistics.median(found), "min": found[0], "max": found[-1], "of": count}
 
 
@@ -160,7 +161,7 @@ def _sum(turns: Sequence[Turn]) -> float:
 
 
 def median_seconds(turns: Sequence[Turn]) -> float:
-    return statistics.median(turn["seconds"] for turn in turns)
+    return float(statistics.median(turn["seconds"] for turn in turns))
 
 
 def shown(found: dict[str, float]) -> str:

@@ -4,6 +4,7 @@
     embedding   sentences to vectors against sentence-transformers                                        (embedding.py)
     memory      peak memory of evaluation against Trainer.predict                                            (memory.py)
     mining      exact nearest neighbours against faiss-cpu                                                   (mining.py)
+    intervals   the intervals of a whole grid                                                             (intervals.py)
 
 On a card (`BENCH_DEVICE`, or what torch finds) training and embedding are measured there. Ratios are medians of rounds, with
 the least and the greatest; `again` is the peer against itself, the noise. Models have random weights, data are made up, with
@@ -26,6 +27,7 @@ from typing import Any
 import torch
 
 import embedding
+import intervals
 import machine
 import memory
 import mining
@@ -54,7 +56,7 @@ class Models:
 
 def sections(models: Models, device: str, quick: bool) -> dict[str, tuple[float, Callable[[], Records]]]:
     """Name -> about how many seconds it takes on two cores, and what measures it."""
-    rounds, share = (2, 0.1) if quick else (12, 1.0)
+    rounds, share = (2, 0.1) if quick else (60 if device == "cuda" else 12, 1.0)
 
     def steps(kind: str, seconds: float, shape: str = "base", batch: int = 8) -> tuple[float, Callable[[], Records]]:
         def measure() -> Records:
@@ -83,6 +85,7 @@ def sections(models: Models, device: str, quick: bool) -> dict[str, tuple[float,
     found["memory"] = 60, evaluation
     if device == "cpu":
         found["training-large"] = 70, large
+    found["intervals"] = 60, intervals.main
     found["mining"] = 80, lambda: mining.main(("encoder-like",), 1 if quick else 3)
     return found
 
@@ -118,7 +121,7 @@ def main() -> None:
     written = [{**record, "versions": versions} for record in results]
     record = {"machine": facts, "versions": versions, "date": time.strftime("%Y-%m-%d"), "minutes": minutes, "results": written}
     path.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    missing = [f"{r['name']} ({r['peer'] or 'xstilts'}): {r['not_run']}" for r in results if "not_run" in r]
+    missing = [f"{r['name']} ({r.get('peer') or 'xstilts'}): {r['not_run']}" for r in results if "not_run" in r]
     print("\nnot run:" + "".join(f"\n  {line}" for line in missing) if missing else "\neverything was run")
     print(f"{minutes:.1f} minutes; written: {os.path.relpath(path)}")
 

@@ -105,7 +105,7 @@ def trainer(spec: dict[str, Any]) -> None:
         "tag": AutoModelForTokenClassification,
         "span": AutoModelForQuestionAnswering,
     }[form.name]
-    labels = {} if form.name == "span" else {"num_labels": len(form.labels)}
+    labels = {"num_labels": LABELS[spec["kind"]]} if spec["kind"] in LABELS else {}
     model = kind.from_pretrained(spec["folder"], **labels)
     collator = (DataCollatorForTokenClassification if form.name == "tag" else DataCollatorWithPadding)(tokenizer)
 

@@ -108,17 +108,25 @@ def intervals(regime: Regime, seeds: int, gain: float, studies: int, seed: int =
 
 def coverage(regime: Regime, seeds: int, gain: float, studies: int, seed: int = 0) -> tuple[float, float]:
     """(the share of intervals that hold the true gain, the share that exclude 0)."""
-    found = [(one.low <= truth <= one.high, one.p is not None and one.p < 0.05) for one, truth in intervals(regime, seeds, gain, studies, seed)]
+    found = [
+        (one.low <= truth <= one.high, one.p is not None and one.p < 0.05)
+        for one, truth in intervals(regime, seeds, gain, studies, seed)
+    ]
     covered, declared = np.mean(found, axis=0)
     return float(covered), float(declared)
 
 
 def main(studies: int) -> None:
-    print(f"| regime ({studies} studies a cell; false positives under no gain / coverage under a gain, %) | 3 seeds | 5 | 6 | 10 |")
+    print(
+        f"| regime ({studies} studies a cell; false positives under no gain / coverage under a gain, %) | 3 seeds | 5 | 6 | 10 |"
+    )
     print("|---|---|---|---|---|")
     for regime in REGIMES:
         cells = [(coverage(regime, s, 0.0, studies)[1], coverage(regime, s, 0.15, studies)[0]) for s in (3, 5, 6, 10)]
-        print(f"| {regime.name} | " + " | ".join(f"{100 * false:.1f} / {100 * held:.1f}" for false, held in cells) + " |", flush=True)
+        print(
+            f"| {regime.name} | " + " | ".join(f"{100 * false:.1f} / {100 * held:.1f}" for false, held in cells) + " |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

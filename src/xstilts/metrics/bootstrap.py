@@ -3,9 +3,10 @@
 The ids are clusters: an id drawn k times counts k times in every language, seed and chain in which it occurs, because the
 same sentence in 15 languages is not 15 independent sentences. Languages that share ids, directly or through another
 language, are drawn together; others apart, so that a language with ids of its own keeps its size in every replicate.
-The draws are multinomial weights, so that a chunk of replicates is one matrix product; memory is bounded by the chunk.
+The draws are multinomial weights, so that a chunk of replicates is one matrix product, in single precision, which the
+noise of any number of replicates exceeds by far; memory is bounded by the chunk.
 
-Legend: N ids of one sheet, U ids of a group of languages, C counts, R replicates, G sheets of a group.
+Legend: N ids of one sheet, U ids of a group of languages, C counts, R replicates, G sheets of a group, K different columns.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Headline = Callable[[Counts], Counts]  # sums (..., C) -> values (...), as `Metr
 Values = NDArray[np.float64]
 Ids = NDArray[np.str_]
 
-_CHUNK = 1 << 21  # entries of one matrix: 16 MiB
+_CHUNK = 1 << 20  # entries of one matrix: 8 MiB
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,33 +64,45 @@ def drawn(sheets: Sequence[Sheet], headline: Headline, resamples: int, seed: int
     for number, (group, ids_U, places) in enumerate(groups(sheets)):
         rng = np.random.default_rng([seed, number])
         size, width = len(ids_U), sheets[group[0]].counts_NC.shape[1]
-        table_UGC = np.zeros((size, len(group), width))
+        columns: dict[bytes, int] = {}  # runs share many columns, as the number of examples: each is summed once
+        places_GC = np.zeros((len(group), width), dtype=np.intp)
+        table: list[NDArray[np.float32]] = []
         for g, place_N in enumerate(places):
-            table_UGC[place_N, g] = sheets[group[g]].counts_NC
-        table = table_UGC.reshape(size, -1)
-        step = max(1, _CHUNK // max(table.shape))
+            for c, counts_N in enumerate(sheets[group[g]].counts_NC.T):
+                column_U = np.zeros(size, dtype=np.float32)
+                column_U[place_N] = counts_N
+                places_GC[g, c] = columns.setdefault(column_U.tobytes(), len(columns))
+                if len(columns) > len(table):
+                    table.append(column_U)
+        table_UK = np.stack(table, axis=1)
+        step = max(1, _CHUNK // max(*table_UK.shape, places_GC.size))
         for first in range(0, resamples, step):
-            rows = min(step, resamples - first)
-            sums_RGC = (weights(rng, rows, size) @ table).reshape(rows, len(group), width)
-            yield Draw(first, group, headline(sums_RGC))
+            sums_RK = weights(rng, min(step, resamples - first), size) @ table_UK
+            yield Draw(first, group, headline(sums_RK.astype(np.float64)[:, places_GC]))
 
 
-def weights(rng: np.random.Generator, rows: int, size: int) -> Values:
+def weights(rng: np.random.Generator, rows: int, size: int) -> NDArray[np.float32]:
     """How often each of `size` ids is drawn when `size` ids are drawn with replacement (rows, size)."""
-    picks = rng.integers(size, size=(rows, size)) + size * np.arange(rows)[:, None]
-    return np.bincount(picks.ravel(), minlength=rows * size).reshape(rows, size).astype(np.float64)
+    picks = rng.integers(size, size=(rows, size))
+    picks += size * np.arange(rows)[:, None]
+    return np.bincount(picks.ravel(), minlength=rows * size).reshape(rows, size).astype(np.float32)
 
 
 def groups(sheets: Sequence[Sheet]) -> list[tuple[list[int], Ids, list[NDArray[np.intp]]]]:
-    """For each group of sheets that share ids: the sheets, the group's ids in order, and the places of each sheet's ids in them."""
+    """For each group of sheets that share ids: the sheets, the ids in order, and the places of each sheet's ids in them."""
     lists: list[Ids] = []  # the different arrays of ids
+    alike: dict[tuple[int, str], list[int]] = {}  # by length and first id
     list_of: list[int] = []
     for one in sheets:
-        found = next((k for k, ids in enumerate(lists) if same_ids(ids, one.ids_N)), len(lists))
+        near = alike.setdefault((len(one.ids_N), str(one.ids_N[0]) if len(one.ids_N) else ""), [])
+        found = next((k for k in near if same_ids(lists[k], one.ids_N)), len(lists))
         if found == len(lists):
             if len(np.unique(one.ids_N)) != len(one.ids_N):
-                raise ValueError(f"{one.language}: example ids repeat; give every example its own id, they are the bootstrap's unit")
+                raise ValueError(
+                    f"{one.language}: example ids repeat; give every example its own id, they are the bootstrap's unit"
+                )
             lists.append(one.ids_N)
+            near.append(found)
         list_of.append(found)
     together: list[tuple[set[int], set[str]]] = []
     for k, ids in enumerate(lists):

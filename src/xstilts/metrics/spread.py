@@ -3,9 +3,10 @@
 With seeds s and examples i crossed, the variance of a mean is var(seed)/S + var(example)/N + var(seed x example)/(S N). The
 spread of the per-seed values estimates the first and third terms together, with S - 1 degrees of freedom; the covariance
 between two seeds when only examples are drawn anew is the second. So nothing is counted twice. The critical value is
-Cochran's (1964, https://doi.org/10.2307/2282751, after Cochran and Cox 1957): the t quantiles of the two sources, weighted
-by their shares of the variance. Surprising: the shares of seeds are raised to the power 1.1, since the plain rule is too
-long between the extremes and Satterthwaite's degrees of freedom too short; `tests/metrics/coverage.py` shows both.
+Cochran's (1964, Biometrics 20:191): the t quantiles of the two sources, weighted by their shares of the variance. Surprising:
+the share of seeds is raised to the power 1.1. In a normal simulation with three seeds the plain rule covers up to 97.2 %
+between the extremes, Satterthwaite's degrees of freedom down to 92.1 %, and this 95 to 97 % (two seeds:
+93.5 to 97.5 %).
 
 Legend: A arms (a contrast has one or more), S seeds of one arm, X runs (seeds of all arms).
 """
@@ -47,13 +48,7 @@ class Spread:
 
     def critical(self, tail: float) -> float:
         """How many standard errors leave `tail` (0-0.5) on each side."""
-        from scipy import special
-
-        examples = -float(special.stdtrit(self.example_df, tail))
-        if not self.seed_variance:
-            return examples
-        seeds = -float(special.stdtrit(self.seed_df, tail))
-        return examples + (seeds - examples) * self.seed_share**_SHARE_POWER
+        return float(critical(tail, np.asarray(self.seed_share), self.seed_df, self.example_df))
 
     def tail(self, deviation: float) -> float:
         """The one-sided p of an estimate that lies `deviation` above the null value, SMALLEST_P at least."""
@@ -61,7 +56,7 @@ class Spread:
         if not deviation or not error:
             return 0.5 if not deviation else SMALLEST_P if deviation > 0 else 1 - SMALLEST_P
         low, high = math.log(SMALLEST_P / 2), math.log(0.5)
-        for _ in range(50):
+        for _ in range(40):
             middle = (low + high) / 2
             if self.critical(math.exp(middle)) > abs(deviation) / error:
                 low = middle
@@ -71,14 +66,31 @@ class Spread:
         return tail if deviation > 0 else 1 - tail
 
 
+def critical(tail: float, seed_share: Values, seed_df: float, example_df: float) -> Values:
+    """How many standard errors leave `tail` on each side, for each share of the variance that comes from seeds."""
+    from scipy import special  # type: ignore[import-untyped]
+
+    examples, seeds = (-special.stdtrit(max(df, 1.0), tail) for df in (example_df, seed_df))
+    values: Values = examples + (seeds - examples) * seed_share**_SHARE_POWER
+    return values
+
+
 def spread_of(
-    points_AS: Sequence[Values], covariance_XX: Values, example_df: float, weights_A: Sequence[float] = (1.0,)
+    points_AS: Sequence[Values],
+    covariance_XX: Values,
+    example_df: float,
+    weights_A: Sequence[float] = (1.0,),
+    *,
+    over_seeds: bool = True,
 ) -> Spread:
-    """The spread of the sum over arms of weight x mean over the arm's seeds.
+    """The spread of the sum over arms of weight x mean over the arm's seeds; of these very runs unless `over_seeds`.
 
     `points_AS`: the value of every seed, arm by arm. `covariance_XX`: of the same runs, in that order, when only examples are
     drawn anew. Arms have seeds of their own: seeds of two arms are not paired here.
     """
+    if not over_seeds:
+        weights_X = np.repeat([w / len(p) for w, p in zip(weights_A, points_AS, strict=True)], [len(p) for p in points_AS])
+        return Spread(0.0, 0.0, max(float(weights_X @ covariance_XX @ weights_X), 0.0), max(example_df, 1.0))
     arm_X = np.repeat(np.arange(len(points_AS)), [len(points) for points in points_AS])
     example_variance = seed_variance = squares = 0.0
     for a, (points_S, weight) in enumerate(zip(points_AS, weights_A, strict=True)):
@@ -102,6 +114,6 @@ def spread_of(
 
 def _lucky(df: int) -> float:
     """The ratio to the true variance that an estimate with so many degrees of freedom falls below in one of 20 cases."""
-    from scipy import special
+    from scipy import special  # type: ignore[import-untyped]
 
     return float(special.chdtri(df, 1 - _LUCK)) / df

@@ -26,7 +26,7 @@ class Recipe(BaseModel):
 
     `freeze`: 0 trains all but the embeddings, n leaves the n lowest blocks as they are too. `lora`: only adapters of this
     rank beside the blocks' linear layers are trained (Hu et al. 2021, arXiv 2106.09685), and merged when the phase ends.
-    `processes` share each step's batch (data parallel): the same numbers but for rounding.
+    `processes` share each step's batch (data parallel); one that does the work of all gets the same numbers but for rounding.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

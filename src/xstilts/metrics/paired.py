@@ -1,0 +1,181 @@
+"""Treatment and control, paired by seed, language and example id: their gains, and how these vary when examples are drawn anew.
+
+An arm is one comparison (or one side alone) over all its seeds; several arms, as the chains of a study over one control, share
+the draws of ids and the control's sums. Gains can be taken in points, by the control's headroom, or in log-odds.
+
+Legend: C counts, R replicates, S seeds of an arm, X runs (all seeds of all arms), G sheets of a group, N ids of one language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xstilts.metrics.bootstrap import Headline, Ids, Sheet, Values, drawn, groups, same_ids, sheet
+from xstilts.metrics.metric import Counts
+from xstilts.metrics.spread import Spread, spread_of
+
+Cells = Mapping[str, tuple[Ids, Counts]]  # language -> ids_N, counts_NC
+Scale = Literal["points", "headroom", "logit"]
+
+
+class Table:
+    """The sheets of one analysis and the gain of a treatment's scores over a control's, on the scale asked for."""
+
+    def __init__(self, headline: Headline, scale: Scale) -> None:
+        self.headline, self.scale = headline, scale
+        self.sheets: list[Sheet] = []
+        self._place: dict[int, int] = {}
+        self._from: dict[tuple[int, str], tuple[Cells, Sheet]] = {}  # the cells stay alive, so that no other takes their id
+
+    def read(self, cells: Cells, language: str) -> Sheet:
+        """A control's cells are read once, however many chains are compared with it."""
+        key = (id(cells), language)
+        if key not in self._from:
+            self._from[key] = cells, sheet(language, *cells[language])
+        return self._from[key][1]
+
+    def place(self, one: Sheet) -> int:
+        if id(one) not in self._place:
+            self._place[id(one)] = len(self.sheets)
+            self.sheets.append(one)
+        return self._place[id(one)]
+
+    def gain(self, scores: Values, sides: NDArray[np.int64], sizes: NDArray[np.int64]) -> Values:
+        """Scores (..., sheets) to gains (..., rows): `sides` (rows, 1 or 2) says which sheets, `sizes` how many examples."""
+        treated: Values = scores[..., sides[:, 0]]
+        if sides.shape[1] == 1:
+            return treated
+        controlled: Values = scores[..., sides[:, 1]]
+        if self.scale == "headroom":
+            return (treated - controlled) / np.maximum(1 - controlled, 1 / sizes)
+        if self.scale == "logit":
+            odds = [(sizes * score + 0.5) / (sizes * (1 - score) + 0.5) for score in (treated, controlled)]
+            gains: Values = np.log(odds[0] / odds[1])
+            return gains
+        difference: Values = treated - controlled
+        return difference
+
+
+class Arm:
+    """Treatment and control, or one side alone, as places in the table: for each seed, language -> one or two sheets."""
+
+    def __init__(self, table: Table, treatment: Sequence[Cells], control: Sequence[Cells] | None) -> None:
+        if control is not None and len(treatment) != len(control):
+            raise ValueError(f"seeds are paired by position: found {len(treatment)} of treatment, {len(control)} of control")
+        self.runs: list[dict[str, tuple[int, ...]]] = []
+        apart: set[str] = set()
+        dropped = 0
+        for s, treated in enumerate(treatment):
+            run: dict[str, tuple[int, ...]] = {}
+            controlled = control[s] if control is not None else None
+            for code in sorted(treated if controlled is None else set(treated) & set(controlled)):
+                sides = [table.read(cells, code) for cells in (treated, controlled) if cells is not None]
+                if len(sides) == 2 and not same_ids(sides[0].ids_N, sides[1].ids_N):
+                    before = sum(len(side.ids_N) for side in sides)
+                    sides = _intersected(*sides)
+                    dropped += before - 2 * len(sides[0].ids_N)
+                if len(sides[0].ids_N):
+                    run[code] = tuple(table.place(side) for side in sides)
+            apart |= set(treated) ^ set(controlled) if controlled is not None else set()
+            self.runs.append(run)
+        if not self.runs or not all(self.runs):
+            raise ValueError("expected, for each of one or more seeds, a language with at least one example (on both sides)")
+        self.notes = [f"left out, on one side only: {', '.join(sorted(apart))}"] if apart else []
+        if dropped:
+            self.notes.append(f"paired by id on the intersection: {dropped} rows on one side only were left out")
+
+
+def _intersected(one: Sheet, other: Sheet) -> list[Sheet]:
+    for side in (one, other):
+        groups([side])  # refuses ids that repeat
+    shared_N, rows, other_rows = np.intersect1d(one.ids_N, other.ids_N, assume_unique=True, return_indices=True)
+    if len(shared_N) == len(one.ids_N) == len(other.ids_N):
+        return [one, Sheet(other.language, one.ids_N, other.counts_NC[other_rows[np.argsort(rows)]])]
+    return [Sheet(one.language, shared_N, one.counts_NC[rows]), Sheet(other.language, shared_N, other.counts_NC[other_rows])]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Points and covariances of all runs, and of the runs of each arm on each language."""
+
+    points_X: Values
+    covariance_XX: Values
+    arm_X: NDArray[np.int64]
+    degrees: float
+    by_language: Mapping[tuple[int, str], tuple[Values, Values, float]]
+    over_seeds: bool
+
+    def points(self, arm: int) -> Values:
+        points_S: Values = self.points_X[self.arm_X == arm]
+        return points_S
+
+    def spread(self, arms: Sequence[int], weights: Sequence[float]) -> Spread:
+        chosen = np.concatenate([np.flatnonzero(self.arm_X == arm) for arm in arms])
+        covariance = self.covariance_XX[np.ix_(chosen, chosen)]
+        points = [self.points(arm) for arm in arms]
+        return spread_of(points, covariance, self.degrees, weights, over_seeds=self.over_seeds)
+
+    def language(self, arm: int, code: str) -> tuple[Values, Spread]:
+        points_S, covariance_SS, degrees = self.by_language[arm, code]
+        return points_S, spread_of([points_S], covariance_SS, degrees, over_seeds=self.over_seeds)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One run on one language: the places of its sheets in the table, the treatment's first."""
+
+    arm: int
+    run: int
+    language: str
+    sheets: tuple[int, ...]
+
+
+def measure(table: Table, arms: Sequence[Arm], resamples: int, seed: int, *, over_seeds: bool = True) -> Measured:
+    """All arms from the same draws. The value of a run is the mean over its languages."""
+    if resamples < 2:
+        raise ValueError(f"expected resamples >= 2, found {resamples}")
+    runs = [(a, run) for a, arm in enumerate(arms) for run in arm.runs]
+    rows = [_Row(a, x, code, sides) for x, (a, run) in enumerate(runs) for code, sides in run.items()]
+    sizes = np.array([len(table.sheets[row.sheets[0]].ids_N) for row in rows])
+    points = np.array([float(table.headline(one.counts_NC.sum(axis=0))) for one in table.sheets])
+    point_rows = table.gain(points, np.array([row.sheets for row in rows]), sizes)
+    share_rows_X = np.zeros((len(rows), len(runs)))
+    for k, row in enumerate(rows):
+        share_rows_X[k, row.run] = 1 / len(runs[row.run][1])
+
+    seeds_of: dict[tuple[int, str], list[int]] = {}
+    for k, row in enumerate(rows):
+        seeds_of.setdefault((row.arm, row.language), []).append(k)
+    sums = {key: np.zeros(len(found)) for key, found in seeds_of.items()}
+    products = {key: np.zeros((len(found), len(found))) for key, found in seeds_of.items()}
+    replicates_RX = np.zeros((resamples, len(runs)))
+    for draw in drawn(table.sheets, table.headline, resamples, seed):
+        column = {place: g for g, place in enumerate(draw.sheets)}
+        here = {k: n for n, k in enumerate(k for k, row in enumerate(rows) if row.sheets[0] in column)}
+        chosen = list(here)
+        sides = np.array([[column[place] for place in rows[k].sheets] for k in chosen])
+        deviations = table.gain(draw.scores_RG, sides, sizes[chosen]) - point_rows[chosen]
+        replicates_RX[draw.first : draw.first + len(deviations)] += deviations @ share_rows_X[chosen]
+        for key, found in seeds_of.items():
+            if mine := [n for n, k in enumerate(found) if k in here]:
+                part = deviations[:, [here[found[n]] for n in mine]]
+                sums[key][mine] += part.sum(axis=0)
+                products[key][np.ix_(mine, mine)] += part.T @ part
+
+    by_language = {}
+    for key, found in seeds_of.items():
+        covariance_SS = (products[key] - np.outer(sums[key], sums[key]) / resamples) / (resamples - 1)
+        by_language[key] = (point_rows[found], covariance_SS, float(sizes[found].max() - 1))
+    return Measured(
+        points_X=point_rows @ share_rows_X,
+        covariance_XX=np.atleast_2d(np.cov(replicates_RX, rowvar=False)),
+        arm_X=np.array([a for a, _ in runs]),
+        degrees=float(sum(len(ids_U) - 1 for _, ids_U, _ in groups(table.sheets))),
+        by_language=by_language,
+        over_seeds=over_seeds,
+    )

@@ -1,0 +1,150 @@
+"""What a study can see: the effect that it finds with a given chance, and the seeds or examples that an effect needs.
+
+The example part is that of a paired comparison: n examples of which a share `discordance` is answered differently have a
+standard error of sqrt(discordance / n). Parallel languages repeat the same sentences, so that L of them do not divide it by L,
+and seeds repeat them too. The power is that of the interval of `significance` (same critical values), by integration over what
+the seeds' spread may turn out to be. Assumed numbers give assumed answers: `observed` takes them from a study that was run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xstilts.metrics.bootstrap import Headline
+from xstilts.metrics.paired import Arm, Cells, Table, measure
+from xstilts.metrics.spread import critical
+
+MOST_SEEDS = 1000
+MOST_EXAMPLES = 10_000_000
+_STEPS = 400  # of the integral over the seeds' spread
+
+
+@dataclass(frozen=True)
+class Design:
+    """`examples` of each of `languages` languages, scored with `seeds` pairs of runs; everything on the 0-1 scale.
+
+    `discordance`: the share of examples on which treatment and control differ (for a score between 0 and 1 per example: the
+    mean squared difference). `seed_sd`: standard deviation of the gain over seeds, without the noise of the examples.
+    `shared_by_seeds`, `shared_by_languages`: correlation of an example's difference between two seeds, and between two
+    languages (1 is the cautious value; 0 for languages with ids of their own).
+    """
+
+    examples: int
+    discordance: float
+    seeds: int = 1
+    languages: int = 1
+    seed_sd: float = 0.0
+    shared_by_seeds: float = 1.0
+    shared_by_languages: float = 1.0
+
+    def __post_init__(self) -> None:
+        if min(self.examples, self.seeds, self.languages) < 1:
+            raise ValueError(f"expected at least one example, seed and language, found {self}")
+        shares = (self.discordance, self.seed_sd, self.shared_by_seeds, self.shared_by_languages)
+        if not all(0 <= share <= 1 for share in shares):
+            raise ValueError(f"expected shares and standard deviations between 0 and 1, found {self}")
+
+    @property
+    def seed_variance(self) -> float:
+        """The part of the mean's variance that has seeds - 1 degrees of freedom. 0 for one seed, which cannot show it."""
+        if self.seeds == 1:
+            return 0.0
+        return (self.seed_sd**2 + (1 - self.shared_by_seeds) * self._one_seed) / self.seeds
+
+    @property
+    def example_variance(self) -> float:
+        return self._one_seed * (self.shared_by_seeds if self.seeds > 1 else 1.0)
+
+    @property
+    def standard_error(self) -> float:
+        return math.sqrt(self.seed_variance + self.example_variance)
+
+    @property
+    def _one_seed(self) -> float:
+        repeated = (1 + (self.languages - 1) * self.shared_by_languages) / self.languages
+        return self.discordance / self.examples * repeated
+
+
+def power(design: Design, effect: float, *, level: float = 0.95) -> float:
+    """The chance that the interval excludes 0 when the true gain is `effect`. With one seed: a gain of these two checkpoints."""
+    from scipy import special  # type: ignore[import-untyped]
+
+    seed_part, example_part = design.seed_variance, design.example_variance
+    if not seed_part + example_part:
+        return float(effect != 0)
+    df = design.seeds - 1
+    found = seed_part * special.chdtri(df, (np.arange(_STEPS) + 0.5) / _STEPS) / df if seed_part else np.zeros(1)
+    total = found + example_part
+    half = critical((1 - level) / 2, found / total, df, max(design.examples - 1, 1)) * np.sqrt(total)
+    error = design.standard_error
+    return float(np.mean(special.ndtr((effect - half) / error) + special.ndtr((-effect - half) / error)))
+
+
+def detectable(design: Design, *, chance: float = 0.8, level: float = 0.95) -> float:
+    """The smallest gain that the design finds with the given chance; inf if not even a gain of 1 (100 points)."""
+    if power(design, 1.0, level=level) < chance:
+        return math.inf
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if power(design, middle, level=level) >= chance else (middle, high)
+    return high
+
+
+def seeds_needed(design: Design, effect: float, *, chance: float = 0.8, level: float = 0.95) -> int | None:
+    """The fewest seeds, 2 or more, that find the effect; None where even 1,000 do not, since examples are the limit."""
+    return _fewest(lambda seeds: replace(design, seeds=seeds), 2, MOST_SEEDS, effect, chance, level)
+
+
+def examples_needed(design: Design, effect: float, *, chance: float = 0.8, level: float = 0.95) -> int | None:
+    """The fewest examples a language that find the effect; None where even ten million do not, since seeds are the limit."""
+    return _fewest(lambda examples: replace(design, examples=examples), 2, MOST_EXAMPLES, effect, chance, level)
+
+
+def _fewest(design: Callable[[int], Design], least: int, most: int, effect: float, chance: float, level: float) -> int | None:
+    if power(design(most), effect, level=level) < chance:
+        return None
+    low, high = least - 1, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(design(middle), effect, level=level) >= chance else (middle, high)
+    return high
+
+
+def observed(
+    treatment: Sequence[Cells], control: Sequence[Cells], headline: Headline, *, resamples: int = 2000, seed: int = 0
+) -> Design:
+    """The design of a comparison that was run, with its numbers estimated from the tallies.
+
+    `examples` is the mean over languages. What one seed cannot show takes the cautious value (`shared_by_seeds` 1) and a
+    `seed_sd` of 0.
+    """
+    table = Table(headline, "points")
+    arm = Arm(table, treatment, control)
+    measured = measure(table, [arm], resamples, seed)
+    codes = sorted({code for run in arm.runs for code in run})
+    sizes = {code: len(table.sheets[next(run for run in arm.runs if code in run)[code][0]].ids_N) for code in codes}
+    examples, seeds, languages = round(float(np.mean(list(sizes.values())))), len(arm.runs), len(codes)
+    single = [measured.by_language[0, code][1] for code in codes]  # (S, S) each
+    one = float(np.mean([np.diag(covariance_SS).mean() * sizes[code] for code, covariance_SS in zip(codes, single, strict=True)]))
+    own = float(np.diag(measured.covariance_XX).mean())
+    shared, seed_sd = 1.0, 0.0
+    if seeds > 1 and own:
+        between = (float(measured.covariance_XX.sum()) - seeds * own) / (seeds * (seeds - 1))
+        shared = min(1.0, max(0.0, between / own))
+        seed_sd = math.sqrt(max(0.0, float(np.var(measured.points_X, ddof=1)) - (own - between)))
+    repeated = own * examples / one if one else 1.0
+    by_languages = (repeated * languages - 1) / (languages - 1) if languages > 1 else 1.0
+    return Design(
+        examples=examples,
+        discordance=min(1.0, one),
+        seeds=seeds,
+        languages=languages,
+        seed_sd=min(1.0, seed_sd),
+        shared_by_seeds=shared,
+        shared_by_languages=min(1.0, max(0.0, by_languages)),
+    )

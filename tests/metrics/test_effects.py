@@ -1,0 +1,73 @@
+"""Equivalence, superiority and stochastic order against closed forms and simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tests.metrics.coverage import REGIMES, intervals
+from xstilts.metrics.effects import equivalence, stochastic_order, superiority
+from xstilts.metrics.significance import Interval
+from xstilts.metrics.spread import Spread
+
+
+def interval(estimate: float, spread: Spread) -> Interval:
+    return Interval(estimate, 0, 0, 0.95, 100, None, 3, "", spread)
+
+
+def test_equivalence_is_two_one_sided_t_tests() -> None:
+    values = [0.002, -0.001, 0.004, 0.003, -0.002]
+    one = interval(float(np.mean(values)), Spread(float(np.var(values, ddof=1)) / 5, 4, 0, 100))
+    p = equivalence(one, 0.005)
+    above = stats.ttest_1samp(values, -0.005, alternative="greater").pvalue
+    below = stats.ttest_1samp(values, 0.005, alternative="less").pvalue
+    assert p == pytest.approx(max(above, below))
+    half = one.spread.critical(0.05) * one.spread.standard_error  # type: ignore[union-attr]
+    assert (p < 0.05) == (abs(one.estimate) + half < 0.005)
+    with pytest.raises(ValueError, match="above 0"):
+        equivalence(one, 0)
+
+
+def test_equivalence_is_rarely_claimed_at_the_margin_itself() -> None:
+    """True gain exactly at the margin: 400 studies; 5 % and two standard errors are 7.2 %."""
+    found = [equivalence(one, truth) <= 0.05 for one, truth in intervals(REGIMES[4], 5, 0.1, 400)]
+    assert np.mean(found) <= 0.072
+
+
+def test_superiority_is_mann_whitneys_statistic() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, 6, 9), rng.integers(0, 5, 7)
+    assert superiority(one, other) == pytest.approx(stats.mannwhitneyu(one, other).statistic / 63)  # type: ignore[arg-type]
+    assert superiority([1, 1], [1]) == 0.5
+    with pytest.raises(ValueError, match="at least one"):
+        superiority([], [1])
+
+
+def test_violation_of_two_normals_is_the_integral() -> None:
+    rng = np.random.default_rng(1)
+    mean, sd = 0.4, 1.8
+    found = stochastic_order(mean + sd * rng.standard_normal(20_000), rng.standard_normal(15_000), resamples=2)
+    quantiles = stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
+    gaps = mean + (sd - 1) * quantiles
+    assert found.violation == pytest.approx((np.minimum(gaps, 0) ** 2).sum() / (gaps**2).sum(), abs=0.02)
+
+
+def test_violation_by_hand_and_its_ends() -> None:
+    # quantile functions 0, 0, 3, 3 against 1, 1, 1, 1: the gaps -1 and 2, each for half of the scale
+    assert stochastic_order([0.0, 3.0], [1.0, 1.0, 1.0]).violation == pytest.approx(1 / (1 + 4))
+    assert stochastic_order([3.0, 4, 5], [0.0, 1, 2]) == stochastic_order([3.0, 4, 5], [0.0, 1, 2], seed=1)
+    assert stochastic_order([3.0, 4, 5], [0.0, 1, 2]).bound == 0
+    assert stochastic_order([0.0, 1, 2], [3.0, 4, 5]).violation == 1
+    assert stochastic_order([1.0, 1], [1.0, 1]).violation == 0.5
+    with pytest.raises(ValueError, match="two or more"):
+        stochastic_order([1.0], [1.0, 2.0])
+
+
+def test_a_bound_below_one_fifth_is_rare_where_neither_side_is_above() -> None:
+    """Same mean, twice the spread: the true violation is 0.5. 400 pairs of 20 seeds; 5 % and two standard errors are 7.2 %."""
+    rng = np.random.default_rng(2)
+    found = [stochastic_order(rng.normal(0, 2, 20), rng.normal(0, 1, 20), resamples=200, seed=s).bound < 0.2 for s in range(400)]
+    assert np.mean(found) <= 0.072
+    better = [stochastic_order(rng.normal(1, 1, 20), rng.normal(0, 1, 20), resamples=200, seed=s).bound < 0.2 for s in range(50)]
+    assert np.mean(better) > 0.8
