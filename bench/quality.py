@@ -1,9 +1,10 @@
 """Does the fast way cost quality? The same fine-tunings, each with several seeds, trained in two ways:
 
     plain   fp32, each batch as it was drawn, padded to its longest row, the whole vocabulary
-    fast    bf16, sorted by length, packed, the vocabulary trimmed: what the recipe `precision: bf16` does
+    packed  fp32, sorted by length, packed, the vocabulary trimmed: what every recipe does
+    fast    the same in bf16: `precision: bf16`
 
-and an equivalence test on the difference (two one-sided paired t-tests over seeds, margin 1 point).
+and an equivalence test on the difference to plain (two one-sided paired t-tests over seeds, margin 1 point).
 
     python bench/quality.py FOLDER [--seeds N] [--encoder DIR]     FOLDER for the stores; with real data in $XSTILTS_DATA
 
@@ -64,7 +65,7 @@ def arm(name: str, record: dict[str, Any], store: Path) -> None:
         stage.can_pack = lambda _: False
         stage.trim = lambda *_: False
         step.micro_batches = lambda features, _: [list(range(len(features)))]
-    record["recipes"]["default"]["precision"] = {"plain": "fp32", "fast": "bf16"}[name]
+    record["recipes"]["default"]["precision"] = "bf16" if name == "fast" else "fp32"
     plan = compile_study(make_study(record))
     place = Store(store / f"{record['name']}-{name}")
     place.prepare()
@@ -80,13 +81,26 @@ def arm(name: str, record: dict[str, Any], store: Path) -> None:
         scores.setdefault(f"{cell.target} (mean of {len(values)} other languages)", []).append(
             float(np.mean(list(values.values())))
         )
-    (store / f"{record['name']}-{name}.json").write_text(json.dumps(scores))
+    losses: dict[str, list[float]] = {}
+    for node in plan.stages:
+        if node.kind == "train":
+            found = json.loads((place.folder("train", node.slug, node.key) / "out" / "train.json").read_text())
+            losses.setdefault(node.label, []).append(found["losses"][-1][1])
+    (store / f"{record['name']}-{name}.json").write_text(json.dumps({"scores": scores, "losses": losses}))
 
 
-def compare(record: dict[str, Any], store: Path) -> None:
-    plain, fast = (json.loads((store / f"{record['name']}-{name}.json").read_text()) for name in ("plain", "fast"))
-    for name, values in plain.items():
-        differences = np.array(fast[name]) - np.array(values)
+def compare(record: dict[str, Any], store: Path, arm: str) -> None:
+    plain, fast = (json.loads((store / f"{record['name']}-{name}.json").read_text()) for name in ("plain", arm))
+    for name, values in plain["losses"].items():
+        ratios = np.log(np.array(fast["losses"][name]) / np.array(values))
+        width = stats.t.ppf(0.95, len(ratios) - 1) * stats.sem(ratios)
+        low, middle, high = (float(np.exp(ratios.mean() + x)) for x in (-width, 0, width))
+        print(
+            f"{record['name']:14} {name:42} training loss over the last tenth {np.mean(values):.3f}, {arm} / plain {middle:.3f}  "
+            f"90% interval [{low:.3f}, {high:.3f}]"
+        )
+    for name, values in plain["scores"].items():
+        differences = np.array(fast["scores"][name]) - np.array(values)
         low, high = (
             stats.ttest_1samp(differences, bound, alternative=side).pvalue
             for bound, side in ((-MARGIN, "greater"), (MARGIN, "less"))
@@ -95,7 +109,7 @@ def compare(record: dict[str, Any], store: Path) -> None:
         width = stats.t.ppf(0.95, len(differences) - 1) * error
         verdict = "equivalent" if max(low, high) < 0.05 else "not shown"
         print(
-            f"{record['name']:14} {name:42} plain {np.mean(values):5.1f} (sd {np.std(values, ddof=1):4.1f})  fast minus plain "
+            f"{record['name']:14} {name:42} plain {np.mean(values):5.1f} (sd {np.std(values, ddof=1):4.1f})  {arm} minus plain "
             f"{mean:+5.2f}  90% interval [{mean - width:+5.2f}, {mean + width:+5.2f}]  within {MARGIN} point: {verdict} "
             f"(p {max(low, high):.3f}, {len(differences)} seeds)"
         )
@@ -106,20 +120,20 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--encoder")
+    parser.add_argument("--arms", nargs="+", choices=("packed", "fast"), default=["fast"])
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     records = [WORLD] + ([{**REAL, "encoders": [arguments.encoder]}] if arguments.encoder else [])
     for record in records:
         record["seeds"] = list(range(arguments.seeds))
-        arms = [
-            multiprocessing.get_context("spawn").Process(target=arm, args=(x, record, arguments.folder))
-            for x in ("plain", "fast")
-        ]
+        context = multiprocessing.get_context("spawn")
+        arms = [context.Process(target=arm, args=(name, record, arguments.folder)) for name in ("plain", *arguments.arms)]
         for process in arms:
             process.start()
         for process in arms:
             process.join()
-        compare(record, arguments.folder)
+        for name in arguments.arms:
+            compare(record, arguments.folder, name)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from xstilts.model.formats.span import MAX_ANSWER_TOKENS, best_span, span_of
 from xstilts.model.model import CODERS, Model, format_of, format_record, fresh_model, load_model, save_model
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.evaluate import predict
-from xstilts.train.loop import micro_batches
+from xstilts.train.step import micro_batches
 
 pytestmark = pytest.mark.tiny
 RECIPE = Recipe(max_length=24, stride=6)

@@ -18,8 +18,9 @@ from xstilts.model.formats import rank
 from xstilts.model.formats.rank import RankCoder, cut, passage
 from xstilts.model.model import Model, fresh_model, load_model, save_model, trunk_folder
 from xstilts.recipe.recipe import Recipe
-from xstilts.train import loop
 from xstilts.train.evaluate import predict
+from xstilts.train.parallel import Group
+from xstilts.train.step import Stepper, optimizer_of
 
 pytestmark = pytest.mark.tiny
 RECIPE = Recipe(lr=5e-3, batch=9, steps=60, max_length=24, warmup=0.0, policy="last", clip=1e9, dropout=0.0)
@@ -79,11 +80,9 @@ def distance(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> float:
 
 
 def step(model: Model, coder: RankCoder, examples: list[PairExample]) -> tuple[float, dict[str, Tensor]]:
-    """What one step of the training loop computes: its loss and its gradients."""
-    features = coder.encode(examples, training=True)
-    optimizer = loop.optimizer_of(model, RECIPE)
-    loss, _ = loop.train_step(model, loop.Member("t", coder, features), features, optimizer, RECIPE, 0, RECIPE.steps or 1, 60)
-    return loss, gradients(model)
+    """What one step of the training loop computes, with no room for two pairs at once: its loss and its gradients."""
+    stepper = Stepper(model, optimizer_of(model, RECIPE), RECIPE, 0, Group(), budget=1)
+    return stepper._gradient("t", coder, coder.encode(examples, training=True), 0), gradients(model)
 
 
 def test_queries_and_texts_are_cut_each_to_its_length(tiny_folder: Path) -> None:
@@ -121,13 +120,12 @@ def test_the_loss_and_its_gradient_are_those_of_the_whole_batch(tiny_folder: Pat
     assert distance(gradients(model), wanted) > 0.1
 
 
-def test_the_training_loop_does_not_split_the_batch(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_training_loop_does_not_split_the_batch(tiny_folder: Path) -> None:
     coder, model = setting(tiny_folder)
     examples = pairs()[:9]
     expected = plain_loss(model, coder, examples)
     expected.backward()
     wanted = gradients(model)
-    monkeypatch.setattr(loop, "micro_batches", lambda features: [[i] for i in range(len(features))])
     loss, found = step(model, coder, examples)
     assert loss == pytest.approx(expected.item(), rel=1e-4)
     assert distance(found, wanted) < 1e-4
@@ -137,7 +135,7 @@ def test_training_brings_the_right_text_to_the_top(tiny_folder: Path) -> None:
     coder, model = setting(tiny_folder)
     examples = pairs()
     features = coder.encode(examples, training=True)
-    optimizer = loop.optimizer_of(model, RECIPE)
+    optimizer = optimizer_of(model, RECIPE)
 
     def loss() -> float:
         batch = coder.collate(features)

@@ -7,11 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tests.conftest import tiny_record, tiny_study
 from xstilts.report.analysis import analyse
+from xstilts.report.explain import explain
 from xstilts.report.gather import gather
 from xstilts.report.markdown import render_markdown
-from xstilts.report.results import Results
+from xstilts.report.numbers import score_id
+from xstilts.report.results import LanguageScore, Results
+from xstilts.stages.stage import upstream
 from xstilts.store.store import Store, write_json
 from xstilts.study.compile import Plan, compile_study
 from xstilts.tasks.catalogue import CATALOGUE
@@ -90,3 +95,19 @@ def test_the_facts_of_the_last_attempt_that_ended_well_are_shown(tmp_path: Path)
     cost = next(cost for cost in results.costs if cost.key == stage.key)
     assert (cost.status, cost.runs, cost.seconds, dict(cost.facts)) == ("done", 2, 1.5, facts)
     assert f"{stage.slug} 3" in render_markdown(analyse(results, 100))
+
+
+def test_a_score_leads_to_every_stage_behind_it(tmp_path: Path) -> None:
+    plan, _, results = gathered(tmp_path)
+    inputs = {stage.key: {source.key for source in stage.inputs.values()} for stage in plan.stages}
+    assert {cost.key: set(cost.inputs) for cost in results.costs} == inputs
+    cell = next(cell for cell in plan.cells if (cell.chain, cell.target) == ("squad", "world/tydiqa"))
+    place = next(c for c in results.cells if c.key == cell.score.key)
+    id = score_id(place.encoder, place.chain, place.control, place.target, "en", place.seed)
+    scored = replace(place, languages={"en": LanguageScore({}, 0.5, np.array(["a"]), np.ones((1, 2)))})
+    trace = explain(analyse(replace(results, cells=(scored,)), 10), id)
+    behind = {stage.key for stage in upstream([cell.score])}
+    assert [cost.key for cost in trace.stages] == [stage.key for stage in plan.stages if stage.key in behind]
+    kinds = [cost.kind for cost in trace.stages]
+    assert kinds.count("train") == 3  # pre-training, intermediate, target
+    assert kinds[-1] == "score"

@@ -18,8 +18,14 @@ from tests.report.fake_results import chain, controls, make_results, stage, targ
 from xstilts.report import prose
 from xstilts.report.analysis import analyse
 from xstilts.report.content import coverage
+from xstilts.report.explain import explain
+from xstilts.report.latex import latex_tables
+from xstilts.report.limitations import limitations
 from xstilts.report.markdown import render_markdown
+from xstilts.report.origins import origins
 from xstilts.report.page import render_html
+from xstilts.report.pdf import render_pdf
+from xstilts.report.quality import quality
 from xstilts.report.results import Results
 from xstilts.report.suites import suite_tables
 from xstilts.report.tables import gain_rows, score_rows
@@ -122,10 +128,16 @@ def test_numbers_on_the_page_are_those_in_the_csv(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "costs.csv",
         "gains.csv",
+        "parts.csv",
+        "references.bib",
         "report.html",
         "report.md",
+        "report.pdf",
         "scores.csv",
+        "scores.parquet",
+        "tables",
     ]
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["gains.tex", "parts.tex", "scores.tex"]
 
 
 def test_names_and_questions_are_escaped() -> None:
@@ -197,6 +209,11 @@ def test_partial_results_render(case: str) -> None:
     analysis = analyse(PARTIAL[case](full()), 100)
     assert Page(render_html(analysis)).open == []
     assert render_markdown(analysis).startswith("# fake")
+    assert render_pdf(analysis).startswith(b"%PDF")
+    assert bool(latex_tables(analysis)) == bool(analysis.summaries)
+    assert bool(limitations(analysis)) == bool(quality(analysis)) == bool(analysis.summaries)
+    for id, origin in origins(analysis).items():
+        assert explain(analysis, id).origin == origin
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(end_of_run(analysis))
     assert analysis.answer.sentence.split()[0] in console.export_text()

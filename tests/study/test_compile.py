@@ -201,7 +201,7 @@ def test_an_encoder_that_is_nowhere(tmp_path: Path) -> None:
     (tmp_path / "empty" / "config.json").write_text("{}")
     with pytest.raises(InputError, match="no weights"):
         compile_study(tiny_study(encoders=[str(tmp_path / "empty")]))
-    with pytest.raises(InputError, match="one encoder, 'world/tiny'"):
+    with pytest.raises(InputError, match="neither world/tiny nor described under `architectures`"):
         compile_study(tiny_study(encoders=["world/large"]))
 
 

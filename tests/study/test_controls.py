@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,12 @@ from tests.conftest import tiny_record, tiny_study
 
 from xstilts.errors import InputError
 from xstilts.stages.stage import Stage
+from xstilts.store.store import Store
 from xstilts.study.compile import Plan, compile_study
 from xstilts.study.controls import arms, is_placebo, placebo
 from xstilts.study.study import make_study
+from xstilts.study.submit import submit
+from xstilts.tasks.suites import find_suite
 
 TEXT_BESIDE = {"mix": ["world/squad", "world/text"]}
 CHAINS = {"none": [], "two": ["world/nli", TEXT_BESIDE], "text": ["world/text"]}
@@ -82,6 +86,12 @@ def test_what_is_not_trained_has_no_compute_arm_and_the_plan_says_so() -> None:
     assert "world/retrieval: not trained, so there is nothing to train longer" in notes
     text = compile_study(tiny_study(chains=CHAINS, controls=["placebo"]))
     assert any(note.startswith("text: plain text only, so no placebo") for note in text.notes)
+
+
+def test_a_submission_knows_the_names_of_controls(tmp_path: Path) -> None:
+    plan = compile_study(tiny_study(controls=["placebo"]))
+    with pytest.raises(InputError, match=r"--chain squad~placbo: not in the study \(did you mean 'squad~placebo'\?\)"):
+        list(submit(plan, Store(tmp_path / "store"), find_suite("xtreme"), tmp_path / "out", tmp_path, chain="squad~placbo"))
 
 
 def test_names_of_controls_are_not_for_chains() -> None:

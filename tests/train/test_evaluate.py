@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
 import tracemalloc
 import weakref
@@ -41,7 +42,7 @@ from xstilts.recipe.recipe import Recipe
 from xstilts.stages import predict as predict_stage
 from xstilts.stages.job import Interrupted, Job
 from xstilts.train import evaluate
-from xstilts.train.evaluate import dev_score, length_batches, predict
+from xstilts.train.evaluate import dev_score, give_back_memory, length_batches, predict
 
 pytestmark = pytest.mark.tiny
 RECIPE = Recipe(max_length=24, stride=6)
@@ -251,6 +252,21 @@ def test_memory_is_flat_in_the_number_of_examples(tiny_folder: Path) -> None:
 
     peak(2)  # what is imported and remembered once
     assert peak(16) < 1.3 * peak(2)
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="needs glibc")
+def test_free_memory_between_what_is_in_use_is_given_back() -> None:
+    def resident_mib() -> float:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
+    blocks = [b"x" * 60_000 for _ in range(2000)]
+    kept = blocks[::20]
+    del blocks
+    before = resident_mib()
+    give_back_memory()
+    assert resident_mib() < before - 50
+    assert len(kept) == 100
 
 
 # -- Batches ----------------------------------------------------------------------------------------------------------

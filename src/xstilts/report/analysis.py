@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xstilts.report.answer import Answer, answer
+from xstilts.report.claims.ledger import ClaimResult, claims_of
+from xstilts.report.contrasts import Contrast, contrasts
 from xstilts.report.costs import KindCost, PhaseCost, kind_costs, oddities, phase_costs
+from xstilts.report.decompose import Decomposition, decompose
 from xstilts.report.gains import Gain, transfer_gains
+from xstilts.report.nested import Best, best_chains
 from xstilts.report.results import ChainInfo, Results, StageCost, TargetInfo
 from xstilts.report.scores import Summary, summarise
 
@@ -30,6 +34,10 @@ class Analysis:
     failed: tuple[StageCost, ...]
     waiting: tuple[StageCost, ...]
     missing: tuple[tuple[str, str, str, int], ...]
+    decomposition: Decomposition
+    best: tuple[Best, ...]
+    contrasts: tuple[Contrast, ...]
+    claims: tuple[ClaimResult, ...]
 
     @property
     def chains(self) -> Mapping[str, ChainInfo]:
@@ -93,4 +101,8 @@ def analyse(results: Results, resamples: int = 0) -> Analysis:
         failed=tuple(cost for cost in results.costs if cost.status == "failed"),
         waiting=tuple(cost for cost in results.costs if cost.status in ("blocked", "missing")),
         missing=missing,
+        decomposition=decompose(results, gains),
+        best=best_chains(results, gains),
+        contrasts=contrasts(results, gains),
+        claims=tuple(claims_of(results)) if summaries else (),
     )

@@ -14,8 +14,10 @@ from xstilts.report import prose
 from xstilts.report.gains import LEVEL, Gain
 from xstilts.report.results import LEAK, Results
 from xstilts.report.scores import NO_CHAIN, Summary
+from xstilts.report.sweep import shift, shift_sentence
 
 ENOUGH_SEEDS = 6
+SETTINGS_NAMED = 2
 PAIRS = "chain\N{NON-BREAKING HYPHEN}target pair"
 Missing = Sequence[tuple[str, str, str, int]]
 
@@ -224,6 +226,18 @@ def _about_retrieval(evidence: Sequence[Gain], results: Results) -> str:
     )
 
 
+def _about_settings(evidence: Sequence[Gain], results: Results) -> str:
+    """Whether clear retrieval gains and losses hold at other layers, poolings and centrings; the most fragile come first."""
+    clear = [gain for gain in evidence if gain.verdict in ("gain", "loss")]
+    found = [one for gain in clear if (one := shift(results, gain)) is not None]
+    found.sort(key=lambda one: (not one.vanishes, one.kept / one.of))
+    sentences = [shift_sentence(one, pair_name(one.gain, results)) for one in found[:SETTINGS_NAMED]]
+    if len(found) > SETTINGS_NAMED:
+        gone = sum(one.vanishes for one in found)
+        sentences.append(f"In all, {gone} of {len(found)} clear retrieval gains and losses vanish at another setting.")
+    return " ".join(sentences)
+
+
 def _about_chance(evidence: Sequence[Gain], summaries: Sequence[Summary]) -> str:
     parts = []
     lost = [
@@ -317,6 +331,7 @@ def answer(results: Results, summaries: Sequence[Summary], gains: Sequence[Gain]
         _about_placebo(evidence, gains, results),
         _about_compute(evidence, gains, results),
         _about_retrieval(evidence, results),
+        _about_settings(evidence, results),
         _about_chance(evidence, summaries),
         leaks,
         own,

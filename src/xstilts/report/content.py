@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from xstilts.report import prose
 from xstilts.report.analysis import Analysis
 from xstilts.report.gains import Gain
+from xstilts.report.numbers import OTHERS, Number, gain_id, summary_id
 from xstilts.report.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
-from xstilts.report.scores import NO_CHAIN, Summary
+from xstilts.report.scores import ENGLISH, NO_CHAIN, Summary
 
 Line = tuple[str, ...]
 Pick = Callable[[Summary], tuple[float | None, bool]]
@@ -26,6 +28,7 @@ LEAK_MARK = "oracle (leak)"
 class Table:
     """`groups` are (title, rows); a title "" stands for no heading. `numeric` are the columns to set flush right."""
 
+    kind: ClassVar[str] = "table"
     caption: str
     columns: Line
     groups: tuple[tuple[str, tuple[Line, ...]], ...]
@@ -102,21 +105,22 @@ def gain_sentence(gain: Gain) -> str:
 
 def scores_tables(analysis: Analysis) -> tuple[Table, ...]:
     """Chain by target: the mean over the languages other than English, and English. Empty halves are left out."""
-    halves: tuple[tuple[str, Pick], ...] = (
-        ("Mean of the languages other than English, 0 to 100", lambda row: (row.others, row.near_chance)),
-        ("English, 0 to 100", lambda row: (row.english, row.english_near_chance)),
+    halves: tuple[tuple[str, str, Pick], ...] = (
+        ("Mean of the languages other than English, 0 to 100", OTHERS, lambda row: (row.others, row.near_chance)),
+        ("English, 0 to 100", ENGLISH, lambda row: (row.english, row.english_near_chance)),
     )
     tables = []
-    for title, pick in halves:
+    for title, language, pick in halves:
         rows = [row for row in analysis.summaries if pick(row)[0] is not None]
         if rows:
-            tables.append(_pivot(analysis, title, rows, pick))
+            tables.append(_pivot(analysis, title, language, rows, pick))
     return tuple(tables)
 
 
 def _pivot(
     analysis: Analysis,
     title: str,
+    language: str,
     summaries: Sequence[Summary],
     pick: Pick,
 ) -> Table:
@@ -130,7 +134,8 @@ def _pivot(
         value, near = pick(row)
         spread = f" ± {prose.score(row.sd)}" if row.sd is not None and value == row.main else ""
         short = SHORT if len(row.seeds) < seeds and not row.control else ""
-        return f"{prose.score(value)}{spread}{NEAR if near else ''}{short}{ORACLE if row.leak else ''}"
+        text = f"{prose.score(value)}{spread}{NEAR if near else ''}{short}{ORACLE if row.leak else ''}"
+        return Number(text, summary_id(row, language))
 
     groups = []
     for encoder in dict.fromkeys(row.encoder for row in summaries):
@@ -214,9 +219,9 @@ def _gain_line(gain: Gain, target: str) -> Line:
         gain.chain,
         target,
         gain.against,
-        prose.points(interval.estimate if interval else None),
-        prose.bracket(interval.low, interval.high) if interval else prose.NOTHING,
-        prose.points(english.estimate if english else None),
+        Number(prose.points(interval.estimate), gain_id(gain)) if interval else prose.NOTHING,
+        Number(prose.bracket(interval.low, interval.high), gain_id(gain)) if interval else prose.NOTHING,
+        Number(prose.points(english.estimate), gain_id(gain, ENGLISH)) if english else prose.NOTHING,
         ", ".join(prose.points(seed.others) for seed in gain.seeds),
         prose.p_value(gain.p_holm),
         gain.verdict,
@@ -270,12 +275,16 @@ def data_table(analysis: Analysis) -> Table:
             info.license or "not stated",
             info.cite,
             info.url,
-            info.notes,
         )
         for info in analysis.results.targets
     ]
-    columns = ("target", "format", "score", "trained on", "languages", "licence", "cite", "source", "notes")
+    columns = ("target", "format", "score", "trained on", "languages", "licence", "cite", "source")
     return plain("Targets: test data, languages and licences.", columns, rows)
+
+
+def data_notes(analysis: Analysis) -> Line:
+    """What the tasks' records say of their protocols."""
+    return tuple(f"{info.name}: {info.notes}" for info in analysis.results.targets if info.notes)
 
 
 def method_lines(analysis: Analysis) -> Line:
@@ -292,8 +301,9 @@ def method_lines(analysis: Analysis) -> Line:
         else "The study names no encoder.",
         f"A transfer gain is the score of a chain less that of {NO_CHAIN} for the same encoder, target and seed, "
         "averaged over the languages other than English and over seeds. Targets are trained on English only.",
-        "Intervals are 95 % bootstrap intervals over seeds and example ids (the same id in several languages is drawn "
-        "together). They do not cover other encoders, other languages or other training data.",
+        "Intervals are 95 % intervals over seeds (their spread, with few degrees of freedom where seeds are few) and over "
+        "examples (a bootstrap of ids; the same id in several languages is drawn together). They do not cover other encoders, "
+        "other languages or other training data.",
     ]
     if results.policy:
         lines.append(f"Checkpoint: {results.policy}.")
@@ -304,6 +314,6 @@ def method_lines(analysis: Analysis) -> Line:
         lines.append(f"Limits on examples: {limits}. Scores on limited data are not comparable with published ones.")
     shared = shared_settings(analysis)
     if shared:
-        settings = ", ".join(f"{name} {value}" for name, value in shared.items() if value is not None)
+        settings = ", ".join(f"{name} {value}" for name, value in shared.items() if value != "None")
         lines.append(f"Every training phase: {settings}.")
     return tuple(lines)

@@ -15,13 +15,11 @@ from typing import Literal
 
 import numpy as np
 
-from xstilts.metrics.metric import Metric
-from xstilts.metrics.significance import Interval, gain_interval
+from xstilts.metrics.significance import Interval, gain_intervals
 from xstilts.report.results import Cell, ChainInfo, Control, Results, TargetInfo
 from xstilts.report.scores import ENGLISH, NO_CHAIN, Summary, arm, group_cells, metric_of, shared_languages
 
 LEVEL = 0.95
-LANGUAGE_RESAMPLES = 500
 DECIDED = ("same", "oracle")  # whatever the numbers say
 
 
@@ -88,83 +86,130 @@ def degenerate(chain: ChainInfo, target: TargetInfo) -> bool:
     return bool(({target.name, target.trains_on} | target.training_data) & set(chain.tasks))
 
 
-def _interval(
-    treatment: Sequence[Cell], control: Sequence[Cell], languages: Sequence[str], metric: Metric, resamples: int
-) -> Interval | None:
-    if not languages:
-        return None
-    return gain_interval(
-        arm(treatment, languages),
-        arm(control, languages),
-        metric.headline,
-        resamples=resamples,
-        level=LEVEL,
-        seed=0,
-    )
-
-
 def _difference(treatment: Cell, control: Cell, languages: Sequence[str]) -> float | None:
     if not languages:
         return None
     return float(np.mean([treatment.languages[c].headline - control.languages[c].headline for c in languages]))
 
 
-def _pairs(treatment: Mapping[int, Cell], control: Mapping[int, Cell], target: TargetInfo) -> list[tuple[int, Cell, Cell]]:
+def paired(treatment: Mapping[int, Cell], control: Mapping[int, Cell], target: TargetInfo) -> list[tuple[int, Cell, Cell]]:
     """Cells paired by seed. A target without training has one control for all seeds when the encoder is the control."""
     lone = next(iter(control.values()), None) if target.format in ("embed", "mine") and len(control) == 1 else None
     pairs = [(seed, cell, control.get(seed, lone)) for seed, cell in sorted(treatment.items())]
     return [(seed, cell, other) for seed, cell, other in pairs if other is not None]
 
 
-def _compare(
+@dataclass(frozen=True)
+class _Comparison:
+    """A chain against another (None: no chain) on one target: cells paired by seed, and the languages that all have."""
+
+    encoder: str
+    chain: ChainInfo
+    target: TargetInfo
+    other: ChainInfo | None
+    seeds: tuple[int, ...]
+    ones: tuple[Cell, ...]
+    twos: tuple[Cell, ...]
+    languages: tuple[str, ...]
+
+    @property
+    def against(self) -> str:
+        return self.other.name if self.other else NO_CHAIN
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        return tuple(code for code in self.languages if code != ENGLISH)
+
+    @property
+    def english(self) -> tuple[str, ...]:
+        return tuple(code for code in self.languages if code == ENGLISH)
+
+
+def _comparison(
     results: Results,
     groups: Mapping[tuple[str, str, str, str], Mapping[int, Cell]],
-    near: Mapping[tuple[str, str, str], bool],
     place: tuple[str, ChainInfo, TargetInfo],
     other: ChainInfo | None,
-    resamples: tuple[int, int],
-) -> Gain | None:
+) -> _Comparison | None:
     encoder, chain, target = place
-    against = other.name if other else NO_CHAIN
-    metric = metric_of(results, target.name)
     treatment = groups.get((encoder, chain.name, "", target.name), {})
-    control = groups.get((encoder, against, "", target.name), {})
-    pairs = _pairs(treatment, control, target)
-    if not pairs or metric is None:
+    control = groups.get((encoder, other.name if other else NO_CHAIN, "", target.name), {})
+    pairs = paired(treatment, control, target)
+    if not pairs or metric_of(results, target.name) is None:
         return None
-    _, ones, twos = zip(*pairs, strict=True)
-    languages = [
+    seeds, ones, twos = zip(*pairs, strict=True)
+    languages = tuple(
         code
         for code in shared_languages([*ones, *twos])
         if all(np.isin(a.languages[code].ids_N, b.languages[code].ids_N).any() for a, b in zip(ones, twos, strict=True))
-    ]
-    if not languages:
-        return None
-    others = [code for code in languages if code != ENGLISH]
-    english = [code for code in languages if code == ENGLISH]
+    )
+    return _Comparison(encoder, chain, target, other, seeds, ones, twos, languages) if languages else None
+
+
+def _measure(
+    results: Results, comparisons: Sequence[_Comparison], resamples: int
+) -> list[tuple[Interval | None, dict[str, Interval]]]:
+    """For each comparison the interval over the languages other than English, and that of each language. Those over the same
+    cells are measured together, from the same draws."""
+    overall: dict[int, Interval] = {}
+    languages: dict[int, dict[str, Interval]] = {index: {} for index in range(len(comparisons))}
+    together: dict[tuple[tuple[int, ...], tuple[str, ...]], list[int]] = {}
+    for index, one in enumerate(comparisons):
+        for codes in (one.others, one.english):
+            if codes:
+                together.setdefault((tuple(id(cell) for cell in one.twos), codes), []).append(index)
+    for (_, codes), members in together.items():
+        first = comparisons[members[0]]
+        metric = metric_of(results, first.target.name)
+        assert metric is not None
+        found = gain_intervals(
+            {str(index): arm(comparisons[index].ones, codes) for index in members},
+            arm(first.twos, codes),
+            metric.headline,
+            resamples=resamples,
+            level=LEVEL,
+            seed=0,
+        )
+        for index in members:
+            gains = found[str(index)]
+            languages[index] |= dict(gains.languages)
+            if codes != (ENGLISH,):
+                overall[index] = gains.overall
+    return [(overall.get(index), languages[index]) for index in range(len(comparisons))]
+
+
+def _gain(
+    one: _Comparison,
+    near: Mapping[tuple[str, str, str], bool],
+    interval: Interval | None,
+    intervals: Mapping[str, Interval],
+) -> Gain:
     rows = []
-    for code in languages:
-        interval = _interval(ones, twos, [code], metric, resamples[1])
-        means = [float(np.mean([cell.languages[code].headline for cell in side])) for side in (ones, twos)]
-        if interval is not None:
-            rows.append(LanguageGain(code, means[0], means[1], interval))
-    chain_near, control_near = (near.get((encoder, name, target.name), False) for name in (chain.name, against))
+    for code in one.languages:
+        means = [float(np.mean([cell.languages[code].headline for cell in side])) for side in (one.ones, one.twos)]
+        if code in intervals:
+            rows.append(LanguageGain(code, means[0], means[1], intervals[code]))
+    chain_near, control_near = (near.get((one.encoder, name, one.target.name), False) for name in (one.chain.name, one.against))
     which = {(True, True): "both", (True, False): "chain", (False, True): "control", (False, False): ""}
-    leak = any(cell.leak for cell in (*ones, *twos))
-    same = all(one.key == two.key for one, two in zip(ones, twos, strict=True))
+    leak = any(cell.leak for cell in (*one.ones, *one.twos))
+    triples = list(zip(one.seeds, one.ones, one.twos, strict=True))
+    same = all(treated.key == untreated.key for _, treated, untreated in triples)
     return Gain(
-        encoder=encoder,
-        chain=chain.name,
-        target=target.name,
-        against=against,
-        control=chain.control,
-        over=other.control or "none" if other else "none",
-        degenerate=degenerate(chain, target),
+        encoder=one.encoder,
+        chain=one.chain.name,
+        target=one.target.name,
+        against=one.against,
+        control=one.chain.control,
+        over=one.other.control or "none" if one.other else "none",
+        degenerate=degenerate(one.chain, one.target),
         near_chance=which[chain_near, control_near],
-        interval=_interval(ones, twos, others, metric, resamples[0]),
-        english=next((row.interval for row in rows if english and row.language == ENGLISH), None),
+        interval=interval,
+        english=intervals.get(ENGLISH),
         languages=tuple(rows),
-        seeds=tuple(SeedGain(seed, _difference(one, two, others), _difference(one, two, english)) for seed, one, two in pairs),
+        seeds=tuple(
+            SeedGain(seed, _difference(treated, untreated, one.others), _difference(treated, untreated, one.english))
+            for seed, treated, untreated in triples
+        ),
         verdict="same" if same else "oracle" if leak else "unclear",
         leak=leak,
     )
@@ -209,15 +254,14 @@ def transfer_gains(results: Results, summaries: Sequence[Summary], resamples: in
     real = [chain for chain in results.chains if chain.name != NO_CHAIN and not chain.control]
     grid = [(encoder, target) for encoder in results.encoders for target in results.targets]
     most = resamples or min(20_000, max(2_000, 100 * len(real) * len(grid)))
-    sizes = (most, min(most, LANGUAGE_RESAMPLES))
 
     def family(chains: Sequence[tuple[ChainInfo, ChainInfo | None]]) -> list[Gain]:
         found = [
-            _compare(results, groups, near, (encoder, chain, target), other, sizes)
-            for encoder, target in grid
-            for chain, other in chains
+            _comparison(results, groups, (encoder, chain, target), other) for encoder, target in grid for chain, other in chains
         ]
-        return _judge([gain for gain in found if gain is not None])
+        comparisons = [one for one in found if one is not None]
+        measured = _measure(results, comparisons, most)
+        return _judge([_gain(one, near, *intervals) for one, intervals in zip(comparisons, measured, strict=True)])
 
     def controls(sort: Control) -> list[Gain]:
         alone: list[tuple[ChainInfo, ChainInfo | None]] = [(other, None) for other in results.chains if other.control == sort]

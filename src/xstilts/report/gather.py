@@ -229,5 +229,6 @@ def _cost(
         error=error,
         runs=len(runs),
         phase=phases.get(stage.key, ""),
+        inputs=tuple(dict.fromkeys(source.key for source in stage.inputs.values())),
         facts=last.get("facts", {}),
     )

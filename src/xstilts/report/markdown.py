@@ -1,16 +1,15 @@
-"""The report as Markdown: the same sentences and tables, for a repository or a pull request."""
+"""The report as Markdown: the same document without its figures, for a repository or a pull request."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-from xstilts.report import content, cost_tables
+from xstilts.report import content
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import Table
-from xstilts.report.figures import layer_charts
-from xstilts.report.page import layer_table
-from xstilts.report.suites import suite_tables
+from xstilts.report.figures import HeatMap
+from xstilts.report.paper import Block, Fold, Heading, Paper, Points, References, Text, paper
 
 
 def escape(text: str) -> str:
@@ -27,7 +26,7 @@ def _line(cells: Iterable[str]) -> str:
 def render_table(table: Table) -> str:
     """A pipe table; the title of a group is a bold line of its own."""
     rule = ["---:" if index in table.numeric else "---" for index in range(len(table.columns))]
-    lines = [escape(table.caption), "", _line(table.columns), _line(rule)]
+    lines = [escape(table.caption), "", _line(map(escape, table.columns)), _line(rule)]
     for title, rows in table.groups:
         if title:
             lines.append(_line([f"**{escape(title)}**", *[""] * (len(table.columns) - 1)]))
@@ -39,51 +38,44 @@ def _list(lines: Iterable[str]) -> str:
     return "\n".join(f"- {escape(line)}" for line in lines)
 
 
-def render_markdown(analysis: Analysis) -> str:
-    results = analysis.results
-    parts = [f"# {escape(results.study)}"]
-    if results.question:
-        parts.append(f"*{escape(results.question)}*")
-    parts += [f"**{escape(analysis.answer.sentence)}**", _list(analysis.answer.support)]
-    if analysis.against_none():
-        caption = (
-            "Gain in points over no chain: mean of the languages other than English, with its 95 % interval, English "
-            "beside it, and each seed."
-        )
-        parts += ["## Transfer gains", render_table(content.gains_table(analysis.against_none(), analysis, caption))]
-    for title, explanation, table in content.control_tables(analysis):
-        parts += [f"## {title}", escape(explanation), render_table(table)]
-    if analysis.summaries:
-        parts += ["## Scores", *map(render_table, content.scores_tables(analysis))]
-    averages = suite_tables(analysis)
-    if averages:
-        parts += ["## Benchmark averages", *map(render_table, averages)]
-    charts = layer_charts(analysis)
-    if charts:
-        parts.append("## Retrieval by layer")
-        for chart in charts:
-            parts += [f"### {escape(chart.target)}, {escape(chart.encoder)}", render_table(layer_table(chart))]
-    parts += ["## Method", _list(content.method_lines(analysis))]
-    for wanted, make in (
-        (results.chains, content.chains_table),
-        (len(content.recipes_table(analysis).columns) > 1, content.recipes_table),
-        (results.targets, content.data_table),
-    ):
-        if wanted:
-            parts.append(render_table(make(analysis)))
-    if results.costs:
-        parts += ["## What it cost", escape(cost_tables.saved_sentence(analysis)), render_table(cost_tables.cost_table(analysis))]
-        if analysis.phases:
-            parts.append(render_table(cost_tables.phases_table(analysis)))
-        parts.append(_list(analysis.oddities))
-        if analysis.slowest:
-            parts.append(render_table(cost_tables.slowest_table(analysis)))
-    missing = cost_tables.missing_lines(analysis)
-    if analysis.failed or missing:
-        parts += ["## What is missing", *map(escape, missing)]
-        if analysis.failed:
-            parts.append(render_table(cost_tables.failed_table(analysis)))
-    if results.notes:
-        parts += ["## Protocol notes", _list(results.notes)]
-    parts += ["---", escape(f"xstilts {results.version} · {results.made} · fingerprint {results.fingerprint}")]
+def _block(block: Block) -> str:
+    """A block as text; "" for a figure, whose numbers stand in the tables."""
+    if isinstance(block, Table):
+        return render_table(block)
+    if isinstance(block, Text):
+        return escape(block.text)
+    if isinstance(block, Points):
+        return _list(block.lines)
+    if isinstance(block, Heading):
+        return f"### {escape(block.text)}"
+    if isinstance(block, References):
+        return _list(f"{work.written} [{work.why}]" for work in block.works)
+    if isinstance(block, Fold):
+        return "\n\n".join([f"### {escape(block.title)}", *map(_block, block.blocks)])
+    return ""
+
+
+def render_markdown(analysis: Analysis, document: Paper | None = None) -> str:
+    document = document or paper(analysis)
+    parts = [f"# {escape(document.title)}"]
+    if document.question:
+        parts.append(f"*{escape(document.question)}*")
+    parts += [f"**{escape(document.answer)}**", _list(document.support)]
+    for section in document.sections:
+        blocks = [_block(block) for block in section.blocks]
+        if any(isinstance(block, HeatMap) for block in section.blocks):
+            blocks.insert(0, render_table(_gains(analysis)))
+        after = [*blocks[1:], ""]  # a heading with nothing but a figure below it goes too
+        blocks = [text for text, other in zip(blocks, after, strict=True) if other or not text.startswith("### ")]
+        if any(blocks):
+            parts += [f"## {escape(section.title)}", *blocks]
+    parts += ["---", escape(document.foot)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _gains(analysis: Analysis) -> Table:
+    caption = (
+        "Gain in points over no chain: mean of the languages other than English, with its 95 % interval, English beside it, "
+        "and each seed."
+    )
+    return content.gains_table(analysis.against_none(), analysis, caption)

@@ -1,27 +1,32 @@
 """The report as one self-contained HTML page: nothing is loaded from elsewhere, and without its script it still works.
 
-The template escapes everything that comes from a study; only drawings made in `figures` and the page's own style and
-script enter as markup.
+The template escapes everything that comes from a study; only drawings made in `draw` and the page's own style and script enter
+as markup. A number carries its id (`data-n`); a click on it shows how it was made and of which artefacts.
 """
 
 from __future__ import annotations
 
+import html
+import json
+import re
 from importlib import resources
 from urllib.parse import urlsplit
 
 import jinja2
 from markupsafe import Markup
 
-from xstilts.report import content, cost_tables, figures, prose
+from xstilts.report import content, draw, figures, prose
 from xstilts.report.analysis import Analysis
-from xstilts.report.content import Table
-from xstilts.report.figures import HeatMap, LayerChart
+from xstilts.report.figures import HeatMap
 from xstilts.report.gains import Gain
-from xstilts.report.results import CONTROL_WORDS, LEAK
+from xstilts.report.numbers import gain_id
+from xstilts.report.origins import origins
+from xstilts.report.paper import Paper, paper
+from xstilts.report.results import CONTROL_WORDS
 from xstilts.report.scores import ENGLISH
-from xstilts.report.suites import suite_tables
 
 SMALLEST_SPAN = 0.05
+ORIGINS = "<!-- origins -->"
 
 
 def _package_text(name: str) -> Markup:
@@ -29,9 +34,9 @@ def _package_text(name: str) -> Markup:
 
 
 def span(gain: Gain) -> float:
-    """The half-width of the forest plot of a pair: its largest bound, rounded up to a multiple of five points."""
-    bounds = [abs(bound) for row in gain.languages for bound in (row.interval.low, row.interval.high)]
-    return max(SMALLEST_SPAN, -(-max(bounds, default=0.0) // SMALLEST_SPAN) * SMALLEST_SPAN)
+    """The half-width of the forest plot of a pair, rounded up to a multiple of five points."""
+    intervals = [row.interval for row in gain.languages] + ([gain.interval] if gain.interval else [])
+    return figures.forest_scale([i.estimate for i in intervals], [bound for i in intervals for bound in (i.low, i.high)])
 
 
 def means(gain: Gain) -> tuple[float | None, float | None]:
@@ -56,15 +61,7 @@ def opened(gains: list[Gain]) -> Gain | None:
     )
 
 
-def layer_table(chart: LayerChart) -> Table:
-    reported = f"layer {chart.layer}, {chart.setting}" if chart.layer is not None else chart.setting
-    turned = "not centred" if chart.setting.endswith("centred") else "centred"
-    columns = ("chain", reported, f"the same, {turned}", "best of all")
-    caption = "At the reported setting and at the best one, which is chosen on these very scores and so flatters."
-    return content.plain(caption, columns, chart.table, range(1, 3))
-
-
-def render_html(analysis: Analysis) -> str:
+def render_html(analysis: Analysis, document: Paper | None = None) -> str:
     """The whole page as text."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("xstilts.report", "templates"),
@@ -90,42 +87,34 @@ def render_html(analysis: Analysis) -> str:
         place = (gain.encoder, gain.chain, gain.target)
         return [other for other in controlled if (other.encoder, other.chain, other.target) == place]
 
-    dots = figures.dot_plots(analysis)
-    return environment.get_template("report.html.j2").render(
+    text = environment.get_template("report.html.j2").render(
         a=analysis,
         r=analysis.results,
+        paper=document or paper(analysis),
         style=_package_text("style.css"),
         script=_package_text("page.js"),
-        maps=figures.heat_maps(analysis),
+        origins=Markup(ORIGINS),
         shown=shown,
         opened=lambda heat: opened(pairs[heat.encoder]),
         over_controls=over_controls,
         control_words=CONTROL_WORDS,
-        leak=LEAK,
-        leak_words=content.leak_words,
         link_of=lambda gain: figures.link_of(analysis, gain),
+        gain_id=gain_id,
         gain_sentence=content.gain_sentence,
         bracket=prose.bracket,
-        forest=figures.forest,
+        draw=draw,
+        whisker=figures.whisker,
         span=span,
         whole=lambda value: f"{100 * value:.0f}",
         means=means,
         language=analysis.language,
-        controls=content.control_tables(analysis),
-        scores_tables=content.scores_tables(analysis),
-        dots=dots,
-        legend=dict.fromkeys(entry for plot in dots for entry in plot.legend),
-        layers=figures.layer_charts(analysis),
-        layer_table=layer_table,
-        suites=suite_tables(analysis),
-        method=content.method_lines(analysis),
-        chains=content.chains_table(analysis),
-        recipes=content.recipes_table(analysis),
-        data=content.data_table(analysis),
-        cost=cost_tables.cost_table(analysis),
-        phases=cost_tables.phases_table(analysis),
-        slowest=cost_tables.slowest_table(analysis),
-        failed=cost_tables.failed_table(analysis),
-        saved=cost_tables.saved_sentence(analysis),
-        missing=cost_tables.missing_lines(analysis),
+        several=len(analysis.results.encoders) > 1,
     )
+    return text.replace(ORIGINS, _origins(analysis, text))
+
+
+def _origins(analysis: Analysis, page: str) -> str:
+    """What is behind each number that the page shows, for the page's script."""
+    shown = {html.unescape(id) for id in re.findall(r'data-n="([^"]*)"', page)}
+    found = {id: [origin.how, [key[:12] for key in origin.keys]] for id, origin in origins(analysis).items() if id in shown}
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -34,6 +34,12 @@ def bracket(low: float, high: float) -> str:
     return f"[{_fixed(100 * low)},{JOIN}{_fixed(100 * high)}]"
 
 
+def decimal(value: float) -> str:
+    """0.1234 -> +0.12; what rounds to zero has no sign."""
+    text = _fixed(value, 2)
+    return text if text == "0.00" or text.startswith(MINUS) else f"+{text}"
+
+
 def p_value(p: float | None) -> str:
     if p is None:
         return NOTHING

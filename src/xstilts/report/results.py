@@ -109,7 +109,8 @@ class TargetInfo:
 @dataclass(frozen=True)
 class StageCost:
     """One stage of the plan: its last run's seconds, peak memory and facts, and how many cells of the study need it. `runs`
-    counts attempts; `phase` is that of a training: pre-training, intermediate training or fine-tuning."""
+    counts attempts; `phase` is that of a training: pre-training, intermediate training or fine-tuning; `inputs` are the keys
+    of the stages whose outputs it read."""
 
     kind: str
     slug: str
@@ -122,6 +123,7 @@ class StageCost:
     error: str
     runs: int = 1
     phase: str = ""
+    inputs: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 

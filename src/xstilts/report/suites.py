@@ -7,21 +7,65 @@ row are means of the same things. How much of the benchmark that is stands in ev
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from xstilts.report import prose
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import ORACLE, Line, Table, grouped, limit_words
+from xstilts.report.numbers import Number, average_id
 from xstilts.report.results import LEAK, Cell
 from xstilts.tasks.suites import SUITES, Average, Averages, Scores, Suite, average
 
 
-def suite_tables(analysis: Analysis) -> tuple[Table, ...]:
-    """One table for each suite of which the study has at least two tasks as targets."""
+@dataclass(frozen=True)
+class AverageOf:
+    """One average of the tables: of a task, a group or all tasks, for one chain; `text` is its number as it is written."""
+
+    suite: str
+    encoder: str
+    chain: str
+    of: str
+    text: Number
+    covers: str
+    keys: tuple[str, ...]
+
+
+def suites_of(analysis: Analysis) -> tuple[Suite, ...]:
+    """The suites of which the study has at least two tasks as targets."""
     targets = {info.name for info in analysis.results.targets}
-    found = (_table(analysis, suite) for suite in SUITES.values() if suite.groups and len(targets & set(suite.tasks)) > 1)
+    return tuple(suite for suite in SUITES.values() if suite.groups and len(targets & set(suite.tasks)) > 1)
+
+
+def suite_tables(analysis: Analysis) -> tuple[Table, ...]:
+    """One table for each suite of the study."""
+    found = (_table(analysis, suite) for suite in suites_of(analysis))
     return tuple(table for table in found if table is not None)
+
+
+def averages_of(analysis: Analysis) -> tuple[AverageOf, ...]:
+    """Every average that the tables show."""
+    several = len(analysis.results.encoders) > 1
+    found = []
+    for suite in suites_of(analysis):
+        table = _table(analysis, suite)
+        for title, lines in table.groups if table else ():
+            encoder = title if several else next(iter(analysis.results.encoders), "")
+            for line in lines:
+                of = line[0].removeprefix("· ")
+                members = suite.groups.get(of, (of,) if of in suite.tasks else tuple(suite.tasks))
+                for chain, text in zip(table.columns[1:-1] if table else (), line[1:-1], strict=True):
+                    if isinstance(text, Number):
+                        keys = [
+                            cell.key
+                            for cell in analysis.results.cells
+                            if (cell.encoder, cell.chain, cell.control) == (encoder, chain, "")
+                            and cell.target in members
+                            and cell.languages
+                        ]
+                        found.append(AverageOf(suite.name, encoder, chain, of, text, line[-1], tuple(keys)))
+    return tuple(found)
 
 
 def _table(analysis: Analysis, suite: Suite) -> Table | None:
@@ -46,7 +90,9 @@ def _table(analysis: Analysis, suite: Suite) -> Table | None:
             means.setdefault(chain, []).append(average(suite, _scores(cells, pairs)))
         chains = [name for name in chains if name in means] or list(means)
         leaks = {(cell.chain, cell.target) for cells in runs.values() for cell in cells if cell.leak}
-        groups.append((encoder if len(analysis.results.encoders) > 1 else "", tuple(_lines(suite, chains, means, leaks))))
+        groups.append(
+            (encoder if len(analysis.results.encoders) > 1 else "", tuple(_lines(suite, encoder, chains, means, leaks)))
+        )
     if not groups:
         return None
     marked = any(ORACLE in text for _, lines in groups for line in lines for text in line)
@@ -71,13 +117,19 @@ def _scores(cells: list[Cell], pairs: set[tuple[str, str]]) -> Scores:
     }
 
 
-def _lines(suite: Suite, chains: list[str], means: Mapping[str, list[Averages]], leaks: set[tuple[str, str]]) -> list[Line]:
+def _lines(
+    suite: Suite, encoder: str, chains: list[str], means: Mapping[str, list[Averages]], leaks: set[tuple[str, str]]
+) -> list[Line]:
     some = next(iter(means.values()))[0]
 
     def line(name: str, of: Average, pick: list[list[Average]], members: Iterable[str]) -> Line:
         marks = [ORACLE if any((chain, task) in leaks for task in members) else "" for chain in chains]
         values = [[average.value for average in own if average.value is not None] for own in pick]
-        shown = (prose.score(float(np.mean(own)) if own else None) + mark for own, mark in zip(values, marks, strict=True))
+        id_of = [average_id(suite.name, encoder, chain, name.removeprefix("· ")) for chain in chains]
+        shown = (
+            Number(prose.score(float(np.mean(own))) + mark, id) if own else prose.NOTHING
+            for own, mark, id in zip(values, marks, id_of, strict=True)
+        )
         return (name, *shown, _covers(of))
 
     lines = [line("all tasks", some.overall, [[a.overall for a in means[chain]] for chain in chains], suite.tasks)]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from xstilts.report.analysis import Analysis
 from xstilts.report.costs import PARTS, seconds_of
 from xstilts.report.gains import Gain
+from xstilts.report.numbers import OTHERS, gain_id, part_id, score_id
 from xstilts.report.results import Results
 from xstilts.report.scores import ENGLISH
 
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
 
 Row = dict[str, object]
 SCORE_COLUMNS = (
-    "study", "encoder", "chain", "control", "target", "metric", "value_name", "language", "seed", "value", "n", "leak", "key",
+    "study", "encoder", "chain", "control", "target", "metric", "value_name", "language", "seed", "value", "n", "leak",
+    "id", "key",
 )  # fmt: skip
 GAIN_COLUMNS = (
     "study", "encoder", "chain", "target", "against", "language", "seed", "gain", "low", "high", "level", "p", "p_holm",
-    "seeds", "verdict", "placebo", "compute", "degenerate", "near_chance", "leak", "note",
+    "seeds", "verdict", "placebo", "compute", "degenerate", "near_chance", "leak", "note", "id",
+)  # fmt: skip
+PART_COLUMNS = (
+    "study", "encoder", "chain", "axis", "group", "gain", "low", "high", "level", "seeds", "targets", "languages", "id",
 )  # fmt: skip
 COST_FACTS = (
     "steps", "matched_steps", "tokens", "tokens_per_second", "flops", "peak_flops", "utilisation", "micro_tokens", "halved",
@@ -35,7 +40,7 @@ COST_COLUMNS = (
     "study", "kind", "phase", "slug", "status", "runs", "used_by", "made_before", "seconds",
     *(f"{part}_seconds" for part in PARTS), "peak_mib", *COST_FACTS, "vocabulary_kept", "vocabulary_of", "error", "key",
 )  # fmt: skip
-OTHERS = "mean of languages other than English"
+MEAN = "mean of languages other than English"
 
 
 def score_rows(results: Results) -> list[Row]:
@@ -60,6 +65,7 @@ def score_rows(results: Results) -> list[Row]:
                         "n": len(score.ids_N),
                         "leak": cell.leak,
                         "key": cell.key,
+                        "id": score_id(cell.encoder, cell.chain, cell.control, cell.target, code, cell.seed),
                     }
                 )
     return rows
@@ -81,9 +87,9 @@ def _gain_rows(study: str, gain: Gain) -> list[Row]:
     rows: list[Row] = []
     intervals = [(row.language, row.interval) for row in gain.languages]
     if gain.interval is not None:
-        intervals.insert(0, (OTHERS, gain.interval))
+        intervals.insert(0, (MEAN, gain.interval))
     for place, interval in intervals:
-        whole = place == OTHERS
+        whole = place == MEAN
         rows.append(
             {
                 **shared,
@@ -98,18 +104,42 @@ def _gain_rows(study: str, gain: Gain) -> list[Row]:
                 "seeds": interval.seeds,
                 "verdict": gain.verdict if whole else "",
                 "note": interval.note,
+                "id": gain_id(gain, OTHERS if whole else place),
             }
         )
     for seed in gain.seeds:
-        for place, value in ((OTHERS, seed.others), (ENGLISH, seed.english)):
+        for place, value in ((MEAN, seed.others), (ENGLISH, seed.english)):
             if value is not None:
-                rows.append({**shared, "language": place, "seed": seed.seed, "gain": value, "seeds": 1})
+                id = gain_id(gain, OTHERS if place == MEAN else place, seed.seed)
+                rows.append({**shared, "language": place, "seed": seed.seed, "gain": value, "seeds": 1, "id": id})
     return rows
 
 
 def gain_rows(analysis: Analysis) -> list[Row]:
     """For each comparison: the mean over languages other than English, each language, and each seed."""
     return [row for gain in analysis.gains for row in _gain_rows(analysis.results.study, gain)]
+
+
+def part_rows(analysis: Analysis) -> list[Row]:
+    """Mean gains by group. `targets` and `languages` are lists with spaces."""
+    return [
+        {
+            "study": analysis.results.study,
+            "encoder": part.encoder,
+            "chain": part.chain,
+            "axis": part.axis,
+            "group": part.group,
+            "gain": part.interval.estimate,
+            "low": part.interval.low,
+            "high": part.interval.high,
+            "level": part.interval.level,
+            "seeds": len(part.seeds),
+            "targets": " ".join(part.targets),
+            "languages": " ".join(part.languages),
+            "id": part_id(part),
+        }
+        for part in analysis.decomposition.parts
+    ]
 
 
 def cost_rows(results: Results) -> list[Row]:
@@ -135,6 +165,19 @@ def to_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def to_parquet(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
+    """The same rows as Parquet. The columns have the types of what stands in them, also where there is no row."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"seed": pa.int64(), "value": pa.float64(), "n": pa.int64(), "leak": pa.bool_()}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
+    table = pa.Table.from_pylist([{name: row.get(name) for name in columns} for row in rows], schema=schema)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def scores_frame(results: Results) -> pd.DataFrame:

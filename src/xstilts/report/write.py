@@ -1,4 +1,7 @@
-"""Writes a report folder: report.html, report.md, scores.csv, gains.csv, costs.csv, each renamed into place when it is whole."""
+"""Writes a report folder: the page, the PDF, Markdown, LaTeX tables, references, and every number as CSV and Parquet.
+
+Each file is renamed into place when it is whole. The LaTeX tables lie in `tables/`.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,33 @@ import tempfile
 from pathlib import Path
 
 from xstilts.report.analysis import Analysis, analyse
+from xstilts.report.latex import latex_tables
 from xstilts.report.markdown import render_markdown
 from xstilts.report.page import render_html
+from xstilts.report.paper import paper
+from xstilts.report.pdf import render_pdf
+from xstilts.report.references import bibtex, references
 from xstilts.report.results import Results
-from xstilts.report.tables import COST_COLUMNS, GAIN_COLUMNS, SCORE_COLUMNS, cost_rows, gain_rows, score_rows, to_csv
+from xstilts.report.tables import (
+    COST_COLUMNS,
+    GAIN_COLUMNS,
+    PART_COLUMNS,
+    SCORE_COLUMNS,
+    cost_rows,
+    gain_rows,
+    part_rows,
+    score_rows,
+    to_csv,
+    to_parquet,
+)
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, content: str | bytes) -> None:
     """A reader sees the old file or the new one, never a half of either."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
         os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:
@@ -28,16 +46,25 @@ def _replace(path: Path, text: str) -> None:
 
 def write_analysis(analysis: Analysis, folder: Path) -> Path:
     """As `write_report`, for those who need the analysis as well (the terminal's table, a study's exit code)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "scores.csv", to_csv(score_rows(analysis.results), SCORE_COLUMNS))
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    scores = score_rows(analysis.results)
+    _replace(folder / "scores.csv", to_csv(scores, SCORE_COLUMNS))
+    _replace(folder / "scores.parquet", to_parquet(scores, SCORE_COLUMNS))
     _replace(folder / "gains.csv", to_csv(gain_rows(analysis), GAIN_COLUMNS))
+    _replace(folder / "parts.csv", to_csv(part_rows(analysis), PART_COLUMNS))
     _replace(folder / "costs.csv", to_csv(cost_rows(analysis.results), COST_COLUMNS))
-    _replace(folder / "report.md", render_markdown(analysis))
+    tables = latex_tables(analysis)
+    for name, text in tables.items():
+        _replace(folder / "tables" / f"{name}.tex", text)
+    _replace(folder / "references.bib", bibtex(references(analysis)))
+    document = paper(analysis)
+    _replace(folder / "report.md", render_markdown(analysis, document))
     page = folder / "report.html"
-    _replace(page, render_html(analysis))
+    _replace(page, render_html(analysis, document))
+    _replace(folder / "report.pdf", render_pdf(analysis, document))
     return page
 
 
 def write_report(results: Results, folder: Path) -> Path:
-    """Writes the five files below `folder`, which is made, and returns the path of the page."""
+    """Writes the files below `folder`, which is made, and returns the path of the page."""
     return write_analysis(analyse(results), folder)

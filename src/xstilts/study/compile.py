@@ -51,7 +51,8 @@ class PlannedCell:
 
 @dataclass
 class Plan:
-    """`stages` in an order in which inputs come first, one per key. `uses` counts the cells that need each stage."""
+    """`stages` in an order in which inputs come first, one per key. `uses` counts the cells that need each stage. `open`: why a
+    draft could not be run as it is."""
 
     study: Study
     stages: list[Stage]
@@ -59,6 +60,7 @@ class Plan:
     missing: dict[str, tuple[str, ...]]
     notes: list[str]
     uses: dict[str, int] = field(default_factory=dict)
+    open: list[str] = field(default_factory=list)
 
 
 def data_root() -> Path:
@@ -70,10 +72,10 @@ class Compiler:
     """Builds the stages of phases, targets and scores. `root` is the data folder; `base` a folder that encoders' paths may be
     relative to."""
 
-    def __init__(self, study: Study, root: Path, base: Path | None = None):
+    def __init__(self, study: Study, root: Path, base: Path | None = None, draft: bool = False):
         self.study = study
         self.root = root
-        self.fetches = Fetches(study, root)
+        self.fetches = Fetches(study, root, draft)
         self.encoders = Encoders(self.fetches, base)
 
     # -- phases ----------------------------------------------------------------------------------------------------
@@ -87,23 +89,28 @@ class Compiler:
         target: Task | None = None,
         match: Sequence[Stage] = (),
     ) -> Stage:
-        """One training phase from `init`. `target`: the task that it is for, whose dev data are used if it has any (and, with
-        policy target_dev, those in other languages). `match`: the trainings whose real tokens its budget grows by."""
+        """One training phase from `init`. `target`: the task that it is for, whose English dev data are used if the training task
+        has none (and, with policy target_dev, those in other languages). `match`: the trainings whose real tokens its budget
+        grows by."""
         tasks = [find_task(name) for name in mixture.mix]
         inputs = {"init": init}
+        # Whether the training is this target's alone: otherwise all targets that train on the same task share it.
+        own = target is not None and recipe != self.study.phase_recipe(mixture.mix, mixture.recipe)
         for task in tasks:
             data = self.fetches.train(task, mixture)
             inputs |= data
             trained = [name.rpartition(":")[2] for name in data]
-            found = (self.fetches.dev(target) if target and target is not task else None) or self.fetches.dev(task, trained)
+            found = self.fetches.dev((task, target) if target else (task,), trained)
             if found is not None:
                 inputs[f"dev:{task.name}"] = found
+                own |= found.config["task"] != task.name
             if recipe.policy == "target_dev":
                 assert target is not None  # the study refuses it elsewhere
                 inputs |= self._oracle(task, target)
+                own = True
         inputs |= {f"match:{number}": stage for number, stage in enumerate(match)}
         config = {
-            "tasks": [{"name": t.name, "version": t.version, "format": format_record(t, self.root)} for t in tasks],
+            "tasks": [{"name": t.name, "version": t.version, "format": self.format_record(t)} for t in tasks],
             "mixture": mixture.spelled(),
             "labels": mixture.labels,
             "recipe": recipe.model_dump(mode="json"),
@@ -111,7 +118,7 @@ class Compiler:
         }
         path = re.sub(r"-s\d+$", "", init.slug)
         name = _phase_name(tasks, mixture, match)
-        name = f"{short_task(target)}={name}" if target and target not in tasks else name
+        name = f"{short_task(target)}={name}" if own and target and target not in tasks else name
         return Stage("train", config, inputs, f"{path}+{name}-s{seed}", f"train {name}")
 
     def _oracle(self, task: Task, target: Task) -> dict[str, Stage]:
@@ -180,7 +187,7 @@ class Compiler:
             config = {
                 "task": task.name,
                 "head": source.name,
-                "format": format_record(shape, self.root),
+                "format": self.format_record(shape),
                 "languages": languages,
                 "recipe": recipe.model_dump(include={"max_length", "stride", "precision"}),
             }
@@ -189,6 +196,18 @@ class Compiler:
         scored = {"task": task.name, "version": task.version, "languages": languages, "retrieval": retrieval}
         inputs = {"predictions": made, **{f"gold:{language}": stage for language, stage in gold.items()}, **dev}
         return Stage("score", scored, inputs, made.slug, "score")
+
+    def format_record(self, task: Task) -> dict[str, Any]:
+        """A task's format, spelled; labels that are a file of the data folder are read from there."""
+        fields = {"name": task.format.name, **dataclasses.asdict(task.format)}
+        if task.labels_of:
+            try:
+                fields["labels"] = task.labels_of(self.root)
+            except InputError as error:
+                if not self.fetches.draft:
+                    raise
+                self.fetches.leave_open(str(error))
+        return fields
 
     def fine_tuned(self, checkpoint: Stage, target: Target, seed: int, match: Sequence[Stage] = ()) -> Stage:
         """The checkpoint trained for a target, on its own or another task's training data."""
@@ -232,12 +251,6 @@ def short_task(task: Task) -> str:
     return task.name.rpartition("/")[2]
 
 
-def format_record(task: Task, root: Path) -> dict[str, Any]:
-    """A task's format, spelled; labels that are a file of the data folder are read from there."""
-    fields = dataclasses.asdict(task.format)
-    return {"name": task.format.name, **fields, **({"labels": task.labels_of(root)} if task.labels_of else {})}
-
-
 def _phase_name(tasks: Sequence[Task], mixture: Mixture, match: Sequence[Stage]) -> str:
     """What a phase does, for slugs: squad&nli~shuffled, squad_mt~de,fr, tydiqa~compute-squad."""
     name = "&".join(short_task(task) for task in tasks)
@@ -250,9 +263,10 @@ def _phase_name(tasks: Sequence[Task], mixture: Mixture, match: Sequence[Stage])
     return name
 
 
-def compile_study(study: Study, root: Path | None = None, base: Path | None = None) -> Plan:
-    """The plan of a study. Raises InputError for data or encoders that are nowhere."""
-    compiler = Compiler(study, root or data_root(), base)
+def compile_study(study: Study, root: Path | None = None, base: Path | None = None, draft: bool = False) -> Plan:
+    """The plan of a study. Raises InputError for data or encoders that are nowhere. A `draft` is for reading, not for running:
+    it uses no network, and what it could not settle without stands in `Plan.open`."""
+    compiler = Compiler(study, root or data_root(), base, draft)
     cells: list[PlannedCell] = []
     for encoder in study.encoders:
         for seed in study.seeds:
@@ -276,4 +290,4 @@ def planned(compiler: Compiler, ends: list[Stage], cells: list[PlannedCell]) -> 
         for stage in upstream([cell.score]):
             uses[stage.key] += 1
     missing = {task: tuple(sorted(found)) for task, found in compiler.fetches.missing.items() if found}
-    return Plan(study, stages, cells, missing, compiler.fetches.notes, uses)
+    return Plan(study, stages, cells, missing, compiler.fetches.notes, uses, compiler.fetches.open)

@@ -1,11 +1,14 @@
 """The encoders that a plan starts from: a folder, a Hub model, the embedded world's, or one from scratch.
 
-A given encoder has no seed; one that starts from random weights (`world/tiny`, `scratch/<name>`) has its seed as a part of it,
-so that seeds vary pre-training too. The tokenizer of `scratch/<name>` has none: all seeds share it.
+A given encoder has no seed; one that starts from random weights (`world/<name>`, `scratch/<name>`) has its seed as a part of it,
+so that seeds vary pre-training too. The tokenizer of `scratch/<name>` has none: all seeds share it. A Hub model is named by its
+commit, which only a run looks up in the network.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from xstilts.recipe.encoder import hub_commit, identity
 from xstilts.stages.stage import Stage
 from xstilts.study.fetches import Fetches
 from xstilts.study.study import SCRATCH, WORLD
+from xstilts.tasks.archive import cache_folder
 from xstilts.tasks.catalogue import find_task
 
 
@@ -49,15 +53,12 @@ class Encoders:
         return self._given(name)
 
     def _world(self, name: str, seed: int) -> Stage:
-        if name != "world/tiny":
-            raise InputError(f"encoder {name}: the embedded world has one encoder, 'world/tiny'")
-        shape = self.study.architecture.model_dump()
+        shape = self.study.architecture_of(name).model_dump()
         source = {"kind": "world", "world": self.fetches.world, "architecture": shape, "seed": seed}
         return Stage("encoder", {"source": source}, {}, f"{short_name(name)}-s{seed}", "encoder")
 
     def _scratch(self, name: str, seed: int) -> Stage:
-        asked = self.study.scratch[name.removeprefix(SCRATCH)]
-        shape = (asked.architecture or self.study.architecture).model_dump()
+        shape = self.study.architecture_of(name).model_dump()
         source = {"kind": "scratch", "architecture": shape, "seed": seed}
         inputs = {"tokenizer": self._tokenizer(name)}
         return Stage("encoder", {"source": source}, inputs, f"{short_name(name)}-s{seed}", "encoder")
@@ -79,8 +80,22 @@ class Encoders:
             source: dict[str, Any] = {"kind": "folder", "files": identity(folder)}
             return Stage("encoder", {"source": source}, {}, short_name(name), "encoder", {"folder": str(folder)})
         identifier, _, revision = name.partition("@")
-        source = {"kind": "hub", "id": identifier, "revision": hub_commit(identifier, revision)}
+        source = {"kind": "hub", "id": identifier, "revision": self._commit(identifier, revision)}
         return Stage("encoder", {"source": source}, {}, short_name(name), "encoder")
+
+    def _commit(self, identifier: str, revision: str) -> str:
+        memory = cache_folder() / "commits" / hashlib.sha256(f"{identifier}@{revision}".encode()).hexdigest()
+        if not self.fetches.draft:
+            commit = hub_commit(identifier, revision)
+            _remember(memory, commit)
+            return commit
+        if found := _whole(revision) or _cached(identifier, revision) or _whole(_read(memory)):
+            return found
+        self.fetches.leave_open(
+            f"encoder {identifier}: the commit of '{revision or 'main'}' is resolved when run (with network); only then are the "
+            "keys known of all that rests on it"
+        )
+        return revision or "main"
 
     def _folder(self, name: str) -> Path | None:
         places = [Path(name).expanduser().absolute()]
@@ -92,6 +107,35 @@ class Encoders:
         if name.startswith((".", "/", "~")) or name.count("/") > 1:
             raise InputError(f"encoder {name}: no such folder (looked at {', '.join(map(str, dict.fromkeys(places)))})")
         return None
+
+
+def _whole(text: str) -> str:
+    """The text if it is a commit, else nothing."""
+    return text if re.fullmatch(r"[0-9a-f]{40}", text) else ""
+
+
+def _cached(identifier: str, revision: str) -> str:
+    """The commit that the Hub's local cache has for a revision, or nothing."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(identifier, "config.json", revision=revision or "main")
+    return Path(found).parent.name if isinstance(found, str) else ""
+
+
+def _read(memory: Path) -> str:
+    try:
+        return memory.read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""
+
+
+def _remember(memory: Path, commit: str) -> None:
+    """What a run resolved, for the plans after it: the Hub's cache knows the commit, but not whose name it was."""
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        memory.write_text(commit, encoding="ascii")
+    except OSError:
+        pass  # it is only a memory
 
 
 def untrained(encoder: str) -> bool:

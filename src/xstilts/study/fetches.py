@@ -22,13 +22,18 @@ from xstilts.world.config import WorldConfig
 
 
 class Fetches:
-    """Builds fetch stages once each. `root` is the data folder; `missing` and `notes` are for the reader of the plan."""
+    """Builds fetch stages once each. `root` is the data folder; `missing`, `notes` and `open` are for the reader of the plan.
+    `draft`: what keeps the plan from being run (data that are nowhere) is no error but stands in `open`."""
 
-    def __init__(self, study: Study, root: Path):
+    def __init__(self, study: Study, root: Path, draft: bool = False):
         self.study = study
         self.root = root
         self.missing: dict[str, set[str]] = {}
         self.notes: list[str] = []
+        self.draft = draft
+        self.open: list[str] = []
+        self._nowhere: dict[tuple[str, str], str] = {}
+        self._found: dict[tuple[str, str], tuple[str, ...]] = {}
         self.world = self._world()
         self._made: dict[tuple[str, str, str], Stage] = {}
 
@@ -44,6 +49,11 @@ class Fetches:
         """Remember something that a reader of the plan must know, once."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def leave_open(self, text: str) -> None:
+        """Remember something without which a draft cannot be run, once."""
+        if text not in self.open:
+            self.open.append(text)
 
     def stage(self, task: Task, split: str, language: str) -> Stage:
         """The stage that reads one split in one language. Raises InputError if its data is nowhere."""
@@ -74,7 +84,12 @@ class Fetches:
                 self.note(f"{task.name} ({split}, {language}): not the official file; it is named by its own sha256")
             return f"sha256:{identity}"
         if source.hub is None:
-            raise InputError(nowhere(task, split, language, self.root))
+            if not self.draft:
+                raise InputError(nowhere(task, split, language, self.root))
+            if (task.name, split) not in self._nowhere:  # said once, for the first of its languages
+                self._nowhere[task.name, split] = nowhere(task, split, language, self.root)
+                self.leave_open(self._nowhere[task.name, split])
+            return "nowhere"
         self.note(f"{task.name} ({split}): not in the data folder; it comes from the Hub data set {source.hub.id}")
         config = task.fill(source.hub.config, language)
         return f"hub:{source.hub.id}/{config}/{source.hub.split}@{source.hub.revision}"
@@ -86,7 +101,7 @@ class Fetches:
         wanted = [x for x in task.splits[source_split(task, split)].languages if x in asked]
         if not isinstance(self.study.languages, str) or task.embedded:
             return wanted
-        here = [x for x in available_languages(task, split, self.root) if x in wanted]
+        here = [x for x in self._available(task, split) if x in wanted]
         if here:
             self.missing.setdefault(task.name, set()).update(x for x in wanted if x not in here)
         return here or wanted
@@ -112,7 +127,7 @@ class Fetches:
             return found
         if "en" in offered:
             return ["en"]
-        chosen = [x for x in available_languages(task, "train", self.root) if x in offered] or list(offered)
+        chosen = [x for x in self._available(task, "train") if x in offered] or list(offered)
         self.note(f"{task.name}: its training data are not English but {names(chosen)}")
         if absent := [x for x in offered if x not in chosen]:
             self.missing.setdefault(task.name, set()).update(absent)
@@ -122,16 +137,21 @@ class Fetches:
         """The training data of one member of a mixture, as inputs of a phase."""
         return {f"train:{task.name}:{x}": self.stage(task, "train", x) for x in self.training(task, mixture.languages)}
 
-    def dev(self, task: Task, trained: Sequence[str] = ()) -> Stage | None:
-        """The English dev split of a task, or one in the first language that it is trained on: its own file or the held-out
-        share of its training data; None if neither."""
-        if task.metric is None or ("dev" not in task.splits and not task.heldout) or task.format.name in UNTRAINED:
-            return None
-        offered = task.splits[source_split(task, "dev")].languages
-        language = next(x for x in ("en", *trained, *offered) if x in offered)
-        if (found := self._at_hand(task, "dev", language)) is None:
-            self.note(f"{task.name}: no {LANGUAGES[language].name} dev data at hand; nothing is selected on it")
-        return found
+    def dev(self, tasks: Sequence[Task], trained: Sequence[str] = ()) -> Stage | None:
+        """The English dev split of the first task that has one (or one in the first language that it is trained on): its own
+        file or the held-out share of its training data. None if there are none."""
+        absent = []
+        for task in tasks:
+            if task.metric is None or ("dev" not in task.splits and not task.heldout) or task.format.name in UNTRAINED:
+                continue
+            offered = task.splits[source_split(task, "dev")].languages
+            language = next(x for x in ("en", *trained, *offered) if x in offered)
+            if (found := self._at_hand(task, "dev", language)) is not None:
+                return found
+            absent.append(f"{task.name}: no {LANGUAGES[language].name} dev data at hand; nothing is selected on it")
+        for text in absent:
+            self.note(text)
+        return None
 
     def target_dev(self, task: Task) -> dict[str, Stage]:
         """Language -> dev data of a target in the study's languages other than English: what a policy that leaks looks at.
@@ -149,14 +169,21 @@ class Fetches:
     def _at_hand(self, task: Task, split: str, language: str) -> Stage | None:
         """The stage of a split that may be missing; what the data folder lacks of a task is not had from the Hub unasked."""
         try:
-            if task.embedded or locate(task, split, language, self.root) or not self._here(task):
+            made = (task.name, split, language) in self._made
+            if made or task.embedded or locate(task, split, language, self.root) or not self._here(task):
                 return self.stage(task, split, language)
         except InputError:
             pass
         return None
 
     def _here(self, task: Task) -> bool:
-        return any(available_languages(task, split, self.root) for split in task.splits)
+        return any(self._available(task, split) for split in task.splits)
+
+    def _available(self, task: Task, split: str) -> tuple[str, ...]:
+        """The languages whose files are in the data folder, looked for once in a plan."""
+        if (task.name, split) not in self._found:
+            self._found[task.name, split] = available_languages(task, split, self.root)
+        return self._found[task.name, split]
 
 
 def names(languages: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What a person sees: the plan, the live progress of a run, and the status. Terminal only (rich)."""
+"""What a person sees of a run: its live progress, and the status. Terminal only (rich)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from xstilts.stages.stage import KINDS
 from xstilts.store.lease import holder
 from xstilts.store.store import Store
 from xstilts.study.compile import Plan
@@ -115,48 +114,6 @@ def running_table(running: Iterable[tuple[str, str, Mapping[str, Any], float]]) 
     for line in lines:
         table.add_row(*(line[i] for i in shown))
     return table
-
-
-def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[str]]) -> None:
-    """Counts per kind, why stages are new, what is shared, what is missing, what it will take."""
-    new = [s for s in plan.stages if state.status[s.key] != "done"]
-    table = Table(box=None, padding=(0, 2), header_style="bold")
-    for name in ("stage", "new", "cached", "asked for by cells"):
-        table.add_column(name, justify="left" if name == "stage" else "right")
-    for kind in KINDS:
-        stages = [s for s in plan.stages if s.kind == kind]
-        if stages:
-            fresh = sum(1 for s in stages if state.status[s.key] != "done")
-            table.add_row(kind, str(fresh), str(len(stages) - fresh), str(sum(plan.uses[s.key] for s in stages)))
-    console.print(f"[bold]{plan.study.name}[/bold]: {plan.study.question}")
-    console.print(f"{len(plan.cells)} cells, {len(plan.stages)} stages: {len(new)} new, {len(plan.stages) - len(new)} cached\n")
-    console.print(table)
-    causes = Counter(cause for s in new for cause in why[s.key])
-    for cause, count in causes.most_common():
-        console.print(f"\n{count} new because [bold]{cause}[/bold]", soft_wrap=True)
-    follow = sum(1 for s in new if not why[s.key])
-    if causes and follow:
-        console.print(f"{follow} new because what they rest on is new, or never made before")
-    if new:
-        console.print("")
-        for stage in [s for s in new if s.kind == "train"][:60]:
-            shared = f"  shared by {plan.uses[stage.key]} cells" if plan.uses[stage.key] > 1 else ""
-            console.print(f"  [cyan]train[/cyan] {stage.slug}[dim]{shared}[/dim]", soft_wrap=True)
-        if state.measured:
-            console.print(f"\nabout {clock(state.seconds_left())} on one worker, judging by what was run before")
-        else:
-            console.print("\nhow long it takes is not known yet: nothing like it is in the store")
-    print_gaps(console, plan)
-
-
-def print_gaps(console: Console, plan: Plan) -> None:
-    """What a plan lacks or takes from elsewhere than usual."""
-    for task, absent in plan.missing.items():
-        console.print(
-            f"[yellow]{task}: no data for {len(absent)} languages ({' '.join(absent)}); left out[/yellow]", soft_wrap=True
-        )
-    for note in plan.notes:
-        console.print(f"[dim]note: {note}[/dim]", soft_wrap=True)
 
 
 def stage_states(plan: Plan, store: Store) -> list[dict[str, Any]]:

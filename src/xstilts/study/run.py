@@ -10,7 +10,8 @@ from rich.console import Console
 from xstilts.store.store import Store
 from xstilts.study.compile import Plan
 from xstilts.study.execute import State, execute
-from xstilts.study.live import LiveView, print_gaps
+from xstilts.study.live import LiveView
+from xstilts.study.plan_view import print_gaps
 
 
 def run_plan(console: Console, plan: Plan, store: Store, workers: int | None) -> State:

@@ -32,6 +32,7 @@ UNTRAINED = ("embed", "mine")
 NO_CHAIN = "none"
 # What the names of encoders that start from random weights begin with.
 WORLD, SCRATCH = "world/", "scratch/"
+TINY = "tiny"
 
 Control = Literal["placebo", "compute"]
 
@@ -85,6 +86,7 @@ class Study(Record):
     random_init: bool = True
     world: dict[str, Any] = Field(default_factory=dict)
     architecture: Architecture = Architecture()
+    architectures: dict[str, Architecture] = Field(default_factory=dict)
     scratch: dict[str, Scratch] = Field(default_factory=dict)
 
     @field_validator("pretrain", "chains", "targets", mode="before")
@@ -146,17 +148,31 @@ class Study(Record):
                 raise ValueError(f"languages: no target of this study has '{language}' ({LANGUAGES[language].name})")
 
     def _check_encoders(self) -> None:
+        if TINY in self.architectures:
+            raise ValueError("architectures: the shape of world/tiny stands under `architecture`; give this one another name")
         for name in self.encoders:
+            shapes = [f"{WORLD}{shape}" for shape in (TINY, *self.architectures)]
+            if name.startswith(WORLD) and name not in shapes:
+                raise ValueError(f"encoders: '{name}' is neither world/tiny nor described under `architectures`")
             known = [f"{SCRATCH}{scratch}" for scratch in self.scratch]
             if name.startswith(SCRATCH) and name not in known:
                 raise ValueError(f"encoders: '{name}' is not described under `scratch`{nearest(name, known)}")
+        for where, names in (("scratch", self.scratch), ("architectures", self.architectures)):
+            for name in names:
+                if not re.fullmatch(r"[\w.-]+", name):
+                    raise ValueError(f"{where}: '{name}' should be a name of letters, digits, '_', '.' and '-'")
         for name, scratch in self.scratch.items():
-            if not re.fullmatch(r"[\w.-]+", name):
-                raise ValueError(f"scratch: '{name}' should be a name of letters, digits, '_', '.' and '-'")
             corpus = find_task(scratch.corpus)
             if corpus.format.name != "mlm":
                 raise ValueError(f"scratch.{name}.corpus: '{corpus.name}' is not plain text (its format is {corpus.format.name})")
             _check_codes(f"scratch.{name}.languages", scratch.languages or ())
+
+    def architecture_of(self, encoder: str) -> Architecture:
+        """The shape of an encoder that starts from random weights."""
+        kind, _, name = encoder.partition("/")
+        if kind == SCRATCH.rstrip("/"):
+            return self.scratch[name].architecture or self.architecture
+        return self.architectures.get(name, self.architecture)
 
     def languages_of(self, task: Task) -> tuple[str, ...]:
         """The languages of a task that this study asks for: all of the task's, those of a suite, or those it names. A task

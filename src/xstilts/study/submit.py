@@ -39,8 +39,9 @@ class Submission:
 def submit(
     plan: Plan, store: Store, suite: Suite, folder: Path, data: Path, chain: str | None = None, seed: int | None = None
 ) -> Iterator[Submission]:
-    """Write and validate the submission of each (encoder, chain, seed) that has a score, controls left out, or of the given ones. One goes
-    to `folder` itself, several to `folder/<encoder>/<chain>/seed-<n>`. Raises InputError if there is nothing to submit."""
+    """Write and validate the submission of each (encoder, chain, seed) that has a score, or of the given ones; controls only
+    if they are named. One goes to `folder` itself, several to `folder/<encoder>/<chain>/seed-<n>`. Raises InputError if there
+    is nothing to submit."""
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: the folder is not empty; name a new one")
     known_arms = arms(plan.study)

@@ -2,8 +2,9 @@
 
 Layers are numbered as in Hugging Face's `hidden_states`: 0 is the embeddings' output, n that of block n. All come out of
 one pass; each is pooled where it arises, so that one layer's states are held at a time, and blocks above the highest layer
-that is wanted are not run. Batches are sorted by length and packed, so that next to nothing is spent on padding. Poolings: "mean" over all tokens, special tokens included (what XTREME and jiant do),
-"mean_content" without them (XTREME's --pool_skip_special_token; a sentence of nothing else keeps them), "cls" = the first.
+that is wanted are not run. Batches are sorted by length and packed, so that next to nothing is spent on padding.
+Poolings: "mean" over all tokens, special tokens included (what XTREME and jiant do), "mean_content" without them (XTREME's
+--pool_skip_special_token; a sentence of nothing else keeps them), "cls" = the first.
 """
 
 from __future__ import annotations

@@ -25,3 +25,27 @@ for (const map of document.querySelectorAll(".map")) {
 }
 const wanted = links.find((link) => link.hash === location.hash);
 if (wanted) show(wanted, true);
+// A number says where it comes from: its id, how it was made, and the keys of its score artefacts.
+const origins = JSON.parse(document.querySelector(".origins").textContent || "{}");
+const origin = document.querySelector("aside.origin");
+function line(parent, tag, text) {
+  const made = parent.appendChild(document.createElement(tag));
+  made.textContent = text;
+}
+document.addEventListener("click", (event) => {
+  const number = event.target.closest("[data-n]");
+  const found = number && origins[number.dataset.n];
+  origin.replaceChildren();
+  origin.hidden = !found;
+  if (!found) return;
+  line(origin, "b", number.dataset.n);
+  line(origin, "p", found[0]);
+  line(origin, "p", `Score artefacts: ${found[1].slice(0, 8).join(", ")}${found[1].length > 8 ? ` and ${found[1].length - 8} more` : ""}`);
+  line(origin, "code", `xstilts explain ${document.body.dataset.study} "${number.dataset.n}"`);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") origin.hidden = true;
+});
+addEventListener("beforeprint", () => {
+  for (const fold of document.querySelectorAll("details")) fold.open = true;
+});

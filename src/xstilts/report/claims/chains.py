@@ -1,0 +1,85 @@
+"""Which chain of a study is the one that a claim speaks of: a task alone, several mixed, one beside plain text, one translated.
+
+`ChainInfo` says what each phase trains on in words ("squad_v1 + snli (de, fr)"), written by `report/gather.py`; they are
+read back here. Controls and chains of several phases are none of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xstilts.report.results import ChainInfo, Results
+from xstilts.tasks.catalogue import CATALOGUE
+
+_MT = "_mt"
+
+
+def only_phase(chain: ChainInfo) -> tuple[frozenset[str], str]:
+    """The tasks of a chain's one phase, and the languages of their training data ("" is English). No tasks if the chain is a
+    control or has more phases, or none."""
+    if chain.control or len(chain.steps) != 1:
+        return frozenset(), ""
+    names, _, languages = chain.steps[0].partition(" (")
+    return frozenset(names.split(" + ")), languages.rstrip(")")
+
+
+def alone(results: Results, task: str) -> str | None:
+    """The chain that trains on English data of this task and nothing else."""
+    for chain in results.chains:
+        if only_phase(chain) in ((frozenset({task}), ""), (frozenset({task}), "en")):
+            return chain.name
+    return None
+
+
+def beside_text(results: Results, task: str) -> str | None:
+    """The chain that trains on this task with masked language modelling beside it."""
+    for chain in results.chains:
+        tasks, _ = only_phase(chain)
+        if task in tasks and (rest := tasks - {task}) and all(map(_is_text, rest)):
+            return chain.name
+    return None
+
+
+def translated(results: Results, task: str) -> str | None:
+    """The chain that trains on machine translations of this task, whether or not the original stands beside them."""
+    for chain in results.chains:
+        rest = only_phase(chain)[0] - {task}
+        if rest and all(_original(name) == task for name in rest):
+            return chain.name
+    return None
+
+
+def mixed(results: Results, tasks: Sequence[str]) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
+    """The chain that mixes most of these tasks in one phase, at least two, which of them it has, and what else it trains on. A
+    part of a task (SNLI of ANLI+) does not stand for the task."""
+    found = []
+    for chain in results.chains:
+        names, languages = only_phase(chain)
+        has = tuple(task for task in tasks if task in names)
+        others = tuple(sorted(names - set(tasks)))
+        if len(has) > 1 and not languages and not any(_is_text(name) or _original(name) for name in names):
+            found.append((chain.name, has, others))
+    return max(found, key=lambda one: (len(one[1]), -len(one[2])), default=None)
+
+
+def trained_tasks(results: Results) -> dict[str, list[str]]:
+    """Each intermediate task and the chains that train on it. Plain text, translations and controls are not counted."""
+    found: dict[str, list[str]] = {}
+    for chain in results.chains:
+        names = {name for step in chain.steps for name in step.partition(" (")[0].split(" + ")} if not chain.control else set()
+        for name in sorted(names):
+            if not _is_text(name) and not _original(name):
+                found.setdefault(name, []).append(chain.name)
+    return found
+
+
+def _is_text(name: str) -> bool:
+    return name in CATALOGUE and CATALOGUE[name].format.name == "mlm"
+
+
+def _original(name: str) -> str:
+    """The English task that a task's data are translated from, or ""."""
+    if name not in CATALOGUE:
+        return ""
+    task = CATALOGUE[name]
+    return task.translates or (task.contains[0] if name.endswith(_MT) and task.contains else "")

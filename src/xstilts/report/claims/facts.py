@@ -1,0 +1,152 @@
+"""Facts: what a study's stages say about data sets and about the protocol, with the stages that say it.
+
+Counts are those that the fetch stages made while reading, limits or not; a copy that is not whole is no test of a count.
+The protocol is read off what was run: which chains have scores, and which training stages are done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from xstilts.report import prose
+from xstilts.report.claims import chains
+from xstilts.report.claims.claim import Claim
+from xstilts.report.claims.evidence import Artefact, Evidence, Observation, artefacts
+from xstilts.report.costs import PHASES
+from xstilts.report.results import Results, StageCost
+from xstilts.tasks.catalogue import find_task
+
+PRETRAINED = "pre-trained encoder"
+
+
+def gather_facts(claim: Claim, results: Results) -> Evidence:
+    """The evidence for or against a dataset_fact or a protocol_fact."""
+    match claim.quantity:
+        case "examples":
+            return _examples(claim, results)
+        case "formats":
+            return _formats(claim, results)
+        case "phases":
+            return _phases(claim, results)
+        case "encoder":
+            return _encoder(claim, results)
+        case _:
+            return _intermediate_tasks(claim, results)
+
+
+def _examples(claim: Claim, results: Results) -> Evidence:
+    split = claim.population.split or "train"
+    done = {cost.slug: cost for cost in results.costs if cost.kind == "fetch" and cost.status == "done"}
+    observed, stages, missing = [], [], []
+    for name, expected in claim.expected.items():
+        cost = done.get(f"{name.replace('/', '.')}-{split}-en")
+        found = cost.facts.get("available") if cost else None
+        if cost is None or found is None:
+            missing.append(f"the {split} data of {name} were not read in this study")
+            continue
+        stages.append(cost)
+        source = find_task(name).splits.get(split)
+        official = source.counts.get("en") if source else None
+        commit = f"commit {cost.facts['commit']}" if "commit" in cost.facts else ""
+        observed.append(Observation(name, expected, found, official, commit))
+    return Evidence(
+        observed=tuple(observed),
+        asked=len(claim.expected),
+        coverage=f"{len(observed)} of {prose.count(len(claim.expected), 'data set')}",
+        missing=tuple(missing),
+        artefacts=_of_stages(stages),
+    )
+
+
+def _scored(results: Results) -> dict[str, list[str]]:
+    """Chain -> keys of its score artefacts."""
+    found: dict[str, list[str]] = {}
+    for cell in results.cells:
+        if cell.languages and not cell.control:
+            found.setdefault(cell.chain, []).append(cell.key)
+    return found
+
+
+def _formats(claim: Claim, results: Results) -> Evidence:
+    scored, trained = _scored(results), chains.trained_tasks(results)
+    observed, keys = [], []
+    for name, expected in claim.expected.items():
+        ran = [key for chain in trained.get(name, ()) for key in scored.get(chain, ())]
+        if ran:
+            observed.append(Observation(name, expected, find_task(name).format.name))
+            keys += ran
+    return Evidence(
+        observed=tuple(observed),
+        asked=len(claim.expected),
+        coverage=f"{len(observed)} of {prose.count(len(claim.expected), 'task')}",
+        missing=() if observed else ("no chain with scores trains on any of these tasks",),
+        artefacts=artefacts(results, keys),
+    )
+
+
+def _intermediate_tasks(claim: Claim, results: Results) -> Evidence:
+    scored, trained = _scored(results), chains.trained_tasks(results)
+    ran = {name: [key for chain in found for key in scored.get(chain, ())] for name, found in trained.items()}
+    names = [name for name, keys in ran.items() if keys]
+    asked = claim.population.intermediate
+    have = [name for name in asked if name in names]
+    others = [name for name in names if asked and name not in asked]
+    expected = claim.expected[claim.quantity]
+    note = prose.listed(have or names) + (f"; besides, {prose.listed(others)}" if others else "")
+    found = len(have) if asked else len(names)
+    return Evidence(
+        smaller=(f"{found} of {expected} intermediate tasks were run",) if found and found < int(expected) else (),
+        observed=(Observation("intermediate tasks", expected, found, note=note),) if found else (),
+        asked=1,
+        coverage=f"{found} of {prose.count(int(expected), 'intermediate task')}",
+        missing=() if found else ("no chain with scores trains on any of the intermediate tasks that it is about",),
+        artefacts=artefacts(results, [key for name in (have if asked else names) for key in ran[name]]),
+    )
+
+
+def _encoder(claim: Claim, results: Results) -> Evidence:
+    expected = str(claim.expected[claim.quantity])
+    runs = {encoder: [c.key for c in results.cells if c.encoder == encoder and c.languages] for encoder in results.encoders}
+    have = [encoder for encoder, keys in runs.items() if keys]
+    exact = next((encoder for encoder in have if encoder.lower() == expected.lower()), None)
+    if have and exact is None:
+        return Evidence(outside=(f"encoder: the claim is about {expected}, this study starts from {prose.listed(have)}",))
+    return Evidence(
+        observed=(Observation("encoder", expected, expected if exact else None),) if exact else (),
+        asked=1,
+        coverage=f"{int(bool(exact))} of 1 encoder",
+        missing=() if exact else ("no cell of this study has a score",),
+        artefacts=artefacts(results, runs[exact] if exact else ()),
+    )
+
+
+def _phases(claim: Claim, results: Results) -> Evidence:
+    done = [cost for cost in results.costs if cost.status == "done"]
+    found: dict[str, StageCost] = {}
+    for cost in done:
+        if cost.kind == "encoder" or cost.phase == PHASES[0]:
+            found.setdefault(PRETRAINED, cost)
+        elif cost.phase:
+            found.setdefault(cost.phase, cost)
+    scored = artefacts(results, [cell.key for cell in results.cells if cell.languages][:1])
+    seen = bool(found and scored)
+    expected = int(claim.expected[claim.quantity])
+    ordered = [name for name in (PRETRAINED, *PHASES[1:]) if name in found]
+    return Evidence(
+        smaller=(f"{len(found)} of {prose.count(expected, 'phase')} were run",) if len(found) < expected else (),
+        observed=(Observation("phases", expected, len(found), note=prose.listed(ordered)),) if seen else (),
+        asked=1,
+        coverage=f"{len(found)} of {prose.count(expected, 'phase')}",
+        missing=() if seen else ("no cell of this study was trained and scored",),
+        artefacts=(*_of_stages(list(found.values())), *scored) if seen else (),
+    )
+
+
+def _of_stages(costs: Sequence[StageCost]) -> tuple[Artefact, ...]:
+    """Stages as evidence: the sha256 is of what their last run recorded."""
+    return tuple(
+        Artefact(cost.key, hashlib.sha256(json.dumps(dict(cost.facts), sort_keys=True, default=str).encode()).hexdigest())
+        for cost in costs
+    )

@@ -1,0 +1,174 @@
+"""What is behind every number of a report: how it was made, in words, and of which score artefacts.
+
+A registry over the analysis, so that `explain` needs nothing but an id; each rendering only carries ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from xstilts.report import prose
+from xstilts.report.analysis import Analysis
+from xstilts.report.contrasts import SCALES, Contrast
+from xstilts.report.decompose import Gap, Part
+from xstilts.report.gains import Gain
+from xstilts.report.nested import Best
+from xstilts.report.numbers import (
+    OTHERS,
+    best_id,
+    claim_id,
+    contrast_id,
+    gain_id,
+    gap_id,
+    part_id,
+    score_id,
+    setting_id,
+    summary_id,
+)
+from xstilts.report.results import Cell
+from xstilts.report.scores import ENGLISH, Summary
+from xstilts.report.suites import averages_of
+from xstilts.report.sweep import sweeps
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What stands behind a number: how it was made of which score artefacts (their keys)."""
+
+    id: str
+    text: str
+    how: str
+    keys: tuple[str, ...]
+
+
+def origins(analysis: Analysis) -> dict[str, Origin]:
+    """Every number that has an id, in the study's order: scores, gains, means of gains, best chains, averages of suites."""
+    found = [
+        *_scores(analysis),
+        *(origin for gain in analysis.gains for origin in _gains(analysis, gain)),
+        *(origin for part in analysis.decomposition.parts for origin in _parts(part)),
+        *(origin for gap in analysis.decomposition.gaps for origin in _gaps(gap)),
+        *(origin for best in analysis.best for origin in _best(best)),
+        *(origin for contrast in analysis.contrasts for origin in _contrasts(contrast)),
+        *_sweep(analysis),
+        *_averages(analysis),
+        *_claims(analysis),
+    ]
+    return {origin.id: origin for origin in found}
+
+
+def _cells(analysis: Analysis, encoder: str, chain: str, control: str, target: str) -> list[Cell]:
+    place = (encoder, chain, control, target)
+    return [c for c in analysis.results.cells if (c.encoder, c.chain, c.control, c.target) == place and c.languages]
+
+
+def _keys(cells: Iterable[Cell]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(cell.key for cell in cells))
+
+
+def _scores(analysis: Analysis) -> Iterable[Origin]:
+    for cell in analysis.results.cells:
+        for code, found in cell.languages.items():
+            id = score_id(cell.encoder, cell.chain, cell.control, cell.target, code, cell.seed)
+            where = f"on {cell.target} in {analysis.language(code)}"
+            how = f"The score of seed {cell.seed} {where}, over {len(found.ids_N):,} examples."
+            yield Origin(id, prose.score(found.headline), how, (cell.key,))
+    for row in analysis.summaries:
+        keys = _keys(_cells(analysis, row.encoder, row.chain, row.control, row.target))
+        values = {OTHERS: row.others} | dict(row.languages)
+        for code, value in values.items():
+            if value is None:
+                continue
+            where = f"the {_others(row)} languages other than English" if code == OTHERS else analysis.language(code)
+            how = f"The score on {row.target} in {where}, mean over {prose.count(len(row.seeds), 'seed')}."
+            yield Origin(summary_id(row, code), prose.score(value), how, keys)
+
+
+def _others(row: Summary) -> int:
+    return sum(code != ENGLISH for code in row.languages)
+
+
+def _gains(analysis: Analysis, gain: Gain) -> Iterable[Origin]:
+    seeds = {seed.seed for seed in gain.seeds}
+    ones = [c for c in _cells(analysis, gain.encoder, gain.chain, "", gain.target) if c.seed in seeds]
+    twos = _cells(analysis, gain.encoder, gain.against, "", gain.target)
+    twos = [c for c in twos if c.seed in seeds] or twos
+    keys = _keys([*ones, *twos])
+    what = f"The score of {gain.chain} less that of {gain.against} on {gain.target}"
+    if gain.interval is not None:
+        how = f"{what}, mean over the languages other than English, then over {prose.count(len(seeds), 'seed')}."
+        text = f"{prose.points(gain.interval.estimate)} {prose.bracket(gain.interval.low, gain.interval.high)}"
+        yield Origin(gain_id(gain), text, how, keys)
+    for row in gain.languages:
+        how = f"{what} in {analysis.language(row.language)}, mean over {prose.count(len(seeds), 'seed')}."
+        text = f"{prose.points(row.interval.estimate)} {prose.bracket(row.interval.low, row.interval.high)}"
+        yield Origin(gain_id(gain, row.language), text, how, keys)
+    for seed in gain.seeds:
+        own = _keys([*(c for c in ones if c.seed == seed.seed), *([c for c in twos if c.seed == seed.seed] or twos)])
+        for language, value in ((OTHERS, seed.others), (ENGLISH, seed.english)):
+            if value is not None:
+                where = "mean over the languages other than English" if language == OTHERS else "in English"
+                yield Origin(gain_id(gain, language, seed.seed), prose.points(value), f"{what}, {where}, seed {seed.seed}.", own)
+
+
+def _parts(part: Part) -> Iterable[Origin]:
+    interval = part.interval
+    how = (
+        f"The mean over {prose.count(len(part.targets), 'target')} ({prose.listed(part.targets, 9)}) of the gain of {part.chain} "
+        f"over no chain in {prose.count(len(part.languages), 'language')} ({prose.listed(part.languages, 12)}), then over seeds."
+    )
+    text = f"{prose.points(interval.estimate)} {prose.bracket(interval.low, interval.high)}"
+    yield Origin(part_id(part), text, how, part.keys)
+
+
+def _gaps(gap: Gap) -> Iterable[Origin]:
+    over = f"mean over {prose.listed(gap.targets, 9)} and over seeds"
+    for side, value, whose in (("without", gap.without, "no chain"), ("with", gap.with_chain, gap.chain)):
+        how = f"English less the mean of the other languages with {whose}, {over}."
+        yield Origin(gap_id(gap, side), prose.score(value), how, gap.keys)
+    change = prose.points(gap.with_chain - gap.without)
+    how = f"What {gap.chain} changes in English less the mean of the other languages, {over}."
+    yield Origin(gap_id(gap, "change"), change, how, gap.keys)
+
+
+def _best(best: Best) -> Iterable[Origin]:
+    def text(name: str) -> str:
+        interval = getattr(best, name)
+        return f"{prose.points(interval.estimate)} {prose.bracket(interval.low, interval.high)}"
+
+    of = f"of {prose.count(len(best.candidates), 'chain')} on {best.target}"
+    yield Origin(best_id(best, "plain"), text("plain"), f"The gain of {best.best}, the largest {of}.", best.keys)
+    if best.nested is not None:
+        how = f"The gain of the best {of}, chosen on the other half of the {best.split}."
+        yield Origin(best_id(best, "nested"), text("nested"), how, best.keys)
+
+
+def _contrasts(contrast: Contrast) -> Iterable[Origin]:
+    what = f"The gain of {contrast.chain} on {contrast.target} in {contrast.encoder} less that in {contrast.base}"
+    for scale, interval in zip(SCALES, contrast.intervals, strict=True):
+        text = f"{interval.estimate:+.4f} [{interval.low:.4f}, {interval.high:.4f}]"
+        yield Origin(contrast_id(contrast, scale), text, f"{what}, on the scale of {scale} (0-1).", contrast.keys)
+
+
+def _sweep(analysis: Analysis) -> Iterable[Origin]:
+    for sweep in sweeps(analysis.results):
+        for setting, value in sweep.scores.items():
+            how = f"Retrieval accuracy on {sweep.target} after {sweep.label} at {setting.written}, mean over languages and seeds."
+            id = setting_id(sweep.encoder, sweep.target, sweep.label, setting.written)
+            yield Origin(id, prose.score(value), how, sweep.keys)
+
+
+def _averages(analysis: Analysis) -> Iterable[Origin]:
+    for row in averages_of(analysis):
+        how = (
+            f"{row.suite.upper()}'s average of {row.of} after {row.chain}, English included, mean over seeds; "
+            f"of the benchmark it covers: {row.covers}."
+        )
+        yield Origin(row.text.id, str(row.text), how, row.keys)
+
+
+def _claims(analysis: Analysis) -> Iterable[Origin]:
+    for one in analysis.claims:
+        if one.measured:
+            yield Origin(claim_id(one.id), one.measured, f"{one.text} {one.verdict}: {one.reason}", one.evidence)

@@ -1,0 +1,55 @@
+"""MNLI by genre: five tasks, each the training pairs of one genre of the official file, for studies of how diverse training
+data should be (same labels, annotators and format; only the domain differs).
+
+Source: Williams et al. 2018; the column `genre` of multinli_1.0_train (.jsonl or .txt) and of GLUE's MNLI/train.tsv. XTREME's
+three-column copy and the Hub's GLUE have no such column, so the file has to be in the data folder. An id is the number of the
+pair in the whole file, as in `mnli`. `contains` names MNLI although each is a fifth of it: what a page flags is training on any
+part of the target's own data, and XNLI is trained on all of MNLI.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from xstilts.data.example import TextsExample
+from xstilts.tasks.nli import LABELS, MNLI, MNLI_ZIP, NO_AGREEMENT
+from xstilts.tasks.read import json_lines, known, table, take
+from xstilts.tasks.task import Request, Source, Task
+
+GENRES = ("fiction", "government", "slate", "telephone", "travel")
+PREFIX = "mnli_"
+
+
+def read_genre(request: Request) -> Iterator[TextsExample]:
+    genre = request.task.name.removeprefix(PREFIX)
+    (path,) = request.files
+    records = json_lines(path) if path.name.removesuffix(".gz").endswith(".jsonl") else table(path)
+    for number, (where, record) in enumerate(records, start=1):
+        if take(record, "genre", str, where) == genre:
+            premise, hypothesis, label = (take(record, field, str, where) for field in ("sentence1", "sentence2", "gold_label"))
+            if label != NO_AGREEMENT:
+                texts = (premise.strip(), hypothesis.strip())
+                yield TextsExample(f"mnli-{request.split}-{number}", texts, known(label.strip(), LABELS, where))
+
+
+_FILES = tuple(path for path in MNLI.splits["train"].paths if "multinli_1.0_train" in path or path.endswith("MNLI/train.tsv"))
+
+TASKS: tuple[Task, ...] = tuple(
+    dataclasses.replace(
+        MNLI,
+        name=PREFIX + genre,
+        splits={
+            "train": Source(
+                _FILES, ("en",), MNLI_ZIP.url, archives=MNLI.splits["train"].archives, downloads=MNLI.splits["train"].downloads
+            )
+        },
+        read=read_genre,
+        read_hub=None,
+        trains_on=PREFIX + genre,
+        description=f"The training pairs of MNLI whose genre is {genre}.",
+        notes="",
+        contains=("mnli",),
+    )
+    for genre in GENRES
+)

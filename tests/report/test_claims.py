@@ -1,0 +1,377 @@
+"""The ledger over whole results: what is found, what qualifies it, and that a verdict rests on the data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+
+from tests.conftest import tiny_record
+from tests.report.claim_results import TATOEBA, TYDIQA, XNLI, claim, study, verdict
+from tests.report.fake_results import chain, stage
+from xstilts.report.claims import built_in_claims, claims_of, ledger_json, run_claims
+from xstilts.report.claims.claim import Claim
+from xstilts.report.claims.evidence import Artefact, Evidence
+from xstilts.report.claims.ledger import ClaimResult, check, decide, permuted
+from xstilts.report.claims.terminal import ledger_block
+from xstilts.report.claims.verdict import Finding
+from xstilts.report.results import Cell, Results
+from xstilts.store.store import Store
+
+HELPS = {("squad", TYDIQA): 0.06}
+
+
+def text_of(rows: list[ClaimResult]) -> str:
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(ledger_block(rows))
+    return console.export_text()
+
+
+def test_a_gain_supports_a_claim_with_everything_that_it_rests_on() -> None:
+    row = verdict(claim("comparison"), study(HELPS))
+    assert row.verdict == "supported"
+    assert row.estimate == pytest.approx(0.06, abs=0.02)
+    assert row.low is not None and row.high is not None and row.low < row.estimate < row.high
+    assert row.coverage == "1 of 1 comparison, 1 of 1 target, 2 of 2 target-language pairs, 6 seeds"
+    assert set(row.evidence) == {f"xlm-roberta-large-{c}-tydiqa-{s}" for c in ("squad", "none") for s in range(6)}
+    assert all(len(content) == 64 for _, content in row.artefacts)
+    assert "squad_v1 +" in row.reason
+
+
+def test_the_other_side_refutes() -> None:
+    assert verdict(claim("comparison"), study({("squad", TYDIQA): -0.06})).verdict == "refuted"
+    assert verdict(claim("comparison", direction="-"), study({("squad", TYDIQA): -0.06})).verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    ("results", "words"),
+    [
+        (replace(study(HELPS), limits={"train": 500}), "limited to 500 train examples"),
+        (study(HELPS, languages=("en", "ru")), "without tydiqa/sw"),
+    ],
+)
+def test_smaller_runs_are_proxies(results: Results, words: str) -> None:
+    row = verdict(claim("comparison"), results)
+    assert row.verdict == "supported (proxy)"
+    assert words in row.reason
+
+
+def test_another_encoder_is_a_proxy() -> None:
+    row = verdict(claim("comparison", population={"model": "xlm-roberta-base"}), study(HELPS))
+    assert row.verdict == "supported (proxy)"
+    assert "the encoder is xlm-roberta-large, not xlm-roberta-base" in row.reason
+
+
+def test_other_training_data_and_a_missing_target_are_proxies() -> None:
+    results = study({("squad", TYDIQA): 0.06, ("squad", XNLI): 0.06})
+    infos = tuple(replace(info, trains_on="snli") if info.name == XNLI else info for info in results.targets)
+    row = verdict(
+        claim("comparison", population={"targets": [TYDIQA, XNLI, "pawsx"], "languages": ["ru", "sw"]}),
+        replace(results, targets=infos),
+    )
+    assert row.verdict == "supported (proxy)"
+    assert "xnli is fine-tuned on snli, not mnli" in row.reason
+    assert "2 of 3 targets (without pawsx)" in row.reason
+
+
+def test_a_claim_over_tasks_that_were_not_run_is_not_tested() -> None:
+    other = verdict(claim("comparison", population={"targets": ["pawsx"]}), study(HELPS))
+    assert (other.verdict, other.estimate) == ("not tested", None)
+    assert "none of its targets (pawsx) is in this study" in other.reason
+    chainless = verdict(claim("comparison", comparisons=[{"treatment": "cosmosqa"}]), study(HELPS))
+    assert "no chain with scores trains on cosmosqa alone" in chainless.reason
+    control = verdict(claim("comparison", comparisons=[{"treatment": "squad_v1", "control": "placebo"}]), study(HELPS))
+    assert "squad has no control “placebo” with scores" in control.reason
+    own = replace(study(HELPS), targets=tuple(replace(t, trains_on="squad_v1") for t in study(HELPS).targets))
+    reused = verdict(claim("comparison", population={"own_data": "left out"}), own)
+    assert "it trains on the target's own training data" in reused.reason
+    alone = replace(study(HELPS), cells=tuple(c for c in study(HELPS).cells if c.chain != "none"))
+    assert "no scored cell without intermediate training" in verdict(claim("comparison"), alone).reason
+
+
+def test_one_seed_is_said() -> None:
+    row = verdict(claim("comparison"), study(HELPS, seeds=(0,)))
+    assert row.verdict == "not tested"
+    assert "1 seed, and the claim needs 3" in row.reason
+
+
+def test_a_constant_score_is_no_test() -> None:
+    results = study(HELPS)
+    none = {(c.target, c.seed): c for c in results.cells if c.chain == "none"}
+    same = tuple(replace(c, languages=none[c.target, c.seed].languages) if c.chain == "squad" else c for c in results.cells)
+    row = verdict(claim("null", rope=5.0), replace(results, cells=same))
+    assert row.verdict == "not tested"
+    assert "the same outcome on both sides" in row.reason
+
+
+def test_unequal_example_sets_are_paired_by_id_and_the_difference_is_named() -> None:
+    def cut(cell: Cell) -> Cell:
+        if cell.chain != "squad":
+            return cell
+        languages = {x: replace(s, ids_N=s.ids_N[30:], counts_NC=s.counts_NC[30:]) for x, s in cell.languages.items()}
+        return replace(cell, languages=languages)
+
+    results = study(HELPS)
+    row = verdict(claim("comparison"), replace(results, cells=tuple(map(cut, results.cells))))
+    assert any("paired by id" in note and "360 rows" in note for note in row.notes)  # 30 x 2 languages x 6 seeds
+
+
+def test_chance_on_both_sides_is_no_evidence() -> None:
+    row = verdict(claim("null"), study({}, chance=0.55))
+    assert row.verdict == "not tested"
+    assert "near chance on both sides" in row.reason
+
+
+def test_what_leaks_is_left_out_and_said() -> None:
+    results = study(HELPS)
+    leaking = replace(results, cells=tuple(replace(c, leak=c.seed > 1) for c in results.cells))
+    row = verdict(claim("comparison"), leaking)
+    assert "2 seeds, and the claim needs 3" in row.reason
+    assert any("(a leak)" in note for note in row.notes)
+    assert not any(key.endswith("-2") for key in row.evidence)
+
+
+@pytest.mark.parametrize(
+    ("population", "words"),
+    [
+        ({"split": "dev"}, "split: the claim is about dev data, this study scores test"),
+        ({"targets": [TATOEBA], "retrieval": {"pooling": "cls"}}, "pooling is cls in the claim and mean in this study"),
+        ({"targets": [TATOEBA], "retrieval": {"layer": "last"}}, "retrieval: the claim is about the last layer"),
+    ],
+)
+def test_another_population_is_out_of_scope_and_says_which_field(population: dict[str, Any], words: str) -> None:
+    results = replace(study(HELPS, targets=(TYDIQA, TATOEBA)), retrieval="the layer of X-STILTs; mean over all tokens; cosine")
+    row = verdict(claim("comparison", population=population), results)
+    assert row.verdict == "out of scope"
+    assert words in row.reason
+    assert row.estimate is None
+
+
+def test_another_policy_is_out_of_scope() -> None:
+    results = replace(study(HELPS), recipes={"fine-tuning": {"policy": "last"}})
+    assert "policy" in verdict(claim("comparison", population={"policy": "en_dev"}), results).reason
+    assert verdict(claim("comparison", population={"policy": "last"}), results).verdict == "supported"
+
+
+def test_pairs_that_reuse_the_targets_data_are_left_out_where_the_claim_says_so() -> None:
+    results = study({}, chains={"none": (), "mnli": ("mnli",), "qqp": ("qqp",)}, noise=0.0005, n=4000)
+    infos = tuple(replace(info, training_data=frozenset({"mnli"})) if info.name == XNLI else info for info in results.targets)
+    results = replace(results, targets=infos)
+    people = {"targets": [XNLI], "intermediate": ["mnli", "qqp"]}
+    each = [{"treatment": "each"}]
+    kept = verdict(claim("null", comparisons=each, rope=3.0, population=people), results)
+    assert kept.coverage.startswith("2 of 2 comparisons")
+    assert any("also trains on the own training data of xnli" in note for note in kept.notes)
+    left = verdict(claim("null", comparisons=each, rope=3.0, population={**people, "own_data": "left out"}), results)
+    assert left.coverage.startswith("1 of 1 comparison")
+    assert left.verdict == "supported"
+    assert any("mnli is left out on xnli" in note for note in left.notes)
+
+
+def test_several_tasks_at_once_and_what_else_they_train_on() -> None:
+    results = study({("multi", TYDIQA): 0.06}, chains={"none": (), "multi": ("squad_v1",)})
+    mix = chain("multi", "squad_v1", "qqp", "snli")
+    mixed = replace(results, chains=(results.chains[0], replace(mix, steps=("squad_v1 + qqp + snli",))))
+    row = verdict(claim("comparison", comparisons=[{"treatment": "multi"}]), mixed)
+    assert row.verdict == "supported (proxy)"
+    assert "multi also trains on snli" in row.reason
+    assert "2 of 3 intermediate tasks (without hellaswag)" in row.reason
+
+
+@pytest.mark.parametrize(("treatment", "step"), [("text", "world/squad + world/text"), ("translated", "world/squad_mt (l1, l2)")])
+def test_a_denied_superiority_is_tested_over_the_task_alone(treatment: str, step: str) -> None:
+    results = study(
+        {("squad", TYDIQA): 0.06, ("other", TYDIQA): 0.02}, chains={"none": (), "squad": ("world/squad",), "other": ("x",)}
+    )
+    infos = tuple(replace(c, steps=(step,)) if c.name == "other" else c for c in results.chains)
+    one = claim(
+        "universal",
+        negated=True,
+        comparisons=[{"treatment": treatment, "control": "alone"}],
+        population={"intermediate": ["world/squad"]},
+    )
+    row = verdict(one, replace(results, chains=infos))
+    assert row.verdict == "supported"
+    assert row.estimate == pytest.approx(-0.04, abs=0.02)
+    better = {("squad", TYDIQA): 0.02, ("other", TYDIQA): 0.08}
+    good = study(better, chains={"none": (), "squad": ("world/squad",), "other": ("x",)})
+    assert verdict(one, replace(good, chains=infos)).verdict == "refuted"
+
+
+def test_a_ranking_and_the_best_for_each_target() -> None:
+    results = study({("squad", TYDIQA): 0.08, ("qqp", TYDIQA): 0.0, ("hella", TYDIQA): 0.01})
+    ranking = claim("ranking", best=["squad_v1"], comparisons=[], direction="")
+    assert verdict(ranking, results).verdict == "supported"
+    assert verdict(claim("ranking", best=["qqp"], comparisons=[], direction=""), results).verdict == "refuted"
+    best = claim("reported_number", comparisons=[{"treatment": "best", "magnitude": 8.0}], tolerance=4.0)
+    row = verdict(best, results)
+    assert row.verdict == "supported"
+    assert any("tydiqa: squad_v1 12 of 12" in note for note in row.notes)
+
+
+def test_a_retrieval_gain_is_told_at_other_layers_too() -> None:
+    results = study({("squad", TATOEBA): 0.2}, targets=(TATOEBA,), layers=4)
+    people = {"targets": [TATOEBA], "intermediate": ["squad_v1"]}
+    row = verdict(claim("comparison", comparisons=[{"treatment": "mean"}], at_least=10, population=people), results)
+    assert row.verdict == "supported"
+    assert any("at its own best layer" in note for note in row.notes)
+
+
+# -- facts --------------------------------------------------------------------------------------------------------------
+
+SIZES = claim(
+    "dataset_fact",
+    quantity="examples",
+    expected={"mnli": 392702, "squad_v2": 130319},
+    comparisons=[],
+    direction="",
+    population={"split": "train"},
+)
+
+
+def fetched(task: str, available: int) -> Any:
+    return stage("fetch", f"{task}-train-en", facts={"examples": 500, "available": available})
+
+
+def test_counts_are_those_that_were_read() -> None:
+    results = study(HELPS)
+    whole = replace(results, costs=(fetched("mnli", 392702), fetched("squad_v2", 130319)))
+    row = verdict(SIZES, whole)
+    assert (row.verdict, row.unit, row.estimate) == ("supported", "count", 392702 + 130319)
+    assert len(row.evidence) == 2
+    part = verdict(SIZES, replace(results, costs=(fetched("mnli", 392702),)))
+    assert part.verdict == "supported (proxy)"
+    assert verdict(SIZES, replace(results, costs=(fetched("mnli", 4000),))).verdict == "not tested"
+    assert "were not read" in verdict(SIZES, results).reason
+
+
+def test_the_protocol_is_read_off_what_was_run() -> None:
+    results = study(HELPS)
+    rows = {row.id: row for row in claims_of(results, resamples=50)}
+    assert rows["three-phases"].verdict == "supported"
+    assert rows["starts-from-xlmr-large"].verdict == "supported"
+    assert rows["nine-tasks"].verdict == "inconclusive (proxy)"
+    assert "3 (qqp, squad_v1 and hellaswag) where 9 was expected" in rows["nine-tasks"].reason
+    assert rows["task-formats"].verdict == "supported (proxy)"
+    other = replace(results, encoders=("mini",), cells=tuple(replace(c, encoder="mini") for c in results.cells))
+    rows = {row.id: row for row in claims_of(other, resamples=50)}
+    assert rows["starts-from-xlmr-large"].verdict == "out of scope"
+
+
+# -- the data decides ---------------------------------------------------------------------------------------------------
+
+
+def constant(one: Claim, results: Results, resamples: int) -> tuple[Finding, Evidence]:
+    """A "verification" that prints what it was told to: it looks like a result and rests on nothing."""
+    found = Finding("supported", "A computed 7.57 matches an expected 7.57.", False, 0.0757, 0.07, 0.08)
+    return found, Evidence(artefacts=(Artefact("k" * 64, "c" * 64),), asked=1, seeds=6)
+
+
+def without_artefact(one: Claim, results: Results, resamples: int) -> tuple[Finding, Evidence]:
+    return Finding("refuted", "It cannot be.", False, float(len(results.cells))), Evidence()
+
+
+def test_a_check_that_does_not_depend_on_the_data_is_rejected() -> None:
+    results = study(HELPS)
+    row = decide(claim("comparison"), results, constant)
+    assert row.verdict == "rejected"
+    assert row.estimate is None
+    assert "does not depend on the data: verdict and estimate stay the same when the artefacts" in row.reason
+    assert "without the artefacts" in decide(SIZES, results, constant).reason
+    assert "names no artefact" in decide(claim("comparison"), results, without_artefact).reason
+
+
+def test_a_gain_of_exactly_nothing_is_not_taken_for_a_constant() -> None:
+    results = study({}, chains={"none": (), "squad": ("squad_v1",)}, seeds=(0, 1, 2))
+    none = {(c.target, c.seed): c for c in results.cells if c.chain == "none"}
+
+    def turned(cell: Cell) -> Cell:
+        """The outcomes of the control, each at another example."""
+        other = none[cell.target, cell.seed].languages
+        return replace(cell, languages={x: replace(s, counts_NC=s.counts_NC[::-1]) for x, s in other.items()})
+
+    cells = tuple(turned(c) if c.chain == "squad" else c for c in results.cells)
+    row = verdict(claim("null", rope=20.0), replace(results, cells=cells))
+    assert (row.estimate, row.verdict) == (0.0, "supported")
+
+
+def test_the_ledgers_own_check_depends_on_the_data() -> None:
+    results = study({**HELPS, ("qqp", TYDIQA): -0.05})
+    honest, _ = check(claim("comparison"), results, 300)
+    moved, _ = check(claim("comparison"), permuted(results), 300)
+    assert (honest.verdict, moved.verdict) == ("supported", "refuted")
+    assert moved.estimate != honest.estimate
+
+
+def test_moving_artefacts_keeps_them_all() -> None:
+    results = study(HELPS)
+    moved = permuted(results)
+    assert sorted(c.key for c in moved.cells) == sorted(c.key for c in results.cells)
+    assert all(
+        a.key != b.key and a.target == b.target and a.seed == b.seed for a, b in zip(results.cells, moved.cells, strict=True)
+    )
+
+
+def test_a_row_is_tied_to_the_bytes_that_it_was_made_from() -> None:
+    results = study(HELPS)
+    row, again = (verdict(claim("comparison"), results) for _ in range(2))
+    assert row == again
+
+    def nudged(cell: Cell) -> Cell:
+        score = cell.languages["ru"]
+        counts = score.counts_NC.copy()
+        counts[0, 0] = 1 - counts[0, 0]
+        return replace(cell, languages={**cell.languages, "ru": replace(score, counts_NC=counts)})
+
+    changed = verdict(claim("comparison"), replace(results, cells=(*map(nudged, results.cells),)))
+    assert changed.evidence == row.evidence
+    assert changed.provenance != row.provenance
+
+
+# -- the whole ledger ---------------------------------------------------------------------------------------------------
+
+
+def test_every_built_in_claim_gets_a_verdict_and_a_reason() -> None:
+    results = study(HELPS)
+    rows = claims_of(results, resamples=50)
+    assert [row.id for row in rows] == [one.id for one in built_in_claims()]
+    assert all(row.reason.endswith(".") and row.source for row in rows)
+    assert not any(row.verdict == "rejected" for row in rows)
+    known = {cell.key for cell in results.cells} | {cost.key for cost in results.costs}
+    assert all(set(row.evidence) <= known for row in rows)
+    assert all(row.evidence for row in rows if row.decided)
+    told = json.loads(ledger_json("fake", rows))
+    assert [one["verdict"] for one in told["claims"]] == [row.verdict for row in rows]
+    shown = text_of(rows)
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert "15 claims:" in shown
+
+
+def test_results_without_anything_are_not_tested() -> None:
+    rows = claims_of(replace(study({}), cells=(), costs=()))
+    assert {row.verdict for row in rows} <= {"not tested", "out of scope"}
+
+
+def test_unknown_chains_and_tasks_do_no_harm() -> None:
+    odd = replace(study(HELPS), chains=(chain("none"), chain("squad", "a task of nobody")))
+    assert verdict(claim("comparison"), odd).verdict == "not tested"
+
+
+def test_a_study_is_asked_by_name_and_its_store_need_not_be_complete(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(tiny_record()), encoding="utf-8")
+    name, rows = run_claims(str(path), Store(tmp_path / "store"))
+    assert (name, len(rows)) == ("tiny", 15)
+    own = tmp_path / "claims.yaml"
+    own.write_text(
+        "claims:\n- {id: mine, text: SQuAD helps., source: {document: a talk, basis: recalled}, kind: comparison,\n"
+        "   comparisons: [{treatment: world/squad}], direction: '+', population: {targets: [world/tydiqa]}}\n"
+    )
+    _, (row,) = run_claims(str(path), Store(tmp_path / "store"), files=[own], changes=["seeds=[1]"])
+    assert row.verdict == "not tested"
+    assert "there is no scored cell" in row.reason

@@ -1,0 +1,143 @@
+"""Contrasts: targets are stacked without changing what each says, and a selected maximum is not reported as a plain one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.report.claim_results import TYDIQA, XNLI, study
+from xstilts.metrics.significance import gain_interval
+from xstilts.metrics.squad import SQUAD
+from xstilts.report.claims.contrast import Unusable, chosen, contrast, sides
+from xstilts.report.results import Cell, LanguageScore, Results
+from xstilts.report.scores import arm
+
+WANTED = {XNLI: ("ru", "sw", "th"), TYDIQA: ("ru",)}
+CODES = ("ar", "ru", "sw", "th")
+ENCODER = "xlm-roberta-large"
+
+
+def two_metrics(results: Results) -> Results:
+    """TyDiQA with F1 and EM in place of accuracy, of which the first is not the second."""
+
+    def tallied(cell: Cell) -> Cell:
+        if cell.target != TYDIQA:
+            return cell
+        languages = {}
+        for code, score in cell.languages.items():
+            right = score.counts_NC[:, 0]
+            counts = np.stack([(right + 0.4) / 1.4, right, np.ones_like(right)], axis=1)
+            value = float(SQUAD.headline(counts.sum(0)))
+            languages[code] = LanguageScore({}, value, score.ids_N, counts)
+        return replace(cell, languages=languages)
+
+    infos = tuple(replace(info, metric_name="squad") if info.name == TYDIQA else info for info in results.targets)
+    return replace(results, targets=infos, cells=tuple(map(tallied, results.cells)), metrics={**results.metrics, "squad": SQUAD})
+
+
+@pytest.fixture
+def results() -> Results:
+    gains = {("squad", XNLI): 0.02, ("squad", TYDIQA): 0.06}
+    return two_metrics(study(gains, seeds=(0, 1, 2), languages=("en", "ru", "sw", "th")))
+
+
+def test_one_target_is_the_plain_gain(results: Results) -> None:
+    arms = sides(results, ENCODER)
+    one = contrast("squad", [(arms["squad"], arms["none"])], {XNLI: WANTED[XNLI]}, results)
+    found = one.measure(400)
+    cells = [[arms[chain][XNLI][seed] for seed in (0, 1, 2)] for chain in ("squad", "none")]
+    plain = gain_interval(
+        arm(cells[0], WANTED[XNLI]), arm(cells[1], WANTED[XNLI]), results.metrics["accuracy"].headline, resamples=400
+    )
+    assert (found.estimate, found.low, found.high) == (plain.estimate, plain.low, plain.high)
+
+
+def test_a_stack_is_the_mean_over_targets_of_the_mean_over_languages(results: Results) -> None:
+    arms = sides(results, ENCODER)
+    pair = [(arms["squad"], arms["none"])]
+    parts = {name: contrast("squad", pair, {name: codes}, results).measure(3000) for name, codes in WANTED.items()}
+    whole = contrast("squad", pair, WANTED, results).measure(3000)
+    assert whole.estimate == pytest.approx(np.mean([part.estimate for part in parts.values()]), abs=1e-12)
+    # equal ids of two targets are different examples: the variances of the parts add
+    variances = [part.spread.example_variance for part in parts.values() if part.spread]
+    assert whole.spread is not None
+    assert whole.spread.example_variance == pytest.approx(sum(variances) / 4, rel=0.1)
+
+
+def test_a_mean_of_chains_is_the_mean_of_their_gains(results: Results) -> None:
+    arms = sides(results, ENCODER)
+    pairs = [(arms[name], arms["none"]) for name in ("squad", "qqp", "hella")]
+    alone = [contrast("", [pair], WANTED, results).measure(50).estimate for pair in pairs]
+    assert contrast("", pairs, WANTED, results).measure(50).estimate == pytest.approx(np.mean(alone), abs=1e-12)
+
+
+def test_languages_and_seeds_that_one_side_lacks_are_left_out(results: Results) -> None:
+    cells = tuple(
+        replace(cell, languages={x: s for x, s in cell.languages.items() if x != "sw"}) if cell.chain == "none" else cell
+        for cell in results.cells
+        if (cell.chain, cell.seed) != ("squad", 2)
+    )
+    arms = sides(replace(results, cells=cells), ENCODER)
+    one = contrast("squad", [(arms["squad"], arms["none"])], WANTED, results)
+    assert one.rows == ((XNLI, "ru"), (XNLI, "th"), (TYDIQA, "ru"))
+    assert one.seeds == (0, 1)
+
+
+def test_the_same_outcome_on_both_sides_is_no_comparison(results: Results) -> None:
+    arms = sides(results, ENCODER)
+    with pytest.raises(Unusable, match="same outcome"):
+        contrast("none", [(arms["none"], arms["none"])], WANTED, results)
+
+
+def test_nothing_in_common_is_said(results: Results) -> None:
+    arms = sides(results, ENCODER)
+    with pytest.raises(Unusable, match="no target has scores on both sides"):
+        contrast("squad", [(arms["squad"], {})], WANTED, results)
+
+
+def test_nested_selection_does_not_turn_noise_into_a_gain() -> None:
+    """Eight chains that differ by noise only: the plain maximum gains, the nested one does not."""
+    names = [f"c{number}" for number in range(8)]
+    rng = np.random.default_rng(5)
+    plain, nested = [], []
+    for _ in range(60):
+        levels = rng.normal(0.5, 0.03, size=(len(names) + 1, 3, 4))  # chain, seed, language
+
+        def side(chain: int, levels: np.ndarray = levels) -> dict[str, dict[int, Cell]]:
+            ids, counts = np.array(["a"]), np.ones((1, 2))
+            scores = [
+                {
+                    code: LanguageScore({}, float(levels[chain, s, x]), ids, counts)
+                    for x, code in enumerate(("ar", "ru", "sw", "th"))
+                }
+                for s in range(3)
+            ]
+            return {XNLI: {s: Cell(ENCODER, str(chain), XNLI, s, "", scores[s], (), None, f"{chain}-{s}") for s in range(3)}}
+
+        arms = {name: side(number) for number, name in enumerate(names)}
+        none = side(len(names))
+        picked, keys, words = chosen(arms, none, {XNLI: CODES}, study({}, seeds=(0,), n=10))
+        assert len(keys) == 3 * len(names)
+        assert "of 12" in words
+        base = np.mean(levels[-1])
+        nested.append(np.mean([score.headline for cell in picked[XNLI].values() for score in cell.languages.values()]) - base)
+        plain.append(levels[:-1].mean(axis=(1, 2)).max() - base)
+    error = np.std(nested) / np.sqrt(len(nested))
+    assert abs(np.mean(nested)) < 3 * error
+    assert np.mean(plain) > 5 * error
+
+
+def test_what_is_chosen_is_the_better_chain_where_there_is_one(results: Results) -> None:
+    arms = sides(results, ENCODER)
+    real = {name: arms[name] for name in ("squad", "qqp", "hella")}
+    picked, _, words = chosen(real, arms["none"], {TYDIQA: ("ru", "sw"), XNLI: ("ru", "sw", "th")}, results)
+    assert picked[TYDIQA][0].languages["sw"] is arms["squad"][TYDIQA][0].languages["sw"]
+    assert "tydiqa: squad 6 of 6" in words
+
+
+def test_one_seed_and_one_language_leave_nothing_to_choose_on(results: Results) -> None:
+    arms = sides(replace(results, cells=tuple(cell for cell in results.cells if cell.seed == 0)), ENCODER)
+    picked, keys, words = chosen({"squad": arms["squad"]}, arms["none"], {TYDIQA: ("ru",)}, results)
+    assert (picked, keys, words) == ({}, (), "")

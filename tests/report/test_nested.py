@@ -1,0 +1,92 @@
+"""The nested best chain: honest under the null, where the plain maximum is not; the same where one chain is really best."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.report.fake_results import chain, make_results, target
+from xstilts.report.analysis import analyse
+from xstilts.report.nested import Best, halves
+from xstilts.report.part_tables import best_sentence, best_table
+from xstilts.report.results import Results
+
+NAMES = tuple(f"c{i}" for i in range(8))
+CHAINS = (chain("none"), *(chain(name, f"task{name}") for name in NAMES))
+LANGUAGES = ("en", "de", "sw", "th", "ur")
+
+
+def results(best: str = "", languages: tuple[str, ...] = LANGUAGES, seeds: tuple[int, ...] = (0, 1), shift: int = 0) -> Results:
+    targets = tuple(target(f"t{shift}-{i}", languages=languages) for i in range(4))
+    skill = {(c.name, t.name): 0.5 + 0.25 * (c.name == best) for c in CHAINS for t in targets}
+    return make_results(chains=CHAINS, targets=targets, skill=skill, seeds=seeds, noise=0.03, n=100)
+
+
+def found(of: Results) -> tuple[Best, ...]:
+    return analyse(of, 50).best
+
+
+def test_under_the_null_the_plain_maximum_is_too_large_and_the_nested_one_is_not() -> None:
+    rows = found(results())
+    plain = float(np.mean([row.plain.estimate for row in rows]))
+    nested = float(np.mean([row.nested.estimate for row in rows if row.nested]))
+    assert plain > 0.02
+    assert abs(nested) < 0.5 * plain
+    assert all(row.nested.estimate <= row.plain.estimate + 1e-9 for row in rows if row.nested)
+
+
+def test_a_chain_that_is_best_is_chosen_everywhere_and_both_agree() -> None:
+    for row in found(results("c3")):
+        assert row.best == "c3"
+        assert row.chosen == {"c3": 4}
+        assert row.split == "languages and seeds"
+        assert row.nested is not None
+        assert row.nested.estimate == pytest.approx(row.plain.estimate)
+
+
+@pytest.mark.parametrize(
+    ("languages", "seeds", "split", "choices"),
+    [
+        (LANGUAGES, (0,), "languages", 2),
+        (("en", "de"), (0, 1), "seeds", 2),
+        (("en", "de"), (0,), "", 0),
+        (LANGUAGES, (0, 1, 2), "languages and seeds", 4),
+    ],
+)
+def test_what_can_be_split_is(languages: tuple[str, ...], seeds: tuple[int, ...], split: str, choices: int) -> None:
+    for row in found(results("c3", languages, seeds)):
+        assert (row.split, sum(row.chosen.values())) == (split, choices)
+        assert (row.nested is None) == (not split)
+
+
+def test_the_quarter_that_is_reported_does_not_choose() -> None:
+    """c0 is best only in the cells of one quarter: nothing chosen elsewhere may pick it there."""
+    of = results("c3")
+    codes, seeds = halves([c for c in LANGUAGES if c != "en"]), (0,)
+    cells = []
+    for cell in of.cells:
+        languages = dict(cell.languages)
+        if cell.chain == "c0" and cell.seed in seeds:
+            for code in (code for code, half in codes.items() if half == 0):
+                row = languages[code]
+                perfect = np.ones_like(row.counts_NC)
+                languages[code] = type(row)({"accuracy": 1.0}, 1.0, row.ids_N, perfect)
+        cells.append(type(cell)(**{**cell.__dict__, "languages": languages}))
+    changed = type(of)(**{**of.__dict__, "cells": tuple(cells)})
+    for row in found(changed):
+        assert row.chosen["c0"] == 1  # by the lucky quarter for the opposite one, and nowhere else
+        assert row.nested is not None
+        assert row.nested.estimate < row.plain.estimate
+
+
+def test_one_candidate_is_no_choice() -> None:
+    of = results()
+    alone = type(of)(**{**of.__dict__, "chains": of.chains[:2]})
+    assert found(alone) == ()
+    assert best_table(analyse(alone, 50)) is None
+
+
+def test_the_sentence_quotes_both() -> None:
+    text = best_sentence(analyse(results(), 50))
+    assert "4 targets" in text
+    assert "the second is the number to quote" in text
