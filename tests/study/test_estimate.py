@@ -13,7 +13,8 @@ from tests.conftest import tiny_study
 
 from xstilts.stages.stage import Stage
 from xstilts.study.compile import Plan, compile_study
-from xstilts.study.estimate import EMBEDDED, HUB_SHAPES, LENGTHS, RATE, USUAL, Estimate, estimate, steps, weights
+from xstilts.study.estimate import RATE, Estimate, estimate, steps
+from xstilts.study.sizes import EMBEDDED, HUB_SHAPES, LENGTHS, USUAL, weights
 from xstilts.study.study import Study, make_study
 from xstilts.tasks.catalogue import CATALOGUE
 

@@ -141,6 +141,7 @@ def test_the_learning_rate_warms_up_and_decays(steps: int, warmup: float) -> Non
 def test_steps_of_a_mixture() -> None:
     assert total_steps([100], 10**6, Recipe(batch=32, epochs=2)) == 8
     assert total_steps([100, 1000], 64, Recipe(batch=32, epochs=3)) == 3 * (2 + 2)
+    assert total_steps([100], 64, Recipe(batch=32, epochs=2)) == 8, "a task alone is seen whole"
     assert total_steps([100], 10, Recipe(steps=7)) == 7
     assert evaluation_steps(3, 10) == [1, 2, 3]
     assert evaluation_steps(100, 4) == [25, 50, 75, 100]

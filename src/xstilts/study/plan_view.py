@@ -11,10 +11,11 @@ from rich.table import Table
 from xstilts.stages.stage import KINDS
 from xstilts.study.compile import Plan
 from xstilts.study.controls import arms
-from xstilts.study.estimate import EMBEDDED, Estimate, assumptions
+from xstilts.study.estimate import Estimate, assumptions
 from xstilts.study.execute import State
 from xstilts.study.live import clock
 from xstilts.study.overview import Trainings, sharing, trainings
+from xstilts.study.sizes import EMBEDDED
 
 GIB = 2**30
 
@@ -42,7 +43,7 @@ def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[s
         if state.measured:
             console.print(f"about {clock(state.seconds_left())} on one worker, judging by what was run before")
         else:
-            console.print("how long it takes here is not known yet: nothing like it is in the store")
+            console.print("how long it takes is not known yet: nothing like it is in the store")
     print_gaps(console, plan)
 
 

@@ -82,7 +82,7 @@ class Task:
     """See the module. `version` is bumped when reader, split or protocol changes: it is part of every key.
 
     `trains_on` names the task on whose English training data this one is fine-tuned (itself, as a rule), and on whose
-    dev data if it has none; empty where nothing is trained (retrieval).
+    dev data, unless that has none; empty where nothing is trained (retrieval).
     `heldout` > 0: there is no dev file, so every `heldout`-th training example by hash of its id is the dev split.
     `codes` maps our language codes to those of the files, where they differ. `read_hub` turns Hub rows into examples.
     `parts`: the examples are those of these tasks one after the other, and there is nothing to read (ANLI+).

@@ -96,10 +96,12 @@ class Progress:
 
 
 def total_steps(sizes: Sequence[int], cap: int, recipe: Recipe) -> int:
-    """Recipe.steps, or the steps of `epochs` passes over min(size, cap) features of each task (jiant's max_steps)."""
+    """Recipe.steps, or the steps of `epochs` passes over min(size, cap) features of each task (jiant's max_steps). A task
+    alone is seen whole: the cap is about the shares of a mixture."""
     if recipe.steps is not None:
         return recipe.steps
-    return max(1, math.ceil(recipe.epochs * sum(math.ceil(min(n, cap) / recipe.batch) for n in sizes)))
+    seen = [min(n, cap) for n in sizes] if len(sizes) > 1 else sizes
+    return max(1, math.ceil(recipe.epochs * sum(math.ceil(n / recipe.batch) for n in seen)))
 
 
 def evaluation_steps(steps: int, evaluations: int) -> list[int]:
