@@ -53,6 +53,8 @@ def test_plain_transformers_computes_our_logits(tiny_folder: Path, tmp_path: Pat
             found = output.logits.view(-1, 1)
         case _:
             found = output.logits
+    if found.ndim == 3:  # what stands at the padding is nobody's business
+        found, ours = (x[batch["attention_mask"].bool()] for x in (found, ours))
     torch.testing.assert_close(found, ours, rtol=1e-4, atol=1e-6)
     if isinstance(spec, Classify | Tag):
         assert list(theirs.config.id2label.values()) == list(spec.labels)

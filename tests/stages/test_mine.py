@@ -159,7 +159,9 @@ def test_from_text_to_score_as_xtreme_does_it(real_data: Path, mini_xlmr: Path, 
             {"task": "bucc2018", "languages": ["de"], **config}, inputs, *(tmp_path / name / x for x in ("out", "checkpoint")), {}
         )
 
-    made = job_of({"format": "mine", "max_length": 512, "layers": "jiant", "poolings": ["mean"]}, inputs, "embed")
+    made = job_of(
+        {"format": "mine", "max_length": 512, "precision": "fp32", "layers": "jiant", "poolings": ["mean"]}, inputs, "embed"
+    )
     embed.run(made)
     setting = {"layer": "jiant", "pooling": "mean", "centred": False}
     mining = job_of({**setting, "k": 4, "margin": "ratio"}, {"vectors": made.out}, "mine")
