@@ -22,7 +22,7 @@ import machine
 from lengths import efficiency, rows, texts
 from rounds import HERE, WARM, Answers, Turn, Variant, interleave, median_seconds, ratio, shown
 
-SENTENCES = 1000  # a language of Tatoeba
+SENTENCES = 300
 POOLING = "mean"
 ST_BATCH = 32
 
@@ -84,7 +84,7 @@ def measure(folder: Path, shape: str, device: str, rounds: int, seconds: float) 
     config = AutoConfig.from_pretrained(folder)
     last = config.num_hidden_layers
     published = resolve_layer("jiant", last, "embed")
-    sentences = SENTENCES * (16 if device == "cuda" else 1)
+    sentences = SENTENCES * (50 if device == "cuda" else 1)
     title = f"embedding, Tatoeba-like, {shape}, {sentences:,} sentences" + (", GPU" if device == "cuda" else "")
     print(f"\n{title}")
     missing = []

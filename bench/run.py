@@ -54,7 +54,7 @@ class Models:
         return path, shape
 
 
-def sections(models: Models, device: str, quick: bool) -> dict[str, tuple[float, Callable[[], Records]]]:
+def sections(models: Models, device: str, quick: bool, only: bool) -> dict[str, tuple[float, Callable[[], Records]]]:
     """Name -> about how many seconds it takes on two cores, and what measures it."""
     rounds, share = (2, 0.1) if quick else (60 if device == "cuda" else 12, 1.0)
 
@@ -81,12 +81,14 @@ def sections(models: Models, device: str, quick: bool) -> dict[str, tuple[float,
     else:
         found["training-nli"] = steps("nli", 100)
         found["embedding"] = 75, vectors("base")
-        found |= {"training-qa": steps("qa", 60), "training-tag": steps("tag", 35), "training-full": steps("full", 40)}
+        found |= {"training-qa": steps("qa", 60, batch=4), "training-tag": steps("tag", 40)}
     found["memory"] = 60, evaluation
     if device == "cpu":
         found["training-large"] = 70, large
     found["intervals"] = 60, intervals.main
     found["mining"] = 80, lambda: mining.main(("encoder-like",), 1 if quick else 3)
+    if only and device == "cpu":
+        found["training-full"] = steps("full", 40, batch=4)
     return found
 
 
@@ -104,7 +106,7 @@ def main() -> None:
     results: Records = []
     with tempfile.TemporaryDirectory() as folder:
         models = Models(Path(folder), given.quick)
-        found = sections(models, device, given.quick)
+        found = sections(models, device, given.quick, bool(given.only))
         if unknown := set(given.only or ()) - set(found):
             parser.error(f"no section {', '.join(sorted(unknown))}; expected of {', '.join(found)}")
         for name, (seconds, measure) in found.items():
