@@ -79,6 +79,25 @@ def test_every_real_format_runs_from_file_to_report(tiny_folder: Path, tmp_path:
     exported = xstilts("export", study, "all/tydiqa/0", "-o", tmp_path / "model", data=FIXTURES, cwd=tmp_path)
     assert "AutoModelForQuestionAnswering" in exported.stdout
     assert (tmp_path / "model" / "model.safetensors").is_file()
+    explained = xstilts("explain", study, rows[0]["id"], data=FIXTURES, cwd=tmp_path)
+    assert explained.returncode == 0, explained.stderr
+    assert re.search(r"^\* score +[0-9a-f]{12}", explained.stdout, re.MULTILINE)
+    judged = xstilts("claims", study, "--json", data=FIXTURES, cwd=tmp_path)
+    assert judged.returncode == 0, judged.stderr
+    assert len(json.loads(judged.stdout)["claims"]) == 15
+    compared = xstilts("diff", study, study, "--set", "limits.test=7", "--json", data=FIXTURES, cwd=tmp_path)
+    assert compared.returncode == 0, compared.stderr
+    assert json.loads(compared.stdout)["design"] == ["limits.test null -> 7"]
+
+
+def test_power_says_what_it_takes(tmp_path: Path) -> None:
+    done = xstilts("power", "1.25", "--examples", 5010, "--seeds", 1, "--seed-sd", 0, "--json", cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert found["detectable_points"] == pytest.approx(1.25, abs=0.02)  # the table of the protocols: XNLI, 10 % discordance
+    assert found["power"] == pytest.approx(0.8, abs=0.01)
+    wrong = xstilts("power", "1", "--discordance", 0, cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("Error: power: --discordance 0")
 
 
 def test_real_data_and_a_real_encoder(real_data: Path, mini_xlmr: Path, tmp_path: Path) -> None:
