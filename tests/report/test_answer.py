@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from tests.report.fake_results import chain, controls, make_results, stage, target
+from xstilts.metrics.multiplicity import holm
 from xstilts.report.analysis import Analysis, analyse
-from xstilts.report.gains import holm
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"))
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import Interval, gain_intervals
 from xstilts.report.results import Cell, ChainInfo, Control, Results, TargetInfo
 from xstilts.report.scores import ENGLISH, NO_CHAIN, Summary, arm, group_cells, metric_of, shared_languages
@@ -70,15 +71,6 @@ class Gain:
     @property
     def excludes_zero(self) -> bool:
         return self.interval is not None and (self.interval.low > 0 or self.interval.high < 0)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p values, in the order given."""
-    adjusted, largest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
 
 
 def degenerate(chain: ChainInfo, target: TargetInfo) -> bool:
