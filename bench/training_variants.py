@@ -48,7 +48,7 @@ def xstilts(spec: dict[str, Any]) -> None:
     from xstilts.model.model import CODERS, Model
     from xstilts.model.vocabulary import trim
     from xstilts.recipe.recipe import Recipe
-    from xstilts.train.numbers import peak_flops, training_work
+    from xstilts.train.numbers import peak_flops
     from xstilts.train.parallel import Group
     from xstilts.train.step import Stepper, micro_tokens, optimizer_of
 
@@ -64,7 +64,6 @@ def xstilts(spec: dict[str, Any]) -> None:
     model.to(device)
     optimizer = optimizer_of(model, recipe)
     stepper = Stepper(model, optimizer, recipe, 0, Group(), micro_tokens(device))
-    work = training_work(trunk)
 
     def feature(i: int, row: Row) -> Feature:
         if form.name == "tag":
@@ -80,7 +79,7 @@ def xstilts(spec: dict[str, Any]) -> None:
         stepper.step("task", coder, batch, step, recipe.lr)
         wait_for(spec["device"])
         lengths = [len(f.rows[0]) for f in batch]
-        facts = {"tokens": sum(lengths), "flops": work.flops(lengths), "peak_flops": peak, "halved": stepper.halved}
+        facts = {"tokens": sum(lengths), "flops": stepper.flops, "peak_flops": peak, "halved": stepper.halved}
         answers.done(**facts, **gpu_peak(spec["device"]))
 
 

@@ -54,7 +54,7 @@ def test_encode_loss_decode(tiny_folder: Path, spec: Any, examples: Any) -> None
     assert all(f.longest <= RECIPE.max_length for f in features)
     batch = c.collate(features)
     c.targets(features, batch, np.random.default_rng(0))
-    loss = c.loss(model.head("t"), model.hidden(batch), batch)
+    loss = c.loss(model.head("t"), model.hidden(c, batch), batch)
     assert torch.isfinite(loss)
     assert loss > 0
     assert c.weight(batch) > 0
@@ -111,7 +111,7 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch(tiny_folder: Path, s
             c.targets(chosen, batches[-1], np.random.default_rng(0))
         weight = sum(c.weight(b) for b in batches)
         for b in batches:
-            (c.loss(model.head("t"), model.hidden(b), b) / weight).backward()
+            (c.loss(model.head("t"), model.hidden(c, b), b) / weight).backward()
         return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
     whole = gradient([list(range(len(features)))])
@@ -120,13 +120,29 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch(tiny_folder: Path, s
     torch.testing.assert_close(split, whole, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("spec", "examples"), SPECS)
+def test_a_head_reads_no_state_that_it_does_not_name(spec: Any, examples: Any, tiny_folder: Path) -> None:
+    """Else leaving the others out would change the loss."""
+    c = coder(spec, tiny_folder)
+    model = fresh_model(tiny_folder, {"t": c}, 0.0)
+    features = c.encode(examples, training=True)
+    batch = c.collate(features)
+    c.targets(features, batch, np.random.default_rng(0))
+    read = c.read(batch)
+    if read is None:
+        pytest.skip("reads all of them")
+    hidden = model.hidden(c, batch).detach()
+    other = torch.where(read[..., None], hidden, torch.randn(hidden.shape))
+    assert torch.equal(c.loss(model.head("t"), other, batch), c.loss(model.head("t"), hidden, batch))
+
+
 def test_padding_is_invisible(tiny_folder: Path) -> None:
     c = coder(SPECS[0][0], tiny_folder)
     model = fresh_model(tiny_folder, {"t": c}, 0.0).eval()
     short, long = c.encode(SPECS[0][1], training=False)
     with torch.no_grad():
-        alone = model.hidden(c.collate([short]))[0]
-        padded = model.hidden(c.collate([short, long]))[0, : short.longest]
+        alone = model.hidden(c, c.collate([short]))[0]
+        padded = model.hidden(c, c.collate([short, long]))[0, : short.longest]
     torch.testing.assert_close(alone, padded, rtol=1e-4, atol=1e-6)
 
 

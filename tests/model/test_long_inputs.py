@@ -131,7 +131,7 @@ def test_an_unanswerable_question_is_trained_to_point_at_the_first_token(tiny_fo
     model = fresh_model(tiny_folder, {"t": coder}, 0.0)
     batch = coder.collate(features)
     coder.targets(features, batch, np.random.default_rng(0))
-    assert torch.isfinite(coder.loss(model.head("t"), model.hidden(batch), batch))
+    assert torch.isfinite(coder.loss(model.head("t"), model.hidden(coder, batch), batch))
     assert {type(p.answer) for p in predict(model, "t", coder, examples)} == {str}
 
 
@@ -313,4 +313,4 @@ def test_a_sentence_without_words_has_no_tags_and_harms_no_batch(tiny_folder: Pa
         batch = coder.collate(features)
         coder.targets(features, batch, np.random.default_rng(0))
         assert coder.weight(batch) == weight
-        assert torch.isfinite(coder.loss(model.head("t"), model.hidden(batch), batch))
+        assert torch.isfinite(coder.loss(model.head("t"), model.hidden(coder, batch), batch))

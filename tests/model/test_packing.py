@@ -75,6 +75,35 @@ def test_packed_is_padded(kind: str, way: str, lengths: list[int], seed: int) ->
         torch.testing.assert_close(mine[name], gradient, rtol=1e-3, atol=1e-5 * float(gradient.abs().max() + 1), msg=name)
 
 
+@pytest.mark.parametrize("kind", ["xlmr", "bert"])
+@settings(max_examples=15)
+@given(lengths=st.lists(st.integers(1, 36), min_size=1, max_size=9), seed=st.integers(0, 9), share=st.sampled_from([0.1, 0.7]))
+def test_the_last_block_computes_what_is_read_exactly(kind: str, lengths: list[int], seed: int, share: float) -> None:
+    encoder = encoder_of(kind).eval()
+    ids, mask = batch_of(lengths, encoder.config.pad_token_id, seed)
+    read = (torch.rand(mask.shape, generator=torch.Generator().manual_seed(seed)) < share) & mask.bool()
+    read[0, 0] = True
+
+    def ours(encoder: Any, ids: Tensor, mask: Tensor) -> Tensor:
+        return states(encoder, ids, mask, read) * read[..., None]
+
+    def theirs(encoder: Any, ids: Tensor, mask: Tensor) -> Tensor:
+        return plain(encoder, ids, mask) * read[..., None]
+
+    torch.testing.assert_close(ours(encoder, ids, mask), theirs(encoder, ids, mask), rtol=1e-4, atol=2e-6)
+    mine, other = gradients(encoder, ours, ids, mask), gradients(encoder, theirs, ids, mask)
+    for name, gradient in other.items():
+        torch.testing.assert_close(mine[name], gradient, rtol=1e-3, atol=1e-5 * float(gradient.abs().max() + 1), msg=name)
+
+
+def test_the_next_call_computes_all_positions_again() -> None:
+    encoder = encoder_of("xlmr").eval()
+    ids, mask = batch_of([7, 12, 3], 1)
+    before = states(encoder, ids, mask)
+    states(encoder, ids, mask, mask.bool() & (torch.arange(12) == 0))
+    assert torch.equal(states(encoder, ids, mask), before)
+
+
 def test_sequences_do_not_see_each_other() -> None:
     encoder = encoder_of("xlmr").eval()
     ids, mask = batch_of([7, 12, 3], 1)

@@ -110,13 +110,13 @@ def test_the_loss_and_its_gradient_are_those_of_the_whole_batch(tiny_folder: Pat
     features = coder.encode(examples, training=True)
     batch = coder.collate(features)
     assert coder.weight(batch) == 9
-    loss = coder.loss(model.head("t"), model.hidden(batch), batch) / coder.weight(batch)
+    loss = coder.loss(model.head("t"), model.hidden(coder, batch), batch) / coder.weight(batch)
     loss.backward()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
     assert distance(gradients(model), wanted) < 1e-4
     for half in (features[:4], features[4:]):  # what the loss of micro-batches would be
         part = coder.collate(half)
-        (coder.loss(model.head("t"), model.hidden(part), part) / 9).backward()
+        (coder.loss(model.head("t"), model.hidden(coder, part), part) / 9).backward()
     assert distance(gradients(model), wanted) > 0.1
 
 
@@ -140,7 +140,7 @@ def test_training_brings_the_right_text_to_the_top(tiny_folder: Path) -> None:
     def loss() -> float:
         batch = coder.collate(features)
         with torch.no_grad():
-            return float(coder.loss(model.head("t"), model.hidden(batch), batch)) / len(features)
+            return float(coder.loss(model.head("t"), model.hidden(coder, batch), batch)) / len(features)
 
     def score() -> float:
         found = predict(model, "t", coder, examples)
@@ -152,7 +152,7 @@ def test_training_brings_the_right_text_to_the_top(tiny_folder: Path) -> None:
     for _ in range(120):
         optimizer.zero_grad()
         batch = coder.collate(features)
-        (coder.loss(model.head("t"), model.hidden(batch), batch) / len(features)).backward()
+        (coder.loss(model.head("t"), model.hidden(coder, batch), batch) / len(features)).backward()
         optimizer.step()
     assert loss() < before[0] / 4
     assert before[1] < 0.6 < 0.9 < score()
@@ -198,7 +198,7 @@ def test_logits_are_exact_in_mixed_precision(tiny_folder: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch, torch.autocast("cpu", torch.bfloat16):
         patch.setattr(rank.functional, "cross_entropy", spy)
-        hidden = model.hidden(batch)
+        hidden = model.hidden(coder, batch)
         coder.loss(model.head("t"), hidden, batch)
         queries, texts = coder._vectors(model.head("t"), hidden, batch)
     assert seen[0].dtype == torch.float32

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from xstilts.model.adapt import adapt
+from xstilts.model.packing import states
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.numbers import peak_flops, training_work
 
@@ -58,6 +59,21 @@ def test_adapters_need_the_gradients_of_inputs_but_not_of_the_weights() -> None:
     encoder = trunk()
     adapt(encoder, Recipe(lora=4))
     assert training_work(encoder).flops([9, 9]) == counted(encoder, 2, 9)
+
+
+@pytest.mark.parametrize("adapters", [False, True])
+def test_states_that_nobody_reads_are_no_work(adapters: bool) -> None:
+    """PyTorch's count of the last block with 2 x 9 tokens of which 4 are read."""
+    encoder = trunk()
+    if adapters:
+        adapt(encoder, Recipe(lora=4))
+    ids = torch.randint(5, 50, (2, 9))
+    read = torch.zeros((2, 9), dtype=torch.bool)
+    read[:, :2] = True
+    with FlopCounterMode(display=False) as counter:
+        states(encoder, ids, torch.ones_like(ids), read)[read].sum().backward()
+    work = training_work(encoder)
+    assert work.flops([9, 9], unread=14) == counter.get_total_flops()
 
 
 def test_the_work_in_closed_form() -> None:

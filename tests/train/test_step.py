@@ -67,7 +67,7 @@ def test_bf16_casts_once_and_counts_every_micro_batch(tiny_folder: Path) -> None
         batch = coder.collate(chosen)
         coder.targets(chosen, batch, np.random.default_rng(0))
         with torch.autocast("cpu", torch.bfloat16):
-            loss = coder.loss(stepper.model.head("t"), stepper.model.hidden(batch), batch) / len(features)
+            loss = coder.loss(stepper.model.head("t"), stepper.model.hidden(coder, batch), batch) / len(features)
         loss.backward()
     for name, p in stepper.model.named_parameters():
         torch.testing.assert_close(ours[name], p.grad, rtol=1e-2, atol=1e-2 * float(p.grad.abs().max()), msg=name)
@@ -89,11 +89,11 @@ def limited(monkeypatch: pytest.MonkeyPatch, tokens: int) -> list[int]:
     """A trunk that runs out of memory above so many tokens at a time; gives the sizes that were tried."""
     real, tried = packing.states, []
 
-    def states(encoder: Any, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
+    def states(encoder: Any, ids_BL: Tensor, mask_BL: Tensor, read_BL: Tensor | None) -> Tensor:
         tried.append(ids_BL.numel())
         if ids_BL.numel() > tokens:
             raise torch.OutOfMemoryError("out of memory (a test)")
-        return real(encoder, ids_BL, mask_BL)
+        return real(encoder, ids_BL, mask_BL, read_BL)
 
     monkeypatch.setattr(packing, "states", states)
     return tried
@@ -140,4 +140,4 @@ def test_a_tagging_loss_is_the_mean_over_words_of_the_whole_batch(tiny_folder: P
     batch = coder.collate(features)
     coder.targets(features, batch, np.random.default_rng(0))
     assert coder.weight(batch) == 32
-    assert loss == pytest.approx(coder.loss(model.head("t"), model.hidden(batch), batch).item() / 32, rel=1e-5)
+    assert loss == pytest.approx(coder.loss(model.head("t"), model.hidden(coder, batch), batch).item() / 32, rel=1e-5)

@@ -61,9 +61,9 @@ class Model(nn.Module):
     def head(self, task: str) -> nn.Module:
         return self.heads[_module_name(task)]
 
-    def hidden(self, batch: Batch) -> Tensor:
-        """The trunk's last states, shape (B, L, D)."""
-        return packing.states(self.encoder, batch["input_ids"], batch["attention_mask"])
+    def hidden(self, coder: Coder, batch: Batch) -> Tensor:
+        """The trunk's last states, shape (B, L, D), at the positions that the coder's head reads."""
+        return packing.states(self.encoder, batch["input_ids"], batch["attention_mask"], coder.read(batch))
 
 
 def _module_name(task: str) -> str:

@@ -11,7 +11,7 @@ Shapes: B sequences, L tokens of the longest, T tokens of all, H heads, D hidden
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,6 +20,8 @@ from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+
+from xstilts.model.encoder import blocks
 
 NAME = "xstilts_packed"  # of the attention function, once a trunk has been run packed
 # Architectures whose attention is plain and whose positions can be given, and how far positions are from 0.
@@ -30,11 +32,12 @@ ARCHITECTURES = (*POSITIONS_BEHIND_PADDING, "bert")
 @dataclass(frozen=True)
 class Packing:
     """Where the tokens of a padded batch are. `runs` are stretches of neighbouring sequences of one length, as (first
-    token, sequences, length)."""
+    token, sequences, length); `read_T` the tokens that the trunk's last states are wanted of, if not all."""
 
     index_T: Tensor
     mask_BL: Tensor
     runs: tuple[tuple[int, int, int], ...]
+    read_T: Tensor | None = None
 
     @classmethod
     def of(cls, mask_BL: Tensor) -> Packing:
@@ -66,26 +69,47 @@ def can_pack(encoder: Any) -> bool:
     return encoder.config.model_type in ARCHITECTURES
 
 
-def states(encoder: Any, input_ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
-    """The trunk's last states, shape (B, L, D); whatever at the padding. Packed where that can be and there is padding."""
+def states(encoder: Any, input_ids_BL: Tensor, mask_BL: Tensor, read_BL: Tensor | None = None) -> Tensor:
+    """The trunk's last states, shape (B, L, D); whatever at the padding. Packed where that can be and saves something.
+    `read_BL`: the positions whose states are asked for; whatever elsewhere. The last block computes only these, but that it
+    attends to all: with one in thirty (the first token of a pair of sentences) a 16th of a 12-block trunk is saved."""
     output: Tensor
-    if not can_pack(encoder) or bool(mask_BL.all()):
+    if not can_pack(encoder) or (read_BL is None and bool(mask_BL.all())):
         output = encoder(input_ids=input_ids_BL, attention_mask=mask_BL).last_hidden_state
         return output
     packing = Packing.of(mask_BL)
-    return packing.unpack(run_packed(encoder, input_ids_BL, packing))
+    if read_BL is None:
+        return packing.unpack(run_packed(encoder, input_ids_BL, packing))
+    read_T = packing.pack(read_BL)[0].nonzero()[:, 0]
+    read_1ND = run_packed(encoder, input_ids_BL, replace(packing, read_T=read_T))
+    return Packing(packing.index_T[read_T], mask_BL, ()).unpack(read_1ND)
 
 
 def run_packed(encoder: Any, input_ids_BL: Tensor, packing: Packing) -> Tensor:
-    """The last states of the packed tokens, shape (1, T, D)."""
+    """The last states of the packed tokens, shape (1, T, D); of those in `packing.read_T` only, where it is given."""
     config = encoder.config
     offset = config.pad_token_id + 1 if config.model_type in POSITIONS_BEHIND_PADDING else 0
     positions_BL = torch.arange(offset, offset + input_ids_BL.shape[1], device=input_ids_BL.device).expand_as(input_ids_BL)
     config._attn_implementation = NAME
+    last: Any = blocks(encoder)[-1]
+    if packing.read_T is not None and not hasattr(last.attention.output, "read_T"):
+        last.register_forward_pre_hook(_hand_on, with_kwargs=True)
+        last.attention.output.register_forward_pre_hook(_narrow)
     output: Tensor = encoder(
         input_ids=packing.pack(input_ids_BL), position_ids=packing.pack(positions_BL), packing=packing
     ).last_hidden_state
     return output
+
+
+def _hand_on(last: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:
+    """Before the last block runs (or runs again, where activations are recomputed): which tokens are read."""
+    packing = options.get("packing")
+    last.attention.output.read_T = packing.read_T if packing else None
+
+
+def _narrow(output: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """What follows a block's self-attention sees each token by itself, and in the last block nobody sees the others."""
+    return inputs if output.read_T is None else tuple(x_1TD[:, output.read_T] for x_1TD in inputs)
 
 
 def packed_attention(

@@ -27,7 +27,7 @@ KINDS: dict[str, Kind] = {
     "fetch": Kind(1, "xstilts.stages.fetch:run"),
     "tokenizer": Kind(1, "xstilts.stages.tokenizer:run"),
     "encoder": Kind(1, "xstilts.stages.encoder:run"),
-    "train": Kind(3, "xstilts.stages.train:run"),
+    "train": Kind(4, "xstilts.stages.train:run"),
     "predict": Kind(2, "xstilts.stages.predict:run"),
     "embed": Kind(3, "xstilts.stages.embed:run"),
     "mine": Kind(1, "xstilts.stages.mine:run"),

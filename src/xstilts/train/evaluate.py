@@ -7,8 +7,6 @@ so its window is the whole file.
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice, tee
@@ -22,10 +20,10 @@ from xstilts.metrics.metric import Metric
 from xstilts.model.formats.coder import Coder, Feature
 from xstilts.model.model import Model
 from xstilts.recipe.recipe import Recipe
+from xstilts.train.heap import give_back_memory
 
 EVALUATION_TOKENS = 8192
 WINDOW = 2000
-_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 
 
 def precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:
@@ -58,21 +56,13 @@ def _outputs(model: Model, task: str, coder: Coder, features: Sequence[Feature],
         chosen = [features[i] for i in places]
         batch = {name: tensor.to(device) for name, tensor in coder.collate(chosen).items()}
         with torch.inference_mode(), precision(coder.recipe, device):
-            found = coder.outputs(head, model.hidden(batch), batch, chosen)
+            found = coder.outputs(head, model.hidden(coder, batch), batch, chosen)
         for i, output in zip(places, found, strict=True):
             outputs[i] = output
         if device.type == "cpu":
             give_back_memory()
         tick()
     return outputs
-
-
-def give_back_memory() -> None:
-    """Return what is free inside the heap to the system, where the C library can (glibc). No two batches have the same shape, and
-    what the matrix library remembers of each shape lies between their tensors: without this, resident memory went from 0.8 GiB
-    at 2,000 examples to 1.4 GiB at 20,000, with nothing more in use."""
-    if _TRIM is not None:
-        _TRIM(0)
 
 
 def length_batches(features: Sequence[Feature], tokens: int) -> list[list[int]]:

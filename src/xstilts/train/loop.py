@@ -29,7 +29,7 @@ from xstilts.recipe.mixture import Order, proportions, schedule
 from xstilts.recipe.recipe import SELECTING, Recipe
 from xstilts.train.checkpoint import load_state, save_state
 from xstilts.train.evaluate import dev_score
-from xstilts.train.numbers import peak_flops, training_work
+from xstilts.train.numbers import peak_flops
 from xstilts.train.parallel import Group
 from xstilts.train.step import Stepper, micro_tokens, optimizer_of
 
@@ -157,7 +157,6 @@ class Training:
         self.progress, self.note = load_state(checkpoint, plan.identity, model, self.optimizer, self.kept, Progress)
         budget = self.progress.budget or micro_tokens(self.device)
         self.stepper = Stepper(model, self.optimizer, recipe, plan.seed, self.group, budget, self.progress.halved)
-        self.work = training_work(model.encoder)
         self._clock = time.monotonic()
 
     def run(self) -> dict[str, Any] | None:
@@ -203,7 +202,7 @@ class Training:
         progress.recent.append(loss)
         progress.shrink *= 1 - lr * self.recipe.weight_decay
         progress.tokens += sum(feature.tokens for feature in features)
-        progress.flops += self.work.flops([len(row) for f in features for row in f.rows])
+        progress.flops += self.stepper.flops
         progress.budget, progress.halved = self.stepper.budget, self.stepper.halved
         return loss
 

@@ -3,7 +3,8 @@
 The peak is measured, not read from a data sheet: the best rate of square matrix products in the training's precision, on
 the threads (or the card) in use. A training's work is counted for real tokens only, from the weights and lengths (the
 usual 6 x weights x tokens, and 12 x hidden x length**2 for each block's attention). Their ratio, the utilisation, thus
-falls with padding, small batches and everything else that is not a product.
+falls with padding, small batches and everything else that is not a product. Work that the loop leaves out, since nobody reads
+its result (`packing.states`), does not count.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ PEAK_SECONDS = 0.15
 _WIDTHS = (256, 512, 1024, 2048, 4096, 8192)
 _peaks: dict[tuple[str, str, int], float] = {}
 _BLOCK = re.compile(r"(?:^|\.)layers?\.(\d+)\.")
-_READS_BLOCK_INPUT = re.compile(r"\b(query|key|value|q_lin|k_lin|v_lin|query_proj|key_proj|value_proj)\b(?!.*lora_B)")
+_BELOW_ATTENTION = re.compile(r"\b(query|key|value|q_lin|k_lin|v_lin|query_proj|key_proj|value_proj)\b")
 
 
 def peak_flops(device: torch.device, precision: str) -> float:
@@ -64,15 +65,17 @@ def _rate(a_NN: torch.Tensor, out_NN: torch.Tensor, wait: Callable[[], Any]) -> 
 
 @dataclass(frozen=True)
 class Work:
-    """FLOPs of forward and backward: so many for each token, and for the square of each sequence's length."""
+    """FLOPs of forward and backward: so many for each token, and for the square of each sequence's length; `per_unread` less
+    for a token whose last state nobody reads (`packing.states`)."""
 
     per_token: float
     per_square: float
+    per_unread: float
 
-    def flops(self, lengths: Sequence[int]) -> float:
-        """Of sequences with these real lengths (special tokens included, padding not)."""
+    def flops(self, lengths: Sequence[int], unread: int = 0) -> float:
+        """Of sequences with these real lengths (special tokens included, padding not), `unread` tokens among them."""
         sizes = np.asarray(lengths, dtype=np.float64)
-        return float(self.per_token * sizes.sum() + self.per_square * (sizes**2).sum())
+        return float(self.per_token * sizes.sum() - self.per_unread * unread + self.per_square * (sizes**2).sum())
 
 
 def training_work(encoder: Any) -> Work:
@@ -88,12 +91,16 @@ def training_work(encoder: Any) -> Work:
         if found and isinstance(module, nn.Linear):
             linear.setdefault(int(found[1]), []).append((name, module))
     below = any(weight.requires_grad for name, weight in encoder.named_parameters() if not _BLOCK.search(name))
-    per_token, per_square = 0, 0
+    per_token, per_square, per_unread = 0, 0, 0
     for _, block in sorted(linear.items()):
         trained = below or any(module.weight.requires_grad for _, module in block)
+        per_unread = 0  # the last block's counts
         for name, module in block:
-            of_input = below if _READS_BLOCK_INPUT.search(name) else trained
-            per_token += 2 * (1 + of_input + module.weight.requires_grad) * module.weight.numel()
+            below_attention = bool(_BELOW_ATTENTION.search(name))
+            of_input = below if below_attention and "lora_B" not in name else trained
+            work = 2 * (1 + of_input + module.weight.requires_grad) * module.weight.numel()
+            per_token += work
+            per_unread += 0 if below_attention else work
         per_square += (12 if trained else 4) * encoder.config.hidden_size
         below = trained
-    return Work(per_token, per_square)
+    return Work(per_token, per_square, per_unread)

@@ -19,8 +19,11 @@ import torch
 from xstilts.errors import InputError
 from xstilts.model.formats.coder import Batch, Coder, Feature
 from xstilts.model.model import Model
+from xstilts.model.packing import can_pack
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.evaluate import precision
+from xstilts.train.heap import keep_freed_memory
+from xstilts.train.numbers import training_work
 from xstilts.train.parallel import Group
 
 MICRO_TOKENS = {"cpu": 2048, "cuda": 8192}
@@ -58,7 +61,8 @@ def optimizer_of(model: Model, recipe: Recipe) -> torch.optim.AdamW:
 
 @dataclass
 class Stepper:
-    """Takes steps. `budget`: padded tokens of a micro-batch at most; `halved`: how often it was halved."""
+    """Takes steps. `budget`: padded tokens of a micro-batch at most; `halved`: how often it was halved; `flops`: the last
+    step's products (`numbers.training_work`), of all processes together."""
 
     model: Model
     optimizer: torch.optim.Optimizer
@@ -68,6 +72,11 @@ class Stepper:
     budget: int
     halved: int = 0
     recomputed: bool = False
+    flops: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._work = training_work(self.model.encoder)
+        keep_freed_memory()
 
     def step(self, task: str, coder: Coder, features: Sequence[Feature], step: int, lr: float) -> float:
         """Change the model by one batch; gives the batch's mean loss (not finite: the model is left as it was). Raises
@@ -92,13 +101,15 @@ class Stepper:
         rng = np.random.default_rng([self.seed, 0x57E9, step])
         batches = list(self._batches(coder, features, rng))
         weight = sum(coder.weight(batch) for batch in batches)
+        unread = sum(self._unread(coder, batch) for batch in batches)
+        self.flops = self._work.flops([len(row) for feature in features for row in feature.rows], unread)
         head = self.model.head(task)
         total = torch.zeros(1, device=device)
         with precision(self.recipe, device):  # around all of them: weights are turned into bf16 once a step
             for i in range(self.group.rank, len(batches), self.group.size):
                 torch.manual_seed(int(np.random.default_rng([self.seed, 0xD20, step, i]).integers(2**62)))
                 batch = {name: tensor.to(device) for name, tensor in batches[i].items()}
-                loss = coder.loss(head, self.model.hidden(batch), batch) / max(weight, 1)
+                loss = coder.loss(head, self.model.hidden(coder, batch), batch) / max(weight, 1)
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
         if self.group.size > 1:
@@ -107,6 +118,11 @@ class Stepper:
                 p.grad = torch.zeros_like(p) if p.grad is None else p.grad
             self.group.add([total, *(p.grad for p in shared if p.grad is not None)])
         return float(total)
+
+    def _unread(self, coder: Coder, batch: Batch) -> int:
+        """Tokens whose last state is not computed."""
+        read = coder.read(batch)
+        return 0 if read is None or not can_pack(self.model.encoder) else int(batch["attention_mask"].sum() - read.sum())
 
     def _batches(self, coder: Coder, features: Sequence[Feature], rng: np.random.Generator) -> Iterator[Batch]:
         groups = [list(range(len(features)))] if coder.whole_batch else micro_batches(features, self._tokens(features))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.data.example import ChoiceExample, Example, Prediction
-from xstilts.model.formats.coder import Batch, Coder, Feature, FirstTokenHead
+from xstilts.model.formats.coder import Batch, Coder, Feature, FirstTokenHead, first_tokens
 
 
 class ChoiceCoder(Coder):
@@ -32,6 +32,9 @@ class ChoiceCoder(Coder):
 
     def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
         batch["labels"] = torch.tensor([f.target for f in features])
+
+    def read(self, batch: Batch) -> Tensor | None:
+        return first_tokens(batch["attention_mask"])
 
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
         labels_B = batch["labels"]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.data.example import Example, Prediction, TextsExample
-from xstilts.model.formats.coder import Batch, Coder, Feature, FirstTokenHead
+from xstilts.model.formats.coder import Batch, Coder, Feature, FirstTokenHead, first_tokens
 
 
 class ClassifyCoder(Coder):
@@ -30,6 +30,9 @@ class ClassifyCoder(Coder):
 
     def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
         batch["labels"] = torch.tensor([f.target for f in features])
+
+    def read(self, batch: Batch) -> Tensor | None:
+        return first_tokens(batch["attention_mask"])
 
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
         return functional.cross_entropy(head(hidden_BLD).float(), batch["labels"], reduction="sum")

@@ -95,12 +95,23 @@ class Coder(ABC):
             mask[i, : len(row)] = 1
         return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
 
+    def read(self, batch: Batch) -> Tensor | None:
+        """The positions, shape (B, L), whose states the head reads; None: all of them."""
+        return None
+
     def pair_ids(self, first: Sequence[str], second: Sequence[str] | None) -> list[NDArray[np.int32]]:
         """Token ids of texts or text pairs, cut to `max_length` at the longer side."""
         encoded = self.tokenizer(
             list(first), list(second) if second is not None else None, truncation="longest_first", max_length=self.max_length
         )
         return [np.asarray(ids, dtype=np.int32) for ids in encoded["input_ids"]]
+
+
+def first_tokens(mask_BL: Tensor) -> Tensor:
+    """True at the first position of each row, shape (B, L)."""
+    first_BL = torch.zeros_like(mask_BL, dtype=torch.bool)
+    first_BL[:, 0] = True
+    return first_BL
 
 
 class FirstTokenHead(nn.Module):

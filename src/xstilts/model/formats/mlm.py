@@ -73,6 +73,9 @@ class MlmCoder(Coder):
         batch["input_ids"] = torch.from_numpy(masked)
         batch["labels"] = torch.from_numpy(labels)
 
+    def read(self, batch: Batch) -> Tensor | None:
+        return batch["labels"] != IGNORED
+
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
         kept = batch["labels"] != IGNORED
         return functional.cross_entropy(head(hidden_BLD[kept]).float(), batch["labels"][kept], reduction="sum")

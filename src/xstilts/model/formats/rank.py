@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from xstilts.data.example import Example, PairExample, Prediction
 from xstilts.metrics.ranking import DEPTH
-from xstilts.model.formats.coder import Batch, Coder, Feature
+from xstilts.model.formats.coder import Batch, Coder, Feature, first_tokens
 from xstilts.model.packing import states
 
 MAX_QUERY_TOKENS = 96
@@ -47,7 +47,7 @@ class QueryTower(nn.Module):
         self._trunk = (trunk,)  # inside a tuple, where it does not count as a part of this module
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        return states(self._trunk[0], input_ids, attention_mask)
+        return states(self._trunk[0], input_ids, attention_mask, first_tokens(attention_mask))
 
 
 class RankCoder(Coder):
@@ -75,6 +75,9 @@ class RankCoder(Coder):
 
     def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
         """Nothing to add: the right text of a query is the one in its row."""
+
+    def read(self, batch: Batch) -> Tensor | None:
+        return first_tokens(batch["attention_mask"])
 
     def _vectors(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Of queries and texts, at unit length: 2 x (B, D), fp32."""

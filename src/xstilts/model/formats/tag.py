@@ -64,6 +64,9 @@ class TagCoder(Coder):
             labels[i, feature.extra["starts"]] = torch.tensor(feature.target, dtype=torch.long)
         batch["labels"] = labels
 
+    def read(self, batch: Batch) -> Tensor | None:
+        return batch["labels"] != IGNORED if "labels" in batch else None
+
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
         kept = batch["labels"] != IGNORED
         return functional.cross_entropy(head(hidden_BLD[kept]).float(), batch["labels"][kept], reduction="sum")
