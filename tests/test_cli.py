@@ -162,6 +162,10 @@ def test_a_damaged_data_file_is_named_and_the_rest_goes_on(tiny_folder: Path, tm
     assert by_slug["score", "encoder+udpos-s0@udpos"] == "done"
     assert by_slug["fetch", "tatoeba-test-de"] == "failed"
     assert by_slug["score", "encoder@tatoeba"] == "blocked"
+    watched = xstilts("status", study, "--watch", data=data, cwd=tmp_path)  # ends by itself: nothing is left to run
+    assert (watched.returncode, watched.stderr) == (0, "")
+    assert re.search(r"failed  fetch tatoeba-test-de: .*not UTF-8", watched.stdout)
+    assert "run the study again to try it anew" in watched.stdout
     shutil.copyfile(next(FIXTURES.rglob("tatoeba.deu-eng.deu")), victim)
     mended = xstilts("run", study, data=data, cwd=tmp_path)
     assert mended.returncode == 0, mended.stderr
@@ -212,8 +216,9 @@ def test_data_and_encoder_come_from_the_hub_cache(tiny_folder: Path, tmp_path: P
     [
         (["run", "dmeo"], "no such file and no built-in study (did you mean 'demo'?)"),
         (["plan", "demo", "--set", "seeds=x"], "seeds"),
+        (["status", "demo", "--watch", "--json"], "--watch, --serve and --json exclude each other"),
         (["plan", "demo", "--set", "chains.none=[world/squad]"], "the empty chain, and only it, is called 'none'"),
-        (["plan", "demo", "--set", "encoders=[./nowhere]"], "encoder ./nowhere: no such folder"),
+        (["run", "demo", "--set", "encoders=[./nowhere]"], "encoder ./nowhere: no such folder"),
         (["tasks", "xnil"], "no task 'xnil' (did you mean 'xnli'?)"),
         (["export", "demo", "squad/tydiqa/2", "-o", "out"], "not trained yet; run the study first"),
         (["run", "demo", "--store", "/dev/null/x"], "a file stands where a folder is expected"),

@@ -71,3 +71,17 @@ def test_groups_are_joined_through_a_third_and_do_not_depend_on_the_order() -> N
     order = [4, 2, 3, 0, 1]
     turned = groups([table[g] for g in order])
     assert [sorted(order[g] for g in members) for members, _, _ in turned] == [[0, 1, 3, 4], [2]]
+
+
+@given(st.lists(st.sets(st.integers(0, 25), min_size=1, max_size=4), min_size=1, max_size=12))
+def test_groups_are_the_connected_parts(lists: list[set[int]]) -> None:
+    parts: list[set[int]] = []
+    for ids in lists:
+        touched = [part for part in parts if part & ids]
+        parts = [*(part for part in parts if part not in touched), set.union(ids, *touched)]
+    table = [sheet("a", np.array([f"{i:03}" for i in sorted(ids)]), np.ones((len(ids), 2))) for ids in lists]
+    found = groups(table)
+    assert [set(map(int, ids_U)) for _, ids_U, _ in found] == sorted(parts, key=min)
+    assert [set(members) for members, _, _ in found] == [
+        {g for g, ids in enumerate(lists) if ids <= part} for part in sorted(parts, key=min)
+    ]

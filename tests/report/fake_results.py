@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from xstilts.metrics.metric import Metric
+from xstilts.recipe.mixture import Mixture
 from xstilts.report.results import Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
 from xstilts.tasks.catalogue import CATALOGUE
 
@@ -18,19 +19,21 @@ ACCURACY = Metric(
     tally=lambda example, prediction: (0.0, 1.0),
     finish=lambda sums: (sums[..., 0] / np.maximum(sums[..., 1], 1))[..., None],
     cite="",
+    right_or_wrong=True,
 )
 NAMES = {"en": "English", "de": "German", "sw": "Swahili", "th": "Thai", "ur": "Urdu", "zh": "Chinese"}
 
 
 def chain(name: str, *tasks: str, placebo: bool = False) -> ChainInfo:
-    return ChainInfo(name, tuple(tasks), tuple(tasks), "placebo" if placebo else "")
+    phases = tuple(Mixture(mix=(task,), labels="shuffled" if placebo else "gold") for task in tasks)
+    return ChainInfo(name, phases, tuple(tasks), "placebo" if placebo else "")
 
 
 def controls(of: ChainInfo) -> tuple[ChainInfo, ChainInfo]:
     """The placebo and the compute-matched control that a study's `controls` add to a chain."""
     return (
-        ChainInfo(f"{of.name}~placebo", of.steps, of.tasks, "placebo", of.name),
-        ChainInfo(f"{of.name}~compute", ("longer",), (), "compute", of.name),
+        ChainInfo(f"{of.name}~placebo", of.phases, of.tasks, "placebo", of.name),
+        ChainInfo(f"{of.name}~compute", (), (), "compute", of.name),
     )
 
 

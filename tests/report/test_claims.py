@@ -14,6 +14,7 @@ from rich.console import Console
 from tests.conftest import tiny_record
 from tests.report.claim_results import TATOEBA, TYDIQA, XNLI, claim, study, verdict
 from tests.report.fake_results import chain, stage
+from xstilts.recipe.mixture import Mixture
 from xstilts.report.claims import built_in_claims, claims_of, ledger_json, run_claims
 from xstilts.report.claims.claim import Claim
 from xstilts.report.claims.evidence import Artefact, Evidence
@@ -136,16 +137,30 @@ def test_what_leaks_is_left_out_and_said() -> None:
     assert not any(key.endswith("-2") for key in row.evidence)
 
 
+def test_a_claim_about_dev_data_is_decided_by_scores_on_dev_data() -> None:
+    """TyDiQA has none but in English: its test data stand in, as in jiant."""
+    about = claim("comparison", population={"targets": [XNLI, TYDIQA], "split": "dev"})
+    results = study({("squad", XNLI): 0.06, ("squad", TYDIQA): 0.06})
+    assert verdict(about, results).verdict == "out of scope"
+    on_dev = replace(
+        results, targets=tuple(replace(info, split="dev") if info.name == XNLI else info for info in results.targets)
+    )
+    assert verdict(about, on_dev).verdict == "supported"
+    assert verdict(claim("comparison", population={"targets": [XNLI], "split": "test"}), on_dev).verdict == "out of scope"
+
+
 @pytest.mark.parametrize(
     ("population", "words"),
     [
-        ({"split": "dev"}, "split: the claim is about dev data, this study scores test"),
+        ({"targets": [XNLI], "split": "dev"}, "split: the claim is about dev data, this study scores xnli on test"),
         ({"targets": [TATOEBA], "retrieval": {"pooling": "cls"}}, "pooling is cls in the claim and mean in this study"),
         ({"targets": [TATOEBA], "retrieval": {"layer": "last"}}, "retrieval: the claim is about the last layer"),
     ],
 )
 def test_another_population_is_out_of_scope_and_says_which_field(population: dict[str, Any], words: str) -> None:
-    results = replace(study(HELPS, targets=(TYDIQA, TATOEBA)), retrieval="the layer of X-STILTs; mean over all tokens; cosine")
+    results = replace(
+        study(HELPS, targets=(TYDIQA, TATOEBA, XNLI)), retrieval="the layer of X-STILTs; mean over all tokens; cosine"
+    )
     row = verdict(claim("comparison", population=population), results)
     assert row.verdict == "out of scope"
     assert words in row.reason
@@ -176,19 +191,25 @@ def test_pairs_that_reuse_the_targets_data_are_left_out_where_the_claim_says_so(
 def test_several_tasks_at_once_and_what_else_they_train_on() -> None:
     results = study({("multi", TYDIQA): 0.06}, chains={"none": (), "multi": ("squad_v1",)})
     mix = chain("multi", "squad_v1", "qqp", "snli")
-    mixed = replace(results, chains=(results.chains[0], replace(mix, steps=("squad_v1 + qqp + snli",))))
+    mixed = replace(results, chains=(results.chains[0], replace(mix, phases=(Mixture(mix=("squad_v1", "qqp", "snli")),))))
     row = verdict(claim("comparison", comparisons=[{"treatment": "multi"}]), mixed)
     assert row.verdict == "supported (proxy)"
     assert "multi also trains on snli" in row.reason
     assert "2 of 3 intermediate tasks (without hellaswag)" in row.reason
 
 
-@pytest.mark.parametrize(("treatment", "step"), [("text", "world/squad + world/text"), ("translated", "world/squad_mt (l1, l2)")])
-def test_a_denied_superiority_is_tested_over_the_task_alone(treatment: str, step: str) -> None:
+@pytest.mark.parametrize(
+    ("treatment", "phase"),
+    [
+        ("text", Mixture(mix=("world/squad", "world/text"))),
+        ("translated", Mixture(mix=("world/squad_mt",), languages=("l1", "l2"))),
+    ],
+)
+def test_a_denied_superiority_is_tested_over_the_task_alone(treatment: str, phase: Mixture) -> None:
     results = study(
         {("squad", TYDIQA): 0.06, ("other", TYDIQA): 0.02}, chains={"none": (), "squad": ("world/squad",), "other": ("x",)}
     )
-    infos = tuple(replace(c, steps=(step,)) if c.name == "other" else c for c in results.chains)
+    infos = tuple(replace(c, phases=(phase,)) if c.name == "other" else c for c in results.chains)
     one = claim(
         "universal",
         negated=True,
@@ -206,7 +227,9 @@ def test_a_denied_superiority_is_tested_over_the_task_alone(treatment: str, step
 def test_a_ranking_and_the_best_for_each_target() -> None:
     results = study({("squad", TYDIQA): 0.08, ("qqp", TYDIQA): 0.0, ("hella", TYDIQA): 0.01})
     ranking = claim("ranking", best=["squad_v1"], comparisons=[], direction="")
-    assert verdict(ranking, results).verdict == "supported"
+    row = verdict(ranking, results)
+    assert row.verdict == "supported"
+    assert "P(rank ≤ 1 of 3): squad_v1 >\N{NO-BREAK SPACE}0.99 (gaps up to 1 point are ties)." in row.reason
     assert verdict(claim("ranking", best=["qqp"], comparisons=[], direction=""), results).verdict == "refuted"
     best = claim("reported_number", comparisons=[{"treatment": "best", "magnitude": 8.0}], tolerance=4.0)
     row = verdict(best, results)
@@ -375,3 +398,11 @@ def test_a_study_is_asked_by_name_and_its_store_need_not_be_complete(tmp_path: P
     _, (row,) = run_claims(str(path), Store(tmp_path / "store"), files=[own], changes=["seeds=[1]"])
     assert row.verdict == "not tested"
     assert "there is no scored cell" in row.reason
+
+
+@pytest.mark.parametrize("name", ["phang2020", "real-mini"])
+def test_a_study_of_which_nothing_is_at_hand_has_a_reason_for_each_claim(name: str, tmp_path: Path) -> None:
+    """No data, no encoder, no network."""
+    _, rows = run_claims(name, Store(tmp_path))
+    assert {row.verdict for row in rows} == {"not tested", "out of scope"}
+    assert all(row.reason for row in rows)

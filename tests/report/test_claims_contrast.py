@@ -10,7 +10,7 @@ import pytest
 from tests.report.claim_results import TYDIQA, XNLI, study
 from xstilts.metrics.significance import gain_interval
 from xstilts.metrics.squad import SQUAD
-from xstilts.report.claims.contrast import Unusable, chosen, contrast, sides
+from xstilts.report.claims.contrast import Unusable, chosen, contrast, measured, sides, standing
 from xstilts.report.results import Cell, LanguageScore, Results
 from xstilts.report.scores import arm
 
@@ -46,7 +46,7 @@ def results() -> Results:
 def test_one_target_is_the_plain_gain(results: Results) -> None:
     arms = sides(results, ENCODER)
     one = contrast("squad", [(arms["squad"], arms["none"])], {XNLI: WANTED[XNLI]}, results)
-    found = one.measure(400)
+    (found,) = measured([one], 400)
     cells = [[arms[chain][XNLI][seed] for seed in (0, 1, 2)] for chain in ("squad", "none")]
     plain = gain_interval(
         arm(cells[0], WANTED[XNLI]), arm(cells[1], WANTED[XNLI]), results.metrics["accuracy"].headline, resamples=400
@@ -57,8 +57,8 @@ def test_one_target_is_the_plain_gain(results: Results) -> None:
 def test_a_stack_is_the_mean_over_targets_of_the_mean_over_languages(results: Results) -> None:
     arms = sides(results, ENCODER)
     pair = [(arms["squad"], arms["none"])]
-    parts = {name: contrast("squad", pair, {name: codes}, results).measure(3000) for name, codes in WANTED.items()}
-    whole = contrast("squad", pair, WANTED, results).measure(3000)
+    parts = {name: measured([contrast("squad", pair, {name: codes}, results)], 3000)[0] for name, codes in WANTED.items()}
+    (whole,) = measured([contrast("squad", pair, WANTED, results)], 3000)
     assert whole.estimate == pytest.approx(np.mean([part.estimate for part in parts.values()]), abs=1e-12)
     # equal ids of two targets are different examples: the variances of the parts add
     variances = [part.spread.example_variance for part in parts.values() if part.spread]
@@ -69,8 +69,38 @@ def test_a_stack_is_the_mean_over_targets_of_the_mean_over_languages(results: Re
 def test_a_mean_of_chains_is_the_mean_of_their_gains(results: Results) -> None:
     arms = sides(results, ENCODER)
     pairs = [(arms[name], arms["none"]) for name in ("squad", "qqp", "hella")]
-    alone = [contrast("", [pair], WANTED, results).measure(50).estimate for pair in pairs]
-    assert contrast("", pairs, WANTED, results).measure(50).estimate == pytest.approx(np.mean(alone), abs=1e-12)
+    alone = [one.estimate for one in measured([contrast("", [pair], WANTED, results) for pair in pairs], 50)]
+    assert measured([contrast("", pairs, WANTED, results)], 50)[0].estimate == pytest.approx(np.mean(alone), abs=1e-12)
+
+
+def test_many_at_once_are_the_same_as_one_by_one(results: Results) -> None:
+    arms = sides(results, ENCODER)
+    made = [contrast(name, [(arms[name], arms["none"])], WANTED, results) for name in ("squad", "qqp", "hella")]
+    made.insert(1, contrast("other", [(arms["qqp"], arms["hella"])], {XNLI: WANTED[XNLI]}, results))
+    for one, interval in zip(made, measured(made, 300), strict=True):
+        (alone,) = measured([one], 300)
+        assert (interval.estimate, interval.low, interval.high) == pytest.approx((alone.estimate, alone.low, alone.high))
+        assert (interval.p, interval.note) == (pytest.approx(alone.p), alone.note)
+
+
+@pytest.mark.parametrize("tie", [0.0, 0.01])
+def test_the_standing_of_two_is_the_tail_of_their_contrast(tie: float) -> None:
+    results = two_metrics(
+        study({("qqp", XNLI): 0.01, ("hella", TYDIQA): 0.02}, seeds=(0, 1, 2), languages=("en", "ru", "sw", "th"))
+    )
+    arms = {name: side for name, side in sides(results, ENCODER).items() if name in ("qqp", "hella")}
+    found = standing(arms, ["hella"], WANTED, results, tie, 1000)
+    assert found is not None
+    (interval,) = measured([contrast("", [(arms["hella"], arms["qqp"])], WANTED, results)], 1000)
+    assert (found.rank, found.chains, found.best_set) == (1, 2, found.within[0][1])
+    assert found.best_set == pytest.approx(1 - interval.tail_above(-tie), abs=0.03)
+
+
+def test_no_standing_without_chains_on_both_sides_or_anything_shared(results: Results) -> None:
+    arms = sides(results, ENCODER)
+    assert standing(arms, ["cosmosqa"], WANTED, results, 0.01, 50) is None
+    assert standing({"squad": arms["squad"]}, ["squad"], WANTED, results, 0.01, 50) is None
+    assert standing({**arms, "empty": {}}, ["squad"], WANTED, results, 0.01, 50) is None
 
 
 def test_languages_and_seeds_that_one_side_lacks_are_left_out(results: Results) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.report.claim_results import claim
 from xstilts.metrics.significance import Interval
 from xstilts.metrics.spread import Spread
+from xstilts.report.claims.contrast import Standing
 from xstilts.report.claims.evidence import Evidence, Measured, Observation
 from xstilts.report.claims.verdict import Finding, judge
 
@@ -143,6 +144,17 @@ def test_a_ranking_counts_ties_within_the_margin() -> None:
     assert judged("ranking", measured(2), measured(-0.3, name="tie"), fields=fields).verdict == "supported"
     assert judged("ranking", measured(2), measured(-3, name="worse"), fields=fields).verdict == "refuted"
     assert judged("ranking", measured(2), measured(-0.8, name="unsure"), fields=fields).verdict == "inconclusive"
+
+
+def test_the_chances_of_ranks_are_told_and_decide_nothing() -> None:
+    fields = {"best": ["squad_v1", "qqp"], "comparisons": []}
+    standing = Standing(rank=2, chains=5, within=(("squad_v1", 0.999), ("qqp", 0.618)), best_set=0.6)
+    words = "P(rank ≤ 2 of 5): squad_v1 >\N{NO-BREAK SPACE}0.99, qqp 0.62; together the best: 0.60 (gaps up to 1 point are ties)."
+    for estimate, expected in ((2, "supported"), (-3, "refuted"), (-0.8, "inconclusive")):
+        found = judged("ranking", measured(estimate), fields=fields, standing=standing)
+        assert found.verdict == expected
+        assert words in found.reason
+        assert found.details[-1] == words
 
 
 def test_smaller_runs_support_by_proxy_and_refute_nothing() -> None:

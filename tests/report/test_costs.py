@@ -9,7 +9,7 @@ import pytest
 
 from tests.report.fake_results import chain, make_results, stage, target, trained
 from xstilts.report.analysis import Analysis, analyse
-from xstilts.report.cost_tables import phases_table
+from xstilts.report.cost_tables import cost_table, phases_table
 from xstilts.report.costs import kind_costs, oddities, phase_costs
 from xstilts.report.markdown import render_markdown
 from xstilts.report.page import render_html
@@ -32,6 +32,12 @@ def test_sharing_saves() -> None:
     (kind,) = kind_costs(tuple(costs))
     assert (kind.stages, kind.done, kind.made_before, kind.saved) == (3, 2, 1, 3)
     assert (kind.seconds, kind.saved_seconds, kind.peak_mib) == (150.0, 300.0, 900.0)
+
+
+def test_large_counts_are_written_in_thousands() -> None:
+    (line,) = cost_table(analysis(*[stage("fetch", "a", used_by=1_235)])).groups[0][1]
+    assert line[:2] == ("fetch", "1 of 1")
+    assert "1,234" in line
 
 
 def test_a_phase_sums_its_trainings() -> None:

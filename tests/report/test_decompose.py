@@ -85,6 +85,15 @@ def test_what_does_not_count_is_left_out() -> None:
     assert whole == {"squad": ("tydiqa", "xnli", "tatoeba"), "nli": ("tydiqa", "tatoeba")}
 
 
+def test_chains_stand_in_the_order_of_the_study() -> None:
+    found = replace(results(), targets=TARGETS[1:], cells=tuple(c for c in results().cells if c.target != "tydiqa"))
+    chains = (found.chains[0], found.chains[2], found.chains[1])  # nli, whose first target does not count, before squad
+    found = replace(found, chains=chains)
+    split = analyse(found, 200).decomposition
+    assert list(dict.fromkeys(part.chain for part in split.parts)) == ["nli", "squad"]
+    assert "squad" in [gap.chain for gap in split.gaps]
+
+
 def test_axes_on_which_nothing_differs_are_left_out() -> None:
     one = target("tydiqa", format="span", languages=("en", "l1", "l2"))
     skill = {(c.name, "tydiqa"): 0.5 for c in CHAINS}

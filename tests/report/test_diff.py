@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -72,3 +73,41 @@ def test_it_prints_and_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     record = json.loads(json.dumps(as_record(found)))
     assert {row["target"] for row in record["results"]} == {"xnli", "pos"}
     assert all(row["low"] <= row["estimate"] <= row["high"] for row in record["results"])
+
+
+def test_the_checkpoints_themselves_are_tested_seed_by_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    clear = next(row for row in compared(results(0.5), results(0.7)).rows if (row.chain, row.target) == ("mid", "xnli"))
+    assert list(clear.checkpoints) == [0, 1, 2]
+    assert all(one.p < 0.05 and one.gain > 0.1 for one in clear.checkpoints.values())
+    one = compared(results(0.5, seeds=(4,)), results(0.7, seeds=(4,)))
+    (record,) = (row for row in as_record(one)["results"] if (row["chain"], row["target"]) == ("mid", "xnli"))
+    (test,) = record["checkpoints"]
+    assert test["seed"] == 4
+    assert test["gain"] == pytest.approx(record["estimate"])
+    assert test["better"] - test["worse"] == pytest.approx(test["gain"] / 100 * 2 * 300)  # two languages of 300 examples
+    assert 0 < test["p"] < 0.05
+    Console(width=140).print(table_of(one))
+    printed = capsys.readouterr().out
+    assert f"({test['better']}\N{NO-BREAK SPACE}:\N{NO-BREAK SPACE}{test['worse']})" in printed
+    assert "not corrected: p (answers right on the second side only" in " ".join(printed.split())
+
+
+def test_examples_that_one_side_lacks_are_left_out_and_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """Half the examples of XNLI are others; those of POS are all others."""
+    new = results(0.7)
+    cells = []
+    for cell in new.cells:
+        kept = 150 if cell.target == "xnli" else 0
+        languages = {
+            code: replace(score, ids_N=np.array([*score.ids_N[:kept], *(f"new-{i}" for i in score.ids_N[kept:])]))
+            for code, score in cell.languages.items()
+        }
+        cells.append(replace(cell, languages=languages))
+    found = compared(results(0.5), replace(new, cells=tuple(cells)))
+    record = {(row["chain"], row["target"]): row for row in as_record(found)["results"]}
+    assert "paired by id on the intersection: 1800 rows" in record["mid", "xnli"]["note"]
+    assert "estimate" not in record["mid", "pos"]
+    Console(width=200).print(table_of(found))
+    printed = capsys.readouterr().out
+    assert "xnli mid: paired by id on the intersection" in printed
+    assert "not comparable" in printed

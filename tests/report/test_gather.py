@@ -19,6 +19,7 @@ from xstilts.report.results import LanguageScore, Results
 from xstilts.stages.stage import upstream
 from xstilts.store.store import Store, write_json
 from xstilts.study.compile import Plan, compile_study
+from xstilts.study.sizes import weights
 from xstilts.tasks.catalogue import CATALOGUE
 
 
@@ -59,6 +60,29 @@ def test_only_cells_behind_target_dev_leak(tmp_path: Path) -> None:
     assert {cell.target for cell in results.cells if cell.leak} == {"world/tydiqa"}
     assert all(cell.leak for cell in results.cells if cell.target == "world/tydiqa")
     assert "oracle: chosen on target-language dev data — a leak" in results.policy
+
+
+def test_recipes_of_chains_on_the_same_tasks_stand_apart(tmp_path: Path) -> None:
+    chains = {"none": [], "short": [{"mix": ["world/squad"], "recipe": {"steps": 7}}]}
+    chains |= {"long": [{"mix": ["world/squad"], "recipe": {"steps": 9}}], "again": chains["short"]}
+    _, _, results = gathered(tmp_path, chains=chains)
+    phase = "intermediate training on world/squad"
+    assert {name: recipe["steps"] for name, recipe in results.recipes.items() if name.startswith(phase)} == {
+        phase: 7,
+        f"{phase} (long)": 9,
+    }
+    assert [name for name, recipe in results.recipes.items() if "mlm_rate" in recipe] == ["pre-training on world/text"]
+
+
+def test_the_size_of_an_encoder_is_that_of_its_artefact(tmp_path: Path) -> None:
+    plan, store, results = gathered(tmp_path)
+    assert results.sizes == {}
+    stage = next(stage for stage in plan.stages if stage.kind == "encoder")
+    folder = store.folder(stage.kind, stage.slug, stage.key) / "out" / "encoder"
+    folder.mkdir(parents=True)
+    shape = {"hidden_size": 8, "num_hidden_layers": 3, "intermediate_size": 16, "vocab_size": 50}
+    write_json(folder / "config.json", shape)
+    assert gather(plan, store).sizes == {"tiny": weights(8, 3, 16, 50).body}
 
 
 def test_phases_are_those_of_the_plan(tmp_path: Path) -> None:

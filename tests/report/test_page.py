@@ -64,7 +64,7 @@ def full(**changes: Any) -> Results:
 class Page(HTMLParser):
     """Text of the page, and every tag with its attributes."""
 
-    VOID = frozenset({"meta", "br", "img", "input", "hr", "link"})
+    VOID = frozenset({"meta", "br", "wbr", "img", "input", "hr", "link"})
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -136,8 +136,9 @@ def test_numbers_on_the_page_are_those_in_the_csv(tmp_path: Path) -> None:
         "scores.csv",
         "scores.parquet",
         "tables",
+        "tests.csv",
     ]
-    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["gains.tex", "parts.tex", "scores.tex"]
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["gains.tex", "parts.tex", "scores.tex", "tests.tex"]
 
 
 def test_names_and_questions_are_escaped() -> None:
@@ -174,6 +175,27 @@ def test_marks_appear_where_they_should() -> None:
         "What is missing",
     ):
         assert word not in text.replace("no colour near chance", "")
+
+
+def test_rows_of_sentences_name_their_columns_for_a_phone() -> None:
+    html = render_html(analyse(full(), 200))
+    tables = re.findall(r'<table class="table( wordy)?">(.*?)</table>', html, flags=re.DOTALL)
+    claims = next(body for wordy, body in tables if wordy and ">verdict</th>" in body and ">evidence</th>" in body)
+    assert 'data-column="why"' in claims
+    assert all("data-column" not in body for wordy, body in tables if not wordy)
+
+
+def test_a_dot_is_hollow_where_the_caption_says_so() -> None:
+    html = render_html(analyse(full(), 200))
+    assert re.search(r"\.forest \.dot\.open \{ fill: var\(--paper\)", html)
+    drawn = re.findall(r'aria-label="([^"]*)"[^>]*>.*?<circle class="dot (\w+)"', html)
+    assert {sign for _, sign in drawn} == {"gain", "open", "void"}
+    for label, sign in drawn:
+        low, high = (float(text.replace("−", "-")) for text in re.findall(r"[−\d.]+", label.partition("[")[2]))
+        assert sign == "void" or (sign == "open") == (low <= 0 <= high)
+    forest = html[html.index('class="forests"') :].partition("</figure>")[0]
+    assert forest.count('"dot void"') == forest.count("<em>near chance</em>") == 1
+    assert "Grey and filled" in forest
 
 
 def test_coverage_names_missing_languages() -> None:

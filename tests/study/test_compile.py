@@ -55,6 +55,31 @@ def test_adding_a_chain_or_a_seed_moves_no_key() -> None:
     assert base < {s.key for s in more.stages}
 
 
+def test_dev_data_are_scored_where_there_are_any_beyond_english(tmp_path: Path) -> None:
+    """And the plan says where there are none."""
+    targets = ["xnli", "xquad", "udpos", "tatoeba"]
+    plan = compile_study(
+        tiny_study(targets=[*targets[1:], {"task": "xnli", "train": "snli"}], languages=["en", "de", "th"], split="dev"),
+        tmp_path,
+        draft=True,
+    )
+    scored = {cell.target: cell.score for cell in plan.cells}
+    splits = {name: {s.config["split"] for n, s in scored[name].inputs.items() if n.startswith("gold:")} for name in targets}
+    assert splits == {"xnli": {"dev"}, "xquad": {"test"}, "udpos": {"dev"}, "tatoeba": {"test"}}
+    assert set(scored["xnli"].config["languages"]) == {"en", "de", "th"}
+    assert set(scored["udpos"].config["languages"]) == {"en", "de"}
+    assert "udpos: no dev data in Thai; not scored" in plan.notes
+    assert "xquad: no dev data but English; it is scored on its test data" in plan.notes
+
+
+def test_a_draft_minds_no_encoder_that_is_nowhere_and_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"encoder \./nowhere: no such folder"):
+        compile_study(tiny_study(encoders=["./nowhere"]), tmp_path)
+    draft = compile_study(tiny_study(encoders=["./nowhere"]), tmp_path, draft=True)
+    assert any(sentence.startswith("encoder ./nowhere: no such folder") for sentence in draft.open)
+    assert len(draft.cells) == len(compile_study(tiny_study()).cells)
+
+
 def test_a_placebo_is_another_stage_than_its_task() -> None:
     plan = compile_study(
         tiny_study(chains={"none": [], "squad": ["world/squad"], "fake": [{"mix": ["world/squad"], "labels": "shuffled"}]})

@@ -51,7 +51,7 @@ def explain(
     from xstilts.report.gather import gather
     from xstilts.store.store import Store
 
-    analysis = analyse(gather(plan_of(study, changes), Store(store)))
+    analysis = analyse(gather(plan_of(study, changes, draft=True), Store(store)))
     for line in trace_lines(trace(analysis, number)):
         terminal().print(line, markup=False, soft_wrap=True)
 
@@ -77,7 +77,7 @@ def diff(
     from xstilts.report.gather import gather
     from xstilts.store.store import Store
 
-    plans = (plan_of(first, []), plan_of(second, changes))
+    plans = (plan_of(first, [], draft=True), plan_of(second, changes, draft=True))
     stores = (Store(store), Store(other or store))
     old, new = (gather(plan, place) for plan, place in zip(plans, stores, strict=True))
     found = compare(old, new, (plans[0].study.model_dump(mode="json"), plans[1].study.model_dump(mode="json")))
@@ -108,6 +108,9 @@ def power(
     languages: Annotated[int, typer.Option(min=1, help="Languages that are averaged.")] = 1,
     seed_sd: Annotated[float, typer.Option(min=0.0, help="Standard deviation of the gain over seeds, in points.")] = 0.4,
     parallel: Annotated[bool, typer.Option("--parallel/--own-examples", help="The same examples in every language.")] = True,
+    like: Annotated[str, typer.Option(metavar="STUDY", help="Measure all of these in a study that was run, by target.")] = "",
+    store: StoreOption = DEFAULT_STORE,
+    changes: SetOption = [],
     as_json: JsonOption = False,
 ) -> None:
     """Say how many seeds and examples it takes to see an effect, and what a design can see, with 80 % chance at 95 %.
@@ -115,7 +118,11 @@ def power(
     Discordance is typically 8 to 10 % on PAWS-X and XNLI, 15 % on XQuAD, 20 to 25 % on Tatoeba and XCOPA.
 
     Example:  xstilts power 1.5 --examples 5010 --discordance 10 --seeds 3 --languages 14
+    Example:  xstilts power 1.5 --like demo
     """
+    if like:
+        _power_like(like, store, changes, effect, as_json)
+        return
     from xstilts.metrics.power import Design, detectable, examples_needed, seeds_needed
     from xstilts.metrics.power import power as chance
 
@@ -142,3 +149,19 @@ def power(
             console.print(f"  for 80 %, the rest as it is: {said}")
     if seeds < 6:
         console.print("with fewer than six seeds a result is exploratory: no sign-flip test over seeds can reach 5 %")
+
+
+def _power_like(study: str, store: Path, changes: list[str], effect: float | None, as_json: bool) -> None:
+    from xstilts.report.gather import gather
+    from xstilts.report.planning import as_record, lines, planned
+    from xstilts.store.store import Store
+
+    rows = planned(gather(plan_of(study, changes, draft=True), Store(store)))
+    if not rows:
+        raise InputError(f"power: {study} has no scores of a chain and of none for the same seed yet; run it first")
+    share = None if effect is None else effect / 100
+    if as_json:
+        print_json([as_record(row, share) for row in rows])
+        return
+    for line in lines(rows, share):
+        terminal().print(line, markup=False, soft_wrap=True)

@@ -58,7 +58,8 @@ def complain(text: str) -> None:
 
 
 def plan_of(name: str, changes: list[str], draft: bool = False) -> Plan:
-    """The plan of a built-in study or a YAML file, with `--set` changes."""
+    """The plan of a built-in study or a YAML file, with `--set` changes. A `draft` is for reading what there is: it asks no
+    network and minds no data or encoder that is nowhere."""
     from xstilts.study.compile import compile_study
     from xstilts.study.study import load_study, study_path
 

@@ -23,6 +23,7 @@ from xstilts.cli.app import (
     print_json,
     terminal,
 )
+from xstilts.errors import InputError
 
 if TYPE_CHECKING:
     from xstilts.store.store import Store
@@ -191,20 +192,49 @@ def status(
     study: StudyArgument,
     store: StoreOption = DEFAULT_STORE,
     changes: SetOption = [],
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it anew every second until nothing is left to run.")] = False,
+    serve: Annotated[bool, typer.Option("--serve", help="Show it in a browser, as a page for this machine only.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port of --serve; 0 takes any free one.")] = 8765,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what is done, running, failed or not yet begun."""
+    """Say what is done, running, failed or not yet begun, and how long the rest may take.
+
+    It only reads the store, whoever runs the study, here or elsewhere. Ctrl-C ends the view and not the run.
+
+    Example:  xstilts status demo --serve --port 9000
+    """
+    import signal
+
+    from rich.text import Text
+
     from xstilts.store.store import Store
-    from xstilts.study.live import stage_states
+    from xstilts.study.live import follow, print_status
+    from xstilts.study.watch import Watch
 
-    made = plan_of(study, changes)
-    found = stage_states(made, Store(store))
-    if as_json:
-        print_json({"study": made.study.name, "stages": found})
+    if watch + serve + as_json > 1:
+        raise InputError("status: --watch, --serve and --json exclude each other; give one of them")
+    made = plan_of(study, changes, draft=True)
+    if not as_json:
+        for sentence in made.open:
+            terminal().print(Text(f"before it can run: {sentence}", style="yellow"), soft_wrap=True)
+    eye = Watch(made, Store(store), least_seconds=0.5)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if as_json:
+            print_json(eye.look().record())
+        elif serve:
+            from xstilts.study.serve import StatusServer
+
+            eye.look()
+            with StatusServer(eye, port) as server:
+                terminal().print(f"{made.study.name}: {server.url} (Ctrl-C ends it)", soft_wrap=True)
+                server.serve_forever()
+        elif watch:
+            follow(terminal(), eye)
+        else:
+            print_status(terminal(), eye.look())
+    except KeyboardInterrupt:
         return
-    from xstilts.study.live import print_status
-
-    print_status(terminal(), made, found)
 
 
 @app.command()
@@ -220,7 +250,7 @@ def report(
     from xstilts.report.terminal import end_of_run
     from xstilts.store.store import Store
 
-    made = plan_of(study, changes)
+    made = plan_of(study, changes, draft=True)
     analysis, path = _write(made, Store(store), None, out or Path("reports") / made.study.name)
     if as_json:
         print_json(

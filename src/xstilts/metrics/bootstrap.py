@@ -37,9 +37,10 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Draw:
-    """The scores (R, G) of some sheets in the replicates `first` to `first` + R - 1."""
+    """The scores (R, G) of some sheets in the replicates `first` to `first` + R - 1; `ids` is how many ids they draw from."""
 
     first: int
+    ids: int
     sheets: list[int]
     scores_RG: Values
 
@@ -78,7 +79,7 @@ def drawn(sheets: Sequence[Sheet], headline: Headline, resamples: int, seed: int
         step = max(1, _CHUNK // max(*table_UK.shape, places_GC.size))
         for first in range(0, resamples, step):
             sums_RK = weights(rng, min(step, resamples - first), size) @ table_UK
-            yield Draw(first, group, headline(sums_RK.astype(np.float64)[:, places_GC]))
+            yield Draw(first, size, group, headline(sums_RK.astype(np.float64)[:, places_GC]))
 
 
 def weights(rng: np.random.Generator, rows: int, size: int) -> NDArray[np.float32]:
@@ -105,8 +106,14 @@ def groups(sheets: Sequence[Sheet]) -> list[tuple[list[int], Ids, list[NDArray[n
             near.append(found)
         list_of.append(found)
     together: list[tuple[set[int], set[str]]] = []
+    seen: set[str] = set()
     for k, ids in enumerate(lists):
         members, union = {k}, set(ids.tolist())
+        if seen.isdisjoint(union):  # as most are: no need to look through all groups
+            together.append((members, union))
+            seen |= union
+            continue
+        seen |= union
         apart = []
         for others, taken in together:
             if taken.isdisjoint(union):

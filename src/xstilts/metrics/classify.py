@@ -31,4 +31,5 @@ ACCURACY = Metric(
     tally=tally_equal,
     finish=finish_share,
     cite="hu2020xtreme",
+    right_or_wrong=True,
 )

@@ -28,7 +28,8 @@ class Metric:
     """`values[0]` is the headline value unless `main` (indices into `values` to average) says otherwise.
 
     `tally_in` gives the tally of a language where the metric is defined by language (MLQA); `tally` itself then only says
-    so. Whoever scores a language asks for `for_language` first; it changes no other metric."""
+    so. Whoever scores a language asks for `for_language` first; it changes no other metric. `right_or_wrong`: a tally is (0 or
+    1, 1) and the headline the share of ones, so that exact tests of right and wrong answers apply."""
 
     name: str
     counts: tuple[str, ...]
@@ -38,6 +39,7 @@ class Metric:
     cite: str
     main: tuple[int, ...] = (0,)
     tally_in: Callable[[str], Tally] | None = None
+    right_or_wrong: bool = False
 
     def for_language(self, code: str) -> Metric:
         """The metric as it is defined for a language. InputError if it is defined by language and not for this one."""

@@ -9,10 +9,8 @@ Surprising: counting significant languages, even after Holm, is not the same; it
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -43,23 +41,12 @@ class Replicability:
     p_at_least: tuple[float, ...]
 
 
-def replicability(
-    p_values: Sequence[float], *, alpha: float = 0.05, combine: Literal["bonferroni", "fisher"] = "bonferroni"
-) -> Replicability:
-    """`p_values`: one-sided, one a language (`Interval.tail_above`). `bonferroni` holds whatever the dependence; `fisher` finds
-    more, but only for independent tests: not for parallel languages, nor for languages scored with the same seeds."""
-    from scipy import special  # type: ignore[import-untyped]
-
+def replicability(p_values: Sequence[float], *, alpha: float = 0.05) -> Replicability:
+    """`p_values`: one-sided, one a language. By Bonferroni, so that it holds whatever the languages share: sentences, seeds."""
     p, order = _sorted(p_values)
-    size = len(p)
     p_at_least: list[float] = []
-    for k in range(1, size + 1):
-        rest = p[order][k - 1 :]
-        if combine == "bonferroni":
-            one = min(1.0, len(rest) * float(rest[0]))
-        else:
-            one = float(special.chdtrc(2 * len(rest), -2 * sum(math.log(value) for value in rest)))
-        p_at_least.append(max([one, *p_at_least[-1:]]))
+    for k in range(len(p)):
+        p_at_least.append(max([min(1.0, (len(p) - k) * float(p[order][k])), *p_at_least[-1:]]))
     named = tuple(index for index, value in enumerate(holm(p_values)) if value <= alpha)
     return Replicability(sum(value <= alpha for value in p_at_least), named, tuple(p_at_least))
 

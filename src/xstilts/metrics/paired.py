@@ -154,7 +154,9 @@ def measure(table: Table, arms: Sequence[Arm], resamples: int, seed: int, *, ove
     sums = {key: np.zeros(len(found)) for key, found in seeds_of.items()}
     products = {key: np.zeros((len(found), len(found))) for key, found in seeds_of.items()}
     replicates_RX = np.zeros((resamples, len(runs)))
+    degrees_of_freedom = 0
     for draw in drawn(table.sheets, table.headline, resamples, seed):
+        degrees_of_freedom += draw.ids - 1 if draw.first == 0 else 0
         column = {place: g for g, place in enumerate(draw.sheets)}
         here = {k: n for n, k in enumerate(k for k, row in enumerate(rows) if row.sheets[0] in column)}
         chosen = list(here)
@@ -175,7 +177,7 @@ def measure(table: Table, arms: Sequence[Arm], resamples: int, seed: int, *, ove
         points_X=point_rows @ share_rows_X,
         covariance_XX=np.atleast_2d(np.cov(replicates_RX, rowvar=False)),
         arm_X=np.array([a for a, _ in runs]),
-        degrees=float(sum(len(ids_U) - 1 for _, ids_U, _ in groups(table.sheets))),
+        degrees=float(degrees_of_freedom),
         by_language=by_language,
         over_seeds=over_seeds,
     )

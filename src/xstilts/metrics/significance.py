@@ -19,12 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xstilts.metrics.bootstrap import Headline
-from xstilts.metrics.exact import paired_sign as paired_sign
-from xstilts.metrics.paired import Arm, Table, measure
+from xstilts.metrics.paired import Arm, Measured, Table, measure
 from xstilts.metrics.paired import Cells as Cells
 from xstilts.metrics.paired import Scale as Scale
 from xstilts.metrics.spread import Spread
 
+BOUNDS: Mapping[Scale, tuple[float, float] | None] = {"points": (-1, 1), "headroom": None, "logit": None}  # of a gain
 FEW_SEEDS = 6  # below this no sign-flip test over seeds can reach two-sided 0.05
 
 
@@ -78,10 +78,27 @@ def gain_interval(
     Without `over_seeds` it speaks about the mean of these very runs, as it must with one seed on each side: there it is the
     paired bootstrap of two checkpoints (its standard error, with t quantiles).
     """
-    found = gain_intervals(
-        {"": treatment}, control, headline, resamples=resamples, level=level, seed=seed, scale=scale, over_seeds=over_seeds
+    (found,) = overall_gains(
+        [(treatment, control)], headline, resamples=resamples, level=level, seed=seed, scale=scale, over_seeds=over_seeds
     )
-    return found[""].overall
+    return found
+
+
+def overall_gains(
+    pairs: Sequence[tuple[Sequence[Cells], Sequence[Cells]]],
+    headline: Headline,
+    *,
+    resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+    scale: Scale = "points",
+    over_seeds: bool = True,
+) -> list[Interval]:
+    """`gain_interval` of many pairs (treatment, control) from the same draws of examples."""
+    table = Table(headline, scale)
+    arms = [Arm(table, treatment, control) for treatment, control in pairs]
+    measured = measure(table, arms, resamples, seed, over_seeds=over_seeds)
+    return [_overall(measured, a, arm, level, resamples, scale) for a, arm in enumerate(arms)]
 
 
 def gain_intervals(
@@ -102,21 +119,29 @@ def gain_intervals(
     table = Table(headline, scale)
     arms = {name: Arm(table, treatment, control) for name, treatment in treatments.items()}
     measured = measure(table, list(arms.values()), resamples, seed, over_seeds=over_seeds)
-    bounds = (-1, 1) if scale == "points" else None
     found = {}
     for a, (name, arm) in enumerate(arms.items()):
-        estimate, seeds = float(measured.points(a).mean()), len(arm.runs)
-        overall = _interval(
-            estimate, seeds, measured.spread([a], [1.0]), level, resamples, arm.notes, bounds=bounds, over_seeds=over_seeds
-        )
         languages = {}
         for code in sorted({code for run in arm.runs for code in run}):
             points_S, spread = measured.language(a, code)
             languages[code] = _interval(
-                float(points_S.mean()), len(points_S), spread, level, resamples, [], bounds=bounds, over_seeds=over_seeds
+                float(points_S.mean()), len(points_S), spread, level, resamples, [], bounds=BOUNDS[scale], over_seeds=over_seeds
             )
-        found[name] = Gains(overall, languages)
+        found[name] = Gains(_overall(measured, a, arm, level, resamples, scale), languages)
     return found
+
+
+def _overall(measured: Measured, a: int, arm: Arm, level: float, resamples: int, scale: Scale) -> Interval:
+    return _interval(
+        float(measured.points(a).mean()),
+        len(arm.runs),
+        measured.spread([a], [1.0]),
+        level,
+        resamples,
+        arm.notes,
+        bounds=BOUNDS[scale],
+        over_seeds=measured.over_seeds,
+    )
 
 
 def score_interval(

@@ -55,15 +55,24 @@ class Spread:
         error = self.standard_error
         if not deviation or not error:
             return 0.5 if not deviation else SMALLEST_P if deviation > 0 else 1 - SMALLEST_P
-        low, high = math.log(SMALLEST_P / 2), math.log(0.5)
-        for _ in range(40):
-            middle = (low + high) / 2
-            if self.critical(math.exp(middle)) > abs(deviation) / error:
-                low = middle
-            else:
-                high = middle
-        tail = max(SMALLEST_P, math.exp(high))
+        tail = max(SMALLEST_P, math.exp(self._log_tail(abs(deviation) / error)))
         return tail if deviation > 0 else 1 - tail
+
+    def _log_tail(self, errors: float) -> float:
+        """log p at which so many standard errors are critical: between the tails of the two sources' own t distributions."""
+        from scipy import optimize, special  # type: ignore[import-untyped]
+
+        ends = [
+            math.log(max(float(special.stdtr(max(df, 1.0), -errors)), SMALLEST_P / 2)) for df in (self.example_df, self.seed_df)
+        ]
+        low, high = min(ends) - 1e-9, max(ends) + 1e-9  # rounding must not leave the root outside
+        if self.seed_share == 0 or high < math.log(SMALLEST_P):
+            return ends[0]
+
+        def excess(log_p: float) -> float:
+            return self.critical(math.exp(log_p)) - errors
+
+        return float(optimize.brentq(excess, low, high, xtol=1e-13)) if excess(low) > 0 > excess(high) else low
 
 
 def critical(tail: float, seed_share: Values, seed_df: float, example_df: float) -> Values:

@@ -12,6 +12,7 @@ from xstilts.report.costs import KindCost, PhaseCost, kind_costs, oddities, phas
 from xstilts.report.decompose import Decomposition, decompose
 from xstilts.report.gains import Gain, transfer_gains
 from xstilts.report.nested import Best, best_chains
+from xstilts.report.other_tests import OtherTests, other_tests
 from xstilts.report.results import ChainInfo, Results, StageCost, TargetInfo
 from xstilts.report.scores import Summary, summarise
 
@@ -37,6 +38,7 @@ class Analysis:
     decomposition: Decomposition
     best: tuple[Best, ...]
     contrasts: tuple[Contrast, ...]
+    tests: tuple[OtherTests, ...]
     claims: tuple[ClaimResult, ...]
 
     @property
@@ -104,5 +106,6 @@ def analyse(results: Results, resamples: int = 0) -> Analysis:
         decomposition=decompose(results, gains),
         best=best_chains(results, gains),
         contrasts=contrasts(results, gains),
+        tests=other_tests(results, gains),
         claims=tuple(claims_of(results)) if summaries else (),
     )

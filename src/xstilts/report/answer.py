@@ -81,7 +81,7 @@ def _headline(evidence: Sequence[Gain], results: Results) -> tuple[str, str]:
     total = len(evidence)
     tail = []
     if found["unclear"]:
-        tail.append(f"no clear gain for {len(found['unclear'])}")
+        tail.append(f"{'no clear gain' if found['gain'] else 'nothing clear'} for {len(found['unclear'])}")
     if found["loss"]:
         worst = min(found["loss"], key=_estimate)
         loss = f"a loss for {len(found['loss'])}"

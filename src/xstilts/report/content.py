@@ -5,7 +5,7 @@ Nothing here knows a markup language. Scores are written 0-100, gains in points.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,6 +22,8 @@ NEAR = "†"
 SHORT = "‡"
 ORACLE = "§"
 LEAK_MARK = "oracle (leak)"
+WORDY = 45  # letters
+OWN = {"dropout": "the encoder's"}  # what a setting is that a recipe leaves open
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,16 @@ class Table:
     columns: Line
     groups: tuple[tuple[str, tuple[Line, ...]], ...]
     numeric: frozenset[int] = frozenset()
+
+    @property
+    def rows(self) -> int:
+        return sum(len(lines) for _, lines in self.groups)
+
+    @property
+    def wordy(self) -> bool:
+        """Whether a third of the rows hold a sentence: then a phone shows each row as a list."""
+        long = [max(map(len, line[1:]), default=0) > WORDY for _, lines in self.groups for line in lines]
+        return 3 * sum(long) >= max(len(long), 1)
 
 
 def plain(caption: str, columns: Line, rows: Iterable[Line], numeric: Iterable[int] = ()) -> Table:
@@ -61,7 +73,8 @@ def marks(gain: Gain) -> tuple[str, ...]:
         found.append("same artefact")
     if gain.leak:
         found.append(LEAK_MARK)
-    near = {"both": "near chance", "chain": "chain near chance", "control": f"{gain.against} near chance"}
+    without = "near chance without it" if gain.against == NO_CHAIN else "control near chance"
+    near = {"both": "near chance", "chain": "chain near chance", "control": without}
     if gain.near_chance:
         found.append(near[gain.near_chance])
     return tuple(found)
@@ -215,6 +228,7 @@ def control_tables(analysis: Analysis) -> tuple[tuple[str, str, Table], ...]:
 
 def _gain_line(gain: Gain, target: str) -> Line:
     interval, english = gain.interval, gain.english
+    remarks = [mark for mark in marks(gain) if mark != gain.verdict]
     return (
         gain.chain,
         target,
@@ -225,7 +239,7 @@ def _gain_line(gain: Gain, target: str) -> Line:
         ", ".join(prose.points(seed.others) for seed in gain.seeds),
         prose.p_value(gain.p_holm),
         gain.verdict,
-        ", ".join([*([CONTROL_WORDS[gain.control]] if gain.control else []), *marks(gain)]),
+        ", ".join([*([CONTROL_WORDS[gain.control]] if gain.control else []), *remarks]),
     )
 
 
@@ -244,8 +258,15 @@ def shared_settings(analysis: Analysis) -> dict[str, str]:
     """The settings that every training phase has in common."""
     recipes = list(analysis.results.recipes.values())
     names = dict.fromkeys(name for recipe in recipes for name in recipe)
-    written = {name: {str(recipe.get(name, prose.NOTHING)) for recipe in recipes} for name in names}
+    written = {name: {_setting(recipe, name) for recipe in recipes} for name in names}
     return {name: next(iter(values)) for name, values in written.items() if len(values) == 1}
+
+
+def _setting(recipe: Mapping[str, object], name: str) -> str:
+    """A setting as a reader should see it: nothing where another one overrides it or it does not apply."""
+    idle = (name == "epochs" and recipe.get("steps")) or (name == "lora_alpha" and not recipe.get("lora"))
+    value = None if idle else recipe.get(name)
+    return str(value) if value is not None else OWN.get(name, prose.NOTHING)
 
 
 def recipes_table(analysis: Analysis) -> Table:
@@ -253,7 +274,7 @@ def recipes_table(analysis: Analysis) -> Table:
     recipes = analysis.results.recipes
     shared = shared_settings(analysis)
     names = tuple(dict.fromkeys(name for recipe in recipes.values() for name in recipe if name not in shared))
-    rows = [(phase, *(str(recipe.get(name, prose.NOTHING)) for name in names)) for phase, recipe in recipes.items()]
+    rows = [(phase, *(_setting(recipe, name) for name in names)) for phase, recipe in recipes.items()]
     caption = "Recipes: the settings in which the training phases differ."
     return plain(caption, ("phase", *names), rows, range(1, len(names) + 1))
 
@@ -279,7 +300,7 @@ def data_table(analysis: Analysis) -> Table:
         for info in analysis.results.targets
     ]
     columns = ("target", "format", "score", "trained on", "languages", "licence", "cite", "source")
-    return plain("Targets: test data, languages and licences.", columns, rows)
+    return plain("Targets: data, languages and licences.", columns, rows)
 
 
 def data_notes(analysis: Analysis) -> Line:
@@ -293,18 +314,28 @@ def method_lines(analysis: Analysis) -> Line:
     chains = [chain for chain in results.chains if not chain.control]
     added = len(results.chains) - len(chains)
     controls = f" and {prose.count(added, 'control')}" if added else ""
+    over_seeds, uncovered = "seeds (their spread, with few degrees of freedom where seeds are few) and over ", ""
+    if len(results.seeds) == 1:
+        over_seeds, uncovered = "", "other seeds, "
+    unit = " weights, embeddings not counted" if set(results.encoders) & set(results.sizes) else ""
+
+    def sized(name: str) -> str:
+        return f"{name} of {prose.weights(results.sizes[name])}" if name in results.sizes else name
+
     lines = [
-        f"{prose.count(len(results.encoders), 'encoder')} ({prose.listed(results.encoders, 8)}), "
+        f"{prose.count(len(results.encoders), 'encoder')} ({prose.listed(map(sized, results.encoders), 8)}{unit}), "
         f"{prose.count(len(chains), 'chain')}{controls}, {prose.count(len(results.targets), 'target')}, "
         f"{prose.count(len(results.seeds), 'seed')} ({seeds_of(analysis) or 'none'})."
         if results.encoders
         else "The study names no encoder.",
         f"A transfer gain is the score of a chain less that of {NO_CHAIN} for the same encoder, target and seed, "
         "averaged over the languages other than English and over seeds. Targets are trained on English only.",
-        "Intervals are 95 % intervals over seeds (their spread, with few degrees of freedom where seeds are few) and over "
-        "examples (a bootstrap of ids; the same id in several languages is drawn together). They do not cover other encoders, "
-        "other languages or other training data.",
+        f"Intervals are 95 % intervals over {over_seeds}examples (a bootstrap of ids; the same id in several languages is drawn "
+        f"together). They do not cover {uncovered}other encoders, other languages or other training data.",
     ]
+    dev = [info.name for info in results.targets if info.split == "dev"]
+    if dev:
+        lines.append(f"Scores are those of dev data on {prose.listed(dev, 12)}, of test data on any other target.")
     if results.policy:
         lines.append(f"Checkpoint: {results.policy}.")
     if results.retrieval:
@@ -314,6 +345,6 @@ def method_lines(analysis: Analysis) -> Line:
         lines.append(f"Limits on examples: {limits}. Scores on limited data are not comparable with published ones.")
     shared = shared_settings(analysis)
     if shared:
-        settings = ", ".join(f"{name} {value}" for name, value in shared.items() if value != "None")
+        settings = ", ".join(f"{name} {value}" for name, value in shared.items() if value != prose.NOTHING)
         lines.append(f"Every training phase: {settings}.")
     return tuple(lines)

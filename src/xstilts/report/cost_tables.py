@@ -12,10 +12,10 @@ def cost_table(analysis: Analysis) -> Table:
     rows = [
         (
             kind.kind,
-            f"{kind.done} of {kind.stages}",
-            str(kind.made_before),
+            f"{kind.done:,} of {kind.stages:,}",
+            f"{kind.made_before:,}",
             prose.seconds(kind.seconds),
-            str(kind.saved),
+            f"{kind.saved:,}",
             prose.seconds(kind.saved_seconds),
             prose.memory(kind.peak_mib),
         )

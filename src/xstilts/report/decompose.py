@@ -167,6 +167,7 @@ def decompose(results: Results, gains: Sequence[Gain]) -> Decomposition:
                 pairs.setdefault(gain.chain, {})[info.name] = _Pair(
                     info, seeds, ones, twos, tuple(row.language for row in gain.languages)
                 )
+        pairs = {chain.name: pairs[chain.name] for chain in results.chains if chain.name in pairs}  # the study's order
         parts += _parts(results, encoder, pairs)
         gaps += [gap for chain, own in pairs.items() if (gap := _gap(encoder, chain, own)) is not None]
     return Decomposition(tuple(parts), tuple(gaps))

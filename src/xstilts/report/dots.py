@@ -17,6 +17,7 @@ from xstilts.report.results import LEAK
 from xstilts.report.scores import ENGLISH, NO_CHAIN, Summary
 
 SYNTHETIC = "synthetic"
+MOST_ARMS = 12  # with more, controls are not drawn
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,12 @@ def language_plots(analysis: Analysis) -> DotPlots | None:
     classes = colour_classes(analysis)
     plots: list[DotPlot] = []
     legend: dict[str, str] = {}
+    controls = {chain.name for chain in analysis.results.chains if chain.control}
+    arms = {chain_label(row) for row in analysis.summaries}
+    left_out = controls if len(arms) > MOST_ARMS else set()
     for encoder, target in dict.fromkeys((row.encoder, row.target) for row in analysis.summaries):
         rows = [row for row in analysis.summaries if (row.encoder, row.target) == (encoder, target)]
+        rows = [row for row in rows if row.chain not in left_out] or rows
         title = f"{target}, {encoder}" if len(analysis.results.encoders) > 1 else target
         plots.append(_language_plot(analysis, title, rows, classes))
         legend |= {chain_label(row): classes.get(chain_label(row), "k0") for row in rows}
@@ -73,6 +78,7 @@ def language_plots(analysis: Analysis) -> DotPlots | None:
         "Means over seeds, 0 to 100. English first, then the languages by family, the family with the highest scores without a "
         "chain first; synthetic languages by their distance from English. The dashed line is chance, where a target has one."
     )
+    caption += " The controls of chains are left out, since there are so many dots." if left_out & arms else ""
     return DotPlots(tuple(plots), tuple(legend.items()), caption)
 
 
@@ -115,8 +121,9 @@ def _language_plot(analysis: Analysis, title: str, rows: Sequence[Summary], clas
         before = name
     if len({row.note for row in drawn if row.note}) < 2:
         drawn = [DotRow(row.label, "", row.dots) for row in drawn]
-    step = 0.1 if high - low <= 0.5 else 0.2
-    ticks = tuple((place(float(tick)), f"{100 * tick:.0f}") for tick in np.arange(low, high + 1e-9, step))
+    step = 0.02 if high - low < 0.15 else 0.05 if high - low < 0.25 else 0.1 if high - low < 0.55 else 0.2
+    first = float(np.ceil(low / step - 1e-9) * step) + 0.0  # never -0
+    ticks = tuple((place(float(tick)), f"{100 * tick:.0f}") for tick in np.arange(first, high + 1e-9, step))
     mark = LEAK if any(row.leak for row in rows) else ""
     return DotPlot(title, tuple(drawn), ticks, place(chance) if chance is not None else None, mark)
 

@@ -7,6 +7,7 @@ from markupsafe import Markup, escape
 from xstilts.report.dots import Dot, DotRow
 from xstilts.report.figures import Bar, Whisker
 from xstilts.report.layers import LayerPanel
+from xstilts.report.scale import ScaleChart, ScalePanel, ScaleSpot
 
 
 def forest(spot: Whisker) -> Markup:
@@ -56,3 +57,21 @@ def panel(one: LayerPanel) -> Markup:
         f'<svg class="layers" viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label="{label}">'
         f"{''.join(parts)}</svg>"
     )
+
+
+def scale_panel(chart: ScaleChart, one: ScalePanel) -> Markup:
+    """Gains by size: an upright interval and a dot for each, on lines that lead up to the encoders' names."""
+    grid = [Markup('<line class="grid" x1="0" x2="100%" y1="{0:.1f}%" y2="{0:.1f}%"/>').format(y) for y, _ in chart.ticks_y]
+    leads = [Markup('<line class="lead" x1="{0:.1f}%" x2="{0:.1f}%" y1="0" y2="100%"/>').format(name.x) for name in chart.names]
+    zero = Markup('<line class="zero" x1="0" x2="100%" y1="{0:.1f}%" y2="{0:.1f}%"/>').format(chart.zero)
+    label = f"gains on {one.title} by size of the encoder"
+    return Markup('<svg class="scaled" role="img" aria-label="{}">{}{}{}{}</svg>').format(
+        label, Markup("").join(grid), Markup("").join(leads), zero, Markup("").join(map(_spot, one.spots))
+    )
+
+
+def _spot(spot: ScaleSpot) -> Markup:
+    return Markup(
+        '<g data-n="{5}"><line class="reach {0}" x1="{1:.2f}%" x2="{1:.2f}%" y1="{2:.1f}%" y2="{3:.1f}%"/>'
+        '<circle class="{0}" cx="{1:.2f}%" cy="{4:.1f}%" r="4.5"><title>{6}</title></circle></g>'
+    ).format(spot.name, spot.x, spot.high, spot.low, spot.at, spot.id, spot.label)

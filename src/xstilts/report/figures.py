@@ -8,7 +8,7 @@ https://jfly.uni-koeln.de/color/); controls have the colour of their chain and a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -118,7 +118,8 @@ def colour_classes(analysis: Analysis) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class Whisker:
-    """An estimate with its interval, in percent of the width from left; `sign`: gain | loss | open (the interval has 0)."""
+    """An estimate with its interval, in percent of the width from left; `sign`: gain | loss | open (the interval has 0) | void
+    (no evidence, whatever the interval)."""
 
     left: float
     at: float
@@ -183,21 +184,24 @@ def gain_forest(analysis: Analysis) -> Forest | None:
         if own:
             groups.append((info.name, tuple(_forest_row(gain, scale, several) for gain in own)))
     cut = any(max(abs(i.low), abs(i.high)) > scale for i in intervals)
+    void = any(row.whisker.sign == "void" for _, lines in groups for row in lines)
     caption = (
         f"Gains over no chain with their 95 % intervals, mean of the languages other than English, from {prose.MINUS}"
         f"{100 * scale:.0f} to +{100 * scale:.0f} points. Filled: the interval excludes zero."
     )
+    caption += " Grey and filled: no evidence either way, see the remark." if void else ""
     return Forest(tuple(groups), scale, caption + (" Longer intervals are cut off at the edge." if cut else ""))
 
 
 def _forest_row(gain: Gain, scale: float, several: bool) -> ForestRow:
     interval = gain.interval
     assert interval is not None
+    spot = whisker(interval.low, interval.estimate, interval.high, scale)
     return ForestRow(
         label=f"{gain.chain}, {gain.encoder}" if several else gain.chain,
         text=prose.points(interval.estimate),
         range=prose.bracket(interval.low, interval.high),
-        whisker=whisker(interval.low, interval.estimate, interval.high, scale),
+        whisker=replace(spot, sign="void") if gain.near_chance == "both" or gain.verdict in DECIDED else spot,
         note=", ".join(marks(gain)),
         id=gain_id(gain),
     )

@@ -13,6 +13,7 @@ from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.recipe.mixture import Mixture
 from xstilts.report.costs import PHASES
+from xstilts.report.encoder_sizes import body_weights
 from xstilts.report.results import LEAK, Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Damaged, Store, read_json
@@ -28,6 +29,7 @@ LAYER_RULES = {
     "jiant": "the layer of X-STILTs (block 14 of 24, scaled to the encoder's depth)",
     "xtreme": "the layer of XTREME's scripts (of 24 blocks the 14th for translations, the 20th for mining; scaled to the depth)",
 }
+WRITTEN = {"f1": "F1", "em": "EM"}
 POOLINGS = {
     "mean": "mean over all tokens, special tokens included",
     "mean_content": "mean over the tokens without the special ones",
@@ -61,7 +63,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         recipes=_recipes(study),
         cells=cells,
         costs=tuple(_cost(stage, plan, store, folders, state, made_now, phases) for stage in plan.stages),
-        notes=(*plan.notes, *state.messages),
+        notes=(*plan.open, *plan.notes, *state.messages),
         retrieval=_retrieval(study),
         pooling=study.retrieval.pooling,
         centred=study.retrieval.centred,
@@ -71,6 +73,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         fingerprint=hashlib.sha256(spelled.encode()).hexdigest()[:12],
         metrics=metrics,
         language_names={code: language.name for code, language in LANGUAGES.items()},
+        sizes=_sizes(plan, folders),
     )
 
 
@@ -93,6 +96,24 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
                 languages[language] = LanguageScore(found["values"], found["headline"], ids, counts)
     place = (short_name(cell.encoder), cell.chain, cell.target, cell.seed, cell.control)
     return Cell(*place, languages, layers, layer, cell.score.key, cell.leak)
+
+
+def _sizes(plan: Plan, folders: dict[str, Any]) -> dict[str, int]:
+    """Encoder -> weights of its blocks, for those that the store has."""
+    found: dict[str, int] = {}
+    for cell in plan.cells:
+        name = short_name(cell.encoder)
+        if name not in found:
+            size = body_weights(folders[_start(cell.score).key] / "out" / "encoder")
+            found |= {name: size} if size else {}
+    return found
+
+
+def _start(stage: Stage) -> Stage:
+    """The encoder that a score rests on."""
+    while stage.kind != "encoder":
+        stage = next(stage.inputs[name] for name in ("predictions", "vectors", "pairs", "model", "init") if name in stage.inputs)
+    return stage
 
 
 def _phases(plan: Plan) -> dict[str, str]:
@@ -120,27 +141,19 @@ def training_data(name: str) -> frozenset[str]:
 
 def _chain(arm: Arm) -> ChainInfo:
     if arm.control == "compute":
-        return ChainInfo(arm.name, (f"the target's own training, longer by the tokens of {arm.of}",), (), "compute", arm.of)
-    steps = tuple(_step(mixture) for mixture in arm.phases)
+        return ChainInfo(arm.name, (), (), "compute", arm.of)
     tasks = dict.fromkeys(held for m in arm.phases for task in m.mix for held in sorted(training_data(task)))
-    return ChainInfo(arm.name, steps, tuple(tasks), "placebo" if arm.placebo else "", arm.of)
-
-
-def _step(mixture: Mixture) -> str:
-    """A phase in words."""
-    words = " + ".join(mixture.mix)
-    if mixture.languages:
-        words += f" ({', '.join(mixture.languages)})"
-    return f"{words} (shuffled labels)" if mixture.labels == "shuffled" else words
+    return ChainInfo(arm.name, arm.phases, tuple(tasks), "placebo" if arm.placebo else "", arm.of)
 
 
 def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -> TargetInfo:
     task = find_task(target.task)
     metric = task.metric
     assert metric is not None
-    planned = next(tuple(c.score.config["languages"]) for c in plan.cells if c.target == task.name)
+    score = next(cell.score for cell in plan.cells if cell.target == task.name)
+    planned = tuple(score.config["languages"])
     source = target.train or task.trains_on or task.name
-    names = [metric.values[i] for i in metric.main]
+    names = [WRITTEN.get(metric.values[i], metric.values[i]) for i in metric.main]
     labels = getattr(task.format, "labels", ())
     choices = getattr(task.format, "choices", 0)
     chance = 1 / len(labels) if task.format.name == "classify" else 1 / choices if choices else None
@@ -159,6 +172,7 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
         url=task.url,
         notes=task.notes,
         training_data=frozenset() if task.format.name in UNTRAINED else training_data(source),
+        split=score.inputs[f"gold:{planned[0]}"].config["split"],
     )
 
 
@@ -171,20 +185,26 @@ def _retrieval_chance(target: str, cells: tuple[Cell, ...]) -> float | None:
 
 
 def _recipes(study: Study) -> dict[str, dict[str, object]]:
-    """Phase in words -> its recipe, each once."""
+    """Phase in words -> its recipe, each once; a chain that differs from another one on the same tasks is named."""
     found: dict[str, dict[str, object]] = {}
     for mixture in study.pretrain:
-        found[f"pre-training on {' + '.join(mixture.mix)}"] = study.phase_recipe(mixture.mix, mixture.recipe).model_dump()
-    for chain in study.chains.values():
-        for mixture in chain:
-            name = f"intermediate training on {' + '.join(mixture.mix)}"
-            found.setdefault(name, study.phase_recipe(mixture.mix, mixture.recipe).model_dump())
+        found[f"pre-training on {' + '.join(mixture.mix)}"] = _recipe(study, mixture)
+    for chain, phases in study.chains.items():
+        for mixture in phases:
+            name, recipe = f"intermediate training on {' + '.join(mixture.mix)}", _recipe(study, mixture)
+            found[name if found.get(name, recipe) == recipe else f"{name} ({chain})"] = recipe
     for target in study.targets:
         task = find_task(target.task)
         if task.format.name not in UNTRAINED:
             source = target.train or task.trains_on or task.name
-            found[f"fine-tuning for {task.name} (on {source})"] = study.phase_recipe((source,), {}, task.name).model_dump()
+            name = f"fine-tuning for {task.name}" + (f" on {source}" if source != task.name else "")
+            found[name] = study.phase_recipe((source,), {}, task.name).model_dump(exclude={"mlm_rate"})
     return found
+
+
+def _recipe(study: Study, mixture: Mixture) -> dict[str, object]:
+    masks = any(find_task(name).format.name == "mlm" for name in mixture.mix)
+    return study.phase_recipe(mixture.mix, mixture.recipe).model_dump(exclude=None if masks else {"mlm_rate"})
 
 
 def _retrieval(study: Study) -> str:

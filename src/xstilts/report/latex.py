@@ -16,6 +16,7 @@ from xstilts.report.analysis import Analysis
 from xstilts.report.content import NEAR, ORACLE, Table, limit_words
 from xstilts.report.decompose import ALL, OVERALL, TASK_GROUPS, task_group
 from xstilts.report.gains import Gain
+from xstilts.report.other_test_tables import other_tests_table
 from xstilts.report.part_tables import best_table, parts_table
 from xstilts.report.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
 from xstilts.report.scale import contrast_table
@@ -230,5 +231,10 @@ def latex_tables(analysis: Analysis) -> dict[str, str]:
     found = {"scores": scores_tex(analysis)}
     if analysis.against_none():
         found["gains"] = gains_tex(analysis)
-    more = {"parts": parts_table(analysis), "best": best_table(analysis), "encoders": contrast_table(analysis)}
+    more = {
+        "parts": parts_table(analysis),
+        "best": best_table(analysis),
+        "encoders": contrast_table(analysis),
+        "tests": other_tests_table(analysis),
+    }
     return found | {name: table_tex(table, name) for name, table in more.items() if table is not None}

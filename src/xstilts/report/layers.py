@@ -39,7 +39,7 @@ class LayerPanel:
 @dataclass(frozen=True)
 class LayerChart:
     """`layer` is the one whose score is reported, `setting` its pooling and centring in words; `table` has a line a chain: its
-    score there, there with the other centring, and the best of all with its name."""
+    score there, there with the other centring, and the best of all with its name. One layer alone is not drawn: no panels."""
 
     kind: ClassVar[str] = "layers"
     encoder: str
@@ -81,7 +81,7 @@ def _chart(analysis: Analysis, encoder: str, target: str, own: list[Sweep]) -> L
     used = (analysis.results.pooling, analysis.results.centred)
     kinds = {(setting.pooling, setting.centred) for sweep in own for setting in sweep.scores}
     panels = []
-    for kind in sorted(kinds, key=lambda kind: (kind[0] != used[0], kind)):
+    for kind in sorted(kinds, key=lambda kind: (kind[0] != used[0], kind)) if len(layers) > 1 else ():
         lines = {
             classes.get(sweep.label, "k0"): {
                 s.layer: value for s, value in sweep.scores.items() if (s.pooling, s.centred) == kind

@@ -22,7 +22,12 @@ def _lines(analysis: Analysis) -> Iterable[str]:
             "about natural languages."
         )
     seeds = min((len(gain.seeds) for gain in analysis.gains if counted(gain)), default=len(results.seeds))
-    if seeds < ENOUGH_SEEDS:
+    if seeds == 1:
+        yield (
+            "With 1 seed the spread between seeds is not known: intervals speak of other examples for these very runs, and no "
+            "comparison can be more than exploratory."
+        )
+    elif seeds < ENOUGH_SEEDS:
         yield (
             f"With {prose.count(seeds, 'seed')} the spread between seeds is hardly known: no comparison can be more than "
             "exploratory, and intervals are long where seeds differ."
@@ -34,7 +39,7 @@ def _lines(analysis: Analysis) -> Iterable[str]:
         yield f"One encoder ({results.encoders[0]}): nothing follows for larger, smaller or otherwise trained ones."
     chains = [chain for chain in results.chains if chain.tasks and not chain.control]
     if chains and not analysis.against_placebo():
-        yield "Without a placebo a gain cannot be told from the effect of more English text and more steps."
+        yield "Without a placebo a gain cannot be told from the effect of more text and more steps."
     if chains and not analysis.against_compute():
         yield "Without a compute-matched control a gain cannot be told from that of longer training on the target."
     lacking = [info for info in results.targets if info.missing]
@@ -62,10 +67,12 @@ def _lines(analysis: Analysis) -> Iterable[str]:
         yield "Retrieval is scored without training; its level depends on layer, pooling and centring as much as on any chain."
     if any(recipe.get("policy") == "en_dev" for recipe in results.recipes.values()):
         yield "Weights were chosen on English dev data, which is known to say little about other languages."
+        if any(info.split == "dev" for info in results.targets):
+            yield "Scores are those of dev data, the English part of which also chose the weights: they are somewhat too high."
     if codes and results.encoders:
         yield (
-            "Intervals speak of other seeds and other examples of the same kind. Other languages, other training data and other "
-            "recipes are outside them; no recipe was tuned for each chain."
+            f"Intervals speak of {'other seeds and ' if seeds > 1 else ''}other examples of the same kind. Other languages, "
+            "other training data and other recipes are outside them; no recipe was tuned for each chain."
         )
     if len(analysis.gains) > 1:
         yield (

@@ -55,6 +55,10 @@ def _block(block: Block) -> str:
     return ""
 
 
+def _lone_heading(text: str) -> bool:
+    return text.startswith("### ") and "\n" not in text
+
+
 def render_markdown(analysis: Analysis, document: Paper | None = None) -> str:
     document = document or paper(analysis)
     parts = [f"# {escape(document.title)}"]
@@ -66,7 +70,7 @@ def render_markdown(analysis: Analysis, document: Paper | None = None) -> str:
         if any(isinstance(block, HeatMap) for block in section.blocks):
             blocks.insert(0, render_table(_gains(analysis)))
         after = [*blocks[1:], ""]  # a heading with nothing but a figure below it goes too
-        blocks = [text for text, other in zip(blocks, after, strict=True) if other or not text.startswith("### ")]
+        blocks = [text for text, other in zip(blocks, after, strict=True) if other or not _lone_heading(text)]
         if any(blocks):
             parts += [f"## {escape(section.title)}", *blocks]
     parts += ["---", escape(document.foot)]

@@ -14,24 +14,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xstilts.metrics.ranks import rank_probabilities, worlds
 from xstilts.metrics.significance import Interval, gain_interval
 from xstilts.report.decompose import counted
 from xstilts.report.gains import LEVEL, Gain, paired
 from xstilts.report.results import Cell, Results
-from xstilts.report.scores import ENGLISH, NO_CHAIN, group_cells, metric_of
+from xstilts.report.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
 
 RESAMPLES = 2000
+WORLD_RESAMPLES = 500  # for the covariance of the candidates' scores
 
 
 @dataclass(frozen=True)
 class Best:
-    """`plain` is the gain of the chain that is best on the very scores reported; `nested` that of chains chosen on others
-    (None where there is nothing to split); `chosen` counts the quarters (or halves) in which each chain was."""
+    """`plain` is the gain of the chain that is best on the very scores reported, `probability` the chance that it is the best of
+    the candidates when seeds and examples are drawn anew for all of them at once (`metrics.ranks`); `nested` that of chains
+    chosen on others (None where there is nothing to split); `chosen` counts the quarters (or halves) in which each chain was."""
 
     encoder: str
     target: str
     candidates: tuple[str, ...]
     best: str
+    probability: float
     plain: Interval
     nested: Interval | None
     chosen: Mapping[str, int]
@@ -65,8 +69,31 @@ def best_chains(results: Results, gains: Sequence[Gain]) -> tuple[Best, ...]:
         assert best.interval is not None
         nested, chosen, split = _nested(results, target, ones, twos, seeds, codes)
         keys = tuple(dict.fromkeys(cell.key for rows in (*ones.values(), twos) for cell in rows.values()))
-        found.append(Best(encoder, target, tuple(ones), best.chain, best.interval, nested, chosen, split, keys))
+        found.append(
+            Best(
+                encoder=encoder,
+                target=target,
+                candidates=tuple(ones),
+                best=best.chain,
+                probability=_probability(results, target, best.chain, ones, seeds, codes),
+                plain=best.interval,
+                nested=nested,
+                chosen=chosen,
+                split=split,
+                keys=keys,
+            )
+        )
     return tuple(found)
+
+
+def _probability(
+    results: Results, target: str, best: str, ones: Mapping[str, Mapping[int, Cell]], seeds: Sequence[int], codes: Sequence[str]
+) -> float:
+    """The chance that no other candidate is ahead of `best`."""
+    metric = metric_of(results, target)
+    assert metric is not None  # there is a gain
+    runs = [arm([cells[seed] for seed in seeds], codes) for cells in ones.values()]
+    return rank_probabilities(worlds(runs, metric.headline, resamples=WORLD_RESAMPLES), 1)[list(ones).index(best)]
 
 
 def _nested(

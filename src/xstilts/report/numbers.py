@@ -57,7 +57,7 @@ def gap_id(gap: Gap, side: str) -> str:
 
 
 def best_id(best: Best, sort: str) -> str:
-    """`sort`: plain | nested."""
+    """`sort`: plain | probability | nested."""
     return _place("best-chain", best.encoder, best.target, sort)
 
 

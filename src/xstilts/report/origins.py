@@ -139,6 +139,8 @@ def _best(best: Best) -> Iterable[Origin]:
 
     of = f"of {prose.count(len(best.candidates), 'chain')} on {best.target}"
     yield Origin(best_id(best, "plain"), text("plain"), f"The gain of {best.best}, the largest {of}.", best.keys)
+    chance = f"The chance that {best.best} is the best {of}, with seeds and examples drawn anew for all of them at once."
+    yield Origin(best_id(best, "probability"), prose.chance(best.probability), chance, best.keys)
     if best.nested is not None:
         how = f"The gain of the best {of}, chosen on the other half of the {best.split}."
         yield Origin(best_id(best, "nested"), text("nested"), how, best.keys)

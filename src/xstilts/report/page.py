@@ -13,7 +13,7 @@ from importlib import resources
 from urllib.parse import urlsplit
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from xstilts.report import content, draw, figures, prose
 from xstilts.report.analysis import Analysis
@@ -25,12 +25,17 @@ from xstilts.report.paper import Paper, paper
 from xstilts.report.results import CONTROL_WORDS
 from xstilts.report.scores import ENGLISH
 
-SMALLEST_SPAN = 0.05
+LONG_NAME = 14
 ORIGINS = "<!-- origins -->"
 
 
 def _package_text(name: str) -> Markup:
     return Markup((resources.files("xstilts.report") / "templates" / name).read_text(encoding="utf-8"))
+
+
+def breakable(text: str) -> Markup:
+    """Long names may be broken after a slash, a plus and the like; copied, they are whole."""
+    return Markup("<wbr>").join(re.split(r"(?<=[/_+&@=~])", text)) if len(text) > LONG_NAME else escape(text)
 
 
 def span(gain: Gain) -> float:
@@ -75,6 +80,7 @@ def render_html(analysis: Analysis, document: Paper | None = None) -> str:
         "score": prose.score,
         "host": lambda url: urlsplit(url).netloc or url,
     }
+    environment.filters["breakable"] = breakable
     pairs: dict[str, list[Gain]] = {}
     for gain in analysis.against_none():
         pairs.setdefault(gain.encoder, []).append(gain)

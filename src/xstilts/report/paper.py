@@ -26,11 +26,14 @@ from xstilts.report.figures import (
 from xstilts.report.layers import LayerChart, layer_charts
 from xstilts.report.limitations import limitations
 from xstilts.report.numbers import Number, claim_id
+from xstilts.report.other_test_tables import TITLE, other_tests_sentence, other_tests_table
 from xstilts.report.part_tables import best_sentence, best_table, gaps_table, parts_table
 from xstilts.report.quality import quality_sentence, quality_table
 from xstilts.report.references import Reference, references
-from xstilts.report.scale import contrast_table, scale_forest
+from xstilts.report.scale import ScaleChart, contrast_table, scale_chart, scale_forest
 from xstilts.report.suites import suite_tables
+
+LONG_TABLE = 30  # rows; a longer table by group is folded, since its figure stands beside it
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Fold:
     blocks: tuple[Block, ...]
 
 
-Block = Text | Points | Heading | Table | HeatMap | Forest | DotPlots | LayerChart | Bars | References | Fold
+Block = Text | Points | Heading | Table | HeatMap | Forest | DotPlots | LayerChart | ScaleChart | Bars | References | Fold
 
 
 @dataclass(frozen=True)
@@ -99,15 +102,16 @@ def paper(analysis: Analysis) -> Paper:
         Section("Transfer gains", _gains(analysis)),
         *(Section(title, (Text(text), table)) for title, text, table in content.control_tables(analysis)),
         Section("Where the gains are", _parts(analysis)),
-        Section("Encoder by encoder", _kept([scale_forest(analysis), contrast_table(analysis)])),
+        Section("Encoder by encoder", _kept([scale_chart(analysis) or scale_forest(analysis), contrast_table(analysis)])),
         Section("Scores", _scores(analysis)),
         Section("Benchmark averages", _averages(analysis)),
-        Section("Retrieval by layer", _layers(analysis)),
+        _layers(analysis),
         Section("Claims", _claims(analysis)),
         Section("Limitations", _points(limitations(analysis))),
         Section("Quality of the evidence", _quality(analysis)),
         Section("What it cost", _cost(analysis)),
         Section("What is missing", _missing(analysis)),
+        Section(TITLE, _other_tests(analysis), aside=True),
         Section("Protocol notes", _points(results.notes), aside=True),
         Section("References", _references(analysis), aside=True),
     )
@@ -156,8 +160,9 @@ def _gains(analysis: Analysis) -> tuple[Block, ...]:
 
 def _parts(analysis: Analysis) -> tuple[Block, ...]:
     sentence = best_sentence(analysis)
+    table = parts_table(analysis)
     blocks = [
-        parts_table(analysis),
+        Fold("Every group in numbers", (table,)) if table is not None and table.rows > LONG_TABLE else table,
         part_plots(analysis),
         gaps_table(analysis),
         Text(sentence) if sentence else None,
@@ -185,8 +190,9 @@ def _averages(analysis: Analysis) -> tuple[Block, ...]:
     return (Text(text), *tables) if tables else ()
 
 
-def _layers(analysis: Analysis) -> tuple[Block, ...]:
+def _layers(analysis: Analysis) -> Section:
     charts = layer_charts(analysis)
+    title = "Retrieval by layer" if any(chart.panels for chart in charts) else "Retrieval, plain and centred"
     text = (
         "Retrieval uses sentence vectors without training on the target, so its score is also a choice of layer, of pooling and "
         "of centring. Read a gain against all of them, and against an encoder with random weights, which already finds what is "
@@ -195,8 +201,8 @@ def _layers(analysis: Analysis) -> tuple[Block, ...]:
     blocks: list[Block] = [Text(text)]
     for chart in charts:
         name = f"{chart.target}, {chart.encoder}" if len(analysis.results.encoders) > 1 else chart.target
-        blocks += [Heading(name), chart, chart.table]
-    return tuple(blocks) if charts else ()
+        blocks += [Heading(name), *([chart] if chart.panels else []), chart.table]
+    return Section(title, tuple(blocks) if charts else ())
 
 
 def _claims(analysis: Analysis) -> tuple[Block, ...]:
@@ -226,6 +232,11 @@ def _claims(analysis: Analysis) -> tuple[Block, ...]:
 def _quality(analysis: Analysis) -> tuple[Block, ...]:
     table = quality_table(analysis)
     return (Text(quality_sentence(analysis)), table) if table else ()
+
+
+def _other_tests(analysis: Analysis) -> tuple[Block, ...]:
+    table = other_tests_table(analysis)
+    return (Text(other_tests_sentence(analysis)), Fold("Every gain", (table,))) if table else ()
 
 
 def _cost(analysis: Analysis) -> tuple[Block, ...]:

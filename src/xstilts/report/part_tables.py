@@ -10,7 +10,7 @@ from xstilts.report.content import Table, grouped, plain
 from xstilts.report.decompose import BY_SIZE, OVERALL, Part
 from xstilts.report.numbers import Number, best_id, gap_id, part_id
 
-MOST_INTERVALS = 5  # with more chains than this a line has no room for their intervals
+MOST_INTERVALS = 4  # with more chains than this a line has no room for their intervals
 CLEAR = "*"
 
 
@@ -95,6 +95,7 @@ def best_table(analysis: Analysis) -> Table | None:
             (
                 f"{best.target}, {best.encoder}" if several else best.target,
                 best.best,
+                Number(prose.chance(best.probability), best_id(best, "probability")),
                 Number(f"{prose.points(plain_.estimate)} {prose.bracket(plain_.low, plain_.high)}", best_id(best, "plain")),
                 Number(f"{prose.points(nested.estimate)} {prose.bracket(nested.low, nested.high)}", best_id(best, "nested"))
                 if nested
@@ -104,10 +105,11 @@ def best_table(analysis: Analysis) -> Table | None:
         )
     caption = (
         "Best chain of each target, in points over no chain. The largest gain is chosen on the scores that it is reported on, "
-        "so it flatters; the nested one is chosen on the other half of the languages and of the seeds, where there are several."
+        "so it flatters; P(best): the chance that this chain is the best when seeds and examples are drawn anew for all at once. "
+        "The nested gain is chosen on the other half of the languages and of the seeds, where there are several."
     )
-    columns = ("target", "largest", "its gain", "nested", "chosen")
-    return plain(caption, columns, rows, (2, 3))
+    columns = ("target", "largest", "P(best)", "its gain", "nested", "chosen")
+    return plain(caption, columns, rows, (2, 3, 4))
 
 
 def best_sentence(analysis: Analysis) -> str:

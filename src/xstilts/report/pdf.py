@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from importlib import resources
 from typing import Any
 
@@ -18,11 +19,13 @@ from xstilts.report.dots import DotPlots
 from xstilts.report.figures import Bars, Forest, HeatMap
 from xstilts.report.layers import LayerChart
 from xstilts.report.paper import Block, Fold, Heading, Paper, Points, References, Text, paper
+from xstilts.report.scale import ScaleChart
 
 SHORT_COLUMN = 26  # letters; longer columns of text share what is left of the line
 LINE = 112  # letters of a table's line at full size
 LARGEST, SMALLEST = 8.0, 5.0
 LONG_WORD = 14
+LANDSCAPE = 1.5  # lines; what is longer has a page of its own, on its side
 
 
 def render_pdf(analysis: Analysis, document: Paper | None = None) -> bytes:
@@ -80,17 +83,22 @@ def _block(block: Block) -> dict[str, Any]:
 def _table(table: Table) -> dict[str, Any]:
     lines = [table.columns, *(line for _, lines in table.groups for line in lines)]
     lengths = [max(len(line[index]) for line in lines) for index in range(len(table.columns))]
-    widths = [0 if index in table.numeric or length <= SHORT_COLUMN else min(length, 70) for index, length in enumerate(lengths)]
+    widths = [
+        0 if index in table.numeric or length <= SHORT_COLUMN else round(10 * length**0.55)
+        for index, length in enumerate(lengths)
+    ]
     if sum(length + 2 for length in lengths) <= LINE:
         widths = [0] * len(lengths)
     fixed = sum(length + 2 for length, width in zip(lengths, widths, strict=True) if not width)
-    total = fixed + sum(min(width, 22) for width in widths)
+    total = fixed + sum(min(length, 22) for length, width in zip(lengths, widths, strict=True) if width)
+    line = LINE if total <= LANDSCAPE * LINE else 1.45 * LINE
     return {
         "kind": "table",
         "caption": table.caption,
         "columns": [breakable(name) for name in table.columns],
         "widths": widths,
-        "size": round(max(SMALLEST, min(LARGEST, LARGEST * LINE / max(total, 1))), 2),
+        "size": round(max(SMALLEST, min(LARGEST, LARGEST * line / max(total, 1))), 2),
+        "landscape": total > LANDSCAPE * LINE,
         "numeric": sorted(table.numeric),
         "groups": [
             {"title": title, "rows": [[breakable(text) for text in line] for line in lines]} for title, lines in table.groups
@@ -120,7 +128,7 @@ def _heat(heat: HeatMap) -> dict[str, Any]:
     return {"kind": "heat", "encoder": heat.encoder, "targets": targets, "rows": rows, "caption": heat.caption}
 
 
-def _figure(block: Forest | DotPlots | LayerChart | Bars) -> dict[str, Any]:
+def _figure(block: Forest | DotPlots | LayerChart | ScaleChart | Bars) -> dict[str, Any]:
     if isinstance(block, Forest):
         groups = [
             {
@@ -174,6 +182,18 @@ def _figure(block: Forest | DotPlots | LayerChart | Bars) -> dict[str, Any]:
             for panel in block.panels
         ]
         return {"panels": panels, "legend": _legend(block.legend), "caption": block.caption}
+    if isinstance(block, ScaleChart):
+        spots = [[{**asdict(spot), "names": spot.name.split()} for spot in panel.spots] for panel in block.panels]
+        return {
+            "panels": [{"title": panel.title, "spots": own} for panel, own in zip(block.panels, spots, strict=True)],
+            "names": [asdict(name) for name in block.names],
+            "lines": block.lines,
+            "zero": block.zero,
+            "x": block.ticks_x,
+            "y": block.ticks_y,
+            "legend": _legend(block.legend),
+            "caption": block.caption,
+        }
     rows = [{"label": row.label, "spent": row.spent, "spared": row.spared, "text": row.text} for row in block.rows]
     return {"rows": rows, "caption": block.caption}
 

@@ -46,6 +46,11 @@ def p_value(p: float | None) -> str:
     return f"<{JOIN}0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def chance(value: float) -> str:
+    """0.934 -> 0.93; draws that all agree are not certainty: > 0.99."""
+    return f">{JOIN}0.99" if value > 0.99 else f"<{JOIN}0.01" if value < 0.01 else f"{value:.2f}"
+
+
 def seconds(value: float | None) -> str:
     """12.3 s, 4 min 10 s, 3 h 05 min."""
     if value is None:
@@ -72,6 +77,15 @@ def rate(value: float | None) -> str:
 def share(value: float | None) -> str:
     """0.341 -> 34 %; below ten with a decimal: 0.0412 -> 4.1 %"""
     return NOTHING if value is None else f"{100 * value:.{0 if value >= 0.0995 else 1}f}{JOIN}%"
+
+
+def weights(number: float) -> str:
+    """25408 -> 25 k; 10646784 -> 10.6 M; 302309376 -> 302 M."""
+    for unit, sign in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if number >= unit:
+            text = f"{number / unit:.1f}" if number < 20 * unit else f"{number / unit:.0f}"
+            return f"{text.removesuffix('.0')}{JOIN}{sign}"
+    return f"{number:.0f}"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

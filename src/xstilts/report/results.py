@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.metrics.metric import Metric
+from xstilts.recipe.mixture import Mixture
 
 Control = Literal["", "placebo", "compute"]
 LEAK = "oracle: chosen on target-language dev data — a leak"
@@ -59,25 +60,37 @@ class Cell:
 
 @dataclass(frozen=True)
 class ChainInfo:
-    """`steps` describes each phase in words, e.g. ("squad_v1", "snli + commonsenseqa").
-
-    `control`: "" for a chain of its own right; "placebo" (labels were shuffled); "compute" (no chain, but each target is
+    """`control`: "" for a chain of its own right; "placebo" (labels were shuffled); "compute" (no chain, but each target is
     trained longer, by as many real tokens as the chain `of` saw). `of` is the chain that it controls for; a placebo that the
     study spells out names none and controls for the chains of the same tasks.
     """
 
     name: str
-    steps: tuple[str, ...]
+    phases: tuple[Mixture, ...]
     tasks: tuple[str, ...]
     control: Control = ""
     of: str = ""
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Each phase in words, e.g. ("squad_v1", "snli + commonsenseqa (de, fr)")."""
+        if self.control == "compute":
+            return (f"the target's own training, longer by the tokens of {self.of}",)
+        return tuple(_words(mixture) for mixture in self.phases)
+
+
+def _words(mixture: Mixture) -> str:
+    words = " + ".join(mixture.mix)
+    if mixture.languages:
+        words += f" ({', '.join(mixture.languages)})"
+    return f"{words} (shuffled labels)" if mixture.labels == "shuffled" else words
 
 
 @dataclass(frozen=True)
 class TargetInfo:
     """`chance` is the score of guessing (None where it has no simple value); `missing` are languages of the task that were
     asked for and have no data; `metric_name` e.g. "squad", `headline_name` e.g. "mean of F1 and EM". `training_data` are
-    the tasks whose training data it is fine-tuned on, those inside others included."""
+    the tasks whose training data it is fine-tuned on, those inside others included; `split` the data that it is scored on."""
 
     name: str
     format: str
@@ -93,6 +106,7 @@ class TargetInfo:
     url: str
     notes: str
     training_data: frozenset[str] = frozenset()
+    split: str = "test"
 
     @property
     def trained(self) -> bool:
@@ -129,7 +143,8 @@ class StageCost:
 
 @dataclass(frozen=True)
 class Results:
-    """`metrics` maps the name of each target's metric to the metric, for bootstraps from the tallies."""
+    """`metrics` maps the name of each target's metric to the metric, for bootstraps from the tallies. `sizes` are the weights of
+    each encoder's blocks (no embeddings), where its files are in the store."""
 
     study: str
     question: str
@@ -151,3 +166,4 @@ class Results:
     fingerprint: str
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     language_names: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)

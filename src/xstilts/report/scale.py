@@ -1,25 +1,232 @@
-"""Several encoders in one study: their gains side by side, and how much the gains differ (`contrasts.py`)."""
+"""Several encoders in one study: their gains by size, and how much the gains differ (`contrasts.py`).
+
+Size is the weights of an encoder's blocks, on a logarithmic axis. Encoders are points: no line is drawn through them, since two
+or three sizes make no curve, and encoders of different size usually differ in more than that.
+"""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
 
 from xstilts.report import prose
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import Table, marks, plain
 from xstilts.report.contrasts import SCALES
 from xstilts.report.decompose import counted
-from xstilts.report.figures import Forest, ForestRow, forest_scale, whisker
+from xstilts.report.figures import Forest, ForestRow, colour_classes, forest_scale, whisker
+from xstilts.report.gains import Gain
 from xstilts.report.numbers import Number, contrast_id, gain_id
+
+MARGIN = 13.0  # percent of the width, left and right of the points
+LETTER = 2.1  # percent of the width that a letter of a name takes on a phone
+LONGEST_NAME = 28
+APART = 7.0  # percent of the width between encoders of one size
+MOST_TICKS = 6
+STEPS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+
+
+@dataclass(frozen=True)
+class ScaleSpot:
+    """One gain, in percent from the left and from the top; `name` are classes."""
+
+    x: float
+    low: float
+    at: float
+    high: float
+    name: str
+    label: str
+    id: str
+
+
+@dataclass(frozen=True)
+class ScaleName:
+    """An encoder above the drawing: where its points are, its line among the names, and which side of the name is there."""
+
+    x: float
+    text: str
+    line: int
+    anchor: str  # start | middle | end
+
+
+@dataclass(frozen=True)
+class ScalePanel:
+    """The gains on one target."""
+
+    title: str
+    spots: tuple[ScaleSpot, ...]
+
+
+@dataclass(frozen=True)
+class ScaleChart:
+    """Panels that share their axes; `zero` and the ticks are in percent from the left or the top."""
+
+    kind: ClassVar[str] = "scale"
+    panels: tuple[ScalePanel, ...]
+    names: tuple[ScaleName, ...]
+    ticks_x: tuple[tuple[float, str], ...]
+    ticks_y: tuple[tuple[float, str], ...]
+    zero: float
+    legend: tuple[tuple[str, str], ...]
+    caption: str
+
+    @property
+    def lines(self) -> int:
+        return 1 + max(name.line for name in self.names)
+
+
+def _compared(analysis: Analysis) -> list[list[Gain]]:
+    """The gains that the answer counts, those of one chain and target together; only where several encoders have one."""
+    rows = [gain for gain in analysis.against_none() if counted(gain) and gain.interval is not None]
+    pairs = dict.fromkeys((gain.chain, gain.target) for gain in rows)
+    together = [[gain for gain in rows if (gain.chain, gain.target) == pair] for pair in pairs]
+    return [own for own in together if len(own) > 1]
+
+
+def scale_chart(analysis: Analysis) -> ScaleChart | None:
+    """Gain by the encoder's size, a panel for each target; None unless two encoders of known size have a gain in common."""
+    sizes = analysis.results.sizes
+    rows = [gain for own in _compared(analysis) for gain in own if gain.encoder in sizes]
+    rows = [gain for gain in rows if any(_pair(gain) == _pair(o) and gain.encoder != o.encoder for o in rows)]
+    if not rows:
+        return None
+    drawn = sorted({gain.encoder for gain in rows}, key=lambda name: (sizes[name], name))
+    places, ticks_x = across({name: sizes[name] for name in drawn})
+    chains = [chain.name for chain in analysis.results.chains if any(gain.chain == chain.name for gain in rows)]
+    spots = sorted(places.values())
+    gap = min((two - one for one, two in pairwise(spots)), default=100.0)
+    step = min(2.5, 2 * (MARGIN - 2) / len(chains), 0.8 * gap / len(chains))
+    intervals = [gain.interval for gain in rows if gain.interval is not None]
+    limit = forest_scale([i.estimate for i in intervals], [b for i in intervals for b in (i.low, i.high)])
+    bottom, top, ticks = _up([min(limit, max(-limit, bound)) for i in intervals for bound in (i.low, i.high)])
+    classes = colour_classes(analysis)
+
+    def y(value: float) -> float:
+        if value < bottom or value > top:  # to the very edge, beyond the last line of the grid
+            return 100.0 if value < bottom else 0.0
+        return 3 + 94 * (top - value) / (top - bottom)
+
+    panels = []
+    for info in analysis.results.targets:
+        own = tuple(
+            ScaleSpot(
+                x=places[gain.encoder] + (chains.index(gain.chain) - (len(chains) - 1) / 2) * step,
+                low=y(gain.interval.low),
+                at=y(gain.interval.estimate),
+                high=y(gain.interval.high),
+                name=classes.get(gain.chain, "k0") + _look(gain),
+                label=f"{gain.chain}, {gain.encoder}: {prose.points(gain.interval.estimate)} points "
+                f"{prose.bracket(gain.interval.low, gain.interval.high)}",
+                id=gain_id(gain),
+            )
+            for gain in rows
+            if gain.target == info.name and gain.interval is not None
+        )
+        panels += [ScalePanel(info.name, own)] if own else []
+    cut = any(i.low < bottom or i.high > top for i in intervals)
+    unknown = [name for name in analysis.results.encoders if name not in sizes]
+    caption = (
+        "Gain over no chain, in points, with its 95 % interval (mean of the languages other than English), by the weights of the "
+        "encoder without embeddings, on a logarithmic axis. Filled: the interval excludes zero. The encoders are points, not a "
+        "curve, and may differ in more than their size."
+    )
+    caption += " Grey: near chance with the chain and without it, so no evidence." if any(map(_void, rows)) else ""
+    caption += " Longer intervals are cut off at the edge." if cut else ""
+    caption += f" Not drawn, because its size is not known: {prose.listed(unknown)}." if unknown else ""
+    return ScaleChart(
+        panels=tuple(panels),
+        names=_names(drawn, places, sizes),
+        ticks_x=ticks_x,
+        ticks_y=tuple((y(tick), prose.points(tick).removesuffix(".0")) for tick in ticks),
+        zero=y(0.0),
+        legend=tuple((name, classes.get(name, "k0")) for name in chains),
+        caption=caption,
+    )
+
+
+def _void(gain: Gain) -> bool:
+    return gain.near_chance == "both"
+
+
+def _look(gain: Gain) -> str:
+    """Classes beside the chain's own."""
+    return " void" if _void(gain) else "" if gain.excludes_zero else " open"
+
+
+def _pair(gain: Gain) -> tuple[str, str]:
+    return gain.chain, gain.target
+
+
+def across(sizes: Mapping[str, int]) -> tuple[dict[str, float], tuple[tuple[float, str], ...]]:
+    """Where each encoder stands (percent of the width), and ticks at 1, 2 and 5 times powers of ten. Encoders of nearly the same
+    size are moved apart."""
+    logs = {name: math.log10(size) for name, size in sizes.items()}
+    low, high = min(logs.values()), max(logs.values())
+    span = max(high - low, 0.1)
+    middle = (low + high) / 2
+
+    def x(log: float) -> float:
+        return 50 + (100 - 2 * MARGIN) * (log - middle) / span
+
+    apart = min(APART, (100 - 2 * MARGIN) / max(1, len(logs) - 1))
+    places: dict[str, float] = {}
+    edge = MARGIN
+    for name, log in logs.items():
+        places[name] = max(x(log), edge)
+        edge = places[name] + apart
+    edge = 100 - MARGIN
+    for name in reversed(logs):  # and back, for those that were moved out at the right
+        places[name] = min(places[name], edge)
+        edge = places[name] - apart
+    ticks = [
+        (x(math.log10(tick)), prose.weights(tick))
+        for power in range(math.floor(low) - 1, math.ceil(high) + 2)
+        for tick in (10.0**power, 2 * 10.0**power, 5 * 10.0**power)
+        if 2 <= x(math.log10(tick)) <= 98
+    ]
+    if not ticks:
+        ticks = [(50.0, prose.weights(10**middle))]
+    if len(ticks) > MOST_TICKS:
+        ticks = [tick for tick in ticks if tick[1].startswith("1")]
+        ticks = ticks[:: math.ceil(len(ticks) / MOST_TICKS)]
+    return places, tuple(ticks)
+
+
+def _up(values: Sequence[float]) -> tuple[float, float, tuple[float, ...]]:
+    """Lower and upper end of the axis of gains, and its ticks; zero is one of them."""
+    low, high = min(0.0, *values), max(0.0, *values)
+    step = next((step for step in STEPS if high - low <= MOST_TICKS * step), STEPS[-1])
+    first, last = math.floor(low / step - 1e-9), math.ceil(high / step + 1e-9)
+    return first * step, last * step, tuple(number * step for number in range(first, last + 1))
+
+
+def _names(drawn: Sequence[str], places: Mapping[str, float], sizes: Mapping[str, int]) -> tuple[ScaleName, ...]:
+    """The encoders' names, each on the first line where it meets no other."""
+    taken: list[list[tuple[float, float]]] = []
+    found = []
+    for name in drawn:
+        short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+        text = f"{short} ({prose.weights(sizes[name])})"
+        x, width = places[name], LETTER * len(text)
+        anchor = "start" if x < width / 2 else "end" if x > 100 - width / 2 else "middle"
+        left = {"start": 0.0, "middle": x - width / 2, "end": 100 - width}[anchor]
+        line = next(
+            (n for n, own in enumerate(taken) if all(left > end + LETTER or left + width < begin - LETTER for begin, end in own)),
+            len(taken),
+        )
+        taken += [[]] if line == len(taken) else []
+        taken[line].append((left, left + width))
+        found.append(ScaleName(x, text, line, anchor))
+    return tuple(found)
 
 
 def scale_forest(analysis: Analysis) -> Forest | None:
-    """The gain of every chain on every target, encoder below encoder; None for one encoder."""
+    """The same where sizes are not known: every chain on every target, encoder below encoder; None for one encoder."""
     encoders = analysis.results.encoders
-    rows = [gain for gain in analysis.against_none() if counted(gain) and gain.interval is not None]
-    pairs = [
-        own
-        for pair in dict.fromkeys((gain.chain, gain.target) for gain in rows)
-        if len(own := [gain for gain in rows if (gain.chain, gain.target) == pair]) > 1
-    ]
+    pairs = _compared(analysis)
     intervals = [gain.interval for own in pairs for gain in own if gain.interval is not None]
     if len(encoders) < 2 or not pairs:
         return None

@@ -14,6 +14,7 @@ from xstilts.report.analysis import Analysis
 from xstilts.report.costs import PARTS, seconds_of
 from xstilts.report.gains import Gain
 from xstilts.report.numbers import OTHERS, gain_id, part_id, score_id
+from xstilts.report.other_tests import OtherTests
 from xstilts.report.results import Results
 from xstilts.report.scores import ENGLISH
 
@@ -31,6 +32,10 @@ GAIN_COLUMNS = (
 )  # fmt: skip
 PART_COLUMNS = (
     "study", "encoder", "chain", "axis", "group", "gain", "low", "high", "level", "seeds", "targets", "languages", "id",
+)  # fmt: skip
+TEST_COLUMNS = (
+    "study", "encoder", "chain", "target", "gain", "p", "p_holm", "verdict", "p_bh", "p_sign", "least_p_sign", "p_checkpoints",
+    "exact", "better", "worse", "superiority", "order", "order_reversed", "languages", "replicated", "named", "disagree", "id",
 )  # fmt: skip
 COST_FACTS = (
     "steps", "matched_steps", "tokens", "tokens_per_second", "flops", "peak_flops", "utilisation", "micro_tokens", "halved",
@@ -140,6 +145,42 @@ def part_rows(analysis: Analysis) -> list[Row]:
         }
         for part in analysis.decomposition.parts
     ]
+
+
+def _other_test_row(study: str, one: OtherTests) -> Row:
+    gain, interval, checks = one.gain, one.gain.interval, one.checkpoints
+    others = [row.language for row in gain.languages if row.language != ENGLISH]
+    counted = [check for check in checks if check.better is not None]
+    return {
+        "study": study,
+        "encoder": gain.encoder,
+        "chain": gain.chain,
+        "target": gain.target,
+        "gain": interval.estimate if interval else None,
+        "p": interval.p if interval else None,
+        "p_holm": gain.p_holm,
+        "verdict": gain.verdict,
+        "p_bh": one.p_bh,
+        "p_sign": one.p_sign,
+        "least_p_sign": one.least_sign,
+        "p_checkpoints": " ".join(str(check.p) for check in checks),
+        "exact": all(check.exact for check in checks),
+        "better": " ".join(str(check.better) for check in counted),
+        "worse": " ".join(str(check.worse) for check in counted),
+        "superiority": one.superiority,
+        "order": one.order,
+        "order_reversed": one.reverse,
+        "languages": len(others),
+        "replicated": one.languages.count if one.languages else None,
+        "named": " ".join(others[place] for place in one.languages.named) if one.languages else "",
+        "disagree": "; ".join(one.disagree),
+        "id": gain_id(gain),
+    }
+
+
+def other_test_rows(analysis: Analysis) -> list[Row]:
+    """A row for each gain over none, with what other tests say of it. Values by seed are lists with spaces."""
+    return [_other_test_row(analysis.results.study, one) for one in analysis.tests]
 
 
 def cost_rows(results: Results) -> list[Row]:

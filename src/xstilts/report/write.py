@@ -22,8 +22,10 @@ from xstilts.report.tables import (
     GAIN_COLUMNS,
     PART_COLUMNS,
     SCORE_COLUMNS,
+    TEST_COLUMNS,
     cost_rows,
     gain_rows,
+    other_test_rows,
     part_rows,
     score_rows,
     to_csv,
@@ -51,6 +53,7 @@ def write_analysis(analysis: Analysis, folder: Path) -> Path:
     _replace(folder / "scores.csv", to_csv(scores, SCORE_COLUMNS))
     _replace(folder / "scores.parquet", to_parquet(scores, SCORE_COLUMNS))
     _replace(folder / "gains.csv", to_csv(gain_rows(analysis), GAIN_COLUMNS))
+    _replace(folder / "tests.csv", to_csv(other_test_rows(analysis), TEST_COLUMNS))
     _replace(folder / "parts.csv", to_csv(part_rows(analysis), PART_COLUMNS))
     _replace(folder / "costs.csv", to_csv(cost_rows(analysis.results), COST_COLUMNS))
     tables = latex_tables(analysis)

@@ -168,10 +168,11 @@ class Compiler:
     def score(self, checkpoint: Stage, target: Target, seed: int, match: Sequence[Stage] = ()) -> Stage:
         """Fine-tune (unless the format is scored as it is), predict or embed, score."""
         task = find_task(target.task)
-        languages = self.fetches.languages(task, "test")
+        split = self.fetches.scored(task)
+        languages = self.fetches.languages(task, split)
         if not languages:
-            raise InputError(nowhere(task, "test", task.languages[0], self.root))
-        gold = {language: self.fetches.stage(task, "test", language) for language in languages}
+            raise InputError(nowhere(task, split, task.languages[0], self.root))
+        gold = {language: self.fetches.stage(task, split, language) for language in languages}
         dev: dict[str, Stage] = {}
         if task.format.name == "mine":
             dev = {f"dev:{language}": self.fetches.stage(task, "dev", language) for language in languages}

@@ -16,7 +16,16 @@ from xstilts.errors import InputError, nearest
 from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import Stage
 from xstilts.study.study import UNTRAINED, Study
-from xstilts.tasks.locate import available_languages, fingerprint, locate, nowhere, parts_of, source_of, source_split
+from xstilts.tasks.locate import (
+    available_languages,
+    fingerprint,
+    locate,
+    nowhere,
+    parts_of,
+    scored_split,
+    source_of,
+    source_split,
+)
 from xstilts.tasks.task import Task
 from xstilts.world.config import WorldConfig
 
@@ -93,6 +102,16 @@ class Fetches:
         self.note(f"{task.name} ({split}): not in the data folder; it comes from the Hub data set {source.hub.id}")
         config = task.fill(source.hub.config, language)
         return f"hub:{source.hub.id}/{config}/{source.hub.split}@{source.hub.revision}"
+
+    def scored(self, task: Task) -> str:
+        """The split of a target that the study scores; what differs from what it asks for is noted."""
+        split = scored_split(task, self.study.split)
+        if split != self.study.split:
+            self.note(f"{task.name}: no dev data but English; it is scored on its test data")
+        lacking = [x for x in self.study.languages_of(task) if x not in task.splits[split].languages]
+        if split == "dev" and lacking:
+            self.note(f"{task.name}: no dev data in {names(lacking)}; not scored")
+        return split
 
     def languages(self, task: Task, split: str) -> list[str]:
         """The study's languages of a task that have data: those in the data folder if it has any, else all (the Hub).

@@ -1,25 +1,28 @@
-"""What a person sees of a run: its live progress, and the status. Terminal only (rich)."""
+"""What a person sees of a run in a terminal: its own progress, the status, and the status of a run that others do.
+
+A run draws from what its workers tell it, the status from what `watch` finds in the store; both show a running stage alike.
+"""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from xstilts.store.lease import holder
-from xstilts.store.store import Store
-from xstilts.study.compile import Plan
-from xstilts.study.execute import State, inspect
+from xstilts.study.execute import State
+from xstilts.study.watch import STATUSES, Look, Watch, number
 
 PLAIN_SECONDS = 10.0
+LOOK_SECONDS = 1.0
+SILENT_SECONDS = 60.0
 
 
 def clock(seconds: float) -> str:
@@ -83,30 +86,44 @@ class LiveView:
         return Group(bar, running_table(running))
 
 
+class Facts(NamedTuple):
+    """What a running stage says of itself, in words; empty where it says nothing."""
+
+    step: str
+    loss: str
+    tokens_per_second: str
+    of_peak: str
+    time: str
+
+
+def facts(live: Mapping[str, Any], seconds: float) -> Facts:
+    """Out of what a stage last reported (with `at`, when), and the seconds since it began. A rate that was reported long ago
+    is no longer one, so that it and the time left are then dropped."""
+    at = number(live.get("at"))
+    fresh = at is None or time.time() - at < SILENT_SECONDS
+    step, steps, loss, speed, of_peak, left = (
+        number(live.get(name)) for name in ("step", "steps", "loss", "tokens_per_second", "utilisation", "seconds_left")
+    )
+    return Facts(
+        f"{live.get('language') or ''} {step:,}/{steps:,}".strip() if step is not None and steps else "",
+        f"{loss:.3f}" if loss is not None else "",
+        f"{speed:,.0f}" if speed is not None and fresh else "",
+        f"{100 * of_peak:.1f} %" if of_peak is not None and fresh else "",
+        f"{clock(left)} left" if left is not None and fresh else clock(max(seconds, 0.0)),
+    )
+
+
 def running_table(running: Iterable[tuple[str, str, Mapping[str, Any], float]]) -> Table:
     """A line per running stage: (kind, slug, what it last reported, seconds since it began). Columns in which nothing stands
     are left out; `of peak` is the utilisation of what the machine's matrix products reach."""
-    lines = []
-    for kind, slug, live, seconds in running:
-        training = "loss" in live
-        lines.append(
-            (
-                Text(f"  {kind}", style="cyan"),
-                slug,
-                f"{live.get('language', '')} {live['step']:,}/{live['steps']:,}".strip() if live.get("steps") else "",
-                f"{live['loss']:.3f}" if training else "",
-                f"{live['tokens_per_second']:,.0f}" if "tokens_per_second" in live else "",
-                f"{100 * live['utilisation']:.1f} %" if live.get("utilisation") is not None else "",
-                f"{clock(live['seconds_left'])} left" if "seconds_left" in live else clock(seconds),
-            )
-        )
+    lines = [(Text(f"  {kind}", style="cyan"), Text(slug), *facts(live, seconds)) for kind, slug, live, seconds in running]
     names = ("", "", "step", "loss", "tokens/s", "of peak", "time")
     shown = [i for i in range(len(names)) if any(line[i] for line in lines)]
     titled = len(shown) > 3
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=titled, header_style="dim")
     for i in shown:
         if i == 1:
-            table.add_column(names[i], overflow="fold")
+            table.add_column(names[i], overflow="fold", min_width=14)
         elif i == 0:
             table.add_column(names[i], no_wrap=True)
         else:
@@ -116,51 +133,96 @@ def running_table(running: Iterable[tuple[str, str, Mapping[str, Any], float]]) 
     return table
 
 
-def stage_states(plan: Plan, store: Store) -> list[dict[str, Any]]:
-    """One record per stage: done, running (somebody holds its lease), failed, blocked, or open."""
-    state = inspect(plan, store, thorough=False)
-    found: dict[str, str] = {}
-    records = []
-    for stage in plan.stages:
-        folder = store.folder(stage.kind, stage.slug, stage.key)
-        runs = store.runs(folder)
-        status = "done" if state.status[stage.key] == "done" else "open"
-        error = ""
-        if status == "open":
-            if holder(folder) is not None:
-                status = "running"
-            elif any(found[i.key] in ("failed", "blocked") for i in stage.inputs.values()):
-                status = "blocked"
-            elif runs and runs[-1].get("outcome") == "failed":
-                status, error = "failed", runs[-1]["error"]
-        found[stage.key] = status
-        records.append(
-            {
-                "kind": stage.kind,
-                "slug": stage.slug,
-                "key": stage.key,
-                "status": status,
-                "attempts": len(runs),
-                "seconds": runs[-1].get("seconds") if runs else None,
-                "error": error,
-                "progress": runs[-1].get("progress") if runs and status == "running" else None,
-                "started": runs[-1].get("started") if runs else None,
-                "folder": str(folder),
+def counted(look: Look) -> str:
+    """`133 stages: 57 done, 2 running, 74 open`."""
+    found = ", ".join(f"{look.counts[status]} {status}" for status in STATUSES if look.counts[status])
+    return f"{len(look.records)} stages: {found}"
+
+
+def outlook(look: Look) -> str:
+    """What is to be expected, in a sentence."""
+    if look.ended and not look.counts["failed"]:
+        return "All is done."
+    if look.ended:
+        return "Nothing runs, and nothing is left but what failed; run the study again to try it anew."
+    if not look.counts["running"]:
+        nowhere = "" if look.store.root.is_dir() else f", and there is no store {look.store.root} yet"
+        return f"Nobody works on it now{nowhere}."
+    if look.seconds_left is None:
+        return "Time left not known yet."
+    if look.seconds_left < 60:
+        return "Less than a minute left."
+    return f"About {clock(look.seconds_left)} {'hours' if look.seconds_left >= 3600 else 'minutes'} left."
+
+
+def trouble(look: Look) -> list[tuple[str, str, str]]:
+    """(status, stage, sentence) of what failed, was damaged or was left, the worst first."""
+    found = []
+    for status in ("failed", "damaged", "stopped"):
+        for record in look.having(status):
+            step = facts(record["progress"] or {}, 0.0).step
+            said = {
+                "failed": record["error"],
+                "damaged": f"{record['error']}; the next run makes it again",
+                "stopped": f"left {f'at {step}' if step else 'unfinished'}; the next run goes on with it",
             }
-        )
-    return records
+            found.append((status, f"{record['kind']} {record['slug']}", said[status]))
+    return found
 
 
-def print_status(console: Console, plan: Plan, records: list[dict[str, Any]]) -> None:
-    """Counts, then the stages that are running or failed."""
-    counts = Counter(record["status"] for record in records)
-    words = ", ".join(f"{counts[name]} {name}" for name in ("done", "running", "open", "failed", "blocked") if counts[name])
-    console.print(f"[bold]{plan.study.name}[/bold]: {len(records)} stages: {words}")
-    now = time.time()
-    running = [record for record in records if record["status"] == "running"]
-    if running:
-        lines = ((r["kind"], r["slug"], r["progress"] or {}, now - (r["started"] or now)) for r in running)
-        console.print(running_table(lines))
-    for record in records:
-        if record["status"] == "failed":
-            console.print(f"  [red]failed[/red]  {record['kind']} {record['slug']}: {record['error']}", soft_wrap=True)
+def running(look: Look) -> list[tuple[str, str, dict[str, Any], float]]:
+    """What `running_table` shows of a look, the longest-running first."""
+    records = sorted(look.having("running"), key=lambda record: record["started"] or look.at)
+    return [(r["kind"], r["slug"], r["progress"] or {}, look.at - (r["started"] or look.at)) for r in records]
+
+
+def picture(look: Look, bar: bool = True, height: int | None = None) -> Group:
+    """The status. `height`: the lines that there are; what does not fit is counted."""
+    name, done, total = look.plan.study.name, look.counts["done"], max(len(look.records), 1)
+    lines: list[Any] = []
+    if bar:
+        top = Table.grid(padding=(0, 1))
+        top.add_row(Text(name, style="bold"), ProgressBar(total, done, width=20), Text(f"{100 * done // total} %"))
+        lines.append(top)
+    lines.append(Text.assemble(("" if bar else f"{name}: ", "bold"), f"{counted(look)}. {outlook(look)}"))
+    at_work, bad = running(look), trouble(look)
+    room = len(at_work) if height is None else max(height // 2 - 4, 1)
+    if at_work:
+        lines.append(running_table(at_work[:room]))
+    if len(at_work) > room:
+        lines.append(Text(f"  and {len(at_work) - room} more running", style="dim"))
+    room = len(bad) if height is None else max((height - len(at_work)) // 4, 1)
+    for status, stage, sentence in bad[:room]:
+        line = Text.assemble((f"{status}  ", "red" if status == "failed" else "yellow"), f"{stage}: {sentence}")
+        lines.append(Padding(line, (0, 0, 0, 2)) if bar else Text("  ") + line)
+    if len(bad) > room:
+        lines.append(Text(f"  and {len(bad) - room} more; without --watch all are named", style="dim"))
+    return Group(*lines)
+
+
+def print_status(console: Console, look: Look) -> None:
+    """Counts and outlook, then the stages that run, and those that failed or were left."""
+    console.print(picture(look, bar=console.is_terminal), soft_wrap=not console.is_terminal)
+
+
+def follow(console: Console, watch: Watch) -> None:
+    """Show the status again and again until nothing is left to wait for. On something that is not a terminal: a line now and
+    then. Whoever presses Ctrl-C gets KeyboardInterrupt, with the last picture left standing."""
+    look, said, last = watch.look(), "", -PLAIN_SECONDS
+    live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+    try:
+        if live:
+            live.start()
+        while not look.ended:
+            if live:
+                live.update(picture(look, height=console.height), refresh=True)
+            elif counted(look) != said and time.monotonic() - last > PLAIN_SECONDS:
+                said, last = counted(look), time.monotonic()
+                console.print(f"{look.plan.study.name}: {said}. {outlook(look)}", soft_wrap=True, markup=False)
+            time.sleep(LOOK_SECONDS)
+            look = watch.look()
+    finally:
+        if live:
+            live.transient = look.ended
+            live.stop()
+    print_status(console, look)

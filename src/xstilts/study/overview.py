@@ -113,9 +113,9 @@ def sharing(plan: Plan, found: Sequence[Trainings]) -> list[str]:
         if group.role == TARGET and len(group.targets) > 1:
             said.append(f"{group.name} is trained once for {_words(group.targets)}: {len(group.keys)} trainings")
         if group.role == INTERMEDIATE and TARGET in group.also:
-            trained = [x for x in group.targets if find_task(x).trains_on == group.name or x == group.name]
-            where = f" {_words(trained)}" if trained else ""
-            said.append(f"the chain on {group.name} is also the target training of{where} without a chain (same recipe)")
+            sources = {t.task: t.train or find_task(t.task).trains_on or t.task for t in plan.study.targets}
+            trained = [x for x in group.targets if sources[x] == group.name]
+            said.append(f"the chain on {group.name} is also {_words(trained)}'s target training without a chain (same recipe)")
     alone = sum(len(path(cell)) for cell in plan.cells)
     once = sum(len(group.keys) for group in found)
     if alone > once:

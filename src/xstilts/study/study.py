@@ -80,6 +80,7 @@ class Study(Record):
     languages: str | tuple[str, ...] = "all"
     seeds: tuple[int, ...] = Field(min_length=1)
     limits: Limits = Limits()
+    split: Literal["test", "dev"] = "test"
     preset: str = "jiant"
     recipes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     retrieval: Retrieval = Retrieval()

@@ -44,6 +44,10 @@ def submit(
     is nothing to submit."""
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: the folder is not empty; name a new one")
+    if plan.study.split != "test":
+        raise InputError(
+            f"study {plan.study.name}: its targets are scored on {plan.study.split} data; a submission needs split: test"
+        )
     known_arms = arms(plan.study)
     names = [arm.name for arm in known_arms]
     wanted = [arm.name for arm in known_arms if not arm.control] if chain is None else [chain]

@@ -53,6 +53,14 @@ def source_split(task: Task, split: str) -> str:
     raise InputError(f"task {task.name} has no {split} split of its own (it has: {', '.join(task.splits)}){hint}")
 
 
+def scored_split(task: Task, split: str) -> str:
+    """The split that a target is scored on where a study asks for `split`. Of a target without dev data in a language other
+    than English (XQuAD, TyDi QA, Tatoeba) that is its test data, as in jiant's dev scores."""
+    if split == "dev" and "dev" in task.splits and any(language != "en" for language in task.splits["dev"].languages):
+        return "dev"
+    return "test"
+
+
 def source_of(task: Task, split: str, language: str) -> Source:
     """Where that split is declared to be; an error when it has no such language."""
     source = task.splits[source_split(task, split)]

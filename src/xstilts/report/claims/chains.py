@@ -1,7 +1,6 @@
 """Which chain of a study is the one that a claim speaks of: a task alone, several mixed, one beside plain text, one translated.
 
-`ChainInfo` says what each phase trains on in words ("squad_v1 + snli (de, fr)"), written by `report/gather.py`; they are
-read back here. Controls and chains of several phases are none of these.
+Controls and chains of several phases are none of these.
 """
 
 from __future__ import annotations
@@ -14,19 +13,18 @@ from xstilts.tasks.catalogue import CATALOGUE
 _MT = "_mt"
 
 
-def only_phase(chain: ChainInfo) -> tuple[frozenset[str], str]:
-    """The tasks of a chain's one phase, and the languages of their training data ("" is English). No tasks if the chain is a
-    control or has more phases, or none."""
-    if chain.control or len(chain.steps) != 1:
-        return frozenset(), ""
-    names, _, languages = chain.steps[0].partition(" (")
-    return frozenset(names.split(" + ")), languages.rstrip(")")
+def only_phase(chain: ChainInfo) -> tuple[frozenset[str], bool]:
+    """The tasks of a chain's one phase, and whether their training data are English. No tasks if the chain is a control or
+    has more phases, or none."""
+    if chain.control or len(chain.phases) != 1:
+        return frozenset(), True
+    return frozenset(chain.phases[0].mix), chain.phases[0].languages in (None, ("en",))
 
 
 def alone(results: Results, task: str) -> str | None:
     """The chain that trains on English data of this task and nothing else."""
     for chain in results.chains:
-        if only_phase(chain) in ((frozenset({task}), ""), (frozenset({task}), "en")):
+        if only_phase(chain) == (frozenset({task}), True):
             return chain.name
     return None
 
@@ -54,10 +52,10 @@ def mixed(results: Results, tasks: Sequence[str]) -> tuple[str, tuple[str, ...],
     part of a task (SNLI of ANLI+) does not stand for the task."""
     found = []
     for chain in results.chains:
-        names, languages = only_phase(chain)
+        names, english = only_phase(chain)
         has = tuple(task for task in tasks if task in names)
         others = tuple(sorted(names - set(tasks)))
-        if len(has) > 1 and not languages and not any(_is_text(name) or _original(name) for name in names):
+        if len(has) > 1 and english and not any(_is_text(name) or _original(name) for name in names):
             found.append((chain.name, has, others))
     return max(found, key=lambda one: (len(one[1]), -len(one[2])), default=None)
 
@@ -66,7 +64,7 @@ def trained_tasks(results: Results) -> dict[str, list[str]]:
     """Each intermediate task and the chains that train on it. Plain text, translations and controls are not counted."""
     found: dict[str, list[str]] = {}
     for chain in results.chains:
-        names = {name for step in chain.steps for name in step.partition(" (")[0].split(" + ")} if not chain.control else set()
+        names = {name for phase in chain.phases for name in phase.mix} if not chain.control else set()
         for name in sorted(names):
             if not _is_text(name) and not _original(name):
                 found.setdefault(name, []).append(chain.name)

@@ -19,6 +19,7 @@ from xstilts.data.language import LANGUAGES
 from xstilts.data.written import Record, make, read_fields
 from xstilts.errors import InputError, nearest
 from xstilts.tasks.catalogue import CATALOGUE, find_task
+from xstilts.tasks.locate import scored_split
 from xstilts.tasks.suites import SUITES
 
 Kind = Literal[
@@ -69,7 +70,8 @@ class Setting(Record):
 
 class Population(Record):
     """What the claim is about. An empty field is not compared. `targets` and `languages` may be the name of a suite; `english`:
-    whether English counts in the averages. `own_data`: what happens to a pair whose chain trains on the target's own training
+    whether English counts in the averages. A target that has no dev data beyond English counts as scored on dev when it is
+    scored on test (`scored_split`). `own_data`: what happens to a pair whose chain trains on the target's own training
     data. Fewer than `min_seeds` seeds are no test."""
 
     model: str = ""
@@ -109,9 +111,11 @@ class Population(Record):
 
     def languages_of(self, target: str) -> tuple[str, ...]:
         """The languages of a target that the claim is about; English only where it counts."""
-        offered: Iterable[str] = find_task(target).splits["test"].languages
+        task = find_task(target)
+        offered: Iterable[str] = task.splits[scored_split(task, self.split or "test")].languages
         if self.languages in SUITES:
-            offered = SUITES[str(self.languages)].tasks.get(target, tuple(offered))
+            suite = SUITES[str(self.languages)].tasks.get(target, task.languages)
+            offered = [code for code in offered if code in suite]
         elif not isinstance(self.languages, str):
             offered = [code for code in self.languages if code in offered]
         return tuple(code for code in offered if self.english or code != "en")

@@ -1,11 +1,11 @@
-"""Contrasts: which cells of a study are a claim's treatment and its control, and the gain between them.
+"""Contrasts: which cells of a study are a claim's treatment and its control, and the gain between them; and rankings.
 
 A contrast averages over targets, then over each target's languages, so that a task with 40 languages counts as one with
 four; examples are paired by id, seeds by number. The interval is that of `metrics.significance`: the targets are stacked into
 one table, in which two more columns (how many examples, and of which target) tell the headline whose counts it sums.
 `chosen` is the nested selection behind "the best intermediate task for each target": a chain is chosen on other seeds and on
 the other half of the languages than those on which it is then scored, since the score of a winner on the data that made it
-win is too high.
+win is too high. `standing` ranks several chains in the same worlds (`metrics.ranks`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import numpy as np
 from xstilts.metrics.bootstrap import Headline, same_ids
 from xstilts.metrics.metric import Counts, Metric
 from xstilts.metrics.paired import Cells
-from xstilts.metrics.significance import Interval, gain_interval
+from xstilts.metrics.ranks import best_set_probability, rank_probabilities, worlds
+from xstilts.metrics.significance import Interval, overall_gains
 from xstilts.report import prose
 from xstilts.report.results import Cell, LanguageScore, Results
 from xstilts.report.scores import CHANCE_MARGIN, ENGLISH, metric_of
@@ -45,8 +46,44 @@ class Contrast:
     keys: tuple[str, ...]
     notes: tuple[str, ...]
 
-    def measure(self, resamples: int) -> Interval:
-        return gain_interval(self.treatment, self.control, self.headline, resamples=resamples)
+
+@dataclass(frozen=True)
+class Standing:
+    """`within`: the chance that each of the chains claimed to be best is among the first `rank` of `chains`; `best_set`: that
+    none of the others is ahead of any of them. Gaps up to the claim's tolerance are ties."""
+
+    rank: int
+    chains: int
+    within: tuple[tuple[str, float], ...]
+    best_set: float
+
+
+def standing(
+    arms: Mapping[str, Side], best: Sequence[str], wanted: Wanted, results: Results, tie: float, resamples: int
+) -> Standing | None:
+    """How surely the chains named in `best` are ahead of the other `arms`, by the mean over targets, then languages; over what
+    all of them have. None if that is nothing, or if either group has no chain."""
+    present = [name for name in best if name in arms]
+    if not present or len(present) == len(arms):
+        return None
+    first = arms[present[0]]
+    pairs = [(arm, first) for arm in arms.values()]
+    usable = {target: _shared(pairs, target, codes) for target, codes in wanted.items() if metric_of(results, target)}
+    usable = {target: found for target, found in usable.items() if all(found)}
+    seeds = sorted(set.intersection(*(set(found) for found, _ in usable.values()))) if usable else []
+    if not seeds:
+        return None
+    stack = _Stack({target: codes for target, (_, codes) in usable.items()}, results)
+    cells = [[stack.cells([(arm, first)], 0, seed) for seed in seeds] for arm in arms.values()]
+    scores_WK = worlds(cells, stack.headline, resamples=resamples)
+    chances = dict(zip(arms, rank_probabilities(scores_WK, len(best), tie=tie), strict=True))
+    members = [place for place, name in enumerate(arms) if name in best]
+    return Standing(
+        rank=len(best),
+        chains=len(arms),
+        within=tuple((name, chances[name]) for name in present),
+        best_set=best_set_probability(scores_WK, members, tie=tie),
+    )
 
 
 def sides(results: Results, encoder: str) -> dict[str, dict[str, dict[int, Cell]]]:
@@ -79,6 +116,18 @@ def contrast(name: str, pairs: Sequence[tuple[Side, Side]], wanted: Wanted, resu
     keys = [pair[side][target][seed].key for pair in pairs for side in (0, 1) for target in usable for seed in seeds]
     notes = [f"{name}: near chance on both sides: {prose.listed(near)}"] if near else []
     return Contrast(name, treatment, control, stack.headline, tuple(seeds), rows, tuple(dict.fromkeys(keys)), tuple(notes))
+
+
+def measured(contrasts: Sequence[Contrast], resamples: int) -> list[Interval]:
+    """The interval of each. Those over the same targets and languages share their draws of examples."""
+    found: dict[int, Interval] = {}
+    together: dict[tuple[tuple[str, str], ...], list[int]] = {}
+    for place, one in enumerate(contrasts):
+        together.setdefault(one.rows, []).append(place)
+    for places in together.values():
+        pairs = [(contrasts[place].treatment, contrasts[place].control) for place in places]
+        found |= zip(places, overall_gains(pairs, contrasts[places[0]].headline, resamples=resamples), strict=True)
+    return [found[place] for place in range(len(contrasts))]
 
 
 def _shared(pairs: Sequence[tuple[Side, Side]], target: str, codes: Sequence[str]) -> tuple[tuple[int, ...], tuple[str, ...]]:

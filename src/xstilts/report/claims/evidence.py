@@ -16,12 +16,13 @@ import numpy as np
 from xstilts.metrics.significance import Interval
 from xstilts.report import prose
 from xstilts.report.claims.claim import Claim
-from xstilts.report.claims.contrast import Contrast, Unusable, contrast
+from xstilts.report.claims.contrast import Contrast, Standing, Unusable, contrast, measured, standing
 from xstilts.report.claims.search import Request, Search, why_none
 from xstilts.report.costs import PHASES
 from xstilts.report.gather import LAYER_RULES, RETRIEVAL_FORMATS
 from xstilts.report.results import Cell, Results
 from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.locate import scored_split
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Observation:
 @dataclass(frozen=True)
 class Evidence:
     """See the module. `asked` is how many comparisons or entries the claim is about, `missing` why some could not be made;
-    `notes` are what a reader must know besides."""
+    `notes` are what a reader must know besides. `standing`: of a ranking."""
 
     outside: tuple[str, ...] = ()
     smaller: tuple[str, ...] = ()
@@ -68,6 +69,7 @@ class Evidence:
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     artefacts: tuple[Artefact, ...] = ()
+    standing: Standing | None = None
 
 
 def gather_evidence(claim: Claim, results: Results, resamples: int) -> Evidence:
@@ -78,19 +80,19 @@ def gather_evidence(claim: Claim, results: Results, resamples: int) -> Evidence:
     encoder, other = _encoder(claim, results)
     search = Search(claim, results, encoder)
     search.run()
+    requests: list[Request] = []
     made: list[Contrast] = []
-    measured: list[Measured] = []
+    found: list[Measured] = []
     missing: list[str] = []
     keys: list[str] = []
     for request in search.requests:
         try:
-            one = contrast(request.name, request.pairs, request.wanted, results)
+            made.append(contrast(request.name, request.pairs, request.wanted, results))
+            requests.append(request)
         except Unusable as reason:
             missing.append(str(reason))
-            continue
-        interval = one.measure(resamples)
-        made.append(one)
-        measured.append(Measured(request.name, interval, request.said))
+    for request, one, interval in zip(requests, made, measured(made, resamples), strict=True):
+        found.append(Measured(request.name, interval, request.said))
         search.notes += one.notes
         search.notes += [f"{request.name}: {part}" for part in interval.note.split("; ") if part.startswith("paired by id")]
         keys += [*one.keys, *request.keys]
@@ -107,19 +109,20 @@ def gather_evidence(claim: Claim, results: Results, resamples: int) -> Evidence:
             f"{len(rows)} of {prose.count(len(asked_rows), 'target-language pair')} (without {prose.listed(lacking, 4)})"
         )
     coverage = _coverage(
-        (len(measured), search.asked, "comparison"),
+        (len(found), search.asked, "comparison"),
         (len(found_targets), len(claim.population.targets), "target"),
         (len(rows), len(asked_rows), "target-language pair"),
     )
     return Evidence(
         smaller=tuple(smaller),
-        measured=tuple(measured),
+        measured=tuple(found),
         asked=search.asked,
         seeds=seeds,
         coverage=f"{coverage}, {prose.count(seeds, 'seed')}",
         missing=tuple(missing) if search.requests and search.wanted else (why_none(search),),
         notes=tuple(dict.fromkeys(search.notes)),
         artefacts=artefacts(results, keys),
+        standing=standing(search.ranked, claim.best, search.wanted, results, claim.rope / 100, resamples) if made else None,
     )
 
 
@@ -131,8 +134,15 @@ def _outside(claim: Claim, results: Results) -> tuple[str, ...]:
     """The fields of the population that the runs contradict, one clause each."""
     people = claim.population
     found = []
-    if people.split not in ("", "test"):
-        found.append(f"split: the claim is about {people.split} data, this study scores test")
+    for info in results.targets:
+        if people.split and info.name in people.targets:
+            wanted = scored_split(find_task(info.name), people.split)
+            if info.split != wanted:
+                found.append(
+                    f"split: the claim is about {people.split} data, this study scores {info.name} on {info.split} "
+                    f"(`split: {people.split}` would be that)"
+                )
+                break
     policies = sorted({str(recipe.get("policy", "")) for recipe in results.recipes.values()} - {""})
     if people.policy and policies and policies != [people.policy]:
         found.append(f"policy: the claim is about {people.policy}, this study's is {prose.listed(policies)}")

@@ -111,7 +111,7 @@ def _independent(claim: Claim, results: Results, test: Check, first: tuple[Findi
         return "it names no artefact that it rests on"
 
     def same(changed: Results) -> bool:
-        again = [test(claim, changed, count)[0] for count in (FEW_RESAMPLES, resamples)]
+        again = (test(claim, changed, count)[0] for count in (FEW_RESAMPLES, resamples))  # most end with the first
         return all(one.estimate == found.estimate and one.verdict == found.verdict for one in again)
 
     if claim.kind in FACTS:
@@ -179,7 +179,7 @@ def run_claims(
     from xstilts.study.compile import compile_study
     from xstilts.study.study import load_study, study_path
 
-    plan = compile_study(load_study(study, list(changes)), base=study_path(study).parent)
+    plan = compile_study(load_study(study, list(changes)), base=study_path(study).parent, draft=True)
     claims = [claim for path in files for claim in read_claims(path)]
     return plan.study.name, claims_of(gather(plan, store), claims)
 

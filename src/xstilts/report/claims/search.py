@@ -37,6 +37,7 @@ class Search:
         targets = {info.name for info in results.targets}
         self.wanted = {name: self.people.languages_of(name) for name in self.people.targets if name in targets}
         self.requests: list[Request] = []
+        self.ranked: dict[str, Side] = {}
         self.asked = 0
         self.absent: list[str] = []
         self.without: list[str] = []
@@ -172,7 +173,7 @@ class Search:
         self.requests.append(Request("best for each target", ((side, none),), self.wanted, said, keys))
 
     def _ranking(self) -> None:
-        arms = self._alone()
+        self.ranked = arms = self._alone()
         for first in (task for task in self.claim.best if task in arms):
             for other in (task for task in arms if task not in self.claim.best):
                 self.requests.append(Request(f"{first} over {other}", ((arms[first], arms[other]),), self.wanted))

@@ -8,12 +8,17 @@
     number         disjoint; a claim can be right in direction and wrong in magnitude, so both are told
     null           supported only by equivalence: every comparison within the margin (two one-sided tests)
     universal      supported if the count of replications reaches every comparison, refuted by one that is clearly opposite
-    ranking        supported if each of the best is no worse than each of the rest by more than the margin
+    ranking        supported if each of the best is no worse than each of the rest by more than the margin, by the interval of
+                   each difference; the chances of ranks are told beside it
     fact           equality with what the stages recorded
 
 Runs that are only less of what the claim is about (another encoder, limits, fewer targets) can support a claim by proxy; to
 refute it they are not enough, so that a refutation becomes "inconclusive (proxy)". A claim that says something of several
 comparisons is supported by all of them and refuted by one.
+
+Of a ranking the intervals decide and the chances describe: that all comparisons hold has a smaller chance than the least sure of
+them, so a rule of "at least 95 %" for all would support nothing more, and the intervals alone already err in at most 5 % of
+cases.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ from xstilts.metrics.effects import equivalence
 from xstilts.metrics.multiplicity import holm, replicability
 from xstilts.report import prose
 from xstilts.report.claims.claim import FACTS, Claim
+from xstilts.report.claims.contrast import Standing
 from xstilts.report.claims.evidence import Evidence, Measured, Observation
 
 Verdict = Literal["supported", "refuted", "inconclusive", "not tested", "out of scope", "rejected"]
@@ -63,6 +69,9 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
         claim.kind, _comparison
     )
     found = rule(claim, evidence.measured)
+    if evidence.standing:
+        chances = rank_words(evidence.standing, claim)
+        found = replace(found, reason=f"{found.reason} {chances}", details=(*found.details, chances))
     if evidence.seeds < claim.population.min_seeds:
         seeds = f"Not tested: {prose.count(evidence.seeds, 'seed')}, and the claim needs {claim.population.min_seeds}"
         words = f"{seeds}; what was measured stands here without a verdict."
@@ -261,11 +270,22 @@ def _ranking(claim: Claim, measured: Sequence[Measured]) -> Finding:
     details = [gain_words(one) for one in measured]
     one = measured[worse.index(min(worse)) if verdict == "refuted" else no_worse.index(max(no_worse))]
     meaning = {
-        "supported": f"none of the best is behind any other by more than {claim.rope:g} points; the least sure",
-        "refuted": f"one of the best is behind by more than {claim.rope:g} points",
-        "inconclusive": f"whether one of the best is behind by more than {claim.rope:g} points cannot be told",
+        "supported": f"none of the best is behind any other by more than {_margin(claim)}; the least sure",
+        "refuted": f"one of the best is behind by more than {_margin(claim)}",
+        "inconclusive": f"whether one of the best is behind by more than {_margin(claim)} cannot be told",
     }
     return _made(verdict, one, f"{_capital(meaning[verdict])}: {gain_words(one)}.", details)
+
+
+def rank_words(one: Standing, claim: Claim) -> str:
+    """P(rank ≤ 3 of 8): mnli 0.97, squad_v1 0.99; together the best: 0.93 (gaps up to 1 point are ties)."""
+    each = ", ".join(f"{name} {prose.chance(chance)}" for name, chance in one.within)
+    together = f"; together the best: {prose.chance(one.best_set)}" if len(one.within) > 1 else ""
+    return f"P(rank ≤ {one.rank} of {one.chains}): {each}{together} (gaps up to {_margin(claim)} are ties)."
+
+
+def _margin(claim: Claim) -> str:
+    return f"{claim.rope:g} {'point' if claim.rope == 1 else 'points'}"
 
 
 # -- facts --------------------------------------------------------------------------------------------------------------

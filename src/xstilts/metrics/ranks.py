@@ -1,0 +1,73 @@
+"""The chance of a rank: how often a chain is among the best when seeds and examples are drawn anew for all chains at once.
+
+The gap between two chains is far better known than either score, since they share examples and, seed by seed, the luck of a run.
+So ranks are taken within one world: one draw of ids (`paired.measure`) and one of seeds, the same for every chain. Surprising:
+seeds are not drawn with replacement, since with few of them the worlds would be too alike (`significance`); their part of a
+world is a multivariate t with S - 1 degrees of freedom, so that two chains change places about as often as the one-sided p of
+their difference says. With one seed only examples vary.
+
+Legend: K chains, S seeds, W worlds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xstilts.metrics.bootstrap import Headline
+from xstilts.metrics.paired import Arm, Cells, Table, measure
+
+Values = NDArray[np.float64]
+WORLDS = 10_000
+
+
+def worlds(
+    chains: Sequence[Sequence[Cells]],
+    headline: Headline,
+    *,
+    resamples: int = 1000,
+    draws: int = WORLDS,
+    seed: int = 0,
+) -> Values:
+    """The scores (W, K) of each chain, mean over its languages and seeds, in `draws` worlds. Seeds are paired by position."""
+    table = Table(headline, "points")
+    arms = [Arm(table, cells, None) for cells in chains]
+    seeds = len(arms[0].runs)
+    if any(len(arm.runs) != seeds for arm in arms):
+        raise ValueError(f"expected as many seeds of each chain, found {[len(arm.runs) for arm in arms]}")
+    measured = measure(table, arms, resamples, seed)
+    points_SK = measured.points_X.reshape(len(arms), seeds).T
+    covariance = measured.covariance_XX.reshape(len(arms), seeds, len(arms), seeds)
+    within_KK = np.einsum("ksls->kl", covariance)
+    examples_KK = within_KK if seeds == 1 else (covariance.sum(axis=(1, 3)) - within_KK) / (seeds * (seeds - 1))
+    rng = np.random.default_rng(seed)
+    found: Values = points_SK.mean(axis=0) + rng.standard_normal((draws, len(arms))) @ _root(examples_KK)
+    if seeds > 1:
+        deviations_SK = (points_SK - points_SK.mean(axis=0)) / math.sqrt(seeds * (seeds - 1))
+        tails_W1 = np.sqrt((seeds - 1) / rng.chisquare(seeds - 1, size=(draws, 1)))
+        found += tails_W1 * (rng.standard_normal((draws, seeds)) @ deviations_SK)
+    return found
+
+
+def rank_probabilities(scores_WK: Values, rank: int, *, tie: float = 0.0) -> list[float]:
+    """For each chain the share of worlds in which fewer than `rank` others are ahead of it by more than `tie`."""
+    ahead_WK = np.stack([(scores_WK > one_W[:, None] + tie).sum(axis=1) for one_W in scores_WK.T], axis=1)
+    return [float(share) for share in (ahead_WK < rank).mean(axis=0)]
+
+
+def best_set_probability(scores_WK: Values, members: Sequence[int], *, tie: float = 0.0) -> float:
+    """The share of worlds in which no other chain is ahead of any of the `members` (columns) by more than `tie`."""
+    rest = [k for k in range(scores_WK.shape[1]) if k not in members]
+    if not members or not rest:
+        raise ValueError(f"expected one or more chains inside the set and outside it, found {len(members)} and {len(rest)}")
+    return float((scores_WK[:, rest].max(axis=1) <= scores_WK[:, list(members)].min(axis=1) + tie).mean())
+
+
+def _root(covariance_KK: Values) -> Values:
+    """A symmetric root. An estimate over seeds may have negative eigenvalues, which are taken for 0."""
+    sizes, axes = np.linalg.eigh((covariance_KK + covariance_KK.T) / 2)
+    root: Values = (axes * np.sqrt(np.maximum(sizes, 0.0))) @ axes.T
+    return root

@@ -1,0 +1,43 @@
+"""How many weights an encoder's blocks have: its size without embeddings, pooler and heads.
+
+The table of embeddings grows with the vocabulary (it is two thirds of XLM-R Base) and says little of what an encoder can
+compute, so sizes are compared without it. Counted in the head of the weights' own files, which is exact for every class of model
+and needs no torch; files of pickled weights have no such head, and there the shape in config.json must do.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+from pathlib import Path
+
+from xstilts.store.store import read_json
+from xstilts.study.sizes import weights
+
+BLOCK = re.compile(r"(^|\.)(layers?|h|blocks?)\.\d+\.")
+SHAPE = ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size")
+LONGEST_HEAD = 100_000_000  # bytes; the format's own limit
+
+
+def body_weights(folder: Path) -> int | None:
+    """Weights in the blocks of the model in a Hugging Face folder; None where its files do not tell."""
+    files = sorted(folder.glob("model*.safetensors"))
+    try:
+        return (sum(map(_in_blocks, files)) if files else _by_shape(folder)) or None
+    except (OSError, ValueError, struct.error):  # a damaged file is the run's to complain about
+        return None
+
+
+def _in_blocks(path: Path) -> int:
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        head = json.loads(file.read(length)) if length <= LONGEST_HEAD else {}
+    return sum(math.prod(entry["shape"]) for name, entry in head.items() if BLOCK.search(name))
+
+
+def _by_shape(folder: Path) -> int:
+    config = read_json(folder / "config.json") or {}
+    numbers = [number for name in SHAPE if isinstance(number := config.get(name), int)]
+    return weights(*numbers).body if len(numbers) == len(SHAPE) else 0
