@@ -93,6 +93,22 @@ def test_ties_and_sets_by_hand() -> None:
             best_set_probability(scores, members)
 
 
+def test_equal_chains_share_the_ranks_that_they_hold_together() -> None:
+    scores = np.array([[0.5, 0.5, 0.4, 0.3], [0.5, 0.5 + 1e-12, 0.5, 0.6]])
+    assert rank_probabilities(scores, 1) == pytest.approx([1 / 4, 1 / 4, 0, 1 / 2])
+    assert rank_probabilities(scores, 2) == pytest.approx([2 / 3, 2 / 3, 1 / 6, 1 / 2])
+    assert rank_probabilities(scores, 4) == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_copies_of_the_best_chain_are_the_best_as_often_as_each_other(seeds: int) -> None:
+    """Their scores agree in every world but for the rounding of the covariance's root."""
+    rng = np.random.default_rng(4)
+    best, other = chains(rng, [1.0, 0.0], seeds)
+    shares = rank_probabilities(worlds([best, other, best, best], ACCURACY.headline), 1)
+    assert shares == pytest.approx([1 / 3, 0, 1 / 3, 1 / 3], abs=0.001)
+
+
 def test_it_is_repeatable_and_seeds_are_paired() -> None:
     runs = chains(np.random.default_rng(3), [0.1, 0.0], 3)
     assert (worlds(runs, ACCURACY.headline, draws=50) == worlds(runs, ACCURACY.headline, draws=50)).all()

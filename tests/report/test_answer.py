@@ -30,13 +30,47 @@ def test_a_clear_gain_is_named_with_its_interval_and_seeds() -> None:
     assert gain.interval is not None
     assert gain.interval.low > 0.1
     assert analysis.answer.verdict == "yes"
-    assert analysis.answer.sentence.startswith("Yes for 1 of 1 chain\u2011target pair (squad → tydiqa +1")
+    assert analysis.answer.sentence.startswith("Yes for 1 of 1 chain\u2011target pair (squad → tydiqa ")
     assert "2 seeds, exploratory" in analysis.answer.sentence
 
 
 def test_six_seeds_are_not_called_exploratory() -> None:
     analysis = two(0.15, seeds=6)
     assert "exploratory" not in " ".join([analysis.answer.sentence, *analysis.answer.support])
+
+
+def test_one_seed_is_no_answer_however_large_the_gain() -> None:
+    analysis = two(0.15, seeds=1)
+    (gain,) = analysis.gains
+    assert gain.verdict == "one seed"
+    assert gain.interval is not None
+    assert gain.interval.low > 0.1
+    assert analysis.answer.verdict == "unclear"
+    assert analysis.answer.sentence.startswith(
+        "One seed decides nothing: in these runs the interval lies above zero for 1 of 1 chain\u2011target pair (squad → tydiqa "
+    )
+    assert "no gain or loss is called clear" in " ".join(analysis.answer.support)
+
+
+def test_one_seed_names_losses_and_what_shows_nothing() -> None:
+    lost = two(-0.15, seeds=1).answer
+    assert "above zero for none of 1 chain" in lost.sentence
+    assert "below it for 1 (squad → tydiqa −1" in lost.sentence
+    near = two(0.0, base=0.33, chance=1 / 3, seeds=1).answer
+    assert near.sentence.startswith("No evidence either way")
+
+
+def test_a_pair_that_lost_its_other_seeds_is_not_counted_as_clear() -> None:
+    results = make_results(
+        chains=CHAINS,
+        targets=[target("tydiqa"), target("xnli")],
+        skill={(name, t): 0.5 + 0.15 * (name == "squad") for name in ("none", "squad") for t in ("tydiqa", "xnli")},
+        seeds=range(3),
+        skip=[("squad", "xnli", 1), ("squad", "xnli", 2)],
+    )
+    sentence = analyse(results, 500).answer.sentence
+    assert sentence.startswith("Yes for 1 of 2 chain")
+    assert sentence.endswith("1 with one seed, which decides nothing.")
 
 
 def test_a_null_says_what_it_does_not_rule_out() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,15 @@ def test_the_quarter_that_is_reported_does_not_choose() -> None:
         assert row.chosen["c0"] == 1  # by the lucky quarter for the opposite one, and nowhere else
         assert row.nested is not None
         assert row.nested.estimate < row.plain.estimate
+
+
+def test_equal_chains_share_the_chance_of_being_the_best() -> None:
+    made = results("c3", seeds=(0, 1, 2))
+    twin = {(c.target, c.seed): c.languages for c in made.cells if c.chain == "c3"}
+    cells = tuple(replace(c, languages=twin[c.target, c.seed]) if c.chain == "c5" else c for c in made.cells)
+    for row in found(replace(made, cells=cells)):
+        assert row.best in ("c3", "c5")
+        assert row.probability <= 0.5
 
 
 def test_one_candidate_is_no_choice() -> None:

@@ -8,6 +8,7 @@ import yaml
 from tests.conftest import tiny_record
 
 from xstilts.errors import InputError
+from xstilts.study.compile import compile_study
 from xstilts.study.study import built_in, load_study, make_study
 
 
@@ -25,6 +26,12 @@ from xstilts.study.study import built_in, load_study, make_study
         ({"recipes": {"default": {"lr": -1}}}, r"recipes.default.lr: Input should be greater than 0"),
         ({"preset": "jaint"}, r"unknown preset 'jaint' \(did you mean 'jiant'\?\)"),
         ({"seeds": []}, r"seeds: "),
+        ({"compare": [{"chain": "sqad", "over": "none"}]}, r"compare.0.chain: 'sqad' is no chain .* \(did you mean 'squad'\?\)"),
+        ({"compare": [{"chain": "squad", "over": ["sqad"]}]}, r"compare.0.over: 'sqad' is no chain of this study"),
+        ({"compare": [{"chain": "squad", "over": "none"}]}, r"compare.0.over: every chain is compared with 'none' anyway"),
+        ({"compare": [{"chain": "squad", "over": "squad"}]}, r"compare.0: a chain stands there twice"),
+        ({"compare": [{"chain": "squad", "over": []}]}, r"compare.0.over: "),
+        ({"compare": [{"chain": "squad", "with": "x"}]}, r"unknown field 'compare.0.with'"),
         ({"seeds": [1, 1]}, r"the same seed stands there twice"),
         ({"encoders": []}, r"encoders: "),
         ({"targets": []}, r"targets: "),
@@ -127,3 +134,23 @@ def test_recipes_are_layered() -> None:
     assert study.phase_recipe(("world/squad",), {"lr": 7.0}).model_dump(include={"lr", "batch"}) == {"lr": 7.0, "batch": 5}
     assert study.phase_recipe(("world/squad", "world/nli"), {}).lr == 9e-3
     assert study.phase_recipe(("world/squad", "world/nli"), {}).max_length == 384, "the longest of its tasks (preset jiant, span)"
+
+
+def test_comparisons_are_read_and_move_no_key() -> None:
+    record = tiny_record(chains={"none": [], "squad": ["world/squad"], "nli": ["world/nli"]})
+    one = {"chain": "nli", "over": "squad"}
+    plain, asked = make_study(record), make_study(record | {"compare": [one]})
+    assert asked.compare[0].over == ("squad",)
+    with pytest.raises(InputError, match=r"compare.1: nli over squad stands there twice"):
+        make_study(record | {"compare": [one, one]})
+    assert {s.key for s in compile_study(asked).stages} == {s.key for s in compile_study(plain).stages}
+
+
+@pytest.mark.parametrize("name", ["diversity", "diversity-mini", "diversity-tasks", "diversity-tasks-mini"])
+def test_each_mixture_is_compared_with_its_own_members(name: str) -> None:
+    study = load_study(name)
+    mixed = {chain for chain, phases in study.chains.items() if phases and len(phases[0].mix) > 1}
+    assert {one.chain for one in study.compare} == mixed
+    for one in study.compare:
+        members = [task for other in one.over for task in study.chains[other][0].mix]
+        assert sorted(members) == sorted(study.chains[one.chain][0].mix)

@@ -7,6 +7,7 @@ others: "near chance" means within 3 standard deviations of it, and the same pro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,10 +19,11 @@ from xstilts.world import WorldConfig, generate
 from xstilts.world.answering import quiz
 from xstilts.world.clause import constituent, text
 from xstilts.world.draw import draw
+from xstilts.world.inference import NLI_OF_DOMAIN
 from xstilts.world.tongue import TONGUES, lexicons
 
 TRAIN, TEST = 3000, 1000
-WORLD = WorldConfig(nli=TRAIN, paraphrase=TRAIN, squad=TRAIN, tydiqa=TRAIN, choice=TRAIN, test=TEST)
+WORLD = WorldConfig(nli=TRAIN, paraphrase=TRAIN, squad=TRAIN, tydiqa=TRAIN, choice=TRAIN, nli_domain=TRAIN, test=TEST)
 
 
 def limit(chance: float, count: int = TEST) -> float:
@@ -43,11 +45,16 @@ def accuracy(train: Sequence[str], labels: Sequence[str], test: Sequence[str], g
     return float(np.mean([classes[i] == g for i, g in zip(table.argmax(axis=1), gold, strict=True)]))
 
 
+@cache
+def texts_of(task: str, split: str) -> tuple[TextsExample, ...]:
+    return tuple(e for e in generate(WORLD, task, split, "en") if isinstance(e, TextsExample))
+
+
 def pairs(task: str, view: Callable[[TextsExample], str]) -> tuple[list[str], list[str], list[str], list[str]]:
     """Training texts and labels, test texts and labels."""
     columns: list[list[str]] = []
     for split in ("train", "test"):
-        examples = [e for e in generate(WORLD, task, split, "en") if isinstance(e, TextsExample)]
+        examples = texts_of(task, split)
         columns += [[view(e) for e in examples], [str(e.answer) for e in examples]]
     return columns[0], columns[1], columns[2], columns[3]
 
@@ -63,9 +70,10 @@ def candidates(task: str, split: str) -> Iterator[tuple[str, str, str]]:
         yield example.question, example.answer[0].text, text(lexicon, [t for t in other if t.role])
 
 
+@pytest.mark.parametrize("task", ["nli", *NLI_OF_DOMAIN])
 @pytest.mark.parametrize("side", [0, 1], ids=["premise", "hypothesis"])
-def test_one_sentence_does_not_tell_inference(side: int) -> None:
-    assert accuracy(*pairs("nli", lambda e: e.texts[side])) < limit(1 / 3)
+def test_one_sentence_does_not_tell_inference(task: str, side: int) -> None:
+    assert accuracy(*pairs(task, lambda e: e.texts[side])) < limit(1 / 3)
 
 
 @pytest.mark.parametrize("side", [0, 1], ids=["first", "second"])
@@ -85,7 +93,7 @@ def test_the_probe_finds_a_planted_leak() -> None:
 
 @pytest.mark.parametrize("side", [0, 1])
 def test_the_length_of_a_sentence_does_not_tell(side: int) -> None:
-    for task, chance in (("nli", 1 / 3), ("paraphrase", 1 / 2)):
+    for task, chance in (*((name, 1 / 3) for name in ("nli", *NLI_OF_DOMAIN)), ("paraphrase", 1 / 2)):
         assert accuracy(*pairs(task, lambda e: f"length:{len(e.texts[side].split())}")) < limit(chance)
 
 

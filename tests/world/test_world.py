@@ -24,11 +24,15 @@ from xstilts.data.example import (
 )
 from xstilts.world import LANGUAGES, TASK_NAMES, WorldConfig, generate, vocabulary
 from xstilts.world.clause import Token
-from xstilts.world.concepts import TAG_OF
+from xstilts.world.concepts import ANTONYM, CATEGORIES, CATEGORY_OF, DOMAINS, TAG_OF, VERBS
+from xstilts.world.draw import draw, size, split_of
+from xstilts.world.inference import MEANINGS, NLI_OF_DOMAIN, Pair
 from xstilts.world.tagging import entity_labels
 from xstilts.world.tongue import lexicons
 
-SMALL = WorldConfig(text=60, nli=80, paraphrase=80, squad=80, tydiqa=80, pos=80, ner=80, choice=80, dev=30, test=40)
+SMALL = WorldConfig(
+    text=60, nli=80, paraphrase=80, squad=80, tydiqa=80, pos=80, ner=80, choice=80, nli_domain=80, dev=30, test=40
+)
 SUPERVISED = tuple(name for name in TASK_NAMES if name not in ("text", "retrieval"))
 
 
@@ -91,12 +95,13 @@ def test_sizes_and_ids(task: str) -> None:
     splits = {"text": ("train", "dev"), "retrieval": ("test",)}.get(task, ("train", "dev", "test"))
     for split in splits:
         ids = [example.id for example in generate(SMALL, task, split, "en")]
-        assert len(set(ids)) == len(ids) == getattr(SMALL, task if split == "train" else split)
+        assert len(set(ids)) == len(ids) == size(SMALL, task, split)
 
 
 @pytest.mark.parametrize("task", SUPERVISED)
 def test_splits_are_disjoint_and_without_repetitions(task: str) -> None:
-    config = replace(SMALL, **{task: 400}, dev=100, test=100)
+    config = replace(SMALL, **{"nli_domain" if task in NLI_OF_DOMAIN else task: 400}, dev=100, test=100)
+    assert size(config, task, "train") == 400
     all_strings = [strings(e) for split in ("train", "dev", "test") for e in generate(config, task, split, "en")]
     assert len(set(all_strings)) == len(all_strings)
 
@@ -105,7 +110,7 @@ def test_splits_are_disjoint_and_without_repetitions(task: str) -> None:
 def test_test_sets_are_parallel(task: str) -> None:
     rows = [list(generate(SMALL, task, "test", language)) for language in LANGUAGES]
     assert len({tuple(e.id for e in row) for row in rows}) == 1
-    if task in ("nli", "paraphrase", "choice", "retrieval"):
+    if task in ("nli", "paraphrase", "choice", "retrieval", *NLI_OF_DOMAIN):
         assert len({tuple(e.answer for e in row) for row in rows}) == 1  # type: ignore[arg-type]
 
 
@@ -143,6 +148,30 @@ def test_paraphrases_have_the_same_words() -> None:
         first, second = example.texts
         assert sorted(first.split()) == sorted(second.split())
         assert first != second
+
+
+def test_domains_share_out_the_categories() -> None:
+    assert sorted(category for pair in DOMAINS.values() for category in pair) == sorted(CATEGORIES)
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_inference_by_domain_speaks_of_nothing_else(domain: str) -> None:
+    """Of its ten nouns, their two kinds and its verbs it uses all; every verb comes with its antonym."""
+    content = {*CATEGORY_OF, *CATEGORIES, *VERBS}
+    examples = generate(replace(SMALL, nli_domain=800), f"nli_{domain}", "train", "en")
+    used = {word for example in examples for text in strings(example) for word in text.split()} & content
+    nouns, verbs = used - set(VERBS), used & set(VERBS)
+    assert nouns == {*DOMAINS[domain], *(noun for noun, category in CATEGORY_OF.items() if category in DOMAINS[domain])}
+    assert len(verbs) == 8
+    assert {ANTONYM[verb] for verb in verbs} == verbs
+
+
+@pytest.mark.parametrize("task", NLI_OF_DOMAIN)
+def test_an_example_by_domain_is_in_the_split_that_inference_would_give_it(task: str) -> None:
+    """So no training example of a domain can be a test example of `nli`, or of the domain."""
+    for _, meant in draw(SMALL, task, "train", MEANINGS[task]):
+        assert meant
+        assert split_of(Pair(meant.first, meant.second, meant.label)) == "train"
 
 
 def test_entities_of_adjacent_roles_are_told_apart() -> None:

@@ -4,7 +4,8 @@ The gap between two chains is far better known than either score, since they sha
 So ranks are taken within one world: one draw of ids (`paired.measure`) and one of seeds, the same for every chain. Surprising:
 seeds are not drawn with replacement, since with few of them the worlds would be too alike (`significance`); their part of a
 world is a multivariate t with S - 1 degrees of freedom, so that two chains change places about as often as the one-sided p of
-their difference says. With one seed only examples vary.
+their difference says. With one seed only examples vary. Chains that are equal share the ranks that they hold together, so that
+of two equal ones each is the best with a chance of one half.
 
 Legend: K chains, S seeds, W worlds.
 """
@@ -22,6 +23,7 @@ from xstilts.metrics.paired import Arm, Cells, Table, measure
 
 Values = NDArray[np.float64]
 WORLDS = 10_000
+EQUAL = 1e-8  # scores (0-1) nearer than this differ by rounding alone
 
 
 def worlds(
@@ -53,9 +55,16 @@ def worlds(
 
 
 def rank_probabilities(scores_WK: Values, rank: int, *, tie: float = 0.0) -> list[float]:
-    """For each chain the share of worlds in which fewer than `rank` others are ahead of it by more than `tie`."""
-    ahead_WK = np.stack([(scores_WK > one_W[:, None] + tie).sum(axis=1) for one_W in scores_WK.T], axis=1)
-    return [float(share) for share in (ahead_WK < rank).mean(axis=0)]
+    """For each chain the chance that fewer than `rank` others are ahead of it by more than `tie`.
+
+    Without a tie, equal chains (to EQUAL) share: of three that are equal on top each is first in a third of that world. Within a
+    tie all are taken for first, so that the chances may add up to more than `rank`."""
+    ahead_WK = np.stack([(scores_WK > one_W[:, None] + max(tie, EQUAL)).sum(axis=1) for one_W in scores_WK.T], axis=1)
+    if tie:
+        return [float(share) for share in (ahead_WK < rank).mean(axis=0)]
+    level_WK = np.stack([(np.abs(scores_WK - one_W[:, None]) <= EQUAL).sum(axis=1) for one_W in scores_WK.T], axis=1)
+    shares_WK = np.clip((rank - ahead_WK) / level_WK, 0.0, 1.0)
+    return [float(share) for share in shares_WK.mean(axis=0)]
 
 
 def best_set_probability(scores_WK: Values, members: Sequence[int], *, tie: float = 0.0) -> float:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from xstilts.report.answer import Answer, answer
 from xstilts.report.claims.ledger import ClaimResult, claims_of
+from xstilts.report.compared_answer import compared_answer
 from xstilts.report.contrasts import Contrast, contrasts
 from xstilts.report.costs import KindCost, PhaseCost, kind_costs, oddities, phase_costs
 from xstilts.report.decompose import Decomposition, decompose
 from xstilts.report.gains import Gain, transfer_gains
 from xstilts.report.nested import Best, best_chains
 from xstilts.report.other_tests import OtherTests, other_tests
+from xstilts.report.pairs import Average, averages, compared_gains
 from xstilts.report.results import ChainInfo, Results, StageCost, TargetInfo
 from xstilts.report.scores import Summary, summarise
 
@@ -21,12 +23,13 @@ SLOWEST = 5
 
 @dataclass(frozen=True)
 class Analysis:
-    """`missing` are the cells of the grid without scores, as (encoder, chain, target, seed); `waiting` are the
-    stages that are blocked by a failed one or have not been run."""
+    """`averages` are the means over targets of the study's own comparisons. `missing` are the cells of the grid without scores,
+    as (encoder, chain, target, seed); `waiting` are the stages that are blocked by a failed one or have not been run."""
 
     results: Results
     summaries: tuple[Summary, ...]
     gains: tuple[Gain, ...]
+    averages: tuple[Average, ...]
     answer: Answer
     kinds: tuple[KindCost, ...]
     phases: tuple[PhaseCost, ...]
@@ -62,6 +65,10 @@ class Analysis:
     def against_compute(self) -> tuple[Gain, ...]:
         return tuple(gain for gain in self.gains if gain.over == "compute")
 
+    def compared(self) -> tuple[Gain, ...]:
+        """The study's own comparisons of a chain with other chains."""
+        return tuple(gain for gain in self.gains if gain.over == "chain")
+
     def language(self, code: str) -> str:
         """A language's name, or its code where the name is not known."""
         return self.results.language_names.get(code, code)
@@ -88,14 +95,17 @@ def missing_cells(results: Results) -> tuple[tuple[str, str, str, int], ...]:
 def analyse(results: Results, resamples: int = 0) -> Analysis:
     """Pure and repeatable. `resamples` of the bootstrap: 0 lets the number of comparisons choose."""
     summaries = summarise(results)
-    gains = transfer_gains(results, summaries, resamples)
+    gains = (*transfer_gains(results, summaries, resamples), *compared_gains(results, summaries, resamples))
+    means = averages(results, gains)
     missing = missing_cells(results)
+    over_none = answer(results, summaries, gains, missing, len(grid(results)))
     timed = [cost for cost in results.costs if cost.seconds is not None and cost.status == "done"]
     return Analysis(
         results=results,
         summaries=summaries,
         gains=gains,
-        answer=answer(results, summaries, gains, missing, len(grid(results))),
+        averages=means,
+        answer=compared_answer(results, gains, means, over_none) if results.compare else over_none,
         kinds=kind_costs(results.costs),
         phases=phase_costs(results.costs),
         oddities=oddities(results.costs),

@@ -2,7 +2,8 @@
 
 Deterministic, and never kinder than the numbers: pairs that reuse the target's own training data are not counted, nor are
 oracles (weights chosen on target-language dev data), pairs near chance are called that, a null names the largest gain its
-intervals still allow, and losses are reported as losses.
+intervals still allow, losses are reported as losses, and one seed decides nothing. A study whose question is about one chain
+against another has its own comparisons for an answer (`compared_answer.py`).
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xstilts.report import prose
+from xstilts.report.answer_controls import about_compute, about_placebo
+from xstilts.report.answer_words import ENOUGH_SEEDS, PAIRS, estimate, measured, pair_name, place, strength
 from xstilts.report.gains import LEVEL, Gain
 from xstilts.report.results import LEAK, Results
 from xstilts.report.scores import NO_CHAIN, Summary
 from xstilts.report.sweep import shift, shift_sentence
 
-ENOUGH_SEEDS = 6
 SETTINGS_NAMED = 2
-PAIRS = "chain\N{NON-BREAKING HYPHEN}target pair"
 Missing = Sequence[tuple[str, str, str, int]]
 
 
@@ -29,29 +30,6 @@ class Answer:
     verdict: str
     sentence: str
     support: tuple[str, ...]
-
-
-def pair_name(gain: Gain, results: Results) -> str:
-    """chain → target, and the encoder where the study has several."""
-    name = f"{gain.chain} → {gain.target}"
-    return f"{name} in {gain.encoder}" if len(results.encoders) > 1 else name
-
-
-def measured(gain: Gain) -> str:
-    """+14.2 points [11.0, 17.1]"""
-    if gain.interval is None:
-        return "no gain over languages other than English"
-    interval = gain.interval
-    return f"{prose.points(interval.estimate)}{prose.JOIN}points {prose.bracket(interval.low, interval.high)}"
-
-
-def _strength(gain: Gain) -> str:
-    seeds = len(gain.seeds)
-    return prose.count(seeds, "seed") + (", exploratory" if seeds < ENOUGH_SEEDS else "")
-
-
-def _estimate(gain: Gain) -> float:
-    return gain.interval.estimate if gain.interval is not None else 0.0
 
 
 def _nothing(results: Results, gains: Sequence[Gain]) -> str:
@@ -73,142 +51,78 @@ def _nothing(results: Results, gains: Sequence[Gain]) -> str:
     return f"No answer yet: no {PAIRS} has scores both with and without its chain for the same seed."
 
 
-def _headline(evidence: Sequence[Gain], results: Results) -> tuple[str, str]:
+def headline(evidence: Sequence[Gain], results: Results) -> tuple[str, str]:
+    """Verdict and sentence of comparisons of one family, of which there is at least one."""
     found = {
         verdict: [gain for gain in evidence if gain.verdict == verdict]
-        for verdict in ("gain", "loss", "unclear", "near chance", "same", "English only")
+        for verdict in ("gain", "loss", "unclear", "one seed", "near chance", "same", "English only")
     }
     total = len(evidence)
+    own = evidence[0].over == "chain"
+    noun, sides = ("comparison", "on both sides") if own else (PAIRS, "with and without the chain")
     tail = []
     if found["unclear"]:
         tail.append(f"{'no clear gain' if found['gain'] else 'nothing clear'} for {len(found['unclear'])}")
     if found["loss"]:
-        worst = min(found["loss"], key=_estimate)
+        worst = min(found["loss"], key=estimate)
         loss = f"a loss for {len(found['loss'])}"
         if not found["gain"]:
             most = "largest: " if len(found["loss"]) > 1 else ""
-            loss += f" ({most}{pair_name(worst, results)} {measured(worst)}, {_strength(worst)})"
+            loss += f" ({most}{pair_name(worst, results)} {measured(worst)}, {strength(worst)})"
         tail.append(loss)
     for verdict, words in (
+        ("one seed", "with one seed, which decides nothing"),
         ("near chance", "near chance"),
-        ("same", "the same artefact with and without the chain"),
+        ("same", f"the same artefact {sides}"),
         ("English only", "scored in English only"),
     ):
         if found[verdict]:
             tail.append(f"{len(found[verdict])} {words}")
     if found["gain"]:
-        best = max(found["gain"], key=_estimate)
+        best = max(found["gain"], key=estimate)
         most = "largest: " if len(found["gain"]) > 1 else ""
-        inside = f"{most}{pair_name(best, results)} {measured(best)}, {_strength(best)}"
-        head = f"Yes for {len(found['gain'])} of {prose.count(total, PAIRS)} ({inside})"
+        inside = f"{most}{pair_name(best, results)} {measured(best)}, {strength(best)}"
+        head = f"Yes for {len(found['gain'])} of {prose.count(total, noun)} ({inside})"
         return "yes", "; ".join([head, ", ".join(tail)] if tail else [head]) + "."
     if len(found["English only"]) == total:
         return "none", "No answer: the targets have scores in English only, so nothing was transferred."
     if len(found["near chance"]) == total:
-        return "unclear", f"No evidence either way: {_all(total)} near chance, with and without the chain."
+        return "unclear", f"No evidence either way: {_all(total, noun)} near chance, {sides}."
     if found["loss"]:
-        return "no", f"No: no clear gain for any of {prose.count(total, PAIRS)}; {', '.join(tail)}."
+        return "no", f"No: no clear gain for any of {prose.count(total, noun)}; {', '.join(tail)}."
     if found["unclear"]:
-        best = max(found["unclear"], key=_estimate)
+        best = max(found["unclear"], key=estimate)
         bound = max(gain.interval.high for gain in found["unclear"] if gain.interval is not None)
         rest = f"; {', '.join(tail[1:])}" if tail[1:] else ""
         return "unclear", (
-            f"No clear gain for any of {prose.count(total, PAIRS)} (largest: {pair_name(best, results)} "
-            f"{measured(best)}, {_strength(best)}), and none is ruled out: the intervals reach up to "
+            f"No clear gain for any of {prose.count(total, noun)} (largest: {pair_name(best, results)} "
+            f"{measured(best)}, {strength(best)}), and none is ruled out: the intervals reach up to "
             f"{prose.points(bound)} points{rest}."
         )
-    return "unclear", f"No gain can be told for any of {prose.count(total, PAIRS)}: {', '.join(tail)}."
+    if found["one seed"]:
+        return "unclear", _one_seed(found["one seed"], total, noun, tail[1:], results)
+    return "unclear", f"No gain can be told for any of {prose.count(total, noun)}: {', '.join(tail)}."
 
 
-def _all(total: int) -> str:
-    return f"the only {PAIRS} is" if total == 1 else f"all {total} {PAIRS}s are"
+def _one_seed(seen: Sequence[Gain], total: int, noun: str, rest: Sequence[str], results: Results) -> str:
+    """What was seen where every comparison has one seed: said of these runs, and no answer."""
+    above = [gain for gain in seen if gain.interval is not None and gain.interval.low > 0]
+    below = [gain for gain in seen if gain.interval is not None and gain.interval.high < 0]
+    few = above or seen
+    best = max(few, key=estimate)
+    most = "largest: " if len(few) > 1 else ""
+    share = f"{len(above) or 'none'} of {prose.count(total, noun)}"
+    found = f"the interval lies above zero for {share} ({most}{pair_name(best, results)} {measured(best)})"
+    if below:
+        worst = min(below, key=estimate)
+        most = "lowest: " if len(below) > 1 else ""
+        found += f" and below it for {len(below)} ({most}{pair_name(worst, results)} {measured(worst)})"
+    left = f"; {', '.join(rest)}" if rest else ""
+    return f"One seed decides nothing: in these runs {found}{left}."
 
 
-def _about_placebo(evidence: Sequence[Gain], gains: Sequence[Gain], results: Results) -> str:
-    if not any(chain.control == "placebo" for chain in results.chains):
-        return (
-            "No placebo chain (the same data with shuffled labels) was run, so a gain cannot be attributed "
-            "to the task rather than to its text and the extra steps."
-        )
-    matched = _comparable(gains, "placebo")
-    if not matched:
-        return "No chain could be compared with a placebo of the same tasks."
-    tested = _of_clear(matched, evidence)
-    if tested:
-        kept = [gain for gain in tested if gain.verdict == "gain"]
-        best = max(tested, key=_estimate)
-        text = (
-            f"Over its placebo (the same data with shuffled labels), {pair_name(best, results)} has "
-            f"{measured(best)}: {_attribution(best)}"
-        )
-        return text + (f"; {len(kept)} of {len(tested)} gains stay clear over the placebo." if len(tested) > 1 else ".")
-    found = [gain for gain in matched if gain.verdict == "gain"]
-    if not found:
-        return (
-            "Over their placebo (the same data with shuffled labels), no chain is clearly better "
-            f"({prose.count(len(matched), PAIRS)} compared)."
-        )
-    best = max(found, key=_estimate)
-    return (
-        f"Over its placebo (the same data with shuffled labels), {pair_name(best, results)} has {measured(best)}, "
-        "though it has no clear gain over no chain."
-    )
-
-
-def _comparable(gains: Sequence[Gain], over: str) -> list[Gain]:
-    """The comparisons with one sort of control that may count."""
-    found = [gain for gain in gains if gain.over == over and not gain.degenerate and not gain.leak]
-    return [gain for gain in found if gain.verdict != "English only"]
-
-
-def _place(gain: Gain) -> tuple[str, str, str]:
-    return gain.encoder, gain.chain, gain.target
-
-
-def _of_clear(compared: Sequence[Gain], evidence: Sequence[Gain]) -> list[Gain]:
-    """Of comparisons with a control those whose chain has a clear gain over none."""
-    clear = {_place(gain) for gain in evidence if gain.verdict == "gain"}
-    return [gain for gain in compared if _place(gain) in clear]
-
-
-def _about_compute(evidence: Sequence[Gain], gains: Sequence[Gain], results: Results) -> str:
-    """What is left of the gains when the target is trained as much longer as the chain took."""
-    compared = _comparable(gains, "compute")
-    if not compared:
-        return ""
-    control = "compute-matched control (no chain, the target trained longer by as many tokens)"
-    tested = _of_clear(compared, evidence)
-    if not tested:
-        better = [gain for gain in compared if gain.verdict == "gain"]
-        worse = [gain for gain in compared if gain.verdict == "loss"]
-        if better:
-            best = max(better, key=_estimate)
-            found = f"Over its {control}, {pair_name(best, results)} has {measured(best)}, though no clear gain over no chain"
-        else:
-            found = f"Over their {control}, no chain is clearly better ({prose.count(len(compared), PAIRS)} compared)"
-        if worse:
-            worst = min(worse, key=_estimate)
-            most = "most: " if len(worse) > 1 else ""
-            found += (
-                f"; longer training does clearly better for {len(worse)} ({most}{pair_name(worst, results)} {measured(worst)})"
-            )
-        return f"{found}."
-    kept = [gain for gain in tested if gain.verdict == "gain"]
-    best = max(tested, key=_estimate)
-    meaning = {
-        "gain": "more than longer training gives",
-        "loss": "longer training does better",
-    }.get(best.verdict, "longer training may do as well")
-    text = f"Over its {control}, {pair_name(best, results)} has {measured(best)}: {meaning}"
-    return text + (f"; {len(kept)} of {len(tested)} gains stay clear over it." if len(tested) > 1 else ".")
-
-
-def _attribution(gain: Gain) -> str:
-    if gain.verdict == "gain":
-        return "that part belongs to the task, not to its text or the extra steps"
-    if gain.verdict == "loss":
-        return "the placebo does better, so the gain is not the task's"
-    return "no part of the gain can be attributed to the task"
+def _all(total: int, noun: str) -> str:
+    return f"the only {noun} is" if total == 1 else f"all {total} {noun}s are"
 
 
 def _about_retrieval(evidence: Sequence[Gain], results: Results) -> str:
@@ -270,8 +184,8 @@ def _about_leaks(leaks: Sequence[Gain], results: Results) -> str:
 def _about_degenerate(own: Sequence[Gain], gains: Sequence[Gain], results: Results) -> str:
     if not own:
         return ""
-    fair = {_place(gain): gain for gain in gains if gain.over == "compute"}
-    compared = [fair[_place(gain)] for gain in own if _place(gain) in fair]
+    fair = {place(gain): gain for gain in gains if gain.over == "compute"}
+    compared = [fair[place(gain)] for gain in own if place(gain) in fair]
     found = prose.listed((f"{pair_name(gain, results)} {measured(gain)}, {_fair_words(gain)}" for gain in compared), 3)
     rest = f"the compute-matched control is the fair comparison there{f': {found}' if found else ', and was not run'}"
     names = [
@@ -287,13 +201,17 @@ def _fair_words(gain: Gain) -> str:
     return words.get(gain.verdict, gain.verdict)
 
 
-def _about_certainty(tested: Sequence[Gain], evidence: Sequence[Gain]) -> str:
+def certainty(tested: Sequence[Gain], evidence: Sequence[Gain], apart: int) -> str:
+    """When something is called clear. `apart`: how many comparisons over none are a second family."""
     if not tested:
         return ""
     seeds = sorted({len(gain.seeds) for gain in tested})
+    if seeds == [1]:
+        return "With one seed the intervals speak of other examples for these very runs, so no gain or loss is called clear."
     span = prose.count(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     text = f"A gain or loss is called clear when its {100 * LEVEL:.0f}{prose.JOIN}% interval excludes zero and its "
     text += f"p value holds under Holm's correction over {prose.count(len(tested), 'comparison')}"
+    text += f" of chains, and apart over {apart} with no chain" if apart else ""
     dropped = sum(gain.excludes_zero and gain.verdict == "unclear" for gain in evidence)
     if dropped:
         text += f" ({dropped} {'has' if dropped == 1 else 'have'} an interval that excludes zero but does not pass it)"
@@ -317,8 +235,8 @@ def _about_gaps(results: Results, missing: Missing, cells: int) -> str:
 
 
 def answer(results: Results, summaries: Sequence[Summary], gains: Sequence[Gain], missing: Missing, cells: int) -> Answer:
-    """The answer to the study's question over all pairs that are neither degenerate nor oracles. `cells` is how many the
-    study has."""
+    """What is gained over no chain, over all pairs that are neither degenerate nor oracles. `cells` is how many the study
+    has."""
     real = [gain for gain in gains if gain.over == "none" and not gain.control]
     evidence = [gain for gain in real if not gain.degenerate and not gain.leak]
     own = _about_degenerate([gain for gain in real if gain.degenerate], gains, results)
@@ -326,16 +244,16 @@ def answer(results: Results, summaries: Sequence[Summary], gains: Sequence[Gain]
     gaps = _about_gaps(results, missing, cells)
     if not evidence:
         return Answer("none", _nothing(results, gains), tuple(text for text in (leaks, own, gaps) if text))
-    verdict, sentence = _headline(evidence, results)
+    verdict, sentence = headline(evidence, results)
     support = (
-        _about_placebo(evidence, gains, results),
-        _about_compute(evidence, gains, results),
+        about_placebo(evidence, gains, results),
+        about_compute(evidence, gains, results),
         _about_retrieval(evidence, results),
         _about_settings(evidence, results),
         _about_chance(evidence, summaries),
         leaks,
         own,
-        _about_certainty([gain for gain in real if gain.p_holm is not None], evidence),
+        "" if results.compare else certainty([gain for gain in real if gain.p_holm is not None], evidence, 0),
         gaps,
     )
     return Answer(verdict, sentence, tuple(text for text in support if text))

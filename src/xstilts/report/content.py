@@ -23,6 +23,7 @@ SHORT = "‡"
 ORACLE = "§"
 LEAK_MARK = "oracle (leak)"
 WORDY = 45  # letters
+GAIN_LINE = ("chain", "target", "over", "gain", "95 %", "English", "by seed", "p (Holm)", "verdict", "remark")
 OWN = {"dropout": "the encoder's"}  # what a setting is that a recipe leaves open
 
 
@@ -73,7 +74,9 @@ def marks(gain: Gain) -> tuple[str, ...]:
         found.append("same artefact")
     if gain.leak:
         found.append(LEAK_MARK)
-    without = "near chance without it" if gain.against == NO_CHAIN else "control near chance"
+    without = "near chance without it" if gain.over == "none" else "control near chance"
+    if gain.over == "chain":
+        without = f"{prose.mean_of(gain.others)} near chance"
     near = {"both": "near chance", "chain": "chain near chance", "control": without}
     if gain.near_chance:
         found.append(near[gain.near_chance])
@@ -99,17 +102,19 @@ def gain_sentence(gain: Gain) -> str:
     if gain.interval is None:
         return "Only English has scores, so there is no transfer gain."
     if gain.verdict == "same":
-        return f"Both sides are the same artefact, so the gain over {gain.against} is 0 by construction."
+        return f"Both sides are the same artefact, so the gain over {prose.mean_of(gain.others)} is 0 by construction."
     interval = gain.interval
     verdict = {
         "gain": "a clear gain",
         "loss": "a clear loss",
         "unclear": "not clear",
+        "one seed": "one seed, which decides nothing",
         "near chance": "both sides near chance, so no evidence",
         "oracle": f"an upper bound and no evidence ({LEAK})",
     }[gain.verdict]
     found = (
-        f"{prose.points(interval.estimate)} points {prose.bracket(interval.low, interval.high)} over {gain.against}: {verdict}"
+        f"{prose.points(interval.estimate)} points {prose.bracket(interval.low, interval.high)} "
+        f"over {prose.mean_of(gain.others)}: {verdict}"
     )
     if gain.verdict == "oracle":
         return f"{found}."
@@ -196,43 +201,22 @@ def gains_table(gains: Sequence[Gain], analysis: Analysis, caption: str) -> Tabl
     groups = [
         (
             encoder if len(analysis.results.encoders) > 1 else "",
-            tuple(_gain_line(gain, names.get(gain.target, gain.target)) for gain in gains if gain.encoder == encoder),
+            tuple(gain_line(gain, names.get(gain.target, gain.target)) for gain in gains if gain.encoder == encoder),
         )
         for encoder in encoders
     ]
-    columns = ("chain", "target", "over", "gain", "95 %", "English", "by seed", "p (Holm)", "verdict", "remark")
     leaks = leak_words(any(gain.leak for gain in gains))
-    return grouped(f"{caption.rstrip('.')}{partial_words(analysis)}.{leaks}", columns, groups, (3, 4, 5, 6, 7))
+    return grouped(f"{caption.rstrip('.')}{partial_words(analysis)}.{leaks}", GAIN_LINE, groups, (3, 4, 5, 6, 7))
 
 
-def control_tables(analysis: Analysis) -> tuple[tuple[str, str, Table], ...]:
-    """The comparisons with controls, if there are any: title, what they are, table."""
-    found = []
-    if gains := analysis.against_placebo():
-        text = (
-            "A placebo chain trains on the same data with shuffled labels. What a chain gains over it belongs to the task; what "
-            "both gain over no chain does not."
-        )
-        caption = "Gains over the placebo of the same tasks, in points."
-        found.append(("What belongs to the task", text, gains_table(gains, analysis, caption)))
-    if gains := analysis.against_compute():
-        text = (
-            "A compute-matched control has no chain: the target is trained longer instead, by as many real tokens as the chain "
-            "saw. What a chain gains over it, longer training does not give. Where a chain trains on the target's own data, "
-            "this is the fair comparison."
-        )
-        caption = "Gains over the compute-matched control of the same chain, in points."
-        found.append(("What longer training would give", text, gains_table(gains, analysis, caption)))
-    return tuple(found)
-
-
-def _gain_line(gain: Gain, target: str) -> Line:
+def gain_line(gain: Gain, target: str) -> Line:
+    """A comparison in the columns of GAIN_LINE."""
     interval, english = gain.interval, gain.english
     remarks = [mark for mark in marks(gain) if mark != gain.verdict]
     return (
         gain.chain,
         target,
-        gain.against,
+        prose.mean_of(gain.others),
         Number(prose.points(interval.estimate), gain_id(gain)) if interval else prose.NOTHING,
         Number(prose.bracket(interval.low, interval.high), gain_id(gain)) if interval else prose.NOTHING,
         Number(prose.points(english.estimate), gain_id(gain, ENGLISH)) if english else prose.NOTHING,
@@ -246,7 +230,9 @@ def _gain_line(gain: Gain, target: str) -> Line:
 def chains_table(analysis: Analysis) -> Table:
     def role(chain: ChainInfo) -> str:
         if not chain.control:
-            return ""
+            asked = [others for name, others in analysis.results.compare if name == chain.name]
+            over = [others[0] if len(others) == 1 else f"the mean of {prose.listed(others)}" for others in asked]
+            return f"compared with {prose.listed(over)}" if over else ""
         noun = "placebo" if chain.control == "placebo" else f"{CONTROL_WORDS[chain.control]} control"
         return f"{noun} of {chain.of}" if chain.of else noun
 

@@ -1,8 +1,8 @@
 """Does the gain depend on the encoder? The difference between two encoders' gains, on three scales.
 
 Raw gains shrink where the score without a chain is high already. So a difference is also given as a share of what was left to
-gain (headroom) and in log-odds, and only one that excludes zero on all three is called clear. Encoders differ in more than
-their size, and two or three of them are points, not a curve: no line is fitted.
+gain (headroom) and in log-odds, and only one that excludes zero on all three is called clear, and with one seed none is.
+Encoders differ in more than their size, and two or three of them are points, not a curve: no line is fitted.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class Contrast:
 
     @property
     def verdict(self) -> str:
+        if any(interval.seeds == 1 for interval in self.intervals):
+            return "one seed"
         if all(interval.low > 0 for interval in self.intervals):
             return "larger"
         if all(interval.high < 0 for interval in self.intervals):

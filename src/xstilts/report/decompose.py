@@ -221,7 +221,7 @@ def _part(
     if not seeds:
         return None
     by_seed = np.array([[pair.gain(seed, codes) for pair, codes, _ in members] for seed in seeds]).mean(axis=1)
-    interval = members[0][2] if len(members) == 1 else _pooled(by_seed, [found for _, _, found in members])
+    interval = members[0][2] if len(members) == 1 else pooled(by_seed, [found for _, _, found in members])
     return Part(
         axis=axis,
         group=group,
@@ -235,8 +235,9 @@ def _part(
     )
 
 
-def _pooled(by_seed: Values, intervals: Sequence[Interval]) -> Interval:
-    """The interval of a mean over targets: the spread of its own values by seed, and the examples of each target."""
+def pooled(by_seed: Values, intervals: Sequence[Interval]) -> Interval:
+    """The interval of a mean over targets: the spread of its own values by seed, and the examples of each target. Not tested:
+    no p value."""
     seeds = len(by_seed)
     spreads = [interval.spread for interval in intervals if interval.spread]
     examples = sum(spread.example_variance for spread in spreads) / len(intervals) ** 2

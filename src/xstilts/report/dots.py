@@ -12,7 +12,7 @@ from xstilts.report import prose
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import chain_label
 from xstilts.report.decompose import OVERALL, family
-from xstilts.report.figures import colour_classes, forest_scale, whisker
+from xstilts.report.figures import colour_classes, filled, forest_scale, whisker
 from xstilts.report.results import LEAK
 from xstilts.report.scores import ENGLISH, NO_CHAIN, Summary
 
@@ -145,13 +145,14 @@ def part_plots(analysis: Analysis) -> DotPlots | None:
             for part in own:
                 if part.group == group:
                     spot = whisker(part.interval.low, part.interval.estimate, part.interval.high, scale)
-                    hollow = " open" if spot.sign == "open" else ""
+                    hollow = " open" if spot.sign == "open" or len(part.seeds) == 1 else ""
                     dots.append(Dot(spot.at, classes.get(part.chain, "k0") + hollow, f"{part.chain} {spot.label}"))
             rows.append(DotRow(group, "", tuple(dots)))
         ticks = tuple((50 + 48 * share, f"{prose.points(share * scale).removesuffix('.0')}") for share in (-1, -0.5, 0, 0.5, 1))
         plots.append(DotPlot(f"by {axis}, {encoder}" if several else f"by {axis}", tuple(rows), ticks, 50.0, ""))
     legend = tuple((name, classes.get(name, "k0")) for name in dict.fromkeys(part.chain for part in parts))
     caption = (
-        "Mean gain in points over no chain in each group. Filled: the 95 % interval excludes zero. The dashed line is no gain."
+        f"Mean gain in points over no chain in each group. {filled(len(part.seeds) for part in parts)} "
+        "The dashed line is no gain."
     )
     return DotPlots(tuple(plots), legend, caption)

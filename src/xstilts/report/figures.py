@@ -17,8 +17,10 @@ from xstilts.report import prose
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import chain_label, leak_words, marks
 from xstilts.report.costs import KindCost
+from xstilts.report.decompose import ALL
 from xstilts.report.gains import DECIDED, Gain
-from xstilts.report.numbers import gain_id
+from xstilts.report.numbers import compared_id, gain_id
+from xstilts.report.pairs import Average
 from xstilts.report.results import CONTROL_WORDS
 from xstilts.report.scores import NO_CHAIN
 
@@ -26,6 +28,7 @@ COLOURS = 10
 STRONGEST = 0.62
 SMALLEST_SCALE = 0.02
 STEP = 0.05
+MOST_ROWS = 60  # of a forest of the study's own comparisons
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class HeatMap:
     rows: tuple[tuple[str, str, tuple[HeatCell, ...]], ...]
     scale: float
     colourless: bool
+    bold: str
 
     @property
     def leaks(self) -> bool:
@@ -57,8 +61,8 @@ class HeatMap:
     @property
     def caption(self) -> str:
         text = (
-            "Gain in points over no chain, mean of the languages other than English, with its 95 % interval. Bold: clear after "
-            f"Holm's correction. Colour: the size of the gain, from {prose.MINUS}{prose.score(self.scale)} (orange) to "
+            "Gain in points over no chain, mean of the languages other than English, with its 95 % interval. "
+            f"{self.bold} Colour: the size of the gain, from {prose.MINUS}{prose.score(self.scale)} (orange) to "
             f"+{prose.score(self.scale)} (blue)"
         )
         return f"{text}{'; no colour near chance' if self.colourless else ''}.{leak_words(self.leaks)}"
@@ -88,8 +92,22 @@ def heat_maps(analysis: Analysis) -> tuple[HeatMap, ...]:
             for chain in sorted(names, key=lambda chain: chain.control != "")
         )
         colourless = any(gain.near_chance == "both" for gain in analysis.gains)
-        maps.append(HeatMap(encoder, targets, rows, scale, colourless))
+        maps.append(HeatMap(encoder, targets, rows, scale, colourless, bold(analysis)))
     return tuple(maps)
+
+
+def bold(analysis: Analysis) -> str:
+    """What bold print says of a gain over no chain."""
+    if all(len(gain.seeds) == 1 for gain in analysis.against_none()):
+        return "One seed decides nothing, so nothing is bold."
+    return "Bold: clear after Holm's correction."
+
+
+def filled(seeds: Iterable[int]) -> str:
+    """What a filled mark says, where the comparisons have so many seeds."""
+    if set(seeds) == {1}:
+        return "One seed decides nothing, so nothing is filled."
+    return "Filled: the 95 % interval excludes zero."
 
 
 def _heat_cell(analysis: Analysis, gain: Gain | None, scale: float) -> HeatCell:
@@ -172,38 +190,80 @@ def forest_scale(estimates: Iterable[float], bounds: Iterable[float]) -> float:
 def gain_forest(analysis: Analysis) -> Forest | None:
     """Every chain's gain over no chain, by target, the largest first; None where there is none."""
     rows = [gain for gain in analysis.against_none() if gain.interval is not None and not gain.control]
-    intervals = [gain.interval for gain in rows if gain.interval is not None]
+    return _forest(analysis, "Gains over no chain", rows, ()) if rows else None
+
+
+def compared_forest(analysis: Analysis) -> Forest | None:
+    """The study's own comparisons: means over targets first, then target by target; None where there is none. With very many
+    only the means are drawn."""
+    rows = [gain for gain in analysis.compared() if gain.interval is not None]
+    means = [average for average in analysis.averages if average.group == ALL]
     if not rows:
         return None
+    if means and len(rows) > MOST_ROWS:
+        return _forest(analysis, "The study's own comparisons, means over targets", (), means)
+    return _forest(analysis, "The study's own comparisons", rows, means)
+
+
+def _forest(analysis: Analysis, what: str, rows: Sequence[Gain], means: Sequence[Average]) -> Forest:
+    shown: list[Gain | Average] = [*means, *rows]
+    intervals = [one.interval for one in shown if one.interval is not None]
     scale = forest_scale([i.estimate for i in intervals], [b for i in intervals for b in (i.low, i.high)])
     several = len(analysis.results.encoders) > 1
     groups = []
+    if means:
+        alike = f"mean over {len(means[0].targets)} targets" if _alike(means) else "mean over targets"
+        groups.append((alike, _forest_rows(means, scale, several)))
     for info in analysis.results.targets:
         own = [gain for gain in rows if gain.target == info.name]
-        own.sort(key=lambda gain: -(gain.interval.estimate if gain.interval else 0.0))
         if own:
-            groups.append((info.name, tuple(_forest_row(gain, scale, several) for gain in own)))
+            groups.append((info.name, _forest_rows(own, scale, several)))
     cut = any(max(abs(i.low), abs(i.high)) > scale for i in intervals)
     void = any(row.whisker.sign == "void" for _, lines in groups for row in lines)
     caption = (
-        f"Gains over no chain with their 95 % intervals, mean of the languages other than English, from {prose.MINUS}"
-        f"{100 * scale:.0f} to +{100 * scale:.0f} points. Filled: the interval excludes zero."
+        f"{what} with their 95 % intervals, mean of the languages other than English, from {prose.MINUS}"
+        f"{100 * scale:.0f} to +{100 * scale:.0f} points. {filled(len(one.seeds) for one in shown)}"
     )
     caption += " Grey and filled: no evidence either way, see the remark." if void else ""
     return Forest(tuple(groups), scale, caption + (" Longer intervals are cut off at the edge." if cut else ""))
 
 
-def _forest_row(gain: Gain, scale: float, several: bool) -> ForestRow:
-    interval = gain.interval
+def _alike(means: Sequence[Average]) -> bool:
+    return len({average.targets for average in means}) == 1
+
+
+def _forest_rows(found: Sequence[Gain | Average], scale: float, several: bool) -> tuple[ForestRow, ...]:
+    """The largest first."""
+    told = not _alike([one for one in found if isinstance(one, Average)])
+
+    def size(one: Gain | Average) -> float:
+        return -one.interval.estimate if one.interval else 0.0
+
+    return tuple(_forest_row(one, scale, several, told) for one in sorted(found, key=size))
+
+
+def _forest_row(one: Gain | Average, scale: float, several: bool, told: bool) -> ForestRow:
+    """`told`: a mean names its number of targets."""
+    interval = one.interval
     assert interval is not None
     spot = whisker(interval.low, interval.estimate, interval.high, scale)
+    if isinstance(one, Gain):
+        label = f"{one.chain} over {prose.mean_of(one.others)}" if one.over == "chain" else one.chain
+        note, id, void = ", ".join(marks(one)), gain_id(one), one.near_chance == "both" or one.verdict in DECIDED
+    else:
+        label = f"{one.chain} over {prose.mean_of(one.others)}"
+        note, id, void = f"{len(one.targets)} targets" if told else "", compared_id(one), one.verdict == "near chance"
+    if void:
+        spot = replace(spot, sign="void")
+    elif len(one.seeds) == 1:
+        spot = replace(spot, sign="open")
     return ForestRow(
-        label=f"{gain.chain}, {gain.encoder}" if several else gain.chain,
+        label=f"{label}, {one.encoder}" if several else label,
         text=prose.points(interval.estimate),
         range=prose.bracket(interval.low, interval.high),
-        whisker=replace(spot, sign="void") if gain.near_chance == "both" or gain.verdict in DECIDED else spot,
-        note=", ".join(marks(gain)),
-        id=gain_id(gain),
+        whisker=spot,
+        note=note,
+        id=id,
     )
 
 

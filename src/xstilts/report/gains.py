@@ -2,9 +2,11 @@
 
 A gain is a mean over the target's languages other than English and over seeds; its interval is the crossed
 bootstrap of `metrics.significance`. Holm's correction (Holm 1979) runs over a whole family of comparisons: chains
-against none, placebos against none, chains against their placebo, and the same two with compute-matched controls. A pair is
-`degenerate` when the chain holds the target's own training task, and says nothing where both arms are near chance. A pair
-whose weights were chosen on target-language dev data is an `oracle`: shown, in no family, and never evidence.
+against none, placebos against none, chains against their placebo, and the same two with compute-matched controls; a study's
+own comparisons of chains are another (`pairs.py`). A pair is `degenerate` when a side holds the target's own training task, and
+says nothing where both arms are near chance. A pair whose weights were chosen on target-language dev data is an `oracle`:
+shown, in no family, and never evidence. Surprising: with one seed nothing is called a gain or a loss, whatever the interval,
+since the interval is then one of these very runs.
 """
 
 from __future__ import annotations
@@ -45,19 +47,20 @@ class SeedGain:
 
 @dataclass(frozen=True)
 class Gain:
-    """One comparison. `control` says what the chain itself is ("", placebo, compute) and `over` what `against` is; `interval`
-    is None where only English has scores.
+    """One comparison. `control` says what the chain itself is ("", placebo, compute) and `over` what the `others` are, whose
+    mean it is compared with (nearly always one); `interval` is None where only English has scores.
 
-    `verdict`: gain | loss | unclear | near chance (both arms) | same (both arms are one artefact) | English only | oracle.
+    `verdict`: gain | loss | unclear | one seed | near chance (both arms) | same (both arms are one artefact) | English only |
+    oracle.
     `near_chance`: "" | both | chain | control, the arm that is near chance.
     """
 
     encoder: str
     chain: str
     target: str
-    against: str
+    others: tuple[str, ...]
     control: Control
-    over: Literal["none", "placebo", "compute"]
+    over: Literal["none", "placebo", "compute", "chain"]
     degenerate: bool
     near_chance: str
     interval: Interval | None
@@ -67,6 +70,10 @@ class Gain:
     verdict: str = "unclear"
     p_holm: float | None = None
     leak: bool = False
+
+    @property
+    def against(self) -> str:
+        return "+".join(self.others)
 
     @property
     def excludes_zero(self) -> bool:
@@ -190,9 +197,9 @@ def _gain(
         encoder=one.encoder,
         chain=one.chain.name,
         target=one.target.name,
-        against=one.against,
+        others=(one.against,),
         control=one.chain.control,
-        over=one.other.control or "none" if one.other else "none",
+        over=(one.other.control or "none") if one.other else "none",
         degenerate=degenerate(one.chain, one.target),
         near_chance=which[chain_near, control_near],
         interval=interval,
@@ -207,7 +214,7 @@ def _gain(
     )
 
 
-def _judge(family: Sequence[Gain]) -> list[Gain]:
+def judge(family: Sequence[Gain]) -> list[Gain]:
     """Holm over the family, then a verdict for each member."""
     raw = {
         index: gain.interval.p
@@ -224,6 +231,8 @@ def _judge(family: Sequence[Gain]) -> list[Gain]:
                 verdict = "English only"
             elif gain.near_chance == "both":
                 verdict = "near chance"
+            elif len(gain.seeds) == 1:
+                verdict = "one seed"
             elif p_holm <= 1 - LEVEL and gain.excludes_zero:
                 verdict = "gain" if gain.interval.low > 0 else "loss"
         judged.append(replace(gain, verdict=verdict, p_holm=p_holm))
@@ -253,7 +262,7 @@ def transfer_gains(results: Results, summaries: Sequence[Summary], resamples: in
         ]
         comparisons = [one for one in found if one is not None]
         measured = _measure(results, comparisons, most)
-        return _judge([_gain(one, near, *intervals) for one, intervals in zip(comparisons, measured, strict=True)])
+        return judge([_gain(one, near, *intervals) for one, intervals in zip(comparisons, measured, strict=True)])
 
     def controls(sort: Control) -> list[Gain]:
         alone: list[tuple[ChainInfo, ChainInfo | None]] = [(other, None) for other in results.chains if other.control == sort]

@@ -74,6 +74,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         metrics=metrics,
         language_names={code: language.name for code, language in LANGUAGES.items()},
         sizes=_sizes(plan, folders),
+        compare=tuple((one.chain, one.over) for one in study.compare),
     )
 
 

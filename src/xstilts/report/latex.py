@@ -15,8 +15,10 @@ from xstilts.report import prose
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import NEAR, ORACLE, Table, limit_words
 from xstilts.report.decompose import ALL, OVERALL, TASK_GROUPS, task_group
+from xstilts.report.figures import bold
 from xstilts.report.gains import Gain
 from xstilts.report.other_test_tables import other_tests_table
+from xstilts.report.pair_tables import compared_table
 from xstilts.report.part_tables import best_table, parts_table
 from xstilts.report.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
 from xstilts.report.scale import contrast_table
@@ -142,7 +144,7 @@ def gains_tex(analysis: Analysis) -> str:
     caption = (
         f"{tex(analysis.results.study)}: gains in points over no intermediate training (first row: its score), mean of the "
         f"languages other than English over {prose.count(len(analysis.results.seeds), 'seed')}, with 95~\\% intervals. "
-        "Bold: clear after Holm's correction. The mean is over the targets that count."
+        f"{bold(analysis)} The mean is over the targets that count."
     )
     for sign, words in (
         (SIGNS[NEAR], "a side is near chance"),
@@ -232,6 +234,7 @@ def latex_tables(analysis: Analysis) -> dict[str, str]:
     if analysis.against_none():
         found["gains"] = gains_tex(analysis)
     more = {
+        "compared": compared_table(analysis),
         "parts": parts_table(analysis),
         "best": best_table(analysis),
         "encoders": contrast_table(analysis),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from xstilts.report import prose
 from xstilts.report.analysis import Analysis
-from xstilts.report.answer import ENOUGH_SEEDS
+from xstilts.report.answer_words import ENOUGH_SEEDS
 from xstilts.report.decompose import counted
 
 

@@ -10,6 +10,7 @@ from xstilts.report.contrasts import Contrast
 from xstilts.report.decompose import OVERALL, Gap, Part
 from xstilts.report.gains import Gain
 from xstilts.report.nested import Best
+from xstilts.report.pairs import Average
 from xstilts.report.scores import NO_CHAIN, Summary
 
 OTHERS = "others"
@@ -49,6 +50,12 @@ def part_id(part: Part, seed: int | None = None) -> str:
     axis = "" if part.axis == OVERALL else part.axis
     one = f"seed-{seed}" if seed is not None else ""
     return _place("mean-gain", part.encoder, part.chain, _word(axis), _word(part.group), one)
+
+
+def compared_id(average: Average, seed: int | None = None) -> str:
+    over = f"over-{'+'.join(average.others)}"
+    one = f"seed-{seed}" if seed is not None else ""
+    return _place("mean-gain", average.encoder, average.chain, over, _word(average.group), one)
 
 
 def gap_id(gap: Gap, side: str) -> str:

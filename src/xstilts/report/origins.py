@@ -18,6 +18,7 @@ from xstilts.report.numbers import (
     OTHERS,
     best_id,
     claim_id,
+    compared_id,
     contrast_id,
     gain_id,
     gap_id,
@@ -26,6 +27,7 @@ from xstilts.report.numbers import (
     setting_id,
     summary_id,
 )
+from xstilts.report.pairs import Average
 from xstilts.report.results import Cell
 from xstilts.report.scores import ENGLISH, Summary
 from xstilts.report.suites import averages_of
@@ -47,6 +49,7 @@ def origins(analysis: Analysis) -> dict[str, Origin]:
     found = [
         *_scores(analysis),
         *(origin for gain in analysis.gains for origin in _gains(analysis, gain)),
+        *(origin for average in analysis.averages for origin in _compared(analysis, average)),
         *(origin for part in analysis.decomposition.parts for origin in _parts(part)),
         *(origin for gap in analysis.decomposition.gaps for origin in _gaps(gap)),
         *(origin for best in analysis.best for origin in _best(best)),
@@ -91,11 +94,10 @@ def _others(row: Summary) -> int:
 
 def _gains(analysis: Analysis, gain: Gain) -> Iterable[Origin]:
     seeds = {seed.seed for seed in gain.seeds}
-    ones = [c for c in _cells(analysis, gain.encoder, gain.chain, "", gain.target) if c.seed in seeds]
-    twos = _cells(analysis, gain.encoder, gain.against, "", gain.target)
-    twos = [c for c in twos if c.seed in seeds] or twos
+    ones, twos = _sides(analysis, gain)
     keys = _keys([*ones, *twos])
-    what = f"The score of {gain.chain} less that of {gain.against} on {gain.target}"
+    less = f"that of {gain.others[0]}" if len(gain.others) == 1 else f"the mean of those of {prose.listed(gain.others)}"
+    what = f"The score of {gain.chain} less {less} on {gain.target}"
     if gain.interval is not None:
         how = f"{what}, mean over the languages other than English, then over {prose.count(len(seeds), 'seed')}."
         text = f"{prose.points(gain.interval.estimate)} {prose.bracket(gain.interval.low, gain.interval.high)}"
@@ -110,6 +112,29 @@ def _gains(analysis: Analysis, gain: Gain) -> Iterable[Origin]:
             if value is not None:
                 where = "mean over the languages other than English" if language == OTHERS else "in English"
                 yield Origin(gain_id(gain, language, seed.seed), prose.points(value), f"{what}, {where}, seed {seed.seed}.", own)
+
+
+def _sides(analysis: Analysis, gain: Gain) -> tuple[list[Cell], list[Cell]]:
+    """The cells of both sides of a comparison."""
+    seeds = {seed.seed for seed in gain.seeds}
+    ones = [c for c in _cells(analysis, gain.encoder, gain.chain, "", gain.target) if c.seed in seeds]
+    twos: list[Cell] = []
+    for name in gain.others:
+        own = _cells(analysis, gain.encoder, name, "", gain.target)
+        twos += [c for c in own if c.seed in seeds] or own
+    return ones, twos
+
+
+def _compared(analysis: Analysis, average: Average) -> Iterable[Origin]:
+    interval = average.interval
+    keys = _keys(cell for gain in average.gains for side in _sides(analysis, gain) for cell in side)
+    over = average.others[0] if len(average.others) == 1 else f"the mean of {prose.listed(average.others)}"
+    how = (
+        f"The mean over {prose.count(len(average.targets), 'target')} ({prose.listed(average.targets, 9)}) of the gain of "
+        f"{average.chain} over {over} in the languages other than English, then over {prose.count(len(average.seeds), 'seed')}."
+    )
+    text = f"{prose.points(interval.estimate)} {prose.bracket(interval.low, interval.high)}"
+    yield Origin(compared_id(average), text, how, keys)
 
 
 def _parts(part: Part) -> Iterable[Origin]:

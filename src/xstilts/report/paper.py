@@ -19,6 +19,7 @@ from xstilts.report.figures import (
     Bars,
     Forest,
     HeatMap,
+    compared_forest,
     cost_bars,
     gain_forest,
     heat_maps,
@@ -27,6 +28,7 @@ from xstilts.report.layers import LayerChart, layer_charts
 from xstilts.report.limitations import limitations
 from xstilts.report.numbers import Number, claim_id
 from xstilts.report.other_test_tables import TITLE, other_tests_sentence, other_tests_table
+from xstilts.report.pair_tables import compared_table, control_tables
 from xstilts.report.part_tables import best_sentence, best_table, gaps_table, parts_table
 from xstilts.report.quality import quality_sentence, quality_table
 from xstilts.report.references import Reference, references
@@ -99,8 +101,9 @@ def paper(analysis: Analysis) -> Paper:
     results = analysis.results
     sections = (
         Section("Method", _method(analysis)),
+        Section("The question's own comparisons", _compared(analysis)),
         Section("Transfer gains", _gains(analysis)),
-        *(Section(title, (Text(text), table)) for title, text, table in content.control_tables(analysis)),
+        *(Section(title, (Text(text), table)) for title, text, table in control_tables(analysis)),
         Section("Where the gains are", _parts(analysis)),
         Section("Encoder by encoder", _kept([scale_chart(analysis) or scale_forest(analysis), contrast_table(analysis)])),
         Section("Scores", _scores(analysis)),
@@ -152,6 +155,21 @@ def _method(analysis: Analysis) -> tuple[Block, ...]:
             Fold("Recipes, data and licences", details) if details else None,
         ]
     )
+
+
+def _compared(analysis: Analysis) -> tuple[Block, ...]:
+    """What the study asks, where that is not a gain over no chain."""
+    table = compared_table(analysis)
+    if table is None:
+        return ()
+    text = (
+        "The question is about one chain against another. Both are fine-tuned alike and paired by seed and example, as with "
+        "gains over no chain. Holm's correction runs over these comparisons alone, and apart over their means over targets."
+    )
+    if any(len(others) > 1 for _, others in analysis.results.compare):
+        text += " Where a chain is compared with several, it is with the mean of their scores, seed by seed."
+    long = table.rows > LONG_TABLE
+    return _kept([Text(text), compared_forest(analysis), Fold("Every comparison in numbers", (table,)) if long else table])
 
 
 def _gains(analysis: Analysis) -> tuple[Block, ...]:

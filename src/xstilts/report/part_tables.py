@@ -36,7 +36,8 @@ def parts_table(analysis: Analysis) -> Table | None:
         title = "" if axis == OVERALL else axis
         groups.append((f"{title or axis}, {encoder}" if several else title, tuple(lines)))
     caption = "Mean gain in points over no chain: mean over languages, then over targets, then over seeds"
-    caption += f". {CLEAR} the 95 % interval (in parts.csv) excludes zero." if brief else ", with its 95 % interval."
+    stars = f" {CLEAR} the 95 % interval (in parts.csv) excludes zero." if any(len(part.seeds) > 1 for part in parts) else ""
+    caption += f".{stars}" if brief else ", with its 95 % interval."
     if BY_SIZE in analysis.decomposition.axes():
         caption += (
             " Pre-training text: the size of the language in CC-100, what XLM-R was trained on; other encoders saw other text."
@@ -51,7 +52,7 @@ def _text(part: Part | None, brief: bool) -> str:
         return prose.NOTHING
     interval = part.interval
     if brief:
-        clear = CLEAR if interval.low > 0 or interval.high < 0 else ""
+        clear = CLEAR if len(part.seeds) > 1 and (interval.low > 0 or interval.high < 0) else ""
         return Number(prose.points(interval.estimate) + clear, part_id(part))
     return Number(f"{prose.points(interval.estimate)} {prose.bracket(interval.low, interval.high)}", part_id(part))
 

@@ -5,7 +5,7 @@ Scores and gains are 0-1 inside and are written 0-100; gains carry a sign (with 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MINUS = "\u2212"
 NOTHING = "\u2013"
@@ -99,3 +99,8 @@ def listed(items: Iterable[str], most: int = 0) -> str:
     if most and len(names) > most:
         names = [*names[:most], f"{len(names) - most} more"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def mean_of(names: Sequence[str]) -> str:
+    """What a chain is compared with: a, or the mean of a, b and c; the mean of many is not listed whole."""
+    return names[0] if len(names) == 1 else f"mean of {listed(names, 3 if len(names) < 4 else 2)}"

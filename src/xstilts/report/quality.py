@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from xstilts.report import prose
 from xstilts.report.analysis import Analysis, grid
-from xstilts.report.answer import ENOUGH_SEEDS
+from xstilts.report.answer_words import ENOUGH_SEEDS
 from xstilts.report.content import Table, plain
 from xstilts.report.decompose import counted
 

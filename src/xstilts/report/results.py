@@ -144,7 +144,8 @@ class StageCost:
 @dataclass(frozen=True)
 class Results:
     """`metrics` maps the name of each target's metric to the metric, for bootstraps from the tallies. `sizes` are the weights of
-    each encoder's blocks (no embeddings), where its files are in the store."""
+    each encoder's blocks (no embeddings), where its files are in the store. `compare` are the study's own comparisons: a chain,
+    and the chains whose mean it is compared with."""
 
     study: str
     question: str
@@ -167,3 +168,4 @@ class Results:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     language_names: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    compare: tuple[tuple[str, tuple[str, ...]], ...] = ()

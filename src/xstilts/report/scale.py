@@ -153,7 +153,7 @@ def _void(gain: Gain) -> bool:
 
 def _look(gain: Gain) -> str:
     """Classes beside the chain's own."""
-    return " void" if _void(gain) else "" if gain.excludes_zero else " open"
+    return " void" if _void(gain) else "" if gain.excludes_zero and gain.verdict != "one seed" else " open"
 
 
 def _pair(gain: Gain) -> tuple[str, str]:

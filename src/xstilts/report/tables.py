@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from xstilts.report.analysis import Analysis
 from xstilts.report.costs import PARTS, seconds_of
+from xstilts.report.decompose import OVERALL
 from xstilts.report.gains import Gain
-from xstilts.report.numbers import OTHERS, gain_id, part_id, score_id
+from xstilts.report.numbers import OTHERS, compared_id, gain_id, part_id, score_id
 from xstilts.report.other_tests import OtherTests
+from xstilts.report.pairs import Average
 from xstilts.report.results import Results
-from xstilts.report.scores import ENGLISH
+from xstilts.report.scores import ENGLISH, NO_CHAIN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +33,8 @@ GAIN_COLUMNS = (
     "seeds", "verdict", "placebo", "compute", "degenerate", "near_chance", "leak", "note", "id",
 )  # fmt: skip
 PART_COLUMNS = (
-    "study", "encoder", "chain", "axis", "group", "gain", "low", "high", "level", "seeds", "targets", "languages", "id",
+    "study", "encoder", "chain", "against", "axis", "group", "gain", "low", "high", "level", "p", "p_holm", "seeds", "verdict",
+    "targets", "languages", "id",
 )  # fmt: skip
 TEST_COLUMNS = (
     "study", "encoder", "chain", "target", "gain", "p", "p_holm", "verdict", "p_bh", "p_sign", "least_p_sign", "p_checkpoints",
@@ -126,12 +129,15 @@ def gain_rows(analysis: Analysis) -> list[Row]:
 
 
 def part_rows(analysis: Analysis) -> list[Row]:
-    """Mean gains by group. `targets` and `languages` are lists with spaces."""
-    return [
+    """Mean gains over no chain by group, then those of the study's own comparisons, which alone are tested. `targets` and
+    `languages` are lists with spaces."""
+    own = [_average_row(analysis.results.study, average) for average in analysis.averages]
+    parts: list[Row] = [
         {
             "study": analysis.results.study,
             "encoder": part.encoder,
             "chain": part.chain,
+            "against": NO_CHAIN,
             "axis": part.axis,
             "group": part.group,
             "gain": part.interval.estimate,
@@ -145,6 +151,30 @@ def part_rows(analysis: Analysis) -> list[Row]:
         }
         for part in analysis.decomposition.parts
     ]
+    return [*parts, *own]
+
+
+def _average_row(study: str, average: Average) -> Row:
+    interval = average.interval
+    return {
+        "study": study,
+        "encoder": average.encoder,
+        "chain": average.chain,
+        "against": "+".join(average.others),
+        "axis": OVERALL,
+        "group": average.group,
+        "gain": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "level": interval.level,
+        "p": interval.p,
+        "p_holm": average.p_holm,
+        "seeds": len(average.seeds),
+        "verdict": average.verdict,
+        "targets": " ".join(average.targets),
+        "languages": " ".join(sorted({row.language for gain in average.gains for row in gain.languages} - {ENGLISH})),
+        "id": compared_id(average),
+    }
 
 
 def _other_test_row(study: str, one: OtherTests) -> Row:

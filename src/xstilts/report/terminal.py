@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -32,18 +34,18 @@ def _cell(gain: Gain | None) -> Text:
     return text
 
 
-def gains_block(analysis: Analysis) -> RenderableType:
+def gains_block(analysis: Analysis, found: Sequence[Gain], title: str) -> RenderableType:
     """One table for every encoder and every four targets."""
-    gains = {(gain.encoder, gain.chain, gain.target): gain for gain in analysis.against_none()}
-    chains = list(dict.fromkeys(gain.chain for gain in gains.values()))
+    gains = {(gain.encoder, _row(gain), gain.target): gain for gain in found}
+    chains = dict.fromkeys(row for _, row, _ in gains)
     targets = [info.name for info in analysis.results.targets]
     tables: list[RenderableType] = []
     for encoder in dict.fromkeys(gain.encoder for gain in gains.values()):
         for start in range(0, len(targets), MOST_TARGETS):
             shown = targets[start : start + MOST_TARGETS]
             name = f", {encoder}" if len(analysis.results.encoders) > 1 else ""
-            title = f"transfer gain in points{name}" if start == 0 else ""
-            table = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+            heading = f"{title}{name}" if start == 0 else ""
+            table = Table(title=heading, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0))
             table.add_column("chain", overflow="fold")
             for target in shown:
                 table.add_column(target, justify="right", overflow="fold")
@@ -57,9 +59,15 @@ def gains_block(analysis: Analysis) -> RenderableType:
     return Group(*tables)
 
 
+def _row(gain: Gain) -> str:
+    return f"{gain.chain} over {prose.mean_of(gain.others)}" if gain.over == "chain" else gain.chain
+
+
 def _legend(analysis: Analysis) -> str:
-    found = {mark for gain in analysis.against_none() for mark in marks(gain)}
-    parts = ["[95 % interval]; bold: clear after Holm's correction"]
+    gains = (*analysis.compared(), *analysis.against_none())
+    found = {mark for gain in gains for mark in marks(gain)}
+    clear = "bold: clear after Holm's correction" if any(len(gain.seeds) > 1 for gain in gains) else "one seed decides nothing"
+    parts = [f"[95 % interval]; {clear}"]
     if "reuses target data" in found:
         parts.append("d: reuses the target's training data")
     if any("near chance" in mark for mark in found):
@@ -74,8 +82,11 @@ def _legend(analysis: Analysis) -> str:
 def end_of_run(analysis: Analysis) -> RenderableType:
     """The table, its legend, the answer and what qualifies it."""
     parts: list[RenderableType] = []
+    if analysis.compared():
+        parts.append(gains_block(analysis, analysis.compared(), "the question's own comparisons, in points"))
     if analysis.against_none():
-        parts += [gains_block(analysis), Text(_legend(analysis), style="dim"), Text("")]
+        parts.append(gains_block(analysis, analysis.against_none(), "transfer gain in points"))
+        parts += [Text(_legend(analysis), style="dim"), Text("")]
     parts.append(Text(analysis.answer.sentence, style="bold"))
     parts += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in analysis.answer.support]
     return Group(*parts)

@@ -20,6 +20,7 @@ from xstilts.errors import InputError, nearest
 from xstilts.recipe.encoder import Architecture, Scratch
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import PRESETS, Recipe
+from xstilts.study.comparison import Comparison, check_comparisons
 from xstilts.tasks.catalogue import CATALOGUE, find_task
 from xstilts.tasks.own import register
 from xstilts.tasks.suites import SUITES
@@ -75,6 +76,7 @@ class Study(Record):
     pretrain: Chain = ()
     chains: dict[str, Chain] = Field(min_length=1)
     controls: tuple[Control, ...] = ()
+    compare: tuple[Comparison, ...] = ()
     targets: tuple[Target, ...] = Field(min_length=1)
     tasks: tuple[str, ...] = ()
     languages: str | tuple[str, ...] = "all"
@@ -126,6 +128,7 @@ class Study(Record):
         for target in self.targets:
             self._check_target(target)
         self._check_recipes()
+        check_comparisons(self.compare, self.chains, NO_CHAIN)
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds: the same seed stands there twice")
         return self

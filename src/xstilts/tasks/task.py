@@ -86,7 +86,8 @@ class Task:
     `heldout` > 0: there is no dev file, so every `heldout`-th training example by hash of its id is the dev split.
     `codes` maps our language codes to those of the files, where they differ. `read_hub` turns Hub rows into examples.
     `parts`: the examples are those of these tasks one after the other, and there is nothing to read (ANLI+).
-    `contains` names tasks whose training data are within this one's (SQuAD v2.0 holds v1.1).
+    `contains` names tasks whose training data are within this one's (SQuAD v2.0 holds v1.1), or of which it is a part or more
+    of the same kind (a genre).
     `labels_of` gives the labels of a Tag or Classify task whose label set is a file of the data folder (CCG).
     `translates`: the training data are those of this English task through a table of translations, so that its files are
     looked for too; `paths` of train are those of the table (`translated.py`).

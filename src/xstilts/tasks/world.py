@@ -1,9 +1,12 @@
-"""The embedded world's nine tasks and two machine-translated ones: nothing to find, `xstilts.world` draws their examples.
+"""The embedded world's nine tasks, inference by domain, two machine-translated ones: nothing to find, `xstilts.world` draws them.
 
 Their sources name languages and no files. A fetch stage gives `generate_task` the study's world and not the reader; the reader
 below serves whoever asks for the default world's examples as for those of any other task.
 Training and dev data are English, test data are in all six languages with parallel ids. The translated tasks have the same
 training meanings in the other five languages, with a machine's errors and the ids of the English ones.
+
+Inference by domain `contains` world/nli as MNLI's genres do MNLI: its examples are other draws of the same kind, and what a
+page flags is more training on the target's own task.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from xstilts.tasks.task import Request, Source, Task
 from xstilts.tasks.translated import translated
 from xstilts.world import LANGUAGES, WorldConfig, generate
 from xstilts.world.choosing import CHOICES
+from xstilts.world.concepts import DOMAINS
 from xstilts.world.inference import NLI_LABELS, PARAPHRASE_LABELS
 from xstilts.world.tagging import NER_LABELS, POS_TAGS
 from xstilts.world.translating import machine_translated
@@ -57,14 +61,21 @@ def _splits(**languages: tuple[str, ...]) -> dict[str, Source]:
     return {split: Source(paths=(), languages=codes) for split, codes in languages.items()}
 
 
-def _task(name: str, format: Format, metric: Metric | None, splits: dict[str, Source], description: str) -> Task:
+def _task(
+    name: str,
+    format: Format,
+    metric: Metric | None,
+    splits: dict[str, Source],
+    description: str,
+    contains: tuple[str, ...] = (),
+) -> Task:
     return Task(
         name=PREFIX + name,
         version=1,
         format=format,
         metric=metric,
-        languages=splits["test"].languages if "test" in splits else LANGUAGES,
-        contains=(PREFIX + name.removesuffix(MT),) if name.endswith(MT) else (),
+        languages=tuple(code for code in LANGUAGES if any(code in source.languages for source in splits.values())),
+        contains=contains,
         splits=splits,
         read=_read,
         trains_on=PREFIX + name if metric and "train" in splits else "",
@@ -77,6 +88,7 @@ def _task(name: str, format: Format, metric: Metric | None, splits: dict[str, So
 
 _SUPERVISED = _splits(train=ENGLISH, dev=ENGLISH, test=LANGUAGES)
 _TRANSLATED = _splits(train=LANGUAGES[1:], dev=ENGLISH)
+_INTERMEDIATE = _splits(train=ENGLISH, dev=ENGLISH)
 
 TASKS: tuple[Task, ...] = (
     _task(
@@ -148,6 +160,7 @@ TASKS: tuple[Task, ...] = (
         ACCURACY,
         _TRANSLATED,
         "The training data of world/nli, machine-translated (with errors); dev is English.",
+        contains=(PREFIX + "nli",),
     ),
     _task(
         "squad_mt",
@@ -155,5 +168,17 @@ TASKS: tuple[Task, ...] = (
         SQUAD,
         _TRANSLATED,
         "The training data of world/squad, machine-translated (with errors), answers found again or lost; dev is English.",
+        contains=(PREFIX + "squad",),
+    ),
+    *(
+        _task(
+            f"nli_{domain}",
+            Classify(labels=NLI_LABELS),
+            ACCURACY,
+            _INTERMEDIATE,
+            f"Inference about one domain: {one}, {other}, and the verbs that go with them.",
+            contains=(PREFIX + "nli",),
+        )
+        for domain, (one, other) in DOMAINS.items()
     ),
 )

@@ -1,4 +1,4 @@
-"""The embedded world: six synthetic languages that share one meaning, and nine tasks in them (stdlib only).
+"""The embedded world: six synthetic languages that share one meaning, and nine tasks in them, one by domain too (stdlib only).
 
 `generate(config, task, split, language)` gives examples; `vocabulary(config)` all words there are. Read in this order:
 config, concepts, tongue (languages), event (meanings), clause (meaning -> words), draw (splits), then a file per kind of task.
@@ -12,7 +12,8 @@ from xstilts.data.example import Example
 from xstilts.world.answering import generate_spans
 from xstilts.world.choosing import generate_choices
 from xstilts.world.config import WorldConfig
-from xstilts.world.inference import generate_pairs
+from xstilts.world.inference import MEANINGS as PAIRS
+from xstilts.world.inference import NLI_OF_DOMAIN, generate_pairs
 from xstilts.world.retrieval import generate_translations
 from xstilts.world.tagging import generate_tags
 from xstilts.world.text import generate_text
@@ -20,7 +21,7 @@ from xstilts.world.tongue import LANGUAGES, vocabulary
 
 __all__ = ["LANGUAGES", "TASK_NAMES", "WorldConfig", "generate", "vocabulary"]
 
-TASK_NAMES = ("text", "nli", "paraphrase", "squad", "tydiqa", "pos", "ner", "choice", "retrieval")
+TASK_NAMES = ("text", "nli", "paraphrase", "squad", "tydiqa", "pos", "ner", "choice", "retrieval", *NLI_OF_DOMAIN)
 
 
 def generate(config: WorldConfig, task: str, split: str, language: str) -> Iterator[Example]:
@@ -31,7 +32,7 @@ def generate(config: WorldConfig, task: str, split: str, language: str) -> Itera
     match task:
         case "text":
             return generate_text(config, split, language)
-        case "nli" | "paraphrase":
+        case _ if task in PAIRS:
             return generate_pairs(config, task, split, language)
         case "squad" | "tydiqa":
             return generate_spans(config, task, split, language)

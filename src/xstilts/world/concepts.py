@@ -17,6 +17,13 @@ CATEGORIES: dict[str, tuple[str, ...]] = {
     "instrument": ("drum", "flute", "piano", "guitar", "bell"),
     "building": ("house", "tower", "barn", "bridge", "temple"),
 }
+# What inference by domain is about: two categories each, and the verbs that prefer one of them (four pairs each; several in two).
+DOMAINS: dict[str, tuple[str, ...]] = {
+    "farm": ("animal", "food"),
+    "road": ("vehicle", "building"),
+    "home": ("furniture", "clothing"),
+    "craft": ("tool", "instrument"),
+}
 CATEGORY_OF = {noun: category for category, nouns in CATEGORIES.items() for noun in nouns}
 NOUNS = tuple(noun for rank in range(5) for noun in (nouns[rank] for nouns in CATEGORIES.values()))
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 TRANSLATION_NOISE = 0.05
+NLI_DOMAIN = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class WorldConfig:
     `switch_words` of the words stand in English, and those that are a sentence with its English translation.
 
     `text` counts documents a language; the other sizes count training examples (English); `dev` and `test`
-    hold for every task, a language. `translation_noise` is the share of content words that machine translation gets wrong.
+    hold for every task, a language; `nli_domain` is the size of each of the four `nli_<domain>`. `translation_noise` is the
+    share of content words that machine translation gets wrong.
     """
 
     seed: int = 0
@@ -38,8 +40,9 @@ class WorldConfig:
     dev: int = 200
     test: int = 300
     translation_noise: float = TRANSLATION_NOISE
+    nli_domain: int = NLI_DOMAIN
 
     def spelled(self) -> dict[str, Any]:
         """The fields for a key. What was added later is left out at its default, so that it moves no older key."""
-        later = ("translation_noise", TRANSLATION_NOISE)
-        return {name: value for name, value in asdict(self).items() if (name, value) != later}
+        later = {"translation_noise": TRANSLATION_NOISE, "nli_domain": NLI_DOMAIN}
+        return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from xstilts.world.concepts import DOMAINS
 from xstilts.world.config import WorldConfig
 
 Meaning = TypeVar("Meaning")
@@ -23,7 +24,9 @@ def split_of(meaning: object) -> str:
 
 def size(config: WorldConfig, task: str, split: str) -> int:
     """How many examples (a language) a split has."""
-    count: int = getattr(config, task if split == "train" else split)
+    if split == "train":
+        split = "nli_domain" if task.removeprefix("nli_") in DOMAINS else task
+    count: int = getattr(config, split)
     return count
 
 

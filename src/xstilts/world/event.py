@@ -21,6 +21,7 @@ from xstilts.world.concepts import (
     CITIES,
     COMPANY,
     DIGITS,
+    DOMAINS,
     FAMILY,
     GIVEN,
     NOUNS,
@@ -60,6 +61,8 @@ _ZIPF = {n: tuple(accumulate(1 / (rank + 1) for rank in range(n))) for n in rang
 _NOUNS_FOR = {verb: tuple(noun for c in PREFERS[verb] for noun in CATEGORIES[c]) for verb in VERBS}
 _PAIRS = tuple(VERB_PAIRS)
 _WHERE = (*PLACES, *CITIES)
+_NOUNS_OF = {domain: tuple(noun for noun in NOUNS if CATEGORY_OF[noun] in DOMAINS[domain]) for domain in DOMAINS}
+_PAIRS_OF = {domain: tuple(pair for pair in _PAIRS if set(VERB_PAIRS[pair]) & set(DOMAINS[domain])) for domain in DOMAINS}
 
 
 def zipf(rng: random.Random, items: Sequence[str]) -> str:
@@ -103,6 +106,13 @@ def flat(rng: random.Random) -> Event:
         time=zipf(rng, TIMES),
         tense=rng.choice(TENSES),
     )
+
+
+def flat_within(rng: random.Random, domain: str) -> Event:
+    """A flat event whose verb and patient are of one domain."""
+    pairs, nouns = _PAIRS_OF[domain], _NOUNS_OF[domain]
+    what = rng.choice(rng.choices(pairs, cum_weights=_ZIPF[len(pairs)])[0])
+    return flat(rng)._replace(verb=what, patient=Phrase(zipf(rng, nouns)))
 
 
 def _participant(rng: random.Random) -> Phrase:
