@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,12 @@ def same_catalogue() -> Iterator[None]:
 
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def mind_ctrl_c() -> None:
+    """For `preexec_fn`: what a shell starts in the background ignores SIGINT, and so would the processes of a test suite that
+    was started so."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def tiny_record(**changes: Any) -> dict[str, Any]:

@@ -46,6 +46,10 @@ def test_a_smaller_gain_is_told_on_all_scales() -> None:
     assert points.estimate == pytest.approx(-0.18, abs=0.01)
     assert headroom.estimate == pytest.approx(-0.18 / 0.6, abs=0.02)
     assert logit.high < 0
+    (said, *_) = analyse(results(0.02), 200).answer.support
+    assert said.startswith(
+        "Between encoders 1 of 1 gain differ on all three scales, uncorrected (most: squad → tydiqa is smaller"
+    )
 
 
 def test_equal_gains_are_not_called_different() -> None:
@@ -53,6 +57,7 @@ def test_equal_gains_are_not_called_different() -> None:
     assert found.verdict == "not clear"
     assert all(interval.low <= 0 <= interval.high for interval in found.intervals)
     assert len(found.intervals) == len(SCALES)
+    assert "Between encoders no gain differs on all three scales" in analyse(results(0.2), 200).answer.support[0]
 
 
 def test_figure_and_table_stand_in_every_rendering() -> None:

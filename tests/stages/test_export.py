@@ -41,7 +41,7 @@ def test_plain_transformers_computes_our_logits(tiny_folder: Path, tmp_path: Pat
     features = coder.encode(examples, training=False)
     batch = coder.collate(features)
     with torch.inference_mode():
-        ours = model.head("t")(model.hidden(batch))
+        ours = model.head("t")(model.hidden(coder, batch))
         inputs = {k: batch[k] for k in ("input_ids", "attention_mask")}
         if isinstance(spec, Choice):
             inputs = {k: v.view(len(features), spec.choices, -1) for k, v in inputs.items()}
@@ -67,10 +67,10 @@ def test_the_tokenizer_travels_along(tiny_folder: Path, tmp_path: Path) -> None:
 
 
 def test_masked_language_models_export_too(tiny_folder: Path, tmp_path: Path) -> None:
-    _, model, theirs, tokenizer = exported(tiny_folder, tmp_path, Mlm())
+    coder, model, theirs, tokenizer = exported(tiny_folder, tmp_path, Mlm())
     ids = torch.tensor([tokenizer("bo ka <mask> mi")["input_ids"]])
     with torch.inference_mode():
-        hidden = model.hidden({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+        hidden = model.hidden(coder, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})
         torch.testing.assert_close(theirs(input_ids=ids).logits, model.head("t")(hidden), rtol=1e-4, atol=1e-6)
 
 

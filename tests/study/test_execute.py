@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from tests.conftest import tiny_record, tiny_study
+from tests.conftest import mind_ctrl_c, tiny_record, tiny_study
 
 from xstilts.stages.stage import KINDS
 from xstilts.store.store import Store, read_json, sha256_file
@@ -211,7 +211,11 @@ def test_ctrl_c_keeps_what_is_done_and_exits_with_130(tmp_path: Path) -> None:
     study.write_text(yaml.safe_dump(record))
     store = Store(tmp_path / "store")
     process = subprocess.Popen(
-        command(study, store.root), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        command(study, store.root),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=mind_ctrl_c,
     )
     plan = compile_study(make_study(record))
     pretraining = next(s for s in plan.stages if s.slug == "tiny+text-s0")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from tests.conftest import tiny_study
+from tests.conftest import mind_ctrl_c, tiny_study
 from tests.study.fake_store import TICK, begin, finish
 
 from xstilts.stages import job
@@ -171,7 +171,7 @@ def test_watching_ends_when_all_is_done(
 
 def test_ctrl_c_ends_watching_quietly(tmp_path: Path) -> None:
     line = [sys.executable, "-m", "xstilts.cli", "status", "demo", "--store", str(tmp_path / "none"), "--watch"]
-    watching = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    watching = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=mind_ctrl_c)
     assert watching.stdout is not None
     assert "Nobody works on it now" in watching.stdout.readline()
     watching.send_signal(signal.SIGINT)

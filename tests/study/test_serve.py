@@ -15,7 +15,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from tests.conftest import tiny_study
+from tests.conftest import mind_ctrl_c, tiny_study
 from tests.study.fake_store import TICK, begin, finish
 
 from xstilts.errors import InputError
@@ -176,7 +176,7 @@ def test_a_port_that_is_taken_is_named(server: StatusServer) -> None:
 
 def test_the_verb_serves_until_ctrl_c(tmp_path: Path) -> None:
     line = [sys.executable, "-m", "xstilts.cli", "status", "demo", "--store", str(tmp_path / "none"), "--serve", "--port", "0"]
-    serving = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    serving = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=mind_ctrl_c)
     try:
         assert serving.stdout is not None
         found = re.match(r"demo: (http://127\.0\.0\.1:\d+/) \(Ctrl-C ends it\)$", serving.stdout.readline())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xstilts.report.answer import Answer, answer
 from xstilts.report.claims.ledger import ClaimResult, claims_of
 from xstilts.report.compared_answer import compared_answer
-from xstilts.report.contrasts import Contrast, contrasts
+from xstilts.report.contrasts import Contrast, contrast_sentence, contrasts
 from xstilts.report.costs import KindCost, PhaseCost, kind_costs, oddities, phase_costs
 from xstilts.report.decompose import Decomposition, decompose
 from xstilts.report.gains import Gain, transfer_gains
@@ -99,6 +99,9 @@ def analyse(results: Results, resamples: int = 0) -> Analysis:
     means = averages(results, gains)
     missing = missing_cells(results)
     over_none = answer(results, summaries, gains, missing, len(grid(results)))
+    between = contrasts(results, gains)
+    if said := contrast_sentence(between):
+        over_none = replace(over_none, support=(said, *over_none.support))
     timed = [cost for cost in results.costs if cost.seconds is not None and cost.status == "done"]
     return Analysis(
         results=results,
@@ -115,7 +118,7 @@ def analyse(results: Results, resamples: int = 0) -> Analysis:
         missing=missing,
         decomposition=decompose(results, gains),
         best=best_chains(results, gains),
-        contrasts=contrasts(results, gains),
+        contrasts=between,
         tests=other_tests(results, gains),
         claims=tuple(claims_of(results)) if summaries else (),
     )

@@ -7,10 +7,12 @@ Encoders differ in more than their size, and two or three of them are points, no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from xstilts.metrics.significance import Interval, Scale, interaction_interval
+from xstilts.report import prose
 from xstilts.report.decompose import counted
 from xstilts.report.gains import LEVEL, Gain, paired
 from xstilts.report.results import Cell, Results
@@ -70,3 +72,23 @@ def contrasts(results: Results, gains: tuple[Gain, ...]) -> tuple[Contrast, ...]
             keys = tuple(dict.fromkeys(cell.key for cell in cells))
             found.append(Contrast(results.encoders[0], encoder, chain, target, intervals, keys))
     return tuple(found)
+
+
+def contrast_sentence(found: Sequence[Contrast]) -> str:
+    """What the answer says of differences between encoders; "" if there are none to speak of."""
+    told = [one for one in found if one.verdict != "one seed"]
+    if not told:
+        return ""
+    compared = f"{prose.count(len(told), 'gain')} compared"
+    clear = [one for one in told if one.verdict != "not clear"]
+    if not clear:
+        return (
+            f"Between encoders no gain differs on all three scales: raw, share of what was left to gain, log-odds ({compared})."
+        )
+    most = max(clear, key=lambda one: abs(one.intervals[0].estimate))
+    raw = most.intervals[0]
+    by = f"{prose.points(raw.estimate)}{prose.JOIN}points {prose.bracket(raw.low, raw.high)}"
+    return (
+        f"Between encoders {len(clear)} of {prose.count(len(told), 'gain')} differ on all three scales, uncorrected "
+        f"(most: {most.chain} → {most.target} is {most.verdict} in {most.encoder} than in {most.base}, {by})."
+    )

@@ -74,7 +74,7 @@ class MlmCoder(Coder):
         batch["labels"] = torch.from_numpy(labels)
 
     def read(self, batch: Batch) -> Tensor | None:
-        return batch["labels"] != IGNORED
+        return batch["labels"] != IGNORED if "labels" in batch else None
 
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
         kept = batch["labels"] != IGNORED
