@@ -89,6 +89,6 @@ def contrast_sentence(found: Sequence[Contrast]) -> str:
     raw = most.intervals[0]
     by = f"{prose.points(raw.estimate)}{prose.JOIN}points {prose.bracket(raw.low, raw.high)}"
     return (
-        f"Between encoders {len(clear)} of {compared} {'differs' if len(clear) == 1 else 'differ'} on all three scales, uncorrected "
-        f"(most: {most.chain} → {most.target} is {most.verdict} in {most.encoder} than in {most.base}, {by})."
+        f"Between encoders {len(clear)} of {compared} {'differs' if len(clear) == 1 else 'differ'} on all three scales, "
+        f"uncorrected (most: {most.chain} → {most.target} is {most.verdict} in {most.encoder} than in {most.base}, {by})."
     )
