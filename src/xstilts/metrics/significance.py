@@ -18,13 +18,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.paired import Arm, Measured, Table, measure
 from xstilts.metrics.paired import Cells as Cells
 from xstilts.metrics.paired import Scale as Scale
 from xstilts.metrics.spread import Spread
 
-BOUNDS: Mapping[Scale, tuple[float, float] | None] = {"points": (-1, 1), "headroom": None, "logit": None}  # of a gain
+BOUNDS: Mapping[Scale, tuple[float, float] | None] = {"points": (-1.0, 1.0), "headroom": None, "logit": None}  # of a gain
 FEW_SEEDS = 6  # below this no sign-flip test over seeds can reach two-sided 0.05
 
 
@@ -123,25 +126,37 @@ def gain_intervals(
     for a, (name, arm) in enumerate(arms.items()):
         languages = {}
         for code in sorted({code for run in arm.runs for code in run}):
-            points_S, spread = measured.language(a, code)
-            languages[code] = _interval(
-                float(points_S.mean()), len(points_S), spread, level, resamples, [], bounds=BOUNDS[scale], over_seeds=over_seeds
-            )
+            languages[code] = interval_of(*measured.language(a, code), resamples, level=level, scale=scale, over_seeds=over_seeds)
         found[name] = Gains(_overall(measured, a, arm, level, resamples, scale), languages)
     return found
 
 
 def _overall(measured: Measured, a: int, arm: Arm, level: float, resamples: int, scale: Scale) -> Interval:
+    points_S, spread = measured.points(a), measured.spread([a], [1.0])
+    return interval_of(points_S, spread, resamples, arm.notes, level=level, scale=scale, over_seeds=measured.over_seeds)
+
+
+def interval_of(
+    points_S: NDArray[np.float64],
+    spread: Spread,
+    resamples: int,
+    notes: Sequence[str] = (),
+    *,
+    level: float = 0.95,
+    scale: Scale = "points",
+    over_seeds: bool = True,
+) -> Interval:
+    """The interval of a gain whose value with each seed and whose spread are known (`paired.measure`)."""
     return _interval(
-        float(measured.points(a).mean()),
-        len(arm.runs),
-        measured.spread([a], [1.0]),
-        level,
-        resamples,
-        arm.notes,
-        bounds=BOUNDS[scale],
-        over_seeds=measured.over_seeds,
+        float(points_S.mean()), len(points_S), spread, level, resamples, notes, bounds=BOUNDS[scale], over_seeds=over_seeds
     )
+
+
+def two_sided(estimate: float, spread: Spread, resamples: int) -> float:
+    """p of no gain; where nothing varies, as a bootstrap of `resamples` has it in which every replicate agrees."""
+    if estimate and not spread.standard_error:
+        return 2 / (resamples + 1)
+    return min(1.0, 2 * spread.tail(abs(estimate)))
 
 
 def score_interval(
@@ -214,9 +229,5 @@ def _interval(
         notes = [*notes, f"{runs}: only examples are drawn anew, seed variation is not covered"]
     elif seeds < FEW_SEEDS:
         notes = [*notes, f"exploratory: {seeds} seeds, fewer than {FEW_SEEDS}"]
-    p = None
-    if tested:
-        p = min(1.0, 2 * spread.tail(abs(estimate)))
-        if not spread.standard_error and estimate:
-            p = 2 / (resamples + 1)  # nothing varies: as a bootstrap has it in which every replicate agrees
+    p = two_sided(estimate, spread, resamples) if tested else None
     return Interval(estimate, low, high, level, resamples, p, seeds, "; ".join(notes), spread)

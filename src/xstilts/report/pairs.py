@@ -21,8 +21,7 @@ from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.metric import Counts
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.paired import Arm, Measured, Table, measure
-from xstilts.metrics.significance import FEW_SEEDS, Interval
-from xstilts.metrics.spread import Spread
+from xstilts.metrics.significance import Interval, interval_of, two_sided
 from xstilts.report.decompose import ALL, NOT_RETRIEVAL, pooled, task_group
 from xstilts.report.gains import LEVEL, Gain, LanguageGain, SeedGain, degenerate, judge, paired
 from xstilts.report.results import Cell, ChainInfo, Results, TargetInfo
@@ -189,10 +188,10 @@ def _gain(
         if place is None:
             continue
         if not english:
-            points = measured.points(place)
-            overall = _interval(points, measured.spread([place], [1.0]), resamples, arms[place].notes)
+            spread = measured.spread([place], [1.0])
+            overall = interval_of(measured.points(place), spread, resamples, arms[place].notes, level=LEVEL)
         for code in pair.codes(english):
-            languages[code] = _interval(*measured.language(place, code), resamples, [])
+            languages[code] = interval_of(*measured.language(place, code), resamples, level=LEVEL)
     names = (pair.chain.name, *(other.name for other in pair.others))
     chain_near, *others_near = (near.get((pair.encoder, name, pair.target.name), False) for name in names)
     which = "both" if chain_near and all(others_near) else "chain" if chain_near else "control" if any(others_near) else ""
@@ -227,26 +226,6 @@ def _gain(
     )
 
 
-def _interval(points_S: NDArray[np.float64], spread: Spread, resamples: int, notes: Sequence[str]) -> Interval:
-    """As `metrics.significance` has it for a gain in points."""
-    estimate, seeds = float(points_S.mean()), len(points_S)
-    half = spread.critical((1 - LEVEL) / 2) * spread.standard_error
-    if seeds == 1:
-        notes = [*notes, "one seed: only examples are drawn anew, seed variation is not covered"]
-    elif seeds < FEW_SEEDS:
-        notes = [*notes, f"exploratory: {seeds} seeds, fewer than {FEW_SEEDS}"]
-    low, high = np.clip([estimate - half, estimate + half], -1, 1)
-    p = _p(estimate, spread, resamples)
-    return Interval(estimate, float(low), float(high), LEVEL, resamples, p, seeds, "; ".join(notes), spread)
-
-
-def _p(estimate: float, spread: Spread, resamples: int) -> float:
-    """Two-sided; where nothing varies, as a bootstrap has it in which every replicate agrees."""
-    if estimate and not spread.standard_error:
-        return 2 / (resamples + 1)
-    return min(1.0, 2 * spread.tail(abs(estimate)))
-
-
 def averages(results: Results, gains: Sequence[Gain]) -> tuple[Average, ...]:
     """The means over targets of the study's own comparisons, where there are two targets or more, with a Holm of their own."""
     infos = {info.name: info for info in results.targets}
@@ -269,7 +248,7 @@ def averages(results: Results, gains: Sequence[Gain]) -> tuple[Average, ...]:
             by_seed = values.mean(axis=0)
             interval = pooled(by_seed, [gain.interval for gain in members if gain.interval is not None])
             assert interval.spread is not None
-            interval = replace(interval, p=_p(interval.estimate, interval.spread, interval.resamples))
+            interval = replace(interval, p=two_sided(interval.estimate, interval.spread, interval.resamples))
             found.append(Average(encoder, chain, others, group, tuple(members), interval, tuple(map(float, by_seed))))
     adjusted = holm([one.interval.p for one in found if one.interval.p is not None])
     return tuple(replace(one, verdict=_verdict(one, p), p_holm=p) for one, p in zip(found, adjusted, strict=True))
