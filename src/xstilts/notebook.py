@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xstilts.report.gather import gather
+from xstilts.analysis.gather import gather
 from xstilts.store.store import Store
 from xstilts.study.compile import compile_study
 from xstilts.study.execute import State, execute

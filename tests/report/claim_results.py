@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tests.report.fake_results import chain, make_results, stage, target, trained
+from tests.analysis.fake_results import chain, make_results, stage, target, trained
+from xstilts.analysis.results import Cell, Results
 from xstilts.report.claims.claim import Claim
 from xstilts.report.claims.ledger import ClaimResult, decide
-from xstilts.report.results import Cell, Results
 from xstilts.tasks.catalogue import find_task
 
 XNLI, TYDIQA, TATOEBA = "xnli", "tydiqa", "tatoeba"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.report.fake_results import chain, controls, make_results, stage, target
+from tests.analysis.fake_results import chain, controls, make_results, stage, target
 from xstilts.metrics.multiplicity import holm
 from xstilts.report.analysis import Analysis, analyse
 

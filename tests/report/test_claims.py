@@ -11,9 +11,10 @@ import pytest
 import yaml
 from rich.console import Console
 
+from tests.analysis.fake_results import chain, stage
 from tests.conftest import tiny_record
 from tests.report.claim_results import TATOEBA, TYDIQA, XNLI, claim, study, verdict
-from tests.report.fake_results import chain, stage
+from xstilts.analysis.results import Cell, Results
 from xstilts.recipe.mixture import Mixture
 from xstilts.report.claims import built_in_claims, claims_of, ledger_json, run_claims
 from xstilts.report.claims.claim import Claim
@@ -21,7 +22,6 @@ from xstilts.report.claims.evidence import Artefact, Evidence
 from xstilts.report.claims.ledger import ClaimResult, check, decide, permuted
 from xstilts.report.claims.terminal import ledger_block
 from xstilts.report.claims.verdict import Finding
-from xstilts.report.results import Cell, Results
 from xstilts.store.store import Store
 
 HELPS = {("squad", TYDIQA): 0.06}

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from tests.report.claim_results import TYDIQA, XNLI, study
+from xstilts.analysis.results import Cell, LanguageScore, Results
+from xstilts.analysis.scores import arm
 from xstilts.metrics.significance import gain_interval
 from xstilts.metrics.squad import SQUAD
 from xstilts.report.claims.contrast import Unusable, chosen, contrast, measured, sides, standing
-from xstilts.report.results import Cell, LanguageScore, Results
-from xstilts.report.scores import arm
 
 WANTED = {XNLI: ("ru", "sw", "th"), TYDIQA: ("ru",)}
 CODES = ("ar", "ru", "sw", "th")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.report.fake_results import chain, make_results, target
-from xstilts.report import prose
+from tests.analysis.fake_results import chain, make_results, target
+from xstilts.analysis import formatting as fmt
+from xstilts.data.cc100 import CC100_GIB
 from xstilts.report.analysis import Analysis, analyse
 from xstilts.report.content import gains_table, marks, plain, recipes_table, shared_settings
 from xstilts.report.paper import LONG_TABLE, Fold, paper
-from xstilts.report.pretraining import CC100_GIB
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"), chain("qqp", "qqp"))
 
@@ -31,8 +31,8 @@ def test_settings_that_do_not_apply_are_not_shown() -> None:
     table = recipes_table(analysis)
     assert table.columns == ("phase", "steps", "epochs", "dropout")
     assert table.groups[0][1] == (
-        ("pre-training", "700", prose.NOTHING, "0.0"),
-        ("fine-tuning", prose.NOTHING, "2.0", "the encoder's"),
+        ("pre-training", "700", fmt.NOTHING, "0.0"),
+        ("fine-tuning", fmt.NOTHING, "2.0", "the encoder's"),
     )
     assert shared_settings(analysis)["lr"] == "0.001"
     methods = next(section for section in paper(analysis).sections if section.title == "Method")

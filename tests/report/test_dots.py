@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.report.fake_results import chain, controls, make_results, target
+from tests.analysis.fake_results import chain, controls, make_results, target
+from xstilts.analysis.results import ChainInfo
 from xstilts.report.analysis import Analysis, analyse
 from xstilts.report.dots import MOST_ARMS, DotPlots, by_family, language_plots
-from xstilts.report.results import ChainInfo
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"))
 TARGET = target("xnli", languages=("en", "de", "sw"), chance=1 / 3)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.fake_results import chain, make_results, target
+from tests.analysis.fake_results import chain, make_results, target
+from xstilts.analysis.results import Results, StageCost
 from xstilts.errors import InputError
 from xstilts.report.analysis import Analysis, analyse
 from xstilts.report.content import Table
@@ -19,7 +20,6 @@ from xstilts.report.numbers import Number
 from xstilts.report.origins import origins
 from xstilts.report.page import render_html
 from xstilts.report.paper import paper
-from xstilts.report.results import Results, StageCost
 from xstilts.report.write import write_analysis
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"), chain("nli", "snli"))

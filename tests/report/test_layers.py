@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.report.fake_results import chain, make_results, target
+from tests.analysis.fake_results import chain, make_results, target
 from xstilts.report.analysis import Analysis, analyse
 from xstilts.report.layers import layer_charts
 from xstilts.report.paper import paper

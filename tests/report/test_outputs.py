@@ -12,8 +12,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.report.fake_results import chain, controls, make_results, target, trained
-from xstilts.report import prose
+from tests.analysis.fake_results import chain, controls, make_results, target, trained
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.results import Results
 from xstilts.report.analysis import Analysis, analyse
 from xstilts.report.data_tables import licence_lines, training_table
 from xstilts.report.latex import latex_tables, tex
@@ -22,7 +23,6 @@ from xstilts.report.paper import paper
 from xstilts.report.pdf import breakable, document_data, render_pdf
 from xstilts.report.quality import quality
 from xstilts.report.references import bibtex, references
-from xstilts.report.results import Results
 from xstilts.report.tables import SCORE_COLUMNS, score_rows, to_csv, to_parquet
 from xstilts.tasks.catalogue import CATALOGUE
 
@@ -62,7 +62,7 @@ def test_latex_has_the_gains_in_the_layout_of_the_paper(analysis: Analysis) -> N
     for name, cell in zip(names, row[1:5], strict=True):
         gain = next(g for g in analysis.against_none() if (g.chain, g.target) == ("squad", name))
         assert gain.interval is not None
-        assert tex(prose.points(gain.interval.estimate)) in cell
+        assert tex(fmt.points(gain.interval.estimate)) in cell
         assert (r"\textbf" in cell) == (gain.verdict in ("gain", "loss"))
     assert r"a\_b \& 50\%" in text
 

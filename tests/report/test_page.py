@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tests.report.fake_results import chain, controls, make_results, stage, target, trained
-from xstilts.report import prose
+from tests.analysis.fake_results import chain, controls, make_results, stage, target, trained
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.results import Results
 from xstilts.report.analysis import analyse
 from xstilts.report.content import coverage
 from xstilts.report.explain import explain
@@ -26,7 +27,6 @@ from xstilts.report.origins import origins
 from xstilts.report.page import render_html
 from xstilts.report.pdf import render_pdf
 from xstilts.report.quality import quality
-from xstilts.report.results import Results
 from xstilts.report.suites import suite_tables
 from xstilts.report.tables import gain_rows, score_rows
 from xstilts.report.terminal import end_of_run
@@ -119,7 +119,7 @@ def test_numbers_on_the_page_are_those_in_the_csv(tmp_path: Path) -> None:
         rows = [row for row in rows if row["against"] == "none" or row["verdict"]]
     assert rows
     for row in rows:
-        shown = (prose.points(float(row["gain"])), prose.bracket(float(row["low"]), float(row["high"])))
+        shown = (fmt.points(float(row["gain"])), fmt.bracket(float(row["low"]), float(row["high"])))
         assert all(" ".join(part.split()) in text for part in shown)
         if row["verdict"]:
             target = f"{row['target']} {coverage[row['target']]}".strip()
@@ -253,17 +253,17 @@ def test_terminal_fits_80_columns() -> None:
 
 
 def test_numbers_are_written_one_way() -> None:
-    assert [prose.points(x) for x in (0.142, -0.031, 0.0004, -0.0004, None)] == ["+14.2", "−3.1", "0.0", "0.0", "–"]
-    assert prose.bracket(-0.01, 0.023) == "[−1.0,\u00a02.3]"
-    assert [prose.seconds(x) for x in (0.04, 99.9, 250, 11100)] == ["0.0 s", "99.9 s", "4 min 10 s", "3 h 05 min"]
-    assert [prose.share(x) for x in (0.341, 0.0412, 0.0996, 0.0, None)] == [
+    assert [fmt.points(x) for x in (0.142, -0.031, 0.0004, -0.0004, None)] == ["+14.2", "−3.1", "0.0", "0.0", "–"]
+    assert fmt.bracket(-0.01, 0.023) == "[−1.0,\u00a02.3]"
+    assert [fmt.seconds(x) for x in (0.04, 99.9, 250, 11100)] == ["0.0 s", "99.9 s", "4 min 10 s", "3 h 05 min"]
+    assert [fmt.share(x) for x in (0.341, 0.0412, 0.0996, 0.0, None)] == [
         "34\u00a0%",
         "4.1\u00a0%",
         "10\u00a0%",
         "0.0\u00a0%",
         "–",
     ]
-    assert prose.listed(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+    assert fmt.listed(["a", "b", "c", "d"], 2) == "a, b and 2 more"
 
 
 def with_everything() -> Results:

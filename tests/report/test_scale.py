@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.report.fake_results import chain, make_results, target
-from xstilts.report import prose
+from tests.analysis.fake_results import chain, make_results, target
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.encoder_interaction import SCALES, contrasts
+from xstilts.analysis.results import Results
 from xstilts.report.analysis import analyse
-from xstilts.report.contrasts import SCALES, contrasts
 from xstilts.report.markdown import render_markdown
 from xstilts.report.page import render_html
 from xstilts.report.pdf import render_pdf
-from xstilts.report.results import Results
 from xstilts.report.scale import APART, MARGIN, MOST_TICKS, across, contrast_table, scale_chart, scale_forest
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"))
@@ -161,4 +161,4 @@ def test_equal_ratios_are_equal_distances() -> None:
 
 def test_sizes_are_written_short() -> None:
     sizes = (640, 25_408, 10_646_784, 85_054_464, 2_830_000_000)
-    assert [prose.weights(size).replace("\u00a0", " ") for size in sizes] == ["640", "25 k", "10.6 M", "85 M", "2.8 B"]
+    assert [fmt.weights(size).replace("\u00a0", " ") for size in sizes] == ["640", "25 k", "10.6 M", "85 M", "2.8 B"]

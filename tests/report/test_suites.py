@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.report.fake_results import chain, controls, make_results, target
+from tests.analysis.fake_results import chain, controls, make_results, target
+from xstilts.analysis.results import Results
 from xstilts.report.analysis import analyse
-from xstilts.report.results import Results
 from xstilts.report.suites import suite_tables
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from xstilts.report.gains import degenerate
-from xstilts.report.gather import gather
+from xstilts.analysis.gains import degenerate
+from xstilts.analysis.gather import gather
 from xstilts.store.store import Store
 from xstilts.study.compile import compile_study
 from xstilts.study.study import load_study

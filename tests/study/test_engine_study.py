@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tests.conftest import tiny_study
 
-from xstilts.report.gather import gather
+from xstilts.analysis.gather import gather
 from xstilts.report.write import write_report
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Store, read_json

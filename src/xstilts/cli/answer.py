@@ -45,10 +45,10 @@ def explain(
     changes: SetOption = [],
 ) -> None:
     """Say where a number of the report comes from: how it was made, and the chain of stages behind it."""
+    from xstilts.analysis.gather import gather
     from xstilts.report.analysis import analyse
     from xstilts.report.explain import explain as trace
     from xstilts.report.explain import trace_lines
-    from xstilts.report.gather import gather
     from xstilts.store.store import Store
 
     analysis = analyse(gather(plan_of(study, changes, draft=True), Store(store)))
@@ -73,8 +73,8 @@ def diff(
 
     Example:  xstilts diff real-mini real-mini --set recipes.default.lr=2e-5
     """
-    from xstilts.report.diff import as_record, compare, table_of
-    from xstilts.report.gather import gather
+    from xstilts.analysis.diff import as_record, compare, table_of
+    from xstilts.analysis.gather import gather
     from xstilts.store.store import Store
 
     plans = (plan_of(first, [], draft=True), plan_of(second, changes, draft=True))
@@ -152,8 +152,8 @@ def power(
 
 
 def _power_like(study: str, store: Path, changes: list[str], effect: float | None, as_json: bool) -> None:
-    from xstilts.report.gather import gather
-    from xstilts.report.planning import as_record, lines, planned
+    from xstilts.analysis.gather import gather
+    from xstilts.analysis.planning import as_record, lines, planned
     from xstilts.store.store import Store
 
     rows = planned(gather(plan_of(study, changes, draft=True), Store(store)))

@@ -99,8 +99,8 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
 
 
 def _write(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Any, Path]:
+    from xstilts.analysis.gather import gather
     from xstilts.report.analysis import analyse
-    from xstilts.report.gather import gather
     from xstilts.report.write import write_analysis
 
     analysis = analyse(gather(plan, store, state))

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from xstilts.analysis.best_chain import Best, best_chains
+from xstilts.analysis.breakdown import Decomposition, decompose
+from xstilts.analysis.comparison import Average, averages, compared_gains
+from xstilts.analysis.costs import KindCost, PhaseCost, kind_costs, oddities, phase_costs
+from xstilts.analysis.encoder_interaction import Contrast, contrast_sentence, contrasts
+from xstilts.analysis.gains import Gain, transfer_gains
+from xstilts.analysis.other_tests import OtherTests, other_tests
+from xstilts.analysis.results import ChainInfo, Results, StageCost, TargetInfo
+from xstilts.analysis.scores import Summary, summarise
 from xstilts.report.answer import Answer, answer
 from xstilts.report.claims.ledger import ClaimResult, claims_of
 from xstilts.report.compared_answer import compared_answer
-from xstilts.report.contrasts import Contrast, contrast_sentence, contrasts
-from xstilts.report.costs import KindCost, PhaseCost, kind_costs, oddities, phase_costs
-from xstilts.report.decompose import Decomposition, decompose
-from xstilts.report.gains import Gain, transfer_gains
-from xstilts.report.nested import Best, best_chains
-from xstilts.report.other_tests import OtherTests, other_tests
-from xstilts.report.pairs import Average, averages, compared_gains
-from xstilts.report.results import ChainInfo, Results, StageCost, TargetInfo
-from xstilts.report.scores import Summary, summarise
 
 SLOWEST = 5
 

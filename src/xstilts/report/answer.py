@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gains import LEVEL, Gain
+from xstilts.analysis.results import LEAK, Results
+from xstilts.analysis.retrieval_sweep import shift, shift_sentence
+from xstilts.analysis.scores import NO_CHAIN, Summary
 from xstilts.report.answer_controls import about_compute, about_placebo
 from xstilts.report.answer_words import ENOUGH_SEEDS, PAIRS, estimate, measured, pair_name, place, strength
-from xstilts.report.gains import LEVEL, Gain
-from xstilts.report.results import LEAK, Results
-from xstilts.report.scores import NO_CHAIN, Summary
-from xstilts.report.sweep import shift, shift_sentence
 
 SETTINGS_NAMED = 2
 Missing = Sequence[tuple[str, str, str, int]]
@@ -44,10 +44,10 @@ def _nothing(results: Results, gains: Sequence[Gain]) -> str:
     real = [gain for gain in gains if gain.over == "none" and not gain.control]
     own = [gain for gain in real if gain.degenerate]
     leaks = [gain for gain in real if gain.leak and not gain.degenerate]
-    causes = [f"{prose.count(len(own), PAIRS)} reused the target's own training data"] if own else []
-    causes += [f"{prose.count(len(leaks), PAIRS)} {'is' if len(leaks) == 1 else 'are'} no evidence ({LEAK})"] if leaks else []
+    causes = [f"{fmt.count(len(own), PAIRS)} reused the target's own training data"] if own else []
+    causes += [f"{fmt.count(len(leaks), PAIRS)} {'is' if len(leaks) == 1 else 'are'} no evidence ({LEAK})"] if leaks else []
     if causes:
-        return f"No answer: {prose.listed(causes)}, and there is no other."
+        return f"No answer: {fmt.listed(causes)}, and there is no other."
     return f"No answer yet: no {PAIRS} has scores both with and without its chain for the same seed."
 
 
@@ -82,26 +82,26 @@ def headline(evidence: Sequence[Gain], results: Results) -> tuple[str, str]:
         best = max(found["gain"], key=estimate)
         most = "largest: " if len(found["gain"]) > 1 else ""
         inside = f"{most}{pair_name(best, results)} {measured(best)}, {strength(best)}"
-        head = f"Yes for {len(found['gain'])} of {prose.count(total, noun)} ({inside})"
+        head = f"Yes for {len(found['gain'])} of {fmt.count(total, noun)} ({inside})"
         return "yes", "; ".join([head, ", ".join(tail)] if tail else [head]) + "."
     if len(found["English only"]) == total:
         return "none", "No answer: the targets have scores in English only, so nothing was transferred."
     if len(found["near chance"]) == total:
         return "unclear", f"No evidence either way: {_all(total, noun)} near chance, {sides}."
     if found["loss"]:
-        return "no", f"No: no clear gain for any of {prose.count(total, noun)}; {', '.join(tail)}."
+        return "no", f"No: no clear gain for any of {fmt.count(total, noun)}; {', '.join(tail)}."
     if found["unclear"]:
         best = max(found["unclear"], key=estimate)
         bound = max(gain.interval.high for gain in found["unclear"] if gain.interval is not None)
         rest = f"; {', '.join(tail[1:])}" if tail[1:] else ""
         return "unclear", (
-            f"No clear gain for any of {prose.count(total, noun)} (largest: {pair_name(best, results)} "
+            f"No clear gain for any of {fmt.count(total, noun)} (largest: {pair_name(best, results)} "
             f"{measured(best)}, {strength(best)}), and none is ruled out: the intervals reach up to "
-            f"{prose.points(bound)} points{rest}."
+            f"{fmt.points(bound)} points{rest}."
         )
     if found["one seed"]:
         return "unclear", _one_seed(found["one seed"], total, noun, tail[1:], results)
-    return "unclear", f"No gain can be told for any of {prose.count(total, noun)}: {', '.join(tail)}."
+    return "unclear", f"No gain can be told for any of {fmt.count(total, noun)}: {', '.join(tail)}."
 
 
 def _one_seed(seen: Sequence[Gain], total: int, noun: str, rest: Sequence[str], results: Results) -> str:
@@ -111,7 +111,7 @@ def _one_seed(seen: Sequence[Gain], total: int, noun: str, rest: Sequence[str], 
     few = above or seen
     best = max(few, key=estimate)
     most = "largest: " if len(few) > 1 else ""
-    share = f"{len(above) or 'none'} of {prose.count(total, noun)}"
+    share = f"{len(above) or 'none'} of {fmt.count(total, noun)}"
     found = f"the interval lies above zero for {share} ({most}{pair_name(best, results)} {measured(best)})"
     if below:
         worst = min(below, key=estimate)
@@ -136,7 +136,7 @@ def _about_retrieval(evidence: Sequence[Gain], results: Results) -> str:
     return (
         f"Of the clear gains, {len(found) - len(clear)} {'is' if len(found) - len(clear) == 1 else 'are'} in retrieval, "
         "which has no training and depends on the layer and on centring; without retrieval the count is "
-        f"{len(clear)} of {prose.count(len(rest), PAIRS)}."
+        f"{len(clear)} of {fmt.count(len(rest), PAIRS)}."
     )
 
 
@@ -160,15 +160,15 @@ def _about_chance(evidence: Sequence[Gain], summaries: Sequence[Summary]) -> str
         if all(row.near_chance for row in summaries if row.target == target and not row.control)
     ]
     if lost:
-        parts.append(f"every score on {prose.listed(lost, 6)} is near chance, so nothing can be learned from it")
+        parts.append(f"every score on {fmt.listed(lost, 6)} is near chance, so nothing can be learned from it")
     unlearned = [
         target for target in lost if all(row.english_near_chance for row in summaries if row.target == target and not row.control)
     ]
     if unlearned:
-        parts.append(f"{prose.listed(unlearned, 6)} was not even learned in English")
+        parts.append(f"{fmt.listed(unlearned, 6)} was not even learned in English")
     one_arm = [gain for gain in evidence if gain.near_chance == "control" and gain.verdict == "gain"]
     if one_arm:
-        names = prose.listed((f"{gain.chain} → {gain.target}" for gain in one_arm), 4)
+        names = fmt.listed((f"{gain.chain} → {gain.target}" for gain in one_arm), 4)
         parts.append(f"without a chain the target of {names} is near chance, so the gain may be a failed control")
     return f"Near chance: {'; '.join(parts)}." if parts else ""
 
@@ -178,7 +178,7 @@ def _about_leaks(leaks: Sequence[Gain], results: Results) -> str:
         return ""
     names = [f"{pair_name(gain, results)} ({measured(gain)})" for gain in leaks]
     bounds = "is an upper bound" if len(leaks) == 1 else "are upper bounds"
-    return f"Not counted: {prose.listed(names, 3)} {bounds} ({LEAK})."
+    return f"Not counted: {fmt.listed(names, 3)} {bounds} ({LEAK})."
 
 
 def _about_degenerate(own: Sequence[Gain], gains: Sequence[Gain], results: Results) -> str:
@@ -186,14 +186,14 @@ def _about_degenerate(own: Sequence[Gain], gains: Sequence[Gain], results: Resul
         return ""
     fair = {place(gain): gain for gain in gains if gain.over == "compute"}
     compared = [fair[place(gain)] for gain in own if place(gain) in fair]
-    found = prose.listed((f"{pair_name(gain, results)} {measured(gain)}, {_fair_words(gain)}" for gain in compared), 3)
+    found = fmt.listed((f"{pair_name(gain, results)} {measured(gain)}, {_fair_words(gain)}" for gain in compared), 3)
     rest = f"the compute-matched control is the fair comparison there{f': {found}' if found else ', and was not run'}"
     names = [
         f"{pair_name(gain, results)} ({measured(gain)})" if gain.interval is not None else pair_name(gain, results)
         for gain in own
     ]
     verb = "reuses" if len(own) == 1 else "reuse"
-    return f"Not counted: {prose.listed(names, 3)} {verb} the target's own training data; {rest}."
+    return f"Not counted: {fmt.listed(names, 3)} {verb} the target's own training data; {rest}."
 
 
 def _fair_words(gain: Gain) -> str:
@@ -208,9 +208,9 @@ def certainty(tested: Sequence[Gain], evidence: Sequence[Gain], apart: int) -> s
     seeds = sorted({len(gain.seeds) for gain in tested})
     if seeds == [1]:
         return "With one seed the intervals speak of other examples for these very runs, so no gain or loss is called clear."
-    span = prose.count(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    text = f"A gain or loss is called clear when its {100 * LEVEL:.0f}{prose.JOIN}% interval excludes zero and its "
-    text += f"p value holds under Holm's correction over {prose.count(len(tested), 'comparison')}"
+    span = fmt.count(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    text = f"A gain or loss is called clear when its {100 * LEVEL:.0f}{fmt.JOIN}% interval excludes zero and its "
+    text += f"p value holds under Holm's correction over {fmt.count(len(tested), 'comparison')}"
     text += f" of chains, and apart over {apart} with no chain" if apart else ""
     dropped = sum(gain.excludes_zero and gain.verdict == "unclear" for gain in evidence)
     if dropped:
@@ -224,12 +224,12 @@ def _about_gaps(results: Results, missing: Missing, cells: int) -> str:
     failed = [cost for cost in results.costs if cost.status in ("failed", "blocked")]
     if not missing and not failed:
         return ""
-    text = f"Incomplete: {len(missing)} of {prose.count(cells, 'cell')} {'has' if len(missing) == 1 else 'have'} no score"
+    text = f"Incomplete: {len(missing)} of {fmt.count(cells, 'cell')} {'has' if len(missing) == 1 else 'have'} no score"
     broken = sum(cost.status == "failed" for cost in failed)
     blocked = len(failed) - broken
     if failed:
-        stages = [f"{prose.count(broken, 'stage')} failed"] if broken else []
-        stages += [f"{prose.count(blocked, 'stage')} blocked"] if blocked else []
+        stages = [f"{fmt.count(broken, 'stage')} failed"] if broken else []
+        stages += [f"{fmt.count(blocked, 'stage')} blocked"] if blocked else []
         text += f" ({', '.join(stages)})"
     return text + "."
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.results import Results
 from xstilts.report.answer_words import PAIRS, estimate, measured, pair_name, place
-from xstilts.report.gains import Gain
-from xstilts.report.results import Results
 
 
 def about_placebo(evidence: Sequence[Gain], gains: Sequence[Gain], results: Results) -> str:
@@ -33,7 +33,7 @@ def about_placebo(evidence: Sequence[Gain], gains: Sequence[Gain], results: Resu
     if not found:
         return (
             "Over their placebo (the same data with shuffled labels), no chain is clearly better "
-            f"({prose.count(len(matched), PAIRS)} compared)."
+            f"({fmt.count(len(matched), PAIRS)} compared)."
         )
     best = max(found, key=estimate)
     return (
@@ -68,7 +68,7 @@ def about_compute(evidence: Sequence[Gain], gains: Sequence[Gain], results: Resu
             best = max(better, key=estimate)
             found = f"Over its {control}, {pair_name(best, results)} has {measured(best)}, though no clear gain over no chain"
         else:
-            found = f"Over their {control}, no chain is clearly better ({prose.count(len(compared), PAIRS)} compared)"
+            found = f"Over their {control}, no chain is clearly better ({fmt.count(len(compared), PAIRS)} compared)"
         if worse:
             worst = min(worse, key=estimate)
             most = "most: " if len(worse) > 1 else ""

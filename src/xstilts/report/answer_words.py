@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from xstilts.report import prose
-from xstilts.report.gains import Gain
-from xstilts.report.results import Results
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.results import Results
 
 ENOUGH_SEEDS = 6
 PAIRS = "chain\N{NON-BREAKING HYPHEN}target pair"
@@ -14,7 +14,7 @@ def pair_name(gain: Gain, results: Results) -> str:
     """chain → target, or chain over chain on target, and the encoder where the study has several."""
     name = f"{gain.chain} → {gain.target}"
     if gain.over == "chain":
-        name = f"{gain.chain} over {prose.mean_of(gain.others)} on {gain.target}"
+        name = f"{gain.chain} over {fmt.mean_of(gain.others)} on {gain.target}"
     return f"{name} in {gain.encoder}" if len(results.encoders) > 1 else name
 
 
@@ -23,13 +23,13 @@ def measured(gain: Gain) -> str:
     if gain.interval is None:
         return "no gain over languages other than English"
     interval = gain.interval
-    return f"{prose.points(interval.estimate)}{prose.JOIN}points {prose.bracket(interval.low, interval.high)}"
+    return f"{fmt.points(interval.estimate)}{fmt.JOIN}points {fmt.bracket(interval.low, interval.high)}"
 
 
 def strength(gain: Gain) -> str:
     """3 seeds, exploratory"""
     seeds = len(gain.seeds)
-    return prose.count(seeds, "seed") + (", exploratory" if seeds < ENOUGH_SEEDS else "")
+    return fmt.count(seeds, "seed") + (", exploratory" if seeds < ENOUGH_SEEDS else "")
 
 
 def estimate(gain: Gain) -> float:

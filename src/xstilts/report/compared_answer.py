@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.breakdown import ALL
+from xstilts.analysis.comparison import Average
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.results import LEAK, Results
 from xstilts.report.answer import Answer, certainty, headline
-from xstilts.report.decompose import ALL
-from xstilts.report.gains import Gain
-from xstilts.report.pairs import Average
-from xstilts.report.results import LEAK, Results
 
 AVERAGES_NAMED = 3
 
@@ -24,8 +24,8 @@ def _about_averages(averages: Sequence[Average], results: Results) -> str:
         interval = average.interval
         where = f" in {average.encoder}" if len(results.encoders) > 1 else ""
         said.append(
-            f"{average.chain} over {prose.mean_of(average.others)}{where} {prose.points(interval.estimate)}{prose.JOIN}points "
-            f"{prose.bracket(interval.low, interval.high)} ({_average_words(average)})"
+            f"{average.chain} over {fmt.mean_of(average.others)}{where} {fmt.points(interval.estimate)}{fmt.JOIN}points "
+            f"{fmt.bracket(interval.low, interval.high)} ({_average_words(average)})"
         )
     of = f", the largest of {len(whole)}" if len(whole) > len(said) else ""
     return f"Means over targets{of}: {'; '.join(said)}."
@@ -52,7 +52,7 @@ def compared_answer(results: Results, gains: Sequence[Gain], averages: Sequence[
     evidence = [gain for gain in own if not gain.degenerate and not gain.leak]
     verdict, sentence = headline(evidence, results) if evidence else ("none", _own_nothing(own))
     dropped = len(own) - len(evidence)
-    left = f"Not counted: {prose.count(dropped, 'comparison')} of chains that reuse the target's own training data, or oracles."
+    left = f"Not counted: {fmt.count(dropped, 'comparison')} of chains that reuse the target's own training data, or oracles."
     tested = [gain for gain in own if gain.p_holm is not None]
     apart = sum(gain.over == "none" and not gain.control and gain.p_holm is not None for gain in gains)
     support = (

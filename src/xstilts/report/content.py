@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN, Summary
 from xstilts.report.analysis import Analysis
-from xstilts.report.gains import Gain
 from xstilts.report.numbers import OTHERS, Number, gain_id, summary_id
-from xstilts.report.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
-from xstilts.report.scores import ENGLISH, NO_CHAIN, Summary
 
 Line = tuple[str, ...]
 Pick = Callable[[Summary], tuple[float | None, bool]]
@@ -76,7 +76,7 @@ def marks(gain: Gain) -> tuple[str, ...]:
         found.append(LEAK_MARK)
     without = "near chance without it" if gain.over == "none" else "control near chance"
     if gain.over == "chain":
-        without = f"{prose.mean_of(gain.others)} near chance"
+        without = f"{fmt.mean_of(gain.others)} near chance"
     near = {"both": "near chance", "chain": "chain near chance", "control": without}
     if gain.near_chance:
         found.append(near[gain.near_chance])
@@ -90,7 +90,7 @@ def leak_words(leaks: bool) -> str:
 
 
 def seeds_of(analysis: Analysis) -> str:
-    return prose.listed(str(seed) for seed in analysis.results.seeds)
+    return fmt.listed(str(seed) for seed in analysis.results.seeds)
 
 
 def chain_label(row: Summary) -> str:
@@ -102,7 +102,7 @@ def gain_sentence(gain: Gain) -> str:
     if gain.interval is None:
         return "Only English has scores, so there is no transfer gain."
     if gain.verdict == "same":
-        return f"Both sides are the same artefact, so the gain over {prose.mean_of(gain.others)} is 0 by construction."
+        return f"Both sides are the same artefact, so the gain over {fmt.mean_of(gain.others)} is 0 by construction."
     interval = gain.interval
     verdict = {
         "gain": "a clear gain",
@@ -113,12 +113,12 @@ def gain_sentence(gain: Gain) -> str:
         "oracle": f"an upper bound and no evidence ({LEAK})",
     }[gain.verdict]
     found = (
-        f"{prose.points(interval.estimate)} points {prose.bracket(interval.low, interval.high)} "
-        f"over {prose.mean_of(gain.others)}: {verdict}"
+        f"{fmt.points(interval.estimate)} points {fmt.bracket(interval.low, interval.high)} "
+        f"over {fmt.mean_of(gain.others)}: {verdict}"
     )
     if gain.verdict == "oracle":
         return f"{found}."
-    return f"{found} (p{prose.JOIN}{prose.p_value(interval.p)}, after Holm {prose.p_value(gain.p_holm)})."
+    return f"{found} (p{fmt.JOIN}{fmt.p_value(interval.p)}, after Holm {fmt.p_value(gain.p_holm)})."
 
 
 def scores_tables(analysis: Analysis) -> tuple[Table, ...]:
@@ -148,11 +148,11 @@ def _pivot(
 
     def text(row: Summary | None) -> str:
         if row is None:
-            return prose.NOTHING
+            return fmt.NOTHING
         value, near = pick(row)
-        spread = f" ± {prose.score(row.sd)}" if row.sd is not None and value == row.main else ""
+        spread = f" ± {fmt.score(row.sd)}" if row.sd is not None and value == row.main else ""
         short = SHORT if len(row.seeds) < seeds and not row.control else ""
-        text = f"{prose.score(value)}{spread}{NEAR if near else ''}{short}{ORACLE if row.leak else ''}"
+        text = f"{fmt.score(value)}{spread}{NEAR if near else ''}{short}{ORACLE if row.leak else ''}"
         return Number(text, summary_id(row, language))
 
     groups = []
@@ -163,7 +163,7 @@ def _pivot(
             for label in labels
             if any((encoder, label, info.name) in cells for info in targets)
         ]
-        chances = tuple(prose.score(info.chance) for info in targets)
+        chances = tuple(fmt.score(info.chance) for info in targets)
         if any(info.chance is not None for info in targets):
             lines.insert(0, ("chance", *chances))
         groups.append((encoder if len(analysis.results.encoders) > 1 else "", tuple(lines)))
@@ -185,7 +185,7 @@ def partial_words(analysis: Analysis) -> str:
 
 
 def limit_words(analysis: Analysis) -> str:
-    limits = prose.listed(f"{name} {value:,}" for name, value in analysis.results.limits.items())
+    limits = fmt.listed(f"{name} {value:,}" for name, value in analysis.results.limits.items())
     return f". Examples limited to {limits}" if limits else ""
 
 
@@ -216,12 +216,12 @@ def gain_line(gain: Gain, target: str) -> Line:
     return (
         gain.chain,
         target,
-        prose.mean_of(gain.others),
-        Number(prose.points(interval.estimate), gain_id(gain)) if interval else prose.NOTHING,
-        Number(prose.bracket(interval.low, interval.high), gain_id(gain)) if interval else prose.NOTHING,
-        Number(prose.points(english.estimate), gain_id(gain, ENGLISH)) if english else prose.NOTHING,
-        ", ".join(prose.points(seed.others) for seed in gain.seeds),
-        prose.p_value(gain.p_holm),
+        fmt.mean_of(gain.others),
+        Number(fmt.points(interval.estimate), gain_id(gain)) if interval else fmt.NOTHING,
+        Number(fmt.bracket(interval.low, interval.high), gain_id(gain)) if interval else fmt.NOTHING,
+        Number(fmt.points(english.estimate), gain_id(gain, ENGLISH)) if english else fmt.NOTHING,
+        ", ".join(fmt.points(seed.others) for seed in gain.seeds),
+        fmt.p_value(gain.p_holm),
         gain.verdict,
         ", ".join([*([CONTROL_WORDS[gain.control]] if gain.control else []), *remarks]),
     )
@@ -231,8 +231,8 @@ def chains_table(analysis: Analysis) -> Table:
     def role(chain: ChainInfo) -> str:
         if not chain.control:
             asked = [others for name, others in analysis.results.compare if name == chain.name]
-            over = [others[0] if len(others) == 1 else f"the mean of {prose.listed(others)}" for others in asked]
-            return f"compared with {prose.listed(over)}" if over else ""
+            over = [others[0] if len(others) == 1 else f"the mean of {fmt.listed(others)}" for others in asked]
+            return f"compared with {fmt.listed(over)}" if over else ""
         noun = "placebo" if chain.control == "placebo" else f"{CONTROL_WORDS[chain.control]} control"
         return f"{noun} of {chain.of}" if chain.of else noun
 
@@ -252,7 +252,7 @@ def _setting(recipe: Mapping[str, object], name: str) -> str:
     """A setting as a reader should see it: nothing where another one overrides it or it does not apply."""
     idle = (name == "epochs" and recipe.get("steps")) or (name == "lora_alpha" and not recipe.get("lora"))
     value = None if idle else recipe.get(name)
-    return str(value) if value is not None else OWN.get(name, prose.NOTHING)
+    return str(value) if value is not None else OWN.get(name, fmt.NOTHING)
 
 
 def recipes_table(analysis: Analysis) -> Table:
@@ -299,19 +299,19 @@ def method_lines(analysis: Analysis) -> Line:
     results = analysis.results
     chains = [chain for chain in results.chains if not chain.control]
     added = len(results.chains) - len(chains)
-    controls = f" and {prose.count(added, 'control')}" if added else ""
+    controls = f" and {fmt.count(added, 'control')}" if added else ""
     over_seeds, uncovered = "seeds (their spread, with few degrees of freedom where seeds are few) and over ", ""
     if len(results.seeds) == 1:
         over_seeds, uncovered = "", "other seeds, "
     unit = " weights, embeddings not counted" if set(results.encoders) & set(results.sizes) else ""
 
     def sized(name: str) -> str:
-        return f"{name} of {prose.weights(results.sizes[name])}" if name in results.sizes else name
+        return f"{name} of {fmt.weights(results.sizes[name])}" if name in results.sizes else name
 
     lines = [
-        f"{prose.count(len(results.encoders), 'encoder')} ({prose.listed(map(sized, results.encoders), 8)}{unit}), "
-        f"{prose.count(len(chains), 'chain')}{controls}, {prose.count(len(results.targets), 'target')}, "
-        f"{prose.count(len(results.seeds), 'seed')} ({seeds_of(analysis) or 'none'})."
+        f"{fmt.count(len(results.encoders), 'encoder')} ({fmt.listed(map(sized, results.encoders), 8)}{unit}), "
+        f"{fmt.count(len(chains), 'chain')}{controls}, {fmt.count(len(results.targets), 'target')}, "
+        f"{fmt.count(len(results.seeds), 'seed')} ({seeds_of(analysis) or 'none'})."
         if results.encoders
         else "The study names no encoder.",
         f"A transfer gain is the score of a chain less that of {NO_CHAIN} for the same encoder, target and seed, "
@@ -321,16 +321,16 @@ def method_lines(analysis: Analysis) -> Line:
     ]
     dev = [info.name for info in results.targets if info.split == "dev"]
     if dev:
-        lines.append(f"Scores are those of dev data on {prose.listed(dev, 12)}, of test data on any other target.")
+        lines.append(f"Scores are those of dev data on {fmt.listed(dev, 12)}, of test data on any other target.")
     if results.policy:
         lines.append(f"Checkpoint: {results.policy}.")
     if results.retrieval:
         lines.append(f"Retrieval: {results.retrieval}.")
     if results.limits:
-        limits = prose.listed(f"{name} {value:,}" for name, value in results.limits.items())
+        limits = fmt.listed(f"{name} {value:,}" for name, value in results.limits.items())
         lines.append(f"Limits on examples: {limits}. Scores on limited data are not comparable with published ones.")
     shared = shared_settings(analysis)
     if shared:
-        settings = ", ".join(f"{name} {value}" for name, value in shared.items() if value != prose.NOTHING)
+        settings = ", ".join(f"{name} {value}" for name, value in shared.items() if value != fmt.NOTHING)
         lines.append(f"Every training phase: {settings}.")
     return tuple(lines)

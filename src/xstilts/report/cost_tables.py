@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.costs import PARTS
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import Line, Table, plain
-from xstilts.report.costs import PARTS
 
 
 def cost_table(analysis: Analysis) -> Table:
@@ -14,10 +14,10 @@ def cost_table(analysis: Analysis) -> Table:
             kind.kind,
             f"{kind.done:,} of {kind.stages:,}",
             f"{kind.made_before:,}",
-            prose.seconds(kind.seconds),
+            fmt.seconds(kind.seconds),
             f"{kind.saved:,}",
-            prose.seconds(kind.saved_seconds),
-            prose.memory(kind.peak_mib),
+            fmt.seconds(kind.saved_seconds),
+            fmt.memory(kind.peak_mib),
         )
         for kind in analysis.kinds
     ]
@@ -32,11 +32,11 @@ def phases_table(analysis: Analysis) -> Table:
         ("stages done", *(f"{phase.done} of {phase.stages}" for phase in phases)),
         ("made before", *(str(phase.made_before) for phase in phases)),
         ("attempts", *(str(phase.runs) for phase in phases)),
-        *((f"time: {part}", *(phase.seconds[part].written(prose.seconds) for phase in phases)) for part in PARTS),
-        ("real tokens", *(phase.tokens.written(prose.rate) for phase in phases)),
-        ("real tokens a second", *(phase.speed.written(prose.rate) for phase in phases)),
-        ("utilisation", *(phase.utilisation.written(prose.share) for phase in phases)),
-        ("peak memory", *(phase.peak_mib.written(prose.memory) for phase in phases)),
+        *((f"time: {part}", *(phase.seconds[part].written(fmt.seconds) for phase in phases)) for part in PARTS),
+        ("real tokens", *(phase.tokens.written(fmt.rate) for phase in phases)),
+        ("real tokens a second", *(phase.speed.written(fmt.rate) for phase in phases)),
+        ("utilisation", *(phase.utilisation.written(fmt.share) for phase in phases)),
+        ("peak memory", *(phase.peak_mib.written(fmt.memory) for phase in phases)),
     ]
     caption = (
         "Training by phase, each stage counted once. Tokens are real ones, padding left out. Utilisation is the work on them "
@@ -44,32 +44,32 @@ def phases_table(analysis: Analysis) -> Table:
         "at the same precision, measured when a training begins."
     )
     written = " ".join(text for row in rows for text in row[1:])
-    caption += f" {prose.NOTHING}: the runs did not record it." if prose.NOTHING in written else ""
+    caption += f" {fmt.NOTHING}: the runs did not record it." if fmt.NOTHING in written else ""
     caption += " (n of m): so many of the stages recorded it." if "(" in written else ""
     return plain(caption, ("", *(phase.phase for phase in phases)), rows, range(1, len(phases) + 1))
 
 
 def slowest_table(analysis: Analysis) -> Table:
     rows = [
-        (cost.slug, cost.kind, prose.seconds(cost.seconds), prose.memory(cost.peak_mib), str(cost.used_by))
+        (cost.slug, cost.kind, fmt.seconds(cost.seconds), fmt.memory(cost.peak_mib), str(cost.used_by))
         for cost in analysis.slowest
     ]
     return plain("The slowest stages.", ("stage", "kind", "time", "peak memory", "cells"), rows, (2, 3, 4))
 
 
 def failed_table(analysis: Analysis) -> Table:
-    rows = [(cost.slug, cost.kind, cost.error or prose.NOTHING, cost.key[:12]) for cost in analysis.failed]
+    rows = [(cost.slug, cost.kind, cost.error or fmt.NOTHING, cost.key[:12]) for cost in analysis.failed]
     return plain("Stages that failed.", ("stage", "kind", "error", "key"), rows)
 
 
 def saved_sentence(analysis: Analysis) -> str:
     """What sharing spared, in computations and time."""
     kinds = [kind for kind in analysis.kinds if kind.saved]
-    total = prose.seconds(analysis.seconds)
+    total = fmt.seconds(analysis.seconds)
     if not kinds:
         return f"The stages took {total} in all; none is shared between cells."
-    spared = prose.listed(prose.count(kind.saved, f"{kind.kind} run") for kind in kinds)
-    time = prose.seconds(sum(kind.saved_seconds for kind in kinds))
+    spared = fmt.listed(fmt.count(kind.saved, f"{kind.kind} run") for kind in kinds)
+    time = fmt.seconds(sum(kind.saved_seconds for kind in kinds))
     return f"The stages took {total} in all. Cells share what they have in common, which spared {spared}, or {time}."
 
 
@@ -79,11 +79,11 @@ def missing_lines(analysis: Analysis) -> Line:
     for _, chain, target, seed in analysis.missing:
         pairs.setdefault((chain, target), []).append(seed)
     names = [
-        f"{chain} → {target} (seed {prose.listed(str(seed) for seed in dict.fromkeys(seeds))})"
+        f"{chain} → {target} (seed {fmt.listed(str(seed) for seed in dict.fromkeys(seeds))})"
         for (chain, target), seeds in pairs.items()
     ]
-    lines = [f"Cells without a score: {prose.listed(names, 12)}."] if names else []
+    lines = [f"Cells without a score: {fmt.listed(names, 12)}."] if names else []
     statuses = [cost.status for cost in analysis.waiting]
     counts = {"blocked by a failed one": statuses.count("blocked"), "not run": statuses.count("missing")}
-    waiting = [f"{prose.count(number, 'stage')} {words}" for words, number in counts.items() if number]
-    return (*lines, *([f"{prose.listed(waiting)}."] if waiting else []))
+    waiting = [f"{fmt.count(number, 'stage')} {words}" for words, number in counts.items() if number]
+    return (*lines, *([f"{fmt.listed(waiting)}."] if waiting else []))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import Line, Table, plain
 from xstilts.tasks.catalogue import CATALOGUE
@@ -39,5 +39,5 @@ def licence_lines(analysis: Analysis) -> Line:
     licences |= {name: CATALOGUE[name].license for name in training_tasks(analysis)}
     strict = [name for name, words in licences.items() if "-NC" in words or "non-commercial" in words.lower()]
     silent = [name for name, words in licences.items() if (not words and "/" not in name) or words.startswith("not stated")]
-    lines = [f"Not for commercial use, wholly or in part: the data of {prose.listed(strict)}."] if strict else []
-    return (*lines, *([f"The authors state no licence for the data of {prose.listed(silent)}."] if silent else []))
+    lines = [f"Not for commercial use, wholly or in part: the data of {fmt.listed(strict)}."] if strict else []
+    return (*lines, *([f"The authors state no licence for the data of {fmt.listed(silent)}."] if silent else []))

@@ -8,13 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.breakdown import OVERALL, family
+from xstilts.analysis.results import LEAK
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN, Summary
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import chain_label
-from xstilts.report.decompose import OVERALL, family
 from xstilts.report.figures import colour_classes, filled, forest_scale, whisker
-from xstilts.report.results import LEAK
-from xstilts.report.scores import ENGLISH, NO_CHAIN, Summary
 
 SYNTHETIC = "synthetic"
 MOST_ARMS = 12  # with more, controls are not drawn
@@ -111,7 +111,7 @@ def _language_plot(analysis: Analysis, title: str, rows: Sequence[Summary], clas
             Dot(
                 place(row.languages[code]),
                 classes.get(chain_label(row), "k0"),
-                f"{chain_label(row)} {prose.score(row.languages[code])}",
+                f"{chain_label(row)} {fmt.score(row.languages[code])}",
                 classes.get(chain_label(row), "k0") == "k0",
             )
             for row in reversed(rows)
@@ -148,7 +148,7 @@ def part_plots(analysis: Analysis) -> DotPlots | None:
                     hollow = " open" if spot.sign == "open" or len(part.seeds) == 1 else ""
                     dots.append(Dot(spot.at, classes.get(part.chain, "k0") + hollow, f"{part.chain} {spot.label}"))
             rows.append(DotRow(group, "", tuple(dots)))
-        ticks = tuple((50 + 48 * share, f"{prose.points(share * scale).removesuffix('.0')}") for share in (-1, -0.5, 0, 0.5, 1))
+        ticks = tuple((50 + 48 * share, f"{fmt.points(share * scale).removesuffix('.0')}") for share in (-1, -0.5, 0, 0.5, 1))
         plots.append(DotPlot(f"by {axis}, {encoder}" if several else f"by {axis}", tuple(rows), ticks, 50.0, ""))
     legend = tuple((name, classes.get(name, "k0")) for name in dict.fromkeys(part.chain for part in parts))
     caption = (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.results import StageCost
 from xstilts.errors import InputError, nearest
-from xstilts.report import prose
 from xstilts.report.analysis import Analysis
 from xstilts.report.origins import Origin, origins
-from xstilts.report.results import StageCost
 
 KEY_LENGTH = 12
 
@@ -55,11 +55,11 @@ def trace_lines(trace: Trace) -> tuple[str, ...]:
     lines = [f"{trace.origin.id}: {trace.origin.text}", trace.origin.how, ""]
     width = max((len(cost.kind) for cost in trace.stages), default=0)
     for cost in trace.stages:
-        time = prose.seconds(cost.seconds) if cost.status == "done" else cost.status
+        time = fmt.seconds(cost.seconds) if cost.status == "done" else cost.status
         mark = "*" if cost.key in trace.origin.keys else " "
         lines.append(f"{mark} {cost.kind:<{width}}  {cost.key[:KEY_LENGTH]}  {cost.slug}  {time}")
     if trace.stages:
-        lines.append(f"\n* the score artefacts of this number; {prose.count(len(trace.stages), 'stage')} in all.")
+        lines.append(f"\n* the score artefacts of this number; {fmt.count(len(trace.stages), 'stage')} in all.")
     if trace.unknown:
-        lines.append(f"Not in the plan: {prose.listed((key[:KEY_LENGTH] for key in trace.unknown), 6)}.")
+        lines.append(f"Not in the plan: {fmt.listed((key[:KEY_LENGTH] for key in trace.unknown), 6)}.")
     return tuple(lines)

@@ -13,16 +13,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.breakdown import ALL
+from xstilts.analysis.comparison import Average
+from xstilts.analysis.costs import KindCost
+from xstilts.analysis.gains import DECIDED, Gain
+from xstilts.analysis.results import CONTROL_WORDS
+from xstilts.analysis.scores import NO_CHAIN
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import chain_label, leak_words, marks
-from xstilts.report.costs import KindCost
-from xstilts.report.decompose import ALL
-from xstilts.report.gains import DECIDED, Gain
 from xstilts.report.numbers import compared_id, gain_id
-from xstilts.report.pairs import Average
-from xstilts.report.results import CONTROL_WORDS
-from xstilts.report.scores import NO_CHAIN
 
 COLOURS = 10
 STRONGEST = 0.62
@@ -62,8 +62,8 @@ class HeatMap:
     def caption(self) -> str:
         text = (
             "Gain in points over no chain, mean of the languages other than English, with its 95 % interval. "
-            f"{self.bold} Colour: the size of the gain, from {prose.MINUS}{prose.score(self.scale)} (orange) to "
-            f"+{prose.score(self.scale)} (blue)"
+            f"{self.bold} Colour: the size of the gain, from {fmt.MINUS}{fmt.score(self.scale)} (orange) to "
+            f"+{fmt.score(self.scale)} (blue)"
         )
         return f"{text}{'; no colour near chance' if self.colourless else ''}.{leak_words(self.leaks)}"
 
@@ -153,7 +153,7 @@ def whisker(low: float, estimate: float, high: float, scale: float) -> Whisker:
         return 50 + 48 * max(-1.0, min(1.0, value / scale))
 
     sign = "gain" if low > 0 else "loss" if high < 0 else "open"
-    label = f"{prose.points(estimate)} points {prose.bracket(low, high)}"
+    label = f"{fmt.points(estimate)} points {fmt.bracket(low, high)}"
     return Whisker(place(low), place(estimate), place(high), sign, label)
 
 
@@ -221,7 +221,7 @@ def _forest(analysis: Analysis, what: str, rows: Sequence[Gain], means: Sequence
     cut = any(max(abs(i.low), abs(i.high)) > scale for i in intervals)
     void = any(row.whisker.sign == "void" for _, lines in groups for row in lines)
     caption = (
-        f"{what} with their 95 % intervals, mean of the languages other than English, from {prose.MINUS}"
+        f"{what} with their 95 % intervals, mean of the languages other than English, from {fmt.MINUS}"
         f"{100 * scale:.0f} to +{100 * scale:.0f} points. {filled(len(one.seeds) for one in shown)}"
     )
     caption += " Grey and filled: no evidence either way, see the remark." if void else ""
@@ -248,10 +248,10 @@ def _forest_row(one: Gain | Average, scale: float, several: bool, told: bool) ->
     assert interval is not None
     spot = whisker(interval.low, interval.estimate, interval.high, scale)
     if isinstance(one, Gain):
-        label = f"{one.chain} over {prose.mean_of(one.others)}" if one.over == "chain" else one.chain
+        label = f"{one.chain} over {fmt.mean_of(one.others)}" if one.over == "chain" else one.chain
         note, id, void = ", ".join(marks(one)), gain_id(one), one.near_chance == "both" or one.verdict in DECIDED
     else:
-        label = f"{one.chain} over {prose.mean_of(one.others)}"
+        label = f"{one.chain} over {fmt.mean_of(one.others)}"
         note, id, void = f"{len(one.targets)} targets" if told else "", compared_id(one), one.verdict == "near chance"
     if void:
         spot = replace(spot, sign="void")
@@ -259,8 +259,8 @@ def _forest_row(one: Gain | Average, scale: float, several: bool, told: bool) ->
         spot = replace(spot, sign="open")
     return ForestRow(
         label=f"{label}, {one.encoder}" if several else label,
-        text=prose.points(interval.estimate),
-        range=prose.bracket(interval.low, interval.high),
+        text=fmt.points(interval.estimate),
+        range=fmt.bracket(interval.low, interval.high),
         whisker=spot,
         note=note,
         id=id,
@@ -292,7 +292,7 @@ def cost_bars(kinds: Sequence[KindCost]) -> Bars | None:
         return None
     rows = []
     for kind in shown:
-        text = prose.seconds(kind.seconds) + (f" (+ {prose.seconds(kind.saved_seconds)})" if kind.saved else "")
+        text = fmt.seconds(kind.seconds) + (f" (+ {fmt.seconds(kind.saved_seconds)})" if kind.saved else "")
         rows.append(Bar(kind.kind, 100 * kind.seconds / longest, 100 * kind.saved_seconds / longest, text))
     caption = "Time by kind of stage. Dark: spent. Light: spared, because cells of the grid share stages (in brackets)."
     return Bars(tuple(rows), caption)

@@ -11,25 +11,25 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.breakdown import ALL, OVERALL, TASK_GROUPS, task_group
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
+from xstilts.analysis.scores import NO_CHAIN, Summary
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import NEAR, ORACLE, Table, limit_words
-from xstilts.report.decompose import ALL, OVERALL, TASK_GROUPS, task_group
 from xstilts.report.figures import bold
-from xstilts.report.gains import Gain
 from xstilts.report.other_test_tables import other_tests_table
 from xstilts.report.pair_tables import compared_table
 from xstilts.report.part_tables import best_table, parts_table
-from xstilts.report.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
 from xstilts.report.scale import contrast_table
-from xstilts.report.scores import NO_CHAIN, Summary
 
 REUSES = "‡"
 SIGNS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "→": r"$\rightarrow$", "±": r"$\pm$",
-    prose.MINUS: "$-$", "×": r"$\times$", "–": "--", "—": "---", NEAR: r"$^\dagger$", REUSES: r"$^\ddagger$",
-    ORACLE: r"$^\S$", "·": r"$\cdot$", "’": "'", "“": "``", "”": "''", "\N{NON-BREAKING HYPHEN}": "-", prose.JOIN: "~",
+    fmt.MINUS: "$-$", "×": r"$\times$", "–": "--", "—": "---", NEAR: r"$^\dagger$", REUSES: r"$^\ddagger$",
+    ORACLE: r"$^\S$", "·": r"$\cdot$", "’": "'", "“": "``", "”": "''", "\N{NON-BREAKING HYPHEN}": "-", fmt.JOIN: "~",
 }  # fmt: skip
 HEAD = r"""\documentclass{article}
 \usepackage[utf8]{inputenc}
@@ -137,13 +137,13 @@ def gains_tex(analysis: Analysis) -> str:
                 lines.append(r"\midrule")
             mean = means.get((encoder, chain.name))
             interval = mean.interval if mean else None
-            lines.append(_row([tex(_label(chain)), *map(_gain, own), tex(prose.points(interval.estimate)) if interval else ""]))
+            lines.append(_row([tex(_label(chain)), *map(_gain, own), tex(fmt.points(interval.estimate)) if interval else ""]))
             small = [_small(gain.interval.low, gain.interval.high) if gain and gain.interval else "" for gain in own]
             lines += [_row(["", *small, _small(interval.low, interval.high) if interval else ""]), r"\addlinespace[3pt]"]
     written = "\n".join(lines)
     caption = (
         f"{tex(analysis.results.study)}: gains in points over no intermediate training (first row: its score), mean of the "
-        f"languages other than English over {prose.count(len(analysis.results.seeds), 'seed')}, with 95~\\% intervals. "
+        f"languages other than English over {fmt.count(len(analysis.results.seeds), 'seed')}, with 95~\\% intervals. "
         f"{bold(analysis)} The mean is over the targets that count."
     )
     for sign, words in (
@@ -168,20 +168,20 @@ def _encoder_head(analysis: Analysis, encoder: str, columns: int) -> list[str]:
 
 
 def _small(low: float, high: float) -> str:
-    return rf"\scriptsize {tex(prose.bracket(low, high))}"
+    return rf"\scriptsize {tex(fmt.bracket(low, high))}"
 
 
 def _score(row: Summary | None) -> str:
     if row is None or row.main is None:
-        return tex(prose.NOTHING)
-    return tex(f"{prose.score(row.main)}{NEAR if row.near_chance else ''}{ORACLE if row.leak else ''}")
+        return tex(fmt.NOTHING)
+    return tex(f"{fmt.score(row.main)}{NEAR if row.near_chance else ''}{ORACLE if row.leak else ''}")
 
 
 def _gain(gain: Gain | None) -> str:
     if gain is None or gain.interval is None:
-        return tex(prose.NOTHING)
+        return tex(fmt.NOTHING)
     marks = (NEAR if gain.near_chance else "") + (REUSES if gain.degenerate else "") + (ORACLE if gain.leak else "")
-    text = tex(prose.points(gain.interval.estimate))
+    text = tex(fmt.points(gain.interval.estimate))
     return (rf"\textbf{{{text}}}" if gain.verdict in ("gain", "loss") else text) + tex(marks)
 
 
@@ -192,20 +192,20 @@ def scores_tex(analysis: Analysis) -> str:
     lines = [*_heads(columns, []), r"\midrule"]
     chances = [column.info.chance for column in columns]
     if any(chance is not None for chance in chances):
-        lines += [_row([r"\textit{chance}", *(tex(prose.score(chance)) for chance in chances)]), r"\midrule"]
+        lines += [_row([r"\textit{chance}", *(tex(fmt.score(chance)) for chance in chances)]), r"\midrule"]
     for encoder in analysis.results.encoders:
         lines += _encoder_head(analysis, encoder, len(columns) + 1)
         for chain, control in dict.fromkeys((row.chain, row.control) for row in analysis.summaries if row.encoder == encoder):
             own = [rows.get((encoder, chain, control, column.info.name)) for column in columns]
             lines.append(_row([tex(f"{chain}, {control}" if control else chain), *map(_score, own)]))
             english = [
-                prose.score(row.english) if row and row.others is not None and row.english is not None else "" for row in own
+                fmt.score(row.english) if row and row.others is not None and row.english is not None else "" for row in own
             ]
             if any(english):
                 lines.append(_row([r"\scriptsize \quad in English", *(rf"\scriptsize {tex(text)}" for text in english)]))
     caption = (
         f"{tex(analysis.results.study)}: scores (0--100), mean of the languages other than English over "
-        f"{prose.count(len(analysis.results.seeds), 'seed')}."
+        f"{fmt.count(len(analysis.results.seeds), 'seed')}."
     )
     written = "\n".join(lines)
     caption += f" {SIGNS[NEAR]}~near chance." if SIGNS[NEAR] in written else ""

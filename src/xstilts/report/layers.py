@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.retrieval_sweep import POOLING_WORDS, Setting, Sweep, sweeps
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import Table, plain
 from xstilts.report.figures import colour_classes
 from xstilts.report.numbers import Number, setting_id
-from xstilts.report.sweep import POOLING_WORDS, Setting, Sweep, sweeps
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,14 @@ def _chart(analysis: Analysis, encoder: str, target: str, own: list[Sweep]) -> L
 def _line(sweep: Sweep, layer: int | None, used: tuple[str, bool]) -> tuple[str, ...]:
     def at(setting: Setting | None) -> str:
         if setting is None or setting not in sweep.scores:
-            return prose.NOTHING
-        return Number(prose.score(sweep.scores[setting]), setting_id(sweep.encoder, sweep.target, sweep.label, setting.written))
+            return fmt.NOTHING
+        return Number(fmt.score(sweep.scores[setting]), setting_id(sweep.encoder, sweep.target, sweep.label, setting.written))
 
     pooling, centred = used
     places = [Setting(layer, pooling, turned) if layer is not None else None for turned in (centred, not centred)]
     best = max(sweep.scores, key=lambda setting: (sweep.scores[setting], setting))
     id = setting_id(sweep.encoder, sweep.target, sweep.label, best.written)
-    return (sweep.label, *map(at, places), Number(f"{prose.score(sweep.scores[best])} ({best.written})", id))
+    return (sweep.label, *map(at, places), Number(f"{fmt.score(sweep.scores[best])} ({best.written})", id))
 
 
 def _table(rows: list[tuple[str, ...]], layer: int | None, setting: str, turned: bool) -> Table:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.breakdown import counted
 from xstilts.report.analysis import Analysis
 from xstilts.report.answer_words import ENOUGH_SEEDS
-from xstilts.report.decompose import counted
 
 
 def limitations(analysis: Analysis) -> tuple[str, ...]:
@@ -29,11 +29,11 @@ def _lines(analysis: Analysis) -> Iterable[str]:
         )
     elif seeds < ENOUGH_SEEDS:
         yield (
-            f"With {prose.count(seeds, 'seed')} the spread between seeds is hardly known: no comparison can be more than "
+            f"With {fmt.count(seeds, 'seed')} the spread between seeds is hardly known: no comparison can be more than "
             "exploratory, and intervals are long where seeds differ."
         )
     if results.limits:
-        limits = prose.listed(f"{name} {value:,}" for name, value in results.limits.items())
+        limits = fmt.listed(f"{name} {value:,}" for name, value in results.limits.items())
         yield f"Examples were limited ({limits}), so scores and gains are not comparable with published ones."
     if len(results.encoders) == 1:
         yield f"One encoder ({results.encoders[0]}): nothing follows for larger, smaller or otherwise trained ones."
@@ -44,13 +44,13 @@ def _lines(analysis: Analysis) -> Iterable[str]:
         yield "Without a compute-matched control a gain cannot be told from that of longer training on the target."
     lacking = [info for info in results.targets if info.missing]
     if lacking:
-        places = prose.listed(
+        places = fmt.listed(
             (f"{info.name} ({len(info.missing)} of {len(set(info.languages) | set(info.missing))})" for info in lacking), 6
         )
         yield f"Languages without data are missing from the means of {places}."
     if analysis.missing:
         verb = "has" if len(analysis.missing) == 1 else "have"
-        yield f"{prose.count(len(analysis.missing), 'cell')} of the grid {verb} no score."
+        yield f"{fmt.count(len(analysis.missing), 'cell')} of the grid {verb} no score."
     near = [
         info.name
         for info in results.targets
@@ -58,11 +58,11 @@ def _lines(analysis: Analysis) -> Iterable[str]:
         and all(row.near_chance for row in rows)
     ]
     if near:
-        yield f"On {prose.listed(near, 6)} every score is near chance: the recipe, the data or the encoder is too small for it."
+        yield f"On {fmt.listed(near, 6)} every score is near chance: the recipe, the data or the encoder is too small for it."
     codes = {code for row in analysis.summaries for code in row.languages}
     one = [info.name for info in results.targets if len(set(info.languages) - {"en"}) == 1]
     if one:
-        yield f"{prose.listed(one, 6)} {'has' if len(one) == 1 else 'have'} one language beside English."
+        yield f"{fmt.listed(one, 6)} {'has' if len(one) == 1 else 'have'} one language beside English."
     if any(not info.trained for info in results.targets):
         yield "Retrieval is scored without training; its level depends on layer, pooling and centring as much as on any chain."
     if any(recipe.get("policy") == "en_dev" for recipe in results.recipes.values()):
@@ -76,6 +76,6 @@ def _lines(analysis: Analysis) -> Iterable[str]:
         )
     if len(analysis.gains) > 1:
         yield (
-            f"{prose.count(len(analysis.gains), 'comparison')} were made. Verdicts are "
+            f"{fmt.count(len(analysis.gains), 'comparison')} were made. Verdicts are "
             "corrected within families (Holm); by language and by group nothing is corrected, and is exploratory."
         )

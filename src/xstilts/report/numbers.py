@@ -6,12 +6,12 @@ gain/xlm-roberta-large/squad/tydiqa/sw. An interval and a p value belong to the 
 
 from __future__ import annotations
 
-from xstilts.report.contrasts import Contrast
-from xstilts.report.decompose import OVERALL, Gap, Part
-from xstilts.report.gains import Gain
-from xstilts.report.nested import Best
-from xstilts.report.pairs import Average
-from xstilts.report.scores import NO_CHAIN, Summary
+from xstilts.analysis.best_chain import Best
+from xstilts.analysis.breakdown import OVERALL, Gap, Part
+from xstilts.analysis.comparison import Average
+from xstilts.analysis.encoder_interaction import Contrast
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.scores import NO_CHAIN, Summary
 
 OTHERS = "others"
 

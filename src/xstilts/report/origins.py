@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.best_chain import Best
+from xstilts.analysis.breakdown import Gap, Part
+from xstilts.analysis.comparison import Average
+from xstilts.analysis.encoder_interaction import SCALES, Contrast
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.results import Cell
+from xstilts.analysis.retrieval_sweep import sweeps
+from xstilts.analysis.scores import ENGLISH, Summary
 from xstilts.report.analysis import Analysis
-from xstilts.report.contrasts import SCALES, Contrast
-from xstilts.report.decompose import Gap, Part
-from xstilts.report.gains import Gain
-from xstilts.report.nested import Best
 from xstilts.report.numbers import (
     OTHERS,
     best_id,
@@ -27,11 +31,7 @@ from xstilts.report.numbers import (
     setting_id,
     summary_id,
 )
-from xstilts.report.pairs import Average
-from xstilts.report.results import Cell
-from xstilts.report.scores import ENGLISH, Summary
 from xstilts.report.suites import averages_of
-from xstilts.report.sweep import sweeps
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _scores(analysis: Analysis) -> Iterable[Origin]:
             id = score_id(cell.encoder, cell.chain, cell.control, cell.target, code, cell.seed)
             where = f"on {cell.target} in {analysis.language(code)}"
             how = f"The score of seed {cell.seed} {where}, over {len(found.ids_N):,} examples."
-            yield Origin(id, prose.score(found.headline), how, (cell.key,))
+            yield Origin(id, fmt.score(found.headline), how, (cell.key,))
     for row in analysis.summaries:
         keys = _keys(_cells(analysis, row.encoder, row.chain, row.control, row.target))
         values = {OTHERS: row.others} | dict(row.languages)
@@ -84,8 +84,8 @@ def _scores(analysis: Analysis) -> Iterable[Origin]:
             if value is None:
                 continue
             where = f"the {_others(row)} languages other than English" if code == OTHERS else analysis.language(code)
-            how = f"The score on {row.target} in {where}, mean over {prose.count(len(row.seeds), 'seed')}."
-            yield Origin(summary_id(row, code), prose.score(value), how, keys)
+            how = f"The score on {row.target} in {where}, mean over {fmt.count(len(row.seeds), 'seed')}."
+            yield Origin(summary_id(row, code), fmt.score(value), how, keys)
 
 
 def _others(row: Summary) -> int:
@@ -96,22 +96,22 @@ def _gains(analysis: Analysis, gain: Gain) -> Iterable[Origin]:
     seeds = {seed.seed for seed in gain.seeds}
     ones, twos = _sides(analysis, gain)
     keys = _keys([*ones, *twos])
-    less = f"that of {gain.others[0]}" if len(gain.others) == 1 else f"the mean of those of {prose.listed(gain.others)}"
+    less = f"that of {gain.others[0]}" if len(gain.others) == 1 else f"the mean of those of {fmt.listed(gain.others)}"
     what = f"The score of {gain.chain} less {less} on {gain.target}"
     if gain.interval is not None:
-        how = f"{what}, mean over the languages other than English, then over {prose.count(len(seeds), 'seed')}."
-        text = f"{prose.points(gain.interval.estimate)} {prose.bracket(gain.interval.low, gain.interval.high)}"
+        how = f"{what}, mean over the languages other than English, then over {fmt.count(len(seeds), 'seed')}."
+        text = f"{fmt.points(gain.interval.estimate)} {fmt.bracket(gain.interval.low, gain.interval.high)}"
         yield Origin(gain_id(gain), text, how, keys)
     for row in gain.languages:
-        how = f"{what} in {analysis.language(row.language)}, mean over {prose.count(len(seeds), 'seed')}."
-        text = f"{prose.points(row.interval.estimate)} {prose.bracket(row.interval.low, row.interval.high)}"
+        how = f"{what} in {analysis.language(row.language)}, mean over {fmt.count(len(seeds), 'seed')}."
+        text = f"{fmt.points(row.interval.estimate)} {fmt.bracket(row.interval.low, row.interval.high)}"
         yield Origin(gain_id(gain, row.language), text, how, keys)
     for seed in gain.seeds:
         own = _keys([*(c for c in ones if c.seed == seed.seed), *([c for c in twos if c.seed == seed.seed] or twos)])
         for language, value in ((OTHERS, seed.others), (ENGLISH, seed.english)):
             if value is not None:
                 where = "mean over the languages other than English" if language == OTHERS else "in English"
-                yield Origin(gain_id(gain, language, seed.seed), prose.points(value), f"{what}, {where}, seed {seed.seed}.", own)
+                yield Origin(gain_id(gain, language, seed.seed), fmt.points(value), f"{what}, {where}, seed {seed.seed}.", own)
 
 
 def _sides(analysis: Analysis, gain: Gain) -> tuple[list[Cell], list[Cell]]:
@@ -128,31 +128,31 @@ def _sides(analysis: Analysis, gain: Gain) -> tuple[list[Cell], list[Cell]]:
 def _compared(analysis: Analysis, average: Average) -> Iterable[Origin]:
     interval = average.interval
     keys = _keys(cell for gain in average.gains for side in _sides(analysis, gain) for cell in side)
-    over = average.others[0] if len(average.others) == 1 else f"the mean of {prose.listed(average.others)}"
+    over = average.others[0] if len(average.others) == 1 else f"the mean of {fmt.listed(average.others)}"
     how = (
-        f"The mean over {prose.count(len(average.targets), 'target')} ({prose.listed(average.targets, 9)}) of the gain of "
-        f"{average.chain} over {over} in the languages other than English, then over {prose.count(len(average.seeds), 'seed')}."
+        f"The mean over {fmt.count(len(average.targets), 'target')} ({fmt.listed(average.targets, 9)}) of the gain of "
+        f"{average.chain} over {over} in the languages other than English, then over {fmt.count(len(average.seeds), 'seed')}."
     )
-    text = f"{prose.points(interval.estimate)} {prose.bracket(interval.low, interval.high)}"
+    text = f"{fmt.points(interval.estimate)} {fmt.bracket(interval.low, interval.high)}"
     yield Origin(compared_id(average), text, how, keys)
 
 
 def _parts(part: Part) -> Iterable[Origin]:
     interval = part.interval
     how = (
-        f"The mean over {prose.count(len(part.targets), 'target')} ({prose.listed(part.targets, 9)}) of the gain of {part.chain} "
-        f"over no chain in {prose.count(len(part.languages), 'language')} ({prose.listed(part.languages, 12)}), then over seeds."
+        f"The mean over {fmt.count(len(part.targets), 'target')} ({fmt.listed(part.targets, 9)}) of the gain of {part.chain} "
+        f"over no chain in {fmt.count(len(part.languages), 'language')} ({fmt.listed(part.languages, 12)}), then over seeds."
     )
-    text = f"{prose.points(interval.estimate)} {prose.bracket(interval.low, interval.high)}"
+    text = f"{fmt.points(interval.estimate)} {fmt.bracket(interval.low, interval.high)}"
     yield Origin(part_id(part), text, how, part.keys)
 
 
 def _gaps(gap: Gap) -> Iterable[Origin]:
-    over = f"mean over {prose.listed(gap.targets, 9)} and over seeds"
+    over = f"mean over {fmt.listed(gap.targets, 9)} and over seeds"
     for side, value, whose in (("without", gap.without, "no chain"), ("with", gap.with_chain, gap.chain)):
         how = f"English less the mean of the other languages with {whose}, {over}."
-        yield Origin(gap_id(gap, side), prose.score(value), how, gap.keys)
-    change = prose.points(gap.with_chain - gap.without)
+        yield Origin(gap_id(gap, side), fmt.score(value), how, gap.keys)
+    change = fmt.points(gap.with_chain - gap.without)
     how = f"What {gap.chain} changes in English less the mean of the other languages, {over}."
     yield Origin(gap_id(gap, "change"), change, how, gap.keys)
 
@@ -160,12 +160,12 @@ def _gaps(gap: Gap) -> Iterable[Origin]:
 def _best(best: Best) -> Iterable[Origin]:
     def text(name: str) -> str:
         interval = getattr(best, name)
-        return f"{prose.points(interval.estimate)} {prose.bracket(interval.low, interval.high)}"
+        return f"{fmt.points(interval.estimate)} {fmt.bracket(interval.low, interval.high)}"
 
-    of = f"of {prose.count(len(best.candidates), 'chain')} on {best.target}"
+    of = f"of {fmt.count(len(best.candidates), 'chain')} on {best.target}"
     yield Origin(best_id(best, "plain"), text("plain"), f"The gain of {best.best}, the largest {of}.", best.keys)
     chance = f"The chance that {best.best} is the best {of}, with seeds and examples drawn anew for all of them at once."
-    yield Origin(best_id(best, "probability"), prose.chance(best.probability), chance, best.keys)
+    yield Origin(best_id(best, "probability"), fmt.chance(best.probability), chance, best.keys)
     if best.nested is not None:
         how = f"The gain of the best {of}, chosen on the other half of the {best.split}."
         yield Origin(best_id(best, "nested"), text("nested"), how, best.keys)
@@ -183,7 +183,7 @@ def _sweep(analysis: Analysis) -> Iterable[Origin]:
         for setting, value in sweep.scores.items():
             how = f"Retrieval accuracy on {sweep.target} after {sweep.label} at {setting.written}, mean over languages and seeds."
             id = setting_id(sweep.encoder, sweep.target, sweep.label, setting.written)
-            yield Origin(id, prose.score(value), how, sweep.keys)
+            yield Origin(id, fmt.score(value), how, sweep.keys)
 
 
 def _averages(analysis: Analysis) -> Iterable[Origin]:

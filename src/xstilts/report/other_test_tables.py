@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.other_tests import ALPHA, ORDER_SEEDS, ORDERED, OtherTests, checkpoint_words
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import Table, grouped, marks
 from xstilts.report.numbers import Number, gain_id
-from xstilts.report.other_tests import ALPHA, ORDER_SEEDS, ORDERED, OtherTests, checkpoint_words
 
 TITLE = "The same gains under other tests"
 
@@ -14,7 +14,7 @@ TITLE = "The same gains under other tests"
 def other_tests_sentence(analysis: Analysis) -> str:
     """What each test speaks about, and how many rows disagree."""
     disagree = sum(bool(one.disagree) for one in analysis.tests)
-    found = f"{disagree} of {prose.count(len(analysis.tests), 'gain')}" if disagree else "none"
+    found = f"{disagree} of {fmt.count(len(analysis.tests), 'gain')}" if disagree else "none"
     return (
         "The main interval, of other seeds and other examples, decides, with its p corrected by Holm; Benjamini and Hochberg "
         "allow some false gains among those found. Sign flips speak of other seeds, the test of two checkpoints of these very "
@@ -44,7 +44,7 @@ def _caption(analysis: Analysis) -> str:
     parts = ["Gains over none in points; p of the main interval, as it is and corrected (Holm; BH: Benjamini and Hochberg)"]
     seeds = sorted({one.least_sign for one in tests if one.least_sign is not None}, reverse=True)
     if seeds:
-        least = prose.listed(prose.p_value(p) for p in seeds)
+        least = fmt.listed(fmt.p_value(p) for p in seeds)
         parts.append(f"Sign flips over seeds: so few seeds can give no less than {least}, whatever the gain")
     exact = [check.exact for one in tests for check in one.checkpoints]
     test = "McNemar's exact test" if all(exact) else "approximate randomisation"
@@ -78,11 +78,11 @@ def _line(one: OtherTests) -> tuple[str, ...]:
         gain.chain,
         gain.target,
         ", ".join(dict.fromkeys([gain.verdict, *marks(gain)])),
-        Number(prose.points(interval.estimate), gain_id(gain)),
-        prose.p_value(interval.p),
-        prose.p_value(gain.p_holm),
-        prose.p_value(one.p_bh),
-        "" if one.p_sign is None else prose.p_value(one.p_sign),
+        Number(fmt.points(interval.estimate), gain_id(gain)),
+        fmt.p_value(interval.p),
+        fmt.p_value(gain.p_holm),
+        fmt.p_value(one.p_bh),
+        "" if one.p_sign is None else fmt.p_value(one.p_sign),
         checkpoint_words(one.checkpoints),
         f"{one.languages.count} of {many}" if one.languages else "",
         "" if one.superiority is None else f"{one.superiority:.2f}",

@@ -15,15 +15,16 @@ from urllib.parse import urlsplit
 import jinja2
 from markupsafe import Markup, escape
 
-from xstilts.report import content, draw, figures, prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.results import CONTROL_WORDS
+from xstilts.analysis.scores import ENGLISH
+from xstilts.report import content, draw, figures
 from xstilts.report.analysis import Analysis
 from xstilts.report.figures import HeatMap
-from xstilts.report.gains import Gain
 from xstilts.report.numbers import gain_id
 from xstilts.report.origins import origins
 from xstilts.report.paper import Paper, paper
-from xstilts.report.results import CONTROL_WORDS
-from xstilts.report.scores import ENGLISH
 
 LONG_NAME = 14
 ORIGINS = "<!-- origins -->"
@@ -76,8 +77,8 @@ def render_html(analysis: Analysis, document: Paper | None = None) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {
-        "points": prose.points,
-        "score": prose.score,
+        "points": fmt.points,
+        "score": fmt.score,
         "host": lambda url: urlsplit(url).netloc or url,
     }
     environment.filters["breakable"] = breakable
@@ -107,7 +108,7 @@ def render_html(analysis: Analysis, document: Paper | None = None) -> str:
         link_of=lambda gain: figures.link_of(analysis, gain),
         gain_id=gain_id,
         gain_sentence=content.gain_sentence,
-        bracket=prose.bracket,
+        bracket=fmt.bracket,
         draw=draw,
         whisker=figures.whisker,
         span=span,

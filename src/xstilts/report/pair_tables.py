@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.breakdown import ALL
+from xstilts.analysis.comparison import Average
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import GAIN_LINE, Line, Table, gain_line, gains_table, grouped, leak_words, partial_words
-from xstilts.report.decompose import ALL
 from xstilts.report.numbers import Number, compared_id
-from xstilts.report.pairs import Average
 
 
 def compared_table(analysis: Analysis) -> Table | None:
@@ -35,13 +35,13 @@ def _average_line(average: Average) -> Line:
     id = compared_id(average)
     return (
         average.chain,
-        f"mean of {prose.count(len(average.targets), 'target')}",
-        prose.mean_of(average.others),
-        Number(prose.points(interval.estimate), id),
-        Number(prose.bracket(interval.low, interval.high), id),
+        f"mean of {fmt.count(len(average.targets), 'target')}",
+        fmt.mean_of(average.others),
+        Number(fmt.points(interval.estimate), id),
+        Number(fmt.bracket(interval.low, interval.high), id),
         "",
-        ", ".join(prose.points(seed) for seed in average.seeds),
-        prose.p_value(average.p_holm),
+        ", ".join(fmt.points(seed) for seed in average.seeds),
+        fmt.p_value(average.p_holm),
         average.verdict,
         average.group if average.group != ALL else "",
     )

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xstilts.report import content, cost_tables, prose
+from xstilts.analysis import formatting as fmt
+from xstilts.report import content, cost_tables
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import Table
 from xstilts.report.data_tables import licence_lines, training_table
@@ -234,15 +235,15 @@ def _claims(analysis: Analysis) -> tuple[Block, ...]:
             Number(one.measured, claim_id(one.id)) if one.measured else "",
             one.coverage,
             one.reason,
-            prose.listed((key[:12] for key in one.evidence), 2),
+            fmt.listed((key[:12] for key in one.evidence), 2),
         )
         for one in decided
     ]
     caption = "Claims, decided by a fixed rule from the score artefacts of this study, which are named as evidence."
     columns = ("claim", "verdict", "measured", "coverage", "why", "evidence")
     verdicts = dict.fromkeys(one.verdict for one in others)
-    counts = prose.listed(f"{sum(one.verdict == verdict for one in others)} {verdict}" for verdict in verdicts)
-    what = f"Of {prose.count(len(found), 'claim')} in the ledger this study decides {len(decided) or 'none'}"
+    counts = fmt.listed(f"{sum(one.verdict == verdict for one in others)} {verdict}" for verdict in verdicts)
+    what = f"Of {fmt.count(len(found), 'claim')} in the ledger this study decides {len(decided) or 'none'}"
     left = f"; the others: {counts}. “xstilts claims {analysis.results.study}” gives the reason for each." if others else "."
     return _kept([content.plain(caption, columns, rows) if rows else None, Text(what + left) if found else None])
 

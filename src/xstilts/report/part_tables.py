@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.breakdown import BY_SIZE, OVERALL, Part
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import Table, grouped, plain
-from xstilts.report.decompose import BY_SIZE, OVERALL, Part
 from xstilts.report.numbers import Number, best_id, gap_id, part_id
 
 MOST_INTERVALS = 4  # with more chains than this a line has no room for their intervals
@@ -49,12 +49,12 @@ def parts_table(analysis: Analysis) -> Table | None:
 
 def _text(part: Part | None, brief: bool) -> str:
     if part is None:
-        return prose.NOTHING
+        return fmt.NOTHING
     interval = part.interval
     if brief:
         clear = CLEAR if len(part.seeds) > 1 and (interval.low > 0 or interval.high < 0) else ""
-        return Number(prose.points(interval.estimate) + clear, part_id(part))
-    return Number(f"{prose.points(interval.estimate)} {prose.bracket(interval.low, interval.high)}", part_id(part))
+        return Number(fmt.points(interval.estimate) + clear, part_id(part))
+    return Number(f"{fmt.points(interval.estimate)} {fmt.bracket(interval.low, interval.high)}", part_id(part))
 
 
 def gaps_table(analysis: Analysis) -> Table | None:
@@ -67,10 +67,10 @@ def gaps_table(analysis: Analysis) -> Table | None:
         (
             f"{gap.chain}, {gap.encoder}" if several else gap.chain,
             str(len(gap.targets)),
-            Number(prose.score(gap.without), gap_id(gap, "without")),
-            Number(prose.score(gap.with_chain), gap_id(gap, "with")),
-            Number(prose.points(gap.with_chain - gap.without), gap_id(gap, "change")),
-            ", ".join(prose.points(change) for change in gap.seeds),
+            Number(fmt.score(gap.without), gap_id(gap, "without")),
+            Number(fmt.score(gap.with_chain), gap_id(gap, "with")),
+            Number(fmt.points(gap.with_chain - gap.without), gap_id(gap, "change")),
+            ", ".join(fmt.points(change) for change in gap.seeds),
         )
         for gap in gaps
     ]
@@ -96,12 +96,12 @@ def best_table(analysis: Analysis) -> Table | None:
             (
                 f"{best.target}, {best.encoder}" if several else best.target,
                 best.best,
-                Number(prose.chance(best.probability), best_id(best, "probability")),
-                Number(f"{prose.points(plain_.estimate)} {prose.bracket(plain_.low, plain_.high)}", best_id(best, "plain")),
-                Number(f"{prose.points(nested.estimate)} {prose.bracket(nested.low, nested.high)}", best_id(best, "nested"))
+                Number(fmt.chance(best.probability), best_id(best, "probability")),
+                Number(f"{fmt.points(plain_.estimate)} {fmt.bracket(plain_.low, plain_.high)}", best_id(best, "plain")),
+                Number(f"{fmt.points(nested.estimate)} {fmt.bracket(nested.low, nested.high)}", best_id(best, "nested"))
                 if nested
                 else "cannot be split",
-                picked or prose.NOTHING,
+                picked or fmt.NOTHING,
             )
         )
     caption = (
@@ -121,7 +121,7 @@ def best_sentence(analysis: Analysis) -> str:
     flattering = float(np.mean([best.plain.estimate for best in both]))
     nested = float(np.mean([best.nested.estimate for best in both if best.nested is not None]))
     return (
-        f"Taking the best chain for each target gives {prose.points(flattering)} points on average over {len(both)} targets when "
-        f"it is chosen on the scores themselves, and {prose.points(nested)} when it is chosen on other languages and seeds: the "
+        f"Taking the best chain for each target gives {fmt.points(flattering)} points on average over {len(both)} targets when "
+        f"it is chosen on the scores themselves, and {fmt.points(nested)} when it is chosen on other languages and seeds: the "
         "second is the number to quote."
     )

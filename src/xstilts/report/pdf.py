@@ -12,7 +12,7 @@ from dataclasses import asdict
 from importlib import resources
 from typing import Any
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import Table
 from xstilts.report.dots import DotPlots
@@ -114,8 +114,8 @@ def _heat(heat: HeatMap) -> dict[str, Any]:
             interval = cell.gain.interval if cell.gain else None
             row.append(
                 {
-                    "text": prose.points(interval.estimate) if interval else prose.NOTHING,
-                    "range": prose.bracket(interval.low, interval.high) if interval else "",
+                    "text": fmt.points(interval.estimate) if interval else fmt.NOTHING,
+                    "range": fmt.bracket(interval.low, interval.high) if interval else "",
                     "sign": cell.sign,
                     "strength": cell.strength,
                     "clear": bool(cell.gain and cell.gain.verdict in ("gain", "loss")),

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.breakdown import counted
 from xstilts.report.analysis import Analysis, grid
 from xstilts.report.answer_words import ENOUGH_SEEDS
 from xstilts.report.content import Table, plain
-from xstilts.report.decompose import counted
 
 SOME_SEEDS = 3
 
@@ -47,9 +47,7 @@ def _seeds(analysis: Analysis) -> list[Criterion]:
     fewest = min((len(gain.seeds) for gain in analysis.gains if counted(gain)), default=len(analysis.results.seeds))
     points = 3 if fewest >= ENOUGH_SEEDS else 2 if fewest >= SOME_SEEDS else int(fewest > 1)
     need = f"{ENOUGH_SEEDS} are needed for a claim over seeds" if fewest < ENOUGH_SEEDS else "enough for a claim over seeds"
-    return [
-        Criterion("seeds", "how many seeds each comparison has", points, 3, f"{prose.count(fewest, 'seed')} at least; {need}")
-    ]
+    return [Criterion("seeds", "how many seeds each comparison has", points, 3, f"{fmt.count(fewest, 'seed')} at least; {need}")]
 
 
 def _controls(analysis: Analysis) -> list[Criterion]:
@@ -62,7 +60,7 @@ def _controls(analysis: Analysis) -> list[Criterion]:
     ):
         have = {(g.encoder, g.chain, g.target) for g in gains} & all_pairs
         points = 2 if have and have == all_pairs else int(bool(have))
-        reason = f"{len(have)} of {prose.count(len(all_pairs), 'pair')} compared with one" if have else "none was run"
+        reason = f"{len(have)} of {fmt.count(len(all_pairs), 'pair')} compared with one" if have else "none was run"
         found.append(Criterion(f"{name} control", f"whether each chain is compared with a {name} control", points, 2, reason))
     if any(not info.trained for info in analysis.results.targets):
         there = any(row.control for row in analysis.summaries)
@@ -78,7 +76,7 @@ def _coverage(analysis: Analysis) -> list[Criterion]:
     lacking = [info for info in results.targets if info.missing]
     asked = sum(len(set(info.languages) | set(info.missing)) for info in results.targets)
     have = asked - sum(len(info.missing) for info in results.targets)
-    limits = prose.listed(f"{name} {value:,}" for name, value in results.limits.items())
+    limits = fmt.listed(f"{name} {value:,}" for name, value in results.limits.items())
     return [
         Criterion("cells", "whether every cell of the grid has a score", int(scored == cells), 1, f"{scored} of {cells} scored"),
         Criterion(
@@ -87,7 +85,7 @@ def _coverage(analysis: Analysis) -> list[Criterion]:
             int(not lacking),
             1,
             f"{have} of {asked} languages of the targets"
-            + (f"; incomplete: {prose.listed((i.name for i in lacking), 4)}" if lacking else ""),
+            + (f"; incomplete: {fmt.listed((i.name for i in lacking), 4)}" if lacking else ""),
         ),
         Criterion(
             "whole data", "whether all examples were used", int(not limits), 1, f"limited to {limits}" if limits else "no limits"
@@ -107,16 +105,16 @@ def _leakage(analysis: Analysis) -> list[Criterion]:
             "whether target-language dev data chose no weights",
             int(not leaks),
             1,
-            f"{prose.count(len(leaks), 'pair')} chosen on it (not counted)" if leaks else "none was chosen on it",
+            f"{fmt.count(len(leaks), 'pair')} chosen on it (not counted)" if leaks else "none was chosen on it",
         ),
         Criterion(
             "no reuse",
             "whether chains that train on the target's own data have a fair control",
             int(not unfair),
             1,
-            f"{prose.count(len(unfair), 'pair')} without one (not counted)"
+            f"{fmt.count(len(unfair), 'pair')} without one (not counted)"
             if unfair
-            else f"{prose.count(len(own), 'such pair')}, all with one"
+            else f"{fmt.count(len(own), 'such pair')}, all with one"
             if own
             else "no chain does",
         ),
@@ -128,11 +126,11 @@ def _selection(analysis: Analysis) -> list[Criterion]:
     free = policies <= {"avg_last_k", "last", ""}
     points = 2 if free else 0 if "target_dev" in policies else 1
     words = {"en_dev": "the best on English dev data", "target_dev": "the best on target-language dev data"}
-    reason = "no checkpoint was selected" if free else prose.listed(words[p] for p in sorted(policies & set(words)))
+    reason = "no checkpoint was selected" if free else fmt.listed(words[p] for p in sorted(policies & set(words)))
     found = [Criterion("checkpoints", "whether checkpoints are taken without selection", points, 2, reason)]
     if analysis.best:
         split = sum(best.nested is not None for best in analysis.best)
-        reason = f"for {split} of {prose.count(len(analysis.best), 'target')} chosen on other languages or seeds than reported"
+        reason = f"for {split} of {fmt.count(len(analysis.best), 'target')} chosen on other languages or seeds than reported"
         found.append(
             Criterion("best chain", "whether the best chain can be chosen honestly", int(split == len(analysis.best)), 1, reason)
         )
@@ -154,21 +152,21 @@ def _reproducibility(analysis: Analysis) -> list[Criterion]:
             "whether every score belongs to a checked stage of the plan",
             int(bool(cells) and len(traced) == len(cells)),
             1,
-            f"{len(traced)} of {prose.count(len(cells), 'scored cell')}",
+            f"{len(traced)} of {fmt.count(len(cells), 'scored cell')}",
         ),
         Criterion(
             "run records",
             "whether every stage left a record of its run",
             int(bool(done) and len(recorded) == len(done)),
             1,
-            f"{len(recorded)} of {prose.count(len(done), 'stage')}",
+            f"{len(recorded)} of {fmt.count(len(done), 'stage')}",
         ),
         Criterion(
             "training records",
             "whether every training recorded what it did",
             int(len(engine) == len(trained)),
             1,
-            f"{len(engine)} of {prose.count(len(trained), 'training')}",
+            f"{len(engine)} of {fmt.count(len(trained), 'training')}",
         ),
     ]
 
@@ -185,4 +183,4 @@ def quality_table(analysis: Analysis) -> Table | None:
 def quality_sentence(analysis: Analysis) -> str:
     found = quality(analysis)
     points, of = sum(one.points for one in found), sum(one.of for one in found)
-    return f"{points} of {prose.count(of, 'point')}." if found else ""
+    return f"{points} of {fmt.count(of, 'point')}." if found else ""

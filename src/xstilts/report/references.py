@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from xstilts.analysis.breakdown import BY_SIZE
 from xstilts.report.analysis import Analysis
-from xstilts.report.decompose import BY_SIZE
 from xstilts.tasks.catalogue import CATALOGUE
 from xstilts.tasks.suites import SUITES
 

@@ -1,4 +1,4 @@
-"""Several encoders in one study: their gains by size, and how much the gains differ (`contrasts.py`).
+"""Several encoders in one study: their gains by size, and how much the gains differ (`encoder_interaction.py`).
 
 Size is the weights of an encoder's blocks, on a logarithmic axis. Encoders are points: no line is drawn through them, since two
 or three sizes make no curve, and encoders of different size usually differ in more than that.
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.breakdown import counted
+from xstilts.analysis.encoder_interaction import SCALES
+from xstilts.analysis.gains import Gain
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import Table, marks, plain
-from xstilts.report.contrasts import SCALES
-from xstilts.report.decompose import counted
 from xstilts.report.figures import Forest, ForestRow, colour_classes, forest_scale, whisker
-from xstilts.report.gains import Gain
 from xstilts.report.numbers import Number, contrast_id, gain_id
 
 MARGIN = 13.0  # percent of the width, left and right of the points
@@ -118,8 +118,8 @@ def scale_chart(analysis: Analysis) -> ScaleChart | None:
                 at=y(gain.interval.estimate),
                 high=y(gain.interval.high),
                 name=classes.get(gain.chain, "k0") + _look(gain),
-                label=f"{gain.chain}, {gain.encoder}: {prose.points(gain.interval.estimate)} points "
-                f"{prose.bracket(gain.interval.low, gain.interval.high)}",
+                label=f"{gain.chain}, {gain.encoder}: {fmt.points(gain.interval.estimate)} points "
+                f"{fmt.bracket(gain.interval.low, gain.interval.high)}",
                 id=gain_id(gain),
             )
             for gain in rows
@@ -135,12 +135,12 @@ def scale_chart(analysis: Analysis) -> ScaleChart | None:
     )
     caption += " Grey: near chance with the chain and without it, so no evidence." if any(map(_void, rows)) else ""
     caption += " Longer intervals are cut off at the edge." if cut else ""
-    caption += f" Not drawn, because its size is not known: {prose.listed(unknown)}." if unknown else ""
+    caption += f" Not drawn, because its size is not known: {fmt.listed(unknown)}." if unknown else ""
     return ScaleChart(
         panels=tuple(panels),
         names=_names(drawn, places, sizes),
         ticks_x=ticks_x,
-        ticks_y=tuple((y(tick), prose.points(tick).removesuffix(".0")) for tick in ticks),
+        ticks_y=tuple((y(tick), fmt.points(tick).removesuffix(".0")) for tick in ticks),
         zero=y(0.0),
         legend=tuple((name, classes.get(name, "k0")) for name in chains),
         caption=caption,
@@ -182,13 +182,13 @@ def across(sizes: Mapping[str, int]) -> tuple[dict[str, float], tuple[tuple[floa
         places[name] = min(places[name], edge)
         edge = places[name] - apart
     ticks = [
-        (x(math.log10(tick)), prose.weights(tick))
+        (x(math.log10(tick)), fmt.weights(tick))
         for power in range(math.floor(low) - 1, math.ceil(high) + 2)
         for tick in (10.0**power, 2 * 10.0**power, 5 * 10.0**power)
         if 2 <= x(math.log10(tick)) <= 98
     ]
     if not ticks:
-        ticks = [(50.0, prose.weights(10**middle))]
+        ticks = [(50.0, fmt.weights(10**middle))]
     if len(ticks) > MOST_TICKS:
         ticks = [tick for tick in ticks if tick[1].startswith("1")]
         ticks = ticks[:: math.ceil(len(ticks) / MOST_TICKS)]
@@ -209,7 +209,7 @@ def _names(drawn: Sequence[str], places: Mapping[str, float], sizes: Mapping[str
     found = []
     for name in drawn:
         short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-        text = f"{short} ({prose.weights(sizes[name])})"
+        text = f"{short} ({fmt.weights(sizes[name])})"
         x, width = places[name], LETTER * len(text)
         anchor = "start" if x < width / 2 else "end" if x > 100 - width / 2 else "middle"
         left = {"start": 0.0, "middle": x - width / 2, "end": 100 - width}[anchor]
@@ -240,10 +240,10 @@ def scale_forest(analysis: Analysis) -> Forest | None:
             low, at, high = gain.interval.low, gain.interval.estimate, gain.interval.high
             spot = whisker(low, at, high, scale)
             remark = ", ".join(marks(gain))
-            lines.append(ForestRow(gain.encoder, prose.points(at), prose.bracket(low, high), spot, remark, gain_id(gain)))
+            lines.append(ForestRow(gain.encoder, fmt.points(at), fmt.bracket(low, high), spot, remark, gain_id(gain)))
         groups.append((f"{own[0].chain} → {own[0].target}", tuple(lines)))
     caption = (
-        f"The same chain and target in each encoder: gains over no chain with their 95 % intervals, from {prose.MINUS}"
+        f"The same chain and target in each encoder: gains over no chain with their 95 % intervals, from {fmt.MINUS}"
         f"{100 * scale:.0f} to +{100 * scale:.0f} points."
     )
     return Forest(tuple(groups), scale, caption)
@@ -257,9 +257,9 @@ def contrast_table(analysis: Analysis) -> Table | None:
     for one in analysis.contrasts:
         points, headroom, logit = one.intervals
         texts = (
-            f"{prose.points(points.estimate)} {prose.bracket(points.low, points.high)}",
-            f"{prose.points(headroom.estimate)} {prose.bracket(headroom.low, headroom.high)}",
-            f"{prose.decimal(logit.estimate)} [{prose.decimal(logit.low)},{prose.JOIN}{prose.decimal(logit.high)}]",
+            f"{fmt.points(points.estimate)} {fmt.bracket(points.low, points.high)}",
+            f"{fmt.points(headroom.estimate)} {fmt.bracket(headroom.low, headroom.high)}",
+            f"{fmt.decimal(logit.estimate)} [{fmt.decimal(logit.low)},{fmt.JOIN}{fmt.decimal(logit.high)}]",
         )
         numbers = (Number(text, contrast_id(one, scale)) for text, scale in zip(texts, SCALES, strict=True))
         rows.append((f"{one.chain} → {one.target}", f"{one.encoder} less {one.base}", *numbers, one.verdict))

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.results import LEAK, Cell
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import ORACLE, Line, Table, grouped, limit_words
 from xstilts.report.numbers import Number, average_id
-from xstilts.report.results import LEAK, Cell
 from xstilts.tasks.suites import SUITES, Average, Averages, Scores, Suite, average
 
 
@@ -127,7 +127,7 @@ def _lines(
         values = [[average.value for average in own if average.value is not None] for own in pick]
         id_of = [average_id(suite.name, encoder, chain, name.removeprefix("· ")) for chain in chains]
         shown = (
-            Number(prose.score(float(np.mean(own))) + mark, id) if own else prose.NOTHING
+            Number(fmt.score(float(np.mean(own))) + mark, id) if own else fmt.NOTHING
             for own, mark, id in zip(values, marks, id_of, strict=True)
         )
         return (name, *shown, _covers(of))

@@ -10,15 +10,15 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from xstilts.analysis.breakdown import OVERALL
+from xstilts.analysis.comparison import Average
+from xstilts.analysis.costs import PARTS, seconds_of
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.other_tests import OtherTests
+from xstilts.analysis.results import Results
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN
 from xstilts.report.analysis import Analysis
-from xstilts.report.costs import PARTS, seconds_of
-from xstilts.report.decompose import OVERALL
-from xstilts.report.gains import Gain
 from xstilts.report.numbers import OTHERS, compared_id, gain_id, part_id, score_id
-from xstilts.report.other_tests import OtherTests
-from xstilts.report.pairs import Average
-from xstilts.report.results import Results
-from xstilts.report.scores import ENGLISH, NO_CHAIN
 
 if TYPE_CHECKING:
     import pandas as pd

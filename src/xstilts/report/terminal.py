@@ -9,11 +9,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.results import CONTROL_WORDS, LEAK
 from xstilts.report.analysis import Analysis
 from xstilts.report.content import LEAK_MARK, marks
-from xstilts.report.gains import Gain
-from xstilts.report.results import CONTROL_WORDS, LEAK
 
 MOST_TARGETS = 4  # more columns than this do not fit 80 characters
 STYLES = {"gain": "bold blue", "loss": "bold yellow", "unclear": "", "near chance": "dim", "same": "dim", "oracle": "dim"}
@@ -27,10 +27,10 @@ def _letters(gain: Gain) -> str:
 
 def _cell(gain: Gain | None) -> Text:
     if gain is None or gain.interval is None:
-        return Text("English only" if gain else prose.NOTHING, style="dim")
+        return Text("English only" if gain else fmt.NOTHING, style="dim")
     style = STYLES.get(gain.verdict, "")
-    text = Text(prose.points(gain.interval.estimate) + _letters(gain), style=style)
-    text.append("\n" + prose.bracket(gain.interval.low, gain.interval.high), style="dim")
+    text = Text(fmt.points(gain.interval.estimate) + _letters(gain), style=style)
+    text.append("\n" + fmt.bracket(gain.interval.low, gain.interval.high), style="dim")
     return text
 
 
@@ -60,7 +60,7 @@ def gains_block(analysis: Analysis, found: Sequence[Gain], title: str) -> Render
 
 
 def _row(gain: Gain) -> str:
-    return f"{gain.chain} over {prose.mean_of(gain.others)}" if gain.over == "chain" else gain.chain
+    return f"{gain.chain} over {fmt.mean_of(gain.others)}" if gain.over == "chain" else gain.chain
 
 
 def _legend(analysis: Analysis) -> str:

@@ -9,6 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from xstilts.analysis.results import Results
 from xstilts.report.analysis import Analysis, analyse
 from xstilts.report.latex import latex_tables
 from xstilts.report.markdown import render_markdown
@@ -16,7 +17,6 @@ from xstilts.report.page import render_html
 from xstilts.report.paper import paper
 from xstilts.report.pdf import render_pdf
 from xstilts.report.references import bibtex, references
-from xstilts.report.results import Results
 from xstilts.report.tables import (
     COST_COLUMNS,
     GAIN_COLUMNS,

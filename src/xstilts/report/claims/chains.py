@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xstilts.report.results import ChainInfo, Results
+from xstilts.analysis.results import ChainInfo, Results
 from xstilts.tasks.catalogue import CATALOGUE
 
 _MT = "_mt"

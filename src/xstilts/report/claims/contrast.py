@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.results import Cell, LanguageScore, Results
+from xstilts.analysis.scores import CHANCE_MARGIN, ENGLISH, metric_of
 from xstilts.metrics.bootstrap import Headline, same_ids
 from xstilts.metrics.metric import Counts, Metric
 from xstilts.metrics.paired import Cells
 from xstilts.metrics.ranks import best_set_probability, rank_probabilities, worlds
 from xstilts.metrics.significance import Interval, overall_gains
-from xstilts.report import prose
-from xstilts.report.results import Cell, LanguageScore, Results
-from xstilts.report.scores import CHANCE_MARGIN, ENGLISH, metric_of
 
 Side = Mapping[str, Mapping[int, Cell]]  # target -> seed -> cell
 Wanted = Mapping[str, Sequence[str]]  # target -> languages that the claim is about
@@ -104,17 +104,17 @@ def contrast(name: str, pairs: Sequence[tuple[Side, Side]], wanted: Wanted, resu
         raise Unusable(f"{name}: no target has scores on both sides for the same seed, language and examples")
     seeds = sorted(set.intersection(*(set(found) for found, _ in usable.values())))
     if not seeds:
-        raise Unusable(f"{name}: no seed has scores on all of {prose.listed(usable)}")
+        raise Unusable(f"{name}: no seed has scores on all of {fmt.listed(usable)}")
     near = [target for target, (_, codes) in usable.items() if _near(pairs, target, seeds, codes, results)]
     if len(near) == len(usable):
-        raise Unusable(f"{name}: {prose.listed(near)} {'is' if len(near) == 1 else 'are'} near chance on both sides")
+        raise Unusable(f"{name}: {fmt.listed(near)} {'is' if len(near) == 1 else 'are'} near chance on both sides")
     if _identical(pairs, {target: codes for target, (_, codes) in usable.items()}, seeds):
         raise Unusable(f"{name}: every example has the same outcome on both sides, so nothing was compared")
     stack = _Stack({target: codes for target, (_, codes) in usable.items()}, results)
     treatment, control = (tuple(stack.cells(pairs, side, seed) for seed in seeds) for side in (0, 1))
     rows = tuple((target, code) for target, (_, codes) in usable.items() for code in codes)
     keys = [pair[side][target][seed].key for pair in pairs for side in (0, 1) for target in usable for seed in seeds]
-    notes = [f"{name}: near chance on both sides: {prose.listed(near)}"] if near else []
+    notes = [f"{name}: near chance on both sides: {fmt.listed(near)}"] if near else []
     return Contrast(name, treatment, control, stack.headline, tuple(seeds), rows, tuple(dict.fromkeys(keys)), tuple(notes))
 
 
@@ -249,7 +249,7 @@ def chosen(
                 side.setdefault(target, {})[seed] = replace(none[target][seed], languages=scores)
         if picked:
             keys += [have[name][target][seed].key for name in have for seed in seeds]
-            words.append(f"{target}: {prose.listed(f'{name} {n} of {picked.total()}' for name, n in picked.most_common())}")
+            words.append(f"{target}: {fmt.listed(f'{name} {n} of {picked.total()}' for name, n in picked.most_common())}")
     return side, tuple(keys), "; ".join(words)
 
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.costs import PHASES
+from xstilts.analysis.gather import LAYER_RULES, RETRIEVAL_FORMATS
+from xstilts.analysis.results import Cell, Results
 from xstilts.metrics.significance import Interval
-from xstilts.report import prose
 from xstilts.report.claims.claim import Claim
 from xstilts.report.claims.contrast import Contrast, Standing, Unusable, contrast, measured, standing
 from xstilts.report.claims.search import Request, Search, why_none
-from xstilts.report.costs import PHASES
-from xstilts.report.gather import LAYER_RULES, RETRIEVAL_FORMATS
-from xstilts.report.results import Cell, Results
 from xstilts.tasks.catalogue import find_task
 from xstilts.tasks.locate import scored_split
 
@@ -105,9 +105,7 @@ def gather_evidence(claim: Claim, results: Results, resamples: int) -> Evidence:
     smaller = [*other, *search.smaller, *_smaller(claim, results, found_targets)]
     lacking = [f"{target}/{code}" for target, code in sorted(asked_rows - rows) if target in found_targets]
     if lacking:
-        smaller.append(
-            f"{len(rows)} of {prose.count(len(asked_rows), 'target-language pair')} (without {prose.listed(lacking, 4)})"
-        )
+        smaller.append(f"{len(rows)} of {fmt.count(len(asked_rows), 'target-language pair')} (without {fmt.listed(lacking, 4)})")
     coverage = _coverage(
         (len(found), search.asked, "comparison"),
         (len(found_targets), len(claim.population.targets), "target"),
@@ -118,7 +116,7 @@ def gather_evidence(claim: Claim, results: Results, resamples: int) -> Evidence:
         measured=tuple(found),
         asked=search.asked,
         seeds=seeds,
-        coverage=f"{coverage}, {prose.count(seeds, 'seed')}",
+        coverage=f"{coverage}, {fmt.count(seeds, 'seed')}",
         missing=tuple(missing) if search.requests and search.wanted else (why_none(search),),
         notes=tuple(dict.fromkeys(search.notes)),
         artefacts=artefacts(results, keys),
@@ -127,7 +125,7 @@ def gather_evidence(claim: Claim, results: Results, resamples: int) -> Evidence:
 
 
 def _coverage(*parts: tuple[int, int, str]) -> str:
-    return ", ".join(f"{have} of {prose.count(of, noun)}" for have, of, noun in parts)
+    return ", ".join(f"{have} of {fmt.count(of, noun)}" for have, of, noun in parts)
 
 
 def _outside(claim: Claim, results: Results) -> tuple[str, ...]:
@@ -145,7 +143,7 @@ def _outside(claim: Claim, results: Results) -> tuple[str, ...]:
                 break
     policies = sorted({str(recipe.get("policy", "")) for recipe in results.recipes.values()} - {""})
     if people.policy and policies and policies != [people.policy]:
-        found.append(f"policy: the claim is about {people.policy}, this study's is {prose.listed(policies)}")
+        found.append(f"policy: the claim is about {people.policy}, this study's is {fmt.listed(policies)}")
     searched = [info.name for info in results.targets if info.format in RETRIEVAL_FORMATS and info.name in people.targets]
     if people.retrieval and searched:
         setting = people.retrieval
@@ -174,14 +172,14 @@ def _smaller(claim: Claim, results: Results, found: Sequence[str]) -> list[str]:
     """In what else the runs are less than, or beside, what the claim is about."""
     said = []
     if results.limits:
-        most = prose.listed(f"{limit:,} {split}" for split, limit in results.limits.items())
+        most = fmt.listed(f"{limit:,} {split}" for split, limit in results.limits.items())
         said.append(f"limited to {most} examples")
     if claim.population.model and any(cost.phase == PHASES[0] for cost in results.costs):
         said.append("the encoder has a pre-training of this study's own")
     absent = [target for target in claim.population.targets if target not in found]
     if absent and found:
-        of = prose.count(len(claim.population.targets), "target")
-        said.append(f"{len(found)} of {of} (without {prose.listed(absent, 4)})")
+        of = fmt.count(len(claim.population.targets), "target")
+        said.append(f"{len(found)} of {of} (without {fmt.listed(absent, 4)})")
     for info in results.targets:
         usual = find_task(info.name).trains_on if info.name in found else ""
         if usual and info.trains_on != usual:
@@ -203,7 +201,7 @@ def _sweep(request: Request, one: Contrast, results: Results) -> list[str]:
             continue
         means = [{place: float(np.mean([curve[place] for curve in side])) for place in side[0]} for side in curves]
         best = {centred: [max(v for (_, c), v in mean.items() if c == centred) for mean in means] for centred in (False, True)}
-        plain, centred = (prose.points(best[kind][0] - best[kind][1]) for kind in (False, True))
+        plain, centred = (fmt.points(best[kind][0] - best[kind][1]) for kind in (False, True))
         said.append(
             f"{target}, each side at its own best layer (chosen on the same data, so no test): {plain} points, {centred} centred"
         )

@@ -10,12 +10,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.costs import PHASES
+from xstilts.analysis.results import Results, StageCost
 from xstilts.report.claims import chains
 from xstilts.report.claims.claim import Claim
 from xstilts.report.claims.evidence import Artefact, Evidence, Observation, artefacts
-from xstilts.report.costs import PHASES
-from xstilts.report.results import Results, StageCost
 from xstilts.tasks.catalogue import find_task
 
 PRETRAINED = "pre-trained encoder"
@@ -54,7 +54,7 @@ def _examples(claim: Claim, results: Results) -> Evidence:
     return Evidence(
         observed=tuple(observed),
         asked=len(claim.expected),
-        coverage=f"{len(observed)} of {prose.count(len(claim.expected), 'data set')}",
+        coverage=f"{len(observed)} of {fmt.count(len(claim.expected), 'data set')}",
         missing=tuple(missing),
         artefacts=_of_stages(stages),
     )
@@ -80,7 +80,7 @@ def _formats(claim: Claim, results: Results) -> Evidence:
     return Evidence(
         observed=tuple(observed),
         asked=len(claim.expected),
-        coverage=f"{len(observed)} of {prose.count(len(claim.expected), 'task')}",
+        coverage=f"{len(observed)} of {fmt.count(len(claim.expected), 'task')}",
         missing=() if observed else ("no chain with scores trains on any of these tasks",),
         artefacts=artefacts(results, keys),
     )
@@ -94,13 +94,13 @@ def _intermediate_tasks(claim: Claim, results: Results) -> Evidence:
     have = [name for name in asked if name in names]
     others = [name for name in names if asked and name not in asked]
     expected = claim.expected[claim.quantity]
-    note = prose.listed(have or names) + (f"; besides, {prose.listed(others)}" if others else "")
+    note = fmt.listed(have or names) + (f"; besides, {fmt.listed(others)}" if others else "")
     found = len(have) if asked else len(names)
     return Evidence(
         smaller=(f"{found} of {expected} intermediate tasks were run",) if found and found < int(expected) else (),
         observed=(Observation("intermediate tasks", expected, found, note=note),) if found else (),
         asked=1,
-        coverage=f"{found} of {prose.count(int(expected), 'intermediate task')}",
+        coverage=f"{found} of {fmt.count(int(expected), 'intermediate task')}",
         missing=() if found else ("no chain with scores trains on any of the intermediate tasks that it is about",),
         artefacts=artefacts(results, [key for name in (have if asked else names) for key in ran[name]]),
     )
@@ -112,7 +112,7 @@ def _encoder(claim: Claim, results: Results) -> Evidence:
     have = [encoder for encoder, keys in runs.items() if keys]
     exact = next((encoder for encoder in have if encoder.lower() == expected.lower()), None)
     if have and exact is None:
-        return Evidence(outside=(f"encoder: the claim is about {expected}, this study starts from {prose.listed(have)}",))
+        return Evidence(outside=(f"encoder: the claim is about {expected}, this study starts from {fmt.listed(have)}",))
     return Evidence(
         observed=(Observation("encoder", expected, expected if exact else None),) if exact else (),
         asked=1,
@@ -135,10 +135,10 @@ def _phases(claim: Claim, results: Results) -> Evidence:
     expected = int(claim.expected[claim.quantity])
     ordered = [name for name in (PRETRAINED, *PHASES[1:]) if name in found]
     return Evidence(
-        smaller=(f"{len(found)} of {prose.count(expected, 'phase')} were run",) if len(found) < expected else (),
-        observed=(Observation("phases", expected, len(found), note=prose.listed(ordered)),) if seen else (),
+        smaller=(f"{len(found)} of {fmt.count(expected, 'phase')} were run",) if len(found) < expected else (),
+        observed=(Observation("phases", expected, len(found), note=fmt.listed(ordered)),) if seen else (),
         asked=1,
-        coverage=f"{len(found)} of {prose.count(expected, 'phase')}",
+        coverage=f"{len(found)} of {fmt.count(expected, 'phase')}",
         missing=() if seen else ("no cell of this study was trained and scored",),
         artefacts=(*_of_stages(list(found.values())), *scored) if seen else (),
     )

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.results import Cell, Results
+from xstilts.analysis.scores import NO_CHAIN
 from xstilts.report.claims.claim import FACTS, Claim, Source, built_in_claims, read_claims
 from xstilts.report.claims.evidence import Evidence, gather_evidence
 from xstilts.report.claims.facts import gather_facts
 from xstilts.report.claims.verdict import DECIDED, Finding, judge
-from xstilts.report.results import Cell, Results
-from xstilts.report.scores import NO_CHAIN
 from xstilts.store.spell import key_of
 
 if TYPE_CHECKING:
@@ -166,8 +166,8 @@ def _measured(found: Finding, unit: str) -> str:
         return ""
     if unit == "count":
         return f"{found.estimate:,.0f}"
-    bracket = "" if found.low is None or found.high is None else f" {prose.bracket(found.low, found.high)}"
-    return f"{prose.points(found.estimate)}{prose.JOIN}points{bracket}"
+    bracket = "" if found.low is None or found.high is None else f" {fmt.bracket(found.low, found.high)}"
+    return f"{fmt.points(found.estimate)}{fmt.JOIN}points{bracket}"
 
 
 def run_claims(
@@ -175,7 +175,7 @@ def run_claims(
 ) -> tuple[str, list[ClaimResult]]:
     """The name of a study (built-in, or a YAML file) and its rows out of what the store has. `files` are claims of the user's
     own, judged instead of the built-in ones; `changes` are those of `--set`. Raises InputError."""
-    from xstilts.report.gather import gather
+    from xstilts.analysis.gather import gather
     from xstilts.study.compile import compile_study
     from xstilts.study.study import load_study, study_path
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gains import controls_of, degenerate
+from xstilts.analysis.results import Results
+from xstilts.analysis.scores import NO_CHAIN
 from xstilts.report.claims import chains
 from xstilts.report.claims.claim import Claim, Comparison
 from xstilts.report.claims.contrast import Side, Wanted, chosen, sides
-from xstilts.report.gains import controls_of, degenerate
-from xstilts.report.results import Results
-from xstilts.report.scores import NO_CHAIN
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Search:
         self.smaller: list[str] = []
         self.notes: list[str] = []
         if leaks := sum(cell.leak and cell.target in self.wanted for cell in results.cells):
-            self.notes.append(f"{prose.count(leaks, 'cell')} chosen on target-language dev data left out (a leak)")
+            self.notes.append(f"{fmt.count(leaks, 'cell')} chosen on target-language dev data left out (a leak)")
 
     def run(self) -> None:
         if self.claim.kind == "ranking":
@@ -55,7 +55,7 @@ class Search:
         if tasks:
             have = len(self.people.intermediate or tasks) - len(tasks)
             of = len(self.people.intermediate) or len(tasks)
-            self.smaller.append(f"{have} of {prose.count(of, 'intermediate task')} (without {prose.listed(tasks, 4)})")
+            self.smaller.append(f"{have} of {fmt.count(of, 'intermediate task')} (without {fmt.listed(tasks, 4)})")
         self.smaller += self.without
 
     def _side(self, chain: str | None) -> Side | None:
@@ -118,10 +118,10 @@ class Search:
         own = [target.name for target in self.results.targets if target.name in self.wanted and degenerate(info, target)]
         if self.people.own_data == "left out":
             if own:
-                self.notes.append(f"{chain} is left out on {prose.listed(own)}: it trains on the target's own training data")
+                self.notes.append(f"{chain} is left out on {fmt.listed(own)}: it trains on the target's own training data")
             return {name: codes for name, codes in self.wanted.items() if name not in own}
         if own:
-            self.notes.append(f"{chain} also trains on the own training data of {prose.listed(own)}")
+            self.notes.append(f"{chain} also trains on the own training data of {fmt.listed(own)}")
         return self.wanted
 
     def _alone(self) -> dict[str, Side]:
@@ -140,7 +140,7 @@ class Search:
             else:
                 self.without.append(f"the chain of {task} has no control “{comparison.control}” with scores")
         if pairs:
-            name = f"mean of {prose.count(len(pairs), 'intermediate task')}"
+            name = f"mean of {fmt.count(len(pairs), 'intermediate task')}"
             self.requests.append(Request(name, tuple(pairs), self.wanted, said))
 
     def _multi(self, comparison: Comparison, said: float | None) -> None:
@@ -158,7 +158,7 @@ class Search:
             self.requests.append(Request(name, ((treatment, control),), self._allowed(name), said))
             self.absent += [task for task in self.people.intermediate if task not in has]
             if others:
-                self.smaller.append(f"{name} also trains on {prose.listed(others)}")
+                self.smaller.append(f"{name} also trains on {fmt.listed(others)}")
 
     def _best(self, said: float | None) -> None:
         self.asked += 1
@@ -183,20 +183,18 @@ class Search:
 def why_none(search: Search) -> str:
     """Why the study has no comparison for the claim; a clause."""
     if not search.wanted:
-        return f"none of its targets ({prose.listed(search.people.targets, 4)}) is in this study"
+        return f"none of its targets ({fmt.listed(search.people.targets, 4)}) is in this study"
     if NO_CHAIN not in search.arms:
         return "there is no scored cell without intermediate training to compare with"
     if search.without:
-        return prose.listed(search.without, 3)
+        return fmt.listed(search.without, 3)
     if search.notes and not search.absent:
-        return prose.listed(search.notes, 3)
+        return fmt.listed(search.notes, 3)
     said = dict.fromkeys(comparison.treatment for comparison in search.claim.comparisons)
     what = {
         "multi": "mixes two or more of its intermediate tasks",
         "text": "trains on one of its intermediate tasks with plain text beside it, and on the same task alone",
         "translated": "trains on one of its intermediate tasks translated, and on the same task alone in English",
     }
-    wanted = next(
-        (what[name] for name in said if name in what), f"trains on {prose.listed(dict.fromkeys(search.absent), 4)} alone"
-    )
+    wanted = next((what[name] for name in said if name in what), f"trains on {fmt.listed(dict.fromkeys(search.absent), 4)} alone")
     return f"no chain with scores {wanted}"

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from xstilts.report import prose
+from xstilts.analysis import formatting as fmt
 from xstilts.report.claims.ledger import ClaimResult
 
 STYLES = {"supported": "bold blue", "refuted": "bold yellow", "rejected": "bold red", "inconclusive": "bold"}
@@ -26,7 +26,7 @@ def ledger_block(rows: Sequence[ClaimResult]) -> RenderableType:
         head.append(f"  {row.measured}" if row.measured else "")
         parts += [head, *(Padding(line, (0, 0, 0, 4)) for line in _lines(row)), Text("")]
     found = Counter(row.verdict for row in rows)
-    parts.append(Text(f"{prose.count(len(rows), 'claim')}: {prose.listed(f'{n} {name}' for name, n in found.most_common())}"))
+    parts.append(Text(f"{fmt.count(len(rows), 'claim')}: {fmt.listed(f'{n} {name}' for name, n in found.most_common())}"))
     return Group(*parts)
 
 
@@ -39,5 +39,5 @@ def _lines(row: ClaimResult) -> list[Text]:
     lines.append(Text(f"{covers}source: {row.source}", style="dim"))
     if row.evidence:
         keys = [key[:KEY_DIGITS] for key in row.evidence]
-        lines.append(Text(f"evidence: {prose.listed(keys, MOST_KEYS)}", style="dim"))
+        lines.append(Text(f"evidence: {fmt.listed(keys, MOST_KEYS)}", style="dim"))
     return lines

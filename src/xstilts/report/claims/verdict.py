@@ -27,9 +27,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from xstilts.analysis import formatting as fmt
 from xstilts.metrics.effects import equivalence
 from xstilts.metrics.multiplicity import holm, replicability
-from xstilts.report import prose
 from xstilts.report.claims.claim import FACTS, Claim
 from xstilts.report.claims.contrast import Standing
 from xstilts.report.claims.evidence import Evidence, Measured, Observation
@@ -73,7 +73,7 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
         chances = rank_words(evidence.standing, claim)
         found = replace(found, reason=f"{found.reason} {chances}", details=(*found.details, chances))
     if evidence.seeds < claim.population.min_seeds:
-        seeds = f"Not tested: {prose.count(evidence.seeds, 'seed')}, and the claim needs {claim.population.min_seeds}"
+        seeds = f"Not tested: {fmt.count(evidence.seeds, 'seed')}, and the claim needs {claim.population.min_seeds}"
         words = f"{seeds}; what was measured stands here without a verdict."
         return replace(found, verdict="not tested", reason=words, details=tuple(map(gain_words, evidence.measured)))
     return _proxied(found, evidence)
@@ -90,7 +90,7 @@ def _proxied(found: Finding, evidence: Evidence) -> Finding:
     if evidence.seeds == 1:
         notes = " With 1 seed only examples were drawn anew: other seeds may say otherwise."
     elif 0 < evidence.seeds < ENOUGH_SEEDS:
-        notes = f" With {prose.count(evidence.seeds, 'seed')} this is exploratory."
+        notes = f" With {fmt.count(evidence.seeds, 'seed')} this is exploratory."
     if not less:
         return replace(found, reason=found.reason + notes)
     tail = f" By proxy only: {'; '.join(less)}."
@@ -105,7 +105,7 @@ def _proxied(found: Finding, evidence: Evidence) -> Finding:
 
 def gain_words(one: Measured) -> str:
     """squad_v1 +2.1 [0.3, 3.9]"""
-    return f"{one.name} {prose.points(one.interval.estimate)} {prose.bracket(one.interval.low, one.interval.high)}"
+    return f"{one.name} {fmt.points(one.interval.estimate)} {fmt.bracket(one.interval.low, one.interval.high)}"
 
 
 def _below(one: Measured, null: float) -> float:
@@ -159,7 +159,7 @@ def _directions(claim: Claim, measured: Sequence[Measured]) -> list[Verdict]:
 def _comparison(claim: Claim, measured: Sequence[Measured]) -> Finding:
     verdicts = _directions(claim, measured)
     verdict = _all(verdicts)
-    said = f"at least {prose.points(claim.at_least / 100)} points" if claim.at_least else _sign_words(claim)
+    said = f"at least {fmt.points(claim.at_least / 100)} points" if claim.at_least else _sign_words(claim)
     details = [f"{gain_words(one)}: {found}" for one, found in zip(measured, verdicts, strict=True)]
     one = _deciding(verdict, verdicts, measured)
     if verdict == "supported":
@@ -211,7 +211,7 @@ def _reported(claim: Claim, measured: Sequence[Measured]) -> Finding:
 
 
 def _reported_words(claim: Claim, one: Measured) -> str:
-    return f"{prose.points(one.said)} ± {claim.tolerance:g}"
+    return f"{fmt.points(one.said)} ± {claim.tolerance:g}"
 
 
 def _null(claim: Claim, measured: Sequence[Measured]) -> Finding:
@@ -242,12 +242,12 @@ def _universal(claim: Claim, measured: Sequence[Measured]) -> Finding:
     against = holm([_below(one, edge) if sign > 0 else one.interval.tail_above(-edge) for one in measured])
     count = replicability(shown, alpha=ALPHA).count
     details = [
-        f"{gain_words(one)}: p {prose.p_value(p)}{'; clearly not' if b <= ALPHA else ''}"
+        f"{gain_words(one)}: p {fmt.p_value(p)}{'; clearly not' if b <= ALPHA else ''}"
         for one, p, b in zip(measured, shown, against, strict=True)
     ]
     counter, everywhere = min(against) <= ALPHA, count == len(measured)
     one = measured[against.index(min(against)) if counter else shown.index(max(shown))]
-    of = prose.count(len(measured), "comparison")
+    of = fmt.count(len(measured), "comparison")
     shown_words = f"{_sign_words(claim)} in {f'at least {count}' if count else 'none'} of {of}"
     if claim.negated:
         verdict: Verdict = "refuted" if everywhere else "supported" if counter else "inconclusive"
@@ -279,8 +279,8 @@ def _ranking(claim: Claim, measured: Sequence[Measured]) -> Finding:
 
 def rank_words(one: Standing, claim: Claim) -> str:
     """P(rank ≤ 3 of 8): mnli 0.97, squad_v1 0.99; together the best: 0.93 (gaps up to 1 point are ties)."""
-    each = ", ".join(f"{name} {prose.chance(chance)}" for name, chance in one.within)
-    together = f"; together the best: {prose.chance(one.best_set)}" if len(one.within) > 1 else ""
+    each = ", ".join(f"{name} {fmt.chance(chance)}" for name, chance in one.within)
+    together = f"; together the best: {fmt.chance(one.best_set)}" if len(one.within) > 1 else ""
     return f"P(rank ≤ {one.rank} of {one.chains}): {each}{together} (gaps up to {_margin(claim)} are ties)."
 
 
@@ -300,14 +300,14 @@ def _fact(claim: Claim, evidence: Evidence) -> Finding:
     counts = [float(one.found) for one in known if isinstance(one.found, int)]
     estimate = sum(counts) if counts else None
     if not known:
-        words = prose.listed(_entry_words(one) for one in evidence.observed)
+        words = fmt.listed(_entry_words(one) for one in evidence.observed)
         why = "the copies that were read are not known to be whole, so they say nothing about the official data"
         return Finding("not tested", f"Not tested: {words}; {why}.", details=details)
     verdict = _all([found for found in verdicts if found != "not tested"])
     shown = [one for one, found in zip(evidence.observed, verdicts, strict=True) if found == verdict]
-    words = prose.listed(_entry_words(one) for one in shown)
+    words = fmt.listed(_entry_words(one) for one in shown)
     lacking = len(verdicts) - len(known) if len(known) < len(verdicts) else 0
-    tail = f"; {prose.count(lacking, 'copy', 'copies')} not known to be whole left out" if lacking else ""
+    tail = f"; {fmt.count(lacking, 'copy', 'copies')} not known to be whole left out" if lacking else ""
     return Finding(verdict, f"Found {words}{tail}.", bool(lacking), estimate, details=details)
 
 

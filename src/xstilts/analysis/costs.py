@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from xstilts.report import prose
-from xstilts.report.results import StageCost
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.results import StageCost
 
 PHASES = ("pre-training", "intermediate training", "fine-tuning")
 PARTS = ("encode", "train", "evaluate", "checkpoint", "save")
@@ -147,7 +147,7 @@ def oddities(costs: Sequence[StageCost]) -> tuple[str, ...]:
     again = [cost for cost in done if cost.runs > 1]
     if again:
         most = max(again, key=lambda cost: cost.runs)
-        noun = prose.count(len(again), "stage")
+        noun = fmt.count(len(again), "stage")
         lines.append(f"{noun} took more than one attempt (most: {most.slug}, {most.runs}).")
     return tuple(lines)
 
@@ -157,27 +157,27 @@ def _engine_lines(trained: Sequence[StageCost]) -> Iterable[str]:
         return [cost for cost in trained if cost.facts.get(name)]
 
     if halved := those("halved"):
-        times = prose.count(sum(int(cost.facts["halved"]) for cost in halved), "time")
+        times = fmt.count(sum(int(cost.facts["halved"]) for cost in halved), "time")
         least = min(int(cost.facts["micro_tokens"]) for cost in halved)
         yield (
-            f"For lack of memory the micro-batch was halved {times} in {prose.count(len(halved), 'training')}, down to "
+            f"For lack of memory the micro-batch was halved {times} in {fmt.count(len(halved), 'training')}, down to "
             f"{least:,} tokens; batch and loss are the recipe's all the same."
         )
     if stopped := those("stopped_early"):
-        noun = prose.count(len(stopped), "training")
+        noun = fmt.count(len(stopped), "training")
         yield f"{noun} stopped early, without a better dev score for as long as the recipe's patience."
     if matched := those("matched_steps"):
         extra = [int(cost.facts["matched_steps"]) for cost in matched]
-        noun = prose.count(len(matched), "compute-matched training")
+        noun = fmt.count(len(matched), "compute-matched training")
         yield f"{noun} took {_span(extra)} extra steps: by as many real tokens as the chain beside it saw."
     shares = [cost for cost in trained if int(cost.facts.get("processes") or 1) > 1]
     if shares:
         processes = _span([int(cost.facts["processes"]) for cost in shares])
-        yield f"{prose.count(len(shares), 'training')} shared each batch among {processes} processes (data parallel)."
+        yield f"{fmt.count(len(shares), 'training')} shared each batch among {processes} processes (data parallel)."
     tables = [cost.facts["vocabulary"] for cost in those("vocabulary")]
     trimmed = [(int(table["kept"]), int(table["of"])) for table in tables if table["kept"] < table["of"]]
     if trimmed:
-        noun = prose.count(len(trimmed), "training")
+        noun = fmt.count(len(trimmed), "training")
         of = _span([whole for _, whole in trimmed])
         yield (
             f"{noun} held only the {_span([kept for kept, _ in trimmed])} embeddings (of {of}) that the data can meet; the "
@@ -185,7 +185,7 @@ def _engine_lines(trained: Sequence[StageCost]) -> Iterable[str]:
         )
     padded = [cost for cost in trained if cost.facts.get("packed") is False]
     if padded:
-        noun = prose.count(len(padded), "training")
+        noun = fmt.count(len(padded), "training")
         yield f"{noun} could not be packed (the architecture is not known to the packing) and paid for padding."
 
 
@@ -196,8 +196,8 @@ def _data_lines(done: Sequence[StageCost]) -> Iterable[str]:
     ):
         found = [cost for cost in done if cost.kind == "fetch" and cost.facts.get(name)]
         if found:
-            total = prose.count(sum(int(cost.facts[name]) for cost in found), "example")
-            places = prose.listed((f"{cost.slug} {int(cost.facts[name]):,}" for cost in found), 6)
+            total = fmt.count(sum(int(cost.facts[name]) for cost in found), "example")
+            places = fmt.listed((f"{cost.slug} {int(cost.facts[name]):,}" for cost in found), 6)
             yield f"{total} of translated data dropped because {words}: {places}."
 
 

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from xstilts.analysis.other_tests import checkpoint_words
+from xstilts.analysis.results import Cell, LanguageScore, Results
+from xstilts.analysis.scores import ENGLISH, arm, group_cells, metric_of, shared_languages
 from xstilts.metrics.bootstrap import same_ids
 from xstilts.metrics.checkpoints import TwoCheckpoints, two_checkpoints
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import Interval, gain_interval
-from xstilts.report.other_tests import checkpoint_words
-from xstilts.report.results import Cell, LanguageScore, Results
-from xstilts.report.scores import ENGLISH, arm, group_cells, metric_of, shared_languages
 from xstilts.store.spell import differences
 
 FOR_PEOPLE = ("name", "question")

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.report.fake_results import chain, make_results, target
+from tests.analysis.fake_results import chain, make_results, target
+from xstilts.analysis.planning import Planned, as_record, lines, planned
+from xstilts.analysis.results import Results
+from xstilts.analysis.scores import arm
 from xstilts.metrics.power import Design, observed, power
-from xstilts.report.planning import Planned, as_record, lines, planned
-from xstilts.report.results import Results
-from xstilts.report.scores import arm
 
 CHAINS = (chain("none"), chain("one", "snli"), chain("two", "qqp"), chain("own", "xnli"))
 TARGETS = (target("xnli"), target("pos", languages=("en", "de")))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.report.fake_results import chain, make_results, target
+from tests.analysis.fake_results import chain, make_results, target
+from xstilts.analysis.results import Results
 from xstilts.report.analysis import analyse
-from xstilts.report.results import Results
 from xstilts.report.tables import GAIN_COLUMNS, SCORE_COLUMNS, gain_rows, score_rows, scores_frame, to_csv
 
 

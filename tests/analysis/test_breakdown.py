@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.report.fake_results import chain, make_results, target
-from xstilts.report.analysis import analyse
-from xstilts.report.decompose import (
+from tests.analysis.fake_results import chain, make_results, target
+from xstilts.analysis.breakdown import (
     ALL,
     BY_FAMILY,
     BY_SCRIPT,
@@ -21,10 +20,11 @@ from xstilts.report.decompose import (
     family,
     script,
 )
-from xstilts.report.gains import LEVEL
+from xstilts.analysis.gains import LEVEL
+from xstilts.analysis.results import Results
+from xstilts.data.cc100 import CC100_GIB, SIZES, size_group
+from xstilts.report.analysis import analyse
 from xstilts.report.part_tables import gaps_table, parts_table
-from xstilts.report.pretraining import CC100_GIB, SIZES, size_group
-from xstilts.report.results import Results
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"), chain("nli", "mnli"))
 TARGETS = (

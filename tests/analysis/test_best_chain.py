@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.report.fake_results import chain, make_results, target
+from tests.analysis.fake_results import chain, make_results, target
+from xstilts.analysis.best_chain import Best, halves
+from xstilts.analysis.results import Results
 from xstilts.report.analysis import analyse
-from xstilts.report.nested import Best, halves
 from xstilts.report.part_tables import best_sentence, best_table
-from xstilts.report.results import Results
 
 NAMES = tuple(f"c{i}" for i in range(8))
 CHAINS = (chain("none"), *(chain(name, f"task{name}") for name in NAMES))

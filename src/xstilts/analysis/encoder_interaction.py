@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.breakdown import counted
+from xstilts.analysis.gains import LEVEL, Gain, paired
+from xstilts.analysis.results import Cell, Results
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
 from xstilts.metrics.significance import Interval, Scale, interaction_interval
-from xstilts.report import prose
-from xstilts.report.decompose import counted
-from xstilts.report.gains import LEVEL, Gain, paired
-from xstilts.report.results import Cell, Results
-from xstilts.report.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
 
 RESAMPLES = 1000
 SCALES: tuple[Scale, ...] = get_args(Scale)
@@ -79,7 +79,7 @@ def contrast_sentence(found: Sequence[Contrast]) -> str:
     told = [one for one in found if one.verdict != "one seed"]
     if not told:
         return ""
-    compared = f"{prose.count(len(told), 'gain')} compared"
+    compared = f"{fmt.count(len(told), 'gain')} compared"
     clear = [one for one in told if one.verdict != "not clear"]
     if not clear:
         return (
@@ -87,7 +87,7 @@ def contrast_sentence(found: Sequence[Contrast]) -> str:
         )
     most = max(clear, key=lambda one: abs(one.intervals[0].estimate))
     raw = most.intervals[0]
-    by = f"{prose.points(raw.estimate)}{prose.JOIN}points {prose.bracket(raw.low, raw.high)}"
+    by = f"{fmt.points(raw.estimate)}{fmt.JOIN}points {fmt.bracket(raw.low, raw.high)}"
     return (
         f"Between encoders {len(clear)} of {compared} {'differs' if len(clear) == 1 else 'differ'} on all three scales, "
         f"uncorrected (most: {most.chain} → {most.target} is {most.verdict} in {most.encoder} than in {most.base}, {by})."

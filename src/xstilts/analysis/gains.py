@@ -3,8 +3,8 @@
 A gain is a mean over the target's languages other than English and over seeds; its interval is the crossed
 bootstrap of `metrics.significance`. Holm's correction (Holm 1979) runs over a whole family of comparisons: chains
 against none, placebos against none, chains against their placebo, and the same two with compute-matched controls; a study's
-own comparisons of chains are another (`pairs.py`). A pair is `degenerate` when a side holds the target's own training task, and
-says nothing where both arms are near chance. A pair whose weights were chosen on target-language dev data is an `oracle`:
+own comparisons of chains are another (`comparison.py`). A pair is `degenerate` when a side holds the target's own training task,
+and says nothing where both arms are near chance. A pair whose weights were chosen on target-language dev data is an `oracle`:
 shown, in no family, and never evidence. Surprising: with one seed nothing is called a gain or a loss, whatever the interval,
 since the interval is then one of these very runs.
 """
@@ -17,10 +17,10 @@ from typing import Literal
 
 import numpy as np
 
+from xstilts.analysis.results import Cell, ChainInfo, Control, Results, TargetInfo
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN, Summary, arm, group_cells, metric_of, shared_languages
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import Interval, gain_intervals
-from xstilts.report.results import Cell, ChainInfo, Control, Results, TargetInfo
-from xstilts.report.scores import ENGLISH, NO_CHAIN, Summary, arm, group_cells, metric_of, shared_languages
 
 LEVEL = 0.95
 DECIDED = ("same", "oracle")  # whatever the numbers say

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.report.fake_results import chain, make_results, target
+from tests.analysis.fake_results import chain, make_results, target
+from xstilts.analysis.other_tests import OtherTests
 from xstilts.metrics.effects import stochastic_order, superiority
 from xstilts.metrics.exact import paired_sign
 from xstilts.metrics.multiplicity import benjamini_hochberg
@@ -17,7 +18,6 @@ from xstilts.report.analysis import Analysis, analyse
 from xstilts.report.latex import latex_tables
 from xstilts.report.markdown import render_markdown
 from xstilts.report.other_test_tables import TITLE, other_tests_sentence, other_tests_table
-from xstilts.report.other_tests import OtherTests
 from xstilts.report.page import render_html
 from xstilts.report.write import write_analysis
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xstilts.analysis.gains import LEVEL, Gain, paired
+from xstilts.analysis.results import Cell, Results, TargetInfo
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
+from xstilts.data.cc100 import SIZES, size_group
 from xstilts.data.language import LANGUAGES
 from xstilts.metrics.significance import Interval, gain_intervals
 from xstilts.metrics.spread import Spread, Values
-from xstilts.report.gains import LEVEL, Gain, paired
-from xstilts.report.pretraining import SIZES, size_group
-from xstilts.report.results import Cell, Results, TargetInfo
-from xstilts.report.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
 
 RESAMPLES = 200
 TASK_GROUPS = {

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gains import degenerate, paired
+from xstilts.analysis.results import Results
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of, shared_languages
 from xstilts.metrics.power import Design, detectable, examples_needed, observed, power, seeds_needed
-from xstilts.report import prose
-from xstilts.report.gains import degenerate, paired
-from xstilts.report.results import Results
-from xstilts.report.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of, shared_languages
 
 RESAMPLES = 400
 
@@ -87,8 +87,8 @@ def lines(rows: Sequence[Planned], effect: float | None) -> tuple[str, ...]:
         name = f"{row.target}, {row.encoder}" if several else row.target
         seen = record["detectable_points"]
         line = (
-            f"{name}: {prose.count(design.seeds, 'seed')}, {prose.count(design.examples, 'example')} in "
-            f"{prose.count(design.languages, 'language')}, {prose.share(design.discordance)} discordant"
+            f"{name}: {fmt.count(design.seeds, 'seed')}, {fmt.count(design.examples, 'example')} in "
+            f"{fmt.count(design.languages, 'language')}, {fmt.share(design.discordance)} discordant"
             + (f", sd {100 * design.seed_sd:.2f} points over seeds" if design.seeds > 1 else ", spread over seeds not known")
             + (f": sees {seen:.2f} points" if seen is not None else ": sees no gain")
         )

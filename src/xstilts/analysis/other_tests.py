@@ -14,15 +14,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gains import Gain, paired
+from xstilts.analysis.results import Cell, Results
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
 from xstilts.metrics.checkpoints import TwoCheckpoints, two_checkpoints
 from xstilts.metrics.effects import stochastic_order, superiority
 from xstilts.metrics.exact import paired_sign
 from xstilts.metrics.multiplicity import Replicability, benjamini_hochberg, replicability
 from xstilts.metrics.paired import Cells
-from xstilts.report import prose
-from xstilts.report.gains import Gain, paired
-from xstilts.report.results import Cell, Results
-from xstilts.report.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
 
 ALPHA = 0.05
 ORDER_SEEDS = 5  # with fewer the order calls 1 in 10 pairs of equals better (`metrics/effects.py`)
@@ -144,7 +144,7 @@ def _replicated(gain: Gain) -> Replicability | None:
 def checkpoint_words(tests: Sequence[TwoCheckpoints]) -> str:
     """2 of 3 (104 : 52), the discordant answers over all seeds; of one seed its p."""
     better, worse = (sum(filter(None, counts)) for counts in zip(*((one.better, one.worse) for one in tests), strict=True))
-    beside = f" ({better:,}{prose.JOIN}:{prose.JOIN}{worse:,})" if tests[0].better is not None else ""
+    beside = f" ({better:,}{fmt.JOIN}:{fmt.JOIN}{worse:,})" if tests[0].better is not None else ""
     if len(tests) == 1:
-        return f"{prose.p_value(tests[0].p)}{beside}"
+        return f"{fmt.p_value(tests[0].p)}{beside}"
     return f"{sum(one.p <= ALPHA for one in tests)} of {len(tests)}{beside}"

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from xstilts.analysis.results import Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
 from xstilts.metrics.metric import Metric
 from xstilts.recipe.mixture import Mixture
-from xstilts.report.results import Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
 from xstilts.tasks.catalogue import CATALOGUE
 
 ACCURACY = Metric(

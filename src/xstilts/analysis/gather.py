@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from xstilts.analysis.costs import PHASES
+from xstilts.analysis.encoder_sizes import body_weights
+from xstilts.analysis.results import LEAK, Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.recipe.mixture import Mixture
-from xstilts.report.costs import PHASES
-from xstilts.report.encoder_sizes import body_weights
-from xstilts.report.results import LEAK, Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Damaged, Store, read_json
 from xstilts.study.compile import Plan, PlannedCell, short_name

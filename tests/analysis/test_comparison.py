@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.report.fake_results import ACCURACY, chain, make_results, target
+from tests.analysis.fake_results import ACCURACY, chain, make_results, target
+from xstilts.analysis.comparison import averages, mean_headline
+from xstilts.analysis.results import LanguageScore, Results
+from xstilts.analysis.scores import arm
 from xstilts.metrics.metric import Counts
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import gain_interval
@@ -22,10 +25,7 @@ from xstilts.report.numbers import compared_id, gain_id
 from xstilts.report.origins import origins
 from xstilts.report.page import render_html
 from xstilts.report.pair_tables import compared_table
-from xstilts.report.pairs import averages, mean_headline
 from xstilts.report.paper import paper
-from xstilts.report.results import LanguageScore, Results
-from xstilts.report.scores import arm
 from xstilts.report.tables import GAIN_COLUMNS, PART_COLUMNS, gain_rows, part_rows, to_csv
 
 ONE = (("squad_de", ("squad",)),)
@@ -181,7 +181,7 @@ def test_an_average_of_nothing_is_clear_in_few_of_many_studies() -> None:
 
 
 def analyse_averages(made: Results) -> bool:
-    from xstilts.report.pairs import compared_gains
+    from xstilts.analysis.comparison import compared_gains
 
     (whole, _) = averages(made, compared_gains(made, (), 200))
     return (whole.interval.p or 0) <= 0.05

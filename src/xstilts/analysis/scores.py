@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xstilts.analysis.results import Cell, Results
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.significance import score_interval
-from xstilts.report.results import Cell, Results
 
 ENGLISH = "en"
 NO_CHAIN = "none"

@@ -17,15 +17,15 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from xstilts.analysis.breakdown import ALL, NOT_RETRIEVAL, pooled, task_group
+from xstilts.analysis.gains import LEVEL, Gain, LanguageGain, SeedGain, degenerate, judge, paired
+from xstilts.analysis.results import Cell, ChainInfo, Results, TargetInfo
+from xstilts.analysis.scores import ENGLISH, Summary, group_cells, metric_of, shared_languages
 from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.metric import Counts
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.paired import Arm, Measured, Table, measure
 from xstilts.metrics.significance import Interval, interval_of, two_sided
-from xstilts.report.decompose import ALL, NOT_RETRIEVAL, pooled, task_group
-from xstilts.report.gains import LEVEL, Gain, LanguageGain, SeedGain, degenerate, judge, paired
-from xstilts.report.results import Cell, ChainInfo, Results, TargetInfo
-from xstilts.report.scores import ENGLISH, Summary, group_cells, metric_of, shared_languages
 
 RESAMPLES = 2000  # enough for the examples' variance; p follows from t, not from counting draws
 Column = tuple[NDArray[np.str_], NDArray[np.float64]]

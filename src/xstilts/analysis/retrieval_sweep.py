@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xstilts.report import prose
-from xstilts.report.gains import Gain, paired
-from xstilts.report.results import Cell, Results
-from xstilts.report.scores import ENGLISH, NO_CHAIN, group_cells
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gains import Gain, paired
+from xstilts.analysis.results import Cell, Results
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN, group_cells
 
 LITTLE = 0.01
 POOLING_WORDS = {"mean": "mean", "mean_content": "mean without special tokens", "cls": "first token"}
@@ -131,12 +131,12 @@ def shift_sentence(found: Shift, name: str) -> str:
     interval = found.gain.interval
     assert interval is not None
     noun = "gain" if interval.estimate > 0 else "loss"
-    where = f"{prose.points(interval.estimate)} points at {found.reported.written}"
+    where = f"{fmt.points(interval.estimate)} points at {found.reported.written}"
     turned = ""
     if found.turned is not None:
-        turned = f"{'plain' if found.reported.centred else 'centred'}, at the same layer, it is {prose.points(found.turned)}; "
+        turned = f"{'plain' if found.reported.centred else 'centred'}, at the same layer, it is {fmt.points(found.turned)}; "
     rest = (
-        f"{turned}with each side at its own best setting {prose.points(found.best)}; its sign and at least a point of it "
+        f"{turned}with each side at its own best setting {fmt.points(found.best)}; its sign and at least a point of it "
         f"are kept at {found.kept} of {found.of} settings"
     )
     if found.vanishes:

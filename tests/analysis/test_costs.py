@@ -7,13 +7,13 @@ import io
 
 import pytest
 
-from tests.report.fake_results import chain, make_results, stage, target, trained
+from tests.analysis.fake_results import chain, make_results, stage, target, trained
+from xstilts.analysis.costs import kind_costs, oddities, phase_costs
+from xstilts.analysis.results import StageCost
 from xstilts.report.analysis import Analysis, analyse
 from xstilts.report.cost_tables import cost_table, phases_table
-from xstilts.report.costs import kind_costs, oddities, phase_costs
 from xstilts.report.markdown import render_markdown
 from xstilts.report.page import render_html
-from xstilts.report.results import StageCost
 from xstilts.report.tables import COST_COLUMNS, cost_rows, to_csv
 
 OLD = {"seconds": None, "flops": None, "peak_flops": None, "utilisation": None, "vocabulary": None, "packed": None}

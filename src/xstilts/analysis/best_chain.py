@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xstilts.analysis.breakdown import counted
+from xstilts.analysis.gains import LEVEL, Gain, paired
+from xstilts.analysis.results import Cell, Results
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
 from xstilts.metrics.ranks import rank_probabilities, worlds
 from xstilts.metrics.significance import Interval, gain_interval
-from xstilts.report.decompose import counted
-from xstilts.report.gains import LEVEL, Gain, paired
-from xstilts.report.results import Cell, Results
-from xstilts.report.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
 
 RESAMPLES = 2000
 WORLD_RESAMPLES = 500  # for the covariance of the candidates' scores

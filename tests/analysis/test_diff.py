@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from tests.report.fake_results import chain, make_results, target
-from xstilts.report.diff import Comparison, as_record, compare, table_of
-from xstilts.report.results import Results
+from tests.analysis.fake_results import chain, make_results, target
+from xstilts.analysis.diff import Comparison, as_record, compare, table_of
+from xstilts.analysis.results import Results
 
 DESIGN = {"name": "a", "question": "?", "encoders": ["one"], "recipes": {"default": {"lr": 1e-5}}}
 

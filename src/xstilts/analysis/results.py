@@ -1,4 +1,4 @@
-"""What a report is made from: plain records gathered out of score artefacts (`report/gather.py` fills them).
+"""What a report is made from: plain records gathered out of score artefacts (`analysis/gather.py` fills them).
 
 Everything below the gathering is a pure function of `Results`, so a report can be rendered and tested without a store.
 """

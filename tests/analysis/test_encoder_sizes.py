@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from xstilts.report.encoder_sizes import body_weights
+from xstilts.analysis.encoder_sizes import body_weights
 from xstilts.store.store import write_json
 from xstilts.study.sizes import weights
 
