@@ -26,8 +26,8 @@ def claims(
     Fifteen claims about English intermediate-task training are built in. A verdict rests on score artefacts alone, and a check
     that would say the same without them is rejected.
     """
-    from xstilts.report.claims import ledger_json, run_claims
-    from xstilts.report.claims.terminal import ledger_block
+    from xstilts.claims import ledger_json, run_claims
+    from xstilts.cli.views.claims import ledger_block
     from xstilts.store.store import Store
 
     name, rows = run_claims(study, Store(store), files=files, changes=changes)

@@ -14,8 +14,8 @@ from xstilts.analysis.gains import Gain, transfer_gains
 from xstilts.analysis.other_tests import OtherTests, other_tests
 from xstilts.analysis.results import ChainInfo, Results, StageCost, TargetInfo
 from xstilts.analysis.scores import Summary, summarise
+from xstilts.claims.ledger import ClaimResult, claims_of
 from xstilts.report.answer import Answer, answer
-from xstilts.report.claims.ledger import ClaimResult, claims_of
 from xstilts.report.compared_answer import compared_answer
 
 SLOWEST = 5

@@ -12,16 +12,16 @@ import yaml
 from rich.console import Console
 
 from tests.analysis.fake_results import chain, stage
+from tests.claims.claim_results import TATOEBA, TYDIQA, XNLI, claim, study, verdict
 from tests.conftest import tiny_record
-from tests.report.claim_results import TATOEBA, TYDIQA, XNLI, claim, study, verdict
 from xstilts.analysis.results import Cell, Results
+from xstilts.claims import built_in_claims, claims_of, ledger_json, run_claims
+from xstilts.claims.evidence import Artefact, Evidence
+from xstilts.claims.ledger import ClaimResult, check, decide, permuted
+from xstilts.claims.record import Claim
+from xstilts.claims.verdict import Finding
+from xstilts.cli.views.claims import ledger_block
 from xstilts.recipe.mixture import Mixture
-from xstilts.report.claims import built_in_claims, claims_of, ledger_json, run_claims
-from xstilts.report.claims.claim import Claim
-from xstilts.report.claims.evidence import Artefact, Evidence
-from xstilts.report.claims.ledger import ClaimResult, check, decide, permuted
-from xstilts.report.claims.terminal import ledger_block
-from xstilts.report.claims.verdict import Finding
 from xstilts.store.store import Store
 
 HELPS = {("squad", TYDIQA): 0.06}

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.report.claim_results import TYDIQA, XNLI, study
+from tests.claims.claim_results import TYDIQA, XNLI, study
 from xstilts.analysis.results import Cell, LanguageScore, Results
 from xstilts.analysis.scores import arm
+from xstilts.claims.contrast import Unusable, chosen, contrast, measured, sides, standing
 from xstilts.metrics.significance import gain_interval
 from xstilts.metrics.squad import SQUAD
-from xstilts.report.claims.contrast import Unusable, chosen, contrast, measured, sides, standing
 
 WANTED = {XNLI: ("ru", "sw", "th"), TYDIQA: ("ru",)}
 CODES = ("ar", "ru", "sw", "th")

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.costs import PHASES
 from xstilts.analysis.results import Results, StageCost
-from xstilts.report.claims import chains
-from xstilts.report.claims.claim import Claim
-from xstilts.report.claims.evidence import Artefact, Evidence, Observation, artefacts
+from xstilts.claims import chains
+from xstilts.claims.evidence import Artefact, Evidence, Observation, artefacts
+from xstilts.claims.record import Claim
 from xstilts.tasks.catalogue import find_task
 
 PRETRAINED = "pre-trained encoder"

@@ -19,10 +19,10 @@ import numpy as np
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.results import Cell, Results
 from xstilts.analysis.scores import NO_CHAIN
-from xstilts.report.claims.claim import FACTS, Claim, Source, built_in_claims, read_claims
-from xstilts.report.claims.evidence import Evidence, gather_evidence
-from xstilts.report.claims.facts import gather_facts
-from xstilts.report.claims.verdict import DECIDED, Finding, judge
+from xstilts.claims.evidence import Evidence, gather_evidence
+from xstilts.claims.facts import gather_facts
+from xstilts.claims.record import FACTS, Claim, Source, built_in_claims, read_claims
+from xstilts.claims.verdict import DECIDED, Finding, judge
 from xstilts.store.spell import key_of
 
 if TYPE_CHECKING:

@@ -226,5 +226,5 @@ def read_claims(path: Path) -> tuple[Claim, ...]:
 
 def built_in_claims() -> tuple[Claim, ...]:
     """The claims that come with the package."""
-    folder = Path(str(resources.files("xstilts") / "claims"))
+    folder = Path(str(resources.files("xstilts.claims") / "builtin"))
     return tuple(claim for path in sorted(folder.glob("*.yaml")) for claim in read_claims(path))

@@ -17,10 +17,10 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.costs import PHASES
 from xstilts.analysis.gather import LAYER_RULES, RETRIEVAL_FORMATS
 from xstilts.analysis.results import Cell, Results
+from xstilts.claims.contrast import Contrast, Standing, Unusable, contrast, measured, standing
+from xstilts.claims.record import Claim
+from xstilts.claims.search import Request, Search, why_none
 from xstilts.metrics.significance import Interval
-from xstilts.report.claims.claim import Claim
-from xstilts.report.claims.contrast import Contrast, Standing, Unusable, contrast, measured, standing
-from xstilts.report.claims.search import Request, Search, why_none
 from xstilts.tasks.catalogue import find_task
 from xstilts.tasks.locate import scored_split
 

@@ -28,11 +28,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from xstilts.analysis import formatting as fmt
+from xstilts.claims.contrast import Standing
+from xstilts.claims.evidence import Evidence, Measured, Observation
+from xstilts.claims.record import FACTS, Claim
 from xstilts.metrics.effects import equivalence
 from xstilts.metrics.multiplicity import holm, replicability
-from xstilts.report.claims.claim import FACTS, Claim
-from xstilts.report.claims.contrast import Standing
-from xstilts.report.claims.evidence import Evidence, Measured, Observation
 
 Verdict = Literal["supported", "refuted", "inconclusive", "not tested", "out of scope", "rejected"]
 DECIDED = ("supported", "refuted", "inconclusive")

@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.analysis.fake_results import chain, make_results, stage, target, trained
 from xstilts.analysis.results import Cell, Results
-from xstilts.report.claims.claim import Claim
-from xstilts.report.claims.ledger import ClaimResult, decide
+from xstilts.claims.ledger import ClaimResult, decide
+from xstilts.claims.record import Claim
 from xstilts.tasks.catalogue import find_task
 
 XNLI, TYDIQA, TATOEBA = "xnli", "tydiqa", "tatoeba"

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.report.claim_results import claim
+from tests.claims.claim_results import claim
+from xstilts.claims.contrast import Standing
+from xstilts.claims.evidence import Evidence, Measured, Observation
+from xstilts.claims.verdict import Finding, judge
 from xstilts.metrics.significance import Interval
 from xstilts.metrics.spread import Spread
-from xstilts.report.claims.contrast import Standing
-from xstilts.report.claims.evidence import Evidence, Measured, Observation
-from xstilts.report.claims.verdict import Finding, judge
 
 
 def measured(estimate: float, error: float = 0.2, said: float | None = None, name: str = "squad_v1") -> Measured:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from xstilts.analysis import formatting as fmt
-from xstilts.report.claims.ledger import ClaimResult
+from xstilts.claims.ledger import ClaimResult
 
 STYLES = {"supported": "bold blue", "refuted": "bold yellow", "rejected": "bold red", "inconclusive": "bold"}
 MOST_KEYS = 3

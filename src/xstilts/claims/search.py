@@ -11,9 +11,9 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import controls_of, degenerate
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import NO_CHAIN
-from xstilts.report.claims import chains
-from xstilts.report.claims.claim import Claim, Comparison
-from xstilts.report.claims.contrast import Side, Wanted, chosen, sides
+from xstilts.claims import chains
+from xstilts.claims.contrast import Side, Wanted, chosen, sides
+from xstilts.claims.record import Claim, Comparison
 
 
 @dataclass(frozen=True)

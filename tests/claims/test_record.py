@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from xstilts.claims.record import built_in_claims, read_claims
 from xstilts.errors import InputError
-from xstilts.report.claims.claim import built_in_claims, read_claims
 
 GOOD: dict[str, Any] = {
     "id": "mine",
