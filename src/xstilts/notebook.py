@@ -22,7 +22,7 @@ def run(study: Study, store: Store, workers: int | None = None, data: Path | str
 
 def scores(study: Study, store: Store, data: Path | str | None = None) -> pandas.DataFrame:
     """One row per encoder, chain, target, metric value, language and seed; `value` is on the 0-1 scale."""
-    from xstilts.report.tables import scores_frame
+    from xstilts.report.render.csv import scores_frame
 
     return scores_frame(gather(compile_study(study, Path(data) if data else None), store))
 

@@ -10,8 +10,8 @@ import pytest
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.best_chain import Best, halves
 from xstilts.analysis.results import Results
-from xstilts.report.analysis import analyse
-from xstilts.report.part_tables import best_sentence, best_table
+from xstilts.report.findings import analyse
+from xstilts.report.tables.breakdown import best_sentence, best_table
 
 NAMES = tuple(f"c{i}" for i in range(8))
 CHAINS = (chain("none"), *(chain(name, f"task{name}") for name in NAMES))

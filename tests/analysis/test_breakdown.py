@@ -23,8 +23,8 @@ from xstilts.analysis.breakdown import (
 from xstilts.analysis.gains import LEVEL
 from xstilts.analysis.results import Results
 from xstilts.data.cc100 import CC100_GIB, SIZES, size_group
-from xstilts.report.analysis import analyse
-from xstilts.report.part_tables import gaps_table, parts_table
+from xstilts.report.findings import analyse
+from xstilts.report.tables.breakdown import gaps_table, parts_table
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"), chain("nli", "mnli"))
 TARGETS = (

@@ -16,17 +16,17 @@ from xstilts.analysis.scores import arm
 from xstilts.metrics.metric import Counts
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import gain_interval
-from xstilts.report.analysis import Analysis, analyse
-from xstilts.report.explain import explain
-from xstilts.report.figures import compared_forest
-from xstilts.report.latex import latex_tables
-from xstilts.report.markdown import render_markdown
-from xstilts.report.numbers import compared_id, gain_id
-from xstilts.report.origins import origins
-from xstilts.report.page import render_html
-from xstilts.report.pair_tables import compared_table
-from xstilts.report.paper import paper
-from xstilts.report.tables import GAIN_COLUMNS, PART_COLUMNS, gain_rows, part_rows, to_csv
+from xstilts.report.document import paper
+from xstilts.report.figures.figures import compared_forest
+from xstilts.report.findings import Analysis, analyse
+from xstilts.report.provenance.explain import explain
+from xstilts.report.provenance.numbers import compared_id, gain_id
+from xstilts.report.provenance.origins import origins
+from xstilts.report.render.csv import GAIN_COLUMNS, PART_COLUMNS, gain_rows, part_rows, to_csv
+from xstilts.report.render.html import render_html
+from xstilts.report.render.latex import latex_tables
+from xstilts.report.render.markdown import render_markdown
+from xstilts.report.tables.comparisons import compared_table
 
 ONE = (("squad_de", ("squad",)),)
 TWO = (("both", ("squad", "nli")), ("squad_de", ("squad",)))
@@ -265,7 +265,7 @@ def test_numbers_lead_back_to_both_sides(analysis: Analysis) -> None:
 
 
 def test_with_very_many_only_the_means_are_drawn(analysis: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xstilts.report.figures.MOST_ROWS", 5)
+    monkeypatch.setattr("xstilts.report.figures.figures.MOST_ROWS", 5)
     forest = compared_forest(analysis)
     assert forest is not None
     assert [title for title, _ in forest.groups] == ["mean over 3 targets"]

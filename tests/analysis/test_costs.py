@@ -10,11 +10,11 @@ import pytest
 from tests.analysis.fake_results import chain, make_results, stage, target, trained
 from xstilts.analysis.costs import kind_costs, oddities, phase_costs
 from xstilts.analysis.results import StageCost
-from xstilts.report.analysis import Analysis, analyse
-from xstilts.report.cost_tables import cost_table, phases_table
-from xstilts.report.markdown import render_markdown
-from xstilts.report.page import render_html
-from xstilts.report.tables import COST_COLUMNS, cost_rows, to_csv
+from xstilts.report.findings import Analysis, analyse
+from xstilts.report.render.csv import COST_COLUMNS, cost_rows, to_csv
+from xstilts.report.render.html import render_html
+from xstilts.report.render.markdown import render_markdown
+from xstilts.report.tables.cost import cost_table, phases_table
 
 OLD = {"seconds": None, "flops": None, "peak_flops": None, "utilisation": None, "vocabulary": None, "packed": None}
 

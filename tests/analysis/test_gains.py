@@ -10,8 +10,8 @@ import pytest
 
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.results import Results
-from xstilts.report.analysis import analyse
-from xstilts.report.tables import GAIN_COLUMNS, SCORE_COLUMNS, gain_rows, score_rows, scores_frame, to_csv
+from xstilts.report.findings import analyse
+from xstilts.report.render.csv import GAIN_COLUMNS, SCORE_COLUMNS, gain_rows, score_rows, scores_frame, to_csv
 
 
 def results(**changes: Any) -> Results:

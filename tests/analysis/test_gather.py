@@ -12,10 +12,10 @@ import numpy as np
 from tests.conftest import tiny_record, tiny_study
 from xstilts.analysis.gather import gather
 from xstilts.analysis.results import LanguageScore, Results
-from xstilts.report.analysis import analyse
-from xstilts.report.explain import explain
-from xstilts.report.markdown import render_markdown
-from xstilts.report.numbers import score_id
+from xstilts.report.findings import analyse
+from xstilts.report.provenance.explain import explain
+from xstilts.report.provenance.numbers import score_id
+from xstilts.report.render.markdown import render_markdown
 from xstilts.stages.stage import upstream
 from xstilts.store.store import Store, write_json
 from xstilts.study.compile import Plan, compile_study

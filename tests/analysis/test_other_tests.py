@@ -14,11 +14,11 @@ from xstilts.analysis.other_tests import OtherTests
 from xstilts.metrics.effects import stochastic_order, superiority
 from xstilts.metrics.exact import paired_sign
 from xstilts.metrics.multiplicity import benjamini_hochberg
-from xstilts.report.analysis import Analysis, analyse
-from xstilts.report.latex import latex_tables
-from xstilts.report.markdown import render_markdown
-from xstilts.report.other_test_tables import TITLE, other_tests_sentence, other_tests_table
-from xstilts.report.page import render_html
+from xstilts.report.findings import Analysis, analyse
+from xstilts.report.render.html import render_html
+from xstilts.report.render.latex import latex_tables
+from xstilts.report.render.markdown import render_markdown
+from xstilts.report.tables.other_tests import TITLE, other_tests_sentence, other_tests_table
 from xstilts.report.write import write_analysis
 
 CHAINS = (chain("none"), chain("mid", "snli"), chain("bad", "qqp"), replace(chain("mid~p", "snli", placebo=True), of="mid"))

@@ -9,7 +9,7 @@ import pytest
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.results import Cell, LayerScore, Results
 from xstilts.analysis.retrieval_sweep import Setting, shift, sweeps
-from xstilts.report.analysis import analyse
+from xstilts.report.findings import analyse
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"))
 TARGETS = (target("tatoeba", format="embed", languages=("de", "sw", "th"), chance=0.005),)

@@ -46,9 +46,9 @@ def explain(
 ) -> None:
     """Say where a number of the report comes from: how it was made, and the chain of stages behind it."""
     from xstilts.analysis.gather import gather
-    from xstilts.report.analysis import analyse
-    from xstilts.report.explain import explain as trace
-    from xstilts.report.explain import trace_lines
+    from xstilts.report.findings import analyse
+    from xstilts.report.provenance.explain import explain as trace
+    from xstilts.report.provenance.explain import trace_lines
     from xstilts.store.store import Store
 
     analysis = analyse(gather(plan_of(study, changes, draft=True), Store(store)))

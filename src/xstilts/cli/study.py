@@ -61,7 +61,7 @@ def run(
 
 def _run(name: str, changes: list[str], store_folder: Path, workers: int | None, out: Path | None, twice: bool = False) -> None:
     """`twice`: go through a finished study once more, to show what a run that finds everything in the store takes."""
-    from xstilts.report.terminal import end_of_run
+    from xstilts.report.render.terminal import end_of_run
     from xstilts.store.store import Store
     from xstilts.study.execute import execute
     from xstilts.study.live import clock
@@ -100,7 +100,7 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
 
 def _write(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Any, Path]:
     from xstilts.analysis.gather import gather
-    from xstilts.report.analysis import analyse
+    from xstilts.report.findings import analyse
     from xstilts.report.write import write_analysis
 
     analysis = analyse(gather(plan, store, state))
@@ -246,8 +246,8 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write the report of what is there: HTML, Markdown and CSV. What is missing is said to be missing."""
-    from xstilts.report.tables import score_rows
-    from xstilts.report.terminal import end_of_run
+    from xstilts.report.render.csv import score_rows
+    from xstilts.report.render.terminal import end_of_run
     from xstilts.store.store import Store
 
     made = plan_of(study, changes, draft=True)

@@ -1,0 +1,1 @@
+"""The report: from findings to a document, and from the document to each rendering. No torch."""

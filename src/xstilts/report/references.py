@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from xstilts.analysis.breakdown import BY_SIZE
-from xstilts.report.analysis import Analysis
+from xstilts.report.findings import Analysis
 from xstilts.tasks.catalogue import CATALOGUE
 from xstilts.tasks.suites import SUITES
 

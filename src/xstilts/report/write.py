@@ -10,14 +10,10 @@ import tempfile
 from pathlib import Path
 
 from xstilts.analysis.results import Results
-from xstilts.report.analysis import Analysis, analyse
-from xstilts.report.latex import latex_tables
-from xstilts.report.markdown import render_markdown
-from xstilts.report.page import render_html
-from xstilts.report.paper import paper
-from xstilts.report.pdf import render_pdf
+from xstilts.report.document import paper
+from xstilts.report.findings import Analysis, analyse
 from xstilts.report.references import bibtex, references
-from xstilts.report.tables import (
+from xstilts.report.render.csv import (
     COST_COLUMNS,
     GAIN_COLUMNS,
     PART_COLUMNS,
@@ -31,6 +27,10 @@ from xstilts.report.tables import (
     to_csv,
     to_parquet,
 )
+from xstilts.report.render.html import render_html
+from xstilts.report.render.latex import latex_tables
+from xstilts.report.render.markdown import render_markdown
+from xstilts.report.render.pdf import render_pdf
 
 
 def _replace(path: Path, content: str | bytes) -> None:

@@ -1,6 +1,6 @@
 """What a user writes in YAML about a task of their own: one checked record, and a table of what each format needs of it.
 
-Columns are names (of a header, of JSON fields) or numbers from 0. How the files are read with them is `tables.py`. YAML
+Columns are names (of a header, of JSON fields) or numbers from 0. How the files are read with them is `csv.py`. YAML
 takes an unquoted `no` for a truth value, so that Norwegian or a label would be lost: refused, with a word about quotes.
 """
 

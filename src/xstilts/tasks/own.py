@@ -35,7 +35,7 @@ from xstilts.tasks.tables import read
 from xstilts.tasks.task import SPLITS, Source, Task
 from xstilts.tasks.translated import TRANSLATABLE, read_translated
 
-# The version of every task in YAML: to be bumped when a reader in `tables.py` gives other examples for the same declaration.
+# The version of every task in YAML: to be bumped when a reader in `csv.py` gives other examples for the same declaration.
 READERS = 1
 
 SUFFIXES = (".yaml", ".yml", ".py")

@@ -1,0 +1,186 @@
+"""How good is the evidence? Points for seeds, controls, coverage, leakage, selection, reproducibility, each with its reason.
+
+Every point is computed from what the artefacts say; none is a matter of taste or can be set by hand. The score does not say
+that an answer is true, but how much stands behind it. The criteria follow the practice that the report itself recommends (six
+seeds, placebo and compute-matched controls, no selection on target languages).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.breakdown import counted
+from xstilts.report.answer.wording import ENOUGH_SEEDS
+from xstilts.report.findings import Analysis, grid
+from xstilts.report.tables.content import Table, plain
+
+SOME_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """`points` of `of`, and why."""
+
+    name: str
+    asks: str
+    points: int
+    of: int
+    reason: str
+
+
+def quality(analysis: Analysis) -> tuple[Criterion, ...]:
+    """All criteria that the study can be judged by; none without a score."""
+    if not analysis.summaries:
+        return ()
+    return (
+        *_seeds(analysis),
+        *_controls(analysis),
+        *_coverage(analysis),
+        *_leakage(analysis),
+        *_selection(analysis),
+        *_reproducibility(analysis),
+    )
+
+
+def _seeds(analysis: Analysis) -> list[Criterion]:
+    fewest = min((len(gain.seeds) for gain in analysis.gains if counted(gain)), default=len(analysis.results.seeds))
+    points = 3 if fewest >= ENOUGH_SEEDS else 2 if fewest >= SOME_SEEDS else int(fewest > 1)
+    need = f"{ENOUGH_SEEDS} are needed for a claim over seeds" if fewest < ENOUGH_SEEDS else "enough for a claim over seeds"
+    return [Criterion("seeds", "how many seeds each comparison has", points, 3, f"{fmt.count(fewest, 'seed')} at least; {need}")]
+
+
+def _controls(analysis: Analysis) -> list[Criterion]:
+    found = []
+    real = {(g.encoder, g.chain, g.target) for g in analysis.gains if counted(g)}
+    trained = {place for place in real if (info := analysis.targets.get(place[2])) and info.trained}
+    for name, gains, all_pairs in (
+        ("placebo", analysis.against_placebo(), real),
+        ("compute-matched", analysis.against_compute(), trained),
+    ):
+        have = {(g.encoder, g.chain, g.target) for g in gains} & all_pairs
+        points = 2 if have and have == all_pairs else int(bool(have))
+        reason = f"{len(have)} of {fmt.count(len(all_pairs), 'pair')} compared with one" if have else "none was run"
+        found.append(Criterion(f"{name} control", f"whether each chain is compared with a {name} control", points, 2, reason))
+    if any(not info.trained for info in analysis.results.targets):
+        there = any(row.control for row in analysis.summaries)
+        reason = "random weights were scored on retrieval too" if there else "no random-init control for retrieval"
+        found.append(Criterion("random weights", "whether retrieval is compared with random weights", int(there), 1, reason))
+    return found
+
+
+def _coverage(analysis: Analysis) -> list[Criterion]:
+    results = analysis.results
+    cells = len(grid(results))
+    scored = cells - len(analysis.missing)
+    lacking = [info for info in results.targets if info.missing]
+    asked = sum(len(set(info.languages) | set(info.missing)) for info in results.targets)
+    have = asked - sum(len(info.missing) for info in results.targets)
+    limits = fmt.listed(f"{name} {value:,}" for name, value in results.limits.items())
+    return [
+        Criterion("cells", "whether every cell of the grid has a score", int(scored == cells), 1, f"{scored} of {cells} scored"),
+        Criterion(
+            "languages",
+            "whether every language that was asked for has data",
+            int(not lacking),
+            1,
+            f"{have} of {asked} languages of the targets"
+            + (f"; incomplete: {fmt.listed((i.name for i in lacking), 4)}" if lacking else ""),
+        ),
+        Criterion(
+            "whole data", "whether all examples were used", int(not limits), 1, f"limited to {limits}" if limits else "no limits"
+        ),
+    ]
+
+
+def _leakage(analysis: Analysis) -> list[Criterion]:
+    real = [gain for gain in analysis.against_none() if not gain.control]
+    leaks = [gain for gain in real if gain.leak]
+    own = [gain for gain in real if gain.degenerate]
+    fair = {(gain.encoder, gain.chain, gain.target) for gain in analysis.against_compute()}
+    unfair = [gain for gain in own if (gain.encoder, gain.chain, gain.target) not in fair]
+    return [
+        Criterion(
+            "no leak",
+            "whether target-language dev data chose no weights",
+            int(not leaks),
+            1,
+            f"{fmt.count(len(leaks), 'pair')} chosen on it (not counted)" if leaks else "none was chosen on it",
+        ),
+        Criterion(
+            "no reuse",
+            "whether chains that train on the target's own data have a fair control",
+            int(not unfair),
+            1,
+            f"{fmt.count(len(unfair), 'pair')} without one (not counted)"
+            if unfair
+            else f"{fmt.count(len(own), 'such pair')}, all with one"
+            if own
+            else "no chain does",
+        ),
+    ]
+
+
+def _selection(analysis: Analysis) -> list[Criterion]:
+    policies = {str(recipe.get("policy", "")) for recipe in analysis.results.recipes.values()}
+    free = policies <= {"avg_last_k", "last", ""}
+    points = 2 if free else 0 if "target_dev" in policies else 1
+    words = {"en_dev": "the best on English dev data", "target_dev": "the best on target-language dev data"}
+    reason = "no checkpoint was selected" if free else fmt.listed(words[p] for p in sorted(policies & set(words)))
+    found = [Criterion("checkpoints", "whether checkpoints are taken without selection", points, 2, reason)]
+    if analysis.best:
+        split = sum(best.nested is not None for best in analysis.best)
+        reason = f"for {split} of {fmt.count(len(analysis.best), 'target')} chosen on other languages or seeds than reported"
+        found.append(
+            Criterion("best chain", "whether the best chain can be chosen honestly", int(split == len(analysis.best)), 1, reason)
+        )
+    return found
+
+
+def _reproducibility(analysis: Analysis) -> list[Criterion]:
+    results = analysis.results
+    done = [cost for cost in results.costs if cost.status == "done"]
+    known = {cost.key for cost in done}
+    cells = [cell for cell in results.cells if cell.languages]
+    traced = [cell for cell in cells if cell.key in known]
+    recorded = [cost for cost in done if cost.seconds is not None]
+    trained = [cost for cost in done if cost.kind == "train"]
+    engine = [cost for cost in trained if cost.facts]
+    return [
+        Criterion(
+            "traced scores",
+            "whether every score belongs to a checked stage of the plan",
+            int(bool(cells) and len(traced) == len(cells)),
+            1,
+            f"{len(traced)} of {fmt.count(len(cells), 'scored cell')}",
+        ),
+        Criterion(
+            "run records",
+            "whether every stage left a record of its run",
+            int(bool(done) and len(recorded) == len(done)),
+            1,
+            f"{len(recorded)} of {fmt.count(len(done), 'stage')}",
+        ),
+        Criterion(
+            "training records",
+            "whether every training recorded what it did",
+            int(len(engine) == len(trained)),
+            1,
+            f"{len(engine)} of {fmt.count(len(trained), 'training')}",
+        ),
+    ]
+
+
+def quality_table(analysis: Analysis) -> Table | None:
+    found = quality(analysis)
+    if not found:
+        return None
+    rows = [(one.name, f"{one.points} of {one.of}", one.reason, one.asks) for one in found]
+    caption = "Each point is computed from the artefacts. They say how much stands behind the answer, not whether it is true."
+    return plain(caption, ("criterion", "points", "found", "asks"), rows, (1,))
+
+
+def quality_sentence(analysis: Analysis) -> str:
+    found = quality(analysis)
+    points, of = sum(one.points for one in found), sum(one.of for one in found)
+    return f"{points} of {fmt.count(of, 'point')}." if found else ""

@@ -1,0 +1,124 @@
+"""Everything that the renderings of a report share, computed once from `Results`: scores, gains, answer, cost, gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from xstilts.analysis.best_chain import Best, best_chains
+from xstilts.analysis.breakdown import Decomposition, decompose
+from xstilts.analysis.comparison import Average, averages, compared_gains
+from xstilts.analysis.costs import KindCost, PhaseCost, kind_costs, oddities, phase_costs
+from xstilts.analysis.encoder_interaction import Contrast, contrast_sentence, contrasts
+from xstilts.analysis.gains import Gain, transfer_gains
+from xstilts.analysis.other_tests import OtherTests, other_tests
+from xstilts.analysis.results import ChainInfo, Results, StageCost, TargetInfo
+from xstilts.analysis.scores import Summary, summarise
+from xstilts.claims.ledger import ClaimResult, claims_of
+from xstilts.report.answer.answer import Answer, answer
+from xstilts.report.answer.comparisons import compared_answer
+
+SLOWEST = 5
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """`averages` are the means over targets of the study's own comparisons. `missing` are the cells of the grid without scores,
+    as (encoder, chain, target, seed); `waiting` are the stages that are blocked by a failed one or have not been run."""
+
+    results: Results
+    summaries: tuple[Summary, ...]
+    gains: tuple[Gain, ...]
+    averages: tuple[Average, ...]
+    answer: Answer
+    kinds: tuple[KindCost, ...]
+    phases: tuple[PhaseCost, ...]
+    oddities: tuple[str, ...]
+    slowest: tuple[StageCost, ...]
+    failed: tuple[StageCost, ...]
+    waiting: tuple[StageCost, ...]
+    missing: tuple[tuple[str, str, str, int], ...]
+    decomposition: Decomposition
+    best: tuple[Best, ...]
+    contrasts: tuple[Contrast, ...]
+    tests: tuple[OtherTests, ...]
+    claims: tuple[ClaimResult, ...]
+
+    @property
+    def chains(self) -> Mapping[str, ChainInfo]:
+        return {info.name: info for info in self.results.chains}
+
+    @property
+    def targets(self) -> Mapping[str, TargetInfo]:
+        return {info.name: info for info in self.results.targets}
+
+    @property
+    def seconds(self) -> float:
+        return sum(kind.seconds for kind in self.kinds)
+
+    def against_none(self) -> tuple[Gain, ...]:
+        return tuple(gain for gain in self.gains if gain.over == "none")
+
+    def against_placebo(self) -> tuple[Gain, ...]:
+        return tuple(gain for gain in self.gains if gain.over == "placebo")
+
+    def against_compute(self) -> tuple[Gain, ...]:
+        return tuple(gain for gain in self.gains if gain.over == "compute")
+
+    def compared(self) -> tuple[Gain, ...]:
+        """The study's own comparisons of a chain with other chains."""
+        return tuple(gain for gain in self.gains if gain.over == "chain")
+
+    def language(self, code: str) -> str:
+        """A language's name, or its code where the name is not known."""
+        return self.results.language_names.get(code, code)
+
+
+def grid(results: Results) -> tuple[tuple[str, str, str, int], ...]:
+    """The cells of the study: encoder, chain, target, seed. What is scored without training has no compute-matched control."""
+    return tuple(
+        (encoder, chain.name, target.name, seed)
+        for encoder in results.encoders
+        for chain in results.chains
+        for target in results.targets
+        for seed in results.seeds
+        if target.trained or chain.control != "compute"
+    )
+
+
+def missing_cells(results: Results) -> tuple[tuple[str, str, str, int], ...]:
+    """Grid points of the study without a single scored language."""
+    have = {(c.encoder, c.chain, c.target, c.seed) for c in results.cells if c.languages and not c.control}
+    return tuple(place for place in grid(results) if place not in have)
+
+
+def analyse(results: Results, resamples: int = 0) -> Analysis:
+    """Pure and repeatable. `resamples` of the bootstrap: 0 lets the number of comparisons choose."""
+    summaries = summarise(results)
+    gains = (*transfer_gains(results, summaries, resamples), *compared_gains(results, summaries, resamples))
+    means = averages(results, gains)
+    missing = missing_cells(results)
+    over_none = answer(results, summaries, gains, missing, len(grid(results)))
+    between = contrasts(results, gains)
+    if said := contrast_sentence(between):
+        over_none = replace(over_none, support=(said, *over_none.support))
+    timed = [cost for cost in results.costs if cost.seconds is not None and cost.status == "done"]
+    return Analysis(
+        results=results,
+        summaries=summaries,
+        gains=gains,
+        averages=means,
+        answer=compared_answer(results, gains, means, over_none) if results.compare else over_none,
+        kinds=kind_costs(results.costs),
+        phases=phase_costs(results.costs),
+        oddities=oddities(results.costs),
+        slowest=tuple(sorted(timed, key=lambda cost: (-(cost.seconds or 0.0), cost.key))[:SLOWEST]),
+        failed=tuple(cost for cost in results.costs if cost.status == "failed"),
+        waiting=tuple(cost for cost in results.costs if cost.status in ("blocked", "missing")),
+        missing=missing,
+        decomposition=decompose(results, gains),
+        best=best_chains(results, gains),
+        contrasts=between,
+        tests=other_tests(results, gains),
+        claims=tuple(claims_of(results)) if summaries else (),
+    )

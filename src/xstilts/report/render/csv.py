@@ -1,0 +1,258 @@
+"""Tidy rows: one score, one gain or one stage's cost a row, as dicts, CSV text and a pandas frame.
+
+Values are 0-1 (times in seconds, memory in MiB), in full precision; what was not recorded is empty, never 0.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from xstilts.analysis.breakdown import OVERALL
+from xstilts.analysis.comparison import Average
+from xstilts.analysis.costs import PARTS, seconds_of
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.other_tests import OtherTests
+from xstilts.analysis.results import Results
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN
+from xstilts.report.findings import Analysis
+from xstilts.report.provenance.numbers import OTHERS, compared_id, gain_id, part_id, score_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, object]
+SCORE_COLUMNS = (
+    "study", "encoder", "chain", "control", "target", "metric", "value_name", "language", "seed", "value", "n", "leak",
+    "id", "key",
+)  # fmt: skip
+GAIN_COLUMNS = (
+    "study", "encoder", "chain", "target", "against", "language", "seed", "gain", "low", "high", "level", "p", "p_holm",
+    "seeds", "verdict", "placebo", "compute", "degenerate", "near_chance", "leak", "note", "id",
+)  # fmt: skip
+PART_COLUMNS = (
+    "study", "encoder", "chain", "against", "axis", "group", "gain", "low", "high", "level", "p", "p_holm", "seeds", "verdict",
+    "targets", "languages", "id",
+)  # fmt: skip
+TEST_COLUMNS = (
+    "study", "encoder", "chain", "target", "gain", "p", "p_holm", "verdict", "p_bh", "p_sign", "least_p_sign", "p_checkpoints",
+    "exact", "better", "worse", "superiority", "order", "order_reversed", "languages", "replicated", "named", "disagree", "id",
+)  # fmt: skip
+COST_FACTS = (
+    "steps", "matched_steps", "tokens", "tokens_per_second", "flops", "peak_flops", "utilisation", "micro_tokens", "halved",
+    "processes", "packed", "policy", "leak", "stopped_early", "device", "examples", "available", "unlocatable", "untranslated",
+)  # fmt: skip
+COST_COLUMNS = (
+    "study", "kind", "phase", "slug", "status", "runs", "used_by", "made_before", "seconds",
+    *(f"{part}_seconds" for part in PARTS), "peak_mib", *COST_FACTS, "vocabulary_kept", "vocabulary_of", "error", "key",
+)  # fmt: skip
+MEAN = "mean of languages other than English"
+
+
+def score_rows(results: Results) -> list[Row]:
+    """Each value of each language of each cell; the headline is a row of its own, with `value_name` "headline"."""
+    metrics = {info.name: info.metric_name for info in results.targets}
+    rows: list[Row] = []
+    for cell in results.cells:
+        for code, score in cell.languages.items():
+            for name, value in {"headline": score.headline, **score.values}.items():
+                rows.append(
+                    {
+                        "study": results.study,
+                        "encoder": cell.encoder,
+                        "chain": cell.chain,
+                        "control": cell.control,
+                        "target": cell.target,
+                        "metric": metrics.get(cell.target, ""),
+                        "value_name": name,
+                        "language": code,
+                        "seed": cell.seed,
+                        "value": float(value),
+                        "n": len(score.ids_N),
+                        "leak": cell.leak,
+                        "key": cell.key,
+                        "id": score_id(cell.encoder, cell.chain, cell.control, cell.target, code, cell.seed),
+                    }
+                )
+    return rows
+
+
+def _gain_rows(study: str, gain: Gain) -> list[Row]:
+    shared: Row = {
+        "study": study,
+        "encoder": gain.encoder,
+        "chain": gain.chain,
+        "target": gain.target,
+        "against": gain.against,
+        "placebo": gain.control == "placebo",
+        "compute": gain.control == "compute",
+        "degenerate": gain.degenerate,
+        "near_chance": gain.near_chance,
+        "leak": gain.leak,
+    }
+    rows: list[Row] = []
+    intervals = [(row.language, row.interval) for row in gain.languages]
+    if gain.interval is not None:
+        intervals.insert(0, (MEAN, gain.interval))
+    for place, interval in intervals:
+        whole = place == MEAN
+        rows.append(
+            {
+                **shared,
+                "language": place,
+                "seed": "all",
+                "gain": interval.estimate,
+                "low": interval.low,
+                "high": interval.high,
+                "level": interval.level,
+                "p": interval.p,
+                "p_holm": gain.p_holm if whole else None,
+                "seeds": interval.seeds,
+                "verdict": gain.verdict if whole else "",
+                "note": interval.note,
+                "id": gain_id(gain, OTHERS if whole else place),
+            }
+        )
+    for seed in gain.seeds:
+        for place, value in ((MEAN, seed.others), (ENGLISH, seed.english)):
+            if value is not None:
+                id = gain_id(gain, OTHERS if place == MEAN else place, seed.seed)
+                rows.append({**shared, "language": place, "seed": seed.seed, "gain": value, "seeds": 1, "id": id})
+    return rows
+
+
+def gain_rows(analysis: Analysis) -> list[Row]:
+    """For each comparison: the mean over languages other than English, each language, and each seed."""
+    return [row for gain in analysis.gains for row in _gain_rows(analysis.results.study, gain)]
+
+
+def part_rows(analysis: Analysis) -> list[Row]:
+    """Mean gains over no chain by group, then those of the study's own comparisons, which alone are tested. `targets` and
+    `languages` are lists with spaces."""
+    own = [_average_row(analysis.results.study, average) for average in analysis.averages]
+    parts: list[Row] = [
+        {
+            "study": analysis.results.study,
+            "encoder": part.encoder,
+            "chain": part.chain,
+            "against": NO_CHAIN,
+            "axis": part.axis,
+            "group": part.group,
+            "gain": part.interval.estimate,
+            "low": part.interval.low,
+            "high": part.interval.high,
+            "level": part.interval.level,
+            "seeds": len(part.seeds),
+            "targets": " ".join(part.targets),
+            "languages": " ".join(part.languages),
+            "id": part_id(part),
+        }
+        for part in analysis.decomposition.parts
+    ]
+    return [*parts, *own]
+
+
+def _average_row(study: str, average: Average) -> Row:
+    interval = average.interval
+    return {
+        "study": study,
+        "encoder": average.encoder,
+        "chain": average.chain,
+        "against": "+".join(average.others),
+        "axis": OVERALL,
+        "group": average.group,
+        "gain": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "level": interval.level,
+        "p": interval.p,
+        "p_holm": average.p_holm,
+        "seeds": len(average.seeds),
+        "verdict": average.verdict,
+        "targets": " ".join(average.targets),
+        "languages": " ".join(sorted({row.language for gain in average.gains for row in gain.languages} - {ENGLISH})),
+        "id": compared_id(average),
+    }
+
+
+def _other_test_row(study: str, one: OtherTests) -> Row:
+    gain, interval, checks = one.gain, one.gain.interval, one.checkpoints
+    others = [row.language for row in gain.languages if row.language != ENGLISH]
+    counted = [check for check in checks if check.better is not None]
+    return {
+        "study": study,
+        "encoder": gain.encoder,
+        "chain": gain.chain,
+        "target": gain.target,
+        "gain": interval.estimate if interval else None,
+        "p": interval.p if interval else None,
+        "p_holm": gain.p_holm,
+        "verdict": gain.verdict,
+        "p_bh": one.p_bh,
+        "p_sign": one.p_sign,
+        "least_p_sign": one.least_sign,
+        "p_checkpoints": " ".join(str(check.p) for check in checks),
+        "exact": all(check.exact for check in checks),
+        "better": " ".join(str(check.better) for check in counted),
+        "worse": " ".join(str(check.worse) for check in counted),
+        "superiority": one.superiority,
+        "order": one.order,
+        "order_reversed": one.reverse,
+        "languages": len(others),
+        "replicated": one.languages.count if one.languages else None,
+        "named": " ".join(others[place] for place in one.languages.named) if one.languages else "",
+        "disagree": "; ".join(one.disagree),
+        "id": gain_id(gain),
+    }
+
+
+def other_test_rows(analysis: Analysis) -> list[Row]:
+    """A row for each gain over none, with what other tests say of it. Values by seed are lists with spaces."""
+    return [_other_test_row(analysis.results.study, one) for one in analysis.tests]
+
+
+def cost_rows(results: Results) -> list[Row]:
+    """A row for each stage: what its last run took and recorded. What it did not record is left out."""
+    rows: list[Row] = []
+    for cost in results.costs:
+        row: Row = {
+            "study": results.study,
+            **{name: getattr(cost, name) for name in ("kind", "phase", "slug", "status", "runs", "used_by", "made_before")},
+            **{name: getattr(cost, name) for name in ("seconds", "peak_mib", "error", "key")},
+            **{f"{part}_seconds": seconds_of(cost, part) for part in PARTS},
+            **{name: cost.facts.get(name) for name in COST_FACTS},
+        }
+        row |= {f"vocabulary_{name}": value for name, value in (cost.facts.get("vocabulary") or {}).items()}
+        rows.append({name: value for name, value in row.items() if value is not None})
+    return rows
+
+
+def to_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """CSV text with a header; what a row lacks is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def to_parquet(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
+    """The same rows as Parquet. The columns have the types of what stands in them, also where there is no row."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"seed": pa.int64(), "value": pa.float64(), "n": pa.int64(), "leak": pa.bool_()}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
+    table = pa.Table.from_pylist([{name: row.get(name) for name in columns} for row in rows], schema=schema)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def scores_frame(results: Results) -> pd.DataFrame:
+    """The score rows as a frame, for a notebook."""
+    import pandas as pd
+
+    return pd.DataFrame(score_rows(results), columns=list(SCORE_COLUMNS))

@@ -1,0 +1,92 @@
+"""What a run says at its end in the terminal: the gains, chain by target, and the answer. Made for 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.results import CONTROL_WORDS, LEAK
+from xstilts.report.findings import Analysis
+from xstilts.report.tables.content import LEAK_MARK, marks
+
+MOST_TARGETS = 4  # more columns than this do not fit 80 characters
+STYLES = {"gain": "bold blue", "loss": "bold yellow", "unclear": "", "near chance": "dim", "same": "dim", "oracle": "dim"}
+LETTERS = {"reuses target data": "d", "near chance": "c", "same artefact": "=", LEAK_MARK: "o"}
+
+
+def _letters(gain: Gain) -> str:
+    found = [LETTERS.get(mark, "c") for mark in marks(gain)]
+    return f" {','.join(dict.fromkeys(found))}" if found else ""
+
+
+def _cell(gain: Gain | None) -> Text:
+    if gain is None or gain.interval is None:
+        return Text("English only" if gain else fmt.NOTHING, style="dim")
+    style = STYLES.get(gain.verdict, "")
+    text = Text(fmt.points(gain.interval.estimate) + _letters(gain), style=style)
+    text.append("\n" + fmt.bracket(gain.interval.low, gain.interval.high), style="dim")
+    return text
+
+
+def gains_block(analysis: Analysis, found: Sequence[Gain], title: str) -> RenderableType:
+    """One table for every encoder and every four targets."""
+    gains = {(gain.encoder, _row(gain), gain.target): gain for gain in found}
+    chains = dict.fromkeys(row for _, row, _ in gains)
+    targets = [info.name for info in analysis.results.targets]
+    tables: list[RenderableType] = []
+    for encoder in dict.fromkeys(gain.encoder for gain in gains.values()):
+        for start in range(0, len(targets), MOST_TARGETS):
+            shown = targets[start : start + MOST_TARGETS]
+            name = f", {encoder}" if len(analysis.results.encoders) > 1 else ""
+            heading = f"{title}{name}" if start == 0 else ""
+            table = Table(title=heading, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+            table.add_column("chain", overflow="fold")
+            for target in shown:
+                table.add_column(target, justify="right", overflow="fold")
+            for chain in chains:
+                info = analysis.chains.get(chain)
+                label = Text(chain)
+                if info and info.control:
+                    label.append(f"\n{CONTROL_WORDS[info.control]}", style="dim italic")
+                table.add_row(label, *(_cell(gains.get((encoder, chain, target))) for target in shown))
+            tables.append(table)
+    return Group(*tables)
+
+
+def _row(gain: Gain) -> str:
+    return f"{gain.chain} over {fmt.mean_of(gain.others)}" if gain.over == "chain" else gain.chain
+
+
+def _legend(analysis: Analysis) -> str:
+    gains = (*analysis.compared(), *analysis.against_none())
+    found = {mark for gain in gains for mark in marks(gain)}
+    clear = "bold: clear after Holm's correction" if any(len(gain.seeds) > 1 for gain in gains) else "one seed decides nothing"
+    parts = [f"[95 % interval]; {clear}"]
+    if "reuses target data" in found:
+        parts.append("d: reuses the target's training data")
+    if any("near chance" in mark for mark in found):
+        parts.append("c: a side near chance")
+    if "same artefact" in found:
+        parts.append("=: the same artefact")
+    if LEAK_MARK in found:
+        parts.append(f"o: {LEAK}")
+    return "; ".join(parts)
+
+
+def end_of_run(analysis: Analysis) -> RenderableType:
+    """The table, its legend, the answer and what qualifies it."""
+    parts: list[RenderableType] = []
+    if analysis.compared():
+        parts.append(gains_block(analysis, analysis.compared(), "the question's own comparisons, in points"))
+    if analysis.against_none():
+        parts.append(gains_block(analysis, analysis.against_none(), "transfer gain in points"))
+        parts += [Text(_legend(analysis), style="dim"), Text("")]
+    parts.append(Text(analysis.answer.sentence, style="bold"))
+    parts += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in analysis.answer.support]
+    return Group(*parts)

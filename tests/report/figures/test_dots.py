@@ -1,0 +1,69 @@
+"""Dot plots: axes with round ticks, dots on the axis, families in order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.analysis.fake_results import chain, controls, make_results, target
+from xstilts.analysis.results import ChainInfo
+from xstilts.report.figures.dots import MOST_ARMS, DotPlots, by_family, language_plots
+from xstilts.report.findings import Analysis, analyse
+
+CHAINS = (chain("none"), chain("squad", "squad_v1"))
+TARGET = target("xnli", languages=("en", "de", "sw"), chance=1 / 3)
+LEVELS = st.floats(min_value=0.0, max_value=1.0, allow_nan=False)
+
+
+def plotted(low: float, high: float) -> Analysis:
+    skill = {("none", "xnli"): 0.5, ("squad", "xnli"): 0.6}
+    found = analyse(make_results(chains=CHAINS, targets=(TARGET,), skill=skill, n=20, seeds=(0,)), 50)
+    rows = tuple(replace(row, languages={"en": high, "de": low, "sw": (low + high) / 2}) for row in found.summaries)
+    return replace(found, summaries=rows)
+
+
+ANALYSIS = plotted(0.2, 0.4)
+
+
+@given(LEVELS, LEVELS)
+@settings(max_examples=60, deadline=None)
+def test_ticks_are_round_and_dots_lie_on_the_axis(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    rows = tuple(replace(row, languages={"en": high, "de": low, "sw": (low + high) / 2}) for row in ANALYSIS.summaries)
+    plots = language_plots(replace(ANALYSIS, summaries=rows))
+    assert plots is not None
+    (plot,) = plots.plots
+    labels = [label for _, label in plot.ticks]
+    assert 2 <= len(labels) <= 8
+    assert len(set(labels)) == len(labels)
+    numbers = [int(label) for label in labels]
+    step = numbers[1] - numbers[0]
+    assert all(number % step == 0 for number in numbers)
+    assert "-0" not in labels
+    assert all(0 <= dot.x <= 100 for row in plot.rows for dot in row.dots)
+    assert all(0 <= x <= 100 for x, _ in plot.ticks)
+
+
+def test_english_comes_first_and_families_stay_together() -> None:
+    scores = {"en": 0.4, "de": 0.6, "nl": 0.2, "sw": 0.5, "fr": 0.7}
+    found = [code for code, _ in by_family(scores, scores)]
+    assert found == ["en", "fr", "sw", "de", "nl"]
+
+
+def test_many_arms_are_drawn_without_their_controls() -> None:
+    own = tuple(chain(f"c{number}", "squad_v1") for number in range(MOST_ARMS // 2))
+    every = (chain("none"), *own, *(control for one in own for control in controls(one)))
+
+    def drawn(chains: tuple[ChainInfo, ...]) -> DotPlots:
+        skill = {(one.name, "xnli"): 0.5 for one in chains}
+        plots = language_plots(analyse(make_results(chains=chains, targets=(TARGET,), skill=skill, n=20, seeds=(0,)), 50))
+        assert plots is not None
+        return plots
+
+    few, many = drawn((*every[:2], every[-2])), drawn(every)
+    assert [label for label, _ in few.legend] == ["none", "c0", "c5~placebo"]
+    assert "left out" not in few.caption
+    assert [label for label, _ in many.legend] == ["none", *(one.name for one in own)]
+    assert "controls of chains are left out" in many.caption
