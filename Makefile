@@ -20,7 +20,7 @@ bench: .venv/.bench
 	$(BIN)/python bench/run.py
 
 docs: .venv/.demo
-	$(BIN)/python -m xstilts.study.catalogue_page > docs/tasks.md
+	$(BIN)/python -m xstilts.cli.views.catalogue_page > docs/tasks.md
 
 setup: .venv/.test .venv/.check
 

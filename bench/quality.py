@@ -53,10 +53,10 @@ def arm(name: str, record: dict[str, Any], store: Path) -> None:
     import torch
 
     from xstilts.model import packing
+    from xstilts.plan.compile import compile_study
     from xstilts.stages import train as stage
     from xstilts.stages.job import attempt
     from xstilts.store.store import Store
-    from xstilts.study.compile import compile_study
     from xstilts.study.study import make_study
     from xstilts.train import step
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xstilts.analysis.gather import gather
+from xstilts.plan.compile import compile_study
+from xstilts.run.execute import State, execute
 from xstilts.store.store import Store
-from xstilts.study.compile import compile_study
-from xstilts.study.execute import State, execute
 from xstilts.study.study import Study
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from xstilts.analysis.encoder_sizes import body_weights
+from xstilts.plan.cost.sizes import weights
 from xstilts.store.store import write_json
-from xstilts.study.sizes import weights
 
 HIDDEN, LAYERS, FEED_FORWARD, VOCABULARY = 8, 3, 16, 50
 CONFIG = {

@@ -12,14 +12,14 @@ import numpy as np
 from tests.conftest import tiny_record, tiny_study
 from xstilts.analysis.gather import gather
 from xstilts.analysis.results import LanguageScore, Results
+from xstilts.plan.compile import Plan, compile_study
+from xstilts.plan.cost.sizes import weights
 from xstilts.report.findings import analyse
 from xstilts.report.provenance.explain import explain
 from xstilts.report.provenance.numbers import score_id
 from xstilts.report.render.markdown import render_markdown
 from xstilts.stages.stage import upstream
 from xstilts.store.store import Store, write_json
-from xstilts.study.compile import Plan, compile_study
-from xstilts.study.sizes import weights
 from xstilts.tasks.catalogue import CATALOGUE
 
 

@@ -15,10 +15,10 @@ from xstilts.data.format import Choice, Classify, Mlm, Span, Tag
 from xstilts.errors import InputError
 from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import CODERS, fresh_model, save_model
+from xstilts.plan.cell import find_cell
+from xstilts.plan.compile import compile_study
 from xstilts.stages.export import export_cell, write_folder
 from xstilts.store.store import Store
-from xstilts.study.cells import find_cell
-from xstilts.study.compile import compile_study
 
 pytestmark = pytest.mark.tiny
 

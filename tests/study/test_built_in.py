@@ -14,10 +14,10 @@ import pytest
 from tests.conftest import tiny_study
 
 from xstilts.errors import InputError
+from xstilts.plan.compile import Plan, compile_study
+from xstilts.plan.trainings import COMPUTE, INTERMEDIATE, PLACEBO, PRETRAINING, TARGET, count, path, sharing, trainings
+from xstilts.run.execute import execute
 from xstilts.store.store import Store
-from xstilts.study.compile import Plan, compile_study
-from xstilts.study.execute import execute
-from xstilts.study.overview import COMPUTE, INTERMEDIATE, PLACEBO, PRETRAINING, TARGET, count, path, sharing, trainings
 from xstilts.study.study import Study, built_in, load_study
 from xstilts.tasks.locate import examples
 from xstilts.tasks.own import register
@@ -150,7 +150,7 @@ def test_a_commit_in_the_local_cache_is_that_of_the_plan(tmp_path: Path) -> None
 
 def test_a_plan_knows_the_commit_that_a_run_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = "89abcdef" * 5
-    monkeypatch.setattr("xstilts.study.encoders.hub_commit", lambda name, revision: commit)
+    monkeypatch.setattr("xstilts.plan.encoder_stages.hub_commit", lambda name, revision: commit)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     study = tiny_study(encoders=["org/resolved@branch"], chains={"none": []}, pretrain=[])
     before = compile_study(study, tmp_path, draft=True)

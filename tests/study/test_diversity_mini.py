@@ -7,8 +7,8 @@ from pathlib import Path
 
 from xstilts.analysis.gains import degenerate
 from xstilts.analysis.gather import gather
+from xstilts.plan.compile import compile_study
 from xstilts.store.store import Store
-from xstilts.study.compile import compile_study
 from xstilts.study.study import load_study
 from xstilts.tasks.catalogue import find_task
 from xstilts.tasks.world import generate_task

@@ -19,11 +19,11 @@ from tests.conftest import tiny_record
 
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
+from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.job import attempt
 from xstilts.stages.stage import Stage
 from xstilts.store.spell import spell
 from xstilts.store.store import Store
-from xstilts.study.compile import Plan, compile_study
 from xstilts.study.study import load_study
 from xstilts.tasks import own
 from xstilts.tasks.catalogue import CATALOGUE

@@ -8,7 +8,7 @@ import yaml
 from tests.conftest import tiny_record
 
 from xstilts.errors import InputError
-from xstilts.study.compile import compile_study
+from xstilts.plan.compile import compile_study
 from xstilts.study.study import built_in, load_study, make_study
 
 

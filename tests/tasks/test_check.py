@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 from tests.tasks.test_archive import TESTS, pack, toy
 
-from xstilts.study.data_view import check_tasks, print_check
+from xstilts.cli.views.data import check_tasks, print_check
 from xstilts.tasks.catalogue import CATALOGUE
 from xstilts.tasks.check import TaskCheck, check, record
 from xstilts.tasks.task import Download, Task

@@ -20,8 +20,8 @@ import pytest
 from rich.console import Console
 from tests.tasks.test_archive import toy
 
+from xstilts.cli.views.data import download_all
 from xstilts.errors import InputError
-from xstilts.study.data_view import download_all
 from xstilts.tasks import download as module
 from xstilts.tasks.catalogue import CATALOGUE
 from xstilts.tasks.download import TRIES, Choice, Unreachable, Wanted, chosen, download, elsewhere, wanted

@@ -13,8 +13,8 @@ import re
 import struct
 from pathlib import Path
 
+from xstilts.plan.cost.sizes import weights
 from xstilts.store.store import read_json
-from xstilts.study.sizes import weights
 
 BLOCK = re.compile(r"(^|\.)(layers?|h|blocks?)\.\d+\.")
 SHAPE = ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size")

@@ -14,12 +14,12 @@ from xstilts.analysis.encoder_sizes import body_weights
 from xstilts.analysis.results import LEAK, Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
+from xstilts.plan.compile import Plan, PlannedCell, short_name
+from xstilts.plan.controls import Arm, arms
 from xstilts.recipe.mixture import Mixture
+from xstilts.run.execute import State, inspect
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Damaged, Store, read_json
-from xstilts.study.compile import Plan, PlannedCell, short_name
-from xstilts.study.controls import Arm, arms
-from xstilts.study.execute import State, inspect
 from xstilts.study.study import UNTRAINED, Study, Target
 from xstilts.tasks.catalogue import find_task
 

@@ -176,7 +176,7 @@ def run_claims(
     """The name of a study (built-in, or a YAML file) and its rows out of what the store has. `files` are claims of the user's
     own, judged instead of the built-in ones; `changes` are those of `--set`. Raises InputError."""
     from xstilts.analysis.gather import gather
-    from xstilts.study.compile import compile_study
+    from xstilts.plan.compile import compile_study
     from xstilts.study.study import load_study, study_path
 
     plan = compile_study(load_study(study, list(changes)), base=study_path(study).parent, draft=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from xstilts.study.compile import Plan
+    from xstilts.plan.compile import Plan
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,7 +60,7 @@ def complain(text: str) -> None:
 def plan_of(name: str, changes: list[str], draft: bool = False) -> Plan:
     """The plan of a built-in study or a YAML file, with `--set` changes. A `draft` is for reading what there is: it asks no
     network and minds no data or encoder that is nowhere."""
-    from xstilts.study.compile import compile_study
+    from xstilts.plan.compile import compile_study
     from xstilts.study.study import load_study, study_path
 
     return compile_study(load_study(name, changes), base=study_path(name).parent, draft=draft)

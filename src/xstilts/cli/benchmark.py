@@ -39,9 +39,9 @@ def score(
 
     Example:  XSTILTS_DATA=~/data  xstilts score predictions --suite xtreme --json scores.json
     """
-    from xstilts.study.compile import data_root
+    from xstilts.cli.views.benchmark import print_score
+    from xstilts.plan.compile import data_root
     from xstilts.submission.score import score_folder
-    from xstilts.submission.terminal import print_score
     from xstilts.tasks.suites import find_suite
 
     scored = score_folder(folder, find_suite(suite), data_root(), labels)
@@ -57,8 +57,8 @@ def validate(folder: FolderArgument, suite: SuiteOption, labels: LabelsOption = 
     All problems are named with file and line. A folder that lacks files, but has nothing wrong with it, is PARTIAL (and the
     exit code is 0); one that a benchmark would take as it is, is OK.
     """
-    from xstilts.study.compile import data_root
-    from xstilts.submission.terminal import print_validation
+    from xstilts.cli.views.benchmark import print_validation
+    from xstilts.plan.compile import data_root
     from xstilts.submission.validate import validate_folder
     from xstilts.tasks.suites import find_suite
 
@@ -82,10 +82,10 @@ def submit(
 
     Example:  xstilts submit mine.yaml --chain squad_v1 --seed 0 -o submission
     """
+    from xstilts.cli.views.benchmark import print_validation
+    from xstilts.plan.compile import data_root, short_name
+    from xstilts.run.submit import submit as write
     from xstilts.store.store import Store
-    from xstilts.study.compile import data_root, short_name
-    from xstilts.study.submit import submit as write
-    from xstilts.submission.terminal import print_validation
     from xstilts.tasks.suites import find_suite
 
     console, invalid = terminal(), False

@@ -30,9 +30,9 @@ def tasks(
     what is published: a task is complete, partial (with which languages), missing (with where it can be had) or damaged.
     Exit code 1 if something is damaged.
     """
-    from xstilts.study.catalogue import print_samples, print_task, print_tasks, task_record
-    from xstilts.study.compile import data_root
-    from xstilts.study.data_view import check_tasks, print_check, where_to_get
+    from xstilts.cli.views.catalogue import print_samples, print_task, print_tasks, task_record
+    from xstilts.cli.views.data import check_tasks, print_check, where_to_get
+    from xstilts.plan.compile import data_root
     from xstilts.tasks.catalogue import CATALOGUE
     from xstilts.tasks.check import record
     from xstilts.tasks.download import chosen
@@ -76,10 +76,10 @@ def download(
 
     Example:  xstilts download xquad --lang de --lang zh --to ~/data
     """
+    from xstilts.cli.views.data import download_all
     from xstilts.data.language import LANGUAGES
     from xstilts.errors import nearest
-    from xstilts.study.compile import data_root
-    from xstilts.study.data_view import download_all
+    from xstilts.plan.compile import data_root
     from xstilts.tasks.download import chosen
     from xstilts.tasks.task import SPLITS
 

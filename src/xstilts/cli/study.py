@@ -26,9 +26,9 @@ from xstilts.cli.app import (
 from xstilts.errors import InputError
 
 if TYPE_CHECKING:
+    from xstilts.plan.compile import Plan
+    from xstilts.run.execute import State
     from xstilts.store.store import Store
-    from xstilts.study.compile import Plan
-    from xstilts.study.execute import State
 
 
 @app.command()
@@ -61,11 +61,11 @@ def run(
 
 def _run(name: str, changes: list[str], store_folder: Path, workers: int | None, out: Path | None, twice: bool = False) -> None:
     """`twice`: go through a finished study once more, to show what a run that finds everything in the store takes."""
+    from xstilts.cli.running import exit_code, failures, run_plan
+    from xstilts.cli.views.live import clock
     from xstilts.report.render.terminal import end_of_run
+    from xstilts.run.execute import execute
     from xstilts.store.store import Store
-    from xstilts.study.execute import execute
-    from xstilts.study.live import clock
-    from xstilts.study.run import exit_code, failures, run_plan
     from xstilts.study.study import study_path
 
     started = time.monotonic()
@@ -133,10 +133,10 @@ def pretrain(
 
     Example:  xstilts pretrain text -o my-xlmr --steps 50000 --set recipes.default.lr=3e-4 --set recipes.default.precision=bf16
     """
+    from xstilts.cli.running import exit_code, failures, run_plan
+    from xstilts.plan.pretrain import check_free, compile_pretraining, pretraining, summary
     from xstilts.stages.export import export_cell
     from xstilts.store.store import Store
-    from xstilts.study.pretrain import check_free, compile_pretraining, pretraining, summary
-    from xstilts.study.run import exit_code, failures, run_plan
 
     check_free(out)
     study = pretraining(folder, parallel, steps, vocabulary, {"layers": layers, "hidden": hidden}, seed, changes)
@@ -172,10 +172,10 @@ def plan(
     [dim]languages: [en, sw][/dim]
     [dim]seeds: [0, 1, 2][/dim]
     """
+    from xstilts.cli.views.plan import plan_record, print_plan
+    from xstilts.plan.cost.estimate import RATE, estimate
+    from xstilts.run.execute import inspect, reasons
     from xstilts.store.store import Store
-    from xstilts.study.estimate import RATE, estimate
-    from xstilts.study.execute import inspect, reasons
-    from xstilts.study.plan_view import plan_record, print_plan
 
     made = plan_of(study, changes, draft=True)
     state = inspect(made, Store(store), thorough=False)
@@ -207,9 +207,9 @@ def status(
 
     from rich.text import Text
 
+    from xstilts.cli.views.live import follow, print_status
+    from xstilts.run.status import Watch
     from xstilts.store.store import Store
-    from xstilts.study.live import follow, print_status
-    from xstilts.study.watch import Watch
 
     if watch + serve + as_json > 1:
         raise InputError("status: --watch, --serve and --json exclude each other; give one of them")
@@ -223,7 +223,7 @@ def status(
         if as_json:
             print_json(eye.look().record())
         elif serve:
-            from xstilts.study.serve import StatusServer
+            from xstilts.cli.views.web import StatusServer
 
             eye.look()
             with StatusServer(eye, port) as server:
@@ -279,9 +279,9 @@ def export(
     changes: SetOption = [],
 ) -> None:
     """Write one trained cell as a Hugging Face model folder that plain `AutoModel...from_pretrained` loads."""
+    from xstilts.plan.cell import find_cell
     from xstilts.stages.export import export_cell
     from xstilts.store.store import Store
-    from xstilts.study.cells import find_cell
 
     made = plan_of(study, changes)
     written = export_cell(Store(store), find_cell(made, cell), out)

@@ -301,7 +301,7 @@ def _messages(error: ValidationError) -> str:
 
 def built_in() -> dict[str, Path]:
     """The studies that come with the package, by name."""
-    folder = Path(str(resources.files("xstilts") / "studies"))
+    folder = Path(str(resources.files("xstilts.study") / "builtin"))
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 

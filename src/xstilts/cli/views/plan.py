@@ -1,0 +1,158 @@
+"""A plan for people (rich) and for programs (JSON): stages and trainings, what is shared, what is new and why, what it costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from xstilts.cli.views.live import clock
+from xstilts.plan.compile import Plan
+from xstilts.plan.controls import arms
+from xstilts.plan.cost.estimate import Estimate, assumptions
+from xstilts.plan.cost.sizes import EMBEDDED
+from xstilts.plan.trainings import Trainings, sharing, trainings
+from xstilts.run.execute import State
+from xstilts.stages.stage import KINDS
+
+GIB = 2**30
+
+
+def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[str]], cost: Estimate) -> None:
+    """Counts by kind, the trainings and what cells share, why stages are new, what they cost, what is missing."""
+    new = [stage for stage in plan.stages if state.status[stage.key] != "done"]
+    console.print(f"[bold]{plan.study.name}[/bold]: {plan.study.question}", soft_wrap=True)
+    console.print(f"{len(plan.cells)} cells, {len(plan.stages)} stages: {len(new)} new, {len(plan.stages) - len(new)} cached\n")
+    console.print(_stages(plan, state))
+    causes = Counter(cause for stage in new for cause in why[stage.key])
+    for cause, count in causes.most_common():
+        console.print(f"\n{count} new because [bold]{cause}[/bold]", soft_wrap=True)
+    follow = sum(1 for stage in new if not why[stage.key])
+    if causes and follow:
+        console.print(f"{follow} new because what they rest on is new, or never made before")
+    if found := trainings(plan):
+        console.print("")
+        console.print(_trainings(found, state))
+        for sentence in sharing(plan, found):
+            console.print(f"  {sentence}", soft_wrap=True)
+    if new:
+        console.print("")
+        _print_cost(console, cost)
+        if state.measured:
+            console.print(f"about {clock(state.seconds_left())} on one worker, judging by what was run before")
+        else:
+            console.print("how long it takes is not known yet: nothing like it is in the store")
+    print_gaps(console, plan)
+
+
+def _stages(plan: Plan, state: State) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    for name in ("stage", "new", "cached", "asked for by cells"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    for kind in KINDS:
+        stages = [stage for stage in plan.stages if stage.kind == kind]
+        if stages:
+            fresh = sum(1 for stage in stages if state.status[stage.key] != "done")
+            table.add_row(kind, str(fresh), str(len(stages) - fresh), f"{sum(plan.uses[stage.key] for stage in stages):,}")
+    return table
+
+
+def _trainings(found: list[Trainings], state: State) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    for name in ("training", "on", "new", "cached", "for targets"):
+        table.add_column(name, justify="right" if name in ("new", "cached") else "left", overflow="fold")
+    for group in found:
+        fresh = sum(1 for key in group.keys if state.status[key] != "done")
+        targets = group.targets if group.role in ("target", "compute-matched") else ()
+        table.add_row(group.role, group.name, str(fresh), str(len(group.keys) - fresh), ", ".join(targets))
+    return table
+
+
+def _print_cost(console: Console, cost: Estimate) -> None:
+    if cost.flops:
+        parts = ", ".join(f"{kind} {cost.hours(kind):,.2g}" for kind, one in cost.costs.items() if one.flops)
+        console.print(
+            f"[bold]at least {cost.hours():,.3g} GPU-hours[/bold] ({parts}; {cost.flops:.2g} FLOPs), {size(cost.bytes)} of disk",
+            soft_wrap=True,
+        )
+        for sentence in assumptions(cost):
+            console.print(f"[dim]  {sentence}[/dim]", soft_wrap=True)
+    unknown = {what: languages for what, languages in cost.unknown.items() if what != EMBEDDED}
+    if unknown:
+        named = ", ".join(f"{what}{_languages(languages)}" for what, languages in unknown.items())
+        whole = f"; so {cost.left_out} stages are left out" if cost.left_out else ""
+        console.print(f"[yellow]not in the estimate, because its size is not known: {named}{whole}[/yellow]", soft_wrap=True)
+    if EMBEDDED in cost.unknown:
+        console.print("no estimate for the embedded world: it takes minutes on a processor")
+
+
+def _languages(codes: set[str]) -> str:
+    return f" in {len(codes)} languages" if len(codes) > 6 else f" in {' '.join(sorted(codes))}" if codes else ""
+
+
+def size(count: float) -> str:
+    """Bytes in GiB, or TiB."""
+    gib = count / GIB
+    return f"{gib / 1024:,.1f} TiB" if gib >= 1024 else f"{gib:,.0f} GiB" if gib >= 10 else f"{gib:,.2f} GiB"
+
+
+def print_gaps(console: Console, plan: Plan) -> None:
+    """What a plan lacks or takes from elsewhere than usual."""
+    for sentence in plan.open:
+        console.print(f"[yellow]before it can run: {sentence}[/yellow]", soft_wrap=True)
+    for task, absent in plan.missing.items():
+        console.print(
+            f"[yellow]{task}: no data for {len(absent)} languages ({' '.join(absent)}); left out[/yellow]", soft_wrap=True
+        )
+    same: dict[str, list[str]] = {}
+    for note in plan.notes:
+        what, _, remark = note.partition(": ")
+        same.setdefault(remark, []).append(what)
+    for remark, subjects in same.items():
+        console.print(f"[dim]note: {': '.join(filter(None, (', '.join(subjects), remark)))}[/dim]", soft_wrap=True)
+
+
+def plan_record(plan: Plan, state: State, why: dict[str, list[str]], cost: Estimate) -> dict[str, Any]:
+    """A plan as JSON."""
+    found = trainings(plan)
+    return {
+        "study": plan.study.name,
+        "stages": [
+            {
+                "kind": stage.kind,
+                "slug": stage.slug,
+                "key": stage.key,
+                "status": "cached" if state.status[stage.key] == "done" else "new",
+                "because": why.get(stage.key, []),
+                "used_by": plan.uses[stage.key],
+                "inputs": {name: source.key for name, source in stage.inputs.items()},
+                "config": dict(stage.config),
+            }
+            for stage in plan.stages
+        ],
+        "counts": dict(Counter(stage.kind for stage in plan.stages)),
+        "trainings": [
+            {
+                "role": group.role,
+                "on": group.name,
+                "count": len(group.keys),
+                "new": sum(1 for key in group.keys if state.status[key] != "done"),
+                "chains": group.chains,
+                "targets": group.targets,
+                "cells": group.cells,
+                "also": group.also,
+            }
+            for group in found
+        ],
+        "shared": sharing(plan, found),
+        "cells": len(plan.cells),
+        "leaking_cells": sum(cell.leak for cell in plan.cells),
+        "controls": {arm.name: {"control": arm.control, "of": arm.of} for arm in arms(plan.study) if arm.control},
+        "estimate": cost.record(),
+        "open": plan.open,
+        "missing": plan.missing,
+        "notes": plan.notes,
+        "seconds_left": state.seconds_left() if state.count("pending") else 0.0,
+    }

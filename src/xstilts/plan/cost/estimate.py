@@ -1,0 +1,271 @@
+"""What a plan costs before any of it has run: tokens, FLOPs, hours on a card, bytes on disk.
+
+Tokens are catalogued counts times typical lengths. FLOPs are 6 x weights x tokens for a training and 2 x for a prediction, the
+weights without embeddings; what attention adds (length / (6 x hidden): 6 % at 384 tokens and 1,024 hidden units), heads, and the
+softmax of masked language modelling are left out. Hours follow from a rate that is an assumption and is printed as one. What
+nobody has counted (CCGbank, BUCC, text of the user's own) is named and left out, never guessed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xstilts.plan.compile import Plan
+from xstilts.plan.cost.sizes import (
+    FETCHED_BYTES,
+    PREDICTED_BYTES,
+    TALLY_BYTES,
+    Unknown,
+    examples,
+    known_examples,
+    length,
+    weights_of,
+)
+from xstilts.recipe.mixture import proportions
+from xstilts.stages.stage import Stage
+from xstilts.tasks.catalogue import find_task
+
+# The dense bf16 rate of an NVIDIA H100 SXM in its data sheet, and the share of it that a training is taken to reach.
+CARD, PEAK_FLOPS, SHARE = "an NVIDIA H100 SXM", 989e12, 0.4
+RATE = PEAK_FLOPS * SHARE
+FLOAT_BYTES = 4
+
+
+@dataclass
+class Cost:
+    """Of the stages of one kind: how many have an estimate, and what they take."""
+
+    stages: int = 0
+    tokens: float = 0.0
+    flops: float = 0.0
+    bytes: float = 0.0
+
+    def add(self, tokens: float, flops: float, size: float) -> None:
+        self.stages += 1
+        self.tokens += tokens
+        self.flops += flops
+        self.bytes += size
+
+
+@dataclass
+class Estimate:
+    """`costs` by kind of stage; `unknown`: what has no known size -> in which languages; `left_out`: stages without an estimate
+    for it; `slow`: trainings in single precision, for which the rate is too high; `steps`: of all trainings; `rate`: the FLOP/s
+    that hours are computed from."""
+
+    rate: float
+    costs: dict[str, Cost] = field(default_factory=dict)
+    unknown: dict[str, set[str]] = field(default_factory=dict)
+    left_out: int = 0
+    slow: int = 0
+    steps: float = 0.0
+
+    @property
+    def flops(self) -> float:
+        return sum(cost.flops for cost in self.costs.values())
+
+    @property
+    def bytes(self) -> float:
+        return sum(cost.bytes for cost in self.costs.values())
+
+    def hours(self, kind: str | None = None) -> float:
+        """Hours of one kind of stage, or of all, on one card that reaches the rate."""
+        flops = self.flops if kind is None else self.costs[kind].flops
+        return flops / self.rate / 3600
+
+    def record(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "flops_per_second": self.rate,
+            "gpu_hours": self.hours(),
+            "training_steps": round(self.steps),
+            "flops": self.flops,
+            "bytes": self.bytes,
+            "kinds": {
+                kind: {
+                    "stages": cost.stages,
+                    "tokens": cost.tokens,
+                    "flops": cost.flops,
+                    "gpu_hours": self.hours(kind),
+                    "bytes": cost.bytes,
+                }
+                for kind, cost in self.costs.items()
+            },
+            "unknown": {what: sorted(languages) for what, languages in self.unknown.items()},
+            "stages_left_out": self.left_out,
+            "single_precision_trainings": self.slow,
+            "assumptions": assumptions(self),
+        }
+
+
+def estimate(plan: Plan, keys: Collection[str], rate: float = RATE) -> Estimate:
+    """The cost of those of a plan's stages that have these keys (the ones that are not done)."""
+    found = Estimate(rate)
+    tokens: dict[str, float] = {}
+    for stage in plan.stages:
+        gaps: list[Unknown] = []
+        try:
+            cost = _COSTS[stage.kind](stage, tokens, gaps)
+        except Unknown as error:
+            gaps.append(error)
+            cost = None
+        if stage.key in keys:
+            for gap in gaps:
+                found.unknown.setdefault(gap.what, set()).update(filter(None, (gap.language,)))
+        if cost is None:
+            found.left_out += stage.key in keys
+            continue
+        tokens[stage.key] = cost[0]
+        if stage.key in keys:
+            found.costs.setdefault(stage.kind, Cost()).add(*cost)
+            if stage.kind == "train":
+                found.slow += stage.config["recipe"]["precision"] == "fp32"
+                found.steps += cost[0] / tokens_a_step(stage)
+    return found
+
+
+def assumptions(found: Estimate) -> list[str]:
+    """What the figures rest on, a sentence each."""
+    card = f"{SHARE * 100:.0f} % of the {PEAK_FLOPS / 1e12:,.0f} TFLOP/s (bf16, dense) in {CARD}'s data sheet"
+    trained = found.costs.get("train", Cost())
+    said = [
+        f"rate: {found.rate / 1e12:,.4g} TFLOP/s, " + (f"assumed: {card} (--flops)" if found.rate == RATE else "given"),
+        f"{found.steps:,.0f} training steps of {trained.tokens / max(found.steps, 1):,.0f} tokens on average: small steps do not "
+        "reach such a rate, so the hours are a floor",
+        "FLOPs: 6 x weights without embeddings x tokens to train, 2 x to predict or embed; tokens: catalogued counts x lengths "
+        "measured with a tokenizer of 20,000 pieces (XLM-R's makes fewer); early stopping, mining and scoring not counted",
+        "disk: fp32 weights of every training, and what is read, embedded and predicted; while it runs, a training keeps a "
+        "checkpoint of up to four times its weights",
+    ]
+    if found.slow:
+        said.append(f"{found.slow} trainings are in fp32, for which this rate is too high (recipes.default.precision: bf16)")
+    return said
+
+
+# -- stages ------------------------------------------------------------------------------------------------------------
+# Each gives (tokens, FLOPs, bytes) of a stage. `tokens` are those of the trainings before it, `gaps` what it leaves out.
+
+Triple = tuple[float, float, float]
+Tokens = Mapping[str, float]
+
+
+def _train(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
+    size = weights_of(stage)
+    trained = own_steps(stage) * tokens_a_step(stage)
+    for name, source in stage.inputs.items():
+        if name.startswith("match:"):
+            if source.key not in tokens:
+                raise Unknown("controls that match a training of unknown length")
+            trained += tokens[source.key]
+    flops = 6 * size.body * trained + 2 * size.body * _dev_tokens(stage, gaps)
+    return trained, flops, FLOAT_BYTES * size.all
+
+
+def tokens_a_step(stage: Stage) -> float:
+    """The mean over what a phase draws. Raises Unknown."""
+    names = _members(stage)
+    shares = proportions(names, [max(1, round(n)) for n in _rows(stage)], stage.config["mixture"])
+    recipe = stage.config["recipe"]
+    return int(recipe["batch"]) * float(sum(s * _row_tokens(n, recipe) for s, n in zip(shares, names, strict=True)))
+
+
+def own_steps(stage: Stage) -> int:
+    """The steps of a phase, without those that match another's. Raises Unknown."""
+    return steps(_rows(stage), stage.config["mixture"]["cap"], stage.config["recipe"])
+
+
+def _members(stage: Stage) -> list[str]:
+    return [task["name"] for task in stage.config["tasks"]]
+
+
+def _row_tokens(name: str, recipe: Mapping[str, Any]) -> float:
+    """The length of a row: plain text fills it, choices are rows side by side."""
+    task = find_task(name)
+    if task.format.name == "mlm":
+        return float(recipe["max_length"])
+    tokens, rows = length(task)
+    return tokens / rows if task.format.name == "choice" else min(tokens / rows, recipe["max_length"])
+
+
+def _rows(stage: Stage) -> list[float]:
+    """The training rows of each member. Raises Unknown, unless steps and shares are spelled out and do not depend on them."""
+    recipe, rule, names = stage.config["recipe"], stage.config["mixture"], _members(stage)
+    if recipe["steps"] is not None and (len(names) == 1 or rule["sampling"] in ("uniform", "fixed")):
+        return [1.0 for _ in names]
+    made = [1.0 if find_task(name).format.name == "mlm" else length(find_task(name))[1] for name in names]
+    return [rows * sum(map(examples, _data(stage, "train", name))) for rows, name in zip(made, names, strict=True)]
+
+
+def steps(rows: Collection[float], cap: int, recipe: Mapping[str, Any]) -> int:
+    """The steps of a phase over so many rows of each task, as the training loop counts them."""
+    if recipe["steps"] is not None:
+        return int(recipe["steps"])
+    seen = [min(n, cap) for n in rows] if len(rows) > 1 else rows
+    return max(1, math.ceil(float(recipe["epochs"]) * sum(math.ceil(n / int(recipe["batch"])) for n in seen)))
+
+
+def _dev_tokens(stage: Stage, gaps: list[Unknown]) -> float:
+    """Of the evaluations while training: all of them if the policy selects, else the last."""
+    recipe = stage.config["recipe"]
+    times = int(recipe["evaluations"]) if recipe["policy"] in ("en_dev", "target_dev") else 1
+    read = 0.0
+    for task in stage.config["tasks"]:
+        for source in [*_data(stage, "dev", task["name"]), *_data(stage, "oracle", task["name"])]:
+            try:
+                read += examples(source) * length(find_task(source.config["task"]))[0]
+            except Unknown as error:
+                gaps.append(error)
+    return times * read
+
+
+def _data(stage: Stage, kind: str, task: str) -> list[Stage]:
+    prefix = f"{kind}:{task}"
+    return [source for name, source in stage.inputs.items() if name == prefix or name.startswith(f"{prefix}:")]
+
+
+def _predict(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
+    body = weights_of(stage.inputs["model"]).body
+    task = find_task(stage.config["task"])
+    count = known_examples([stage.inputs[language] for language in stage.config["languages"]], gaps)
+    read = count * length(task)[0]
+    return read, 2 * body * read, count * PREDICTED_BYTES[task.format.name]
+
+
+def _embed(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
+    size, task = weights_of(stage.inputs["model"]), find_task(stage.config["task"])
+    count = known_examples([source for name, source in stage.inputs.items() if name != "model"], gaps)
+    per_example, rows = length(task)
+    kept = (size.layers + 1 if stage.config["layers"] == "all" else 1) * len(stage.config["poolings"])
+    return count * per_example, 2 * size.body * count * per_example, count * rows * kept * size.hidden * FLOAT_BYTES
+
+
+def _fetch(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
+    return 0.0, 0.0, examples(stage) * FETCHED_BYTES[find_task(stage.config["task"]).format.name]
+
+
+def _score(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
+    gold = [source for name, source in stage.inputs.items() if name.startswith("gold:")]
+    return 0.0, 0.0, TALLY_BYTES * known_examples(gold, gaps)
+
+
+def _encoder(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
+    return 0.0, 0.0, FLOAT_BYTES * weights_of(stage).all
+
+
+def _uncounted(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
+    return 0.0, 0.0, 0.0
+
+
+_COSTS: dict[str, Callable[[Stage, Tokens, list[Unknown]], Triple]] = {
+    "train": _train,
+    "predict": _predict,
+    "embed": _embed,
+    "fetch": _fetch,
+    "score": _score,
+    "encoder": _encoder,
+    "mine": _uncounted,
+    "tokenizer": _uncounted,
+}
