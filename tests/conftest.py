@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from xstilts.study.study import Study, make_study
-from xstilts.tasks.catalogue import CATALOGUE
+from xstilts.tasks.registry import CATALOGUE
 
 settings.register_profile("calm", deadline=None)  # a busy machine is no failure
 settings.load_profile("calm")

@@ -10,7 +10,7 @@ import numpy as np
 from xstilts.analysis.results import Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
 from xstilts.metrics.metric import Metric
 from xstilts.recipe.mixture import Mixture
-from xstilts.tasks.catalogue import CATALOGUE
+from xstilts.tasks.registry import CATALOGUE
 
 ACCURACY = Metric(
     name="accuracy",

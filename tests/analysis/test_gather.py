@@ -20,7 +20,7 @@ from xstilts.report.provenance.numbers import score_id
 from xstilts.report.render.markdown import render_markdown
 from xstilts.stages.stage import upstream
 from xstilts.store.store import Store, write_json
-from xstilts.tasks.catalogue import CATALOGUE
+from xstilts.tasks.registry import CATALOGUE
 
 
 def gathered(tmp_path: Path, **changes: Any) -> tuple[Plan, Store, Results]:

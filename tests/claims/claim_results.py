@@ -10,7 +10,7 @@ from tests.analysis.fake_results import chain, make_results, stage, target, trai
 from xstilts.analysis.results import Cell, Results
 from xstilts.claims.ledger import ClaimResult, decide
 from xstilts.claims.record import Claim
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.registry import find_task
 
 XNLI, TYDIQA, TATOEBA = "xnli", "tydiqa", "tatoeba"
 BASE = {XNLI: 0.60, TYDIQA: 0.50, TATOEBA: 0.30}

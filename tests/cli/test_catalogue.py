@@ -10,7 +10,7 @@ from rich.console import Console
 
 from xstilts.cli.views.catalogue import print_task, print_tasks, spelled_counts, task_record
 from xstilts.cli.views.catalogue_page import page
-from xstilts.tasks.catalogue import CATALOGUE
+from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.task import Source, Task
 
 ROOT = Path(__file__).parents[2]

@@ -184,9 +184,9 @@ def test_missing_data_says_which_file_and_where_to_get_it(tiny_folder: Path, tmp
 
 def test_data_and_encoder_come_from_the_hub_cache(tiny_folder: Path, tmp_path: Path) -> None:
     """A stand-in in the Hub's own layout: refs, snapshots, parquet. The code that reads it is the code that downloads."""
-    from tests.tasks.test_hub import put_for
+    from tests.tasks.files.test_hub import put_for
 
-    from xstilts.tasks import nli
+    from xstilts.tasks.catalogue import nli
 
     rows = [{"premise": f"bo {i}", "hypothesis": "ka", "label": i % 3} for i in range(12)]
     hub = tmp_path / "hub"

@@ -15,7 +15,7 @@ from xstilts.metrics.ranking import MAP_20
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY
-from xstilts.tasks.catalogue import CATALOGUE
+from xstilts.tasks.registry import CATALOGUE
 
 
 def cells(rng: np.random.Generator, level: float, *, parallel: bool = False, sizes: tuple[int, ...] = (30, 30)) -> Cells:

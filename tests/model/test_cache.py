@@ -216,8 +216,8 @@ def test_a_cache_is_no_larger_than_twice_its_text(large_vocabulary: Any, tmp_pat
 def test_so_is_that_of_real_data(real_data: Path, mini_xlmr: Path, tmp_path: Path, task: str) -> None:
     from itertools import islice
 
-    from xstilts.tasks.catalogue import find_task
-    from xstilts.tasks.locate import examples
+    from xstilts.tasks.files.locate import examples
+    from xstilts.tasks.registry import find_task
 
     found = find_task(task)
     some = list(islice(examples(found, "train", "en", real_data), 400))

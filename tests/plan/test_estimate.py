@@ -16,7 +16,7 @@ from xstilts.plan.cost.estimate import RATE, Estimate, estimate, steps
 from xstilts.plan.cost.sizes import EMBEDDED, HUB_SHAPES, LENGTHS, USUAL, weights
 from xstilts.stages.stage import Stage
 from xstilts.study.study import Study, make_study
-from xstilts.tasks.catalogue import CATALOGUE
+from xstilts.tasks.registry import CATALOGUE
 
 LARGE = "FacebookAI/xlm-roberta-large"
 BODY, ALL = 302_309_376, 558_840_832  # of XLM-R Large: its 24 blocks, and with embeddings

@@ -17,7 +17,7 @@ from xstilts.plan.pretrain import Pretraining, check_free, compile_pretraining, 
 from xstilts.run.execute import execute
 from xstilts.stages.export import export_cell
 from xstilts.store.store import Store
-from xstilts.tasks.catalogue import CATALOGUE
+from xstilts.tasks.registry import CATALOGUE
 from xstilts.world import WorldConfig, generate
 
 pytestmark = pytest.mark.tiny

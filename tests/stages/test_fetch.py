@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tasks.test_archive import toy
+from tests.tasks.files.test_archive import toy
 
 from xstilts.data.example import read_jsonl
 from xstilts.errors import InputError
 from xstilts.stages import fetch
 from xstilts.stages.job import Job
-from xstilts.tasks.catalogue import CATALOGUE
-from xstilts.tasks.locate import examples, fingerprint, locate, subsample
+from xstilts.tasks.files.locate import examples, fingerprint, locate, subsample
+from xstilts.tasks.registry import CATALOGUE
 
 
 @pytest.fixture

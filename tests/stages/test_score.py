@@ -34,7 +34,7 @@ from xstilts.stages import retrieve, score
 from xstilts.stages.job import Job
 from xstilts.stages.retrieve import nearest
 from xstilts.stages.vectors import Layout, create
-from xstilts.tasks.catalogue import CATALOGUE
+from xstilts.tasks.registry import CATALOGUE
 
 SHAPES: dict[str, tuple[Format, Metric]] = {
     "classify": (Classify(labels=("yes", "no")), ACCURACY),

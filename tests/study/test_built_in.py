@@ -19,9 +19,9 @@ from xstilts.plan.trainings import COMPUTE, INTERMEDIATE, PLACEBO, PRETRAINING, 
 from xstilts.run.execute import execute
 from xstilts.store.store import Store
 from xstilts.study.study import Study, built_in, load_study
-from xstilts.tasks.locate import examples
-from xstilts.tasks.own import register
+from xstilts.tasks.files.locate import examples
 from xstilts.tasks.suites import STILTS_9
+from xstilts.tasks.user.user_tasks import register
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ALONE = ("real-mini", "targets-mini")  # they name a folder with an encoder, which is not here

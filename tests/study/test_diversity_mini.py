@@ -10,8 +10,8 @@ from xstilts.analysis.gather import gather
 from xstilts.plan.compile import compile_study
 from xstilts.store.store import Store
 from xstilts.study.study import load_study
-from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.world import generate_task
+from xstilts.tasks.catalogue.world import generate_task
+from xstilts.tasks.registry import find_task
 from xstilts.world import WorldConfig
 from xstilts.world.concepts import DOMAINS
 

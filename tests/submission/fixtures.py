@@ -8,8 +8,8 @@ from typing import Any
 from xstilts.data.example import Example, PoolExample, Prediction, SpanExample
 from xstilts.submission.gold import gold_finder
 from xstilts.submission.layout import write
-from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.locate import available_languages, examples
+from xstilts.tasks.files.locate import available_languages, examples
+from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import XTREME, XTREME_R
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

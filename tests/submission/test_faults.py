@@ -22,7 +22,7 @@ from xstilts.data.example import (
 )
 from xstilts.submission.layout import file_name
 from xstilts.submission.read import UNANSWERED, Gold, read_file
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.registry import find_task
 
 
 def gold(*examples: Example, pool: str | None = None) -> Gold:

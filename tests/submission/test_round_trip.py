@@ -19,7 +19,7 @@ from xstilts.submission.layout import write, write_note
 from xstilts.submission.read import Gold, read_file
 from xstilts.submission.score import score_folder
 from xstilts.submission.validate import validate_folder
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import XTREME, XTREME_R
 
 
@@ -120,7 +120,7 @@ def test_a_prediction_too_few_or_too_many_is_not_written(tmp_path: Path) -> None
 
 
 def test_a_limited_submission_is_scored_on_the_examples_that_its_study_keeps(tmp_path: Path) -> None:
-    from xstilts.tasks.locate import subsample
+    from xstilts.tasks.files.locate import subsample
 
     kept = list(subsample(read("xnli", "de"), 2))
     ids = {example.id for example in kept}

@@ -27,8 +27,8 @@ from xstilts.data.example import (
 from xstilts.data.format import Choice, Classify, Embed, Mine, Rank, Span, Tag
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
-from xstilts.tasks.catalogue import CATALOGUE, find_task
-from xstilts.tasks.locate import available_languages, examples
+from xstilts.tasks.files.locate import available_languages, examples
+from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.task import SPLITS, Source, Task
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

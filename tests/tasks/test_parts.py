@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.tasks.test_archive import pack, toy
+from tests.tasks.files.test_archive import pack, toy
 
 from xstilts.errors import InputError
-from xstilts.tasks.catalogue import CATALOGUE
-from xstilts.tasks.check import check
-from xstilts.tasks.locate import available_languages, examples, fingerprint, locate, source_of
+from xstilts.tasks.files.check import check
+from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate, source_of
+from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.task import Source, Task
 
 FIRST = b"en\tA boat sank.\tyes\nen\tA boat swam.\tno\n"

@@ -11,20 +11,20 @@ import pytest
 from tests.conftest import SHARED
 
 from xstilts.data.example import PlainExample
-from xstilts.tasks import own
-from xstilts.tasks.corpus import declare_corpus
-from xstilts.tasks.locate import examples
-from xstilts.tasks.plain import STRETCH
+from xstilts.tasks.files.locate import examples
+from xstilts.tasks.user import user_tasks
+from xstilts.tasks.user.corpus import declare_corpus
+from xstilts.tasks.user.plain_text import STRETCH
 
 NOWHERE = Path("/nowhere")
 
 
 @pytest.fixture(autouse=True)
 def nothing_registered() -> Iterator[None]:
-    before = dict(own._registered)
+    before = dict(user_tasks._registered)
     yield
-    own._registered.clear()
-    own._registered.update(before)
+    user_tasks._registered.clear()
+    user_tasks._registered.update(before)
 
 
 @pytest.fixture

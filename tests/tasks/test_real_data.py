@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from xstilts.data.example import TranslationExample, WordsExample
-from xstilts.tasks import choice, nli, qa, tagging
-from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.locate import available_languages, examples, fingerprint, locate
-from xstilts.tasks.read import lines
+from xstilts.tasks.catalogue import choice, nli, qa, tagging
+from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
+from xstilts.tasks.files.read import lines
+from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 
 ROOT = Path(os.environ.get("XSTILTS_DATA") or Path(__file__).parents[3] / "shared" / "data")

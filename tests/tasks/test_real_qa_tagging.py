@@ -20,10 +20,10 @@ import pytest
 from xstilts.data.example import PoolExample, TranslationExample, WordsExample
 from xstilts.data.language import LANGUAGES, languages
 from xstilts.errors import InputError
-from xstilts.tasks import bitext, qa, tagging
-from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.locate import available_languages, examples, fingerprint, locate
-from xstilts.tasks.read import lines, opened
+from xstilts.tasks.catalogue import bitext, qa, tagging
+from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
+from xstilts.tasks.files.read import lines, opened
+from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Request
 
 ROOT = Path(os.environ.get("XSTILTS_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")

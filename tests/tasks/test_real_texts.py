@@ -17,8 +17,8 @@ import pytest
 
 from xstilts.data.example import ChoiceExample, TextsExample
 from xstilts.errors import InputError
-from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.locate import available_languages, examples, fingerprint, locate
+from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
+from xstilts.tasks.registry import find_task
 
 ROOT = Path(os.environ.get("XSTILTS_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 MANIFEST = ROOT / "MANIFEST.tsv"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts.errors import InputError
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import SUITES, XTREME, XTREME_R, Average, Suite, average, find_suite
 
 # Table 1 of XTREME (Tatoeba: 36 in its code) and evaluate.py; LAReQA has the languages of XQuAD-R.

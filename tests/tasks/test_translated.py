@@ -25,13 +25,13 @@ from xstilts.data.example import (
 from xstilts.data.format import Span
 from xstilts.errors import InputError
 from xstilts.metrics.squad import SQUAD
-from xstilts.tasks import own
-from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.locate import available_languages, examples, fingerprint, locate
-from xstilts.tasks.own import preview, register
+from xstilts.tasks.catalogue.world import generate_task
+from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
+from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 from xstilts.tasks.translated import strings, translated
-from xstilts.tasks.world import generate_task
+from xstilts.tasks.user import user_tasks
+from xstilts.tasks.user.user_tasks import preview, register
 
 NLI = [
     ("The boat sails.", "It moves.", "entailment"),
@@ -45,10 +45,10 @@ TABLE = (
 
 @pytest.fixture(autouse=True)
 def nothing_registered() -> Iterator[None]:
-    before = dict(own._registered)
+    before = dict(user_tasks._registered)
     yield
-    own._registered.clear()
-    own._registered.update(before)
+    user_tasks._registered.clear()
+    user_tasks._registered.update(before)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from xstilts.run.execute import State, inspect
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Damaged, Store, read_json
 from xstilts.study.study import UNTRAINED, Study, Target
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.registry import find_task
 
 RETRIEVAL_FORMATS = (*UNTRAINED, "rank")
 LAYER_RULES = {

@@ -21,8 +21,8 @@ from xstilts.claims.contrast import Contrast, Standing, Unusable, contrast, meas
 from xstilts.claims.record import Claim
 from xstilts.claims.search import Request, Search, why_none
 from xstilts.metrics.significance import Interval
-from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.locate import scored_split
+from xstilts.tasks.files.locate import scored_split
+from xstilts.tasks.registry import find_task
 
 
 @dataclass(frozen=True)

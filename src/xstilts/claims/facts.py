@@ -16,7 +16,7 @@ from xstilts.analysis.results import Results, StageCost
 from xstilts.claims import chains
 from xstilts.claims.evidence import Artefact, Evidence, Observation, artefacts
 from xstilts.claims.record import Claim
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.registry import find_task
 
 PRETRAINED = "pre-trained encoder"
 

@@ -18,8 +18,8 @@ from pydantic import Field, field_validator, model_validator
 from xstilts.data.language import LANGUAGES
 from xstilts.data.written import Record, make, read_fields
 from xstilts.errors import InputError, nearest
-from xstilts.tasks.catalogue import CATALOGUE, find_task
-from xstilts.tasks.locate import scored_split
+from xstilts.tasks.files.locate import scored_split
+from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.suites import SUITES
 
 Kind = Literal[

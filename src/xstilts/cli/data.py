@@ -33,10 +33,10 @@ def tasks(
     from xstilts.cli.views.catalogue import print_samples, print_task, print_tasks, task_record
     from xstilts.cli.views.data import check_tasks, print_check, where_to_get
     from xstilts.plan.compile import data_root
-    from xstilts.tasks.catalogue import CATALOGUE
-    from xstilts.tasks.check import record
-    from xstilts.tasks.download import chosen
-    from xstilts.tasks.own import named, preview
+    from xstilts.tasks.files.check import record
+    from xstilts.tasks.files.download import chosen
+    from xstilts.tasks.registry import CATALOGUE
+    from xstilts.tasks.user.user_tasks import named, preview
 
     console, root = terminal(), data_root()
     picked = [task for task, _ in chosen(named(names))] or list(CATALOGUE.values())
@@ -80,7 +80,7 @@ def download(
     from xstilts.data.language import LANGUAGES
     from xstilts.errors import nearest
     from xstilts.plan.compile import data_root
-    from xstilts.tasks.download import chosen
+    from xstilts.tasks.files.download import chosen
     from xstilts.tasks.task import SPLITS
 
     for given, known, what in ((splits, SPLITS, "split"), (languages, LANGUAGES, "language")):

@@ -22,10 +22,10 @@ from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.stage import Stage, upstream
 from xstilts.study.study import UNTRAINED, Retrieval, Study, Target
-from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.locate import nowhere
-from xstilts.tasks.own import register
+from xstilts.tasks.files.locate import nowhere
+from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
+from xstilts.tasks.user.user_tasks import register
 
 __all__ = ["Plan", "PlannedCell", "compile_study", "data_root", "short_name"]
 

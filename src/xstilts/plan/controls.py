@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from xstilts.recipe.mixture import Mixture
 from xstilts.study.study import NO_CHAIN, UNTRAINED, Chain, Study
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.registry import find_task
 
 
 @dataclass(frozen=True)

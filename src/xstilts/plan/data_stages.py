@@ -16,7 +16,7 @@ from xstilts.errors import InputError, nearest
 from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import Stage
 from xstilts.study.study import UNTRAINED, Study
-from xstilts.tasks.locate import (
+from xstilts.tasks.files.locate import (
     available_languages,
     fingerprint,
     locate,

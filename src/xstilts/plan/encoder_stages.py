@@ -17,8 +17,8 @@ from xstilts.plan.data_stages import Fetches
 from xstilts.recipe.encoder import hub_commit, identity
 from xstilts.stages.stage import Stage
 from xstilts.study.study import SCRATCH, WORLD
-from xstilts.tasks.archive import cache_folder
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.files.archive import cache_folder
+from xstilts.tasks.registry import find_task
 
 
 class Encoders:

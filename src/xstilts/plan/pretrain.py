@@ -20,7 +20,7 @@ from xstilts.recipe.encoder import Architecture
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Store, read_json
 from xstilts.study.study import NO_CHAIN, SCRATCH, Chain, Study, Target, apply_change
-from xstilts.tasks.corpus import declare_corpus
+from xstilts.tasks.user.corpus import declare_corpus
 
 # Width of an attention head in XLM-R (and BERT), and how much wider its feed-forward layers are than its states.
 HEAD, WIDER = 64, 4

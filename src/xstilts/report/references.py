@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from xstilts.analysis.breakdown import BY_SIZE
 from xstilts.report.findings import Analysis
-from xstilts.tasks.catalogue import CATALOGUE
+from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.suites import SUITES
 
 PAPER = "phang2020xstilts"

@@ -19,7 +19,7 @@ from xstilts.stages.stage import Stage
 from xstilts.store.store import Store
 from xstilts.submission.layout import published, write, write_note
 from xstilts.submission.validate import Validation, validate_folder
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import Suite
 
 

@@ -19,8 +19,8 @@ from xstilts.stages.job import Job
 
 def run(job: Job) -> None:
     """Leaves `examples.jsonl`. In the run's facts: how many examples were written, how many there are, the reader's counts."""
-    from xstilts.tasks.catalogue import find_task
-    from xstilts.tasks.locate import subsample
+    from xstilts.tasks.files.locate import subsample
+    from xstilts.tasks.registry import find_task
 
     config = job.config
     task = find_task(config["task"])
@@ -41,10 +41,10 @@ def _examples(job: Job, task: Any, counts: Counter[str]) -> Iterator[Example]:
     config = job.config
     split, language = config["split"], config["language"]
     if "world" in config:
-        from xstilts.tasks.world import generate_task
+        from xstilts.tasks.catalogue.world import generate_task
 
         return generate_task(task, split, language, config["world"], counts)
-    from xstilts.tasks.locate import parts_of
+    from xstilts.tasks.files.locate import parts_of
 
     source = config["source"]
     if parts := parts_of(task):
@@ -53,11 +53,11 @@ def _examples(job: Job, task: Any, counts: Counter[str]) -> Iterator[Example]:
 
 
 def _read(job: Job, task: Any, split: str, language: str, source: str, counts: Counter[str]) -> Iterator[Example]:
-    from xstilts.tasks.locate import examples, fingerprint, locate, nowhere
+    from xstilts.tasks.files.locate import examples, fingerprint, locate, nowhere
 
     root = Path(job.context["data"])
     if source.startswith("hub:"):
-        from xstilts.tasks.hub import hub_examples, hub_files
+        from xstilts.tasks.files.hub import hub_examples, hub_files
 
         try:
             job.facts["commit"] = hub_files(task, split, language)[1]

@@ -171,7 +171,7 @@ def _inputs(store: Store, record: Mapping[str, Any]) -> dict[str, Path]:
 def register(declared: Mapping[str, str]) -> None:
     """The user's own tasks that the study names: path -> what was declared when the plan was made."""
     if declared:
-        from xstilts.tasks.own import register
+        from xstilts.tasks.user.user_tasks import register
 
         for path, identity in declared.items():
             register(Path(path), identity)

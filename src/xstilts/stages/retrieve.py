@@ -28,7 +28,7 @@ from xstilts.metrics.ranking import DEPTH
 from xstilts.stages.job import Job
 from xstilts.stages.vectors import SIDES, Layout, Vectors, read_ids, read_vectors, resolve_layer
 from xstilts.store.store import read_json
-from xstilts.tasks.ranking import gold_of_all_languages
+from xstilts.tasks.catalogue.ranking import gold_of_all_languages
 
 QUERIES, ROWS = 1024, 8192
 

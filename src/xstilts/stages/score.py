@@ -17,7 +17,7 @@ from xstilts.metrics.metric import Metric
 from xstilts.stages.job import Job
 from xstilts.stages.retrieve import Answers, mined, ranked, setting, translations
 from xstilts.store.store import write_json
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.registry import find_task
 
 RETRIEVAL = {"embed": translations, "mine": mined, "rank": ranked}
 

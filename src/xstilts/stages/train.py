@@ -34,7 +34,7 @@ from xstilts.stages.job import Diverged, Interrupted, Job, Lost
 from xstilts.stages.ranks import others
 from xstilts.store.spell import key_of
 from xstilts.store.store import read_json, write_json
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.registry import find_task
 from xstilts.train.loop import Member, NotFinite, Plan, Training
 from xstilts.train.parallel import Group, LostRank
 

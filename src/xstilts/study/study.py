@@ -21,10 +21,10 @@ from xstilts.recipe.encoder import Architecture, Scratch
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import PRESETS, Recipe
 from xstilts.study.comparison import Comparison, check_comparisons
-from xstilts.tasks.catalogue import CATALOGUE, find_task
-from xstilts.tasks.own import register
+from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.suites import SUITES
 from xstilts.tasks.task import Task
+from xstilts.tasks.user.user_tasks import register
 
 Chain = tuple[Mixture, ...]
 

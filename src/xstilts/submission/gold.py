@@ -27,9 +27,9 @@ from xstilts.data.example import (
 from xstilts.errors import InputError
 from xstilts.submission.layout import file_name, in_order
 from xstilts.submission.read import Gold
-from xstilts.tasks.locate import available_languages, examples, nowhere, subsample
-from xstilts.tasks.ranking import gold_of_all_languages
-from xstilts.tasks.read import columns, json_file, json_lines, lines, take
+from xstilts.tasks.catalogue.ranking import gold_of_all_languages
+from xstilts.tasks.files.locate import available_languages, examples, nowhere, subsample
+from xstilts.tasks.files.read import columns, json_file, json_lines, lines, take
 from xstilts.tasks.task import Task
 
 # So many examples under one label are no test set; fewer may be by chance (or a file made to try things out).

@@ -20,8 +20,8 @@ from typing import Any
 from xstilts.data.example import Example, PoolExample, Prediction, TranslationExample
 from xstilts.errors import InputError
 from xstilts.metrics.ranking import DEPTH
-from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.read import json_file
+from xstilts.tasks.files.read import json_file
+from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import Suite
 from xstilts.tasks.task import Task
 

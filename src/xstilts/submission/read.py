@@ -22,7 +22,7 @@ from xstilts.data.format import Choice, Classify, Tag
 from xstilts.errors import InputError
 from xstilts.metrics.ranking import DEPTH
 from xstilts.submission.layout import file_name
-from xstilts.tasks.read import decoded
+from xstilts.tasks.files.read import decoded
 from xstilts.tasks.task import Task
 
 # What stands for an answer that is not there: no gold answer holds this private character, so it scores 0 everywhere.

@@ -15,7 +15,7 @@ from xstilts.errors import InputError, nearest
 from xstilts.submission.gold import gold_finder
 from xstilts.submission.layout import NOTE, file_name, files, limited_to, opened_folder, published
 from xstilts.submission.read import Gold, Problem, read_file
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import Suite
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from xstilts.errors import InputError, nearest
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.registry import find_task
 
 Scores = Mapping[str, Mapping[str, Mapping[str, float]]]
 

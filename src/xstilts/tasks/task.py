@@ -91,7 +91,7 @@ class Task:
     `labels_of` gives the labels of a Tag or Classify task whose label set is a file of the data folder (CCG).
     `translates`: the training data are those of this English task through a table of translations, so that its files are
     looked for too; `paths` of train are those of the table (`translated.py`).
-    A task of the user's own (`own.py`) has `declared`, the identity of its declaration, which is part of the keys, and
+    A task of the user's own (`user_tasks.py`) has `declared`, the identity of its declaration, which is part of the keys, and
     `folder`, where that lies: its `paths` are below this folder or else below the data folder.
     """
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from xstilts.data.example import Answer, ChoiceExample, Example, PairExample, SpanExample, TextsExample
 from xstilts.errors import InputError
-from xstilts.tasks.locate import checked, source_split
-from xstilts.tasks.read import columns, lines
-from xstilts.tasks.relocate import relocate
+from xstilts.tasks.answer_alignment import relocate
+from xstilts.tasks.files.locate import checked, source_split
+from xstilts.tasks.files.read import columns, lines
 from xstilts.tasks.task import Request, Task
 
 # The formats whose examples are strings.

@@ -24,7 +24,7 @@ from xstilts.report.render.csv import SCORE_COLUMNS, score_rows, to_csv, to_parq
 from xstilts.report.render.latex import latex_tables, tex
 from xstilts.report.render.pdf import breakable, document_data, render_pdf
 from xstilts.report.tables.data import licence_lines, training_table
-from xstilts.tasks.catalogue import CATALOGUE
+from xstilts.tasks.registry import CATALOGUE
 
 SQUAD = chain("squad", "squad_v1")
 CHAINS = (chain("none"), SQUAD, chain("a_b & 50%", "snli"))

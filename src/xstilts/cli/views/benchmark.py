@@ -45,7 +45,7 @@ def print_score(console: Console, score: Score) -> None:
 
 
 def _headline(score: Score, task: str, values: Mapping[str, float]) -> float:
-    from xstilts.tasks.catalogue import find_task
+    from xstilts.tasks.registry import find_task
 
     metric = find_task(task).metric
     assert metric is not None

@@ -17,10 +17,10 @@ from rich.text import Text
 
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
-from xstilts.tasks.download import wanted
-from xstilts.tasks.locate import available_languages
-from xstilts.tasks.own import Sample
+from xstilts.tasks.files.download import wanted
+from xstilts.tasks.files.locate import available_languages
 from xstilts.tasks.task import Source, Task
+from xstilts.tasks.user.user_tasks import Sample
 
 LONGEST_SAMPLE = 500  # characters
 

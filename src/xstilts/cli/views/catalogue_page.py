@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from xstilts.cli.views.catalogue import spelled_counts, spelled_metric
 from xstilts.data.format import Choice, Classify, Span, Tag
 from xstilts.data.language import LANGUAGES
-from xstilts.tasks.catalogue import CATALOGUE
+from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.suites import SUITES
 from xstilts.tasks.task import Download, Source, Task
 

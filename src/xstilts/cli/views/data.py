@@ -23,8 +23,8 @@ from rich.table import Table
 from rich.text import Text
 
 from xstilts.errors import InputError
-from xstilts.tasks.check import Row, TaskCheck, check
-from xstilts.tasks.download import Choice, Unreachable, Wanted, download, elsewhere, wanted
+from xstilts.tasks.files.check import Row, TaskCheck, check
+from xstilts.tasks.files.download import Choice, Unreachable, Wanted, download, elsewhere, wanted
 from xstilts.tasks.task import Task
 
 STYLES = {"complete": "green", "partial": "yellow", "missing": "dim", "damaged": "bold red"}

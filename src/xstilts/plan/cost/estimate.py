@@ -26,7 +26,7 @@ from xstilts.plan.cost.sizes import (
 )
 from xstilts.recipe.mixture import proportions
 from xstilts.stages.stage import Stage
-from xstilts.tasks.catalogue import find_task
+from xstilts.tasks.registry import find_task
 
 # The dense bf16 rate of an NVIDIA H100 SXM in its data sheet, and the share of it that a training is taken to reach.
 CARD, PEAK_FLOPS, SHARE = "an NVIDIA H100 SXM", 989e12, 0.4

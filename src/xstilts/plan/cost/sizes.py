@@ -12,8 +12,8 @@ from pathlib import Path
 
 from xstilts.stages.stage import Stage
 from xstilts.store.store import read_json
-from xstilts.tasks.catalogue import find_task
-from xstilts.tasks.locate import source_split
+from xstilts.tasks.files.locate import source_split
+from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 
 EMBEDDED = "the embedded world"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from xstilts.analysis import formatting as fmt
 from xstilts.report.findings import Analysis
 from xstilts.report.tables.content import Line, Table, plain
-from xstilts.tasks.catalogue import CATALOGUE
+from xstilts.tasks.registry import CATALOGUE
 
 
 def training_tasks(analysis: Analysis) -> tuple[str, ...]:

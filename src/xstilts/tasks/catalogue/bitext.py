@@ -1,0 +1,201 @@
+"""Translations to be found: Tatoeba as LASER cut it (Artetxe and Schwenk 2019), and BUCC 2018 (Zweigenbaum et al. 2018).
+
+Tatoeba has two files a language, aligned by line: `tatoeba.<l3>-eng.<l3>` and `.eng`. The right English sentence of line 17 is
+its line 17, so its id is the answer. XTREME sorts the English side for its submissions; we do not, since nothing here looks at
+the order. Line 17 of German and line 17 of French are different sentences, hence ids like `deu-17`.
+BUCC has two pools of sentences a language and the gold pairs between them. Most sentences have no partner, and a sentence may
+have several. XTREME's dev is BUCC's sample, its test BUCC's training data (BUCC's own test gold was never published).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from xstilts.data.example import PoolExample, TranslationExample
+from xstilts.data.format import Embed, Mine
+from xstilts.data.language import LANGUAGES, languages
+from xstilts.errors import InputError
+from xstilts.metrics.mining import BUCC_F1
+from xstilts.metrics.retrieval import RETRIEVAL
+from xstilts.tasks.files.read import columns, lines, take
+from xstilts.tasks.task import Download, Hub, Request, Source, Task
+
+
+def _sides(request: Request, expected: Iterable[str], hint: str = "") -> list[Path]:
+    """The files by what their names end with, in the order asked for; all of them have to be there."""
+    found = {path.name.removesuffix(".gz").rpartition(".")[2]: path for path in request.files}
+    for end in expected:
+        if end not in found:
+            name = request.files[0].name.removesuffix(".gz").rpartition(".")[0]
+            raise InputError(f"{request.files[0].parent}: {name}.{end} is missing beside {request.files[0].name}{hint}")
+    return [found[end] for end in expected]
+
+
+# -- Tatoeba ----------------------------------------------------------------------------------------------------------
+
+
+def _example(request: Request, number: int, text: str, english: str, where: str) -> TranslationExample:
+    if not text.strip() or not english.strip():
+        raise InputError(f"{where}: a blank sentence; the two files are aligned by line, so none can be left out")
+    id = f"{request.task.codes[request.language]}-{number}"
+    return TranslationExample(id, text.strip(), english.strip(), id)
+
+
+def read_tatoeba(request: Request) -> Iterator[TranslationExample]:
+    sides = _sides(request, (request.task.codes[request.language], "eng"))
+    text, english = (list(lines(path)) for path in sides)
+    if len(text) != len(english):
+        raise InputError(f"{sides[0]} has {len(text)} lines and {sides[1]} {len(english)}: they are not aligned")
+    for number, ((where, line), (_, translation)) in enumerate(zip(text, english, strict=True), start=1):
+        yield _example(request, number, line, translation, where)
+
+
+def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[TranslationExample]:
+    for number, row in enumerate(rows, start=1):
+        where = f"Hub row {number}"
+        text, english = take(row, "source_sentence", str, where), take(row, "target_sentence", str, where)
+        yield _example(request, number, text, english, where)
+
+
+TATOEBA_LANGUAGES = languages(
+    "ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu az lt pl uk ro"
+)
+_TATOEBA_CODES = {code: LANGUAGES[code].tatoeba for code in TATOEBA_LANGUAGES}
+# Fewer than 1,000 sentences. Counts: google/xtreme in the dataset_infos.json of huggingface/datasets before 8803c182e6; those of
+# az, lt, pl, uk, ro: mteb/descriptive_stats/BitextMining/Tatoeba.json of mteb.
+_FEWER = {"jv": 205, "ka": 746, "kk": 575, "ml": 687, "sw": 390, "ta": 307, "te": 234, "th": 548}
+_TATOEBA_URL = "https://github.com/facebookresearch/LASER/raw/main/data/tatoeba/v1/"
+
+
+def _tatoeba_file(end: str) -> Download:
+    """One side of each language. The checksums are those of the same dataset_infos.json; of az, lt and pl, of the files
+    themselves (LASER at 74bc6ae7ffb7). Those of uk and ro are not known."""
+    rows = (files("xstilts.tasks.catalogue") / "tatoeba.sha256").read_text(encoding="ascii").splitlines()
+    sums = {name: sha256 for sha256, name in map(str.split, rows)}
+    name = f"tatoeba.{{lang}}-eng.{end}"
+    known = {code: sums.get(name.format(lang=its)) for code, its in _TATOEBA_CODES.items()}
+    return Download(f"{_TATOEBA_URL}{name}", f"tatoeba/{name}", {code: sha256 for code, sha256 in known.items() if sha256})
+
+
+TATOEBA = Task(
+    name="tatoeba",
+    version=1,
+    format=Embed(),
+    metric=RETRIEVAL,
+    languages=TATOEBA_LANGUAGES,
+    splits={
+        "test": Source(
+            paths=tuple(f"{folder}tatoeba.{{lang}}-eng.???" for folder in ("tatoeba/", "tatoeba/v1/", "data/tatoeba/v1/", "")),
+            languages=TATOEBA_LANGUAGES,
+            url="https://github.com/facebookresearch/LASER/tree/main/data/tatoeba/v1",
+            hub=Hub("google/xtreme", "tatoeba.{lang}", "validation", "main"),
+            downloads=(_tatoeba_file("{lang}"), _tatoeba_file("eng")),
+            counts=dict.fromkeys(TATOEBA_LANGUAGES, 1000) | _FEWER,
+        )
+    },
+    read=read_tatoeba,
+    read_hub=read_hub,
+    codes=_TATOEBA_CODES,
+    license="CC-BY-2.0-FR",
+    cite="artetxe2019massively",
+    url="https://github.com/facebookresearch/LASER/tree/main/data/tatoeba/v1",
+    description="Find the translation of a sentence among up to 1,000 by the cosine of embeddings; untrained.",
+    notes="36 languages in XTREME's code (its paper counts 33) and 5 more in XTREME-R, which the Hub's google/xtreme lacks.",
+)
+
+# -- BUCC -------------------------------------------------------------------------------------------------------------
+
+
+def _sentences(path: Path) -> Iterator[tuple[str, str, str]]:
+    """(`path:line`, id, sentence) of each line; ids are unique."""
+    seen: set[str] = set()
+    for where, line in lines(path):
+        id, text, *more = columns(line, 2, where, "id<TAB>sentence")
+        if not id.strip() or not text.strip() or more:
+            raise InputError(f"{where}: found {line!r:.80}, expected id<TAB>sentence, neither of them blank")
+        if id in seen:
+            raise InputError(f"{where}: the id {id!r} occurs twice")
+        seen.add(id)
+        yield where, id, text.strip()
+
+
+def _gold(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """The English ids of each foreign one, and for each id that occurs the line where."""
+    pairs: dict[str, list[str]] = {}
+    places: dict[str, str] = {}
+    for where, line in lines(path):
+        foreign, english = (id.strip() for id in columns(line, 2, where, "foreign id<TAB>English id")[:2])
+        if english in pairs.setdefault(foreign, []):
+            raise InputError(f"{where}: the pair {foreign} {english} occurs twice")
+        pairs[foreign].append(english)
+        places |= {foreign: where, english: where}
+    return pairs, places
+
+
+def read_bucc(request: Request) -> Iterator[PoolExample]:
+    """The foreign sentences, then the English ones, in the order of the files."""
+    hint = " (XTREME's download script takes the gold of the test data away: get the original)"
+    foreign, english, gold = _sides(request, (request.language, "en", "gold"), hint)
+    pairs, missing = _gold(gold)
+    for _, id, text in _sentences(foreign):
+        missing.pop(id, None)
+        yield PoolExample(id, text, "", "query", tuple(pairs.get(id, ())))
+    for _, id, text in _sentences(english):
+        missing.pop(id, None)
+        yield PoolExample(id, text, "", "candidate", None)
+    for id, where in missing.items():
+        raise InputError(f"{where}: there is no sentence {id!r} in {foreign.name} or {english.name}")
+
+
+BUCC_LANGUAGES = languages("de fr ru zh")
+_BUCC_URL = "https://comparable.limsi.fr/bucc2018/"
+# The same dataset_infos.json.
+_BUCC_SHA256 = {
+    "sample": {
+        "de": "8e16ba8b02ef8d648b06adfbd6dfb188f43524e18f97b2b12a14a086caac62f3",
+        "fr": "df9eb3966954e163c9264076f7c9c1eb56d9d8a91855f9d3afbf2c0fdaef0a08",
+        "ru": "fce3cabc7ee50ddb4b18aa6fb090e2669c8383d2a29fc97eed6ae70fed9a23e5",
+        "zh": "a3425be5c0320ee131a0927b66c3e29befb3b481ebf1b87257e660e514bc16ac",
+    },
+    "training": {
+        "de": "766e0fdebbd1438fb87c21254828eb13c8b997d8fbab002103dd060dcac50c5c",
+        "fr": "53c0d0e7dd97dc89593a2db25a26c5f0ccdc7113e8451263bb0c80e4c4c7dc30",
+        "ru": "1895df56e936ca3d4f5b12299ceffe0b7ff4806584c40bdaa3ae1d445f25afa5",
+        "zh": "3facb71798277c8f44dc78c1f8ae2110f254d0e14799f3508eedd54b4236877a",
+    },
+}
+
+
+def _bucc(split: str, part: str) -> Source:
+    archive = f"bucc2018-{{lang}}-en.{part}-gold.tar.bz2"
+    official = tuple(f"{folder}{{lang}}-en/{{lang}}-en.{part}.*" for folder in ("bucc2018/", ""))
+    return Source(
+        paths=(*official, f"bucc2018/{{lang}}-en.{split}.*"),
+        languages=BUCC_LANGUAGES,
+        url=f"{_BUCC_URL}bucc2018-task.html",
+        archives=(archive,),
+        downloads=(Download(f"{_BUCC_URL}{archive}", f"bucc2018/{archive}", _BUCC_SHA256[part]),),
+    )
+
+
+BUCC2018 = Task(
+    name="bucc2018",
+    version=1,
+    format=Mine(),
+    metric=BUCC_F1,
+    languages=BUCC_LANGUAGES,
+    splits={"dev": _bucc("dev", "sample"), "test": _bucc("test", "training")},
+    read=read_bucc,
+    license="not stated",
+    cite="zweigenbaum2018bucc",
+    url=f"{_BUCC_URL}bucc2018-task.html",
+    description="Find the pairs of translations between two pools of sentences, most of which have no partner; untrained.",
+    notes="Gold pairs in dev and test: de 1,038 and 9,580, fr 929 and 9,086, ru 2,374 and 14,435, zh 257 and 1,899. The Hub's"
+    " google/xtreme bucc18 holds these pairs only, without the sentences that have no partner, so nothing can be mined there;"
+    " mteb/BUCC has the pools of the test data, but as JSON without ids, and no dev data.",
+)
+
+TASKS = (TATOEBA, BUCC2018)

@@ -1,0 +1,345 @@
+"""Multiple choice: CommonsenseQA, HellaSwag, Cosmos QA as jiant reads them for X-STILTs; Social IQa, COPA, XCOPA as XTREME-R.
+
+Talmor et al. 2019, Zellers et al. 2019, Huang et al. 2019, Sap et al. 2019, Roemmele et al. 2011, Ponti et al. 2020. A prompt is
+the question, with the text before it where there is one. XTREME-R asks in English whatever the language of the premise ("... What
+was the cause?", third_party/run_xcopa.py of google-research/xtreme); jiant words COPA's two questions otherwise.
+The labels of most test sets are not public: only XCOPA has a test split here. Ids are row numbers where the files have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from xstilts.data.example import ChoiceExample
+from xstilts.data.format import Choice
+from xstilts.data.language import languages
+from xstilts.errors import InputError
+from xstilts.metrics.classify import ACCURACY
+from xstilts.tasks.files.read import csv_table, json_lines, known, labelled, lines, take
+from xstilts.tasks.task import Download, Hub, Request, Source, Task
+
+Records = Iterable[tuple[str, Mapping[str, Any]]]  # where, record
+Parts = tuple[str, Sequence[str], Sequence[str], str]  # prompt, choices, their labels, the gold label
+Parse = Callable[[Mapping[str, Any], str], Parts]
+
+
+def _gold(record: Mapping[str, Any], name: str, where: str) -> str:
+    """A label that some files write as a number and others as its digits."""
+    if name not in record:
+        raise InputError(f"{where}: field '{name}' is missing")
+    return str(record[name]).strip()
+
+
+def _commonsenseqa(record: Mapping[str, Any], where: str) -> Parts:
+    """The official file nests the choices in the question; the Hub has a list of labels and one of texts beside it."""
+    question = record.get("question")
+    if isinstance(question, str):
+        choices = take(record, "choices", dict, where)
+        labels, texts = take(choices, "label", list, where), take(choices, "text", list, where)
+    else:
+        nested = take(record, "question", dict, where)
+        question, pairs = take(nested, "stem", str, where), take(nested, "choices", list, where)
+        labels, texts = ([take(pair, field, str, where) for pair in pairs] for field in ("label", "text"))
+    return question, texts, labels, take(record, "answerKey", str, where)
+
+
+def _hellaswag(record: Mapping[str, Any], where: str) -> Parts:
+    prompt, begun = take(record, "ctx_a", str, where), take(record, "ctx_b", str, where)
+    endings = take(record, "endings", list, where)
+    return prompt, [f"{begun} {ending}".strip() for ending in endings], "0123", _gold(record, "label", where)
+
+
+def _cosmosqa(record: Mapping[str, Any], where: str) -> Parts:
+    context, question, *answers = (
+        take(record, field, str, where) for field in ("context", "question", "answer0", "answer1", "answer2", "answer3")
+    )
+    return f"{context} {question}", answers, "0123", _gold(record, "label", where)
+
+
+def _siqa(record: Mapping[str, Any], where: str) -> Parts:
+    context, question, *answers = (
+        take(record, field, str, where) for field in ("context", "question", "answerA", "answerB", "answerC")
+    )
+    if "correct" in record:
+        return f"{context} {question}", answers, "ABC", _gold(record, "correct", where)
+    return f"{context} {question}", answers, "123", _gold(record, "label", where)
+
+
+def _copa(record: Mapping[str, Any], where: str) -> Parts:
+    premise, *choices = (take(record, field, str, where) for field in ("premise", "choice1", "choice2"))
+    asked = known(take(record, "question", str, where), ("cause", "effect"), where)
+    return f"{premise} What was the {asked}?", choices, "01", _gold(record, "label", where)
+
+
+def _examples(parse: Parse, choices: int, id: str, request: Request, records: Records) -> Iterator[ChoiceExample]:
+    """`id` is the field that names an example; without one, its number among the records does."""
+    for number, (where, record) in enumerate(records, start=1):
+        prompt, texts, labels, gold = parse(record, where)
+        if not len(texts) == len(labels) == choices:
+            raise InputError(f"{where}: {len(texts)} choices, expected {choices}")
+        name = take(record, id, str, where) if id else f"{request.task.name}-{request.split}-{number}"
+        yield ChoiceExample(name, prompt, tuple(texts), labels.index(known(gold, tuple(labels), where)))
+
+
+def _records(request: Request) -> Records:
+    (path,) = request.files
+    return csv_table(path) if path.name.removesuffix(".gz").endswith(".csv") else json_lines(path)
+
+
+def _siqa_records(request: Request) -> Records:
+    """Version 1.4 has the label in the record, the other release in a file beside it, a line for each."""
+    if len(request.files) == 1:
+        return _records(request)
+    labels, records = sorted(request.files, key=lambda path: "-labels" not in path.name)
+    found = list(json_lines(records))
+    gold = [line for _, line in lines(labels) if line]
+    if len(found) != len(gold):
+        raise InputError(f"{records} has {len(found)} records and {labels} {len(gold)} labels: they are not aligned")
+    return ((where, {**record, "label": label}) for (where, record), label in zip(found, gold, strict=True))
+
+
+def _read(
+    parse: Parse, choices: int, request: Request, *, id: str = "", records: Callable[[Request], Records] = _records
+) -> Iterator[ChoiceExample]:
+    return labelled(request, _examples(parse, choices, id, request, records(request)))
+
+
+def _read_hub(
+    parse: Parse, choices: int, request: Request, rows: Iterable[Mapping[str, Any]], *, id: str = ""
+) -> Iterator[ChoiceExample]:
+    records = ((f"Hub row {number}", row) for number, row in enumerate(rows, start=1))
+    return labelled(request, _examples(parse, choices, id, request, records))
+
+
+# Checksums and counts: dataset_infos.json of huggingface/datasets before 8803c182e6. The commits of Hub data sets are where
+# public code has read the parquet files of `hub.patterns`; for Social IQa and Cosmos QA that is the branch refs/convert/parquet.
+def _plain(folders: str, site: str, hub: Callable[[str], Hub], **files: tuple[str, int, str]) -> dict[str, Source]:
+    """The splits of a task with one official file a split (its name, count, sha256), which is not packed. It lies in one of the
+    folders, or at the top if its name says enough."""
+    splits = {}
+    for split, (file, count, sha256) in files.items():
+        paths = (*(f"{folder}{file}" for folder in folders.split()), *((file,) if "_" in file else ()))
+        download = Download(site + file, paths[0], {"en": sha256})
+        source = hub("train" if split == "train" else "validation")
+        splits[split] = Source(paths, ("en",), download.url, {"en": sha256}, source, (), (download,), {"en": count})
+    return splits
+
+
+def _packed(paths: Iterable[str], hub: Hub, count: int, download: Download, *archives: str) -> Source:
+    return Source(tuple(paths), ("en",), download.url, {}, hub, archives, (download,), {"en": count})
+
+
+COMMONSENSEQA = Task(
+    name="commonsenseqa",
+    version=1,
+    format=Choice(choices=5),
+    metric=ACCURACY,
+    languages=("en",),
+    splits=_plain(
+        "commonsenseqa/ csqa/",
+        "https://s3.amazonaws.com/commensenseqa/",
+        partial(Hub, "tau/commonsense_qa", "default", revision="94630fe30dad47192a8546eb75f094926d47e155"),
+        train=("train_rand_split.jsonl", 9741, "58ffa3c8472410e24b8c43f423d89c8a003d8284698a6ed7874355dedd09a2fb"),
+        dev=("dev_rand_split.jsonl", 1221, "3210497fdaae614ac085d9eb873dd7f4d49b6f965a93adadc803e1229fd8a02a"),
+    ),
+    read=partial(_read, _commonsenseqa, 5, id="id"),
+    read_hub=partial(_read_hub, _commonsenseqa, 5, id="id"),
+    trains_on="commonsenseqa",
+    license="MIT",
+    cite="talmor2019commonsenseqa",
+    url="https://www.tau-nlp.org/commonsenseqa",
+    description="Questions that need common sense, written over ConceptNet; one of five answers is right.",
+    notes="The random split.",
+)
+
+HELLASWAG = Task(
+    name="hellaswag",
+    version=1,
+    format=Choice(choices=4),
+    metric=ACCURACY,
+    languages=("en",),
+    splits=_plain(
+        "hellaswag/ hellaswag/data/ hellaswag/derived/en/",
+        "https://github.com/rowanz/hellaswag/raw/master/data/",
+        partial(Hub, "Rowan/hellaswag", "default", revision="218ec52e09a7e7462a5400043bb9a69a41d06b76"),
+        train=("hellaswag_train.jsonl", 39_905, "dae5e69249868cb9fe4e23ff925c60b66169564cfb7072d793cd7356a2b69f8d"),
+        dev=("hellaswag_val.jsonl", 10_042, "0aa3b88843990f3f10a97b9575c94d7b71fb2205240ba04ae4884d9e9c992588"),
+    ),
+    read=partial(_read, _hellaswag, 4),
+    read_hub=partial(_read_hub, _hellaswag, 4),
+    trains_on="hellaswag",
+    license="MIT",
+    cite="zellers2019hellaswag",
+    url="https://rowanzellers.com/hellaswag/",
+    description="How does it go on? Captions of videos and how-to articles with one true ending among machine-made ones.",
+    notes="A choice begins with the words of the last sentence that is left open (ctx_b).",
+)
+
+COSMOSQA = Task(
+    name="cosmosqa",
+    version=1,
+    format=Choice(choices=4),
+    metric=ACCURACY,
+    languages=("en",),
+    splits=_plain(
+        "cosmosqa/ cosmosqa/data/ cosmos_qa/ cosmosqa/derived/",
+        "https://github.com/wilburOne/cosmosqa/raw/master/data/",
+        partial(Hub, "allenai/cosmos_qa", "default", revision="ed50fe83db62b355759053b1cd5eef344ee371e0"),
+        train=("train.csv", 25_262, "d8d5ca1f9f6534b6530550718591af89372d976a8fc419360fab4158dee4d0b2"),
+        dev=("valid.csv", 2985, "a6a94fc1463ca82bb10f98ef68ed535405e6f5c36e044ff8e136b5c19dea63f3"),
+    ),
+    read=partial(_read, _cosmosqa, 4),
+    read_hub=partial(_read_hub, _cosmosqa, 4),
+    trains_on="cosmosqa",
+    license="CC-BY-4.0",
+    cite="huang2019cosmosqa",
+    url="https://wilburone.github.io/cosmos/",
+    description="Why, what next, what if: questions about people's blogs whose answer is not in the words of the text.",
+)
+
+SIQA_ZIP = Download(
+    "https://storage.googleapis.com/ai2-mosaic/public/socialiqa/socialiqa-train-dev.zip",
+    "siqa/socialiqa-train-dev.zip",
+    {"": "ee073914a0fc33265cfbcfc50ec20df9b2e07809c3f420f599138d1f394ef5c3"},
+)
+
+SIQA = Task(
+    name="siqa",
+    version=1,
+    format=Choice(choices=3),
+    metric=ACCURACY,
+    languages=("en",),
+    splits={
+        split: _packed(
+            (
+                *(f"{folder}socialIQa_v1.4_{short}.jsonl" for folder in ("siqa/", "siqa/socialIQa_v1.4/", "socialIQa_v1.4/", "")),
+                # the records and, beside them, their labels: train.jsonl and train-labels.lst
+                *(f"{folder}socialiqa-train-dev/{split}[.-]*[lt]" for folder in ("siqa/", "")),
+            ),
+            Hub("allenai/social_i_qa", "default", hub_split, "537a2ec8ec565adc0b70b70752893e59e024df26"),
+            count,
+            SIQA_ZIP,
+            "socialiqa-train-dev.zip",
+            "socialIQa_v1.4.tgz",
+        )
+        for split, short, hub_split, count in (("train", "trn", "train", 33_410), ("dev", "dev", "validation", 1954))
+    },
+    read=partial(_read, _siqa, 3, records=_siqa_records),
+    read_hub=partial(_read_hub, _siqa, 3),
+    trains_on="siqa",
+    license="not stated by its authors; CC-BY-4.0 by some who copy it",
+    cite="sap2019socialiqa",
+    url="https://maartensap.github.io/social-iqa/",
+    description="What people do, feel and mean in everyday situations; one of three answers is right.",
+    notes="XTREME-R trains on it before COPA.",
+)
+
+COPA_ZIP = Download(
+    "https://dl.fbaipublicfiles.com/glue/superglue/data/v2/COPA.zip",
+    "copa/COPA.zip",
+    {"": "405906cddac74bc1e1ce8220f1107d1025b66a25ef10149d91b10bb30651125f"},
+)
+
+COPA = Task(
+    name="copa",
+    version=1,
+    format=Choice(choices=2),
+    metric=ACCURACY,
+    languages=("en",),
+    splits={
+        split: _packed(
+            (*(f"{folder}COPA/{file}.jsonl" for folder in ("copa/", "")), f"copa/{file}.jsonl", f"xcopa/{file}-{{lang}}.jsonl"),
+            Hub("aps/super_glue", "copa", hub_split, "3de24cf8022e94f4ee4b9d55a6f539891524d646"),
+            count,
+            COPA_ZIP,
+            "COPA.zip",
+        )
+        for split, file, hub_split, count in (("train", "train", "train", 400), ("dev", "val", "validation", 100))
+    },
+    read=partial(_read, _copa, 2),
+    read_hub=partial(_read_hub, _copa, 2),
+    trains_on="copa",
+    license="BSD-2-Clause",
+    cite="roemmele2011copa",
+    url="https://people.ict.usc.edu/~gordon/copa.html",
+    description="Which of two alternatives is the more plausible cause or effect of the premise? SuperGLUE's split.",
+    notes="The training data of XCOPA in XTREME-R, after Social IQa. XTREME-R's copies in xcopa/ are read as well.",
+)
+
+XCOPA_LANGUAGES = languages("et ht id it qu sw ta th tr vi zh")
+_XCOPA_SITE = "https://raw.githubusercontent.com/cambridgeltl/xcopa/e2e9d7f105a758ee869cd13e0fe251ef93a29840/"
+
+
+def _xcopa(file: str, hub_split: str, count: int, sha256: str) -> Source:
+    official = f"data/{{lang}}/{file}.{{lang}}.jsonl"
+    checksums = dict(zip(XCOPA_LANGUAGES, sha256.split(), strict=True))
+    return Source(
+        paths=(
+            *(f"{folder}{official}" for folder in ("xcopa/", "xcopa/xcopa-master/", "xcopa-master/", "")),
+            f"xcopa/{file}-{{lang}}.jsonl",
+        ),
+        languages=XCOPA_LANGUAGES,
+        url="https://github.com/cambridgeltl/xcopa/tree/master/data",
+        sha256=checksums,
+        hub=Hub("cambridgeltl/xcopa", "{lang}", hub_split, "042f78955ba48e6404616762fa6e05e839c3907a"),
+        archives=("xcopa-master.zip",),
+        downloads=(Download(f"{_XCOPA_SITE}{official}", f"xcopa/{official}", checksums),),
+        counts=dict.fromkeys(XCOPA_LANGUAGES, count),
+    )
+
+
+# By language, in the order of XCOPA_LANGUAGES; the files of the commit above have them.
+_XCOPA_SHA256 = {
+    "dev": """
+        c6d8f33c11e968fe519d5ddbb61769a73a5ac58ac889060df2fdf5e8a54d6a3c
+        022462ff8730fa9345e91e3d174fa346da328d2e7a1225a5938e9897697d61f5
+        b3ac8c87c516d64c05ee39becc038ae747b1522010f385796f6c19019f75c77c
+        f8389021d6595ef994ed8ff163dfddbcc3f5473b4e7b4803745fb98a7ecd1031
+        9e3306acace7bb39c35d20984f2aeca7aa2619af00871ed4743b89f950f7572d
+        e35fb416b7b9557bcede9987a53d56895c04f3608817d3326da09c52082fbfc5
+        fd22e97aab22d431a14d569fb36de4c6a2fe48ee871a1cbf5fab797176b4e9ee
+        b4c8ae4d5392e7e74667a366c5ed2e39729d67522c1bd35d82e6473505236d47
+        879848162ac5f614f4569c99d37e03bb66034c27684968643371c6c9662bc812
+        6f804ec3c25b12a3d51f58e338b631bc1b45e7223b15481f8593923e0bdb26fa
+        8f638466c196342104bdbe9276e7d91fe0abcc044e9a9ad715f30c8ad618bcdd
+    """,
+    "test": """
+        f670f3f726342fa3ccd6f844b72d378ed5d0a9a71bd152e6b3607d402eaafa92
+        ec4a5502e190a51fef4d9cb2080164726772b2d46f7a51c2b86f56748d303428
+        b6fe1cfc10bcf02f724dddf876d01df370be0a049cdf1ebf7be8f34504ff66da
+        33564a0dbefc9ff3a7dc868d9a9718d7aaaf7fb136879ae4d2ba022f311f8a88
+        ac20d5cd67545c41e2fa2e187e88ba4d4c2d7ece1a6489041d44113a5553bd7f
+        4ca583c40f9ac045a9b6114fc1f052b0f4ca7402e7a78f567c32a7d8246aa273
+        ae282423e45f0aed4174cea7594d200214a66b9c721b60f74a21fb2d5adeaf45
+        63030f192c4fd8b3c066a8954203d5cdd57d803e8e1069fcca97ff0e7b669423
+        1f0152af30bb46acccd0db14ecfe29014c1770c09b0af9b377e15bb4837178ec
+        24cb28827066abb00a2f4004d86c447c4a30a9edb17938b26b61fb2385f94170
+        c9b42590399214b9f066adacac2465d7286f5e590181fe6bfd7f6139531b83d4
+    """,
+}
+
+XCOPA = Task(
+    name="xcopa",
+    version=1,
+    format=Choice(choices=2),
+    metric=ACCURACY,
+    languages=XCOPA_LANGUAGES,
+    splits={
+        "dev": _xcopa("val", "validation", 100, _XCOPA_SHA256["dev"]),
+        "test": _xcopa("test", "test", 500, _XCOPA_SHA256["test"]),
+    },
+    read=partial(_read, _copa, 2),
+    read_hub=partial(_read_hub, _copa, 2),
+    trains_on="copa",
+    license="CC-BY-4.0",
+    cite="ponti2020xcopa",
+    url="https://github.com/cambridgeltl/xcopa",
+    description="COPA translated into 11 languages and annotated anew; its training data are English.",
+    notes="All Thai and all Turkish dev questions ask for the effect in the official files, and so do 37 Swahili and 51 Turkish"
+    " test questions that ask for the cause in Estonian; XTREME-R has them so, and so do we. XTREME-R's own test files have 0"
+    " in place of every label and are refused.",
+)
+
+TASKS = (COMMONSENSEQA, HELLASWAG, COSMOSQA, SIQA, COPA, XCOPA)

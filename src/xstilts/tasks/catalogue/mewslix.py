@@ -1,0 +1,163 @@
+"""Mewsli-X of XTREME-R (Ruder et al. 2021): a mention in its sentence, and the description of the entity it means.
+
+Source: mewsli-x.md and mewsli_x/schema.py in google-research/google-research (dense_representations_for_entity_retrieval/mel);
+the wording of queries and candidates is that of google-research/xtreme, third_party/utils_mewslix.py.
+There is one candidate set, described in 50 languages, for mentions in 11: it comes with English, so that a pool is whole or
+there is none. Training and dev data are the English pairs of Wikipedia, on whose dev part XTREME-R chose its learning rates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from xstilts.data.example import PairExample, PoolExample
+from xstilts.data.format import Rank
+from xstilts.data.language import languages
+from xstilts.errors import InputError
+from xstilts.metrics.ranking import MAP_20
+from xstilts.tasks.files.read import json_lines, take
+from xstilts.tasks.task import Download, Request, Source, Task
+
+_BRACES = re.compile(r"\{(.*?)\}")
+_BLANKS = re.compile(r"\s+")
+
+
+def _one_line(text: str) -> str:
+    return _BLANKS.sub(" ", text).strip()
+
+
+def _spans(record: Any, text: str, where: str) -> list[tuple[int, int]]:
+    found = [(take(s, "start", int, where), take(s, "end", int, where)) for s in take(record, "sentence_spans", list, where)]
+    for start, end in found:
+        if not 0 <= start < end <= len(text):
+            raise InputError(f"{where}: sentence span {start} to {end} is not inside the text of {len(text)} characters")
+    return found
+
+
+def _mention(context: Any, mention: Any, where: str) -> tuple[str, str, str]:
+    """(id, query, gold entity): the query is `mention: left { mention } right` of the mention's sentence, as XTREME-R words
+    it, braces that the sentence has of its own made round."""
+    id = take(mention, "example_id", str, where)
+    where = f"{where}: mention {id}"
+    text = take(context, "text", str, where)
+    if not text:
+        raise InputError(f"{where}: the article's text is left out, as in the archive; get-mewsli-x.sh puts it in")
+    place = take(mention, "mention_span", dict, where)
+    start, end, words = (take(place, "start", int, where), take(place, "end", int, where), take(place, "text", str, where))
+    if not 0 <= start < end <= len(text) or text[start:end] != words:
+        raise InputError(f"{where}: the text has {text[max(start, 0) : end]!r:.80} at {start}, not the mention {words!r:.80}")
+    around = next(((a, b) for a, b in _spans(context, text, where) if a <= start and end <= b), None)
+    if around is None:
+        raise InputError(f"{where}: no sentence of sentence_spans holds the mention at {start} to {end}")
+    left, right = (_BRACES.sub(r"(\1)", side) for side in (text[around[0] : start], text[end : around[1]]))
+    entity = take(mention, "entity_id", str, where)
+    if not entity:
+        raise InputError(f"{where}: entity_id is blank (XTREME's download blanks it in test files): get the original file")
+    return id, _one_line(f"{words}: {left} {{ {words} }} {right}"), entity
+
+
+def _description(entity: Any, where: str) -> str:
+    text = take(entity, "description", str, where)
+    return _one_line(" ".join(text[start:end] for start, end in _spans(entity, text, where)))
+
+
+def _plain_name(path: Path) -> str:
+    return path.name.removesuffix(".gz")
+
+
+def _mentions(request: Request) -> Iterator[PoolExample]:
+    """The queries of one language, from the one file of get-mewsli-x.sh or from XTREME's file of the language."""
+    names = (f"wikinews_mentions-{request.split}.jsonl", f"{request.split}-{request.language}.jsonl")
+    for path in request.files:
+        if _plain_name(path) in names:
+            for where, record in json_lines(path):
+                context = take(record, "context", dict, where)
+                if take(context, "language", str, where) == request.language:
+                    for mention in take(record, "mentions", list, where):
+                        id, query, entity = _mention(context, mention, where)
+                        yield PoolExample(id, query, "", "query", (entity,))
+
+
+def _entities(request: Request) -> Iterator[PoolExample]:
+    paths = [path for path in request.files if _plain_name(path) == "candidate_set_entities.jsonl"]
+    if not paths:
+        raise InputError(f"{request.files[0].parent}: candidate_set_entities.jsonl is missing; it is in the official archive")
+    for where, record in json_lines(paths[0]):
+        yield PoolExample(take(record, "entity_id", str, where), _description(record, where), "", "candidate", None)
+
+
+def _pool(request: Request) -> Iterator[PoolExample]:
+    query = None
+    for query in _mentions(request):
+        yield query
+    if query and request.language == "en":
+        yield from _entities(request)
+
+
+def _pairs(request: Request) -> Iterator[PairExample]:
+    for path in request.files:
+        for where, record in json_lines(path):
+            pair = take(record, "contextual_mention", dict, where)
+            id, query, _ = _mention(take(pair, "context", dict, where), take(pair, "mention", dict, where), where)
+            yield PairExample(id, query, _description(take(record, "entity", dict, where), where), "")
+
+
+def read_mewslix(request: Request) -> Iterator[PoolExample] | Iterator[PairExample]:
+    """Test: the mentions of one language, and with English the candidates. Train and dev: English pairs of Wikipedia."""
+    return _pool(request) if request.split == "test" else _pairs(request)
+
+
+# The tables of mewsli-x.md: mentions in each language, and with English the entities.
+_COUNTS = {
+    "ar": 1501, "de": 1551, "en": 1490 + 1_003_893, "es": 1552, "fa": 458, "ja": 1519,
+    "pl": 1562, "ro": 672, "ta": 1567, "tr": 1215, "uk": 1537,
+}  # fmt: skip
+_LANGUAGES = languages(" ".join(_COUNTS))
+_URL = "https://github.com/google-research/google-research/blob/master/dense_representations_for_entity_retrieval/mel/mewsli-x.md"
+_ARCHIVE = "mewsli-x_20220518_6.zip"
+_DOWNLOAD = Download(f"https://storage.googleapis.com/gresearch/mewsli/{_ARCHIVE}", f"mewslix/{_ARCHIVE}")
+
+
+def _wikipedia(split: str, count: int) -> Source:
+    name = f"wikipedia_pairs-{split}.jsonl"
+    return Source(
+        paths=(f"mewslix/{name}", name),
+        languages=("en",),
+        url=_URL,
+        archives=(_ARCHIVE,),
+        downloads=(_DOWNLOAD,),
+        counts={"en": count},
+    )
+
+
+MEWSLIX = Task(
+    name="mewslix",
+    version=1,
+    format=Rank(),
+    metric=MAP_20,
+    languages=_LANGUAGES,
+    splits={
+        "train": _wikipedia("train", 167_719),
+        "dev": _wikipedia("dev", 14_051),
+        "test": Source(
+            paths=("mewslix/**/*.jsonl",),
+            languages=_LANGUAGES,
+            url=_URL,
+            counts=_COUNTS,
+        ),
+    },
+    read=read_mewslix,
+    trains_on="mewslix",
+    license="CC-BY-4.0",
+    cite="ruder2021xtremer",
+    url=_URL,
+    description="Mentions in WikiNews in 11 languages; rank the descriptions of 1,003,893 entities, one of which is meant.",
+    notes=(
+        "The archive leaves the articles' texts out: get-mewsli-x.sh beside mewsli-x.md puts them in, and what it makes belongs"
+        f" in mewslix/. The archive's published md5 is 6d3f137027c7e0146c7aa0b3c21e90f4 ({_ARCHIVE}); no sha256 is published."
+        " Its data are newer than those of the paper, whose scores are not comparable. The dev mentions of WikiNews are not used."
+    ),
+)

@@ -1,0 +1,152 @@
+"""Do two texts say the same? PAWS-X (Yang et al. 2019) and QQP, Quora's question pairs as GLUE split them.
+
+Both are tab-separated without quoting: a quote is text. Readers that take it for csv quoting lose rows of PAWS-X, as the Hub's
+google/xtreme does (49,175 English training pairs of 49,401). Ids are row numbers, so those of PAWS-X are parallel in 7 languages.
+Some dev and test sentences of PAWS-X were not translated and read "NS" (68 dev and 32 test pairs in German). XTREME keeps them,
+so its scores are over 2,000 pairs a language; so do we, where the README of PAWS-X asks to leave them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from xstilts.data.example import TextsExample
+from xstilts.data.format import Classify
+from xstilts.data.language import languages
+from xstilts.metrics.classify import ACCURACY
+from xstilts.tasks.files.read import known, labelled, numbered, table, take, xtreme_pairs
+from xstilts.tasks.task import Download, Hub, Request, Source, Task
+
+LABELS = ("0", "1")  # 1: the same meaning
+
+Row = tuple[str, str, str, str]  # where, text, text, label
+
+# Checksums: dataset_infos.json of huggingface/datasets before 8803c182e6 (QQP-clean.zip: the file served since its #639).
+PAWSX_TAR = Download(
+    "https://storage.googleapis.com/paws/pawsx/x-final.tar.gz",
+    "pawsx/x-final.tar.gz",
+    {"": "4146db499101d66e68ae4c8ed3cf9dadecd625f44b7d8cf3d4a0fe93afc4fd9f"},
+)
+QQP_ZIP = Download(
+    "https://dl.fbaipublicfiles.com/glue/data/QQP-clean.zip",
+    "qqp/QQP-clean.zip",
+    {"": "40e7c862c04eb26ee04b67fd900e76c45c6ba8e6d8fab4f8f1f8072a1a3fbae0"},
+)
+_LAYOUT = f"sentence1, sentence2, label (XTREME's download removes the labels of its test files: use {PAWSX_TAR.url} instead)"
+
+
+def _pairs(request: Request, rows: Iterable[tuple[int, Row]]) -> Iterator[TextsExample]:
+    for number, (where, first, second, label) in rows:
+        id = f"{request.task.name}-{request.split}-{number}"
+        yield TextsExample(id, (first.strip(), second.strip()), known(label.strip(), LABELS, where))
+
+
+def read_pawsx(request: Request) -> Iterator[TextsExample]:
+    (path,) = request.files
+
+    def official() -> Iterator[Row]:
+        for where, row in table(path):
+            first, second, label = (take(row, field, str, where) for field in ("sentence1", "sentence2", "label"))
+            yield where, first, second, label
+
+    bare = path.name.removesuffix(".gz").endswith(f"-{request.language}.tsv")
+    rows = xtreme_pairs(path, _LAYOUT) if bare else official()
+    return labelled(request, _pairs(request, enumerate(rows, start=1)))
+
+
+def read_qqp(request: Request) -> Iterator[TextsExample]:
+    """Rows that lack columns are left out, as GLUE's readers do: a question with a line break in it left its row in pieces."""
+    (path,) = request.files
+
+    def whole() -> Iterator[tuple[int, Row]]:
+        for number, (where, row) in enumerate(table(path), start=1):
+            if "is_duplicate" in row:
+                first, second = (take(row, field, str, where) for field in ("question1", "question2"))
+                yield number, (where, first, second, row["is_duplicate"])
+
+    return _pairs(request, whole())
+
+
+def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[TextsExample]:
+    """PAWS-X has the columns sentence1 and sentence2, QQP question1 and question2, and `idx` for the number of its row."""
+
+    def row(number: int, record: dict[str, Any]) -> tuple[int, Row]:
+        where = f"Hub row {number}"
+        name = "question" if "question1" in record else "sentence"
+        first, second = (take(record, f"{name}{side}", str, where) for side in (1, 2))
+        label = numbered(take(record, "label", int, where), LABELS, where)
+        return record.get("idx", number - 1) + 1, (where, first, second, label)
+
+    return labelled(request, _pairs(request, (row(number, record) for number, record in enumerate(rows, start=1))))
+
+
+PAWSX_LANGUAGES = languages("de en es fr ja ko zh")
+
+
+def _pawsx(split: str, file: str, hub_split: str, codes: tuple[str, ...], count: int) -> Source:
+    official = tuple(f"{folder}x-final/{{lang}}/{file}.tsv" for folder in ("pawsx/", "paws-x/", ""))
+    return Source(
+        paths=(*official, f"pawsx/{split}-{{lang}}.tsv"),
+        languages=codes,
+        url=PAWSX_TAR.url,
+        hub=Hub("google-research-datasets/paws-x", "{lang}", hub_split, "4cd8187c404bda33cb1f62b49b001115862acf37"),
+        archives=("x-final.tar.gz",),
+        downloads=(PAWSX_TAR,),
+        counts=dict.fromkeys(codes, count),
+    )
+
+
+PAWSX = Task(
+    name="pawsx",
+    version=1,
+    format=Classify(labels=LABELS),
+    metric=ACCURACY,
+    languages=PAWSX_LANGUAGES,
+    splits={
+        "train": _pawsx("train", "train", "train", ("en",), 49_401),
+        "dev": _pawsx("dev", "dev_2k", "validation", PAWSX_LANGUAGES, 2000),
+        "test": _pawsx("test", "test_2k", "test", PAWSX_LANGUAGES, 2000),
+    },
+    read=read_pawsx,
+    read_hub=read_hub,
+    trains_on="pawsx",
+    license="free use with attribution (PAWS-X)",
+    cite="yang2019pawsx",
+    url="https://github.com/google-research-datasets/paws/tree/master/pawsx",
+    description="Same words, same meaning? Sentences of Wikipedia with words exchanged; dev and test translated by people.",
+    notes="The placeholder 'NS' of sentences that were not translated is kept, as in XTREME. The machine-translated training"
+    " files are the task pawsx_mt. google/xtreme on the Hub loses rows; google-research-datasets/paws-x has all.",
+)
+
+
+def _qqp(split: str, hub_split: str, count: int) -> Source:
+    return Source(
+        paths=tuple(f"{folder}QQP/{split}.tsv" for folder in ("qqp/", "glue/", "glue_data/", "")),
+        languages=("en",),
+        url=QQP_ZIP.url,
+        hub=Hub("nyu-mll/glue", "qqp", hub_split, "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"),
+        archives=("QQP-clean.zip", "QQP.zip"),
+        downloads=(QQP_ZIP,),
+        counts={"en": count},
+    )
+
+
+QQP = Task(
+    name="qqp",
+    version=1,
+    format=Classify(labels=LABELS),
+    metric=ACCURACY,
+    languages=("en",),
+    splits={"train": _qqp("train", "train", 363_846), "dev": _qqp("dev", "validation", 40_430)},
+    read=read_qqp,
+    read_hub=read_hub,
+    trains_on="qqp",
+    license="Quora terms of service, non-commercial",
+    cite="iyer2017quora",
+    url="https://gluebenchmark.com",
+    description="Do two questions put to Quora ask the same? Train and dev as GLUE split them.",
+    notes="GLUE also reports F1. The test labels are not public. GLUE's first QQP.zip gives 363,849 training pairs.",
+)
+
+TASKS = (PAWSX, QQP)

@@ -1,0 +1,148 @@
+"""Syntactic tagging, to train on: CCG supertags (Hockenmaier and Steedman 2007), and dependency relations as tags, which are
+free.
+
+CCGbank is the LDC's and cannot be passed on, so only a user's own copy is read, in the form that jiant reads (nyu-mll/jiant,
+jiant/tasks/lib/ccg.py): `text<TAB>tag tag ...` a line, and tags_to_id.json, which is the label set.
+The tag of a word in `ud_relations` is its universal dependency relation without subtype and on which side its head is:
+`nsubj>` (the head is to the right), `obj<` (to the left), `root`. It stands in for supertagging, as a task that asks for each
+word's place in the syntax, but it is *not* CCG: other text, other tags, other numbers. Its words are the syntactic ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from xstilts.data.example import WordsExample
+from xstilts.data.format import Tag
+from xstilts.errors import InputError
+from xstilts.metrics.tag import TAG_ACCURACY
+from xstilts.tasks.catalogue.conllu import blocks, readable, syntactic, visible
+from xstilts.tasks.files.read import columns, json_file, known, lines
+from xstilts.tasks.task import Download, Request, Source, Task
+
+_LABEL_FILE = "tags_to_id.json"
+
+
+def _labels_in(folder: Path) -> tuple[str, ...] | None:
+    """The tags of a folder's label file in the order of their ids; None if it has no such file."""
+    for path in (folder / _LABEL_FILE, folder / f"{_LABEL_FILE}.gz"):
+        if path.is_file():
+            try:
+                ids = {tag: int(id) for tag, id in json_file(path).items()}
+            except (TypeError, ValueError) as error:
+                raise InputError(f"{path}: the id of a tag is not a whole number ({error})") from None
+            if len(set(ids.values())) != len(ids):
+                raise InputError(f"{path}: two tags have the same id, expected one each")
+            return tuple(sorted(ids, key=ids.__getitem__))
+    return None
+
+
+def ccg_labels(root: Path) -> tuple[str, ...]:
+    """The supertags of the CCGbank below a data folder. InputError if their file is not there."""
+    labels = _labels_in(root / "ccg") or _labels_in(root)
+    if labels is None:
+        raise InputError(f"task ccg: {_LABEL_FILE} is missing; looked in {root / 'ccg'} and {root} for the set of its labels")
+    return labels
+
+
+def read_ccg(request: Request) -> Iterator[WordsExample]:
+    (path,) = request.files
+    labels = frozenset(_labels_in(path.parent) or ())
+    if not labels:
+        raise InputError(f"{path.parent / _LABEL_FILE}: missing or empty; the set of labels has to lie beside {path.name}")
+    for number, (where, line) in enumerate(lines(path), start=1):
+        if line.strip():
+            text, tags = columns(line, 2, where, "text<TAB>tag tag ...")[:2]
+            words, answer = tuple(text.split()), tuple(tags.split())
+            if len(words) != len(answer):
+                raise InputError(f"{where}: {len(words)} words but {len(answer)} tags")
+            for tag in answer:
+                if tag not in labels:
+                    raise InputError(f"{where}: unknown tag {tag!r}, it is not among the {len(labels)} of {_LABEL_FILE}")
+            yield WordsExample(f"ccg-{request.split}-{number}", words, answer)
+
+
+_LDC = "https://catalog.ldc.upenn.edu/LDC2005T13"
+
+CCG = Task(
+    name="ccg",
+    version=1,
+    format=Tag(labels=()),
+    metric=TAG_ACCURACY,
+    languages=("en",),
+    splits={
+        split: Source(paths=(f"ccg/ccg.{split}", f"ccg.{split}"), languages=("en",), url=_LDC)
+        for split in ("train", "dev", "test")
+    },
+    read=read_ccg,
+    trains_on="ccg",
+    license="LDC User Agreement for Non-Members",
+    cite="hockenmaier2007ccgbank",
+    url=_LDC,
+    description="CCG supertags of the Wall Street Journal (CCGbank): the category of each word in a derivation.",
+    notes="Licensed data: not to be had from here. Put ccg.train, ccg.dev, ccg.test (text<TAB>tag tag ...) and tags_to_id.json"
+    " in ccg/. jiant's label set has 1,363 tags.",
+    labels_of=ccg_labels,
+)
+
+# The 37 relations of UD v2 (https://universaldependencies.org/u/dep/).
+RELATIONS = (
+    "acl advcl advmod amod appos aux case cc ccomp clf compound conj cop csubj dep det discourse dislocated expl fixed flat"
+    " goeswith iobj list mark nmod nsubj nummod obj obl orphan parataxis punct reparandum root vocative xcomp"
+)
+DIRECTED = (*(f"{relation}{side}" for relation in RELATIONS.split() if relation != "root" for side in "<>"), "root")
+
+
+def read_relations(request: Request) -> Iterator[WordsExample]:
+    (path,) = request.files
+    for number, block in enumerate(blocks(path), start=1):
+        words = syntactic(block)
+        if readable(words):
+            tags = []
+            for place, word in enumerate(words, start=1):
+                side = "" if word.head == 0 else ">" if word.head > place else "<"
+                tags.append(known(word.relation.partition(":")[0] + side, DIRECTED, word.where))
+            id = f"{request.task.name}-{request.split}-{number}"
+            yield WordsExample(id, tuple(visible(word.form) for word in words), tuple(tags))
+
+
+_EWT = "https://raw.githubusercontent.com/UniversalDependencies/UD_English-EWT/r2.7/"
+# Checksums and sentences: universal_dependencies in the dataset_infos.json of huggingface/datasets before 8803c182e6.
+_EWT_FILES = {
+    "train": ("4e45f7b6f6d4e8d33e0ba7090fc37f2385a91711edb20d456d3fb5f45ac0fc28", 12_543),
+    "dev": ("57703dcd3b04c32dda6cb7c2a9d836daf65c2b9141a670163693d230b46559c8", 2002),
+    "test": ("25ef2d6fe772b8f05be374e093693f14284ccdd870fc27a9295f7e5a0fc3253a", 2077),
+}
+
+
+def _relations(split: str) -> Source:
+    file = f"UD_English-EWT/en_ewt-ud-{split}.conllu"
+    sha256, count = _EWT_FILES[split]
+    folders = ("ud_relations/", "udpos/", "udpos/ud-treebanks-v2.7/", "ud-treebanks-v2.7/", "")
+    return Source(
+        paths=tuple(folder + file for folder in folders),
+        languages=("en",),
+        url=f"{_EWT}{Path(file).name}",
+        sha256={"en": sha256},
+        archives=("ud-treebanks-v2.7.tgz",),
+        downloads=(Download(f"{_EWT}{Path(file).name}", f"ud_relations/{file}", {"": sha256}),),
+        counts={"en": count},
+    )
+
+
+UD_RELATIONS = Task(
+    name="ud_relations",
+    version=1,
+    format=Tag(labels=DIRECTED),
+    metric=TAG_ACCURACY,
+    languages=("en",),
+    splits={split: _relations(split) for split in _EWT_FILES},
+    read=read_relations,
+    trains_on="ud_relations",
+    license="CC-BY-SA-4.0",
+    cite="silveira2014gold",
+    url="https://universaldependencies.org/treebanks/en_ewt/",
+    description="Universal dependency relation and direction of the head of each word, in the English Web Treebank of UD 2.7."
+    " A free syntactic tagging task in the place of CCG supertagging; it is not CCG.",
+)

@@ -1,0 +1,1 @@
+"""Files of tasks: where they are, how they are read, unpacked, downloaded, taken from the Hub and checked."""

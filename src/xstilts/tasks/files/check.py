@@ -1,0 +1,179 @@
+"""What of a task is in the data folder: every file is read to its end, counted, and compared with what is published.
+
+Nothing stops the check: what a reader finds wrong with a file is noted, and the next language read. A split in a language
+is complete when it has as many examples as the official data, or, where that number is not known, when nothing says that its
+file is another one. A file is official by its own sha256 or by that of the official archive that it came out of.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from xstilts.data.example import Example, PoolExample
+from xstilts.errors import InputError
+from xstilts.store.store import sha256_file
+from xstilts.tasks.files.locate import Found, checked, find, fingerprint, parts_of, whole
+from xstilts.tasks.files.read import lines
+from xstilts.tasks.task import Request, Source, Task
+
+Status = Literal["complete", "partial", "missing", "damaged"]
+Checksum = Literal["official", "not official", "unknown"]
+Step = Callable[[str], None]  # told what is read next
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file that belongs to a task. `path` is relative to the data folder, where it lies in it; `records` are the examples
+    read from it in all languages (of a pool: its queries; of files that are read together, as the two sides of a bitext:
+    lines); `sha256` is of the uncompressed content."""
+
+    path: str
+    records: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One split of a task in one language. `examples` is None where there are no files or they cannot be read."""
+
+    task: str
+    split: str
+    language: str
+    files: tuple[str, ...] = ()
+    examples: int | None = None
+    expected: int | None = None
+    checksum: Checksum = "unknown"
+    problem: str = ""
+
+    @property
+    def status(self) -> Status:
+        if self.problem:
+            return "damaged"
+        if not self.files:
+            return "missing"
+        if self.expected is None:
+            return "partial" if self.checksum == "not official" else "complete"
+        return "complete" if self.examples == self.expected else "partial"
+
+
+@dataclass(frozen=True)
+class TaskCheck:
+    """All rows of a task (of a composite one: those of its parts)."""
+
+    task: str
+    rows: tuple[Row, ...]
+    files: tuple[FileRecord, ...]
+
+    @property
+    def status(self) -> Status:
+        found = {row.status for row in self.rows}
+        if "damaged" in found:
+            return "damaged"
+        return found.pop() if len(found) == 1 else "partial"
+
+
+def check(task: Task, root: Path, step: Step = lambda _: None, known: dict[str, TaskCheck] | None = None) -> TaskCheck:
+    """Read all that the data folder has of a task. `known` are the checks so far, so that no part is read twice."""
+    known = {} if known is None else known
+    if task.name not in known:
+        if task.parts:
+            parts = [check(part, root, step, known) for part in parts_of(task)]
+            rows = tuple(row for part in parts for row in part.rows if row.split in task.splits)
+            named = {path for row in rows for path in row.files}
+            files = tuple(file for part in parts for file in part.files if file.path in named)
+            known[task.name] = TaskCheck(task.name, rows, files)
+        else:
+            known[task.name] = _check_one(task, root, step)
+    return known[task.name]
+
+
+def _check_one(task: Task, root: Path, step: Step) -> TaskCheck:
+    rows: list[Row] = []
+    records: Counter[Path] = Counter()
+    for split, source in task.splits.items():
+        for language in source.languages:
+            row = Row(task.name, split, language, expected=source.counts.get(language))
+            found = Found(())
+            try:
+                found = find(task, split, language, root)
+                row = replace(row, files=tuple(_name(path, root) for path in found.files))
+                if found.files:
+                    step(f"{task.name} {split} {language}")
+                    row = replace(row, examples=_count(task, split, language, found.files, records))
+                    row = replace(row, checksum=_checksum(task, source, language, found))
+            except InputError as error:
+                row = replace(row, problem=str(error))
+                records.update(dict.fromkeys(found.files, 0))
+            rows.append(row)
+    files = [FileRecord(_name(path, root), count, _sha256(path)) for path, count in records.items()]
+    return TaskCheck(task.name, tuple(rows), tuple(files))
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return fingerprint([path])
+    except InputError:
+        return ""  # damaged, which its row says
+
+
+def _count(task: Task, split: str, language: str, files: tuple[Path, ...], records: Counter[Path]) -> int:
+    """The number of examples; adds to `records` those of each file. A reader that cannot do with one file at a time is given
+    all of them."""
+    counts: Counter[Path] = Counter(dict.fromkeys(files, 0))
+
+    def one_by_one() -> Iterator[Example]:
+        for path in files:
+            for example in task.read(Request(task, split, language, (path,))):
+                counts[path] += not (isinstance(example, PoolExample) and example.role == "candidate")
+                yield example
+
+    try:
+        total = sum(1 for _ in checked(replace(task, heldout=0), split, one_by_one(), ", ".join(map(str, files))))
+    except InputError:
+        total = sum(1 for _ in whole(task, split, language, files))
+        counts = Counter({path: sum(1 for _ in lines(path)) for path in files})
+    records.update(counts)
+    return total
+
+
+def _checksum(task: Task, source: Source, language: str, found: Found) -> Checksum:
+    """By the declared checksum of the content, else by those of the files as they are served."""
+    if declared := source.sha256.get(language):
+        return "official" if fingerprint(found.files) == declared else "not official"
+    served = {Path(task.fill(x.path, language)).name: x.sha256.get(language) or x.sha256.get("") for x in source.downloads}
+    judged = {_as_served(path, served) for path in found.archives[:1] or found.files}
+    return judged.pop() if len(judged) == 1 else "not official" if "not official" in judged else "unknown"
+
+
+def _as_served(path: Path, served: Mapping[str, str | None]) -> Checksum:
+    packed = path.name not in served and path.suffix == ".gz"
+    expected = served.get(path.name.removesuffix(".gz") if packed else path.name)
+    if expected is None:
+        return "unknown"
+    sha256 = fingerprint([path]) if packed else _file_sha256(path, path.stat().st_mtime_ns)
+    return "official" if sha256 == expected else "not official"
+
+
+@lru_cache(maxsize=64)
+def _file_sha256(path: Path, changed_ns: int) -> str:
+    """sha256 of a file as it is; remembered, since one archive holds many languages."""
+    return sha256_file(path)
+
+
+def record(found: TaskCheck) -> dict[str, Any]:
+    """A check as JSON."""
+    return {
+        "task": found.task,
+        "status": found.status,
+        "rows": [{**vars(row), "status": row.status} for row in found.rows],
+        "files": [vars(file) for file in found.files],
+    }

@@ -1,0 +1,264 @@
+"""Downloading official files: resumed where they were cut, checked, and put into place whole.
+
+A file grows as `<name>.part`; beside it `<name>.part.json` keeps what the server said of it, so that a later attempt asks
+for the rest only, and only of the same file (Range with If-Range; RFC 9110, sections 13 and 14). A server that keeps to
+neither is noticed, and the file begun anew. Dropped connections, timeouts and errors of the server are tried again, at
+most TRIES times without a new byte. A file whose sha256 is not the declared one is deleted; files that are already there
+are never touched.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from xstilts.errors import InputError
+from xstilts.store.store import read_json, sha256_file, write_json
+from xstilts.tasks.files.locate import fingerprint, parts_of, source_split
+from xstilts.tasks.task import SPLITS, Task
+
+if TYPE_CHECKING:
+    import httpx2
+
+TRIES = 5
+CONNECT_SECONDS = 15.0
+SILENCE_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 60.0
+
+Progress = Callable[[int, int | None], None]  # bytes here, bytes of the whole file if the server says
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An official file: where it is, where it goes below the data folder, its sha256 as served, if that is known."""
+
+    task: str
+    url: str
+    path: str
+    sha256: str | None
+
+
+class Unreachable(InputError):
+    """The server could not be connected to, so its other files cannot be had now either."""
+
+
+class _Again(Exception):
+    """An attempt that failed in a way that may pass; `wait` is what the server asks for, in seconds."""
+
+    def __init__(self, text: str, wait: float = 0.0):
+        super().__init__(text)
+        self.wait = wait
+
+
+Choice = tuple[Task, tuple[str, ...] | None]  # a task and the languages asked for; None is all of them
+
+
+def chosen(names: Iterable[str], languages: Iterable[str] = ()) -> list[Choice]:
+    """Tasks by name, in the languages asked for. The name of a suite gives its tasks in its languages and English, and the
+    tasks whose English training data it needs."""
+    from xstilts.tasks.registry import find_task  # these two are above this file
+    from xstilts.tasks.suites import SUITES
+
+    asked = tuple(languages)
+    found: dict[str, Choice] = {}
+    for name in names:
+        if name in SUITES:
+            trained = {find_task(task).trains_on for task in SUITES[name].tasks} - {"", *SUITES[name].tasks}
+            offered = dict(SUITES[name].tasks) | dict.fromkeys(sorted(trained), ("en",))
+            for task, codes in offered.items():
+                found.setdefault(task, (find_task(task), asked or tuple(dict.fromkeys((*codes, "en")))))
+        else:
+            found[name] = (find_task(name), asked or None)
+    return list(found.values())
+
+
+def wanted(choices: Iterable[Choice], splits: Iterable[str] = SPLITS) -> list[Wanted]:
+    """The official files of these tasks, languages and splits, each once."""
+    files: dict[str, Wanted] = {}
+    for task, split, languages in _sources(choices, tuple(splits)):
+        for language in languages:
+            for entry in (d for d in task.splits[split].downloads if not d.languages or language in d.languages):
+                path = task.fill(entry.path, language)
+                sha256 = entry.sha256.get(language) or entry.sha256.get("")
+                files.setdefault(path, Wanted(task.name, task.fill(entry.url, language), path, sha256))
+    return list(files.values())
+
+
+def elsewhere(choices: Iterable[Choice], splits: Iterable[str] = SPLITS) -> dict[str, str]:
+    """Task -> the page where people get its data, for those that have a split with no file to download."""
+    pages: dict[str, str] = {}
+    for task, split, _ in _sources(choices, tuple(splits)):
+        if not task.splits[split].downloads and not task.embedded:
+            pages.setdefault(task.name, task.splits[split].url or task.url)
+    return pages
+
+
+def _sources(choices: Iterable[Choice], splits: tuple[str, ...]) -> Iterator[tuple[Task, str, tuple[str, ...]]]:
+    """The declared splits of tasks, and of the parts of composite ones, with their languages that were asked for."""
+    for task, asked in choices:
+        yield from _sources(((part, asked) for part in parts_of(task)), splits)
+        declared = {source_split(task, s) for s in splits if s in task.splits or (s == "dev" and task.heldout)}
+        for split in task.splits if not task.parts else ():
+            languages = tuple(x for x in task.splits[split].languages if asked is None or x in asked)
+            if split in declared and languages:
+                yield task, split, languages
+
+
+def download(file: Wanted, root: Path, progress: Progress = lambda *_: None) -> bool:
+    """Have one file below `root`; False when it was there. Raises InputError, with what was received kept for the next time."""
+    path = root / file.path
+    try:
+        if _is_there(path, file):
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.part")
+        with part.open("ab") as sink:
+            _lock(sink, path)
+            try:
+                _receive(file, sink, _notes(path), progress)
+            except BaseException:
+                if not sink.tell():
+                    part.unlink()
+                raise
+            sink.flush()
+            os.fsync(sink.fileno())
+        found = sha256_file(part) if file.sha256 else None
+        _notes(path).unlink(missing_ok=True)
+        if found != file.sha256:
+            part.unlink()
+            raise InputError(
+                f"{file.url}: sha256 is {found}, expected {file.sha256}: not the official file, or damaged on the way;"
+                " what was received is deleted"
+            )
+        part.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); free some space or choose another folder with --to, then run again:"
+            " a download goes on where it was"
+        ) from None
+    return True
+
+
+def _notes(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part.json")
+
+
+def _is_there(path: Path, file: Wanted) -> bool:
+    """Whether the file is there, plain or packed; one that is there and not the official one is an error."""
+    packed = path.with_name(f"{path.name}.gz")
+    if not path.is_file() and not packed.is_file():
+        return False
+    if file.sha256:
+        there = path if path.is_file() else packed
+        found = sha256_file(there) if there == path else fingerprint([there])
+        if found != file.sha256:
+            raise InputError(
+                f"{there}: not the official file (sha256 {found}, expected {file.sha256}); move it away to get that one"
+            )
+    return True
+
+
+def _lock(sink: BinaryIO, path: Path) -> None:
+    try:
+        fcntl.flock(sink, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(f"{path}: another process is downloading it") from None
+    except OSError:
+        pass  # a file system without locks
+
+
+def _receive(file: Wanted, sink: BinaryIO, notes: Path, progress: Progress) -> None:
+    import httpx2
+
+    timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
+    failures, most = 0, sink.tell()
+    with httpx2.Client(follow_redirects=True, timeout=timeout, headers={"Accept-Encoding": "identity"}) as client:
+        while True:
+            try:
+                return _attempt(client, file, sink, notes, progress)
+            except (_Again, httpx2.TransportError) as error:
+                here = sink.tell()
+                failures, most = (1 if here > most else failures + 1), max(here, most)
+                reason = str(error) or type(error).__name__
+                if failures >= TRIES or isinstance(error, httpx2.UnsupportedProtocol):
+                    kind = Unreachable if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout) else InputError
+                    raise kind(f"{file.url}: {reason}; run again to go on after the {here:,} bytes that are here") from None
+                asked = error.wait if isinstance(error, _Again) else 0.0
+                time.sleep(min(LONGEST_WAIT_SECONDS, max(asked, 2.0 ** (failures - 1))))
+            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+                raise InputError(f"{file.url}: {error}") from None
+
+
+def _attempt(client: httpx2.Client, file: Wanted, sink: BinaryIO, notes: Path, progress: Progress) -> None:
+    """One request for what is missing. Returns when the file is whole."""
+    here = sink.seek(0, os.SEEK_END)
+    known: dict[str, Any] = read_json(notes) or {}
+    resumable = here > 0 and known.get("url") == file.url and known.get("validator")
+    if resumable and known.get("total") == here:
+        return progress(here, here)
+    headers = {"Range": f"bytes={here}-", "If-Range": known["validator"]} if resumable else {}
+    with client.stream("GET", file.url, headers=headers) as response:
+        if resumable and response.status_code == 416:
+            _begin_anew(sink, notes, "what is here goes beyond the end of the file")
+        _check_answer(file, response)
+        total = _total(response)
+        validator = _validator(response)
+        if response.status_code == 206:
+            said = {"begin": _begin(response), "total": total, "validator": validator}
+            if said != {"begin": here, "total": known.get("total"), "validator": known.get("validator")}:
+                _begin_anew(sink, notes, "the server has another file by now, or does not keep to ranges")
+        else:
+            here = sink.truncate(0)
+            write_json(notes, {"url": file.url, "validator": validator, "total": total})
+        for chunk in response.iter_raw():
+            here += sink.write(chunk)
+            progress(here, total)
+    if total is not None and here != total:
+        raise _Again(f"the connection ended after {here:,} of {total:,} bytes")
+
+
+def _begin_anew(sink: BinaryIO, notes: Path, reason: str) -> None:
+    sink.truncate(0)
+    notes.unlink(missing_ok=True)
+    raise _Again(reason)
+
+
+def _check_answer(file: Wanted, response: httpx2.Response) -> None:
+    """Raise unless the answer holds the file or its rest."""
+    status = response.status_code
+    if status in (408, 429) or status >= 500:
+        wait = response.headers.get("Retry-After", "")
+        raise _Again(f"the server answers {status} {response.reason_phrase}", float(wait) if wait.isdecimal() else 0.0)
+    if status not in (200, 206):
+        raise InputError(
+            f"{file.url}: the server answers {status} {response.reason_phrase}; see the task's page for another place"
+        )
+    kind = response.headers.get("Content-Type", "")
+    if kind.startswith("text/html") and not file.path.endswith((".html", ".htm")):
+        raise InputError(f"{file.url}: the server sends a web page, not the file; open it in a browser, save as {file.path}")
+
+
+def _begin(response: httpx2.Response) -> int | None:
+    found = re.match(r"bytes (\d+)-\d+/", response.headers.get("Content-Range", ""))
+    return int(found[1]) if found else None
+
+
+def _total(response: httpx2.Response) -> int | None:
+    """The size of the whole file in bytes, where the server says it."""
+    if response.status_code == 206:
+        _, _, total = response.headers.get("Content-Range", "").rpartition("/")
+    else:
+        total = response.headers.get("Content-Length", "")
+    return int(total) if total.isdecimal() else None
+
+
+def _validator(response: httpx2.Response) -> str:
+    """What tells this version of the file from others in If-Range: a strong ETag, else the time of its last change."""
+    etag: str = response.headers.get("ETag", "")
+    return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")

@@ -1,0 +1,79 @@
+"""Examples from the Hugging Face Hub: parquet files at a revision, read with pyarrow; no loading script is ever run.
+
+Three layouts occur: `{config}/{split}-00000-of-00001.parquet` (main), `{config}/{split}/0000.parquet` (the branch
+refs/convert/parquet) and `data/{split}-*.parquet` (data sets with one config). Files come through the Hub's own cache,
+so everything works without network (HF_HUB_OFFLINE=1, or no connection) once the cache holds them.
+A branch name is resolved to its commit when the data is fetched; the fetch stage's run records it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from xstilts.data.example import Example
+from xstilts.errors import InputError
+from xstilts.tasks.files.locate import checked, source_of, source_split
+from xstilts.tasks.task import Hub, Request, Task
+
+COMMIT = re.compile("[0-9a-f]{40}")
+_ROWS = 1024
+
+
+def patterns(config: str, split: str) -> tuple[str, ...]:
+    """Where the files of a split may lie in the repository, in the order of preference."""
+    found = (f"{config}/{split}-*.parquet", f"{config}/{split}/*.parquet")
+    return (*found, f"data/{split}-*.parquet", f"data/{split}.parquet") if config == "default" else found
+
+
+def _snapshot(hub: Hub, allow: tuple[str, ...]) -> Path:
+    """The cached folder of a revision, named by its commit, with the allowed files in it where they could be had."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(hub.id, repo_type="dataset", revision=hub.revision, allow_patterns=list(allow)))
+    except Exception as error:  # whatever the network layer raises: its errors have no base in common
+        first = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"Hub data set {hub.id} at {hub.revision}: not in the local cache and not to be had now ({first});"
+            f" see https://huggingface.co/datasets/{hub.id}"
+        ) from error
+
+
+def hub_files(task: Task, split: str, language: str) -> tuple[tuple[Path, ...], str]:
+    """The parquet files of a split in a language, fetched when the cache lacks them, and the commit they are of."""
+    hub = source_of(task, split, language).hub
+    if hub is None:
+        raise InputError(f"task {task.name}: no Hub data set is declared for {split}")
+    config = task.fill(hub.config, language)
+    allow = patterns(config, hub.split)
+    folder = _snapshot(hub, allow)
+    for pattern in allow:
+        if files := tuple(sorted(folder.glob(pattern))):
+            return files, folder.name
+    raise InputError(
+        f"Hub data set {hub.id} at {folder.name}: no parquet for {config}/{hub.split} (looked for {', '.join(allow)})"
+    )
+
+
+def _rows(files: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
+    import pyarrow as arrow
+    from pyarrow import parquet
+
+    for path in files:
+        try:
+            for batch in parquet.ParquetFile(path).iter_batches(batch_size=_ROWS):
+                yield from batch.to_pylist()
+        except (arrow.ArrowInvalid, OSError) as error:
+            raise InputError(f"{path}: not a readable parquet file ({error})") from None
+
+
+def hub_examples(task: Task, split: str, language: str) -> Iterator[Example]:
+    """As `locate.examples`, from the Hub."""
+    if task.read_hub is None:
+        raise InputError(f"task {task.name} cannot be read from the Hub")
+    files, _ = hub_files(task, split, language)
+    request = Request(task, source_split(task, split), language, files)
+    return checked(task, split, task.read_hub(request, _rows(files)), ", ".join(map(str, files)))

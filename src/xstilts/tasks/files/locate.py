@@ -1,0 +1,324 @@
+"""Finding the files of a task below a data folder, and reading them into checked examples.
+
+The data folder holds the official files under their official names, packed with gzip or not, or the official archives.
+What is read here is checked as a whole (something was found, ids are unique); the readers check each datum. Nothing is
+repaired. Two choices by hash live here: `held_out` (a dev split out of training data) and `subsample`. Both look at the
+id only, so parallel test sets keep the same examples in every language, and adding examples moves no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from xstilts.data.example import Example, PoolExample
+from xstilts.errors import InputError, nearest
+from xstilts.tasks.files.archive import cache_folder, unpacked
+from xstilts.tasks.files.read import opened
+from xstilts.tasks.task import SPLITS, Request, Source, Task
+
+E = TypeVar("E", bound=Example)
+
+_CHUNK = 1 << 20
+# An archive may hold archives (PAN-X: one a language, inside one of all), but not in turn.
+_DEPTH = 2
+# A file changed so lately may change again without its times showing it.
+_SETTLED_SECONDS = 2.0
+
+
+class Found(NamedTuple):
+    """The files of one split and language, and the official archives that they came out of, outermost first."""
+
+    files: tuple[Path, ...]
+    archives: tuple[Path, ...] = ()
+
+
+def source_split(task: Task, split: str) -> str:
+    """The declared split that the examples of `split` come out of: train, for a held-out dev."""
+    if split not in SPLITS:
+        raise InputError(f"no split {split!r}{nearest(split, SPLITS)}")
+    if split in task.splits:
+        return split
+    if split == "dev" and task.heldout:
+        return "train"
+    hint = f"; it is trained on {task.trains_on}" if task.trains_on not in ("", task.name) else ""
+    raise InputError(f"task {task.name} has no {split} split of its own (it has: {', '.join(task.splits)}){hint}")
+
+
+def scored_split(task: Task, split: str) -> str:
+    """The split that a target is scored on where a study asks for `split`. Of a target without dev data in a language other
+    than English (XQuAD, TyDi QA, Tatoeba) that is its test data, as in jiant's dev scores."""
+    if split == "dev" and "dev" in task.splits and any(language != "en" for language in task.splits["dev"].languages):
+        return "dev"
+    return "test"
+
+
+def source_of(task: Task, split: str, language: str) -> Source:
+    """Where that split is declared to be; an error when it has no such language."""
+    source = task.splits[source_split(task, split)]
+    if language not in source.languages:
+        raise InputError(f"task {task.name} has no {split} data in {language!r} (it has: {' '.join(source.languages)})")
+    return source
+
+
+def parts_of(task: Task) -> tuple[Task, ...]:
+    """The tasks that a composite one is made of; none for any other."""
+    from xstilts.tasks.registry import find_task  # the catalogue is above this file
+
+    return tuple(find_task(name) for name in task.parts)
+
+
+def locate(task: Task, split: str, language: str, root: Path) -> tuple[Path, ...]:
+    """The files of the first pattern that finds any, in the folder or else inside the official archives there; empty when
+    nothing is found, or nothing in this language. Of a composite task: the files of all parts, an error if only some are
+    there."""
+    return find(task, split, language, root).files
+
+
+def find(task: Task, split: str, language: str, root: Path) -> Found:
+    """As `locate`, with the archives."""
+    from_split = source_split(task, split)
+    source = task.splits[from_split]
+    if language not in source.languages:
+        return Found(())
+    if task.parts:
+        return _all_parts(task, split, language, root)
+    if task.translates:
+        return _with_original(task, split, language, root)
+    return _first(task, from_split, source, language, root)
+
+
+def _first(task: Task, from_split: str, source: Source, language: str, root: Path) -> Found:
+    for place in _places(task, root):
+        for folder, archives in _folders(task, source, language, place):
+            for pattern in source.paths:
+                filled = task.fill(pattern, language)
+                files = _matches(folder, filled)
+                shared = filled == pattern and len(source.languages) > 1
+                if files and (not shared or _holds(Request(task, from_split, language, files))):
+                    return Found((*files, *_beside(task, source, language, root)), archives)
+    return Found(())
+
+
+def _beside(task: Task, source: Source, language: str, root: Path) -> Iterator[Path]:
+    """The files that belong to those just found, one for each pattern."""
+    for pattern in source.beside:
+        filled = task.fill(pattern, language)
+        places = _places(task, root)
+        files = next(filter(None, (_matches(place, filled) for place in places)), ())
+        if len(files) != 1:
+            said = f"{len(files)} files for {filled}, expected one" if files else f"no file for {filled}[.gz]"
+            raise InputError(f"task {task.name}, {language}: {said}; looked below {' and '.join(map(str, places))}")
+        yield files[0]
+
+
+def _with_original(task: Task, split: str, language: str, root: Path) -> Found:
+    """Of train: the English files that are translated, then the table of translations. Of dev: the English files."""
+    from xstilts.tasks.registry import find_task
+
+    original = find_task(task.translates)
+    if split == "dev":
+        return find(original, split, language, root)
+    table = _first(task, split, task.splits[split], language, root)
+    if not table.files:
+        return Found(())
+    found = find(original, split, "en", root)
+    if not found.files:
+        raise InputError(f"task {task.name} translates {original.name}: {nowhere(original, split, 'en', root)}")
+    return Found((*found.files, *table.files), found.archives)
+
+
+def _places(task: Task, root: Path) -> tuple[Path, ...]:
+    """Where files are looked for: beside the declaration of a task of the user's own, then in the data folder."""
+    return (task.folder, root) if task.folder else (root,)
+
+
+def _all_parts(task: Task, split: str, language: str, root: Path) -> Found:
+    found = {part.name: find(part, split, language, root) for part in parts_of(task)}
+    missing = [name for name, part in found.items() if not part.files]
+    if len(missing) == len(found):
+        return Found(())
+    if missing:
+        raise InputError(f"task {task.name}, {split}: its part {missing[0]} is missing below {root}, its other parts are there")
+    return Found(
+        tuple(path for part in found.values() for path in part.files),
+        tuple(path for part in found.values() for path in part.archives),
+    )
+
+
+def _folders(
+    task: Task, source: Source, language: str, folder: Path, archives: tuple[Path, ...] = ()
+) -> Iterator[tuple[Path, tuple[Path, ...]]]:
+    """The folders to look in, with the archives that each came out of: a folder, then what the archives in it hold. None is
+    unpacked before it is asked for."""
+    yield folder, archives
+    if len(archives) < _DEPTH:
+        for name in source.archives:
+            filled = task.fill(name, language)
+            for archive in (*_plain(folder, filled), *_plain(folder, f"*/{filled}")):
+                yield from _folders(task, source, language, unpacked(archive, folder), (*archives, archive))
+
+
+def _plain(root: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in root.glob(pattern) if path.is_file())
+
+
+def _matches(root: Path, pattern: str) -> tuple[Path, ...]:
+    """Plain and packed files; a plain one wins over its packed double. Sorted by name, as XTREME orders treebanks."""
+    found = {path.with_suffix("") if path.suffix == ".gz" else path: path for path in _plain(root, f"{pattern}.gz")}
+    for path in reversed(_plain(root, pattern)):  # of `a` and `a.gz`, both under `a*`, the plain one is last
+        found[path.with_suffix("") if path.suffix == ".gz" else path] = path
+    return tuple(sorted(found.values(), key=lambda path: (path.name, path)))
+
+
+def _holds(request: Request) -> bool:
+    """Whether a file of many languages holds this one. A damaged file does: reading it says what is wrong."""
+    try:
+        return next(iter(request.task.read(request)), None) is not None
+    except InputError:
+        return True
+
+
+def available_languages(task: Task, split: str, root: Path) -> tuple[str, ...]:
+    """The languages of a split whose files are there, in the order of the task."""
+    source = task.splits[source_split(task, split)]
+    made = not source.paths and not task.parts
+    return tuple(code for code in source.languages if made or locate(task, split, code, root))
+
+
+def fingerprint(paths: Iterable[Path]) -> str:
+    """sha256 over the uncompressed contents, in order: for one official file, its published checksum.
+
+    Remembered in the user's cache for files of the same path, size and times, since a plan asks for gigabytes again and
+    again; a file that changed in the last seconds is hashed anew."""
+    files = [(path.absolute(), path.stat()) for path in paths]
+    state = [(str(path), s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in files]
+    memo = cache_folder() / "sha256" / hashlib.sha256(repr(state).encode()).hexdigest()
+    settled = all(time.time() - max(s.st_mtime, s.st_ctime) > _SETTLED_SECONDS for _, s in files)
+    if settled and memo.is_file() and len(known := memo.read_text(encoding="ascii")) == 64:
+        return known
+    digest = hashlib.sha256()
+    for path, _ in files:
+        with opened(path) as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    if settled:
+        _remember(memo, digest.hexdigest())
+    return digest.hexdigest()
+
+
+def _remember(memo: Path, text: str) -> None:
+    try:
+        memo.parent.mkdir(parents=True, exist_ok=True)
+        temporary = memo.with_name(f".{uuid.uuid4().hex}")
+        temporary.write_text(text, encoding="ascii")
+        temporary.replace(memo)
+    except OSError:
+        pass  # it is only a memory
+
+
+def examples(task: Task, split: str, language: str, root: Path, counts: Counter[str] | None = None) -> Iterator[Example]:
+    """The checked examples of a split in a language, in the order of the files (of a composite task: of its parts). What the
+    reader counts beside them (`Request.counts`) is added to `counts` while they are read."""
+    source = source_of(task, split, language)
+    counts = Counter() if counts is None else counts
+    if task.parts:
+        found = (example for part in parts_of(task) for example in examples(part, split, language, root, counts))
+        return checked(task, split, found, task.name)
+    files = locate(task, split, language, root)
+    if source.paths and not files:
+        raise InputError(nowhere(task, split, language, root))
+    request = Request(task, source_split(task, split), language, files, counts)
+    return checked(task, split, task.read(request), ", ".join(map(str, files)) or task.name)
+
+
+def nowhere(task: Task, split: str, language: str, root: Path) -> str:
+    """What is said when a split's data are not in the folder: what was looked for, and where it can be had."""
+    source = source_of(task, split, language)
+    looked = ", ".join(f"{task.fill(pattern, language)}[.gz]" for pattern in source.paths)
+    inside = f", also inside {', '.join(task.fill(name, language) for name in source.archives)}" if source.archives else ""
+    where = f"looked below {' and '.join(map(str, _places(task, root)))} for {looked}{inside}"
+    return f"task {task.name}: no file for {split} in {language}; {where}" + (f". Get it from {source.url}" if source.url else "")
+
+
+def whole(task: Task, split: str, language: str, files: tuple[Path, ...]) -> Iterator[Example]:
+    """The checked examples of a declared split before a held-out dev is taken out of them."""
+    request = Request(task, split, language, files)
+    return checked(replace(task, heldout=0), split, task.read(request), ", ".join(map(str, files)))
+
+
+def checked(task: Task, split: str, found: Iterable[E], where: str) -> Iterator[E]:
+    """The examples that belong to `split` out of those of its source; ids are unique and there is at least one."""
+    divided = task.heldout > 0 and "dev" not in task.splits and split in ("train", "dev")
+    seen: set[str] = set()
+    kept = 0
+    for example in found:
+        if example.id in seen:
+            raise InputError(f"{where}: the id {example.id!r} occurs twice")
+        seen.add(example.id)
+        if not divided or held_out(example.id, task.heldout) == (split == "dev"):
+            kept += 1
+            yield example
+    if not kept:
+        raise InputError(f"{where}: no examples for {split} of task {task.name} (out of {len(seen)})")
+
+
+def _rank(id: str, salt: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{salt}{id}".encode()).digest()[:8], "big")
+
+
+def held_out(id: str, every: int) -> bool:
+    """Whether this training example belongs to the dev split that takes one in `every`."""
+    return _rank(id, "heldout:") % every == 0
+
+
+def subsample(found: Iterable[E], limit: int | None, salt: str = "") -> Iterable[E]:
+    """The `limit` examples whose salted ids hash lowest, in their order; all of them, as they come, without a limit.
+
+    A larger limit only adds examples, and parallel sets keep the same ids in every language. No more than `limit`
+    examples are held in memory; but of a pool, all. There the limit holds for queries, and for candidates: those that
+    answer a kept query stay, others fill up to the limit.
+    """
+    if limit is None:
+        return found
+    if limit < 1:
+        raise InputError(f"limit is {limit}, expected at least 1")
+    stream = iter(found)
+    first = next(stream, None)
+    if first is None:
+        return []
+    everything = chain([first], stream)
+    if not isinstance(first, PoolExample):
+        return [example for _, example in _lowest(enumerate(everything), limit, salt)]
+    pool = list(enumerate(everything))
+    queries = _lowest((entry for entry in pool if _answers(entry[1]) is not None), limit, salt)
+    gold = {id for _, query in queries for id in _answers(query) or ()}
+    wanted = [entry for entry in pool if _answers(entry[1]) is None and entry[1].id in gold]
+    others = (entry for entry in pool if _answers(entry[1]) is None and entry[1].id not in gold)
+    filling = _lowest(others, limit - len(wanted), salt)
+    return [example for _, example in sorted((*queries, *wanted, *filling), key=lambda entry: entry[0])]
+
+
+def _answers(example: Example) -> tuple[str, ...] | None:
+    """The gold candidates of a query; None for a candidate."""
+    return example.answer or () if isinstance(example, PoolExample) and example.role == "query" else None
+
+
+def _lowest(entries: Iterable[tuple[int, E]], limit: int, salt: str) -> list[tuple[int, E]]:
+    """The `limit` entries (place, example) whose salted ids hash lowest, by place."""
+    lowest: list[tuple[int, int, E]] = []  # a heap, the highest rank first
+    for place, example in entries if limit > 0 else ():
+        entry = (-_rank(example.id, salt), -place, example)
+        if len(lowest) < limit:
+            heapq.heappush(lowest, entry)
+        else:
+            heapq.heappushpop(lowest, entry)
+    return sorted(((-place, example) for _, place, example in lowest), key=lambda entry: entry[0])

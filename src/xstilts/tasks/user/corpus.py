@@ -1,0 +1,30 @@
+"""Text to pre-train on, given as folders: registered like any task of the user's own, so that workers find it again.
+
+A study may name such a folder among its `tasks` and gets the same tasks; how files are to be called stands in `folder.py`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xstilts.errors import InputError
+from xstilts.tasks.task import Task
+from xstilts.tasks.user.user_tasks import register
+
+
+def declare_corpus(folder: Path, parallel: Path | None = None) -> tuple[Task, ...]:
+    """Register the text of a folder of `<code>.txt` and, if given, the translations of another: one task, or two."""
+    tasks = [_one_of(folder, "text")]
+    if parallel is not None:
+        tasks.append(_one_of(parallel, "parallel"))
+    return tuple(tasks)
+
+
+def _one_of(folder: Path, kind: str) -> Task:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected one with " + ("<code>.txt" if kind == "text" else "translations"))
+    for task in register(folder):
+        if task.name.startswith(f"{kind}/"):
+            return task
+    layout = "<code>.txt" if kind == "text" else "<anything>.<code>.txt and an English file, or <code>.tsv"
+    raise InputError(f"{folder}: no {kind} files there; expected {layout}")

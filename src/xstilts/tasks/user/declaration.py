@@ -1,0 +1,322 @@
+"""What a user writes in YAML about a task of their own: one checked record, and a table of what each format needs of it.
+
+Columns are names (of a header, of JSON fields) or numbers from 0. How the files are read with them is `tables.py`. YAML
+takes an unquoted `no` for a truth value, so that Norwegian or a label would be lost: refused, with a word about quotes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+
+from xstilts.data.language import LANGUAGES
+from xstilts.data.written import Record
+from xstilts.errors import nearest
+from xstilts.metrics.classify import ACCURACY
+from xstilts.metrics.metric import Metric
+from xstilts.metrics.retrieval import RETRIEVAL
+from xstilts.metrics.squad import SQUAD, SQUAD_V2
+from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY
+
+NAME = r"^[A-Za-z][\w.-]*$"
+# The fields that each format needs beside those of all, and those that it may have.
+FIELDS: dict[str, tuple[str, str]] = {
+    "classify": ("texts label labels", "id language quoted drop"),
+    "choice": ("prompt choices label labels", "id language quoted drop"),
+    "tag": ("labels", "words tags"),
+    "span": ("", "no_answer"),
+    "embed": ("", "texts id language quoted"),
+    "mlm": ("", "english texts id language quoted"),
+}
+# How a file is read, by format and by the end of its name; "" is any other end. The values are what `type` may be.
+TYPES: dict[str, dict[str, str]] = {
+    "classify": {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl"},
+    "choice": {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl"},
+    "tag": {".jsonl": "jsonl", ".conllu": "conllu", "": "conll"},
+    "span": {"": "squad"},
+    "embed": {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", "": "text"},
+    "mlm": {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", "": "text"},
+}
+# The metrics that can score each format. The first is taken, but token accuracy for tags that are not chunks, and the last
+# where a question may have no answer. Plain text has none: it only trains.
+METRICS: dict[str, tuple[Metric, ...]] = {
+    "classify": (ACCURACY,),
+    "choice": (ACCURACY,),
+    "tag": (CHUNK_F1, TAG_ACCURACY, POS_F1),
+    "span": (SQUAD, SQUAD_V2),
+    "embed": (RETRIEVAL,),
+    "mlm": (),
+}
+
+
+def _word(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("YAML reads yes, no, on, off, true and false as truth values: write the word in quotes")
+    return str(value) if isinstance(value, int) else value
+
+
+def _codes(value: Any) -> Any:
+    """`en de` is short for [en, de]."""
+    value = _word(value)
+    return value.split() if isinstance(value, str) else value
+
+
+def _column(value: Any) -> int | str:
+    if isinstance(value, bool) or not isinstance(value, int | str) or value == "" or (isinstance(value, int) and value < 0):
+        raise ValueError(f"expected the name of a column or its number from 0, found {value!r}")
+    return value
+
+
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, int | str) else value
+
+
+def _labels(value: Any) -> Any:
+    """`[a, b]` and `{a: 0, b: [1, 2]}` as pairs of a label and the values that stand for it."""
+    if isinstance(value, dict):
+        return tuple((label, _several(found)) for label, found in value.items())
+    return tuple((label, (label,)) for label in value) if isinstance(value, list) else value
+
+
+def _check_pattern(where: str, pattern: str) -> None:
+    if PurePath(pattern).is_absolute() or pattern.startswith("~"):
+        raise ValueError(f"{where}{pattern!r} should be named from the folder of this file, or from the data folder")
+    try:
+        pattern.format(lang="", code="", name="")
+    except (KeyError, IndexError, ValueError):
+        raise ValueError(f"{where}{pattern!r}: only {{lang}}, {{code}} and {{name}} may stand in braces") from None
+
+
+def _check_languages(field: str, codes: tuple[str, ...], new: Mapping[str, str]) -> None:
+    for code, name in new.items():
+        if code in LANGUAGES and LANGUAGES[code].name != name:
+            raise ValueError(f"new_languages: '{code}' is {LANGUAGES[code].name}; give {name} another code")
+    if not codes or len(set(codes)) != len(codes):
+        raise ValueError(f"{field}: expected languages, each once, found '{' '.join(codes)}'")
+    for code in codes:
+        if code not in LANGUAGES and code not in new:
+            raise ValueError(f"{field}: unknown language '{code}'; name it: new_languages: {{{code}: its name}}")
+
+
+Word = Annotated[str, BeforeValidator(_word)]
+Codes = Annotated[tuple[Word, ...], BeforeValidator(_codes)]
+Column = Annotated[int | str, BeforeValidator(_column)]
+Columns = Annotated[tuple[Column, ...], BeforeValidator(_several)]
+Labels = Annotated[tuple[tuple[Word, tuple[Word, ...]], ...], BeforeValidator(_labels)]
+Split = Literal["train", "dev", "test"]
+
+
+class Translation(Record):
+    """Another task's English training data in other languages. `translations`: the pattern of a table for each language, of
+    two columns: an English string and its translation. The other fields are those of `Declaration`."""
+
+    name: str = Field(pattern=NAME)
+    translated_from: str = Field(min_length=1)
+    translations: str = Field(min_length=1)
+    languages: Codes = Field(min_length=1)
+    codes: dict[Word, Word] = Field(default_factory=dict)
+    new_languages: dict[Word, str] = Field(default_factory=dict)
+    license: str = Field(min_length=1)
+    cite: str = ""
+    url: str = ""
+    description: str = ""
+
+    @field_validator("translations")
+    @classmethod
+    def _pattern(cls, pattern: str) -> str:
+        _check_pattern("", pattern)
+        return pattern
+
+    @model_validator(mode="after")
+    def _fits(self) -> Translation:
+        _check_languages("languages", self.languages, self.new_languages)
+        if "en" in self.languages:
+            raise ValueError(f"languages: 'en' is that of {self.translated_from} itself; expected those of the translations")
+        if len(self.languages) > 1 and "{" not in self.translations:
+            raise ValueError(f"translations: one file for {' '.join(self.languages)}; put {{lang}} into its name")
+        return self
+
+
+class Declaration(Record):
+    """`files`: a pattern for each split, below the folder of the declaration or else the data folder, with `{lang}`,
+    `{code}` or `{name}` in it if each language has a file. `languages`: of each split, or of all alike. `codes`: the files'
+    own codes of languages. `new_languages`: code -> name of languages that the table lacks. `parallel`: example 7 is the
+    same in every language, so that intervals do not take translations for independent. `heldout`, `trains_on`, `contains`:
+    as in `Task`.
+
+    `id`: its column; without one, ids count the examples. `language`: the column that names the language of a row, where
+    one file has several. `quoted`: this TSV was written with csv quotes (a CSV always is). `labels`: a list, or label -> the
+    values that stand for it; of choices, in their order. Rows with a label among `drop` are left out. `choices`: a column
+    each, or one JSON field with a list. `texts` of embed: the sentence, its English translation; none if these are two
+    files aligned by line, one of them ending in .en or .eng. `no_answer`: a question may have none (SQuAD v2.0).
+    `english` of mlm: the file whose lines translate those of `files`; `texts` of mlm: the column with the text, or those of
+    a sentence and its English translation.
+    """
+
+    name: str = Field(pattern=NAME)
+    format: Literal["classify", "choice", "tag", "span", "embed", "mlm"]
+    new_languages: dict[Word, str] = Field(default_factory=dict)
+    files: dict[Split, str] = Field(min_length=1)
+    languages: dict[Split, Codes]
+    codes: dict[Word, Word] = Field(default_factory=dict)
+    parallel: bool = False
+    type: str = ""
+    metric: str = ""
+    license: str = Field(min_length=1)
+    cite: str = ""
+    url: str = ""
+    description: str = ""
+    trains_on: str = ""
+    heldout: int = Field(0, ge=2)
+    contains: tuple[str, ...] = ()
+
+    texts: Columns = ()
+    prompt: Column = ""
+    choices: Columns = ()
+    label: Column = ""
+    labels: Labels = ()
+    drop: Annotated[tuple[Word, ...], BeforeValidator(_several)] = ()
+    id: Column = ""
+    language: Column = ""
+    quoted: bool = False
+    words: Column = 0
+    tags: Column = 1
+    no_answer: bool = False
+    english: str = ""
+
+    @field_validator("files")
+    @classmethod
+    def _patterns(cls, files: dict[Split, str]) -> dict[Split, str]:
+        for split, pattern in files.items():
+            _check_pattern(f"{split}: ", pattern)
+        return files
+
+    @field_validator("english")
+    @classmethod
+    def _english_pattern(cls, english: str) -> str:
+        _check_pattern("", english)
+        return english
+
+    @field_validator("languages", mode="before")
+    @classmethod
+    def _of_all_splits(cls, languages: Any, info: ValidationInfo) -> Any:
+        return languages if isinstance(languages, dict) else dict.fromkeys(info.data.get("files", ()), languages)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Declaration:
+        self._check_fields()
+        self._check_splits()
+        self._check_languages()
+        for split in self.files:
+            self._check_columns(split)
+        self._check_labels()
+        offered = [metric.name for metric in METRICS[self.format]]
+        if self.metric and self.metric not in offered:
+            raise ValueError(f"metric: '{self.metric}' does not score {self.format}{nearest(self.metric, offered)}")
+        return self
+
+    def _check_fields(self) -> None:
+        needed, optional = (names.split() for names in FIELDS[self.format])
+        special = {name for pair in FIELDS.values() for names in pair for name in names.split()}
+        for name in sorted(self.model_fields_set & special):
+            if name not in (*needed, *optional):
+                raise ValueError(f"{name}: not a field of a {self.format} task{nearest(name, [*needed, *optional])}")
+        for name in needed:
+            if name not in self.model_fields_set:
+                raise ValueError(f"the field '{name}' is missing; a {self.format} task needs {', '.join(needed)}")
+
+    def _check_splits(self) -> None:
+        if self.format == "embed" and set(self.files) != {"test"}:
+            raise ValueError("files: retrieval of translations is not trained; expected test alone")
+        if self.format == "mlm" and (set(self.files) != {"train"} or self.heldout):
+            raise ValueError("files: plain text only trains; expected train alone, and nothing held out")
+        if not {"train", "test"} & set(self.files):
+            raise ValueError("files: expected train or test")
+        if self.heldout and ("train" not in self.files or "dev" in self.files):
+            raise ValueError("heldout: takes dev examples out of the training file; expected a train file and no dev file")
+        if set(self.languages) != set(self.files):
+            raise ValueError(f"languages: expected those of {', '.join(self.files)}, found {', '.join(self.languages) or 'none'}")
+
+    def _check_languages(self) -> None:
+        for split, codes in self.languages.items():
+            _check_languages(f"languages.{split}", codes, self.new_languages)
+            if len(codes) > 1 and "{" not in self.files[split] and self.language == "":
+                raise ValueError(f"files.{split}: one file for {' '.join(codes)}; put {{lang}} into its name")
+
+    def _check_columns(self, split: Split) -> None:
+        type, types, columns = self.type_of(split), sorted(set(TYPES[self.format].values())), self.columns()
+        found = ", ".join(map(str, columns))
+        if type not in types:
+            raise ValueError(
+                f"files.{split}: a {self.format} task is read from {', '.join(types)}; say `type:` if the name does not"
+            )
+        named = {isinstance(column, str) for column in columns}
+        if len(named) > 1 and type in ("tsv", "csv"):
+            raise ValueError(f"columns are names (there is a header) or numbers (there is none), not both; found {found}")
+        if type == "jsonl" and False in named:
+            raise ValueError(f"files.{split}: columns of JSON lines are names of fields; found {found}")
+        if type in ("conll", "conllu") and True in named:
+            raise ValueError(f"words, tags: columns of a {type} file are numbers from 0; found {found}")
+        if self.format == "embed" and len(self.texts) != (0 if type == "text" else 2):
+            raise ValueError("texts: expected the columns of the sentence and of its translation (of two text files: none)")
+        if self.format == "mlm" and (type == "text") != (not self.texts):
+            raise ValueError("texts: expected the columns of a table (of text files: none)")
+        if self.format == "mlm" and self.english and type != "text":
+            raise ValueError("english: of text files that are aligned by line; of a table, say `texts: [sentence, translation]`")
+        if self.format in ("classify", "mlm") and type != "text" and len(self.texts) not in (1, 2):
+            raise ValueError(f"texts: expected one or two columns, found {len(self.texts)}")
+
+    def _check_labels(self) -> None:
+        values = [value for _, found in self.labels for value in found]
+        twice = [x for x in (*self.names, *values) if (*self.names,).count(x) > 1 or values.count(x) > 1]
+        if twice:
+            raise ValueError(f"labels: '{twice[0]}' stands there twice")
+        if "labels" in FIELDS[self.format][0].split() and len(self.labels) < 2:
+            raise ValueError(f"labels: expected two or more, found {len(self.labels)}")
+        if self.format == "choice" and len(self.choices) not in (1, len(self.labels)):
+            raise ValueError(f"choices: {len(self.choices)} columns for {len(self.labels)} labels")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The labels."""
+        return tuple(label for label, _ in self.labels)
+
+    def columns(self) -> tuple[int | str, ...]:
+        """The columns that are read."""
+        if self.format == "tag":
+            return self.words, self.tags
+        alone = (self.prompt, self.label, self.id, self.language)
+        return tuple(column for column in (*self.texts, *self.choices, *alone) if column != "")
+
+    def type_of(self, split: str) -> str:
+        """How the files of a split are read; "" if their name does not say."""
+        by_end = TYPES[self.format]
+        end = PurePath(self.files[cast(Split, split)].removesuffix(".gz")).suffix
+        return self.type or by_end.get(end, by_end.get("", ""))
+
+    def measure(self) -> Metric | None:
+        """The metric by name; else that of the format, of tags: chunk F1 if they are chunks (B-, I-, O), else token accuracy."""
+        offered = METRICS[self.format]
+        if not offered:
+            return None
+        if self.metric:
+            return next(metric for metric in offered if metric.name == self.metric)
+        if self.format == "tag" and not all(re.fullmatch("O|[BIES]-.+", label) for label in self.names):
+            return TAG_ACCURACY
+        return offered[-1] if self.no_answer else offered[0]
+
+    def identity(self) -> dict[str, Any]:
+        """What decides how bytes become examples and these a score. Where the files lie is not in it, since their bytes have
+        a key of their own; nor is what only people read."""
+        for_people = {"name", "license", "cite", "url", "description", "new_languages", "trains_on", "contains"}
+        names = {"files", "english", "languages", "type"}
+        if self.format == "mlm" and self.language == "":
+            names.add("codes")  # a folder that gains a language changes nothing for the others
+        fields = self.model_dump(exclude=for_people | names, exclude_defaults=True)
+        if self.english:
+            fields["aligned"] = True
+        return {**fields, "types": {split: self.type_of(split) for split in self.files}}

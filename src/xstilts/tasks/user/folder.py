@@ -1,0 +1,83 @@
+"""A folder of plain text as a task, without a declaration: what its files are called says which languages they hold.
+
+`<code>.txt` is text of one language (task `text/<folder>`). `<anything>.<code>.txt` are files aligned by line with the only
+English one among them, and `<code>.tsv` has a sentence and its English translation in two columns (task `parallel/<folder>`).
+A folder may hold text and translations. A code is ours or ISO 639-3's, with what may follow a hyphen (`zho-CN`). A name with
+an unknown code where one belongs is an error: a language that is skipped in silence would be missed by nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from xstilts.data.language import LANGUAGES
+from xstilts.data.written import make
+from xstilts.errors import InputError
+from xstilts.tasks.user.declaration import Declaration
+
+# Members of macrolanguages that corpora name.
+_MEMBERS = {"arb": "ar", "azj": "az", "cmn": "zh", "ekk": "et", "pes": "fa", "swh": "sw", "zsm": "ms"}
+_CODES = {code: row.code for row in LANGUAGES.values() for code in (row.iso3, row.code)} | _MEMBERS
+_FILE = re.compile(r"(?:(?P<stem>.+)\.)?(?P<code>[a-z][a-z0-9]{1,2}(?:[-_][A-Za-z0-9]+)*)\.(?P<end>txt|tsv)(?:\.gz)?")
+
+_Codes = dict[str, str]  # our code of a language -> the one in the names of its files
+
+
+def corpora(folder: Path) -> tuple[tuple[str, Declaration], ...]:
+    """(name, declaration) of the one or two tasks that the files of a folder make. Raises InputError if they make none."""
+    alone, aligned, tables, english = _sorted(folder)
+    name = re.sub(r"[^\w.-]+", "-", folder.name)
+    found = []
+    if alone:
+        found.append((f"text/{name}", _declaration(folder, alone, "{lang}.txt")))
+    if aligned and tables:
+        raise InputError(f"{folder}: translations both in <anything>.<code>.txt and in <code>.tsv; keep one kind in this folder")
+    if aligned:
+        if len(english) != 1:
+            said = f"expected one English file (<anything>.en.txt), found {', '.join(sorted(english)) or 'none'}"
+            raise InputError(f"{folder}: its files <anything>.<code>.txt are aligned by line with an English one; {said}")
+        found.append((f"parallel/{name}", _declaration(folder, aligned, "*.{lang}.txt", english=english.pop())))
+    if tables:
+        found.append((f"parallel/{name}", _declaration(folder, tables, "{lang}.tsv", texts=(0, 1))))
+    if not found:
+        raise InputError(f"{folder}: no <code>.txt[.gz] with the text of a language, such as de.txt, and no translations")
+    return tuple(found)
+
+
+def _sorted(folder: Path) -> tuple[_Codes, _Codes, _Codes, set[str]]:
+    """Files of one language, files aligned with English, tables of translations, and the English files of the second."""
+    alone, aligned, tables = _Codes(), _Codes(), _Codes()
+    english = set[str]()
+    for path in sorted(folder.iterdir()):
+        file = _FILE.fullmatch(path.name)
+        if not file or not path.is_file() or (file["end"] == "tsv" and file["stem"]):
+            continue
+        code = _CODES.get(re.split("[-_]", file["code"])[0])
+        if code is None:
+            raise InputError(
+                f"{path}: unknown language {file['code']!r}; expected one of {' '.join(sorted(LANGUAGES))}, or the ISO 639-3"
+                " code of one of these (a declaration in YAML may name others, as `new_languages`)"
+            )
+        if file["stem"] and code == "en":
+            english.add(path.name.removesuffix(".gz"))
+            continue
+        codes = tables if file["end"] == "tsv" else aligned if file["stem"] else alone
+        if codes.setdefault(code, file["code"]) != file["code"]:
+            both = f"{codes[code]!r} and {file['code']!r}"
+            raise InputError(f"{path}: {both} are both {LANGUAGES[code].name}; take one of the two out of the folder")
+    return alone, aligned, tables, english
+
+
+def _declaration(folder: Path, codes: _Codes, pattern: str, **more: Any) -> Declaration:
+    fields = {
+        "name": "corpus",
+        "format": "mlm",
+        "files": {"train": pattern},
+        "languages": tuple(sorted(codes)),
+        "codes": {code: its for code, its in codes.items() if code != its},
+        "license": "not stated: a folder of your own",
+        "description": f"{'Sentences and their English translations' if more else 'Plain text'}, from the folder {folder.name}.",
+    }
+    return make(Declaration, {**fields, **more}, str(folder))

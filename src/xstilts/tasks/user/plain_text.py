@@ -1,0 +1,89 @@
+"""Plain text for masked language modelling, and sentences with their English translations (TLM).
+
+Text is UTF-8, one sentence a line, and a blank line ends a document. An example is a stretch of lines of one document, joined
+by blanks, of about STRETCH characters (more only where one line is longer), never across documents. That is some 500 tokens
+of English: a coder cuts it into rows, so longer ones would only make a limit on examples coarser.
+Aligned text is one or more files in a language, each aligned by line with the one English file. A pair of which one side is
+blank has no translation: it is left out and counted; other numbers of lines are an error, since nothing after them can be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from xstilts.data.example import PlainExample
+from xstilts.errors import InputError
+from xstilts.tasks.files.read import lines
+from xstilts.tasks.task import Request
+
+STRETCH = 2000  # characters
+LONGEST = 1 << 20  # bytes of a line; more is no sentence but a file without line ends
+
+NUL = "\0"
+
+
+def read_documents(request: Request) -> Iterator[PlainExample]:
+    """The stretches of all documents of the files."""
+    number = 0
+    for path in request.files:
+        for document in _documents(path):
+            for text in _stretches(document):
+                number += 1
+                yield PlainExample(f"{request.task.name}-{request.language}-{request.split}-{number}", (text,))
+
+
+def _documents(path: Path) -> Iterator[list[str]]:
+    document: list[str] = []
+    for line in _texts(path):
+        if line:
+            document.append(line)
+        elif document:
+            yield document
+            document = []
+    if document:
+        yield document
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """The lines of a text file, without the blanks around them."""
+    for where, line in lines(path, LONGEST):
+        if NUL in line:
+            raise InputError(f"{where}: a NUL byte: this is a binary file, or UTF-16; expected plain text in UTF-8")
+        yield line.strip()
+
+
+def _stretches(document: list[str]) -> Iterator[str]:
+    stretch: list[str] = []
+    size = 0
+    for line in document:
+        if stretch and size + len(line) > STRETCH:
+            yield " ".join(stretch)
+            stretch, size = [], 0
+        stretch.append(line)
+        size += len(line) + 1
+    yield " ".join(stretch)
+
+
+def read_aligned(request: Request) -> Iterator[PlainExample]:
+    """Pairs of a sentence and its translation; the last file is the English one, which every other is aligned with."""
+    *others, english = request.files
+    if not others:
+        raise InputError(f"{english}: alone; expected a file of another language that is aligned with it")
+    number = 0
+    for path in others:
+        for text, translation in _pairs(path, english):
+            number += 1
+            if text and translation:
+                yield PlainExample(f"{request.task.name}-{request.language}-{request.split}-{number}", (text, translation))
+            elif text or translation:
+                request.counts["untranslated"] += 1
+
+
+def _pairs(path: Path, english: Path) -> Iterator[tuple[str, str]]:
+    for number, (text, translation) in enumerate(zip_longest(_texts(path), _texts(english))):
+        if text is None or translation is None:
+            short, long = (path, english) if text is None else (english, path)
+            raise InputError(f"{short} ends after line {number}, {long} goes on: they are not aligned by line")
+        yield text, translation

@@ -1,0 +1,263 @@
+"""Reading a user's own files as their declaration says: tables, sentences in CoNLL's layout, SQuAD's JSON, parallel texts.
+
+Rows are rows: a TSV cell is what stands between two tabs, quotes included, since quotes inside sentences are why readers
+with csv rules lose rows; files that were written with csv rules (`quoted`, CSV) are read with them, a quote that is never
+closed being an error. A row with another number of cells than the header is an error, never padded or cut.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from xstilts.data.example import (
+    ChoiceExample,
+    Example,
+    PlainExample,
+    SpanExample,
+    TextsExample,
+    TranslationExample,
+    WordsExample,
+)
+from xstilts.errors import InputError, nearest
+from xstilts.tasks.catalogue.qa import read_squad
+from xstilts.tasks.files.read import json_lines, known, lines
+from xstilts.tasks.task import Request
+from xstilts.tasks.user.declaration import Declaration
+from xstilts.tasks.user.plain_text import read_aligned, read_documents
+
+Column = int | str
+Row = Mapping[Any, Any]
+
+
+def read(own: Declaration, request: Request) -> Iterator[Example]:
+    """The examples of a split in a language. Raises InputError with file and line."""
+    match own.format:
+        case "classify":
+            return _classified(own, request)
+        case "choice":
+            return _chosen(own, request)
+        case "tag":
+            return _tagged(own, request)
+        case "span":
+            return _asked(own, request)
+        case "embed":
+            return _translations(own, request)
+        case "mlm":
+            return _plain_text(own, request)
+
+
+def _rows(own: Declaration, request: Request) -> Iterator[tuple[str, str, Row]]:
+    """(id, `path:line`, row) of each row in the language. Without an id column the rows of each language are counted."""
+    code = request.task.codes.get(request.language, request.language)
+    number = 0
+    for where, row in chain.from_iterable(_table(own, request, path) for path in request.files):
+        if own.language == "" or _word(row, own.language, where) == code:
+            number += 1
+            yield (_numbered(own, request, number) if own.id == "" else _word(row, own.id, where)), where, row
+
+
+def _numbered(own: Declaration, request: Request, number: int) -> str:
+    language = "" if own.parallel else f"{request.language}-"
+    return f"{request.task.name}-{language}{request.split}-{number}"
+
+
+def _table(own: Declaration, request: Request, path: Path) -> Iterator[tuple[str, Row]]:
+    """(`path:line`, row) of each row of a table, by the names of its header or of its JSON fields, else by number."""
+    type = own.type_of(request.split)
+    if type == "jsonl":
+        yield from json_lines(path)
+        return
+    columns = own.columns()
+    header: list[str] = []
+    for where, cells in _quoted(path, "," if type == "csv" else "\t") if own.quoted or type == "csv" else _plain(path):
+        if isinstance(columns[0], int):
+            yield where, dict(enumerate(cells))
+        elif not header:
+            header = [cell.strip() for cell in cells]
+            for column in columns:
+                _cell(dict.fromkeys(header), column, where)
+                if header.count(str(column)) > 1:
+                    raise InputError(f"{where}: the header has {column!r} twice")
+        elif len(cells) != len(header):
+            raise InputError(f"{where}: {len(cells)} cells, but the header has {len(header)}")
+        else:
+            yield where, dict(zip(header, cells, strict=True))
+
+
+def _plain(path: Path) -> Iterator[tuple[str, list[str]]]:
+    return ((where, line.split("\t")) for where, line in lines(path) if line)
+
+
+def _quoted(path: Path, delimiter: str) -> Iterator[tuple[str, list[str]]]:
+    """Rows by the rules of csv; a cell may hold line ends, so `path:line` is where the row begins."""
+    begin = ""
+
+    def fed() -> Iterator[str]:
+        nonlocal begin
+        for where, line in lines(path):
+            begin = begin or where
+            yield f"{line}\n"
+
+    try:
+        for cells in csv.reader(fed(), delimiter=delimiter, strict=True):
+            if cells:
+                yield begin, cells
+            begin = ""
+    except csv.Error as error:
+        raise InputError(f"{begin}: not csv: {error} (is a quote not closed or not doubled?)") from None
+
+
+def _cell(row: Row, column: Column, where: str) -> Any:
+    if column not in row:
+        if isinstance(column, int):
+            raise InputError(f"{where}: no column {column} (counted from 0); the row has {len(row)} cells")
+        raise InputError(f"{where}: no column {column!r}{nearest(column, map(str, row))}")
+    return row[column]
+
+
+def _text(row: Row, column: Column, where: str) -> str:
+    value = _cell(row, column, where)
+    if not isinstance(value, str):
+        raise InputError(f"{where}: {column!r} should be text, found {value!r:.60}")
+    return value.strip()
+
+
+def _word(row: Row, column: Column, where: str) -> str:
+    """A label, an id or a code: text, or a JSON whole number or truth value as it is spelled."""
+    value = _cell(row, column, where)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else _text(row, column, where)
+
+
+def _strings(row: Row, column: Column, where: str) -> tuple[str, ...]:
+    value = _cell(row, column, where)
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise InputError(f"{where}: {column!r} should be a list of texts, found {value!r:.60}")
+    return tuple(item.strip() for item in value)
+
+
+def _labelled(own: Declaration, request: Request) -> Iterator[tuple[str, str, Row, str]]:
+    """(id, `path:line`, row, label); rows whose label is dropped are counted and left out."""
+    labels = _by_value(own)
+    for id, where, row in _rows(own, request):
+        value = _word(row, own.label, where)
+        if value not in own.drop:
+            yield id, where, row, labels[known(value, tuple(labels), where)]
+
+
+def _by_value(own: Declaration) -> dict[str, str]:
+    return {value: label for label, values in own.labels for value in values}
+
+
+def _classified(own: Declaration, request: Request) -> Iterator[TextsExample]:
+    for id, where, row, label in _labelled(own, request):
+        yield TextsExample(id, tuple(_text(row, column, where) for column in own.texts), label)
+
+
+def _chosen(own: Declaration, request: Request) -> Iterator[ChoiceExample]:
+    for id, where, row, label in _labelled(own, request):
+        listed = len(own.choices) == 1
+        choices = _strings(row, own.choices[0], where) if listed else tuple(_text(row, c, where) for c in own.choices)
+        if len(choices) != len(own.labels):
+            raise InputError(f"{where}: {len(choices)} choices, expected {len(own.labels)}")
+        yield ChoiceExample(id, _text(row, own.prompt, where), choices, own.names.index(label))
+
+
+def _tagged(own: Declaration, request: Request) -> Iterator[WordsExample]:
+    labels = _by_value(own)
+    sentences = _listed if own.type_of(request.split) == "jsonl" else _sentences
+    for number, found in enumerate(chain.from_iterable(sentences(own, request, path) for path in request.files), start=1):
+        words, tags = zip(*((word, labels[known(tag, tuple(labels), where)]) for where, word, tag in found), strict=True)
+        yield WordsExample(_numbered(own, request, number), words, tags)
+
+
+Sentence = list[tuple[str, str, str]]  # (`path:line`, word, tag) of each word
+
+
+def _listed(own: Declaration, request: Request, path: Path) -> Iterator[Sentence]:
+    for where, row in json_lines(path):
+        words, tags = _strings(row, own.words, where), _strings(row, own.tags, where)
+        if not words or len(words) != len(tags):
+            raise InputError(f"{where}: {len(words)} words and {len(tags)} tags")
+        yield [(where, word, tag) for word, tag in zip(words, tags, strict=True)]
+
+
+def _sentences(own: Declaration, request: Request, path: Path) -> Iterator[Sentence]:
+    """Lines between blank lines. Columns are parted by tabs if there is one in the line, else by blanks. Of CoNLL-U, comments,
+    multi-word tokens and empty nodes are left out: what is tagged are the syntactic words."""
+    universal = own.type_of(request.split) == "conllu"
+    sentence: Sentence = []
+    for where, line in lines(path):
+        cells = line.split("\t") if "\t" in line else line.split()
+        if universal and (line.startswith("#") or (cells and not cells[0].isdecimal())):
+            continue
+        if line.strip():
+            row = dict(enumerate(cells))
+            word, tag = _text(row, own.words, where), _text(row, own.tags, where)
+            if not word:
+                raise InputError(f"{where}: the word is blank")
+            sentence.append((where, word, tag))
+        elif sentence:
+            yield sentence
+            sentence = []
+    if sentence:
+        yield sentence
+
+
+def _asked(own: Declaration, request: Request) -> Iterator[SpanExample]:
+    for path in request.files:
+        for example in read_squad(replace(request, files=(path,))):
+            if not example.answer and not own.no_answer:
+                raise InputError(f"{path}: question {example.id}: no answer; say `no_answer: true` if that is meant")
+            yield replace(example, answer=example.answer or ())
+
+
+def _translations(own: Declaration, request: Request) -> Iterator[TranslationExample]:
+    aligned = own.type_of(request.split) == "text"
+    for id, where, text, english in _aligned(own, request) if aligned else _in_columns(own, request):
+        if not text or not english:
+            raise InputError(f"{where}: a blank sentence; each needs its translation")
+        yield TranslationExample(id, text, english, id)
+
+
+Pair = tuple[str, str, str, str]  # id, `path:line`, sentence, its English translation
+
+
+def _in_columns(own: Declaration, request: Request) -> Iterator[Pair]:
+    for id, where, row in _rows(own, request):
+        text, english = (_text(row, column, where) for column in own.texts)
+        yield id, where, text, english
+
+
+def _aligned(own: Declaration, request: Request) -> Iterator[Pair]:
+    sides = {path.name.removesuffix(".gz").rpartition(".")[2]: path for path in request.files}
+    other = [path for end, path in sides.items() if end not in ("en", "eng")]
+    if len(other) != 1 or len(request.files) != 2:
+        names = ", ".join(map(str, request.files))
+        raise InputError(f"{names}: expected two files aligned by line, one of them ending in .en or .eng")
+    (english,) = (path for path in request.files if path != other[0])
+    left, right = list(lines(other[0])), list(lines(english))
+    if len(left) != len(right):
+        raise InputError(f"{other[0]} has {len(left)} lines and {english} {len(right)}: they are not aligned")
+    for number, ((where, text), (_, translation)) in enumerate(zip(left, right, strict=True), start=1):
+        yield _numbered(own, request, number), where, text.strip(), translation.strip()
+
+
+def _plain_text(own: Declaration, request: Request) -> Iterator[PlainExample]:
+    """Of a table: a row is a document or, with two columns, a sentence and its translation. A blank cell leaves the row out,
+    as a blank line would; it is counted."""
+    if own.type_of(request.split) == "text":
+        yield from read_aligned(request) if own.english else read_documents(request)
+        return
+    for id, where, row in _rows(own, request):
+        texts = tuple(_text(row, column, where) for column in own.texts)
+        if all(texts):
+            yield PlainExample(id, texts)
+        else:
+            request.counts["untranslated" if len(texts) == 2 else "blank"] += 1

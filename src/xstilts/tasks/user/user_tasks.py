@@ -1,0 +1,276 @@
+"""A user's own task, in a file outside the package: a few lines of YAML, or Python that defines TASKS as the files here do.
+A folder of plain text is one too, or two, without any declaration (`folder.py`).
+
+`register` puts its tasks into the catalogue of this process; a worker does the same before it runs a stage of such a study.
+What enters the keys is `Task.declared`. For YAML it is the hash of what decides the examples, so that a comment, another
+licence or another folder moves no key. For Python it is the hash of the file, since nobody can tell what in it matters,
+unless its tasks state `declared` themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import get_args
+
+from xstilts.data.example import Example
+from xstilts.data.format import Choice, Classify, Embed, Format, Mlm, Span, Tag
+from xstilts.data.language import LANGUAGES, Language
+from xstilts.data.written import make, read_fields
+from xstilts.errors import InputError, nearest
+from xstilts.store.spell import key_of
+from xstilts.tasks.files.locate import examples, source_split
+from xstilts.tasks.registry import CATALOGUE
+from xstilts.tasks.suites import SUITES
+from xstilts.tasks.task import SPLITS, Source, Task
+from xstilts.tasks.translated import TRANSLATABLE, read_translated
+from xstilts.tasks.user.declaration import NAME, Declaration, Translation
+from xstilts.tasks.user.folder import corpora
+from xstilts.tasks.user.tables import read
+
+# The version of every task in YAML: to be bumped when a reader in `tables.py` gives other examples for the same declaration.
+READERS = 1
+
+SUFFIXES = (".yaml", ".yml", ".py")
+# Words that mean something else where a study names tasks.
+RESERVED = {"all", "default", "multi", *SUITES, *(kind.name for kind in get_args(Format))}
+
+_registered: dict[Path, tuple[str, tuple[Task, ...]]] = {}
+
+
+def register(path: Path, declared: str = "") -> tuple[Task, ...]:
+    """Put the tasks of a file, or of a folder of text, into the catalogue, in place of those that it had before, and give them.
+
+    Raises InputError for a file that declares no task, a name that the catalogue already has, or, given what was `declared`
+    when the plan was made, for one that says something else by now."""
+    path = path.expanduser().absolute()
+    try:
+        content = "\0".join(sorted(file.name for file in path.iterdir())).encode() if path.is_dir() else path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: a file that declares a task was expected, or a folder of text ({error.strerror})") from None
+    sha256 = hashlib.sha256(content).hexdigest()
+    before, earlier = _registered.get(path, ("", ()))
+    tasks = earlier if before == sha256 else _tasks(path, content, sha256)
+    if declared not in ("", tasks[0].declared):
+        raise InputError(f"{path} changed since the plan was made; run again to plan with it")
+    for task in tasks:
+        _check_name(task.name, path, {task.name for task in earlier})
+    for task in earlier:
+        CATALOGUE.pop(task.name, None)
+    CATALOGUE.update({task.name: task for task in tasks})
+    _registered[path] = sha256, tasks
+    return tasks
+
+
+def named(words: Iterable[str]) -> list[str]:
+    """Names of tasks; a file or a folder among them stands for the tasks that it declares, which are registered."""
+    names: list[str] = []
+    for word in words:
+        own = Path(word).suffix in SUFFIXES or (word not in CATALOGUE and Path(word).is_dir())
+        names += [task.name for task in register(Path(word))] if own else [word]
+    return names
+
+
+def _check_name(name: str, path: Path, own: Collection[str]) -> None:
+    if name in RESERVED:
+        raise InputError(f"{path}: the name '{name}' means something else in a study; give the task another")
+    if name in CATALOGUE and name not in own:
+        folder = CATALOGUE[name].folder
+        whose = f"a task declared in {folder}" if folder else "a task of the catalogue"
+        remedy = "rename the folder" if path.is_dir() else "give yours another"
+        raise InputError(f"{path}: the name '{name}' is that of {whose}; {remedy}")
+
+
+def _tasks(path: Path, content: bytes, sha256: str) -> tuple[Task, ...]:
+    if path.is_dir():
+        return tuple(replace(_task(own, path), name=name) for name, own in corpora(path))
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"{path}: a file that declares a task ends in {', '.join(SUFFIXES)}")
+    if path.suffix != ".py":
+        fields = read_fields(path, "task")
+        if "translated_from" in fields:
+            return (_translation(make(Translation, fields, str(path)), path),)
+        return (_task(make(Declaration, fields, str(path)), path.parent),)
+    tasks = _from_python(path, content, f"xstilts_own_{sha256}")
+    return tuple(replace(task, declared=task.declared or sha256, folder=path.parent) for task in tasks)
+
+
+def _task(own: Declaration, folder: Path) -> Task:
+    """The task of a declaration; its files are looked for below `folder` first."""
+    _name_languages(own.new_languages)
+    return Task(
+        name=own.name,
+        version=READERS,
+        format=_format(own),
+        metric=own.measure(),
+        languages=tuple(dict.fromkeys(code for codes in own.languages.values() for code in codes)),
+        splits={
+            split: Source((pattern,), own.languages[split], own.url, beside=(own.english,) if own.english else ())
+            for split, pattern in own.files.items()
+        },
+        read=partial(read, own),
+        license=own.license,
+        cite=own.cite,
+        url=own.url,
+        description=own.description,
+        trains_on=own.trains_on or (own.name if "train" in own.files and own.format != "mlm" else ""),
+        heldout=own.heldout,
+        codes=own.codes,
+        contains=own.contains,
+        declared=key_of(own.identity()),
+        folder=folder,
+    )
+
+
+def _name_languages(new: Mapping[str, str]) -> None:
+    for code, name in new.items():
+        LANGUAGES.setdefault(code, Language(code, "", "", "", name))
+
+
+def _translation(own: Translation, path: Path) -> Task:
+    """Another task with its English training data translated, and its own English dev data."""
+    base = CATALOGUE.get(own.translated_from)
+    if base is None:
+        raise InputError(f"{path}: translated_from: no task {own.translated_from!r}{nearest(own.translated_from, CATALOGUE)}")
+    if trouble := _untranslatable(base):
+        raise InputError(f"{path}: translated_from: {trouble}")
+    _name_languages(own.new_languages)
+    splits = {"train": Source((own.translations,), own.languages, own.url)}
+    if "dev" in base.splits or base.heldout:
+        dev = base.splits[source_split(base, "dev")]
+        if "en" in dev.languages:
+            splits["dev"] = Source(dev.paths, ("en",), dev.url)
+    identity = {"translated_from": base.name, "version": base.version, "declared": base.declared}
+    return Task(
+        name=own.name,
+        version=READERS,
+        format=base.format,
+        metric=base.metric,
+        languages=tuple(dict.fromkeys(code for source in splits.values() for code in source.languages)),
+        splits=splits,
+        read=partial(read_translated, base),
+        license=own.license,
+        cite=own.cite,
+        url=own.url,
+        description=own.description or f"The training data of {base.name}, translated.",
+        trains_on=own.name,
+        codes=own.codes,
+        contains=(base.name,),
+        declared=key_of(identity),
+        folder=path.parent,
+        translates=base.name,
+    )
+
+
+def _untranslatable(base: Task) -> str:
+    """Why a task cannot be had in translation; empty if it can."""
+    if base.format.name == "tag":
+        return f"the tags of {base.name} belong to words, which a translation puts elsewhere; they cannot be carried over"
+    if base.format.name not in TRANSLATABLE:
+        return f"{base.name} ({base.format.name}) has no training examples to translate; text is declared with `format: mlm`"
+    if base.parts:
+        return f"{base.name} is made of {', '.join(base.parts)}; translate these, each in a declaration of its own"
+    if base.embedded:
+        return f"{base.name} has no files; the embedded world has translated tasks of its own"
+    if base.translates:
+        return f"{base.name} is a translation itself; name {base.translates}"
+    if "train" not in base.splits or "en" not in base.splits["train"].languages:
+        return f"{base.name} has no English training data"
+    return ""
+
+
+def _format(own: Declaration) -> Format:
+    match own.format:
+        case "classify":
+            return Classify(own.names, len(own.texts))
+        case "choice":
+            return Choice(len(own.labels))
+        case "tag":
+            return Tag(own.names)
+        case "span":
+            return Span(own.no_answer)
+        case "embed":
+            return Embed()
+        case "mlm":
+            return Mlm()
+
+
+def _from_python(path: Path, content: bytes, name: str) -> tuple[Task, ...]:
+    """TASKS of a Python file. It is run from the bytes that the hash is of, and leaves no compiled file beside it."""
+    module = sys.modules[name] = ModuleType(name)
+    module.__file__ = str(path)
+    try:
+        exec(compile(content, str(path), "exec", dont_inherit=True), module.__dict__)
+    except Exception as error:  # whatever the user's code raises
+        raise InputError(f"{path}:{_line(error, path)}: {type(error).__name__}: {error}") from error
+    tasks = getattr(module, "TASKS", None)
+    if not isinstance(tasks, tuple | list) or not tasks or not all(isinstance(task, Task) for task in tasks):
+        raise InputError(f"{path}: expected TASKS = (MY_TASK, ...), a tuple of `Task`s, found {tasks!r:.60}")
+    for task in tasks:
+        _check_record(task, f"{path}: task {task.name!r}")
+    return tuple(tasks)
+
+
+def _line(error: Exception, path: Path) -> int:
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno or 1
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return (lines[-1] if lines else 0) or 1
+
+
+def _check_record(task: Task, where: str) -> None:
+    if not re.match(NAME, task.name):
+        raise InputError(f"{where}: a name is letters, digits, '_', '.' and '-'")
+    if task.embedded:
+        raise InputError(f"{where}: no split has `paths` (below {Path(where).parent}) or a `hub` to be read from")
+    for split, source in task.splits.items():
+        if split not in SPLITS:
+            raise InputError(f"{where}: no split {split!r}{nearest(split, SPLITS)}")
+        for code in source.languages:
+            if code not in LANGUAGES:
+                raise InputError(f"{where}: unknown language {code!r}; add a row: LANGUAGES[{code!r}] = Language(...)")
+            if code not in task.languages:
+                raise InputError(f"{where}: {split} has {code!r}, `languages` has not")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a task's files hold in one split and language: how many examples, the first ones, what the reader counted beside
+    them (`Request.counts`), or what is wrong with them."""
+
+    split: str
+    language: str
+    count: int
+    first: tuple[Example, ...]
+    counts: Mapping[str, int]
+    trouble: str
+
+
+def preview(task: Task, root: Path, first: int = 2) -> Iterator[Sample]:
+    """All files of a task read to their end, a sample for each split and language; `root` is the data folder."""
+    for split in SPLITS:
+        if split in task.splits or (split == "dev" and task.heldout):
+            for language in task.splits[source_split(task, split)].languages:
+                yield _sample(task, split, language, root, first)
+
+
+def _sample(task: Task, split: str, language: str, root: Path, first: int) -> Sample:
+    shown: list[Example] = []
+    counts = Counter[str]()
+    count = 0
+    trouble = ""
+    try:
+        for count, example in enumerate(examples(task, split, language, root, counts), start=1):
+            if count <= first:
+                shown.append(example)
+    except InputError as error:
+        trouble = str(error)
+    return Sample(split, language, count, tuple(shown), counts, trouble)
