@@ -30,8 +30,8 @@ ST_BATCH = 32
 def xstilts(spec: dict[str, Any], answers: Answers) -> None:
     import torch
 
+    from xstilts.model.embedding import embed
     from xstilts.model.encoder import load_encoder, load_tokenizer
-    from xstilts.model.formats.embed import embed
     from xstilts.stages.embed import TOKENS_A_BATCH
 
     folder = Path(spec["folder"])

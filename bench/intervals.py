@@ -19,7 +19,7 @@ import numpy as np
 
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.significance import Cells, gain_interval, gain_intervals
-from xstilts.stages.job import forget_peak_memory, peak_memory_mib
+from xstilts.stages.attempt import forget_peak_memory, peak_memory_mib
 
 TARGETS, PARALLEL, CHAINS, LANGUAGES, SEEDS, IDS = 9, 4, 10, 40, 3, 500
 RESAMPLES = 10_000

@@ -42,7 +42,7 @@ def versions() -> dict[str, str]:
 
 def multiplies_bf16(device: str) -> bool:
     """Whether bf16 is worth measuring there."""
-    from xstilts.model.formats.mine import product_type
+    from xstilts.model.neighbours import product_type
 
     return device == "cuda" or product_type(torch.device(device)) == torch.bfloat16
 

@@ -55,11 +55,11 @@ def _peak(engine: str, count: int, folder: Path) -> float:
 def xstilts(count: int, folder: Path) -> float:
     from xstilts.data.example import WordsExample, read_jsonl, write_jsonl, write_predictions
     from xstilts.data.format import Tag
+    from xstilts.model.codecs.tag import TagCoder
     from xstilts.model.encoder import load_encoder, load_tokenizer
-    from xstilts.model.formats.tag import TagCoder
     from xstilts.model.model import Model
     from xstilts.recipe.recipe import Recipe
-    from xstilts.stages.job import forget_peak_memory, peak_memory_mib
+    from xstilts.stages.attempt import forget_peak_memory, peak_memory_mib
     from xstilts.train.evaluate import predict
 
     coder = TagCoder(Tag(labels=TAGS), load_tokenizer(folder), Recipe(max_length=128))
@@ -85,7 +85,7 @@ def trainer(count: int, folder: Path) -> float:
         TrainingArguments,
     )
 
-    from xstilts.stages.job import forget_peak_memory, peak_memory_mib
+    from xstilts.stages.attempt import forget_peak_memory, peak_memory_mib
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForTokenClassification.from_pretrained(folder, num_labels=len(TAGS))

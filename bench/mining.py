@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 
 import machine
-from xstilts.model.formats import mine
-from xstilts.stages.job import forget_peak_memory, peak_memory_mib
+from xstilts.model import neighbours
+from xstilts.stages.attempt import forget_peak_memory, peak_memory_mib
 
 N, SIZE, K = 20_000, 768, 4
 ROUNDS = 5
@@ -47,19 +47,19 @@ def vectors(kind: str) -> tuple[Vectors, Vectors]:
 
 
 def with_xstilts(x: Vectors, y: Vectors) -> tuple[Near, Near]:
-    found = mine.neighbours(torch.from_numpy(x), torch.from_numpy(y), K)
+    found = neighbours.find_neighbours(torch.from_numpy(x), torch.from_numpy(y), K)
     near: Any = tuple((cosines.numpy(), indices.numpy()) for cosines, indices in found)
-    mine.margins(*near)
+    neighbours.margins(*near)
     return near
 
 
 def with_xstilts_fp32(x: Vectors, y: Vectors) -> tuple[Near, Near]:
     """As on a processor that does not multiply bf16."""
-    native, mine.product_type = mine.product_type, lambda _: torch.float32
+    native, neighbours.product_type = neighbours.product_type, lambda _: torch.float32
     try:
         return with_xstilts(x, y)
     finally:
-        mine.product_type = native
+        neighbours.product_type = native
 
 
 def with_faiss(x: Vectors, y: Vectors) -> tuple[Near, Near]:
@@ -70,7 +70,7 @@ def with_faiss(x: Vectors, y: Vectors) -> tuple[Near, Near]:
         index = faiss.IndexFlatIP(SIZE)
         index.add(database)
         near.append(index.search(queries, K))
-    mine.margins(*near)
+    neighbours.margins(*near)
     return near[0], near[1]
 
 
@@ -93,7 +93,7 @@ def differences(ours: tuple[Near, Near], theirs: tuple[Near, Near], x: Vectors, 
     """How many neighbours differ and how many of these are ties, and by how much the margins of the others differ."""
     places = ties = 0
     farthest = 0.0
-    margins = zip(mine.margins(*ours), mine.margins(*theirs), strict=True)
+    margins = zip(neighbours.margins(*ours), neighbours.margins(*theirs), strict=True)
     for (_, found), (_, found_), (margin, margin_), (queries, database) in zip(
         ours, theirs, margins, ((x, y), (y, x)), strict=True
     ):

@@ -52,17 +52,17 @@ def arm(name: str, record: dict[str, Any], store: Path) -> None:
     """Run a study's stages one after the other in this process, the plain way or the fast way."""
     import torch
 
-    from xstilts.model import packing
+    from xstilts.model import unpadding
     from xstilts.plan.compile import compile_study
     from xstilts.stages import train as stage
-    from xstilts.stages.job import attempt
+    from xstilts.stages.attempt import attempt
     from xstilts.store.store import Store
     from xstilts.study.study import make_study
     from xstilts.train import step
 
     torch.set_num_threads(1)
     if name == "plain":
-        packing.can_pack = lambda _: False
+        unpadding.can_pack = lambda _: False
         stage.can_pack = lambda _: False
         stage.trim = lambda *_: False
         step.micro_batches = lambda features, _: [list(range(len(features)))]

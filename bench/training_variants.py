@@ -43,13 +43,13 @@ def gpu_peak(device: str) -> dict[str, float]:
 
 def xstilts(spec: dict[str, Any]) -> None:
     """As the train stage does it: packed, the vocabulary trimmed to what the data meet, micro-batches by tokens."""
+    from xstilts.model.codecs.codec import Feature
     from xstilts.model.encoder import load_encoder, load_tokenizer
-    from xstilts.model.formats.coder import Feature
     from xstilts.model.model import CODERS, Model
     from xstilts.model.vocabulary import trim
     from xstilts.recipe.recipe import Recipe
-    from xstilts.train.numbers import peak_flops
-    from xstilts.train.parallel import Group
+    from xstilts.train.ddp import Group
+    from xstilts.train.flops import peak_flops
     from xstilts.train.step import Stepper, micro_tokens, optimizer_of
 
     folder, device = Path(spec["folder"]), torch.device(spec["device"])

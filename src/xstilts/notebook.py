@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xstilts.analysis.gather import gather
+from xstilts.execution.execute import State, execute
 from xstilts.plan.compile import compile_study
-from xstilts.run.execute import State, execute
 from xstilts.store.store import Store
 from xstilts.study.study import Study
 

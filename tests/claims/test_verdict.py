@@ -13,7 +13,7 @@ from xstilts.claims.contrast import Standing
 from xstilts.claims.evidence import Evidence, Measured, Observation
 from xstilts.claims.verdict import Finding, judge
 from xstilts.metrics.significance import Interval
-from xstilts.metrics.spread import Spread
+from xstilts.metrics.variance_components import Spread
 
 
 def measured(estimate: float, error: float = 0.2, said: float | None = None, name: str = "squad_v1") -> Measured:

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 from tests.conftest import mind_ctrl_c, tiny_study
-from tests.run.fake_store import TICK, begin, finish
+from tests.execution.fake_store import TICK, begin, finish
 
 from xstilts.cli.views import live
 from xstilts.cli.views.live import LiveView, facts, follow, picture, print_status, running_table
+from xstilts.execution.execute import State, inspect
+from xstilts.execution.status import Look, Watch
 from xstilts.plan.compile import Plan, compile_study
-from xstilts.run.execute import State, inspect
-from xstilts.run.status import Look, Watch
-from xstilts.stages import job
+from xstilts.stages import attempt
 from xstilts.stages.stage import KINDS, Kind
 from xstilts.store.lease import Lease
 from xstilts.store.store import Store, read_json, write_json
@@ -77,7 +77,7 @@ def test_what_is_not_known_is_not_shown() -> None:
     assert "de 0/2" in text
 
 
-def body(step: job.Job) -> None:
+def body(step: attempt.Job) -> None:
     """Reports 30 of 100 steps, and stops there as a worker does that is killed."""
     for number in (10, 20, 30):
         time.sleep(0.02)
@@ -89,10 +89,10 @@ def test_status_reads_what_a_training_last_reported(planned: tuple[Plan, Store, 
     plan, store, _ = planned
     stage = next(stage for stage in plan.stages if stage.kind == "fetch")
     monkeypatch.setitem(KINDS, "fetch", Kind(KINDS["fetch"].version, f"{__name__}:body"))
-    monkeypatch.setattr(job, "RECORD_SECONDS", 0.0)
+    monkeypatch.setattr(attempt, "RECORD_SECONDS", 0.0)
     said: list[dict[str, Any]] = []
     with pytest.raises(SystemExit):
-        job.attempt(store, stage.record(), said.append, threading.Event())
+        attempt.attempt(store, stage.record(), said.append, threading.Event())
     assert "seconds_left" not in said[0]
     assert 70 * 0.002 <= said[2]["seconds_left"] < 5
     folder = store.folder(stage.kind, stage.slug, stage.key)

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import mind_ctrl_c, tiny_study
-from tests.run.fake_store import TICK, begin, finish
+from tests.execution.fake_store import TICK, begin, finish
 
 from xstilts.cli.views.web import StatusServer, render_status
 from xstilts.errors import InputError
+from xstilts.execution.status import Watch
 from xstilts.plan.compile import Plan, compile_study
-from xstilts.run.status import Watch
 from xstilts.store.lease import Lease
 from xstilts.store.store import Store
 

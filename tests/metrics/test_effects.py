@@ -9,7 +9,7 @@ from scipy import stats
 from tests.metrics.coverage import REGIMES, intervals
 from xstilts.metrics.effects import equivalence, stochastic_order, superiority
 from xstilts.metrics.significance import Interval
-from xstilts.metrics.spread import Spread
+from xstilts.metrics.variance_components import Spread
 
 
 def interval(estimate: float, spread: Spread) -> Interval:

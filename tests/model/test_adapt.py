@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.model.test_packing import batch_of, encoder_of
+from tests.model.test_unpadding import batch_of, encoder_of
 from xstilts.errors import InputError
 from xstilts.model.adapt import adapt, merge
-from xstilts.model.packing import states
+from xstilts.model.unpadding import states
 from xstilts.recipe.recipe import Recipe
 
 pytestmark = pytest.mark.tiny

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from xstilts.data.example import Answer, SpanExample, WordsExample
 from xstilts.data.format import Span, Tag
 from xstilts.errors import InputError
+from xstilts.model.codecs.span import SpanCoder, best_answer, span_of
+from xstilts.model.codecs.tag import TagCoder
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.formats.span import SpanCoder, best_answer, span_of
-from xstilts.model.formats.tag import TagCoder
 from xstilts.model.model import fresh_model
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.evaluate import predict

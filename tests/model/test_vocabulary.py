@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.model.test_packing import batch_of, encoder_of
+from tests.model.test_unpadding import batch_of, encoder_of
 from xstilts.model.encoder import stored_embeddings
 from xstilts.model.vocabulary import TrimmedEmbedding, restore, trim
 from xstilts.recipe.recipe import Recipe

@@ -240,7 +240,7 @@ def test_partial_real_data_is_said_to_be_partial(real_data: Path, mini_xlmr: Pat
 
 
 @pytest.mark.parametrize(
-    "module", ["xstilts.study", "xstilts.plan.compile", "xstilts.run.execute", "xstilts.analysis.gather", "xstilts.cli"]
+    "module", ["xstilts.study", "xstilts.plan.compile", "xstilts.execution.execute", "xstilts.analysis.gather", "xstilts.cli"]
 )
 def test_planning_imports_no_torch(module: str) -> None:
     code = f"import {module}, sys; sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'pandas', 'pyarrow')))"

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.conftest import tiny_record, tiny_study
 
 from xstilts.errors import InputError
+from xstilts.execution.submit import submit
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.plan.controls import arms, is_placebo, placebo
-from xstilts.run.submit import submit
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Store
 from xstilts.study.study import make_study

@@ -12,9 +12,9 @@ import transformers
 from tests.conftest import tiny_study
 
 from xstilts.errors import InputError
+from xstilts.execution.execute import execute
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.plan.pretrain import Pretraining, check_free, compile_pretraining, pretraining, summary
-from xstilts.run.execute import execute
 from xstilts.stages.export import export_cell
 from xstilts.store.store import Store
 from xstilts.tasks.registry import CATALOGUE

@@ -12,10 +12,10 @@ import pytest
 
 from xstilts.data.example import Example, PoolExample, TranslationExample, write_jsonl
 from xstilts.errors import InputError
+from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder, load_tokenizer
-from xstilts.model.formats.embed import embed
 from xstilts.stages import embed as stage
-from xstilts.stages.job import Interrupted, Job
+from xstilts.stages.attempt import Interrupted, Job
 from xstilts.stages.vectors import Layout, read_ids, read_vectors, resolve_layer, resolve_layers
 
 pytestmark = pytest.mark.tiny

@@ -9,7 +9,7 @@ import pytest
 import torch
 import transformers
 from tests.conftest import tiny_study
-from tests.model.test_formats import RECIPE, SPECS
+from tests.model.codecs.test_codecs import RECIPE, SPECS
 
 from xstilts.data.format import Choice, Classify, Mlm, Span, Tag
 from xstilts.errors import InputError

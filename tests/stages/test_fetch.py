@@ -11,7 +11,7 @@ from tests.tasks.files.test_archive import toy
 from xstilts.data.example import read_jsonl
 from xstilts.errors import InputError
 from xstilts.stages import fetch
-from xstilts.stages.job import Job
+from xstilts.stages.attempt import Job
 from xstilts.tasks.files.locate import examples, fingerprint, locate, subsample
 from xstilts.tasks.registry import CATALOGUE
 

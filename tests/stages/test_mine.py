@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.model.test_mine import xtreme_pairs
+from tests.model.test_neighbours import xtreme_pairs
 from transformers import AutoModel, AutoTokenizer
 
 from xstilts.data.example import PoolExample, write_jsonl
-from xstilts.model.formats.mine import pairs
+from xstilts.model.neighbours import pairs
 from xstilts.stages import embed, mine, score
-from xstilts.stages.job import Interrupted, Job
+from xstilts.stages.attempt import Interrupted, Job
 from xstilts.stages.vectors import Layout, create
 
 SIZE = 8

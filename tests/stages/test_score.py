@@ -31,7 +31,7 @@ from xstilts.metrics.mining import BUCC_F1
 from xstilts.metrics.ranking import MAP_20
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.stages import retrieve, score
-from xstilts.stages.job import Job
+from xstilts.stages.attempt import Job
 from xstilts.stages.retrieve import nearest
 from xstilts.stages.vectors import Layout, create
 from xstilts.tasks.registry import CATALOGUE

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from xstilts.data.example import PlainExample, write_jsonl
 from xstilts.errors import InputError
 from xstilts.model.encoder import check_encoder, load_tokenizer
-from xstilts.recipe.encoder import Architecture
+from xstilts.recipe.encoder_identity import Architecture
 from xstilts.stages import encoder, tokenizer
-from xstilts.stages.job import Job
+from xstilts.stages.attempt import Job
 from xstilts.stages.tokenizer import quotas, sample, train_tokenizer, unigram
 
 pytestmark = pytest.mark.tiny

@@ -22,9 +22,9 @@ from xstilts.model.encoder import load_encoder
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages import train as body
-from xstilts.stages.job import Diverged, Interrupted, Job, Lost
+from xstilts.stages.attempt import Diverged, Interrupted, Job, Lost
 from xstilts.train import loop
-from xstilts.train.parallel import Group
+from xstilts.train.ddp import Group
 
 pytestmark = pytest.mark.tiny
 WORDS = ["bo", "ka", "mi", "kami"]
@@ -110,13 +110,13 @@ def test_a_lost_process_fails_the_stage_and_it_goes_on_from_its_checkpoint(
 
     def kill(facts: dict[str, Any]) -> None:
         if facts["step"] == 11:
-            (child,) = (p for p in psutil.Process().children() if "xstilts.stages.ranks" in p.cmdline())
+            (child,) = (p for p in psutil.Process().children() if "xstilts.stages.ddp_launch" in p.cmdline())
             child.kill()
 
     broken.progress = kill
     with pytest.raises(Lost, match="a process of the data-parallel group is gone"):
         body.run(broken)
-    assert not any("xstilts.stages.ranks" in p.cmdline() for p in psutil.Process().children())
+    assert not any("xstilts.stages.ddp_launch" in p.cmdline() for p in psutil.Process().children())
     at = torch.load(broken.checkpoint / "state.pt", weights_only=True)["progress"]["step"]
     assert 10 <= at < 25
     broken.progress = lambda _: None
@@ -126,7 +126,7 @@ def test_a_lost_process_fails_the_stage_and_it_goes_on_from_its_checkpoint(
 
 
 def test_the_others_end_when_the_first_is_gone(tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ranks"], stdin=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_launch"], stdin=subprocess.PIPE)
     work = {"config": {}, "inputs": {}, "checkpoint": "", "rank": 1, "size": 2, "meeting": str(tmp_path / "m"), "tasks": {}}
     assert process.stdin is not None
     process.stdin.write(json.dumps(work).encode() + b"\n")

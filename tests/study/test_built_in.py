@@ -14,9 +14,9 @@ import pytest
 from tests.conftest import tiny_study
 
 from xstilts.errors import InputError
+from xstilts.execution.execute import execute
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.plan.trainings import COMPUTE, INTERMEDIATE, PLACEBO, PRETRAINING, TARGET, count, path, sharing, trainings
-from xstilts.run.execute import execute
 from xstilts.store.store import Store
 from xstilts.study.study import Study, built_in, load_study
 from xstilts.tasks.files.locate import examples

@@ -33,13 +33,13 @@ from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.ranking import MAP_20
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.tag import TAG_ACCURACY
+from xstilts.model.codecs.classify import ClassifyCoder
+from xstilts.model.codecs.codec import Coder, Feature
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.formats.classify import ClassifyCoder
-from xstilts.model.formats.coder import Coder, Feature
 from xstilts.model.model import CODERS, Model, format_record, fresh_model, save_model
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages import predict as predict_stage
-from xstilts.stages.job import Interrupted, Job
+from xstilts.stages.attempt import Interrupted, Job
 from xstilts.train import evaluate
 from xstilts.train.evaluate import dev_score, length_batches, predict
 

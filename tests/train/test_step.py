@@ -13,11 +13,11 @@ from torch import Tensor
 from xstilts.data.example import TextsExample, WordsExample
 from xstilts.data.format import Classify, Tag
 from xstilts.errors import InputError
-from xstilts.model import packing
+from xstilts.model import unpadding
 from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import CODERS, Model, fresh_model
 from xstilts.recipe.recipe import Recipe
-from xstilts.train.parallel import Group
+from xstilts.train.ddp import Group
 from xstilts.train.step import Stepper, micro_batches, optimizer_of
 
 pytestmark = pytest.mark.tiny
@@ -87,7 +87,7 @@ def test_empty_texts_are_rows_of_special_tokens(tiny_folder: Path) -> None:
 
 def limited(monkeypatch: pytest.MonkeyPatch, tokens: int) -> list[int]:
     """A trunk that runs out of memory above so many tokens at a time; gives the sizes that were tried."""
-    real, tried = packing.states, []
+    real, tried = unpadding.states, []
 
     def states(encoder: Any, ids_BL: Tensor, mask_BL: Tensor, read_BL: Tensor | None) -> Tensor:
         tried.append(ids_BL.numel())
@@ -95,7 +95,7 @@ def limited(monkeypatch: pytest.MonkeyPatch, tokens: int) -> list[int]:
             raise torch.OutOfMemoryError("out of memory (a test)")
         return real(encoder, ids_BL, mask_BL, read_BL)
 
-    monkeypatch.setattr(packing, "states", states)
+    monkeypatch.setattr(unpadding, "states", states)
     return tried
 
 

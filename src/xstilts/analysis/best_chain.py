@@ -18,7 +18,7 @@ from xstilts.analysis.breakdown import counted
 from xstilts.analysis.gains import LEVEL, Gain, paired
 from xstilts.analysis.results import Cell, Results
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
-from xstilts.metrics.ranks import rank_probabilities, worlds
+from xstilts.metrics.rank_probability import rank_probabilities, worlds
 from xstilts.metrics.significance import Interval, gain_interval
 
 RESAMPLES = 2000

@@ -18,7 +18,7 @@ from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_
 from xstilts.data.cc100 import SIZES, size_group
 from xstilts.data.language import LANGUAGES
 from xstilts.metrics.significance import Interval, gain_intervals
-from xstilts.metrics.spread import Spread, Values
+from xstilts.metrics.variance_components import Spread, Values
 
 RESAMPLES = 200
 TASK_GROUPS = {

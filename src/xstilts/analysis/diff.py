@@ -23,7 +23,7 @@ from xstilts.metrics.bootstrap import same_ids
 from xstilts.metrics.checkpoints import TwoCheckpoints, two_checkpoints
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import Interval, gain_interval
-from xstilts.store.spell import differences
+from xstilts.store.fingerprint import differences
 
 FOR_PEOPLE = ("name", "question")
 RESAMPLES = 2000  # of a test of two checkpoints that is not exact

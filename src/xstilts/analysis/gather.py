@@ -14,10 +14,10 @@ from xstilts.analysis.encoder_sizes import body_weights
 from xstilts.analysis.results import LEAK, Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
+from xstilts.execution.execute import State, inspect
 from xstilts.plan.compile import Plan, PlannedCell, short_name
 from xstilts.plan.controls import Arm, arms
 from xstilts.recipe.mixture import Mixture
-from xstilts.run.execute import State, inspect
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Damaged, Store, read_json
 from xstilts.study.study import UNTRAINED, Study, Target

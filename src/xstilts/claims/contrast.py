@@ -22,7 +22,7 @@ from xstilts.analysis.scores import CHANCE_MARGIN, ENGLISH, metric_of
 from xstilts.metrics.bootstrap import Headline, same_ids
 from xstilts.metrics.metric import Counts, Metric
 from xstilts.metrics.paired import Cells
-from xstilts.metrics.ranks import best_set_probability, rank_probabilities, worlds
+from xstilts.metrics.rank_probability import best_set_probability, rank_probabilities, worlds
 from xstilts.metrics.significance import Interval, overall_gains
 
 Side = Mapping[str, Mapping[int, Cell]]  # target -> seed -> cell

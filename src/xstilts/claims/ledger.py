@@ -23,7 +23,7 @@ from xstilts.claims.evidence import Evidence, gather_evidence
 from xstilts.claims.facts import gather_facts
 from xstilts.claims.record import FACTS, Claim, Source, built_in_claims, read_claims
 from xstilts.claims.verdict import DECIDED, Finding, judge
-from xstilts.store.spell import key_of
+from xstilts.store.fingerprint import key_of
 
 if TYPE_CHECKING:
     from xstilts.store.store import Store

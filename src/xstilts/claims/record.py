@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from xstilts.data.language import LANGUAGES
-from xstilts.data.written import Record, make, read_fields
+from xstilts.data.yaml_records import Record, make, read_fields
 from xstilts.errors import InputError, nearest
 from xstilts.tasks.files.locate import scored_split
 from xstilts.tasks.registry import CATALOGUE, find_task

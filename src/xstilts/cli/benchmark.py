@@ -83,8 +83,8 @@ def submit(
     Example:  xstilts submit mine.yaml --chain squad_v1 --seed 0 -o submission
     """
     from xstilts.cli.views.benchmark import print_validation
+    from xstilts.execution.submit import submit as write
     from xstilts.plan.compile import data_root, short_name
-    from xstilts.run.submit import submit as write
     from xstilts.store.store import Store
     from xstilts.tasks.suites import find_suite
 

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from xstilts.cli.views.live import LiveView
 from xstilts.cli.views.plan import print_gaps
+from xstilts.execution.execute import State, execute
 from xstilts.plan.compile import Plan
-from xstilts.run.execute import State, execute
 from xstilts.store.store import Store
 
 

@@ -26,8 +26,8 @@ from xstilts.cli.app import (
 from xstilts.errors import InputError
 
 if TYPE_CHECKING:
+    from xstilts.execution.execute import State
     from xstilts.plan.compile import Plan
-    from xstilts.run.execute import State
     from xstilts.store.store import Store
 
 
@@ -63,8 +63,8 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     """`twice`: go through a finished study once more, to show what a run that finds everything in the store takes."""
     from xstilts.cli.running import exit_code, failures, run_plan
     from xstilts.cli.views.live import clock
+    from xstilts.execution.execute import execute
     from xstilts.report.render.terminal import end_of_run
-    from xstilts.run.execute import execute
     from xstilts.store.store import Store
     from xstilts.study.study import study_path
 
@@ -173,8 +173,8 @@ def plan(
     [dim]seeds: [0, 1, 2][/dim]
     """
     from xstilts.cli.views.plan import plan_record, print_plan
+    from xstilts.execution.execute import inspect, reasons
     from xstilts.plan.cost.estimate import RATE, estimate
-    from xstilts.run.execute import inspect, reasons
     from xstilts.store.store import Store
 
     made = plan_of(study, changes, draft=True)
@@ -208,7 +208,7 @@ def status(
     from rich.text import Text
 
     from xstilts.cli.views.live import follow, print_status
-    from xstilts.run.status import Watch
+    from xstilts.execution.status import Watch
     from xstilts.store.store import Store
 
     if watch + serve + as_json > 1:

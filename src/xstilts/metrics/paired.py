@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from xstilts.metrics.bootstrap import Headline, Ids, Sheet, Values, drawn, groups, same_ids, sheet
 from xstilts.metrics.metric import Counts
-from xstilts.metrics.spread import Spread, spread_of
+from xstilts.metrics.variance_components import Spread, spread_of
 
 Cells = Mapping[str, tuple[Ids, Counts]]  # language -> ids_N, counts_NC
 Scale = Literal["points", "headroom", "logit"]

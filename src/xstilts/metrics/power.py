@@ -16,7 +16,7 @@ import numpy as np
 
 from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.paired import Arm, Cells, Table, measure
-from xstilts.metrics.spread import critical
+from xstilts.metrics.variance_components import critical
 
 MOST_SEEDS = 1000
 MOST_EXAMPLES = 10_000_000

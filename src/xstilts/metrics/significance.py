@@ -25,7 +25,7 @@ from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.paired import Arm, Measured, Table, measure
 from xstilts.metrics.paired import Cells as Cells
 from xstilts.metrics.paired import Scale as Scale
-from xstilts.metrics.spread import Spread
+from xstilts.metrics.variance_components import Spread
 
 BOUNDS: Mapping[Scale, tuple[float, float] | None] = {"points": (-1.0, 1.0), "headroom": None, "logit": None}  # of a gain
 FEW_SEEDS = 6  # below this no sign-flip test over seeds can reach two-sided 0.05

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from xstilts.errors import InputError
-from xstilts.recipe.encoder import TOKENIZER_FILES
+from xstilts.recipe.encoder_identity import TOKENIZER_FILES
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -16,15 +16,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from xstilts.data.format import Choice, Classify, Format, Mlm, Rank, Span, Tag
-from xstilts.model import packing
+from xstilts.model import unpadding
+from xstilts.model.codecs.choice import ChoiceCoder
+from xstilts.model.codecs.classify import ClassifyCoder
+from xstilts.model.codecs.codec import Batch, Coder
+from xstilts.model.codecs.mlm import MlmCoder
+from xstilts.model.codecs.ranking import RankCoder
+from xstilts.model.codecs.span import SpanCoder
+from xstilts.model.codecs.tag import TagCoder
 from xstilts.model.encoder import load_encoder, mlm_head_weights, save_encoder
-from xstilts.model.formats.choice import ChoiceCoder
-from xstilts.model.formats.classify import ClassifyCoder
-from xstilts.model.formats.coder import Batch, Coder
-from xstilts.model.formats.mlm import MlmCoder
-from xstilts.model.formats.rank import RankCoder
-from xstilts.model.formats.span import SpanCoder
-from xstilts.model.formats.tag import TagCoder
 from xstilts.store.store import read_json, write_json
 
 CODERS: dict[str, type[Coder]] = {
@@ -63,7 +63,7 @@ class Model(nn.Module):
 
     def hidden(self, coder: Coder, batch: Batch) -> Tensor:
         """The trunk's last states, shape (B, L, D), at the positions that the coder's head reads."""
-        return packing.states(self.encoder, batch["input_ids"], batch["attention_mask"], coder.read(batch))
+        return unpadding.states(self.encoder, batch["input_ids"], batch["attention_mask"], coder.read(batch))
 
 
 def _module_name(task: str) -> str:

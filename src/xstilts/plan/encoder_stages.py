@@ -14,7 +14,7 @@ from typing import Any
 
 from xstilts.errors import InputError
 from xstilts.plan.data_stages import Fetches
-from xstilts.recipe.encoder import hub_commit, identity
+from xstilts.recipe.encoder_identity import hub_commit, identity
 from xstilts.stages.stage import Stage
 from xstilts.study.study import SCRATCH, WORLD
 from xstilts.tasks.files.archive import cache_folder

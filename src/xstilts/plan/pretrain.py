@@ -13,10 +13,10 @@ from typing import Any
 
 from pydantic import Field
 
-from xstilts.data.written import make
+from xstilts.data.yaml_records import make
 from xstilts.errors import InputError
 from xstilts.plan.compile import Compiler, Plan, data_root, planned
-from xstilts.recipe.encoder import Architecture
+from xstilts.recipe.encoder_identity import Architecture
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Store, read_json
 from xstilts.study.study import NO_CHAIN, SCRATCH, Chain, Study, Target, apply_change

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from xstilts.data.example import PoolExample, TranslationExample, read_jsonl
+from xstilts.model.codecs.ranking import cut, passage
+from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder, load_tokenizer, max_positions
-from xstilts.model.formats.embed import embed
-from xstilts.model.formats.rank import cut, passage
 from xstilts.model.model import trunk_folder
+from xstilts.stages.attempt import Job
 from xstilts.stages.device import device
-from xstilts.stages.job import Job
 from xstilts.stages.vectors import SIDES, Layout, create, names, resolve_layers
 
 TOKENS_A_BATCH = 8192

@@ -13,8 +13,8 @@ from typing import Any
 from xstilts.errors import InputError
 from xstilts.model.encoder import check_encoder, random_encoder, save_encoder
 from xstilts.model.model import trunk_folder
-from xstilts.recipe.encoder import TOKENIZER_FILES, encoder_files
-from xstilts.stages.job import Job
+from xstilts.recipe.encoder_identity import TOKENIZER_FILES, encoder_files
+from xstilts.stages.attempt import Job
 from xstilts.store.store import sha256_file
 
 

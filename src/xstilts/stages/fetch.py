@@ -14,7 +14,7 @@ from typing import Any
 
 from xstilts.data.example import Example, write_jsonl
 from xstilts.errors import InputError
-from xstilts.stages.job import Job
+from xstilts.stages.attempt import Job
 
 
 def run(job: Job) -> None:

@@ -11,9 +11,9 @@ import shutil
 
 import torch
 
-from xstilts.model.formats.mine import pairs
+from xstilts.model.neighbours import pairs
+from xstilts.stages.attempt import Job
 from xstilts.stages.device import device
-from xstilts.stages.job import Job
 from xstilts.stages.vectors import SIDES, Layout, read_ids, read_vectors, resolve_layer
 from xstilts.store.store import write_json
 

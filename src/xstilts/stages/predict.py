@@ -10,8 +10,8 @@ from xstilts.data.example import read_jsonl, write_predictions
 from xstilts.model.encoder import load_tokenizer, round_linears
 from xstilts.model.model import load_model, trunk_folder
 from xstilts.recipe.recipe import Recipe
+from xstilts.stages.attempt import Job
 from xstilts.stages.device import device
-from xstilts.stages.job import Job
 from xstilts.stages.train import coder_of
 from xstilts.train.evaluate import predict
 

@@ -25,7 +25,7 @@ from xstilts.data.example import Example, PoolExample, Prediction, read_jsonl
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.mining import best_threshold
 from xstilts.metrics.ranking import DEPTH
-from xstilts.stages.job import Job
+from xstilts.stages.attempt import Job
 from xstilts.stages.vectors import SIDES, Layout, Vectors, read_ids, read_vectors, resolve_layer
 from xstilts.store.store import read_json
 from xstilts.tasks.catalogue.ranking import gold_of_all_languages

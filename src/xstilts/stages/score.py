@@ -14,7 +14,7 @@ import numpy as np
 from xstilts.data.example import Example, Prediction, read_jsonl, read_predictions, write_predictions
 from xstilts.errors import InputError
 from xstilts.metrics.metric import Metric
-from xstilts.stages.job import Job
+from xstilts.stages.attempt import Job
 from xstilts.stages.retrieve import Answers, mined, ranked, setting, translations
 from xstilts.store.store import write_json
 from xstilts.tasks.registry import find_task

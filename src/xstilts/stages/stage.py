@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from xstilts.store.spell import key_of
+from xstilts.store.fingerprint import key_of
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from xstilts.data.example import PlainExample, read_jsonl
 from xstilts.errors import InputError
-from xstilts.stages.job import Job
+from xstilts.stages.attempt import Job
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 MASK = "<mask>"

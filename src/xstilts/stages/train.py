@@ -1,7 +1,7 @@
 """train: start from an artefact, train on a mixture, leave a model folder. Every phase of every chain is this stage.
 
 First the training data become token caches in the checkpoint folder, then the trunk is loaded (its embedding table trimmed
-to the tokens that occur) and trained, alone or by several processes (`ranks.py`), which all begin with `prepare`.
+to the tokens that occur) and trained, alone or by several processes (`ddp_launch.py`), which all begin with `prepare`.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from xstilts.data.example import Example, read_jsonl
 from xstilts.data.placebo import shuffled
 from xstilts.errors import InputError
 from xstilts.model.adapt import adapt, merge
+from xstilts.model.codecs.codec import Coder
 from xstilts.model.encoder import load_tokenizer, max_positions, stored_embeddings
-from xstilts.model.formats.cache import TokenCache, cached
-from xstilts.model.formats.coder import Coder
 from xstilts.model.model import CODERS, Model, format_of, fresh_model, save_model, trunk_folder
-from xstilts.model.packing import can_pack
+from xstilts.model.token_cache import TokenCache, cached
+from xstilts.model.unpadding import can_pack
 from xstilts.model.vocabulary import TrimmedEmbedding, restore, trim
 from xstilts.recipe.recipe import Recipe
+from xstilts.stages.attempt import Diverged, Interrupted, Job, Lost
+from xstilts.stages.ddp_launch import others
 from xstilts.stages.device import device
-from xstilts.stages.job import Diverged, Interrupted, Job, Lost
-from xstilts.stages.ranks import others
-from xstilts.store.spell import key_of
+from xstilts.store.fingerprint import key_of
 from xstilts.store.store import read_json, write_json
 from xstilts.tasks.registry import find_task
+from xstilts.train.ddp import Group, LostRank
 from xstilts.train.loop import Member, NotFinite, Plan, Training
-from xstilts.train.parallel import Group, LostRank
 
 CACHES = "tokens"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from xstilts.data.written import Record
+from xstilts.data.yaml_records import Record
 from xstilts.errors import nearest
 
 

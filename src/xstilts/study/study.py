@@ -15,9 +15,9 @@ from typing import Any, Literal, get_args
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from xstilts.data.language import LANGUAGES
-from xstilts.data.written import Record, make, parse, place, read_fields
+from xstilts.data.yaml_records import Record, make, parse, place, read_fields
 from xstilts.errors import InputError, nearest
-from xstilts.recipe.encoder import Architecture, Scratch
+from xstilts.recipe.encoder_identity import Architecture, Scratch
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import PRESETS, Recipe
 from xstilts.study.comparison import Comparison, check_comparisons

@@ -17,10 +17,10 @@ import torch
 
 from xstilts.data.example import Example, Prediction
 from xstilts.metrics.metric import Metric
-from xstilts.model.formats.coder import Coder, Feature
+from xstilts.model.codecs.codec import Coder, Feature
 from xstilts.model.model import Model
 from xstilts.recipe.recipe import Recipe
-from xstilts.train.heap import give_back_memory
+from xstilts.train.malloc import give_back_memory
 
 EVALUATION_TOKENS = 8192
 WINDOW = 2000

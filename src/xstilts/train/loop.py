@@ -23,14 +23,14 @@ from torch import Tensor
 
 from xstilts.data.example import Example
 from xstilts.metrics.metric import Metric
-from xstilts.model.formats.coder import Coder, Feature
+from xstilts.model.codecs.codec import Coder, Feature
 from xstilts.model.model import Model
 from xstilts.recipe.mixture import Order, proportions, schedule
 from xstilts.recipe.recipe import SELECTING, Recipe
 from xstilts.train.checkpoint import load_state, save_state
+from xstilts.train.ddp import Group
 from xstilts.train.evaluate import dev_score
-from xstilts.train.numbers import peak_flops
-from xstilts.train.parallel import Group
+from xstilts.train.flops import peak_flops
 from xstilts.train.step import Stepper, micro_tokens, optimizer_of
 
 CHECKPOINT_SECONDS = float(os.environ.get("XSTILTS_CHECKPOINT_SECONDS", "20"))

@@ -17,14 +17,14 @@ import numpy as np
 import torch
 
 from xstilts.errors import InputError
-from xstilts.model.formats.coder import Batch, Coder, Feature
+from xstilts.model.codecs.codec import Batch, Coder, Feature
 from xstilts.model.model import Model
-from xstilts.model.packing import can_pack
+from xstilts.model.unpadding import can_pack
 from xstilts.recipe.recipe import Recipe
+from xstilts.train.ddp import Group
 from xstilts.train.evaluate import precision
-from xstilts.train.heap import keep_freed_memory
-from xstilts.train.numbers import training_work
-from xstilts.train.parallel import Group
+from xstilts.train.flops import training_work
+from xstilts.train.malloc import keep_freed_memory
 
 MICRO_TOKENS = {"cpu": 2048, "cuda": 8192}
 

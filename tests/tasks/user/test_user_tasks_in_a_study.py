@@ -20,9 +20,9 @@ from tests.conftest import tiny_record
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.plan.compile import Plan, compile_study
-from xstilts.stages.job import attempt
+from xstilts.stages.attempt import attempt
 from xstilts.stages.stage import Stage
-from xstilts.store.spell import spell
+from xstilts.store.fingerprint import spell
 from xstilts.store.store import Store
 from xstilts.study.study import load_study
 from xstilts.tasks.registry import CATALOGUE

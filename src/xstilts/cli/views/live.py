@@ -17,8 +17,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from xstilts.run.execute import State
-from xstilts.run.status import STATUSES, Look, Watch, number
+from xstilts.execution.execute import State
+from xstilts.execution.status import STATUSES, Look, Watch, number
 
 PLAIN_SECONDS = 10.0
 LOOK_SECONDS = 1.0

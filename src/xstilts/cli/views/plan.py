@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from xstilts.cli.views.live import clock
+from xstilts.execution.execute import State
 from xstilts.plan.compile import Plan
 from xstilts.plan.controls import arms
 from xstilts.plan.cost.estimate import Estimate, assumptions
 from xstilts.plan.cost.sizes import EMBEDDED
 from xstilts.plan.trainings import Trainings, sharing, trainings
-from xstilts.run.execute import State
 from xstilts.stages.stage import KINDS
 
 GIB = 2**30

@@ -22,7 +22,7 @@ import jinja2
 
 from xstilts.cli.views.live import counted, facts, outlook, running, trouble
 from xstilts.errors import InputError
-from xstilts.run.status import STATUSES, Look, Watch, number
+from xstilts.execution.status import STATUSES, Look, Watch, number
 from xstilts.stages.stage import KINDS
 
 ADDRESS = "127.0.0.1"

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from xstilts.data.language import LANGUAGES
-from xstilts.data.written import Record
+from xstilts.data.yaml_records import Record
 from xstilts.errors import nearest
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.metric import Metric

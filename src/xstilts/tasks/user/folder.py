@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.data.language import LANGUAGES
-from xstilts.data.written import make
+from xstilts.data.yaml_records import make
 from xstilts.errors import InputError
 from xstilts.tasks.user.declaration import Declaration
 

@@ -24,9 +24,9 @@ from typing import get_args
 from xstilts.data.example import Example
 from xstilts.data.format import Choice, Classify, Embed, Format, Mlm, Span, Tag
 from xstilts.data.language import LANGUAGES, Language
-from xstilts.data.written import make, read_fields
+from xstilts.data.yaml_records import make, read_fields
 from xstilts.errors import InputError, nearest
-from xstilts.store.spell import key_of
+from xstilts.store.fingerprint import key_of
 from xstilts.tasks.files.locate import examples, source_split
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.suites import SUITES

@@ -1,0 +1,270 @@
+"""Execute: run what a plan lacks, in an order that keeps the workers busy, and nothing twice.
+
+A stage that fails blocks what rests on it and nothing else. A worker that dies costs the steps since its last
+checkpoint. A stage that another run holds is waited for, not repeated. A damaged artefact is made again, and said so.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from xstilts.errors import InputError
+from xstilts.execution.executors.local import LocalExecutor, graphics_cards
+from xstilts.plan.compile import Plan
+from xstilts.stages.stage import Stage
+from xstilts.store.fingerprint import differences
+from xstilts.store.lease import holder
+from xstilts.store.store import Damaged, Store, read_json
+
+Status = Literal["done", "pending", "running", "elsewhere", "failed", "blocked"]
+LOST_LIMIT = 5
+USUAL_SECONDS = {"tokenizer": 30.0, "train": 20.0, "predict": 5.0, "embed": 5.0, "mine": 5.0}
+USUAL_SECONDS |= {"encoder": 2.0, "fetch": 0.5, "score": 0.3}
+
+
+@dataclass
+class State:
+    """Where an execution stands. `live` maps the keys of running stages to what they last reported."""
+
+    plan: Plan
+    store: Store
+    status: dict[str, Status]
+    cached: set[str]
+    live: dict[str, dict[str, Any]] = field(default_factory=dict)
+    errors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    messages: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    lost: dict[str, tuple[int, int]] = field(default_factory=dict)
+    workers: int = 1
+    started: float = field(default_factory=time.monotonic)
+
+    def count(self, *statuses: Status) -> int:
+        return sum(1 for status in self.status.values() if status in statuses)
+
+    def _timed(self) -> dict[str, float]:
+        """Seconds of each stage that is done, and of running ones by how far they are; per key."""
+        timed = dict(self.seconds)
+        for key, live in self.live.items():
+            if live.get("steps") and live.get("step"):
+                timed[key] = (time.monotonic() - live["started"]) * live["steps"] / live["step"]
+        return timed
+
+    def expected(self) -> dict[str, float]:
+        """Seconds that each stage will probably take: the mean of its label; else, for a training of known length, the rate
+        of other trainings; else the mean of its kind, or a usual value."""
+        timed = self._timed()
+        groups: dict[str, list[float]] = {}
+        for stage in self.plan.stages:
+            if stage.key in timed:
+                groups.setdefault(stage.label, []).append(timed[stage.key])
+                groups.setdefault(stage.kind, []).append(timed[stage.key])
+                if rows := _rows(stage):
+                    groups.setdefault("second a row", []).append(timed[stage.key] / rows)
+        known = {name: sum(values) / len(values) for name, values in groups.items()}
+        found = {}
+        for stage in self.plan.stages:
+            by_rate = (_rows(stage) or 0) * known.get("second a row", 0.0)
+            found[stage.key] = known.get(stage.label) or by_rate or known.get(stage.kind) or USUAL_SECONDS[stage.kind]
+        return found
+
+    @property
+    def measured(self) -> bool:
+        """Whether the estimate rests on a training that was timed, here or in an earlier run."""
+        timed = self._timed()
+        return any(stage.kind == "train" and stage.key in timed for stage in self.plan.stages)
+
+    def seconds_left(self) -> float:
+        """An estimate: the expected seconds of what is open, shared among the workers; at least the longest path."""
+        expected = self.expected()
+        path: dict[str, float] = {}
+        total = 0.0
+        for stage in self.plan.stages:
+            live = self.live.get(stage.key, {})
+            share = 1 - live["step"] / live["steps"] if live.get("steps") else 1.0
+            open_ = self.status[stage.key] in ("pending", "running", "elsewhere")
+            own = expected[stage.key] * share if open_ else 0.0
+            total += own
+            path[stage.key] = own + max((path[i.key] for i in stage.inputs.values()), default=0.0)
+        return max(total / max(self.workers, 1), max(path.values(), default=0.0))
+
+
+def _rows(stage: Stage) -> int | None:
+    """How many training rows a stage sees, where its recipe says so."""
+    recipe = stage.config.get("recipe", {})
+    return recipe["steps"] * recipe["batch"] if recipe.get("steps") else None
+
+
+def inspect(plan: Plan, store: Store, thorough: bool = True) -> State:
+    """What of a plan is done. `thorough`: artefacts that something still to be made rests on are hashed, the rest checked
+    by size and time; what is damaged counts as not done (nothing is changed here)."""
+    status: dict[str, Status] = {}
+    state = State(plan, store, status, set())
+    folders = {stage.key: store.folder(stage.kind, stage.slug, stage.key) for stage in plan.stages}
+    for stage in plan.stages:
+        status[stage.key] = "done" if store.is_done(folders[stage.key]) else "pending"
+    needed = {i.key for stage in plan.stages if status[stage.key] == "pending" for i in stage.inputs.values()}
+    for stage in plan.stages:
+        if status[stage.key] == "done":
+            try:
+                store.verify(folders[stage.key], thorough=thorough and stage.key in needed)
+            except Damaged as error:
+                status[stage.key] = "pending"
+                state.messages.append(f"damaged: {error}; it is made again")
+                continue
+            done = read_json(folders[stage.key] / "done.json")
+            run = read_json(folders[stage.key] / done["run"]) or {}
+            if "seconds" in run:
+                state.seconds[stage.key] = run["seconds"]
+    state.cached = {key for key, found in status.items() if found == "done"}
+    return state
+
+
+def reasons(plan: Plan, state: State) -> dict[str, list[str]]:
+    """Why each stage that is not done is new: the fields in which it differs from the nearest stage of the same name in
+    the store; empty for one whose inputs alone are new or that was never made under this name."""
+    found: dict[str, list[str]] = {}
+    stored: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for kind in {stage.kind for stage in plan.stages}:
+        for _, record in state.store.records(kind):
+            stored.setdefault((kind, record["slug"]), []).append(record)
+    for stage in plan.stages:
+        if state.status[stage.key] == "done":
+            continue
+        new = stage.spelling
+        options = []
+        for record in stored.get((stage.kind, stage.slug), []):
+            if record["key"] != stage.key:
+                old = {"version": record["version"], **record["config"]}
+                options.append(differences(old, {"version": new["version"], **new["config"]}))
+        found[stage.key] = min(options, key=len) if options else []
+    return found
+
+
+def default_workers(processes: int = 1) -> int:
+    """One for each graphics card, or for as many cards as a training of the plan has processes; without a card, one per core
+    that this process may use."""
+    if cards := len(graphics_cards()):
+        return max(1, cards // processes)
+    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1))
+
+
+def execute(plan: Plan, store: Store, workers: int | None = None, watch: Callable[[State], None] = lambda _: None) -> State:
+    """Run the plan to its end. Raises KeyboardInterrupt after an orderly stop, InputError if the store cannot be written."""
+    store.prepare()
+    state = inspect(plan, store)
+    for stage in plan.stages:  # take back marks that vouch for nothing
+        folder = store.folder(stage.kind, stage.slug, stage.key)
+        if state.status[stage.key] == "pending" and store.is_done(folder) and holder(folder) is None:
+            store.undo(folder)
+    todo = state.count("pending")
+    watch(state)
+    if todo == 0:
+        return state
+    processes = max((stage.config["recipe"]["processes"] for stage in plan.stages if stage.kind == "train"), default=1)
+    state.workers = min(workers or default_workers(processes), todo)
+    with LocalExecutor(store.root, state.workers, processes) as executor:
+        try:
+            _loop(state, executor, watch)
+        except KeyboardInterrupt:
+            executor.stop()
+            raise
+    return state
+
+
+def _loop(state: State, executor: LocalExecutor, watch: Callable[[State], None]) -> None:
+    stages = {stage.key: stage for stage in state.plan.stages}
+    urgency = _urgency(state)
+    seen_elsewhere: dict[str, float] = {}
+    while True:
+        ready = [
+            s
+            for s in state.plan.stages
+            if state.status[s.key] == "pending" and all(state.status[i.key] == "done" for i in s.inputs.values())
+        ]
+        ready.sort(key=lambda s: (s.kind != "fetch", -urgency[s.key]))  # bad data must show before hours of training
+        for worker, stage in zip(executor.idle(), ready, strict=False):
+            state.status[stage.key] = "running"
+            state.live[stage.key] = {"started": time.monotonic()}
+            executor.submit(worker, stage.record())
+        if not state.count("running", "elsewhere") and not ready:
+            return
+        for key, event in executor.poll(0.25):
+            if event["event"] == "progress":
+                state.live.setdefault(key, {}).update(event)
+            else:
+                _settle(state, stages[key], {**event, "live": state.live.pop(key, {})})
+        for key, found in list(state.status.items()):
+            if found == "elsewhere" and time.monotonic() - seen_elsewhere.get(key, 0.0) > 1.0:
+                seen_elsewhere[key] = time.monotonic()
+                folder = state.store.folder(stages[key].kind, stages[key].slug, key)
+                if state.store.is_done(folder):
+                    state.status[key] = "done"
+                elif holder(folder) is None:
+                    state.status[key] = "pending"
+        watch(state)
+
+
+def _settle(state: State, stage: Stage, event: dict[str, Any]) -> None:
+    key = stage.key
+    match event["outcome"]:
+        case "done":
+            state.status[key] = "done"
+            if "seconds" in event:
+                state.seconds[key] = event["seconds"]
+        case "held":
+            state.status[key] = "elsewhere"
+        case "interrupted":
+            state.status[key] = "pending"
+        case "damaged-input":
+            state.status[key] = "pending"
+            source = next(i for i in stage.inputs.values() if i.key == event["input"])
+            if state.status[source.key] == "done":
+                state.messages.append(f"damaged: {event['error']}; it is made again")
+                state.store.undo(state.store.folder(source.kind, source.slug, source.key))
+                state.status[source.key] = "pending"
+        case "lost":
+            times, furthest = state.lost.get(key, (0, -1))
+            step = event["live"].get("step", -1)
+            state.lost[key] = (1 if step > furthest else times + 1, max(step, furthest))
+            if state.lost[key][0] < LOST_LIMIT:
+                state.status[key] = "pending"
+                state.messages.append(f"lost a worker ({_how(event)}) on {stage.slug}; it goes on from its checkpoint")
+            else:
+                error = f"its worker died {LOST_LIMIT} times without getting further ({_how(event)})"
+                _fail(state, stage, {"error": error, "input_error": False})
+        case "failed":
+            if event.get("storage"):
+                raise InputError(event["error"])
+            _fail(state, stage, event)
+
+
+def _how(event: dict[str, Any]) -> str:
+    if "error" in event:  # a process of its data-parallel group
+        return str(event["error"])
+    hint = "; -9 is often for lack of memory" if event["status"] == -9 else ""
+    return f"exit status {event['status']}{hint}"
+
+
+def _fail(state: State, stage: Stage, event: dict[str, Any]) -> None:
+    state.status[stage.key] = "failed"
+    state.errors[stage.key] = event
+    for other in state.plan.stages:
+        if state.status[other.key] == "pending" and any(
+            state.status[i.key] in ("failed", "blocked") for i in other.inputs.values()
+        ):
+            state.status[other.key] = "blocked"
+
+
+def _urgency(state: State) -> dict[str, float]:
+    """Expected seconds of the longest path that starts with each stage: the classic critical-path priority."""
+    below: dict[str, float] = {stage.key: 0.0 for stage in state.plan.stages}
+    expected = state.expected()
+    for stage in reversed(state.plan.stages):
+        below[stage.key] += expected[stage.key]
+        for source in stage.inputs.values():
+            below[source.key] = max(below[source.key], below[stage.key])
+    return below

@@ -1,0 +1,77 @@
+"""A worker process: imports torch once, then runs one stage after another for the executor that started it.
+
+It speaks JSON lines: stages come in on standard input, events go out on the file descriptor that was standard output (prints
+of libraries go to standard error instead). The end of its input means that the executor is gone: it then ends at once,
+leaving what its stage last checkpointed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+from xstilts.stages.attempt import attempt
+from xstilts.store.store import Store
+
+PROGRESS_SECONDS = 0.2
+
+
+def main() -> None:
+    """`python -m xstilts.execution.worker STORE`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the executor, which says "stop"
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    store = Store(sys.argv[1])
+    stages: queue.Queue[dict[str, Any]] = queue.Queue()
+    stop = threading.Event()
+
+    def say(event: dict[str, Any]) -> None:
+        events.write(json.dumps(event) + "\n")
+
+    def listen() -> None:
+        for line in sys.stdin:
+            message = json.loads(line)
+            if message["do"] == "stop":
+                stop.set()
+            else:
+                stages.put(message["stage"])
+        os._exit(3)
+
+    threading.Thread(target=listen, daemon=True).start()
+    _one_thread()
+    last = 0.0
+
+    def progress(facts: dict[str, Any]) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= PROGRESS_SECONDS:
+            last = now
+            say({"event": "progress", **facts})
+
+    say({"event": "ready"})
+    while True:
+        stage = stages.get()
+        stop.clear()
+        say({"event": "outcome", "key": stage["key"], **attempt(store, stage, progress, stop)})
+
+
+def _one_thread() -> None:
+    """One thread a worker: as many workers as cores share them better than threads do, and results stay bit-equal."""
+    threads = os.environ.get("XSTILTS_THREADS", "1")
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = threads
+    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):  # each new shape adds an entry: 2 GiB in minutes
+        os.environ.setdefault(name, "64")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+if __name__ == "__main__":
+    main()

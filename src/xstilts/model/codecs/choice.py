@@ -1,0 +1,52 @@
+"""Choice: a prompt and n candidates -> the index of the right one. Each (prompt, candidate) is scored by itself;
+softmax over the candidates (jiant's multiple-choice head). So one head serves questions with any number of candidates: XCOPA's
+two after a task with five, say; all questions of one batch have as many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from xstilts.data.example import ChoiceExample, Example, Prediction
+from xstilts.model.codecs.codec import Batch, Coder, Feature, FirstTokenHead, first_tokens
+
+
+class ChoiceCoder(Coder):
+    def head(self, encoder: Any) -> nn.Module:
+        return FirstTokenHead(encoder.config.hidden_size, 1, encoder.config.hidden_dropout_prob)
+
+    def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
+        items = cast(Sequence[ChoiceExample], examples)
+        prompts = [e.prompt for e in items for _ in e.choices]
+        rows = iter(self.pair_ids(prompts, [c for e in items for c in e.choices]))
+        return [Feature(i, [next(rows) for _ in e.choices], e.answer if training else None) for i, e in enumerate(items)]
+
+    def _logits(self, head: nn.Module, hidden_BLD: Tensor, questions: int) -> Tensor:
+        logits_BC: Tensor = head(hidden_BLD).view(questions, -1)
+        return logits_BC
+
+    def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
+        batch["labels"] = torch.tensor([f.target for f in features])
+
+    def read(self, batch: Batch) -> Tensor | None:
+        return first_tokens(batch["attention_mask"])
+
+    def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
+        labels_B = batch["labels"]
+        return functional.cross_entropy(self._logits(head, hidden_BLD, len(labels_B)).float(), labels_B, reduction="sum")
+
+    def weight(self, batch: Batch) -> int:
+        return len(batch["labels"])
+
+    def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
+        best: list[Any] = self._logits(head, hidden_BLD, len(features)).argmax(-1).tolist()
+        return best
+
+    def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
+        for feature, best in zip(features, outputs, strict=True):
+            yield Prediction(examples[feature.example].id, best)

@@ -1,0 +1,49 @@
+"""Classify: one or two texts -> a label. Cross-entropy over labels on the first token's state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from xstilts.data.example import Example, Prediction, TextsExample
+from xstilts.model.codecs.codec import Batch, Coder, Feature, FirstTokenHead, first_tokens
+
+
+class ClassifyCoder(Coder):
+    def head(self, encoder: Any) -> nn.Module:
+        return FirstTokenHead(encoder.config.hidden_size, len(self.spec.labels), encoder.config.hidden_dropout_prob)
+
+    def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
+        items = cast(Sequence[TextsExample], examples)
+        second = [e.texts[1] for e in items] if self.spec.texts == 2 else None
+        rows = self.pair_ids([e.texts[0] for e in items], second)
+        index = {label: i for i, label in enumerate(self.spec.labels)}
+        return [
+            Feature(i, [row], index[e.answer] if training and e.answer is not None else None)
+            for i, (e, row) in enumerate(zip(items, rows, strict=True))
+        ]
+
+    def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
+        batch["labels"] = torch.tensor([f.target for f in features])
+
+    def read(self, batch: Batch) -> Tensor | None:
+        return first_tokens(batch["attention_mask"])
+
+    def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
+        return functional.cross_entropy(head(hidden_BLD).float(), batch["labels"], reduction="sum")
+
+    def weight(self, batch: Batch) -> int:
+        return len(batch["labels"])
+
+    def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
+        best: list[Any] = head(hidden_BLD).argmax(-1).tolist()
+        return best
+
+    def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
+        for feature, best in zip(features, outputs, strict=True):
+            yield Prediction(examples[feature.example].id, self.spec.labels[best])

@@ -1,0 +1,90 @@
+"""Mlm: predict masked tokens (BERT's rule: of the chosen 15 %, 80 % become <mask>, 10 % a random token, 10 % stay).
+
+One document is one row (cut into several where it is longer than `max_length`); a pair of texts is one row `<s> A </s></s>
+B </s>` (TLM). Masks are drawn anew at each visit from (seed, step). Logits are computed at the masked tokens only; the
+decoder is tied to the word embeddings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from xstilts.data.example import Example, PlainExample, Prediction
+from xstilts.model.codecs.codec import Batch, Coder, Feature
+from xstilts.model.encoder import word_embeddings
+
+IGNORED = -100
+
+
+class MlmHead(nn.Module):
+    """dense -> gelu -> layer norm -> the word embeddings transposed + bias (RobertaLMHead)."""
+
+    def __init__(self, encoder: Any):
+        super().__init__()
+        size = encoder.config.hidden_size
+        self.dense = nn.Linear(size, size)
+        self.layer_norm = nn.LayerNorm(size, eps=encoder.config.layer_norm_eps)
+        self.bias = nn.Parameter(torch.zeros(encoder.config.vocab_size))
+        nn.init.normal_(self.dense.weight, std=0.02)
+        nn.init.zeros_(self.dense.bias)
+        self._tied = [word_embeddings(encoder)]  # in a list: not a parameter of the head
+
+    def forward(self, hidden_ND: Tensor) -> Tensor:
+        x_ND = self.layer_norm(functional.gelu(self.dense(hidden_ND)))
+        return functional.linear(x_ND, self._tied[0], self.bias)
+
+
+class MlmCoder(Coder):
+    def head(self, encoder: Any) -> nn.Module:
+        return MlmHead(encoder)
+
+    def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
+        features: list[Feature] = []
+        special = (self.tokenizer.cls_token_id, self.tokenizer.sep_token_id)
+        items = cast(Sequence[PlainExample], examples)
+        for i, e in enumerate(items):
+            if len(e.texts) == 2:
+                features.append(Feature(i, self.pair_ids([e.texts[0]], [e.texts[1]])))
+                continue
+            ids = self.tokenizer(e.texts[0], add_special_tokens=False)["input_ids"]
+            room = self.max_length - 2
+            for begin in range(0, len(ids), room):
+                row = np.asarray([special[0], *ids[begin : begin + room], special[1]], dtype=np.int32)
+                features.append(Feature(i, [row]))
+        return features
+
+    def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
+        ids = batch["input_ids"].numpy()
+        special = np.isin(ids, self.tokenizer.all_special_ids)
+        chosen = (rng.random(ids.shape) < self.recipe.mlm_rate) & ~special
+        if not chosen.any() and (~special).any():
+            chosen.flat[np.flatnonzero(~special)[0]] = True
+        labels = np.where(chosen, ids, IGNORED)
+        fate = rng.random(ids.shape)
+        random_ids = rng.integers(0, len(self.tokenizer), ids.shape)
+        masked = np.where(chosen & (fate < 0.8), self.tokenizer.mask_token_id, ids)
+        masked = np.where(chosen & (fate >= 0.9), random_ids, masked)
+        batch["input_ids"] = torch.from_numpy(masked)
+        batch["labels"] = torch.from_numpy(labels)
+
+    def read(self, batch: Batch) -> Tensor | None:
+        return batch["labels"] != IGNORED if "labels" in batch else None
+
+    def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
+        kept = batch["labels"] != IGNORED
+        return functional.cross_entropy(head(hidden_BLD[kept]).float(), batch["labels"][kept], reduction="sum")
+
+    def weight(self, batch: Batch) -> int:
+        return int((batch["labels"] != IGNORED).sum())
+
+    def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
+        raise TypeError("masked language modelling has no predictions to decode; it is scored by its loss")
+
+    def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
+        raise TypeError("masked language modelling has no predictions to decode; it is scored by its loss")

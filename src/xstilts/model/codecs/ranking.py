@@ -1,0 +1,107 @@
+"""Rank: a query and the text that answers it -> two vectors that are close: a dual encoder with one trunk (XTREME-R).
+
+Source: google-research/xtreme, third_party/{bert,run_retrieval_qa,evaluate_retrieval}.py. Vectors are the first token of the
+last layer at unit length; the loss is the cross-entropy of a query over the texts of its batch, logits 100 times the cosine.
+A candidate is its sentence and its paragraph in one string. Three differences: XTREME-R has the pooler (dense, tanh) above
+the first token, learns the 100, and compares only the 4 pairs that are in memory at once (16 a step); here the head has no
+weights, so vectors need only the trunk, and a query is compared with all texts of the step.
+At test the embed stage makes the vectors of the pools, with `cut` and `passage`; `decode` ranks the texts of dev pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from xstilts.data.example import Example, PairExample, Prediction
+from xstilts.metrics.ranking import DEPTH
+from xstilts.model.codecs.codec import Batch, Coder, Feature, first_tokens
+from xstilts.model.unpadding import states
+
+MAX_QUERY_TOKENS = 96
+SCALE = 100.0
+_BLOCK = 1024
+
+
+def cut(max_length: int) -> int:
+    """How many tokens of a query are kept where candidates have `max_length`."""
+    return min(MAX_QUERY_TOKENS, max_length)
+
+
+def passage(text: str, context: str) -> str:
+    """What is encoded of a candidate: XTREME-R puts the context right behind the text and takes line breaks out."""
+    return (text + context).replace("\n", "")
+
+
+class QueryTower(nn.Module):
+    """Runs the trunk on queries. It is the trunk of the texts itself and no copy, and none of it is the head's own."""
+
+    def __init__(self, trunk: nn.Module):
+        super().__init__()
+        self._trunk = (trunk,)  # inside a tuple, where it does not count as a part of this module
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        return states(self._trunk[0], input_ids, attention_mask, first_tokens(attention_mask))
+
+
+class RankCoder(Coder):
+    whole_batch: ClassVar[bool] = True
+    decodes_together: ClassVar[bool] = True
+
+    def head(self, encoder: Any) -> nn.Module:
+        return QueryTower(encoder)
+
+    def _ids(self, texts: list[str], length: int) -> list[NDArray[np.int32]]:
+        encoded = self.tokenizer(texts, truncation=True, max_length=length)
+        return [np.asarray(ids, dtype=np.int32) for ids in encoded["input_ids"]]
+
+    def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
+        items = cast(Sequence[PairExample], examples)
+        queries = self._ids([e.query for e in items], cut(self.max_length))
+        texts = self._ids([passage(e.text, e.context) for e in items], self.max_length)
+        return [Feature(i, [query, text]) for i, (query, text) in enumerate(zip(queries, texts, strict=True))]
+
+    def collate(self, features: Sequence[Feature]) -> Batch:
+        """The texts, and beside them the queries (`query_ids`, `query_mask`), which are shorter and padded by themselves."""
+        queries = super().collate([Feature(f.example, f.rows[:1]) for f in features])
+        texts = super().collate([Feature(f.example, f.rows[1:]) for f in features])
+        return {**texts, "query_ids": queries["input_ids"], "query_mask": queries["attention_mask"]}
+
+    def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
+        """Nothing to add: the right text of a query is the one in its row."""
+
+    def read(self, batch: Batch) -> Tensor | None:
+        return first_tokens(batch["attention_mask"])
+
+    def _vectors(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Of queries and texts, at unit length: 2 x (B, D), fp32."""
+        queries_BLD = head(batch["query_ids"], batch["query_mask"])
+        return functional.normalize(queries_BLD[:, 0].float(), dim=-1), functional.normalize(hidden_BLD[:, 0].float(), dim=-1)
+
+    def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
+        queries_BD, texts_BD = self._vectors(head, hidden_BLD, batch)
+        with torch.autocast(queries_BD.device.type, enabled=False):  # bf16 would round the logits to halves
+            logits_BB = SCALE * queries_BD @ texts_BD.T
+        return functional.cross_entropy(logits_BB, torch.arange(len(logits_BB), device=logits_BB.device), reduction="sum")
+
+    def weight(self, batch: Batch) -> int:
+        return len(batch["query_ids"])
+
+    def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
+        vectors_B2D = torch.stack(self._vectors(head, hidden_BLD, batch), dim=1)
+        return list(vectors_B2D.cpu().numpy())
+
+    def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
+        """The ids of the pairs with the nearest texts, best first; ties go to the earlier one."""
+        vectors_N2D = np.stack(outputs)
+        for begin in range(0, len(examples), _BLOCK):
+            scores_BN = vectors_N2D[begin : begin + _BLOCK, 0] @ vectors_N2D[:, 1].T
+            for example, row in zip(examples[begin : begin + _BLOCK], scores_BN, strict=True):
+                nearest = np.argsort(-row, kind="stable")[:DEPTH]
+                yield Prediction(example.id, tuple(examples[i].id for i in nearest))

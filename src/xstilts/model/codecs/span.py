@@ -1,0 +1,150 @@
+"""Span: question + context -> a substring of the context (extractive QA, SQuAD's protocol).
+
+A long context is cut into windows that overlap by `stride` tokens. In training a window without the answer points at the
+first token; at test the best (start, end) over all windows wins, at most 30 tokens long (XTREME's max_answer_length), out
+of the 20 best starts and ends of each window (its n_best_size).
+A question that may have no answer gets none when the null score, start + end at the first token, is higher than that of the
+best span. Of several windows the *lowest* null score counts: no answer means that none of them holds one. (The decision of
+the transformers library and of jiant, with their default threshold of 0.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from xstilts.data.example import Answer, Example, Prediction, SpanExample
+from xstilts.errors import InputError
+from xstilts.model.codecs.codec import Batch, Coder, Feature, TokenHead
+
+N_BEST = 20
+MAX_ANSWER_TOKENS = 30
+MAX_QUESTION_TOKENS = 64
+
+Found = tuple[float, int, int, float]  # score, first and last + 1 character of the best span, null score
+
+
+class SpanCoder(Coder):
+    def head(self, encoder: Any) -> nn.Module:
+        return TokenHead(encoder.config.hidden_size, 2, 0.0)  # no dropout, as in RobertaForQuestionAnswering
+
+    @property
+    def _question_tokens(self) -> int:
+        return min(MAX_QUESTION_TOKENS, self.max_length // 3)
+
+    def _cut_question(self, question: str) -> str:
+        """The question, or the beginning of it that is no more tokens than it may be. (Tokenised anew, what was cut off at a
+        token can be more tokens than before, hence the loop.)"""
+        for kept in range(self._question_tokens, -1, -1):
+            offsets = self.tokenizer(question, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+            if len(offsets) <= self._question_tokens:
+                break
+            question = question[: offsets[kept - 1][1]] if kept else ""
+        return question
+
+    def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
+        items = cast(Sequence[SpanExample], examples)
+        features: list[Feature] = []
+        for begin in range(0, len(items), 1000):
+            some = items[begin : begin + 1000]
+            questions = [self._cut_question(e.question) for e in some]
+            features += self._windows(begin, some, questions, training)
+        return features
+
+    def _windows(self, begin: int, items: Sequence[SpanExample], questions: list[str], training: bool) -> Iterator[Feature]:
+        least_context = self.max_length - self._question_tokens - self.tokenizer.num_special_tokens_to_add(pair=True)
+        encoded = self.tokenizer(
+            questions,
+            [e.context for e in items],
+            truncation="only_second",
+            max_length=self.max_length,
+            stride=min(self.recipe.stride, self.max_length // 3, least_context - 1),
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+        )
+        for w, source in enumerate(encoded["overflow_to_sample_mapping"]):
+            row = np.asarray(encoded["input_ids"][w], dtype=np.int32)
+            inside = np.asarray([s == 1 for s in encoded.sequence_ids(w)])
+            offsets = np.asarray(encoded["offset_mapping"][w], dtype=np.int32)
+            offsets[~inside] = -1
+            example = items[source]
+            target = _target(example, offsets) if training else None
+            extra = {} if training else {"offsets": offsets}
+            yield Feature(begin + source, [row], target, extra)
+
+    def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
+        batch["labels"] = torch.tensor([f.target for f in features])
+
+    def _logits(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        logits_BL2 = head(hidden_BLD).float().masked_fill(batch["attention_mask"][..., None] == 0, -1e9)
+        return logits_BL2[..., 0], logits_BL2[..., 1]
+
+    def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
+        start_BL, end_BL = self._logits(head, hidden_BLD, batch)
+        labels_B2 = batch["labels"]
+        start = functional.cross_entropy(start_BL, labels_B2[:, 0], reduction="sum")
+        return (start + functional.cross_entropy(end_BL, labels_B2[:, 1], reduction="sum")) / 2
+
+    def weight(self, batch: Batch) -> int:
+        return len(batch["labels"])
+
+    def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
+        start_BL, end_BL = (x.cpu().numpy() for x in self._logits(head, hidden_BLD, batch))
+        return [
+            (*best_span(start_BL[i], end_BL[i], f.extra["offsets"]), float(start_BL[i, 0] + end_BL[i, 0]))
+            for i, f in enumerate(features)
+        ]
+
+    def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
+        windows: list[list[Found]] = [[] for _ in examples]
+        for feature, found in zip(features, outputs, strict=True):
+            windows[feature.example].append(found)
+        for example, found in zip(cast(Sequence[SpanExample], examples), windows, strict=True):
+            start, end = best_answer(found, self.spec.no_answer)
+            # Tokens of some tokenizers hold the blank before them; to the metrics it makes no difference.
+            yield Prediction(example.id, example.context[start:end].strip())
+
+
+def best_answer(windows: Sequence[Found], no_answer: bool) -> tuple[int, int]:
+    """First and last + 1 character of the answer out of all windows; (0, 0) for none."""
+    score, start, end, _ = max(windows, key=lambda found: found[0])
+    null = min(found[3] for found in windows)
+    return (0, 0) if no_answer and null > score else (start, end)
+
+
+def _target(example: SpanExample, offsets_L2: np.ndarray) -> tuple[int, int]:
+    if example.answer is None:
+        raise InputError(f"question {example.id!r} has no public answer, so it cannot be trained on")
+    return span_of(example.answer[0], offsets_L2) if example.answer else (0, 0)
+
+
+def span_of(answer: Answer, offsets_L2: np.ndarray) -> tuple[int, int]:
+    """First and last token of an answer in a window whose context tokens cover the characters `offsets_L2` (-1 elsewhere);
+    (0, 0), the first token, when the window does not hold all of it."""
+    start, end = answer.start, answer.start + len(answer.text)
+    starts, ends = offsets_L2[:, 0], offsets_L2[:, 1]
+    tokens = np.flatnonzero((ends > start) & (starts < end) & (starts >= 0))
+    if len(tokens) == 0 or starts[tokens[0]] > start or ends[tokens[-1]] < end:
+        return (0, 0)
+    return int(tokens[0]), int(tokens[-1])
+
+
+def best_span(start_L: np.ndarray, end_L: np.ndarray, offsets_L2: np.ndarray) -> tuple[float, int, int]:
+    """(score, first character, last character + 1) of a window's best span over its context tokens."""
+    inside = np.flatnonzero(offsets_L2[:, 0] >= 0)
+    if len(inside) == 0:
+        return (-np.inf, 0, 0)
+    starts = inside[np.argsort(-start_L[inside], kind="stable")[:N_BEST]]
+    ends = inside[np.argsort(-end_L[inside], kind="stable")[:N_BEST]]
+    gaps = ends[None, :] - starts[:, None]
+    scores = start_L[starts][:, None] + end_L[ends][None, :]
+    scores = np.where((gaps >= 0) & (gaps < MAX_ANSWER_TOKENS), scores, -np.inf)
+    s, e = np.unravel_index(int(scores.argmax()), scores.shape)
+    if not np.isfinite(scores[s, e]):
+        return (-np.inf, 0, 0)
+    return float(scores[s, e]), int(offsets_L2[starts[s], 0]), int(offsets_L2[ends[e], 1])

@@ -1,0 +1,213 @@
+"""Where a study stands, as the store tells it: every status, and that looks which remember equal looks that do not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.conftest import tiny_study
+from tests.execution.fake_store import TICK, begin, finish
+
+from xstilts.errors import InputError
+from xstilts.execution.execute import inspect
+from xstilts.execution.status import Look, Watch
+from xstilts.plan.compile import Plan, compile_study
+from xstilts.stages.stage import Stage
+from xstilts.store.lease import Lease
+from xstilts.store.store import Store, read_json, write_json
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return compile_study(tiny_study())
+
+
+def of_kind(plan: Plan, kind: str, number: int = 0) -> Stage:
+    return [stage for stage in plan.stages if stage.kind == kind][number]
+
+
+def record(look: Look, stage: Stage) -> dict[str, Any]:
+    return next(record for record in look.records if record["key"] == stage.key)
+
+
+def test_a_store_that_does_not_exist_is_all_open(plan: Plan, tmp_path: Path) -> None:
+    look = Watch(plan, Store(tmp_path / "none")).look()
+    assert look.counts == {"open": len(plan.stages)}
+    assert not look.ended
+    assert look.seconds_left is None
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_store_that_is_a_file_is_named(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"file: \w+ cannot be read \(Not a directory\); choose another folder"):
+        Watch(plan, Store(tmp_path / "file")).look()
+
+
+def test_every_status(plan: Plan, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    fetches = [stage for stage in plan.stages if stage.kind == "fetch"]
+    encoder = of_kind(plan, "encoder")
+    finish(store, fetches[0])
+    begin(store, fetches[1], outcome="failed", error="line 3 is no line")
+    begin(store, fetches[2])
+    begin(store, fetches[3], outcome="failed", error="the first time")
+    begin(store, fetches[3], progress=TICK)
+    (finish(store, fetches[4]) / "out/result.json").write_text("{}  ")
+    begin(store, encoder, outcome="interrupted")
+    with Lease(store.folder(fetches[3].kind, fetches[3].slug, fetches[3].key)):
+        look = Watch(plan, store).look()
+    assert [record(look, stage)["status"] for stage in fetches[:5]] == ["done", "failed", "stopped", "running", "damaged"]
+    assert record(look, fetches[0])["seconds"] == 3.0
+    assert record(look, fetches[1])["error"] == "line 3 is no line"
+    assert record(look, fetches[3])["attempts"] == 2
+    assert record(look, fetches[3])["progress"]["step"] == 1400
+    assert "4 bytes, expected 2" in record(look, fetches[4])["error"]
+    assert record(look, encoder)["status"] == "stopped"
+    for stage in plan.stages:
+        if fetches[1] in stage.inputs.values():
+            assert record(look, stage)["status"] == "blocked"
+    assert look.counts["blocked"]
+    assert not look.ended
+
+
+def test_it_has_ended_when_all_is_done_or_failed_and_nobody_works(plan: Plan, tmp_path: Path) -> None:
+    store, watch = Store(tmp_path), Watch(plan, Store(tmp_path))
+    *others, last = plan.stages
+    for stage in others:
+        finish(store, stage)
+    assert not watch.look().ended
+    folder = begin(store, last, outcome="failed", error="no")
+    assert watch.look().ended
+    with Lease(folder):
+        assert not watch.look().ended
+    finish(store, last)
+    assert watch.look().ended
+    assert watch.look().counts == {"done": len(plan.stages)}
+
+
+def test_a_killed_holder_runs_no_more(plan: Plan, tmp_path: Path) -> None:
+    store, stage = Store(tmp_path), of_kind(plan, "train")
+    folder = begin(store, stage, progress=TICK)
+    program = "import sys, time\nfrom pathlib import Path\nfrom xstilts.store.lease import Lease\n"
+    program += "with Lease(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
+    holder = subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, text=True)
+    watch = Watch(plan, store)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert record(watch.look(), stage)["status"] == "running"
+    finally:
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    found = record(watch.look(), stage)
+    assert found["status"] == "stopped"
+    assert found["progress"]["step"] == 1400
+    assert watch.look().seconds_left is None
+
+
+def test_a_repaired_artefact_is_done_again(plan: Plan, tmp_path: Path) -> None:
+    store, stage, watch = Store(tmp_path), of_kind(plan, "fetch"), Watch(plan, Store(tmp_path))
+    folder = finish(store, stage)
+    (folder / "out/result.json").unlink()
+    assert record(watch.look(), stage)["status"] == "damaged"
+    store.undo(folder)
+    finish(store, stage)
+    assert record(watch.look(), stage)["status"] == "done"
+
+
+def test_the_seconds_of_a_stage_that_was_seen_while_it_published_are_found(plan: Plan, tmp_path: Path) -> None:
+    store, stage, watch = Store(tmp_path), of_kind(plan, "fetch"), Watch(plan, Store(tmp_path))
+    folder = begin(store, stage)
+    with Lease(folder):
+        (folder / "made").mkdir()
+        store.publish(folder, folder / "made", {"key": stage.key, "run": "run-000.json", "facts": {}})
+        assert record(watch.look(), stage)["seconds"] is None
+        write_json(folder / "run-000.json", {"outcome": "done", "seconds": 4.0})
+    assert record(watch.look(), stage)["seconds"] == 4.0
+
+
+def test_time_left_is_the_executors_estimate(plan: Plan, tmp_path: Path) -> None:
+    store, watch = Store(tmp_path), Watch(plan, Store(tmp_path))
+    trainings = [stage for stage in plan.stages if stage.kind == "train"]
+    folder = begin(store, trainings[1])
+    with Lease(folder):
+        assert watch.look().seconds_left is None  # no training was timed yet
+        finish(store, trainings[0], seconds=40.0)
+        state = inspect(plan, store)
+        state.status[trainings[1].key] = "running"
+        assert watch.look().seconds_left == pytest.approx(state.seconds_left())
+        second = begin(store, trainings[2], progress={"step": 50, "steps": 100, "seconds_left": 7.0})
+        with Lease(second):
+            state.status[trainings[2].key] = "running"
+            state.live[trainings[2].key] = {"started": time.monotonic() - 7.0, "step": 50, "steps": 100}
+            state.workers = 2
+            assert watch.look().seconds_left == pytest.approx(state.seconds_left(), rel=0.05)
+    assert watch.look().seconds_left is None
+
+
+def test_what_another_version_wrote_does_no_harm(plan: Plan, tmp_path: Path) -> None:
+    store, stage = Store(tmp_path), of_kind(plan, "train")
+    odd = {"step": "many", "steps": None, "loss": float("nan"), "utilisation": float("inf"), "language": 3}
+    folder = begin(store, stage, progress=odd, started="yesterday", seconds=float("nan"))
+    begin(store, of_kind(plan, "fetch"), outcome="failed")
+    begin(store, of_kind(plan, "fetch", 1), progress=["?"])
+    with Lease(folder):
+        look = Watch(plan, store).look()
+    assert json.loads(json.dumps(look.record(), allow_nan=False))["counts"]["running"] == 1
+    assert record(look, of_kind(plan, "fetch"))["error"] == "no reason was recorded"
+
+
+def test_looks_in_quick_succession_share_one_reading(plan: Plan, tmp_path: Path) -> None:
+    store, watch = Store(tmp_path), Watch(plan, Store(tmp_path), least_seconds=3600)
+    first = watch.look()
+    finish(store, plan.stages[0])
+    assert watch.look() is first
+
+
+EVENTS = ("begin", "report", "hold", "let go", "fail", "finish", "undo", "remove")
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 3)), max_size=20))
+def test_a_look_that_remembers_equals_a_first_look(plan: Plan, events: list[tuple[str, int]]) -> None:
+    held: dict[int, ExitStack] = {}
+    with tempfile.TemporaryDirectory() as root, ExitStack() as leases:
+        store = Store(root)
+        watch = Watch(plan, store)
+        for event, number in events:
+            stage = plan.stages[number * 7]
+            folder = store.folder(stage.kind, stage.slug, stage.key)
+            if event in ("begin", "fail", "finish"):
+                store.undo(folder)  # what is done is not begun anew
+            if event == "begin":
+                begin(store, stage)
+            elif event == "fail":
+                begin(store, stage, outcome="failed", error=f"no {number}")
+            elif event == "finish":
+                finish(store, stage)
+            elif event == "hold" and folder.is_dir() and number not in held:
+                held[number] = leases.enter_context(ExitStack())
+                held[number].enter_context(Lease(folder))
+            elif event == "report" and number in held:
+                path = sorted(folder.glob("run-*.json"))[-1]
+                write_json(path, {**read_json(path), "progress": TICK, "seconds": number + 0.5})
+            elif event == "let go" and number in held:
+                held.pop(number).close()
+            elif event == "undo":
+                store.undo(folder)
+            elif event == "remove" and number not in held and folder.is_dir():
+                shutil.rmtree(folder)
+            assert watch.look().records == Watch(plan, store).look().records

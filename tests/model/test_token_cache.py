@@ -1,0 +1,270 @@
+"""The token cache gives back what was encoded, of every format, and stays small on disk and in memory."""
+
+from __future__ import annotations
+
+import random
+import tracemalloc
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from xstilts.data.example import (
+    Answer,
+    ChoiceExample,
+    Example,
+    PairExample,
+    PlainExample,
+    SpanExample,
+    TextsExample,
+    WordsExample,
+)
+from xstilts.data.format import Choice, Classify, Mlm, Rank, Span, Tag
+from xstilts.model.codecs.codec import Coder, Feature
+from xstilts.model.columns import Bounds, ColumnWriter, read_column
+from xstilts.model.encoder import load_tokenizer
+from xstilts.model.model import CODERS
+from xstilts.model.token_cache import TokenCache, cached
+from xstilts.recipe.recipe import Recipe
+
+pytestmark = pytest.mark.tiny
+LABELS = ("N", "V")
+FORMATS: dict[str, Any] = {
+    "classify": Classify(LABELS),
+    "choice": Choice(3),
+    "tag": Tag(LABELS),
+    "span": Span(),
+    "mlm": Mlm(),
+    "rank": Rank(),
+}
+
+text = st.lists(st.sampled_from(["bo", "ka", "mi", "kami", "?", "", "\u200b"]), max_size=45).map(" ".join)
+label = st.sampled_from(LABELS)
+
+
+@st.composite
+def answered(draw: st.DrawFn) -> SpanExample:
+    context = draw(text)
+    begin = draw(st.integers(0, len(context)))
+    found = context[begin : draw(st.integers(begin, len(context)))]
+    return SpanExample("a", draw(text), context, (Answer(found, begin),) if found else ())
+
+
+def tagged(words: Sequence[str], tags: Sequence[str]) -> WordsExample:
+    return WordsExample("a", tuple(words), tuple(tags))
+
+
+EXAMPLES: dict[str, st.SearchStrategy[Any]] = {
+    "classify": st.builds(TextsExample, st.just("a"), st.tuples(text, text), label | st.none()),
+    "choice": st.builds(ChoiceExample, st.just("a"), text, st.tuples(text, text, text), st.integers(0, 2) | st.none()),
+    "tag": st.lists(st.tuples(text.map(str.split), label), max_size=3).map(
+        lambda parts: tagged([w for some, _ in parts for w in some], [tag for some, tag in parts for _ in some])
+    ),
+    "span": answered(),
+    "mlm": st.builds(PlainExample, st.just("a"), st.tuples(text) | st.tuples(text, text)),
+    "rank": st.builds(PairExample, st.just("a"), text, text, text),
+}
+
+
+def coder_of(name: str, folder: Path, max_length: int = 24) -> Coder:
+    return CODERS[name](FORMATS[name], load_tokenizer(folder), Recipe(max_length=max_length, stride=6))
+
+
+@pytest.fixture(scope="module")
+def coders(tiny_folder: Path) -> dict[str, Coder]:
+    return {name: coder_of(name, tiny_folder / "encoder") for name in FORMATS}
+
+
+def assert_same(found: Feature, expected: Feature) -> None:
+    assert found.example == expected.example
+    assert [row.tolist() for row in found.rows] == [row.tolist() for row in expected.rows]
+    assert {row.dtype for row in found.rows} == {row.dtype for row in expected.rows}
+    assert (found.target, type(found.target)) == (expected.target, type(expected.target))
+    assert found.extra == expected.extra
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_feature_comes_back_as_it_was_encoded(coders: dict[str, Coder], tmp_path: Path, name: str, data: st.DataObject) -> None:
+    examples = data.draw(st.lists(EXAMPLES[name], max_size=8))
+    cache = cached(coders[name], iter(examples), tmp_path / "cache", chunk=data.draw(st.integers(1, 9)))
+    plain = coders[name].encode(examples, training=True) if examples else []
+    assert len(cache) == len(plain)
+    for found, expected in zip(cache, plain, strict=True):
+        assert_same(found, expected)
+    assert cache.lengths.longest_N.tolist() == [f.longest for f in plain]
+    assert cache.lengths.tokens_N.tolist() == [f.tokens for f in plain]
+    assert cache.token_ids().tolist() == sorted({int(t) for f in plain for row in f.rows for t in row})
+
+
+def test_any_order_and_any_process_reads_the_same(coders: dict[str, Coder], tmp_path: Path) -> None:
+    examples = [PlainExample(str(i), (" ".join(["bo", "kami"] * (i % 40)),)) for i in range(700)]  # several blocks of bounds
+    written = cached(coders["mlm"], examples, tmp_path)
+    plain = coders["mlm"].encode(examples, training=True)
+    assert len(plain) > 768
+    again = TokenCache(tmp_path)
+    for i in random.Random(0).sample(range(len(plain)), 300):
+        assert_same(written[i], plain[i])
+        assert_same(again[np.int64(i)], plain[i])  # type: ignore[call-overload]
+    assert_same(again[-1], plain[-1])
+    assert [f.example for f in again[5:9]] == [f.example for f in plain[5:9]]
+    with pytest.raises(IndexError):
+        again[len(plain)]
+
+
+def test_no_examples_and_a_document_of_nothing(coders: dict[str, Coder], tmp_path: Path) -> None:
+    for examples in ([], [PlainExample("a", ("",))]):
+        cache = cached(coders["mlm"], examples, tmp_path / "cache")
+        assert len(cache) == len(cache.lengths.longest_N) == len(cache.token_ids()) == len(list(cache)) == 0
+    empty = cached(coders["classify"], [TextsExample("a", ("", ""), "N")], tmp_path / "cache")  # and the folder is used again
+    assert empty[0].rows[0].tolist() == [0, 2, 2, 2]
+
+
+def test_a_stop_leaves_nothing_that_reads_as_a_cache(coders: dict[str, Coder], tmp_path: Path) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cached(coders["classify"], [TextsExample("a", ("bo", "ka"), "N")], tmp_path, stop)
+    with pytest.raises(FileNotFoundError):
+        TokenCache(tmp_path)
+
+
+# -- Size -------------------------------------------------------------------------------------------------------------
+
+
+def utf8(value: Any) -> int:
+    """The bytes of all text in an example's fields, but for its id and its answer."""
+    if isinstance(value, str):
+        return len(value.encode())
+    if isinstance(value, tuple):
+        return sum(map(utf8, value))
+    return sum(utf8(getattr(value, name)) for name in value.__slots__ if name not in ("id", "answer"))
+
+
+def size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+def sentences(count: int) -> list[list[str]]:
+    """Of 8 to 30 words of 2 to 9 letters, about as long and as varied as English."""
+    draw = random.Random(1)
+    letters = "etaoinshrdlucmfwyp"
+    words = ["".join(draw.choices(letters, k=draw.choice((2, 3, 3, 4, 4, 5, 6, 7, 9)))) for _ in range(20_000)]
+    return [[words[int(len(words) * draw.random() ** 3)] for _ in range(draw.randint(8, 30))] for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def large_vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A tokenizer with XLM-R's number of ids, whose words are scattered over them and one to three tokens each."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    pieces = {word[:5] for s in sentences(2000) for word in s} | {word[5:] for s in sentences(2000) for word in s if word[5:]}
+    draw = random.Random(2)
+    vocabulary = dict.fromkeys(["<s>", "<pad>", "</s>", "<unk>"])
+    ids = {word: i for i, word in enumerate(vocabulary)} | dict(
+        zip(sorted(pieces), draw.sample(range(4, 250_000), len(pieces)), strict=True)
+    )
+    backend = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.FixedLength(5)]  # "reading" -> "readi", "ng"
+    )
+    backend.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    names = {"bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "unk_token": "<unk>"}
+    return PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", **names)
+
+
+def ordinary(name: str) -> Iterable[Example]:
+    """Training examples of ordinary length of each format."""
+    some = sentences(1500)
+    for i in range(0, len(some), 3):
+        (a, b, c), key = (" ".join(s) for s in some[i : i + 3]), str(i)
+        match name:
+            case "classify":
+                yield TextsExample(key, (a, b), LABELS[i % 2])
+            case "choice":
+                yield ChoiceExample(key, a, tuple(some[i + 1][:5]), i % 3)  # the prompt is in five rows
+            case "tag":
+                yield tagged(some[i], [LABELS[len(word) % 2] for word in some[i]])
+            case "span":
+                context = " ".join([a, b, c] * 5)
+                yield SpanExample(key, " ".join(some[i][:10]), context, (Answer(b, len(a) + 1),))
+            case "mlm":
+                yield PlainExample(key, (f"{a} {b} {c}",))
+            case "rank":
+                yield PairExample(key, " ".join(some[i][:10]), a, f"{a} {b} {c}")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_cache_is_no_larger_than_twice_its_text(large_vocabulary: Any, tmp_path: Path, name: str) -> None:
+    coder = CODERS[name](FORMATS[name], large_vocabulary, Recipe(max_length=128, stride=32))
+    examples = list(ordinary(name))
+    cache = cached(coder, examples, tmp_path, chunk=100)
+    assert cache.token_ids()[-1] > 2**16
+    assert size(tmp_path) <= 2 * sum(map(utf8, examples))
+
+
+@pytest.mark.parametrize("task", ["snli", "commonsenseqa", "udpos", "tydiqa"])
+def test_so_is_that_of_real_data(real_data: Path, mini_xlmr: Path, tmp_path: Path, task: str) -> None:
+    from itertools import islice
+
+    from xstilts.tasks.files.locate import examples
+    from xstilts.tasks.registry import find_task
+
+    found = find_task(task)
+    some = list(islice(examples(found, "train", "en", real_data), 400))
+    coder = CODERS[found.format.name](found.format, load_tokenizer(mini_xlmr), Recipe(max_length=384, stride=128))
+    cache = cached(coder, some, tmp_path)
+    plain = coder.encode(some, training=True)
+    for i in random.Random(0).sample(range(len(plain)), 50):
+        assert_same(cache[i], plain[i])
+    assert size(tmp_path) <= 2 * sum(map(utf8, some))
+
+
+def test_memory_does_not_grow_with_the_examples(coders: dict[str, Coder], tmp_path: Path) -> None:
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        stream = (TextsExample(str(i), ("bo ka mi " * 3, "kami bo"), "N") for i in range(count))
+        cached(coders["classify"], stream, tmp_path / "cache", chunk=50)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(50)  # what is imported and remembered once
+    assert peak(1600) < 1.3 * peak(200)
+
+
+# -- Columns ----------------------------------------------------------------------------------------------------------
+
+number = st.integers(-3, 300) | st.integers(0, 2**17) | st.integers(-(2**40), 2**40)
+numbers = st.lists(st.lists(st.integers(0, 3) | number, max_size=5), max_size=6)
+
+
+@given(chunks=numbers)
+def test_a_column_is_what_was_appended(tmp_path_factory: pytest.TempPathFactory, chunks: list[list[int]]) -> None:
+    path = tmp_path_factory.mktemp("column") / "it"
+    writer = ColumnWriter(path)
+    for chunk in chunks:
+        writer.append(np.asarray(chunk, dtype=np.int64))
+    flat = [n for chunk in chunks for n in chunk]
+    column = read_column(path, writer.close())
+    assert column.tolist() == flat
+    assert path.exists() == (len(set(flat)) > 1)
+    if flat and min(flat) >= 0 and max(flat) < 256:
+        assert column.itemsize == 1
+    assert not list(path.parent.glob("*.wider"))
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=700))
+def test_bounds_are_sums_of_lengths(lengths: list[int]) -> None:
+    bounds = Bounds(np.asarray(lengths, dtype=np.uint16))
+    for i in {0, len(lengths) // 2, len(lengths) - 1}:
+        assert bounds[i] == (sum(lengths[:i]), sum(lengths[: i + 1]))

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xstilts.store.fingerprint import differences, key_of, spell
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=12
+)
+
+
+@given(VALUES)
+def test_spelling_loses_nothing(value: object) -> None:
+    assert json.loads(spell(value)) == value
+
+
+@given(st.dictionaries(st.text(), VALUES, max_size=5))
+def test_order_of_names_does_not_matter(value: dict[str, object]) -> None:
+    assert key_of(value) == key_of(dict(reversed(value.items())))
+
+
+@given(VALUES, VALUES)
+def test_no_difference_means_one_spelling(a: object, b: object) -> None:
+    if not differences(a, b) and type(a) is type(b):
+        assert spell(a) == spell(b)
+    if spell(a) == spell(b):
+        assert not differences(a, b)
+
+
+def test_kinds_of_values_are_kept_apart() -> None:
+    assert len({spell(v) for v in (1, 1.0, True, "1", None, "null", [1], {"1": 1})}) == 8
+
+
+@pytest.mark.parametrize("value", [{1, 2}, float("nan"), float("inf"), {1: 2}, object(), b"x", {"a": [{"b": {3}}]}])
+def test_what_has_no_spelling_raises(value: object) -> None:
+    with pytest.raises(TypeError):
+        spell(value)
+
+
+def test_the_error_names_the_place() -> None:
+    with pytest.raises(TypeError, match=r"value\.a\[0\]\.b"):
+        spell({"a": [{"b": {3}}]})
+
+
+def test_key_is_golden_and_the_same_in_another_process() -> None:
+    code = "from xstilts.store.fingerprint import key_of; print(key_of({'b': [1, 2.5, None], 'a': 'ü', 'c': 1e-05}))"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "7"})
+    here = key_of({"c": 1e-05, "a": "ü", "b": [1, 2.5, None]})
+    assert other.stdout.strip() == here
+    assert spell({"c": 1e-05, "a": "ü", "b": [1, 2.5, None]}) == '{"a":"\\u00fc","b":[1,2.5,null],"c":1e-05}'
+
+
+def test_differences_read_well() -> None:
+    assert differences({"recipe": {"lr": 1e-5, "batch": 32}}, {"recipe": {"lr": 2e-5, "batch": 32}}) == [
+        "recipe.lr 1e-05 -> 2e-05"
+    ]
+    assert differences({"a": [1, 2]}, {"a": [1, 3]}) == ["a[1] 2 -> 3"]
+    assert differences({"a": 1}, {"b": 1}) == ["a 1 -> (absent)", "b (absent) -> 1"]
