@@ -53,25 +53,25 @@ def _peak(engine: str, count: int, folder: Path) -> float:
 
 
 def xstilts(count: int, folder: Path) -> float:
-    from xstilts.data.example import WordsExample, read_jsonl, write_jsonl, write_predictions
+    from xstilts.data.example import TagExample, read_jsonl, write_jsonl, write_predictions
     from xstilts.data.format import Tag
-    from xstilts.model.codecs.tag import TagCoder
+    from xstilts.model.codecs.tag import TagCodec
     from xstilts.model.encoder import load_encoder, load_tokenizer
     from xstilts.model.model import Model
     from xstilts.recipe.recipe import Recipe
     from xstilts.stages.attempt import forget_peak_memory, peak_memory_mib
     from xstilts.train.evaluate import predict
 
-    coder = TagCoder(Tag(labels=TAGS), load_tokenizer(folder), Recipe(max_length=128))
+    codec = TagCodec(Tag(labels=TAGS), load_tokenizer(folder), Recipe(max_length=128))
     trunk: Any = load_encoder(folder)
-    model = Model(trunk, {"task": coder.head(trunk)})
+    model = Model(trunk, {"task": codec.head(trunk)})
     with tempfile.TemporaryDirectory() as out:
         path = Path(out) / "examples.jsonl"
-        write_jsonl(path, (WordsExample(str(i), words, None) for i, words in enumerate(_sentences(count))))
-        list(predict(model, "task", coder, [WordsExample(str(i), words, None) for i, words in enumerate(_sentences(64))]))
+        write_jsonl(path, (TagExample(str(i), words, None) for i, words in enumerate(_sentences(count))))
+        list(predict(model, "task", codec, [TagExample(str(i), words, None) for i, words in enumerate(_sentences(64))]))
         forget_peak_memory()
         before = peak_memory_mib()
-        write_predictions(Path(out) / "predictions.jsonl", predict(model, "task", coder, read_jsonl(path)))
+        write_predictions(Path(out) / "predictions.jsonl", predict(model, "task", codec, read_jsonl(path)))
         return peak_memory_mib() - before
 
 

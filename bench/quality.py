@@ -62,8 +62,8 @@ def arm(name: str, record: dict[str, Any], store: Path) -> None:
 
     torch.set_num_threads(1)
     if name == "plain":
-        unpadding.can_pack = lambda _: False
-        stage.can_pack = lambda _: False
+        unpadding.can_unpad = lambda _: False
+        stage.can_unpad = lambda _: False
         stage.trim = lambda *_: False
         step.micro_batches = lambda features, _: [list(range(len(features)))]
     record["recipes"]["default"]["precision"] = "bf16" if name == "fast" else "fp32"

@@ -45,7 +45,7 @@ def xstilts(spec: dict[str, Any]) -> None:
     """As the train stage does it: packed, the vocabulary trimmed to what the data meet, micro-batches by tokens."""
     from xstilts.model.codecs.codec import Feature
     from xstilts.model.encoder import load_encoder, load_tokenizer
-    from xstilts.model.model import CODERS, Model
+    from xstilts.model.model import CODECS, Model
     from xstilts.model.vocabulary import trim
     from xstilts.recipe.recipe import Recipe
     from xstilts.train.ddp import Group
@@ -56,9 +56,9 @@ def xstilts(spec: dict[str, Any]) -> None:
     recipe = Recipe(batch=spec["batch"], max_length=384, precision=spec["precision"])
     tokenizer = load_tokenizer(folder)
     form = FORMATS[spec["kind"]]
-    coder = CODERS[form.name](form, tokenizer, recipe)
+    codec = CODECS[form.name](form, tokenizer, recipe)
     trunk: Any = load_encoder(folder)
-    model = Model(trunk, {"task": coder.head(trunk)})
+    model = Model(trunk, {"task": codec.head(trunk)})
     parameters = sum(p.numel() for p in model.parameters())
     trim(trunk, met_ids(), tokenizer.all_special_ids)
     model.to(device)
@@ -76,7 +76,7 @@ def xstilts(spec: dict[str, Any]) -> None:
     for step, batch in enumerate(features):
         answers.wait()
         peak = peak_flops(device, spec["precision"])  # measured in the first turn, which is not kept: nobody else runs
-        stepper.step("task", coder, batch, step, recipe.lr)
+        stepper.step("task", codec, batch, step, recipe.lr)
         wait_for(spec["device"])
         lengths = [len(f.rows[0]) for f in batch]
         facts = {"tokens": sum(lengths), "flops": stepper.flops, "peak_flops": peak, "halved": stepper.halved}

@@ -207,7 +207,7 @@ def test_own_data_on_either_side_is_not_counted() -> None:
     made = study(ONE)
     reuse = tuple(replace(info, trains_on="squad_v1") if info.name != "tatoeba" else info for info in made.targets)
     found = analyse(replace(made, targets=reuse), 200)
-    assert [g.degenerate for g in found.compared()] == [True, True, False]
+    assert [g.reuses_target_data for g in found.compared()] == [True, True, False]
     assert "1 of 1 comparison" in found.answer.sentence
     assert "Not counted: 2 comparisons of chains that reuse the target's own training data" in " ".join(found.answer.support)
     assert found.averages == ()

@@ -8,7 +8,7 @@ import io
 import pytest
 
 from tests.analysis.fake_results import chain, make_results, stage, target, trained
-from xstilts.analysis.costs import kind_costs, oddities, phase_costs
+from xstilts.analysis.costs import anomalies, kind_costs, phase_costs
 from xstilts.analysis.results import StageCost
 from xstilts.report.findings import Analysis, analyse
 from xstilts.report.render.csv import COST_COLUMNS, cost_rows, to_csv
@@ -84,7 +84,7 @@ def test_the_csv_has_every_stage_and_only_named_columns() -> None:
 
 
 def test_nothing_odd_is_not_mentioned() -> None:
-    assert oddities([trained("a"), trained("b", **OLD), stage("fetch", "f", facts={"unlocatable": 0})]) == ()
+    assert anomalies([trained("a"), trained("b", **OLD), stage("fetch", "f", facts={"unlocatable": 0})]) == ()
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_nothing_odd_is_not_mentioned() -> None:
     ],
 )
 def test_what_is_odd_is_said_in_every_rendering(cost: StageCost, words: str) -> None:
-    (line,) = oddities([cost])
+    (line,) = anomalies([cost])
     assert words in line
     made = analysis(cost)
     assert words in render_markdown(made)

@@ -19,7 +19,7 @@ from tests.execution.fake_store import TICK, begin, finish
 from xstilts.cli.views import live
 from xstilts.cli.views.live import LiveView, facts, follow, picture, print_status, running_table
 from xstilts.execution.execute import State, inspect
-from xstilts.execution.status import Look, Watch
+from xstilts.execution.status import StudyStatus, Watch
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages import attempt
 from xstilts.stages.stage import KINDS, Kind
@@ -31,7 +31,7 @@ def console(width: int = 80, terminal: bool = True) -> Console:
     return Console(width=width, height=30, record=True, file=io.StringIO(), force_terminal=terminal)
 
 
-def printed(look: Look, width: int = 100, terminal: bool = True) -> str:
+def printed(look: StudyStatus, width: int = 100, terminal: bool = True) -> str:
     screen = console(width, terminal)
     print_status(screen, look)
     return screen.export_text()

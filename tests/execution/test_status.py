@@ -22,7 +22,7 @@ from tests.execution.fake_store import TICK, begin, finish
 
 from xstilts.errors import InputError
 from xstilts.execution.execute import inspect
-from xstilts.execution.status import Look, Watch
+from xstilts.execution.status import StudyStatus, Watch
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.stage import Stage
 from xstilts.store.lease import Lease
@@ -38,7 +38,7 @@ def of_kind(plan: Plan, kind: str, number: int = 0) -> Stage:
     return [stage for stage in plan.stages if stage.kind == kind][number]
 
 
-def record(look: Look, stage: Stage) -> dict[str, Any]:
+def record(look: StudyStatus, stage: Stage) -> dict[str, Any]:
     return next(record for record in look.records if record["key"] == stage.key)
 
 

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xstilts.metrics import bootstrap
-from xstilts.metrics.bootstrap import Sheet, drawn, groups, sheet, weights
+from xstilts.metrics.bootstrap import TallyTable, drawn, groups, sheet, weights
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.tag import CHUNK_F1
 
 
-def sheets(metric: Metric, seed: int = 0) -> list[Sheet]:
+def sheets(metric: Metric, seed: int = 0) -> list[TallyTable]:
     rng = np.random.default_rng(seed)
     lists = {"a": [f"p{i}" for i in range(30)], "b": [f"p{i}" for i in range(10, 40)], "c": [f"c{i}" for i in range(25)]}
     return [
@@ -60,7 +60,7 @@ def test_the_variance_of_a_mean_is_the_closed_form() -> None:
 
 
 def test_groups_are_joined_through_a_third_and_do_not_depend_on_the_order() -> None:
-    def one(code: str, first: int, last: int) -> Sheet:
+    def one(code: str, first: int, last: int) -> TallyTable:
         return sheet(code, np.array([f"{i:03}" for i in range(first, last)]), np.ones((last - first, 2)))
 
     table = [one("a", 0, 20), one("b", 40, 60), one("c", 100, 120), one("d", 15, 45), one("a", 0, 20)]

@@ -9,16 +9,16 @@ from scipy import stats
 from tests.metrics.coverage import REGIMES, intervals
 from xstilts.metrics.effects import equivalence, stochastic_order, superiority
 from xstilts.metrics.significance import Interval
-from xstilts.metrics.variance_components import Spread
+from xstilts.metrics.variance_components import VarianceComponents
 
 
-def interval(estimate: float, spread: Spread) -> Interval:
+def interval(estimate: float, spread: VarianceComponents) -> Interval:
     return Interval(estimate, 0, 0, 0.95, 100, None, 3, "", spread)
 
 
 def test_equivalence_is_two_one_sided_t_tests() -> None:
     values = [0.002, -0.001, 0.004, 0.003, -0.002]
-    one = interval(float(np.mean(values)), Spread(float(np.var(values, ddof=1)) / 5, 4, 0, 100))
+    one = interval(float(np.mean(values)), VarianceComponents(float(np.var(values, ddof=1)) / 5, 4, 0, 100))
     p = equivalence(one, 0.005)
     above = stats.ttest_1samp(values, -0.005, alternative="greater").pvalue
     below = stats.ttest_1samp(values, 0.005, alternative="less").pvalue

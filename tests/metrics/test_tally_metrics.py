@@ -13,13 +13,13 @@ from sklearn.metrics import accuracy_score
 
 from xstilts.data.example import (
     Answer,
+    BitextRetrievalExample,
     ChoiceExample,
+    ClassifyExample,
     Example,
     Prediction,
     SpanExample,
-    TextsExample,
-    TranslationExample,
-    WordsExample,
+    TagExample,
 )
 from xstilts.errors import InputError
 from xstilts.metrics.classify import ACCURACY
@@ -54,7 +54,7 @@ Pair = tuple[Example, Prediction]
 
 
 def words(gold: list[str], predicted: list[str], id: str = "0") -> Pair:
-    return WordsExample(id, tuple("w" * len(gold)), tuple(gold)), Prediction(id, tuple(predicted))
+    return TagExample(id, tuple("w" * len(gold)), tuple(gold)), Prediction(id, tuple(predicted))
 
 
 def span(golds: list[str], predicted: str, id: str = "0") -> Pair:
@@ -62,7 +62,7 @@ def span(golds: list[str], predicted: str, id: str = "0") -> Pair:
 
 
 def label(gold: str, predicted: str, id: str = "0") -> Pair:
-    return TextsExample(id, ("a", "b"), gold), Prediction(id, predicted)
+    return ClassifyExample(id, ("a", "b"), gold), Prediction(id, predicted)
 
 
 def tallies(metric: Metric, pairs: list[Pair]) -> np.ndarray:
@@ -85,7 +85,7 @@ texts = st.lists(st.sampled_from(["the", "a", "cat", "dog.", "Cat", "東京", "�
 PAIRS: dict[str, st.SearchStrategy[list[Pair]]] = {
     "accuracy": st.lists(st.builds(label, names, names), min_size=1, max_size=6),
     "retrieval": st.lists(
-        st.builds(lambda g, p: (TranslationExample("0", "x", "y", g), Prediction("0", p)), names, names),
+        st.builds(lambda g, p: (BitextRetrievalExample("0", "x", "y", g), Prediction("0", p)), names, names),
         min_size=1,
         max_size=6,
     ),
@@ -126,7 +126,7 @@ def test_a_perfect_prediction_scores_one(metric: Metric, data: st.DataObject) ->
     if metric is SQUAD:
         examples = [e for e in examples if isinstance(e, SpanExample) and e.answer and normalise(e.answer[0].text)]
     if metric is CHUNK_F1:
-        examples = [e for e in examples if isinstance(e, WordsExample) and set(e.answer or ()) != {"O"}]
+        examples = [e for e in examples if isinstance(e, TagExample) and set(e.answer or ()) != {"O"}]
     if examples:
         assert set(values(metric, [(e, perfect(e)) for e in examples]).values()) == {1.0}
 
@@ -238,8 +238,8 @@ def test_squad_headline_is_the_mean_of_f1_and_em() -> None:
 @pytest.mark.parametrize(
     ("metric", "pair", "message"),
     [
-        (ACCURACY, (TextsExample("0", ("a",), "x"), Prediction("1", "x")), "pair them by id"),
-        (ACCURACY, (TextsExample("0", ("a",), None), Prediction("0", "x")), "no public gold"),
+        (ACCURACY, (ClassifyExample("0", ("a",), "x"), Prediction("1", "x")), "pair them by id"),
+        (ACCURACY, (ClassifyExample("0", ("a",), None), Prediction("0", "x")), "no public gold"),
         (SQUAD, (SpanExample("0", "q", "c", (Answer("x", 0),)), Prediction("0", 3)), "type str"),
         (TAG_ACCURACY, words(["X", "X"], ["X"]), "expected 2 tags"),
         (POS_F1, words(["X"], [""]), "empty"),

@@ -16,18 +16,18 @@ from hypothesis import strategies as st
 from xstilts.data.example import (
     Answer,
     ChoiceExample,
+    ClassifyExample,
     Example,
-    PairExample,
-    PlainExample,
+    MlmExample,
+    RankingExample,
     SpanExample,
-    TextsExample,
-    WordsExample,
+    TagExample,
 )
-from xstilts.data.format import Choice, Classify, Mlm, Rank, Span, Tag
-from xstilts.model.codecs.codec import Coder, Feature
+from xstilts.data.format import Choice, Classify, Mlm, Ranking, Span, Tag
+from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.columns import Bounds, ColumnWriter, read_column
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.model import CODERS
+from xstilts.model.model import CODECS
 from xstilts.model.token_cache import TokenCache, cached
 from xstilts.recipe.recipe import Recipe
 
@@ -39,7 +39,7 @@ FORMATS: dict[str, Any] = {
     "tag": Tag(LABELS),
     "span": Span(),
     "mlm": Mlm(),
-    "rank": Rank(),
+    "rank": Ranking(),
 }
 
 text = st.lists(st.sampled_from(["bo", "ka", "mi", "kami", "?", "", "\u200b"]), max_size=45).map(" ".join)
@@ -54,29 +54,29 @@ def answered(draw: st.DrawFn) -> SpanExample:
     return SpanExample("a", draw(text), context, (Answer(found, begin),) if found else ())
 
 
-def tagged(words: Sequence[str], tags: Sequence[str]) -> WordsExample:
-    return WordsExample("a", tuple(words), tuple(tags))
+def tagged(words: Sequence[str], tags: Sequence[str]) -> TagExample:
+    return TagExample("a", tuple(words), tuple(tags))
 
 
 EXAMPLES: dict[str, st.SearchStrategy[Any]] = {
-    "classify": st.builds(TextsExample, st.just("a"), st.tuples(text, text), label | st.none()),
+    "classify": st.builds(ClassifyExample, st.just("a"), st.tuples(text, text), label | st.none()),
     "choice": st.builds(ChoiceExample, st.just("a"), text, st.tuples(text, text, text), st.integers(0, 2) | st.none()),
     "tag": st.lists(st.tuples(text.map(str.split), label), max_size=3).map(
         lambda parts: tagged([w for some, _ in parts for w in some], [tag for some, tag in parts for _ in some])
     ),
     "span": answered(),
-    "mlm": st.builds(PlainExample, st.just("a"), st.tuples(text) | st.tuples(text, text)),
-    "rank": st.builds(PairExample, st.just("a"), text, text, text),
+    "mlm": st.builds(MlmExample, st.just("a"), st.tuples(text) | st.tuples(text, text)),
+    "rank": st.builds(RankingExample, st.just("a"), text, text, text),
 }
 
 
-def coder_of(name: str, folder: Path, max_length: int = 24) -> Coder:
-    return CODERS[name](FORMATS[name], load_tokenizer(folder), Recipe(max_length=max_length, stride=6))
+def codec_of(name: str, folder: Path, max_length: int = 24) -> Codec:
+    return CODECS[name](FORMATS[name], load_tokenizer(folder), Recipe(max_length=max_length, stride=6))
 
 
 @pytest.fixture(scope="module")
-def coders(tiny_folder: Path) -> dict[str, Coder]:
-    return {name: coder_of(name, tiny_folder / "encoder") for name in FORMATS}
+def codecs(tiny_folder: Path) -> dict[str, Codec]:
+    return {name: codec_of(name, tiny_folder / "encoder") for name in FORMATS}
 
 
 def assert_same(found: Feature, expected: Feature) -> None:
@@ -90,10 +90,10 @@ def assert_same(found: Feature, expected: Feature) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_feature_comes_back_as_it_was_encoded(coders: dict[str, Coder], tmp_path: Path, name: str, data: st.DataObject) -> None:
+def test_a_feature_comes_back_as_it_was_encoded(codecs: dict[str, Codec], tmp_path: Path, name: str, data: st.DataObject) -> None:
     examples = data.draw(st.lists(EXAMPLES[name], max_size=8))
-    cache = cached(coders[name], iter(examples), tmp_path / "cache", chunk=data.draw(st.integers(1, 9)))
-    plain = coders[name].encode(examples, training=True) if examples else []
+    cache = cached(codecs[name], iter(examples), tmp_path / "cache", chunk=data.draw(st.integers(1, 9)))
+    plain = codecs[name].encode(examples, training=True) if examples else []
     assert len(cache) == len(plain)
     for found, expected in zip(cache, plain, strict=True):
         assert_same(found, expected)
@@ -102,10 +102,10 @@ def test_a_feature_comes_back_as_it_was_encoded(coders: dict[str, Coder], tmp_pa
     assert cache.token_ids().tolist() == sorted({int(t) for f in plain for row in f.rows for t in row})
 
 
-def test_any_order_and_any_process_reads_the_same(coders: dict[str, Coder], tmp_path: Path) -> None:
-    examples = [PlainExample(str(i), (" ".join(["bo", "kami"] * (i % 40)),)) for i in range(700)]  # several blocks of bounds
-    written = cached(coders["mlm"], examples, tmp_path)
-    plain = coders["mlm"].encode(examples, training=True)
+def test_any_order_and_any_process_reads_the_same(codecs: dict[str, Codec], tmp_path: Path) -> None:
+    examples = [MlmExample(str(i), (" ".join(["bo", "kami"] * (i % 40)),)) for i in range(700)]  # several blocks of bounds
+    written = cached(codecs["mlm"], examples, tmp_path)
+    plain = codecs["mlm"].encode(examples, training=True)
     assert len(plain) > 768
     again = TokenCache(tmp_path)
     for i in random.Random(0).sample(range(len(plain)), 300):
@@ -117,20 +117,20 @@ def test_any_order_and_any_process_reads_the_same(coders: dict[str, Coder], tmp_
         again[len(plain)]
 
 
-def test_no_examples_and_a_document_of_nothing(coders: dict[str, Coder], tmp_path: Path) -> None:
-    for examples in ([], [PlainExample("a", ("",))]):
-        cache = cached(coders["mlm"], examples, tmp_path / "cache")
+def test_no_examples_and_a_document_of_nothing(codecs: dict[str, Codec], tmp_path: Path) -> None:
+    for examples in ([], [MlmExample("a", ("",))]):
+        cache = cached(codecs["mlm"], examples, tmp_path / "cache")
         assert len(cache) == len(cache.lengths.longest_N) == len(cache.token_ids()) == len(list(cache)) == 0
-    empty = cached(coders["classify"], [TextsExample("a", ("", ""), "N")], tmp_path / "cache")  # and the folder is used again
+    empty = cached(codecs["classify"], [ClassifyExample("a", ("", ""), "N")], tmp_path / "cache")  # and the folder is used again
     assert empty[0].rows[0].tolist() == [0, 2, 2, 2]
 
 
-def test_a_stop_leaves_nothing_that_reads_as_a_cache(coders: dict[str, Coder], tmp_path: Path) -> None:
+def test_a_stop_leaves_nothing_that_reads_as_a_cache(codecs: dict[str, Codec], tmp_path: Path) -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cached(coders["classify"], [TextsExample("a", ("bo", "ka"), "N")], tmp_path, stop)
+        cached(codecs["classify"], [ClassifyExample("a", ("bo", "ka"), "N")], tmp_path, stop)
     with pytest.raises(FileNotFoundError):
         TokenCache(tmp_path)
 
@@ -189,7 +189,7 @@ def ordinary(name: str) -> Iterable[Example]:
         (a, b, c), key = (" ".join(s) for s in some[i : i + 3]), str(i)
         match name:
             case "classify":
-                yield TextsExample(key, (a, b), LABELS[i % 2])
+                yield ClassifyExample(key, (a, b), LABELS[i % 2])
             case "choice":
                 yield ChoiceExample(key, a, tuple(some[i + 1][:5]), i % 3)  # the prompt is in five rows
             case "tag":
@@ -198,16 +198,16 @@ def ordinary(name: str) -> Iterable[Example]:
                 context = " ".join([a, b, c] * 5)
                 yield SpanExample(key, " ".join(some[i][:10]), context, (Answer(b, len(a) + 1),))
             case "mlm":
-                yield PlainExample(key, (f"{a} {b} {c}",))
+                yield MlmExample(key, (f"{a} {b} {c}",))
             case "rank":
-                yield PairExample(key, " ".join(some[i][:10]), a, f"{a} {b} {c}")
+                yield RankingExample(key, " ".join(some[i][:10]), a, f"{a} {b} {c}")
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_cache_is_no_larger_than_twice_its_text(large_vocabulary: Any, tmp_path: Path, name: str) -> None:
-    coder = CODERS[name](FORMATS[name], large_vocabulary, Recipe(max_length=128, stride=32))
+    codec = CODECS[name](FORMATS[name], large_vocabulary, Recipe(max_length=128, stride=32))
     examples = list(ordinary(name))
-    cache = cached(coder, examples, tmp_path, chunk=100)
+    cache = cached(codec, examples, tmp_path, chunk=100)
     assert cache.token_ids()[-1] > 2**16
     assert size(tmp_path) <= 2 * sum(map(utf8, examples))
 
@@ -221,19 +221,19 @@ def test_so_is_that_of_real_data(real_data: Path, mini_xlmr: Path, tmp_path: Pat
 
     found = find_task(task)
     some = list(islice(examples(found, "train", "en", real_data), 400))
-    coder = CODERS[found.format.name](found.format, load_tokenizer(mini_xlmr), Recipe(max_length=384, stride=128))
-    cache = cached(coder, some, tmp_path)
-    plain = coder.encode(some, training=True)
+    codec = CODECS[found.format.name](found.format, load_tokenizer(mini_xlmr), Recipe(max_length=384, stride=128))
+    cache = cached(codec, some, tmp_path)
+    plain = codec.encode(some, training=True)
     for i in random.Random(0).sample(range(len(plain)), 50):
         assert_same(cache[i], plain[i])
     assert size(tmp_path) <= 2 * sum(map(utf8, some))
 
 
-def test_memory_does_not_grow_with_the_examples(coders: dict[str, Coder], tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_examples(codecs: dict[str, Codec], tmp_path: Path) -> None:
     def peak(count: int) -> int:
         tracemalloc.start()
-        stream = (TextsExample(str(i), ("bo ka mi " * 3, "kami bo"), "N") for i in range(count))
-        cached(coders["classify"], stream, tmp_path / "cache", chunk=50)
+        stream = (ClassifyExample(str(i), ("bo ka mi " * 3, "kami bo"), "N") for i in range(count))
+        cached(codecs["classify"], stream, tmp_path / "cache", chunk=50)
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
 from xstilts.model import unpadding
-from xstilts.model.unpadding import Packing, can_pack, states
+from xstilts.model.unpadding import Unpadding, can_unpad, states
 
 pytestmark = pytest.mark.tiny
 
@@ -133,7 +133,7 @@ def test_a_trunk_that_was_run_packed_still_runs_padded() -> None:
 
 def test_neighbours_of_one_length_make_one_run() -> None:
     _, mask = batch_of([2, 3, 3, 3, 2], 1)
-    found = Packing.of(mask)
+    found = Unpadding.of(mask)
     assert found.runs == ((0, 1, 2), (2, 3, 3), (11, 1, 2))
     x = torch.arange(15).view(5, 3)
     assert torch.equal(found.unpack(found.pack(x)), x * mask)
@@ -142,4 +142,4 @@ def test_neighbours_of_one_length_make_one_run() -> None:
 def test_an_unknown_architecture_is_not_packed() -> None:
     encoder = encoder_of("xlmr")
     encoder.config.model_type = "modernbert"
-    assert not can_pack(encoder)
+    assert not can_unpad(encoder)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xstilts.data.example import Example, PoolExample, TranslationExample, write_jsonl
+from xstilts.data.example import BitextRetrievalExample, Example, PoolExample, write_jsonl
 from xstilts.errors import InputError
 from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder, load_tokenizer
@@ -20,7 +20,7 @@ from xstilts.stages.vectors import Layout, read_ids, read_vectors, resolve_layer
 
 pytestmark = pytest.mark.tiny
 
-TRANSLATIONS = [TranslationExample(f"x-{i}", "bo " * i + "ka", "mi " * i, f"x-{i}") for i in range(1, 5)]
+TRANSLATIONS = [BitextRetrievalExample(f"x-{i}", "bo " * i + "ka", "mi " * i, f"x-{i}") for i in range(1, 5)]
 
 
 def query(id: str, text: str) -> PoolExample:

@@ -14,7 +14,7 @@ from tests.model.codecs.test_codecs import RECIPE, SPECS
 from xstilts.data.format import Choice, Classify, Mlm, Span, Tag
 from xstilts.errors import InputError
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.model import CODERS, fresh_model, save_model
+from xstilts.model.model import CODECS, fresh_model, save_model
 from xstilts.plan.cell import find_cell
 from xstilts.plan.compile import compile_study
 from xstilts.stages.export import export_cell, write_folder
@@ -24,24 +24,24 @@ pytestmark = pytest.mark.tiny
 
 
 def exported(tiny_folder: Path, tmp_path: Path, spec: Any) -> tuple[Any, Any, Any, Any]:
-    coder = CODERS[spec.name](spec, load_tokenizer(tiny_folder / "encoder"), RECIPE)
-    model = fresh_model(tiny_folder, {"t": coder}, None).eval()
+    codec = CODECS[spec.name](spec, load_tokenizer(tiny_folder / "encoder"), RECIPE)
+    model = fresh_model(tiny_folder, {"t": codec}, None).eval()
     save_model(model, {"t": spec}, tiny_folder / "encoder", tmp_path / "stage")
     name = write_folder(tmp_path / "stage", tmp_path / "hf")
     theirs, info = getattr(transformers, name).from_pretrained(tmp_path / "hf", output_loading_info=True)
     assert not info["unexpected_keys"]
     assert not [k for k in info["missing_keys"] if "position_ids" not in k]
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "hf")
-    return coder, model, theirs.eval(), tokenizer
+    return codec, model, theirs.eval(), tokenizer
 
 
 @pytest.mark.parametrize(("spec", "examples"), SPECS, ids=lambda x: getattr(x, "name", ""))
 def test_plain_transformers_computes_our_logits(tiny_folder: Path, tmp_path: Path, spec: Any, examples: Any) -> None:
-    coder, model, theirs, _ = exported(tiny_folder, tmp_path, spec)
-    features = coder.encode(examples, training=False)
-    batch = coder.collate(features)
+    codec, model, theirs, _ = exported(tiny_folder, tmp_path, spec)
+    features = codec.encode(examples, training=False)
+    batch = codec.collate(features)
     with torch.inference_mode():
-        ours = model.head("t")(model.hidden(coder, batch))
+        ours = model.head("t")(model.hidden(codec, batch))
         inputs = {k: batch[k] for k in ("input_ids", "attention_mask")}
         if isinstance(spec, Choice):
             inputs = {k: v.view(len(features), spec.choices, -1) for k, v in inputs.items()}
@@ -61,16 +61,16 @@ def test_plain_transformers_computes_our_logits(tiny_folder: Path, tmp_path: Pat
 
 
 def test_the_tokenizer_travels_along(tiny_folder: Path, tmp_path: Path) -> None:
-    coder, _, _, tokenizer = exported(tiny_folder, tmp_path, SPECS[0][0])
+    codec, _, _, tokenizer = exported(tiny_folder, tmp_path, SPECS[0][0])
     texts = SPECS[0][1][0].texts
-    assert tokenizer(*texts)["input_ids"] == coder.tokenizer(*texts)["input_ids"]
+    assert tokenizer(*texts)["input_ids"] == codec.tokenizer(*texts)["input_ids"]
 
 
 def test_masked_language_models_export_too(tiny_folder: Path, tmp_path: Path) -> None:
-    coder, model, theirs, tokenizer = exported(tiny_folder, tmp_path, Mlm())
+    codec, model, theirs, tokenizer = exported(tiny_folder, tmp_path, Mlm())
     ids = torch.tensor([tokenizer("bo ka <mask> mi")["input_ids"]])
     with torch.inference_mode():
-        hidden = model.hidden(coder, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+        hidden = model.hidden(codec, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})
         torch.testing.assert_close(theirs(input_ids=ids).logits, model.head("t")(hidden), rtol=1e-4, atol=1e-6)
 
 

@@ -14,16 +14,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from xstilts.data.example import (
+    BitextRetrievalExample,
+    ClassifyExample,
     Example,
     PoolExample,
     Prediction,
-    TextsExample,
-    TranslationExample,
     read_predictions,
     write_jsonl,
     write_predictions,
 )
-from xstilts.data.format import Classify, Embed, Format, Mine, Rank
+from xstilts.data.format import BitextMining, BitextRetrieval, Classify, Format, Ranking
 from xstilts.errors import InputError
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.metric import Metric
@@ -38,9 +38,9 @@ from xstilts.tasks.registry import CATALOGUE
 
 SHAPES: dict[str, tuple[Format, Metric]] = {
     "classify": (Classify(labels=("yes", "no")), ACCURACY),
-    "embed": (Embed(), RETRIEVAL),
-    "mine": (Mine(), BUCC_F1),
-    "rank": (Rank(), MAP_20),
+    "embed": (BitextRetrieval(), RETRIEVAL),
+    "mine": (BitextMining(), BUCC_F1),
+    "rank": (Ranking(), MAP_20),
 }
 
 
@@ -90,7 +90,7 @@ def scores_of(job: Job) -> Any:
 
 @as_format("classify")
 def test_given_predictions(job: Job) -> None:
-    add_gold(job, "gold:de", [TextsExample(str(i), ("a", "b"), "yes") for i in range(4)])
+    add_gold(job, "gold:de", [ClassifyExample(str(i), ("a", "b"), "yes") for i in range(4)])
     answers = [Prediction(str(i), "yes" if i else "no") for i in reversed(range(4))]
     write_predictions(job.inputs["predictions"] / "de.jsonl", answers)
     scores = scores_of(job)
@@ -104,7 +104,7 @@ def test_given_predictions(job: Job) -> None:
 @as_format("classify")
 @pytest.mark.parametrize("ids", [["0"], ["0", "1", "2"], ["0", "2"]])
 def test_predictions_that_do_not_pair_up_are_an_error(job: Job, ids: list[str]) -> None:
-    add_gold(job, "gold:de", [TextsExample(id, ("a", "b"), "yes") for id in ("0", "1")])
+    add_gold(job, "gold:de", [ClassifyExample(id, ("a", "b"), "yes") for id in ("0", "1")])
     write_predictions(job.inputs["predictions"] / "de.jsonl", [Prediction(id, "yes") for id in ids])
     with pytest.raises(InputError, match=f"de: {len(ids)} predictions for 2 examples"):
         score.run(job)
@@ -118,7 +118,7 @@ def test_a_metric_may_be_another_one_in_each_language(job: Job, monkeypatch: pyt
     task = dataclasses.replace(score.find_task("t"), metric=dataclasses.replace(ACCURACY, tally_in=tally_in))
     monkeypatch.setattr(score, "find_task", lambda _: task)
     for language in ("de", "fr"):
-        add_gold(job, f"gold:{language}", [TextsExample("0", ("a", "b"), "yes")])
+        add_gold(job, f"gold:{language}", [ClassifyExample("0", ("a", "b"), "yes")])
         write_predictions(job.inputs["predictions"] / f"{language}.jsonl", [Prediction("0", "no")])
     assert {code: found["headline"] for code, found in scores_of(job)["languages"].items()} == {"de": 0, "fr": 1}
 
@@ -131,7 +131,7 @@ FOREIGN = np.array([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 2.0]])
 
 
 def add_translations(job: Job) -> None:
-    add_gold(job, "gold:de", [TranslationExample(f"x-{i}", "t", "e", f"x-{i}") for i in range(3)])
+    add_gold(job, "gold:de", [BitextRetrievalExample(f"x-{i}", "t", "e", f"x-{i}") for i in range(3)])
     ids: list[str | None] = [f"x-{i}" for i in range(3)]
     add_vectors(job, "de", "text", ids, FOREIGN, np.eye(3))
     add_vectors(job, "de", "english", ids, ENGLISH, np.eye(3)[::-1])

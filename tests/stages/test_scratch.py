@@ -14,7 +14,7 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import PlainExample, write_jsonl
+from xstilts.data.example import MlmExample, write_jsonl
 from xstilts.errors import InputError
 from xstilts.model.encoder import check_encoder, load_tokenizer
 from xstilts.recipe.encoder_identity import Architecture
@@ -40,7 +40,7 @@ def corpus(folder: Path, sizes: dict[str, int]) -> dict[str, Path]:
         texts = [" ".join(words[(i * 7 + j * (i % 5 + 1)) % len(words)] for j in range(8)) for i in range(size)]
         folders[language] = folder / language
         folders[language].mkdir(parents=True)
-        write_jsonl(folders[language] / "examples.jsonl", [PlainExample(f"{language}-{i}", (t,)) for i, t in enumerate(texts)])
+        write_jsonl(folders[language] / "examples.jsonl", [MlmExample(f"{language}-{i}", (t,)) for i, t in enumerate(texts)])
     return folders
 
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from xstilts.data.example import PlainExample, TextsExample, write_jsonl
+from xstilts.data.example import ClassifyExample, MlmExample, write_jsonl
 from xstilts.errors import InputError
 from xstilts.model.encoder import load_encoder
 from xstilts.recipe.mixture import Mixture
@@ -38,8 +38,8 @@ def folder_of(path: Path, count: int, seed: int = 0, plain: bool = False) -> Pat
     rng = np.random.default_rng(seed)
     texts = [" ".join(rng.choice(WORDS, int(n))) for n in rng.integers(2, 12, count)]
     path.mkdir()
-    pairs = [TextsExample(f"e{i}", (text, "ka"), "yn"["kami" in text]) for i, text in enumerate(texts)]
-    write_jsonl(path / "examples.jsonl", [PlainExample(e.id, e.texts[:1]) for e in pairs] if plain else pairs)
+    pairs = [ClassifyExample(f"e{i}", (text, "ka"), "yn"["kami" in text]) for i, text in enumerate(texts)]
+    write_jsonl(path / "examples.jsonl", [MlmExample(e.id, e.texts[:1]) for e in pairs] if plain else pairs)
     return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from xstilts.analysis.gains import degenerate
+from xstilts.analysis.gains import reuses_target_data
 from xstilts.analysis.gather import gather
 from xstilts.plan.compile import compile_study
 from xstilts.store.store import Store
@@ -42,7 +42,7 @@ def test_a_chain_by_domain_reuses_the_data_of_inference_and_of_nothing_else(tmp_
     store.prepare()
     results = gather(compile_study(load_study("diversity-mini")), store)
     for chain in results.chains:
-        flagged = {target.name for target in results.targets if degenerate(chain, target)}
+        flagged = {target.name for target in results.targets if reuses_target_data(chain, target)}
         assert flagged == ({"world/nli"} if chain.phases else set()), chain.name
 
 

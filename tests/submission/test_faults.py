@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from xstilts.data.example import (
     Answer,
+    BitextRetrievalExample,
     ChoiceExample,
+    ClassifyExample,
     Example,
     PoolExample,
     Prediction,
     SpanExample,
-    TextsExample,
-    TranslationExample,
-    WordsExample,
+    TagExample,
 )
 from xstilts.submission.layout import file_name
 from xstilts.submission.read import UNANSWERED, Gold, read_file
@@ -29,11 +29,11 @@ def gold(*examples: Example, pool: str | None = None) -> Gold:
     return Gold(examples, frozenset(pool.split()) if pool is not None else None, "the gold")
 
 
-XNLI = gold(*(TextsExample(str(n), (), "neutral") for n in (1, 2, 3)))
+XNLI = gold(*(ClassifyExample(str(n), (), "neutral") for n in (1, 2, 3)))
 XCOPA = gold(*(ChoiceExample(str(n), "", (), 0) for n in (1, 2)))
-PANX = gold(WordsExample("1", (), ("B-PER", "I-PER")), WordsExample("2", (), ("O",)))
+PANX = gold(TagExample("1", (), ("B-PER", "I-PER")), TagExample("2", (), ("O",)))
 XQUAD = gold(*(SpanExample(id, "", "", (Answer("here", 0),)) for id in ("q1", "q2")))
-TATOEBA = gold(*(TranslationExample(str(n), "", "", "1") for n in (1, 2)), pool="0 1")
+TATOEBA = gold(*(BitextRetrievalExample(str(n), "", "", "1") for n in (1, 2)), pool="0 1")
 BUCC = gold(*(PoolExample(f"de-{n}", "", "", "query", ("en-1",)) for n in (1, 2)), pool="en-1 en-2")
 MEWSLIX = gold(PoolExample("m1", "", "", "query", ("Q1",)), PoolExample("m2", "", "", "query", ("Q2",)), pool="Q1 Q2 Q3")
 GOLD = {

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.submission.fixtures import CASES, FIXTURES, queries, read, right, write_all, write_right
-from xstilts.data.example import Example, Prediction, TranslationExample, WordsExample
+from xstilts.data.example import BitextRetrievalExample, Example, Prediction, TagExample
 from xstilts.errors import InputError
 from xstilts.submission.gold import gold_finder
 from xstilts.submission.layout import write, write_note
@@ -98,7 +98,7 @@ def test_gold_of_a_ranking_is_that_of_all_languages_and_so_is_its_pool() -> None
 
 def test_tatoeba_is_sorted_by_its_english_and_counts_foreign_lines_from_zero(tmp_path: Path) -> None:
     english = ["b", "a", "b", "A"]
-    found = [TranslationExample(f"deu-{n}", f"satz {n}", text, f"deu-{n}") for n, text in enumerate(english, start=1)]
+    found = [BitextRetrievalExample(f"deu-{n}", f"satz {n}", text, f"deu-{n}") for n, text in enumerate(english, start=1)]
     # By code point: A (line 4), a (line 2), then the two b in the order of the file (lines 1 and 3).
     gold = [Prediction(e.id, e.id) for e in found]
     path = write(find_task("tatoeba"), "de", found, gold, tmp_path)
@@ -106,7 +106,7 @@ def test_tatoeba_is_sorted_by_its_english_and_counts_foreign_lines_from_zero(tmp
 
 
 def test_tags_stand_one_a_line_with_a_blank_line_between_sentences(tmp_path: Path) -> None:
-    found = [WordsExample("s1", ("x", "y"), None), WordsExample("s2", ("z",), None)]
+    found = [TagExample("s1", ("x", "y"), None), TagExample("s2", ("z",), None)]
     guesses = [Prediction("s1", ("B-PER", "O")), Prediction("s2", ("O",))]
     assert write(find_task("panx"), "de", found, guesses, tmp_path).read_text() == "B-PER\nO\n\nO\n"
 

@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 
 from xstilts.data.example import (
+    BitextRetrievalExample,
     ChoiceExample,
+    ClassifyExample,
     Example,
-    PairExample,
     PoolExample,
+    RankingExample,
     SpanExample,
-    TextsExample,
-    TranslationExample,
-    WordsExample,
+    TagExample,
 )
-from xstilts.data.format import Choice, Classify, Embed, Mine, Rank, Span, Tag
+from xstilts.data.format import BitextMining, BitextRetrieval, Choice, Classify, Ranking, Span, Tag
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.tasks.files.locate import available_languages, examples
@@ -58,24 +58,24 @@ def splits_of(task: Task) -> list[str]:
 def content(example: Example) -> object:
     """What must not be both in training and in test; `None` for what may (the candidates of a pool)."""
     match example:
-        case TextsExample():
+        case ClassifyExample():
             return example.texts
         case SpanExample():
             return example.question, example.context
-        case WordsExample():
+        case TagExample():
             return example.words
         case ChoiceExample():
             return example.prompt
-        case TranslationExample():
+        case BitextRetrievalExample():
             return example.text
-        case PairExample():
+        case RankingExample():
             return example.query, example.text, example.context
         case PoolExample():
             return None if example.role == "candidate" else (example.text, example.context)
     raise AssertionError(example)
 
 
-def judge_texts(example: TextsExample, format: Classify) -> None:
+def judge_texts(example: ClassifyExample, format: Classify) -> None:
     assert example.answer in format.labels
     assert len(example.texts) == format.texts
     assert all(example.texts)
@@ -88,7 +88,7 @@ def judge_choice(example: ChoiceExample, format: Choice) -> None:
     assert all(example.choices)
 
 
-def judge_words(example: WordsExample, format: Tag) -> None:
+def judge_words(example: TagExample, format: Tag) -> None:
     assert example.answer is not None
     assert set(example.answer) <= set(format.labels) or not format.labels
     assert len(example.words) == len(example.answer)
@@ -102,15 +102,15 @@ def judge_span(example: SpanExample, format: Span) -> None:
         assert example.context[answer.start :].startswith(answer.text)
 
 
-def judge_translation(example: TranslationExample, _: Embed) -> None:
+def judge_translation(example: BitextRetrievalExample, _: BitextRetrieval) -> None:
     assert example.text
     assert example.english
     assert example.answer == example.id
 
 
-def judge_pool(example: PoolExample | PairExample, _: Mine | Rank) -> None:
+def judge_pool(example: PoolExample | RankingExample, _: BitextMining | Ranking) -> None:
     assert example.text
-    if isinstance(example, PairExample):
+    if isinstance(example, RankingExample):
         assert example.query
     else:
         assert example.role in ("query", "candidate")
@@ -118,13 +118,13 @@ def judge_pool(example: PoolExample | PairExample, _: Mine | Rank) -> None:
 
 
 JUDGES: dict[type, tuple[tuple[type, ...], Callable[[Any, Any], None]]] = {
-    Classify: ((TextsExample,), judge_texts),
+    Classify: ((ClassifyExample,), judge_texts),
     Choice: ((ChoiceExample,), judge_choice),
-    Tag: ((WordsExample,), judge_words),
+    Tag: ((TagExample,), judge_words),
     Span: ((SpanExample,), judge_span),
-    Embed: ((TranslationExample,), judge_translation),
-    Mine: ((PoolExample,), judge_pool),
-    Rank: ((PoolExample, PairExample), judge_pool),
+    BitextRetrieval: ((BitextRetrievalExample,), judge_translation),
+    BitextMining: ((PoolExample,), judge_pool),
+    Ranking: ((PoolExample, RankingExample), judge_pool),
 }
 
 
@@ -133,7 +133,7 @@ def test_the_declaration_is_complete(task: Task) -> None:
     for field in ("name", "license", "cite", "description"):
         assert getattr(task, field), field
     assert task.version >= 1
-    assert task.metric is not None or isinstance(task.format, Rank)
+    assert task.metric is not None or isinstance(task.format, Ranking)
     assert task.cite.isalnum()
     assert any(c.isdigit() for c in task.cite)
     assert task.url.startswith("http")
@@ -198,7 +198,7 @@ def test_it_trains_on_a_task_of_the_same_format_with_training_data_in_english_or
         assert any("en" in original.splits["train"].languages for original in originals)
         assert "dev" in trainer.splits or trainer.heldout or "dev" in task.splits
     else:
-        assert isinstance(task.format, Embed | Mine)
+        assert isinstance(task.format, BitextRetrieval | BitextMining)
 
 
 @every_task

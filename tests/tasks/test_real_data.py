@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.data.example import TranslationExample, WordsExample
+from xstilts.data.example import BitextRetrievalExample, TagExample
 from xstilts.tasks.catalogue import choice, nli, qa, tagging
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
 from xstilts.tasks.files.read import lines
@@ -77,7 +77,7 @@ def test_udpos_words_are_visible_and_fused() -> None:
     if "he" not in found(tagging.UDPOS, "test"):
         pytest.skip("no Hebrew treebank")
     for example in examples(tagging.UDPOS, "test", "he", ROOT):
-        assert isinstance(example, WordsExample)
+        assert isinstance(example, TagExample)
         assert example.answer is not None
         assert len(example.words) == len(example.answer)
         assert all(word and " " not in word for word in example.words)
@@ -96,7 +96,7 @@ def test_tatoeba_sentences_are_unlike_across_languages() -> None:
     """Why its ids are not parallel: the English sides of two languages hold different sentences at the same line."""
     task = find_task("tatoeba")
     sides = [
-        [e.english for e in examples(task, "test", code, ROOT) if isinstance(e, TranslationExample)]
+        [e.english for e in examples(task, "test", code, ROOT) if isinstance(e, BitextRetrievalExample)]
         for code in found(task, "test")[:2]
     ]
     assert sum(a == b for a, b in zip(*sides, strict=False)) < 10

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from xstilts.data.example import PoolExample, TranslationExample, WordsExample
+from xstilts.data.example import BitextRetrievalExample, PoolExample, TagExample
 from xstilts.data.language import LANGUAGES, languages
 from xstilts.errors import InputError
 from xstilts.tasks.catalogue import bitext, qa, tagging
@@ -139,7 +139,7 @@ def test_words_of_real_sentences_are_visible_and_tagged() -> None:
         if not locate(task, "test", language, ROOT):
             pytest.skip(f"no {task.name} in {language}")
         for example in examples(task, "test", language, ROOT):
-            assert isinstance(example, WordsExample) and example.answer is not None
+            assert isinstance(example, TagExample) and example.answer is not None
             assert len(example.words) == len(example.answer)
             assert all(word and " " not in word and "\u200c" not in word for word in example.words)
 
@@ -150,7 +150,7 @@ def test_relations_of_a_real_treebank_have_one_root_a_sentence_and_heads_on_both
         pytest.skip("no English Web Treebank")
     tags: Counter[str] = Counter()
     for example in examples(task, "dev", "en", ROOT):
-        assert isinstance(example, WordsExample) and example.answer is not None
+        assert isinstance(example, TagExample) and example.answer is not None
         assert example.answer.count("root") == 1
         tags.update(example.answer)
     assert tags["nsubj>"] > 10 * tags["nsubj<"]  # English subjects stand before their verb
@@ -161,7 +161,7 @@ def test_sentences_that_are_found_are_never_blank() -> None:
     if not locate(bitext.TATOEBA, "test", "ja", ROOT):
         pytest.skip("no Japanese sentences")
     for example in examples(bitext.TATOEBA, "test", "ja", ROOT):
-        assert isinstance(example, TranslationExample)
+        assert isinstance(example, BitextRetrievalExample)
         assert example.text and example.english
 
 

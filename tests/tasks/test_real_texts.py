@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.data.example import ChoiceExample, TextsExample
+from xstilts.data.example import ChoiceExample, ClassifyExample
 from xstilts.errors import InputError
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
 from xstilts.tasks.registry import find_task
@@ -98,7 +98,7 @@ def test_the_notes_on_pawsx_are_true() -> None:
     for split, placeholders in (("dev", 68), ("test", 32)):
         if not locate(find_task("pawsx"), split, "de", ROOT):
             pytest.skip("no German PAWS-X")
-        found = [e for e in examples(find_task("pawsx"), split, "de", ROOT) if isinstance(e, TextsExample)]
+        found = [e for e in examples(find_task("pawsx"), split, "de", ROOT) if isinstance(e, ClassifyExample)]
         assert sum("NS" in e.texts for e in found) == placeholders
 
 

@@ -13,14 +13,14 @@ import yaml
 
 from xstilts.data.example import (
     Answer,
+    BitextRetrievalExample,
     ChoiceExample,
+    ClassifyExample,
     Example,
-    PairExample,
-    PlainExample,
+    MlmExample,
+    RankingExample,
     SpanExample,
-    TextsExample,
-    TranslationExample,
-    WordsExample,
+    TagExample,
 )
 from xstilts.data.format import Span
 from xstilts.errors import InputError
@@ -86,8 +86,8 @@ def test_english_training_data_in_another_language(tmp_path: Path, root: Path) -
     assert {split: source.languages for split, source in task.splits.items()} == {"train": ("de",), "dev": ("en",)}
     counts: Counter[str] = Counter()
     assert list(examples(task, "train", "de", root, counts)) == [
-        TextsExample("snli-train-1", ("Das Boot segelt.", "Es bewegt sich."), "entailment"),
-        TextsExample("snli-train-3", ("Niemand verließ es.", ""), "contradiction"),
+        ClassifyExample("snli-train-1", ("Das Boot segelt.", "Es bewegt sich."), "entailment"),
+        ClassifyExample("snli-train-3", ("Niemand verließ es.", ""), "contradiction"),
     ]
     assert counts == {"untranslated": 1}
     assert list(examples(task, "dev", "en", root)) == list(examples(snli, "dev", "en", root)), "dev stays English"
@@ -137,9 +137,9 @@ def test_each_format_and_its_answers() -> None:
 
     counts: Counter[str] = Counter()
     made: list[tuple[Example, Example]] = [
-        (TextsExample("a", ("so", " "), "x"), TextsExample("a", ("SO", " "), "x")),
+        (ClassifyExample("a", ("so", " "), "x"), ClassifyExample("a", ("SO", " "), "x")),
         (ChoiceExample("b", "so", ("ja", "nein"), 1), ChoiceExample("b", "SO", ("JA", "NEIN"), 1)),
-        (PairExample("c", "so", "ja", "ja nein"), PairExample("c", "SO", "JA", "JA NEIN")),
+        (RankingExample("c", "so", "ja", "ja nein"), RankingExample("c", "SO", "JA", "JA NEIN")),
         (SpanExample("d", "so", "ja nein", ()), SpanExample("d", "SO", "JA NEIN", ())),
         (SpanExample("e", "so", "ja nein", None), SpanExample("e", "SO", "JA NEIN", None)),
         (
@@ -150,7 +150,7 @@ def test_each_format_and_its_answers() -> None:
     for before, after in made:
         assert translated(before, shout, "de", counts) == after
     assert not counts
-    for example in (WordsExample("g", ("so",), ("X",)), PlainExample("h", ("so",)), TranslationExample("i", "so", "so", "i")):
+    for example in (TagExample("g", ("so",), ("X",)), MlmExample("h", ("so",)), BitextRetrievalExample("i", "so", "so", "i")):
         with pytest.raises(TypeError, match="cannot be carried over"):
             strings(example)
 

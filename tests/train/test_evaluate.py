@@ -19,24 +19,24 @@ from hypothesis import strategies as st
 from xstilts.data.example import (
     Answer,
     ChoiceExample,
+    ClassifyExample,
     Example,
-    PairExample,
     Prediction,
+    RankingExample,
     SpanExample,
-    TextsExample,
-    WordsExample,
+    TagExample,
     read_predictions,
     write_jsonl,
 )
-from xstilts.data.format import Choice, Classify, Rank, Span, Tag
+from xstilts.data.format import Choice, Classify, Ranking, Span, Tag
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.ranking import MAP_20
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.tag import TAG_ACCURACY
-from xstilts.model.codecs.classify import ClassifyCoder
-from xstilts.model.codecs.codec import Coder, Feature
+from xstilts.model.codecs.classify import ClassifyCodec
+from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.model import CODERS, Model, format_record, fresh_model, save_model
+from xstilts.model.model import CODECS, Model, format_record, fresh_model, save_model
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages import predict as predict_stage
 from xstilts.stages.attempt import Interrupted, Job
@@ -71,7 +71,7 @@ def own(i: int) -> str:
 
 
 def texts(i: int, draw: random.Random) -> Example:
-    return TextsExample(str(i), (words(draw, 9), words(draw, 30)), draw.choice(LABELS))
+    return ClassifyExample(str(i), (words(draw, 9), words(draw, 30)), draw.choice(LABELS))
 
 
 def choice(i: int, draw: random.Random) -> Example:
@@ -80,7 +80,7 @@ def choice(i: int, draw: random.Random) -> Example:
 
 def tagged(i: int, draw: random.Random) -> Example:
     sentence = tuple(words(draw, 40).split())
-    return WordsExample(str(i), sentence, tuple(draw.choices(LABELS, k=len(sentence))))
+    return TagExample(str(i), sentence, tuple(draw.choices(LABELS, k=len(sentence))))
 
 
 def question(i: int, draw: random.Random) -> Example:
@@ -89,7 +89,7 @@ def question(i: int, draw: random.Random) -> Example:
 
 
 def pair(i: int, draw: random.Random) -> Example:
-    return PairExample(str(i), f"{own(i)} {words(draw, 5)}", f"{own(i)} {words(draw, 9)}", words(draw, 20))
+    return RankingExample(str(i), f"{own(i)} {words(draw, 5)}", f"{own(i)} {words(draw, 9)}", words(draw, 20))
 
 
 CASES: dict[str, tuple[Any, Any, Any]] = {
@@ -97,7 +97,7 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
     "choice": (Choice(3), ACCURACY, choice),
     "tag": (Tag(LABELS), TAG_ACCURACY, tagged),
     "span": (Span(), SQUAD, question),
-    "rank": (Rank(), MAP_20, pair),
+    "rank": (Ranking(), MAP_20, pair),
 }
 
 
@@ -106,77 +106,77 @@ def some(name: str, count: int = 30) -> list[Example]:
     return [CASES[name][2](i, draw) for i in range(count)]
 
 
-def setting(name: str, folder: Path, recipe: Recipe = RECIPE) -> tuple[Model, Coder]:
-    coder = CODERS[name](CASES[name][0], load_tokenizer(folder / "encoder"), recipe)
+def setting(name: str, folder: Path, recipe: Recipe = RECIPE) -> tuple[Model, Codec]:
+    codec = CODECS[name](CASES[name][0], load_tokenizer(folder / "encoder"), recipe)
     torch.manual_seed(1)
-    model = fresh_model(folder, {"t": coder}, 0.0)
+    model = fresh_model(folder, {"t": codec}, 0.0)
     for weights in model.parameters():  # large ones: answers of a fresh model are so close that rounding decides
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.5)
-    return model, coder
+    return model, codec
 
 
-def all_at_once(model: Model, coder: Coder, examples: Sequence[Example]) -> list[Prediction]:
+def all_at_once(model: Model, codec: Codec, examples: Sequence[Example]) -> list[Prediction]:
     """The plain way: encode all, predict each feature by itself in its order, keep all outputs, decode."""
     model.eval()
-    features = coder.encode(examples, training=False)
+    features = codec.encode(examples, training=False)
     outputs: list[Any] = []
     with torch.inference_mode():
         for feature in features:
-            batch = coder.collate([feature])
-            outputs += coder.outputs(model.head("t"), model.hidden(coder, batch), batch, [feature])
-    return list(coder.decode(examples, features, outputs))
+            batch = codec.collate([feature])
+            outputs += codec.outputs(model.head("t"), model.hidden(codec, batch), batch, [feature])
+    return list(codec.decode(examples, features, outputs))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_streamed_is_all_at_once(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    model, coder = setting(name, tiny_folder)
+    model, codec = setting(name, tiny_folder)
     examples = some(name)
-    plain = all_at_once(model, coder, examples)
+    plain = all_at_once(model, codec, examples)
     assert [p.id for p in plain] == [e.id for e in examples]
     assert len({p.answer for p in plain}) > 1
     for window in (1, 7, 2000):
-        assert list(predict(model, "t", coder, iter(examples), window=window)) == plain
+        assert list(predict(model, "t", codec, iter(examples), window=window)) == plain
     monkeypatch.setattr(evaluate, "EVALUATION_TOKENS", 60)
-    assert list(predict(model, "t", coder, iter(examples), window=20)) == plain
+    assert list(predict(model, "t", codec, iter(examples), window=20)) == plain
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_score_is_the_sum_of_its_tallies(tiny_folder: Path, name: str) -> None:
-    model, coder = setting(name, tiny_folder)
+    model, codec = setting(name, tiny_folder)
     examples, metric = some(name), CASES[name][1]
-    rows = [metric.tally(e, p) for e, p in zip(examples, all_at_once(model, coder, examples), strict=True)]
+    rows = [metric.tally(e, p) for e, p in zip(examples, all_at_once(model, codec, examples), strict=True)]
     plain = float(metric.headline(np.array(rows).sum(0)))
     assert 0 < plain < 1
     for window in (7, 40):
-        assert dev_score(model, "t", coder, iter(examples), metric, window) == pytest.approx(plain, rel=1e-12)
+        assert dev_score(model, "t", codec, iter(examples), metric, window) == pytest.approx(plain, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_to_read_has_no_predictions(tiny_folder: Path, name: str) -> None:
-    model, coder = setting(name, tiny_folder)
-    assert list(predict(model, "t", coder, [])) == []
-    assert dev_score(model, "t", coder, [], CASES[name][1]) == 0.0
+    model, codec = setting(name, tiny_folder)
+    assert list(predict(model, "t", codec, [])) == []
+    assert dev_score(model, "t", codec, [], CASES[name][1]) == 0.0
 
 
 def of_nothing(blank: str) -> dict[str, Example]:
     return {
-        "classify": TextsExample("a", (blank, blank), None),
+        "classify": ClassifyExample("a", (blank, blank), None),
         "choice": ChoiceExample("a", blank, (blank,) * 3, None),
-        "tag": WordsExample("a", (blank,) if blank else (), None),
+        "tag": TagExample("a", (blank,) if blank else (), None),
         "span": SpanExample("a", blank, blank, None),
-        "rank": PairExample("a", blank, blank, blank),
+        "rank": RankingExample("a", blank, blank, blank),
     }
 
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("blank", ["", " ", "\u200b"])
 def test_a_text_of_nothing_has_a_prediction(tiny_folder: Path, name: str, blank: str) -> None:
-    model, coder = setting(name, tiny_folder)
+    model, codec = setting(name, tiny_folder)
     example = of_nothing(blank)[name]
     company = some(name, 5)
     for examples in ([example], [*company, example]):
-        found = list(predict(model, "t", coder, examples))[-1]
+        found = list(predict(model, "t", codec, examples))[-1]
         assert found.id == "a"
         match name:
             case "classify":
@@ -201,7 +201,7 @@ class Output:
         self.value = value
 
 
-class Watched(ClassifyCoder):
+class Watched(ClassifyCodec):
     """Keeps an eye on which of its outputs are still there."""
 
     alive: weakref.WeakSet[Output]
@@ -219,8 +219,8 @@ class Watched(ClassifyCoder):
 
 def test_nothing_is_kept_behind_the_window_nor_read_beyond_it(tiny_folder: Path) -> None:
     model, plain = setting("classify", tiny_folder)
-    coder = Watched(plain.spec, plain.tokenizer, RECIPE)
-    coder.alive = weakref.WeakSet()
+    codec = Watched(plain.spec, plain.tokenizer, RECIPE)
+    codec.alive = weakref.WeakSet()
     read = 0
 
     def counted() -> Iterator[Example]:
@@ -229,21 +229,21 @@ def test_nothing_is_kept_behind_the_window_nor_read_beyond_it(tiny_folder: Path)
             read += 1
             yield example
 
-    for taken, _ in enumerate(predict(model, "t", coder, counted(), window=10), start=1):
+    for taken, _ in enumerate(predict(model, "t", codec, counted(), window=10), start=1):
         assert taken <= read <= taken + 9
     assert taken == 100
-    assert coder.most <= 20  # a window's, and those of the one before it as long as they are not let go
+    assert codec.most <= 20  # a window's, and those of the one before it as long as they are not let go
 
 
 def test_memory_is_flat_in_the_number_of_examples(tiny_folder: Path) -> None:
-    model, coder = setting("classify", tiny_folder)
+    model, codec = setting("classify", tiny_folder)
     examples = some("classify", 25)
 
     def peak(rounds: int) -> int:
         tracemalloc.start()
-        for _ in predict(model, "t", coder, (e for _ in range(rounds) for e in examples), window=25):
+        for _ in predict(model, "t", codec, (e for _ in range(rounds) for e in examples), window=25):
             pass
-        score = dev_score(model, "t", coder, (e for _ in range(rounds) for e in examples), ACCURACY, window=25)
+        score = dev_score(model, "t", codec, (e for _ in range(rounds) for e in examples), ACCURACY, window=25)
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert 0 < score < 1
@@ -272,16 +272,20 @@ def test_batches_hold_each_feature_once_within_the_tokens(lengths: list[list[int
 
 
 def test_a_sequence_longer_than_a_batch_goes_alone(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, coder = setting("classify", tiny_folder)
-    examples = [TextsExample("short", ("bo", "ka"), None), TextsExample("long", ("bo " * 20, "ka"), None), *some("classify", 3)]
-    plain = all_at_once(model, coder, examples)
+    model, codec = setting("classify", tiny_folder)
+    examples = [
+        ClassifyExample("short", ("bo", "ka"), None),
+        ClassifyExample("long", ("bo " * 20, "ka"), None),
+        *some("classify", 3),
+    ]
+    plain = all_at_once(model, codec, examples)
     monkeypatch.setattr(evaluate, "EVALUATION_TOKENS", 12)
     sizes: list[tuple[int, ...]] = []
     hidden = model.hidden
     monkeypatch.setattr(
-        model, "hidden", lambda coder, batch: sizes.append(tuple(batch["input_ids"].shape)) or hidden(coder, batch)
+        model, "hidden", lambda codec, batch: sizes.append(tuple(batch["input_ids"].shape)) or hidden(codec, batch)
     )
-    assert list(predict(model, "t", coder, examples)) == plain
+    assert list(predict(model, "t", codec, examples)) == plain
     assert sizes[0] == (1, 24)
     assert all(rows == 1 or rows * width <= 12 for rows, width in sizes)
 
@@ -293,14 +297,14 @@ def test_the_stage_streams_and_goes_on_where_it_stopped(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluate, "EVALUATION_TOKENS", 60)
-    model, coder = setting("classify", tiny_folder)
+    model, codec = setting("classify", tiny_folder)
     for name in ("model", "en", "l1", "out", "checkpoint"):
         (tmp_path / name).mkdir()
-    save_model(model, {"t": coder.spec}, tiny_folder / "encoder", tmp_path / "model")
+    save_model(model, {"t": codec.spec}, tiny_folder / "encoder", tmp_path / "model")
     examples = {"en": some("classify", 12), "l1": some("classify", 15)}
     for language, found in examples.items():
         write_jsonl(tmp_path / language / "examples.jsonl", found)
-    config = {"head": "t", "format": format_record(coder.spec), "recipe": RECIPE.model_dump(), "languages": ["en", "l1"]}
+    config = {"head": "t", "format": format_record(codec.spec), "recipe": RECIPE.model_dump(), "languages": ["en", "l1"]}
     job = Job(config, {name: tmp_path / name for name in ("model", "en", "l1")}, tmp_path / "out", tmp_path / "checkpoint", {})
 
     def stop_in_the_second_language() -> None:
@@ -316,4 +320,4 @@ def test_the_stage_streams_and_goes_on_where_it_stopped(
     predict_stage.run(job)
     assert (job.checkpoint / "en.jsonl").stat().st_mtime_ns == written
     for language, found in examples.items():
-        assert list(read_predictions(job.out / f"{language}.jsonl")) == all_at_once(model, coder, found)
+        assert list(read_predictions(job.out / f"{language}.jsonl")) == all_at_once(model, codec, found)

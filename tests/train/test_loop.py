@@ -11,40 +11,40 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import Answer, ChoiceExample, PlainExample, SpanExample, TextsExample, WordsExample
+from xstilts.data.example import Answer, ChoiceExample, ClassifyExample, MlmExample, SpanExample, TagExample
 from xstilts.data.format import Classify, Mlm
 from xstilts.data.placebo import shuffled
 from xstilts.metrics.classify import ACCURACY
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.model import CODERS, fresh_model
+from xstilts.model.model import CODECS, fresh_model
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
-from xstilts.train.loop import Member, NotFinite, Plan, Training, evaluation_steps, learning_rate, total_steps
+from xstilts.train.loop import MixtureTask, NotFinite, Plan, Training, evaluation_steps, learning_rate, total_steps
 
 pytestmark = pytest.mark.tiny
 RECIPE = Recipe(lr=5e-3, batch=4, steps=14, max_length=24, stride=6, evaluations=7, average=3)
 WORDS = ["bo", "ka", "mi", "kami"]
 
 
-def pairs(count: int, seed: int = 0) -> list[TextsExample]:
+def pairs(count: int, seed: int = 0) -> list[ClassifyExample]:
     rng = np.random.default_rng(seed)
     return [
-        TextsExample(f"{seed}-{i}", (" ".join(rng.choice(WORDS, 4)), str(rng.choice(WORDS))), "yn"[int(rng.integers(2))])
+        ClassifyExample(f"{seed}-{i}", (" ".join(rng.choice(WORDS, 4)), str(rng.choice(WORDS))), "yn"[int(rng.integers(2))])
         for i in range(count)
     ]
 
 
-def setting(folder: Path, recipe: Recipe) -> tuple[Any, list[Member]]:
+def setting(folder: Path, recipe: Recipe) -> tuple[Any, list[MixtureTask]]:
     """A mixture of a pair task and masked language modelling, with dropout: everything that draws random numbers."""
     tokenizer = load_tokenizer(folder / "encoder")
-    classify = CODERS["classify"](Classify(labels=("y", "n")), tokenizer, recipe)
-    mlm = CODERS["mlm"](Mlm(), tokenizer, recipe)
-    plain = [PlainExample(str(i), (" ".join(e.texts),)) for i, e in enumerate(pairs(20, 5))]
+    classify = CODECS["classify"](Classify(labels=("y", "n")), tokenizer, recipe)
+    mlm = CODECS["mlm"](Mlm(), tokenizer, recipe)
+    plain = [MlmExample(str(i), (" ".join(e.texts),)) for i, e in enumerate(pairs(20, 5))]
     torch.manual_seed(3)
     model = fresh_model(folder, {"pair": classify, "text": mlm}, 0.1)
     members = [
-        Member("pair", classify, classify.encode(pairs(20), True), {"en": pairs(8, 1)}, ACCURACY),
-        Member("text", mlm, mlm.encode(plain, True)),
+        MixtureTask("pair", classify, classify.encode(pairs(20), True), {"en": pairs(8, 1)}, ACCURACY),
+        MixtureTask("text", mlm, mlm.encode(plain, True)),
     ]
     return model, members
 
@@ -113,10 +113,10 @@ def test_en_dev_leaves_the_best_weights(tiny_folder: Path, tmp_path: Path) -> No
 
 def test_learning_a_rule(tiny_folder: Path, tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"steps": 150, "policy": "last"})
-    coder = CODERS["classify"](Classify(labels=("y", "n"), texts=1), load_tokenizer(tiny_folder / "encoder"), recipe)
-    rule = [TextsExample(e.id, e.texts[:1], "y" if "kami" in e.texts[0] else "n") for e in pairs(80)]
-    model = fresh_model(tiny_folder, {"t": coder}, 0.0)
-    member = Member("t", coder, coder.encode(rule, True), {"en": rule}, ACCURACY)
+    codec = CODECS["classify"](Classify(labels=("y", "n"), texts=1), load_tokenizer(tiny_folder / "encoder"), recipe)
+    rule = [ClassifyExample(e.id, e.texts[:1], "y" if "kami" in e.texts[0] else "n") for e in pairs(80)]
+    model = fresh_model(tiny_folder, {"t": codec}, 0.0)
+    member = MixtureTask("t", codec, codec.encode(rule, True), {"en": rule}, ACCURACY)
     record = Training(model, [member], recipe, plan_of("t", seed=0), tmp_path).run()
     assert record is not None
     assert record["dev_final"]["t"] > 0.9
@@ -161,12 +161,12 @@ def test_a_placebo_keeps_the_inputs_and_deals_the_answers_anew() -> None:
         assert e.context[answer.start : answer.start + len(answer.text)] == answer.text
         assert len(answer.text.split()) == 2
     assert len({e.answer[0].text for e in shuffled(spans, 0)}) > 1
-    words = [WordsExample("a", ("x", "y", "z"), ("A", "B", "C"))]
+    words = [TagExample("a", ("x", "y", "z"), ("A", "B", "C"))]
     assert sorted(shuffled(words, 0)[0].answer) == ["A", "B", "C"]
     choices = [ChoiceExample(str(i), "p", ("x", "y"), 0) for i in range(50)]
     assert {e.answer for e in shuffled(choices, 0)} == {0, 1}
 
 
 def test_formats_without_a_placebo_pass_through() -> None:
-    plain = [PlainExample("a", ("x",))]
+    plain = [MlmExample("a", ("x",))]
     assert shuffled(plain, 0) == plain

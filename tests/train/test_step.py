@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from xstilts.data.example import TextsExample, WordsExample
+from xstilts.data.example import ClassifyExample, TagExample
 from xstilts.data.format import Classify, Tag
 from xstilts.errors import InputError
 from xstilts.model import unpadding
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.model import CODERS, Model, fresh_model
+from xstilts.model.model import CODECS, Model, fresh_model
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.ddp import Group
 from xstilts.train.step import Stepper, micro_batches, optimizer_of
@@ -25,25 +25,25 @@ RECIPE = Recipe(lr=1e-2, max_length=24)
 WORDS = ["bo", "ka", "mi", "kami", "bobo"]
 
 
-def texts(count: int = 12) -> list[TextsExample]:
+def texts(count: int = 12) -> list[ClassifyExample]:
     rng = np.random.default_rng(0)
     words = [" ".join(rng.choice(WORDS, int(n))) for n in rng.integers(1, 12, count)]
-    return [TextsExample(str(i), (text, "ka"), "yn"[i % 2]) for i, text in enumerate(words)]
+    return [ClassifyExample(str(i), (text, "ka"), "yn"[i % 2]) for i, text in enumerate(words)]
 
 
 def stepper_of(folder: Path, recipe: Recipe = RECIPE, budget: int = 2048) -> tuple[Stepper, Any, Any]:
-    coder = CODERS["classify"](Classify(labels=("y", "n")), load_tokenizer(folder / "encoder"), recipe)
+    codec = CODECS["classify"](Classify(labels=("y", "n")), load_tokenizer(folder / "encoder"), recipe)
     torch.manual_seed(0)
-    model = fresh_model(folder, {"t": coder}, 0.0)
-    return Stepper(model, optimizer_of(model, recipe), recipe, 0, Group(), budget), coder, coder.encode(texts(), True)
+    model = fresh_model(folder, {"t": codec}, 0.0)
+    return Stepper(model, optimizer_of(model, recipe), recipe, 0, Group(), budget), codec, codec.encode(texts(), True)
 
 
 def weights(stepper: Stepper) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in stepper.model.state_dict().items()}
 
 
-def three_steps(stepper: Stepper, coder: Any, features: Any) -> list[float]:
-    return [stepper.step("t", coder, features, step, 1e-2) for step in range(3)]
+def three_steps(stepper: Stepper, codec: Any, features: Any) -> list[float]:
+    return [stepper.step("t", codec, features, step, 1e-2) for step in range(3)]
 
 
 def test_micro_batches_change_nothing(tiny_folder: Path) -> None:
@@ -58,16 +58,16 @@ def test_micro_batches_change_nothing(tiny_folder: Path) -> None:
 def test_bf16_casts_once_and_counts_every_micro_batch(tiny_folder: Path) -> None:
     """The weights are turned into bf16 once for all micro-batches of a step; the plain way does it for each."""
     recipe = RECIPE.model_copy(update={"precision": "bf16"})
-    stepper, coder, features = stepper_of(tiny_folder, recipe, budget=30)
-    stepper._gradient("t", coder, features, 0)
+    stepper, codec, features = stepper_of(tiny_folder, recipe, budget=30)
+    stepper._gradient("t", codec, features, 0)
     ours = {name: p.grad.clone() for name, p in stepper.model.named_parameters() if p.grad is not None}
     stepper.model.zero_grad()
     for group in micro_batches(features, 30):
         chosen = [features[i] for i in group]
-        batch = coder.collate(chosen)
-        coder.targets(chosen, batch, np.random.default_rng(0))
+        batch = codec.collate(chosen)
+        codec.targets(chosen, batch, np.random.default_rng(0))
         with torch.autocast("cpu", torch.bfloat16):
-            loss = coder.loss(stepper.model.head("t"), stepper.model.hidden(coder, batch), batch) / len(features)
+            loss = codec.loss(stepper.model.head("t"), stepper.model.hidden(codec, batch), batch) / len(features)
         loss.backward()
     for name, p in stepper.model.named_parameters():
         torch.testing.assert_close(ours[name], p.grad, rtol=1e-2, atol=1e-2 * float(p.grad.abs().max()), msg=name)
@@ -80,9 +80,9 @@ def test_a_row_longer_than_the_budget_goes_alone(tiny_folder: Path) -> None:
 
 
 def test_empty_texts_are_rows_of_special_tokens(tiny_folder: Path) -> None:
-    stepper, coder, _ = stepper_of(tiny_folder)
-    features = coder.encode([TextsExample("a", ("", ""), "y"), TextsExample("b", ("bo", ""), "n")], True)
-    assert np.isfinite(stepper.step("t", coder, features, 0, 1e-2))
+    stepper, codec, _ = stepper_of(tiny_folder)
+    features = codec.encode([ClassifyExample("a", ("", ""), "y"), ClassifyExample("b", ("bo", ""), "n")], True)
+    assert np.isfinite(stepper.step("t", codec, features, 0, 1e-2))
 
 
 def limited(monkeypatch: pytest.MonkeyPatch, tokens: int) -> list[int]:
@@ -130,14 +130,14 @@ def test_recomputed_activations_change_nothing(tiny_folder: Path) -> None:
 
 
 def test_a_tagging_loss_is_the_mean_over_words_of_the_whole_batch(tiny_folder: Path) -> None:
-    coder = CODERS["tag"](Tag(labels=("N", "V")), load_tokenizer(tiny_folder / "encoder"), RECIPE)
+    codec = CODECS["tag"](Tag(labels=("N", "V")), load_tokenizer(tiny_folder / "encoder"), RECIPE)
     torch.manual_seed(0)
-    model: Model = fresh_model(tiny_folder, {"t": coder}, 0.0)
-    items = [WordsExample(str(n), ("bo",) * n, ("N", "V") * (n // 2)) for n in (2, 4, 10, 16)]
-    features = coder.encode(items, True)
+    model: Model = fresh_model(tiny_folder, {"t": codec}, 0.0)
+    items = [TagExample(str(n), ("bo",) * n, ("N", "V") * (n // 2)) for n in (2, 4, 10, 16)]
+    features = codec.encode(items, True)
     stepper = Stepper(model, optimizer_of(model, RECIPE), RECIPE, 0, Group(), 20)
-    loss = stepper._gradient("t", coder, features, 0)
-    batch = coder.collate(features)
-    coder.targets(features, batch, np.random.default_rng(0))
-    assert coder.weight(batch) == 32
-    assert loss == pytest.approx(coder.loss(model.head("t"), model.hidden(coder, batch), batch).item() / 32, rel=1e-5)
+    loss = stepper._gradient("t", codec, features, 0)
+    batch = codec.collate(features)
+    codec.targets(features, batch, np.random.default_rng(0))
+    assert codec.weight(batch) == 32
+    assert loss == pytest.approx(codec.loss(model.head("t"), model.hidden(codec, batch), batch).item() / 32, rel=1e-5)

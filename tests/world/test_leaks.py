@@ -14,7 +14,7 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from xstilts.data.example import ChoiceExample, SpanExample, TextsExample
+from xstilts.data.example import ChoiceExample, ClassifyExample, SpanExample
 from xstilts.world import WorldConfig, generate
 from xstilts.world.answering import quiz
 from xstilts.world.clause import constituent, text
@@ -46,11 +46,11 @@ def accuracy(train: Sequence[str], labels: Sequence[str], test: Sequence[str], g
 
 
 @cache
-def texts_of(task: str, split: str) -> tuple[TextsExample, ...]:
-    return tuple(e for e in generate(WORLD, task, split, "en") if isinstance(e, TextsExample))
+def texts_of(task: str, split: str) -> tuple[ClassifyExample, ...]:
+    return tuple(e for e in generate(WORLD, task, split, "en") if isinstance(e, ClassifyExample))
 
 
-def pairs(task: str, view: Callable[[TextsExample], str]) -> tuple[list[str], list[str], list[str], list[str]]:
+def pairs(task: str, view: Callable[[ClassifyExample], str]) -> tuple[list[str], list[str], list[str], list[str]]:
     """Training texts and labels, test texts and labels."""
     columns: list[list[str]] = []
     for split in ("train", "test"):
@@ -84,7 +84,7 @@ def test_one_sentence_does_not_tell_paraphrase(side: int) -> None:
 def test_the_probe_finds_a_planted_leak() -> None:
     """A word more in a third of the contradictions is enough to be found."""
 
-    def leaky(example: TextsExample) -> str:
+    def leaky(example: ClassifyExample) -> str:
         planted = example.answer == "contradiction" and int(example.id.rpartition("-")[2]) % 3 == 0
         return example.texts[1] + (" never" if planted else "")
 

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xstilts.data.example import (
+    BitextRetrievalExample,
     ChoiceExample,
+    ClassifyExample,
     Example,
-    PlainExample,
+    MlmExample,
     SpanExample,
-    TextsExample,
-    TranslationExample,
-    WordsExample,
+    TagExample,
     to_record,
 )
 from xstilts.world import LANGUAGES, TASK_NAMES, WorldConfig, generate, vocabulary
@@ -39,15 +39,15 @@ SUPERVISED = tuple(name for name in TASK_NAMES if name not in ("text", "retrieva
 def strings(example: Example) -> tuple[str, ...]:
     """All text of an example."""
     match example:
-        case TextsExample() | PlainExample():
+        case ClassifyExample() | MlmExample():
             return example.texts
         case ChoiceExample():
             return (example.prompt, *example.choices)
-        case WordsExample():
+        case TagExample():
             return (" ".join(example.words),)
         case SpanExample():
             return (example.question, example.context)
-        case TranslationExample():
+        case BitextRetrievalExample():
             return (example.text, example.english)
 
 
@@ -129,7 +129,7 @@ def test_answers_lie_in_their_contexts(task: str, language: str) -> None:
 
 def test_the_anchor_knobs_do_what_they_say() -> None:
     def anchored(config: WorldConfig) -> tuple[float, float]:
-        documents = [e for e in generate(config, "text", "train", "l3") if isinstance(e, PlainExample)]
+        documents = [e for e in generate(config, "text", "train", "l3") if isinstance(e, MlmExample)]
         english = set(lexicons(config)["en"].values()) - set(lexicons(config)["l3"].values())
         single = [e for e in documents if len(e.texts) == 1]
         switched = sum(bool(english & set(e.texts[0].split())) for e in single)
@@ -144,7 +144,7 @@ def test_the_anchor_knobs_do_what_they_say() -> None:
 
 def test_paraphrases_have_the_same_words() -> None:
     for example in generate(SMALL, "paraphrase", "test", "en"):
-        assert isinstance(example, TextsExample)
+        assert isinstance(example, ClassifyExample)
         first, second = example.texts
         assert sorted(first.split()) == sorted(second.split())
         assert first != second

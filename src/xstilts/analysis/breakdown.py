@@ -18,7 +18,7 @@ from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_
 from xstilts.data.cc100 import SIZES, size_group
 from xstilts.data.language import LANGUAGES
 from xstilts.metrics.significance import Interval, gain_intervals
-from xstilts.metrics.variance_components import Spread, Values
+from xstilts.metrics.variance_components import Values, VarianceComponents
 
 RESAMPLES = 200
 TASK_GROUPS = {
@@ -148,7 +148,7 @@ class _Pair:
 
 def counted(gain: Gain) -> bool:
     """Whether the answer counts a comparison over none at all."""
-    return gain.over == "none" and not gain.control and not gain.degenerate and not gain.leak
+    return gain.over == "none" and not gain.control and not gain.reuses_target_data and not gain.leak
 
 
 def decompose(results: Results, gains: Sequence[Gain]) -> Decomposition:
@@ -243,7 +243,7 @@ def pooled(by_seed: Values, intervals: Sequence[Interval]) -> Interval:
     examples = sum(spread.example_variance for spread in spreads) / len(intervals) ** 2
     between = float(np.var(by_seed, ddof=1)) / seeds if seeds > 1 else 0.0
     degrees = min((spread.example_df for spread in spreads), default=1.0)
-    spread = Spread(between, float(max(seeds - 1, 0)), examples, degrees)
+    spread = VarianceComponents(between, float(max(seeds - 1, 0)), examples, degrees)
     estimate = float(by_seed.mean())
     half = spread.critical((1 - LEVEL) / 2) * spread.standard_error
     low, high = np.clip([estimate - half, estimate + half], -1, 1)

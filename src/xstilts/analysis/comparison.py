@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.analysis.breakdown import ALL, NOT_RETRIEVAL, pooled, task_group
-from xstilts.analysis.gains import LEVEL, Gain, LanguageGain, SeedGain, degenerate, judge, paired
+from xstilts.analysis.gains import LEVEL, Gain, LanguageGain, SeedGain, judge, paired, reuses_target_data
 from xstilts.analysis.results import Cell, ChainInfo, Results, TargetInfo
 from xstilts.analysis.scores import ENGLISH, Summary, group_cells, metric_of, shared_languages
 from xstilts.metrics.bootstrap import Headline
@@ -204,7 +204,7 @@ def _gain(
         others=names[1:],
         control="",
         over="chain",
-        degenerate=any(degenerate(chain, pair.target) for chain in (pair.chain, *pair.others)),
+        reuses_target_data=any(reuses_target_data(chain, pair.target) for chain in (pair.chain, *pair.others)),
         near_chance=which,
         interval=overall,
         english=languages.get(ENGLISH),
@@ -232,7 +232,10 @@ def averages(results: Results, gains: Sequence[Gain]) -> tuple[Average, ...]:
     counted = [
         gain
         for gain in gains
-        if gain.over == "chain" and not (gain.degenerate or gain.leak) and gain.interval is not None and gain.verdict != "same"
+        if gain.over == "chain"
+        and not (gain.reuses_target_data or gain.leak)
+        and gain.interval is not None
+        and gain.verdict != "same"
     ]
     groups: dict[tuple[str, str, tuple[str, ...]], list[Gain]] = {}
     for gain in counted:

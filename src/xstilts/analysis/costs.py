@@ -139,7 +139,7 @@ def phase_costs(costs: Sequence[StageCost]) -> tuple[PhaseCost, ...]:
     return tuple(rows)
 
 
-def oddities(costs: Sequence[StageCost]) -> tuple[str, ...]:
+def anomalies(costs: Sequence[StageCost]) -> tuple[str, ...]:
     """What was out of the ordinary, a sentence each."""
     done = [cost for cost in costs if cost.status == "done"]
     trained = [cost for cost in done if cost.kind == "train"]

@@ -1,12 +1,12 @@
 """Transfer gains: score(chain) - score(same encoder, target and seed, no chain), with intervals, marks and verdicts.
 
-A gain is a mean over the target's languages other than English and over seeds; its interval is the crossed
-bootstrap of `metrics.significance`. Holm's correction (Holm 1979) runs over a whole family of comparisons: chains
-against none, placebos against none, chains against their placebo, and the same two with compute-matched controls; a study's
-own comparisons of chains are another (`comparison.py`). A pair is `degenerate` when a side holds the target's own training task,
-and says nothing where both arms are near chance. A pair whose weights were chosen on target-language dev data is an `oracle`:
-shown, in no family, and never evidence. Surprising: with one seed nothing is called a gain or a loss, whatever the interval,
-since the interval is then one of these very runs.
+A gain is a mean over the target's languages other than English and over seeds; its interval is the crossed bootstrap of
+`metrics.significance`. Holm's correction (Holm 1979) runs over a whole family of comparisons: chains against none, placebos
+against none, chains against their placebo, and the same two with compute-matched controls; a study's own comparisons of
+chains are another (`comparison.py`). A pair `reuses_target_data` when a side holds the target's own training task, and says
+nothing where both arms are near chance. A pair whose weights were chosen on target-language dev data is an `oracle`: shown,
+in no family, and never evidence. Surprising: with one seed nothing is called a gain or a loss, whatever the interval, since
+the interval is then one of these very runs.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Gain:
     others: tuple[str, ...]
     control: Control
     over: Literal["none", "placebo", "compute", "chain"]
-    degenerate: bool
+    reuses_target_data: bool
     near_chance: str
     interval: Interval | None
     english: Interval | None
@@ -80,7 +80,7 @@ class Gain:
         return self.interval is not None and (self.interval.low > 0 or self.interval.high < 0)
 
 
-def degenerate(chain: ChainInfo, target: TargetInfo) -> bool:
+def reuses_target_data(chain: ChainInfo, target: TargetInfo) -> bool:
     """Whether the chain trains on the target itself or on the data that the target is fine-tuned on, or on a part of it."""
     return bool(({target.name, target.trains_on} | target.training_data) & set(chain.tasks))
 
@@ -200,7 +200,7 @@ def _gain(
         others=(one.against,),
         control=one.chain.control,
         over=(one.other.control or "none") if one.other else "none",
-        degenerate=degenerate(one.chain, one.target),
+        reuses_target_data=reuses_target_data(one.chain, one.target),
         near_chance=which[chain_near, control_near],
         interval=interval,
         english=intervals.get(ENGLISH),

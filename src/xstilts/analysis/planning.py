@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import degenerate, paired
+from xstilts.analysis.gains import paired, reuses_target_data
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of, shared_languages
 from xstilts.metrics.power import Design, detectable, examples_needed, observed, power, seeds_needed
@@ -48,7 +48,7 @@ def planned(results: Results) -> tuple[Planned, ...]:
                     groups.get((encoder, chain.name, "", info.name), {}), groups.get((encoder, NO_CHAIN, "", info.name), {}), info
                 )
                 ones, twos = [one for _, one, _ in pairs], [two for _, _, two in pairs]
-                usual = not degenerate(chain, info) and not any(cell.leak for cell in (*ones, *twos))
+                usual = not reuses_target_data(chain, info) and not any(cell.leak for cell in (*ones, *twos))
                 if metric is None or not pairs or not usual or all(a.key == b.key for a, b in zip(ones, twos, strict=True)):
                     continue
                 codes = [code for code in shared_languages([*ones, *twos]) if code != ENGLISH]

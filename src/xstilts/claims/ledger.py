@@ -117,7 +117,7 @@ def _independent(claim: Claim, results: Results, test: Check, first: tuple[Findi
     if claim.kind in FACTS:
         return "verdict and estimate stay the same without the artefacts" if same(emptied(results)) else ""
     # A gain of exactly 0 is one when the sides change places, too; but not when one side has nothing right.
-    if same(permuted(results)) and same(marred(results)):
+    if same(permuted(results)) and same(zeroed(results)):
         return "verdict and estimate stay the same when the artefacts of the chains change places"
     return ""
 
@@ -136,7 +136,7 @@ def permuted(results: Results) -> Results:
     return replace(results, cells=tuple(cells))
 
 
-def marred(results: Results) -> Results:
+def zeroed(results: Results) -> Results:
     """The same results with nothing right in any chain but the empty one."""
 
     def zeroed(cell: Cell) -> Cell:

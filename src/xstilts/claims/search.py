@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import controls_of, degenerate
+from xstilts.analysis.gains import controls_of, reuses_target_data
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import NO_CHAIN
 from xstilts.claims import chains
@@ -115,7 +115,7 @@ class Search:
     def _allowed(self, chain: str) -> Wanted:
         """The targets without those whose own training data the chain holds, where the claim leaves these out."""
         info = next(info for info in self.results.chains if info.name == chain)
-        own = [target.name for target in self.results.targets if target.name in self.wanted and degenerate(info, target)]
+        own = [target.name for target in self.results.targets if target.name in self.wanted and reuses_target_data(info, target)]
         if self.people.own_data == "left out":
             if own:
                 self.notes.append(f"{chain} is left out on {fmt.listed(own)}: it trains on the target's own training data")

@@ -15,7 +15,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class TextsExample:
+class ClassifyExample:
     """One or two texts and a label out of a closed set (format Classify)."""
 
     id: str
@@ -34,7 +34,7 @@ class ChoiceExample:
 
 
 @dataclass(frozen=True, slots=True)
-class WordsExample:
+class TagExample:
     """A sentence in words and one tag a word (format Tag)."""
 
     id: str
@@ -62,8 +62,8 @@ class SpanExample:
 
 
 @dataclass(frozen=True, slots=True)
-class TranslationExample:
-    """A sentence and its English translation (format Embed); `answer` is the id of the right English sentence."""
+class BitextRetrievalExample:
+    """A sentence and its English translation (format BitextRetrieval); `answer` is the id of the right English sentence."""
 
     id: str
     text: str
@@ -73,7 +73,7 @@ class TranslationExample:
 
 @dataclass(frozen=True, slots=True)
 class PoolExample:
-    """One text of a pool, with the text around it, if that is encoded too (formats Mine and Rank).
+    """One text of a pool, with the text around it, if that is encoded too (formats BitextMining and Ranking).
 
     `role` is "query" or "candidate"; in bitext mining the foreign sentences are the queries, the English ones the
     candidates. `answer` holds the ids of a query's gold candidates, which may be none; it is `None` for a candidate.
@@ -87,8 +87,8 @@ class PoolExample:
 
 
 @dataclass(frozen=True, slots=True)
-class PairExample:
-    """A query and the text that answers it, with the text around that (training data of format Rank)."""
+class RankingExample:
+    """A query and the text that answers it, with the text around that (training data of format Ranking)."""
 
     id: str
     query: str
@@ -102,7 +102,7 @@ class PairExample:
 
 
 @dataclass(frozen=True, slots=True)
-class PlainExample:
+class MlmExample:
     """A document of plain text, or a sentence and its translation for TLM (format Mlm)."""
 
     id: str
@@ -111,18 +111,25 @@ class PlainExample:
 
 
 Example = (
-    TextsExample | ChoiceExample | WordsExample | SpanExample | TranslationExample | PoolExample | PairExample | PlainExample
+    ClassifyExample
+    | ChoiceExample
+    | TagExample
+    | SpanExample
+    | BitextRetrievalExample
+    | PoolExample
+    | RankingExample
+    | MlmExample
 )
 
 KINDS: dict[str, type[Any]] = {
-    "texts": TextsExample,
+    "texts": ClassifyExample,
     "choice": ChoiceExample,
-    "words": WordsExample,
+    "words": TagExample,
     "span": SpanExample,
-    "translation": TranslationExample,
+    "translation": BitextRetrievalExample,
     "pool": PoolExample,
-    "pair": PairExample,
-    "plain": PlainExample,
+    "pair": RankingExample,
+    "plain": MlmExample,
 }
 _NAMES = {cls: name for name, cls in KINDS.items()}
 

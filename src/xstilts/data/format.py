@@ -49,24 +49,24 @@ class Mlm:
 
 
 @dataclass(frozen=True, slots=True)
-class Embed:
+class BitextRetrieval:
     """Sentences in, vectors out: retrieval of translations without training."""
 
     name: ClassVar[str] = "embed"
 
 
 @dataclass(frozen=True, slots=True)
-class Mine:
+class BitextMining:
     """Two pools of sentences in, the pairs that are translations out: bitext mining, with a threshold tuned on dev."""
 
     name: ClassVar[str] = "mine"
 
 
 @dataclass(frozen=True, slots=True)
-class Rank:
+class Ranking:
     """Queries and a pool of candidates in, a ranking of the candidates for each query out."""
 
     name: ClassVar[str] = "rank"
 
 
-Format = Classify | Choice | Tag | Span | Mlm | Embed | Mine | Rank
+Format = Classify | Choice | Tag | Span | Mlm | BitextRetrieval | BitextMining | Ranking

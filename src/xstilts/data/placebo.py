@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from xstilts.data.example import Answer, ChoiceExample, Example, PairExample, SpanExample, TextsExample, WordsExample
+from xstilts.data.example import Answer, ChoiceExample, ClassifyExample, Example, RankingExample, SpanExample, TagExample
 
 
 def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
@@ -19,26 +19,26 @@ def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
     anew. Tags: permuted within the sentence. Spans: another stretch of whole words of the same context, with as many
     words as the gold answer where the context has them. Pairs: the texts are permuted over the queries."""
     rng = np.random.default_rng([seed, 0x91ACEB0])
-    labels = [e.answer for e in examples if isinstance(e, TextsExample)]
+    labels = [e.answer for e in examples if isinstance(e, ClassifyExample)]
     dealt = iter([labels[i] for i in rng.permutation(len(labels))])
-    pairs = [e for e in examples if isinstance(e, PairExample)]
+    pairs = [e for e in examples if isinstance(e, RankingExample)]
     texts = iter([pairs[i] for i in rng.permutation(len(pairs))])
     return [_shuffled_one(e, rng, dealt, texts) for e in examples]
 
 
 def _shuffled_one(
-    example: Example, rng: np.random.Generator, labels: Iterator[str | None], texts: Iterator[PairExample]
+    example: Example, rng: np.random.Generator, labels: Iterator[str | None], texts: Iterator[RankingExample]
 ) -> Example:
     match example:
-        case TextsExample():
+        case ClassifyExample():
             return dataclasses.replace(example, answer=next(labels))
         case ChoiceExample():
             return dataclasses.replace(example, answer=int(rng.integers(len(example.choices))))
-        case WordsExample(answer=tuple() as tags):
+        case TagExample(answer=tuple() as tags):
             return dataclasses.replace(example, answer=tuple(tags[i] for i in rng.permutation(len(tags))))
         case SpanExample(answer=tuple() as answers) if answers:
             return dataclasses.replace(example, answer=(_random_span(example.context, answers[0].text, rng),))
-        case PairExample():
+        case RankingExample():
             other = next(texts)
             return dataclasses.replace(example, text=other.text, context=other.context)
         case _:

@@ -31,7 +31,7 @@ _Mark = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Look:
+class StudyStatus:
     """What one look at the store found: a record for each stage, in the plan's order. Its `status` is one of
 
     done; running (somebody holds its lease); open (nobody has begun it); stopped (its last attempt was killed or interrupted);
@@ -84,17 +84,17 @@ class Watch:
         self._done: dict[str, tuple[_Mark, dict[str, Any]]] = {}
         self._damage: dict[str, tuple[_Mark, str]] = {}
         self._crowds: list[tuple[float, int]] = []
-        self._last: tuple[float, Look] | None = None
+        self._last: tuple[float, StudyStatus] | None = None
         self._lock = threading.Lock()
 
-    def look(self) -> Look:
+    def look(self) -> StudyStatus:
         """Raises InputError if the store cannot be read."""
         with self._lock:
             if self._last is None or time.monotonic() - self._last[0] >= self.least_seconds:
                 self._last = (time.monotonic(), self._read())
             return self._last[1]
 
-    def _read(self) -> Look:
+    def _read(self) -> StudyStatus:
         self._find_folders()
         records: list[dict[str, Any]] = []
         status: dict[str, str] = {}
@@ -105,7 +105,7 @@ class Watch:
                 record |= {"status": "blocked", "error": "", "progress": None}
             status[stage.key] = record["status"]
             records.append(record)
-        return Look(self.plan, self.store, time.time(), records, self._seconds_left(records))
+        return StudyStatus(self.plan, self.store, time.time(), records, self._seconds_left(records))
 
     def _find_folders(self) -> None:
         """The folders of stages that had none, by one listing of each kind's."""

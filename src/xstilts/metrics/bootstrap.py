@@ -27,7 +27,7 @@ _CHUNK = 1 << 20  # entries of one matrix: 8 MiB
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class TallyTable:
     """The tallies of one run on one language: row n of counts_NC belongs to ids_N[n]."""
 
     language: str
@@ -45,18 +45,18 @@ class Draw:
     scores_RG: Values
 
 
-def sheet(language: str, ids: Ids, counts: Counts) -> Sheet:
+def sheet(language: str, ids: Ids, counts: Counts) -> TallyTable:
     ids_N, counts_NC = np.asarray(ids), np.asarray(counts, dtype=np.float64)
     if counts_NC.ndim != 2 or ids_N.shape != counts_NC.shape[:1]:
         raise ValueError(f"{language}: expected ids (N,) and counts (N, C), found {ids_N.shape} and {counts_NC.shape}")
-    return Sheet(language, ids_N, counts_NC)
+    return TallyTable(language, ids_N, counts_NC)
 
 
 def same_ids(one: Ids, other: Ids) -> bool:
     return one is other or (len(one) == len(other) and bool((one[:1] == other[:1]).all()) and bool((one == other).all()))
 
 
-def drawn(sheets: Sequence[Sheet], headline: Headline, resamples: int, seed: int) -> Iterator[Draw]:
+def drawn(sheets: Sequence[TallyTable], headline: Headline, resamples: int, seed: int) -> Iterator[Draw]:
     """The scores of all sheets in `resamples` replicates, group by group and chunk by chunk.
 
     Ids that repeat within a sheet are a ValueError. What is drawn depends on the seed and on the ids of each group only, not on
@@ -89,7 +89,7 @@ def weights(rng: np.random.Generator, rows: int, size: int) -> NDArray[np.float3
     return np.bincount(picks.ravel(), minlength=rows * size).reshape(rows, size).astype(np.float32)
 
 
-def groups(sheets: Sequence[Sheet]) -> list[tuple[list[int], Ids, list[NDArray[np.intp]]]]:
+def groups(sheets: Sequence[TallyTable]) -> list[tuple[list[int], Ids, list[NDArray[np.intp]]]]:
     """For each group of sheets that share ids: the sheets, the ids in order, and the places of each sheet's ids in them."""
     lists: list[Ids] = []  # the different arrays of ids
     alike: dict[tuple[int, str], list[int]] = {}  # by length and first id

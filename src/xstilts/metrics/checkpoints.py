@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xstilts.metrics.bootstrap import Sheet, groups
+from xstilts.metrics.bootstrap import TallyTable, groups
 from xstilts.metrics.exact import approximate_randomisation, mcnemar
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.paired import Arm, Cells, Table
@@ -69,11 +69,11 @@ def two_checkpoints(
     ]
 
 
-def _score(metric: Metric, sheet: Sheet) -> float:
+def _score(metric: Metric, sheet: TallyTable) -> float:
     return float(metric.headline(sheet.counts_NC.sum(axis=0)))
 
 
-def _right(sides: Sequence[tuple[Sheet, Sheet]]) -> tuple[np.ndarray, np.ndarray]:
+def _right(sides: Sequence[tuple[TallyTable, TallyTable]]) -> tuple[np.ndarray, np.ndarray]:
     """The answers of both sides, language after language."""
     one, other = (np.concatenate([pair[side].counts_NC[:, 0] for pair in sides]) for side in (0, 1))
     if not np.isin(np.concatenate([one, other]), (0.0, 1.0)).all():
@@ -81,7 +81,7 @@ def _right(sides: Sequence[tuple[Sheet, Sheet]]) -> tuple[np.ndarray, np.ndarray
     return one > 0, other > 0
 
 
-def _independent(sheets: Sequence[Sheet], known: dict[tuple[int, ...], bool]) -> bool:
+def _independent(sheets: Sequence[TallyTable], known: dict[tuple[int, ...], bool]) -> bool:
     """Whether no id is in two of the sheets, and all have the same number of ids. Answers are kept in `known`."""
     key = tuple(id(sheet.ids_N) for sheet in sheets)
     if key not in known:

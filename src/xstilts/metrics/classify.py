@@ -1,6 +1,6 @@
 """Accuracy: the share of examples whose predicted answer is the gold answer (XNLI, PAWS-X, NLI, multiple choice).
 
-Works for labels (TextsExample) and for indices (ChoiceExample) alike: it asks only whether the two answers are equal.
+Works for labels (ClassifyExample) and for indices (ChoiceExample) alike: it asks only whether the two answers are equal.
 A predicted label outside the task's label set is wrong, not an error; a prediction of another type is an error.
 """
 

@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.metrics.bootstrap import Headline, Ids, Sheet, Values, drawn, groups, same_ids, sheet
+from xstilts.metrics.bootstrap import Headline, Ids, TallyTable, Values, drawn, groups, same_ids, sheet
 from xstilts.metrics.metric import Counts
-from xstilts.metrics.variance_components import Spread, spread_of
+from xstilts.metrics.variance_components import VarianceComponents, variance_components
 
 Cells = Mapping[str, tuple[Ids, Counts]]  # language -> ids_N, counts_NC
 Scale = Literal["points", "headroom", "logit"]
@@ -28,18 +28,18 @@ class Table:
 
     def __init__(self, headline: Headline, scale: Scale) -> None:
         self.headline, self.scale = headline, scale
-        self.sheets: list[Sheet] = []
+        self.sheets: list[TallyTable] = []
         self._place: dict[int, int] = {}
-        self._from: dict[tuple[int, str], tuple[Cells, Sheet]] = {}  # the cells stay alive, so that no other takes their id
+        self._from: dict[tuple[int, str], tuple[Cells, TallyTable]] = {}  # the cells stay alive, so that no other takes their id
 
-    def read(self, cells: Cells, language: str) -> Sheet:
+    def read(self, cells: Cells, language: str) -> TallyTable:
         """A control's cells are read once, however many chains are compared with it."""
         key = (id(cells), language)
         if key not in self._from:
             self._from[key] = cells, sheet(language, *cells[language])
         return self._from[key][1]
 
-    def place(self, one: Sheet) -> int:
+    def place(self, one: TallyTable) -> int:
         if id(one) not in self._place:
             self._place[id(one)] = len(self.sheets)
             self.sheets.append(one)
@@ -90,13 +90,16 @@ class Arm:
             self.notes.append(f"paired by id on the intersection: {dropped} rows on one side only were left out")
 
 
-def _intersected(one: Sheet, other: Sheet) -> list[Sheet]:
+def _intersected(one: TallyTable, other: TallyTable) -> list[TallyTable]:
     for side in (one, other):
         groups([side])  # refuses ids that repeat
     shared_N, rows, other_rows = np.intersect1d(one.ids_N, other.ids_N, assume_unique=True, return_indices=True)
     if len(shared_N) == len(one.ids_N) == len(other.ids_N):
-        return [one, Sheet(other.language, one.ids_N, other.counts_NC[other_rows[np.argsort(rows)]])]
-    return [Sheet(one.language, shared_N, one.counts_NC[rows]), Sheet(other.language, shared_N, other.counts_NC[other_rows])]
+        return [one, TallyTable(other.language, one.ids_N, other.counts_NC[other_rows[np.argsort(rows)]])]
+    return [
+        TallyTable(one.language, shared_N, one.counts_NC[rows]),
+        TallyTable(other.language, shared_N, other.counts_NC[other_rows]),
+    ]
 
 
 @dataclass(frozen=True)
@@ -114,15 +117,15 @@ class Measured:
         points_S: Values = self.points_X[self.arm_X == arm]
         return points_S
 
-    def spread(self, arms: Sequence[int], weights: Sequence[float]) -> Spread:
+    def spread(self, arms: Sequence[int], weights: Sequence[float]) -> VarianceComponents:
         chosen = np.concatenate([np.flatnonzero(self.arm_X == arm) for arm in arms])
         covariance = self.covariance_XX[np.ix_(chosen, chosen)]
         points = [self.points(arm) for arm in arms]
-        return spread_of(points, covariance, self.degrees, weights, over_seeds=self.over_seeds)
+        return variance_components(points, covariance, self.degrees, weights, over_seeds=self.over_seeds)
 
-    def language(self, arm: int, code: str) -> tuple[Values, Spread]:
+    def language(self, arm: int, code: str) -> tuple[Values, VarianceComponents]:
         points_S, covariance_SS, degrees = self.by_language[arm, code]
-        return points_S, spread_of([points_S], covariance_SS, degrees, over_seeds=self.over_seeds)
+        return points_S, variance_components([points_S], covariance_SS, degrees, over_seeds=self.over_seeds)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.paired import Arm, Measured, Table, measure
 from xstilts.metrics.paired import Cells as Cells
 from xstilts.metrics.paired import Scale as Scale
-from xstilts.metrics.variance_components import Spread
+from xstilts.metrics.variance_components import VarianceComponents
 
 BOUNDS: Mapping[Scale, tuple[float, float] | None] = {"points": (-1.0, 1.0), "headroom": None, "logit": None}  # of a gain
 FEW_SEEDS = 6  # below this no sign-flip test over seeds can reach two-sided 0.05
@@ -47,7 +47,7 @@ class Interval:
     p: float | None
     seeds: int
     note: str
-    spread: Spread | None = None
+    spread: VarianceComponents | None = None
 
     def tail_above(self, null: float) -> float:
         """The one-sided p of the claim that the true value is above `null`."""
@@ -138,7 +138,7 @@ def _overall(measured: Measured, a: int, arm: Arm, level: float, resamples: int,
 
 def interval_of(
     points_S: NDArray[np.float64],
-    spread: Spread,
+    spread: VarianceComponents,
     resamples: int,
     notes: Sequence[str] = (),
     *,
@@ -152,7 +152,7 @@ def interval_of(
     )
 
 
-def two_sided(estimate: float, spread: Spread, resamples: int) -> float:
+def two_sided(estimate: float, spread: VarianceComponents, resamples: int) -> float:
     """p of no gain; where nothing varies, as a bootstrap of `resamples` has it in which every replicate agrees."""
     if estimate and not spread.standard_error:
         return 2 / (resamples + 1)
@@ -209,7 +209,7 @@ def interaction_interval(
 def _interval(
     estimate: float,
     seeds: int,
-    spread: Spread,
+    spread: VarianceComponents,
     level: float,
     resamples: int,
     notes: Sequence[str],

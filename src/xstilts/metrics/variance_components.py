@@ -28,7 +28,7 @@ _LUCK = 0.05
 
 
 @dataclass(frozen=True)
-class Spread:
+class VarianceComponents:
     """Variances of an estimate by source, each with the degrees of freedom of its own estimate; `seed_df` is 0 for one seed."""
 
     seed_variance: float
@@ -84,14 +84,14 @@ def critical(tail: float, seed_share: Values, seed_df: float, example_df: float)
     return values
 
 
-def spread_of(
+def variance_components(
     points_AS: Sequence[Values],
     covariance_XX: Values,
     example_df: float,
     weights_A: Sequence[float] = (1.0,),
     *,
     over_seeds: bool = True,
-) -> Spread:
+) -> VarianceComponents:
     """The spread of the sum over arms of weight x mean over the arm's seeds; of these very runs unless `over_seeds`.
 
     `points_AS`: the value of every seed, arm by arm. `covariance_XX`: of the same runs, in that order, when only examples are
@@ -99,7 +99,7 @@ def spread_of(
     """
     if not over_seeds:
         weights_X = np.repeat([w / len(p) for w, p in zip(weights_A, points_AS, strict=True)], [len(p) for p in points_AS])
-        return Spread(0.0, 0.0, max(float(weights_X @ covariance_XX @ weights_X), 0.0), max(example_df, 1.0))
+        return VarianceComponents(0.0, 0.0, max(float(weights_X @ covariance_XX @ weights_X), 0.0), max(example_df, 1.0))
     arm_X = np.repeat(np.arange(len(points_AS)), [len(points) for points in points_AS])
     example_variance = seed_variance = squares = 0.0
     for a, (points_S, weight) in enumerate(zip(points_AS, weights_A, strict=True)):
@@ -118,7 +118,7 @@ def spread_of(
             example_variance += 2 * weight * weights_A[b] * float(covariance_XX[np.ix_(arm_X == a, arm_X == b)].mean())
     most = max(len(points) for points in points_AS) - 1
     seed_df = seed_variance**2 / squares if squares else float(most)
-    return Spread(seed_variance, seed_df, max(example_variance, 0.0), max(example_df, 1.0))
+    return VarianceComponents(seed_variance, seed_df, max(example_variance, 0.0), max(example_df, 1.0))
 
 
 def _lucky(df: int) -> float:

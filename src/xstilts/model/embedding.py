@@ -1,4 +1,4 @@
-"""Embed: sentences in, one vector a sentence, layer and pooling out. No head, no training, no loss.
+"""BitextRetrieval: sentences in, one vector a sentence, layer and pooling out. No head, no training, no loss.
 
 Layers are numbered as in Hugging Face's `hidden_states`: 0 is the embeddings' output, n that of block n. All come out of
 one pass; each is pooled where it arises, so that one layer's states are held at a time, and blocks above the highest layer
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from xstilts.model.encoder import blocks, round_linears
-from xstilts.model.unpadding import Packing, can_pack, run_packed
+from xstilts.model.unpadding import Unpadding, can_unpad, run_unpadded
 
 
 def embed(
@@ -102,10 +102,10 @@ def run_through(
 ) -> None:
     """Run the encoder and give `take` the states of each wanted layer as they arise. Raises InputError as `blocks` does."""
     depth, found = encoder.config.num_hidden_layers, blocks(encoder)
-    packing = Packing.of(mask_BL) if can_pack(encoder) and not bool(mask_BL.all()) else None
+    unpadding = Unpadding.of(mask_BL) if can_unpad(encoder) and not bool(mask_BL.all()) else None
 
     def give(layer: int, hidden: Tensor) -> None:
-        take(layer, packing.unpack(hidden) if packing else hidden)
+        take(layer, unpadding.pad(hidden) if unpadding else hidden)
 
     def before(layer: int) -> Callable[..., None]:
         def hook(_: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -117,8 +117,8 @@ def run_through(
 
     handles = [found[i].register_forward_pre_hook(before(i), with_kwargs=True) for i in layers if i < depth]
     try:
-        if packing:
-            output = run_packed(encoder, input_ids_BL, packing)
+        if unpadding:
+            output = run_unpadded(encoder, input_ids_BL, unpadding)
         else:
             output = encoder(input_ids=input_ids_BL, attention_mask=mask_BL).last_hidden_state
     except _Enough:

@@ -15,27 +15,27 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from xstilts.data.format import Choice, Classify, Format, Mlm, Rank, Span, Tag
+from xstilts.data.format import Choice, Classify, Format, Mlm, Ranking, Span, Tag
 from xstilts.model import unpadding
-from xstilts.model.codecs.choice import ChoiceCoder
-from xstilts.model.codecs.classify import ClassifyCoder
-from xstilts.model.codecs.codec import Batch, Coder
-from xstilts.model.codecs.mlm import MlmCoder
-from xstilts.model.codecs.ranking import RankCoder
-from xstilts.model.codecs.span import SpanCoder
-from xstilts.model.codecs.tag import TagCoder
+from xstilts.model.codecs.choice import ChoiceCodec
+from xstilts.model.codecs.classify import ClassifyCodec
+from xstilts.model.codecs.codec import Batch, Codec
+from xstilts.model.codecs.mlm import MlmCodec
+from xstilts.model.codecs.ranking import RankingCodec
+from xstilts.model.codecs.span import SpanCodec
+from xstilts.model.codecs.tag import TagCodec
 from xstilts.model.encoder import load_encoder, mlm_head_weights, save_encoder
 from xstilts.store.store import read_json, write_json
 
-CODERS: dict[str, type[Coder]] = {
-    "classify": ClassifyCoder,
-    "choice": ChoiceCoder,
-    "tag": TagCoder,
-    "span": SpanCoder,
-    "mlm": MlmCoder,
-    "rank": RankCoder,
+CODECS: dict[str, type[Codec]] = {
+    "classify": ClassifyCodec,
+    "choice": ChoiceCodec,
+    "tag": TagCodec,
+    "span": SpanCodec,
+    "mlm": MlmCodec,
+    "rank": RankingCodec,
 }
-_FORMATS: dict[str, type[Any]] = {f.name: f for f in (Classify, Choice, Tag, Span, Mlm, Rank)}
+_FORMATS: dict[str, type[Any]] = {f.name: f for f in (Classify, Choice, Tag, Span, Mlm, Ranking)}
 
 
 def format_record(spec: Format) -> dict[str, Any]:
@@ -61,9 +61,9 @@ class Model(nn.Module):
     def head(self, task: str) -> nn.Module:
         return self.heads[_module_name(task)]
 
-    def hidden(self, coder: Coder, batch: Batch) -> Tensor:
-        """The trunk's last states, shape (B, L, D), at the positions that the coder's head reads."""
-        return unpadding.states(self.encoder, batch["input_ids"], batch["attention_mask"], coder.read(batch))
+    def hidden(self, codec: Codec, batch: Batch) -> Tensor:
+        """The trunk's last states, shape (B, L, D), at the positions that the codec's head reads."""
+        return unpadding.states(self.encoder, batch["input_ids"], batch["attention_mask"], codec.read(batch))
 
 
 def _module_name(task: str) -> str:
@@ -75,15 +75,15 @@ def trunk_folder(folder: Path) -> Path:
     return folder / "encoder"
 
 
-def fresh_model(folder: Path, coders: Mapping[str, Coder], dropout: float | None, share_heads: bool = False) -> Model:
+def fresh_model(folder: Path, codecs: Mapping[str, Codec], dropout: float | None, share_heads: bool = False) -> Model:
     """The trunk of a stage's folder with fresh heads (an MLM head starts from the pretrained one where there is one).
     `share_heads`: tasks with the same format and labels have one head."""
     trunk: Any = load_encoder(trunk_folder(folder), dropout)
     heads: dict[str, nn.Module] = {}
-    for task, coder in coders.items():
-        same = next((other for other in heads if share_heads and coders[other].spec == coder.spec), None)
-        heads[task] = heads[same] if same else coder.head(trunk)
-        if isinstance(coder, MlmCoder) and (weights := mlm_head_weights(trunk_folder(folder))):
+    for task, codec in codecs.items():
+        same = next((other for other in heads if share_heads and codecs[other].spec == codec.spec), None)
+        heads[task] = heads[same] if same else codec.head(trunk)
+        if isinstance(codec, MlmCodec) and (weights := mlm_head_weights(trunk_folder(folder))):
             heads[task].load_state_dict(weights)
     return Model(trunk, heads)
 
@@ -96,10 +96,10 @@ def save_model(model: Model, formats: Mapping[str, Format], tokenizer_folder: Pa
     write_json(folder / "heads.json", {task: format_record(spec) for task, spec in formats.items()})
 
 
-def load_model(folder: Path, task: str, coder: Coder) -> Model:
+def load_model(folder: Path, task: str, codec: Codec) -> Model:
     """The trunk with the trained head of one task, in evaluation mode."""
     trunk: Any = load_encoder(trunk_folder(folder))
-    head = coder.head(trunk)
+    head = codec.head(trunk)
     tensors = load_file(folder / "heads.safetensors")
     prefix = f"{task}."
     head.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})

@@ -1,4 +1,4 @@
-"""Mine: two pools of vectors -> the nearest neighbours of each in the other, and the pairs that are likely translations.
+"""BitextMining: two pools of vectors -> the nearest neighbours of each in the other, and the pairs that are likely translations.
 
 Neighbours are those of an exact search: cosines correctly rounded to fp32, of equal ones the lower index first. One pass
 over blocks of the product finds them for both pools. Where the processor multiplies bf16, the product is only a sieve: of

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.data.example import Example
-from xstilts.model.codecs.codec import Coder, Feature
+from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.columns import Bounds, ColumnWriter, Ints, read_column
 
 CHUNK = 1000
@@ -38,14 +38,14 @@ class Lengths:
 
 
 def cached(
-    coder: Coder, examples: Iterable[Example], path: Path, tick: Callable[[], None] = lambda: None, chunk: int = CHUNK
+    codec: Codec, examples: Iterable[Example], path: Path, tick: Callable[[], None] = lambda: None, chunk: int = CHUNK
 ) -> TokenCache:
     """Encode the examples for training into the folder `path`, which is emptied first. `tick` is called after every `chunk`
     examples (it may raise to stop). Deleting the folder is the caller's business."""
     writer = _Writer(path)
     stream = iter(examples)
     while some := list(islice(stream, chunk)):
-        writer.append(coder.encode(some, training=True), len(some))
+        writer.append(codec.encode(some, training=True), len(some))
         tick()
     writer.close()
     return TokenCache(path)

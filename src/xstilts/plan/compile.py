@@ -16,8 +16,8 @@ from typing import Any
 
 from xstilts.errors import InputError
 from xstilts.plan.controls import Arm, arms, describe
-from xstilts.plan.data_stages import Fetches, names
-from xstilts.plan.encoder_stages import Encoders, short_name
+from xstilts.plan.data_stages import DataStages, names
+from xstilts.plan.encoder_stages import EncoderStages, short_name
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.stage import Stage, upstream
@@ -75,8 +75,8 @@ class Compiler:
     def __init__(self, study: Study, root: Path, base: Path | None = None, draft: bool = False):
         self.study = study
         self.root = root
-        self.fetches = Fetches(study, root, draft)
-        self.encoders = Encoders(self.fetches, base)
+        self.fetches = DataStages(study, root, draft)
+        self.encoders = EncoderStages(self.fetches, base)
 
     # -- phases ----------------------------------------------------------------------------------------------------
 

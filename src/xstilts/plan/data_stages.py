@@ -30,7 +30,7 @@ from xstilts.tasks.task import Task
 from xstilts.world.config import WorldConfig
 
 
-class Fetches:
+class DataStages:
     """Builds fetch stages once each. `root` is the data folder; `missing`, `notes` and `open` are for the reader of the plan.
     `draft`: what keeps the plan from being run (data that are nowhere) is no error but stands in `open`."""
 

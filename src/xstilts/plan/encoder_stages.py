@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import InputError
-from xstilts.plan.data_stages import Fetches
+from xstilts.plan.data_stages import DataStages
 from xstilts.recipe.encoder_identity import hub_commit, identity
 from xstilts.stages.stage import Stage
 from xstilts.study.study import SCRATCH, WORLD
@@ -21,10 +21,10 @@ from xstilts.tasks.files.archive import cache_folder
 from xstilts.tasks.registry import find_task
 
 
-class Encoders:
+class EncoderStages:
     """Builds encoder stages once each. `base`: a folder that the paths of encoders may be relative to."""
 
-    def __init__(self, fetches: Fetches, base: Path | None):
+    def __init__(self, fetches: DataStages, base: Path | None):
         self.study = fetches.study
         self.fetches = fetches
         self.base = base

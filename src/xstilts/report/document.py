@@ -46,7 +46,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Points:
+class Bullets:
     kind: ClassVar[str] = "points"
     lines: tuple[str, ...]
 
@@ -74,7 +74,7 @@ class Fold:
     blocks: tuple[Block, ...]
 
 
-Block = Text | Points | Heading | Table | HeatMap | Forest | DotPlots | LayerChart | ScaleChart | Bars | References | Fold
+Block = Text | Bullets | Heading | Table | HeatMap | Forest | DotPlots | LayerChart | ScaleChart | Bars | References | Fold
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Paper:
+class Document:
     title: str
     question: str
     verdict: str
@@ -97,7 +97,7 @@ class Paper:
     foot: str
 
 
-def paper(analysis: Analysis) -> Paper:
+def paper(analysis: Analysis) -> Document:
     """The document; sections without a block are left out."""
     results = analysis.results
     sections = (
@@ -119,7 +119,7 @@ def paper(analysis: Analysis) -> Paper:
         Section("Protocol notes", _points(results.notes), aside=True),
         Section("References", _references(analysis), aside=True),
     )
-    return Paper(
+    return Document(
         title=results.study,
         question=results.question,
         verdict=analysis.answer.verdict,
@@ -135,7 +135,7 @@ def _kept(blocks: Iterable[Block | None]) -> tuple[Block, ...]:
 
 
 def _points(lines: Sequence[str]) -> tuple[Block, ...]:
-    return (Points(tuple(lines)),) if lines else ()
+    return (Bullets(tuple(lines)),) if lines else ()
 
 
 def _method(analysis: Analysis) -> tuple[Block, ...]:
@@ -151,7 +151,7 @@ def _method(analysis: Analysis) -> tuple[Block, ...]:
     )
     return _kept(
         [
-            Points((*content.method_lines(analysis), *licence_lines(analysis))),
+            Bullets((*content.method_lines(analysis), *licence_lines(analysis))),
             content.chains_table(analysis) if results.chains else None,
             Fold("Recipes, data and licences", details) if details else None,
         ]
@@ -267,7 +267,7 @@ def _cost(analysis: Analysis) -> tuple[Block, ...]:
             cost_bars(analysis.kinds),
             cost.cost_table(analysis),
             cost.phases_table(analysis) if analysis.phases else None,
-            Points(analysis.oddities) if analysis.oddities else None,
+            Bullets(analysis.anomalies) if analysis.anomalies else None,
             cost.slowest_table(analysis) if analysis.slowest else None,
         ]
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from xstilts.analysis.best_chain import Best, best_chains
 from xstilts.analysis.breakdown import Decomposition, decompose
 from xstilts.analysis.comparison import Average, averages, compared_gains
-from xstilts.analysis.costs import KindCost, PhaseCost, kind_costs, oddities, phase_costs
+from xstilts.analysis.costs import KindCost, PhaseCost, anomalies, kind_costs, phase_costs
 from xstilts.analysis.encoder_interaction import Contrast, contrast_sentence, contrasts
 from xstilts.analysis.gains import Gain, transfer_gains
 from xstilts.analysis.other_tests import OtherTests, other_tests
@@ -33,7 +33,7 @@ class Analysis:
     answer: Answer
     kinds: tuple[KindCost, ...]
     phases: tuple[PhaseCost, ...]
-    oddities: tuple[str, ...]
+    anomalies: tuple[str, ...]
     slowest: tuple[StageCost, ...]
     failed: tuple[StageCost, ...]
     waiting: tuple[StageCost, ...]
@@ -111,7 +111,7 @@ def analyse(results: Results, resamples: int = 0) -> Analysis:
         answer=compared_answer(results, gains, means, over_none) if results.compare else over_none,
         kinds=kind_costs(results.costs),
         phases=phase_costs(results.costs),
-        oddities=oddities(results.costs),
+        anomalies=anomalies(results.costs),
         slowest=tuple(sorted(timed, key=lambda cost: (-(cost.seconds or 0.0), cost.key))[:SLOWEST]),
         failed=tuple(cost for cost in results.costs if cost.status == "failed"),
         waiting=tuple(cost for cost in results.costs if cost.status in ("blocked", "missing")),

@@ -21,7 +21,7 @@ from typing import Any
 
 from xstilts.stages.attempt import Job
 from xstilts.stages.device import device
-from xstilts.train.ddp import Group, LostRank
+from xstilts.train.ddp import Group, LostProcess
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def main() -> None:
     inputs = {name: Path(path) for name, path in work["inputs"].items()}
     try:
         train_as(work["config"], inputs, Path(work["checkpoint"]), group)
-    except LostRank:
+    except LostProcess:
         os._exit(4)  # the first says so to people
     group.close()
 

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 
-from xstilts.data.example import PoolExample, TranslationExample, read_jsonl
+from xstilts.data.example import BitextRetrievalExample, PoolExample, read_jsonl
 from xstilts.model.codecs.ranking import cut, passage
 from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder, load_tokenizer, max_positions
@@ -61,7 +61,7 @@ def run(job: Job) -> None:
 def _texts(path: Path, side: str, task_format: str) -> tuple[list[str | None], list[str]]:
     """The ids and texts of one side of a split."""
     if task_format == "embed":
-        items = [cast(TranslationExample, e) for e in read_jsonl(path)]
+        items = [cast(BitextRetrievalExample, e) for e in read_jsonl(path)]
         return [e.id for e in items], [e.text if side == "text" else e.english for e in items]
     pool = [e for e in cast("list[PoolExample]", list(read_jsonl(path))) if e.role == side]
     if task_format == "rank":

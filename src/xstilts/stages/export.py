@@ -60,7 +60,7 @@ def write_folder(source: Path, folder: Path) -> str:
 
     from xstilts.data.format import Classify, Tag
     from xstilts.model.encoder import load_tokenizer, save_encoder
-    from xstilts.model.model import CODERS, head_formats, load_model, trunk_folder
+    from xstilts.model.model import CODECS, head_formats, load_model, trunk_folder
     from xstilts.recipe.recipe import Recipe
 
     transformers.utils.logging.disable_progress_bar()
@@ -73,7 +73,7 @@ def write_folder(source: Path, folder: Path) -> str:
     else:
         spec = formats[task]
         name, names = _HEADS[spec.name]
-        trained = load_model(source, task, CODERS[spec.name](spec, load_tokenizer(trunk), Recipe()))
+        trained = load_model(source, task, CODECS[spec.name](spec, load_tokenizer(trunk), Recipe()))
         config = transformers.AutoConfig.from_pretrained(trunk)
         if isinstance(spec, Classify | Tag):
             config.id2label = dict(enumerate(spec.labels))

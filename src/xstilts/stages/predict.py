@@ -12,7 +12,7 @@ from xstilts.model.model import load_model, trunk_folder
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.attempt import Job
 from xstilts.stages.device import device
-from xstilts.stages.train import coder_of
+from xstilts.stages.train import codec_of
 from xstilts.train.evaluate import predict
 
 
@@ -21,8 +21,8 @@ def run(job: Job) -> None:
     config = job.config
     folder = job.inputs["model"]
     recipe = Recipe(**config["recipe"])
-    coder = coder_of(config["format"], load_tokenizer(trunk_folder(folder)), recipe)
-    model = load_model(folder, config["head"], coder).to(device())
+    codec = codec_of(config["format"], load_tokenizer(trunk_folder(folder)), recipe)
+    model = load_model(folder, config["head"], codec).to(device())
     if recipe.precision == "bf16":
         round_linears(model.encoder)
     for number, language in enumerate(config["languages"]):
@@ -31,7 +31,7 @@ def run(job: Job) -> None:
         finished = job.checkpoint / name
         if not finished.is_file():
             examples = read_jsonl(job.inputs[language] / "examples.jsonl")
-            write_predictions(job.checkpoint / f".{name}", predict(model, config["head"], coder, examples, job.check_stop))
+            write_predictions(job.checkpoint / f".{name}", predict(model, config["head"], codec, examples, job.check_stop))
             (job.checkpoint / f".{name}").replace(finished)
         job.check_stop()
     for language in config["languages"]:

@@ -18,7 +18,7 @@ import numpy as np
 import sentencepiece
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from xstilts.data.example import PlainExample, read_jsonl
+from xstilts.data.example import MlmExample, read_jsonl
 from xstilts.errors import InputError
 from xstilts.stages.attempt import Job
 
@@ -39,7 +39,7 @@ def run(job: Job) -> None:
 
 def _texts(folder: Path) -> list[str]:
     examples = read_jsonl(folder / "examples.jsonl")
-    return [text for example in examples if isinstance(example, PlainExample) for text in example.texts]
+    return [text for example in examples if isinstance(example, MlmExample) for text in example.texts]
 
 
 def quotas(sizes: Mapping[str, int], smoothing: float, budget: int) -> dict[str, int]:

@@ -22,11 +22,11 @@ from xstilts.data.example import Example, read_jsonl
 from xstilts.data.placebo import shuffled
 from xstilts.errors import InputError
 from xstilts.model.adapt import adapt, merge
-from xstilts.model.codecs.codec import Coder
+from xstilts.model.codecs.codec import Codec
 from xstilts.model.encoder import load_tokenizer, max_positions, stored_embeddings
-from xstilts.model.model import CODERS, Model, format_of, fresh_model, save_model, trunk_folder
+from xstilts.model.model import CODECS, Model, format_of, fresh_model, save_model, trunk_folder
 from xstilts.model.token_cache import TokenCache, cached
-from xstilts.model.unpadding import can_pack
+from xstilts.model.unpadding import can_unpad
 from xstilts.model.vocabulary import TrimmedEmbedding, restore, trim
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.attempt import Diverged, Interrupted, Job, Lost
@@ -35,16 +35,16 @@ from xstilts.stages.device import device
 from xstilts.store.fingerprint import key_of
 from xstilts.store.store import read_json, write_json
 from xstilts.tasks.registry import find_task
-from xstilts.train.ddp import Group, LostRank
-from xstilts.train.loop import Member, NotFinite, Plan, Training
+from xstilts.train.ddp import Group, LostProcess
+from xstilts.train.loop import MixtureTask, NotFinite, Plan, Training
 
 CACHES = "tokens"
 
 
-def coder_of(record: Mapping[str, Any], tokenizer: Any, recipe: Recipe) -> Coder:
-    """The coder of a spelled format."""
+def codec_of(record: Mapping[str, Any], tokenizer: Any, recipe: Recipe) -> Codec:
+    """The codec of a spelled format."""
     spec = format_of(record)
-    return CODERS[spec.name](spec, tokenizer, recipe)
+    return CODECS[spec.name](spec, tokenizer, recipe)
 
 
 def check_length(encoder: Any, recipe: Recipe) -> None:
@@ -58,7 +58,7 @@ class Prepared:
     """What a process of the stage trains. `adapters`: LoRA's, to be merged."""
 
     model: Model
-    members: list[Member]
+    members: list[MixtureTask]
     recipe: Recipe
     plan: Plan
     adapters: Any
@@ -82,7 +82,7 @@ def run(job: Job) -> None:
             record = training.run()
         except NotFinite as error:
             raise Diverged(str(error)) from None
-        except LostRank as error:
+        except LostProcess as error:
             raise Lost(f"a process of the data-parallel group is gone ({error})") from None
     if record is None:
         raise Interrupted
@@ -95,7 +95,7 @@ def run(job: Job) -> None:
     shutil.rmtree(job.checkpoint / CACHES)
     record["seconds"] = {"encode": encoding, **record["seconds"], "save": time.monotonic() - began}
     record["vocabulary"] = {"kept": len(table.weight), "of": full}
-    record["packed"] = can_pack(model.encoder)
+    record["packed"] = can_unpad(model.encoder)
     write_json(job.out / "train.json", record)
     job.facts |= {name: value for name, value in record.items() if name not in ("losses", "dev", "shrink", "features", "draws")}
 
@@ -108,18 +108,18 @@ def _encode(job: Job, recipe: Recipe) -> None:
     folder.mkdir()
     met = []
     for task in job.config["tasks"]:
-        coder = coder_of(task["format"], tokenizer, recipe)
+        codec = codec_of(task["format"], tokenizer, recipe)
         sources = _inputs(job.inputs, "train", task["name"])
         examples: dict[str, Any] = {language: read_jsonl(path / "examples.jsonl") for language, path in sources.items()}
         if job.config["labels"] == "shuffled":
             examples = {x: shuffled(list(found), job.config["seed"]) for x, found in examples.items()}
-        caches = [cached(coder, found, _cache(folder, task["name"], x), job.check_stop) for x, found in examples.items()]
+        caches = [cached(codec, found, _cache(folder, task["name"], x), job.check_stop) for x, found in examples.items()]
         if not sum(map(len, caches)):
             raise InputError(f"{task['name']}: no training examples, so it cannot be part of the mixture; leave it out")
         met += [cache.token_ids() for cache in caches]
         dev = {**_inputs(job.inputs, "dev", task["name"]), **_inputs(job.inputs, "oracle", task["name"])}
         for path in dev.values():
-            features = (f for some in _chunks(path) for f in coder.encode(some, training=False))
+            features = (f for some in _chunks(path) for f in codec.encode(some, training=False))
             met.append(np.unique(np.concatenate([np.zeros(0, np.int32), *(row for f in features for row in f.rows)])))
     np.save(folder / "met.npy", np.unique(np.concatenate(met)))
 
@@ -146,14 +146,14 @@ def prepare(config: Mapping[str, Any], inputs: Mapping[str, Path], checkpoint: P
     recipe = Recipe(**config["recipe"])
     start, folder = inputs["init"], checkpoint / CACHES
     tokenizer = load_tokenizer(trunk_folder(start))
-    coders = {t["name"]: coder_of(t["format"], tokenizer, recipe) for t in config["tasks"]}
-    members = [_member(name, coder, recipe, inputs, folder) for name, coder in coders.items()]
+    codecs = {t["name"]: codec_of(t["format"], tokenizer, recipe) for t in config["tasks"]}
+    members = [_member(name, codec, recipe, inputs, folder) for name, codec in codecs.items()]
     torch.manual_seed(config["seed"])  # the fresh heads
-    model = fresh_model(start, coders, recipe.dropout, config["mixture"]["share_heads"])
+    model = fresh_model(start, codecs, recipe.dropout, config["mixture"]["share_heads"])
     check_length(model.encoder, recipe)
     adapters = adapt(model.encoder, recipe)
     table = model.encoder.get_input_embeddings()  # type: ignore[operator]
-    if table.weight.requires_grad and not any(coder.spec.name == "mlm" for coder in coders.values()):
+    if table.weight.requires_grad and not any(codec.spec.name == "mlm" for codec in codecs.values()):
         trim(model.encoder, np.load(folder / "met.npy"), tokenizer.all_special_ids)
     model.to(where)
     matched = [path for name, path in inputs.items() if name.startswith("match:")]
@@ -162,7 +162,7 @@ def prepare(config: Mapping[str, Any], inputs: Mapping[str, Path], checkpoint: P
     return Prepared(model, members, recipe, Plan(config["mixture"], config["seed"], tokens, identity), adapters)
 
 
-def _member(name: str, coder: Coder, recipe: Recipe, inputs: Mapping[str, Path], folder: Path) -> Member:
+def _member(name: str, codec: Codec, recipe: Recipe, inputs: Mapping[str, Path], folder: Path) -> MixtureTask:
     sources = _inputs(inputs, "train", name)
     caches = {language: TokenCache(_cache(folder, name, language)) for language in sources}
     features: Any = ConcatDataset(list(caches.values()))  # type: ignore[arg-type]
@@ -178,7 +178,7 @@ def _member(name: str, coder: Coder, recipe: Recipe, inputs: Mapping[str, Path],
 
     examples = {language: list(read_jsonl(path / "examples.jsonl")) for language, path in dev.items()}
     groups = tuple(len(cache) for cache in caches.values())
-    return Member(name, coder, features, examples, find_task(name).metric, groups, id_of)
+    return MixtureTask(name, codec, features, examples, find_task(name).metric, groups, id_of)
 
 
 def train_as(config: Mapping[str, Any], inputs: Mapping[str, Path], checkpoint: Path, group: Group) -> None:

@@ -16,13 +16,13 @@ from typing import Any
 
 from xstilts.data.example import (
     Answer,
+    BitextRetrievalExample,
     ChoiceExample,
+    ClassifyExample,
     Example,
     PoolExample,
     SpanExample,
-    TextsExample,
-    TranslationExample,
-    WordsExample,
+    TagExample,
 )
 from xstilts.errors import InputError
 from xstilts.submission.layout import file_name, in_order
@@ -78,7 +78,7 @@ def _data_gold(task: Task, language: str, root: Path, limit: int | None) -> Gold
         asked = [
             replace(example, id=str(number), answer=place.get(example.answer or ""))
             for number, example in enumerate(asked, start=1)
-            if isinstance(example, TranslationExample)
+            if isinstance(example, BitextRetrievalExample)
         ]
     return Gold(tuple(asked), pool, _name(task, language))
 
@@ -123,11 +123,15 @@ def _labelled(format: str, path: Path) -> Iterator[Example]:
     elif format == "tag":
         parts = groupby((line.strip() for _, line in lines(path)), key=bool)
         for number, tags in enumerate((tuple(part) for filled, part in parts if filled), start=1):
-            yield WordsExample(str(number), (), tags)
+            yield TagExample(str(number), (), tags)
     else:
         for number, (_, line) in enumerate(lines(path), start=1):
             label = line.strip()
-            yield TranslationExample(str(number), "", "", label) if format == "embed" else TextsExample(str(number), (), label)
+            yield (
+                BitextRetrievalExample(str(number), "", "", label)
+                if format == "embed"
+                else ClassifyExample(str(number), (), label)
+            )
 
 
 def _questions(path: Path) -> Iterator[SpanExample]:

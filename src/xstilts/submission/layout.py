@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import Example, PoolExample, Prediction, TranslationExample
+from xstilts.data.example import BitextRetrievalExample, Example, PoolExample, Prediction
 from xstilts.errors import InputError
 from xstilts.metrics.ranking import DEPTH
 from xstilts.tasks.files.read import json_file
@@ -51,7 +51,7 @@ def files(suite: Suite) -> Iterator[tuple[Task, str]]:
 def in_order(examples: Iterable[Example]) -> list[Example]:
     """The examples that have an answer, in the order of the file's lines: candidates go, Tatoeba is sorted by English."""
     asked = [example for example in examples if not (isinstance(example, PoolExample) and example.role == "candidate")]
-    return sorted(asked, key=lambda example: example.english if isinstance(example, TranslationExample) else "")
+    return sorted(asked, key=lambda example: example.english if isinstance(example, BitextRetrievalExample) else "")
 
 
 def write(task: Task, language: str, examples: Sequence[Example], predictions: Iterable[Prediction], folder: Path) -> Path:

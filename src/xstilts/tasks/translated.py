@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from xstilts.data.example import Answer, ChoiceExample, Example, PairExample, SpanExample, TextsExample
+from xstilts.data.example import Answer, ChoiceExample, ClassifyExample, Example, RankingExample, SpanExample
 from xstilts.errors import InputError
 from xstilts.tasks.answer_alignment import relocate
 from xstilts.tasks.files.locate import checked, source_split
@@ -30,13 +30,13 @@ LOSSES = ("untranslated", "unlocatable")
 def strings(example: Example) -> tuple[str, ...]:
     """Every string of an example that needs a translation."""
     match example:
-        case TextsExample():
+        case ClassifyExample():
             return example.texts
         case ChoiceExample():
             return (example.prompt, *example.choices)
         case SpanExample():
             return (example.question, example.context, *(answer.text for answer in example.answer or ()))
-        case PairExample():
+        case RankingExample():
             return (example.query, example.text, example.context)
     raise TypeError(f"the answer of a {type(example).__name__} cannot be carried over to a translation")
 
@@ -51,11 +51,11 @@ def translated(example: Example, translation: Callable[[str], str | None], langu
             return None
         found.append(new)
     match example:
-        case TextsExample():
+        case ClassifyExample():
             return replace(example, texts=tuple(found))
         case ChoiceExample():
             return replace(example, prompt=found[0], choices=tuple(found[1:]))
-        case PairExample():
+        case RankingExample():
             return replace(example, query=found[0], text=found[1], context=found[2])
         case SpanExample():
             return _question(example, found, language, counts)

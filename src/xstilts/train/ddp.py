@@ -4,7 +4,7 @@ Every process draws the same batch, splits it in the same way and takes every n-
 and micro-batch, not by process. So the sum is that of one process but for the order of addition. All take the optimizer's
 step; the first process alone keeps averages, looks at dev data, writes checkpoints, and says when to stop.
 torch.distributed with gloo (CPU) or nccl (a GPU for each), processes of one machine, which meet in a file: no port, no
-launcher. A process that dies is noticed by the others at the next sum (LostRank).
+launcher. A process that dies is noticed by the others at the next sum (LostProcess).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 PATIENCE = timedelta(hours=12)  # the others wait while the first looks at dev data; a lost one is noticed at once
 
 
-class LostRank(Exception):
+class LostProcess(Exception):
     """Another process of the group is gone."""
 
 
@@ -36,7 +36,7 @@ class Group:
             dist.init_process_group(backend, f"file://{meeting}", timeout=PATIENCE, rank=rank, world_size=size)
 
     def add(self, tensors: Iterable[Tensor]) -> None:
-        """Replace each tensor by its sum over all processes. Raises LostRank."""
+        """Replace each tensor by its sum over all processes. Raises LostProcess."""
         if self.size == 1:
             return
         try:
@@ -44,17 +44,17 @@ class Group:
                 if work is not None:
                     work.wait()
         except RuntimeError as error:
-            raise LostRank(str(error).splitlines()[0]) from None
+            raise LostProcess(str(error).splitlines()[0]) from None
 
     def same(self, value: int) -> int:
-        """What the first process says. Raises LostRank."""
+        """What the first process says. Raises LostProcess."""
         if self.size == 1:
             return value
         said = torch.tensor([value], device=self.device)
         try:
             dist.broadcast(said, 0)
         except RuntimeError as error:
-            raise LostRank(str(error).splitlines()[0]) from None
+            raise LostProcess(str(error).splitlines()[0]) from None
         return int(said)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ import torch
 
 from xstilts.data.example import Example, Prediction
 from xstilts.metrics.metric import Metric
-from xstilts.model.codecs.codec import Coder, Feature
+from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.model import Model
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.malloc import give_back_memory
@@ -34,7 +34,7 @@ def precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[ob
 def predict(
     model: Model,
     task: str,
-    coder: Coder,
+    codec: Codec,
     examples: Iterable[Example],
     tick: Callable[[], None] = lambda: None,
     window: int = WINDOW,
@@ -42,21 +42,21 @@ def predict(
     """One prediction per example, in their order; the examples are read at most `window` ahead of the prediction taken.
     `tick` is called after each batch (it may raise to stop)."""
     stream = iter(examples)
-    while some := list(islice(stream, None if coder.decodes_together else window)):
-        features = coder.encode(some, training=False)
-        yield from coder.decode(some, features, _outputs(model, task, coder, features, tick))
+    while some := list(islice(stream, None if codec.decodes_together else window)):
+        features = codec.encode(some, training=False)
+        yield from codec.decode(some, features, _outputs(model, task, codec, features, tick))
 
 
-def _outputs(model: Model, task: str, coder: Coder, features: Sequence[Feature], tick: Callable[[], None]) -> list[Any]:
+def _outputs(model: Model, task: str, codec: Codec, features: Sequence[Feature], tick: Callable[[], None]) -> list[Any]:
     model.eval()
     device = next(model.parameters()).device
     head = model.head(task)
     outputs: list[Any] = [None] * len(features)
     for places in length_batches(features, EVALUATION_TOKENS):
         chosen = [features[i] for i in places]
-        batch = {name: tensor.to(device) for name, tensor in coder.collate(chosen).items()}
-        with torch.inference_mode(), precision(coder.recipe, device):
-            found = coder.outputs(head, model.hidden(coder, batch), batch, chosen)
+        batch = {name: tensor.to(device) for name, tensor in codec.collate(chosen).items()}
+        with torch.inference_mode(), precision(codec.recipe, device):
+            found = codec.outputs(head, model.hidden(codec, batch), batch, chosen)
         for i, output in zip(places, found, strict=True):
             outputs[i] = output
         if device.type == "cpu":
@@ -81,10 +81,10 @@ def length_batches(features: Sequence[Feature], tokens: int) -> list[list[int]]:
     return groups
 
 
-def dev_score(model: Model, task: str, coder: Coder, examples: Iterable[Example], metric: Metric, window: int = WINDOW) -> float:
+def dev_score(model: Model, task: str, codec: Codec, examples: Iterable[Example], metric: Metric, window: int = WINDOW) -> float:
     """The metric's headline value (0-1) on the examples; their tallies are summed as they come."""
     sums = np.zeros(len(metric.counts), dtype=np.float64)
     read, again = tee(examples)
-    for prediction, example in zip(predict(model, task, coder, read, window=window), again, strict=True):
+    for prediction, example in zip(predict(model, task, codec, read, window=window), again, strict=True):
         sums += metric.tally(example, prediction)
     return float(metric.headline(sums))

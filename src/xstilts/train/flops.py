@@ -4,7 +4,7 @@ The peak is measured, not read from a data sheet: the best rate of square matrix
 the threads (or the card) in use. A training's work is counted for real tokens only, from the weights and lengths (the
 usual 6 x weights x tokens, and 12 x hidden x length**2 for each block's attention). Their ratio, the utilisation, thus
 falls with padding, small batches and everything else that is not a product. Work that the loop leaves out, since nobody reads
-its result (`packing.states`), does not count.
+its result (`unpadding.states`), does not count.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _rate(a_NN: torch.Tensor, out_NN: torch.Tensor, wait: Callable[[], Any]) -> 
 @dataclass(frozen=True)
 class Work:
     """FLOPs of forward and backward: so many for each token, and for the square of each sequence's length; `per_unread` less
-    for a token whose last state nobody reads (`packing.states`)."""
+    for a token whose last state nobody reads (`unpadding.states`)."""
 
     per_token: float
     per_square: float

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from xstilts.data.example import Example
 from xstilts.metrics.metric import Metric
-from xstilts.model.codecs.codec import Coder, Feature
+from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.model import Model
 from xstilts.recipe.mixture import Order, proportions, schedule
 from xstilts.recipe.recipe import SELECTING, Recipe
@@ -49,13 +49,13 @@ class NotFinite(Exception):
 
 
 @dataclass
-class Member:
-    """One task of the mixture: its coder, its training features (`groups`: how many of each of its languages, one after the
+class MixtureTask:
+    """One task of the mixture: its codec, its training features (`groups`: how many of each of its languages, one after the
     other; none given: all are of one), and its dev examples by language (may be empty). `id_of` names the example of a row
     of features."""
 
     task: str
-    coder: Coder
+    codec: Codec
     features: Sequence[Feature]
     dev: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     metric: Metric | None = None
@@ -130,7 +130,7 @@ class Training:
     def __init__(
         self,
         model: Model,
-        members: Sequence[Member],
+        members: Sequence[MixtureTask],
         recipe: Recipe,
         plan: Plan,
         checkpoint: Path,
@@ -161,7 +161,7 @@ class Training:
 
     def run(self) -> dict[str, Any] | None:
         """Gives the record for `train.json`; None if it was asked to stop (the state is then in `checkpoint`), and in all
-        processes of a group but the first. Raises NotFinite, LostRank, and InputError where nothing fits into memory."""
+        processes of a group but the first. Raises NotFinite, LostProcess, and InputError where nothing fits into memory."""
         progress, first = self.progress, self.group.rank == 0
         peak = peak_flops(self.device, self.recipe.precision) * self.group.size if first else math.inf
         picks = schedule(self.shares, self.steps, self.plan.seed)
@@ -190,11 +190,11 @@ class Training:
             said = self.group.same(said)
         return self._finish(visits, peak) if first and said != INTERRUPT else None
 
-    def _step(self, member: Member, rows: Any) -> float:
+    def _step(self, member: MixtureTask, rows: Any) -> float:
         progress = self.progress
         features = [member.features[int(i)] for i in rows]
         lr = learning_rate(progress.step, self.steps, self.recipe)
-        loss = self.stepper.step(member.task, member.coder, features, progress.step, lr)
+        loss = self.stepper.step(member.task, member.codec, features, progress.step, lr)
         progress.step += 1
         if not math.isfinite(loss):
             ids = [member.id_of(int(row)) for row in rows]
@@ -302,11 +302,11 @@ class Training:
         return "no dev data: the last step"
 
 
-def dev_scores(model: Model, members: Sequence[Member]) -> dict[str, float]:
+def dev_scores(model: Model, members: Sequence[MixtureTask]) -> dict[str, float]:
     """Headline score of each member that has dev examples (the mean over its languages), and their unweighted mean (jiant's
     EqualMetricAggregator)."""
     scores = {
-        m.task: float(np.mean([dev_score(model, m.task, m.coder, examples, m.metric) for examples in m.dev.values()]))
+        m.task: float(np.mean([dev_score(model, m.task, m.codec, examples, m.metric) for examples in m.dev.values()]))
         for m in members
         if m.dev and m.metric is not None
     }

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 
 from xstilts.errors import InputError
-from xstilts.model.codecs.codec import Batch, Coder, Feature
+from xstilts.model.codecs.codec import Batch, Codec, Feature
 from xstilts.model.model import Model
-from xstilts.model.unpadding import can_pack
+from xstilts.model.unpadding import can_unpad
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.ddp import Group
 from xstilts.train.evaluate import precision
@@ -78,16 +78,16 @@ class Stepper:
         self._work = training_work(self.model.encoder)
         keep_freed_memory()
 
-    def step(self, task: str, coder: Coder, features: Sequence[Feature], step: int, lr: float) -> float:
+    def step(self, task: str, codec: Codec, features: Sequence[Feature], step: int, lr: float) -> float:
         """Change the model by one batch; gives the batch's mean loss (not finite: the model is left as it was). Raises
         InputError if not even one feature fits into memory."""
         self.model.train()
         while True:
             try:
-                loss = self._gradient(task, coder, features, step)
+                loss = self._gradient(task, codec, features, step)
                 break
             except torch.OutOfMemoryError:
-                self._make_room(coder, features)
+                self._make_room(codec, features)
         if np.isfinite(loss):
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
             for parameters in self.optimizer.param_groups:
@@ -95,13 +95,13 @@ class Stepper:
             self.optimizer.step()
         return loss
 
-    def _gradient(self, task: str, coder: Coder, features: Sequence[Feature], step: int) -> float:
+    def _gradient(self, task: str, codec: Codec, features: Sequence[Feature], step: int) -> float:
         self.optimizer.zero_grad(set_to_none=True)
         device = next(self.model.parameters()).device
         rng = np.random.default_rng([self.seed, 0x57E9, step])
-        batches = list(self._batches(coder, features, rng))
-        weight = sum(coder.weight(batch) for batch in batches)
-        unread = sum(self._unread(coder, batch) for batch in batches)
+        batches = list(self._batches(codec, features, rng))
+        weight = sum(codec.weight(batch) for batch in batches)
+        unread = sum(self._unread(codec, batch) for batch in batches)
         self.flops = self._work.flops([len(row) for feature in features for row in feature.rows], unread)
         head = self.model.head(task)
         total = torch.zeros(1, device=device)
@@ -109,7 +109,7 @@ class Stepper:
             for i in range(self.group.rank, len(batches), self.group.size):
                 torch.manual_seed(int(np.random.default_rng([self.seed, 0xD20, step, i]).integers(2**62)))
                 batch = {name: tensor.to(device) for name, tensor in batches[i].items()}
-                loss = coder.loss(head, self.model.hidden(coder, batch), batch) / max(weight, 1)
+                loss = codec.loss(head, self.model.hidden(codec, batch), batch) / max(weight, 1)
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
         if self.group.size > 1:
@@ -119,17 +119,17 @@ class Stepper:
             self.group.add([total, *(p.grad for p in shared if p.grad is not None)])
         return float(total)
 
-    def _unread(self, coder: Coder, batch: Batch) -> int:
+    def _unread(self, codec: Codec, batch: Batch) -> int:
         """Tokens whose last state is not computed."""
-        read = coder.read(batch)
-        return 0 if read is None or not can_pack(self.model.encoder) else int(batch["attention_mask"].sum() - read.sum())
+        read = codec.read(batch)
+        return 0 if read is None or not can_unpad(self.model.encoder) else int(batch["attention_mask"].sum() - read.sum())
 
-    def _batches(self, coder: Coder, features: Sequence[Feature], rng: np.random.Generator) -> Iterator[Batch]:
-        groups = [list(range(len(features)))] if coder.whole_batch else micro_batches(features, self._tokens(features))
+    def _batches(self, codec: Codec, features: Sequence[Feature], rng: np.random.Generator) -> Iterator[Batch]:
+        groups = [list(range(len(features)))] if codec.whole_batch else micro_batches(features, self._tokens(features))
         for group in groups:
             chosen = [features[i] for i in group]
-            batch = coder.collate(chosen)
-            coder.targets(chosen, batch, rng)
+            batch = codec.collate(chosen)
+            codec.targets(chosen, batch, rng)
             yield batch
 
     def _tokens(self, features: Sequence[Feature]) -> int:
@@ -139,11 +139,11 @@ class Stepper:
             return self.budget
         return min(self.budget, -(-sum(f.longest * len(f.rows) for f in features) // self.recipe.processes))
 
-    def _make_room(self, coder: Coder, features: Sequence[Feature]) -> None:
+    def _make_room(self, codec: Codec, features: Sequence[Feature]) -> None:
         self.optimizer.zero_grad(set_to_none=True)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        smallest = coder.whole_batch or len(micro_batches(features, self.budget)) == len(features)
+        smallest = codec.whole_batch or len(micro_batches(features, self.budget)) == len(features)
         if not smallest and self.group.size == 1:
             self.budget = max(1, min(self.budget, sum(f.longest * len(f.rows) for f in features)) // 2)
             self.halved += 1

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from xstilts.data.example import TextsExample
+from xstilts.data.example import ClassifyExample
 from xstilts.world.clause import Token, clause, text
 from xstilts.world.concepts import ANTONYM, CATEGORY_OF, DOMAINS
 from xstilts.world.config import WorldConfig
@@ -104,9 +104,9 @@ MEANINGS: dict[str, Callable[[random.Random], Pair | None]] = {
 }
 
 
-def generate_pairs(config: WorldConfig, task: str, split: str, language: str) -> Iterator[TextsExample]:
+def generate_pairs(config: WorldConfig, task: str, split: str, language: str) -> Iterator[ClassifyExample]:
     """The examples of `nli`, `paraphrase` or one of `nli_<domain>`."""
     tongue, lexicon = TONGUES[language], lexicons(config)[language]
     for name, (first, second, label) in draw(config, task, split, MEANINGS[task]):
         sides = ([*clause(tongue, side.event, fronted=side.fronted), Token(".")] for side in (first, second))
-        yield TextsExample(name, tuple(text(lexicon, side) for side in sides), label)
+        yield ClassifyExample(name, tuple(text(lexicon, side) for side in sides), label)

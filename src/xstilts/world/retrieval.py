@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from xstilts.data.example import TranslationExample
+from xstilts.data.example import BitextRetrievalExample
 from xstilts.world.clause import Token, clause, text
 from xstilts.world.concepts import CATEGORIES, NOUNS, PLACES
 from xstilts.world.config import WorldConfig
@@ -28,9 +28,9 @@ def nameless(rng: random.Random) -> Event | None:
     return event._replace(agent=agent, place=place, patient=event.patient._replace(number=""))
 
 
-def generate_translations(config: WorldConfig, split: str, language: str) -> Iterator[TranslationExample]:
+def generate_translations(config: WorldConfig, split: str, language: str) -> Iterator[BitextRetrievalExample]:
     """The sentences of one language with their English translations."""
     words = lexicons(config)
     for name, event in draw(config, "retrieval", split, nameless):
         foreign, english = (text(words[code], [*clause(TONGUES[code], event), Token(".")]) for code in (language, "en"))
-        yield TranslationExample(name, foreign, english, name)
+        yield BitextRetrievalExample(name, foreign, english, name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from xstilts.data.example import WordsExample
+from xstilts.data.example import TagExample
 from xstilts.world.clause import Token, clause, words
 from xstilts.world.concepts import CITIES, COMPANY, FAMILY, NAMES, TAGS
 from xstilts.world.config import WorldConfig
@@ -52,9 +52,9 @@ MEANINGS: dict[str, Callable[[random.Random], Event]] = {"pos": natural, "ner": 
 LABELS: dict[str, Callable[[Sequence[Token]], tuple[str, ...]]] = {"pos": part_of_speech_labels, "ner": entity_labels}
 
 
-def generate_tags(config: WorldConfig, task: str, split: str, language: str) -> Iterator[WordsExample]:
+def generate_tags(config: WorldConfig, task: str, split: str, language: str) -> Iterator[TagExample]:
     """The examples of `pos` or `ner`."""
     tongue, lexicon = TONGUES[language], lexicons(config)[language]
     for name, event in draw(config, task, split, MEANINGS[task]):
         sentence = [*clause(tongue, event), Token(".")]
-        yield WordsExample(name, tuple(words(lexicon, sentence)), LABELS[task](sentence))
+        yield TagExample(name, tuple(words(lexicon, sentence)), LABELS[task](sentence))

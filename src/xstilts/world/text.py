@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from xstilts.data.example import PlainExample
+from xstilts.data.example import MlmExample
 from xstilts.world.clause import Token, clause, definition, phrase, text
 from xstilts.world.concepts import CATEGORY_OF, NOUNS, OBJECT
 from xstilts.world.config import WorldConfig
@@ -53,7 +53,7 @@ def document(rng: random.Random, tongue: Tongue) -> list[Token]:
     return [*tokens, *clause(tongue, again, fronted=not fronted), STOP]
 
 
-def generate_text(config: WorldConfig, split: str, language: str) -> Iterator[PlainExample]:
+def generate_text(config: WorldConfig, split: str, language: str) -> Iterator[MlmExample]:
     """The documents of one language."""
     tongue, english = TONGUES[language], TONGUES["en"]
     lexicon, english_lexicon = lexicons(config)[language], lexicons(config)["en"]
@@ -67,12 +67,12 @@ def generate_text(config: WorldConfig, split: str, language: str) -> Iterator[Pl
                 text(words, [*clause(side, event, fronted=fronted), STOP])
                 for side, words in ((tongue, lexicon), (english, english_lexicon))
             )
-            yield PlainExample(name, tuple(texts))
+            yield MlmExample(name, tuple(texts))
         elif roll < config.pair_rate + config.switch_rate:
             words = (
                 (english_lexicon if token.concept != OBJECT and rng.random() < config.switch_words else lexicon)[token.concept]
                 for token in document(rng, tongue)
             )
-            yield PlainExample(name, (" ".join(words),))
+            yield MlmExample(name, (" ".join(words),))
         else:
-            yield PlainExample(name, (text(lexicon, document(rng, tongue)),))
+            yield MlmExample(name, (text(lexicon, document(rng, tongue)),))

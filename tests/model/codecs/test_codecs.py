@@ -11,11 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts.data.example import Answer, ChoiceExample, PlainExample, SpanExample, TextsExample, WordsExample
+from xstilts.data.example import Answer, ChoiceExample, ClassifyExample, MlmExample, SpanExample, TagExample
 from xstilts.data.format import Choice, Classify, Mlm, Span, Tag
 from xstilts.model.codecs.span import MAX_ANSWER_TOKENS, best_span, span_of
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.model import CODERS, Model, format_of, format_record, fresh_model, load_model, save_model
+from xstilts.model.model import CODECS, Model, format_of, format_record, fresh_model, load_model, save_model
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.evaluate import predict
 from xstilts.train.step import micro_batches
@@ -24,17 +24,20 @@ pytestmark = pytest.mark.tiny
 RECIPE = Recipe(max_length=24, stride=6)
 
 
-def coder(spec: Any, folder: Path, recipe: Recipe = RECIPE) -> Any:
-    return CODERS[spec.name](spec, load_tokenizer(folder / "encoder"), recipe)
+def codec(spec: Any, folder: Path, recipe: Recipe = RECIPE) -> Any:
+    return CODECS[spec.name](spec, load_tokenizer(folder / "encoder"), recipe)
 
 
 SPECS = [
-    (Classify(labels=("yes", "no")), [TextsExample("a", ("bo ka", "mi"), "yes"), TextsExample("b", ("mi", "bo " * 40), "no")]),
-    (Classify(labels=("x", "y", "z"), texts=1), [TextsExample("a", ("bo",), "z")]),
+    (
+        Classify(labels=("yes", "no")),
+        [ClassifyExample("a", ("bo ka", "mi"), "yes"), ClassifyExample("b", ("mi", "bo " * 40), "no")],
+    ),
+    (Classify(labels=("x", "y", "z"), texts=1), [ClassifyExample("a", ("bo",), "z")]),
     (Choice(choices=3), [ChoiceExample("a", "bo", ("ka", "mi mi", "bo"), 2), ChoiceExample("b", "ka", ("ka", "bo", "mi"), 0)]),
     (
         Tag(labels=("N", "V")),
-        [WordsExample("a", ("bo", "kami", "mi"), ("N", "V", "N")), WordsExample("b", ("ka",) * 70, ("V",) * 70)],
+        [TagExample("a", ("bo", "kami", "mi"), ("N", "V", "N")), TagExample("b", ("ka",) * 70, ("V",) * 70)],
     ),
     (
         Span(),
@@ -48,7 +51,7 @@ SPECS = [
 
 @pytest.mark.parametrize(("spec", "examples"), SPECS, ids=lambda x: getattr(x, "name", ""))
 def test_encode_loss_decode(tiny_folder: Path, spec: Any, examples: Any) -> None:
-    c = coder(spec, tiny_folder)
+    c = codec(spec, tiny_folder)
     model = fresh_model(tiny_folder, {"t": c}, 0.0)
     features = c.encode(examples, training=True)
     assert all(f.longest <= RECIPE.max_length for f in features)
@@ -77,7 +80,7 @@ def test_encode_loss_decode(tiny_folder: Path, spec: Any, examples: Any) -> None
 
 @pytest.mark.parametrize(("spec", "examples"), SPECS, ids=lambda x: getattr(x, "name", ""))
 def test_prediction_depends_neither_on_order_nor_on_company(tiny_folder: Path, spec: Any, examples: Any) -> None:
-    c = coder(spec, tiny_folder)
+    c = codec(spec, tiny_folder)
     model = fresh_model(tiny_folder, {"t": c}, 0.0)
     together = {p.id: p.answer for p in predict(model, "t", c, examples)}
     alone = {p.id: p.answer for e in examples for p in predict(model, "t", c, [e])}
@@ -87,7 +90,7 @@ def test_prediction_depends_neither_on_order_nor_on_company(tiny_folder: Path, s
 
 @pytest.mark.parametrize(("spec", "examples"), SPECS, ids=lambda x: getattr(x, "name", ""))
 def test_a_saved_model_predicts_the_same(tiny_folder: Path, tmp_path: Path, spec: Any, examples: Any) -> None:
-    c = coder(spec, tiny_folder)
+    c = codec(spec, tiny_folder)
     model = fresh_model(tiny_folder, {"a/task": c}, 0.0)
     save_model(model, {"a/task": spec}, tiny_folder / "encoder", tmp_path)
     again = load_model(tmp_path, "a/task", c)
@@ -98,7 +101,7 @@ def test_a_saved_model_predicts_the_same(tiny_folder: Path, tmp_path: Path, spec
 @pytest.mark.parametrize(("spec", "examples"), SPECS, ids=lambda x: getattr(x, "name", ""))
 def test_micro_batches_give_the_gradient_of_the_whole_batch(tiny_folder: Path, spec: Any, examples: Any) -> None:
     """Sorted, padded to its own longest row and normalised over the whole batch = one padded batch (the plain way)."""
-    c = coder(spec, tiny_folder)
+    c = codec(spec, tiny_folder)
     model = fresh_model(tiny_folder, {"t": c}, 0.0)
     features = c.encode([*examples] * 3, training=True)
 
@@ -123,7 +126,7 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch(tiny_folder: Path, s
 @pytest.mark.parametrize(("spec", "examples"), SPECS)
 def test_a_head_reads_no_state_that_it_does_not_name(spec: Any, examples: Any, tiny_folder: Path) -> None:
     """Else leaving the others out would change the loss."""
-    c = coder(spec, tiny_folder)
+    c = codec(spec, tiny_folder)
     model = fresh_model(tiny_folder, {"t": c}, 0.0)
     features = c.encode(examples, training=True)
     batch = c.collate(features)
@@ -137,7 +140,7 @@ def test_a_head_reads_no_state_that_it_does_not_name(spec: Any, examples: Any, t
 
 
 def test_padding_is_invisible(tiny_folder: Path) -> None:
-    c = coder(SPECS[0][0], tiny_folder)
+    c = codec(SPECS[0][0], tiny_folder)
     model = fresh_model(tiny_folder, {"t": c}, 0.0).eval()
     short, long = c.encode(SPECS[0][1], training=False)
     with torch.no_grad():
@@ -147,16 +150,16 @@ def test_padding_is_invisible(tiny_folder: Path) -> None:
 
 
 def test_tagging_splits_long_sentences_and_never_cuts(tiny_folder: Path) -> None:
-    c = coder(Tag(labels=("N", "V")), tiny_folder)
+    c = codec(Tag(labels=("N", "V")), tiny_folder)
     tags = tuple("NV"[i % 2] for i in range(70))
-    features = c.encode([WordsExample("a", ("kami",) * 70, tags)], training=True)
+    features = c.encode([TagExample("a", ("kami",) * 70, tags)], training=True)
     assert len(features) > 1
     assert [t for f in features for t in f.target] == [c.spec.labels.index(t) for t in tags]
 
 
 def test_a_word_that_the_tokenizer_maps_to_nothing_still_has_a_label(tiny_folder: Path) -> None:
-    c = coder(Tag(labels=("N", "V")), tiny_folder)
-    example = WordsExample("a", ("bo", "\u200b", "ka"), ("N", "V", "N"))
+    c = codec(Tag(labels=("N", "V")), tiny_folder)
+    example = TagExample("a", ("bo", "\u200b", "ka"), ("N", "V", "N"))
     (feature,) = c.encode([example], training=True)
     assert len(feature.extra["starts"]) == 3
     model = fresh_model(tiny_folder, {"t": c}, 0.0)
@@ -165,7 +168,7 @@ def test_a_word_that_the_tokenizer_maps_to_nothing_still_has_a_label(tiny_folder
 
 
 def test_span_targets_point_at_the_answer(tiny_folder: Path) -> None:
-    c = coder(Span(), tiny_folder)
+    c = codec(Span(), tiny_folder)
     example = SPECS[4][1][1]
     features = c.encode([example], training=True)
     assert len(features) > 1, "the context needs several windows"
@@ -204,8 +207,8 @@ def test_best_span_is_the_best_of_all_spans(seed: int) -> None:
 
 
 def test_masks_follow_the_rule(tiny_folder: Path) -> None:
-    c = coder(Mlm(), tiny_folder, Recipe(max_length=128, mlm_rate=0.2))
-    examples = [PlainExample(str(i), (" ".join(["bo", "ka", "mi", "kami"] * 30),)) for i in range(40)]
+    c = codec(Mlm(), tiny_folder, Recipe(max_length=128, mlm_rate=0.2))
+    examples = [MlmExample(str(i), (" ".join(["bo", "ka", "mi", "kami"] * 30),)) for i in range(40)]
     features = c.encode(examples, training=True)
     batch = c.collate(features)
     before = batch["input_ids"].clone()
@@ -221,14 +224,14 @@ def test_masks_follow_the_rule(tiny_folder: Path) -> None:
 
 
 def test_mlm_cuts_long_documents_and_pairs_translations(tiny_folder: Path) -> None:
-    c = coder(Mlm(), tiny_folder)
-    features = c.encode([PlainExample("a", ("bo ka " * 40,)), PlainExample("b", ("bo", "ka"))], training=True)
+    c = codec(Mlm(), tiny_folder)
+    features = c.encode([MlmExample("a", ("bo ka " * 40,)), MlmExample("b", ("bo", "ka"))], training=True)
     assert sum(f.example == 0 for f in features) > 1
     assert c.tokenizer.decode(features[-1].rows[0]).count("</s>") == 3
 
 
 def test_heads_share_one_trunk(tiny_folder: Path) -> None:
-    coders = {"a": coder(SPECS[0][0], tiny_folder), "b": coder(SPECS[3][0], tiny_folder)}
-    model = fresh_model(tiny_folder, coders, None)
+    codecs = {"a": codec(SPECS[0][0], tiny_folder), "b": codec(SPECS[3][0], tiny_folder)}
+    model = fresh_model(tiny_folder, codecs, None)
     assert isinstance(model, Model)
     assert len(list(model.heads)) == 2

@@ -136,7 +136,7 @@ def test_a_placebo_is_not_counted_and_its_absence_is_said() -> None:
 
 def test_degenerate_pairs_are_not_counted() -> None:
     analysis = study({"none": 0.5, "squad": 0.65}, placebo=False, trains_on="squad_v1")
-    assert analysis.gains[0].degenerate
+    assert analysis.gains[0].reuses_target_data
     assert analysis.answer.verdict == "none"
     assert analysis.answer.support[0].startswith("Not counted: squad → tydiqa (+1")
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import PairExample, PoolExample, SpanExample
+from xstilts.data.example import PoolExample, RankingExample, SpanExample
 from xstilts.errors import InputError
 from xstilts.tasks.catalogue.ranking import LAREQA, SQUAD_PAIRS, gold_of_all_languages, sentence_spans
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
@@ -177,7 +177,7 @@ def test_a_pair_holds_the_sentence_in_which_the_answer_begins(tmp_path: Path, te
     context = "  Mi sat. Bo ran."
     squad(tmp_path, context, [{"text": text, "answer_start": context.index(text)}])
     (pair,) = SQUAD_PAIRS.read(request_of(tmp_path))
-    assert pair == PairExample("q1", "Which?", sentence, context)
+    assert pair == RankingExample("q1", "Which?", sentence, context)
 
 
 def test_a_pair_without_an_answer_is_named(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_the_candidates_of_all_languages_come_with_english() -> None:
 
 def test_mentions_are_trained_on_pairs_of_wikipedia() -> None:
     pairs = list(examples(find_task("mewslix"), "train", "en", FIXTURES))
-    assert pairs[0] == PairExample(
+    assert pairs[0] == RankingExample(
         "w1", "larch: The first bridge was made of { larch } .", "A larch is a conifer. It sheds its needles.", ""
     )
     assert [p.id for p in examples(find_task("mewslix"), "dev", "en", FIXTURES)] == ["w4", "w5"]

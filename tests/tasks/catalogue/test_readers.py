@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import Example, SpanExample, TextsExample, WordsExample
+from xstilts.data.example import ClassifyExample, Example, SpanExample, TagExample
 from xstilts.errors import InputError
 from xstilts.tasks.catalogue.tagging import NER, UPOS
 from xstilts.tasks.files.locate import examples
@@ -178,11 +178,11 @@ def test_pairs_without_agreement_are_dropped_but_counted() -> None:
 
 def test_multi_word_tokens_take_the_tag_of_their_head() -> None:
     (german,) = read(FIXTURES, "udpos", "test", "de")
-    assert isinstance(german, WordsExample)
+    assert isinstance(german, TagExample)
     assert german.words == ("Sie", "geht", "zum", "Markt")
     assert german.answer == ("PRON", "VERB", "ADP", "NOUN")  # a tie in height: ADP ranks before DET
     english = read(FIXTURES, "udpos", "train")[2]
-    assert isinstance(english, WordsExample)
+    assert isinstance(english, TagExample)
     assert english.words == ("We", "don't", "know", "!")  # and the empty node 4.1 is gone
     assert english.answer == ("PRON", "AUX", "VERB", "PUNCT")
 
@@ -199,7 +199,7 @@ def test_multi_word_tokens_take_the_tag_of_their_head() -> None:
 def test_heads_of_multi_word_tokens(language: str, rows: tuple[str, ...], tag: str, tmp_path: Path) -> None:
     put(tmp_path, f"UD_X/{language}_x-ud-test.conllu", conllu(*rows))
     (example,) = read(tmp_path, "udpos", "test", language)
-    assert isinstance(example, WordsExample)
+    assert isinstance(example, TagExample)
     assert example.answer is not None
     assert (example.words[0], example.answer[0]) == ("ab", tag)
 
@@ -220,7 +220,7 @@ def test_one_withheld_word_is_enough_to_drop_a_short_sentence(words: int, kept: 
 
 def test_panx_tolerates_blank_lines_and_colons(tmp_path: Path) -> None:
     put(tmp_path, "panx_dataset/en/test", "\n\nen:Ada\tB-PER\nen:12:30\tO\n\n \n\nen::\tO")
-    assert [(e.words, e.id) for e in read(tmp_path, "panx", "test") if isinstance(e, WordsExample)] == [
+    assert [(e.words, e.id) for e in read(tmp_path, "panx", "test") if isinstance(e, TagExample)] == [
         (("Ada", "12:30"), "panx-en-test-1"),
         ((":",), "panx-en-test-2"),
     ]
@@ -268,7 +268,7 @@ def test_pairs_survive_writing_and_reading(pairs: list[tuple[str, str, str]]) ->
     root = scratch()
     with put(root, "xnli/test-en.tsv", "").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, delimiter="\t").writerows(pairs)
-    found = [(e.texts, e.answer) for e in read(root, "xnli", "test") if isinstance(e, TextsExample)]
+    found = [(e.texts, e.answer) for e in read(root, "xnli", "test") if isinstance(e, ClassifyExample)]
     assert found == [((a.strip(), b.strip()), label) for a, b, label in pairs]
 
 
@@ -279,7 +279,7 @@ def test_sentences_survive_writing_and_reading(sentences: list[list[tuple[str, s
     for sentence in sentences:
         rows += [f"{number} {word} {tag} {number - 1}" for number, (word, tag) in enumerate(sentence, start=1)] + [""]
     put(root, "UD_X/en_x-ud-test.conllu", conllu(*rows))
-    found = [list(zip(e.words, e.answer or (), strict=True)) for e in read(root, "udpos", "test") if isinstance(e, WordsExample)]
+    found = [list(zip(e.words, e.answer or (), strict=True)) for e in read(root, "udpos", "test") if isinstance(e, TagExample)]
     assert found == sentences
 
 
@@ -288,7 +288,7 @@ def test_names_survive_writing_and_reading(sentences: list[list[tuple[str, str]]
     root = scratch()
     text = "\n\n".join("\n".join(f"en:{word}\t{tag}" for word, tag in sentence) for sentence in sentences)
     put(root, "panx_dataset/en/test", text)
-    found = [list(zip(e.words, e.answer or (), strict=True)) for e in read(root, "panx", "test") if isinstance(e, WordsExample)]
+    found = [list(zip(e.words, e.answer or (), strict=True)) for e in read(root, "panx", "test") if isinstance(e, TagExample)]
     assert found == sentences
 
 

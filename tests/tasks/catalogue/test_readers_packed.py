@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from xstilts.data.example import Example, TextsExample
+from xstilts.data.example import ClassifyExample, Example
 from xstilts.errors import InputError
 from xstilts.tasks.catalogue import choice, nli, paraphrase
 from xstilts.tasks.files.locate import examples
@@ -35,7 +35,7 @@ def read(root: Path, task: str, split: str, language: str = "en") -> list[Exampl
 
 
 def texts(root: Path, task: str, split: str, language: str = "en") -> list[tuple[str, ...]]:
-    return [(*e.texts, str(e.answer)) for e in read(root, task, split, language) if isinstance(e, TextsExample)]
+    return [(*e.texts, str(e.answer)) for e in read(root, task, split, language) if isinstance(e, ClassifyExample)]
 
 
 PACKED = [

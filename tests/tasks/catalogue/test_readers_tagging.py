@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import WordsExample
+from xstilts.data.example import TagExample
 from xstilts.errors import InputError
 from xstilts.tasks.catalogue.syntax import DIRECTED, RELATIONS, ccg_labels
 from xstilts.tasks.files.locate import available_languages, examples, locate
@@ -31,11 +31,11 @@ def put(root: Path, name: str, content: str | bytes) -> Path:
     return path
 
 
-def read(root: Path, task: str, split: str, language: str = "en") -> list[WordsExample]:
-    return [e for e in examples(find_task(task), split, language, root) if isinstance(e, WordsExample)]
+def read(root: Path, task: str, split: str, language: str = "en") -> list[TagExample]:
+    return [e for e in examples(find_task(task), split, language, root) if isinstance(e, TagExample)]
 
 
-def pairs(found: list[WordsExample]) -> list[list[tuple[str, str]]]:
+def pairs(found: list[TagExample]) -> list[list[tuple[str, str]]]:
     return [list(zip(e.words, e.answer or (), strict=True)) for e in found]
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import Example, TextsExample
+from xstilts.data.example import ClassifyExample, Example
 from xstilts.errors import InputError
 from xstilts.tasks.files.locate import examples, locate
 from xstilts.tasks.files.read import TELLING, table
@@ -37,7 +37,7 @@ def read(root: Path, task: str, split: str, language: str = "en") -> list[Exampl
 
 
 def texts(root: Path, task: str, split: str, language: str = "en") -> list[tuple[str, ...]]:
-    return [(*e.texts, str(e.answer)) for e in read(root, task, split, language) if isinstance(e, TextsExample)]
+    return [(*e.texts, str(e.answer)) for e in read(root, task, split, language) if isinstance(e, ClassifyExample)]
 
 
 def tsv(*rows: tuple[object, ...]) -> str:
@@ -271,5 +271,5 @@ def test_an_empty_sentence_stays_and_a_blank_line_is_nothing(task: str, name: st
     """Benchmarks count the lines of the labels, so leaving out a pair would shift all behind it."""
     put(tmp_path, name, content)
     found = read(tmp_path, task, "test")
-    assert [e.texts[1] == "" for e in found if isinstance(e, TextsExample)] == [True, False]
+    assert [e.texts[1] == "" for e in found if isinstance(e, ClassifyExample)] == [True, False]
     assert [e.id for e in found] == [f"{task}-test-1", f"{task}-test-2"]

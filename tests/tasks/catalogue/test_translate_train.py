@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.data.example import Answer, SpanExample, TextsExample
+from xstilts.data.example import Answer, ClassifyExample, SpanExample
 from xstilts.errors import InputError
 from xstilts.tasks.catalogue.translate_train import read_hub_squad_mt
 from xstilts.tasks.files.locate import available_languages, examples
@@ -22,12 +22,12 @@ def test_mnli_as_xnli_s_authors_and_xtreme_have_it() -> None:
     assert available_languages(task, "train", FIXTURES) == ("de", "fr", "sw")
     german, french = (list(examples(task, "train", language, FIXTURES)) for language in ("de", "fr"))
     assert german[1:] == [
-        TextsExample("mnli_mt-train-2", ('Nun , mein Onkel hielt " Bienen .', "Mein Onkel verkaufte Honig ."), "neutral"),
-        TextsExample(
+        ClassifyExample("mnli_mt-train-2", ('Nun , mein Onkel hielt " Bienen .', "Mein Onkel verkaufte Honig ."), "neutral"),
+        ClassifyExample(
             "mnli_mt-train-3", ("Die Brücke wurde nie gebaut .", "Auf der Brücke fahren Straßenbahnen ."), "contradiction"
         ),
     ]
-    assert [(e.id, e.texts[1], e.answer) for e in french if isinstance(e, TextsExample)] == [
+    assert [(e.id, e.texts[1], e.answer) for e in french if isinstance(e, ClassifyExample)] == [
         ("mnli_mt-train-1", "Le comité s'est réuni au printemps.", "entailment"),
         ("mnli_mt-train-2", "Des trams passent sur le pont.", "contradiction"),
     ]

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from xstilts.data.example import TextsExample
+from xstilts.data.example import ClassifyExample
 from xstilts.data.format import Classify
 from xstilts.errors import InputError
 from xstilts.metrics.classify import ACCURACY
@@ -306,14 +306,14 @@ def test_two_that_begin_at_once_do_the_work_once(root: Path, monkeypatch: pytest
 LANGUAGES = ("en", "de", "fr")
 
 
-def read_toy(request: Request) -> Iterator[TextsExample]:
+def read_toy(request: Request) -> Iterator[ClassifyExample]:
     """`language<TAB>text<TAB>label`; the name of a file is in the ids, so that several make up one split."""
     for path in request.files:
         for number, (where, line) in enumerate(lines(path), start=1):
             language, text, label = columns(line, 3, where, "language, text, label")
             if language == request.language:
                 id = f"{request.task.name}-{path.name.split('.')[0]}-{number}"
-                yield TextsExample(id, (text,), known(label, request.task.format.labels, where))  # type: ignore[union-attr]
+                yield ClassifyExample(id, (text,), known(label, request.task.format.labels, where))  # type: ignore[union-attr]
 
 
 def toy(name: str = "toy", **changes: Any) -> Task:

@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import constants
 from pyarrow import parquet
 
-from xstilts.data.example import Answer, ChoiceExample, SpanExample, TextsExample, TranslationExample, WordsExample
+from xstilts.data.example import Answer, BitextRetrievalExample, ChoiceExample, ClassifyExample, SpanExample, TagExample
 from xstilts.errors import InputError
 from xstilts.tasks.files.hub import hub_examples, hub_files, patterns
 from xstilts.tasks.registry import find_task
@@ -65,8 +65,8 @@ def question(id: str, context: str, text: str, start: int) -> dict[str, Any]:
 def test_pairs_of_a_language(cache: Path) -> None:
     put_for(cache, "xnli", "test", "sw/test-00000-of-00001.parquet", PAIRS)
     assert list(hub_examples(find_task("xnli"), "test", "sw")) == [
-        TextsExample("xnli-test-1", ("A boat sank.", "A boat floats."), "contradiction"),
-        TextsExample("xnli-test-3", ("A boat sank.", "A boat went down."), "entailment"),
+        ClassifyExample("xnli-test-1", ("A boat sank.", "A boat floats."), "contradiction"),
+        ClassifyExample("xnli-test-3", ("A boat sank.", "A boat went down."), "entailment"),
     ]
 
 
@@ -75,7 +75,7 @@ def test_several_files_are_read_in_order(cache: Path) -> None:
         rows = [{"premise": f"{number}", "hypothesis": "x", "label": 0}]
         put_for(cache, "mnli", "train", f"mnli/train-0000{number}-of-00002.parquet", rows)
     put_for(cache, "mnli", "dev", "mnli/validation_matched-00000-of-00001.parquet", PAIRS)
-    assert [e.texts[0] for e in hub_examples(find_task("mnli"), "train", "en") if isinstance(e, TextsExample)] == [
+    assert [e.texts[0] for e in hub_examples(find_task("mnli"), "train", "en") if isinstance(e, ClassifyExample)] == [
         "0",
         "1",
     ]
@@ -113,19 +113,19 @@ def test_choices_words_and_translations(cache: Path) -> None:
     rows = [{"tokens": ["می\u200cرود", "!"], "pos_tags": [15, 12]}]
     put_for(cache, "udpos", "test", "udpos.Persian/test-00000-of-00001.parquet", rows)
     assert list(hub_examples(find_task("udpos"), "test", "fa")) == [
-        WordsExample("udpos-fa-test-1", ("میرود", "!"), ("VERB", "PUNCT"))
+        TagExample("udpos-fa-test-1", ("میرود", "!"), ("VERB", "PUNCT"))
     ]
 
     rows = [{"source_sentence": "Es schneit.\n", "target_sentence": "It snows.\n"}]
     put_for(cache, "tatoeba", "test", "tatoeba.deu/validation-00000-of-00001.parquet", rows)
     assert list(hub_examples(find_task("tatoeba"), "test", "de")) == [
-        TranslationExample("deu-1", "Es schneit.", "It snows.", "deu-1")
+        BitextRetrievalExample("deu-1", "Es schneit.", "It snows.", "deu-1")
     ]
 
     rows = [{"tokens": ["Ada", "sang"], "ner_tags": [1, 0]}]
     put_for(cache, "panx", "train", "en/train-00000-of-00001.parquet", rows)
     assert list(hub_examples(find_task("panx"), "train", "en")) == [
-        WordsExample("panx-en-train-1", ("Ada", "sang"), ("B-PER", "O"))
+        TagExample("panx-en-train-1", ("Ada", "sang"), ("B-PER", "O"))
     ]
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import PlainExample, PoolExample
+from xstilts.data.example import MlmExample, PoolExample
 from xstilts.errors import InputError
 from xstilts.tasks.files import locate as module
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, held_out, locate, subsample, whole
@@ -151,12 +151,12 @@ IDS = st.lists(st.text(max_size=5), unique=True, min_size=1, max_size=30)
 
 
 @dataclass(frozen=True)
-class Watched(PlainExample):
+class Watched(MlmExample):
     """An example whose end can be seen (the others have slots, and no room for a weak reference)."""
 
 
-def made(ids: list[str]) -> list[PlainExample]:
-    return [PlainExample(id, (id,)) for id in ids]
+def made(ids: list[str]) -> list[MlmExample]:
+    return [MlmExample(id, (id,)) for id in ids]
 
 
 @given(IDS, st.integers(1, 40))
@@ -175,7 +175,7 @@ def test_a_subsample_grows_and_does_not_depend_on_order(ids: list[str], limit: i
     assert {e.id for e in subsample(made(shuffled), limit)} == small
 
 
-def sorted_subsample(found: list[PlainExample], limit: int, salt: str) -> list[PlainExample]:
+def sorted_subsample(found: list[MlmExample], limit: int, salt: str) -> list[MlmExample]:
     """What `subsample` means, with everything in memory."""
 
     def rank(place: int) -> tuple[bytes, int]:

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import Example, PlainExample
+from xstilts.data.example import Example, MlmExample
 from xstilts.data.format import Mlm
 from xstilts.errors import InputError
 from xstilts.tasks.files.check import check
@@ -45,7 +45,7 @@ def folder(root: Path, **files: str | bytes) -> Path:
 
 def texts(task: Task, language: str, counts: Counter[str] | None = None) -> list[tuple[str, ...]]:
     found: list[Example] = list(examples(task, "train", language, NOWHERE, counts))
-    return [e.texts for e in found if isinstance(e, PlainExample)]
+    return [e.texts for e in found if isinstance(e, MlmExample)]
 
 
 def one(root: Path, data: str | bytes) -> list[tuple[str, ...]]:

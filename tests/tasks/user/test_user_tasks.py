@@ -18,8 +18,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts.data.example import Answer, ChoiceExample, Example, SpanExample, TextsExample, TranslationExample, WordsExample
-from xstilts.data.format import Choice, Classify, Embed, Span, Tag
+from xstilts.data.example import Answer, BitextRetrievalExample, ChoiceExample, ClassifyExample, Example, SpanExample, TagExample
+from xstilts.data.format import BitextRetrieval, Choice, Classify, Span, Tag
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.metrics.classify import ACCURACY
@@ -125,8 +125,8 @@ def test_texts_and_labels_out_of_tsv_and_json_lines() -> None:
     assert (task.format, task.metric, task.languages) == (Classify(("negative", "positive"), 2), ACCURACY, ("en", "sw"))
     assert (task.trains_on, task.license, task.folder) == ("own_reviews", "CC0-1.0", FIXTURES)
     assert read(task, "train", "en") == [  # quotes are text, the third stands for no label, and the ids count it
-        TextsExample("own_reviews-train-1", ('A "good" one', 'I would see it "again.'), "positive"),
-        TextsExample("own_reviews-train-3", ("No", "The sea was cold."), "negative"),
+        ClassifyExample("own_reviews-train-1", ('A "good" one', 'I would see it "again.'), "positive"),
+        ClassifyExample("own_reviews-train-3", ("No", "The sea was cold."), "negative"),
     ]
     english, swahili = read(task, "test", "en"), read(task, "test", "sw")
     assert [e.answer for e in english] == [e.answer for e in swahili] == ["positive", "negative"]
@@ -146,11 +146,11 @@ def test_choices_out_of_csv_and_json_lines() -> None:
 def test_words_and_tags_in_conll_layouts_and_a_language_that_the_table_lacks() -> None:
     task = fixture("tags.yaml")
     assert (task.format, task.metric) == (Tag(("O", "B-PLACE", "I-PLACE")), CHUNK_F1)
-    first, second = (e for e in read(task, "train", "de") if isinstance(e, WordsExample))
+    first, second = (e for e in read(task, "train", "de") if isinstance(e, TagExample))
     assert first.words == ("In", "dem", "Haus", "am", "Neuen", "See"), "syntactic words: no comment, no range, no empty node"
     assert first.answer == ("O", "O", "O", "O", "B-PLACE", "I-PLACE")
     assert (second.id, second.words) == ("own_tags-de-train-2", ("#", "See"))
-    assert [e.words for e in read(task, "test", "gsw") if isinstance(e, WordsExample)] == [("De", "#", "See"), ("Jo",)]
+    assert [e.words for e in read(task, "test", "gsw") if isinstance(e, TagExample)] == [("De", "#", "See"), ("Jo",)]
     assert LANGUAGES["gsw"].name == "Swiss German"
 
 
@@ -165,13 +165,13 @@ def test_questions_with_and_without_an_answer_and_a_held_out_dev() -> None:
 
 def test_translations_in_two_files_and_in_two_columns() -> None:
     task = fixture("pairs.yaml")
-    assert (task.format, task.metric, task.trains_on) == (Embed(), RETRIEVAL, "")
+    assert (task.format, task.metric, task.trains_on) == (BitextRetrieval(), RETRIEVAL, "")
     assert read(task, "test", "de") == [
-        TranslationExample("own_pairs-de-test-1", "Der Kessel singt.", "The kettle sings.", "own_pairs-de-test-1"),
-        TranslationExample("own_pairs-de-test-2", "Das Boot sinkt.", "The boat sinks.", "own_pairs-de-test-2"),
+        BitextRetrievalExample("own_pairs-de-test-1", "Der Kessel singt.", "The kettle sings.", "own_pairs-de-test-1"),
+        BitextRetrievalExample("own_pairs-de-test-2", "Das Boot sinkt.", "The boat sinks.", "own_pairs-de-test-2"),
     ]
     columns = fixture("pairs_in_columns.yaml")
-    assert [e.text for e in read(columns, "test", "de") if isinstance(e, TranslationExample)] == [
+    assert [e.text for e in read(columns, "test", "de") if isinstance(e, BitextRetrievalExample)] == [
         "Der Kessel singt.",
         "Es regnet.",
     ]
@@ -181,8 +181,8 @@ def test_translations_in_two_files_and_in_two_columns() -> None:
 def test_a_python_file_beside_its_data() -> None:
     task = fixture("more.py")
     assert read(task, "train", "en") == [
-        TextsExample("fast-train-1", ("I laughed.",), "good"),
-        TextsExample("fast-train-2", ("I left.",), "bad"),
+        ClassifyExample("fast-train-1", ("I laughed.",), "good"),
+        ClassifyExample("fast-train-2", ("I left.",), "bad"),
     ]
     assert find_task("own_fast") is task
     assert len(task.declared) == 64
@@ -196,8 +196,8 @@ def test_line_ends_byte_order_marks_and_gzip_change_nothing(end: str, mark: byte
     data = mark + end.join(["text\tlabel", "It \u2028 sails.\tgood", "", "It sinks.\tbad"]).encode()
     (found := content(tmp_path, REVIEWS, *(("train.tsv.gz", gzip.compress(data)) if packed else ("train.tsv", data))))
     assert found == [
-        TextsExample("films-en-train-1", ("It \u2028 sails.",), "good"),
-        TextsExample("films-en-train-2", ("It sinks.",), "bad"),
+        ClassifyExample("films-en-train-1", ("It \u2028 sails.",), "good"),
+        ClassifyExample("films-en-train-2", ("It sinks.",), "bad"),
     ]
 
 
@@ -211,7 +211,7 @@ def test_several_files_of_a_pattern_are_read_as_one_and_a_packed_double_once(tmp
 
 def test_columns_by_number_and_labels_as_json_spells_them(tmp_path: Path) -> None:
     numbered = content(tmp_path, REVIEWS, "train.tsv", "good\tIt sails.\tx\n", texts=1, label=0)
-    assert numbered == [TextsExample("films-en-train-1", ("It sails.",), "good")]
+    assert numbered == [ClassifyExample("films-en-train-1", ("It sails.",), "good")]
     truth = '{"text": "It sails.", "label": true}\n{"text": "It sinks.", "label": false}\n'
     files = {"train": "train.jsonl"}
     assert [e.answer for e in content(tmp_path, REVIEWS, "train.jsonl", truth, files=files, labels=["true", "false"])] == [
@@ -222,7 +222,7 @@ def test_columns_by_number_and_labels_as_json_spells_them(tmp_path: Path) -> Non
     assert [e.answer for e in content(tmp_path, CHOICES, "train.jsonl", listed)] == [1]
     words = '{"tokens": ["a", "b"], "tags": ["O", "X"]}\n'
     tags = content(tmp_path, TAGS, "train.jsonl", words, files=files, words="tokens", tags="tags")
-    assert tags == [WordsExample("films-en-train-1", ("a", "b"), ("O", "X"))]
+    assert tags == [TagExample("films-en-train-1", ("a", "b"), ("O", "X"))]
 
 
 def test_the_metric_goes_with_the_labels_unless_it_is_named(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_any_text_survives_every_table(texts: list[str], tmp_path_factory: pytes
         ("comma.csv", {}),
     ):
         task = declare(folder, REVIEWS, files={"train": name}, **changes)
-        assert [e.texts[0] for e in read(task, "train", "en") if isinstance(e, TextsExample)] == texts, name
+        assert [e.texts[0] for e in read(task, "train", "en") if isinstance(e, ClassifyExample)] == texts, name
 
 
 # -- what moves its identity -------------------------------------------------------------------------------------------

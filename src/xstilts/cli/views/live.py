@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xstilts.execution.execute import State
-from xstilts.execution.status import STATUSES, Look, Watch, number
+from xstilts.execution.status import STATUSES, StudyStatus, Watch, number
 
 PLAIN_SECONDS = 10.0
 LOOK_SECONDS = 1.0
@@ -133,13 +133,13 @@ def running_table(running: Iterable[tuple[str, str, Mapping[str, Any], float]]) 
     return table
 
 
-def counted(look: Look) -> str:
+def counted(look: StudyStatus) -> str:
     """`133 stages: 57 done, 2 running, 74 open`."""
     found = ", ".join(f"{look.counts[status]} {status}" for status in STATUSES if look.counts[status])
     return f"{len(look.records)} stages: {found}"
 
 
-def outlook(look: Look) -> str:
+def outlook(look: StudyStatus) -> str:
     """What is to be expected, in a sentence."""
     if look.ended and not look.counts["failed"]:
         return "All is done."
@@ -155,7 +155,7 @@ def outlook(look: Look) -> str:
     return f"About {clock(look.seconds_left)} {'hours' if look.seconds_left >= 3600 else 'minutes'} left."
 
 
-def trouble(look: Look) -> list[tuple[str, str, str]]:
+def trouble(look: StudyStatus) -> list[tuple[str, str, str]]:
     """(status, stage, sentence) of what failed, was damaged or was left, the worst first."""
     found = []
     for status in ("failed", "damaged", "stopped"):
@@ -170,13 +170,13 @@ def trouble(look: Look) -> list[tuple[str, str, str]]:
     return found
 
 
-def running(look: Look) -> list[tuple[str, str, dict[str, Any], float]]:
+def running(look: StudyStatus) -> list[tuple[str, str, dict[str, Any], float]]:
     """What `running_table` shows of a look, the longest-running first."""
     records = sorted(look.having("running"), key=lambda record: record["started"] or look.at)
     return [(r["kind"], r["slug"], r["progress"] or {}, look.at - (r["started"] or look.at)) for r in records]
 
 
-def picture(look: Look, bar: bool = True, height: int | None = None) -> Group:
+def picture(look: StudyStatus, bar: bool = True, height: int | None = None) -> Group:
     """The status. `height`: the lines that there are; what does not fit is counted."""
     name, done, total = look.plan.study.name, look.counts["done"], max(len(look.records), 1)
     lines: list[Any] = []
@@ -200,7 +200,7 @@ def picture(look: Look, bar: bool = True, height: int | None = None) -> Group:
     return Group(*lines)
 
 
-def print_status(console: Console, look: Look) -> None:
+def print_status(console: Console, look: StudyStatus) -> None:
     """Counts and outlook, then the stages that run, and those that failed or were left."""
     console.print(picture(look, bar=console.is_terminal), soft_wrap=not console.is_terminal)
 

@@ -22,7 +22,7 @@ import jinja2
 
 from xstilts.cli.views.live import counted, facts, outlook, running, trouble
 from xstilts.errors import InputError
-from xstilts.execution.status import STATUSES, Look, Watch, number
+from xstilts.execution.status import STATUSES, StudyStatus, Watch, number
 from xstilts.stages.stage import KINDS
 
 ADDRESS = "127.0.0.1"
@@ -42,7 +42,7 @@ def _template() -> jinja2.Template:
     return environment.from_string((resources.files("xstilts.cli") / "status.html.j2").read_text(encoding="utf-8"))
 
 
-def render_status(look: Look, nonce: str) -> str:
+def render_status(look: StudyStatus, nonce: str) -> str:
     """The page. `nonce` marks its one script as its own."""
     shown = [status for status in STATUSES if look.counts[status]]
     kinds = {

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.data.example import ChoiceExample, Example, Prediction
-from xstilts.model.codecs.codec import Batch, Coder, Feature, FirstTokenHead, first_tokens
+from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead, first_tokens
 
 
-class ChoiceCoder(Coder):
+class ChoiceCodec(Codec):
     def head(self, encoder: Any) -> nn.Module:
         return FirstTokenHead(encoder.config.hidden_size, 1, encoder.config.hidden_dropout_prob)
 

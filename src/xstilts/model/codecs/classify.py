@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xstilts.data.example import Example, Prediction, TextsExample
-from xstilts.model.codecs.codec import Batch, Coder, Feature, FirstTokenHead, first_tokens
+from xstilts.data.example import ClassifyExample, Example, Prediction
+from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead, first_tokens
 
 
-class ClassifyCoder(Coder):
+class ClassifyCodec(Codec):
     def head(self, encoder: Any) -> nn.Module:
         return FirstTokenHead(encoder.config.hidden_size, len(self.spec.labels), encoder.config.hidden_dropout_prob)
 
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
-        items = cast(Sequence[TextsExample], examples)
+        items = cast(Sequence[ClassifyExample], examples)
         second = [e.texts[1] for e in items] if self.spec.texts == 2 else None
         rows = self.pair_ids([e.texts[0] for e in items], second)
         index = {label: i for i, label in enumerate(self.spec.labels)}

@@ -41,7 +41,7 @@ class Feature:
 Batch = dict[str, Tensor]
 
 
-class Coder(ABC):
+class Codec(ABC):
     """A format's torch half for one tokenizer and one recipe (its lengths, its masking rate).
 
     `whole_batch`: the loss of an example depends on the others of its step, so a step's batch is computed in one piece.

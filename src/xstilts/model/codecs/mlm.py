@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xstilts.data.example import Example, PlainExample, Prediction
-from xstilts.model.codecs.codec import Batch, Coder, Feature
+from xstilts.data.example import Example, MlmExample, Prediction
+from xstilts.model.codecs.codec import Batch, Codec, Feature
 from xstilts.model.encoder import word_embeddings
 
 IGNORED = -100
@@ -40,14 +40,14 @@ class MlmHead(nn.Module):
         return functional.linear(x_ND, self._tied[0], self.bias)
 
 
-class MlmCoder(Coder):
+class MlmCodec(Codec):
     def head(self, encoder: Any) -> nn.Module:
         return MlmHead(encoder)
 
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         features: list[Feature] = []
         special = (self.tokenizer.cls_token_id, self.tokenizer.sep_token_id)
-        items = cast(Sequence[PlainExample], examples)
+        items = cast(Sequence[MlmExample], examples)
         for i, e in enumerate(items):
             if len(e.texts) == 2:
                 features.append(Feature(i, self.pair_ids([e.texts[0]], [e.texts[1]])))

@@ -1,4 +1,4 @@
-"""Rank: a query and the text that answers it -> two vectors that are close: a dual encoder with one trunk (XTREME-R).
+"""Ranking: a query and the text that answers it -> two vectors that are close: a dual encoder with one trunk (XTREME-R).
 
 Source: google-research/xtreme, third_party/{bert,run_retrieval_qa,evaluate_retrieval}.py. Vectors are the first token of the
 last layer at unit length; the loss is the cross-entropy of a query over the texts of its batch, logits 100 times the cosine.
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xstilts.data.example import Example, PairExample, Prediction
+from xstilts.data.example import Example, Prediction, RankingExample
 from xstilts.metrics.ranking import DEPTH
-from xstilts.model.codecs.codec import Batch, Coder, Feature, first_tokens
+from xstilts.model.codecs.codec import Batch, Codec, Feature, first_tokens
 from xstilts.model.unpadding import states
 
 MAX_QUERY_TOKENS = 96
@@ -50,7 +50,7 @@ class QueryTower(nn.Module):
         return states(self._trunk[0], input_ids, attention_mask, first_tokens(attention_mask))
 
 
-class RankCoder(Coder):
+class RankingCodec(Codec):
     whole_batch: ClassVar[bool] = True
     decodes_together: ClassVar[bool] = True
 
@@ -62,7 +62,7 @@ class RankCoder(Coder):
         return [np.asarray(ids, dtype=np.int32) for ids in encoded["input_ids"]]
 
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
-        items = cast(Sequence[PairExample], examples)
+        items = cast(Sequence[RankingExample], examples)
         queries = self._ids([e.query for e in items], cut(self.max_length))
         texts = self._ids([passage(e.text, e.context) for e in items], self.max_length)
         return [Feature(i, [query, text]) for i, (query, text) in enumerate(zip(queries, texts, strict=True))]

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from xstilts.data.example import Answer, Example, Prediction, SpanExample
 from xstilts.errors import InputError
-from xstilts.model.codecs.codec import Batch, Coder, Feature, TokenHead
+from xstilts.model.codecs.codec import Batch, Codec, Feature, TokenHead
 
 N_BEST = 20
 MAX_ANSWER_TOKENS = 30
@@ -29,7 +29,7 @@ MAX_QUESTION_TOKENS = 64
 Found = tuple[float, int, int, float]  # score, first and last + 1 character of the best span, null score
 
 
-class SpanCoder(Coder):
+class SpanCodec(Codec):
     def head(self, encoder: Any) -> nn.Module:
         return TokenHead(encoder.config.hidden_size, 2, 0.0)  # no dropout, as in RobertaForQuestionAnswering
 

@@ -15,17 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xstilts.data.example import Example, Prediction, WordsExample
-from xstilts.model.codecs.codec import Batch, Coder, Feature, TokenHead
+from xstilts.data.example import Example, Prediction, TagExample
+from xstilts.model.codecs.codec import Batch, Codec, Feature, TokenHead
 
 IGNORED = -100
 
 
-class TagCoder(Coder):
+class TagCodec(Codec):
     def head(self, encoder: Any) -> nn.Module:
         return TokenHead(encoder.config.hidden_size, len(self.spec.labels), encoder.config.hidden_dropout_prob)
 
-    def _word_ids(self, examples: Sequence[WordsExample]) -> dict[str, list[int]]:
+    def _word_ids(self, examples: Sequence[TagExample]) -> dict[str, list[int]]:
         """Token ids of each distinct word, tokenised as a word inside a sentence; the unknown token where they do not fit."""
         words = sorted({word for e in examples for word in e.words})
         encoded = self.tokenizer([[w] for w in words], is_split_into_words=True, add_special_tokens=False)["input_ids"]
@@ -34,7 +34,7 @@ class TagCoder(Coder):
         return {word: ids if 0 < len(ids) <= room else unknown for word, ids in zip(words, encoded, strict=True)}
 
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
-        items = cast(Sequence[WordsExample], examples)
+        items = cast(Sequence[TagExample], examples)
         ids_of = self._word_ids(items)
         index = {label: i for i, label in enumerate(self.spec.labels)}
         features: list[Feature] = []

@@ -42,8 +42,8 @@ def _nothing(results: Results, gains: Sequence[Gain]) -> str:
     if not [chain for chain in results.chains if chain.name != NO_CHAIN and not chain.control]:
         return "No answer: the study has no intermediate chain beside none."
     real = [gain for gain in gains if gain.over == "none" and not gain.control]
-    own = [gain for gain in real if gain.degenerate]
-    leaks = [gain for gain in real if gain.leak and not gain.degenerate]
+    own = [gain for gain in real if gain.reuses_target_data]
+    leaks = [gain for gain in real if gain.leak and not gain.reuses_target_data]
     causes = [f"{fmt.count(len(own), PAIRS)} reused the target's own training data"] if own else []
     causes += [f"{fmt.count(len(leaks), PAIRS)} {'is' if len(leaks) == 1 else 'are'} no evidence ({LEAK})"] if leaks else []
     if causes:
@@ -235,12 +235,12 @@ def _about_gaps(results: Results, missing: Missing, cells: int) -> str:
 
 
 def answer(results: Results, summaries: Sequence[Summary], gains: Sequence[Gain], missing: Missing, cells: int) -> Answer:
-    """What is gained over no chain, over all pairs that are neither degenerate nor oracles. `cells` is how many the study
+    """What is gained over no chain, over all pairs that are neither oracles nor reuse target data. `cells` is how many the study
     has."""
     real = [gain for gain in gains if gain.over == "none" and not gain.control]
-    evidence = [gain for gain in real if not gain.degenerate and not gain.leak]
-    own = _about_degenerate([gain for gain in real if gain.degenerate], gains, results)
-    leaks = _about_leaks([gain for gain in real if gain.leak and not gain.degenerate], results)
+    evidence = [gain for gain in real if not gain.reuses_target_data and not gain.leak]
+    own = _about_degenerate([gain for gain in real if gain.reuses_target_data], gains, results)
+    leaks = _about_leaks([gain for gain in real if gain.leak and not gain.reuses_target_data], results)
     gaps = _about_gaps(results, missing, cells)
     if not evidence:
         return Answer("none", _nothing(results, gains), tuple(text for text in (leaks, own, gaps) if text))

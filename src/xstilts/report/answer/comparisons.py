@@ -49,7 +49,7 @@ def _own_nothing(own: Sequence[Gain]) -> str:
 def compared_answer(results: Results, gains: Sequence[Gain], averages: Sequence[Average], rest: Answer) -> Answer:
     """The answer of the study's own comparisons; `rest` is that of the gains over no chain."""
     own = [gain for gain in gains if gain.over == "chain"]
-    evidence = [gain for gain in own if not gain.degenerate and not gain.leak]
+    evidence = [gain for gain in own if not gain.reuses_target_data and not gain.leak]
     verdict, sentence = headline(evidence, results) if evidence else ("none", _own_nothing(own))
     dropped = len(own) - len(evidence)
     left = f"Not counted: {fmt.count(dropped, 'comparison')} of chains that reuse the target's own training data, or oracles."

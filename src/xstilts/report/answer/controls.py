@@ -44,7 +44,7 @@ def about_placebo(evidence: Sequence[Gain], gains: Sequence[Gain], results: Resu
 
 def _comparable(gains: Sequence[Gain], over: str) -> list[Gain]:
     """The comparisons with one sort of control that may count."""
-    found = [gain for gain in gains if gain.over == over and not gain.degenerate and not gain.leak]
+    found = [gain for gain in gains if gain.over == over and not gain.reuses_target_data and not gain.leak]
     return [gain for gain in found if gain.verdict != "English only"]
 
 

@@ -96,7 +96,7 @@ def _coverage(analysis: Analysis) -> list[Criterion]:
 def _leakage(analysis: Analysis) -> list[Criterion]:
     real = [gain for gain in analysis.against_none() if not gain.control]
     leaks = [gain for gain in real if gain.leak]
-    own = [gain for gain in real if gain.degenerate]
+    own = [gain for gain in real if gain.reuses_target_data]
     fair = {(gain.encoder, gain.chain, gain.target) for gain in analysis.against_compute()}
     unfair = [gain for gain in own if (gain.encoder, gain.chain, gain.target) not in fair]
     return [

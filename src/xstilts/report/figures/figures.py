@@ -73,9 +73,11 @@ def link_of(analysis: Analysis, gain: Gain) -> str:
 
 
 def heat_maps(analysis: Analysis) -> tuple[HeatMap, ...]:
-    """One map for each encoder that has a gain. All share one scale, which degenerate pairs and oracles do not stretch."""
+    """One map for each encoder that has a gain, on one scale, which oracles and pairs that reuse target data do not stretch."""
     gains = {(gain.encoder, gain.chain, gain.target): gain for gain in analysis.against_none()}
-    sizes = [abs(gain.interval.estimate) for gain in gains.values() if gain.interval and not gain.degenerate and not gain.leak]
+    sizes = [
+        abs(gain.interval.estimate) for gain in gains.values() if gain.interval and not gain.reuses_target_data and not gain.leak
+    ]
     scale = max([*sizes, SMALLEST_SCALE])
     maps = []
     for encoder in analysis.results.encoders:

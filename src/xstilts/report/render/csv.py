@@ -30,7 +30,7 @@ SCORE_COLUMNS = (
 )  # fmt: skip
 GAIN_COLUMNS = (
     "study", "encoder", "chain", "target", "against", "language", "seed", "gain", "low", "high", "level", "p", "p_holm",
-    "seeds", "verdict", "placebo", "compute", "degenerate", "near_chance", "leak", "note", "id",
+    "seeds", "verdict", "placebo", "compute", "reuses_target_data", "near_chance", "leak", "note", "id",
 )  # fmt: skip
 PART_COLUMNS = (
     "study", "encoder", "chain", "against", "axis", "group", "gain", "low", "high", "level", "p", "p_holm", "seeds", "verdict",
@@ -88,7 +88,7 @@ def _gain_rows(study: str, gain: Gain) -> list[Row]:
         "against": gain.against,
         "placebo": gain.control == "placebo",
         "compute": gain.control == "compute",
-        "degenerate": gain.degenerate,
+        "reuses_target_data": gain.reuses_target_data,
         "near_chance": gain.near_chance,
         "leak": gain.leak,
     }

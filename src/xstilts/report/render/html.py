@@ -19,7 +19,7 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS
 from xstilts.analysis.scores import ENGLISH
-from xstilts.report.document import Paper, paper
+from xstilts.report.document import Document, paper
 from xstilts.report.figures import figures, svg
 from xstilts.report.figures.figures import HeatMap
 from xstilts.report.findings import Analysis
@@ -60,7 +60,7 @@ def opened(gains: list[Gain]) -> Gain | None:
     return max(
         gains,
         key=lambda g: (
-            not g.control and not g.degenerate and not g.leak,
+            not g.control and not g.reuses_target_data and not g.leak,
             rank.get(g.verdict, 0),
             g.interval.estimate if g.interval is not None else -1.0,
         ),
@@ -68,7 +68,7 @@ def opened(gains: list[Gain]) -> Gain | None:
     )
 
 
-def render_html(analysis: Analysis, document: Paper | None = None) -> str:
+def render_html(analysis: Analysis, document: Document | None = None) -> str:
     """The whole page as text."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("xstilts.report", "templates"),

@@ -180,7 +180,7 @@ def _score(row: Summary | None) -> str:
 def _gain(gain: Gain | None) -> str:
     if gain is None or gain.interval is None:
         return tex(fmt.NOTHING)
-    marks = (NEAR if gain.near_chance else "") + (REUSES if gain.degenerate else "") + (ORACLE if gain.leak else "")
+    marks = (NEAR if gain.near_chance else "") + (REUSES if gain.reuses_target_data else "") + (ORACLE if gain.leak else "")
     text = tex(fmt.points(gain.interval.estimate))
     return (rf"\textbf{{{text}}}" if gain.verdict in ("gain", "loss") else text) + tex(marks)
 

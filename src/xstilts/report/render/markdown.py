@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from xstilts.report.document import Block, Fold, Heading, Paper, Points, References, Text, paper
+from xstilts.report.document import Block, Bullets, Document, Fold, Heading, References, Text, paper
 from xstilts.report.figures.figures import HeatMap
 from xstilts.report.findings import Analysis
 from xstilts.report.tables import content
@@ -44,7 +44,7 @@ def _block(block: Block) -> str:
         return render_table(block)
     if isinstance(block, Text):
         return escape(block.text)
-    if isinstance(block, Points):
+    if isinstance(block, Bullets):
         return _list(block.lines)
     if isinstance(block, Heading):
         return f"### {escape(block.text)}"
@@ -59,7 +59,7 @@ def _lone_heading(text: str) -> bool:
     return text.startswith("### ") and "\n" not in text
 
 
-def render_markdown(analysis: Analysis, document: Paper | None = None) -> str:
+def render_markdown(analysis: Analysis, document: Document | None = None) -> str:
     document = document or paper(analysis)
     parts = [f"# {escape(document.title)}"]
     if document.question:

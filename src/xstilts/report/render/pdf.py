@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any
 
 from xstilts.analysis import formatting as fmt
-from xstilts.report.document import Block, Fold, Heading, Paper, Points, References, Text, paper
+from xstilts.report.document import Block, Bullets, Document, Fold, Heading, References, Text, paper
 from xstilts.report.figures.dots import DotPlots
 from xstilts.report.figures.figures import Bars, Forest, HeatMap
 from xstilts.report.figures.layers import LayerChart
@@ -28,7 +28,7 @@ LONG_WORD = 14
 LANDSCAPE = 1.5  # lines; what is longer has a page of its own, on its side
 
 
-def render_pdf(analysis: Analysis, document: Paper | None = None) -> bytes:
+def render_pdf(analysis: Analysis, document: Document | None = None) -> bytes:
     """The pages as bytes of a PDF."""
     import typst
 
@@ -39,7 +39,7 @@ def render_pdf(analysis: Analysis, document: Paper | None = None) -> bytes:
     return made
 
 
-def document_data(document: Paper) -> dict[str, Any]:
+def document_data(document: Document) -> dict[str, Any]:
     """What the template reads."""
     return {
         "title": document.title,
@@ -69,7 +69,7 @@ def _block(block: Block) -> dict[str, Any]:
         return _table(block)
     if isinstance(block, Text | Heading):
         return {"kind": block.kind, "text": block.text}
-    if isinstance(block, Points):
+    if isinstance(block, Bullets):
         return {"kind": "points", "lines": block.lines}
     if isinstance(block, References):
         return {"kind": "references", "lines": [f"{work.written} [{work.why}]" for work in block.works]}

@@ -68,7 +68,7 @@ def grouped(caption: str, columns: Line, groups: Iterable[tuple[str, tuple[Line,
 def marks(gain: Gain) -> tuple[str, ...]:
     """What a reader must know before believing the number."""
     found = []
-    if gain.degenerate:
+    if gain.reuses_target_data:
         found.append("reuses target data")
     if gain.verdict == "same":
         found.append("same artefact")

@@ -14,8 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import PoolExample, TranslationExample
-from xstilts.data.format import Embed, Mine
+from xstilts.data.example import BitextRetrievalExample, PoolExample
+from xstilts.data.format import BitextMining, BitextRetrieval
 from xstilts.data.language import LANGUAGES, languages
 from xstilts.errors import InputError
 from xstilts.metrics.mining import BUCC_F1
@@ -37,14 +37,14 @@ def _sides(request: Request, expected: Iterable[str], hint: str = "") -> list[Pa
 # -- Tatoeba ----------------------------------------------------------------------------------------------------------
 
 
-def _example(request: Request, number: int, text: str, english: str, where: str) -> TranslationExample:
+def _example(request: Request, number: int, text: str, english: str, where: str) -> BitextRetrievalExample:
     if not text.strip() or not english.strip():
         raise InputError(f"{where}: a blank sentence; the two files are aligned by line, so none can be left out")
     id = f"{request.task.codes[request.language]}-{number}"
-    return TranslationExample(id, text.strip(), english.strip(), id)
+    return BitextRetrievalExample(id, text.strip(), english.strip(), id)
 
 
-def read_tatoeba(request: Request) -> Iterator[TranslationExample]:
+def read_tatoeba(request: Request) -> Iterator[BitextRetrievalExample]:
     sides = _sides(request, (request.task.codes[request.language], "eng"))
     text, english = (list(lines(path)) for path in sides)
     if len(text) != len(english):
@@ -53,7 +53,7 @@ def read_tatoeba(request: Request) -> Iterator[TranslationExample]:
         yield _example(request, number, line, translation, where)
 
 
-def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[TranslationExample]:
+def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[BitextRetrievalExample]:
     for number, row in enumerate(rows, start=1):
         where = f"Hub row {number}"
         text, english = take(row, "source_sentence", str, where), take(row, "target_sentence", str, where)
@@ -83,7 +83,7 @@ def _tatoeba_file(end: str) -> Download:
 TATOEBA = Task(
     name="tatoeba",
     version=1,
-    format=Embed(),
+    format=BitextRetrieval(),
     metric=RETRIEVAL,
     languages=TATOEBA_LANGUAGES,
     splits={
@@ -184,7 +184,7 @@ def _bucc(split: str, part: str) -> Source:
 BUCC2018 = Task(
     name="bucc2018",
     version=1,
-    format=Mine(),
+    format=BitextMining(),
     metric=BUCC_F1,
     languages=BUCC_LANGUAGES,
     splits={"dev": _bucc("dev", "sample"), "test": _bucc("test", "training")},

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import PairExample, PoolExample
-from xstilts.data.format import Rank
+from xstilts.data.example import PoolExample, RankingExample
+from xstilts.data.format import Ranking
 from xstilts.data.language import languages
 from xstilts.errors import InputError
 from xstilts.metrics.ranking import MAP_20
@@ -97,15 +97,15 @@ def _pool(request: Request) -> Iterator[PoolExample]:
         yield from _entities(request)
 
 
-def _pairs(request: Request) -> Iterator[PairExample]:
+def _pairs(request: Request) -> Iterator[RankingExample]:
     for path in request.files:
         for where, record in json_lines(path):
             pair = take(record, "contextual_mention", dict, where)
             id, query, _ = _mention(take(pair, "context", dict, where), take(pair, "mention", dict, where), where)
-            yield PairExample(id, query, _description(take(record, "entity", dict, where), where), "")
+            yield RankingExample(id, query, _description(take(record, "entity", dict, where), where), "")
 
 
-def read_mewslix(request: Request) -> Iterator[PoolExample] | Iterator[PairExample]:
+def read_mewslix(request: Request) -> Iterator[PoolExample] | Iterator[RankingExample]:
     """Test: the mentions of one language, and with English the candidates. Train and dev: English pairs of Wikipedia."""
     return _pool(request) if request.split == "test" else _pairs(request)
 
@@ -136,7 +136,7 @@ def _wikipedia(split: str, count: int) -> Source:
 MEWSLIX = Task(
     name="mewslix",
     version=1,
-    format=Rank(),
+    format=Ranking(),
     metric=MAP_20,
     languages=_LANGUAGES,
     splits={

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import TextsExample
+from xstilts.data.example import ClassifyExample
 from xstilts.data.format import Classify
 from xstilts.data.language import languages
 from xstilts.errors import InputError
@@ -65,19 +65,19 @@ def _rows(path: Path, language: str) -> Iterator[Row]:
             yield where, premise, hypothesis, label
 
 
-def _pairs(request: Request, rows: Iterable[Row]) -> Iterator[TextsExample]:
+def _pairs(request: Request, rows: Iterable[Row]) -> Iterator[ClassifyExample]:
     for number, (where, premise, hypothesis, label) in enumerate(rows, start=1):
         if label != NO_AGREEMENT:
             id = f"{request.task.name}-{request.split}-{number}"
-            yield TextsExample(id, (premise.strip(), hypothesis.strip()), known(label.strip(), LABELS, where))
+            yield ClassifyExample(id, (premise.strip(), hypothesis.strip()), known(label.strip(), LABELS, where))
 
 
-def read_pairs(request: Request) -> Iterator[TextsExample]:
+def read_pairs(request: Request) -> Iterator[ClassifyExample]:
     (path,) = request.files
     return labelled(request, _pairs(request, _rows(path, request.language)))
 
 
-def read_anli(request: Request) -> Iterator[TextsExample]:
+def read_anli(request: Request) -> Iterator[ClassifyExample]:
     def row(record: Mapping[str, Any], where: str) -> Row:
         premise, hypothesis, letter = (take(record, field, str, where) for field in ("context", "hypothesis", "label"))
         return where, premise, hypothesis, LETTERS[known(letter, tuple(LETTERS), where)]
@@ -86,7 +86,7 @@ def read_anli(request: Request) -> Iterator[TextsExample]:
     return labelled(request, _pairs(request, rounds))
 
 
-def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[TextsExample]:
+def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[ClassifyExample]:
     def row(number: int, record: dict[str, Any]) -> Row:
         where = f"Hub row {number}"
         index = take(record, "label", int, where)
@@ -238,7 +238,7 @@ ANLI = Task(
 )
 
 
-def _parts_are_read(request: Request) -> Iterator[TextsExample]:
+def _parts_are_read(request: Request) -> Iterator[ClassifyExample]:
     raise InputError(f"task {request.task.name} has no file of its own; read its parts: {', '.join(request.task.parts)}")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from xstilts.data.example import TextsExample
+from xstilts.data.example import ClassifyExample
 from xstilts.data.format import Classify
 from xstilts.data.language import languages
 from xstilts.metrics.classify import ACCURACY
@@ -36,13 +36,13 @@ QQP_ZIP = Download(
 _LAYOUT = f"sentence1, sentence2, label (XTREME's download removes the labels of its test files: use {PAWSX_TAR.url} instead)"
 
 
-def _pairs(request: Request, rows: Iterable[tuple[int, Row]]) -> Iterator[TextsExample]:
+def _pairs(request: Request, rows: Iterable[tuple[int, Row]]) -> Iterator[ClassifyExample]:
     for number, (where, first, second, label) in rows:
         id = f"{request.task.name}-{request.split}-{number}"
-        yield TextsExample(id, (first.strip(), second.strip()), known(label.strip(), LABELS, where))
+        yield ClassifyExample(id, (first.strip(), second.strip()), known(label.strip(), LABELS, where))
 
 
-def read_pawsx(request: Request) -> Iterator[TextsExample]:
+def read_pawsx(request: Request) -> Iterator[ClassifyExample]:
     (path,) = request.files
 
     def official() -> Iterator[Row]:
@@ -55,7 +55,7 @@ def read_pawsx(request: Request) -> Iterator[TextsExample]:
     return labelled(request, _pairs(request, enumerate(rows, start=1)))
 
 
-def read_qqp(request: Request) -> Iterator[TextsExample]:
+def read_qqp(request: Request) -> Iterator[ClassifyExample]:
     """Rows that lack columns are left out, as GLUE's readers do: a question with a line break in it left its row in pieces."""
     (path,) = request.files
 
@@ -68,7 +68,7 @@ def read_qqp(request: Request) -> Iterator[TextsExample]:
     return _pairs(request, whole())
 
 
-def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[TextsExample]:
+def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[ClassifyExample]:
     """PAWS-X has the columns sentence1 and sentence2, QQP question1 and question2, and `idx` for the number of its row."""
 
     def row(number: int, record: dict[str, Any]) -> tuple[int, Row]:

@@ -13,8 +13,8 @@ from bisect import bisect
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-from xstilts.data.example import Example, PairExample, PoolExample, SpanExample
-from xstilts.data.format import Rank
+from xstilts.data.example import Example, PoolExample, RankingExample, SpanExample
+from xstilts.data.format import Ranking
 from xstilts.data.language import languages
 from xstilts.errors import InputError
 from xstilts.metrics.ranking import MAP_20
@@ -118,7 +118,7 @@ _LAREQA_URL = "https://github.com/google-research-datasets/lareqa"
 LAREQA = Task(
     name="lareqa",
     version=1,
-    format=Rank(),
+    format=Ranking(),
     metric=MAP_20,
     languages=languages(" ".join(_CANDIDATES)),
     splits={
@@ -172,7 +172,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     return found or [(0, len(text))]
 
 
-def _pairs(questions: Iterable[Example], where: str) -> Iterator[PairExample]:
+def _pairs(questions: Iterable[Example], where: str) -> Iterator[RankingExample]:
     context, spans = "", list[tuple[int, int]]()
     for question in cast(Iterable[SpanExample], questions):
         if question.context != context:
@@ -181,15 +181,15 @@ def _pairs(questions: Iterable[Example], where: str) -> Iterator[PairExample]:
             raise InputError(f"{where}: question {question.id}: it has no answer, expected one as in SQuAD 1.1")
         begins = [begin for begin, _ in spans]
         begin, end = spans[max(0, bisect(begins, question.answer[0].start) - 1)]
-        yield PairExample(question.id, question.question, context[begin:end], context)
+        yield RankingExample(question.id, question.question, context[begin:end], context)
 
 
-def read_pairs(request: Request) -> Iterator[PairExample]:
+def read_pairs(request: Request) -> Iterator[RankingExample]:
     """Each question with the sentence in which its (first) answer begins, and the paragraph."""
     return _pairs(SQUAD_V1.read(request), str(request.files[0]))
 
 
-def read_pairs_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[PairExample]:
+def read_pairs_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[RankingExample]:
     assert SQUAD_V1.read_hub is not None
     return _pairs(SQUAD_V1.read_hub(request, rows), "Hub row")
 
@@ -197,7 +197,7 @@ def read_pairs_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator
 SQUAD_PAIRS = Task(
     name="squad_pairs",
     version=1,
-    format=Rank(),
+    format=Ranking(),
     metric=MAP_20,
     languages=("en",),
     splits=SQUAD_V1.splits,

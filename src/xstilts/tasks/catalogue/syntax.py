@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from xstilts.data.example import WordsExample
+from xstilts.data.example import TagExample
 from xstilts.data.format import Tag
 from xstilts.errors import InputError
 from xstilts.metrics.tag import TAG_ACCURACY
@@ -46,7 +46,7 @@ def ccg_labels(root: Path) -> tuple[str, ...]:
     return labels
 
 
-def read_ccg(request: Request) -> Iterator[WordsExample]:
+def read_ccg(request: Request) -> Iterator[TagExample]:
     (path,) = request.files
     labels = frozenset(_labels_in(path.parent) or ())
     if not labels:
@@ -60,7 +60,7 @@ def read_ccg(request: Request) -> Iterator[WordsExample]:
             for tag in answer:
                 if tag not in labels:
                     raise InputError(f"{where}: unknown tag {tag!r}, it is not among the {len(labels)} of {_LABEL_FILE}")
-            yield WordsExample(f"ccg-{request.split}-{number}", words, answer)
+            yield TagExample(f"ccg-{request.split}-{number}", words, answer)
 
 
 _LDC = "https://catalog.ldc.upenn.edu/LDC2005T13"
@@ -94,7 +94,7 @@ RELATIONS = (
 DIRECTED = (*(f"{relation}{side}" for relation in RELATIONS.split() if relation != "root" for side in "<>"), "root")
 
 
-def read_relations(request: Request) -> Iterator[WordsExample]:
+def read_relations(request: Request) -> Iterator[TagExample]:
     (path,) = request.files
     for number, block in enumerate(blocks(path), start=1):
         words = syntactic(block)
@@ -104,7 +104,7 @@ def read_relations(request: Request) -> Iterator[WordsExample]:
                 side = "" if word.head == 0 else ">" if word.head > place else "<"
                 tags.append(known(word.relation.partition(":")[0] + side, DIRECTED, word.where))
             id = f"{request.task.name}-{request.split}-{number}"
-            yield WordsExample(id, tuple(visible(word.form) for word in words), tuple(tags))
+            yield TagExample(id, tuple(visible(word.form) for word in words), tuple(tags))
 
 
 _EWT = "https://raw.githubusercontent.com/UniversalDependencies/UD_English-EWT/r2.7/"

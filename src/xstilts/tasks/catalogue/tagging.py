@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import WordsExample
+from xstilts.data.example import TagExample
 from xstilts.data.format import Tag
 from xstilts.data.language import languages
 from xstilts.errors import InputError
@@ -41,7 +41,7 @@ def _official_name(path: Path) -> str:
     return path.name.removesuffix(".gz")
 
 
-def _preprocessed(request: Request, path: Path, labels: Sequence[str], missing: str) -> Iterator[WordsExample]:
+def _preprocessed(request: Request, path: Path, labels: Sequence[str], missing: str) -> Iterator[TagExample]:
     """The sentences of a file that XTREME's scripts wrote, `{split}-{language}.tsv`."""
     for number, block in enumerate(blocks(path), start=1):
         rows = [line.split("\t") for _, line in block]
@@ -55,10 +55,10 @@ def _preprocessed(request: Request, path: Path, labels: Sequence[str], missing: 
             if len(row) > 2:
                 raise InputError(f"{where}: {len(row)} columns, expected word<TAB>tag")
             tags.append(known(row[1].strip(), labels, where) if row[1:] else missing)
-        yield WordsExample(_id(request, number), tuple(row[0].strip() for row in rows), tuple(tags))
+        yield TagExample(_id(request, number), tuple(row[0].strip() for row in rows), tuple(tags))
 
 
-def read_udpos(request: Request) -> Iterator[WordsExample]:
+def read_udpos(request: Request) -> Iterator[TagExample]:
     for path in request.files:
         name, _, suffix = _official_name(path).partition(".")
         if suffix == "tsv":
@@ -68,10 +68,10 @@ def read_udpos(request: Request) -> Iterator[WordsExample]:
             words = written(block, request.language)
             if readable(words):
                 answer = tuple(known(word.tag, UPOS, word.where) for word in words)
-                yield WordsExample(f"{name}-{number}", tuple(visible(word.form) for word in words), answer)
+                yield TagExample(f"{name}-{number}", tuple(visible(word.form) for word in words), answer)
 
 
-def read_panx(request: Request) -> Iterator[WordsExample]:
+def read_panx(request: Request) -> Iterator[TagExample]:
     """A file that its name and folder do not say to be of the language is one if the prefixes in it say so: in the official
     archive of a language it is just called `test`."""
     (path,) = request.files
@@ -92,21 +92,21 @@ def read_panx(request: Request) -> Iterator[WordsExample]:
                 raise InputError(f"{where}: found {token!r:.80}, expected {layout}")
             words.append(word.strip())
             tags.append(known(tag.strip(), NER, where))
-        yield WordsExample(_id(request, number), tuple(words), tuple(tags))
+        yield TagExample(_id(request, number), tuple(words), tuple(tags))
 
 
-ReadHub = Callable[[Request, Iterable[dict[str, Any]]], Iterator[WordsExample]]
+ReadHub = Callable[[Request, Iterable[dict[str, Any]]], Iterator[TagExample]]
 
 
 def _read_hub(column: str, labels: Sequence[str]) -> ReadHub:
-    def read(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[WordsExample]:
+    def read(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[TagExample]:
         for number, row in enumerate(rows, start=1):
             where = f"Hub row {number}"
             words, tags = take(row, "tokens", list, where), take(row, column, list, where)
             if len(words) != len(tags):
                 raise InputError(f"{where}: {len(words)} words but {len(tags)} tags")
             answer = tuple(numbered(tag, labels, where) for tag in tags)
-            yield WordsExample(_id(request, number), tuple(map(visible, words)), answer)
+            yield TagExample(_id(request, number), tuple(map(visible, words)), answer)
 
     return read
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import Answer, SpanExample, TextsExample
+from xstilts.data.example import Answer, ClassifyExample, SpanExample
 from xstilts.data.format import Classify, Span
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.squad import SQUAD
@@ -49,13 +49,13 @@ def _named(path: Path, fields: tuple[str, str, str]) -> Iterator[_Row]:
         yield where, first, second, label
 
 
-def _pairs(request: Request, fields: tuple[str, str, str], labels: Mapping[str, str]) -> Iterator[TextsExample]:
+def _pairs(request: Request, fields: tuple[str, str, str], labels: Mapping[str, str]) -> Iterator[ClassifyExample]:
     """The pairs of a training file; `fields` are the columns of the official one, `labels` its labels and ours."""
     (path,) = request.files
     rows = _xtreme(path) if path.name.startswith("en-") else _named(path, fields)
     for number, (where, first, second, label) in enumerate(rows, start=1):
         answer = labels[known(label.strip(), tuple(labels), where)]
-        yield TextsExample(f"{request.task.name}-{request.split}-{number}", (first.strip(), second.strip()), answer)
+        yield ClassifyExample(f"{request.task.name}-{request.split}-{number}", (first.strip(), second.strip()), answer)
 
 
 # -- MNLI -------------------------------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ def _pairs(request: Request, fields: tuple[str, str, str], labels: Mapping[str, 
 _MNLI_LABELS = {**{label: label for label in nli.LABELS}, "contradictory": "contradiction"}  # the last is XNLI-MT's word
 
 
-def read_mnli_mt(request: Request) -> Iterator[TextsExample]:
+def read_mnli_mt(request: Request) -> Iterator[ClassifyExample]:
     if request.split == "dev":
         return nli.read_pairs(request)
     return _pairs(request, ("premise", "hypo", "label"), _MNLI_LABELS)
@@ -109,7 +109,7 @@ MNLI_MT = Task(
 # -- PAWS-X -----------------------------------------------------------------------------------------------------------
 
 
-def read_pawsx_mt(request: Request) -> Iterator[TextsExample]:
+def read_pawsx_mt(request: Request) -> Iterator[ClassifyExample]:
     if request.split == "dev":
         return paraphrase.read_pawsx(request)
     return _pairs(request, ("sentence1", "sentence2", "label"), {label: label for label in paraphrase.LABELS})

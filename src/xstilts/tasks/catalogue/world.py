@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from xstilts.data.example import Example
-from xstilts.data.format import Choice, Classify, Embed, Format, Mlm, Span, Tag
+from xstilts.data.format import BitextRetrieval, Choice, Classify, Format, Mlm, Span, Tag
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.retrieval import RETRIEVAL
@@ -149,7 +149,7 @@ TASKS: tuple[Task, ...] = (
     ),
     _task(
         "retrieval",
-        Embed(),
+        BitextRetrieval(),
         RETRIEVAL,
         _splits(test=LANGUAGES[1:]),
         "The English translation of a sentence among all others, without training; no names or numbers to go by.",

@@ -19,12 +19,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
-from xstilts.data.example import ChoiceExample, TextsExample
+from xstilts.data.example import ChoiceExample, ClassifyExample
 from xstilts.errors import InputError
 from xstilts.tasks.task import Request
 
 T = TypeVar("T")
-E = TypeVar("E", TextsExample, ChoiceExample)
+E = TypeVar("E", ClassifyExample, ChoiceExample)
 
 TELLING = 20  # so many test answers that are all the same are no chance: at most 1 in 2**19 with two balanced labels
 

@@ -2,7 +2,7 @@
 
 Text is UTF-8, one sentence a line, and a blank line ends a document. An example is a stretch of lines of one document, joined
 by blanks, of about STRETCH characters (more only where one line is longer), never across documents. That is some 500 tokens
-of English: a coder cuts it into rows, so longer ones would only make a limit on examples coarser.
+of English: a codec cuts it into rows, so longer ones would only make a limit on examples coarser.
 Aligned text is one or more files in a language, each aligned by line with the one English file. A pair of which one side is
 blank has no translation: it is left out and counted; other numbers of lines are an error, since nothing after them can be right.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from xstilts.data.example import PlainExample
+from xstilts.data.example import MlmExample
 from xstilts.errors import InputError
 from xstilts.tasks.files.read import lines
 from xstilts.tasks.task import Request
@@ -24,14 +24,14 @@ LONGEST = 1 << 20  # bytes of a line; more is no sentence but a file without lin
 NUL = "\0"
 
 
-def read_documents(request: Request) -> Iterator[PlainExample]:
+def read_documents(request: Request) -> Iterator[MlmExample]:
     """The stretches of all documents of the files."""
     number = 0
     for path in request.files:
         for document in _documents(path):
             for text in _stretches(document):
                 number += 1
-                yield PlainExample(f"{request.task.name}-{request.language}-{request.split}-{number}", (text,))
+                yield MlmExample(f"{request.task.name}-{request.language}-{request.split}-{number}", (text,))
 
 
 def _documents(path: Path) -> Iterator[list[str]]:
@@ -66,7 +66,7 @@ def _stretches(document: list[str]) -> Iterator[str]:
     yield " ".join(stretch)
 
 
-def read_aligned(request: Request) -> Iterator[PlainExample]:
+def read_aligned(request: Request) -> Iterator[MlmExample]:
     """Pairs of a sentence and its translation; the last file is the English one, which every other is aligned with."""
     *others, english = request.files
     if not others:
@@ -76,7 +76,7 @@ def read_aligned(request: Request) -> Iterator[PlainExample]:
         for text, translation in _pairs(path, english):
             number += 1
             if text and translation:
-                yield PlainExample(f"{request.task.name}-{request.language}-{request.split}-{number}", (text, translation))
+                yield MlmExample(f"{request.task.name}-{request.language}-{request.split}-{number}", (text, translation))
             elif text or translation:
                 request.counts["untranslated"] += 1
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.data.example import (
+    BitextRetrievalExample,
     ChoiceExample,
+    ClassifyExample,
     Example,
-    PlainExample,
+    MlmExample,
     SpanExample,
-    TextsExample,
-    TranslationExample,
-    WordsExample,
+    TagExample,
 )
 from xstilts.errors import InputError, nearest
 from xstilts.tasks.catalogue.qa import read_squad
@@ -155,9 +155,9 @@ def _by_value(own: Declaration) -> dict[str, str]:
     return {value: label for label, values in own.labels for value in values}
 
 
-def _classified(own: Declaration, request: Request) -> Iterator[TextsExample]:
+def _classified(own: Declaration, request: Request) -> Iterator[ClassifyExample]:
     for id, where, row, label in _labelled(own, request):
-        yield TextsExample(id, tuple(_text(row, column, where) for column in own.texts), label)
+        yield ClassifyExample(id, tuple(_text(row, column, where) for column in own.texts), label)
 
 
 def _chosen(own: Declaration, request: Request) -> Iterator[ChoiceExample]:
@@ -169,12 +169,12 @@ def _chosen(own: Declaration, request: Request) -> Iterator[ChoiceExample]:
         yield ChoiceExample(id, _text(row, own.prompt, where), choices, own.names.index(label))
 
 
-def _tagged(own: Declaration, request: Request) -> Iterator[WordsExample]:
+def _tagged(own: Declaration, request: Request) -> Iterator[TagExample]:
     labels = _by_value(own)
     sentences = _listed if own.type_of(request.split) == "jsonl" else _sentences
     for number, found in enumerate(chain.from_iterable(sentences(own, request, path) for path in request.files), start=1):
         words, tags = zip(*((word, labels[known(tag, tuple(labels), where)]) for where, word, tag in found), strict=True)
-        yield WordsExample(_numbered(own, request, number), words, tags)
+        yield TagExample(_numbered(own, request, number), words, tags)
 
 
 Sentence = list[tuple[str, str, str]]  # (`path:line`, word, tag) of each word
@@ -218,12 +218,12 @@ def _asked(own: Declaration, request: Request) -> Iterator[SpanExample]:
             yield replace(example, answer=example.answer or ())
 
 
-def _translations(own: Declaration, request: Request) -> Iterator[TranslationExample]:
+def _translations(own: Declaration, request: Request) -> Iterator[BitextRetrievalExample]:
     aligned = own.type_of(request.split) == "text"
     for id, where, text, english in _aligned(own, request) if aligned else _in_columns(own, request):
         if not text or not english:
             raise InputError(f"{where}: a blank sentence; each needs its translation")
-        yield TranslationExample(id, text, english, id)
+        yield BitextRetrievalExample(id, text, english, id)
 
 
 Pair = tuple[str, str, str, str]  # id, `path:line`, sentence, its English translation
@@ -249,7 +249,7 @@ def _aligned(own: Declaration, request: Request) -> Iterator[Pair]:
         yield _numbered(own, request, number), where, text.strip(), translation.strip()
 
 
-def _plain_text(own: Declaration, request: Request) -> Iterator[PlainExample]:
+def _plain_text(own: Declaration, request: Request) -> Iterator[MlmExample]:
     """Of a table: a row is a document or, with two columns, a sentence and its translation. A blank cell leaves the row out,
     as a blank line would; it is counted."""
     if own.type_of(request.split) == "text":
@@ -258,6 +258,6 @@ def _plain_text(own: Declaration, request: Request) -> Iterator[PlainExample]:
     for id, where, row in _rows(own, request):
         texts = tuple(_text(row, column, where) for column in own.texts)
         if all(texts):
-            yield PlainExample(id, texts)
+            yield MlmExample(id, texts)
         else:
             request.counts["untranslated" if len(texts) == 2 else "blank"] += 1

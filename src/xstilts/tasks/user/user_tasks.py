@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import get_args
 
 from xstilts.data.example import Example
-from xstilts.data.format import Choice, Classify, Embed, Format, Mlm, Span, Tag
+from xstilts.data.format import BitextRetrieval, Choice, Classify, Format, Mlm, Span, Tag
 from xstilts.data.language import LANGUAGES, Language
 from xstilts.data.yaml_records import make, read_fields
 from xstilts.errors import InputError, nearest
@@ -198,7 +198,7 @@ def _format(own: Declaration) -> Format:
         case "span":
             return Span(own.no_answer)
         case "embed":
-            return Embed()
+            return BitextRetrieval()
         case "mlm":
             return Mlm()
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from xstilts.data.example import TextsExample
+from xstilts.data.example import ClassifyExample
 from xstilts.tasks.catalogue.nli import LABELS, MNLI, MNLI_ZIP, NO_AGREEMENT
 from xstilts.tasks.files.read import json_lines, known, table, take
 from xstilts.tasks.task import Request, Source, Task
@@ -23,7 +23,7 @@ PREFIX = "mnli_"
 DECLARED = "f79d1177c3ff47ad5713381ad2854592045531a25011bfc42b80a631918e7227"
 
 
-def read_genre(request: Request) -> Iterator[TextsExample]:
+def read_genre(request: Request) -> Iterator[ClassifyExample]:
     genre = request.task.name.removeprefix(PREFIX)
     (path,) = request.files
     records = json_lines(path) if path.name.removesuffix(".gz").endswith(".jsonl") else table(path)
@@ -32,7 +32,7 @@ def read_genre(request: Request) -> Iterator[TextsExample]:
             premise, hypothesis, label = (take(record, field, str, where) for field in ("sentence1", "sentence2", "gold_label"))
             if label != NO_AGREEMENT:
                 texts = (premise.strip(), hypothesis.strip())
-                yield TextsExample(f"mnli-{request.split}-{number}", texts, known(label.strip(), LABELS, where))
+                yield ClassifyExample(f"mnli-{request.split}-{number}", texts, known(label.strip(), LABELS, where))
 
 
 _FILES = tuple(path for path in MNLI.splits["train"].paths if "multinli_1.0_train" in path or path.endswith("MNLI/train.tsv"))
