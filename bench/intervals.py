@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from xstilts.metrics.classify import ACCURACY
-from xstilts.metrics.significance import Cells, gain_interval, gain_intervals
+from xstilts.metrics.significance import LanguageTallies, gain_interval, gain_intervals
 from xstilts.stages.attempt import forget_peak_memory, peak_memory_mib
 
 TARGETS, PARALLEL, CHAINS, LANGUAGES, SEEDS, IDS = 9, 4, 10, 40, 3, 500
@@ -26,14 +26,14 @@ RESAMPLES = 10_000
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-def tallies(target: int) -> tuple[dict[str, Sequence[Cells]], Sequence[Cells]]:
+def tallies(target: int) -> tuple[dict[str, Sequence[LanguageTallies]], Sequence[LanguageTallies]]:
     """Chains and control of one target: answers of varying ease, each seed and chain a little different."""
     rng = np.random.default_rng(target)
     codes = [f"l{k:02}" for k in range(LANGUAGES)]
     ids = {c: np.array([f"{'' if target < PARALLEL else c}-{i:05}" for i in range(IDS)]) for c in codes}
     ease_LN = rng.normal(0.3, 1, (LANGUAGES, IDS))
 
-    def run(gain: float) -> Cells:
+    def run(gain: float) -> LanguageTallies:
         right_LN = ease_LN + gain + rng.normal(0, 0.05) + rng.normal(0, 0.7, (LANGUAGES, IDS)) > 0
         return {c: (ids[c], np.stack([right, np.ones(IDS)], axis=1)) for c, right in zip(codes, right_LN, strict=True)}
 

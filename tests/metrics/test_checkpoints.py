@@ -10,7 +10,7 @@ from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.exact import approximate_randomisation
 from xstilts.metrics.mining import BUCC_F1
 from xstilts.metrics.mlqa import MLQA
-from xstilts.metrics.paired import Cells
+from xstilts.metrics.paired import LanguageTallies
 from xstilts.metrics.ranking import MAP_20
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.squad import SQUAD
@@ -18,7 +18,9 @@ from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY
 from xstilts.tasks.registry import CATALOGUE
 
 
-def cells(rng: np.random.Generator, level: float, *, parallel: bool = False, sizes: tuple[int, ...] = (30, 30)) -> Cells:
+def cells(
+    rng: np.random.Generator, level: float, *, parallel: bool = False, sizes: tuple[int, ...] = (30, 30)
+) -> LanguageTallies:
     return {
         f"l{k}": (
             np.array([f"{'' if parallel else k}-{i}" for i in range(n)]),

@@ -7,18 +7,18 @@ import pytest
 from scipy import stats
 
 from xstilts.metrics.classify import ACCURACY
-from xstilts.metrics.paired import Cells
+from xstilts.metrics.paired import LanguageTallies
 from xstilts.metrics.rank_probability import best_set_probability, rank_probabilities, worlds
 from xstilts.metrics.significance import gain_interval
 
 IDS = np.arange(400).astype(str)
 
 
-def cells(right_N: np.ndarray) -> Cells:
+def cells(right_N: np.ndarray) -> LanguageTallies:
     return {"a": (IDS[: len(right_N)], np.stack([right_N, np.ones(len(right_N))], axis=1).astype(float))}
 
 
-def chains(rng: np.random.Generator, levels: list[float], seeds: int, seed_sd: float = 0.0) -> list[list[Cells]]:
+def chains(rng: np.random.Generator, levels: list[float], seeds: int, seed_sd: float = 0.0) -> list[list[LanguageTallies]]:
     """Chains that share the ease of the examples and, seed by seed, a part of the luck."""
     ease_N, luck_S = rng.standard_normal(len(IDS)), rng.standard_normal(seeds)
     return [

@@ -136,7 +136,7 @@ def test_neighbours_of_one_length_make_one_run() -> None:
     found = Unpadding.of(mask)
     assert found.runs == ((0, 1, 2), (2, 3, 3), (11, 1, 2))
     x = torch.arange(15).view(5, 3)
-    assert torch.equal(found.unpack(found.pack(x)), x * mask)
+    assert torch.equal(found.pad(found.unpad(x)), x * mask)
 
 
 def test_an_unknown_architecture_is_not_packed() -> None:

@@ -76,7 +76,7 @@ def test_a_draft_minds_no_encoder_that_is_nowhere_and_says_so(tmp_path: Path) ->
     with pytest.raises(InputError, match=r"encoder \./nowhere: no such folder"):
         compile_study(tiny_study(encoders=["./nowhere"]), tmp_path)
     draft = compile_study(tiny_study(encoders=["./nowhere"]), tmp_path, draft=True)
-    assert any(sentence.startswith("encoder ./nowhere: no such folder") for sentence in draft.open)
+    assert any(sentence.startswith("encoder ./nowhere: no such folder") for sentence in draft.unresolved)
     assert len(draft.cells) == len(compile_study(tiny_study()).cells)
 
 

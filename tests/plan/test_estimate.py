@@ -176,7 +176,7 @@ def test_what_is_done_costs_nothing(tmp_path: Path) -> None:
 
 def test_every_length_is_of_a_task() -> None:
     assert set(LENGTHS) <= set(CATALOGUE)
-    formats = {task.format.name for task in CATALOGUE.values() if not task.embedded}
+    formats = {task.format.name for task in CATALOGUE.values() if not task.synthetic}
     assert formats - {"mlm"} <= set(USUAL)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.store.fingerprint import differences, key_of, spell
+from xstilts.store.fingerprint import canonical_json, differences, key_of
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 VALUES = st.recursive(
@@ -18,7 +18,7 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_spelling_loses_nothing(value: object) -> None:
-    assert json.loads(spell(value)) == value
+    assert json.loads(canonical_json(value)) == value
 
 
 @given(st.dictionaries(st.text(), VALUES, max_size=5))
@@ -29,24 +29,24 @@ def test_order_of_names_does_not_matter(value: dict[str, object]) -> None:
 @given(VALUES, VALUES)
 def test_no_difference_means_one_spelling(a: object, b: object) -> None:
     if not differences(a, b) and type(a) is type(b):
-        assert spell(a) == spell(b)
-    if spell(a) == spell(b):
+        assert canonical_json(a) == canonical_json(b)
+    if canonical_json(a) == canonical_json(b):
         assert not differences(a, b)
 
 
 def test_kinds_of_values_are_kept_apart() -> None:
-    assert len({spell(v) for v in (1, 1.0, True, "1", None, "null", [1], {"1": 1})}) == 8
+    assert len({canonical_json(v) for v in (1, 1.0, True, "1", None, "null", [1], {"1": 1})}) == 8
 
 
 @pytest.mark.parametrize("value", [{1, 2}, float("nan"), float("inf"), {1: 2}, object(), b"x", {"a": [{"b": {3}}]}])
 def test_what_has_no_spelling_raises(value: object) -> None:
     with pytest.raises(TypeError):
-        spell(value)
+        canonical_json(value)
 
 
 def test_the_error_names_the_place() -> None:
     with pytest.raises(TypeError, match=r"value\.a\[0\]\.b"):
-        spell({"a": [{"b": {3}}]})
+        canonical_json({"a": [{"b": {3}}]})
 
 
 def test_key_is_golden_and_the_same_in_another_process() -> None:
@@ -54,7 +54,7 @@ def test_key_is_golden_and_the_same_in_another_process() -> None:
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "7"})
     here = key_of({"c": 1e-05, "a": "ü", "b": [1, 2.5, None]})
     assert other.stdout.strip() == here
-    assert spell({"c": 1e-05, "a": "ü", "b": [1, 2.5, None]}) == '{"a":"\\u00fc","b":[1,2.5,null],"c":1e-05}'
+    assert canonical_json({"c": 1e-05, "a": "ü", "b": [1, 2.5, None]}) == '{"a":"\\u00fc","b":[1,2.5,null],"c":1e-05}'
 
 
 def test_differences_read_well() -> None:

@@ -119,8 +119,8 @@ def test_the_plan_needs_no_data_no_network_and_no_torch(tmp_path: Path) -> None:
     assert record["counts"]["train"] == 225
     assert record["estimate"]["gpu_hours"] > 0
     assert {"ccg (train)", "bucc2018 (test)"} <= set(record["estimate"]["unknown"])
-    assert any("the commit of 'main' is resolved when run" in sentence for sentence in record["open"])
-    assert any("ccg" in sentence and "Get it from" in sentence for sentence in record["open"])
+    assert any("the commit of 'main' is resolved when run" in sentence for sentence in record["unresolved"])
+    assert any("ccg" in sentence and "Get it from" in sentence for sentence in record["unresolved"])
     (encoder,) = {s["config"]["source"].get("revision") for s in record["stages"] if s["kind"] == "encoder"} - {None}
     assert encoder == "main"
 
@@ -145,7 +145,7 @@ def test_a_commit_in_the_local_cache_is_that_of_the_plan(tmp_path: Path) -> None
     (folder / "snapshots" / commit / "config.json").write_text("{}")
     record = json.loads(offline("plan", "phang2020", "--json", cwd=tmp_path).stdout)
     assert any(s["config"]["source"].get("revision") == commit for s in record["stages"] if s["kind"] == "encoder")
-    assert not any("encoder" in sentence for sentence in record["open"])
+    assert not any("encoder" in sentence for sentence in record["unresolved"])
 
 
 def test_a_plan_knows_the_commit_that_a_run_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,13 +156,13 @@ def test_a_plan_knows_the_commit_that_a_run_resolved(tmp_path: Path, monkeypatch
     before = compile_study(study, tmp_path, draft=True)
     ran = compile_study(study, tmp_path)
     after = compile_study(study, tmp_path, draft=True)
-    assert before.open and not after.open
+    assert before.unresolved and not after.open
     assert {s.key for s in after.stages} == {s.key for s in ran.stages} != {s.key for s in before.stages}
     other = compile_study(tiny_study(encoders=["org/resolved"], chains={"none": []}, pretrain=[]), tmp_path, draft=True)
-    assert other.open, "another revision is another question"
+    assert other.unresolved, "another revision is another question"
     (memory,) = (tmp_path / "cache").rglob("commits/*")
     memory.write_text("half a com")
-    assert compile_study(study, tmp_path, draft=True).open
+    assert compile_study(study, tmp_path, draft=True).unresolved
 
 
 def test_only_a_draft_leaves_anything_open(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_only_a_draft_leaves_anything_open(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"ccg: no file for train"):
         compile_study(study, tmp_path)
     plan = compile_study(study, tmp_path, draft=True)
-    assert [sentence.partition(":")[0] for sentence in plan.open] == ["task ccg", "task ccg", "task ccg"]
+    assert [sentence.partition(":")[0] for sentence in plan.unresolved] == ["task ccg", "task ccg", "task ccg"]
     (tmp_path / "ccg").symlink_to(FIXTURES / "ccg")
     assert {s.key for s in compile_study(study, tmp_path, draft=True).stages} == {
         s.key for s in compile_study(study, tmp_path).stages

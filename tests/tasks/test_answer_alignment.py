@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from xstilts.data.example import Answer
-from xstilts.tasks.answer_alignment import relocate
+from xstilts.tasks.answer_alignment import align_answer
 
 TEXT = st.text(alphabet="aBbß e.İéе\u0301ﬁ３3、 家の", max_size=30)
 LANGUAGE = st.sampled_from(["de", "zh", "th", "hi"])
@@ -17,7 +17,7 @@ NEAR = st.floats(0, 1)
 @given(TEXT, TEXT.filter(str.strip), TEXT, NEAR, LANGUAGE)
 def test_what_is_in_the_context_is_found_as_it_is(before: str, text: str, after: str, near: float, language: str) -> None:
     context = before + text + after
-    found = relocate(context, text, near, language)
+    found = align_answer(context, text, near, language)
     assert found is not None
     assert found.text == text.strip() == context[found.start : found.start + len(found.text)]
 
@@ -26,14 +26,14 @@ def test_what_is_in_the_context_is_found_as_it_is(before: str, text: str, after:
 def test_case_width_and_blanks_do_not_hide_it(before: str, text: str, after: str, near: float, language: str) -> None:
     wide = "".join(chr(ord(c) + 0xFEE0) if c < "\x7f" else c for c in text)
     context = f"{before}. {' '.join(wide.upper())} .{after}"
-    found = relocate(context, text, near, language)
+    found = align_answer(context, text, near, language)
     assert found is not None
     assert context[found.start :].startswith(found.text)
 
 
 @given(TEXT, TEXT, NEAR, LANGUAGE)
 def test_what_is_found_is_in_the_context(context: str, text: str, near: float, language: str) -> None:
-    found = relocate(context, text, near, language)
+    found = align_answer(context, text, near, language)
     assert (found is not None) >= bool(text.strip() and text.strip() in context)
     if found:
         assert found.text
@@ -46,7 +46,7 @@ def test_the_occurrence_nearest_to_the_original_place_is_taken(words: list[str],
     assume("so" in words)
     starts = [3 * n for n, word in enumerate(words) if word == "so"]
     near = 3 * place / len(" ".join(words))
-    found = relocate(" ".join(words), "so", near, "de")
+    found = align_answer(" ".join(words), "so", near, "de")
     assert found is not None
     assert abs(found.start - 3 * place) == min(abs(start - 3 * place) for start in starts)
 
@@ -67,4 +67,4 @@ def test_the_occurrence_nearest_to_the_original_place_is_taken(words: list[str],
     ],
 )
 def test_cases(context: str, text: str, near: float, language: str, found: Answer | None) -> None:
-    assert relocate(context, text, near, language) == found
+    assert align_answer(context, text, near, language) == found

@@ -19,7 +19,7 @@ from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import CODECS, fresh_model
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
-from xstilts.train.loop import MixtureTask, NotFinite, Plan, Training, evaluation_steps, learning_rate, total_steps
+from xstilts.train.loop import MixtureTask, NotFinite, PhaseSpec, Training, evaluation_steps, learning_rate, total_steps
 
 pytestmark = pytest.mark.tiny
 RECIPE = Recipe(lr=5e-3, batch=4, steps=14, max_length=24, stride=6, evaluations=7, average=3)
@@ -49,8 +49,8 @@ def setting(folder: Path, recipe: Recipe) -> tuple[Any, list[MixtureTask]]:
     return model, members
 
 
-def plan_of(*tasks: str, seed: int = 1, **fields: Any) -> Plan:
-    return Plan(Mixture(mix=tasks).spelled(), seed, **fields)
+def plan_of(*tasks: str, seed: int = 1, **fields: Any) -> PhaseSpec:
+    return PhaseSpec(Mixture(mix=tasks).fingerprint(), seed, **fields)
 
 
 def go(folder: Path, checkpoint: Path, recipe: Recipe, stop: Callable[[], bool] = lambda: False) -> Any:

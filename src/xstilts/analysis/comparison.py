@@ -24,7 +24,7 @@ from xstilts.analysis.scores import ENGLISH, Summary, group_cells, metric_of, sh
 from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.metric import Counts
 from xstilts.metrics.multiplicity import holm
-from xstilts.metrics.paired import Arm, Measured, Table, measure
+from xstilts.metrics.paired import PairedEstimates, PairedRuns, PairedTallies, measure
 from xstilts.metrics.significance import Interval, interval_of, two_sided
 
 RESAMPLES = 2000  # enough for the examples' variance; p follows from t, not from counting draws
@@ -155,8 +155,8 @@ def _gains(results: Results, pairs: Sequence[_Pair], near: Mapping[tuple[str, st
     assert metric is not None
     made: dict[int, Gain] = {}
     for members in dict.fromkeys(len(pair.others) for pair in pairs):
-        table = Table(mean_headline(metric.headline, members), "points")
-        arms: list[Arm] = []
+        table = PairedTallies(mean_headline(metric.headline, members), "points")
+        arms: list[PairedRuns] = []
         places: dict[tuple[int, bool], int] = {}
         for index, pair in enumerate(pairs):
             for english in (False, True):
@@ -165,7 +165,7 @@ def _gains(results: Results, pairs: Sequence[_Pair], near: Mapping[tuple[str, st
                     places[index, english] = len(arms)
                     ones = [{c: _side_by_side([one] * members, c) for c in codes} for one in pair.ones]
                     twos = [{c: _side_by_side(row, c) for c in codes} for row in pair.twos]
-                    arms.append(Arm(table, ones, twos))
+                    arms.append(PairedRuns(table, ones, twos))
         measured = measure(table, arms, resamples, 0)
         for index, pair in enumerate(pairs):
             if len(pair.others) == members:
@@ -177,8 +177,8 @@ def _gains(results: Results, pairs: Sequence[_Pair], near: Mapping[tuple[str, st
 def _gain(
     pair: _Pair,
     near: Mapping[tuple[str, str, str], bool],
-    measured: Measured,
-    arms: Sequence[Arm],
+    measured: PairedEstimates,
+    arms: Sequence[PairedRuns],
     places: Mapping[bool, int | None],
     resamples: int,
 ) -> Gain:

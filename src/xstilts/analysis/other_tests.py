@@ -22,7 +22,7 @@ from xstilts.metrics.checkpoints import TwoCheckpoints, two_checkpoints
 from xstilts.metrics.effects import stochastic_order, superiority
 from xstilts.metrics.exact import paired_sign
 from xstilts.metrics.multiplicity import Replicability, benjamini_hochberg, replicability
-from xstilts.metrics.paired import Cells
+from xstilts.metrics.paired import LanguageTallies
 
 ALPHA = 0.05
 ORDER_SEEDS = 5  # with fewer the order calls 1 in 10 pairs of equals better (`metrics/effects.py`)
@@ -100,9 +100,9 @@ class _Reader:
     """One object for each cell's tallies, so that a control is read once for all chains."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, tuple[str, ...]], Cells] = {}
+        self._known: dict[tuple[int, tuple[str, ...]], LanguageTallies] = {}
 
-    def cells(self, cell: Cell, codes: tuple[str, ...]) -> Cells:
+    def cells(self, cell: Cell, codes: tuple[str, ...]) -> LanguageTallies:
         return self._known.setdefault((id(cell), codes), arm([cell], codes)[0])
 
 

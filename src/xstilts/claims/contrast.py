@@ -21,7 +21,7 @@ from xstilts.analysis.results import Cell, LanguageScore, Results
 from xstilts.analysis.scores import CHANCE_MARGIN, ENGLISH, metric_of
 from xstilts.metrics.bootstrap import Headline, same_ids
 from xstilts.metrics.metric import Counts, Metric
-from xstilts.metrics.paired import Cells
+from xstilts.metrics.paired import LanguageTallies
 from xstilts.metrics.rank_probability import best_set_probability, rank_probabilities, worlds
 from xstilts.metrics.significance import Interval, overall_gains
 
@@ -38,8 +38,8 @@ class Contrast:
     """One comparison, ready to be measured. `rows` are the (target, language) pairs that both sides have in every seed."""
 
     name: str
-    treatment: tuple[Cells, ...]
-    control: tuple[Cells, ...]
+    treatment: tuple[LanguageTallies, ...]
+    control: tuple[LanguageTallies, ...]
     headline: Headline
     seeds: tuple[int, ...]
     rows: tuple[tuple[str, str], ...]
@@ -194,7 +194,7 @@ class _Stack:
                 values[here] = weight * metric.headline(sums[here][..., : len(metric.counts)])
         return values
 
-    def cells(self, pairs: Sequence[tuple[Side, Side]], side: int, seed: int) -> Cells:
+    def cells(self, pairs: Sequence[tuple[Side, Side]], side: int, seed: int) -> LanguageTallies:
         """One side of every pair in one seed."""
         found = {}
         for number, pair in enumerate(pairs):

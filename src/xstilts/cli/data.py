@@ -41,7 +41,7 @@ def tasks(
     console, root = terminal(), data_root()
     picked = [task for task, _ in chosen(named(names))] or list(CATALOGUE.values())
     if check:
-        picked = [task for task in picked if not task.embedded]
+        picked = [task for task in picked if not task.synthetic]
         found = check_tasks(terminal(), picked, root)
         if as_json:
             told = [{**record(result), "get": where_to_get(task)} for task, result in zip(picked, found, strict=True)]

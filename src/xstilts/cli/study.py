@@ -215,7 +215,7 @@ def status(
         raise InputError("status: --watch, --serve and --json exclude each other; give one of them")
     made = plan_of(study, changes, draft=True)
     if not as_json:
-        for sentence in made.open:
+        for sentence in made.unresolved:
             terminal().print(Text(f"before it can run: {sentence}", style="yellow"), soft_wrap=True)
     eye = Watch(made, Store(store), least_seconds=0.5)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -134,7 +134,7 @@ def reasons(plan: Plan, state: State) -> dict[str, list[str]]:
     for stage in plan.stages:
         if state.status[stage.key] == "done":
             continue
-        new = stage.spelling
+        new = stage.fingerprint
         options = []
         for record in stored.get((stage.kind, stage.slug), []):
             if record["key"] != stage.key:

@@ -16,7 +16,7 @@ import numpy as np
 from xstilts.metrics.bootstrap import TallyTable, groups
 from xstilts.metrics.exact import approximate_randomisation, mcnemar
 from xstilts.metrics.metric import Metric
-from xstilts.metrics.paired import Arm, Cells, Table
+from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies
 
 RESAMPLES = 1000
 
@@ -39,11 +39,11 @@ class TwoCheckpoints:
 
 
 def two_checkpoints(
-    pairs: Sequence[tuple[Cells, Cells]], metric: Metric, *, resamples: int = RESAMPLES, seed: int = 0
+    pairs: Sequence[tuple[LanguageTallies, LanguageTallies]], metric: Metric, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> list[TwoCheckpoints]:
     """The test of each pair (treatment, control), over the languages and ids that both sides have."""
-    table = Table(metric.headline, "points")
-    arms = [Arm(table, [treated], [controlled]) for treated, controlled in pairs]
+    table = PairedTallies(metric.headline, "points")
+    arms = [PairedRuns(table, [treated], [controlled]) for treated, controlled in pairs]
     sheets = [[(table.sheets[a], table.sheets[b]) for a, b in arm.runs[0].values()] for arm in arms]  # type: ignore[misc]
     gains = [float(np.mean([_score(metric, one) - _score(metric, other) for one, other in sides])) for sides in sheets]
     counts = [mcnemar(*_right(sides)) if metric.right_or_wrong else None for sides in sheets]

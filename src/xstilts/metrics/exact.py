@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.metrics.bootstrap import Headline, groups
-from xstilts.metrics.paired import Arm, Cells, Table
+from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies
 
 _MOST_EXACT = 22  # 2^21 signed sums: 16 MiB
 _CHUNK = 1 << 21  # entries of one matrix: 16 MiB
@@ -66,7 +66,7 @@ def paired_sign(deltas: Sequence[float], *, resamples: int = 100_000, seed: int 
 
 
 def approximate_randomisation(
-    pairs: Sequence[tuple[Cells, Cells]], headline: Headline, *, resamples: int = 10_000, seed: int = 0
+    pairs: Sequence[tuple[LanguageTallies, LanguageTallies]], headline: Headline, *, resamples: int = 10_000, seed: int = 0
 ) -> list[float]:
     """For each pair of checkpoints (treatment, control) the two-sided p: how often swapping the two sides of random examples
     gives as large a difference.
@@ -75,8 +75,8 @@ def approximate_randomisation(
     are left out. All pairs share the swaps, so that many cost little more than one; a pair's p is the same with and without
     others that are scored on the same ids.
     """
-    table = Table(headline, "points")
-    runs = [run for treated, controlled in pairs for run in Arm(table, [treated], [controlled]).runs]
+    table = PairedTallies(headline, "points")
+    runs = [run for treated, controlled in pairs for run in PairedRuns(table, [treated], [controlled]).runs]
     sheets = table.sheets
     totals_RP, observed_P = np.zeros((resamples, len(runs))), np.zeros(len(runs))
     for number, (group, ids_U, places) in enumerate(groups(sheets)):

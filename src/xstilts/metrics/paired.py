@@ -19,20 +19,22 @@ from xstilts.metrics.bootstrap import Headline, Ids, TallyTable, Values, drawn, 
 from xstilts.metrics.metric import Counts
 from xstilts.metrics.variance_components import VarianceComponents, variance_components
 
-Cells = Mapping[str, tuple[Ids, Counts]]  # language -> ids_N, counts_NC
+LanguageTallies = Mapping[str, tuple[Ids, Counts]]  # language -> ids_N, counts_NC
 Scale = Literal["points", "headroom", "logit"]
 
 
-class Table:
+class PairedTallies:
     """The sheets of one analysis and the gain of a treatment's scores over a control's, on the scale asked for."""
 
     def __init__(self, headline: Headline, scale: Scale) -> None:
         self.headline, self.scale = headline, scale
         self.sheets: list[TallyTable] = []
         self._place: dict[int, int] = {}
-        self._from: dict[tuple[int, str], tuple[Cells, TallyTable]] = {}  # the cells stay alive, so that no other takes their id
+        self._from: dict[
+            tuple[int, str], tuple[LanguageTallies, TallyTable]
+        ] = {}  # the cells stay alive, so that no other takes their id
 
-    def read(self, cells: Cells, language: str) -> TallyTable:
+    def read(self, cells: LanguageTallies, language: str) -> TallyTable:
         """A control's cells are read once, however many chains are compared with it."""
         key = (id(cells), language)
         if key not in self._from:
@@ -61,10 +63,12 @@ class Table:
         return difference
 
 
-class Arm:
+class PairedRuns:
     """Treatment and control, or one side alone, as places in the table: for each seed, language -> one or two sheets."""
 
-    def __init__(self, table: Table, treatment: Sequence[Cells], control: Sequence[Cells] | None) -> None:
+    def __init__(
+        self, table: PairedTallies, treatment: Sequence[LanguageTallies], control: Sequence[LanguageTallies] | None
+    ) -> None:
         if control is not None and len(treatment) != len(control):
             raise ValueError(f"seeds are paired by position: found {len(treatment)} of treatment, {len(control)} of control")
         self.runs: list[dict[str, tuple[int, ...]]] = []
@@ -103,7 +107,7 @@ def _intersected(one: TallyTable, other: TallyTable) -> list[TallyTable]:
 
 
 @dataclass(frozen=True)
-class Measured:
+class PairedEstimates:
     """Points and covariances of all runs, and of the runs of each arm on each language."""
 
     points_X: Values
@@ -138,7 +142,9 @@ class _Row:
     sheets: tuple[int, ...]
 
 
-def measure(table: Table, arms: Sequence[Arm], resamples: int, seed: int, *, over_seeds: bool = True) -> Measured:
+def measure(
+    table: PairedTallies, arms: Sequence[PairedRuns], resamples: int, seed: int, *, over_seeds: bool = True
+) -> PairedEstimates:
     """All arms from the same draws. The value of a run is the mean over its languages."""
     if resamples < 2:
         raise ValueError(f"expected resamples >= 2, found {resamples}")
@@ -176,7 +182,7 @@ def measure(table: Table, arms: Sequence[Arm], resamples: int, seed: int, *, ove
     for key, found in seeds_of.items():
         covariance_SS = (products[key] - np.outer(sums[key], sums[key]) / resamples) / (resamples - 1)
         by_language[key] = (point_rows[found], covariance_SS, float(sizes[found].max() - 1))
-    return Measured(
+    return PairedEstimates(
         points_X=point_rows @ share_rows_X,
         covariance_XX=np.atleast_2d(np.cov(replicates_RX, rowvar=False)),
         arm_X=np.array([a for a, _ in runs]),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xstilts.metrics.bootstrap import Headline
-from xstilts.metrics.paired import Arm, Cells, Table, measure
+from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies, measure
 from xstilts.metrics.variance_components import critical
 
 MOST_SEEDS = 1000
@@ -116,15 +116,20 @@ def _fewest(design: Callable[[int], Design], least: int, most: int, effect: floa
 
 
 def observed(
-    treatment: Sequence[Cells], control: Sequence[Cells], headline: Headline, *, resamples: int = 2000, seed: int = 0
+    treatment: Sequence[LanguageTallies],
+    control: Sequence[LanguageTallies],
+    headline: Headline,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
 ) -> Design:
     """The design of a comparison that was run, with its numbers estimated from the tallies.
 
     `examples` is the mean over languages. What one seed cannot show takes the cautious value (`shared_by_seeds` 1) and a
     `seed_sd` of 0.
     """
-    table = Table(headline, "points")
-    arm = Arm(table, treatment, control)
+    table = PairedTallies(headline, "points")
+    arm = PairedRuns(table, treatment, control)
     measured = measure(table, [arm], resamples, seed)
     codes = sorted({code for run in arm.runs for code in run})
     sizes = {code: len(table.sheets[next(run for run in arm.runs if code in run)[code][0]].ids_N) for code in codes}

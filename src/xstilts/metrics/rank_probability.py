@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.metrics.bootstrap import Headline
-from xstilts.metrics.paired import Arm, Cells, Table, measure
+from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies, measure
 
 Values = NDArray[np.float64]
 WORLDS = 10_000
@@ -27,7 +27,7 @@ EQUAL = 1e-8  # scores (0-1) nearer than this differ by rounding alone
 
 
 def worlds(
-    chains: Sequence[Sequence[Cells]],
+    chains: Sequence[Sequence[LanguageTallies]],
     headline: Headline,
     *,
     resamples: int = 1000,
@@ -35,8 +35,8 @@ def worlds(
     seed: int = 0,
 ) -> Values:
     """The scores (W, K) of each chain, mean over its languages and seeds, in `draws` worlds. Seeds are paired by position."""
-    table = Table(headline, "points")
-    arms = [Arm(table, cells, None) for cells in chains]
+    table = PairedTallies(headline, "points")
+    arms = [PairedRuns(table, cells, None) for cells in chains]
     seeds = len(arms[0].runs)
     if any(len(arm.runs) != seeds for arm in arms):
         raise ValueError(f"expected as many seeds of each chain, found {[len(arm.runs) for arm in arms]}")

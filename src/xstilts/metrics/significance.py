@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.metrics.bootstrap import Headline
-from xstilts.metrics.paired import Arm, Measured, Table, measure
-from xstilts.metrics.paired import Cells as Cells
+from xstilts.metrics.paired import LanguageTallies as LanguageTallies
+from xstilts.metrics.paired import PairedEstimates, PairedRuns, PairedTallies, measure
 from xstilts.metrics.paired import Scale as Scale
 from xstilts.metrics.variance_components import VarianceComponents
 
@@ -65,8 +65,8 @@ class Gains:
 
 
 def gain_interval(
-    treatment: Sequence[Cells],
-    control: Sequence[Cells],
+    treatment: Sequence[LanguageTallies],
+    control: Sequence[LanguageTallies],
     headline: Headline,
     *,
     resamples: int = 2000,
@@ -88,7 +88,7 @@ def gain_interval(
 
 
 def overall_gains(
-    pairs: Sequence[tuple[Sequence[Cells], Sequence[Cells]]],
+    pairs: Sequence[tuple[Sequence[LanguageTallies], Sequence[LanguageTallies]]],
     headline: Headline,
     *,
     resamples: int = 2000,
@@ -98,15 +98,15 @@ def overall_gains(
     over_seeds: bool = True,
 ) -> list[Interval]:
     """`gain_interval` of many pairs (treatment, control) from the same draws of examples."""
-    table = Table(headline, scale)
-    arms = [Arm(table, treatment, control) for treatment, control in pairs]
+    table = PairedTallies(headline, scale)
+    arms = [PairedRuns(table, treatment, control) for treatment, control in pairs]
     measured = measure(table, arms, resamples, seed, over_seeds=over_seeds)
     return [_overall(measured, a, arm, level, resamples, scale) for a, arm in enumerate(arms)]
 
 
 def gain_intervals(
-    treatments: Mapping[str, Sequence[Cells]],
-    control: Sequence[Cells],
+    treatments: Mapping[str, Sequence[LanguageTallies]],
+    control: Sequence[LanguageTallies],
     headline: Headline,
     *,
     resamples: int = 2000,
@@ -119,8 +119,8 @@ def gain_intervals(
 
     A chain's overall interval equals that of `gain_interval` where all chains were scored on the same ids.
     """
-    table = Table(headline, scale)
-    arms = {name: Arm(table, treatment, control) for name, treatment in treatments.items()}
+    table = PairedTallies(headline, scale)
+    arms = {name: PairedRuns(table, treatment, control) for name, treatment in treatments.items()}
     measured = measure(table, list(arms.values()), resamples, seed, over_seeds=over_seeds)
     found = {}
     for a, (name, arm) in enumerate(arms.items()):
@@ -131,7 +131,7 @@ def gain_intervals(
     return found
 
 
-def _overall(measured: Measured, a: int, arm: Arm, level: float, resamples: int, scale: Scale) -> Interval:
+def _overall(measured: PairedEstimates, a: int, arm: PairedRuns, level: float, resamples: int, scale: Scale) -> Interval:
     points_S, spread = measured.points(a), measured.spread([a], [1.0])
     return interval_of(points_S, spread, resamples, arm.notes, level=level, scale=scale, over_seeds=measured.over_seeds)
 
@@ -160,7 +160,7 @@ def two_sided(estimate: float, spread: VarianceComponents, resamples: int) -> fl
 
 
 def score_interval(
-    scores: Sequence[Cells],
+    scores: Sequence[LanguageTallies],
     headline: Headline,
     *,
     resamples: int = 2000,
@@ -169,15 +169,15 @@ def score_interval(
     over_seeds: bool = True,
 ) -> Interval:
     """A plain score, averaged over languages, then over seeds, with its interval; `p` is None. `over_seeds` as above."""
-    table = Table(headline, "points")
-    measured = measure(table, [Arm(table, scores, None)], resamples, seed, over_seeds=over_seeds)
+    table = PairedTallies(headline, "points")
+    measured = measure(table, [PairedRuns(table, scores, None)], resamples, seed, over_seeds=over_seeds)
     estimate, spread = float(measured.points(0).mean()), measured.spread([0], [1.0])
     return _interval(estimate, len(scores), spread, level, resamples, [], bounds=(0, 1), over_seeds=over_seeds, tested=False)
 
 
 def interaction_interval(
-    first: tuple[Sequence[Cells], Sequence[Cells]],
-    second: tuple[Sequence[Cells], Sequence[Cells]],
+    first: tuple[Sequence[LanguageTallies], Sequence[LanguageTallies]],
+    second: tuple[Sequence[LanguageTallies], Sequence[LanguageTallies]],
     headline: Headline,
     *,
     scale: Scale = "points",
@@ -193,9 +193,10 @@ def interaction_interval(
     """
     shared = set.intersection(*(set(cells) for pair in (first, second) for side in pair for cells in side))
     dropped = set().union(*(set(cells) for pair in (first, second) for side in pair for cells in side)) - shared
-    table = Table(headline, scale)
+    table = PairedTallies(headline, scale)
     arms = [
-        Arm(table, *([{code: cells[code] for code in shared} for cells in side] for side in pair)) for pair in (first, second)
+        PairedRuns(table, *([{code: cells[code] for code in shared} for cells in side] for side in pair))
+        for pair in (first, second)
     ]
     measured = measure(table, arms, resamples, seed)
     notes = [f"left out, not in all: {', '.join(sorted(dropped))}"] if dropped else []

@@ -53,11 +53,11 @@ class Unpadding:
             first += length
         return cls(mask_BL.flatten().nonzero()[:, 0], mask_BL, tuple(runs))
 
-    def pack(self, x_BL: Tensor) -> Tensor:
+    def unpad(self, x_BL: Tensor) -> Tensor:
         """(B, L, ...) -> (1, T, ...)."""
         return x_BL.flatten(0, 1)[self.index_T][None]
 
-    def unpack(self, x_1T: Tensor) -> Tensor:
+    def pad(self, x_1T: Tensor) -> Tensor:
         """(1, T, ...) -> (B, L, ...), zeros at the padding."""
         shape = (*self.mask_BL.shape, *x_1T.shape[2:])
         flat = x_1T.new_zeros((self.mask_BL.numel(), *x_1T.shape[2:]))
@@ -82,7 +82,7 @@ def states(encoder: Any, input_ids_BL: Tensor, mask_BL: Tensor, read_BL: Tensor 
         return unpadding.pad(run_unpadded(encoder, input_ids_BL, unpadding))
     read_T = unpadding.unpad(read_BL)[0].nonzero()[:, 0]
     read_1ND = run_unpadded(encoder, input_ids_BL, replace(unpadding, read_T=read_T))
-    return Unpadding(unpadding.index_T[read_T], mask_BL, ()).unpack(read_1ND)
+    return Unpadding(unpadding.index_T[read_T], mask_BL, ()).pad(read_1ND)
 
 
 def run_unpadded(encoder: Any, input_ids_BL: Tensor, unpadding: Unpadding) -> Tensor:

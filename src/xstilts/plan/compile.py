@@ -51,8 +51,8 @@ class PlannedCell:
 
 @dataclass
 class Plan:
-    """`stages` in an order in which inputs come first, one per key. `uses` counts the cells that need each stage. `open`: why a
-    draft could not be run as it is."""
+    """`stages` in an order in which inputs come first, one per key. `uses` counts the cells that need each stage.
+    `unresolved`: why a draft could not be run as it is."""
 
     study: Study
     stages: list[Stage]
@@ -60,7 +60,7 @@ class Plan:
     missing: dict[str, tuple[str, ...]]
     notes: list[str]
     uses: dict[str, int] = field(default_factory=dict)
-    open: list[str] = field(default_factory=list)
+    unresolved: list[str] = field(default_factory=list)
 
 
 def data_root() -> Path:
@@ -111,7 +111,7 @@ class Compiler:
         inputs |= {f"match:{number}": stage for number, stage in enumerate(match)}
         config = {
             "tasks": [{"name": t.name, "version": t.version, "format": self.format_record(t)} for t in tasks],
-            "mixture": mixture.spelled(),
+            "mixture": mixture.fingerprint(),
             "labels": mixture.labels,
             "recipe": recipe.model_dump(mode="json"),
             "seed": seed,
@@ -207,7 +207,7 @@ class Compiler:
             except InputError as error:
                 if not self.fetches.draft:
                     raise
-                self.fetches.leave_open(str(error))
+                self.fetches.leave_unresolved(str(error))
         return fields
 
     def fine_tuned(self, checkpoint: Stage, target: Target, seed: int, match: Sequence[Stage] = ()) -> Stage:
@@ -266,7 +266,7 @@ def _phase_name(tasks: Sequence[Task], mixture: Mixture, match: Sequence[Stage])
 
 def compile_study(study: Study, root: Path | None = None, base: Path | None = None, draft: bool = False) -> Plan:
     """The plan of a study. Raises InputError for data or encoders that are nowhere. A `draft` is for reading, not for running:
-    it uses no network, and what it could not settle without stands in `Plan.open`."""
+    it uses no network, and what it could not settle without stands in `Plan.unresolved`."""
     compiler = Compiler(study, root or data_root(), base, draft)
     cells: list[PlannedCell] = []
     for encoder in study.encoders:
@@ -291,4 +291,4 @@ def planned(compiler: Compiler, ends: list[Stage], cells: list[PlannedCell]) -> 
         for stage in upstream([cell.score]):
             uses[stage.key] += 1
     missing = {task: tuple(sorted(found)) for task, found in compiler.fetches.missing.items() if found}
-    return Plan(study, stages, cells, missing, compiler.fetches.notes, uses, compiler.fetches.open)
+    return Plan(study, stages, cells, missing, compiler.fetches.notes, uses, compiler.fetches.unresolved)

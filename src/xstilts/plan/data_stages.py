@@ -40,7 +40,7 @@ class DataStages:
         self.missing: dict[str, set[str]] = {}
         self.notes: list[str] = []
         self.draft = draft
-        self.open: list[str] = []
+        self.unresolved: list[str] = []
         self._nowhere: dict[tuple[str, str], str] = {}
         self._found: dict[tuple[str, str], tuple[str, ...]] = {}
         self.world = self._world()
@@ -48,7 +48,7 @@ class DataStages:
 
     def _world(self) -> dict[str, Any]:
         try:
-            return WorldConfig(**self.study.world).spelled()
+            return WorldConfig(**self.study.world).fingerprint()
         except TypeError:
             known = [f.name for f in dataclasses.fields(WorldConfig)]
             wrong = next(name for name in self.study.world if name not in known)
@@ -59,10 +59,10 @@ class DataStages:
         if text not in self.notes:
             self.notes.append(text)
 
-    def leave_open(self, text: str) -> None:
+    def leave_unresolved(self, text: str) -> None:
         """Remember something without which a draft cannot be run, once."""
-        if text not in self.open:
-            self.open.append(text)
+        if text not in self.unresolved:
+            self.unresolved.append(text)
 
     def stage(self, task: Task, split: str, language: str) -> Stage:
         """The stage that reads one split in one language. Raises InputError if its data is nowhere."""
@@ -73,7 +73,7 @@ class DataStages:
             if task.declared:
                 config["declared"] = task.declared
             context: dict[str, Any] = {}
-            if task.embedded:
+            if task.synthetic:
                 config["world"] = self.world
             else:
                 sources = {one.name: self._source(one, split, language) for one in parts_of(task) or (task,)}
@@ -97,7 +97,7 @@ class DataStages:
                 raise InputError(nowhere(task, split, language, self.root))
             if (task.name, split) not in self._nowhere:  # said once, for the first of its languages
                 self._nowhere[task.name, split] = nowhere(task, split, language, self.root)
-                self.leave_open(self._nowhere[task.name, split])
+                self.leave_unresolved(self._nowhere[task.name, split])
             return "nowhere"
         self.note(f"{task.name} ({split}): not in the data folder; it comes from the Hub data set {source.hub.id}")
         config = task.fill(source.hub.config, language)
@@ -118,7 +118,7 @@ class DataStages:
         Languages that the study names one by one are had from the Hub if the folder lacks them."""
         asked = self.study.languages_of(task)
         wanted = [x for x in task.splits[source_split(task, split)].languages if x in asked]
-        if not isinstance(self.study.languages, str) or task.embedded:
+        if not isinstance(self.study.languages, str) or task.synthetic:
             return wanted
         here = [x for x in self._available(task, split) if x in wanted]
         if here:
@@ -189,7 +189,7 @@ class DataStages:
         """The stage of a split that may be missing; what the data folder lacks of a task is not had from the Hub unasked."""
         try:
             made = (task.name, split, language) in self._made
-            if made or task.embedded or locate(task, split, language, self.root) or not self._here(task):
+            if made or task.synthetic or locate(task, split, language, self.root) or not self._here(task):
                 return self.stage(task, split, language)
         except InputError:
             pass

@@ -91,7 +91,7 @@ class EncoderStages:
             return commit
         if found := _whole(revision) or _cached(identifier, revision) or _whole(_read(memory)):
             return found
-        self.fetches.leave_open(
+        self.fetches.leave_unresolved(
             f"encoder {identifier}: the commit of '{revision or 'main'}' is resolved when run (with network); only then are the "
             "keys known of all that rests on it"
         )
@@ -108,7 +108,7 @@ class EncoderStages:
             missing = f"encoder {name}: no such folder (looked at {', '.join(map(str, dict.fromkeys(places)))})"
             if not self.fetches.draft:
                 raise InputError(missing)
-            self.fetches.leave_open(missing)
+            self.fetches.leave_unresolved(missing)
             return places[0]
         return None
 

@@ -60,7 +60,7 @@ class Mixture(BaseModel):
             raise ValueError("temperature: only temperature sampling has one; say `sampling: temperature`")
         return self
 
-    def spelled(self) -> dict[str, Any]:
+    def fingerprint(self) -> dict[str, Any]:
         """What of it the train stage's config holds beside tasks, labels and recipe."""
         return self.model_dump(mode="json", include=set(SPELLED))
 

@@ -1,6 +1,6 @@
 """Recipes: the hyperparameters of one training phase, and the published ones by name.
 
-A recipe is spelled into the key with all its defaults written out. What the papers and their code say is in `PRESETS`;
+A recipe enters the key with all its defaults written out. What the papers and their code say is in `PRESETS`;
 a value that is only remembered, not read in a source, does not stand there (`docs/protocols.md` lists what is open).
 """
 

@@ -1,6 +1,6 @@
 """A stage: one node of a plan, named by everything that decides its result.
 
-Key = sha256 of the canonical spelling of {kind, kind version, config, keys of the inputs}. Paths, devices, hosts, batch
+Key = sha256 of the canonical JSON of {kind, kind version, config, keys of the inputs}. Paths, devices, hosts, batch
 splits and library versions are context: they are recorded in the run and never in the key. Code enters as the kind's
 version, bumped by hand when a body's results change (golden tests watch over it).
 """
@@ -48,7 +48,7 @@ class Stage:
     context: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
-    def spelling(self) -> dict[str, Any]:
+    def fingerprint(self) -> dict[str, Any]:
         """What the key is the hash of."""
         return {
             "kind": self.kind,
@@ -59,12 +59,12 @@ class Stage:
 
     @cached_property
     def key(self) -> str:
-        return key_of(self.spelling)
+        return key_of(self.fingerprint)
 
     def record(self) -> dict[str, Any]:
         """The content of `stage.json`."""
         kinds = {name: stage.kind for name, stage in self.inputs.items()}
-        return {**self.spelling, "key": self.key, "slug": self.slug, "input_kinds": kinds, "context": dict(self.context)}
+        return {**self.fingerprint, "key": self.key, "slug": self.slug, "input_kinds": kinds, "context": dict(self.context)}
 
 
 def upstream(stages: list[Stage]) -> Iterator[Stage]:

@@ -36,7 +36,7 @@ from xstilts.store.fingerprint import key_of
 from xstilts.store.store import read_json, write_json
 from xstilts.tasks.registry import find_task
 from xstilts.train.ddp import Group, LostProcess
-from xstilts.train.loop import MixtureTask, NotFinite, Plan, Training
+from xstilts.train.loop import MixtureTask, NotFinite, PhaseSpec, Training
 
 CACHES = "tokens"
 
@@ -60,7 +60,7 @@ class Prepared:
     model: Model
     members: list[MixtureTask]
     recipe: Recipe
-    plan: Plan
+    plan: PhaseSpec
     adapters: Any
 
 
@@ -159,7 +159,7 @@ def prepare(config: Mapping[str, Any], inputs: Mapping[str, Path], checkpoint: P
     matched = [path for name, path in inputs.items() if name.startswith("match:")]
     tokens = sum(int(read_json(path / "train.json")["tokens"]) for path in matched)
     identity = key_of({"config": config, "features": [list(m.groups) for m in members], "matched": tokens})
-    return Prepared(model, members, recipe, Plan(config["mixture"], config["seed"], tokens, identity), adapters)
+    return Prepared(model, members, recipe, PhaseSpec(config["mixture"], config["seed"], tokens, identity), adapters)
 
 
 def _member(name: str, codec: Codec, recipe: Recipe, inputs: Mapping[str, Path], folder: Path) -> MixtureTask:

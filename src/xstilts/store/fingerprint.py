@@ -1,7 +1,7 @@
-"""The canonical spelling of a value, and the key that is its sha256.
+"""The canonical JSON of a value, and the key that is its sha256.
 
-One value has one spelling on every machine and Python version: JSON, sorted names, no blanks, shortest float form.
-A value without a stable spelling (a set, a path, a function, NaN, a name that is not a string) raises: a key never
+One value has one form on every machine and Python version: JSON, sorted names, no blanks, shortest float form.
+A value without a canonical JSON form (a set, a path, a function, NaN, a name that is not a string) raises: a key never
 rests on a guess. The idea that a fingerprint must raise is from marin and tango.
 """
 
@@ -21,7 +21,7 @@ def _checked(value: Any, where: str) -> Any:
         return value
     if type(value) is float:
         if not math.isfinite(value):
-            raise TypeError(f"{where}: {value!r} has no stable spelling; expected a finite number")
+            raise TypeError(f"{where}: {value!r} has no canonical JSON form; expected a finite number")
         return value
     if isinstance(value, list | tuple):
         return [_checked(item, f"{where}[{i}]") for i, item in enumerate(value)]
@@ -30,17 +30,19 @@ def _checked(value: Any, where: str) -> Any:
             if not isinstance(name, str):
                 raise TypeError(f"{where}: the name {name!r} is not a string")
         return {name: _checked(value[name], f"{where}.{name}") for name in value}
-    raise TypeError(f"{where}: {type(value).__name__} has no stable spelling; expected None, bool, int, float, str, list or dict")
+    raise TypeError(
+        f"{where}: {type(value).__name__} has no canonical JSON form; expected None, bool, int, float, str, list or dict"
+    )
 
 
-def spell(value: Any) -> str:
-    """The canonical JSON of `value`. Raises TypeError, naming the place, on what has no stable spelling."""
+def canonical_json(value: Any) -> str:
+    """The canonical JSON of `value`. Raises TypeError, naming the place, on what has no canonical JSON form."""
     return json.dumps(_checked(value, "value"), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def key_of(value: Any) -> str:
-    """sha256 of the canonical spelling, 64 hexadecimal digits."""
-    return hashlib.sha256(spell(value).encode("ascii")).hexdigest()
+    """sha256 of the canonical JSON, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()
 
 
 def differences(old: Any, new: Any, where: str = "") -> list[str]:

@@ -1,7 +1,7 @@
 """The store: one folder per stage, named by what decides its result.
 
     $STORE/<kind>/<slug>-<key12>/
-        stage.json      the stage's full spelling and key, written first
+        stage.json      the stage's full fingerprint and key, written first
         run-NNN.json    one per attempt: host, seconds, memory, outcome
         lease           who works on it now, touched every few seconds
         checkpoint/     what an interrupted attempt left

@@ -18,7 +18,7 @@ _Span = tuple[int, int]
 _WITHOUT_BLANKS = {"Hans", "Hant", "Jpan", "Khmr", "Laoo", "Mymr", "Thai"}  # scripts
 
 
-def relocate(context: str, text: str, near: float, language: str) -> Answer | None:
+def align_answer(context: str, text: str, near: float, language: str) -> Answer | None:
     """The answer `text` in `context`, close to `near` (0: at its beginning, 1: at its end); None where it is nowhere. What is
     found is spelled as the context has it."""
     spaced = LANGUAGES[language].script not in _WITHOUT_BLANKS

@@ -119,7 +119,7 @@ class Task:
     translates: str = ""
 
     @property
-    def embedded(self) -> bool:
+    def synthetic(self) -> bool:
         """Whether its examples are made by the embedded world, not read."""
         return not self.parts and not any(source.paths or source.hub for source in self.splits.values())
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from xstilts.data.example import Answer, ChoiceExample, ClassifyExample, Example, RankingExample, SpanExample
 from xstilts.errors import InputError
-from xstilts.tasks.answer_alignment import relocate
+from xstilts.tasks.answer_alignment import align_answer
 from xstilts.tasks.files.locate import checked, source_split
 from xstilts.tasks.files.read import columns, lines
 from xstilts.tasks.task import Request, Task
@@ -66,7 +66,7 @@ def _question(example: SpanExample, found: list[str], language: str, counts: Cou
     question, context, *texts = found
     answers: list[Answer] = []
     for old, text in zip(example.answer or (), texts, strict=True):
-        answer = relocate(context, text, old.start / len(example.context), language)
+        answer = align_answer(context, text, old.start / len(example.context), language)
         if answer and answer not in answers:
             answers.append(answer)
     if texts and not answers:

@@ -64,7 +64,7 @@ class MixtureTask:
 
 
 @dataclass
-class Plan:
+class PhaseSpec:
     """What a training does beside its recipe: the mixture's rule (`Mixture.spelled`), the seed, how many real tokens it has
     to match on top of its own steps (the compute-matched control), and what names it."""
 
@@ -132,7 +132,7 @@ class Training:
         model: Model,
         members: Sequence[MixtureTask],
         recipe: Recipe,
-        plan: Plan,
+        plan: PhaseSpec,
         checkpoint: Path,
         tick: Callable[[dict[str, Any]], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,

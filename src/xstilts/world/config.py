@@ -1,5 +1,5 @@
 """The one record that decides everything in the world: change a field and every text may change, repeat it and
-every byte is the same. Numbers and strings only, so that it can be spelled into a key.
+every byte is the same. Numbers and strings only, so that it can enter a key.
 
 The default world is generous with anchors (code-switched documents, translation pairs): without them the languages align
 too, but much less in the short pre-training of a demo (measured; see `docs/decisions.md`). Set both rates to 0 for a
@@ -42,7 +42,7 @@ class WorldConfig:
     translation_noise: float = TRANSLATION_NOISE
     nli_domain: int = NLI_DOMAIN
 
-    def spelled(self) -> dict[str, Any]:
+    def fingerprint(self) -> dict[str, Any]:
         """The fields for a key. What was added later is left out at its default, so that it moves no older key."""
         later = {"translation_noise": TRANSLATION_NOISE, "nli_domain": NLI_DOMAIN}
         return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}

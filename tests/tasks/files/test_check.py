@@ -256,7 +256,7 @@ def test_the_check_agrees_with_the_manifest_of_the_real_data(
         manifest = {line["path"]: line for line in csv.DictReader(file, delimiter="\t")}
     known: dict[str, TaskCheck] = {}
     for task in CATALOGUE.values():
-        if not task.embedded:
+        if not task.synthetic:
             check(task, real_data, known=known)
     for name, result in known.items():
         assert [row.problem for row in result.rows if row.problem] == [], name

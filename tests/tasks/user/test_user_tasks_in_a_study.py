@@ -22,7 +22,7 @@ from xstilts.errors import InputError
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.attempt import attempt
 from xstilts.stages.stage import Stage
-from xstilts.store.fingerprint import spell
+from xstilts.store.fingerprint import canonical_json
 from xstilts.store.store import Store
 from xstilts.study.study import load_study
 from xstilts.tasks.registry import CATALOGUE
@@ -97,7 +97,7 @@ def test_no_key_holds_a_path_and_every_stage_says_where_the_declaration_is(folde
     plan = planned(folder)
     declared = fetches(plan)["films-train-de"].config["declared"]
     for stage in plan.stages:
-        assert str(folder) not in spell(stage.spelling)
+        assert str(folder) not in canonical_json(stage.fingerprint)
         assert stage.record()["context"]["tasks"] == {str(folder / "films.yaml"): declared}
     assert "tasks" not in compile_study(load_study("demo"), Path("/nowhere")).stages[0].context
 

@@ -61,7 +61,7 @@ def task_record(task: Task, root: Path) -> dict[str, Any]:
 
 
 def _summary(task: Task, root: Path) -> str:
-    if task.embedded:
+    if task.synthetic:
         return "embedded"
     parts = []
     for split, languages in found(task, root).items():

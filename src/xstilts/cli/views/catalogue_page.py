@@ -34,7 +34,7 @@ MANY_LABELS = 20
 
 def page() -> str:
     """The whole page in Markdown."""
-    real = [task for task in CATALOGUE.values() if not task.embedded]
+    real = [task for task in CATALOGUE.values() if not task.synthetic]
     world = [task for task in CATALOGUE.values() if task not in real]
     parts = [INTRODUCTION, *_summary(real), ""]
     for task in real:

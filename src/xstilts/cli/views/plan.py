@@ -100,7 +100,7 @@ def size(count: float) -> str:
 
 def print_gaps(console: Console, plan: Plan) -> None:
     """What a plan lacks or takes from elsewhere than usual."""
-    for sentence in plan.open:
+    for sentence in plan.unresolved:
         console.print(f"[yellow]before it can run: {sentence}[/yellow]", soft_wrap=True)
     for task, absent in plan.missing.items():
         console.print(
@@ -151,7 +151,7 @@ def plan_record(plan: Plan, state: State, why: dict[str, list[str]], cost: Estim
         "leaking_cells": sum(cell.leak for cell in plan.cells),
         "controls": {arm.name: {"control": arm.control, "of": arm.of} for arm in arms(plan.study) if arm.control},
         "estimate": cost.record(),
-        "open": plan.open,
+        "unresolved": plan.unresolved,
         "missing": plan.missing,
         "notes": plan.notes,
         "seconds_left": state.seconds_left() if state.count("pending") else 0.0,

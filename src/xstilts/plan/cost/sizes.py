@@ -129,7 +129,7 @@ def examples(stage: Stage) -> float:
     """How many examples a fetch stage reads, as catalogued and limited by the study. Raises Unknown."""
     config = stage.config
     task = find_task(config["task"])
-    if task.embedded:
+    if task.synthetic:
         raise Unknown(EMBEDDED)
     split, language, limit = config["split"], config["language"], config["limit"]
     count: float | None = task.splits[source_split(task, split)].counts.get(language)

@@ -18,7 +18,7 @@ from xstilts.data.example import Answer, ClassifyExample, SpanExample
 from xstilts.data.format import Classify, Span
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.squad import SQUAD
-from xstilts.tasks.answer_alignment import relocate
+from xstilts.tasks.answer_alignment import align_answer
 from xstilts.tasks.catalogue import nli, paraphrase
 from xstilts.tasks.catalogue.qa import Question, hub_questions, questions
 from xstilts.tasks.files.read import columns, known, lines, table, take
@@ -163,7 +163,7 @@ def _refitted(request: Request, found: Iterable[Question]) -> Iterator[SpanExamp
         for answer in one.answers:
             if answer.text and answer.start >= 0 and one.context.startswith(answer.text, answer.start):
                 fitting.append(answer)
-            elif place := relocate(one.context, answer.text, answer.start / max(1, len(one.context)), request.language):
+            elif place := align_answer(one.context, answer.text, answer.start / max(1, len(one.context)), request.language):
                 request.counts["relocated"] += 1
                 fitting.append(place)
         if fitting:

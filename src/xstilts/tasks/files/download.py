@@ -94,7 +94,7 @@ def elsewhere(choices: Iterable[Choice], splits: Iterable[str] = SPLITS) -> dict
     """Task -> the page where people get its data, for those that have a split with no file to download."""
     pages: dict[str, str] = {}
     for task, split, _ in _sources(choices, tuple(splits)):
-        if not task.splits[split].downloads and not task.embedded:
+        if not task.splits[split].downloads and not task.synthetic:
             pages.setdefault(task.name, task.splits[split].url or task.url)
     return pages
 

@@ -178,7 +178,7 @@ def _untranslatable(base: Task) -> str:
         return f"{base.name} ({base.format.name}) has no training examples to translate; text is declared with `format: mlm`"
     if base.parts:
         return f"{base.name} is made of {', '.join(base.parts)}; translate these, each in a declaration of its own"
-    if base.embedded:
+    if base.synthetic:
         return f"{base.name} has no files; the embedded world has translated tasks of its own"
     if base.translates:
         return f"{base.name} is a translation itself; name {base.translates}"
@@ -229,7 +229,7 @@ def _line(error: Exception, path: Path) -> int:
 def _check_record(task: Task, where: str) -> None:
     if not re.match(NAME, task.name):
         raise InputError(f"{where}: a name is letters, digits, '_', '.' and '-'")
-    if task.embedded:
+    if task.synthetic:
         raise InputError(f"{where}: no split has `paths` (below {Path(where).parent}) or a `hub` to be read from")
     for split, source in task.splits.items():
         if split not in SPLITS:
