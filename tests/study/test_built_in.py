@@ -156,7 +156,7 @@ def test_a_plan_knows_the_commit_that_a_run_resolved(tmp_path: Path, monkeypatch
     before = compile_study(study, tmp_path, draft=True)
     ran = compile_study(study, tmp_path)
     after = compile_study(study, tmp_path, draft=True)
-    assert before.unresolved and not after.open
+    assert before.unresolved and not after.unresolved
     assert {s.key for s in after.stages} == {s.key for s in ran.stages} != {s.key for s in before.stages}
     other = compile_study(tiny_study(encoders=["org/resolved"], chains={"none": []}, pretrain=[]), tmp_path, draft=True)
     assert other.unresolved, "another revision is another question"
