@@ -53,8 +53,8 @@ def _peak(engine: str, count: int, folder: Path) -> float:
 
 
 def xstilts(count: int, folder: Path) -> float:
-    from xstilts.data.example import TagExample, read_jsonl, write_jsonl, write_predictions
-    from xstilts.data.format import Tag
+    from xstilts.formats.jsonl import read_jsonl, write_jsonl, write_predictions
+    from xstilts.formats.tag import Tag, TagExample
     from xstilts.model.codecs.tag import TagCodec
     from xstilts.model.encoder import load_encoder, load_tokenizer
     from xstilts.model.model import Model

@@ -20,7 +20,10 @@ import torch
 
 from lengths import LABELS, MET, Row, batches, met_ids, rows
 from rounds import Answers
-from xstilts.data.format import Classify, Format, Span, Tag
+from xstilts.formats.classify import Classify
+from xstilts.formats.registry import Format
+from xstilts.formats.span import Span
+from xstilts.formats.tag import Tag
 
 IGNORED = -100
 FORMATS: dict[str, Format] = {

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import Answer, Prediction, SpanExample
 from xstilts.errors import InputError
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.span import Answer, SpanExample
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.mlqa import MLQA, normalise
 from xstilts.metrics.squad import SQUAD, SQUAD_V2

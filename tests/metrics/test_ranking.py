@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import PoolExample, Prediction
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.prediction import Prediction
 from xstilts.metrics.ranking import MAP_20
 
 POOL = [f"c{n}" for n in range(40)]

@@ -11,17 +11,14 @@ from hypothesis import strategies as st
 from seqeval.metrics import f1_score, precision_score, recall_score
 from sklearn.metrics import accuracy_score
 
-from xstilts.data.example import (
-    Answer,
-    BitextRetrievalExample,
-    ChoiceExample,
-    ClassifyExample,
-    Example,
-    Prediction,
-    SpanExample,
-    TagExample,
-)
 from xstilts.errors import InputError
+from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
+from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.tag import TagExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.retrieval import RETRIEVAL

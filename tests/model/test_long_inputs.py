@@ -11,9 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts.data.example import Answer, SpanExample, TagExample
-from xstilts.data.format import Span, Tag
 from xstilts.errors import InputError
+from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.span import SpanCodec, best_answer, span_of
 from xstilts.model.codecs.tag import TagCodec
 from xstilts.model.encoder import load_tokenizer

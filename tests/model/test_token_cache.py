@@ -13,17 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xstilts.data.example import (
-    Answer,
-    ChoiceExample,
-    ClassifyExample,
-    Example,
-    MlmExample,
-    RankingExample,
-    SpanExample,
-    TagExample,
-)
-from xstilts.data.format import Choice, Classify, Mlm, Ranking, Span, Tag
+from xstilts.formats.choice import Choice, ChoiceExample
+from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.mlm import Mlm, MlmExample
+from xstilts.formats.ranking import Ranking, RankingExample
+from xstilts.formats.registry import Example
+from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.columns import Bounds, ColumnWriter, read_column
 from xstilts.model.encoder import load_tokenizer

@@ -11,8 +11,12 @@ import transformers
 from tests.conftest import tiny_study
 from tests.model.codecs.test_codecs import RECIPE, SPECS
 
-from xstilts.data.format import Choice, Classify, Mlm, Span, Tag
 from xstilts.errors import InputError
+from xstilts.formats.choice import Choice
+from xstilts.formats.classify import Classify
+from xstilts.formats.mlm import Mlm
+from xstilts.formats.span import Span
+from xstilts.formats.tag import Tag
 from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import CODECS, fresh_model, save_model
 from xstilts.plan.cell import find_cell

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.tasks.files.test_archive import toy
 
-from xstilts.data.example import read_jsonl
 from xstilts.errors import InputError
+from xstilts.formats.jsonl import read_jsonl
 from xstilts.stages import fetch
 from xstilts.stages.attempt import Job
 from xstilts.tasks.files.locate import examples, fingerprint, locate, subsample

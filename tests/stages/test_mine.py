@@ -15,7 +15,8 @@ import torch
 from tests.model.test_neighbours import xtreme_pairs
 from transformers import AutoModel, AutoTokenizer
 
-from xstilts.data.example import PoolExample, write_jsonl
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.jsonl import write_jsonl
 from xstilts.model.neighbours import pairs
 from xstilts.stages import embed, mine, score
 from xstilts.stages.attempt import Interrupted, Job

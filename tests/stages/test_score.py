@@ -13,18 +13,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from xstilts.data.example import (
-    BitextRetrievalExample,
-    ClassifyExample,
-    Example,
-    PoolExample,
-    Prediction,
-    read_predictions,
-    write_jsonl,
-    write_predictions,
-)
-from xstilts.data.format import BitextMining, BitextRetrieval, Classify, Format, Ranking
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import BitextMining, PoolExample
+from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
+from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.jsonl import read_predictions, write_jsonl, write_predictions
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.ranking import Ranking
+from xstilts.formats.registry import Example, Format
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.mining import BUCC_F1

@@ -14,8 +14,9 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import MlmExample, write_jsonl
 from xstilts.errors import InputError
+from xstilts.formats.jsonl import write_jsonl
+from xstilts.formats.mlm import MlmExample
 from xstilts.model.encoder import check_encoder, load_tokenizer
 from xstilts.recipe.encoder_identity import Architecture
 from xstilts.stages import encoder, tokenizer

@@ -16,8 +16,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from xstilts.data.example import ClassifyExample, MlmExample, write_jsonl
 from xstilts.errors import InputError
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.jsonl import write_jsonl
+from xstilts.formats.mlm import MlmExample
 from xstilts.model.encoder import load_encoder
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import Example, PoolExample, Prediction, SpanExample
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
+from xstilts.formats.span import SpanExample
 from xstilts.submission.gold import gold_finder
 from xstilts.submission.layout import write
 from xstilts.tasks.files.locate import available_languages, examples

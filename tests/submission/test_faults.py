@@ -9,17 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import (
-    Answer,
-    BitextRetrievalExample,
-    ChoiceExample,
-    ClassifyExample,
-    Example,
-    PoolExample,
-    Prediction,
-    SpanExample,
-    TagExample,
-)
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
+from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.tag import TagExample
 from xstilts.submission.layout import file_name
 from xstilts.submission.read import UNANSWERED, Gold, read_file
 from xstilts.tasks.registry import find_task

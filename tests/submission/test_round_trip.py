@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.submission.fixtures import CASES, FIXTURES, queries, read, right, write_all, write_right
-from xstilts.data.example import BitextRetrievalExample, Example, Prediction, TagExample
 from xstilts.errors import InputError
+from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
+from xstilts.formats.tag import TagExample
 from xstilts.submission.gold import gold_finder
 from xstilts.submission.layout import write, write_note
 from xstilts.submission.read import Gold, read_file

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from xstilts.data.example import Answer
+from xstilts.formats.span import Answer
 from xstilts.tasks.answer_alignment import align_answer
 
 TEXT = st.text(alphabet="aBbß e.İéе\u0301ﬁ３3、 家の", max_size=30)

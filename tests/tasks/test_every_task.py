@@ -14,19 +14,16 @@ from typing import Any
 
 import pytest
 
-from xstilts.data.example import (
-    BitextRetrievalExample,
-    ChoiceExample,
-    ClassifyExample,
-    Example,
-    PoolExample,
-    RankingExample,
-    SpanExample,
-    TagExample,
-)
-from xstilts.data.format import BitextMining, BitextRetrieval, Choice, Classify, Ranking, Span, Tag
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import BitextMining, PoolExample
+from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
+from xstilts.formats.choice import Choice, ChoiceExample
+from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.ranking import Ranking, RankingExample
+from xstilts.formats.registry import Example
+from xstilts.formats.span import Span, SpanExample
+from xstilts.formats.tag import Tag, TagExample
 from xstilts.tasks.files.locate import available_languages, examples
 from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.task import SPLITS, Source, Task

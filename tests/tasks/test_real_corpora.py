@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import SHARED
 
-from xstilts.data.example import MlmExample
+from xstilts.formats.mlm import MlmExample
 from xstilts.tasks.files.locate import examples
 from xstilts.tasks.user import user_tasks
 from xstilts.tasks.user.corpus import declare_corpus

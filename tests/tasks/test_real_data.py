@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.data.example import BitextRetrievalExample, TagExample
+from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue import choice, nli, qa, tagging
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
 from xstilts.tasks.files.read import lines

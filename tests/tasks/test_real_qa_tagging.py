@@ -17,9 +17,11 @@ from typing import Any
 
 import pytest
 
-from xstilts.data.example import BitextRetrievalExample, PoolExample, TagExample
 from xstilts.data.language import LANGUAGES, languages
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue import bitext, qa, tagging
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
 from xstilts.tasks.files.read import lines, opened

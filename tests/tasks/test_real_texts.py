@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.data.example import ChoiceExample, ClassifyExample
 from xstilts.errors import InputError
+from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.classify import ClassifyExample
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
 from xstilts.tasks.registry import find_task
 

@@ -11,19 +11,15 @@ from typing import Any
 import pytest
 import yaml
 
-from xstilts.data.example import (
-    Answer,
-    BitextRetrievalExample,
-    ChoiceExample,
-    ClassifyExample,
-    Example,
-    MlmExample,
-    RankingExample,
-    SpanExample,
-    TagExample,
-)
-from xstilts.data.format import Span
 from xstilts.errors import InputError
+from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.mlm import MlmExample
+from xstilts.formats.ranking import RankingExample
+from xstilts.formats.registry import Example
+from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.tag import TagExample
 from xstilts.metrics.squad import SQUAD
 from xstilts.tasks.catalogue.world import generate_task
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate

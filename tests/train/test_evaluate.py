@@ -16,19 +16,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import (
-    Answer,
-    ChoiceExample,
-    ClassifyExample,
-    Example,
-    Prediction,
-    RankingExample,
-    SpanExample,
-    TagExample,
-    read_predictions,
-    write_jsonl,
-)
-from xstilts.data.format import Choice, Classify, Ranking, Span, Tag
+from xstilts.formats.choice import Choice, ChoiceExample
+from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.jsonl import read_predictions, write_jsonl
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.ranking import Ranking, RankingExample
+from xstilts.formats.registry import Example
+from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.ranking import MAP_20
 from xstilts.metrics.squad import SQUAD

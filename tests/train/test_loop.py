@@ -11,9 +11,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import Answer, ChoiceExample, ClassifyExample, MlmExample, SpanExample, TagExample
-from xstilts.data.format import Classify, Mlm
-from xstilts.data.placebo import shuffled
+from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.mlm import Mlm, MlmExample
+from xstilts.formats.placebo import shuffled
+from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.tag import TagExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import CODECS, fresh_model

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from xstilts.data.example import ClassifyExample, TagExample
-from xstilts.data.format import Classify, Tag
 from xstilts.errors import InputError
+from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.tag import Tag, TagExample
 from xstilts.model import unpadding
 from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import CODECS, Model, fresh_model

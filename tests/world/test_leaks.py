@@ -14,7 +14,9 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from xstilts.data.example import ChoiceExample, ClassifyExample, SpanExample
+from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.span import SpanExample
 from xstilts.world import WorldConfig, generate
 from xstilts.world.answering import quiz
 from xstilts.world.clause import constituent, text

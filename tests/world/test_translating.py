@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from xstilts.data.example import SpanExample
+from xstilts.formats.span import SpanExample
 from xstilts.world import WorldConfig, generate
 from xstilts.world.concepts import TAG_OF
 from xstilts.world.config import TRANSLATION_NOISE

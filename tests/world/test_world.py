@@ -12,16 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts.data.example import (
-    BitextRetrievalExample,
-    ChoiceExample,
-    ClassifyExample,
-    Example,
-    MlmExample,
-    SpanExample,
-    TagExample,
-    to_record,
-)
+from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.jsonl import to_record
+from xstilts.formats.mlm import MlmExample
+from xstilts.formats.registry import Example
+from xstilts.formats.span import SpanExample
+from xstilts.formats.tag import TagExample
 from xstilts.world import LANGUAGES, TASK_NAMES, WorldConfig, generate, vocabulary
 from xstilts.world.clause import Token
 from xstilts.world.concepts import ANTONYM, CATEGORIES, CATEGORY_OF, DOMAINS, TAG_OF, VERBS

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import read_jsonl, read_predictions
 from xstilts.errors import InputError, nearest
+from xstilts.formats.jsonl import read_jsonl, read_predictions
 from xstilts.plan.compile import Plan, PlannedCell, short_name
 from xstilts.plan.controls import arms
 from xstilts.stages.stage import Stage

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from xstilts.data.example import Example, Prediction
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 from xstilts.metrics.metric import Counts, Metric, answers, ratio
 
 

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.data.example import Example, Prediction
 from xstilts.errors import InputError
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 
 Counts = NDArray[np.float64]
 Tally = Callable[[Example, Prediction], tuple[float, ...]]

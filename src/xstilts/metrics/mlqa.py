@@ -14,8 +14,9 @@ import string
 import unicodedata
 from functools import cache
 
-from xstilts.data.example import Example, Prediction
 from xstilts.errors import InputError
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 from xstilts.metrics.metric import Metric, Tally, answers
 from xstilts.metrics.squad import best_of, finish_f1_em
 

@@ -9,8 +9,9 @@ A candidate that is ranked twice counts at its first rank only, and takes up bot
 
 from __future__ import annotations
 
-from xstilts.data.example import Example, Prediction
 from xstilts.errors import InputError
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 from xstilts.metrics.classify import finish_share
 from xstilts.metrics.metric import Metric, answers
 

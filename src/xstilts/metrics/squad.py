@@ -16,7 +16,8 @@ from collections import Counter
 
 import numpy as np
 
-from xstilts.data.example import Example, Prediction
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 from xstilts.metrics.metric import Counts, Metric, answers, ratio
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)

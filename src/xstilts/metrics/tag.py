@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xstilts.data.example import Example, Prediction
 from xstilts.errors import InputError
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 from xstilts.metrics.classify import finish_share
 from xstilts.metrics.metric import Counts, Metric, answers, ratio
 

@@ -15,7 +15,13 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from xstilts.data.format import Choice, Classify, Format, Mlm, Ranking, Span, Tag
+from xstilts.formats.choice import Choice
+from xstilts.formats.classify import Classify
+from xstilts.formats.mlm import Mlm
+from xstilts.formats.ranking import Ranking
+from xstilts.formats.registry import Format
+from xstilts.formats.span import Span
+from xstilts.formats.tag import Tag
 from xstilts.model import unpadding
 from xstilts.model.codecs.choice import ChoiceCodec
 from xstilts.model.codecs.classify import ClassifyCodec

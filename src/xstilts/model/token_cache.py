@@ -20,7 +20,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.data.example import Example
+from xstilts.formats.registry import Example
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.columns import Bounds, ColumnWriter, Ints, read_column
 

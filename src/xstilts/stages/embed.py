@@ -13,7 +13,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 
-from xstilts.data.example import BitextRetrievalExample, PoolExample, read_jsonl
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.jsonl import read_jsonl
 from xstilts.model.codecs.ranking import cut, passage
 from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder, load_tokenizer, max_positions

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.format import Format
 from xstilts.errors import InputError
+from xstilts.formats.registry import Format
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Damaged, Store
 
@@ -58,7 +58,8 @@ def write_folder(source: Path, folder: Path) -> str:
     """Turn the `out/` folder of a `train` (or `encoder`) stage into a plain Hugging Face folder."""
     import transformers
 
-    from xstilts.data.format import Classify, Tag
+    from xstilts.formats.classify import Classify
+    from xstilts.formats.tag import Tag
     from xstilts.model.encoder import load_tokenizer, save_encoder
     from xstilts.model.model import CODECS, head_formats, load_model, trunk_folder
     from xstilts.recipe.recipe import Recipe

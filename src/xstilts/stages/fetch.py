@@ -12,8 +12,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import Example, write_jsonl
 from xstilts.errors import InputError
+from xstilts.formats.jsonl import write_jsonl
+from xstilts.formats.registry import Example
 from xstilts.stages.attempt import Job
 
 

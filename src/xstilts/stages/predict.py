@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shutil
 
-from xstilts.data.example import read_jsonl, write_predictions
+from xstilts.formats.jsonl import read_jsonl, write_predictions
 from xstilts.model.encoder import load_tokenizer, round_linears
 from xstilts.model.model import load_model, trunk_folder
 from xstilts.recipe.recipe import Recipe

@@ -21,7 +21,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.data.example import Example, PoolExample, Prediction, read_jsonl
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.jsonl import read_jsonl
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.mining import best_threshold
 from xstilts.metrics.ranking import DEPTH

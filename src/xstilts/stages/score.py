@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from xstilts.data.example import Example, Prediction, read_jsonl, read_predictions, write_predictions
 from xstilts.errors import InputError
+from xstilts.formats.jsonl import read_jsonl, read_predictions, write_predictions
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 from xstilts.metrics.metric import Metric
 from xstilts.stages.attempt import Job
 from xstilts.stages.retrieve import Answers, mined, ranked, setting, translations

@@ -18,8 +18,9 @@ import numpy as np
 import sentencepiece
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from xstilts.data.example import MlmExample, read_jsonl
 from xstilts.errors import InputError
+from xstilts.formats.jsonl import read_jsonl
+from xstilts.formats.mlm import MlmExample
 from xstilts.stages.attempt import Job
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")

@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from torch.utils.data import ConcatDataset
 
-from xstilts.data.example import Example, read_jsonl
-from xstilts.data.placebo import shuffled
 from xstilts.errors import InputError
+from xstilts.formats.jsonl import read_jsonl
+from xstilts.formats.placebo import shuffled
+from xstilts.formats.registry import Example
 from xstilts.model.adapt import adapt, merge
 from xstilts.model.codecs.codec import Codec
 from xstilts.model.encoder import load_tokenizer, max_positions, stored_embeddings

@@ -14,17 +14,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import (
-    Answer,
-    BitextRetrievalExample,
-    ChoiceExample,
-    ClassifyExample,
-    Example,
-    PoolExample,
-    SpanExample,
-    TagExample,
-)
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.registry import Example
+from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.tag import TagExample
 from xstilts.submission.layout import file_name, in_order
 from xstilts.submission.read import Gold
 from xstilts.tasks.catalogue.ranking import gold_of_all_languages

@@ -17,8 +17,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import BitextRetrievalExample, Example, PoolExample, Prediction
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 from xstilts.metrics.ranking import DEPTH
 from xstilts.tasks.files.read import json_file
 from xstilts.tasks.registry import find_task

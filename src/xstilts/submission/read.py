@@ -17,9 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import Example, Prediction
-from xstilts.data.format import Choice, Classify, Tag
 from xstilts.errors import InputError
+from xstilts.formats.choice import Choice
+from xstilts.formats.classify import Classify
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
+from xstilts.formats.tag import Tag
 from xstilts.metrics.ranking import DEPTH
 from xstilts.submission.layout import file_name
 from xstilts.tasks.files.read import decoded

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from xstilts.data.example import Example, PoolExample, Prediction
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 from xstilts.submission.gold import gold_finder
 from xstilts.submission.layout import file_name, files, limited_to, opened_folder, published
 from xstilts.submission.read import Problem, read_file

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from xstilts.data.example import Answer
 from xstilts.data.language import LANGUAGES
+from xstilts.formats.span import Answer
 
 _Span = tuple[int, int]
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import Example
-from xstilts.data.format import Format
 from xstilts.data.language import LANGUAGES
+from xstilts.formats.registry import Example, Format
 from xstilts.metrics.metric import Metric
 
 SPLITS = ("train", "dev", "test")

@@ -14,8 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from xstilts.data.example import Answer, ChoiceExample, ClassifyExample, Example, RankingExample, SpanExample
 from xstilts.errors import InputError
+from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.ranking import RankingExample
+from xstilts.formats.registry import Example
+from xstilts.formats.span import Answer, SpanExample
 from xstilts.tasks.answer_alignment import align_answer
 from xstilts.tasks.files.locate import checked, source_split
 from xstilts.tasks.files.read import columns, lines

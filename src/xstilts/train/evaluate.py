@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from xstilts.data.example import Example, Prediction
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 from xstilts.metrics.metric import Metric
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.model import Model

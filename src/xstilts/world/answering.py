@@ -15,7 +15,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from xstilts.data.example import Answer, SpanExample
+from xstilts.formats.span import Answer, SpanExample
 from xstilts.world.clause import Token, clause, constituent, text
 from xstilts.world.concepts import CATEGORY_OF, WH
 from xstilts.world.config import WorldConfig

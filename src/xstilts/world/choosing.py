@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xstilts.data.example import ChoiceExample
+from xstilts.formats.choice import ChoiceExample
 from xstilts.world.clause import Token, clause, definition, phrase, text
 from xstilts.world.concepts import CATEGORIES, PREFERS, WH
 from xstilts.world.config import WorldConfig

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from xstilts.data.example import ClassifyExample
+from xstilts.formats.classify import ClassifyExample
 from xstilts.world.clause import Token, clause, text
 from xstilts.world.concepts import ANTONYM, CATEGORY_OF, DOMAINS
 from xstilts.world.config import WorldConfig

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from xstilts.data.example import BitextRetrievalExample
+from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.world.clause import Token, clause, text
 from xstilts.world.concepts import CATEGORIES, NOUNS, PLACES
 from xstilts.world.config import WorldConfig

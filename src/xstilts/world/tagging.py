@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from xstilts.data.example import TagExample
+from xstilts.formats.tag import TagExample
 from xstilts.world.clause import Token, clause, words
 from xstilts.world.concepts import CITIES, COMPANY, FAMILY, NAMES, TAGS
 from xstilts.world.config import WorldConfig

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from xstilts.data.example import MlmExample
+from xstilts.formats.mlm import MlmExample
 from xstilts.world.clause import Token, clause, definition, phrase, text
 from xstilts.world.concepts import CATEGORY_OF, NOUNS, OBJECT
 from xstilts.world.config import WorldConfig

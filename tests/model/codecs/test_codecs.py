@@ -11,8 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts.data.example import Answer, ChoiceExample, ClassifyExample, MlmExample, SpanExample, TagExample
-from xstilts.data.format import Choice, Classify, Mlm, Span, Tag
+from xstilts.formats.choice import Choice, ChoiceExample
+from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.mlm import Mlm, MlmExample
+from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.span import MAX_ANSWER_TOKENS, best_span, span_of
 from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import CODECS, Model, format_of, format_record, fresh_model, load_model, save_model

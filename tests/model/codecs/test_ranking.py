@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from xstilts.data.example import PoolExample, RankingExample
-from xstilts.data.format import Ranking
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.ranking import Ranking, RankingExample
 from xstilts.metrics.ranking import DEPTH, MAP_20
 from xstilts.model.codecs import ranking
 from xstilts.model.codecs.ranking import RankingCodec, cut, passage

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import PoolExample, RankingExample, SpanExample
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.ranking import RankingExample
+from xstilts.formats.span import SpanExample
 from xstilts.tasks.catalogue.ranking import LAREQA, SQUAD_PAIRS, gold_of_all_languages, sentence_spans
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
 from xstilts.tasks.registry import find_task

@@ -13,8 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import ClassifyExample, Example, SpanExample, TagExample
 from xstilts.errors import InputError
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.registry import Example
+from xstilts.formats.span import SpanExample
+from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue.tagging import NER, UPOS
 from xstilts.tasks.files.locate import examples
 from xstilts.tasks.files.read import lines, unquoted

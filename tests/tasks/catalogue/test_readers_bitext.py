@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import PoolExample
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import PoolExample
 from xstilts.tasks.catalogue.bitext import BUCC2018, TATOEBA
 from xstilts.tasks.files.locate import available_languages, examples, locate
 

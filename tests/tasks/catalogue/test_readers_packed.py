@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from xstilts.data.example import ClassifyExample, Example
 from xstilts.errors import InputError
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.registry import Example
 from xstilts.tasks.catalogue import choice, nli, paraphrase
 from xstilts.tasks.files.locate import examples
 from xstilts.tasks.files.read import csv_table

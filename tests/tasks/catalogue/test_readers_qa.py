@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from xstilts.data.example import Answer, Example, SpanExample
 from xstilts.errors import InputError
+from xstilts.formats.registry import Example
+from xstilts.formats.span import Answer, SpanExample
 from xstilts.tasks.catalogue import qa
 from xstilts.tasks.files.locate import available_languages, examples
 from xstilts.tasks.registry import find_task

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import TagExample
 from xstilts.errors import InputError
+from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue.syntax import DIRECTED, RELATIONS, ccg_labels
 from xstilts.tasks.files.locate import available_languages, examples, locate
 from xstilts.tasks.registry import find_task

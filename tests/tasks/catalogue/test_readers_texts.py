@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import ClassifyExample, Example
 from xstilts.errors import InputError
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.registry import Example
 from xstilts.tasks.files.locate import examples, locate
 from xstilts.tasks.files.read import TELLING, table
 from xstilts.tasks.registry import find_task

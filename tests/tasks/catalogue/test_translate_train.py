@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.data.example import Answer, ClassifyExample, SpanExample
 from xstilts.errors import InputError
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.span import Answer, SpanExample
 from xstilts.tasks.catalogue.translate_train import read_hub_squad_mt
 from xstilts.tasks.files.locate import available_languages, examples
 from xstilts.tasks.registry import find_task

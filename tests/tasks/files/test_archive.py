@@ -20,9 +20,8 @@ from typing import Any
 
 import pytest
 
-from xstilts.data.example import ClassifyExample
-from xstilts.data.format import Classify
 from xstilts.errors import InputError
+from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.store.lease import Lease
 from xstilts.tasks.files import archive as module

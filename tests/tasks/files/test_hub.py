@@ -12,8 +12,12 @@ import pytest
 from huggingface_hub import constants
 from pyarrow import parquet
 
-from xstilts.data.example import Answer, BitextRetrievalExample, ChoiceExample, ClassifyExample, SpanExample, TagExample
 from xstilts.errors import InputError
+from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.tag import TagExample
 from xstilts.tasks.files.hub import hub_examples, hub_files, patterns
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Hub

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import MlmExample, PoolExample
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.mlm import MlmExample
 from xstilts.tasks.files import locate as module
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, held_out, locate, subsample, whole
 from xstilts.tasks.files.read import opened

@@ -13,9 +13,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.data.example import Example, MlmExample
-from xstilts.data.format import Mlm
 from xstilts.errors import InputError
+from xstilts.formats.mlm import Mlm, MlmExample
+from xstilts.formats.registry import Example
 from xstilts.tasks.files.check import check
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
 from xstilts.tasks.registry import CATALOGUE, find_task

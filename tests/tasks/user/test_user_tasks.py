@@ -18,10 +18,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts.data.example import Answer, BitextRetrievalExample, ChoiceExample, ClassifyExample, Example, SpanExample, TagExample
-from xstilts.data.format import BitextRetrieval, Choice, Classify, Span, Tag
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
+from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
+from xstilts.formats.choice import Choice, ChoiceExample
+from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.registry import Example
+from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY

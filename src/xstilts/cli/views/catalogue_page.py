@@ -11,8 +11,11 @@ import re
 from collections.abc import Iterator
 
 from xstilts.cli.views.catalogue import spelled_counts, spelled_metric
-from xstilts.data.format import Choice, Classify, Span, Tag
 from xstilts.data.language import LANGUAGES
+from xstilts.formats.choice import Choice
+from xstilts.formats.classify import Classify
+from xstilts.formats.span import Span
+from xstilts.formats.tag import Tag
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.suites import SUITES
 from xstilts.tasks.task import Download, Source, Task

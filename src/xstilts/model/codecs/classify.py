@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xstilts.data.example import ClassifyExample, Example, Prediction
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead, first_tokens
 
 

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from xstilts.data.example import Example, Prediction
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 from xstilts.recipe.recipe import Recipe
 
 

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xstilts.data.example import Example, MlmExample, Prediction
+from xstilts.formats.mlm import MlmExample
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
 from xstilts.model.codecs.codec import Batch, Codec, Feature
 from xstilts.model.encoder import word_embeddings
 

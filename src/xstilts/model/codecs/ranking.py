@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xstilts.data.example import Example, Prediction, RankingExample
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.ranking import RankingExample
+from xstilts.formats.registry import Example
 from xstilts.metrics.ranking import DEPTH
 from xstilts.model.codecs.codec import Batch, Codec, Feature, first_tokens
 from xstilts.model.unpadding import states

@@ -18,8 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xstilts.data.example import Answer, Example, Prediction, SpanExample
 from xstilts.errors import InputError
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
+from xstilts.formats.span import Answer, SpanExample
 from xstilts.model.codecs.codec import Batch, Codec, Feature, TokenHead
 
 N_BEST = 20

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xstilts.data.example import Example, Prediction, TagExample
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.registry import Example
+from xstilts.formats.tag import TagExample
 from xstilts.model.codecs.codec import Batch, Codec, Feature, TokenHead
 
 IGNORED = -100

@@ -14,10 +14,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import BitextRetrievalExample, PoolExample
-from xstilts.data.format import BitextMining, BitextRetrieval
 from xstilts.data.language import LANGUAGES, languages
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import BitextMining, PoolExample
+from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
 from xstilts.metrics.mining import BUCC_F1
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.tasks.files.read import columns, lines, take

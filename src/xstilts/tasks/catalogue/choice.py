@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from xstilts.data.example import ChoiceExample
-from xstilts.data.format import Choice
 from xstilts.data.language import languages
 from xstilts.errors import InputError
+from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.tasks.files.read import csv_table, json_lines, known, labelled, lines, take
 from xstilts.tasks.task import Download, Hub, Request, Source, Task

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import PoolExample, RankingExample
-from xstilts.data.format import Ranking
 from xstilts.data.language import languages
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.ranking import Ranking, RankingExample
 from xstilts.metrics.ranking import MAP_20
 from xstilts.tasks.files.read import json_lines, take
 from xstilts.tasks.task import Download, Request, Source, Task

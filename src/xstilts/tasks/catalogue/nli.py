@@ -13,10 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import ClassifyExample
-from xstilts.data.format import Classify
 from xstilts.data.language import languages
 from xstilts.errors import InputError
+from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.tasks.files.read import json_lines, known, labelled, numbered, table, take, xtreme_pairs
 from xstilts.tasks.task import Download, Hub, Request, Source, Task

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from xstilts.data.example import ClassifyExample
-from xstilts.data.format import Classify
 from xstilts.data.language import languages
+from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.tasks.files.read import known, labelled, numbered, table, take, xtreme_pairs
 from xstilts.tasks.task import Download, Hub, Request, Source, Task

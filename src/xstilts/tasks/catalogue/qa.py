@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from xstilts.data.example import Answer, SpanExample
-from xstilts.data.format import Format, Span
 from xstilts.data.language import LANGUAGES, languages
 from xstilts.errors import InputError
+from xstilts.formats.registry import Format
+from xstilts.formats.span import Answer, Span, SpanExample
 from xstilts.metrics.mlqa import MLQA as MLQA_METRIC
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.squad import SQUAD_V2 as SQUAD_V2_METRIC

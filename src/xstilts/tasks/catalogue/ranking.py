@@ -13,10 +13,12 @@ from bisect import bisect
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-from xstilts.data.example import Example, PoolExample, RankingExample, SpanExample
-from xstilts.data.format import Ranking
 from xstilts.data.language import languages
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.ranking import Ranking, RankingExample
+from xstilts.formats.registry import Example
+from xstilts.formats.span import SpanExample
 from xstilts.metrics.ranking import MAP_20
 from xstilts.tasks.catalogue.mewslix import MEWSLIX
 from xstilts.tasks.catalogue.qa import SQUAD_V1

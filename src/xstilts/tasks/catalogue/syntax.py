@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from xstilts.data.example import TagExample
-from xstilts.data.format import Tag
 from xstilts.errors import InputError
+from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.tag import TAG_ACCURACY
 from xstilts.tasks.catalogue.conllu import blocks, readable, syntactic, visible
 from xstilts.tasks.files.read import columns, json_file, known, lines

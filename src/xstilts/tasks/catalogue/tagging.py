@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import TagExample
-from xstilts.data.format import Tag
 from xstilts.data.language import languages
 from xstilts.errors import InputError
+from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.tag import CHUNK_F1, POS_F1
 from xstilts.tasks.catalogue.conllu import blocks, readable, visible, written
 from xstilts.tasks.catalogue.syntax import CCG, UD_RELATIONS

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import Answer, ClassifyExample, SpanExample
-from xstilts.data.format import Classify, Span
+from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.span import Answer, Span, SpanExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.squad import SQUAD
 from xstilts.tasks.answer_alignment import align_answer

@@ -16,8 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from xstilts.data.example import Example
-from xstilts.data.format import BitextRetrieval, Choice, Classify, Format, Mlm, Span, Tag
+from xstilts.formats.bitext_retrieval import BitextRetrieval
+from xstilts.formats.choice import Choice
+from xstilts.formats.classify import Classify
+from xstilts.formats.mlm import Mlm
+from xstilts.formats.registry import Example, Format
+from xstilts.formats.span import Span
+from xstilts.formats.tag import Tag
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.retrieval import RETRIEVAL

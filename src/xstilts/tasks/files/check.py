@@ -14,8 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from xstilts.data.example import Example, PoolExample
 from xstilts.errors import InputError
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.registry import Example
 from xstilts.store.store import sha256_file
 from xstilts.tasks.files.locate import Found, checked, find, fingerprint, parts_of, whole
 from xstilts.tasks.files.read import lines

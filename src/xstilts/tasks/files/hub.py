@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import Example
 from xstilts.errors import InputError
+from xstilts.formats.registry import Example
 from xstilts.tasks.files.locate import checked, source_of, source_split
 from xstilts.tasks.task import Hub, Request, Task
 

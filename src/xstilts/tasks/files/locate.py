@@ -19,8 +19,9 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from xstilts.data.example import Example, PoolExample
 from xstilts.errors import InputError, nearest
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.registry import Example
 from xstilts.tasks.files.archive import cache_folder, unpacked
 from xstilts.tasks.files.read import opened
 from xstilts.tasks.task import SPLITS, Request, Source, Task

@@ -19,8 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
-from xstilts.data.example import ChoiceExample, ClassifyExample
 from xstilts.errors import InputError
+from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.classify import ClassifyExample
 from xstilts.tasks.task import Request
 
 T = TypeVar("T")

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from xstilts.data.example import MlmExample
 from xstilts.errors import InputError
+from xstilts.formats.mlm import MlmExample
 from xstilts.tasks.files.read import lines
 from xstilts.tasks.task import Request
 

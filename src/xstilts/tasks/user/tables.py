@@ -14,16 +14,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.example import (
-    BitextRetrievalExample,
-    ChoiceExample,
-    ClassifyExample,
-    Example,
-    MlmExample,
-    SpanExample,
-    TagExample,
-)
 from xstilts.errors import InputError, nearest
+from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.mlm import MlmExample
+from xstilts.formats.registry import Example
+from xstilts.formats.span import SpanExample
+from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue.qa import read_squad
 from xstilts.tasks.files.read import json_lines, known, lines
 from xstilts.tasks.task import Request

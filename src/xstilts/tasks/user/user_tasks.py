@@ -21,11 +21,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
-from xstilts.data.example import Example
-from xstilts.data.format import BitextRetrieval, Choice, Classify, Format, Mlm, Span, Tag
 from xstilts.data.language import LANGUAGES, Language
 from xstilts.data.yaml_records import make, read_fields
 from xstilts.errors import InputError, nearest
+from xstilts.formats.bitext_retrieval import BitextRetrieval
+from xstilts.formats.choice import Choice
+from xstilts.formats.classify import Classify
+from xstilts.formats.mlm import Mlm
+from xstilts.formats.registry import Example, Format
+from xstilts.formats.span import Span
+from xstilts.formats.tag import Tag
 from xstilts.store.fingerprint import key_of
 from xstilts.tasks.files.locate import examples, source_split
 from xstilts.tasks.registry import CATALOGUE

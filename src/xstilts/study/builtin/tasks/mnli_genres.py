@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from xstilts.data.example import ClassifyExample
+from xstilts.formats.classify import ClassifyExample
 from xstilts.tasks.catalogue.nli import LABELS, MNLI, MNLI_ZIP, NO_AGREEMENT
 from xstilts.tasks.files.read import json_lines, known, table, take
 from xstilts.tasks.task import Request, Source, Task

@@ -11,7 +11,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from xstilts.data.example import Answer, ChoiceExample, ClassifyExample, Example, RankingExample, SpanExample, TagExample
+from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.ranking import RankingExample
+from xstilts.formats.registry import Example
+from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.tag import TagExample
 
 
 def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:

@@ -1,0 +1,38 @@
+"""All formats: the union of their records and of their examples, and the name of each example's kind in files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xstilts.formats.bitext_mining import BitextMining, PoolExample
+from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
+from xstilts.formats.choice import Choice, ChoiceExample
+from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.mlm import Mlm, MlmExample
+from xstilts.formats.ranking import Ranking, RankingExample
+from xstilts.formats.span import Span, SpanExample
+from xstilts.formats.tag import Tag, TagExample
+
+Format = Classify | Choice | Tag | Span | Mlm | BitextRetrieval | BitextMining | Ranking
+
+Example = (
+    ClassifyExample
+    | ChoiceExample
+    | TagExample
+    | SpanExample
+    | BitextRetrievalExample
+    | PoolExample
+    | RankingExample
+    | MlmExample
+)
+
+KINDS: dict[str, type[Any]] = {
+    "texts": ClassifyExample,
+    "choice": ChoiceExample,
+    "words": TagExample,
+    "span": SpanExample,
+    "translation": BitextRetrievalExample,
+    "pool": PoolExample,
+    "pair": RankingExample,
+    "plain": MlmExample,
+}
