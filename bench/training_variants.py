@@ -21,7 +21,7 @@ import torch
 from lengths import LABELS, MET, Row, batches, met_ids, rows
 from rounds import Answers
 from xstilts.formats.classify import Classify
-from xstilts.formats.registry import Format
+from xstilts.formats.format import Format
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
 

@@ -17,8 +17,8 @@ from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.mlm import Mlm, MlmExample
 from xstilts.formats.ranking import Ranking, RankingExample
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.format import Example
+from xstilts.formats.span import SpanAnswer, Span, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.columns import Bounds, ColumnWriter, read_column
@@ -47,7 +47,7 @@ def answered(draw: st.DrawFn) -> SpanExample:
     context = draw(text)
     begin = draw(st.integers(0, len(context)))
     found = context[begin : draw(st.integers(begin, len(context)))]
-    return SpanExample("a", draw(text), context, (Answer(found, begin),) if found else ())
+    return SpanExample("a", draw(text), context, (SpanAnswer(found, begin),) if found else ())
 
 
 def tagged(words: Sequence[str], tags: Sequence[str]) -> TagExample:
@@ -192,7 +192,7 @@ def ordinary(name: str) -> Iterable[Example]:
                 yield tagged(some[i], [LABELS[len(word) % 2] for word in some[i]])
             case "span":
                 context = " ".join([a, b, c] * 5)
-                yield SpanExample(key, " ".join(some[i][:10]), context, (Answer(b, len(a) + 1),))
+                yield SpanExample(key, " ".join(some[i][:10]), context, (SpanAnswer(b, len(a) + 1),))
             case "mlm":
                 yield MlmExample(key, (f"{a} {b} {c}",))
             case "rank":

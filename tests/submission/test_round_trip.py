@@ -15,7 +15,7 @@ from tests.submission.fixtures import CASES, FIXTURES, queries, read, right, wri
 from xstilts.errors import InputError
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
+from xstilts.formats.format import Example
 from xstilts.formats.tag import TagExample
 from xstilts.submission.gold import gold_finder
 from xstilts.submission.layout import write, write_note

@@ -17,8 +17,8 @@ from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.mlm import MlmExample
 from xstilts.formats.ranking import RankingExample
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.format import Example
+from xstilts.formats.span import SpanAnswer, Span, SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.metrics.squad import SQUAD
 from xstilts.tasks.catalogue.world import generate_task
@@ -119,7 +119,7 @@ def test_questions_lose_answers_and_held_out_ones_stay_out(tmp_path: Path, root:
     assert (task.format, task.metric) == (Span(), SQUAD)
     counts: Counter[str] = Counter()
     found = list(examples(task, "train", "de", root, counts))
-    assert found[0] == SpanExample(found[0].id, "Wann?", german, (Answer("1931", german.index("1931")),))
+    assert found[0] == SpanExample(found[0].id, "Wann?", german, (SpanAnswer("1931", german.index("1931")),))
     assert counts == {"untranslated": 0, "unlocatable": 1}
     dev = {e.id for e in examples(task, "dev", "en", root)}
     assert {e.id for e in found} | dev == set(ids[1:])
@@ -139,8 +139,8 @@ def test_each_format_and_its_answers() -> None:
         (SpanExample("d", "so", "ja nein", ()), SpanExample("d", "SO", "JA NEIN", ())),
         (SpanExample("e", "so", "ja nein", None), SpanExample("e", "SO", "JA NEIN", None)),
         (
-            SpanExample("f", "so", "ja nein", (Answer("ja", 0), Answer("nein", 3))),
-            SpanExample("f", "SO", "JA NEIN", (Answer("JA", 0), Answer("NEIN", 3))),
+            SpanExample("f", "so", "ja nein", (SpanAnswer("ja", 0), SpanAnswer("nein", 3))),
+            SpanExample("f", "SO", "JA NEIN", (SpanAnswer("JA", 0), SpanAnswer("NEIN", 3))),
         ),
     ]
     for before, after in made:

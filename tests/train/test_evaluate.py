@@ -21,8 +21,8 @@ from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.jsonl import read_predictions, write_jsonl
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.ranking import Ranking, RankingExample
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.format import Example
+from xstilts.formats.span import SpanAnswer, Span, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.ranking import MAP_20
@@ -80,7 +80,7 @@ def tagged(i: int, draw: random.Random) -> Example:
 
 def question(i: int, draw: random.Random) -> Example:
     context = words(draw, 40)
-    return SpanExample(str(i), words(draw, 12), context, (Answer(context[:2], 0),))
+    return SpanExample(str(i), words(draw, 12), context, (SpanAnswer(context[:2], 0),))
 
 
 def pair(i: int, draw: random.Random) -> Example:

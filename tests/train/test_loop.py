@@ -15,7 +15,7 @@ from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.mlm import Mlm, MlmExample
 from xstilts.formats.placebo import shuffled
-from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.model.encoder import load_tokenizer
@@ -158,7 +158,7 @@ def test_a_placebo_keeps_the_inputs_and_deals_the_answers_anew() -> None:
     agreement = np.mean([a.answer == b.answer for a, b in zip(fake, texts, strict=True)])
     assert agreement == pytest.approx(0.5, abs=0.12)
     assert shuffled(texts, 1) == fake != shuffled(texts, 2)
-    spans = [SpanExample(str(i), "q", f"a{i}  bb ccc\tdd", (Answer("bb ccc", 4 + len(str(i))),)) for i in range(50)]
+    spans = [SpanExample(str(i), "q", f"a{i}  bb ccc\tdd", (SpanAnswer("bb ccc", 4 + len(str(i))),)) for i in range(50)]
     for e in shuffled(spans, 0):
         ((answer),) = e.answer
         assert e.context[answer.start : answer.start + len(answer.text)] == answer.text

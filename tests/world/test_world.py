@@ -17,7 +17,7 @@ from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.jsonl import to_record
 from xstilts.formats.mlm import MlmExample
-from xstilts.formats.registry import Example
+from xstilts.formats.format import Example
 from xstilts.formats.span import SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.world import LANGUAGES, TASK_NAMES, WorldConfig, generate, vocabulary

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.mlm import Mlm, MlmExample
-from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.span import SpanAnswer, Span, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.span import MAX_ANSWER_TOKENS, best_span, span_of
 from xstilts.model.encoder import load_tokenizer
@@ -45,8 +45,8 @@ SPECS = [
     (
         Span(),
         [
-            SpanExample("a", "bo ?", "ka mi bo ka", (Answer("mi bo", 3),)),
-            SpanExample("b", "mi", "ka " * 60 + "bomi", (Answer("bomi", 180),)),
+            SpanExample("a", "bo ?", "ka mi bo ka", (SpanAnswer("mi bo", 3),)),
+            SpanExample("b", "mi", "ka " * 60 + "bomi", (SpanAnswer("bomi", 180),)),
         ],
     ),
 ]
@@ -185,15 +185,15 @@ def test_span_targets_point_at_the_answer(tiny_folder: Path) -> None:
 @given(st.integers(0, 30), st.integers(1, 12))
 def test_span_of_covers_exactly_the_tokens_of_the_answer(start: int, length: int) -> None:
     offsets = np.array([[-1, -1]] * 3 + [[i, i + 3] for i in range(0, 42, 3)])
-    first, last = span_of(Answer("x" * length, start), offsets)
+    first, last = span_of(SpanAnswer("x" * length, start), offsets)
     assert offsets[first, 0] <= start < offsets[first, 1]
     assert offsets[last, 0] < start + length <= offsets[last, 1]
 
 
 def test_an_answer_outside_the_window_points_at_the_first_token() -> None:
     offsets = np.array([[-1, -1], [10, 13], [13, 16]])
-    assert span_of(Answer("abc", 0), offsets) == (0, 0)
-    assert span_of(Answer("x" * 10, 12), offsets) == (0, 0)
+    assert span_of(SpanAnswer("abc", 0), offsets) == (0, 0)
+    assert span_of(SpanAnswer("x" * 10, 12), offsets) == (0, 0)
 
 
 @settings(max_examples=50)

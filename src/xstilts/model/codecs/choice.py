@@ -13,12 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead, first_tokens
 
 
 class ChoiceCodec(Codec):
+    export = ("AutoModelForMultipleChoice", {"dense": "roberta.pooler.dense", "out_proj": "classifier"})
+
     def head(self, encoder: Any) -> nn.Module:
         return FirstTokenHead(encoder.config.hidden_size, 1, encoder.config.hidden_dropout_prob)
 
@@ -35,14 +37,14 @@ class ChoiceCodec(Codec):
     def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
         batch["labels"] = torch.tensor([f.target for f in features])
 
-    def read(self, batch: Batch) -> Tensor | None:
+    def needed_positions(self, batch: Batch) -> Tensor | None:
         return first_tokens(batch["attention_mask"])
 
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
         labels_B = batch["labels"]
         return functional.cross_entropy(self._logits(head, hidden_BLD, len(labels_B)).float(), labels_B, reduction="sum")
 
-    def weight(self, batch: Batch) -> int:
+    def loss_terms(self, batch: Batch) -> int:
         return len(batch["labels"])
 
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:

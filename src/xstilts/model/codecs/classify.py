@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead, first_tokens
 
 
 class ClassifyCodec(Codec):
+    export = ("AutoModelForSequenceClassification", {"dense": "classifier.dense", "out_proj": "classifier.out_proj"})
+
     def head(self, encoder: Any) -> nn.Module:
         return FirstTokenHead(encoder.config.hidden_size, len(self.spec.labels), encoder.config.hidden_dropout_prob)
 
@@ -33,13 +35,13 @@ class ClassifyCodec(Codec):
     def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
         batch["labels"] = torch.tensor([f.target for f in features])
 
-    def read(self, batch: Batch) -> Tensor | None:
+    def needed_positions(self, batch: Batch) -> Tensor | None:
         return first_tokens(batch["attention_mask"])
 
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
         return functional.cross_entropy(head(hidden_BLD).float(), batch["labels"], reduction="sum")
 
-    def weight(self, batch: Batch) -> int:
+    def loss_terms(self, batch: Batch) -> int:
         return len(batch["labels"])
 
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:

@@ -7,8 +7,9 @@ needs, and the position of its example. Shapes: B sequences, L tokens, D hidden,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,14 +17,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
+from xstilts.model.unpadding import last_states
 from xstilts.recipe.recipe import Recipe
 
 
 @dataclass(slots=True)
 class Feature:
-    """`rows` are the token ids of its sequences (one, but for choices); `target` is the format's own business."""
+    """`rows` are the token ids of its sequences (one, but for choices); `target` and `extra` are the format's own."""
 
     example: int
     rows: list[NDArray[np.int32]]
@@ -38,6 +40,11 @@ class Feature:
     def longest(self) -> int:
         return max(len(row) for row in self.rows)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many rows, and how long the longest is."""
+        return len(self.rows), self.longest
+
 
 Batch = dict[str, Tensor]
 
@@ -46,10 +53,14 @@ class Codec(ABC):
     """A format's torch half for one tokenizer and one recipe (its lengths, its masking rate).
 
     `whole_batch`: the loss of an example depends on the others of its step, so a step's batch is computed in one piece.
-    `decodes_together`: so does the prediction depend on all others of its file, which is then not read in windows."""
+    `decodes_together`: a prediction depends on all examples of its file, which is then not read in windows.
+    `whole_vocabulary`: the loss needs the embedding of every token, so the vocabulary is not trimmed.
+    `export`: transformers' class with such a head, and the names of our head's parameters in it; None if there is none."""
 
     whole_batch: ClassVar[bool] = False
     decodes_together: ClassVar[bool] = False
+    whole_vocabulary: ClassVar[bool] = False
+    export: ClassVar[tuple[str, Mapping[str, str]] | None] = None
 
     def __init__(self, spec: Any, tokenizer: Any, recipe: Recipe):
         self.spec = spec
@@ -61,6 +72,10 @@ class Codec(ABC):
     def head(self, encoder: Any) -> nn.Module:
         """A fresh head for this format."""
 
+    def pretrained_head(self, folder: Path) -> dict[str, Tensor]:
+        """The head's weights in the pretrained folder of an encoder; {} if it has none."""
+        return {}
+
     @abstractmethod
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         """Token ids (and targets, if training) of the examples, in their order."""
@@ -71,10 +86,10 @@ class Codec(ABC):
 
     @abstractmethod
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
-        """The *summed* loss of a batch; the loop divides by the summed `weight` of the whole step."""
+        """The *summed* loss of a batch; the loop divides by the summed `loss_terms` of the whole step."""
 
     @abstractmethod
-    def weight(self, batch: Batch) -> int:
+    def loss_terms(self, batch: Batch) -> int:
         """How many terms `loss` sums."""
 
     @abstractmethod
@@ -96,7 +111,11 @@ class Codec(ABC):
             mask[i, : len(row)] = 1
         return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
 
-    def read(self, batch: Batch) -> Tensor | None:
+    def hidden(self, encoder: Any, batch: Batch) -> Tensor:
+        """What the head reads: the trunk's last states, shape (B, L, D), at the needed positions (anything elsewhere)."""
+        return last_states(encoder, batch["input_ids"], batch["attention_mask"], self.needed_positions(batch))
+
+    def needed_positions(self, batch: Batch) -> Tensor | None:
         """The positions, shape (B, L), whose states the head reads; None: all of them."""
         return None
 

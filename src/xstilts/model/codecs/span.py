@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.errors import InputError
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.model.codecs.codec import Batch, Codec, Feature, TokenHead
 
 N_BEST = 20
@@ -32,6 +32,8 @@ Found = tuple[float, int, int, float]  # score, first and last + 1 character of 
 
 
 class SpanCodec(Codec):
+    export = ("AutoModelForQuestionAnswering", {"linear": "qa_outputs"})
+
     def head(self, encoder: Any) -> nn.Module:
         return TokenHead(encoder.config.hidden_size, 2, 0.0)  # no dropout, as in RobertaForQuestionAnswering
 
@@ -92,7 +94,7 @@ class SpanCodec(Codec):
         start = functional.cross_entropy(start_BL, labels_B2[:, 0], reduction="sum")
         return (start + functional.cross_entropy(end_BL, labels_B2[:, 1], reduction="sum")) / 2
 
-    def weight(self, batch: Batch) -> int:
+    def loss_terms(self, batch: Batch) -> int:
         return len(batch["labels"])
 
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
@@ -125,7 +127,7 @@ def _target(example: SpanExample, offsets_L2: np.ndarray) -> tuple[int, int]:
     return span_of(example.answer[0], offsets_L2) if example.answer else (0, 0)
 
 
-def span_of(answer: Answer, offsets_L2: np.ndarray) -> tuple[int, int]:
+def span_of(answer: SpanAnswer, offsets_L2: np.ndarray) -> tuple[int, int]:
     """First and last token of an answer in a window whose context tokens cover the characters `offsets_L2` (-1 elsewhere);
     (0, 0), the first token, when the window does not hold all of it."""
     start, end = answer.start, answer.start + len(answer.text)

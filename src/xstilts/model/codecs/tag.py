@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 from xstilts.formats.tag import TagExample
 from xstilts.model.codecs.codec import Batch, Codec, Feature, TokenHead
 
@@ -24,6 +24,8 @@ IGNORED = -100
 
 
 class TagCodec(Codec):
+    export = ("AutoModelForTokenClassification", {"linear": "classifier"})
+
     def head(self, encoder: Any) -> nn.Module:
         return TokenHead(encoder.config.hidden_size, len(self.spec.labels), encoder.config.hidden_dropout_prob)
 
@@ -66,14 +68,14 @@ class TagCodec(Codec):
             labels[i, feature.extra["starts"]] = torch.tensor(feature.target, dtype=torch.long)
         batch["labels"] = labels
 
-    def read(self, batch: Batch) -> Tensor | None:
+    def needed_positions(self, batch: Batch) -> Tensor | None:
         return batch["labels"] != IGNORED if "labels" in batch else None
 
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
         kept = batch["labels"] != IGNORED
         return functional.cross_entropy(head(hidden_BLD[kept]).float(), batch["labels"][kept], reduction="sum")
 
-    def weight(self, batch: Batch) -> int:
+    def loss_terms(self, batch: Batch) -> int:
         return int((batch["labels"] != IGNORED).sum())
 
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
