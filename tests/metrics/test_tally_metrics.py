@@ -15,8 +15,8 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
-from xstilts.formats.prediction import Prediction
 from xstilts.formats.format import Example
+from xstilts.formats.prediction import Prediction
 from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.metrics.classify import ACCURACY

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xstilts.errors import InputError
-from xstilts.formats.span import SpanAnswer, Span, SpanExample
+from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.span import SpanCodec, best_answer, span_of
 from xstilts.model.codecs.tag import TagCodec
@@ -131,7 +131,7 @@ def test_an_unanswerable_question_is_trained_to_point_at_the_first_token(tiny_fo
     model = fresh_model(tiny_folder, {"t": codec}, 0.0)
     batch = codec.collate(features)
     codec.targets(features, batch, np.random.default_rng(0))
-    assert torch.isfinite(codec.loss(model.head("t"), model.hidden(codec, batch), batch))
+    assert torch.isfinite(codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch))
     assert {type(p.answer) for p in predict(model, "t", codec, examples)} == {str}
 
 
@@ -312,5 +312,5 @@ def test_a_sentence_without_words_has_no_tags_and_harms_no_batch(tiny_folder: Pa
         features = codec.encode(chosen, training=True)
         batch = codec.collate(features)
         codec.targets(features, batch, np.random.default_rng(0))
-        assert codec.weight(batch) == weight
-        assert torch.isfinite(codec.loss(model.head("t"), model.hidden(codec, batch), batch))
+        assert codec.loss_terms(batch) == weight
+        assert torch.isfinite(codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch))

@@ -13,12 +13,13 @@ from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
-from xstilts.formats.prediction import Prediction
 from xstilts.formats.format import Example
-from xstilts.formats.span import SpanAnswer, SpanExample
+from xstilts.formats.prediction import Prediction
+from xstilts.formats.span import UNANSWERED, SpanAnswer, SpanExample
+from xstilts.formats.submission_file import Gold
 from xstilts.formats.tag import TagExample
 from xstilts.submission.layout import file_name
-from xstilts.submission.read import UNANSWERED, Gold, read_file
+from xstilts.submission.read import read_file
 from xstilts.tasks.registry import find_task
 
 

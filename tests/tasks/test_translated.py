@@ -15,17 +15,17 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.format import Example
 from xstilts.formats.mlm import MlmExample
 from xstilts.formats.ranking import RankingExample
-from xstilts.formats.format import Example
-from xstilts.formats.span import SpanAnswer, Span, SpanExample
+from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.metrics.squad import SQUAD
 from xstilts.tasks.catalogue.world import generate_task
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
-from xstilts.tasks.translated import strings, translated
+from xstilts.tasks.translated import translate_example
 from xstilts.tasks.user import user_tasks
 from xstilts.tasks.user.user_tasks import preview, register
 
@@ -144,11 +144,11 @@ def test_each_format_and_its_answers() -> None:
         ),
     ]
     for before, after in made:
-        assert translated(before, shout, "de", counts) == after
+        assert translate_example(before, shout, "de", counts) == after
     assert not counts
     for example in (TagExample("g", ("so",), ("X",)), MlmExample("h", ("so",)), BitextRetrievalExample("i", "so", "so", "i")):
         with pytest.raises(TypeError, match="cannot be carried over"):
-            strings(example)
+            example.strings()
 
 
 def test_what_is_missing_is_said(tmp_path: Path, root: Path) -> None:
@@ -181,8 +181,11 @@ def test_a_table_that_cannot_be_used(table: str, message: str, tmp_path: Path, r
     ("changes", "message"),
     [
         ({"translated_from": "snl"}, "translated_from: no task 'snl' (did you mean 'snli'?)"),
-        ({"translated_from": "udpos"}, "the tags of udpos belong to words, which a translation puts elsewhere"),
-        ({"translated_from": "tatoeba"}, "tatoeba (embed) has no training examples to translate"),
+        (
+            {"translated_from": "udpos"},
+            "udpos (tag) cannot be translated: tags belong to words",
+        ),
+        ({"translated_from": "tatoeba"}, "tatoeba (embed) cannot be translated: there are no training examples to translate"),
         ({"translated_from": "anli_plus"}, "anli_plus is made of anli, mnli, snli; translate these, each in a declaration"),
         ({"translated_from": "world/nli"}, "world/nli has no files; the embedded world has translated tasks of its own"),
         ({"translated_from": "xquad"}, "xquad has no English training data"),

@@ -24,7 +24,7 @@ from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExa
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.format import Example
-from xstilts.formats.span import SpanAnswer, Span, SpanExample
+from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.retrieval import RETRIEVAL
