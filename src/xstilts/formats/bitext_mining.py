@@ -58,9 +58,6 @@ class BitextMining(Format):
         first = {example.text.strip(): example.id for example in reversed(pool)}
         return [first[text] if count == 1 else None for text, count in times.items()], list(times)
 
-    def submission_gold(self, examples: Sequence[Example]) -> tuple[list[Example], frozenset[str]]:
-        return self.submission_order(examples), candidate_ids(examples)
-
     def write_submission(self, answers: Mapping[str, Any], ids: Sequence[str]) -> str:
         return "".join(f"{source}\t{target}\n" for source, targets in answers.items() for target in targets)
 
@@ -91,8 +88,3 @@ class BitextMining(Format):
             pairs.append((source, target.partition("\t")[0]))
         for source, group in groupby(sorted(pairs), key=lambda pair: pair[0]):
             yield PoolExample(source, "", "", "query", tuple(target for _, target in group))
-
-
-def candidate_ids(examples: Iterable[Example]) -> frozenset[str]:
-    """The ids of a pool's candidates."""
-    return frozenset(example.id for example in examples if not example.scored)

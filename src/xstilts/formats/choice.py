@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from xstilts.formats.format import Align, Example, Format
+from xstilts.formats.format import Align, Example, Format, Random
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.submission_file import SubmissionFile
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class Choice(Format):
     def chance(self, sizes: Sequence[int]) -> float:
         return 1 / self.choices
 
-    def shuffle(self, examples: Sequence[Any], rng: np.random.Generator) -> list[Example]:
+    def shuffle(self, examples: Sequence[Any], rng: Random) -> list[Example]:
         """Each index is drawn anew."""
         return [replace(example, answer=int(rng.integers(len(example.choices)))) for example in examples]
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from xstilts.formats.format import Align, Example, Format, describe_labels
+from xstilts.formats.format import Align, Example, Format, Random, describe_labels
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.submission_file import SubmissionFile
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Classify(Format):
     def chance(self, sizes: Sequence[int]) -> float:
         return 1 / len(self.labels)
 
-    def shuffle(self, examples: Sequence[Any], rng: np.random.Generator) -> list[Example]:
+    def shuffle(self, examples: Sequence[Any], rng: Random) -> list[Example]:
         """The labels are permuted over the examples."""
         places = rng.permutation(len(examples))
         return [replace(example, answer=examples[i].answer) for example, i in zip(examples, places, strict=True)]

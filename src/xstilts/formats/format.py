@@ -10,21 +10,27 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from xstilts.errors import InputError
 from xstilts.formats.prediction import Prediction
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from xstilts.formats.span import SpanAnswer
     from xstilts.formats.submission_file import SubmissionFile
 
 # (context, text, where it was as a share of the context) -> the answer in the context, or None where it does not occur.
 Align = Callable[[str, str, float], "SpanAnswer | None"]
-MANY_LABELS = 20
+MANY_LABELS = 20  # the most that `Format.describe` spells out
 NO_STRINGS = "there are no training examples to translate; text is declared with `format: mlm`"
+
+
+class Random(Protocol):
+    """What shuffling needs of numpy's Generator. (The formats need no numpy.)"""
+
+    def permutation(self, x: int, /) -> Any: ...
+
+    def integers(self, low: int, /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,7 @@ class Format:
         """The score of guessing, 0 to 1, on test sets with so many examples; None where there is no such value."""
         return None
 
-    def shuffle(self, examples: Sequence[Example], rng: np.random.Generator) -> list[Example]:
+    def shuffle(self, examples: Sequence[Example], rng: Random) -> list[Example]:
         """The examples in their order, with answers dealt out at random (`placebo.py`)."""
         return list(examples)
 
@@ -136,7 +142,8 @@ class Format:
     def submission_gold(self, examples: Sequence[Example]) -> tuple[list[Example], frozenset[str] | None]:
         """What the lines of a file answer, with the ids that they have in the file, and the ids that may be predicted (None:
         any answer may be)."""
-        return self.submission_order(examples), None
+        pool = frozenset(example.id for example in examples if not example.scored)
+        return self.submission_order(examples), pool if any(example.in_pool for example in examples) else None
 
     def write_submission(self, answers: Mapping[str, Any], ids: Sequence[str]) -> str:
         """The text of a prediction file: `answers` by id in the order of the file; `ids` are those of all examples."""

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from xstilts.formats.bitext_mining import PoolExample, candidate_ids
-from xstilts.formats.format import Align, Example, Format
+from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.format import Align, Example, Format, Random
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.submission_file import SubmissionFile
-
-if TYPE_CHECKING:
-    import numpy as np
 
 DEPTH = 20  # candidates of a ranking that count
 MAX_QUERY_TOKENS = 96
@@ -58,7 +55,7 @@ class Ranking(Format):
     stored_bytes: ClassVar[int] = 300
     submission_suffix: ClassVar[str] = "json"
 
-    def shuffle(self, examples: Sequence[Any], rng: np.random.Generator) -> list[Example]:
+    def shuffle(self, examples: Sequence[Any], rng: Random) -> list[Example]:
         """The texts are permuted over the queries."""
         found = [examples[i] for i in rng.permutation(len(examples))]
         return [replace(e, text=other.text, context=other.context) for e, other in zip(examples, found, strict=True)]
@@ -70,9 +67,6 @@ class Ranking(Format):
 
     def side_tokens(self, side: str, longest: int) -> int:
         return min(MAX_QUERY_TOKENS, longest) if side == "query" else longest
-
-    def submission_gold(self, examples: Sequence[Example]) -> tuple[list[Example], frozenset[str]]:
-        return self.submission_order(examples), candidate_ids(examples)
 
     def write_submission(self, answers: Mapping[str, Any], ids: Sequence[str]) -> str:
         rows = (f" {json.dumps(id)}: {json.dumps(ranked[:DEPTH])}" for id, ranked in answers.items())

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from xstilts.formats.format import Align, Example, Format
+from xstilts.formats.format import Align, Example, Format, Random
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.submission_file import SubmissionFile
-
-if TYPE_CHECKING:
-    import numpy as np
 
 # What stands for an answer that is not there: no gold answer holds this private character, so it scores 0 everywhere.
 UNANSWERED = "\ue000"
@@ -77,7 +74,7 @@ class Span(Format):
     def describe(self) -> str:
         return f"{self.name}, or no answer" if self.no_answer else self.name
 
-    def shuffle(self, examples: Sequence[Any], rng: np.random.Generator) -> list[Example]:
+    def shuffle(self, examples: Sequence[Any], rng: Random) -> list[Example]:
         """Each answer becomes another stretch of whole words of the same context, with as many words as the gold answer
         where the context has them."""
         return [
@@ -102,7 +99,7 @@ class Span(Format):
             file.problem("", f"{type(error).__name__}: {error}; {expected}", fatal=True)
 
 
-def _random_span(context: str, gold: str, rng: np.random.Generator) -> SpanAnswer:
+def _random_span(context: str, gold: str, rng: Random) -> SpanAnswer:
     words: list[tuple[int, int]] = []
     position = 0
     for word in context.split():

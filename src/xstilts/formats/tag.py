@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from xstilts.formats.format import Example, Format, describe_labels
+from xstilts.formats.format import Example, Format, Random, describe_labels
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.submission_file import SubmissionFile
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Tag(Format):
     def describe(self) -> str:
         return describe_labels(self.name, self.labels)
 
-    def shuffle(self, examples: Sequence[Any], rng: np.random.Generator) -> list[Example]:
+    def shuffle(self, examples: Sequence[Any], rng: Random) -> list[Example]:
         """The tags of each sentence are permuted."""
         return [
             example

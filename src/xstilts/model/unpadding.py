@@ -23,11 +23,10 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from xstilts.model.encoder import blocks
+from xstilts.model.encoder import POSITIONS_BEHIND_PADDING, blocks, first_position
 
 ATTENTION = "xstilts_packed"  # the name that transformers knows the attention function by
-# Architectures whose attention is plain and whose positions can be given, and how far positions are from 0.
-POSITIONS_BEHIND_PADDING = ("xlm-roberta", "xlm-roberta-xl", "roberta", "camembert")
+# Architectures whose attention is plain and whose positions can be given.
 ARCHITECTURES = (*POSITIONS_BEHIND_PADDING, "bert")
 
 
@@ -91,7 +90,7 @@ def last_states(encoder: Any, input_ids_BL: Tensor, mask_BL: Tensor, needed_BL: 
 def run_unpadded(encoder: Any, input_ids_BL: Tensor, unpadding: Unpadding) -> Tensor:
     """The last states of all tokens, shape (1, T, D), or of the needed ones, (1, N, D)."""
     config = encoder.config
-    offset = config.pad_token_id + 1 if config.model_type in POSITIONS_BEHIND_PADDING else 0
+    offset = first_position(config)
     positions_BL = torch.arange(offset, offset + input_ids_BL.shape[1], device=input_ids_BL.device).expand_as(input_ids_BL)
     config._attn_implementation = ATTENTION
     last: Any = blocks(encoder)[-1]

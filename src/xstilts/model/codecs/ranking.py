@@ -32,6 +32,7 @@ _BLOCK = 1024
 class RankingCodec(Codec):
     whole_batch: ClassVar[bool] = True
     decodes_together: ClassVar[bool] = True
+    first_tokens_only: ClassVar[bool] = True
 
     def head(self, encoder: Any) -> nn.Module:
         """A head without weights: the trunk's own vectors are compared."""
@@ -55,9 +56,6 @@ class RankingCodec(Codec):
 
     def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
         """Nothing to add: the right text of a query is the one in its row."""
-
-    def needed_positions(self, batch: Batch) -> Tensor | None:
-        return first_tokens(batch["attention_mask"])
 
     def hidden(self, encoder: Any, batch: Batch) -> Tensor:
         """The last states of the first tokens of queries and of texts, shape (2, B, D)."""

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -81,9 +80,6 @@ class SpanCodec(Codec):
             extra = {} if training else {"offsets": offsets}
             yield Feature(begin + source, [row], target, extra)
 
-    def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
-        batch["labels"] = torch.tensor([f.target for f in features])
-
     def _logits(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         logits_BL2 = head(hidden_BLD).float().masked_fill(batch["attention_mask"][..., None] == 0, -1e9)
         return logits_BL2[..., 0], logits_BL2[..., 1]
@@ -93,9 +89,6 @@ class SpanCodec(Codec):
         labels_B2 = batch["labels"]
         start = functional.cross_entropy(start_BL, labels_B2[:, 0], reduction="sum")
         return (start + functional.cross_entropy(end_BL, labels_B2[:, 1], reduction="sum")) / 2
-
-    def loss_terms(self, batch: Batch) -> int:
-        return len(batch["labels"])
 
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
         start_BL, end_BL = (x.cpu().numpy() for x in self._logits(head, hidden_BLD, batch))

@@ -178,7 +178,7 @@ def _translation(own: Translation, path: Path) -> Task:
 def _untranslatable(base: Task) -> str:
     """Why a task cannot be had in translation; empty if it can."""
     if base.format.untranslatable:
-        return f"{base.name} ({base.format.name}) cannot be translated: {base.format.untranslatable}"
+        return f"{base.name} ({base.format.title}) cannot be translated: {base.format.untranslatable}"
     if base.parts:
         return f"{base.name} is made of {', '.join(base.parts)}; translate these, each in a declaration of its own"
     if base.synthetic:
