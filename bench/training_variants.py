@@ -21,7 +21,7 @@ import torch
 from lengths import LABELS, MET, Row, batches, met_ids, rows
 from rounds import Answers
 from xstilts.formats.classify import Classify
-from xstilts.formats.registry import Format
+from xstilts.formats.format import Format
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
 
@@ -47,8 +47,9 @@ def gpu_peak(device: str) -> dict[str, float]:
 def xstilts(spec: dict[str, Any]) -> None:
     """As the train stage does it: packed, the vocabulary trimmed to what the data meet, micro-batches by tokens."""
     from xstilts.model.codecs.codec import Feature
+    from xstilts.model.codecs.registry import CODECS
     from xstilts.model.encoder import load_encoder, load_tokenizer
-    from xstilts.model.model import CODECS, Model
+    from xstilts.model.model import Model
     from xstilts.model.vocabulary import trim
     from xstilts.recipe.recipe import Recipe
     from xstilts.train.ddp import Group

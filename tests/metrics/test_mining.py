@@ -12,8 +12,8 @@ from sklearn.metrics import precision_recall_curve
 
 from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 from xstilts.metrics.mining import BUCC_F1, best_threshold, one_to_one
 
 

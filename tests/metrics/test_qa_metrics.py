@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from xstilts.errors import InputError
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.mlqa import MLQA, normalise
 from xstilts.metrics.squad import SQUAD, SQUAD_V2
@@ -22,7 +22,7 @@ LANGUAGES = ("en", "es", "de", "vi", "ar", "hi", "zh")
 
 
 def tally(metric: Metric, golds: list[str], predicted: str) -> tuple[float, ...]:
-    return metric.tally(SpanExample("0", "q", "c", tuple(Answer(gold, 0) for gold in golds)), Prediction("0", predicted))
+    return metric.tally(SpanExample("0", "q", "c", tuple(SpanAnswer(gold, 0) for gold in golds)), Prediction("0", predicted))
 
 
 def values(metric: Metric, pairs: list[tuple[list[str], str]]) -> dict[str, float]:

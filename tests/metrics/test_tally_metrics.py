@@ -15,9 +15,9 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.metric import Metric
@@ -55,7 +55,7 @@ def words(gold: list[str], predicted: list[str], id: str = "0") -> Pair:
 
 
 def span(golds: list[str], predicted: str, id: str = "0") -> Pair:
-    return SpanExample(id, "q", "c", tuple(Answer(g, 0) for g in golds)), Prediction(id, predicted)
+    return SpanExample(id, "q", "c", tuple(SpanAnswer(g, 0) for g in golds)), Prediction(id, predicted)
 
 
 def label(gold: str, predicted: str, id: str = "0") -> Pair:
@@ -237,7 +237,7 @@ def test_squad_headline_is_the_mean_of_f1_and_em() -> None:
     [
         (ACCURACY, (ClassifyExample("0", ("a",), "x"), Prediction("1", "x")), "pair them by id"),
         (ACCURACY, (ClassifyExample("0", ("a",), None), Prediction("0", "x")), "no public gold"),
-        (SQUAD, (SpanExample("0", "q", "c", (Answer("x", 0),)), Prediction("0", 3)), "type str"),
+        (SQUAD, (SpanExample("0", "q", "c", (SpanAnswer("x", 0),)), Prediction("0", 3)), "type str"),
         (TAG_ACCURACY, words(["X", "X"], ["X"]), "expected 2 tags"),
         (POS_F1, words(["X"], [""]), "empty"),
     ],

@@ -8,7 +8,7 @@ import torch
 from tests.model.test_unpadding import batch_of, encoder_of
 from xstilts.errors import InputError
 from xstilts.model.adapt import adapt, merge
-from xstilts.model.unpadding import states
+from xstilts.model.unpadding import last_states
 from xstilts.recipe.recipe import Recipe
 
 pytestmark = pytest.mark.tiny
@@ -35,7 +35,7 @@ def test_adapters_are_all_that_is_trained_and_are_merged() -> None:
     ids, mask = batch_of([9, 4], 1)
     names = list(plain.state_dict())
     adapters = adapt(encoder, Recipe(lora=4, lora_alpha=8))
-    assert torch.equal(states(encoder, ids, mask), states(plain, ids, mask))  # a fresh adapter adds nothing
+    assert torch.equal(last_states(encoder, ids, mask), last_states(plain, ids, mask))  # a fresh adapter adds nothing
     learned = {name: p for name, p in encoder.named_parameters() if p.requires_grad}
     assert learned
     assert all("lora_" in name for name in learned)
@@ -43,8 +43,8 @@ def test_adapters_are_all_that_is_trained_and_are_merged() -> None:
     torch.manual_seed(0)
     for p in learned.values():
         p.data.normal_(0, 0.1)
-    before = states(encoder, ids, mask)
+    before = last_states(encoder, ids, mask)
     merge(adapters)
     assert list(encoder.state_dict()) == names
-    torch.testing.assert_close(states(encoder, ids, mask), before, rtol=1e-4, atol=1e-5)
-    assert not torch.allclose(before, states(plain, ids, mask), atol=1e-3)
+    torch.testing.assert_close(last_states(encoder, ids, mask), before, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(before, last_states(plain, ids, mask), atol=1e-3)

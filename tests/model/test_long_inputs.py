@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xstilts.errors import InputError
-from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.span import SpanCodec, best_answer, span_of
 from xstilts.model.codecs.tag import TagCodec
@@ -123,7 +123,7 @@ def test_the_decision_is_that_of_the_transformers_library(windows: list[tuple[fl
 
 def test_an_unanswerable_question_is_trained_to_point_at_the_first_token(tiny_folder: Path, tokenizer: Any) -> None:
     codec = spans(tokenizer, no_answer=True)
-    examples = [SpanExample("a", "bo", "ka mi " * 20, ()), SpanExample("b", "bo", "ka mi", (Answer("mi", 3),))]
+    examples = [SpanExample("a", "bo", "ka mi " * 20, ()), SpanExample("b", "bo", "ka mi", (SpanAnswer("mi", 3),))]
     features = codec.encode(examples, training=True)
     assert len(features) > 2
     assert {f.target for f in features if f.example == 0} == {(0, 0)}
@@ -131,7 +131,7 @@ def test_an_unanswerable_question_is_trained_to_point_at_the_first_token(tiny_fo
     model = fresh_model(tiny_folder, {"t": codec}, 0.0)
     batch = codec.collate(features)
     codec.targets(features, batch, np.random.default_rng(0))
-    assert torch.isfinite(codec.loss(model.head("t"), model.hidden(codec, batch), batch))
+    assert torch.isfinite(codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch))
     assert {type(p.answer) for p in predict(model, "t", codec, examples)} == {str}
 
 
@@ -168,7 +168,7 @@ def test_an_answer_no_longer_than_the_overlap_is_whole_in_some_window(
     overlap = min(stride, max_length // 3, max_length - max_length // 3 - 5)
     first = data.draw(st.integers(0, len(context.split()) - 1))
     gold = " ".join(context.split()[first : first + overlap])  # one token a word
-    example = SpanExample("a", "bo " * 50, context, (Answer(gold, 3 * first),))
+    example = SpanExample("a", "bo " * 50, context, (SpanAnswer(gold, 3 * first),))
     features = codec.encode([example], training=True)
     offsets = [f.extra["offsets"] for f in codec.encode([example], training=False)]
     hits = [(f.target, o) for f, o in zip(features, offsets, strict=True) if f.target != (0, 0)]
@@ -218,7 +218,7 @@ def test_offsets_are_exact_without_blanks_between_words(characters: Any, context
         for end in range(start + 1, len(context) + 1):
             gold = context[start:end]
             if gold == gold.strip():
-                first, last = span_of(Answer(gold, start), offsets)
+                first, last = span_of(SpanAnswer(gold, start), offsets)
                 assert (first, last) != (0, 0)
                 assert context[offsets[first, 0] : offsets[last, 1]] == gold
 
@@ -231,7 +231,7 @@ def test_offsets_of_a_real_tokenizer_are_of_the_text_as_it_is(mini_xlmr: Path, c
     inside = feature.extra["offsets"][feature.extra["offsets"][:, 0] >= 0]
     assert (np.diff(inside[:, 0]) >= 0).all() and inside.max() <= len(context)
     for start in range(len(context)):
-        first, last = span_of(Answer(context[start], start), feature.extra["offsets"])
+        first, last = span_of(SpanAnswer(context[start], start), feature.extra["offsets"])
         if (first, last) != (0, 0):
             assert context[start] in context[feature.extra["offsets"][first, 0] : feature.extra["offsets"][last, 1]]
 
@@ -312,5 +312,5 @@ def test_a_sentence_without_words_has_no_tags_and_harms_no_batch(tiny_folder: Pa
         features = codec.encode(chosen, training=True)
         batch = codec.collate(features)
         codec.targets(features, batch, np.random.default_rng(0))
-        assert codec.weight(batch) == weight
-        assert torch.isfinite(codec.loss(model.head("t"), model.hidden(codec, batch), batch))
+        assert codec.loss_terms(batch) == weight
+        assert torch.isfinite(codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch))

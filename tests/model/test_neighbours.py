@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xstilts.errors import InputError
 from xstilts.model import neighbours
-from xstilts.model.neighbours import find_neighbours, pairs
+from xstilts.model.neighbours import find_neighbours, mine_pairs
 
 Array = NDArray[Any]
 
@@ -36,13 +36,13 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows were searched in fp64, call by call."""
     counts: list[int] = []
-    search = neighbours._search
+    search = neighbours._search_exactly
 
     def counting(pool: Any, other: Any, rows: torch.Tensor, k: int, tick: Callable[[], None]) -> Any:
         counts.append(len(rows))
         return search(pool, other, rows, k, tick)
 
-    monkeypatch.setattr(neighbours, "_search", counting)
+    monkeypatch.setattr(neighbours, "_search_exactly", counting)
     return counts
 
 
@@ -133,7 +133,7 @@ def test_small_pools(n: int, m: int, k: int) -> None:
 def test_empty_pools(n: int, m: int) -> None:
     (values, indices), (values_, indices_) = find_neighbours(torch.zeros(n, 8), torch.zeros(m, 8), 4)
     assert values.shape == indices.shape == (n, min(4, m)) and values_.shape == indices_.shape == (m, min(4, n))
-    assert [len(side) for side in pairs(torch.zeros(n, 8), torch.zeros(m, 8), 4)] == [0, 0, 0]
+    assert [len(side) for side in mine_pairs(torch.zeros(n, 8), torch.zeros(m, 8), 4)] == [0, 0, 0]
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -157,14 +157,14 @@ def test_no_cosine_is_above_the_bound_on_what_was_dropped(seed: int, strength: f
     scales = rng.lognormal(0, 2, size)
     x, y = ((scales * rng.standard_normal((n, size)) + common).astype(np.float32) for n in (50, 60))
     pool, other = (neighbours._Pool.of(*map(torch.from_numpy, sides), 60) for sides in ((x, y), (y, x)))
-    neighbours._sieve(pool, other, lambda: None)
+    neighbours._approximate(pool, other, lambda: None)
     exact = cosines(x, y)
     for one, two, product in ((pool, other, exact), (other, pool, exact.T)):
         n, m = product.shape
         assert (np.sort(one.index_NK.numpy(), axis=1) == np.arange(m)).all(), "it kept all"
         sieved = np.take_along_axis(product, one.index_NK.numpy(), 1)
         for width in range(m):
-            ceiling = neighbours._ceiling(one, two, torch.arange(n), width).numpy()
+            ceiling = neighbours._bound(one, two, torch.arange(n), width).numpy()
             assert (sieved[:, width:].max(1) <= ceiling).all()
 
 
@@ -221,7 +221,7 @@ def xtreme_pairs(x: Array, y: Array, k: int) -> list[tuple[float, int, int]]:
 def test_pairs_are_those_of_xtreme(seed: int) -> None:
     x, y = alike(70, seed), alike(80, seed + 10)
     y[10:50] = x[:40] + 0.5 * noise(40, 96, seed=seed)
-    scores, sources, targets = pairs(torch.from_numpy(x).float(), torch.from_numpy(y).float(), 4)
+    scores, sources, targets = mine_pairs(torch.from_numpy(x).float(), torch.from_numpy(y).float(), 4)
     wanted = xtreme_pairs(x.astype(np.float32).astype(np.float64), y.astype(np.float32).astype(np.float64), 4)
     np.testing.assert_allclose(scores, [value for value, _, _ in wanted], rtol=1e-6)
     assert list(zip(sources.tolist(), targets.tolist(), strict=True)) == [(i, j) for _, i, j in wanted]
@@ -230,4 +230,4 @@ def test_pairs_are_those_of_xtreme(seed: int) -> None:
 
 def test_opposite_vectors_are_no_pairs() -> None:
     x = torch.eye(3)
-    assert [len(found) for found in pairs(x, -x - 0.1, 4)] == [0, 0, 0]
+    assert [len(found) for found in mine_pairs(x, -x - 0.1, 4)] == [0, 0, 0]

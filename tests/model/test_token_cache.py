@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.format import Example
 from xstilts.formats.mlm import Mlm, MlmExample
 from xstilts.formats.ranking import Ranking, RankingExample
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.codec import Codec, Feature
+from xstilts.model.codecs.registry import CODECS
 from xstilts.model.columns import Bounds, ColumnWriter, read_column
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.model import CODECS
-from xstilts.model.token_cache import TokenCache, cached
+from xstilts.model.token_cache import TokenCache, write_cache
 from xstilts.recipe.recipe import Recipe
 
 pytestmark = pytest.mark.tiny
@@ -47,7 +47,7 @@ def answered(draw: st.DrawFn) -> SpanExample:
     context = draw(text)
     begin = draw(st.integers(0, len(context)))
     found = context[begin : draw(st.integers(begin, len(context)))]
-    return SpanExample("a", draw(text), context, (Answer(found, begin),) if found else ())
+    return SpanExample("a", draw(text), context, (SpanAnswer(found, begin),) if found else ())
 
 
 def tagged(words: Sequence[str], tags: Sequence[str]) -> TagExample:
@@ -88,7 +88,7 @@ def assert_same(found: Feature, expected: Feature) -> None:
 @given(data=st.data())
 def test_a_feature_comes_back_as_it_was_encoded(codecs: dict[str, Codec], tmp_path: Path, name: str, data: st.DataObject) -> None:
     examples = data.draw(st.lists(EXAMPLES[name], max_size=8))
-    cache = cached(codecs[name], iter(examples), tmp_path / "cache", chunk=data.draw(st.integers(1, 9)))
+    cache = write_cache(codecs[name], iter(examples), tmp_path / "cache", chunk=data.draw(st.integers(1, 9)))
     plain = codecs[name].encode(examples, training=True) if examples else []
     assert len(cache) == len(plain)
     for found, expected in zip(cache, plain, strict=True):
@@ -100,7 +100,7 @@ def test_a_feature_comes_back_as_it_was_encoded(codecs: dict[str, Codec], tmp_pa
 
 def test_any_order_and_any_process_reads_the_same(codecs: dict[str, Codec], tmp_path: Path) -> None:
     examples = [MlmExample(str(i), (" ".join(["bo", "kami"] * (i % 40)),)) for i in range(700)]  # several blocks of bounds
-    written = cached(codecs["mlm"], examples, tmp_path)
+    written = write_cache(codecs["mlm"], examples, tmp_path)
     plain = codecs["mlm"].encode(examples, training=True)
     assert len(plain) > 768
     again = TokenCache(tmp_path)
@@ -115,9 +115,11 @@ def test_any_order_and_any_process_reads_the_same(codecs: dict[str, Codec], tmp_
 
 def test_no_examples_and_a_document_of_nothing(codecs: dict[str, Codec], tmp_path: Path) -> None:
     for examples in ([], [MlmExample("a", ("",))]):
-        cache = cached(codecs["mlm"], examples, tmp_path / "cache")
+        cache = write_cache(codecs["mlm"], examples, tmp_path / "cache")
         assert len(cache) == len(cache.lengths.longest_N) == len(cache.token_ids()) == len(list(cache)) == 0
-    empty = cached(codecs["classify"], [ClassifyExample("a", ("", ""), "N")], tmp_path / "cache")  # and the folder is used again
+    empty = write_cache(
+        codecs["classify"], [ClassifyExample("a", ("", ""), "N")], tmp_path / "cache"
+    )  # and the folder is used again
     assert empty[0].rows[0].tolist() == [0, 2, 2, 2]
 
 
@@ -126,7 +128,7 @@ def test_a_stop_leaves_nothing_that_reads_as_a_cache(codecs: dict[str, Codec], t
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cached(codecs["classify"], [ClassifyExample("a", ("bo", "ka"), "N")], tmp_path, stop)
+        write_cache(codecs["classify"], [ClassifyExample("a", ("bo", "ka"), "N")], tmp_path, stop)
     with pytest.raises(FileNotFoundError):
         TokenCache(tmp_path)
 
@@ -192,7 +194,7 @@ def ordinary(name: str) -> Iterable[Example]:
                 yield tagged(some[i], [LABELS[len(word) % 2] for word in some[i]])
             case "span":
                 context = " ".join([a, b, c] * 5)
-                yield SpanExample(key, " ".join(some[i][:10]), context, (Answer(b, len(a) + 1),))
+                yield SpanExample(key, " ".join(some[i][:10]), context, (SpanAnswer(b, len(a) + 1),))
             case "mlm":
                 yield MlmExample(key, (f"{a} {b} {c}",))
             case "rank":
@@ -203,7 +205,7 @@ def ordinary(name: str) -> Iterable[Example]:
 def test_a_cache_is_no_larger_than_twice_its_text(large_vocabulary: Any, tmp_path: Path, name: str) -> None:
     codec = CODECS[name](FORMATS[name], large_vocabulary, Recipe(max_length=128, stride=32))
     examples = list(ordinary(name))
-    cache = cached(codec, examples, tmp_path, chunk=100)
+    cache = write_cache(codec, examples, tmp_path, chunk=100)
     assert cache.token_ids()[-1] > 2**16
     assert size(tmp_path) <= 2 * sum(map(utf8, examples))
 
@@ -218,7 +220,7 @@ def test_so_is_that_of_real_data(real_data: Path, mini_xlmr: Path, tmp_path: Pat
     found = find_task(task)
     some = list(islice(examples(found, "train", "en", real_data), 400))
     codec = CODECS[found.format.name](found.format, load_tokenizer(mini_xlmr), Recipe(max_length=384, stride=128))
-    cache = cached(codec, some, tmp_path)
+    cache = write_cache(codec, some, tmp_path)
     plain = codec.encode(some, training=True)
     for i in random.Random(0).sample(range(len(plain)), 50):
         assert_same(cache[i], plain[i])
@@ -229,7 +231,7 @@ def test_memory_does_not_grow_with_the_examples(codecs: dict[str, Codec], tmp_pa
     def peak(count: int) -> int:
         tracemalloc.start()
         stream = (ClassifyExample(str(i), ("bo ka mi " * 3, "kami bo"), "N") for i in range(count))
-        cached(codecs["classify"], stream, tmp_path / "cache", chunk=50)
+        write_cache(codecs["classify"], stream, tmp_path / "cache", chunk=50)
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found

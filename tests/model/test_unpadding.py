@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
 from xstilts.model import unpadding
-from xstilts.model.unpadding import Unpadding, can_unpad, states
+from xstilts.model.unpadding import Unpadding, can_unpad, last_states
 
 pytestmark = pytest.mark.tiny
 
@@ -68,9 +68,9 @@ def test_packed_is_padded(kind: str, way: str, lengths: list[int], seed: int) ->
     with pytest.MonkeyPatch.context() as patch:
         if way == "padded":  # what other devices do
             patch.setattr(unpadding, "_by_length", unpadding._padded)
-        ours, theirs = states(encoder, ids, mask), plain(encoder, ids, mask)
+        ours, theirs = last_states(encoder, ids, mask), plain(encoder, ids, mask)
         torch.testing.assert_close(ours * mask[..., None], theirs * mask[..., None], rtol=1e-4, atol=2e-6)
-        mine, other = gradients(encoder, states, ids, mask), gradients(encoder, plain, ids, mask)
+        mine, other = gradients(encoder, last_states, ids, mask), gradients(encoder, plain, ids, mask)
     for name, gradient in other.items():
         torch.testing.assert_close(mine[name], gradient, rtol=1e-3, atol=1e-5 * float(gradient.abs().max() + 1), msg=name)
 
@@ -85,7 +85,7 @@ def test_the_last_block_computes_what_is_read_exactly(kind: str, lengths: list[i
     read[0, 0] = True
 
     def ours(encoder: Any, ids: Tensor, mask: Tensor) -> Tensor:
-        return states(encoder, ids, mask, read) * read[..., None]
+        return last_states(encoder, ids, mask, read) * read[..., None]
 
     def theirs(encoder: Any, ids: Tensor, mask: Tensor) -> Tensor:
         return plain(encoder, ids, mask) * read[..., None]
@@ -99,17 +99,17 @@ def test_the_last_block_computes_what_is_read_exactly(kind: str, lengths: list[i
 def test_the_next_call_computes_all_positions_again() -> None:
     encoder = encoder_of("xlmr").eval()
     ids, mask = batch_of([7, 12, 3], 1)
-    before = states(encoder, ids, mask)
-    states(encoder, ids, mask, mask.bool() & (torch.arange(12) == 0))
-    assert torch.equal(states(encoder, ids, mask), before)
+    before = last_states(encoder, ids, mask)
+    last_states(encoder, ids, mask, mask.bool() & (torch.arange(12) == 0))
+    assert torch.equal(last_states(encoder, ids, mask), before)
 
 
 def test_sequences_do_not_see_each_other() -> None:
     encoder = encoder_of("xlmr").eval()
     ids, mask = batch_of([7, 12, 3], 1)
-    before = states(encoder, ids, mask)
+    before = last_states(encoder, ids, mask)
     ids[1, 4] = (ids[1, 4] + 1 - 4) % 46 + 4
-    after = states(encoder, ids, mask)
+    after = last_states(encoder, ids, mask)
     assert torch.equal(before[[0, 2]], after[[0, 2]])
     assert not torch.equal(before[1, :12], after[1, :12])
 
@@ -118,16 +118,16 @@ def test_dropout_works_on_packed_rows() -> None:
     encoder = encoder_of("xlmr", dropout=0.5).train()
     ids, mask = batch_of([30, 11, 11, 5], 1)
     torch.manual_seed(1)
-    first, second = states(encoder, ids, mask), states(encoder, ids, mask)
+    first, second = last_states(encoder, ids, mask), last_states(encoder, ids, mask)
     torch.manual_seed(1)
-    assert torch.equal(states(encoder, ids, mask), first)
+    assert torch.equal(last_states(encoder, ids, mask), first)
     assert not torch.equal(first, second)
 
 
 def test_a_trunk_that_was_run_packed_still_runs_padded() -> None:
     encoder, other = encoder_of("xlmr").eval(), encoder_of("xlmr").eval()
     ids, mask = batch_of([3, 5], 1)
-    states(encoder, ids, mask)
+    last_states(encoder, ids, mask)
     assert torch.equal(plain(encoder, ids, mask), plain(other, ids, mask))
 
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import tiny_study
 
+from xstilts.formats.tag import Tag
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.plan.cost.estimate import RATE, Estimate, estimate, steps
-from xstilts.plan.cost.sizes import EMBEDDED, HUB_SHAPES, LENGTHS, USUAL, weights
+from xstilts.plan.cost.sizes import EMBEDDED, HUB_SHAPES, LENGTHS, weights
 from xstilts.stages.stage import Stage
 from xstilts.study.study import Study, make_study
 from xstilts.tasks.registry import CATALOGUE
@@ -150,7 +151,7 @@ def test_what_nobody_has_counted_is_named_and_left_out(tmp_path: Path) -> None:
     left_out = [s for s in plan.stages if s.kind in ("train", "embed", "score") or (s.kind == "fetch")]
     assert found.left_out == len(left_out)
     fixed = drafted(tmp_path, chains={"none": [], "ccg": [{"mix": ["ccg"], "recipe": {"steps": 5}}]})
-    assert only(fixed, "xlm-roberta-large+ccg-s0").costs["train"].tokens == 5 * 32 * USUAL["tag"][0]
+    assert only(fixed, "xlm-roberta-large+ccg-s0").costs["train"].tokens == 5 * 32 * Tag.usual_length[0]
 
 
 def test_languages_without_a_count_leave_the_others_in(tmp_path: Path) -> None:
@@ -176,8 +177,6 @@ def test_what_is_done_costs_nothing(tmp_path: Path) -> None:
 
 def test_every_length_is_of_a_task() -> None:
     assert set(LENGTHS) <= set(CATALOGUE)
-    formats = {task.format.name for task in CATALOGUE.values() if not task.synthetic}
-    assert formats - {"mlm"} <= set(USUAL)
 
 
 @pytest.mark.tiny

@@ -13,8 +13,8 @@ import pytest
 from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.format import Example
 from xstilts.formats.jsonl import write_jsonl
-from xstilts.formats.registry import Example
 from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder, load_tokenizer
 from xstilts.stages import embed as stage

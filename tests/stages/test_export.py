@@ -17,8 +17,9 @@ from xstilts.formats.classify import Classify
 from xstilts.formats.mlm import Mlm
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
+from xstilts.model.codecs.registry import CODECS
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.model import CODECS, fresh_model, save_model
+from xstilts.model.model import fresh_model, save_model
 from xstilts.plan.cell import find_cell
 from xstilts.plan.compile import compile_study
 from xstilts.stages.export import export_cell, write_folder
@@ -45,7 +46,7 @@ def test_plain_transformers_computes_our_logits(tiny_folder: Path, tmp_path: Pat
     features = codec.encode(examples, training=False)
     batch = codec.collate(features)
     with torch.inference_mode():
-        ours = model.head("t")(model.hidden(codec, batch))
+        ours = model.head("t")(codec.hidden(model.encoder, batch))
         inputs = {k: batch[k] for k in ("input_ids", "attention_mask")}
         if isinstance(spec, Choice):
             inputs = {k: v.view(len(features), spec.choices, -1) for k, v in inputs.items()}
@@ -74,7 +75,7 @@ def test_masked_language_models_export_too(tiny_folder: Path, tmp_path: Path) ->
     codec, model, theirs, tokenizer = exported(tiny_folder, tmp_path, Mlm())
     ids = torch.tensor([tokenizer("bo ka <mask> mi")["input_ids"]])
     with torch.inference_mode():
-        hidden = model.hidden(codec, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+        hidden = codec.hidden(model.encoder, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})
         torch.testing.assert_close(theirs(input_ids=ids).logits, model.head("t")(hidden), rtol=1e-4, atol=1e-6)
 
 

@@ -17,7 +17,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.jsonl import write_jsonl
-from xstilts.model.neighbours import pairs
+from xstilts.model.neighbours import mine_pairs
 from xstilts.stages import embed, mine, score
 from xstilts.stages.attempt import Interrupted, Job
 from xstilts.stages.vectors import Layout, create
@@ -67,7 +67,7 @@ def test_scores_are_those_of_the_centred_vectors(job: Job) -> None:
     mine.run(job)
     folder = job.inputs["vectors"]
     sides = [np.load(folder / f"de.{side}.npy")[1, 1].astype(np.float64) for side in ("query", "candidate")]
-    scores, *_ = pairs(*(torch.from_numpy((side - side.mean(0)).astype(np.float32)) for side in sides), 4)
+    scores, *_ = mine_pairs(*(torch.from_numpy((side - side.mean(0)).astype(np.float32)) for side in sides), 4)
     found = [score for *_, score in lines(job.out / "de.jsonl")]
     assert len(found) < len(scores) and all(np.isclose(scores, score, rtol=1e-5).any() for score in found)
 

@@ -17,10 +17,10 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import BitextMining, PoolExample
 from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
 from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.format import Example, Format
 from xstilts.formats.jsonl import read_predictions, write_jsonl, write_predictions
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.ranking import Ranking
-from xstilts.formats.registry import Example, Format
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.mining import BUCC_F1

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 from xstilts.formats.span import SpanExample
 from xstilts.submission.gold import gold_finder
 from xstilts.submission.layout import write

@@ -13,12 +13,13 @@ from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.span import UNANSWERED, SpanAnswer, SpanExample
+from xstilts.formats.submission_file import Gold
 from xstilts.formats.tag import TagExample
 from xstilts.submission.layout import file_name
-from xstilts.submission.read import UNANSWERED, Gold, read_file
+from xstilts.submission.read import read_file
 from xstilts.tasks.registry import find_task
 
 
@@ -29,7 +30,7 @@ def gold(*examples: Example, pool: str | None = None) -> Gold:
 XNLI = gold(*(ClassifyExample(str(n), (), "neutral") for n in (1, 2, 3)))
 XCOPA = gold(*(ChoiceExample(str(n), "", (), 0) for n in (1, 2)))
 PANX = gold(TagExample("1", (), ("B-PER", "I-PER")), TagExample("2", (), ("O",)))
-XQUAD = gold(*(SpanExample(id, "", "", (Answer("here", 0),)) for id in ("q1", "q2")))
+XQUAD = gold(*(SpanExample(id, "", "", (SpanAnswer("here", 0),)) for id in ("q1", "q2")))
 TATOEBA = gold(*(BitextRetrievalExample(str(n), "", "", "1") for n in (1, 2)), pool="0 1")
 BUCC = gold(*(PoolExample(f"de-{n}", "", "", "query", ("en-1",)) for n in (1, 2)), pool="en-1 en-2")
 MEWSLIX = gold(PoolExample("m1", "", "", "query", ("Q1",)), PoolExample("m2", "", "", "query", ("Q2",)), pool="Q1 Q2 Q3")
@@ -176,7 +177,7 @@ def test_what_is_wrong_but_scorable_scores_as_in_the_benchmark(tmp_path: Path) -
 def test_an_id_without_an_answer_is_not_an_empty_answer() -> None:
     metric = find_task("xquad").metric
     assert metric is not None
-    article = SpanExample("q", "", "", (Answer("the", 0),))  # normalises to nothing, as an empty answer does
+    article = SpanExample("q", "", "", (SpanAnswer("the", 0),))  # normalises to nothing, as an empty answer does
     assert metric.tally(article, Prediction("q", ""))[1] == 1
     assert metric.tally(article, Prediction("q", UNANSWERED))[1] == 0
 

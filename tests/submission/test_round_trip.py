@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from tests.submission.fixtures import CASES, FIXTURES, queries, read, right, write_all, write_right
 from xstilts.errors import InputError
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
+from xstilts.formats.submission_file import Gold
 from xstilts.formats.tag import TagExample
 from xstilts.submission.gold import gold_finder
 from xstilts.submission.layout import write, write_note
-from xstilts.submission.read import Gold, read_file
+from xstilts.submission.read import read_file
 from xstilts.submission.score import score_folder
 from xstilts.submission.validate import validate_folder
 from xstilts.tasks.registry import find_task

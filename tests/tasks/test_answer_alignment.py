@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from xstilts.formats.span import Answer
+from xstilts.formats.span import SpanAnswer
 from xstilts.tasks.answer_alignment import align_answer
 
 TEXT = st.text(alphabet="aBbß e.İéе\u0301ﬁ３3、 家の", max_size=30)
@@ -54,17 +54,17 @@ def test_the_occurrence_nearest_to_the_original_place_is_taken(words: list[str],
 @pytest.mark.parametrize(
     ("context", "text", "near", "language", "found"),
     [
-        ("Un mundo, un perro.", "un", 0.2, "es", Answer("un", 10)),  # not in "mundo", though that is nearer
-        ("El mundo.", "un", 0, "es", Answer("un", 4)),  # there is no other
-        ("El Mundo es grande.", "el mundo", 0.9, "es", Answer("El Mundo", 0)),
-        ("１９７４年に 建てた", "1974年", 0, "ja", Answer("１９７４年", 0)),
-        ("東京は東京だ", "東京", 1, "ja", Answer("東京", 3)),  # no blanks: nothing counts as cut
-        ("In der Straße.", "STRASSE", 0, "de", Answer("Straße", 7)),
+        ("Un mundo, un perro.", "un", 0.2, "es", SpanAnswer("un", 10)),  # not in "mundo", though that is nearer
+        ("El mundo.", "un", 0, "es", SpanAnswer("un", 4)),  # there is no other
+        ("El Mundo es grande.", "el mundo", 0.9, "es", SpanAnswer("El Mundo", 0)),
+        ("１９７４年に 建てた", "1974年", 0, "ja", SpanAnswer("１９７４年", 0)),
+        ("東京は東京だ", "東京", 1, "ja", SpanAnswer("東京", 3)),  # no blanks: nothing counts as cut
+        ("In der Straße.", "STRASSE", 0, "de", SpanAnswer("Straße", 7)),
         ("In der Straße.", "STRAS", 0, "de", None),  # would end inside ß
         ("Er kam im Mai.", "Juni", 0.5, "de", None),
         ("Er kam im Mai.", "  ", 0.5, "de", None),
         ("", "Mai", 0.5, "de", None),
     ],
 )
-def test_cases(context: str, text: str, near: float, language: str, found: Answer | None) -> None:
+def test_cases(context: str, text: str, near: float, language: str, found: SpanAnswer | None) -> None:
     assert align_answer(context, text, near, language) == found

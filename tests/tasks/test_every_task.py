@@ -20,8 +20,8 @@ from xstilts.formats.bitext_mining import BitextMining, PoolExample
 from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.format import Example
 from xstilts.formats.ranking import Ranking, RankingExample
-from xstilts.formats.registry import Example
 from xstilts.formats.span import Span, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.tasks.files.locate import available_languages, examples

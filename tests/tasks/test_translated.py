@@ -15,17 +15,17 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.format import Example
 from xstilts.formats.mlm import MlmExample
 from xstilts.formats.ranking import RankingExample
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.metrics.squad import SQUAD
 from xstilts.tasks.catalogue.world import generate_task
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
-from xstilts.tasks.translated import strings, translated
+from xstilts.tasks.translated import translate_example
 from xstilts.tasks.user import user_tasks
 from xstilts.tasks.user.user_tasks import preview, register
 
@@ -119,7 +119,7 @@ def test_questions_lose_answers_and_held_out_ones_stay_out(tmp_path: Path, root:
     assert (task.format, task.metric) == (Span(), SQUAD)
     counts: Counter[str] = Counter()
     found = list(examples(task, "train", "de", root, counts))
-    assert found[0] == SpanExample(found[0].id, "Wann?", german, (Answer("1931", german.index("1931")),))
+    assert found[0] == SpanExample(found[0].id, "Wann?", german, (SpanAnswer("1931", german.index("1931")),))
     assert counts == {"untranslated": 0, "unlocatable": 1}
     dev = {e.id for e in examples(task, "dev", "en", root)}
     assert {e.id for e in found} | dev == set(ids[1:])
@@ -139,16 +139,16 @@ def test_each_format_and_its_answers() -> None:
         (SpanExample("d", "so", "ja nein", ()), SpanExample("d", "SO", "JA NEIN", ())),
         (SpanExample("e", "so", "ja nein", None), SpanExample("e", "SO", "JA NEIN", None)),
         (
-            SpanExample("f", "so", "ja nein", (Answer("ja", 0), Answer("nein", 3))),
-            SpanExample("f", "SO", "JA NEIN", (Answer("JA", 0), Answer("NEIN", 3))),
+            SpanExample("f", "so", "ja nein", (SpanAnswer("ja", 0), SpanAnswer("nein", 3))),
+            SpanExample("f", "SO", "JA NEIN", (SpanAnswer("JA", 0), SpanAnswer("NEIN", 3))),
         ),
     ]
     for before, after in made:
-        assert translated(before, shout, "de", counts) == after
+        assert translate_example(before, shout, "de", counts) == after
     assert not counts
     for example in (TagExample("g", ("so",), ("X",)), MlmExample("h", ("so",)), BitextRetrievalExample("i", "so", "so", "i")):
         with pytest.raises(TypeError, match="cannot be carried over"):
-            strings(example)
+            example.strings()
 
 
 def test_what_is_missing_is_said(tmp_path: Path, root: Path) -> None:
@@ -181,8 +181,11 @@ def test_a_table_that_cannot_be_used(table: str, message: str, tmp_path: Path, r
     ("changes", "message"),
     [
         ({"translated_from": "snl"}, "translated_from: no task 'snl' (did you mean 'snli'?)"),
-        ({"translated_from": "udpos"}, "the tags of udpos belong to words, which a translation puts elsewhere"),
-        ({"translated_from": "tatoeba"}, "tatoeba (embed) has no training examples to translate"),
+        (
+            {"translated_from": "udpos"},
+            "udpos (sequence tagging) cannot be translated: tags belong to words",
+        ),
+        ({"translated_from": "tatoeba"}, "tatoeba (bitext retrieval) cannot be translated: there are no training examples to translate"),
         ({"translated_from": "anli_plus"}, "anli_plus is made of anli, mnli, snli; translate these, each in a declaration"),
         ({"translated_from": "world/nli"}, "world/nli has no files; the embedded world has translated tasks of its own"),
         ({"translated_from": "xquad"}, "xquad has no English training data"),

@@ -6,23 +6,20 @@ import random
 import tracemalloc
 import weakref
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.format import Example
 from xstilts.formats.jsonl import read_predictions, write_jsonl
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.ranking import Ranking, RankingExample
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.ranking import MAP_20
@@ -30,13 +27,14 @@ from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.tag import TAG_ACCURACY
 from xstilts.model.codecs.classify import ClassifyCodec
 from xstilts.model.codecs.codec import Codec, Feature
+from xstilts.model.codecs.registry import CODECS
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.model import CODECS, Model, format_record, fresh_model, save_model
+from xstilts.model.model import Model, fresh_model, save_model
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages import predict as predict_stage
 from xstilts.stages.attempt import Interrupted, Job
 from xstilts.train import evaluate
-from xstilts.train.evaluate import dev_score, length_batches, predict
+from xstilts.train.evaluate import dev_score, predict
 
 pytestmark = pytest.mark.tiny
 RECIPE = Recipe(max_length=24, stride=6)
@@ -80,7 +78,7 @@ def tagged(i: int, draw: random.Random) -> Example:
 
 def question(i: int, draw: random.Random) -> Example:
     context = words(draw, 40)
-    return SpanExample(str(i), words(draw, 12), context, (Answer(context[:2], 0),))
+    return SpanExample(str(i), words(draw, 12), context, (SpanAnswer(context[:2], 0),))
 
 
 def pair(i: int, draw: random.Random) -> Example:
@@ -119,7 +117,7 @@ def all_at_once(model: Model, codec: Codec, examples: Sequence[Example]) -> list
     with torch.inference_mode():
         for feature in features:
             batch = codec.collate([feature])
-            outputs += codec.outputs(model.head("t"), model.hidden(codec, batch), batch, [feature])
+            outputs += codec.outputs(model.head("t"), codec.hidden(model.encoder, batch), batch, [feature])
     return list(codec.decode(examples, features, outputs))
 
 
@@ -251,21 +249,6 @@ def test_memory_is_flat_in_the_number_of_examples(tiny_folder: Path) -> None:
 # -- Batches ----------------------------------------------------------------------------------------------------------
 
 
-@given(st.lists(st.lists(st.integers(1, 50), min_size=1, max_size=3), max_size=40), st.integers(1, 200))
-def test_batches_hold_each_feature_once_within_the_tokens(lengths: list[list[int]], tokens: int) -> None:
-    features = [Feature(i, [np.zeros(n, np.int32) for n in rows]) for i, rows in enumerate(lengths)]
-    groups = length_batches(features, tokens)
-    assert sorted(i for group in groups for i in group) == list(range(len(features)))
-    for group in groups:
-        padded = sum(len(features[i].rows) for i in group) * max(features[i].longest for i in group)
-        assert padded <= tokens or len(group) == 1
-        assert len({len(features[i].rows) for i in group}) == 1
-    for one, other in pairwise(groups):  # no group could have taken in the next feature
-        first = features[one[0]]
-        rows = sum(len(features[i].rows) for i in one) + len(features[other[0]].rows)
-        assert rows * first.longest > tokens or len(features[other[0]].rows) != len(first.rows)
-
-
 def test_a_sequence_longer_than_a_batch_goes_alone(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, codec = setting("classify", tiny_folder)
     examples = [
@@ -276,9 +259,9 @@ def test_a_sequence_longer_than_a_batch_goes_alone(tiny_folder: Path, monkeypatc
     plain = all_at_once(model, codec, examples)
     monkeypatch.setattr(evaluate, "EVALUATION_TOKENS", 12)
     sizes: list[tuple[int, ...]] = []
-    hidden = model.hidden
+    hidden = codec.hidden
     monkeypatch.setattr(
-        model, "hidden", lambda codec, batch: sizes.append(tuple(batch["input_ids"].shape)) or hidden(codec, batch)
+        codec, "hidden", lambda encoder, batch: sizes.append(tuple(batch["input_ids"].shape)) or hidden(encoder, batch)
     )
     assert list(predict(model, "t", codec, examples)) == plain
     assert sizes[0] == (1, 24)
@@ -299,7 +282,7 @@ def test_the_stage_streams_and_goes_on_where_it_stopped(
     examples = {"en": some("classify", 12), "l1": some("classify", 15)}
     for language, found in examples.items():
         write_jsonl(tmp_path / language / "examples.jsonl", found)
-    config = {"head": "t", "format": format_record(codec.spec), "recipe": RECIPE.model_dump(), "languages": ["en", "l1"]}
+    config = {"head": "t", "format": codec.spec.record(), "recipe": RECIPE.model_dump(), "languages": ["en", "l1"]}
     job = Job(config, {name: tmp_path / name for name in ("model", "en", "l1")}, tmp_path / "out", tmp_path / "checkpoint", {})
 
     def stop_in_the_second_language() -> None:

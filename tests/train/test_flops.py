@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from xstilts.model.adapt import adapt
-from xstilts.model.unpadding import states
+from xstilts.model.unpadding import last_states
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.flops import peak_flops, training_work
 
@@ -71,7 +71,7 @@ def test_states_that_nobody_reads_are_no_work(adapters: bool) -> None:
     read = torch.zeros((2, 9), dtype=torch.bool)
     read[:, :2] = True
     with FlopCounterMode(display=False) as counter:
-        states(encoder, ids, torch.ones_like(ids), read)[read].sum().backward()
+        last_states(encoder, ids, torch.ones_like(ids), read)[read].sum().backward()
     work = training_work(encoder)
     assert work.flops([9, 9], unread=14) == counter.get_total_flops()
 

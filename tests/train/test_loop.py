@@ -11,15 +11,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.mlm import Mlm, MlmExample
-from xstilts.formats.placebo import shuffled
-from xstilts.formats.span import Answer, SpanExample
-from xstilts.formats.tag import TagExample
 from xstilts.metrics.classify import ACCURACY
+from xstilts.model.codecs.registry import CODECS
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.model import CODECS, fresh_model
+from xstilts.model.model import fresh_model
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.loop import MixtureTask, NotFinite, PhaseSpec, Training, evaluation_steps, learning_rate, total_steps
@@ -148,28 +145,3 @@ def test_steps_of_a_mixture() -> None:
     assert total_steps([100], 10, Recipe(steps=7)) == 7
     assert evaluation_steps(3, 10) == [1, 2, 3]
     assert evaluation_steps(100, 4) == [25, 50, 75, 100]
-
-
-def test_a_placebo_keeps_the_inputs_and_deals_the_answers_anew() -> None:
-    texts = pairs(200)
-    fake = shuffled(texts, 1)
-    assert [(e.id, e.texts) for e in fake] == [(e.id, e.texts) for e in texts]
-    assert sorted(e.answer for e in fake) == sorted(e.answer for e in texts)
-    agreement = np.mean([a.answer == b.answer for a, b in zip(fake, texts, strict=True)])
-    assert agreement == pytest.approx(0.5, abs=0.12)
-    assert shuffled(texts, 1) == fake != shuffled(texts, 2)
-    spans = [SpanExample(str(i), "q", f"a{i}  bb ccc\tdd", (Answer("bb ccc", 4 + len(str(i))),)) for i in range(50)]
-    for e in shuffled(spans, 0):
-        ((answer),) = e.answer
-        assert e.context[answer.start : answer.start + len(answer.text)] == answer.text
-        assert len(answer.text.split()) == 2
-    assert len({e.answer[0].text for e in shuffled(spans, 0)}) > 1
-    words = [TagExample("a", ("x", "y", "z"), ("A", "B", "C"))]
-    assert sorted(shuffled(words, 0)[0].answer) == ["A", "B", "C"]
-    choices = [ChoiceExample(str(i), "p", ("x", "y"), 0) for i in range(50)]
-    assert {e.answer for e in shuffled(choices, 0)} == {0, 1}
-
-
-def test_formats_without_a_placebo_pass_through() -> None:
-    plain = [MlmExample("a", ("x",))]
-    assert shuffled(plain, 0) == plain

@@ -13,9 +13,10 @@ from torch import Tensor
 from xstilts.errors import InputError
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.tag import Tag, TagExample
-from xstilts.model import unpadding
+from xstilts.model.codecs import codec as codec_module
+from xstilts.model.codecs.registry import CODECS
 from xstilts.model.encoder import load_tokenizer
-from xstilts.model.model import CODECS, Model, fresh_model
+from xstilts.model.model import Model, fresh_model
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.ddp import Group
 from xstilts.train.step import Stepper, micro_batches, optimizer_of
@@ -67,7 +68,7 @@ def test_bf16_casts_once_and_counts_every_micro_batch(tiny_folder: Path) -> None
         batch = codec.collate(chosen)
         codec.targets(chosen, batch, np.random.default_rng(0))
         with torch.autocast("cpu", torch.bfloat16):
-            loss = codec.loss(stepper.model.head("t"), stepper.model.hidden(codec, batch), batch) / len(features)
+            loss = codec.loss(stepper.model.head("t"), codec.hidden(stepper.model.encoder, batch), batch) / len(features)
         loss.backward()
     for name, p in stepper.model.named_parameters():
         torch.testing.assert_close(ours[name], p.grad, rtol=1e-2, atol=1e-2 * float(p.grad.abs().max()), msg=name)
@@ -87,15 +88,15 @@ def test_empty_texts_are_rows_of_special_tokens(tiny_folder: Path) -> None:
 
 def limited(monkeypatch: pytest.MonkeyPatch, tokens: int) -> list[int]:
     """A trunk that runs out of memory above so many tokens at a time; gives the sizes that were tried."""
-    real, tried = unpadding.states, []
+    real, tried = codec_module.last_states, []
 
-    def states(encoder: Any, ids_BL: Tensor, mask_BL: Tensor, read_BL: Tensor | None) -> Tensor:
+    def last_states(encoder: Any, ids_BL: Tensor, mask_BL: Tensor, read_BL: Tensor | None) -> Tensor:
         tried.append(ids_BL.numel())
         if ids_BL.numel() > tokens:
             raise torch.OutOfMemoryError("out of memory (a test)")
         return real(encoder, ids_BL, mask_BL, read_BL)
 
-    monkeypatch.setattr(unpadding, "states", states)
+    monkeypatch.setattr(codec_module, "last_states", last_states)
     return tried
 
 
@@ -139,5 +140,5 @@ def test_a_tagging_loss_is_the_mean_over_words_of_the_whole_batch(tiny_folder: P
     loss = stepper._gradient("t", codec, features, 0)
     batch = codec.collate(features)
     codec.targets(features, batch, np.random.default_rng(0))
-    assert codec.weight(batch) == 32
-    assert loss == pytest.approx(codec.loss(model.head("t"), model.hidden(codec, batch), batch).item() / 32, rel=1e-5)
+    assert codec.loss_terms(batch) == 32
+    assert loss == pytest.approx(codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch).item() / 32, rel=1e-5)

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.format import Example
 from xstilts.formats.jsonl import to_record
 from xstilts.formats.mlm import MlmExample
-from xstilts.formats.registry import Example
 from xstilts.formats.span import SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.world import LANGUAGES, TASK_NAMES, WorldConfig, generate, vocabulary

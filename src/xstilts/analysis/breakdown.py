@@ -17,14 +17,11 @@ from xstilts.analysis.results import Cell, Results, TargetInfo
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
 from xstilts.data.cc100 import SIZES, size_group
 from xstilts.data.language import LANGUAGES
+from xstilts.formats.registry import FORMATS
 from xstilts.metrics.significance import Interval, gain_intervals
 from xstilts.metrics.variance_components import Values, VarianceComponents
 
 RESAMPLES = 200
-TASK_GROUPS = {
-    "classify": "classification", "choice": "classification", "tag": "structured prediction", "span": "question answering",
-    "embed": "retrieval", "mine": "retrieval", "rank": "retrieval",
-}  # fmt: skip
 OVERALL, BY_TASK, BY_FAMILY, BY_SCRIPT, BY_SIZE = (
     "overall", "task group", "language family", "script", "pre-training text",
 )  # fmt: skip
@@ -80,7 +77,7 @@ class Decomposition:
 
 
 def task_group(info: TargetInfo) -> str:
-    return TASK_GROUPS.get(info.format, info.format)
+    return FORMATS[info.format].group
 
 
 def family(code: str) -> str:

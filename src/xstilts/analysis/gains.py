@@ -93,7 +93,7 @@ def _difference(treatment: Cell, control: Cell, languages: Sequence[str]) -> flo
 
 def paired(treatment: Mapping[int, Cell], control: Mapping[int, Cell], target: TargetInfo) -> list[tuple[int, Cell, Cell]]:
     """Cells paired by seed. A target without training has one control for all seeds when the encoder is the control."""
-    lone = next(iter(control.values()), None) if target.format in ("embed", "mine") and len(control) == 1 else None
+    lone = next(iter(control.values()), None) if not target.trained and len(control) == 1 else None
     pairs = [(seed, cell, control.get(seed, lone)) for seed, cell in sorted(treatment.items())]
     return [(seed, cell, other) for seed, cell, other in pairs if other is not None]
 

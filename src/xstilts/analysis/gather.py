@@ -20,10 +20,9 @@ from xstilts.plan.controls import Arm, arms
 from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Damaged, Store, read_json
-from xstilts.study.study import UNTRAINED, Study, Target
+from xstilts.study.study import Study, Target
 from xstilts.tasks.registry import find_task
 
-RETRIEVAL_FORMATS = (*UNTRAINED, "rank")
 LAYER_RULES = {
     "last": "the last layer",
     "jiant": "the layer of X-STILTs (block 14 of 24, scaled to the encoder's depth)",
@@ -121,7 +120,7 @@ def _phases(plan: Plan) -> dict[str, str]:
     """The phase of each training, by key. One that is both a chain's last phase and a target's counts as the latter."""
     tuned = set()
     for cell in plan.cells:
-        if find_task(cell.target).format.name not in UNTRAINED:
+        if find_task(cell.target).format.trained:
             made = cell.score.inputs["predictions"]
             tuned.add(made.inputs.get("vectors", made).inputs["model"].key)
     depths: dict[str, int] = {}
@@ -155,9 +154,7 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
     planned = tuple(score.config["languages"])
     source = target.train or task.trains_on or task.name
     names = [WRITTEN.get(metric.values[i], metric.values[i]) for i in metric.main]
-    labels = getattr(task.format, "labels", ())
-    choices = getattr(task.format, "choices", 0)
-    chance = 1 / len(labels) if task.format.name == "classify" else 1 / choices if choices else None
+    tested = next((cell.languages.values() for cell in cells if cell.target == task.name and cell.languages), ())
     return TargetInfo(
         name=task.name,
         format=task.format.name,
@@ -167,22 +164,14 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
         trains_on=source,
         languages=planned,
         missing=plan.missing.get(task.name, ()),
-        chance=chance if task.format.name not in RETRIEVAL_FORMATS else _retrieval_chance(task.name, cells),
+        chance=task.format.chance([len(found.ids_N) for found in tested]),
         license=task.license,
         cite=task.cite,
         url=task.url,
         notes=task.notes,
-        training_data=frozenset() if task.format.name in UNTRAINED else training_data(source),
+        training_data=training_data(source) if task.format.trained else frozenset(),
         split=score.inputs[f"gold:{planned[0]}"].config["split"],
     )
-
-
-def _retrieval_chance(target: str, cells: tuple[Cell, ...]) -> float | None:
-    """Guessing among N sentences is right once in N: the mean over languages. Mining and ranking have no such value."""
-    for cell in cells:
-        if cell.target == target and cell.languages and find_task(target).format.name == "embed":
-            return float(np.mean([1 / len(found.ids_N) for found in cell.languages.values()]))
-    return None
 
 
 def _recipes(study: Study) -> dict[str, dict[str, object]]:
@@ -196,7 +185,7 @@ def _recipes(study: Study) -> dict[str, dict[str, object]]:
             found[name if found.get(name, recipe) == recipe else f"{name} ({chain})"] = recipe
     for target in study.targets:
         task = find_task(target.task)
-        if task.format.name not in UNTRAINED:
+        if task.format.trained:
             source = target.train or task.trains_on or task.name
             name = f"fine-tuning for {task.name}" + (f" on {source}" if source != task.name else "")
             found[name] = study.phase_recipe((source,), {}, task.name).model_dump(exclude={"mlm_rate"})
@@ -204,12 +193,12 @@ def _recipes(study: Study) -> dict[str, dict[str, object]]:
 
 
 def _recipe(study: Study, mixture: Mixture) -> dict[str, object]:
-    masks = any(find_task(name).format.name == "mlm" for name in mixture.mix)
+    masks = any(find_task(name).format.self_supervised for name in mixture.mix)
     return study.phase_recipe(mixture.mix, mixture.recipe).model_dump(exclude=None if masks else {"mlm_rate"})
 
 
 def _retrieval(study: Study) -> str:
-    if not any(find_task(target.task).format.name in RETRIEVAL_FORMATS for target in study.targets):
+    if not any(find_task(target.task).format.retrieval for target in study.targets):
         return ""
     setting = study.retrieval
     layer = f"layer {setting.layer}" if isinstance(setting.layer, int) else LAYER_RULES[setting.layer]

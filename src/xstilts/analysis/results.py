@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from xstilts.formats.registry import FORMATS
 from xstilts.metrics.metric import Metric
 from xstilts.recipe.mixture import Mixture
 
@@ -111,7 +112,7 @@ class TargetInfo:
     @property
     def trained(self) -> bool:
         """Whether it is fine-tuned; what has no training is scored as the chain leaves it."""
-        return self.format not in ("embed", "mine")
+        return FORMATS[self.format].trained
 
     @property
     def coverage(self) -> str:

@@ -72,7 +72,7 @@ def trained_tasks(results: Results) -> dict[str, list[str]]:
 
 
 def _is_text(name: str) -> bool:
-    return name in CATALOGUE and CATALOGUE[name].format.name == "mlm"
+    return name in CATALOGUE and CATALOGUE[name].format.self_supervised
 
 
 def _original(name: str) -> str:

@@ -15,11 +15,12 @@ import numpy as np
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.costs import PHASES
-from xstilts.analysis.gather import LAYER_RULES, RETRIEVAL_FORMATS
+from xstilts.analysis.gather import LAYER_RULES
 from xstilts.analysis.results import Cell, Results
 from xstilts.claims.contrast import Contrast, Standing, Unusable, contrast, measured, standing
 from xstilts.claims.record import Claim
 from xstilts.claims.search import Request, Search, why_none
+from xstilts.formats.registry import FORMATS
 from xstilts.metrics.significance import Interval
 from xstilts.tasks.files.locate import scored_split
 from xstilts.tasks.registry import find_task
@@ -144,7 +145,7 @@ def _outside(claim: Claim, results: Results) -> tuple[str, ...]:
     policies = sorted({str(recipe.get("policy", "")) for recipe in results.recipes.values()} - {""})
     if people.policy and policies and policies != [people.policy]:
         found.append(f"policy: the claim is about {people.policy}, this study's is {fmt.listed(policies)}")
-    searched = [info.name for info in results.targets if info.format in RETRIEVAL_FORMATS and info.name in people.targets]
+    searched = [info.name for info in results.targets if FORMATS[info.format].retrieval and info.name in people.targets]
     if people.retrieval and searched:
         setting = people.retrieval
         wanted = f"layer {setting.layer}" if isinstance(setting.layer, int) else LAYER_RULES[setting.layer]
@@ -189,7 +190,7 @@ def _smaller(claim: Claim, results: Results, found: Sequence[str]) -> list[str]:
 
 def _sweep(request: Request, one: Contrast, results: Results) -> list[str]:
     """Whether a retrieval gain depends on the layer or on centring: the same gain at other settings, without intervals."""
-    targets = {info.name for info in results.targets if info.format == "embed"} & {target for target, _ in one.rows}
+    targets = {info.name for info in results.targets if FORMATS[info.format].layer_sweep} & {target for target, _ in one.rows}
     said = []
     for target in sorted(targets):
         codes = [code for name, code in one.rows if name == target]

@@ -8,30 +8,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from xstilts.formats.format import Example, to_tuples
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import KINDS, Example
-from xstilts.formats.span import Answer, SpanExample
-
-_NAMES = {cls: name for name, cls in KINDS.items()}
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+from xstilts.formats.registry import EXAMPLES
 
 
 def to_record(example: Example) -> dict[str, Any]:
     """The example as a JSON object; its kind stands under `kind`."""
-    return {"kind": _NAMES[type(example)], **dataclasses.asdict(example)}
+    return {"kind": example.kind, **dataclasses.asdict(example)}
 
 
 def from_record(record: dict[str, Any]) -> Example:
     """The inverse of `to_record`."""
-    fields = dict(record)
-    cls = KINDS[fields.pop("kind")]
-    if cls is SpanExample and fields["answer"] is not None:
-        fields["answer"] = tuple(Answer(**a) for a in fields["answer"])
-    example: Example = cls(**{k: _tuples(v) for k, v in fields.items()})
-    return example
+    return EXAMPLES[record["kind"]].from_fields({name: value for name, value in record.items() if name != "kind"})
 
 
 def write_jsonl(path: Path, examples: Iterable[Example]) -> int:
@@ -63,4 +52,4 @@ def read_predictions(path: Path) -> Iterator[Prediction]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             record = json.loads(line)
-            yield Prediction(record["id"], _tuples(record["answer"]))
+            yield Prediction(record["id"], to_tuples(record["answer"]))

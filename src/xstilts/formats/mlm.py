@@ -5,18 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-
-@dataclass(frozen=True, slots=True)
-class Mlm:
-    """Plain text in, its masked tokens out."""
-
-    name: ClassVar[str] = "mlm"
+from xstilts.formats.format import NO_STRINGS, Example, Format
 
 
 @dataclass(frozen=True, slots=True)
-class MlmExample:
+class MlmExample(Example):
     """A document of plain text, or a sentence and its translation for TLM (format Mlm)."""
 
-    id: str
+    kind: ClassVar[str] = "plain"
     texts: tuple[str, ...]
     answer: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mlm(Format):
+    """Plain text in, its masked tokens out. Nothing is predicted: it is no target, and there are no labels to shuffle."""
+
+    name: ClassVar[str] = "mlm"
+    title: ClassVar[str] = "masked language modelling"
+    group: ClassVar[str] = "language modelling"
+    examples: ClassVar[tuple[type[Example], ...]] = (MlmExample,)
+    self_supervised: ClassVar[bool] = True
+    untranslatable: ClassVar[str] = NO_STRINGS
+    stored_bytes: ClassVar[int] = 2000

@@ -1,38 +1,27 @@
-"""All formats: the union of their records and of their examples, and the name of each example's kind in files."""
+"""All formats by name, and the classes of their examples by the name that they have in files."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from xstilts.formats.bitext_mining import BitextMining, PoolExample
-from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
-from xstilts.formats.choice import Choice, ChoiceExample
-from xstilts.formats.classify import Classify, ClassifyExample
-from xstilts.formats.mlm import Mlm, MlmExample
-from xstilts.formats.ranking import Ranking, RankingExample
-from xstilts.formats.span import Span, SpanExample
-from xstilts.formats.tag import Tag, TagExample
+from xstilts.formats.bitext_mining import BitextMining
+from xstilts.formats.bitext_retrieval import BitextRetrieval
+from xstilts.formats.choice import Choice
+from xstilts.formats.classify import Classify
+from xstilts.formats.format import Example, Format, to_tuples
+from xstilts.formats.mlm import Mlm
+from xstilts.formats.ranking import Ranking
+from xstilts.formats.span import Span
+from xstilts.formats.tag import Tag
 
-Format = Classify | Choice | Tag | Span | Mlm | BitextRetrieval | BitextMining | Ranking
-
-Example = (
-    ClassifyExample
-    | ChoiceExample
-    | TagExample
-    | SpanExample
-    | BitextRetrievalExample
-    | PoolExample
-    | RankingExample
-    | MlmExample
-)
-
-KINDS: dict[str, type[Any]] = {
-    "texts": ClassifyExample,
-    "choice": ChoiceExample,
-    "words": TagExample,
-    "span": SpanExample,
-    "translation": BitextRetrievalExample,
-    "pool": PoolExample,
-    "pair": RankingExample,
-    "plain": MlmExample,
+FORMATS: dict[str, type[Format]] = {
+    format.name: format for format in (Classify, Choice, Tag, Span, Mlm, BitextRetrieval, BitextMining, Ranking)
 }
+EXAMPLES: dict[str, type[Example]] = {example.kind: example for format in FORMATS.values() for example in format.examples}
+
+
+def format_of(record: Mapping[str, Any]) -> Format:
+    """The inverse of `Format.record`."""
+    fields = {name: to_tuples(value) for name, value in record.items() if name != "name"}
+    return FORMATS[record["name"]](**fields)

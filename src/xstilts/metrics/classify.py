@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 from xstilts.metrics.metric import Counts, Metric, answers, ratio
 
 

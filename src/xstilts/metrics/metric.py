@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.errors import InputError
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 
 Counts = NDArray[np.float64]
 Tally = Callable[[Example, Prediction], tuple[float, ...]]

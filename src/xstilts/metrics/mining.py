@@ -15,8 +15,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 from xstilts.metrics.metric import answers
 from xstilts.metrics.tag import CHUNK_F1
 

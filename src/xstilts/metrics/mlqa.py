@@ -15,8 +15,8 @@ import unicodedata
 from functools import cache
 
 from xstilts.errors import InputError
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 from xstilts.metrics.metric import Metric, Tally, answers
 from xstilts.metrics.squad import best_of, finish_f1_em
 

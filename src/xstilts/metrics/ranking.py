@@ -10,12 +10,11 @@ A candidate that is ranked twice counts at its first rank only, and takes up bot
 from __future__ import annotations
 
 from xstilts.errors import InputError
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
+from xstilts.formats.ranking import DEPTH
 from xstilts.metrics.classify import finish_share
 from xstilts.metrics.metric import Metric, answers
-
-DEPTH = 20
 
 
 def _tally(example: Example, prediction: Prediction) -> tuple[float, float]:

@@ -16,8 +16,8 @@ from collections import Counter
 
 import numpy as np
 
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 from xstilts.metrics.metric import Counts, Metric, answers, ratio
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)

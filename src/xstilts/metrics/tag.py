@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from xstilts.errors import InputError
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 from xstilts.metrics.classify import finish_share
 from xstilts.metrics.metric import Counts, Metric, answers, ratio
 

@@ -1,15 +1,15 @@
-"""BitextRetrieval: sentences in, one vector a sentence, layer and pooling out. No head, no training, no loss.
+"""Sentence vectors for retrieval: one a sentence, layer and pooling. There is no head and no loss.
 
 Layers are numbered as in Hugging Face's `hidden_states`: 0 is the embeddings' output, n that of block n. All come out of
 one pass; each is pooled where it arises, so that one layer's states are held at a time, and blocks above the highest layer
-that is wanted are not run. Batches are sorted by length and packed, so that next to nothing is spent on padding.
+that is wanted are not run. Batches are sorted by length and unpadded, so that next to nothing is spent on padding.
 Poolings: "mean" over all tokens, special tokens included (what XTREME and jiant do), "mean_content" without them (XTREME's
 --pool_skip_special_token; a sentence of nothing else keeps them), "cls" = the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from xstilts.model.encoder import blocks, round_linears
+from xstilts.model.token_batches import token_batches
 from xstilts.model.unpadding import Unpadding, can_unpad, run_unpadded
 
 
@@ -30,17 +31,17 @@ def embed(
     poolings: Sequence[str],
     tokens_a_batch: int,
     vectors: Any,
-    tick: Callable[[], None],
+    on_batch: Callable[[], None],
     precision: str = "fp32",
 ) -> None:
     """Fill `vectors`, an array of shape (layers, poolings, N, D) in the order of the arguments. Sentences are batched by
-    length and cut at `max_length` tokens; `tick` is called once a batch. `precision` "bf16" rounds the encoder's linear
+    length and cut at `max_length` tokens; `on_batch` is called after each batch. `precision` "bf16" rounds the encoder's linear
     layers, in place."""
     if precision == "bf16":
         round_linears(encoder)
     ids, special = _token_ids(tokenizer, texts, max_length)
     device = next(encoder.parameters()).device
-    for rows in _batches([len(row) for row in ids], tokens_a_batch):
+    for rows in token_batches([(1, len(row)) for row in ids], tokens_a_batch):
         longest = len(ids[rows[-1]])
         input_ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
         mask, content = (torch.zeros((len(rows), longest), dtype=torch.long) for _ in range(2))
@@ -57,7 +58,7 @@ def embed(
 
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             run_through(encoder, inputs[0], inputs[1], layers, take)
-        tick()
+        on_batch()
 
 
 def _token_ids(tokenizer: Any, texts: Sequence[str], max_length: int) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
@@ -71,18 +72,6 @@ def _token_ids(tokenizer: Any, texts: Sequence[str], max_length: int) -> tuple[l
     return ids, special
 
 
-def _batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
-    """Positions by length, as many together as make at most `tokens` tokens, padding included; at least one."""
-    order = sorted(range(len(lengths)), key=lambda i: lengths[i])
-    begin = 0
-    while begin < len(order):
-        end = begin + 1
-        while end < len(order) and lengths[order[end]] * (end + 1 - begin) <= tokens:
-            end += 1
-        yield order[begin:end]
-        begin = end
-
-
 def pool(hidden_BLD: Tensor, mask_BL: Tensor, content_BL: Tensor, pooling: str) -> Tensor:
     """One vector a sentence: (B, D). `mask_BL` is 1 on tokens, `content_BL` on those that are not special."""
     if pooling == "cls":
@@ -93,7 +82,7 @@ def pool(hidden_BLD: Tensor, mask_BL: Tensor, content_BL: Tensor, pooling: str) 
     return (hidden_BLD * weights_BL1).sum(1) / weights_BL1.sum(1)
 
 
-class _Enough(Exception):
+class _HighestLayerSeen(Exception):
     """The highest layer that is wanted has been seen."""
 
 
@@ -111,7 +100,7 @@ def run_through(
         def hook(_: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
             give(layer, positional[0] if positional else named["hidden_states"])
             if layer == max(layers):
-                raise _Enough
+                raise _HighestLayerSeen
 
         return hook
 
@@ -121,7 +110,7 @@ def run_through(
             output = run_unpadded(encoder, input_ids_BL, unpadding)
         else:
             output = encoder(input_ids=input_ids_BL, attention_mask=mask_BL).last_hidden_state
-    except _Enough:
+    except _HighestLayerSeen:
         return
     finally:
         for handle in handles:

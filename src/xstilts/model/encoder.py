@@ -17,6 +17,9 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from xstilts.errors import InputError
 from xstilts.recipe.encoder_identity import TOKENIZER_FILES
 
+# Architectures whose positions start behind the padding id.
+POSITIONS_BEHIND_PADDING = ("xlm-roberta", "xlm-roberta-xl", "roberta", "camembert")
+
 
 def load_tokenizer(folder: Path) -> Any:
     """The fast tokenizer of an encoder folder. Raises InputError if there is none that works."""
@@ -143,8 +146,12 @@ def stored_embeddings(folder: Path, like: Any) -> Tensor:
     return word_embeddings(load_encoder(folder)).detach()
 
 
+def first_position(config: Any) -> int:
+    """The number of the first token's position."""
+    return int(config.pad_token_id) + 1 if config.model_type in POSITIONS_BEHIND_PADDING else 0
+
+
 def max_positions(encoder: Any) -> int:
     """How many tokens the trunk can number (XLM-R's positions start behind the padding id)."""
     config = encoder.config
-    offset = config.pad_token_id + 1 if config.model_type in ("xlm-roberta", "roberta", "xlm-roberta-xl") else 0
-    return int(config.max_position_embeddings) - offset
+    return int(config.max_position_embeddings) - first_position(config)

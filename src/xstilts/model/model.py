@@ -7,53 +7,18 @@ heads.json          each head's task and format
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
-from xstilts.formats.choice import Choice
-from xstilts.formats.classify import Classify
-from xstilts.formats.mlm import Mlm
-from xstilts.formats.ranking import Ranking
-from xstilts.formats.registry import Format
-from xstilts.formats.span import Span
-from xstilts.formats.tag import Tag
-from xstilts.model import unpadding
-from xstilts.model.codecs.choice import ChoiceCodec
-from xstilts.model.codecs.classify import ClassifyCodec
-from xstilts.model.codecs.codec import Batch, Codec
-from xstilts.model.codecs.mlm import MlmCodec
-from xstilts.model.codecs.ranking import RankingCodec
-from xstilts.model.codecs.span import SpanCodec
-from xstilts.model.codecs.tag import TagCodec
-from xstilts.model.encoder import load_encoder, mlm_head_weights, save_encoder
+from xstilts.formats.format import Format
+from xstilts.formats.registry import format_of
+from xstilts.model.codecs.codec import Codec
+from xstilts.model.encoder import load_encoder, save_encoder
 from xstilts.store.store import read_json, write_json
-
-CODECS: dict[str, type[Codec]] = {
-    "classify": ClassifyCodec,
-    "choice": ChoiceCodec,
-    "tag": TagCodec,
-    "span": SpanCodec,
-    "mlm": MlmCodec,
-    "rank": RankingCodec,
-}
-_FORMATS: dict[str, type[Any]] = {f.name: f for f in (Classify, Choice, Tag, Span, Mlm, Ranking)}
-
-
-def format_record(spec: Format) -> dict[str, Any]:
-    """A format as JSON: its name and fields."""
-    return {"name": spec.name, **dataclasses.asdict(spec)}
-
-
-def format_of(record: Mapping[str, Any]) -> Format:
-    """The inverse of `format_record`."""
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k != "name"}
-    spec: Format = _FORMATS[record["name"]](**fields)
-    return spec
 
 
 class Model(nn.Module):
@@ -66,10 +31,6 @@ class Model(nn.Module):
 
     def head(self, task: str) -> nn.Module:
         return self.heads[_module_name(task)]
-
-    def hidden(self, codec: Codec, batch: Batch) -> Tensor:
-        """The trunk's last states, shape (B, L, D), at the positions that the codec's head reads."""
-        return unpadding.states(self.encoder, batch["input_ids"], batch["attention_mask"], codec.read(batch))
 
 
 def _module_name(task: str) -> str:
@@ -89,7 +50,7 @@ def fresh_model(folder: Path, codecs: Mapping[str, Codec], dropout: float | None
     for task, codec in codecs.items():
         same = next((other for other in heads if share_heads and codecs[other].spec == codec.spec), None)
         heads[task] = heads[same] if same else codec.head(trunk)
-        if isinstance(codec, MlmCodec) and (weights := mlm_head_weights(trunk_folder(folder))):
+        if weights := codec.pretrained_head(trunk_folder(folder)):
             heads[task].load_state_dict(weights)
     return Model(trunk, heads)
 
@@ -99,7 +60,7 @@ def save_model(model: Model, formats: Mapping[str, Format], tokenizer_folder: Pa
     save_encoder(model.encoder, tokenizer_folder, trunk_folder(folder))
     tensors = {f"{task}.{name}": tensor.clone() for task in formats for name, tensor in model.head(task).state_dict().items()}
     save_file(tensors, folder / "heads.safetensors")
-    write_json(folder / "heads.json", {task: format_record(spec) for task, spec in formats.items()})
+    write_json(folder / "heads.json", {task: spec.record() for task, spec in formats.items()})
 
 
 def load_model(folder: Path, task: str, codec: Codec) -> Model:

@@ -1,11 +1,11 @@
-"""BitextMining: two pools of vectors -> the nearest neighbours of each in the other, and the pairs that are likely translations.
+"""Nearest neighbours between two pools of vectors, and the pairs of bitext mining that follow from them.
 
-Neighbours are those of an exact search: cosines correctly rounded to fp32, of equal ones the lower index first. One pass
-over blocks of the product finds them for both pools. Where the processor multiplies bf16, the product is only a sieve: of
-each row a few more than k stay, their cosines are computed again in fp64, and a bound on the error of the product shows
-that no other can be among the k nearest; the rows for which it does not are searched in fp64 alone.
-Vectors of one pool are alike (cosines of XLM-R's sentences lie near 1), which would drown in bf16: the product is of the
-vectors minus their pool's centre, and what that takes away comes back as six more columns.
+The search is exact: cosines are correctly rounded to fp32, and of equal ones the lower index comes first. One pass over blocks
+of the product finds the neighbours of both pools. Where the processor multiplies bf16, the product is only approximate: of each
+row a few more than k candidates are kept, their cosines are computed again in fp64, and a bound on the error of the product
+shows that no other can be among the k nearest. Rows for which the bound does not show it are searched in fp64 alone.
+Vectors of one pool are alike (cosines of XLM-R's sentences lie near 1), and bf16 cannot tell them apart. So the product is of
+the vectors minus their pool's centre, and six more columns give back what this takes away.
 Pairs: ratio margin and both directions, Artetxe and Schwenk 2019 (https://aclanthology.org/P19-1309), as XTREME has it.
 """
 
@@ -26,8 +26,8 @@ from xstilts.metrics.mining import one_to_one
 Neighbours = tuple[Tensor, Tensor]
 
 COLUMNS, ELEMENTS = 20_480, 1 << 26  # of the product at a time, at most: they bound the memory, whatever the pools' sizes
-SPARE = 12  # neighbours more than k that the sieve keeps; the last of them bounds all that it drops
-FEW = 4  # of these, how many are looked at first: for most rows they will do
+SPARE = 12  # candidates kept beyond k; the last of them bounds all that are dropped
+FEW = 4  # of these, how many are looked at first; for most rows they are enough
 GROUP = 8  # elements of the product of which at first only the highest is looked at
 CHUNK = 64  # rows whose vectors are computed with at a time, so that they stay in the processor's cache
 EXTRA = 6  # columns that bring back what centring takes away: two numbers in three parts each
@@ -35,22 +35,24 @@ LOW = -1e30  # in rows and columns that only fill up a group
 ROUNDING = 1e-6  # of all that is done in fp32 beside the product: unit vectors, differences, the parts of the extra columns
 
 
-def find_neighbours(x_ND: Tensor, y_MD: Tensor, k: int, tick: Callable[[], None] = lambda: None) -> tuple[Neighbours, Neighbours]:
+def find_neighbours(
+    x_ND: Tensor, y_MD: Tensor, k: int, on_block: Callable[[], None] = lambda: None
+) -> tuple[Neighbours, Neighbours]:
     """The min(k, M) rows of y with the highest cosines of each row of x, best first, and the min(k, N) rows of x of each
     row of y: ((cosines (N, k) fp32, indices (N, k)), (the same for y)). A vector of zeros has cosine 0 to all.
 
-    `tick` is called once a block. Raises InputError if a vector is not finite."""
+    `on_block` is called after each block of the product. Raises InputError if a vector is not finite."""
     x, y = _Pool.of(x_ND, y_MD, k), _Pool.of(y_MD, x_ND, k)
     if not len(x_ND) or not len(y_MD):
         return (x.value_NK[:, :k], x.index_NK[:, :k]), (y.value_NK[:, :k], y.index_NK[:, :k])
-    _sieve(x, y, tick)
-    return _settled(x, y, k, tick), _settled(y, x, k, tick)
+    _approximate(x, y, on_block)
+    return _confirm(x, y, k, on_block), _confirm(y, x, k, on_block)
 
 
 @dataclass
 class _Pool:
-    """One side. The state of each row: its norm, and what it takes to bound the product's error (see `_error`): the length
-    of its centred vector, by how much that is rounded, the number that centring took away; and what the sieve keeps."""
+    """One side. The state of each row: its norm, and what it takes to bound the product's error (see `_error_bound`): the length
+    of its centred vector, by how much that is rounded, the number that centring took away; and the candidates kept."""
 
     rows_ND: Tensor
     centre_D: Tensor
@@ -62,10 +64,10 @@ class _Pool:
     index_NK: Tensor
 
     @classmethod
-    def of(cls, rows_ND: Tensor, others_MD: Tensor, k: int) -> _Pool:
+    def of(cls, rows_ND: Tensor, other_MD: Tensor, k: int) -> _Pool:
         n, device = len(rows_ND), rows_ND.device
         norm, spread, rounded, offset = torch.zeros(4, n, dtype=torch.float64, device=device)
-        keep = min(k + SPARE, len(others_MD))
+        keep = min(k + SPARE, len(other_MD))
         values = torch.full((n, keep), -torch.inf, device=device)
         sample = rows_ND[:: max(1, n // 1024)].double()
         unit = sample / _norms(sample)[:, None]
@@ -74,7 +76,7 @@ class _Pool:
         return cls(rows_ND, centre, norm, spread, rounded, offset, values, indices)
 
     def merge(self, rows: slice, found: Neighbours, begin: int) -> None:
-        """Merge what a block of columns from `begin` on has, with what the sieve kept before."""
+        """Merge what a block of columns from `begin` on has, with the candidates kept before."""
         n = rows.stop - rows.start
         values = torch.cat([self.value_NK[rows], found[0][:n]], dim=1)
         indices = torch.cat([self.index_NK[rows], found[1][:n] + begin], dim=1)
@@ -88,13 +90,13 @@ def _norms(rows_ND: Tensor) -> Tensor:
     return torch.where(norms == 0, 1.0, norms)
 
 
-def _spans(count: int, limit: int) -> Iterator[slice]:
+def _slices(count: int, limit: int) -> Iterator[slice]:
     """0 to `count` in slices of about the same size, none above `limit`."""
     parts = -(-count // limit)
     return (slice(a, b) for a, b in pairwise(count * i // parts for i in range(parts + 1)))
 
 
-# -- the sieve --------------------------------------------------------------------------------------------------------
+# -- the approximate product ------------------------------------------------------------------------------------------
 
 
 def product_type(device: torch.device) -> torch.dtype:
@@ -104,25 +106,25 @@ def product_type(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-def _sieve(x: _Pool, y: _Pool, tick: Callable[[], None]) -> None:
+def _approximate(x: _Pool, y: _Pool, on_block: Callable[[], None]) -> None:
     """Fill `value_NK`, `index_NK` of both pools: the highest elements of each row and column of an approximate product,
-    which is that of the cosines minus one number (`_shift`)."""
+    which is that of the cosines minus one number (`_centre_product`)."""
     kind, device = product_type(x.rows_ND.device), x.rows_ND.device
-    widest = _padded(min(len(y.rows_ND), COLUMNS))
-    tallest = _padded(min(len(x.rows_ND), ELEMENTS // widest))
+    widest = _round_up(min(len(y.rows_ND), COLUMNS))
+    tallest = _round_up(min(len(x.rows_ND), ELEMENTS // widest))
     buffer = torch.empty(widest * tallest, dtype=kind, device=device)
-    for columns in _spans(len(y.rows_ND), widest):
+    for columns in _slices(len(y.rows_ND), widest):
         right_CK = _operand(y, columns, x.centre_D, kind, first=False)
-        for rows in _spans(len(x.rows_ND), tallest):
+        for rows in _slices(len(x.rows_ND), tallest):
             left_RK = _operand(x, rows, y.centre_D, kind, first=True)
             product_RC = buffer[: len(left_RK) * len(right_CK)].view(len(left_RK), len(right_CK))
             torch.mm(left_RK, right_CK.T, out=product_RC)
-            x.merge(rows, _highest(product_RC, 1, x.value_NK.shape[1]), columns.start)
-            y.merge(columns, _highest(product_RC, 0, y.value_NK.shape[1]), rows.start)
-            tick()
+            x.merge(rows, _top_elements(product_RC, 1, x.value_NK.shape[1]), columns.start)
+            y.merge(columns, _top_elements(product_RC, 0, y.value_NK.shape[1]), rows.start)
+            on_block()
 
 
-def _padded(count: int) -> int:
+def _round_up(count: int) -> int:
     """`count` rounded up to whole groups."""
     return max(1, -(-count // GROUP)) * GROUP
 
@@ -133,7 +135,7 @@ def _operand(pool: _Pool, rows: slice, other_D: Tensor, kind: torch.dtype, first
     u.v = (u - a).(v - b) + (u.b - a.b) + (a.v - a.b) + a.b: the two brackets are one number a row, each the sum of three
     of the type `kind`, times a column of ones on the other side; a.b is left out."""
     n, size = rows.stop - rows.start, pool.rows_ND.shape[1]
-    operand = torch.zeros(_padded(n), -(-(size + EXTRA) // 32) * 32, dtype=kind, device=pool.rows_ND.device)
+    operand = torch.zeros(_round_up(n), -(-(size + EXTRA) // 32) * 32, dtype=kind, device=pool.rows_ND.device)
     own, ones = (size, size + 3) if first else (size + 3, size)
     operand[:, ones : ones + 3] = 1
     operand[n:, own] = LOW
@@ -158,7 +160,7 @@ def _operand(pool: _Pool, rows: slice, other_D: Tensor, kind: torch.dtype, first
     return operand
 
 
-def _highest(product_RC: Tensor, along: int, count: int) -> Neighbours:
+def _top_elements(product_RC: Tensor, along: int, count: int) -> Neighbours:
     """The `count` highest elements of each row (`along` 1) or column (0), fewer if there are no more: values (fp32),
     positions. They lie in the groups with the highest maxima, of which there are no more than elements wanted."""
     maxima = product_RC.unflatten(along, (GROUP, -1)).amax(along)
@@ -172,12 +174,12 @@ def _highest(product_RC: Tensor, along: int, count: int) -> Neighbours:
     return best, positions.gather(1, place)
 
 
-def _shift(pool: _Pool, other: _Pool) -> float:
+def _centre_product(pool: _Pool, other: _Pool) -> float:
     """What the product lacks of the cosine: a.b."""
     return float(pool.centre_D.double() @ other.centre_D.double())
 
 
-def _error(pool: _Pool, other: _Pool) -> Tensor:
+def _error_bound(pool: _Pool, other: _Pool) -> Tensor:
     """How far, for each row, an element of the product may be from cosine minus shift before it is rounded to the
     product's type: (N,). The rounding of both operands (Cauchy-Schwarz), and K additions in fp32 in any order."""
     spread, rounded = 1.001 * pool.spread_N, 1.001 * pool.rounded_N
@@ -187,11 +189,11 @@ def _error(pool: _Pool, other: _Pool) -> Tensor:
     return rounded * widest + (spread + rounded) * roundest + 1.01 * additions * length + ROUNDING
 
 
-# -- what is exact ----------------------------------------------------------------------------------------------------
+# -- the exact search ----------------------------------------------------------------------------------------------------
 
 
-def _settled(pool: _Pool, other: _Pool, k: int, tick: Callable[[], None]) -> Neighbours:
-    """The k nearest of each row: those of the sieve where they are certain (first of a few of its finds, then of all),
+def _confirm(pool: _Pool, other: _Pool, k: int, on_block: Callable[[], None]) -> Neighbours:
+    """The k nearest of each row: candidates where they are certain (first out of a few, then out of all),
     else those of a search in fp64."""
     n, keep = pool.value_NK.shape
     k = min(k, keep)
@@ -201,20 +203,20 @@ def _settled(pool: _Pool, other: _Pool, k: int, tick: Callable[[], None]) -> Nei
     for width in sorted({min(k + FEW, keep), keep}):
         for some in rows.split(CHUNK):
             candidates = pool.index_NK[some, :width]
-            values[some], indices[some] = _best(_cosines(pool, other, some, candidates), candidates, k)
-        rows = rows[values[rows, -1] <= _ceiling(pool, other, rows, width)]
+            values[some], indices[some] = _top_neighbours(_cosines(pool, other, some, candidates), candidates, k)
+        rows = rows[values[rows, -1] <= _bound(pool, other, rows, width)]
     for some in rows.split(1024):
-        values[some], indices[some] = _search(pool, other, some, k, tick)
+        values[some], indices[some] = _search_exactly(pool, other, some, k, on_block)
     return values, indices
 
 
-def _ceiling(pool: _Pool, other: _Pool, rows: Tensor, width: int) -> Tensor:
-    """What no cosine is above but those of the first `width` that the sieve kept: shape of `rows`."""
+def _bound(pool: _Pool, other: _Pool, rows: Tensor, width: int) -> Tensor:
+    """What no cosine is above, but for the first `width` candidates: shape of `rows`."""
     if width == len(other.rows_ND):
         return torch.full(rows.shape, -torch.inf, dtype=torch.float64, device=rows.device)
     next_N = pool.value_NK[rows, min(width, pool.value_NK.shape[1] - 1)].double()
     half_step = 0.505 * torch.finfo(product_type(rows.device)).eps
-    return next_N + half_step * next_N.abs() + _error(pool, other)[rows] + _shift(pool, other)
+    return next_N + half_step * next_N.abs() + _error_bound(pool, other)[rows] + _centre_product(pool, other)
 
 
 def _cosines(pool: _Pool, other: _Pool, rows: Tensor, candidates: Tensor) -> Tensor:
@@ -224,21 +226,21 @@ def _cosines(pool: _Pool, other: _Pool, rows: Tensor, candidates: Tensor) -> Ten
     return (dots_nC / other.norm_N[candidates] / pool.norm_N[rows, None]).float()
 
 
-def _search(pool: _Pool, other: _Pool, rows: Tensor, k: int, tick: Callable[[], None]) -> Neighbours:
+def _search_exactly(pool: _Pool, other: _Pool, rows: Tensor, k: int, on_block: Callable[[], None]) -> Neighbours:
     """The k nearest of some rows by the whole product in fp64."""
     values = torch.empty(len(rows), 0, device=rows.device)
     indices = torch.empty(len(rows), 0, dtype=torch.int64, device=rows.device)
     queries = pool.rows_ND[rows].double() / pool.norm_N[rows, None]
-    for span in _spans(len(other.rows_ND), 4096):
+    for span in _slices(len(other.rows_ND), 4096):
         cosines = (queries @ other.rows_ND[span].double().T / other.norm_N[span]).float()
         columns = torch.arange(span.start, span.stop, device=rows.device).expand_as(cosines)
         cosines, columns = torch.cat([values, cosines], dim=1), torch.cat([indices, columns], dim=1)
-        values, indices = _best(cosines, columns, min(k, cosines.shape[1]))
-        tick()
+        values, indices = _top_neighbours(cosines, columns, min(k, cosines.shape[1]))
+        on_block()
     return values, indices
 
 
-def _best(cosines: Tensor, indices: Tensor, k: int) -> Neighbours:
+def _top_neighbours(cosines: Tensor, indices: Tensor, k: int) -> Neighbours:
     """The k highest of each row, best first, of equal ones the lower index first."""
     bits = (cosines + 0.0).view(torch.int32).long()  # + 0.0 makes one zero of the two
     order = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
@@ -249,14 +251,14 @@ def _best(cosines: Tensor, indices: Tensor, k: int) -> Neighbours:
 # -- pairs ------------------------------------------------------------------------------------------------------------
 
 
-def pairs(
-    x_ND: Tensor, y_MD: Tensor, k: int, tick: Callable[[], None] = lambda: None
+def mine_pairs(
+    x_ND: Tensor, y_MD: Tensor, k: int, on_block: Callable[[], None] = lambda: None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Scores, rows of x and rows of y of the candidate pairs, best first; each row is in one pair at most.
 
     Scores are ratio margins; each row of either side proposes its neighbour with the highest. As in XTREME, only scores
     above 0 stay; where the mean of the means is not above 0, there are none."""
-    found = find_neighbours(x_ND, y_MD, k, tick)
+    found = find_neighbours(x_ND, y_MD, k, on_block)
     x_near, y_near = ((cosines.cpu().numpy(), indices.cpu().numpy()) for cosines, indices in found)
     if not len(x_ND) or not len(y_MD):
         return np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
@@ -277,8 +279,8 @@ def margins(
     """The ratio margin of each row of x with its neighbours, and of each row of y: cosine / mean of both rows' means."""
     x_mean, y_mean = (cosines.mean(1, dtype=np.float64) for cosines, _ in (x_near, y_near))
     x_both, y_both = (x_mean[:, None] + y_mean[x_near[1]]) / 2, (y_mean[:, None] + x_mean[y_near[1]]) / 2
-    return _ratio(x_near[0], x_both), _ratio(y_near[0], y_both)
+    return _divide(x_near[0], x_both), _divide(y_near[0], y_both)
 
 
-def _ratio(cosines: NDArray[np.float32], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+def _divide(cosines: NDArray[np.float32], mean: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(cosines, mean, out=np.zeros_like(mean), where=mean > 0)

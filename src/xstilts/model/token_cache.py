@@ -20,7 +20,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.formats.registry import Example
+from xstilts.formats.format import Example
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.columns import Bounds, ColumnWriter, Ints, read_column
 
@@ -37,22 +37,22 @@ class Lengths:
     tokens_N: NDArray[np.int32]
 
 
-def cached(
-    codec: Codec, examples: Iterable[Example], path: Path, tick: Callable[[], None] = lambda: None, chunk: int = CHUNK
+def write_cache(
+    codec: Codec, examples: Iterable[Example], path: Path, on_chunk: Callable[[], None] = lambda: None, chunk: int = CHUNK
 ) -> TokenCache:
-    """Encode the examples for training into the folder `path`, which is emptied first. `tick` is called after every `chunk`
-    examples (it may raise to stop). Deleting the folder is the caller's business."""
+    """Encode the examples for training into the folder `path`, which is emptied first. `on_chunk` is called after every `chunk`
+    examples (it may raise to stop). The caller deletes the folder."""
     writer = _Writer(path)
     stream = iter(examples)
     while some := list(islice(stream, chunk)):
         writer.append(codec.encode(some, training=True), len(some))
-        tick()
+        on_chunk()
     writer.close()
     return TokenCache(path)
 
 
 class TokenCache(Sequence[Feature]):
-    """What `cached` left at `path`, as the features that were encoded. Several processes may read one cache."""
+    """What `write_cache` left at `path`, as the features that were encoded. Several processes may read one cache."""
 
     def __init__(self, path: Path):
         record = json.loads((path / "cache.json").read_text(encoding="utf-8"))

@@ -1,12 +1,14 @@
-"""Unpadding: the sequences of a padded batch laid end to end, so that no linear layer sees a padding token.
+"""Unpadding: the sequences of a padded batch laid end to end as one row, so that no layer computes anything for padding.
 
-The trunk gets one row of all real tokens, each sequence numbered from its own beginning, and an attention function that
-keeps sequences apart: on a CPU one call for all sequences of the same length (no mask, no padding at all), elsewhere one
-call over rows padded for the attention alone, with a mask. Both are exact (tests/model/test_unpadding.py), and what comes out
-is put back into the padded shape (B, L, D), zeros at the padding, so that heads need not know.
+The trunk gets one row of all real tokens. Positions begin anew with each sequence, and the attention function keeps sequences
+apart, so the result is that of the padded batch: unpadding saves time and changes nothing. (Packing is something else: it joins
+documents into rows of equal length, which changes what a training row is.) On a CPU attention is one call for neighbouring
+sequences of one length, without a mask; elsewhere one call over rows that are padded for the attention alone, with a mask.
+Both are exact (tests/model/test_unpadding.py). What comes out is put back into the padded shape (B, L, D), with zeros at the
+padding, so heads need not know of it.
 
 transformers' own unpadding is not used: with sdpa it ignores `position_ids` and lets sequences see each other, silently.
-Shapes: B sequences, L tokens of the longest, T tokens of all, H heads, D hidden, E = D / H.
+Shapes: B sequences, L tokens of the longest, T tokens of all, N needed tokens, H heads, D hidden, E = D / H.
 """
 
 from __future__ import annotations
@@ -21,23 +23,22 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from xstilts.model.encoder import blocks
+from xstilts.model.encoder import POSITIONS_BEHIND_PADDING, blocks, first_position
 
-NAME = "xstilts_packed"  # of the attention function, once a trunk has been run packed
-# Architectures whose attention is plain and whose positions can be given, and how far positions are from 0.
-POSITIONS_BEHIND_PADDING = ("xlm-roberta", "xlm-roberta-xl", "roberta", "camembert")
+ATTENTION = "xstilts_packed"  # the name that transformers knows the attention function by
+# Architectures whose attention is plain and whose positions can be given.
 ARCHITECTURES = (*POSITIONS_BEHIND_PADDING, "bert")
 
 
 @dataclass(frozen=True)
 class Unpadding:
-    """Where the tokens of a padded batch are. `runs` are stretches of neighbouring sequences of one length, as (first
-    token, sequences, length); `read_T` the tokens that the trunk's last states are wanted of, if not all."""
+    """Where the tokens of a padded batch are. `runs`: neighbouring sequences of one length, as (first token, sequences,
+    length). `needed_T`: the tokens whose last states are needed, shape (N,); None: all."""
 
     index_T: Tensor
     mask_BL: Tensor
     runs: tuple[tuple[int, int, int], ...]
-    read_T: Tensor | None = None
+    needed_T: Tensor | None = None
 
     @classmethod
     def of(cls, mask_BL: Tensor) -> Unpadding:
@@ -65,51 +66,52 @@ class Unpadding:
 
 
 def can_unpad(encoder: Any) -> bool:
-    """Whether this trunk is run packed: its architecture is known. (Even with 64 hidden units it is faster on a CPU.)"""
+    """Whether this trunk is run unpadded: its architecture is known. (Even with 64 hidden units that is faster on a CPU.)"""
     return encoder.config.model_type in ARCHITECTURES
 
 
-def states(encoder: Any, input_ids_BL: Tensor, mask_BL: Tensor, read_BL: Tensor | None = None) -> Tensor:
-    """The trunk's last states, shape (B, L, D); whatever at the padding. Packed where that can be and saves something.
-    `read_BL`: the positions whose states are asked for; whatever elsewhere. The last block computes only these, but that it
-    attends to all: with one in thirty (the first token of a pair of sentences) a 16th of a 12-block trunk is saved."""
+def last_states(encoder: Any, input_ids_BL: Tensor, mask_BL: Tensor, needed_BL: Tensor | None = None) -> Tensor:
+    """The trunk's last states, shape (B, L, D), with arbitrary values at the padding. Unpadded where the trunk allows it and it
+    saves something. `needed_BL`: the positions whose states are needed; values elsewhere are arbitrary. The last block then
+    computes only these (they attend to all): with one in thirty, the first token of a pair of sentences, this saves a 16th of
+    a trunk of 12 blocks."""
     output: Tensor
-    if not can_unpad(encoder) or (read_BL is None and bool(mask_BL.all())):
+    if not can_unpad(encoder) or (needed_BL is None and bool(mask_BL.all())):
         output = encoder(input_ids=input_ids_BL, attention_mask=mask_BL).last_hidden_state
         return output
     unpadding = Unpadding.of(mask_BL)
-    if read_BL is None:
+    if needed_BL is None:
         return unpadding.pad(run_unpadded(encoder, input_ids_BL, unpadding))
-    read_T = unpadding.unpad(read_BL)[0].nonzero()[:, 0]
-    read_1ND = run_unpadded(encoder, input_ids_BL, replace(unpadding, read_T=read_T))
-    return Unpadding(unpadding.index_T[read_T], mask_BL, ()).pad(read_1ND)
+    needed_T = unpadding.unpad(needed_BL)[0].nonzero()[:, 0]
+    needed_1ND = run_unpadded(encoder, input_ids_BL, replace(unpadding, needed_T=needed_T))
+    return Unpadding(unpadding.index_T[needed_T], mask_BL, ()).pad(needed_1ND)
 
 
 def run_unpadded(encoder: Any, input_ids_BL: Tensor, unpadding: Unpadding) -> Tensor:
-    """The last states of the packed tokens, shape (1, T, D); of those in `unpadding.read_T` only, where it is given."""
+    """The last states of all tokens, shape (1, T, D), or of the needed ones, (1, N, D)."""
     config = encoder.config
-    offset = config.pad_token_id + 1 if config.model_type in POSITIONS_BEHIND_PADDING else 0
+    offset = first_position(config)
     positions_BL = torch.arange(offset, offset + input_ids_BL.shape[1], device=input_ids_BL.device).expand_as(input_ids_BL)
-    config._attn_implementation = NAME
+    config._attn_implementation = ATTENTION
     last: Any = blocks(encoder)[-1]
-    if unpadding.read_T is not None and not hasattr(last.attention.output, "read_T"):
-        last.register_forward_pre_hook(_hand_on, with_kwargs=True)
-        last.attention.output.register_forward_pre_hook(_narrow)
+    if unpadding.needed_T is not None and not hasattr(last.attention.output, "needed_T"):
+        last.register_forward_pre_hook(_note_needed, with_kwargs=True)
+        last.attention.output.register_forward_pre_hook(_keep_needed)
     output: Tensor = encoder(
         input_ids=unpadding.unpad(input_ids_BL), position_ids=unpadding.unpad(positions_BL), unpadding=unpadding
     ).last_hidden_state
     return output
 
 
-def _hand_on(last: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:
-    """Before the last block runs (or runs again, where activations are recomputed): which tokens are read."""
+def _note_needed(last: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:
+    """Before the last block runs (or runs again, where activations are recomputed): which tokens are needed."""
     unpadding = options.get("unpadding")
-    last.attention.output.read_T = unpadding.read_T if unpadding else None
+    last.attention.output.needed_T = unpadding.needed_T if unpadding else None
 
 
-def _narrow(output: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """What follows a block's self-attention sees each token by itself, and in the last block nobody sees the others."""
-    return inputs if output.read_T is None else tuple(x_1TD[:, output.read_T] for x_1TD in inputs)
+def _keep_needed(output: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """After its attention a block computes each token by itself, so in the last block the others can be left out."""
+    return inputs if output.needed_T is None else tuple(x_1TD[:, output.needed_T] for x_1TD in inputs)
 
 
 def unpadded_attention(
@@ -121,13 +123,13 @@ def unpadded_attention(
     dropout: float = 0.0,
     scaling: float | None = None,
     unpadding: Unpadding | None = None,
-    **others: Any,
+    **options: Any,
 ) -> tuple[Tensor, None]:
-    """Attention within each sequence: (1, T, H, E); with sdpa where rows are not packed. The signature is that of
+    """Attention within each sequence: (1, T, H, E); plain sdpa where the batch is padded. The signature is that of
     transformers' attention functions."""
     if unpadding is None:
         padded = sdpa_attention_forward(
-            module, query_1HTE, key_1HTE, value_1HTE, attention_mask, dropout=dropout, scaling=scaling, **others
+            module, query_1HTE, key_1HTE, value_1HTE, attention_mask, dropout=dropout, scaling=scaling, **options
         )
         return padded[0], None
     attend = _by_length if query_1HTE.device.type == "cpu" else _padded
@@ -150,5 +152,5 @@ def _padded(qkv_1HTE: tuple[Tensor, ...], unpadding: Unpadding, dropout: float, 
     return unpadding.unpad(out_BHLE.transpose(1, 2))
 
 
-AttentionInterface.register(NAME, unpadded_attention)
-AttentionMaskInterface.register(NAME, sdpa_mask)
+AttentionInterface.register(ATTENTION, unpadded_attention)
+AttentionMaskInterface.register(ATTENTION, sdpa_mask)

@@ -6,7 +6,6 @@ is decided in `data_stages.py`, which encoder it starts from in `encoder_stages.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -21,7 +20,7 @@ from xstilts.plan.encoder_stages import EncoderStages, short_name
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.stage import Stage, upstream
-from xstilts.study.study import UNTRAINED, Retrieval, Study, Target
+from xstilts.study.study import Retrieval, Study, Target
 from xstilts.tasks.files.locate import nowhere
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
@@ -150,7 +149,7 @@ class Compiler:
         return [
             PlannedCell(encoder, arm.name, target.task, seed, "", self.score(checkpoint, target, seed, match))
             for target in self.study.targets
-            if not (match and find_task(target.task).format.name in UNTRAINED)
+            if find_task(target.task).format.trained or not match
         ]
 
     def random_init(self, encoder: str, seed: int) -> list[PlannedCell]:
@@ -160,7 +159,7 @@ class Compiler:
                 encoder, "none", target.task, seed, "random-init", self.score(self.encoders.random(encoder, seed), target, seed)
             )
             for target in self.study.targets
-            if find_task(target.task).format.name in UNTRAINED
+            if not find_task(target.task).format.trained
         ]
 
     # -- targets ---------------------------------------------------------------------------------------------------
@@ -174,17 +173,17 @@ class Compiler:
             raise InputError(nowhere(task, split, task.languages[0], self.root))
         gold = {language: self.fetches.stage(task, split, language) for language in languages}
         dev: dict[str, Stage] = {}
-        if task.format.name == "mine":
+        if task.format.mining:
             dev = {f"dev:{language}": self.fetches.stage(task, "dev", language) for language in languages}
-        trained = checkpoint if task.format.name in UNTRAINED else self.fine_tuned(checkpoint, target, seed, match)
+        trained = self.fine_tuned(checkpoint, target, seed, match) if task.format.trained else checkpoint
         retrieval = None
-        if task.format.name in ("embed", "mine", "rank"):
+        if task.format.retrieval:
             made, retrieval = self.retrieved(trained, target, languages, {**gold, **dev})
         else:
             source = find_task(target.train or task.trains_on or task.name)
             recipe = self.study.phase_recipe((source.name,), {}, task.name)
             # Labels are those that the head was trained with, in its order; whether there may be no answer is the target's.
-            shape = task if task.format.name == "span" else source
+            shape = source if task.format.decoded_by_head else task
             config = {
                 "task": task.name,
                 "head": source.name,
@@ -200,7 +199,7 @@ class Compiler:
 
     def format_record(self, task: Task) -> dict[str, Any]:
         """A task's format, spelled; labels that are a file of the data folder are read from there."""
-        fields = {"name": task.format.name, **dataclasses.asdict(task.format)}
+        fields = task.format.record()
         if task.labels_of:
             try:
                 fields["labels"] = task.labels_of(self.root)
@@ -225,11 +224,11 @@ class Compiler:
         task, setting = find_task(target.task), self.study.retrieval
         name = short_task(task)
         slug = f"{checkpoint.slug}@{name}"
-        if task.format.name == "rank":
+        if task.format.trained:
             recipe = self.study.phase_recipe((target.train or task.trains_on,), {}, task.name)
             length, precision = recipe.max_length, recipe.precision
             setting = Retrieval(layer="last", pooling="cls", centred=False, max_length=length, precision=precision)
-        sweep = setting.sweep and task.format.name == "embed"
+        sweep = setting.sweep and task.format.layer_sweep
         config: dict[str, Any] = {
             "task": task.name,
             "format": task.format.name,
@@ -241,7 +240,7 @@ class Compiler:
         }
         made = Stage("embed", config, {"model": checkpoint, **texts}, slug, f"embed {name}")
         chosen = setting.model_dump(include={"layer", "pooling", "centred"})
-        if task.format.name == "mine":
+        if task.format.mining:
             mining = {"task": task.name, "languages": languages, **chosen, "k": 4, "margin": "ratio"}
             made = Stage("mine", mining, {"vectors": made}, slug, f"mine {name}")
         return made, chosen

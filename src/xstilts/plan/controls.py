@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xstilts.recipe.mixture import Mixture
-from xstilts.study.study import NO_CHAIN, UNTRAINED, Chain, Study
+from xstilts.study.study import NO_CHAIN, Chain, Study
 from xstilts.tasks.registry import find_task
 
 
@@ -56,7 +56,7 @@ def placebo(chain: Chain) -> Chain:
     """The same phases with shuffled labels; those of plain text alone stay as they are."""
     return tuple(
         mixture
-        if all(find_task(task).format.name == "mlm" for task in mixture.mix)
+        if all(find_task(task).format.self_supervised for task in mixture.mix)
         else mixture.model_copy(update={"labels": "shuffled"})
         for mixture in chain
     )
@@ -78,7 +78,7 @@ def describe(study: Study) -> list[str]:
         lack = [name for name, chain in study.chains.items() if name not in have | {NO_CHAIN} and not is_placebo(chain)]
         if lack:
             said.append(f"{', '.join(lack)}: plain text only, so no placebo (there are no labels to shuffle)")
-    untrained = [target.task for target in study.targets if find_task(target.task).format.name in UNTRAINED]
+    untrained = [target.task for target in study.targets if not find_task(target.task).format.trained]
     if untrained and any(arm.control == "compute" for arm in found):
         said.append(f"{', '.join(untrained)}: not trained, so there is nothing to train longer; no compute-matched control")
     return said

@@ -15,7 +15,7 @@ from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError, nearest
 from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import Stage
-from xstilts.study.study import UNTRAINED, Study
+from xstilts.study.study import Study
 from xstilts.tasks.files.locate import (
     available_languages,
     fingerprint,
@@ -136,10 +136,10 @@ class DataStages:
                     f"{task.name}: its training data are in {' '.join(offered)}, the mixture asks for {' '.join(asked)}; "
                     "give `languages` that it has"
                 )
-            if task.format.name != "mlm" and chosen != ["en"]:
+            if not task.format.self_supervised and chosen != ["en"]:
                 self.note(f"{task.name}: trained on {names(chosen)}")
             return chosen
-        if task.format.name == "mlm":
+        if task.format.self_supervised:
             found = self.languages(task, "train")
             if not found:
                 raise InputError(f"{task.name}: its text is in {' '.join(offered)}, and the study has none of these languages")
@@ -161,7 +161,7 @@ class DataStages:
         file or the held-out share of its training data. None if there are none."""
         absent = []
         for task in tasks:
-            if task.metric is None or ("dev" not in task.splits and not task.heldout) or task.format.name in UNTRAINED:
+            if task.metric is None or ("dev" not in task.splits and not task.heldout) or not task.format.trained:
                 continue
             offered = task.splits[source_split(task, "dev")].languages
             language = next(x for x in ("en", *trained, *offered) if x in offered)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from xstilts.plan.compile import Plan, PlannedCell
 from xstilts.plan.controls import Arm, arms
 from xstilts.stages.stage import Stage
-from xstilts.study.study import UNTRAINED
 from xstilts.tasks.registry import find_task
 
 PRETRAINING, INTERMEDIATE, PLACEBO, TARGET, COMPUTE = ("pre-training", "intermediate", "placebo", "target", "compute-matched")
@@ -84,7 +83,7 @@ def trainings(plan: Plan) -> list[Trainings]:
 
 def _roles(cell: PlannedCell, arm: Arm, pretraining: int) -> Iterator[tuple[Stage, str]]:
     stages = path(cell)
-    if stages and find_task(cell.target).format.name not in UNTRAINED:
+    if stages and find_task(cell.target).format.trained:
         yield stages[0], COMPUTE if arm.control == "compute" else TARGET
         for name, stage in stages[0].inputs.items():
             if name.startswith("match:"):

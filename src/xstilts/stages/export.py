@@ -10,18 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import InputError
-from xstilts.formats.registry import Format
+from xstilts.formats.format import Format
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Damaged, Store
-
-# format -> (library class, our parameter -> theirs)
-_HEADS: dict[str, tuple[str, dict[str, str]]] = {
-    "classify": ("AutoModelForSequenceClassification", {"dense": "classifier.dense", "out_proj": "classifier.out_proj"}),
-    "choice": ("AutoModelForMultipleChoice", {"dense": "roberta.pooler.dense", "out_proj": "classifier"}),
-    "tag": ("AutoModelForTokenClassification", {"linear": "classifier"}),
-    "span": ("AutoModelForQuestionAnswering", {"linear": "qa_outputs"}),
-    "mlm": ("AutoModelForMaskedLM", {"dense": "lm_head.dense", "layer_norm": "lm_head.layer_norm", "bias": "lm_head.bias"}),
-}
 
 
 def export_cell(store: Store, checkpoint: Stage, folder: Path) -> str:
@@ -58,27 +49,27 @@ def write_folder(source: Path, folder: Path) -> str:
     """Turn the `out/` folder of a `train` (or `encoder`) stage into a plain Hugging Face folder."""
     import transformers
 
-    from xstilts.formats.classify import Classify
-    from xstilts.formats.tag import Tag
+    from xstilts.model.codecs.registry import CODECS
     from xstilts.model.encoder import load_tokenizer, save_encoder
-    from xstilts.model.model import CODECS, head_formats, load_model, trunk_folder
+    from xstilts.model.model import head_formats, load_model, trunk_folder
     from xstilts.recipe.recipe import Recipe
 
     transformers.utils.logging.disable_progress_bar()
     trunk = trunk_folder(source)
     formats = head_formats(source)
     task = _only_head(source, formats)
-    if task is None or formats[task].name not in _HEADS:  # several heads, or one without weights of its own
+    export = None if task is None else CODECS[formats[task].name].export
+    if task is None or export is None:  # several heads, or one without weights of its own
         model: Any = transformers.AutoModel.from_pretrained(trunk)
         name = "AutoModel"
     else:
         spec = formats[task]
-        name, names = _HEADS[spec.name]
+        name, names = export
         trained = load_model(source, task, CODECS[spec.name](spec, load_tokenizer(trunk), Recipe()))
         config = transformers.AutoConfig.from_pretrained(trunk)
-        if isinstance(spec, Classify | Tag):
-            config.id2label = dict(enumerate(spec.labels))
-            config.label2id = {label: i for i, label in enumerate(spec.labels)}
+        if labels := getattr(spec, "labels", ()):
+            config.id2label = dict(enumerate(labels))
+            config.label2id = {label: i for i, label in enumerate(labels)}
         model = getattr(transformers, name).from_config(config)
         theirs: dict[str, Any] = {f"{model.base_model_prefix}.{n}": t for n, t in trained.encoder.state_dict().items()}
         for parameter, tensor in trained.head(task).state_dict().items():

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import InputError
+from xstilts.formats.format import Example
 from xstilts.formats.jsonl import write_jsonl
-from xstilts.formats.registry import Example
 from xstilts.stages.attempt import Job
 
 

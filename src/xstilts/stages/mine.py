@@ -11,16 +11,17 @@ import shutil
 
 import torch
 
-from xstilts.model.neighbours import pairs
+from xstilts.formats.bitext_mining import BitextMining
+from xstilts.model.neighbours import mine_pairs
 from xstilts.stages.attempt import Job
 from xstilts.stages.device import device
-from xstilts.stages.vectors import SIDES, Layout, read_ids, read_vectors, resolve_layer
+from xstilts.stages.vectors import Layout, read_ids, read_vectors, resolve_layer
 from xstilts.store.store import write_json
 
 
 def run(job: Job) -> None:
     """Leaves `<language>.jsonl` and `dev-<language>.jsonl`, one [query id, candidate id, score] a line, and `mine.json`."""
-    config = job.config
+    config, sides = job.config, BitextMining.sides
     assert config["margin"] == "ratio"
     folder = job.inputs["vectors"]
     layer = resolve_layer(config["layer"], Layout.read(folder).depth, "mine")
@@ -29,11 +30,11 @@ def run(job: Job) -> None:
         job.progress({"step": number, "steps": len(parts), "language": part})
         finished = job.checkpoint / f"{part}.jsonl"
         if not finished.is_file():
-            queries, candidates = (read_ids(folder, part, side) for side in SIDES["mine"])
+            queries, candidates = (read_ids(folder, part, side) for side in sides)
             setting = (layer, config["pooling"], config["centred"])
-            x_ND, y_MD = (torch.from_numpy(read_vectors(folder, part, side, *setting)).to(device()) for side in SIDES["mine"])
+            x_ND, y_MD = (torch.from_numpy(read_vectors(folder, part, side, *setting)).to(device()) for side in sides)
             with (job.checkpoint / f".{part}.jsonl").open("w", encoding="utf-8") as file:
-                for score, source, target in zip(*pairs(x_ND, y_MD, config["k"], job.check_stop), strict=True):
+                for score, source, target in zip(*mine_pairs(x_ND, y_MD, config["k"], job.check_stop), strict=True):
                     ids = queries[source], candidates[target]
                     if None not in ids:
                         file.write(json.dumps([*ids, float(score)], ensure_ascii=False) + "\n")

@@ -22,14 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.bitext_retrieval import BitextRetrieval
+from xstilts.formats.format import Example
 from xstilts.formats.jsonl import read_jsonl
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
+from xstilts.formats.ranking import DEPTH
+from xstilts.formats.registry import FORMATS
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.mining import best_threshold
-from xstilts.metrics.ranking import DEPTH
 from xstilts.stages.attempt import Job
-from xstilts.stages.vectors import SIDES, Layout, Vectors, read_ids, read_vectors, resolve_layer
+from xstilts.stages.vectors import Layout, Vectors, read_ids, read_vectors, resolve_layer
 from xstilts.store.store import read_json
 from xstilts.tasks.catalogue.ranking import gold_of_all_languages
 
@@ -50,7 +52,7 @@ class Answers:
 def setting(job: Job, task_format: str) -> dict[str, Any]:
     """The layer (a number), pooling and centring that are scored."""
     folder = job.inputs["predictions"]
-    if task_format == "mine":
+    if FORMATS[task_format].mining:
         mined: dict[str, Any] = read_json(folder / "mine.json")
         return mined
     wanted = job.config["retrieval"]
@@ -70,7 +72,7 @@ def translations(job: Job, metric: Metric, chosen: Mapping[str, Any]) -> Iterato
         answers = Answers(list(read_jsonl(job.inputs[f"gold:{language}"] / "examples.jsonl")))
         ids = read_ids(folder, language, "text")
         for place in settings:
-            foreign, english = (read_vectors(folder, language, side, **place) for side in SIDES["embed"])
+            foreign, english = (read_vectors(folder, language, side, **place) for side in BitextRetrieval.sides)
             found = nearest(english, [foreign], 1)[:, 0]
             accuracy = float((found == np.arange(len(found))).mean())
             answers.sweep.append({**place, "language": language, "accuracy": accuracy})

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from xstilts.errors import InputError
+from xstilts.formats.format import Example
 from xstilts.formats.jsonl import read_jsonl, read_predictions, write_predictions
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 from xstilts.metrics.metric import Metric
 from xstilts.stages.attempt import Job
 from xstilts.stages.retrieve import Answers, mined, ranked, setting, translations
@@ -33,7 +33,7 @@ def run(job: Job) -> None:
     assert metric is not None
     chosen: dict[str, Any] = {}
     answered = _given(job)
-    if task.format.name in RETRIEVAL:
+    if task.format.retrieval:
         chosen = setting(job, task.format.name)
         answered = RETRIEVAL[task.format.name](job, metric, chosen)
     tallies: dict[str, Any] = {}

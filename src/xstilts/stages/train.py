@@ -19,14 +19,16 @@ import torch
 from torch.utils.data import ConcatDataset
 
 from xstilts.errors import InputError
+from xstilts.formats.format import Example
 from xstilts.formats.jsonl import read_jsonl
-from xstilts.formats.placebo import shuffled
-from xstilts.formats.registry import Example
+from xstilts.formats.placebo import shuffle_answers
+from xstilts.formats.registry import format_of
 from xstilts.model.adapt import adapt, merge
 from xstilts.model.codecs.codec import Codec
+from xstilts.model.codecs.registry import CODECS
 from xstilts.model.encoder import load_tokenizer, max_positions, stored_embeddings
-from xstilts.model.model import CODECS, Model, format_of, fresh_model, save_model, trunk_folder
-from xstilts.model.token_cache import TokenCache, cached
+from xstilts.model.model import Model, fresh_model, save_model, trunk_folder
+from xstilts.model.token_cache import TokenCache, write_cache
 from xstilts.model.unpadding import can_unpad
 from xstilts.model.vocabulary import TrimmedEmbedding, restore, trim
 from xstilts.recipe.recipe import Recipe
@@ -113,8 +115,8 @@ def _encode(job: Job, recipe: Recipe) -> None:
         sources = _inputs(job.inputs, "train", task["name"])
         examples: dict[str, Any] = {language: read_jsonl(path / "examples.jsonl") for language, path in sources.items()}
         if job.config["labels"] == "shuffled":
-            examples = {x: shuffled(list(found), job.config["seed"]) for x, found in examples.items()}
-        caches = [cached(codec, found, _cache(folder, task["name"], x), job.check_stop) for x, found in examples.items()]
+            examples = {x: shuffle_answers(codec.spec, list(found), job.config["seed"]) for x, found in examples.items()}
+        caches = [write_cache(codec, found, _cache(folder, task["name"], x), job.check_stop) for x, found in examples.items()]
         if not sum(map(len, caches)):
             raise InputError(f"{task['name']}: no training examples, so it cannot be part of the mixture; leave it out")
         met += [cache.token_ids() for cache in caches]
@@ -154,7 +156,7 @@ def prepare(config: Mapping[str, Any], inputs: Mapping[str, Path], checkpoint: P
     check_length(model.encoder, recipe)
     adapters = adapt(model.encoder, recipe)
     table = model.encoder.get_input_embeddings()  # type: ignore[operator]
-    if table.weight.requires_grad and not any(codec.spec.name == "mlm" for codec in codecs.values()):
+    if table.weight.requires_grad and not any(codec.whole_vocabulary for codec in codecs.values()):
         trim(model.encoder, np.load(folder / "met.npy"), tokenizer.all_special_ids)
     model.to(where)
     matched = [path for name, path in inputs.items() if name.startswith("match:")]

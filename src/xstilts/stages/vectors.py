@@ -4,7 +4,7 @@ out/vectors.json               {"layers": [...], "poolings": [...], "depth": blo
 out/<part>.<side>.npy          float32 (layers, poolings, N, D); memory-mapped, so that one layer is read alone
 out/<part>.<side>.ids.json     N ids; null where a row stands for no one id (a mined text that occurs more than once)
 
-A part is a language, or `dev-<language>`. Sides are "text" and "english" (embed), "query" and "candidate" (mine, rank).
+A part is a language, or `dev-<language>`. Sides are those of the format (`Format.sides`).
 Layer 0 is the output of the embeddings, layer n that of the n-th block: the numbering of Hugging Face's `hidden_states`.
 """
 
@@ -20,11 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.errors import InputError
+from xstilts.formats.registry import FORMATS
 from xstilts.store.store import read_json, write_json
 
 Vectors = NDArray[np.float32]
-
-SIDES = {"embed": ("text", "english"), "mine": ("query", "candidate"), "rank": ("query", "candidate")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +63,9 @@ def resolve_layer(rule: str | int, depth: int, task_format: str) -> int:
         if not 0 <= rule <= depth:
             raise InputError(f"retrieval.layer: {rule} is not a layer of this encoder; expected 0 to {depth}")
         return rule
-    if task_format == "rank":
+    if FORMATS[task_format].trained:
         return depth
-    if rule == "xtreme" and (task_format == "mine" or depth == 12):
+    if rule == "xtreme" and (FORMATS[task_format].mining or depth == 12):
         return depth - 4 if depth >= 12 else max(1, round(depth * 8 / 12))
     return max(1, round(depth * 14 / 24))
 

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from xstilts.data.language import LANGUAGES
 from xstilts.data.yaml_records import Record, make, parse, place, read_fields
 from xstilts.errors import InputError, nearest
+from xstilts.formats.registry import FORMATS
 from xstilts.recipe.encoder_identity import Architecture, Scratch
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import PRESETS, Recipe
@@ -28,8 +29,6 @@ from xstilts.tasks.user.user_tasks import register
 
 Chain = tuple[Mixture, ...]
 
-# Formats that are scored on the checkpoint as it is.
-UNTRAINED = ("embed", "mine")
 NO_CHAIN = "none"
 # What the names of encoders that start from random weights begin with.
 WORLD, SCRATCH = "world/", "scratch/"
@@ -167,7 +166,7 @@ class Study(Record):
                     raise ValueError(f"{where}: '{name}' should be a name of letters, digits, '_', '.' and '-'")
         for name, scratch in self.scratch.items():
             corpus = find_task(scratch.corpus)
-            if corpus.format.name != "mlm":
+            if not corpus.format.self_supervised:
                 raise ValueError(f"scratch.{name}.corpus: '{corpus.name}' is not plain text (its format is {corpus.format.name})")
             _check_codes(f"scratch.{name}.languages", scratch.languages or ())
 
@@ -196,11 +195,11 @@ class Study(Record):
 
     def _check_target(self, target: Target) -> None:
         task = find_task(target.task)
-        if task.format.name == "mlm" or task.metric is None:
+        if task.metric is None:
             raise ValueError(f"targets: '{task.name}' cannot be a target (it has no metric)")
         if "test" not in task.splits:
             raise ValueError(f"targets: '{task.name}' has no labelled test split; use it in a chain")
-        if task.format.name in UNTRAINED:
+        if not task.format.trained:
             if target.train:
                 raise ValueError(f"targets: '{task.name}' is retrieval without training; leave out `train`")
             return
@@ -215,7 +214,7 @@ class Study(Record):
             raise ValueError(f"targets: '{source.name}' has no training data; name another task with `train`")
 
     def _check_recipes(self) -> None:
-        groups = {"default", "multi", "classify", "choice", "tag", "span", "mlm", "rank"}
+        groups = {"default", "multi", *(format.name for format in FORMATS.values() if format.trained)}
         for name, fields in self.recipes.items():
             if name not in groups and name not in CATALOGUE:
                 raise ValueError(f"recipes: '{name}' is neither a task nor a group{nearest(name, groups | set(CATALOGUE))}")
@@ -225,7 +224,7 @@ class Study(Record):
                 _check_fields(f"{where}.recipe", mixture.recipe)
                 _check_codes(f"{where}.languages", mixture.languages or ())
                 for task in mixture.mix:
-                    if find_task(task).format.name in UNTRAINED:
+                    if not find_task(task).format.trained:
                         raise ValueError(f"{where}: '{task}' is retrieval without training; it can only be a target")
                     if "train" not in find_task(task).splits:
                         raise ValueError(f"{where}: '{task}' has no training data; it can only be a target")
@@ -236,7 +235,7 @@ class Study(Record):
                         "put it under recipes.<target task>, and give this phase another (recipe: {policy: avg_last_k})"
                     )
         for target in self.targets:
-            if find_task(target.task).format.name not in UNTRAINED:
+            if find_task(target.task).format.trained:
                 source = target.train or find_task(target.task).trains_on or target.task
                 self._checked(f"targets.{target.task}", (source,), {}, target.task)
 

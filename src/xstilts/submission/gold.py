@@ -8,25 +8,18 @@ about. Scoring against those finds a third of XNLI right, so gold that is one la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from xstilts.errors import InputError
-from xstilts.formats.bitext_mining import PoolExample
-from xstilts.formats.bitext_retrieval import BitextRetrievalExample
-from xstilts.formats.choice import ChoiceExample
-from xstilts.formats.classify import ClassifyExample
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, SpanExample
-from xstilts.formats.tag import TagExample
-from xstilts.submission.layout import file_name, in_order
-from xstilts.submission.read import Gold
+from xstilts.formats.span import SpanAnswer
+from xstilts.formats.submission_file import Gold, SubmissionFile
+from xstilts.submission.layout import file_name
+from xstilts.submission.read import decode
 from xstilts.tasks.catalogue.ranking import gold_of_all_languages
 from xstilts.tasks.files.locate import available_languages, examples, nowhere, subsample
-from xstilts.tasks.files.read import columns, json_file, json_lines, lines, take
 from xstilts.tasks.task import Task
 
 # So many examples under one label are no test set; fewer may be by chance (or a file made to try things out).
@@ -38,18 +31,18 @@ def gold_finder(data: Path, labels: Path | None, limit: int | None) -> Callable[
     else out of the data folder; with `limit`, of the examples that a study with that limit keeps.
 
     A ranking's pool, and what is gold in it, is that of all languages of the data folder, read once."""
-    rankings: dict[str, dict[str, Gold]] = {}
+    pools: dict[str, dict[str, Gold]] = {}
 
     def find(task: Task, language: str) -> Gold:
         if labels is not None:
             return _label_gold(task, language, labels, limit)
-        if task.format.name != "rank":
+        if not task.format.shared_pool:
             return _data_gold(task, language, data, limit)
-        if task.name not in rankings:
-            rankings[task.name] = _ranking(task, data, limit)
-        if language not in rankings[task.name]:
+        if task.name not in pools:
+            pools[task.name] = _shared_pool_gold(task, data, limit)
+        if language not in pools[task.name]:
             raise InputError(nowhere(task, "test", language, data))
-        return rankings[task.name][language]
+        return pools[task.name][language]
 
     return lambda task, language: _refuse_placeholders(find(task, language))
 
@@ -60,84 +53,29 @@ def _label_gold(task: Task, language: str, labels: Path, limit: int | None) -> G
     path = labels / file_name(task, language)
     if not path.is_file():
         raise InputError(f"{path}: no such label file")
-    return Gold(tuple(_labelled(task.format.name, path)), None, str(path))
+    file = SubmissionFile(str(path))
+    found = tuple(task.format.read_labels(file)) if decode(file, path.read_bytes(), may_be_empty=True) else ()
+    for problem in file.fatal:
+        raise InputError(f"{problem.where}: {problem.text}")
+    return Gold(found, None, str(path))
 
 
 def _data_gold(task: Task, language: str, root: Path, limit: int | None) -> Gold:
     found = list(subsample(examples(task, "test", language, root), limit))
-    asked = in_order(found)
-    pool: frozenset[str] | None = None
-    if task.format.name == "mine":
-        pool = _candidates(found)
-    elif task.format.name == "embed":
-        place = {example.id: str(number) for number, example in enumerate(found)}
-        pool = frozenset(place.values())
-        asked = [
-            replace(example, id=str(number), answer=place.get(example.answer or ""))
-            for number, example in enumerate(asked, start=1)
-            if isinstance(example, BitextRetrievalExample)
-        ]
-    return Gold(tuple(asked), pool, _name(task, language))
+    asked, pool = task.format.submission_gold(found)
+    return Gold(tuple(asked), pool, f"the test data of {task.name} in {language}")
 
 
-def _ranking(task: Task, root: Path, limit: int | None) -> dict[str, Gold]:
-    queries: dict[str, list[PoolExample]] = {}
-    pool: frozenset[str] = frozenset()
-    for language in available_languages(task, "test", root):
-        found = list(subsample(examples(task, "test", language, root), limit))
-        queries[language] = [example for example in in_order(found) if isinstance(example, PoolExample)]
-        pool |= _candidates(found)
+def _shared_pool_gold(task: Task, root: Path, limit: int | None) -> dict[str, Gold]:
+    """The gold of each language; the pool, and what is gold in it, is that of all of them."""
+    alone = {language: _data_gold(task, language, root, limit) for language in available_languages(task, "test", root)}
+    queries: dict[str, list[Any]] = {language: list(found.examples) for language, found in alone.items()}
     gold = gold_of_all_languages(query for found in queries.values() for query in found)
+    pool = frozenset[str]().union(*(found.pool or () for found in alone.values()))
     return {
-        language: Gold(tuple(replace(query, answer=gold[query.id]) for query in found), pool, _name(task, language))
+        language: Gold(tuple(replace(query, answer=gold[query.id]) for query in found), pool, alone[language].source)
         for language, found in queries.items()
     }
-
-
-def _candidates(found: Iterable[Example]) -> frozenset[str]:
-    return frozenset(example.id for example in found if isinstance(example, PoolExample) and example.role == "candidate")
-
-
-def _name(task: Task, language: str) -> str:
-    return f"the test data of {task.name} in {language}"
-
-
-def _labelled(format: str, path: Path) -> Iterator[Example]:
-    """The examples of a label file without their texts; ids are line numbers where the file has none."""
-    if format == "span":
-        yield from _questions(path)
-    elif format == "rank":
-        record = json_file(path)
-        for id in record:
-            yield PoolExample(id, "", "", "query", tuple(take(record, id, list, str(path))))
-    elif format == "mine":
-        pairs = [columns(line, 2, where, "a foreign id, a tab and an English id")[:2] for where, line in lines(path)]
-        for source, group in groupby(sorted(pairs), key=lambda pair: pair[0]):
-            yield PoolExample(source, "", "", "query", tuple(target for _, target in group))
-    elif format == "choice":
-        for number, (where, record) in enumerate(json_lines(path), start=1):
-            yield ChoiceExample(str(number), "", (), take(record, "label", int, where))
-    elif format == "tag":
-        parts = groupby((line.strip() for _, line in lines(path)), key=bool)
-        for number, tags in enumerate((tuple(part) for filled, part in parts if filled), start=1):
-            yield TagExample(str(number), (), tags)
-    else:
-        for number, (_, line) in enumerate(lines(path), start=1):
-            label = line.strip()
-            yield (
-                BitextRetrievalExample(str(number), "", "", label)
-                if format == "embed"
-                else ClassifyExample(str(number), (), label)
-            )
-
-
-def _questions(path: Path) -> Iterator[SpanExample]:
-    for article in take(json_file(path), "data", list, str(path)):
-        for paragraph in take(article, "paragraphs", list, str(path)):
-            for record in take(paragraph, "qas", list, str(path)):
-                where = f"{path}: question {take(record, 'id', str, str(path))}"
-                texts = [take(answer, "text", str, where) for answer in take(record, "answers", list, where)]
-                yield SpanExample(record["id"], "", "", tuple(Answer(text, 0) for text in texts))
 
 
 def _refuse_placeholders(gold: Gold) -> Gold:
@@ -161,5 +99,5 @@ def _refuse_placeholders(gold: Gold) -> Gold:
 def _labels(answer: Any) -> Iterable[Any]:
     """The labels, ids or texts in one answer."""
     if isinstance(answer, tuple):
-        return [part.text if isinstance(part, Answer) else part for part in answer]
+        return [part.text if isinstance(part, SpanAnswer) else part for part in answer]
     return [answer]

@@ -1,13 +1,7 @@
 """A submission folder: one folder a task, one file `test-<language>` in it, as XTREME publishes them; and its writer.
 
-Source: google-research/xtreme, evaluate.py and README ("Submissions"). What a file holds depends on the task's format:
-  classify, tag    tsv    one label a line; tag: one a word, and a blank line between sentences
-  choice           jsonl  one {"label": index} a line (XCOPA)
-  span, rank       json   {question id: answer text}; {query id: [best 20 candidate ids, best first]}
-  embed, mine      tsv    one line number a line (Tatoeba); foreign id <TAB> English id (BUCC)
-Tatoeba's surprise: its lines are the *English* sentences in alphabetical order (by code point; equal ones in file order),
-and each holds the 0-based line of the foreign sentence that was retrieved for it. XTREME has no file for LAReQA: that it
-looks like Mewsli-X's is our choice. `submission.json` in the top folder is ours too; the benchmark's scorer ignores it.
+Source: google-research/xtreme, evaluate.py and README ("Submissions"). What a file holds is stated by the task's format
+(`Format.write_submission`). `submission.json` in the top folder is ours; the benchmark's scorer ignores it.
 """
 
 from __future__ import annotations
@@ -18,23 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import InputError
-from xstilts.formats.bitext_mining import PoolExample
-from xstilts.formats.bitext_retrieval import BitextRetrievalExample
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
-from xstilts.metrics.ranking import DEPTH
 from xstilts.tasks.files.read import json_file
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import Suite
 from xstilts.tasks.task import Task
 
-SUFFIXES = {"classify": "tsv", "tag": "tsv", "choice": "jsonl", "span": "json", "rank": "json", "embed": "tsv", "mine": "tsv"}
 NOTE = "submission.json"
 
 
 def file_name(task: Task, language: str) -> str:
     """The file of a task and language, below the submission's folder."""
-    return f"{task.name}/test-{language}.{SUFFIXES[task.format.name]}"
+    return f"{task.name}/test-{language}.{task.format.submission_suffix}"
 
 
 def published(suite: Suite) -> Suite:
@@ -51,12 +41,6 @@ def files(suite: Suite) -> Iterator[tuple[Task, str]]:
             yield find_task(name), language
 
 
-def in_order(examples: Iterable[Example]) -> list[Example]:
-    """The examples that have an answer, in the order of the file's lines: candidates go, Tatoeba is sorted by English."""
-    asked = [example for example in examples if not (isinstance(example, PoolExample) and example.role == "candidate")]
-    return sorted(asked, key=lambda example: example.english if isinstance(example, BitextRetrievalExample) else "")
-
-
 def write(task: Task, language: str, examples: Sequence[Example], predictions: Iterable[Prediction], folder: Path) -> Path:
     """Write one prediction file below `folder` and give its path. `examples` are the whole test set in the order of the
     official file (their answers are not looked at); each needs a prediction.
@@ -65,7 +49,7 @@ def write(task: Task, language: str, examples: Sequence[Example], predictions: I
     """
     path = folder / file_name(task, language)
     by_id = {prediction.id: prediction for prediction in predictions}
-    asked = in_order(examples)
+    asked = task.format.submission_order(examples)
     lacking = [example.id for example in asked if example.id not in by_id]
     if lacking or len(by_id) > len(asked):
         known = {example.id for example in asked}
@@ -76,28 +60,9 @@ def write(task: Task, language: str, examples: Sequence[Example], predictions: I
         )
     answers = {example.id: by_id[example.id].answer for example in asked}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_text(task.format.name, answers, [example.id for example in examples]), encoding="utf-8", newline="\n")
+    text = task.format.write_submission(answers, [example.id for example in examples])
+    path.write_text(text, encoding="utf-8", newline="\n")
     return path
-
-
-def _text(format: str, answers: Mapping[str, Any], ids: Sequence[str]) -> str:
-    if format == "span":
-        return json.dumps(dict(answers), ensure_ascii=False, indent=1) + "\n"
-    if format == "rank":
-        rows = (f" {json.dumps(id)}: {json.dumps(ranked[:DEPTH])}" for id, ranked in answers.items())
-        return "{\n" + ",\n".join(rows) + "\n}\n"
-    if format == "tag":
-        return "\n".join("".join(f"{tag}\n" for tag in tags) for tags in answers.values())
-    if format == "mine":
-        lines = [f"{source}\t{target}" for source, targets in answers.items() for target in targets]
-    elif format == "embed":
-        place = {id: str(number) for number, id in enumerate(ids)}
-        lines = [place[str(answer)] for answer in answers.values()]
-    elif format == "choice":
-        lines = [json.dumps({"label": answer}) for answer in answers.values()]
-    else:
-        lines = [str(answer) for answer in answers.values()]
-    return "".join(f"{line}\n" for line in lines)
 
 
 def write_note(folder: Path, note: Mapping[str, Any]) -> None:

@@ -1,92 +1,35 @@
 """Prediction files that anyone made, read into predictions and into everything that is wrong with them.
 
-Whatever google-research/xtreme's evaluate.py would stumble over, or score otherwise than its author thinks, is a problem;
-all are collected. A problem is fatal when that script stops (or would pair the wrong lines); after any other, the file is
-scored as there: a label outside the set is wrong, an id without an answer scores 0, unknown ids are left out, of a
-repeated id the last counts, and BUCC's pairs are a set. Lines end at LF, CR or both, and blanks around them are nothing.
+The format of a task reads its own kind of file (`Format.read_submission`); `formats/submission_file.py` says what is a problem.
 """
 
 from __future__ import annotations
 
 import codecs
-import json
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from xstilts.errors import InputError
-from xstilts.formats.choice import Choice
-from xstilts.formats.classify import Classify
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
-from xstilts.formats.tag import Tag
-from xstilts.metrics.ranking import DEPTH
+from xstilts.formats.submission_file import Gold, Problem, SubmissionFile
 from xstilts.submission.layout import file_name
 from xstilts.tasks.files.read import decoded
 from xstilts.tasks.task import Task
-
-# What stands for an answer that is not there: no gold answer holds this private character, so it scores 0 everywhere.
-UNANSWERED = "\ue000"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """`where`: the file below the submission's folder, with its line or id; `text`: what is wrong, what was expected."""
-
-    where: str
-    text: str
-    fatal: bool = False
-
-
-@dataclass(frozen=True)
-class Gold:
-    """What a prediction file answers. `examples`: in the order of its lines, ids as they are in the file (line numbers
-    where it has none). `pool`: the ids that may be predicted, None where they are not known."""
-
-    examples: tuple[Example, ...]
-    pool: frozenset[str] | None
-    source: str
-
-
-@dataclass
-class _File:
-    """A prediction file while it is read."""
-
-    task: Task
-    name: str
-    gold: Gold | None
-    problems: list[Problem] = field(default_factory=list)
-
-    def problem(self, at: int | str, text: str, fatal: bool = False) -> None:
-        """`at` is a line number, an id, or "" for the whole file."""
-        where = f"{self.name}:{at}" if isinstance(at, int) else f"{self.name}: {at}" if at else self.name
-        self.problems.append(Problem(where, text, fatal))
-
-    def counted(self, found: int, what: str) -> None:
-        if self.gold is not None and found != len(self.gold.examples):
-            self.problem("", f"{found} {what}, expected {len(self.gold.examples)} (as in {self.gold.source})", fatal=True)
-
-    def example(self, number: int) -> Example | None:
-        return self.gold.examples[number] if self.gold is not None and number < len(self.gold.examples) else None
 
 
 def read_file(task: Task, language: str, folder: Path, gold: Gold | None) -> tuple[tuple[Prediction, ...], tuple[Problem, ...]]:
     """The predictions of one file, one for each example of `gold` in its order, and all problems. BUCC's come with one
     more for each foreign id that has no gold pair. Without gold, or after a fatal problem, there are no predictions."""
-    file = _File(task, file_name(task, language), gold)
+    file = SubmissionFile(file_name(task, language), gold)
     predictions: list[Prediction] = []
-    text = _decoded(file, (folder / file.name).read_bytes())
-    if text is not None:
-        predictions = _READERS[task.format.name](file, text)
-    if gold is None or any(problem.fatal for problem in file.problems):
+    if decode(file, (folder / file.name).read_bytes(), may_be_empty=task.format.mining):
+        predictions = task.format.read_submission(file)
+    if gold is None or file.fatal:
         predictions = []
     return tuple(predictions), tuple(file.problems)
 
 
-def _decoded(file: _File, raw: bytes) -> str | None:
+def decode(file: SubmissionFile, raw: bytes, may_be_empty: bool) -> bool:
+    """Give the file its text. Gives whether that can be read; where it cannot, the file's problems say why."""
     if raw.startswith(codecs.BOM_UTF8):
         file.problem(1, "begins with a byte order mark, which the benchmark's scorer does not know; save as UTF-8 without it")
         raw = raw.removeprefix(codecs.BOM_UTF8)
@@ -95,175 +38,8 @@ def _decoded(file: _File, raw: bytes) -> str | None:
             decoded(line, "")
         except InputError as error:
             file.problem(number, str(error).removeprefix(": "), fatal=True)
-    if not raw.strip() and file.task.format.name != "mine":  # of two pools, nothing may be mined
+    if not raw.strip() and not may_be_empty:  # of two pools, nothing may be mined
         file.problem("", "the file is empty", fatal=True)
-    return None if any(problem.fatal for problem in file.problems) else raw.decode("utf-8")
-
-
-def _lines(text: str) -> list[str]:
-    lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text)]
-    return lines if lines[-1] else lines[:-1]
-
-
-def _labels(file: _File, text: str) -> list[Prediction]:
-    assert isinstance(file.task.format, Classify)
-    lines = _lines(text)
-    file.counted(len(lines), "lines")
-    for number, label in enumerate(lines, start=1):
-        _known(file, number, label, file.task.format.labels)
-    return _paired(file, lines)
-
-
-def _known(file: _File, number: int, label: str, labels: Sequence[str]) -> None:
-    if label not in labels:
-        found = f"label {label!r:.60}" if label else "a blank line"
-        file.problem(number, f"{found}, expected one of {', '.join(labels)}")
-
-
-def _paired(file: _File, answers: Iterable[Any]) -> list[Prediction]:
-    examples = file.gold.examples if file.gold is not None else ()
-    return [Prediction(example.id, answer) for example, answer in zip(examples, answers, strict=False)]
-
-
-def _choices(file: _File, text: str) -> list[Prediction]:
-    assert isinstance(file.task.format, Choice)
-    lines, answers = _lines(text), []
-    file.counted(len(lines), "lines")
-    expected = f'{{"label": n}} with n from 0 to {file.task.format.choices - 1}'
-    for number, line in enumerate(lines, start=1):
-        record = _json(file, line, number)
-        label = record.get("label") if record is not None else None
-        if record is not None and "label" not in record:
-            file.problem(number, f"no field 'label', expected {expected}", fatal=True)
-        elif record is not None and (type(label) is not int or not 0 <= label < file.task.format.choices):
-            file.problem(number, f"label {label!r:.60}, expected {expected}")
-        answers.append(label if type(label) is int else -1)
-    return _paired(file, answers)
-
-
-def _tags(file: _File, text: str) -> list[Prediction]:
-    assert isinstance(file.task.format, Tag)
-    lines = _lines(text)
-    sentences: list[list[str]] = []
-    begins: list[int] = []
-    open_sentence = False
-    for number, tag in enumerate(lines, start=1):
-        if not open_sentence:
-            sentences.append([])
-            begins.append(number)
-        open_sentence = bool(tag)
-        if tag:
-            sentences[-1].append(tag)
-            _known(file, number, tag, file.task.format.labels)
-    file.counted(len(sentences), "sentences (parts between blank lines)")
-    for place, (begin, tags) in enumerate(zip(begins, sentences, strict=True)):
-        example = file.example(place)
-        expected = len(example.answer) if example is not None and isinstance(example.answer, tuple) else None
-        if not tags:
-            file.problem(begin, f"sentence {place + 1} has no tags: one blank line more than one", fatal=True)
-        elif expected is not None and len(tags) != expected:
-            file.problem(begin, f"sentence {place + 1} has {len(tags)} tags, expected {expected}", fatal=True)
-    return _paired(file, map(tuple, sentences))
-
-
-def _line_numbers(file: _File, text: str) -> list[Prediction]:
-    lines = _lines(text)
-    file.counted(len(lines), "lines")
-    pool = file.gold.pool if file.gold is not None else None
-    expected = "expected the number of a foreign line" + (f", 0 to {len(pool) - 1}" if pool else ", counted from 0")
-    for number, line in enumerate(lines, start=1):
-        if not re.fullmatch("0|[1-9][0-9]*", line) or (pool is not None and line not in pool):
-            file.problem(number, f"{line!r:.60}, {expected}")
-    return _paired(file, lines)
-
-
-def _pairs(file: _File, text: str) -> list[Prediction]:
-    queries = {example.id for example in file.gold.examples} if file.gold is not None else set()
-    pool = file.gold.pool if file.gold is not None else None
-    mined: dict[str, dict[str, int]] = {}
-    for number, line in enumerate(_lines(text), start=1):
-        source, _, target = line.partition("\t")
-        if not source or not target or "\t" in target:
-            file.problem(number, f"{line!r:.60}, expected a foreign id, a tab and an English id")
-        elif pool is not None and source not in queries:
-            file.problem(number, f"unknown foreign id {source!r:.60}")
-        elif pool is not None and target not in pool:
-            file.problem(number, f"unknown English id {target!r:.60}")
-        before = mined.setdefault(source, {}).setdefault(target, number)
-        if before != number:
-            file.problem(number, f"the pair stands on line {before} already")
-    asked = [*(example.id for example in file.gold.examples), *mined] if file.gold is not None else []
-    return [Prediction(id, tuple(mined.get(id, ()))) for id in dict.fromkeys(asked)]
-
-
-def _answers(file: _File, text: str) -> list[Prediction]:
-    return _by_id(file, text, lambda value: isinstance(value, str), "expected the answer as a string", UNANSWERED)
-
-
-def _rankings(file: _File, text: str) -> list[Prediction]:
-    def is_ranking(value: Any) -> bool:
-        return isinstance(value, list) and all(isinstance(id, str) for id in value)
-
-    predictions = _by_id(file, text, is_ranking, "expected a list of candidate ids, best first", ())
-    pool = file.gold.pool if file.gold is not None else None
-    for prediction in predictions:
-        assert isinstance(prediction.answer, tuple)
-        ranked = prediction.answer[:DEPTH]
-        if len(set(ranked)) < len(ranked):
-            file.problem(prediction.id, f"a candidate occurs twice among the first {DEPTH}; only its first rank counts")
-        for unknown in (id for id in ranked if pool is not None and id not in pool):
-            file.problem(prediction.id, f"unknown candidate id {unknown!r:.60}")
-    return predictions
-
-
-def _by_id(file: _File, text: str, right: Callable[[Any], bool], expected: str, absent: Any) -> list[Prediction]:
-    record = _json(file, text)
-    if record is None:
-        return []
-    for id, value in record.items():
-        if not right(value):
-            file.problem(id, f"found {value!r:.60}, {expected}", fatal=True)
-    if file.gold is None:
-        return []
-    asked = dict.fromkeys(example.id for example in file.gold.examples)
-    for id in record:
-        if id not in asked:
-            file.problem(id, "unknown id; nothing asks for it")
-    for id in asked:
-        if id not in record:
-            file.problem(id, "no answer to this id; it scores 0")
-    answers = (value if right(value := record.get(example.id)) else absent for example in file.gold.examples)
-    return _paired(file, (tuple(answer) if isinstance(answer, list) else answer for answer in answers))
-
-
-def _json(file: _File, text: str, line: int | None = None) -> dict[str, Any] | None:
-    """The JSON object of a text, which is one line of the file or all of it."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        record = dict(pairs)
-        if len(record) < len(pairs):
-            for key, times in Counter(key for key, _ in pairs).items():
-                if times > 1:
-                    file.problem(line or key, f"{key!r:.60} occurs {times} times; the last one counts")
-        return record
-
-    try:
-        value = json.loads(text, object_pairs_hook=once)
-    except json.JSONDecodeError as error:
-        file.problem(line or error.lineno, f"not JSON ({error.msg} at column {error.colno})", fatal=True)
-        return None
-    if not isinstance(value, dict):
-        file.problem(line or "", f"expected a JSON object, found {type(value).__name__}", fatal=True)
-        return None
-    return value
-
-
-_READERS: dict[str, Callable[[_File, str], list[Prediction]]] = {
-    "classify": _labels,
-    "choice": _choices,
-    "tag": _tags,
-    "embed": _line_numbers,
-    "mine": _pairs,
-    "span": _answers,
-    "rank": _rankings,
-}
+    if not file.fatal:
+        file.text = raw.decode("utf-8")
+    return not file.fatal

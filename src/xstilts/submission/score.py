@@ -16,11 +16,12 @@ import numpy as np
 
 from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
+from xstilts.formats.submission_file import Problem
 from xstilts.submission.gold import gold_finder
 from xstilts.submission.layout import file_name, files, limited_to, opened_folder, published
-from xstilts.submission.read import Problem, read_file
+from xstilts.submission.read import read_file
 from xstilts.tasks.suites import Average, Averages, Suite, average
 from xstilts.tasks.task import Task
 

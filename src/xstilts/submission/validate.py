@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xstilts.errors import InputError, nearest
+from xstilts.formats.submission_file import Gold, Problem
 from xstilts.submission.gold import gold_finder
 from xstilts.submission.layout import NOTE, file_name, files, limited_to, opened_folder, published
-from xstilts.submission.read import Gold, Problem, read_file
+from xstilts.submission.read import read_file
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import Suite
 

@@ -11,14 +11,14 @@ import re
 import unicodedata
 
 from xstilts.data.language import LANGUAGES
-from xstilts.formats.span import Answer
+from xstilts.formats.span import SpanAnswer
 
 _Span = tuple[int, int]
 
 _WITHOUT_BLANKS = {"Hans", "Hant", "Jpan", "Khmr", "Laoo", "Mymr", "Thai"}  # scripts
 
 
-def align_answer(context: str, text: str, near: float, language: str) -> Answer | None:
+def align_answer(context: str, text: str, near: float, language: str) -> SpanAnswer | None:
     """The answer `text` in `context`, close to `near` (0: at its beginning, 1: at its end); None where it is nowhere. What is
     found is spelled as the context has it."""
     spaced = LANGUAGES[language].script not in _WITHOUT_BLANKS
@@ -26,7 +26,7 @@ def align_answer(context: str, text: str, near: float, language: str) -> Answer 
         whole = [span for span in spans if not _cuts(context, span)] if spaced else []
         if spans:
             start, end = min(whole or spans, key=lambda span: abs(span[0] - near * len(context)))
-            return Answer(context[start:end], start)
+            return SpanAnswer(context[start:end], start)
     return None
 
 

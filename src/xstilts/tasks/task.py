@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.data.language import LANGUAGES
-from xstilts.formats.registry import Example, Format
+from xstilts.formats.format import Example, Format
 from xstilts.metrics.metric import Metric
 
 SPLITS = ("train", "dev", "test")

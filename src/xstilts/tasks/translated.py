@@ -11,72 +11,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from xstilts.errors import InputError
-from xstilts.formats.choice import ChoiceExample
-from xstilts.formats.classify import ClassifyExample
-from xstilts.formats.ranking import RankingExample
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.format import Example
 from xstilts.tasks.answer_alignment import align_answer
 from xstilts.tasks.files.locate import checked, source_split
 from xstilts.tasks.files.read import columns, lines
 from xstilts.tasks.task import Request, Task
 
-# The formats whose examples are strings.
-TRANSLATABLE = ("classify", "choice", "span", "rank")
 # How an example can get lost, in the words of the counts.
 LOSSES = ("untranslated", "unlocatable")
 
 
-def strings(example: Example) -> tuple[str, ...]:
-    """Every string of an example that needs a translation."""
-    match example:
-        case ClassifyExample():
-            return example.texts
-        case ChoiceExample():
-            return (example.prompt, *example.choices)
-        case SpanExample():
-            return (example.question, example.context, *(answer.text for answer in example.answer or ()))
-        case RankingExample():
-            return (example.query, example.text, example.context)
-    raise TypeError(f"the answer of a {type(example).__name__} cannot be carried over to a translation")
-
-
-def translated(example: Example, translation: Callable[[str], str | None], language: str, counts: Counter[str]) -> Example | None:
+def translate_example(
+    example: Example, translation: Callable[[str], str | None], language: str, counts: Counter[str]
+) -> Example | None:
     """The example in another language; None where something is lost, which is counted. Blank strings stay blank."""
     found: list[str] = []
-    for text in strings(example):
+    for text in example.strings():
         new = translation(text) if text.strip() else text
         if new is None:
             counts["untranslated"] += 1
             return None
         found.append(new)
-    match example:
-        case ClassifyExample():
-            return replace(example, texts=tuple(found))
-        case ChoiceExample():
-            return replace(example, prompt=found[0], choices=tuple(found[1:]))
-        case RankingExample():
-            return replace(example, query=found[0], text=found[1], context=found[2])
-        case SpanExample():
-            return _question(example, found, language, counts)
-    return None
-
-
-def _question(example: SpanExample, found: list[str], language: str, counts: Counter[str]) -> SpanExample | None:
-    question, context, *texts = found
-    answers: list[Answer] = []
-    for old, text in zip(example.answer or (), texts, strict=True):
-        answer = align_answer(context, text, old.start / len(example.context), language)
-        if answer and answer not in answers:
-            answers.append(answer)
-    if texts and not answers:
+    moved = example.with_strings(found, partial(align_answer, language=language))
+    if moved is None:
         counts["unlocatable"] += 1
-        return None
-    return replace(example, question=question, context=context, answer=tuple(answers) if example.answer is not None else None)
+    return moved
 
 
 def read_translated(base: Task, request: Request) -> Iterator[Example]:
@@ -90,12 +53,12 @@ def read_translated(base: Task, request: Request) -> Iterator[Example]:
     if not files:
         raise InputError(f"{path}: alone; expected the English training data of {base.name} beside it")
     table = _table(path)
-    request.counts.update(dict.fromkeys(LOSSES if base.format.name == "span" else LOSSES[:1], 0))
+    request.counts.update(dict.fromkeys(LOSSES if base.format.answers_in_text else LOSSES[:1], 0))
     originals = checked(base, split, base.read(Request(base, split, "en", tuple(files))), where)
     english = kept = 0
     for example in originals:
         english += 1
-        new = translated(example, lambda text: table.get(_key(text)), request.language, request.counts)
+        new = translate_example(example, lambda text: table.get(_key(text)), request.language, request.counts)
         if new is not None:
             kept += 1
             yield new

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 from xstilts.metrics.metric import Metric
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.model import Model
+from xstilts.model.token_batches import token_batches
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.malloc import give_back_memory
 
@@ -37,49 +38,33 @@ def predict(
     task: str,
     codec: Codec,
     examples: Iterable[Example],
-    tick: Callable[[], None] = lambda: None,
+    on_batch: Callable[[], None] = lambda: None,
     window: int = WINDOW,
 ) -> Iterator[Prediction]:
     """One prediction per example, in their order; the examples are read at most `window` ahead of the prediction taken.
-    `tick` is called after each batch (it may raise to stop)."""
+    `on_batch` is called after each batch (it may raise to stop)."""
     stream = iter(examples)
     while some := list(islice(stream, None if codec.decodes_together else window)):
         features = codec.encode(some, training=False)
-        yield from codec.decode(some, features, _outputs(model, task, codec, features, tick))
+        yield from codec.decode(some, features, _outputs(model, task, codec, features, on_batch))
 
 
-def _outputs(model: Model, task: str, codec: Codec, features: Sequence[Feature], tick: Callable[[], None]) -> list[Any]:
+def _outputs(model: Model, task: str, codec: Codec, features: Sequence[Feature], on_batch: Callable[[], None]) -> list[Any]:
     model.eval()
     device = next(model.parameters()).device
     head = model.head(task)
     outputs: list[Any] = [None] * len(features)
-    for places in length_batches(features, EVALUATION_TOKENS):
+    for places in token_batches([feature.size for feature in features], EVALUATION_TOKENS, longest_first=True):
         chosen = [features[i] for i in places]
         batch = {name: tensor.to(device) for name, tensor in codec.collate(chosen).items()}
         with torch.inference_mode(), precision(codec.recipe, device):
-            found = codec.outputs(head, model.hidden(codec, batch), batch, chosen)
+            found = codec.outputs(head, codec.hidden(model.encoder, batch), batch, chosen)
         for i, output in zip(places, found, strict=True):
             outputs[i] = output
         if device.type == "cpu":
             give_back_memory()
-        tick()
+        on_batch()
     return outputs
-
-
-def length_batches(features: Sequence[Feature], tokens: int) -> list[list[int]]:
-    """Places of the features, longest first, in groups of at most `tokens` padded tokens; a feature that alone has more is a
-    group of its own. All features of a group have as many rows."""
-    groups: list[list[int]] = []
-    longest = rows = 0
-    for i in sorted(range(len(features)), key=lambda i: (len(features[i].rows), features[i].longest), reverse=True):
-        count = len(features[i].rows)
-        if groups and count == len(features[groups[-1][0]].rows) and (rows + count) * longest <= tokens:
-            groups[-1].append(i)
-            rows += count
-        else:
-            groups.append([i])
-            longest, rows = features[i].longest, count
-    return groups
 
 
 def dev_score(model: Model, task: str, codec: Codec, examples: Iterable[Example], metric: Metric, window: int = WINDOW) -> float:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xstilts.formats.registry import Example
+from xstilts.formats.format import Example
 from xstilts.metrics.metric import Metric
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.model import Model

@@ -1,7 +1,7 @@
 """One optimizer step on one batch of the recipe's size, whatever fits into memory at a time.
 
 The batch is sorted by length and computed in micro-batches of a few thousand tokens: little padding (none at all where the
-trunk is packed), bounded memory, and the recipe's batch and normalisation: the sum of losses over the sum of terms of the
+trunk is unpadded), bounded memory, and the recipe's batch and normalisation: the sum of losses over the sum of terms of the
 *whole* batch. Where memory runs out, the micro-batch halves and the step begins anew; at the smallest, activations are
 recomputed instead of kept.
 All randomness inside a step is a function of (seed, step, micro-batch).
@@ -19,6 +19,7 @@ import torch
 from xstilts.errors import InputError
 from xstilts.model.codecs.codec import Batch, Codec, Feature
 from xstilts.model.model import Model
+from xstilts.model.token_batches import token_batches
 from xstilts.model.unpadding import can_unpad
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.ddp import Group
@@ -36,18 +37,7 @@ def micro_tokens(device: torch.device) -> int:
 
 def micro_batches(features: Sequence[Feature], tokens: int) -> list[list[int]]:
     """Indices of the features, shortest first, in groups of at most `tokens` padded tokens (at least one feature each)."""
-    order = sorted(range(len(features)), key=lambda i: features[i].longest)
-    groups: list[list[int]] = []
-    rows = 0
-    for i in order:
-        width = features[i].longest
-        if groups and (rows + len(features[i].rows)) * width <= tokens:
-            groups[-1].append(i)
-            rows += len(features[i].rows)
-        else:
-            groups.append([i])
-            rows = len(features[i].rows)
-    return groups
+    return token_batches([feature.size for feature in features], tokens)
 
 
 def optimizer_of(model: Model, recipe: Recipe) -> torch.optim.AdamW:
@@ -100,7 +90,7 @@ class Stepper:
         device = next(self.model.parameters()).device
         rng = np.random.default_rng([self.seed, 0x57E9, step])
         batches = list(self._batches(codec, features, rng))
-        weight = sum(codec.weight(batch) for batch in batches)
+        weight = sum(codec.loss_terms(batch) for batch in batches)
         unread = sum(self._unread(codec, batch) for batch in batches)
         self.flops = self._work.flops([len(row) for feature in features for row in feature.rows], unread)
         head = self.model.head(task)
@@ -109,7 +99,7 @@ class Stepper:
             for i in range(self.group.rank, len(batches), self.group.size):
                 torch.manual_seed(int(np.random.default_rng([self.seed, 0xD20, step, i]).integers(2**62)))
                 batch = {name: tensor.to(device) for name, tensor in batches[i].items()}
-                loss = codec.loss(head, self.model.hidden(codec, batch), batch) / max(weight, 1)
+                loss = codec.loss(head, codec.hidden(self.model.encoder, batch), batch) / max(weight, 1)
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
         if self.group.size > 1:
@@ -121,8 +111,8 @@ class Stepper:
 
     def _unread(self, codec: Codec, batch: Batch) -> int:
         """Tokens whose last state is not computed."""
-        read = codec.read(batch)
-        return 0 if read is None or not can_unpad(self.model.encoder) else int(batch["attention_mask"].sum() - read.sum())
+        needed = codec.needed_positions(batch)
+        return 0 if needed is None or not can_unpad(self.model.encoder) else int(batch["attention_mask"].sum() - needed.sum())
 
     def _batches(self, codec: Codec, features: Sequence[Feature], rng: np.random.Generator) -> Iterator[Batch]:
         groups = [list(range(len(features)))] if codec.whole_batch else micro_batches(features, self._tokens(features))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xstilts.formats.registry import Example
+from xstilts.formats.format import Example
 from xstilts.world.answering import generate_spans
 from xstilts.world.choosing import generate_choices
 from xstilts.world.config import WorldConfig

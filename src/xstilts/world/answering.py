@@ -15,7 +15,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.world.clause import Token, clause, constituent, text
 from xstilts.world.concepts import CATEGORY_OF, WH
 from xstilts.world.config import WorldConfig
@@ -99,4 +99,4 @@ def generate_spans(config: WorldConfig, task: str, split: str, language: str) ->
                 gold = [token for token in sentence if token.role == asks]
             context += sentence
         question = QUESTIONS[task](tongue, events[about], asks, given)
-        yield SpanExample(name, text(lexicon, question), text(lexicon, context), (Answer(text(lexicon, gold), start),))
+        yield SpanExample(name, text(lexicon, question), text(lexicon, context), (SpanAnswer(text(lexicon, gold), start),))

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from xstilts.formats.bitext_mining import PoolExample
-from xstilts.formats.ranking import Ranking, RankingExample
-from xstilts.metrics.ranking import DEPTH, MAP_20
+from xstilts.formats.ranking import DEPTH, MAX_QUERY_TOKENS, Ranking, RankingExample, passage
+from xstilts.metrics.ranking import MAP_20
 from xstilts.model.codecs import ranking
-from xstilts.model.codecs.ranking import RankingCodec, cut, passage
+from xstilts.model.codecs.ranking import RankingCodec
 from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import Model, fresh_model, load_model, save_model, trunk_folder
 from xstilts.recipe.recipe import Recipe
@@ -57,7 +57,7 @@ def plain_vector(model: Model, codec: RankingCodec, text: str, length: int) -> T
 
 def plain_loss(model: Model, codec: RankingCodec, examples: list[RankingExample]) -> Tensor:
     """The mean over queries of -log softmax of 100 x cosine, one text at a time."""
-    queries = [plain_vector(model, codec, e.query, cut(codec.max_length)) for e in examples]
+    queries = [plain_vector(model, codec, e.query, min(MAX_QUERY_TOKENS, codec.max_length)) for e in examples]
     texts = [plain_vector(model, codec, passage(e.text, e.context), codec.max_length) for e in examples]
     losses = []
     for i, query in enumerate(queries):
@@ -109,14 +109,14 @@ def test_the_loss_and_its_gradient_are_those_of_the_whole_batch(tiny_folder: Pat
     wanted = gradients(model)
     features = codec.encode(examples, training=True)
     batch = codec.collate(features)
-    assert codec.weight(batch) == 9
-    loss = codec.loss(model.head("t"), model.hidden(codec, batch), batch) / codec.weight(batch)
+    assert codec.loss_terms(batch) == 9
+    loss = codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch) / codec.loss_terms(batch)
     loss.backward()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
     assert distance(gradients(model), wanted) < 1e-4
     for half in (features[:4], features[4:]):  # what the loss of micro-batches would be
         part = codec.collate(half)
-        (codec.loss(model.head("t"), model.hidden(codec, part), part) / 9).backward()
+        (codec.loss(model.head("t"), codec.hidden(model.encoder, part), part) / 9).backward()
     assert distance(gradients(model), wanted) > 0.1
 
 
@@ -140,7 +140,7 @@ def test_training_brings_the_right_text_to_the_top(tiny_folder: Path) -> None:
     def loss() -> float:
         batch = codec.collate(features)
         with torch.no_grad():
-            return float(codec.loss(model.head("t"), model.hidden(codec, batch), batch)) / len(features)
+            return float(codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch)) / len(features)
 
     def score() -> float:
         found = predict(model, "t", codec, examples)
@@ -152,7 +152,7 @@ def test_training_brings_the_right_text_to_the_top(tiny_folder: Path) -> None:
     for _ in range(120):
         optimizer.zero_grad()
         batch = codec.collate(features)
-        (codec.loss(model.head("t"), model.hidden(codec, batch), batch) / len(features)).backward()
+        (codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch) / len(features)).backward()
         optimizer.step()
     assert loss() < before[0] / 4
     assert before[1] < 0.6 < 0.9 < score()
@@ -198,9 +198,9 @@ def test_logits_are_exact_in_mixed_precision(tiny_folder: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch, torch.autocast("cpu", torch.bfloat16):
         patch.setattr(ranking.functional, "cross_entropy", spy)
-        hidden = model.hidden(codec, batch)
+        hidden = codec.hidden(model.encoder, batch)
         codec.loss(model.head("t"), hidden, batch)
-        queries, texts = codec._vectors(model.head("t"), hidden, batch)
+        queries, texts = torch.nn.functional.normalize(hidden.float(), dim=-1)
     assert seen[0].dtype == torch.float32
     torch.testing.assert_close(seen[0], 100 * torch.einsum("id,jd->ij", queries, texts), rtol=1e-5, atol=1e-3)
 

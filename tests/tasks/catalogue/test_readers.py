@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from xstilts.errors import InputError
 from xstilts.formats.classify import ClassifyExample
-from xstilts.formats.registry import Example
+from xstilts.formats.format import Example
 from xstilts.formats.span import SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue.tagging import NER, UPOS

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from xstilts.errors import InputError
 from xstilts.formats.choice import ChoiceExample
-from xstilts.formats.registry import Example
+from xstilts.formats.format import Example
 from xstilts.tasks.files.locate import examples
 from xstilts.tasks.files.read import csv_table
 from xstilts.tasks.registry import find_task

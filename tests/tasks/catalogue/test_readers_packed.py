@@ -14,7 +14,7 @@ import pytest
 
 from xstilts.errors import InputError
 from xstilts.formats.classify import ClassifyExample
-from xstilts.formats.registry import Example
+from xstilts.formats.format import Example
 from xstilts.tasks.catalogue import choice, nli, paraphrase
 from xstilts.tasks.files.locate import examples
 from xstilts.tasks.files.read import csv_table

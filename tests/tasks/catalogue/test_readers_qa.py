@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from xstilts.errors import InputError
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.format import Example
+from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.tasks.catalogue import qa
 from xstilts.tasks.files.locate import available_languages, examples
 from xstilts.tasks.registry import find_task
@@ -46,7 +46,7 @@ RED = {"text": "red", "answer_start": 2}
 
 def test_impossible_questions_have_no_answer_and_plausible_ones_do_not_count() -> None:
     found = {e.id: e.answer for e in read(FIXTURES, "squad_v2", "train") if isinstance(e, SpanExample)}
-    assert found["v2-t1"] == (Answer("twice a day", 23),)
+    assert found["v2-t1"] == (SpanAnswer("twice a day", 23),)
     assert found["v2-t2"] == ()
     assert [id for id, answer in found.items() if not answer] == ["v2-t2", "v2-t4"]
 
@@ -82,7 +82,7 @@ def test_squad_v2_from_the_hub() -> None:
     ]
     assert qa.SQUAD_V2.read_hub is not None
     found = list(qa.SQUAD_V2.read_hub(Request(qa.SQUAD_V2, "dev", "en", ()), rows))
-    assert [e.answer for e in found] == [(Answer("red", 2),), ()]
+    assert [e.answer for e in found] == [(SpanAnswer("red", 2),), ()]
 
 
 # -- MLQA, XQuAD, TyDiQA ----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from xstilts.errors import InputError
 from xstilts.formats.classify import ClassifyExample
-from xstilts.formats.registry import Example
+from xstilts.formats.format import Example
 from xstilts.tasks.files.locate import examples, locate
 from xstilts.tasks.files.read import TELLING, table
 from xstilts.tasks.registry import find_task

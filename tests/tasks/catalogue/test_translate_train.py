@@ -9,7 +9,7 @@ import pytest
 
 from xstilts.errors import InputError
 from xstilts.formats.classify import ClassifyExample
-from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.tasks.catalogue.translate_train import read_hub_squad_mt
 from xstilts.tasks.files.locate import available_languages, examples
 from xstilts.tasks.registry import find_task
@@ -49,7 +49,7 @@ def test_answers_of_squad_are_found_again_or_counted() -> None:
     task = find_task("squad_v1_mt")
     counts: Counter[str] = Counter()
     kept = list(examples(task, "train", "de", FIXTURES, counts))
-    assert [(e.id, e.answer) for e in kept] == [("mt1", (Answer("1874", 27),)), ("mt2", (Answer("Öl", 64),))]
+    assert [(e.id, e.answer) for e in kept] == [("mt1", (SpanAnswer("1874", 27),)), ("mt2", (SpanAnswer("Öl", 64),))]
     assert counts == {"relocated": 1, "unlocatable": 1}
     assert [e.id for e in examples(task, "dev", "de", FIXTURES)] == ["mt4"]
 
@@ -58,7 +58,7 @@ def test_rows_of_the_hub_likewise() -> None:
     request = Request(find_task("squad_v1_mt"), "train", "de", ())
     row = {"id": "h1", "question": "Wann?", "context": "Im Mai.", "answers": {"text": ["mai"], "answer_start": [1]}}
     lost = {**row, "id": "h2", "answers": {"text": ["Juni"], "answer_start": [3]}}
-    assert list(read_hub_squad_mt(request, [row, lost])) == [SpanExample("h1", "Wann?", "Im Mai.", (Answer("Mai", 3),))]
+    assert list(read_hub_squad_mt(request, [row, lost])) == [SpanExample("h1", "Wann?", "Im Mai.", (SpanAnswer("Mai", 3),))]
     assert request.counts == {"relocated": 1, "unlocatable": 1}
 
 

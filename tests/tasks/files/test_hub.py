@@ -16,7 +16,7 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
-from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.tasks.files.hub import hub_examples, hub_files, patterns
 from xstilts.tasks.registry import find_task
@@ -95,7 +95,7 @@ def test_questions_that_lost_blanks_but_not_offsets(cache: Path) -> None:
     ]
     put_for(cache, "xquad", "test", "xquad.de/validation-00000-of-00001.parquet", rows)
     read = list(hub_examples(xquad, "test", "de"))
-    assert [e.answer for e in read if isinstance(e, SpanExample)] == [(Answer("red", at),) for at in (2, 2, 16)]
+    assert [e.answer for e in read if isinstance(e, SpanExample)] == [(SpanAnswer("red", at),) for at in (2, 2, 16)]
 
 
 def test_questions_of_one_language_out_of_all_and_a_held_out_dev(cache: Path) -> None:

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts.errors import InputError
+from xstilts.formats.format import Example
 from xstilts.formats.mlm import Mlm, MlmExample
-from xstilts.formats.registry import Example
 from xstilts.tasks.files.check import check
 from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
 from xstilts.tasks.registry import CATALOGUE, find_task

@@ -23,8 +23,8 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.format import Example
+from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.retrieval import RETRIEVAL
@@ -162,7 +162,7 @@ def test_questions_with_and_without_an_answer_and_a_held_out_dev() -> None:
     task = fixture("questions.yaml")
     assert task.format == Span(no_answer=True)
     found = {e.id: e for split in ("train", "dev") for e in read(task, split, "en") if isinstance(e, SpanExample)}
-    assert found["f1"].answer == (Answer("at noon", 17),)
+    assert found["f1"].answer == (SpanAnswer("at noon", 17),)
     assert found["f3"].answer == ()
     assert len(read(task, "train", "en")) + len(read(task, "dev", "en")) == len(found) == 3
 

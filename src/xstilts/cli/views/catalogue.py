@@ -150,7 +150,7 @@ def source_rows(task: Task, split: str, source: Source) -> dict[str, str]:
 def spelled_training(task: Task) -> str:
     """The task that gives the training data, in English unless that has none."""
     if not task.trains_on:
-        return "itself, in all languages of a study" if task.format.name == "mlm" else "nothing"
+        return "itself, in all languages of a study" if task.format.self_supervised else "nothing"
     own = task.splits.get("train") if task.trains_on == task.name else None
     if own is None or "en" in own.languages:
         return f"{task.trains_on} (English)"

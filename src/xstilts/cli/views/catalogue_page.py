@@ -12,10 +12,6 @@ from collections.abc import Iterator
 
 from xstilts.cli.views.catalogue import spelled_counts, spelled_metric
 from xstilts.data.language import LANGUAGES
-from xstilts.formats.choice import Choice
-from xstilts.formats.classify import Classify
-from xstilts.formats.span import Span
-from xstilts.formats.tag import Tag
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.suites import SUITES
 from xstilts.tasks.task import Download, Source, Task
@@ -31,8 +27,6 @@ task's own code of a language, `{code}` ours and `{name}` its English name. `xst
 with the counts and checksums on this page; `xstilts download TASK` gets what has an address. A count is of examples as this
 program reads them; where none is given, none could be verified.
 """
-
-MANY_LABELS = 20
 
 
 def page() -> str:
@@ -83,7 +77,7 @@ def _section(task: Task) -> Iterator[str]:
     yield _escape(task.description)
     yield ""
     facts = {
-        "Format": _format(task),
+        "Format": f"{task.format.name}, its labels are a file of the data" if task.labels_of else task.format.describe(),
         "Metric": spelled_metric(task),
         "Trained on": _trained_on(task),
         "Parts": ", ".join(f"[{name}](#{name})" for name in task.parts),
@@ -101,21 +95,6 @@ def _section(task: Task) -> Iterator[str]:
         yield f"**{split}**"
         yield ""
         yield from (f"- {line}" for line in _source(task, source))
-
-
-def _format(task: Task) -> str:
-    match task.format:
-        case Classify(labels=labels) | Tag(labels=labels) if task.labels_of:
-            return f"{task.format.name}, its labels are a file of the data"
-        case Classify(labels=labels) | Tag(labels=labels) if len(labels) <= MANY_LABELS:
-            return f"{task.format.name}: {', '.join(f'`{label}`' for label in labels)}"
-        case Classify(labels=labels) | Tag(labels=labels):
-            return f"{task.format.name} with {len(labels)} labels"
-        case Choice(choices=choices):
-            return f"{task.format.name} of {choices}"
-        case Span(no_answer=True):
-            return f"{task.format.name}, or no answer"
-    return task.format.name
 
 
 def _trained_on(task: Task) -> str:

@@ -1,1 +1,2 @@
-"""Codecs: how the examples of each format become token ids, a loss and predictions. One file a format."""
+"""Codecs: how the examples of each format become token ids, a loss and predictions. `codec.py` is the base, `registry.py` lists
+all of them, and each format has a file."""

@@ -7,18 +7,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.formats.choice import ChoiceExample
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
-from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead, first_tokens
+from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead
 
 
 class ChoiceCodec(Codec):
+    first_tokens_only = True
+    export = ("AutoModelForMultipleChoice", {"dense": "roberta.pooler.dense", "out_proj": "classifier"})
+
     def head(self, encoder: Any) -> nn.Module:
         return FirstTokenHead(encoder.config.hidden_size, 1, encoder.config.hidden_dropout_prob)
 
@@ -32,18 +33,9 @@ class ChoiceCodec(Codec):
         logits_BC: Tensor = head(hidden_BLD).view(questions, -1)
         return logits_BC
 
-    def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
-        batch["labels"] = torch.tensor([f.target for f in features])
-
-    def read(self, batch: Batch) -> Tensor | None:
-        return first_tokens(batch["attention_mask"])
-
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
         labels_B = batch["labels"]
         return functional.cross_entropy(self._logits(head, hidden_BLD, len(labels_B)).float(), labels_B, reduction="sum")
-
-    def weight(self, batch: Batch) -> int:
-        return len(batch["labels"])
 
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
         best: list[Any] = self._logits(head, hidden_BLD, len(features)).argmax(-1).tolist()

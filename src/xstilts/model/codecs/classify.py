@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
-from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead, first_tokens
+from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead
 
 
 class ClassifyCodec(Codec):
+    first_tokens_only = True
+    export = ("AutoModelForSequenceClassification", {"dense": "classifier.dense", "out_proj": "classifier.out_proj"})
+
     def head(self, encoder: Any) -> nn.Module:
         return FirstTokenHead(encoder.config.hidden_size, len(self.spec.labels), encoder.config.hidden_dropout_prob)
 
@@ -30,17 +31,8 @@ class ClassifyCodec(Codec):
             for i, (e, row) in enumerate(zip(items, rows, strict=True))
         ]
 
-    def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
-        batch["labels"] = torch.tensor([f.target for f in features])
-
-    def read(self, batch: Batch) -> Tensor | None:
-        return first_tokens(batch["attention_mask"])
-
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
         return functional.cross_entropy(head(hidden_BLD).float(), batch["labels"], reduction="sum")
-
-    def weight(self, batch: Batch) -> int:
-        return len(batch["labels"])
 
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
         best: list[Any] = head(hidden_BLD).argmax(-1).tolist()

@@ -7,23 +7,26 @@ needs, and the position of its example. Shapes: B sequences, L tokens, D hidden,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
+from xstilts.model.unpadding import last_states
 from xstilts.recipe.recipe import Recipe
 
 
 @dataclass(slots=True)
 class Feature:
-    """`rows` are the token ids of its sequences (one, but for choices); `target` is the format's own business."""
+    """`rows` are the token ids of its sequences (one, but for choices); `target` and `extra` are the format's own."""
 
     example: int
     rows: list[NDArray[np.int32]]
@@ -38,18 +41,30 @@ class Feature:
     def longest(self) -> int:
         return max(len(row) for row in self.rows)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many rows, and how long the longest is."""
+        return len(self.rows), self.longest
+
 
 Batch = dict[str, Tensor]
+IGNORED = -100  # the label of a token that has none
 
 
 class Codec(ABC):
     """A format's torch half for one tokenizer and one recipe (its lengths, its masking rate).
 
     `whole_batch`: the loss of an example depends on the others of its step, so a step's batch is computed in one piece.
-    `decodes_together`: so does the prediction depend on all others of its file, which is then not read in windows."""
+    `decodes_together`: a prediction depends on all examples of its file, which is then not read in windows.
+    `first_tokens_only`: the head reads nothing but the first token of each row.
+    `whole_vocabulary`: the loss needs the embedding of every token, so the vocabulary is not trimmed.
+    `export`: transformers' class with such a head, and the names of our head's parameters in it; None if there is none."""
 
     whole_batch: ClassVar[bool] = False
     decodes_together: ClassVar[bool] = False
+    first_tokens_only: ClassVar[bool] = False
+    whole_vocabulary: ClassVar[bool] = False
+    export: ClassVar[tuple[str, Mapping[str, str]] | None] = None
 
     def __init__(self, spec: Any, tokenizer: Any, recipe: Recipe):
         self.spec = spec
@@ -61,29 +76,33 @@ class Codec(ABC):
     def head(self, encoder: Any) -> nn.Module:
         """A fresh head for this format."""
 
+    def pretrained_head(self, folder: Path) -> dict[str, Tensor]:
+        """The head's weights in the pretrained folder of an encoder; {} if it has none."""
+        return {}
+
     @abstractmethod
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         """Token ids (and targets, if training) of the examples, in their order."""
 
-    @abstractmethod
     def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
-        """Add `labels` (and whatever else the loss needs) to a collated batch."""
+        """Add `labels`, and what else the loss needs, to a collated batch."""
+        batch["labels"] = torch.tensor([f.target for f in features])
 
     @abstractmethod
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
-        """The *summed* loss of a batch; the loop divides by the summed `weight` of the whole step."""
+        """The *summed* loss of a batch; the loop divides by the summed `loss_terms` of the whole step."""
 
-    @abstractmethod
-    def weight(self, batch: Batch) -> int:
+    def loss_terms(self, batch: Batch) -> int:
         """How many terms `loss` sums."""
+        return len(batch["labels"])
 
-    @abstractmethod
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
         """Per feature, the little that decoding needs (never the logits of a whole data set)."""
+        raise TypeError(f"{self.spec.name} has no predictions to decode; it is scored by its loss")
 
-    @abstractmethod
     def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
         """One prediction per example, in their order."""
+        raise TypeError(f"{self.spec.name} has no predictions to decode; it is scored by its loss")
 
     def collate(self, features: Sequence[Feature]) -> Batch:
         """Pad the features' rows to the longest among them: `input_ids`, `attention_mask`, shape (B, L)."""
@@ -96,9 +115,13 @@ class Codec(ABC):
             mask[i, : len(row)] = 1
         return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
 
-    def read(self, batch: Batch) -> Tensor | None:
+    def hidden(self, encoder: Any, batch: Batch) -> Tensor:
+        """What the head reads: the trunk's last states, shape (B, L, D), at the needed positions (anything elsewhere)."""
+        return last_states(encoder, batch["input_ids"], batch["attention_mask"], self.needed_positions(batch))
+
+    def needed_positions(self, batch: Batch) -> Tensor | None:
         """The positions, shape (B, L), whose states the head reads; None: all of them."""
-        return None
+        return first_tokens(batch["attention_mask"]) if self.first_tokens_only else None
 
     def pair_ids(self, first: Sequence[str], second: Sequence[str] | None) -> list[NDArray[np.int32]]:
         """Token ids of texts or text pairs, cut to `max_length` at the longer side."""
@@ -106,6 +129,20 @@ class Codec(ABC):
             list(first), list(second) if second is not None else None, truncation="longest_first", max_length=self.max_length
         )
         return [np.asarray(ids, dtype=np.int32) for ids in encoded["input_ids"]]
+
+
+class TokenCodec(Codec):
+    """The base of codecs with one label a token: `labels` has the shape (B, L), IGNORED where a token has none."""
+
+    def needed_positions(self, batch: Batch) -> Tensor | None:
+        return batch["labels"] != IGNORED if "labels" in batch else None
+
+    def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
+        kept = batch["labels"] != IGNORED
+        return functional.cross_entropy(head(hidden_BLD[kept]).float(), batch["labels"][kept], reduction="sum")
+
+    def loss_terms(self, batch: Batch) -> int:
+        return int((batch["labels"] != IGNORED).sum())
 
 
 def first_tokens(mask_BL: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ decoder is tied to the word embeddings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -15,13 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xstilts.formats.format import Example
 from xstilts.formats.mlm import MlmExample
-from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
-from xstilts.model.codecs.codec import Batch, Codec, Feature
-from xstilts.model.encoder import word_embeddings
-
-IGNORED = -100
+from xstilts.model.codecs.codec import IGNORED, Batch, Feature, TokenCodec
+from xstilts.model.encoder import mlm_head_weights, word_embeddings
 
 
 class MlmHead(nn.Module):
@@ -42,9 +40,18 @@ class MlmHead(nn.Module):
         return functional.linear(x_ND, self._tied[0], self.bias)
 
 
-class MlmCodec(Codec):
+class MlmCodec(TokenCodec):
+    whole_vocabulary = True
+    export = (
+        "AutoModelForMaskedLM",
+        {"dense": "lm_head.dense", "layer_norm": "lm_head.layer_norm", "bias": "lm_head.bias"},
+    )
+
     def head(self, encoder: Any) -> nn.Module:
         return MlmHead(encoder)
+
+    def pretrained_head(self, folder: Path) -> dict[str, Tensor]:
+        return mlm_head_weights(folder)
 
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         features: list[Feature] = []
@@ -74,19 +81,3 @@ class MlmCodec(Codec):
         masked = np.where(chosen & (fate >= 0.9), random_ids, masked)
         batch["input_ids"] = torch.from_numpy(masked)
         batch["labels"] = torch.from_numpy(labels)
-
-    def read(self, batch: Batch) -> Tensor | None:
-        return batch["labels"] != IGNORED if "labels" in batch else None
-
-    def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
-        kept = batch["labels"] != IGNORED
-        return functional.cross_entropy(head(hidden_BLD[kept]).float(), batch["labels"][kept], reduction="sum")
-
-    def weight(self, batch: Batch) -> int:
-        return int((batch["labels"] != IGNORED).sum())
-
-    def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
-        raise TypeError("masked language modelling has no predictions to decode; it is scored by its loss")
-
-    def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
-        raise TypeError("masked language modelling has no predictions to decode; it is scored by its loss")

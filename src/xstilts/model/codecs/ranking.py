@@ -5,7 +5,7 @@ last layer at unit length; the loss is the cross-entropy of a query over the tex
 A candidate is its sentence and its paragraph in one string. Three differences: XTREME-R has the pooler (dense, tanh) above
 the first token, learns the 100, and compares only the 4 pairs that are in memory at once (16 a step); here the head has no
 weights, so vectors need only the trunk, and a query is compared with all texts of the step.
-At test the embed stage makes the vectors of the pools, with `cut` and `passage`; `decode` ranks the texts of dev pairs.
+At test the embed stage makes the vectors of the pools, with the same cut and `passage`; `decode` ranks the texts of dev pairs.
 """
 
 from __future__ import annotations
@@ -19,45 +19,24 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.ranking import RankingExample
-from xstilts.formats.registry import Example
-from xstilts.metrics.ranking import DEPTH
+from xstilts.formats.ranking import DEPTH, MAX_QUERY_TOKENS, RankingExample, passage
 from xstilts.model.codecs.codec import Batch, Codec, Feature, first_tokens
-from xstilts.model.unpadding import states
+from xstilts.model.unpadding import last_states
 
-MAX_QUERY_TOKENS = 96
 SCALE = 100.0
 _BLOCK = 1024
-
-
-def cut(max_length: int) -> int:
-    """How many tokens of a query are kept where candidates have `max_length`."""
-    return min(MAX_QUERY_TOKENS, max_length)
-
-
-def passage(text: str, context: str) -> str:
-    """What is encoded of a candidate: XTREME-R puts the context right behind the text and takes line breaks out."""
-    return (text + context).replace("\n", "")
-
-
-class QueryTower(nn.Module):
-    """Runs the trunk on queries. It is the trunk of the texts itself and no copy, and none of it is the head's own."""
-
-    def __init__(self, trunk: nn.Module):
-        super().__init__()
-        self._trunk = (trunk,)  # inside a tuple, where it does not count as a part of this module
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        return states(self._trunk[0], input_ids, attention_mask, first_tokens(attention_mask))
 
 
 class RankingCodec(Codec):
     whole_batch: ClassVar[bool] = True
     decodes_together: ClassVar[bool] = True
+    first_tokens_only: ClassVar[bool] = True
 
     def head(self, encoder: Any) -> nn.Module:
-        return QueryTower(encoder)
+        """A head without weights: the trunk's own vectors are compared."""
+        return nn.Identity()
 
     def _ids(self, texts: list[str], length: int) -> list[NDArray[np.int32]]:
         encoded = self.tokenizer(texts, truncation=True, max_length=length)
@@ -65,7 +44,7 @@ class RankingCodec(Codec):
 
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         items = cast(Sequence[RankingExample], examples)
-        queries = self._ids([e.query for e in items], cut(self.max_length))
+        queries = self._ids([e.query for e in items], min(MAX_QUERY_TOKENS, self.max_length))
         texts = self._ids([passage(e.text, e.context) for e in items], self.max_length)
         return [Feature(i, [query, text]) for i, (query, text) in enumerate(zip(queries, texts, strict=True))]
 
@@ -78,25 +57,24 @@ class RankingCodec(Codec):
     def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
         """Nothing to add: the right text of a query is the one in its row."""
 
-    def read(self, batch: Batch) -> Tensor | None:
-        return first_tokens(batch["attention_mask"])
+    def hidden(self, encoder: Any, batch: Batch) -> Tensor:
+        """The last states of the first tokens of queries and of texts, shape (2, B, D)."""
+        texts_BLD = super().hidden(encoder, batch)
+        mask_BL = batch["query_mask"]
+        queries_BLD = last_states(encoder, batch["query_ids"], mask_BL, first_tokens(mask_BL))
+        return torch.stack([queries_BLD[:, 0], texts_BLD[:, 0]])
 
-    def _vectors(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Of queries and texts, at unit length: 2 x (B, D), fp32."""
-        queries_BLD = head(batch["query_ids"], batch["query_mask"])
-        return functional.normalize(queries_BLD[:, 0].float(), dim=-1), functional.normalize(hidden_BLD[:, 0].float(), dim=-1)
-
-    def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
-        queries_BD, texts_BD = self._vectors(head, hidden_BLD, batch)
+    def loss(self, head: nn.Module, hidden_2BD: Tensor, batch: Batch) -> Tensor:
+        queries_BD, texts_BD = functional.normalize(hidden_2BD.float(), dim=-1)
         with torch.autocast(queries_BD.device.type, enabled=False):  # bf16 would round the logits to halves
             logits_BB = SCALE * queries_BD @ texts_BD.T
         return functional.cross_entropy(logits_BB, torch.arange(len(logits_BB), device=logits_BB.device), reduction="sum")
 
-    def weight(self, batch: Batch) -> int:
+    def loss_terms(self, batch: Batch) -> int:
         return len(batch["query_ids"])
 
-    def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
-        vectors_B2D = torch.stack(self._vectors(head, hidden_BLD, batch), dim=1)
+    def outputs(self, head: nn.Module, hidden_2BD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
+        vectors_B2D = functional.normalize(hidden_2BD.float(), dim=-1).transpose(0, 1)
         return list(vectors_B2D.cpu().numpy())
 
     def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:

@@ -14,14 +14,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.errors import InputError
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
-from xstilts.formats.span import Answer, SpanExample
+from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.model.codecs.codec import Batch, Codec, Feature, TokenHead
 
 N_BEST = 20
@@ -32,6 +31,8 @@ Found = tuple[float, int, int, float]  # score, first and last + 1 character of 
 
 
 class SpanCodec(Codec):
+    export = ("AutoModelForQuestionAnswering", {"linear": "qa_outputs"})
+
     def head(self, encoder: Any) -> nn.Module:
         return TokenHead(encoder.config.hidden_size, 2, 0.0)  # no dropout, as in RobertaForQuestionAnswering
 
@@ -79,9 +80,6 @@ class SpanCodec(Codec):
             extra = {} if training else {"offsets": offsets}
             yield Feature(begin + source, [row], target, extra)
 
-    def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
-        batch["labels"] = torch.tensor([f.target for f in features])
-
     def _logits(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         logits_BL2 = head(hidden_BLD).float().masked_fill(batch["attention_mask"][..., None] == 0, -1e9)
         return logits_BL2[..., 0], logits_BL2[..., 1]
@@ -91,9 +89,6 @@ class SpanCodec(Codec):
         labels_B2 = batch["labels"]
         start = functional.cross_entropy(start_BL, labels_B2[:, 0], reduction="sum")
         return (start + functional.cross_entropy(end_BL, labels_B2[:, 1], reduction="sum")) / 2
-
-    def weight(self, batch: Batch) -> int:
-        return len(batch["labels"])
 
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
         start_BL, end_BL = (x.cpu().numpy() for x in self._logits(head, hidden_BLD, batch))
@@ -125,7 +120,7 @@ def _target(example: SpanExample, offsets_L2: np.ndarray) -> tuple[int, int]:
     return span_of(example.answer[0], offsets_L2) if example.answer else (0, 0)
 
 
-def span_of(answer: Answer, offsets_L2: np.ndarray) -> tuple[int, int]:
+def span_of(answer: SpanAnswer, offsets_L2: np.ndarray) -> tuple[int, int]:
     """First and last token of an answer in a window whose context tokens cover the characters `offsets_L2` (-1 elsewhere);
     (0, 0), the first token, when the window does not hold all of it."""
     start, end = answer.start, answer.start + len(answer.text)

@@ -13,17 +13,16 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.formats.registry import Example
 from xstilts.formats.tag import TagExample
-from xstilts.model.codecs.codec import Batch, Codec, Feature, TokenHead
-
-IGNORED = -100
+from xstilts.model.codecs.codec import IGNORED, Batch, Feature, TokenCodec, TokenHead
 
 
-class TagCodec(Codec):
+class TagCodec(TokenCodec):
+    export = ("AutoModelForTokenClassification", {"linear": "classifier"})
+
     def head(self, encoder: Any) -> nn.Module:
         return TokenHead(encoder.config.hidden_size, len(self.spec.labels), encoder.config.hidden_dropout_prob)
 
@@ -65,16 +64,6 @@ class TagCodec(Codec):
         for i, feature in enumerate(features):
             labels[i, feature.extra["starts"]] = torch.tensor(feature.target, dtype=torch.long)
         batch["labels"] = labels
-
-    def read(self, batch: Batch) -> Tensor | None:
-        return batch["labels"] != IGNORED if "labels" in batch else None
-
-    def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
-        kept = batch["labels"] != IGNORED
-        return functional.cross_entropy(head(hidden_BLD[kept]).float(), batch["labels"][kept], reduction="sum")
-
-    def weight(self, batch: Batch) -> int:
-        return int((batch["labels"] != IGNORED).sum())
 
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
         best_BL = head(hidden_BLD).argmax(-1).cpu().numpy()

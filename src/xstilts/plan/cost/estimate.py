@@ -15,8 +15,6 @@ from typing import Any
 
 from xstilts.plan.compile import Plan
 from xstilts.plan.cost.sizes import (
-    FETCHED_BYTES,
-    PREDICTED_BYTES,
     TALLY_BYTES,
     Unknown,
     examples,
@@ -184,10 +182,8 @@ def _members(stage: Stage) -> list[str]:
 def _row_tokens(name: str, recipe: Mapping[str, Any]) -> float:
     """The length of a row: plain text fills it, choices are rows side by side."""
     task = find_task(name)
-    if task.format.name == "mlm":
-        return float(recipe["max_length"])
     tokens, rows = length(task)
-    return tokens / rows if task.format.name == "choice" else min(tokens / rows, recipe["max_length"])
+    return task.format.row_tokens(tokens, rows, recipe["max_length"])
 
 
 def _rows(stage: Stage) -> list[float]:
@@ -195,7 +191,7 @@ def _rows(stage: Stage) -> list[float]:
     recipe, rule, names = stage.config["recipe"], stage.config["mixture"], _members(stage)
     if recipe["steps"] is not None and (len(names) == 1 or rule["sampling"] in ("uniform", "fixed")):
         return [1.0 for _ in names]
-    made = [1.0 if find_task(name).format.name == "mlm" else length(find_task(name))[1] for name in names]
+    made = [length(find_task(name))[1] for name in names]
     return [rows * sum(map(examples, _data(stage, "train", name))) for rows, name in zip(made, names, strict=True)]
 
 
@@ -231,7 +227,7 @@ def _predict(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
     task = find_task(stage.config["task"])
     count = known_examples([stage.inputs[language] for language in stage.config["languages"]], gaps)
     read = count * length(task)[0]
-    return read, 2 * body * read, count * PREDICTED_BYTES[task.format.name]
+    return read, 2 * body * read, count * task.format.predicted_bytes
 
 
 def _embed(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
@@ -243,7 +239,7 @@ def _embed(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
 
 
 def _fetch(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
-    return 0.0, 0.0, examples(stage) * FETCHED_BYTES[find_task(stage.config["task"]).format.name]
+    return 0.0, 0.0, examples(stage) * find_task(stage.config["task"]).format.stored_bytes
 
 
 def _score(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:

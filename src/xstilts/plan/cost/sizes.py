@@ -31,7 +31,9 @@ POSITIONS = 514
 
 # Tokens of one example (all its windows or choices, special tokens included) and rows that it makes, measured on real text with
 # a Unigram tokenizer of 20,000 pieces for 41 languages; XLM-R's has 250,002 and makes fewer. Training lengths of each task:
-# windows of 384 tokens that overlap by 128, everything else cut at 256. Test lengths are means over 4 to 34 languages.
+# windows of 384 tokens that overlap by 128, everything else cut at 256. Test lengths are means over 4 to 34 languages. Tasks of
+# which there was nothing to measure have the mean of their format (`Format.usual_length`; ANLI's paragraphs are longer, QQP's
+# questions shorter).
 LENGTHS: dict[str, tuple[float, float]] = {
     "mnli": (50, 1),  # English dev pairs of XNLI, which are MNLI's kind
     "snli": (44, 1),
@@ -55,19 +57,7 @@ LENGTHS: dict[str, tuple[float, float]] = {
     "lareqa": (116, 1),
     "tatoeba": (30, 2),
 }
-# Means of the above, for tasks of which there was nothing to measure (ANLI's paragraphs are longer, QQP's questions shorter).
-USUAL: dict[str, tuple[float, float]] = {
-    "classify": (60, 1),
-    "choice": (347, 1),
-    "tag": (30, 1),
-    "span": (325, 1.25),
-    "rank": (174, 1),
-    "embed": (30, 2),
-    "mine": (15, 1),
-}
-# Bytes that one example takes in the store as text, as a prediction and as a tally, measured in a finished study.
-FETCHED_BYTES = {"classify": 250, "choice": 300, "tag": 350, "span": 1100, "embed": 170, "mine": 170, "rank": 300, "mlm": 2000}
-PREDICTED_BYTES = {"classify": 50, "choice": 50, "tag": 180, "span": 95}
+# Bytes of one tally in the store, measured in a finished study.
 TALLY_BYTES = 20
 
 
@@ -122,7 +112,7 @@ def weights_of(stage: Stage) -> Weights:
 
 def length(task: Task) -> tuple[float, float]:
     """Tokens of an example of a task, and rows that it makes."""
-    return LENGTHS.get(task.name) or USUAL[task.format.name]
+    return LENGTHS.get(task.name) or task.format.usual_length
 
 
 def examples(stage: Stage) -> float:

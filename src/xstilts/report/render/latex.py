@@ -12,10 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.breakdown import ALL, OVERALL, TASK_GROUPS, task_group
+from xstilts.analysis.breakdown import ALL, OVERALL, task_group
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
 from xstilts.analysis.scores import NO_CHAIN, Summary
+from xstilts.formats.registry import FORMATS
 from xstilts.report.figures.figures import bold
 from xstilts.report.figures.scale import contrast_table
 from xstilts.report.findings import Analysis
@@ -67,7 +68,7 @@ class _Column:
 
 def _columns(analysis: Analysis) -> list[_Column]:
     """The targets that have scores, in the paper's order of groups."""
-    order = list(dict.fromkeys(TASK_GROUPS.values()))
+    order = list(dict.fromkeys(format.group for format in FORMATS.values()))
     scored = {row.target for row in analysis.summaries}
     columns = [_Column(task_group(info), info) for info in analysis.results.targets if info.name in scored]
     return sorted(columns, key=lambda column: order.index(column.group) if column.group in order else len(order))

@@ -20,7 +20,7 @@ def training_tasks(analysis: Analysis) -> tuple[str, ...]:
 
 def training_table(analysis: Analysis) -> Table | None:
     rows = [
-        (name, task.format.name, ", ".join(_uses(analysis, name)), task.license or "not stated", task.cite, task.url)
+        (name, task.format.title, ", ".join(_uses(analysis, name)), task.license or "not stated", task.cite, task.url)
         for name in training_tasks(analysis)
         for task in [CATALOGUE[name]]
     ]

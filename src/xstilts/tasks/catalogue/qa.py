@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from xstilts.data.language import LANGUAGES, languages
 from xstilts.errors import InputError
-from xstilts.formats.registry import Format
-from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.format import Format
+from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.metrics.mlqa import MLQA as MLQA_METRIC
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.squad import SQUAD_V2 as SQUAD_V2_METRIC
@@ -27,7 +27,7 @@ from xstilts.tasks.task import Download, Hub, Request, Source, Task
 MAX_SHIFT = 16
 
 
-def _checked(answers: list[Answer], context: str, where: str) -> tuple[Answer, ...]:
+def _checked(answers: list[SpanAnswer], context: str, where: str) -> tuple[SpanAnswer, ...]:
     for answer in answers:
         found = context[answer.start : answer.start + len(answer.text)] if answer.start >= 0 else ""
         if not answer.text:
@@ -40,7 +40,7 @@ def _checked(answers: list[Answer], context: str, where: str) -> tuple[Answer, .
     return tuple(answers)
 
 
-def _gold(format: Format, answers: list[Answer], impossible: bool, context: str, where: str) -> tuple[Answer, ...] | None:
+def _gold(format: Format, answers: list[SpanAnswer], impossible: bool, context: str, where: str) -> tuple[SpanAnswer, ...] | None:
     """What `SpanExample.answer` is to be: without `no_answer` in the format, no answers means that they are not public."""
     if not (isinstance(format, Span) and format.no_answer):
         return _checked(answers, context, where) or None
@@ -57,7 +57,7 @@ class Question(NamedTuple):
     id: str
     question: str
     context: str
-    answers: list[Answer]
+    answers: list[SpanAnswer]
     impossible: bool
 
 
@@ -69,7 +69,7 @@ def questions(path: Path) -> Iterator[Question]:
                 id = take(record, "id", str, str(path))
                 where = f"{path}: question {id}"
                 answers = [
-                    Answer(take(answer, "text", str, where), take(answer, "answer_start", int, where))
+                    SpanAnswer(take(answer, "text", str, where), take(answer, "answer_start", int, where))
                     for answer in take(record, "answers", list, where)
                 ]
                 impossible = take(record, "is_impossible", bool, where) if "is_impossible" in record else not answers
@@ -82,10 +82,10 @@ def read_squad(request: Request) -> Iterator[SpanExample]:
         yield SpanExample(id, question, context, _gold(request.task.format, answers, impossible, context, where))
 
 
-def _shifted(context: str, text: str, start: int) -> Answer:
+def _shifted(context: str, text: str, start: int) -> SpanAnswer:
     """The answer where the Hub's context has it: near `start`, less the blanks before the context, plus its own."""
     places = [at for at in range(max(0, start - MAX_SHIFT), start + 2) if context.startswith(text, at)]
-    return Answer(text, min(places, key=lambda at: abs(at - start), default=start))
+    return SpanAnswer(text, min(places, key=lambda at: abs(at - start), default=start))
 
 
 def hub_questions(rows: Iterable[dict[str, Any]]) -> Iterator[Question]:

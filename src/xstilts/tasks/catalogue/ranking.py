@@ -16,8 +16,8 @@ from typing import Any, cast
 from xstilts.data.language import languages
 from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import PoolExample
+from xstilts.formats.format import Example
 from xstilts.formats.ranking import Ranking, RankingExample
-from xstilts.formats.registry import Example
 from xstilts.formats.span import SpanExample
 from xstilts.metrics.ranking import MAP_20
 from xstilts.tasks.catalogue.mewslix import MEWSLIX

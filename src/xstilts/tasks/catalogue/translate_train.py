@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.formats.classify import Classify, ClassifyExample
-from xstilts.formats.span import Answer, Span, SpanExample
+from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.squad import SQUAD
 from xstilts.tasks.answer_alignment import align_answer
@@ -159,7 +159,7 @@ def _refitted(request: Request, found: Iterable[Question]) -> Iterator[SpanExamp
     answers that are nowhere, and a question with none left is left out. All of it is counted."""
     request.counts.update(relocated=0, unlocatable=0)
     for one in found:
-        fitting: list[Answer] = []
+        fitting: list[SpanAnswer] = []
         for answer in one.answers:
             if answer.text and answer.start >= 0 and one.context.startswith(answer.text, answer.start):
                 fitting.append(answer)

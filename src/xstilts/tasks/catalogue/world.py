@@ -19,8 +19,8 @@ from typing import Any
 from xstilts.formats.bitext_retrieval import BitextRetrieval
 from xstilts.formats.choice import Choice
 from xstilts.formats.classify import Classify
+from xstilts.formats.format import Example, Format
 from xstilts.formats.mlm import Mlm
-from xstilts.formats.registry import Example, Format
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
 from xstilts.metrics.classify import ACCURACY
@@ -29,7 +29,7 @@ from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.tag import CHUNK_F1, TAG_ACCURACY
 from xstilts.tasks.task import Request, Source, Task
-from xstilts.tasks.translated import translated
+from xstilts.tasks.translated import translate_example
 from xstilts.world import LANGUAGES, WorldConfig, generate
 from xstilts.world.choosing import CHOICES
 from xstilts.world.concepts import DOMAINS
@@ -53,7 +53,7 @@ def generate_task(task: Task, split: str, language: str, world: Mapping[str, Any
 
 def _translated(config: WorldConfig, found: Iterable[Example], language: str, counts: Counter[str]) -> Iterator[Example]:
     for example in found:
-        new = translated(example, partial(machine_translated, config, language), language, counts)
+        new = translate_example(example, partial(machine_translated, config, language), language, counts)
         if new is not None:
             yield new
 

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from xstilts.errors import InputError
-from xstilts.formats.bitext_mining import PoolExample
-from xstilts.formats.registry import Example
+from xstilts.formats.format import Example
 from xstilts.store.store import sha256_file
 from xstilts.tasks.files.locate import Found, checked, find, fingerprint, parts_of, whole
 from xstilts.tasks.files.read import lines
@@ -134,7 +133,7 @@ def _count(task: Task, split: str, language: str, files: tuple[Path, ...], recor
     def one_by_one() -> Iterator[Example]:
         for path in files:
             for example in task.read(Request(task, split, language, (path,))):
-                counts[path] += not (isinstance(example, PoolExample) and example.role == "candidate")
+                counts[path] += example.scored
                 yield example
 
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import InputError
-from xstilts.formats.registry import Example
+from xstilts.formats.format import Example
 from xstilts.tasks.files.locate import checked, source_of, source_split
 from xstilts.tasks.task import Hub, Request, Task
 

@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from xstilts.errors import InputError, nearest
-from xstilts.formats.bitext_mining import PoolExample
-from xstilts.formats.registry import Example
+from xstilts.formats.format import Example
 from xstilts.tasks.files.archive import cache_folder, unpacked
 from xstilts.tasks.files.read import opened
 from xstilts.tasks.task import SPLITS, Request, Source, Task
@@ -297,7 +296,7 @@ def subsample(found: Iterable[E], limit: int | None, salt: str = "") -> Iterable
     if first is None:
         return []
     everything = chain([first], stream)
-    if not isinstance(first, PoolExample):
+    if not first.in_pool:
         return [example for _, example in _lowest(enumerate(everything), limit, salt)]
     pool = list(enumerate(everything))
     queries = _lowest((entry for entry in pool if _answers(entry[1]) is not None), limit, salt)
@@ -310,7 +309,7 @@ def subsample(found: Iterable[E], limit: int | None, salt: str = "") -> Iterable
 
 def _answers(example: Example) -> tuple[str, ...] | None:
     """The gold candidates of a query; None for a candidate."""
-    return example.answer or () if isinstance(example, PoolExample) and example.role == "query" else None
+    return (example.answer or ()) if example.scored else None
 
 
 def _lowest(entries: Iterable[tuple[int, E]], limit: int, salt: str) -> list[tuple[int, E]]:

@@ -18,8 +18,8 @@ from xstilts.errors import InputError, nearest
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.format import Example
 from xstilts.formats.mlm import MlmExample
-from xstilts.formats.registry import Example
 from xstilts.formats.span import SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue.qa import read_squad

@@ -27,8 +27,8 @@ from xstilts.errors import InputError, nearest
 from xstilts.formats.bitext_retrieval import BitextRetrieval
 from xstilts.formats.choice import Choice
 from xstilts.formats.classify import Classify
+from xstilts.formats.format import Example, Format
 from xstilts.formats.mlm import Mlm
-from xstilts.formats.registry import Example, Format
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
 from xstilts.store.fingerprint import key_of
@@ -36,7 +36,7 @@ from xstilts.tasks.files.locate import examples, source_split
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.suites import SUITES
 from xstilts.tasks.task import SPLITS, Source, Task
-from xstilts.tasks.translated import TRANSLATABLE, read_translated
+from xstilts.tasks.translated import read_translated
 from xstilts.tasks.user.declaration import NAME, Declaration, Translation
 from xstilts.tasks.user.folder import corpora
 from xstilts.tasks.user.tables import read
@@ -177,10 +177,8 @@ def _translation(own: Translation, path: Path) -> Task:
 
 def _untranslatable(base: Task) -> str:
     """Why a task cannot be had in translation; empty if it can."""
-    if base.format.name == "tag":
-        return f"the tags of {base.name} belong to words, which a translation puts elsewhere; they cannot be carried over"
-    if base.format.name not in TRANSLATABLE:
-        return f"{base.name} ({base.format.name}) has no training examples to translate; text is declared with `format: mlm`"
+    if base.format.untranslatable:
+        return f"{base.name} ({base.format.title}) cannot be translated: {base.format.untranslatable}"
     if base.parts:
         return f"{base.name} is made of {', '.join(base.parts)}; translate these, each in a declaration of its own"
     if base.synthetic:

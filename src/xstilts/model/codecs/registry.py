@@ -1,0 +1,20 @@
+"""The codec of each trained format, by the format's name."""
+
+from __future__ import annotations
+
+from xstilts.model.codecs.choice import ChoiceCodec
+from xstilts.model.codecs.classify import ClassifyCodec
+from xstilts.model.codecs.codec import Codec
+from xstilts.model.codecs.mlm import MlmCodec
+from xstilts.model.codecs.ranking import RankingCodec
+from xstilts.model.codecs.span import SpanCodec
+from xstilts.model.codecs.tag import TagCodec
+
+CODECS: dict[str, type[Codec]] = {
+    "classify": ClassifyCodec,
+    "choice": ChoiceCodec,
+    "tag": TagCodec,
+    "span": SpanCodec,
+    "mlm": MlmCodec,
+    "rank": RankingCodec,
+}
