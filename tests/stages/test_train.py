@@ -51,7 +51,7 @@ def job_of(start: Path, path: Path, *tasks: Any, rule: dict[str, Any] | None = N
     fields = {"lr": 1e-2, "batch": 8, "steps": 12, "max_length": 24, "policy": "last", "dropout": 0.2, **recipe}
     config = {
         "tasks": list(tasks),
-        "mixture": Mixture(mix=names, **(rule or {})).fingerprint(),
+        "mixture": Mixture(mix=names, **(rule or {})).rule,
         "labels": "gold",
         "recipe": Recipe(**fields).model_dump(mode="json"),
         "seed": 3,

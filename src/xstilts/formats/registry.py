@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, get_args
 
 from xstilts.formats.bitext_mining import BitextMining, PoolExample
 from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
@@ -36,3 +38,17 @@ KINDS: dict[str, type[Any]] = {
     "pair": RankingExample,
     "plain": MlmExample,
 }
+
+_FORMATS: dict[str, type[Any]] = {f.name: f for f in get_args(Format)}
+
+
+def format_record(spec: Format) -> dict[str, Any]:
+    """A format as JSON: its name and fields."""
+    return {"name": spec.name, **dataclasses.asdict(spec)}
+
+
+def format_of(record: Mapping[str, Any]) -> Format:
+    """The inverse of `format_record`."""
+    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k != "name"}
+    spec: Format = _FORMATS[record["name"]](**fields)
+    return spec

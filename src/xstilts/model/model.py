@@ -7,7 +7,6 @@ heads.json          each head's task and format
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from xstilts.formats.choice import Choice
-from xstilts.formats.classify import Classify
-from xstilts.formats.mlm import Mlm
-from xstilts.formats.ranking import Ranking
-from xstilts.formats.registry import Format
-from xstilts.formats.span import Span
-from xstilts.formats.tag import Tag
+from xstilts.formats.registry import Format, format_of, format_record
 from xstilts.model import unpadding
 from xstilts.model.codecs.choice import ChoiceCodec
 from xstilts.model.codecs.classify import ClassifyCodec
@@ -41,19 +34,6 @@ CODECS: dict[str, type[Codec]] = {
     "mlm": MlmCodec,
     "rank": RankingCodec,
 }
-_FORMATS: dict[str, type[Any]] = {f.name: f for f in (Classify, Choice, Tag, Span, Mlm, Ranking)}
-
-
-def format_record(spec: Format) -> dict[str, Any]:
-    """A format as JSON: its name and fields."""
-    return {"name": spec.name, **dataclasses.asdict(spec)}
-
-
-def format_of(record: Mapping[str, Any]) -> Format:
-    """The inverse of `format_record`."""
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k != "name"}
-    spec: Format = _FORMATS[record["name"]](**fields)
-    return spec
 
 
 class Model(nn.Module):

@@ -20,41 +20,43 @@ from xstilts.model.codecs.ranking import cut, passage
 from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder, load_tokenizer, max_positions
 from xstilts.model.model import trunk_folder
-from xstilts.stages.attempt import Job
+from xstilts.stages.contracts import EmbedConfig
 from xstilts.stages.device import device
+from xstilts.stages.inputs import EmbedInputs
+from xstilts.stages.job import Job
 from xstilts.stages.vectors import SIDES, Layout, create, names, resolve_layers
 
 TOKENS_A_BATCH = 8192
 
 
-def run(job: Job) -> None:
+def run(job: Job[EmbedConfig, EmbedInputs[Path]]) -> None:
     """Leaves what `vectors.py` describes, for each language and, in mining, for each language's dev split."""
     config = job.config
-    folder = trunk_folder(job.inputs["model"])
+    folder = trunk_folder(job.inputs.model)
     tokenizer = load_tokenizer(folder)
     encoder: Any = load_encoder(folder).to(device()).eval()
     depth = encoder.config.num_hidden_layers
-    layers = resolve_layers(config["layers"], depth, config["format"])
-    layout = Layout(layers, tuple(config["poolings"]), depth, encoder.config.hidden_size)
-    longest = min(config["max_length"], max_positions(encoder))
-    parts = {name.replace(":", "-"): path for name, path in job.inputs.items() if name != "model"}
+    layers = resolve_layers(config.layers, depth, config.format)
+    layout = Layout(layers, config.poolings, depth, encoder.config.hidden_size)
+    longest = min(config.max_length, max_positions(encoder))
+    parts = {**job.inputs.test, **{f"dev-{language}": path for language, path in job.inputs.dev.items()}}
     for number, (part, path) in enumerate(parts.items()):
         job.progress({"step": number, "steps": len(parts), "language": part})
-        for side in SIDES[config["format"]]:
+        for side in SIDES[config.format]:
             if not all((job.checkpoint / name).is_file() for name in names(part, side)):
-                ids, texts = _texts(path / "examples.jsonl", side, config["format"])
-                length = cut(longest) if (config["format"], side) == ("rank", "query") else longest
+                ids, texts = _texts(path / "examples.jsonl", side, config.format)
+                length = cut(longest) if (config.format, side) == ("rank", "query") else longest
                 working = job.checkpoint / ".working"
                 working.mkdir(exist_ok=True)
                 vectors = create(working, part, side, layout, ids)
-                how = (layers, layout.poolings, TOKENS_A_BATCH, vectors, job.check_stop, config["precision"])
+                how = (layers, layout.poolings, TOKENS_A_BATCH, vectors, job.check_stop, config.precision)
                 embed(encoder, tokenizer, texts, length, *how)
                 vectors.flush()
                 for name in names(part, side):
                     (working / name).replace(job.checkpoint / name)
             job.check_stop()
     for part in parts:
-        for side in SIDES[config["format"]]:
+        for side in SIDES[config.format]:
             for name in names(part, side):
                 _hand_over(job.checkpoint / name, job.out / name)
     layout.write(job.out)
