@@ -90,7 +90,7 @@ class _Stage:
     inputs: Inputs[Stage]
     slug: str
     title: str = ""
-    context: Context = Context()
+    context: Context = field(default_factory=Context)
 
     @property
     def kind(self) -> KindName:

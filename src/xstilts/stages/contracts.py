@@ -1,0 +1,244 @@
+"""What a stage of each kind is told: its config, one frozen class for each kind.
+
+A plan builds a config and the body of the stage reads it; between the two it is JSON. `write_config` makes the JSON that
+enters the key and `stage.json`, `read_config` is its inverse. The fields are parts of keys: a change of one moves the keys of
+users' stores. What a stage reads stands in `inputs.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, Field, PlainValidator, TypeAdapter, ValidationError
+
+from xstilts.errors import InputError
+from xstilts.formats.registry import Format, format_of, format_record
+from xstilts.recipe.encoder_identity import Architecture
+from xstilts.recipe.mixture import MixtureRule
+from xstilts.recipe.recipe import Recipe
+from xstilts.world.config import WorldConfig
+
+Precision = Literal["fp32", "bf16"]
+FormatRecord = Annotated[Format, PlainValidator(format_of)]
+
+
+# A field that a kind did not have from the start, or that not all its stages have: the JSON leaves it out at its default, so
+# that it moves no other key.
+LATER = {"later": True}
+
+
+@dataclass(frozen=True)
+class FetchConfig:
+    """One split of a task in one language; at most `limit` examples. `declared`: the identity of a user's own task. `world`:
+    the embedded world that makes the examples. `source`: where the examples come from, "sha256:...", "hub:..." or, in a draft,
+    "nowhere"; of a task with parts, this for each part."""
+
+    task: str
+    version: int
+    split: str
+    language: str
+    limit: int | None
+    declared: str = field(default="", metadata=LATER)
+    world: WorldConfig | None = field(default=None, metadata=LATER)
+    source: str | Mapping[str, str] | None = field(default=None, metadata=LATER)
+
+    def source_of(self, task: str) -> str:
+        """Where the examples of a part of the task come from, or those of the task itself."""
+        found = self.source[task] if isinstance(self.source, Mapping) else self.source
+        assert found is not None
+        return found
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """A tokenizer of `vocabulary` ids for a task of plain text; the other fields are those of `Scratch`."""
+
+    corpus: str
+    vocabulary: int
+    smoothing: float
+    coverage: float
+    sample: int
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """A local Hugging Face folder; `files` are the sha256 of its files by name, "nowhere" in a draft."""
+
+    files: Mapping[str, str] | str
+    kind: Literal["folder"] = "folder"
+
+
+@dataclass(frozen=True)
+class HubSource:
+    """A model of the Hugging Face Hub; `revision` is a commit."""
+
+    id: str
+    revision: str
+    kind: Literal["hub"] = "hub"
+
+
+@dataclass(frozen=True)
+class RandomSource:
+    """The architecture of another encoder with random weights."""
+
+    seed: int
+    kind: Literal["random"] = "random"
+
+
+@dataclass(frozen=True)
+class WorldSource:
+    """An encoder with random weights and the vocabulary of the embedded world."""
+
+    world: WorldConfig
+    architecture: Architecture
+    seed: int
+    kind: Literal["world"] = "world"
+
+
+@dataclass(frozen=True)
+class ScratchSource:
+    """An encoder with random weights and a tokenizer of its own."""
+
+    architecture: Architecture
+    seed: int
+    kind: Literal["scratch"] = "scratch"
+
+
+EncoderSource = FolderSource | HubSource | RandomSource | WorldSource | ScratchSource
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    source: Annotated[EncoderSource, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True)
+class TrainedTask:
+    """A task of a mixture."""
+
+    name: str
+    version: int
+    format: FormatRecord
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training phase. `labels`: "shuffled" is the placebo."""
+
+    tasks: tuple[TrainedTask, ...]
+    mixture: MixtureRule
+    labels: Literal["gold", "shuffled"]
+    recipe: Recipe
+    seed: int
+
+
+@dataclass(frozen=True)
+class PredictRecipe:
+    """The fields of a recipe that matter to a prediction."""
+
+    max_length: int
+    stride: int
+    precision: Precision
+
+
+@dataclass(frozen=True)
+class PredictConfig:
+    """`head`: the task whose head predicts. `format`: labels are those of the head, in its order."""
+
+    task: str
+    head: str
+    format: FormatRecord
+    languages: tuple[str, ...]
+    recipe: PredictRecipe
+
+
+@dataclass(frozen=True)
+class EmbedConfig:
+    """`layers`: "all", or the rule or number of one layer (see `vectors.resolve_layer`)."""
+
+    task: str
+    format: str
+    languages: tuple[str, ...]
+    max_length: int
+    precision: Precision
+    layers: str | int
+    poolings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MineConfig:
+    """Pairs by the `k` nearest neighbours of each side and the margin criterion, of vectors as in `RetrievalSetting`."""
+
+    task: str
+    languages: tuple[str, ...]
+    layer: str | int
+    pooling: str
+    centred: bool
+    k: int
+    margin: Literal["ratio"]
+
+
+@dataclass(frozen=True)
+class RetrievalSetting:
+    """Which vectors are compared. `layer`: a rule or a number; `centred`: whether their mean is subtracted."""
+
+    layer: str | int
+    pooling: str
+    centred: bool
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """`retrieval`: None for tasks that are predicted."""
+
+    task: str
+    version: int
+    languages: tuple[str, ...]
+    retrieval: RetrievalSetting | None
+
+
+Config = FetchConfig | TokenizerConfig | EncoderConfig | TrainConfig | PredictConfig | EmbedConfig | MineConfig | ScoreConfig
+
+
+def write_config(config: Config) -> dict[str, Any]:
+    """The JSON of a config, as it enters the key."""
+    record: dict[str, Any] = _write(config)
+    return record
+
+
+def _write(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, WorldConfig):
+        return value.fingerprint()
+    if isinstance(value, get_args(Format)):
+        return _write(format_record(value))
+    if dataclasses.is_dataclass(value):
+        fields = [(f, getattr(value, f.name)) for f in dataclasses.fields(value)]
+        return {f.name: _write(found) for f, found in fields if not ("later" in f.metadata and found == f.default)}
+    if isinstance(value, Mapping):
+        return {name: _write(found) for name, found in value.items()}
+    return [_write(found) for found in value] if isinstance(value, tuple | list) else value
+
+
+ConfigT = TypeVar("ConfigT")
+
+
+@cache
+def _reader(kind: type[ConfigT]) -> TypeAdapter[ConfigT]:
+    return TypeAdapter(kind)
+
+
+def read_config(kind: type[ConfigT], record: Mapping[str, Any]) -> ConfigT:
+    """The inverse of `write_config`. Raises InputError if the JSON is not what this version of the program writes."""
+    try:
+        config = _reader(kind).validate_python(record)
+    except ValidationError as error:
+        raise InputError(f"stage.json: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}; plan the study again") from None
+    if (written := _write(config)) != record:
+        raise InputError(f"stage.json: its config is {record}, this version of xstilts reads {written}; plan the study again")
+    return config
