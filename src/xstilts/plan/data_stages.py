@@ -12,8 +12,7 @@ from pathlib import Path
 
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError, nearest
-from xstilts.stages.contracts import FetchConfig
-from xstilts.stages.inputs import Inputs
+from xstilts.stages.contracts import FetchConfig, Inputs
 from xstilts.stages.stage import Context, FetchStage
 from xstilts.study.study import UNTRAINED, Study
 from xstilts.tasks.files.locate import (

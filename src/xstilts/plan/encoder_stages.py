@@ -15,17 +15,7 @@ from pathlib import Path
 from xstilts.errors import InputError
 from xstilts.plan.data_stages import DataStages
 from xstilts.recipe.encoder_identity import hub_commit, identity
-from xstilts.stages.contracts import (
-    EncoderConfig,
-    EncoderSource,
-    FolderSource,
-    HubSource,
-    RandomSource,
-    ScratchSource,
-    TokenizerConfig,
-    WorldSource,
-)
-from xstilts.stages.inputs import EncoderInputs, TokenizerInputs
+from xstilts.stages import contracts
 from xstilts.stages.stage import EncoderStage, Stage, TokenizerStage
 from xstilts.study.study import SCRATCH, WORLD
 from xstilts.tasks.files.archive import cache_folder
@@ -54,41 +44,40 @@ class EncoderStages:
         start = self.stage(name, seed)
         if untrained(name):
             return start  # before its pre-training it *is* random
-        return self._new(RandomSource(seed), f"{short_name(name)}~random", seed, EncoderInputs(like=start))
+        return self._new(contracts.RandomSource(seed), f"{short_name(name)}~random", seed, contracts.EncoderInputs(like=start))
 
     def _stage(self, name: str, seed: int) -> EncoderStage:
+        title = short_name(name)
         if name.startswith(WORLD):
-            return self._new(WorldSource(self.data.world, self.study.architecture_of(name), seed), short_name(name), seed)
+            return self._new(contracts.WorldSource(self.data.world, self.study.architecture_of(name), seed), title, seed)
         if name.startswith(SCRATCH):
-            source = ScratchSource(self.study.architecture_of(name), seed)
-            return self._new(source, short_name(name), seed, EncoderInputs(tokenizer=self._tokenizer(name)))
+            inputs: contracts.EncoderInputs[Stage] = contracts.EncoderInputs(tokenizer=self._tokenizer(name))
+            return self._new(contracts.ScratchSource(self.study.architecture_of(name), seed), title, seed, inputs)
         folder = self._folder(name)
         if folder is not None:
             files = identity(folder) if folder.is_dir() else "nowhere"
-            return self._new(FolderSource(files), short_name(name), folder=str(folder))
+            return self._new(contracts.FolderSource(files), title, folder=str(folder))
         identifier, _, revision = name.partition("@")
-        return self._new(HubSource(identifier, self._commit(identifier, revision)), short_name(name))
+        return self._new(contracts.HubSource(identifier, self._commit(identifier, revision)), title)
 
     def _new(
         self,
-        source: EncoderSource,
+        source: contracts.EncoderSource,
         title: str,
         seed: int | None = None,
-        inputs: EncoderInputs[Stage] | None = None,
+        inputs: contracts.EncoderInputs[Stage] | None = None,
         folder: str = "",
     ) -> EncoderStage:
-        slug = title if seed is None else f"{title}-s{seed}"
-        return EncoderStage(
-            EncoderConfig(source), inputs or EncoderInputs(), slug, title, replace(self.data.context, folder=folder)
-        )
+        slug, context = title if seed is None else f"{title}-s{seed}", replace(self.data.context, folder=folder)
+        return EncoderStage(contracts.EncoderConfig(source), inputs or contracts.EncoderInputs(), slug, title, context)
 
     def _tokenizer(self, name: str) -> TokenizerStage:
         """Its tokenizer: all seeds share it."""
         if name not in self._tokenizers:
             asked = self.study.scratch[name.removeprefix(SCRATCH)]
             texts = self.data.train(find_task(asked.corpus), asked.languages)
-            config = TokenizerConfig(asked.corpus, asked.vocabulary, asked.smoothing, asked.coverage, asked.sample)
-            inputs: TokenizerInputs[Stage] = TokenizerInputs({asked.corpus: texts})
+            config = contracts.TokenizerConfig(asked.corpus, asked.vocabulary, asked.smoothing, asked.coverage, asked.sample)
+            inputs: contracts.TokenizerInputs[Stage] = contracts.TokenizerInputs({asked.corpus: texts})
             self._tokenizers[name] = TokenizerStage(config, inputs, short_name(name), context=self.data.context)
         return self._tokenizers[name]
 

@@ -6,8 +6,18 @@ from collections.abc import Sequence
 
 from xstilts.errors import InputError
 from xstilts.plan.train_stages import TrainStages, short_task
-from xstilts.stages.contracts import EmbedConfig, MineConfig, PredictConfig, PredictRecipe, RetrievalSetting, ScoreConfig
-from xstilts.stages.inputs import EmbedInputs, MineInputs, PredictInputs, ScoreInputs
+from xstilts.stages.contracts import (
+    EmbedConfig,
+    EmbedInputs,
+    MineConfig,
+    MineInputs,
+    PredictConfig,
+    PredictInputs,
+    PredictRecipe,
+    RetrievalSetting,
+    ScoreConfig,
+    ScoreInputs,
+)
 from xstilts.stages.stage import Checkpoint, EmbedStage, FetchStage, MineStage, PredictStage, ScoreStage, Stage, TrainStage
 from xstilts.study.study import UNTRAINED, Retrieval, Target
 from xstilts.tasks.files.locate import nowhere

@@ -12,8 +12,7 @@ from xstilts.plan.data_stages import DataStages, names
 from xstilts.plan.encoder_stages import EncoderStages
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
-from xstilts.stages.contracts import TrainConfig, TrainedTask
-from xstilts.stages.inputs import TrainInputs
+from xstilts.stages.contracts import TrainConfig, TrainedTask, TrainInputs
 from xstilts.stages.stage import Checkpoint, FetchStage, Stage, TrainStage
 from xstilts.study.study import Target
 from xstilts.tasks.registry import find_task
@@ -87,7 +86,9 @@ class TrainStages:
         name = f"{short_task(target)}={name}" if own and target and target not in tasks else name
         members = tuple(TrainedTask(task.name, task.version, self.format_of(task)) for task in tasks)
         config = TrainConfig(members, mixture.rule, mixture.labels, recipe, seed)
-        inputs: TrainInputs[Stage] = TrainInputs(init, train, dev, oracle, tuple(match))
+        inputs: TrainInputs[Stage] = TrainInputs(
+            init, train, dev, oracle, {str(number): stage for number, stage in enumerate(match)}
+        )
         encoder, before = trace(init)
         path = "+".join([encoder.title, *(stage.title for stage in reversed(before)), name])
         return TrainStage(config, inputs, f"{path}-s{seed}", name, self.data.context)
@@ -118,6 +119,6 @@ def _phase_name(tasks: Sequence[Task], mixture: Mixture, match: Sequence[TrainSt
     return name
 
 
-def matched_name(match: Sequence[TrainStage]) -> str:
+def matched_name(match: Iterable[Stage]) -> str:
     """The phases that a compute-matched training matches: nli+squad."""
     return "+".join(stage.title for stage in match)

@@ -49,7 +49,7 @@ def trainings(plan: Plan) -> list[Trainings]:
     for stage in plan.stages:
         if isinstance(stage, TrainStage) and stage.key in roles:
             first = min(roles[stage.key], key=ROLES.index)
-            name = matched_name(stage.inputs.match) if first == COMPUTE else stage.title
+            name = matched_name(stage.inputs.match.values()) if first == COMPUTE else stage.title
             groups.setdefault((first, name), []).append(stage.key)
     order = [target.task for target in plan.study.targets]
     return [
@@ -71,7 +71,7 @@ def _roles(cell: PlannedCell, arm: Arm, pretraining: int) -> Iterator[tuple[Trai
     stages = cell.trainings
     if stages and find_task(cell.id.target).format.name not in UNTRAINED:
         yield stages[0], COMPUTE if arm.control == "compute" else TARGET
-        yield from ((stage, INTERMEDIATE) for stage in stages[0].inputs.match if isinstance(stage, TrainStage))
+        yield from ((stage, INTERMEDIATE) for stage in stages[0].inputs.match.values() if isinstance(stage, TrainStage))
         stages = stages[1:]
     phases = len(stages) - pretraining
     for stage in stages[:phases]:

@@ -1,17 +1,20 @@
-"""What a stage of each kind is told: its config, one frozen class for each kind.
+"""What a stage of each kind is told (its config) and what it reads (its inputs): two frozen classes for each kind.
 
-A plan builds a config and the body of the stage reads it; between the two it is JSON. `write_config` makes the JSON that
-enters the key and `stage.json`, `read_config` is its inverse. The fields are parts of keys: a change of one moves the keys of
-users' stores. What a stage reads stands in `inputs.py`.
+A plan builds them and the body of the stage reads them; between the two they are JSON, in the key and in `stage.json`.
+`write_config` and `Inputs.named` write the JSON, `read_config` and `Inputs.read` read it, and nothing else does. Fields and names
+are parts of keys: a change of one moves the keys of users' stores.
+
+An input is a stage in a plan, and in the worker the `out/` folder of that stage: inputs are generic over this. The name of an
+input is that of its field, and after it the parts that tell the field's inputs from each other: `model`, `gold:<language>`,
+`train:<task>:<language>`. In a `BARE` field it is the part alone.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, Field, PlainValidator, TypeAdapter, ValidationError
 
@@ -217,12 +220,12 @@ def _write(value: Any) -> Any:
         return value.fingerprint()
     if isinstance(value, get_args(Format)):
         return _write(format_record(value))
-    if dataclasses.is_dataclass(value):
-        fields = [(f, getattr(value, f.name)) for f in dataclasses.fields(value)]
-        return {f.name: _write(found) for f, found in fields if not ("later" in f.metadata and found == f.default)}
+    if is_dataclass(value):
+        found = [(f, getattr(value, f.name)) for f in fields(value)]
+        return {f.name: _write(x) for f, x in found if not ("later" in f.metadata and x == f.default)}
     if isinstance(value, Mapping):
-        return {name: _write(found) for name, found in value.items()}
-    return [_write(found) for found in value] if isinstance(value, tuple | list) else value
+        return {name: _write(x) for name, x in value.items()}
+    return [_write(x) for x in value] if isinstance(value, tuple | list) else value
 
 
 ConfigT = TypeVar("ConfigT")
@@ -242,3 +245,104 @@ def read_config(kind: type[ConfigT], record: Mapping[str, Any]) -> ConfigT:
     if (written := _write(config)) != record:
         raise InputError(f"stage.json: its config is {record}, this version of xstilts reads {written}; plan the study again")
     return config
+
+
+# -- Inputs ------------------------------------------------------------------------------------------------------------
+
+P = TypeVar("P")
+ByTask = Mapping[str, Mapping[str, P]]  # task -> language -> input
+ONE_PART, TWO_PARTS, BARE = {"parts": 1}, {"parts": 2}, {"parts": 1, "bare": True}
+
+
+@dataclass(frozen=True)
+class Inputs(Generic[P]):
+    """Of a stage that reads no other one."""
+
+    def named(self) -> dict[str, P]:
+        """The inputs by their names."""
+        return dict(x for f in fields(self) for x in _named("" if "bare" in f.metadata else f.name, getattr(self, f.name)))
+
+    @classmethod
+    def read(cls, named: Mapping[str, P]) -> Self:
+        """The inputs that have these names."""
+        words = {f.name for f in fields(cls)}
+        found: dict[str, Any] = {name: x for name, x in named.items() if name in words}
+        for f in fields(cls):
+            own = {name.removeprefix(f"{f.name}:"): x for name, x in named.items() if name.startswith(f"{f.name}:")}
+            match f.metadata:
+                case {"bare": True}:
+                    found[f.name] = {name: x for name, x in named.items() if name.partition(":")[0] not in words}
+                case {"parts": 1}:
+                    found[f.name] = own
+                case {"parts": 2}:
+                    pairs = [(name.rpartition(":"), x) for name, x in own.items()]
+                    tasks = dict.fromkeys(task for (task, _, _), _ in pairs)
+                    found[f.name] = {task: {parts[2]: x for parts, x in pairs if parts[0] == task} for task in tasks}
+        return cls(**found)
+
+
+def _named(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """(name, input) of everything in a field's value."""
+    if isinstance(value, Mapping):
+        for part, x in value.items():
+            yield from _named(f"{name}:{part}" if name else part, x)
+    elif value is not None:
+        yield name, value
+
+
+@dataclass(frozen=True)
+class TokenizerInputs(Inputs[P]):
+    """`train`: the text of the corpus."""
+
+    train: ByTask[P] = field(metadata=TWO_PARTS)
+
+
+@dataclass(frozen=True)
+class EncoderInputs(Inputs[P]):
+    """`like`: the encoder whose architecture a random one has; `tokenizer`: that of an encoder from scratch."""
+
+    like: P | None = None
+    tokenizer: P | None = None
+
+
+@dataclass(frozen=True)
+class TrainInputs(Inputs[P]):
+    """`init`: the encoder or training to start from. `dev`: task -> its dev data in English or a language that it is trained on.
+    `oracle`: dev data of the target languages. `match`: number -> a training whose tokens a compute-matched one has on top."""
+
+    init: P
+    train: ByTask[P] = field(metadata=TWO_PARTS)
+    dev: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)
+    oracle: ByTask[P] = field(default_factory=dict, metadata=TWO_PARTS)
+    match: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)
+
+
+@dataclass(frozen=True)
+class PredictInputs(Inputs[P]):
+    """`model`: the trained checkpoint; `test`: language -> examples."""
+
+    model: P
+    test: Mapping[str, P] = field(metadata=BARE)
+
+
+@dataclass(frozen=True)
+class EmbedInputs(Inputs[P]):
+    """`model`: the checkpoint. `test` and, for mining, `dev`: language -> texts."""
+
+    model: P
+    test: Mapping[str, P] = field(metadata=BARE)
+    dev: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)
+
+
+@dataclass(frozen=True)
+class MineInputs(Inputs[P]):
+    vectors: P
+
+
+@dataclass(frozen=True)
+class ScoreInputs(Inputs[P]):
+    """`predictions`: what a predict, embed or mine stage leaves. `gold` and, for mining, `dev`: language -> examples."""
+
+    predictions: P
+    gold: Mapping[str, P] = field(metadata=ONE_PART)
+    dev: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)

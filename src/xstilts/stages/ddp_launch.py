@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from xstilts.stages.contracts import TrainConfig, write_config
+from xstilts.stages.contracts import TrainConfig, TrainInputs, write_config
 from xstilts.stages.device import device
-from xstilts.stages.inputs import TrainInputs
 from xstilts.stages.job import Job
 from xstilts.train.ddp import Group
 

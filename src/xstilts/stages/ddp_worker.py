@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.stages.attempt import register
-from xstilts.stages.contracts import TrainConfig, read_config
+from xstilts.stages.contracts import TrainConfig, TrainInputs, read_config
 from xstilts.stages.device import device
-from xstilts.stages.inputs import TrainInputs
 from xstilts.stages.train import train_as
 from xstilts.train.ddp import Group, LostProcess
 

@@ -20,9 +20,8 @@ from xstilts.model.codecs.ranking import cut, passage
 from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder, load_tokenizer, max_positions
 from xstilts.model.model import trunk_folder
-from xstilts.stages.contracts import EmbedConfig
+from xstilts.stages.contracts import EmbedConfig, EmbedInputs
 from xstilts.stages.device import device
-from xstilts.stages.inputs import EmbedInputs
 from xstilts.stages.job import Job
 from xstilts.stages.vectors import SIDES, Layout, create, names, resolve_layers
 

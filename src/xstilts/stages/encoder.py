@@ -14,8 +14,15 @@ from xstilts.errors import InputError
 from xstilts.model.encoder import check_encoder, random_encoder, save_encoder
 from xstilts.model.model import trunk_folder
 from xstilts.recipe.encoder_identity import TOKENIZER_FILES, encoder_files
-from xstilts.stages.contracts import EncoderConfig, FolderSource, HubSource, RandomSource, ScratchSource, WorldSource
-from xstilts.stages.inputs import EncoderInputs
+from xstilts.stages.contracts import (
+    EncoderConfig,
+    EncoderInputs,
+    FolderSource,
+    HubSource,
+    RandomSource,
+    ScratchSource,
+    WorldSource,
+)
 from xstilts.stages.job import Job
 from xstilts.store.store import sha256_file
 

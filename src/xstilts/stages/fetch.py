@@ -14,8 +14,7 @@ from pathlib import Path
 from xstilts.errors import InputError
 from xstilts.formats.jsonl import write_jsonl
 from xstilts.formats.registry import Example
-from xstilts.stages.contracts import FetchConfig
-from xstilts.stages.inputs import Inputs
+from xstilts.stages.contracts import FetchConfig, Inputs
 from xstilts.stages.job import Job
 from xstilts.tasks.catalogue.world import generate_task
 from xstilts.tasks.files.hub import hub_examples, hub_files

@@ -13,9 +13,8 @@ from pathlib import Path
 import torch
 
 from xstilts.model.neighbours import pairs
-from xstilts.stages.contracts import MineConfig
+from xstilts.stages.contracts import MineConfig, MineInputs
 from xstilts.stages.device import device
-from xstilts.stages.inputs import MineInputs
 from xstilts.stages.job import Job
 from xstilts.stages.vectors import SIDES, Layout, read_ids, read_vectors, resolve_layer
 from xstilts.store.store import write_json

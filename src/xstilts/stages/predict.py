@@ -12,9 +12,8 @@ from xstilts.formats.jsonl import read_jsonl, write_predictions
 from xstilts.model.encoder import load_tokenizer, round_linears
 from xstilts.model.model import load_model, trunk_folder
 from xstilts.recipe.recipe import Recipe
-from xstilts.stages.contracts import PredictConfig
+from xstilts.stages.contracts import PredictConfig, PredictInputs
 from xstilts.stages.device import device
-from xstilts.stages.inputs import PredictInputs
 from xstilts.stages.job import Job
 from xstilts.stages.train import codec_of
 from xstilts.train.evaluate import predict

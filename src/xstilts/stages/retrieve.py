@@ -28,8 +28,7 @@ from xstilts.formats.registry import Example
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.mining import best_threshold
 from xstilts.metrics.ranking import DEPTH
-from xstilts.stages.contracts import RetrievalSetting, ScoreConfig
-from xstilts.stages.inputs import ScoreInputs
+from xstilts.stages.contracts import RetrievalSetting, ScoreConfig, ScoreInputs
 from xstilts.stages.job import Job
 from xstilts.stages.vectors import SIDES, Layout, Vectors, read_ids, read_vectors, resolve_layer
 from xstilts.store.store import read_json

@@ -4,8 +4,8 @@ Key = sha256 of the canonical JSON of {kind, kind version, config, keys of the i
 splits and library versions are context: they are recorded in the run and never in the key. Code enters as the kind's
 version, bumped by hand when a body's results change (golden tests watch over it).
 
-A new kind of stage is a config (`contracts.py`), an inputs class (`inputs.py`), a row of `KINDS`, a class here, a body, and a
-case in `plan/cost/estimate.py`, which mypy asks for.
+A new kind of stage is a config and an inputs class (`contracts.py`), a row of `KINDS`, a class here, a body, and a case in
+`plan/cost/estimate.py`, which mypy asks for.
 """
 
 from __future__ import annotations
@@ -15,28 +15,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from xstilts.stages.contracts import (
-    Config,
-    EmbedConfig,
-    EncoderConfig,
-    FetchConfig,
-    MineConfig,
-    PredictConfig,
-    ScoreConfig,
-    TokenizerConfig,
-    TrainConfig,
-    write_config,
-)
-from xstilts.stages.inputs import (
-    EmbedInputs,
-    EncoderInputs,
-    Inputs,
-    MineInputs,
-    PredictInputs,
-    ScoreInputs,
-    TokenizerInputs,
-    TrainInputs,
-)
+from xstilts.stages import contracts
 from xstilts.store.fingerprint import key_of
 
 KindName = Literal["fetch", "tokenizer", "encoder", "train", "predict", "embed", "mine", "score"]
@@ -50,22 +29,22 @@ class Kind:
     name: KindName
     version: int
     body: str
-    config: type[Config]
-    inputs: type[Inputs[Any]]
+    config: type[contracts.Config]
+    inputs: type[contracts.Inputs[Any]]
     usual_seconds: float
 
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("fetch", 1, "xstilts.stages.fetch:run", FetchConfig, Inputs, 0.5),
-        Kind("tokenizer", 1, "xstilts.stages.tokenizer:run", TokenizerConfig, TokenizerInputs, 30.0),
-        Kind("encoder", 1, "xstilts.stages.encoder:run", EncoderConfig, EncoderInputs, 2.0),
-        Kind("train", 4, "xstilts.stages.train:run", TrainConfig, TrainInputs, 20.0),
-        Kind("predict", 2, "xstilts.stages.predict:run", PredictConfig, PredictInputs, 5.0),
-        Kind("embed", 3, "xstilts.stages.embed:run", EmbedConfig, EmbedInputs, 5.0),
-        Kind("mine", 1, "xstilts.stages.mine:run", MineConfig, MineInputs, 5.0),
-        Kind("score", 2, "xstilts.stages.score:run", ScoreConfig, ScoreInputs, 0.3),
+        Kind("fetch", 1, "xstilts.stages.fetch:run", contracts.FetchConfig, contracts.Inputs, 0.5),
+        Kind("tokenizer", 1, "xstilts.stages.tokenizer:run", contracts.TokenizerConfig, contracts.TokenizerInputs, 30.0),
+        Kind("encoder", 1, "xstilts.stages.encoder:run", contracts.EncoderConfig, contracts.EncoderInputs, 2.0),
+        Kind("train", 4, "xstilts.stages.train:run", contracts.TrainConfig, contracts.TrainInputs, 20.0),
+        Kind("predict", 2, "xstilts.stages.predict:run", contracts.PredictConfig, contracts.PredictInputs, 5.0),
+        Kind("embed", 3, "xstilts.stages.embed:run", contracts.EmbedConfig, contracts.EmbedInputs, 5.0),
+        Kind("mine", 1, "xstilts.stages.mine:run", contracts.MineConfig, contracts.MineInputs, 5.0),
+        Kind("score", 2, "xstilts.stages.score:run", contracts.ScoreConfig, contracts.ScoreInputs, 0.3),
     )
 }
 _KIND_OF = {kind.config: kind.name for kind in KINDS.values()}
@@ -86,8 +65,8 @@ class _Stage:
     """`config` and `inputs` decide the key. `slug` is for people, `context` for the worker: neither is in the key. `title`: what
     the stage works on, in a word; stages of one kind and title take about the same time."""
 
-    config: Config
-    inputs: Inputs[Stage]
+    config: contracts.Config
+    inputs: contracts.Inputs[Stage]
     slug: str
     title: str = ""
     context: Context = field(default_factory=Context)
@@ -107,7 +86,7 @@ class _Stage:
         return {
             "kind": self.kind,
             "version": KINDS[self.kind].version,
-            "config": write_config(self.config),
+            "config": contracts.write_config(self.config),
             "inputs": {name: stage.key for name, stage in self.inputs.named().items()},
         }
 
@@ -123,50 +102,50 @@ class _Stage:
 
 @dataclass(frozen=True, eq=False)
 class FetchStage(_Stage):
-    config: FetchConfig
-    inputs: Inputs[Stage]
+    config: contracts.FetchConfig
+    inputs: contracts.Inputs[Stage]
 
 
 @dataclass(frozen=True, eq=False)
 class TokenizerStage(_Stage):
-    config: TokenizerConfig
-    inputs: TokenizerInputs[Stage]
+    config: contracts.TokenizerConfig
+    inputs: contracts.TokenizerInputs[Stage]
 
 
 @dataclass(frozen=True, eq=False)
 class EncoderStage(_Stage):
-    config: EncoderConfig
-    inputs: EncoderInputs[Stage]
+    config: contracts.EncoderConfig
+    inputs: contracts.EncoderInputs[Stage]
 
 
 @dataclass(frozen=True, eq=False)
 class TrainStage(_Stage):
-    config: TrainConfig
-    inputs: TrainInputs[Stage]
+    config: contracts.TrainConfig
+    inputs: contracts.TrainInputs[Stage]
 
 
 @dataclass(frozen=True, eq=False)
 class PredictStage(_Stage):
-    config: PredictConfig
-    inputs: PredictInputs[Stage]
+    config: contracts.PredictConfig
+    inputs: contracts.PredictInputs[Stage]
 
 
 @dataclass(frozen=True, eq=False)
 class EmbedStage(_Stage):
-    config: EmbedConfig
-    inputs: EmbedInputs[Stage]
+    config: contracts.EmbedConfig
+    inputs: contracts.EmbedInputs[Stage]
 
 
 @dataclass(frozen=True, eq=False)
 class MineStage(_Stage):
-    config: MineConfig
-    inputs: MineInputs[Stage]
+    config: contracts.MineConfig
+    inputs: contracts.MineInputs[Stage]
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreStage(_Stage):
-    config: ScoreConfig
-    inputs: ScoreInputs[Stage]
+    config: contracts.ScoreConfig
+    inputs: contracts.ScoreInputs[Stage]
 
 
 Checkpoint = EncoderStage | TrainStage

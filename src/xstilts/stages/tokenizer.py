@@ -21,8 +21,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from xstilts.errors import InputError
 from xstilts.formats.jsonl import read_jsonl
 from xstilts.formats.mlm import MlmExample
-from xstilts.stages.contracts import TokenizerConfig
-from xstilts.stages.inputs import TokenizerInputs
+from xstilts.stages.contracts import TokenizerConfig, TokenizerInputs
 from xstilts.stages.job import Job
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")

@@ -30,10 +30,9 @@ from xstilts.model.token_cache import TokenCache, cached
 from xstilts.model.unpadding import can_unpad
 from xstilts.model.vocabulary import TrimmedEmbedding, restore, trim
 from xstilts.recipe.recipe import Recipe
-from xstilts.stages.contracts import TrainConfig, write_config
+from xstilts.stages.contracts import TrainConfig, TrainInputs, write_config
 from xstilts.stages.ddp_launch import start_processes
 from xstilts.stages.device import device
-from xstilts.stages.inputs import TrainInputs
 from xstilts.stages.job import Diverged, Interrupted, Job, Lost
 from xstilts.store.fingerprint import key_of
 from xstilts.store.store import read_json, write_json
@@ -150,7 +149,7 @@ def prepare(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, wh
     if table.weight.requires_grad and not any(codec.spec.name == "mlm" for codec in codecs.values()):
         trim(model.encoder, np.load(folder / "met.npy"), tokenizer.all_special_ids)
     model.to(where)
-    tokens = sum(int(read_json(path / "train.json")["tokens"]) for path in inputs.match)
+    tokens = sum(int(read_json(path / "train.json")["tokens"]) for path in inputs.match.values())
     identity = key_of({"config": write_config(config), "features": [list(m.groups) for m in members], "matched": tokens})
     return Prepared(model, members, recipe, PhaseSpec(config.mixture, config.seed, tokens, identity), adapters)
 

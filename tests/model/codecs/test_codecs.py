@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.mlm import Mlm, MlmExample
+from xstilts.formats.registry import format_of, format_record
 from xstilts.formats.span import Answer, Span, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.span import MAX_ANSWER_TOKENS, best_span, span_of
 from xstilts.model.encoder import load_tokenizer
-from xstilts.formats.registry import format_of, format_record
 from xstilts.model.model import CODECS, Model, fresh_model, load_model, save_model
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.evaluate import predict

@@ -188,7 +188,7 @@ def cost_of(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
 def _train(stage: TrainStage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
     size = weights_of(stage)
     trained = own_steps(stage) * tokens_a_step(stage)
-    for source in stage.inputs.match:
+    for source in stage.inputs.match.values():
         if source.key not in tokens:
             raise Unknown("controls that match a training of unknown length")
         trained += tokens[source.key]
