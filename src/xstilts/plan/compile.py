@@ -65,11 +65,9 @@ def compile_study(study: Study, root: Path | None = None, base: Path | None = No
 def _cells(trains: TrainStages, encoder: str, arm: Arm, seed: int) -> list[PlannedCell]:
     """The cells of one arm. Targets that are not trained have no compute-matched control, and they alone have random-init."""
     study = trains.study
-    if arm is RANDOM_INIT:
-        start = checkpoint = trains.encoders.random(encoder, seed)
-    else:
-        start = trains.pretrained(encoder, seed)
-        checkpoint = (trains.phases(start, arm.phases, seed) or [start])[-1]
+    random = arm is RANDOM_INIT
+    start = trains.encoders.random(encoder, seed) if random else trains.pretrained(encoder, seed)
+    checkpoint = trains.after(start, arm.phases, seed)
     match = trains.phases(start, arm.matched, seed)
     scores = ScoreStages(trains)
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from xstilts.errors import InputError
 from xstilts.formats.registry import Format
@@ -27,8 +28,12 @@ class TrainStages:
 
     def pretrained(self, encoder: str, seed: int) -> Checkpoint:
         """The encoder after the study's pre-training."""
-        start = self.encoders.stage(encoder, seed)
-        return (self.phases(start, self.study.pretrain, seed) or [start])[-1]
+        return self.after(self.encoders.stage(encoder, seed), self.study.pretrain, seed)
+
+    def after(self, init: Checkpoint, chain: Iterable[Mixture], seed: int) -> Checkpoint:
+        """The last training of a chain, or `init` if the chain is empty."""
+        phases = self.phases(init, chain, seed)
+        return phases[-1] if phases else init
 
     def phases(self, init: Checkpoint, chain: Iterable[Mixture], seed: int) -> list[TrainStage]:
         """The trainings of a chain, one after the other."""
@@ -47,7 +52,8 @@ class TrainStages:
         """A task's format; labels that are a file of the data folder are read from there."""
         if task.labels_of:
             try:
-                return dataclasses.replace(task.format, labels=task.labels_of(self.data.root))  # type: ignore[call-arg]
+                labelled: Any = task.format
+                return dataclasses.replace(labelled, labels=task.labels_of(self.data.root))  # type: ignore[no-any-return]
             except InputError as error:
                 if not self.data.draft:
                     raise

@@ -46,11 +46,11 @@ def trainings(plan: Plan) -> list[Trainings]:
             roles.setdefault(stage.key, {}).setdefault(role, set()).add(cell.id.target)
             chains.setdefault(stage.key, set()).add(cell.id.arm)
     groups: dict[tuple[str, str], list[str]] = {}
-    for stage in plan.stages:
-        if isinstance(stage, TrainStage) and stage.key in roles:
-            first = min(roles[stage.key], key=ROLES.index)
-            name = matched_name(stage.inputs.match.values()) if first == COMPUTE else stage.title
-            groups.setdefault((first, name), []).append(stage.key)
+    for trained in plan.stages:
+        if isinstance(trained, TrainStage) and trained.key in roles:
+            first = min(roles[trained.key], key=ROLES.index)
+            name = matched_name(trained.inputs.match.values()) if first == COMPUTE else trained.title
+            groups.setdefault((first, name), []).append(trained.key)
     order = [target.task for target in plan.study.targets]
     return [
         Trainings(

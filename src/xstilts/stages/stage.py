@@ -76,6 +76,11 @@ class _Stage:
         return _KIND_OF[type(self.config)]
 
     @property
+    def label(self) -> str:
+        """Kind and title."""
+        return f"{self.kind} {self.title}".rstrip()
+
+    @property
     def parents(self) -> tuple[Stage, ...]:
         """The stages that it reads."""
         return tuple(self.inputs.named().values())
