@@ -73,13 +73,13 @@ def arm(name: str, record: dict[str, Any], store: Path) -> None:
     scores: dict[str, list[float]] = {}
     for node in plan.stages:
         outcome = attempt(place, node.record(), lambda _: None, threading.Event())
-        if outcome["outcome"] != "done":
+        if outcome.outcome != "done":
             raise SystemExit(f"{name}: {node.slug}: {outcome}")
     for cell in plan.cells:
         found = json.loads((place.folder("score", cell.score.slug, cell.score.key) / "out" / "scores.json").read_text())
         values = {language: 100 * row["headline"] for language, row in found["languages"].items()}
-        scores.setdefault(f"{cell.target} (English)", []).append(values.pop("en"))
-        scores.setdefault(f"{cell.target} (mean of {len(values)} other languages)", []).append(
+        scores.setdefault(f"{cell.id.target} (English)", []).append(values.pop("en"))
+        scores.setdefault(f"{cell.id.target} (mean of {len(values)} other languages)", []).append(
             float(np.mean(list(values.values())))
         )
     losses: dict[str, list[float]] = {}

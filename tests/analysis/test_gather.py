@@ -123,7 +123,7 @@ def test_the_facts_of_the_last_attempt_that_ended_well_are_shown(tmp_path: Path)
 
 def test_a_score_leads_to_every_stage_behind_it(tmp_path: Path) -> None:
     plan, _, results = gathered(tmp_path)
-    inputs = {stage.key: {source.key for source in stage.inputs.values()} for stage in plan.stages}
+    inputs = {stage.key: {source.key for source in stage.parents} for stage in plan.stages}
     assert {cost.key: set(cost.inputs) for cost in results.costs} == inputs
     cell = next(cell for cell in plan.cells if (cell.chain, cell.target) == ("squad", "world/tydiqa"))
     place = next(c for c in results.cells if c.key == cell.score.key)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from xstilts.execution.execute import State, inspect
 from xstilts.execution.status import StudyStatus, Watch
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages import attempt
-from xstilts.stages.stage import KINDS, Kind
+from xstilts.stages.job import Job
+from xstilts.stages.stage import KINDS
 from xstilts.store.lease import Lease
 from xstilts.store.store import Store, read_json, write_json
 
@@ -77,7 +79,7 @@ def test_what_is_not_known_is_not_shown() -> None:
     assert "de 0/2" in text
 
 
-def body(step: attempt.Job) -> None:
+def body(step: Job[Any, Any]) -> None:
     """Reports 30 of 100 steps, and stops there as a worker does that is killed."""
     for number in (10, 20, 30):
         time.sleep(0.02)
@@ -88,7 +90,7 @@ def body(step: attempt.Job) -> None:
 def test_status_reads_what_a_training_last_reported(planned: tuple[Plan, Store, State], monkeypatch: pytest.MonkeyPatch) -> None:
     plan, store, _ = planned
     stage = next(stage for stage in plan.stages if stage.kind == "fetch")
-    monkeypatch.setitem(KINDS, "fetch", Kind(KINDS["fetch"].version, f"{__name__}:body"))
+    monkeypatch.setitem(KINDS, "fetch", replace(KINDS["fetch"], body=f"{__name__}:body"))
     monkeypatch.setattr(attempt, "RECORD_SECONDS", 0.0)
     said: list[dict[str, Any]] = []
     with pytest.raises(SystemExit):

@@ -86,8 +86,8 @@ def record_of(store: Store, stage: Stage) -> Record:
 
 def fine_tuned(ran: Ran, chain: str, target: str) -> Stage:
     """The training that a cell is scored from."""
-    (cell,) = [c for c in ran[0].cells if (c.chain, c.target, c.control) == (chain, target, "")]
-    return cell.score.inputs["predictions"].inputs["model"]
+    (cell,) = [c for c in ran[0].cells if (c.id.arm, c.id.target) == (chain, target)]
+    return cell.checkpoint
 
 
 def test_every_cell_has_a_score_and_the_page_is_written(ran: Ran, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_compute_arm_sees_the_tokens_of_its_chain_too(ran: Ran) -> None:
     direct = record_of(ran[1], fine_tuned(ran, "none", "world/tydiqa"))
     a_step = direct["tokens"] / direct["steps"]
     for chain in ("with_text", "translated", "two_processes", "adapters"):
-        extra = record_of(ran[1], fine_tuned(ran, chain, "world/tydiqa").inputs["init"])["tokens"]
+        extra = record_of(ran[1], fine_tuned(ran, chain, "world/tydiqa").inputs.init)["tokens"]
         matched = record_of(ran[1], fine_tuned(ran, f"{chain}~compute", "world/tydiqa"))
         assert matched["steps"] == direct["steps"] + matched["matched_steps"]
         assert abs(matched["tokens"] - direct["tokens"] - extra) <= max(0.15 * extra, 2 * a_step)
@@ -114,7 +114,7 @@ def test_a_compute_arm_sees_the_tokens_of_its_chain_too(ran: Ran) -> None:
 
 def test_two_processes_train_as_one(ran: Ran) -> None:
     names = ("two_processes", "one_process")
-    two, one = (record_of(ran[1], fine_tuned(ran, chain, "world/tydiqa").inputs["init"]) for chain in names)
+    two, one = (record_of(ran[1], fine_tuned(ran, chain, "world/tydiqa").inputs.init) for chain in names)
     assert (two["processes"], one["processes"]) == (2, 1)
     assert two["tokens"] == one["tokens"]
     np.testing.assert_allclose([x for _, x in two["losses"]], [x for _, x in one["losses"]], rtol=1e-4)
@@ -124,7 +124,7 @@ def test_what_was_asked_for_was_done(ran: Ran) -> None:
     plan, store = ran
     assert record_of(store, fine_tuned(ran, "none", "inference"))["leak"] is True
     assert record_of(store, fine_tuned(ran, "none", "world/tydiqa"))["leak"] is False
-    mixed = record_of(store, fine_tuned(ran, "with_text", "world/tydiqa").inputs["init"])
+    mixed = record_of(store, fine_tuned(ran, "with_text", "world/tydiqa").inputs.init)
     assert set(mixed["draws"]) == {"world/squad", "world/text"}
     assert min(mixed["draws"].values()) > 0
     for stage in plan.stages:

@@ -244,7 +244,7 @@ def test_a_killed_worker_loses_one_language(tmp_path: Path) -> None:
     undisturbed = {p.name: p.read_bytes() for p in (folder / "out").iterdir()}
     store.undo(folder)
     with LocalExecutor(store.root, 1) as executor:
-        executor.submit(executor.workers[0], stage.record())
+        executor.submit(stage.record())
         first = folder / "checkpoint" / "l1.text.ids.json"
         deadline = time.monotonic() + 60
         while not first.exists() and time.monotonic() < deadline:
@@ -280,8 +280,8 @@ def test_a_divergence_blocks_its_descendants_only(tmp_path: Path) -> None:
     plan = compile_study(tiny_study(chains=chains, targets=["world/tydiqa"]))
     state = execute(plan, Store(tmp_path), workers=1)
     (error,) = state.errors.values()
-    assert "step" in error["error"]
-    assert "loss became" in error["error"]
+    assert "step" in error.error
+    assert "loss became" in error.error
     statuses = {s.slug: state.status[s.key] for s in plan.stages}
     assert statuses["tiny+text+squad-s0"] == "failed"
     assert statuses["tiny+text+squad+tydiqa-s0"] == "blocked"

@@ -25,7 +25,7 @@ def test_stages_are_shared_and_inputs_come_first() -> None:
     plan = compile_study(tiny_study(seeds=[0, 1]))
     seen: set[str] = set()
     for stage in plan.stages:
-        assert all(i.key in seen for i in stage.inputs.values())
+        assert all(i.key in seen for i in stage.parents)
         assert stage.key not in seen
         seen.add(stage.key)
     kinds = Counter(s.kind for s in plan.stages)
@@ -63,11 +63,11 @@ def test_dev_data_are_scored_where_there_are_any_beyond_english(tmp_path: Path) 
         tmp_path,
         draft=True,
     )
-    scored = {cell.target: cell.score for cell in plan.cells}
-    splits = {name: {s.config["split"] for n, s in scored[name].inputs.items() if n.startswith("gold:")} for name in targets}
+    scored = {cell.id.target: cell.score for cell in plan.cells}
+    splits = {name: {s.config.split for s in scored[name].inputs.gold.values()} for name in targets}
     assert splits == {"xnli": {"dev"}, "xquad": {"test"}, "udpos": {"dev"}, "tatoeba": {"test"}}
-    assert set(scored["xnli"].config["languages"]) == {"en", "de", "th"}
-    assert set(scored["udpos"].config["languages"]) == {"en", "de"}
+    assert set(scored["xnli"].config.languages) == {"en", "de", "th"}
+    assert set(scored["udpos"].config.languages) == {"en", "de"}
     assert "udpos: no dev data in Thai; not scored" in plan.notes
     assert "xquad: no dev data but English; it is scored on its test data" in plan.notes
 
@@ -94,13 +94,13 @@ def phase(slug: str, **changes: Any) -> Stage:
 
 
 def languages(stage: Stage, task: str) -> list[str]:
-    return [name.rpartition(":")[2] for name in stage.inputs if name.startswith(f"train:{task}:")]
+    return list(stage.inputs.train[task])
 
 
 def test_a_phase_holds_its_mixture() -> None:
     mixture = {"mix": ["world/squad", "world/text"], "sampling": "fixed", "weights": {"world/squad": 3, "world/text": 1}}
     stage = phase("tiny+text+squad&text-s0", chains={"none": [], "both": [{**mixture, "smoothing": 0.3}]})
-    assert stage.config["mixture"] == {
+    assert stage.fingerprint["config"]["mixture"] == {
         "sampling": "fixed",
         "cap": 131072,
         "temperature": 1.0,
@@ -108,11 +108,11 @@ def test_a_phase_holds_its_mixture() -> None:
         "smoothing": 0.3,
         "share_heads": False,
     }
-    assert "cap" not in stage.config
+    assert "cap" not in stage.fingerprint["config"]
     assert languages(stage, "world/squad") == ["en"]
     assert languages(stage, "world/text") == ["en", "l1"], "plain text is read in every language of the study"
-    assert "dev:world/squad" in stage.inputs
-    assert "dev:world/text" not in stage.inputs
+    assert "world/squad" in stage.inputs.dev
+    assert "world/text" not in stage.inputs.dev
 
 
 def test_a_mixture_names_the_languages_of_its_training_data() -> None:
@@ -162,10 +162,13 @@ def test_an_oracle_sees_target_language_dev_data_and_its_cells_say_so(inference:
         recipes={"default": {"steps": 2, "max_length": 64}, "inference": {"policy": "target_dev", "patience": 2}},
     )
     plan = compile_study(study)
-    assert {(c.target, c.leak) for c in plan.cells} == {("inference", True), ("world/tydiqa", False)}
+    assert {(c.id.target, c.leak) for c in plan.cells} == {("inference", True), ("world/tydiqa", False)}
     trained = next(s for s in plan.stages if s.slug == "tiny+text+inference-s0")
-    assert [name for name in trained.inputs if "dev" in name or "oracle" in name] == ["dev:inference", "oracle:inference:l1"]
-    assert trained.inputs["oracle:inference:l1"].config["language"] == "l1"
+    assert [name for name in trained.inputs.named() if "dev" in name or "oracle" in name] == [
+        "dev:inference",
+        "oracle:inference:l1",
+    ]
+    assert trained.inputs.oracle["inference"]["l1"].config.language == "l1"
     assert any("policy target_dev" in note and "Synthetic-1" in note and "upper bounds" in note for note in plan.notes)
 
 
@@ -186,21 +189,21 @@ def test_an_encoder_from_scratch_has_a_tokenizer_that_all_seeds_share() -> None:
     (tokenizer,) = [s for s in plan.stages if s.kind == "tokenizer"]
     assert languages(tokenizer, "world/text") == ["en", "l2"]
     encoders = [s for s in plan.stages if s.kind == "encoder"]
-    assert {s.config["source"]["seed"] for s in encoders} == {0, 1}
-    assert all(s.inputs["tokenizer"] is tokenizer for s in encoders)
-    assert all(s.config["source"]["architecture"]["hidden"] == 16 for s in encoders), "the study's, unless it has its own"
-    control = next(c for c in plan.cells if c.control)
-    assert control.score.inputs["predictions"].inputs["model"] in encoders
+    assert {s.config.source.seed for s in encoders} == {0, 1}
+    assert all(s.inputs.tokenizer is tokenizer for s in encoders)
+    assert all(s.config.source.architecture.hidden == 16 for s in encoders), "the study's, unless it has its own"
+    control = next(c for c in plan.cells if c.id.arm == "random-init")
+    assert control.checkpoint in encoders
     own = {**SCRATCH["scratch"]["own"], "architecture": {"hidden": 8, "heads": 2}}  # type: ignore[index]
     other = compile_study(tiny_study(**{**SCRATCH, "scratch": {"own": own}}))
-    assert {s.config["source"]["architecture"]["hidden"] for s in other.stages if s.kind == "encoder"} == {8}
+    assert {s.config.source.architecture.hidden for s in other.stages if s.kind == "encoder"} == {8}
     assert next(s for s in other.stages if s.kind == "tokenizer").key == tokenizer.key
 
 
 def test_the_random_init_control_of_the_world_is_its_encoder_before_pretraining() -> None:
     plan = compile_study(tiny_study())
-    (control,) = [c for c in plan.cells if c.control]
-    assert control.score.inputs["predictions"].inputs["model"].kind == "encoder"
+    (control,) = [c for c in plan.cells if c.id.arm == "random-init"]
+    assert control.checkpoint.kind == "encoder"
 
 
 def test_missing_data_is_named_with_where_to_get_it(tmp_path: Path) -> None:

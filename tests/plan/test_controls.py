@@ -25,8 +25,8 @@ CHAINS = {"none": [], "two": ["world/nli", TEXT_BESIDE], "text": ["world/text"]}
 
 def cell(plan: Plan, chain: str, target: str) -> Stage:
     """The training that a cell is scored from."""
-    (found,) = [c for c in plan.cells if (c.chain, c.target, c.control) == (chain, target, "")]
-    return found.score.inputs["predictions"].inputs["model"]
+    (found,) = [c for c in plan.cells if (c.id.arm, c.id.target) == (chain, target)]
+    return found.checkpoint
 
 
 def test_every_chain_is_followed_by_its_controls() -> None:
@@ -65,21 +65,21 @@ def test_controls_move_no_key_and_share_what_they_can() -> None:
 def test_a_compute_arm_trains_its_target_by_the_tokens_of_the_phases() -> None:
     plan = compile_study(tiny_study(chains=CHAINS, controls=["compute"]))
     direct, chain, matched = (cell(plan, name, "world/tydiqa") for name in ("none", "two", "two~compute"))
-    assert matched.inputs["init"] is not chain.inputs["init"]
-    assert matched.inputs["init"].key == direct.inputs["init"].key
+    assert matched.inputs.init is not chain.inputs.init
+    assert matched.inputs.init.key == direct.inputs.init.key
     assert matched.config == direct.config
-    last = chain.inputs["init"]
-    phases = [stage.key for name, stage in sorted(matched.inputs.items()) if name.startswith("match:")]
-    assert phases == [last.inputs["init"].key, last.key], "the pre-training, which both have, is not counted"
+    last = chain.inputs.init
+    phases = [stage.key for stage in matched.inputs.match.values()]
+    assert phases == [last.inputs.init.key, last.key], "the pre-training, which both have, is not counted"
     assert matched.key != direct.key
     assert matched.slug == "tiny+text+tydiqa~compute-nli+squad&text-s0"
 
 
 def test_what_is_not_trained_has_no_compute_arm_and_the_plan_says_so() -> None:
     plan = compile_study(tiny_study(controls=["compute", "placebo"]))
-    targets = {c.target for c in plan.cells if c.chain == "squad~compute"}
+    targets = {c.id.target for c in plan.cells if c.id.arm == "squad~compute"}
     assert targets == {"world/tydiqa", "world/pos"}
-    assert {c.target for c in plan.cells if c.chain == "squad~placebo"} == targets | {"world/retrieval"}
+    assert {c.id.target for c in plan.cells if c.id.arm == "squad~placebo"} == targets | {"world/retrieval"}
     notes = "\n".join(plan.notes)
     assert "control squad~placebo: the same phases with shuffled labels" in notes
     assert "control squad~compute: no chain, but each target trained longer" in notes

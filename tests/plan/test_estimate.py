@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.conftest import tiny_study
 
 from xstilts.formats.tag import Tag
 from xstilts.plan.compile import Plan, compile_study
-from xstilts.plan.cost.estimate import RATE, Estimate, estimate, steps
+from xstilts.plan.cost.estimate import RATE, Estimate, estimate
 from xstilts.plan.cost.sizes import EMBEDDED, HUB_SHAPES, LENGTHS, weights
 from xstilts.stages.stage import Stage
 from xstilts.study.study import Study, make_study
@@ -177,22 +175,6 @@ def test_what_is_done_costs_nothing(tmp_path: Path) -> None:
 
 def test_every_length_is_of_a_task() -> None:
     assert set(LENGTHS) <= set(CATALOGUE)
-
-
-@pytest.mark.tiny
-@given(
-    rows=st.lists(st.integers(1, 500_000), min_size=1, max_size=4),
-    cap=st.integers(1, 200_000),
-    epochs=st.floats(0.1, 20),
-    batch=st.integers(1, 64),
-    fixed=st.none() | st.integers(1, 1000),
-)
-def test_steps_are_those_of_the_training_loop(rows: list[int], cap: int, epochs: float, batch: int, fixed: int | None) -> None:
-    from xstilts.recipe.recipe import Recipe
-    from xstilts.train.loop import total_steps
-
-    recipe = Recipe(epochs=epochs, batch=batch, steps=fixed)
-    assert steps(rows, cap, recipe.model_dump()) == total_steps(rows, cap, recipe)
 
 
 def test_every_kind_of_stage_has_a_cost(tmp_path: Path) -> None:

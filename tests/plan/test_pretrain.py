@@ -56,15 +56,13 @@ def test_the_plan_is_data_tokenizer_encoder_and_one_training(text: Path, transla
     plan, trained = compile_pretraining(small(text))
     assert [stage.kind for stage in plan.stages] == ["fetch", "fetch", "tokenizer", "encoder", "train"]
     assert trained is plan.stages[-1]
-    assert trained.config["recipe"]["steps"] == 12
-    assert trained.config["mixture"]["smoothing"] == 0.3
-    assert (
-        plan.stages[3].config["source"]["architecture"] | {"layers": 1, "heads": 1, "feed_forward": 64, "positions": 34}
-        == (plan.stages[3].config["source"]["architecture"])
-    )
+    assert trained.config.recipe.steps == 12
+    assert trained.config.mixture.smoothing == 0.3
+    shape = trained.inputs.init.config.source.architecture
+    assert shape.model_copy(update={"layers": 1, "heads": 1, "feed_forward": 64, "positions": 34}) == shape
     _, both = compile_pretraining(small(text, translations))
-    assert [t["name"] for t in both.config["tasks"]] == ["text/own", "parallel/aligned"]
-    assert (both.config["mixture"]["sampling"], both.config["mixture"]["share_heads"]) == ("uniform", True)
+    assert [t.name for t in both.config.tasks] == ["text/own", "parallel/aligned"]
+    assert (both.config.mixture.sampling, both.config.mixture.share_heads) == ("uniform", True)
 
 
 def test_the_same_text_elsewhere_has_the_same_keys(text: Path, tmp_path: Path) -> None:

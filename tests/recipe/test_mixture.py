@@ -12,7 +12,7 @@ from xstilts.recipe.recipe import PRESETS, Recipe
 
 def shares_of(sizes: list[int], **fields: object) -> list[float]:
     tasks = tuple(f"t{i}" for i in range(len(sizes)))
-    return proportions(tasks, sizes, Mixture(mix=tasks, **fields).fingerprint()).tolist()
+    return proportions(tasks, sizes, Mixture(mix=tasks, **fields).rule).tolist()
 
 
 @given(st.lists(st.integers(1, 10**7), min_size=1, max_size=9))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from xstilts.formats.jsonl import write_jsonl
 from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder, load_tokenizer
 from xstilts.stages import embed as stage
-from xstilts.stages.attempt import Interrupted, Job
+from xstilts.stages.contracts import EmbedConfig, EmbedInputs
+from xstilts.stages.job import Interrupted, Job
 from xstilts.stages.vectors import Layout, read_ids, read_vectors, resolve_layer, resolve_layers
 
 pytestmark = pytest.mark.tiny
 
+EmbedJob = Job[EmbedConfig, EmbedInputs[Path]]
 TRANSLATIONS = [BitextRetrievalExample(f"x-{i}", "bo " * i + "ka", "mi " * i, f"x-{i}") for i in range(1, 5)]
 
 
@@ -34,7 +37,7 @@ def candidate(id: str, text: str, context: str = "") -> PoolExample:
     return PoolExample(id, text, context, "candidate", None)
 
 
-def job_of(tmp_path: Path, model: Path, task_format: str, texts: dict[str, Sequence[Example]], **config: Any) -> Job:
+def job_of(tmp_path: Path, model: Path, task_format: str, texts: dict[str, Sequence[Example]], **changes: Any) -> EmbedJob:
     inputs = {"model": model}
     for name, examples in texts.items():
         inputs[name] = tmp_path / "texts" / name.replace(":", "-")
@@ -42,17 +45,9 @@ def job_of(tmp_path: Path, model: Path, task_format: str, texts: dict[str, Seque
         write_jsonl(inputs[name] / "examples.jsonl", examples)
     for name in ("out", "checkpoint"):
         (tmp_path / name).mkdir(exist_ok=True)
-    config = {
-        "task": "t",
-        "format": task_format,
-        "max_length": 64,
-        "precision": "fp32",
-        "layers": "all",
-        "poolings": ["mean"],
-        **config,
-    }
-    config["languages"] = [name for name in texts if not name.startswith("dev:")]
-    return Job(config, inputs, tmp_path / "out", tmp_path / "checkpoint", {})
+    languages = tuple(name for name in texts if not name.startswith("dev:"))
+    config = replace(EmbedConfig("t", task_format, languages, 64, "fp32", "all", ("mean",)), **changes)
+    return Job(config, EmbedInputs.read(inputs), tmp_path / "out", tmp_path / "checkpoint")
 
 
 def vectors_of(model: Path, texts: Sequence[str], max_length: int = 64) -> np.ndarray:
@@ -64,7 +59,7 @@ def vectors_of(model: Path, texts: Sequence[str], max_length: int = 64) -> np.nd
 
 
 def test_translations(tiny_folder: Path, tmp_path: Path) -> None:
-    job = job_of(tmp_path, tiny_folder, "embed", {"de": TRANSLATIONS, "fr": TRANSLATIONS[:2]}, poolings=["mean", "cls"])
+    job = job_of(tmp_path, tiny_folder, "embed", {"de": TRANSLATIONS, "fr": TRANSLATIONS[:2]}, poolings=("mean", "cls"))
     stage.run(job)
     assert Layout.read(job.out) == Layout((0, 1, 2), ("mean", "cls"), depth=2, size=16)
     assert np.load(job.out / "de.english.npy").shape == (3, 2, 4, 16)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.tasks.files.test_archive import toy
@@ -11,9 +10,13 @@ from tests.tasks.files.test_archive import toy
 from xstilts.errors import InputError
 from xstilts.formats.jsonl import read_jsonl
 from xstilts.stages import fetch
-from xstilts.stages.attempt import Job
+from xstilts.stages.contracts import FetchConfig, Inputs
+from xstilts.stages.fetch import FetchJob
+from xstilts.stages.job import Job
+from xstilts.stages.stage import Context
 from xstilts.tasks.files.locate import examples, fingerprint, locate, subsample
 from xstilts.tasks.registry import CATALOGUE
+from xstilts.world import WorldConfig
 
 
 @pytest.fixture
@@ -25,11 +28,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def job(root: Path, limit: int | None, **changes: Any) -> Job:
+def job(root: Path, limit: int | None) -> FetchJob:
     source = f"sha256:{fingerprint(locate(CATALOGUE['toy'], 'train', 'en', root))}"
-    config = {"task": "toy", "split": "train", "language": "en", "limit": limit, "source": source, **changes}
     (root / "out").mkdir()
-    return Job(config, {}, root / "out", root / "checkpoint", {"data": str(root)})
+    config = FetchConfig("toy", 1, "train", "en", limit, source=source)
+    return Job(config, Inputs(), root / "out", root / "checkpoint", Context(str(root)))
 
 
 @pytest.mark.parametrize("limit", [None, 1, 7, 30, 99])
@@ -51,9 +54,9 @@ def test_a_file_that_changed_since_the_plan_is_refused(root: Path) -> None:
 
 def test_what_a_reader_leaves_out_is_in_the_facts(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    world = {"squad": 60, "translation_noise": 0.3}
-    config = {"task": "world/squad_mt", "split": "train", "language": "l2", "limit": None, "world": world}
-    made = Job(config, {}, tmp_path / "out", tmp_path / "checkpoint", {})
+    world = WorldConfig(squad=60, translation_noise=0.3)
+    config = FetchConfig("world/squad_mt", 1, "train", "l2", None, world=world)
+    made: FetchJob = Job(config, Inputs(), tmp_path / "out", tmp_path / "checkpoint")
     fetch.run(made)
     assert made.facts["examples"] + made.facts["unlocatable"] == 60
     assert made.facts["unlocatable"] > 0

@@ -19,10 +19,20 @@ from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.jsonl import write_jsonl
 from xstilts.model.neighbours import mine_pairs
 from xstilts.stages import embed, mine, score
-from xstilts.stages.attempt import Interrupted, Job
+from xstilts.stages.contracts import (
+    EmbedConfig,
+    EmbedInputs,
+    MineConfig,
+    MineInputs,
+    RetrievalSetting,
+    ScoreConfig,
+    ScoreInputs,
+)
+from xstilts.stages.job import Interrupted, Job
 from xstilts.stages.vectors import Layout, create
 
 SIZE = 8
+MineJob = Job[MineConfig, MineInputs[Path]]
 
 
 def write_side(folder: Path, part: str, side: str, ids: list[str | None], rows: np.ndarray) -> None:
@@ -33,7 +43,7 @@ def write_side(folder: Path, part: str, side: str, ids: list[str | None], rows: 
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
+def job(tmp_path: Path) -> MineJob:
     for name in ("vectors", "out", "checkpoint"):
         (tmp_path / name).mkdir()
     Layout((1, 3), ("mean", "cls"), 4, SIZE).write(tmp_path / "vectors")
@@ -43,15 +53,15 @@ def job(tmp_path: Path) -> Job:
         foreign = english[:20][::-1] + 0.01 * rng.standard_normal((20, SIZE)).astype(np.float32) + 3
         write_side(tmp_path / "vectors", part, "query", [None, *(f"{part}-{i}" for i in range(1, 20))], foreign)
         write_side(tmp_path / "vectors", part, "candidate", [f"en-{i}" if i != 5 else None for i in range(30)], english)
-    config = {"task": "t", "languages": ["de", "fr"], "layer": 3, "pooling": "cls", "centred": True, "k": 4, "margin": "ratio"}
-    return Job(config, {"vectors": tmp_path / "vectors"}, tmp_path / "out", tmp_path / "checkpoint", {})
+    config = MineConfig("t", ("de", "fr"), 3, "cls", True, 4, "ratio")
+    return Job(config, MineInputs(tmp_path / "vectors"), tmp_path / "out", tmp_path / "checkpoint")
 
 
 def lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_candidates_best_first_without_those_that_have_no_id(job: Job) -> None:
+def test_candidates_best_first_without_those_that_have_no_id(job: MineJob) -> None:
     mine.run(job)
     assert sorted(p.name for p in job.out.iterdir()) == ["de.jsonl", "dev-de.jsonl", "dev-fr.jsonl", "fr.jsonl", "mine.json"]
     assert json.loads((job.out / "mine.json").read_text()) == {"layer": 3, "pooling": "cls", "centred": True}
@@ -63,16 +73,16 @@ def test_candidates_best_first_without_those_that_have_no_id(job: Job) -> None:
         assert {(f"{part}-{i}", f"en-{19 - i}") for i in range(1, 20) if i != 14} <= {(q, c) for q, c, _ in found}
 
 
-def test_scores_are_those_of_the_centred_vectors(job: Job) -> None:
+def test_scores_are_those_of_the_centred_vectors(job: MineJob) -> None:
     mine.run(job)
-    folder = job.inputs["vectors"]
+    folder = job.inputs.vectors
     sides = [np.load(folder / f"de.{side}.npy")[1, 1].astype(np.float64) for side in ("query", "candidate")]
     scores, *_ = mine_pairs(*(torch.from_numpy((side - side.mean(0)).astype(np.float32)) for side in sides), 4)
     found = [score for *_, score in lines(job.out / "de.jsonl")]
     assert len(found) < len(scores) and all(np.isclose(scores, score, rtol=1e-5).any() for score in found)
 
 
-def test_a_restart_keeps_what_was_finished(job: Job) -> None:
+def test_a_restart_keeps_what_was_finished(job: MineJob) -> None:
     class StopAtFourth(threading.Event):
         checks = 0
 
@@ -139,9 +149,9 @@ def xtreme_candidates(folder: Path, foreign: Rows, english: Rows) -> dict[tuple[
 
 def test_from_text_to_score_as_xtreme_does_it(real_data: Path, mini_xlmr: Path, tmp_path: Path) -> None:
     torch.set_num_threads(1)  # others of its kind run beside it
-    inputs = {"model": tmp_path / "model"}
-    inputs["model"].mkdir()
-    (inputs["model"] / "encoder").symlink_to(mini_xlmr)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "encoder").symlink_to(mini_xlmr)
+    inputs: dict[str, Path] = {}
     by_hand: dict[str, dict[tuple[str, str], float]] = {}
     gold: dict[str, set[tuple[str, str]]] = {}
     for name, part in (("dev:de", "sample"), ("de", "training")):
@@ -153,27 +163,23 @@ def test_from_text_to_score_as_xtreme_does_it(real_data: Path, mini_xlmr: Path, 
         write_jsonl(inputs[name] / "examples.jsonl", pool)
         by_hand[name] = xtreme_candidates(mini_xlmr, foreign, english)
 
-    def job_of(config: dict[str, Any], inputs: dict[str, Path], name: str) -> Job:
+    def job_of(config: Any, inputs: Any, name: str) -> Job[Any, Any]:
         for folder in ("out", "checkpoint"):
             (tmp_path / name / folder).mkdir(parents=True)
-        return Job(
-            {"task": "bucc2018", "languages": ["de"], **config}, inputs, *(tmp_path / name / x for x in ("out", "checkpoint")), {}
-        )
+        return Job(config, inputs, tmp_path / name / "out", tmp_path / name / "checkpoint")
 
-    made = job_of(
-        {"format": "mine", "max_length": 512, "precision": "fp32", "layers": "jiant", "poolings": ["mean"]}, inputs, "embed"
-    )
+    embedding = EmbedConfig("bucc2018", "mine", ("de",), 512, "fp32", "jiant", ("mean",))
+    made = job_of(embedding, EmbedInputs(tmp_path / "model", {"de": inputs["de"]}, {"de": inputs["dev:de"]}), "embed")
     embed.run(made)
-    setting = {"layer": "jiant", "pooling": "mean", "centred": False}
-    mining = job_of({**setting, "k": 4, "margin": "ratio"}, {"vectors": made.out}, "mine")
+    mining = job_of(MineConfig("bucc2018", ("de",), "jiant", "mean", False, 4, "ratio"), MineInputs(made.out), "mine")
     mine.run(mining)
     for name in ("dev:de", "de"):
         found = {(a, b): score for a, b, score in lines(mining.out / f"{name.replace(':', '-')}.jsonl")}
         assert found.keys() == by_hand[name].keys() and not {"en-again", english[7][0]} & {b for _, b in found}
         for pair, value in found.items():
             assert value == pytest.approx(by_hand[name][pair], abs=1e-5)
-    golds = {"gold:de": inputs["de"], "dev:de": inputs["dev:de"]}
-    scoring = job_of({"version": 1, "retrieval": setting}, {"predictions": mining.out, **golds}, "score")
+    scored = ScoreConfig("bucc2018", 1, ("de",), RetrievalSetting("jiant", "mean", False))
+    scoring = job_of(scored, ScoreInputs(mining.out, {"de": inputs["de"]}, {"de": inputs["dev:de"]}), "score")
     score.run(scoring)
     result = json.loads((scoring.out / "scores.json").read_text())["languages"]["de"]
     dev = sorted(by_hand["dev:de"].items(), key=lambda item: -item[1])

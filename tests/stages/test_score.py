@@ -27,8 +27,9 @@ from xstilts.metrics.mining import BUCC_F1
 from xstilts.metrics.ranking import MAP_20
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.stages import retrieve, score
-from xstilts.stages.attempt import Job
-from xstilts.stages.retrieve import nearest
+from xstilts.stages.contracts import RetrievalSetting, ScoreConfig, ScoreInputs
+from xstilts.stages.job import Job
+from xstilts.stages.retrieve import ScoreJob, nearest
 from xstilts.stages.vectors import Layout, create
 from xstilts.tasks.registry import CATALOGUE
 
@@ -41,42 +42,47 @@ SHAPES: dict[str, tuple[Format, Metric]] = {
 
 
 @pytest.fixture
-def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Job:
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ScoreJob:
     """A job on a task of the format that the test names."""
     shape, metric = SHAPES[request.param]
     task = dataclasses.replace(next(iter(CATALOGUE.values())), format=shape, metric=metric)
     monkeypatch.setattr(score, "find_task", lambda _: task)
     for name in ("predictions", "out"):
         (tmp_path / name).mkdir()
-    setting = {"layer": 2, "pooling": "mean", "centred": False} if request.param != "classify" else None
-    config = {"task": "t", "version": 1, "languages": [], "retrieval": setting}
-    return Job(config, {"predictions": tmp_path / "predictions"}, tmp_path / "out", tmp_path / "checkpoint", {})
+    setting = RetrievalSetting(2, "mean", False) if request.param != "classify" else None
+    inputs = ScoreInputs(tmp_path / "predictions", {}, {})
+    return Job(ScoreConfig("t", 1, (), setting), inputs, tmp_path / "out", tmp_path / "checkpoint")
 
 
 def as_format(name: str) -> Any:
     return pytest.mark.parametrize("job", [name], indirect=True)
 
 
-def add_gold(job: Job, name: str, examples: Sequence[Example]) -> None:
+def add_gold(job: ScoreJob, name: str, examples: Sequence[Example]) -> None:
     folder = job.out.parent / name.replace(":", "-")
     folder.mkdir()
     write_jsonl(folder / "examples.jsonl", examples)
-    job.inputs[name] = folder
-    if name.startswith("gold:"):
-        job.config["languages"].append(name.removeprefix("gold:"))
+    named = {**job.inputs.named(), name: folder}
+    job.inputs = ScoreInputs.read(named)
+    job.config = dataclasses.replace(job.config, languages=tuple(job.inputs.gold))
 
 
-def add_vectors(job: Job, part: str, side: str, ids: list[str | None], rows: np.ndarray, other_rows: np.ndarray) -> None:
+def set_retrieval(job: ScoreJob, **changes: Any) -> None:
+    assert job.config.retrieval is not None
+    job.config = dataclasses.replace(job.config, retrieval=dataclasses.replace(job.config.retrieval, **changes))
+
+
+def add_vectors(job: ScoreJob, part: str, side: str, ids: list[str | None], rows: np.ndarray, other_rows: np.ndarray) -> None:
     """`rows` at layer 2 with mean pooling, `other_rows` everywhere else."""
     layout = Layout((0, 2), ("mean", "cls"), 3, rows.shape[1])
-    layout.write(job.inputs["predictions"])
-    vectors = create(job.inputs["predictions"], part, side, layout, ids)
+    layout.write(job.inputs.predictions)
+    vectors = create(job.inputs.predictions, part, side, layout, ids)
     vectors[:] = other_rows
     vectors[1, 0] = rows
     vectors.flush()
 
 
-def scores_of(job: Job) -> Any:
+def scores_of(job: ScoreJob) -> Any:
     score.run(job)
     return json.loads((job.out / "scores.json").read_text())
 
@@ -85,10 +91,10 @@ def scores_of(job: Job) -> Any:
 
 
 @as_format("classify")
-def test_given_predictions(job: Job) -> None:
+def test_given_predictions(job: ScoreJob) -> None:
     add_gold(job, "gold:de", [ClassifyExample(str(i), ("a", "b"), "yes") for i in range(4)])
     answers = [Prediction(str(i), "yes" if i else "no") for i in reversed(range(4))]
-    write_predictions(job.inputs["predictions"] / "de.jsonl", answers)
+    write_predictions(job.inputs.predictions / "de.jsonl", answers)
     scores = scores_of(job)
     assert scores["languages"] == {"de": {"values": {"accuracy": 0.75}, "headline": 0.75, "n": 4}}
     assert scores["layers"] == [] and scores["layer"] is None and scores["retrieval"] is None
@@ -99,15 +105,15 @@ def test_given_predictions(job: Job) -> None:
 
 @as_format("classify")
 @pytest.mark.parametrize("ids", [["0"], ["0", "1", "2"], ["0", "2"]])
-def test_predictions_that_do_not_pair_up_are_an_error(job: Job, ids: list[str]) -> None:
+def test_predictions_that_do_not_pair_up_are_an_error(job: ScoreJob, ids: list[str]) -> None:
     add_gold(job, "gold:de", [ClassifyExample(id, ("a", "b"), "yes") for id in ("0", "1")])
-    write_predictions(job.inputs["predictions"] / "de.jsonl", [Prediction(id, "yes") for id in ids])
+    write_predictions(job.inputs.predictions / "de.jsonl", [Prediction(id, "yes") for id in ids])
     with pytest.raises(InputError, match=f"de: {len(ids)} predictions for 2 examples"):
         score.run(job)
 
 
 @as_format("classify")
-def test_a_metric_may_be_another_one_in_each_language(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_metric_may_be_another_one_in_each_language(job: ScoreJob, monkeypatch: pytest.MonkeyPatch) -> None:
     def tally_in(code: str) -> Any:
         return lambda example, prediction: (float(code == "fr"), 1.0)
 
@@ -115,7 +121,7 @@ def test_a_metric_may_be_another_one_in_each_language(job: Job, monkeypatch: pyt
     monkeypatch.setattr(score, "find_task", lambda _: task)
     for language in ("de", "fr"):
         add_gold(job, f"gold:{language}", [ClassifyExample("0", ("a", "b"), "yes")])
-        write_predictions(job.inputs["predictions"] / f"{language}.jsonl", [Prediction("0", "no")])
+        write_predictions(job.inputs.predictions / f"{language}.jsonl", [Prediction("0", "no")])
     assert {code: found["headline"] for code, found in scores_of(job)["languages"].items()} == {"de": 0, "fr": 1}
 
 
@@ -126,7 +132,7 @@ ENGLISH = np.array([[0.8, 0.6, 0.0], [0.5, 0.87, 0.0], [0.0, 0.0, 1.0]])
 FOREIGN = np.array([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 2.0]])
 
 
-def add_translations(job: Job) -> None:
+def add_translations(job: ScoreJob) -> None:
     add_gold(job, "gold:de", [BitextRetrievalExample(f"x-{i}", "t", "e", f"x-{i}") for i in range(3)])
     ids: list[str | None] = [f"x-{i}" for i in range(3)]
     add_vectors(job, "de", "text", ids, FOREIGN, np.eye(3))
@@ -134,7 +140,7 @@ def add_translations(job: Job) -> None:
 
 
 @as_format("embed")
-def test_english_sentences_search_the_foreign_ones(job: Job) -> None:
+def test_english_sentences_search_the_foreign_ones(job: ScoreJob) -> None:
     add_translations(job)
     scores = scores_of(job)
     found = [(p.id, p.answer) for p in read_predictions(job.out / "de.jsonl")]
@@ -144,7 +150,7 @@ def test_english_sentences_search_the_foreign_ones(job: Job) -> None:
 
 
 @as_format("embed")
-def test_every_layer_pooling_and_centring_that_was_kept_is_scored(job: Job) -> None:
+def test_every_layer_pooling_and_centring_that_was_kept_is_scored(job: ScoreJob) -> None:
     add_translations(job)
     scores = scores_of(job)
     assert scores["layer"] == 2 and scores["retrieval"] == {"layer": 2, "pooling": "mean", "centred": False}
@@ -157,23 +163,23 @@ def test_every_layer_pooling_and_centring_that_was_kept_is_scored(job: Job) -> N
 
 
 @as_format("embed")
-def test_the_studys_setting_decides_what_counts(job: Job) -> None:
+def test_the_studys_setting_decides_what_counts(job: ScoreJob) -> None:
     add_translations(job)
-    job.config["retrieval"]["centred"] = True
+    set_retrieval(job, centred=True)
     assert scores_of(job)["languages"]["de"]["headline"] == 1
 
 
 @as_format("embed")
-def test_the_layer_of_a_rule_is_that_of_the_encoders_depth(job: Job) -> None:
+def test_the_layer_of_a_rule_is_that_of_the_encoders_depth(job: ScoreJob) -> None:
     add_translations(job)
-    job.config["retrieval"]["layer"] = "jiant"  # 14/24 of 3 blocks
+    set_retrieval(job, layer="jiant")  # 14/24 of 3 blocks
     assert scores_of(job)["layer"] == 2
 
 
 @as_format("embed")
-def test_vectors_that_were_not_kept_cannot_be_scored(job: Job) -> None:
+def test_vectors_that_were_not_kept_cannot_be_scored(job: ScoreJob) -> None:
     add_translations(job)
-    job.config["retrieval"]["layer"] = 1
+    set_retrieval(job, layer=1)
     with pytest.raises(InputError, match="no vectors of layer 1 with pooling 'mean' were kept, only layers 0, 2"):
         score.run(job)
 
@@ -181,9 +187,9 @@ def test_vectors_that_were_not_kept_cannot_be_scored(job: Job) -> None:
 # -- mined pairs ------------------------------------------------------------------------------------------------------
 
 
-def add_mined(job: Job, name: str, pairs: list[tuple[str, str, float]]) -> None:
+def add_mined(job: ScoreJob, name: str, pairs: list[tuple[str, str, float]]) -> None:
     text = "".join(json.dumps(pair) + "\n" for pair in pairs)
-    (job.inputs["predictions"] / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    (job.inputs.predictions / f"{name}.jsonl").write_text(text, encoding="utf-8")
 
 
 def pool(gold: dict[str, tuple[str, ...]]) -> list[Example]:
@@ -192,14 +198,14 @@ def pool(gold: dict[str, tuple[str, ...]]) -> list[Example]:
 
 
 @as_format("mine")
-def test_the_threshold_is_tuned_on_dev_and_applied_to_test(job: Job) -> None:
+def test_the_threshold_is_tuned_on_dev_and_applied_to_test(job: ScoreJob) -> None:
     # Dev: cut behind 1.2 for P = R = 2/2; the next score is 1.0, so the threshold is 1.1.
     add_mined(job, "dev-de", [("a", "en-0", 1.4), ("b", "en-1", 1.2), ("c", "en-2", 1.0)])
     add_gold(job, "dev:de", pool({"a": ("en-0",), "b": ("en-1",), "c": ()}))
     add_mined(job, "de", [("p", "en-3", 1.3), ("q", "en-1", 1.15), ("r", "en-2", 1.05)])
     add_gold(job, "gold:de", pool({"p": ("en-3",), "q": ("en-0",), "r": ("en-2",), "s": ()}))
     setting = {"layer": 4, "pooling": "mean", "centred": False}
-    (job.inputs["predictions"] / "mine.json").write_text(json.dumps(setting))
+    (job.inputs.predictions / "mine.json").write_text(json.dumps(setting))
     scores = scores_of(job)
     found = {p.id: p.answer for p in read_predictions(job.out / "de.jsonl")}
     assert found == {"p": ("en-3",), "q": ("en-1",), "r": (), "s": ()}
@@ -215,12 +221,12 @@ def test_the_threshold_is_tuned_on_dev_and_applied_to_test(job: Job) -> None:
 
 
 @as_format("mine")
-def test_gold_pairs_that_were_not_mined_count_in_dev(job: Job) -> None:
+def test_gold_pairs_that_were_not_mined_count_in_dev(job: ScoreJob) -> None:
     add_mined(job, "dev-de", [("a", "en-0", 1.4), ("b", "en-1", 1.2)])
     add_gold(job, "dev:de", pool({"a": ("en-0",), "b": ("en-2",), "c": ("en-3",)}))
     add_mined(job, "de", [])
     add_gold(job, "gold:de", pool({"p": ("en-3",)}))
-    (job.inputs["predictions"] / "mine.json").write_text(json.dumps({"layer": 4, "pooling": "mean", "centred": False}))
+    (job.inputs.predictions / "mine.json").write_text(json.dumps({"layer": 4, "pooling": "mean", "centred": False}))
     found = scores_of(job)["languages"]["de"]
     assert found["dev_f1"] == pytest.approx(2 / 4) and found["threshold"] == pytest.approx(1.3)
     assert found["headline"] == 0
@@ -230,7 +236,7 @@ def test_gold_pairs_that_were_not_mined_count_in_dev(job: Job) -> None:
 
 
 @as_format("rank")
-def test_queries_search_the_candidates_of_all_languages(job: Job) -> None:
+def test_queries_search_the_candidates_of_all_languages(job: ScoreJob) -> None:
     rng = np.random.default_rng(0)
     rows, everywhere = {}, []
     for language in ("de", "en"):

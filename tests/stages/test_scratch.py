@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from xstilts.formats.mlm import MlmExample
 from xstilts.model.encoder import check_encoder, load_tokenizer
 from xstilts.recipe.encoder_identity import Architecture
 from xstilts.stages import encoder, tokenizer
-from xstilts.stages.attempt import Job
+from xstilts.stages.contracts import EncoderConfig, EncoderInputs, ScratchSource, TokenizerConfig, TokenizerInputs
+from xstilts.stages.job import Job
 from xstilts.stages.tokenizer import quotas, sample, train_tokenizer, unigram
 
 pytestmark = pytest.mark.tiny
@@ -45,11 +47,11 @@ def corpus(folder: Path, sizes: dict[str, int]) -> dict[str, Path]:
     return folders
 
 
-def job(folder: Path, folders: dict[str, Path], **changes: Any) -> Job:
-    config = {"corpus": "text/made", "vocabulary": 120, "smoothing": 0.3, "coverage": 1.0, "sample": 20_000, **changes}
+def job(folder: Path, folders: dict[str, Path], **changes: Any) -> Job[TokenizerConfig, TokenizerInputs[Path]]:
+    config = replace(TokenizerConfig("text/made", vocabulary=120, smoothing=0.3, coverage=1.0, sample=20_000), **changes)
     out = folder / "out"
     out.mkdir(exist_ok=True)
-    return Job(config, {f"train:text/made:{x}": path for x, path in folders.items()}, out, folder, {})
+    return Job(config, TokenizerInputs({"text/made": folders}), out, folder)
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +60,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scratch")
     made = job(folder, corpus(folder, {"en": 60, "de": 40, "zh": 20}))
     tokenizer.run(made)
-    shape = Architecture(hidden=16, heads=2, feed_forward=32, positions=66).model_dump()
-    config = {"source": {"kind": "scratch", "architecture": shape, "seed": 3}}
+    shape = Architecture(hidden=16, heads=2, feed_forward=32, positions=66)
     (folder / "hf").mkdir()
-    encoder.run(Job(config, {"tokenizer": folder / "out"}, folder / "hf", folder, {}))
+    inputs = EncoderInputs(tokenizer=folder / "out")
+    encoder.run(Job(EncoderConfig(ScratchSource(shape, 3)), inputs, folder / "hf", folder))
     return folder / "hf" / "encoder"
 
 
@@ -104,8 +106,8 @@ def test_random_weights_come_from_the_seed(trained: Path, tmp_path: Path) -> Non
     def weights(seed: int) -> torch.Tensor:
         out = tmp_path / str(seed)
         out.mkdir()
-        config = {"source": {"kind": "scratch", "architecture": Architecture().model_dump(), "seed": seed}}
-        encoder.run(Job(config, {"tokenizer": trained}, out, tmp_path, {}))
+        config = EncoderConfig(ScratchSource(Architecture(), seed))
+        encoder.run(Job(config, EncoderInputs(tokenizer=trained), out, tmp_path))
         model = transformers.AutoModel.from_pretrained(out / "encoder")
         return model.get_input_embeddings().weight
 

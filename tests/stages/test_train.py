@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,24 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from xstilts.errors import InputError
-from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.jsonl import write_jsonl
-from xstilts.formats.mlm import MlmExample
+from xstilts.formats.mlm import Mlm, MlmExample
 from xstilts.model.encoder import load_encoder
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages import train as body
-from xstilts.stages.attempt import Diverged, Interrupted, Job, Lost
+from xstilts.stages.contracts import TrainConfig, TrainedTask, TrainInputs
+from xstilts.stages.job import Diverged, Interrupted, Job, Lost
 from xstilts.train import loop
 from xstilts.train.ddp import Group
 
 pytestmark = pytest.mark.tiny
 WORDS = ["bo", "ka", "mi", "kami"]
-NLI = {"name": "xnli", "version": 1, "format": {"name": "classify", "labels": ["y", "n"], "texts": 2}}
-MNLI = {**NLI, "name": "mnli"}
-TEXT = {"name": "world/text", "version": 1, "format": {"name": "mlm"}}
+NLI = TrainedTask("xnli", 1, Classify(labels=("y", "n"), texts=2))
+MNLI = replace(NLI, name="mnli")
+TEXT = TrainedTask("world/text", 1, Mlm())
+TrainJob = Job[TrainConfig, TrainInputs[Path]]
 
 
 def folder_of(path: Path, count: int, seed: int = 0, plain: bool = False) -> Path:
@@ -45,48 +48,41 @@ def folder_of(path: Path, count: int, seed: int = 0, plain: bool = False) -> Pat
     return path
 
 
-def job_of(start: Path, path: Path, *tasks: Any, rule: dict[str, Any] | None = None, **recipe: Any) -> Job:
+def job_of(start: Path, path: Path, *tasks: TrainedTask, rule: dict[str, Any] | None = None, **recipe: Any) -> TrainJob:
     path.mkdir()
-    names = [task["name"] for task in tasks]
+    names = [task.name for task in tasks]
     fields = {"lr": 1e-2, "batch": 8, "steps": 12, "max_length": 24, "policy": "last", "dropout": 0.2, **recipe}
-    config = {
-        "tasks": list(tasks),
-        "mixture": Mixture(mix=names, **(rule or {})).fingerprint(),
-        "labels": "gold",
-        "recipe": Recipe(**fields).model_dump(mode="json"),
-        "seed": 3,
-    }
-    inputs = {"init": start}
-    for task in tasks:
-        if task["format"]["name"] == "mlm":
-            inputs |= {
-                f"train:{task['name']}:{x}": folder_of(path / x, n, n, True) for x, n in {"en": 30, "de": 5, "sw": 2}.items()
-            }
+    config = TrainConfig(tasks, Mixture(mix=names, **(rule or {})).rule, "gold", Recipe(**fields), 3)
+    train: dict[str, dict[str, Path]] = {}
+    dev: dict[str, Path] = {}
+    for number, task in enumerate(tasks):
+        if task == TEXT:
+            train[task.name] = {x: folder_of(path / x, n, n, True) for x, n in {"en": 30, "de": 5, "sw": 2}.items()}
         else:
-            inputs[f"train:{task['name']}:en"] = folder_of(path / f"{task['name']}-en", 40, len(inputs))
-            inputs[f"dev:{task['name']}"] = folder_of(path / f"{task['name']}-dev", 10, 9)
+            train[task.name] = {"en": folder_of(path / f"{task.name}-en", 40, 1 + 2 * number)}
+            dev[task.name] = folder_of(path / f"{task.name}-dev", 10, 9)
     for name in ("out", "checkpoint"):
         (path / name).mkdir()
-    return Job(config, inputs, path / "out", path / "checkpoint", {})
+    return Job(config, TrainInputs(start, train, dev), path / "out", path / "checkpoint")
 
 
-def weights(job: Job) -> dict[str, torch.Tensor]:
+def weights(job: TrainJob) -> dict[str, torch.Tensor]:
     return {**load_file(job.out / "encoder" / "model.safetensors"), **load_file(job.out / "heads.safetensors")}
 
 
-def record(job: Job) -> dict[str, Any]:
+def record(job: TrainJob) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((job.out / "train.json").read_text(encoding="utf-8"))
     return found
 
 
-def assert_same(one: Job, other: Job, **tolerance: float) -> None:
+def assert_same(one: TrainJob, other: TrainJob, **tolerance: float) -> None:
     assert weights(one).keys() == weights(other).keys()
     for name, value in weights(one).items():
         torch.testing.assert_close(value, weights(other)[name], **(tolerance or {"rtol": 0.0, "atol": 0.0}), msg=name)
 
 
 @contextmanager
-def alone(job: Job, processes: int) -> Iterator[Group]:
+def alone(job: TrainJob, processes: int) -> Iterator[Group]:
     yield Group()
 
 
@@ -94,7 +90,7 @@ def test_two_processes_are_one(tiny_folder: Path, tmp_path: Path, monkeypatch: p
     """The same recipe, dropout included, by two processes and by one that does the work of both."""
     two, one = (job_of(tiny_folder, tmp_path / name, NLI, MNLI, processes=2) for name in ("two", "one"))
     body.run(two)
-    monkeypatch.setattr(body, "others", alone)
+    monkeypatch.setattr(body, "start_processes", alone)
     body.run(one)
     assert record(two)["processes"] == 2
     assert record(one)["processes"] == 1
@@ -112,13 +108,13 @@ def test_a_lost_process_fails_the_stage_and_it_goes_on_from_its_checkpoint(
 
     def kill(facts: dict[str, Any]) -> None:
         if facts["step"] == 11:
-            (child,) = (p for p in psutil.Process().children() if "xstilts.stages.ddp_launch" in p.cmdline())
+            (child,) = (p for p in psutil.Process().children() if "xstilts.stages.ddp_worker" in p.cmdline())
             child.kill()
 
     broken.progress = kill
     with pytest.raises(Lost, match="a process of the data-parallel group is gone"):
         body.run(broken)
-    assert not any("xstilts.stages.ddp_launch" in p.cmdline() for p in psutil.Process().children())
+    assert not any("xstilts.stages.ddp_worker" in p.cmdline() for p in psutil.Process().children())
     at = torch.load(broken.checkpoint / "state.pt", weights_only=True)["progress"]["step"]
     assert 10 <= at < 25
     broken.progress = lambda _: None
@@ -128,7 +124,7 @@ def test_a_lost_process_fails_the_stage_and_it_goes_on_from_its_checkpoint(
 
 
 def test_the_others_end_when_the_first_is_gone(tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_launch"], stdin=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_worker"], stdin=subprocess.PIPE)
     work = {"config": {}, "inputs": {}, "checkpoint": "", "rank": 1, "size": 2, "meeting": str(tmp_path / "m"), "tasks": {}}
     assert process.stdin is not None
     process.stdin.write(json.dumps(work).encode() + b"\n")
@@ -206,7 +202,8 @@ def test_early_stopping(tiny_folder: Path, tmp_path: Path) -> None:
 
 def test_the_oracle_looks_at_the_targets_languages_and_says_so(tiny_folder: Path, tmp_path: Path) -> None:
     job = job_of(tiny_folder, tmp_path / "job", NLI, policy="target_dev")
-    job.inputs = {**job.inputs, **{f"oracle:xnli:{x}": folder_of(tmp_path / f"o-{x}", 10, n) for n, x in enumerate(["de", "sw"])}}
+    oracle = {x: folder_of(tmp_path / f"o-{x}", 10, n) for n, x in enumerate(["de", "sw"])}
+    job.inputs = replace(job.inputs, oracle={"xnli": oracle})
     body.run(job)
     found = record(job)
     assert found["leak"]
@@ -217,7 +214,7 @@ def test_the_oracle_looks_at_the_targets_languages_and_says_so(tiny_folder: Path
 def test_the_compute_matched_control_has_the_steps_of_the_chain_on_top(tiny_folder: Path, tmp_path: Path) -> None:
     chain, control = (job_of(tiny_folder, tmp_path / name, NLI, steps=30) for name in ("chain", "control"))
     body.run(chain)
-    control.inputs = {**control.inputs, "match:0": chain.out}
+    control.inputs = replace(control.inputs, match={"0": chain.out})
     body.run(control)
     assert record(control)["steps"] == 30 + record(control)["matched_steps"]
     assert record(control)["tokens"] == pytest.approx(2 * record(chain)["tokens"], rel=0.1)
@@ -225,7 +222,7 @@ def test_the_compute_matched_control_has_the_steps_of_the_chain_on_top(tiny_fold
 
 def test_a_member_without_data_is_named(tiny_folder: Path, tmp_path: Path) -> None:
     job = job_of(tiny_folder, tmp_path / "job", NLI, MNLI)
-    write_jsonl(job.inputs["train:mnli:en"] / "examples.jsonl", [])
+    write_jsonl(job.inputs.train["mnli"]["en"] / "examples.jsonl", [])
     with pytest.raises(InputError, match="mnli: no training examples"):
         body.run(job)
 

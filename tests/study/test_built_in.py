@@ -16,7 +16,7 @@ from tests.conftest import tiny_study
 from xstilts.errors import InputError
 from xstilts.execution.execute import execute
 from xstilts.plan.compile import Plan, compile_study
-from xstilts.plan.trainings import COMPUTE, INTERMEDIATE, PLACEBO, PRETRAINING, TARGET, count, path, sharing, trainings
+from xstilts.plan.trainings import COMPUTE, INTERMEDIATE, PLACEBO, PRETRAINING, TARGET, count, sharing, trainings
 from xstilts.store.store import Store
 from xstilts.study.study import Study, built_in, load_study
 from xstilts.tasks.files.locate import examples
@@ -79,16 +79,16 @@ def test_phang2020_trains_ten_chains_thrice_and_squad_once(tmp_path: Path) -> No
 def test_the_shared_training_is_one_stage_whatever_chooses_its_weights(tmp_path: Path) -> None:
     for policy in ("avg_last_k", "en_dev"):
         plan = drafted("phang2020", tmp_path, f"recipes.default.policy={policy}", "seeds=[0]", "chains={none: []}")
-        trained = {cell.target: path(cell)[0] for cell in plan.cells if not cell.control and path(cell)}
+        trained = {cell.id.target: cell.trainings[0] for cell in plan.cells if cell.trainings}
         assert trained["xquad"].key == trained["mlqa"].key
-        assert trained["xquad"].inputs["dev:squad_v1"].config["task"] == "squad_v1"
-        assert trained["xnli"].inputs["dev:mnli"].config["task"] == "mnli"
+        assert trained["xquad"].inputs.dev["squad_v1"].config.task == "squad_v1"
+        assert trained["xnli"].inputs.dev["mnli"].config.task == "mnli"
     other = drafted("targets-mini", tmp_path, "encoders=[world/tiny]", "chains={none: []}")
-    pawsx = next(path(cell)[0] for cell in other.cells if cell.target == "pawsx")
-    assert pawsx.inputs["dev:pawsx_de_dev"].config["task"] == "pawsx", "its training task has no dev data"
+    pawsx = next(cell.trainings[0] for cell in other.cells if cell.id.target == "pawsx")
+    assert pawsx.inputs.dev["pawsx_de_dev"].config.task == "pawsx", "its training task has no dev data"
     assert pawsx.slug.endswith("pawsx=pawsx_de_dev-s0")
     own = drafted("phang2020", tmp_path, "recipes.mlqa.epochs=1", "seeds=[0]", "chains={none: []}")
-    trained = {cell.target: path(cell)[0] for cell in own.cells if not cell.control and path(cell)}
+    trained = {cell.id.target: cell.trainings[0] for cell in own.cells if cell.trainings}
     assert trained["xquad"].key != trained["mlqa"].key
     assert trained["mlqa"].slug.endswith("mlqa=squad_v1-s0")
     assert trained["xquad"].slug.endswith("+squad_v1-s0")
@@ -246,8 +246,8 @@ def test_cotraining_sees_the_task_as_often_as_alone() -> None:
 def test_the_world_has_encoders_of_several_sizes() -> None:
     shapes = {"small": {"hidden": 8, "heads": 2}, "wide": {"hidden": 32}}
     plan = compile_study(tiny_study(encoders=["world/tiny", "world/small", "world/wide"], architectures=shapes))
-    sources = {stage.slug: stage.config["source"] for stage in plan.stages if stage.kind == "encoder"}
-    assert {slug: source["architecture"]["hidden"] for slug, source in sources.items()} == {
+    sources = {stage.slug: stage.config.source for stage in plan.stages if stage.kind == "encoder"}
+    assert {slug: source.architecture.hidden for slug, source in sources.items()} == {
         "tiny-s0": 16,
         "small-s0": 8,
         "wide-s0": 32,
@@ -282,5 +282,5 @@ def test_a_mini_runs(tmp_path: Path) -> None:
     )
     state = execute(plan, Store(tmp_path), workers=2)
     assert not state.errors
-    assert {cell.chain for cell in plan.cells} == {"none", "squad", "squad~placebo", "squad~compute"}
-    assert {cell.encoder for cell in plan.cells} == {"world/small", "world/large"}
+    assert {cell.id.arm for cell in plan.cells} == {"none", "squad", "squad~placebo", "squad~compute"}
+    assert {cell.id.encoder for cell in plan.cells} == {"world/small", "world/large"}

@@ -32,7 +32,8 @@ from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import Model, fresh_model, save_model
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages import predict as predict_stage
-from xstilts.stages.attempt import Interrupted, Job
+from xstilts.stages.contracts import PredictConfig, PredictInputs, PredictRecipe
+from xstilts.stages.job import Interrupted, Job
 from xstilts.train import evaluate
 from xstilts.train.evaluate import dev_score, predict
 
@@ -282,8 +283,10 @@ def test_the_stage_streams_and_goes_on_where_it_stopped(
     examples = {"en": some("classify", 12), "l1": some("classify", 15)}
     for language, found in examples.items():
         write_jsonl(tmp_path / language / "examples.jsonl", found)
-    config = {"head": "t", "format": codec.spec.record(), "recipe": RECIPE.model_dump(), "languages": ["en", "l1"]}
-    job = Job(config, {name: tmp_path / name for name in ("model", "en", "l1")}, tmp_path / "out", tmp_path / "checkpoint", {})
+    recipe = PredictRecipe(RECIPE.max_length, RECIPE.stride, RECIPE.precision)
+    config = PredictConfig("t", "t", codec.spec, ("en", "l1"), recipe)
+    inputs = PredictInputs(tmp_path / "model", {language: tmp_path / language for language in ("en", "l1")})
+    job = Job(config, inputs, tmp_path / "out", tmp_path / "checkpoint")
 
     def stop_in_the_second_language() -> None:
         if (job.checkpoint / ".l1.jsonl").exists():

@@ -17,9 +17,9 @@ from xstilts.metrics.classify import ACCURACY
 from xstilts.model.codecs.registry import CODECS
 from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import fresh_model
-from xstilts.recipe.mixture import Mixture
+from xstilts.recipe.mixture import Mixture, total_steps
 from xstilts.recipe.recipe import Recipe
-from xstilts.train.loop import MixtureTask, NotFinite, PhaseSpec, Training, evaluation_steps, learning_rate, total_steps
+from xstilts.train.loop import MixtureTask, NotFinite, PhaseSpec, Training, evaluation_steps, learning_rate
 
 pytestmark = pytest.mark.tiny
 RECIPE = Recipe(lr=5e-3, batch=4, steps=14, max_length=24, stride=6, evaluations=7, average=3)
@@ -50,7 +50,7 @@ def setting(folder: Path, recipe: Recipe) -> tuple[Any, list[MixtureTask]]:
 
 
 def plan_of(*tasks: str, seed: int = 1, **fields: Any) -> PhaseSpec:
-    return PhaseSpec(Mixture(mix=tasks).fingerprint(), seed, **fields)
+    return PhaseSpec(Mixture(mix=tasks).rule, seed, **fields)
 
 
 def go(folder: Path, checkpoint: Path, recipe: Recipe, stop: Callable[[], bool] = lambda: False) -> Any:

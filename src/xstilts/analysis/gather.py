@@ -16,11 +16,11 @@ from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.execution.execute import State, inspect
 from xstilts.plan.compile import Plan, PlannedCell, short_name
-from xstilts.plan.controls import Arm, arms
+from xstilts.plan.controls import RANDOM_INIT, Arm, arms
 from xstilts.recipe.mixture import Mixture
-from xstilts.stages.stage import Stage
+from xstilts.stages.stage import FetchStage, Stage, TrainStage
 from xstilts.store.store import Damaged, Store, read_json
-from xstilts.study.study import Study, Target
+from xstilts.study.study import NO_CHAIN, Study, Target
 from xstilts.tasks.registry import find_task
 
 LAYER_RULES = {
@@ -94,7 +94,8 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
             for language, found in scores["languages"].items():
                 ids, counts = tallies[f"{language}.ids"], tallies[f"{language}.counts"]
                 languages[language] = LanguageScore(found["values"], found["headline"], ids, counts)
-    place = (short_name(cell.encoder), cell.chain, cell.target, cell.seed, cell.control)
+    chain, control = (NO_CHAIN, cell.id.arm) if cell.id.arm == RANDOM_INIT.name else (cell.id.arm, "")
+    place = (short_name(cell.id.encoder), chain, cell.id.target, cell.id.seed, control)
     return Cell(*place, languages, layers, layer, cell.score.key, cell.leak)
 
 
@@ -102,32 +103,21 @@ def _sizes(plan: Plan, folders: dict[str, Any]) -> dict[str, int]:
     """Encoder -> weights of its blocks, for those that the store has."""
     found: dict[str, int] = {}
     for cell in plan.cells:
-        name = short_name(cell.encoder)
+        name = short_name(cell.id.encoder)
         if name not in found:
-            size = body_weights(folders[_start(cell.score).key] / "out" / "encoder")
+            size = body_weights(folders[cell.start.key] / "out" / "encoder")
             found |= {name: size} if size else {}
     return found
 
 
-def _start(stage: Stage) -> Stage:
-    """The encoder that a score rests on."""
-    while stage.kind != "encoder":
-        stage = next(stage.inputs[name] for name in ("predictions", "vectors", "pairs", "model", "init") if name in stage.inputs)
-    return stage
-
-
 def _phases(plan: Plan) -> dict[str, str]:
     """The phase of each training, by key. One that is both a chain's last phase and a target's counts as the latter."""
-    tuned = set()
-    for cell in plan.cells:
-        if find_task(cell.target).format.trained:
-            made = cell.score.inputs["predictions"]
-            tuned.add(made.inputs.get("vectors", made).inputs["model"].key)
+    tuned = {cell.checkpoint.key for cell in plan.cells if find_task(cell.id.target).format.trained}
     depths: dict[str, int] = {}
     found = {}
     for stage in plan.stages:
-        if stage.kind == "train":
-            depth = depths[stage.key] = depths.get(stage.inputs["init"].key, 0) + 1
+        if isinstance(stage, TrainStage):
+            depth = depths[stage.key] = depths.get(stage.inputs.init.key, 0) + 1
             first, second, third = PHASES
             found[stage.key] = third if stage.key in tuned else first if depth <= len(plan.study.pretrain) else second
     return found
@@ -150,8 +140,10 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
     task = find_task(target.task)
     metric = task.metric
     assert metric is not None
-    score = next(cell.score for cell in plan.cells if cell.target == task.name)
-    planned = tuple(score.config["languages"])
+    score = next(cell.score for cell in plan.cells if cell.id.target == task.name)
+    planned = score.config.languages
+    gold = score.inputs.gold[planned[0]]
+    assert isinstance(gold, FetchStage)
     source = target.train or task.trains_on or task.name
     names = [WRITTEN.get(metric.values[i], metric.values[i]) for i in metric.main]
     tested = next((cell.languages.values() for cell in cells if cell.target == task.name and cell.languages), ())
@@ -170,7 +162,7 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
         url=task.url,
         notes=task.notes,
         training_data=training_data(source) if task.format.trained else frozenset(),
-        split=score.inputs[f"gold:{planned[0]}"].config["split"],
+        split=gold.config.split,
     )
 
 
@@ -224,7 +216,7 @@ def _cost(
     last: dict[str, Any] = next((run for run in reversed(runs) if run.get("outcome") == "done"), {})
     found = state.status[stage.key]
     status = "missing" if found in ("pending", "running", "elsewhere") else found
-    error = state.errors.get(stage.key, {}).get("error", "")
+    error = state.errors[stage.key].error if stage.key in state.errors else ""
     if not error and status == "missing" and runs and runs[-1].get("outcome") == "failed":
         status, error = "failed", runs[-1]["error"]
     return StageCost(
@@ -239,6 +231,6 @@ def _cost(
         error=error,
         runs=len(runs),
         phase=phases.get(stage.key, ""),
-        inputs=tuple(dict.fromkeys(source.key for source in stage.inputs.values())),
+        inputs=tuple(dict.fromkeys(source.key for source in stage.parents)),
         facts=last.get("facts", {}),
     )

@@ -6,7 +6,7 @@ from xstilts.cli.app import app, complain
 from xstilts.errors import InputError
 
 # Importing them adds their verbs, in the order of --help.
-from xstilts.cli import study, answer, data, benchmark
+from xstilts.cli import study, answer, data, benchmark, stage
 
 
 def main() -> None:

@@ -30,11 +30,11 @@ def run_plan(console: Console, plan: Plan, store: Store, workers: int | None) ->
 def failures(plan: Plan, state: State) -> list[str]:
     """What went wrong, a sentence for each stage that failed."""
     stages = {stage.key: stage for stage in plan.stages}
-    return [f"{stages[key].kind} {stages[key].slug}: {error['error']}" for key, error in state.errors.items()]
+    return [f"{stages[key].kind} {stages[key].slug}: {error.error}" for key, error in state.errors.items()]
 
 
 def exit_code(state: State) -> int:
     """0, 1 for a failure, 2 for one that the user can mend."""
     if not state.errors:
         return 0
-    return 2 if any(error.get("input_error") for error in state.errors.values()) else 1
+    return 2 if any(error.input_error for error in state.errors.values()) else 1

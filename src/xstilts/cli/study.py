@@ -284,5 +284,5 @@ def export(
     from xstilts.store.store import Store
 
     made = plan_of(study, changes)
-    written = export_cell(Store(store), find_cell(made, cell), out)
+    written = export_cell(Store(store), find_cell(made.cells, cell).checkpoint, out)
     terminal().print(f"{written} written to {out}", soft_wrap=True)

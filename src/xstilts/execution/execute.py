@@ -6,24 +6,23 @@ checkpoint. A stage that another run holds is waited for, not repeated. A damage
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from xstilts.errors import InputError
-from xstilts.execution.executors.local import LocalExecutor, graphics_cards
+from xstilts.execution.executors.base import Executor, Report, StartExecutor
+from xstilts.execution.executors.local import start_local
+from xstilts.execution.state import StageState
 from xstilts.plan.compile import Plan
-from xstilts.stages.stage import Stage
+from xstilts.stages.job import Outcome
+from xstilts.stages.stage import KINDS, Stage, TrainStage
 from xstilts.store.fingerprint import differences
 from xstilts.store.lease import holder
-from xstilts.store.store import Damaged, Store, read_json
+from xstilts.store.store import Damaged, Store, read_json, storage_trouble, write_json
 
-Status = Literal["done", "pending", "running", "elsewhere", "failed", "blocked"]
 LOST_LIMIT = 5
-USUAL_SECONDS = {"tokenizer": 30.0, "train": 20.0, "predict": 5.0, "embed": 5.0, "mine": 5.0}
-USUAL_SECONDS |= {"encoder": 2.0, "fetch": 0.5, "score": 0.3}
 
 
 @dataclass
@@ -32,18 +31,18 @@ class State:
 
     plan: Plan
     store: Store
-    status: dict[str, Status]
+    status: dict[str, StageState]
     cached: set[str]
     live: dict[str, dict[str, Any]] = field(default_factory=dict)
-    errors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    errors: dict[str, Outcome] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     lost: dict[str, tuple[int, int]] = field(default_factory=dict)
     workers: int = 1
     started: float = field(default_factory=time.monotonic)
 
-    def count(self, *statuses: Status) -> int:
-        return sum(1 for status in self.status.values() if status in statuses)
+    def count(self, *states: StageState) -> int:
+        return sum(1 for status in self.status.values() if status in states)
 
     def _timed(self) -> dict[str, float]:
         """Seconds of each stage that is done, and of running ones by how far they are; per key."""
@@ -68,7 +67,7 @@ class State:
         found = {}
         for stage in self.plan.stages:
             by_rate = (_rows(stage) or 0) * known.get("second a row", 0.0)
-            found[stage.key] = known.get(stage.label) or by_rate or known.get(stage.kind) or USUAL_SECONDS[stage.kind]
+            found[stage.key] = known.get(stage.label) or by_rate or known.get(stage.kind) or KINDS[stage.kind].usual_seconds
         return found
 
     @property
@@ -88,25 +87,26 @@ class State:
             open_ = self.status[stage.key] in ("pending", "running", "elsewhere")
             own = expected[stage.key] * share if open_ else 0.0
             total += own
-            path[stage.key] = own + max((path[i.key] for i in stage.inputs.values()), default=0.0)
+            path[stage.key] = own + max((path[i.key] for i in stage.parents), default=0.0)
         return max(total / max(self.workers, 1), max(path.values(), default=0.0))
 
 
 def _rows(stage: Stage) -> int | None:
     """How many training rows a stage sees, where its recipe says so."""
-    recipe = stage.config.get("recipe", {})
-    return recipe["steps"] * recipe["batch"] if recipe.get("steps") else None
+    if not isinstance(stage, TrainStage) or stage.config.recipe.steps is None:
+        return None
+    return stage.config.recipe.steps * stage.config.recipe.batch
 
 
 def inspect(plan: Plan, store: Store, thorough: bool = True) -> State:
     """What of a plan is done. `thorough`: artefacts that something still to be made rests on are hashed, the rest checked
     by size and time; what is damaged counts as not done (nothing is changed here)."""
-    status: dict[str, Status] = {}
+    status: dict[str, StageState] = {}
     state = State(plan, store, status, set())
     folders = {stage.key: store.folder(stage.kind, stage.slug, stage.key) for stage in plan.stages}
     for stage in plan.stages:
         status[stage.key] = "done" if store.is_done(folders[stage.key]) else "pending"
-    needed = {i.key for stage in plan.stages if status[stage.key] == "pending" for i in stage.inputs.values()}
+    needed = {i.key for stage in plan.stages if status[stage.key] == "pending" for i in stage.parents}
     for stage in plan.stages:
         if status[stage.key] == "done":
             try:
@@ -144,15 +144,13 @@ def reasons(plan: Plan, state: State) -> dict[str, list[str]]:
     return found
 
 
-def default_workers(processes: int = 1) -> int:
-    """One for each graphics card, or for as many cards as a training of the plan has processes; without a card, one per core
-    that this process may use."""
-    if cards := len(graphics_cards()):
-        return max(1, cards // processes)
-    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1))
-
-
-def execute(plan: Plan, store: Store, workers: int | None = None, watch: Callable[[State], None] = lambda _: None) -> State:
+def execute(
+    plan: Plan,
+    store: Store,
+    workers: int | None = None,
+    watch: Callable[[State], None] = lambda _: None,
+    start: StartExecutor = start_local,
+) -> State:
     """Run the plan to its end. Raises KeyboardInterrupt after an orderly stop, InputError if the store cannot be written."""
     store.prepare()
     state = inspect(plan, store)
@@ -164,9 +162,9 @@ def execute(plan: Plan, store: Store, workers: int | None = None, watch: Callabl
     watch(state)
     if todo == 0:
         return state
-    processes = max((stage.config["recipe"]["processes"] for stage in plan.stages if stage.kind == "train"), default=1)
-    state.workers = min(workers or default_workers(processes), todo)
-    with LocalExecutor(store.root, state.workers, processes) as executor:
+    processes = max((stage.config.recipe.processes for stage in plan.stages if isinstance(stage, TrainStage)), default=1)
+    with start(store.root, workers, todo, processes) as executor:
+        state.workers = executor.size
         try:
             _loop(state, executor, watch)
         except KeyboardInterrupt:
@@ -175,7 +173,7 @@ def execute(plan: Plan, store: Store, workers: int | None = None, watch: Callabl
     return state
 
 
-def _loop(state: State, executor: LocalExecutor, watch: Callable[[State], None]) -> None:
+def _loop(state: State, executor: Executor, watch: Callable[[State], None]) -> None:
     stages = {stage.key: stage for stage in state.plan.stages}
     urgency = _urgency(state)
     seen_elsewhere: dict[str, float] = {}
@@ -183,20 +181,21 @@ def _loop(state: State, executor: LocalExecutor, watch: Callable[[State], None])
         ready = [
             s
             for s in state.plan.stages
-            if state.status[s.key] == "pending" and all(state.status[i.key] == "done" for i in s.inputs.values())
+            if state.status[s.key] == "pending" and all(state.status[i.key] == "done" for i in s.parents)
         ]
         ready.sort(key=lambda s: (s.kind != "fetch", -urgency[s.key]))  # bad data must show before hours of training
-        for worker, stage in zip(executor.idle(), ready, strict=False):
+        for stage in ready[: executor.idle()]:
             state.status[stage.key] = "running"
             state.live[stage.key] = {"started": time.monotonic()}
-            executor.submit(worker, stage.record())
+            _write_record(state.store, stage)
+            executor.submit(stage.record())
         if not state.count("running", "elsewhere") and not ready:
             return
         for key, event in executor.poll(0.25):
-            if event["event"] == "progress":
-                state.live.setdefault(key, {}).update(event)
+            if isinstance(event, Report):
+                state.live.setdefault(key, {}).update(event.facts)
             else:
-                _settle(state, stages[key], {**event, "live": state.live.pop(key, {})})
+                _settle(state, stages[key], event, state.live.pop(key, {}))
         for key, found in list(state.status.items()):
             if found == "elsewhere" and time.monotonic() - seen_elsewhere.get(key, 0.0) > 1.0:
                 seen_elsewhere[key] = time.monotonic()
@@ -208,54 +207,62 @@ def _loop(state: State, executor: LocalExecutor, watch: Callable[[State], None])
         watch(state)
 
 
-def _settle(state: State, stage: Stage, event: dict[str, Any]) -> None:
+def _write_record(store: Store, stage: Stage) -> None:
+    """Write a stage's `stage.json`, so that whoever has the store can run it."""
+    folder = store.folder(stage.kind, stage.slug, stage.key)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "stage.json", stage.record())
+    except OSError as error:
+        raise storage_trouble(error, store.root) or error from None
+
+
+def _settle(state: State, stage: Stage, event: Outcome, live: dict[str, Any]) -> None:
     key = stage.key
-    match event["outcome"]:
+    match event.outcome:
         case "done":
             state.status[key] = "done"
-            if "seconds" in event:
-                state.seconds[key] = event["seconds"]
+            if event.seconds is not None:
+                state.seconds[key] = event.seconds
         case "held":
             state.status[key] = "elsewhere"
         case "interrupted":
             state.status[key] = "pending"
         case "damaged-input":
             state.status[key] = "pending"
-            source = next(i for i in stage.inputs.values() if i.key == event["input"])
+            source = next(i for i in stage.parents if i.key == event.input)
             if state.status[source.key] == "done":
-                state.messages.append(f"damaged: {event['error']}; it is made again")
+                state.messages.append(f"damaged: {event.error}; it is made again")
                 state.store.undo(state.store.folder(source.kind, source.slug, source.key))
                 state.status[source.key] = "pending"
         case "lost":
             times, furthest = state.lost.get(key, (0, -1))
-            step = event["live"].get("step", -1)
+            step = live.get("step", -1)
             state.lost[key] = (1 if step > furthest else times + 1, max(step, furthest))
             if state.lost[key][0] < LOST_LIMIT:
                 state.status[key] = "pending"
                 state.messages.append(f"lost a worker ({_how(event)}) on {stage.slug}; it goes on from its checkpoint")
             else:
                 error = f"its worker died {LOST_LIMIT} times without getting further ({_how(event)})"
-                _fail(state, stage, {"error": error, "input_error": False})
+                _fail(state, stage, Outcome("failed", error))
         case "failed":
-            if event.get("storage"):
-                raise InputError(event["error"])
+            if event.storage:
+                raise InputError(event.error)
             _fail(state, stage, event)
 
 
-def _how(event: dict[str, Any]) -> str:
-    if "error" in event:  # a process of its data-parallel group
-        return str(event["error"])
-    hint = "; -9 is often for lack of memory" if event["status"] == -9 else ""
-    return f"exit status {event['status']}{hint}"
+def _how(event: Outcome) -> str:
+    if event.error:  # a process of its data-parallel group
+        return event.error
+    hint = "; -9 is often for lack of memory" if event.status == -9 else ""
+    return f"exit status {event.status}{hint}"
 
 
-def _fail(state: State, stage: Stage, event: dict[str, Any]) -> None:
+def _fail(state: State, stage: Stage, event: Outcome) -> None:
     state.status[stage.key] = "failed"
     state.errors[stage.key] = event
     for other in state.plan.stages:
-        if state.status[other.key] == "pending" and any(
-            state.status[i.key] in ("failed", "blocked") for i in other.inputs.values()
-        ):
+        if state.status[other.key] == "pending" and any(state.status[i.key] in ("failed", "blocked") for i in other.parents):
             state.status[other.key] = "blocked"
 
 
@@ -265,6 +272,6 @@ def _urgency(state: State) -> dict[str, float]:
     expected = state.expected()
     for stage in reversed(state.plan.stages):
         below[stage.key] += expected[stage.key]
-        for source in stage.inputs.values():
+        for source in stage.parents:
             below[source.key] = max(below[source.key], below[stage.key])
     return below

@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import InputError
-from xstilts.execution.execute import State, Status
+from xstilts.execution.execute import State
+from xstilts.execution.state import StageState
 from xstilts.plan.compile import Plan
 from xstilts.stages.stage import Stage
 from xstilts.store.lease import holder
 from xstilts.store.store import KEY_DIGITS, Damaged, Store, read_json
 
 STATUSES = ("done", "running", "open", "stopped", "damaged", "failed", "blocked")
-_EXECUTED: dict[str, Status] = {"done": "done", "running": "running", "failed": "failed", "blocked": "blocked"}
+_EXECUTED: dict[str, StageState] = {"done": "done", "running": "running", "failed": "failed", "blocked": "blocked"}
 CROWD_SECONDS = 60.0
 _Mark = tuple[int, int]
 
@@ -100,7 +101,7 @@ class Watch:
         status: dict[str, str] = {}
         for stage in self.plan.stages:
             record = self._record(stage)
-            lost = any(status[source.key] in ("failed", "blocked") for source in stage.inputs.values())
+            lost = any(status[source.key] in ("failed", "blocked") for source in stage.parents)
             if lost and record["status"] not in ("done", "running"):
                 record |= {"status": "blocked", "error": "", "progress": None}
             status[stage.key] = record["status"]

@@ -15,7 +15,7 @@ from xstilts.errors import InputError, nearest
 from xstilts.formats.jsonl import read_jsonl, read_predictions
 from xstilts.plan.compile import Plan, PlannedCell, short_name
 from xstilts.plan.controls import arms
-from xstilts.stages.stage import Stage
+from xstilts.stages.stage import PredictStage, Stage
 from xstilts.store.store import Store
 from xstilts.submission.layout import published, write, write_note
 from xstilts.submission.validate import Validation, validate_folder
@@ -57,8 +57,8 @@ def submit(
     tasks = published(suite).tasks
     groups: dict[tuple[str, str, int], list[PlannedCell]] = {}
     for cell in plan.cells:
-        if not cell.control and cell.target in tasks and cell.chain in wanted and seed in (None, cell.seed):
-            groups.setdefault((cell.encoder, cell.chain, cell.seed), []).append(cell)
+        if cell.id.target in tasks and cell.id.arm in wanted and seed in (None, cell.id.seed):
+            groups.setdefault((cell.id.encoder, cell.id.arm, cell.id.seed), []).append(cell)
     if not groups:
         raise InputError(f"study {plan.study.name}: none of its targets is a task of {suite.name} ({' '.join(suite.tasks)})")
     scored = {place: [cell for cell in cells if _done(store, cell.score)] for place, cells in groups.items()}
@@ -70,9 +70,9 @@ def submit(
             continue
         place = folder / short_name(encoder) / chain_name / f"seed-{number}" if several else folder
         for cell in cells:
-            _write_cell(cell, store, place, tasks[cell.target])
+            _write_cell(cell, store, place, tasks[cell.id.target])
         write_note(place, _note(plan, encoder, chain_name, number, suite, cells))
-        lacking = tuple(cell.target for cell in groups[encoder, chain_name, number] if cell not in cells)
+        lacking = tuple(cell.id.target for cell in groups[encoder, chain_name, number] if cell not in cells)
         yield Submission(place, encoder, chain_name, number, lacking, validate_folder(place, suite, data))
 
 
@@ -87,20 +87,20 @@ def _out(store: Store, stage: Stage) -> Path:
 
 
 def _write_cell(cell: PlannedCell, store: Store, folder: Path, wanted: tuple[str, ...]) -> None:
-    task = find_task(cell.target)
-    made = cell.score.inputs["predictions"]
+    task = find_task(cell.id.target)
+    made = cell.score.inputs.predictions
     # Retrieval leaves vectors or candidates; what was retrieved with them is decided when they are scored.
-    answers = _out(store, made if made.kind == "predict" else cell.score)
-    for language in cell.score.config["languages"]:
+    answers = _out(store, made if isinstance(made, PredictStage) else cell.score)
+    for language in cell.score.config.languages:
         if language not in wanted:
             continue
-        gold = _out(store, cell.score.inputs[f"gold:{language}"]) / "examples.jsonl"
+        gold = _out(store, cell.score.inputs.gold[language]) / "examples.jsonl"
         write(task, language, list(read_jsonl(gold)), read_predictions(answers / f"{language}.jsonl"), folder)
 
 
 def _note(plan: Plan, encoder: str, chain: str, seed: int, suite: Suite, cells: list[PlannedCell]) -> dict[str, Any]:
     study = plan.study
-    leaks = [cell.target for cell in cells if cell.leak]
+    leaks = [cell.id.target for cell in cells if cell.leak]
     return {
         "suite": suite.name,
         "study": study.name,

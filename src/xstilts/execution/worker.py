@@ -44,7 +44,6 @@ def main() -> None:
         os._exit(3)
 
     threading.Thread(target=listen, daemon=True).start()
-    _one_thread()
     last = 0.0
 
     def progress(facts: dict[str, Any]) -> None:
@@ -52,25 +51,12 @@ def main() -> None:
         now = time.monotonic()
         if now - last >= PROGRESS_SECONDS:
             last = now
-            say({"event": "progress", **facts})
+            say({"report": facts})
 
-    say({"event": "ready"})
     while True:
         stage = stages.get()
         stop.clear()
-        say({"event": "outcome", "key": stage["key"], **attempt(store, stage, progress, stop)})
-
-
-def _one_thread() -> None:
-    """One thread a worker: as many workers as cores share them better than threads do, and results stay bit-equal."""
-    threads = os.environ.get("XSTILTS_THREADS", "1")
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = threads
-    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):  # each new shape adds an entry: 2 GiB in minutes
-        os.environ.setdefault(name, "64")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        say({"outcome": attempt(store, stage, progress, stop).record()})
 
 
 if __name__ == "__main__":

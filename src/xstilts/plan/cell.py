@@ -1,27 +1,86 @@
-"""Naming one cell of a study on the command line."""
+"""A cell of a study: one point of its grid, the stage that scores it, and the way back from the score to the encoder."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
 from xstilts.errors import InputError, nearest
-from xstilts.plan.compile import Plan, short_name
-from xstilts.stages.stage import Stage
+from xstilts.plan.encoder_stages import short_name
+from xstilts.stages.stage import Checkpoint, EmbedStage, EncoderStage, MineStage, PredictStage, ScoreStage, TrainStage
+
+Condition = Literal["clean"]
 
 
-def find_cell(plan: Plan, name: str) -> Stage:
-    """The checkpoint (a `train` or `encoder` stage) behind CHAIN/TARGET/SEED, or ENCODER/CHAIN/TARGET/SEED.
+@dataclass(frozen=True)
+class CellId:
+    """Which point of the grid. `arm`: a chain, one of its controls, or "random-init". `condition`: what was done to the test
+    data; "clean" is nothing, and no key knows of it."""
+
+    encoder: str
+    arm: str
+    target: str
+    seed: int
+    condition: Condition = "clean"
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell and the stage that scores it."""
+
+    id: CellId
+    score: ScoreStage
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The stage whose weights are scored."""
+        made = self.score.inputs.predictions
+        if isinstance(made, MineStage):
+            made = made.inputs.vectors
+        assert isinstance(made, PredictStage | EmbedStage)
+        model = made.inputs.model
+        assert isinstance(model, Checkpoint)
+        return model
+
+    @property
+    def trainings(self) -> list[TrainStage]:
+        """The trainings between the encoder and the score, the last one first."""
+        return trace(self.checkpoint)[1]
+
+    @property
+    def start(self) -> EncoderStage:
+        """The encoder that the first training starts from."""
+        return trace(self.checkpoint)[0]
+
+    @property
+    def leak(self) -> bool:
+        """Whether weights were chosen on dev data of the target languages: its score is an upper bound, not zero-shot
+        transfer."""
+        return any(stage.config.recipe.policy == "target_dev" for stage in self.trainings)
+
+
+def trace(checkpoint: Checkpoint) -> tuple[EncoderStage, list[TrainStage]]:
+    """The encoder that a checkpoint comes from, and the trainings since, the last one first."""
+    trainings = []
+    while isinstance(checkpoint, TrainStage):
+        trainings.append(checkpoint)
+        init = checkpoint.inputs.init
+        assert isinstance(init, Checkpoint)
+        checkpoint = init
+    return checkpoint, trainings
+
+
+def find_cell(cells: Sequence[PlannedCell], name: str) -> PlannedCell:
+    """The cell called CHAIN/TARGET/SEED, or ENCODER/CHAIN/TARGET/SEED; CHAIN may be any arm.
 
     A target such as `world/tydiqa` has a slash of its own; its last part is enough. Raises InputError."""
-    known: dict[str, Stage] = {}
-    for cell in plan.cells:
-        if cell.control:
-            continue
-        made = cell.score.inputs["predictions"]
-        made = made.inputs.get("vectors", made)  # what pairs were mined from
-        for target in (cell.target, cell.target.rpartition("/")[2]):
-            place = f"{cell.chain}/{target}/{cell.seed}"
-            known[f"{short_name(cell.encoder)}/{place}"] = made.inputs["model"]
-            if len(plan.study.encoders) == 1:
-                known[place] = made.inputs["model"]
+    alone = len({cell.id.encoder for cell in cells}) == 1
+    known: dict[str, PlannedCell] = {}
+    for cell in cells:
+        for target in (cell.id.target, cell.id.target.rpartition("/")[2]):
+            place = f"{cell.id.arm}/{target}/{cell.id.seed}"
+            known |= {f"{short_name(cell.id.encoder)}/{place}": cell} | ({place: cell} if alone else {})
     if name not in known:
         raise InputError(f"cell '{name}': expected CHAIN/TARGET/SEED{nearest(name, known)}")
     return known[name]

@@ -1,4 +1,4 @@
-"""The arms of a study: its chains, and the controls that it asks for, each a chain of its own with a name that says whose.
+"""The arms of a study: its chains, and the controls that it asks for. The name of a control begins with that of its chain.
 
 `<chain>~placebo` has the same phases with shuffled labels: what the chain gains over it is the task's. `<chain>~compute` has no
 phase: each target's own training goes on for as many more real tokens as the chain's phases saw, so that what the chain gains
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from xstilts.errors import InputError
 from xstilts.recipe.mixture import Mixture
 from xstilts.study.study import NO_CHAIN, Chain, Study
 from xstilts.tasks.registry import find_task
@@ -17,13 +19,13 @@ from xstilts.tasks.registry import find_task
 
 @dataclass(frozen=True)
 class Arm:
-    """What a target is reached through; cells carry its name as their chain. `control`: "" (a chain of the study), "placebo"
-    or "compute", then `of` is the chain that it belongs to. `phases` stand between pre-training and the target; `matched` are
-    the phases whose real tokens a compute arm adds to the target's own training."""
+    """What is trained before a target. `control`: "" for a chain of the study; "placebo" and "compute" are controls of the chain
+    `of`; "random-init" is the encoder's architecture with random weights. `phases` stand between pre-training and the target;
+    `matched` are the phases whose real tokens a compute arm adds to the target's own training."""
 
     name: str
     phases: Chain
-    control: str = ""
+    control: Literal["", "placebo", "compute", "random-init"] = ""
     of: str = ""
     matched: Chain = ()
 
@@ -33,8 +35,13 @@ class Arm:
         return is_placebo(self.phases)
 
 
+RANDOM_INIT = Arm("random-init", (), "random-init")
+
+
 def arms(study: Study) -> tuple[Arm, ...]:
-    """The study's chains in its order, each followed by its controls."""
+    """The study's chains in its order, each followed by its controls; random-init, which is no chain's, is not among them."""
+    if RANDOM_INIT.name in study.chains:
+        raise InputError(f"chains.{RANDOM_INIT.name}: this is the name of a control; give the chain another name")
     found = []
     for name, chain in study.chains.items():
         found.append(Arm(name, chain))

@@ -9,12 +9,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError, nearest
-from xstilts.recipe.mixture import Mixture
-from xstilts.stages.stage import Stage
+from xstilts.stages.contracts import FetchConfig, Inputs
+from xstilts.stages.stage import Context, FetchStage
 from xstilts.study.study import Study
 from xstilts.tasks.files.locate import (
     available_languages,
@@ -27,12 +26,13 @@ from xstilts.tasks.files.locate import (
     source_split,
 )
 from xstilts.tasks.task import Task
+from xstilts.tasks.user.user_tasks import register
 from xstilts.world.config import WorldConfig
 
 
 class DataStages:
-    """Builds fetch stages once each. `root` is the data folder; `missing`, `notes` and `open` are for the reader of the plan.
-    `draft`: what keeps the plan from being run (data that are nowhere) is no error but stands in `open`."""
+    """Builds fetch stages once each. `root` is the data folder; `missing`, `notes` and `unresolved` are for the reader of
+    the plan. `draft`: data that are nowhere are no error but stand in `unresolved`. `context` is that of every stage."""
 
     def __init__(self, study: Study, root: Path, draft: bool = False):
         self.study = study
@@ -44,11 +44,13 @@ class DataStages:
         self._nowhere: dict[tuple[str, str], str] = {}
         self._found: dict[tuple[str, str], tuple[str, ...]] = {}
         self.world = self._world()
-        self._made: dict[tuple[str, str, str], Stage] = {}
+        declared = {str(Path(path).absolute()): register(Path(path))[0].declared for path in study.tasks}
+        self.context = Context(str(root), tasks=declared)
+        self._made: dict[tuple[str, str, str], FetchStage] = {}
 
-    def _world(self) -> dict[str, Any]:
+    def _world(self) -> WorldConfig:
         try:
-            return WorldConfig(**self.study.world).fingerprint()
+            return WorldConfig(**self.study.world)
         except TypeError:
             known = [f.name for f in dataclasses.fields(WorldConfig)]
             wrong = next(name for name in self.study.world if name not in known)
@@ -64,23 +66,19 @@ class DataStages:
         if text not in self.unresolved:
             self.unresolved.append(text)
 
-    def stage(self, task: Task, split: str, language: str) -> Stage:
+    def stage(self, task: Task, split: str, language: str) -> FetchStage:
         """The stage that reads one split in one language. Raises InputError if its data is nowhere."""
         name = (task.name, split, language)
         if name not in self._made:
             limit = getattr(self.study.limits, split)
-            config = {"task": task.name, "version": task.version, "split": split, "language": language, "limit": limit}
-            if task.declared:
-                config["declared"] = task.declared
-            context: dict[str, Any] = {}
-            if task.synthetic:
-                config["world"] = self.world
-            else:
+            source: str | dict[str, str] | None = None
+            if not task.synthetic:
                 sources = {one.name: self._source(one, split, language) for one in parts_of(task) or (task,)}
-                config["source"] = sources if task.parts else sources[task.name]
-                context["data"] = str(self.root)
+                source = sources if task.parts else sources[task.name]
+            world = self.world if task.synthetic else None
+            config = FetchConfig(task.name, task.version, split, language, limit, task.declared, world, source)
             slug = f"{task.name.replace('/', '.')}-{split}-{language}"
-            self._made[name] = Stage("fetch", config, {}, slug, "fetch", context)
+            self._made[name] = FetchStage(config, Inputs(), slug, context=self.context)
         return self._made[name]
 
     def _source(self, task: Task, split: str, language: str) -> str:
@@ -152,11 +150,11 @@ class DataStages:
             self.missing.setdefault(task.name, set()).update(absent)
         return chosen
 
-    def train(self, task: Task, mixture: Mixture) -> dict[str, Stage]:
-        """The training data of one member of a mixture, as inputs of a phase."""
-        return {f"train:{task.name}:{x}": self.stage(task, "train", x) for x in self.training(task, mixture.languages)}
+    def train(self, task: Task, asked: Sequence[str] | None) -> dict[str, FetchStage]:
+        """Language -> training data of a task, in the languages of `training`."""
+        return {language: self.stage(task, "train", language) for language in self.training(task, asked)}
 
-    def dev(self, tasks: Sequence[Task], trained: Sequence[str] = ()) -> Stage | None:
+    def dev(self, tasks: Sequence[Task], trained: Sequence[str] = ()) -> FetchStage | None:
         """The English dev split of the first task that has one (or one in the first language that it is trained on): its own
         file or the held-out share of its training data. None if there are none."""
         absent = []
@@ -172,7 +170,7 @@ class DataStages:
             self.note(text)
         return None
 
-    def target_dev(self, task: Task) -> dict[str, Stage]:
+    def target_dev(self, task: Task) -> dict[str, FetchStage]:
         """Language -> dev data of a target in the study's languages other than English: what a policy that leaks looks at.
         Raises InputError if there are none."""
         offered = task.splits["dev"].languages if "dev" in task.splits else ()
@@ -185,7 +183,7 @@ class DataStages:
             )
         return found
 
-    def _at_hand(self, task: Task, split: str, language: str) -> Stage | None:
+    def _at_hand(self, task: Task, split: str, language: str) -> FetchStage | None:
         """The stage of a split that may be missing; what the data folder lacks of a task is not had from the Hub unasked."""
         try:
             made = (task.name, split, language) in self._made

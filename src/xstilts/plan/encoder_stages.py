@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from xstilts.errors import InputError
 from xstilts.plan.data_stages import DataStages
 from xstilts.recipe.encoder_identity import hub_commit, identity
-from xstilts.stages.stage import Stage
+from xstilts.stages import contracts
+from xstilts.stages.stage import EncoderStage, Stage, TokenizerStage
 from xstilts.study.study import SCRATCH, WORLD
 from xstilts.tasks.files.archive import cache_folder
 from xstilts.tasks.registry import find_task
@@ -24,74 +25,71 @@ from xstilts.tasks.registry import find_task
 class EncoderStages:
     """Builds encoder stages once each. `base`: a folder that the paths of encoders may be relative to."""
 
-    def __init__(self, fetches: DataStages, base: Path | None):
-        self.study = fetches.study
-        self.fetches = fetches
+    def __init__(self, data: DataStages, base: Path | None):
+        self.study = data.study
+        self.data = data
         self.base = base
-        self._made: dict[tuple[str, int | None], Stage] = {}
+        self._made: dict[tuple[str, int | None], EncoderStage] = {}
+        self._tokenizers: dict[str, TokenizerStage] = {}
 
-    def stage(self, name: str, seed: int) -> Stage:
+    def stage(self, name: str, seed: int) -> EncoderStage:
         """The stage of an encoder. Raises InputError if it is nowhere."""
         place = (name, seed if untrained(name) else None)
         if place not in self._made:
             self._made[place] = self._stage(name, seed)
         return self._made[place]
 
-    def random(self, name: str, seed: int) -> Stage:
+    def random(self, name: str, seed: int) -> EncoderStage:
         """The random-init control: the encoder's architecture with fresh weights."""
         start = self.stage(name, seed)
         if untrained(name):
             return start  # before its pre-training it *is* random
-        config = {"source": {"kind": "random", "seed": seed}}
-        return Stage("encoder", config, {"like": start}, f"{short_name(name)}~random-s{seed}", "encoder")
+        return self._new(contracts.RandomSource(seed), f"{short_name(name)}~random", seed, contracts.EncoderInputs(like=start))
 
-    def _stage(self, name: str, seed: int) -> Stage:
+    def _stage(self, name: str, seed: int) -> EncoderStage:
+        title = short_name(name)
         if name.startswith(WORLD):
-            return self._world(name, seed)
+            return self._new(contracts.WorldSource(self.data.world, self.study.architecture_of(name), seed), title, seed)
         if name.startswith(SCRATCH):
-            return self._scratch(name, seed)
-        return self._given(name)
-
-    def _world(self, name: str, seed: int) -> Stage:
-        shape = self.study.architecture_of(name).model_dump()
-        source = {"kind": "world", "world": self.fetches.world, "architecture": shape, "seed": seed}
-        return Stage("encoder", {"source": source}, {}, f"{short_name(name)}-s{seed}", "encoder")
-
-    def _scratch(self, name: str, seed: int) -> Stage:
-        shape = self.study.architecture_of(name).model_dump()
-        source = {"kind": "scratch", "architecture": shape, "seed": seed}
-        inputs = {"tokenizer": self._tokenizer(name)}
-        return Stage("encoder", {"source": source}, inputs, f"{short_name(name)}-s{seed}", "encoder")
-
-    def _tokenizer(self, name: str) -> Stage:
-        place = (f"{name} tokenizer", None)
-        if place not in self._made:
-            asked = self.study.scratch[name.removeprefix(SCRATCH)]
-            corpus = find_task(asked.corpus)
-            languages = self.fetches.training(corpus, asked.languages)
-            texts = {f"train:{corpus.name}:{x}": self.fetches.stage(corpus, "train", x) for x in languages}
-            config = asked.model_dump(include={"corpus", "vocabulary", "smoothing", "coverage", "sample"})
-            self._made[place] = Stage("tokenizer", config, texts, short_name(name), "tokenizer")
-        return self._made[place]
-
-    def _given(self, name: str) -> Stage:
+            inputs: contracts.EncoderInputs[Stage] = contracts.EncoderInputs(tokenizer=self._tokenizer(name))
+            return self._new(contracts.ScratchSource(self.study.architecture_of(name), seed), title, seed, inputs)
         folder = self._folder(name)
         if folder is not None:
-            source: dict[str, Any] = {"kind": "folder", "files": identity(folder) if folder.is_dir() else "nowhere"}
-            return Stage("encoder", {"source": source}, {}, short_name(name), "encoder", {"folder": str(folder)})
+            files = identity(folder) if folder.is_dir() else "nowhere"
+            return self._new(contracts.FolderSource(files), title, folder=str(folder))
         identifier, _, revision = name.partition("@")
-        source = {"kind": "hub", "id": identifier, "revision": self._commit(identifier, revision)}
-        return Stage("encoder", {"source": source}, {}, short_name(name), "encoder")
+        return self._new(contracts.HubSource(identifier, self._commit(identifier, revision)), title)
+
+    def _new(
+        self,
+        source: contracts.EncoderSource,
+        title: str,
+        seed: int | None = None,
+        inputs: contracts.EncoderInputs[Stage] | None = None,
+        folder: str = "",
+    ) -> EncoderStage:
+        slug, context = title if seed is None else f"{title}-s{seed}", replace(self.data.context, folder=folder)
+        return EncoderStage(contracts.EncoderConfig(source), inputs or contracts.EncoderInputs(), slug, title, context)
+
+    def _tokenizer(self, name: str) -> TokenizerStage:
+        """Its tokenizer: all seeds share it."""
+        if name not in self._tokenizers:
+            asked = self.study.scratch[name.removeprefix(SCRATCH)]
+            texts = self.data.train(find_task(asked.corpus), asked.languages)
+            config = contracts.TokenizerConfig(asked.corpus, asked.vocabulary, asked.smoothing, asked.coverage, asked.sample)
+            inputs: contracts.TokenizerInputs[Stage] = contracts.TokenizerInputs({asked.corpus: texts})
+            self._tokenizers[name] = TokenizerStage(config, inputs, short_name(name), context=self.data.context)
+        return self._tokenizers[name]
 
     def _commit(self, identifier: str, revision: str) -> str:
         memory = cache_folder() / "commits" / hashlib.sha256(f"{identifier}@{revision}".encode()).hexdigest()
-        if not self.fetches.draft:
+        if not self.data.draft:
             commit = hub_commit(identifier, revision)
             _remember(memory, commit)
             return commit
         if found := _whole(revision) or _cached(identifier, revision) or _whole(_read(memory)):
             return found
-        self.fetches.leave_unresolved(
+        self.data.leave_unresolved(
             f"encoder {identifier}: the commit of '{revision or 'main'}' is resolved when run (with network); only then are the "
             "keys known of all that rests on it"
         )
@@ -106,9 +104,9 @@ class EncoderStages:
                 return place
         if name.startswith((".", "/", "~")) or name.count("/") > 1:
             missing = f"encoder {name}: no such folder (looked at {', '.join(map(str, dict.fromkeys(places)))})"
-            if not self.fetches.draft:
+            if not self.data.draft:
                 raise InputError(missing)
-            self.fetches.leave_unresolved(missing)
+            self.data.leave_unresolved(missing)
             return places[0]
         return None
 

@@ -15,9 +15,12 @@ from pydantic import Field
 
 from xstilts.data.yaml_records import make
 from xstilts.errors import InputError
-from xstilts.plan.compile import Compiler, Plan, data_root, planned
+from xstilts.plan.compile import Plan, assemble, data_root
+from xstilts.plan.data_stages import DataStages
+from xstilts.plan.encoder_stages import EncoderStages
+from xstilts.plan.train_stages import TrainStages
 from xstilts.recipe.encoder_identity import Architecture
-from xstilts.stages.stage import Stage
+from xstilts.stages.stage import Checkpoint
 from xstilts.store.store import Store, read_json
 from xstilts.study.study import NO_CHAIN, SCRATCH, Chain, Study, Target, apply_change
 from xstilts.tasks.user.corpus import declare_corpus
@@ -90,11 +93,11 @@ def pretraining(
     return made
 
 
-def compile_pretraining(study: Pretraining, root: Path | None = None) -> tuple[Plan, Stage]:
+def compile_pretraining(study: Pretraining, root: Path | None = None) -> tuple[Plan, Checkpoint]:
     """The plan, and its last training."""
-    compiler = Compiler(study, root or data_root())
-    trained = compiler.pretrained(study.encoders[0], study.seeds[0])
-    return planned(compiler, [trained], []), trained
+    data = DataStages(study, root or data_root())
+    trained = TrainStages(data, EncoderStages(data, None)).pretrained(study.encoders[0], study.seeds[0])
+    return assemble(data, [trained], []), trained
 
 
 def check_free(folder: Path) -> None:
@@ -103,7 +106,7 @@ def check_free(folder: Path) -> None:
         raise InputError(f"{folder}: not an empty folder; give a new one with --out")
 
 
-def summary(store: Store, trained: Stage) -> str:
+def summary(store: Store, trained: Checkpoint) -> str:
     """What the pre-training came to, in a few words."""
     record = read_json(store.folder(trained.kind, trained.slug, trained.key) / "out" / "train.json")
     return f"{record['steps']:,} steps, {record['tokens']:,} tokens, loss {record['losses'][-1][1]:.2f} over the last ones"

@@ -6,7 +6,8 @@ of (seed, step): nothing about the order is ever stored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -15,35 +16,41 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from xstilts.recipe.recipe import Recipe
+
 CAP = 131_072  # K = 2**17 of T5's examples-proportional mixing, as Phang et al. 2020 use it
-SPELLED = ("sampling", "cap", "temperature", "weights", "smoothing", "share_heads")
 
 
-class Mixture(BaseModel):
-    """One phase. A task's share of the steps is, by `sampling`,
+class MixtureRule(BaseModel):
+    """How a mixture is drawn. A task's share of the steps is, by `sampling`,
 
     proportional  min(size, cap)  (T5's, Raffel et al. 2020; the paper's)
     temperature   min(size, cap) ** (1 / temperature)
     uniform       the same for all
     fixed         its number in `weights`
 
-    Plain text is a member like any other: masked language modelling beside a task is a mixture of two (the paper's MLM
-    co-training). Within it languages are drawn with probability ~ size ** `smoothing` (1: as much as there is; XLM takes
-    0.3). `languages`: those of the training data, where a task has them in several (translated data); None is English, and
-    for plain text every language of the study. `share_heads`: members with the same format and labels train one head.
-    `labels: shuffled` makes a placebo: the same inputs, the answers dealt out anew at random, so that whatever helps is not
-    the task."""
+    Within a task, languages are drawn with probability ~ size ** `smoothing` (1: as much as there is; XLM takes 0.3).
+    `share_heads`: tasks with the same format and labels train one head."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mix: tuple[str, ...] = Field(min_length=1)
     sampling: Literal["proportional", "temperature", "uniform", "fixed"] = "proportional"
     cap: int = Field(CAP, ge=1)
     temperature: float = Field(1.0, gt=0)
     weights: dict[str, float] = Field(default_factory=dict)
-    languages: tuple[str, ...] | None = None
     smoothing: float = Field(1.0, ge=0, le=1)
     share_heads: bool = False
+
+
+class Mixture(MixtureRule):
+    """One phase: its tasks and how they are drawn. Plain text is a member like any other: masked language modelling beside a
+    task is a mixture of two (the paper's MLM co-training). `languages`: those of the training data, where a task has them in
+    several (translated data); None is English, and for plain text every language of the study.
+    `labels: shuffled` makes a placebo: the same inputs, the answers dealt out anew at random, so that whatever helps is not
+    the task."""
+
+    mix: tuple[str, ...] = Field(min_length=1)
+    languages: tuple[str, ...] | None = None
     labels: Literal["gold", "shuffled"] = "gold"
     recipe: dict[str, Any] = Field(default_factory=dict)
 
@@ -60,25 +67,35 @@ class Mixture(BaseModel):
             raise ValueError("temperature: only temperature sampling has one; say `sampling: temperature`")
         return self
 
-    def fingerprint(self) -> dict[str, Any]:
+    @property
+    def rule(self) -> MixtureRule:
         """What of it the train stage's config holds beside tasks, labels and recipe."""
-        return self.model_dump(mode="json", include=set(SPELLED))
+        return MixtureRule(**self.model_dump(include=set(MixtureRule.model_fields)))
 
 
-def proportions(tasks: Sequence[str], sizes: Sequence[int], rule: Mapping[str, Any]) -> NDArray[np.float64]:
-    """The share of each task under a mixture's rule (`Mixture.spelled`). Shape (tasks,), sum 1."""
-    capped = np.minimum(np.asarray(sizes, dtype=np.float64), rule["cap"])
-    match rule["sampling"]:
+def proportions(tasks: Sequence[str], sizes: Sequence[int], rule: MixtureRule) -> NDArray[np.float64]:
+    """The share of each task under a mixture's rule. Shape (tasks,), sum 1."""
+    capped = np.minimum(np.asarray(sizes, dtype=np.float64), rule.cap)
+    match rule.sampling:
         case "proportional":
             parts = capped
         case "temperature":
-            parts = (capped / capped.max()) ** (1 / rule["temperature"])
+            parts = (capped / capped.max()) ** (1 / rule.temperature)
         case "uniform":
             parts = np.ones(len(sizes))
         case _:
-            parts = np.array([rule["weights"][task] for task in tasks])
+            parts = np.array([rule.weights[task] for task in tasks])
     shares: NDArray[np.float64] = parts / parts.sum()
     return shares
+
+
+def total_steps(sizes: Sequence[float], cap: int, recipe: Recipe) -> int:
+    """Recipe.steps, or the steps of `epochs` passes over min(size, cap) features of each task (jiant's max_steps). A task
+    alone is seen whole: the cap is about the shares of a mixture."""
+    if recipe.steps is not None:
+        return recipe.steps
+    seen = [min(n, cap) for n in sizes] if len(sizes) > 1 else sizes
+    return max(1, math.ceil(recipe.epochs * sum(math.ceil(n / recipe.batch) for n in seen)))
 
 
 def schedule(shares: NDArray[np.float64], steps: int, seed: int) -> NDArray[np.int64]:

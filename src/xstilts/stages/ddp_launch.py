@@ -1,32 +1,28 @@
-"""The processes of a data-parallel training: this one is the first, and starts the others.
+"""The processes of a data-parallel training: this one is the first, and starts the others (`ddp_worker.py`).
 
-    python -m xstilts.stages.ddp_launch      reads what it has to do as JSON from its standard input, and ends with it
-
-So a group lives and dies as one: the others end when their input closes (the first is gone) or the group breaks, and the
+A group lives and dies as one: the others end when their input closes (the first is gone) or the group breaks, and the
 first, when it ends or fails, kills what is left.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from xstilts.stages.attempt import Job
+from xstilts.stages.contracts import TrainConfig, TrainInputs, write_config
 from xstilts.stages.device import device
-from xstilts.train.ddp import Group, LostProcess
+from xstilts.stages.job import Job
+from xstilts.train.ddp import Group
 
 
 @contextmanager
-def others(job: Job, processes: int) -> Iterator[Group]:
-    """The group, while the others run. `job` is a train stage whose token caches are written."""
+def start_processes(job: Job[TrainConfig, TrainInputs[Path]], processes: int) -> Iterator[Group]:
+    """The group, while the other processes run. The token caches of `job` must be written."""
     if processes == 1:
         yield Group()
         return
@@ -47,44 +43,18 @@ def others(job: Job, processes: int) -> Iterator[Group]:
         meeting.unlink(missing_ok=True)
 
 
-def _start(job: Job, rank: int, size: int, meeting: Path) -> subprocess.Popen[bytes]:
+def _start(job: Job[TrainConfig, TrainInputs[Path]], rank: int, size: int, meeting: Path) -> subprocess.Popen[bytes]:
     work = {
-        "config": job.config,
-        "inputs": {name: str(path) for name, path in job.inputs.items()},
+        "config": write_config(job.config),
+        "inputs": {name: str(path) for name, path in job.inputs.named().items()},
         "checkpoint": str(job.checkpoint),
         "rank": rank,
         "size": size,
         "meeting": str(meeting),
-        "tasks": job.context.get("tasks", {}),
+        "tasks": dict(job.context.tasks),
     }
-    process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_launch"], stdin=subprocess.PIPE, stdout=2)
+    process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_worker"], stdin=subprocess.PIPE, stdout=2)
     assert process.stdin is not None
     process.stdin.write(json.dumps(work).encode() + b"\n")
     process.stdin.flush()
     return process
-
-
-def main() -> None:
-    """One of the others."""
-    work: dict[str, Any] = json.loads(sys.stdin.readline())
-
-    def listen() -> None:
-        sys.stdin.read()
-        os._exit(3)
-
-    threading.Thread(target=listen, daemon=True).start()
-    from xstilts.stages.attempt import register
-    from xstilts.stages.train import train_as
-
-    register(work["tasks"])
-    group = Group(work["rank"], work["size"], Path(work["meeting"]), device(work["rank"]))
-    inputs = {name: Path(path) for name, path in work["inputs"].items()}
-    try:
-        train_as(work["config"], inputs, Path(work["checkpoint"]), group)
-    except LostProcess:
-        os._exit(4)  # the first says so to people
-    group.close()
-
-
-if __name__ == "__main__":
-    main()

@@ -17,25 +17,25 @@ from xstilts.formats.registry import FORMATS
 from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder, load_tokenizer, max_positions
 from xstilts.model.model import trunk_folder
-from xstilts.stages.attempt import Job
+from xstilts.stages.contracts import EmbedConfig, EmbedInputs
 from xstilts.stages.device import device
+from xstilts.stages.job import Job
 from xstilts.stages.vectors import Layout, create, names, resolve_layers
 
 TOKENS_A_BATCH = 8192
 
 
-def run(job: Job) -> None:
+def run(job: Job[EmbedConfig, EmbedInputs[Path]]) -> None:
     """Leaves what `vectors.py` describes, for each language and, in mining, for each language's dev split."""
-    config = job.config
-    task_format = FORMATS[config["format"]]()
-    folder = trunk_folder(job.inputs["model"])
+    config, task_format = job.config, FORMATS[job.config.format]()
+    folder = trunk_folder(job.inputs.model)
     tokenizer = load_tokenizer(folder)
     encoder: Any = load_encoder(folder).to(device()).eval()
     depth = encoder.config.num_hidden_layers
-    layers = resolve_layers(config["layers"], depth, config["format"])
-    layout = Layout(layers, tuple(config["poolings"]), depth, encoder.config.hidden_size)
-    longest = min(config["max_length"], max_positions(encoder))
-    parts = {name.replace(":", "-"): path for name, path in job.inputs.items() if name != "model"}
+    layers = resolve_layers(config.layers, depth, config.format)
+    layout = Layout(layers, config.poolings, depth, encoder.config.hidden_size)
+    longest = min(config.max_length, max_positions(encoder))
+    parts = {**job.inputs.test, **{f"dev-{language}": path for language, path in job.inputs.dev.items()}}
     for number, (part, path) in enumerate(parts.items()):
         job.progress({"step": number, "steps": len(parts), "language": part})
         for side in task_format.sides:
@@ -45,7 +45,7 @@ def run(job: Job) -> None:
                 working = job.checkpoint / ".working"
                 working.mkdir(exist_ok=True)
                 vectors = create(working, part, side, layout, ids)
-                how = (layers, layout.poolings, TOKENS_A_BATCH, vectors, job.check_stop, config["precision"])
+                how = (layers, layout.poolings, TOKENS_A_BATCH, vectors, job.check_stop, config.precision)
                 embed(encoder, tokenizer, texts, length, *how)
                 vectors.flush()
                 for name in names(part, side):

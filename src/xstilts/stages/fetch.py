@@ -10,21 +10,24 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.formats.jsonl import write_jsonl
-from xstilts.stages.attempt import Job
+from xstilts.stages.contracts import FetchConfig, Inputs
+from xstilts.stages.job import Job
+from xstilts.tasks.catalogue.world import generate_task
+from xstilts.tasks.files.hub import hub_examples, hub_files
+from xstilts.tasks.files.locate import examples, fingerprint, locate, nowhere, parts_of, subsample
+from xstilts.tasks.registry import find_task
+from xstilts.tasks.task import Task
+
+FetchJob = Job[FetchConfig, Inputs[Path]]
 
 
-def run(job: Job) -> None:
+def run(job: FetchJob) -> None:
     """Leaves `examples.jsonl`. In the run's facts: how many examples were written, how many there are, the reader's counts."""
-    from xstilts.tasks.files.locate import subsample
-    from xstilts.tasks.registry import find_task
-
-    config = job.config
-    task = find_task(config["task"])
+    task = find_task(job.config.task)
     available = 0
     counts = Counter[str]()
 
@@ -34,32 +37,20 @@ def run(job: Job) -> None:
             available += 1
             yield example
 
-    kept = subsample(counted(), config["limit"])
+    kept = subsample(counted(), job.config.limit)
     job.facts |= {"examples": write_jsonl(job.out / "examples.jsonl", kept), "available": available, **counts}
 
 
-def _examples(job: Job, task: Any, counts: Counter[str]) -> Iterator[Example]:
-    config = job.config
-    split, language = config["split"], config["language"]
-    if "world" in config:
-        from xstilts.tasks.catalogue.world import generate_task
-
-        return generate_task(task, split, language, config["world"], counts)
-    from xstilts.tasks.files.locate import parts_of
-
-    source = config["source"]
-    if parts := parts_of(task):
-        return chain.from_iterable(_read(job, part, split, language, source[part.name], counts) for part in parts)
-    return _read(job, task, split, language, source, counts)
+def _examples(job: FetchJob, task: Task, counts: Counter[str]) -> Iterator[Example]:
+    if job.config.world is not None:
+        return generate_task(task, job.config.split, job.config.language, job.config.world, counts)
+    return chain.from_iterable(_read(job, part, counts) for part in parts_of(task) or (task,))
 
 
-def _read(job: Job, task: Any, split: str, language: str, source: str, counts: Counter[str]) -> Iterator[Example]:
-    from xstilts.tasks.files.locate import examples, fingerprint, locate, nowhere
-
-    root = Path(job.context["data"])
+def _read(job: FetchJob, task: Task, counts: Counter[str]) -> Iterator[Example]:
+    split, language, root = job.config.split, job.config.language, Path(job.context.data)
+    source = job.config.source_of(task.name)
     if source.startswith("hub:"):
-        from xstilts.tasks.files.hub import hub_examples, hub_files
-
         try:
             job.facts["commit"] = hub_files(task, split, language)[1]
             return hub_examples(task, split, language)

@@ -8,33 +8,36 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import torch
 
 from xstilts.formats.bitext_mining import BitextMining
 from xstilts.model.neighbours import mine_pairs
-from xstilts.stages.attempt import Job
+from xstilts.stages.contracts import MineConfig, MineInputs
 from xstilts.stages.device import device
+from xstilts.stages.job import Job
 from xstilts.stages.vectors import Layout, read_ids, read_vectors, resolve_layer
 from xstilts.store.store import write_json
 
 
-def run(job: Job) -> None:
+def run(job: Job[MineConfig, MineInputs[Path]]) -> None:
     """Leaves `<language>.jsonl` and `dev-<language>.jsonl`, one [query id, candidate id, score] a line, and `mine.json`."""
-    config, sides = job.config, BitextMining.sides
-    assert config["margin"] == "ratio"
-    folder = job.inputs["vectors"]
-    layer = resolve_layer(config["layer"], Layout.read(folder).depth, "mine")
-    parts = [f"{split}{language}" for language in config["languages"] for split in ("", "dev-")]
+    config = job.config
+    folder = job.inputs.vectors
+    layer = resolve_layer(config.layer, Layout.read(folder).depth, "mine")
+    parts = [f"{split}{language}" for language in config.languages for split in ("", "dev-")]
     for number, part in enumerate(parts):
         job.progress({"step": number, "steps": len(parts), "language": part})
         finished = job.checkpoint / f"{part}.jsonl"
         if not finished.is_file():
-            queries, candidates = (read_ids(folder, part, side) for side in sides)
-            setting = (layer, config["pooling"], config["centred"])
-            x_ND, y_MD = (torch.from_numpy(read_vectors(folder, part, side, *setting)).to(device()) for side in sides)
+            queries, candidates = (read_ids(folder, part, side) for side in BitextMining.sides)
+            setting = (layer, config.pooling, config.centred)
+            x_ND, y_MD = (
+                torch.from_numpy(read_vectors(folder, part, side, *setting)).to(device()) for side in BitextMining.sides
+            )
             with (job.checkpoint / f".{part}.jsonl").open("w", encoding="utf-8") as file:
-                for score, source, target in zip(*mine_pairs(x_ND, y_MD, config["k"], job.check_stop), strict=True):
+                for score, source, target in zip(*mine_pairs(x_ND, y_MD, config.k, job.check_stop), strict=True):
                     ids = queries[source], candidates[target]
                     if None not in ids:
                         file.write(json.dumps([*ids, float(score)], ensure_ascii=False) + "\n")
@@ -42,4 +45,4 @@ def run(job: Job) -> None:
         job.check_stop()
     for part in parts:
         shutil.copyfile(job.checkpoint / f"{part}.jsonl", job.out / f"{part}.jsonl")
-    write_json(job.out / "mine.json", {"layer": layer, "pooling": config["pooling"], "centred": config["centred"]})
+    write_json(job.out / "mine.json", {"layer": layer, "pooling": config.pooling, "centred": config.centred})

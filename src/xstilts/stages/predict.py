@@ -5,34 +5,35 @@ Examples stream from their file through the model into the predictions' file."""
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
+from pathlib import Path
 
 from xstilts.formats.jsonl import read_jsonl, write_predictions
 from xstilts.model.encoder import load_tokenizer, round_linears
 from xstilts.model.model import load_model, trunk_folder
 from xstilts.recipe.recipe import Recipe
-from xstilts.stages.attempt import Job
+from xstilts.stages.contracts import PredictConfig, PredictInputs
 from xstilts.stages.device import device
+from xstilts.stages.job import Job
 from xstilts.stages.train import codec_of
 from xstilts.train.evaluate import predict
 
 
-def run(job: Job) -> None:
+def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
     """Leaves `<language>.jsonl`, one prediction a line."""
-    config = job.config
-    folder = job.inputs["model"]
-    recipe = Recipe(**config["recipe"])
-    codec = codec_of(config["format"], load_tokenizer(trunk_folder(folder)), recipe)
-    model = load_model(folder, config["head"], codec).to(device())
-    if recipe.precision == "bf16":
+    config, folder = job.config, job.inputs.model
+    codec = codec_of(config.format, load_tokenizer(trunk_folder(folder)), Recipe(**asdict(config.recipe)))
+    model = load_model(folder, config.head, codec).to(device())
+    if config.recipe.precision == "bf16":
         round_linears(model.encoder)
-    for number, language in enumerate(config["languages"]):
-        job.progress({"step": number, "steps": len(config["languages"]), "language": language})
+    for number, language in enumerate(config.languages):
+        job.progress({"step": number, "steps": len(config.languages), "language": language})
         name = f"{language}.jsonl"
         finished = job.checkpoint / name
         if not finished.is_file():
-            examples = read_jsonl(job.inputs[language] / "examples.jsonl")
-            write_predictions(job.checkpoint / f".{name}", predict(model, config["head"], codec, examples, job.check_stop))
+            examples = read_jsonl(job.inputs.test[language] / "examples.jsonl")
+            write_predictions(job.checkpoint / f".{name}", predict(model, config.head, codec, examples, job.check_stop))
             (job.checkpoint / f".{name}").replace(finished)
         job.check_stop()
-    for language in config["languages"]:
+    for language in config.languages:
         shutil.copyfile(job.checkpoint / f"{language}.jsonl", job.out / f"{language}.jsonl")

@@ -13,8 +13,8 @@ from __future__ import annotations
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,12 +30,14 @@ from xstilts.formats.ranking import DEPTH
 from xstilts.formats.registry import FORMATS
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.mining import best_threshold
-from xstilts.stages.attempt import Job
+from xstilts.stages.contracts import RetrievalSetting, ScoreConfig, ScoreInputs
+from xstilts.stages.job import Job
 from xstilts.stages.vectors import Layout, Vectors, read_ids, read_vectors, resolve_layer
 from xstilts.store.store import read_json
 from xstilts.tasks.catalogue.ranking import gold_of_all_languages
 
 QUERIES, ROWS = 1024, 8192
+ScoreJob = Job[ScoreConfig, ScoreInputs[Path]]
 
 
 @dataclass
@@ -49,43 +51,39 @@ class Answers:
     sweep: list[dict[str, Any]] = field(default_factory=list)
 
 
-def setting(job: Job, task_format: str) -> dict[str, Any]:
+def resolve_setting(job: ScoreJob, task_format: str) -> RetrievalSetting:
     """The layer (a number), pooling and centring that are scored."""
-    folder = job.inputs["predictions"]
+    folder, setting = job.inputs.predictions, job.config.retrieval
     if FORMATS[task_format].mining:
-        mined: dict[str, Any] = read_json(folder / "mine.json")
-        return mined
-    wanted = job.config["retrieval"]
-    return {**wanted, "layer": resolve_layer(wanted["layer"], Layout.read(folder).depth, task_format)}
+        return RetrievalSetting(**read_json(folder / "mine.json"))
+    assert setting is not None
+    return replace(setting, layer=resolve_layer(setting.layer, Layout.read(folder).depth, task_format))
 
 
-def translations(job: Job, metric: Metric, chosen: Mapping[str, Any]) -> Iterator[tuple[str, Answers]]:
+def answer_translations(job: ScoreJob, metric: Metric, chosen: RetrievalSetting) -> Iterator[tuple[str, Answers]]:
     """embed: see the module. A row of `sweep` is {layer, pooling, centred, language, accuracy}."""
-    folder = job.inputs["predictions"]
+    folder = job.inputs.predictions
     layout = Layout.read(folder)
-    layout.place(chosen["layer"], chosen["pooling"])
-    settings: list[dict[str, Any]] = [
-        {"layer": layer, "pooling": pooling, "centred": centred}
-        for layer, pooling, centred in itertools.product(layout.layers, layout.poolings, (False, True))
-    ]
-    for language in job.config["languages"]:
-        answers = Answers(list(read_jsonl(job.inputs[f"gold:{language}"] / "examples.jsonl")))
+    layout.place(int(chosen.layer), chosen.pooling)
+    settings = [RetrievalSetting(*one) for one in itertools.product(layout.layers, layout.poolings, (False, True))]
+    for language in job.config.languages:
+        answers = Answers(list(read_jsonl(job.inputs.gold[language] / "examples.jsonl")))
         ids = read_ids(folder, language, "text")
-        for place in settings:
-            foreign, english = (read_vectors(folder, language, side, **place) for side in BitextRetrieval.sides)
+        for setting in settings:
+            foreign, english = (_read(folder, language, side, setting) for side in BitextRetrieval.sides)
             found = nearest(english, [foreign], 1)[:, 0]
             accuracy = float((found == np.arange(len(found))).mean())
-            answers.sweep.append({**place, "language": language, "accuracy": accuracy})
-            if place == chosen:
+            answers.sweep.append({**asdict(setting), "language": language, "accuracy": accuracy})
+            if setting == chosen:
                 answers.predictions = [Prediction(e.id, cast(str, ids[i])) for e, i in zip(answers.examples, found, strict=True)]
         yield language, answers
 
 
-def mined(job: Job, metric: Metric, chosen: Mapping[str, Any]) -> Iterator[tuple[str, Answers]]:
+def answer_mined(job: ScoreJob, metric: Metric, chosen: RetrievalSetting) -> Iterator[tuple[str, Answers]]:
     """mine: see the module. `facts` has the threshold and the F1 that it gives on dev."""
-    for language in job.config["languages"]:
-        dev, test = _queries(job.inputs[f"dev:{language}"]), _queries(job.inputs[f"gold:{language}"])
-        dev_pairs, test_pairs = (_pairs(job, f"{part}{language}.jsonl") for part in ("dev-", ""))
+    for language in job.config.languages:
+        dev, test = _queries(job.inputs.dev[language]), _queries(job.inputs.gold[language])
+        dev_pairs, test_pairs = (_pairs(job.inputs.predictions / f"{part}{language}.jsonl") for part in ("dev-", ""))
         gold = {(e.id, candidate) for e in dev for candidate in e.answer or ()}
         scores, is_gold = [score for _, _, score in dev_pairs], [(query, found) in gold for query, found, _ in dev_pairs]
         threshold = best_threshold(scores, is_gold, len(gold))
@@ -94,18 +92,22 @@ def mined(job: Job, metric: Metric, chosen: Mapping[str, Any]) -> Iterator[tuple
         yield language, Answers(list(test), _kept(test, test_pairs, threshold), facts)
 
 
-def ranked(job: Job, metric: Metric, chosen: Mapping[str, Any]) -> Iterator[tuple[str, Answers]]:
+def answer_ranked(job: ScoreJob, metric: Metric, chosen: RetrievalSetting) -> Iterator[tuple[str, Answers]]:
     """rank: see the module. The gold candidates of a query are those of its id in all languages of the stage."""
-    folder, languages = job.inputs["predictions"], job.config["languages"]
-    queries = {language: _queries(job.inputs[f"gold:{language}"]) for language in languages}
+    folder, languages = job.inputs.predictions, job.config.languages
+    queries = {language: _queries(job.inputs.gold[language]) for language in languages}
     gold = gold_of_all_languages(query for found in queries.values() for query in found)
-    pools = [read_vectors(folder, language, "candidate", **chosen) for language in languages]
+    pools = [_read(folder, language, "candidate", chosen) for language in languages]
     ids = [cast(str, id) for language in languages for id in read_ids(folder, language, "candidate")]
     for language in languages:
-        found = nearest(read_vectors(folder, language, "query", **chosen), pools, DEPTH).tolist()
+        found = nearest(_read(folder, language, "query", chosen), pools, DEPTH).tolist()
         examples: list[Example] = [replace(e, answer=gold[e.id]) for e in queries[language]]
         predictions = [Prediction(e.id, tuple(ids[i] for i in row)) for e, row in zip(examples, found, strict=True)]
         yield language, Answers(examples, predictions)
+
+
+def _read(folder: Path, language: str, side: str, setting: RetrievalSetting) -> Vectors:
+    return read_vectors(folder, language, side, int(setting.layer), setting.pooling, setting.centred)
 
 
 def _queries(folder: Path) -> list[PoolExample]:
@@ -113,8 +115,8 @@ def _queries(folder: Path) -> list[PoolExample]:
     return [e for e in examples if e.role == "query"]
 
 
-def _pairs(job: Job, name: str) -> list[tuple[str, str, float]]:
-    with (job.inputs["predictions"] / name).open(encoding="utf-8") as file:
+def _pairs(path: Path) -> list[tuple[str, str, float]]:
+    with path.open(encoding="utf-8") as file:
         return [tuple(json.loads(line)) for line in file]
 
 
@@ -142,12 +144,12 @@ def nearest(queries_ND: Vectors, pools: Sequence[Vectors], k: int) -> NDArray[np
             block = _unit(pool[done : done + min(max(k, begin), ROWS)])
             for start in range(0, len(queries), QUERIES):
                 here = slice(start, start + QUERIES)
-                scores[here], rows[here] = _merged(scores[here], rows[here], queries[here] @ block.T, begin)
+                scores[here], rows[here] = _merge(scores[here], rows[here], queries[here] @ block.T, begin)
             begin, done = begin + len(block), done + len(block)
     return rows[:, : min(k, begin)]
 
 
-def _merged(scores_NK: Vectors, rows_NK: NDArray[np.int64], product_NB: Vectors, begin: int) -> tuple[Vectors, NDArray[np.int64]]:
+def _merge(scores_NK: Vectors, rows_NK: NDArray[np.int64], product_NB: Vectors, begin: int) -> tuple[Vectors, NDArray[np.int64]]:
     query, column = np.nonzero(product_NB > scores_NK[:, -1:])
     n, k = scores_NK.shape
     queries = np.concatenate([np.repeat(np.arange(n), k), query])

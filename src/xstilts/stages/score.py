@@ -7,6 +7,7 @@ which are kept as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,25 +17,23 @@ from xstilts.formats.format import Example
 from xstilts.formats.jsonl import read_jsonl, read_predictions, write_predictions
 from xstilts.formats.prediction import Prediction
 from xstilts.metrics.metric import Metric
-from xstilts.stages.attempt import Job
-from xstilts.stages.retrieve import Answers, mined, ranked, setting, translations
+from xstilts.stages.retrieve import Answers, ScoreJob, answer_mined, answer_ranked, answer_translations, resolve_setting
 from xstilts.store.store import write_json
 from xstilts.tasks.registry import find_task
 
-RETRIEVAL = {"embed": translations, "mine": mined, "rank": ranked}
+RETRIEVAL = {"embed": answer_translations, "mine": answer_mined, "rank": answer_ranked}
 
 
-def run(job: Job) -> None:
+def run(job: ScoreJob) -> None:
     """Leaves `scores.json` and `tallies.npz` (`<language>.ids`, `<language>.counts`); for retrieval `<language>.jsonl`,
     the predictions at the study's setting, and in `scores.json` that setting and the values of all others."""
-    config = job.config
-    task = find_task(config["task"])
+    task = find_task(job.config.task)
     metric = task.metric
     assert metric is not None
-    chosen: dict[str, Any] = {}
-    answered = _given(job)
+    chosen = None
+    answered = _read_predictions(job)
     if task.format.retrieval:
-        chosen = setting(job, task.format.name)
+        chosen = resolve_setting(job, task.format.name)
         answered = RETRIEVAL[task.format.name](job, metric, chosen)
     tallies: dict[str, Any] = {}
     languages: dict[str, Any] = {}
@@ -52,15 +51,16 @@ def run(job: Job) -> None:
             write_predictions(job.out / f"{language}.jsonl", answers.predictions)
         job.check_stop()
     np.savez_compressed(job.out / "tallies.npz", **tallies)
-    record = {"task": config["task"], "metric": metric.name, "languages": languages, "layers": layers}
-    write_json(job.out / "scores.json", record | {"layer": chosen.get("layer"), "retrieval": chosen or None})
+    record = {"task": job.config.task, "metric": metric.name, "languages": languages, "layers": layers}
+    setting = asdict(chosen) if chosen else None
+    write_json(job.out / "scores.json", record | {"layer": chosen.layer if chosen else None, "retrieval": setting})
 
 
-def _given(job: Job) -> Iterator[tuple[str, Answers]]:
+def _read_predictions(job: ScoreJob) -> Iterator[tuple[str, Answers]]:
     """What a predict stage left."""
-    for language in job.config["languages"]:
-        examples = list(read_jsonl(job.inputs[f"gold:{language}"] / "examples.jsonl"))
-        yield language, Answers(examples, list(read_predictions(job.inputs["predictions"] / f"{language}.jsonl")))
+    for language in job.config.languages:
+        examples = list(read_jsonl(job.inputs.gold[language] / "examples.jsonl"))
+        yield language, Answers(examples, list(read_predictions(job.inputs.predictions / f"{language}.jsonl")))
 
 
 def tally(metric: Metric, examples: list[Example], predictions: list[Prediction], where: str) -> np.ndarray:

@@ -5,38 +5,37 @@ It begins with nothing: what it knows afterwards it has from the phases of the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
+from xstilts.recipe.encoder_identity import Architecture
 from xstilts.store.store import read_json, write_json
 
 SPECIAL = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
 
 
-def write_scratch(folder: Path, tokenizer: Path, architecture: Mapping[str, Any], seed: int) -> None:
+def write_scratch(folder: Path, tokenizer: Path, architecture: Architecture, seed: int) -> None:
     """Write the folder from a `tokenizer.json`."""
     backend = Tokenizer.from_file(str(tokenizer))
-    write_tokenizer(folder, backend, architecture["positions"] - 2)
+    write_tokenizer(folder, backend, architecture.positions - 2)
     write_trunk(folder, backend.get_vocab_size(), architecture, seed)
 
 
-def write_trunk(folder: Path, vocabulary: int, architecture: Mapping[str, Any], seed: int) -> None:
+def write_trunk(folder: Path, vocabulary: int, architecture: Architecture, seed: int) -> None:
     """Write config and random weights drawn from `seed`."""
     config = XLMRobertaConfig(
         vocab_size=vocabulary,
-        hidden_size=architecture["hidden"],
-        num_hidden_layers=architecture["layers"],
-        num_attention_heads=architecture["heads"],
-        intermediate_size=architecture["feed_forward"],
-        max_position_embeddings=architecture["positions"],
-        hidden_dropout_prob=architecture["dropout"],
-        attention_probs_dropout_prob=architecture["dropout"],
-        initializer_range=architecture["initializer"],
+        hidden_size=architecture.hidden,
+        num_hidden_layers=architecture.layers,
+        num_attention_heads=architecture.heads,
+        intermediate_size=architecture.feed_forward,
+        max_position_embeddings=architecture.positions,
+        hidden_dropout_prob=architecture.dropout,
+        attention_probs_dropout_prob=architecture.dropout,
+        initializer_range=architecture.initializer,
         type_vocab_size=1,
         pad_token_id=1,
         bos_token_id=0,
@@ -57,6 +56,6 @@ def write_tokenizer(folder: Path, backend: Tokenizer, max_length: int) -> None:
         **SPECIAL,
     )
     tokenizer.save_pretrained(folder)
-    config = read_json(folder / "tokenizer_config.json")
-    config["tokenizer_class"] = "PreTrainedTokenizerFast"  # transformers 5 writes a name that 4.57 does not know
-    write_json(folder / "tokenizer_config.json", config)
+    settings = read_json(folder / "tokenizer_config.json")
+    settings["tokenizer_class"] = "PreTrainedTokenizerFast"  # transformers 5 writes a name that 4.57 does not know
+    write_json(folder / "tokenizer_config.json", settings)

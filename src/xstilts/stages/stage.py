@@ -3,49 +3,87 @@
 Key = sha256 of the canonical JSON of {kind, kind version, config, keys of the inputs}. Paths, devices, hosts, batch
 splits and library versions are context: they are recorded in the run and never in the key. Code enters as the kind's
 version, bumped by hand when a body's results change (golden tests watch over it).
+
+A new kind of stage is a config and an inputs class (`contracts.py`), a row of `KINDS`, a class here, a body, and a case in
+`plan/cost/estimate.py`, which mypy asks for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
+from xstilts.stages import contracts
 from xstilts.store.fingerprint import key_of
+
+KindName = Literal["fetch", "tokenizer", "encoder", "train", "predict", "embed", "mine", "score"]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a stage does: a version for its key and the `module:function` of its body, imported by the worker only."""
+    """A kind of stage: its version, which is part of the key; the `module:function` of its body, which only a worker imports;
+    the classes of its config and inputs; and how many seconds it usually takes, for the first estimate of a run."""
 
+    name: KindName
     version: int
     body: str
+    config: type[contracts.Config]
+    inputs: type[contracts.Inputs[Any]]
+    usual_seconds: float
 
 
 KINDS: dict[str, Kind] = {
-    "fetch": Kind(1, "xstilts.stages.fetch:run"),
-    "tokenizer": Kind(1, "xstilts.stages.tokenizer:run"),
-    "encoder": Kind(1, "xstilts.stages.encoder:run"),
-    "train": Kind(4, "xstilts.stages.train:run"),
-    "predict": Kind(2, "xstilts.stages.predict:run"),
-    "embed": Kind(3, "xstilts.stages.embed:run"),
-    "mine": Kind(1, "xstilts.stages.mine:run"),
-    "score": Kind(2, "xstilts.stages.score:run"),
+    kind.name: kind
+    for kind in (
+        Kind("fetch", 1, "xstilts.stages.fetch:run", contracts.FetchConfig, contracts.Inputs, 0.5),
+        Kind("tokenizer", 1, "xstilts.stages.tokenizer:run", contracts.TokenizerConfig, contracts.TokenizerInputs, 30.0),
+        Kind("encoder", 1, "xstilts.stages.encoder:run", contracts.EncoderConfig, contracts.EncoderInputs, 2.0),
+        Kind("train", 4, "xstilts.stages.train:run", contracts.TrainConfig, contracts.TrainInputs, 20.0),
+        Kind("predict", 2, "xstilts.stages.predict:run", contracts.PredictConfig, contracts.PredictInputs, 5.0),
+        Kind("embed", 3, "xstilts.stages.embed:run", contracts.EmbedConfig, contracts.EmbedInputs, 5.0),
+        Kind("mine", 1, "xstilts.stages.mine:run", contracts.MineConfig, contracts.MineInputs, 5.0),
+        Kind("score", 2, "xstilts.stages.score:run", contracts.ScoreConfig, contracts.ScoreInputs, 0.3),
+    )
 }
+_KIND_OF = {kind.config: kind.name for kind in KINDS.values()}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a worker must know and no key does: the data folder, the folder of an encoder, and the user's own tasks (path -> what
+    was declared when the plan was made)."""
+
+    data: str = ""
+    folder: str = ""
+    tasks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
-    """`config` and `inputs` decide the key. `slug` is for people; `context` (paths) is for the worker: neither is in it.
-    `label` groups stages of like cost (for the estimate of what is left)."""
+class _Stage:
+    """`config` and `inputs` decide the key. `slug` is for people, `context` for the worker: neither is in the key. `title`: what
+    the stage works on, in a word; stages of one kind and title take about the same time."""
 
-    kind: str
-    config: Mapping[str, Any]
-    inputs: Mapping[str, Stage]
+    config: contracts.Config
+    inputs: contracts.Inputs[Stage]
     slug: str
-    label: str = ""
-    context: dict[str, Any] = field(default_factory=dict)
+    title: str = ""
+    context: Context = field(default_factory=Context)
+
+    @property
+    def kind(self) -> KindName:
+        return _KIND_OF[type(self.config)]
+
+    @property
+    def label(self) -> str:
+        """Kind and title."""
+        return f"{self.kind} {self.title}".rstrip()
+
+    @property
+    def parents(self) -> tuple[Stage, ...]:
+        """The stages that it reads."""
+        return tuple(self.inputs.named().values())
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
@@ -53,8 +91,8 @@ class Stage:
         return {
             "kind": self.kind,
             "version": KINDS[self.kind].version,
-            "config": dict(self.config),
-            "inputs": {name: stage.key for name, stage in self.inputs.items()},
+            "config": contracts.write_config(self.config),
+            "inputs": {name: stage.key for name, stage in self.inputs.named().items()},
         }
 
     @cached_property
@@ -63,11 +101,63 @@ class Stage:
 
     def record(self) -> dict[str, Any]:
         """The content of `stage.json`."""
-        kinds = {name: stage.kind for name, stage in self.inputs.items()}
-        return {**self.fingerprint, "key": self.key, "slug": self.slug, "input_kinds": kinds, "context": dict(self.context)}
+        kinds = {name: stage.kind for name, stage in self.inputs.named().items()}
+        return {**self.fingerprint, "key": self.key, "slug": self.slug, "input_kinds": kinds, "context": asdict(self.context)}
 
 
-def upstream(stages: list[Stage]) -> Iterator[Stage]:
+@dataclass(frozen=True, eq=False)
+class FetchStage(_Stage):
+    config: contracts.FetchConfig
+    inputs: contracts.Inputs[Stage]
+
+
+@dataclass(frozen=True, eq=False)
+class TokenizerStage(_Stage):
+    config: contracts.TokenizerConfig
+    inputs: contracts.TokenizerInputs[Stage]
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderStage(_Stage):
+    config: contracts.EncoderConfig
+    inputs: contracts.EncoderInputs[Stage]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainStage(_Stage):
+    config: contracts.TrainConfig
+    inputs: contracts.TrainInputs[Stage]
+
+
+@dataclass(frozen=True, eq=False)
+class PredictStage(_Stage):
+    config: contracts.PredictConfig
+    inputs: contracts.PredictInputs[Stage]
+
+
+@dataclass(frozen=True, eq=False)
+class EmbedStage(_Stage):
+    config: contracts.EmbedConfig
+    inputs: contracts.EmbedInputs[Stage]
+
+
+@dataclass(frozen=True, eq=False)
+class MineStage(_Stage):
+    config: contracts.MineConfig
+    inputs: contracts.MineInputs[Stage]
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreStage(_Stage):
+    config: contracts.ScoreConfig
+    inputs: contracts.ScoreInputs[Stage]
+
+
+Checkpoint = EncoderStage | TrainStage
+Stage = FetchStage | TokenizerStage | Checkpoint | PredictStage | EmbedStage | MineStage | ScoreStage
+
+
+def upstream(stages: Iterable[Stage]) -> Iterator[Stage]:
     """Every stage that the given ones rest on, and themselves, each key once, inputs before what needs them."""
     seen: set[str] = set()
 
@@ -75,7 +165,7 @@ def upstream(stages: list[Stage]) -> Iterator[Stage]:
         if stage.key in seen:
             return
         seen.add(stage.key)
-        for parent in stage.inputs.values():
+        for parent in stage.parents:
             yield from visit(parent)
         yield stage
 

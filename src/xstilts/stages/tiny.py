@@ -5,24 +5,23 @@ Ids are laid out as in XLM-R: <s> 0, <pad> 1, </s> 2, <unk> 3, words, <mask> las
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 
+from xstilts.recipe.encoder_identity import Architecture
 from xstilts.stages.scratch import SPECIAL, write_tokenizer, write_trunk
 from xstilts.world import vocabulary
 from xstilts.world.config import WorldConfig
 
 
-def write_tiny(folder: Path, world: Mapping[str, Any], architecture: Mapping[str, Any], seed: int) -> None:
+def write_tiny(folder: Path, world: WorldConfig, architecture: Architecture, seed: int) -> None:
     """Write a Hugging Face folder: config, random weights drawn from `seed`, tokenizer."""
-    words = [*SPECIAL.values(), *vocabulary(WorldConfig(**world)), "<mask>"]
-    write_word_tokenizer(folder, words, architecture["positions"] - 2)
+    words = [*SPECIAL.values(), *vocabulary(world), "<mask>"]
+    write_word_tokenizer(folder, words, architecture.positions - 2)
     write_trunk(folder, len(words), architecture, seed)
 
 

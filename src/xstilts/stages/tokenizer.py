@@ -21,18 +21,18 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from xstilts.errors import InputError
 from xstilts.formats.jsonl import read_jsonl
 from xstilts.formats.mlm import MlmExample
-from xstilts.stages.attempt import Job
+from xstilts.stages.contracts import TokenizerConfig, TokenizerInputs
+from xstilts.stages.job import Job
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 MASK = "<mask>"
 
 
-def run(job: Job) -> None:
+def run(job: Job[TokenizerConfig, TokenizerInputs[Path]]) -> None:
     """Leaves `tokenizer.json`. How many ids it has is in the run's facts: less than asked for if the text gives no more."""
     config = job.config
-    folders = {name.rpartition(":")[2]: folder for name, folder in job.inputs.items()}
-    texts = sample(folders, config["smoothing"], config["sample"])
-    backend = train_tokenizer(texts, config["vocabulary"], config["coverage"], config["corpus"])
+    texts = sample(job.inputs.train[config.corpus], config.smoothing, config.sample)
+    backend = train_tokenizer(texts, config.vocabulary, config.coverage, config.corpus)
     job.check_stop()
     backend.save(str(job.out / "tokenizer.json"))
     job.facts |= {"ids": backend.get_vocab_size()}

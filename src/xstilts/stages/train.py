@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,10 +19,9 @@ import torch
 from torch.utils.data import ConcatDataset
 
 from xstilts.errors import InputError
-from xstilts.formats.format import Example
+from xstilts.formats.format import Example, Format
 from xstilts.formats.jsonl import read_jsonl
 from xstilts.formats.placebo import shuffle_answers
-from xstilts.formats.registry import format_of
 from xstilts.model.adapt import adapt, merge
 from xstilts.model.codecs.codec import Codec
 from xstilts.model.codecs.registry import CODECS
@@ -32,9 +31,10 @@ from xstilts.model.token_cache import TokenCache, write_cache
 from xstilts.model.unpadding import can_unpad
 from xstilts.model.vocabulary import TrimmedEmbedding, restore, trim
 from xstilts.recipe.recipe import Recipe
-from xstilts.stages.attempt import Diverged, Interrupted, Job, Lost
-from xstilts.stages.ddp_launch import others
+from xstilts.stages.contracts import TrainConfig, TrainInputs, write_config
+from xstilts.stages.ddp_launch import start_processes
 from xstilts.stages.device import device
+from xstilts.stages.job import Diverged, Interrupted, Job, Lost
 from xstilts.store.fingerprint import key_of
 from xstilts.store.store import read_json, write_json
 from xstilts.tasks.registry import find_task
@@ -44,9 +44,8 @@ from xstilts.train.loop import MixtureTask, NotFinite, PhaseSpec, Training
 CACHES = "tokens"
 
 
-def codec_of(record: Mapping[str, Any], tokenizer: Any, recipe: Recipe) -> Codec:
-    """The codec of a spelled format."""
-    spec = format_of(record)
+def codec_of(spec: Format, tokenizer: Any, recipe: Recipe) -> Codec:
+    """The codec of a format."""
     return CODECS[spec.name](spec, tokenizer, recipe)
 
 
@@ -67,17 +66,17 @@ class Prepared:
     adapters: Any
 
 
-def run(job: Job) -> None:
+def run(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     """Leaves `encoder/`, `heads.safetensors`, `heads.json` and `train.json`."""
-    recipe = Recipe(**job.config["recipe"])
+    recipe = job.config.recipe
     began = time.monotonic()
-    _encode(job, recipe)
+    _encode(job)
     encoding = time.monotonic() - began
     prepared = prepare(job.config, job.inputs, job.checkpoint, device())
-    model, start = prepared.model, trunk_folder(job.inputs["init"])
+    model, start = prepared.model, trunk_folder(job.inputs.init)
     table = model.encoder.get_input_embeddings()  # type: ignore[operator]
     full = int(model.encoder.config.vocab_size)  # type: ignore[union-attr, arg-type]
-    with others(job, recipe.processes) as group:
+    with start_processes(job, recipe.processes) as group:
         try:
             training = Training(
                 model, prepared.members, recipe, prepared.plan, job.checkpoint, job.progress, job.stop.is_set, group
@@ -93,8 +92,7 @@ def run(job: Job) -> None:
     merge(prepared.adapters)
     if isinstance(table, TrimmedEmbedding):
         restore(model.encoder, stored_embeddings(start, model.encoder), record["shrink"])
-    formats = {t["name"]: format_of(t["format"]) for t in job.config["tasks"]}
-    save_model(model, formats, start, job.out)
+    save_model(model, {task.name: task.format for task in job.config.tasks}, start, job.out)
     shutil.rmtree(job.checkpoint / CACHES)
     record["seconds"] = {"encode": encoding, **record["seconds"], "save": time.monotonic() - began}
     record["vocabulary"] = {"kept": len(table.weight), "of": full}
@@ -103,25 +101,26 @@ def run(job: Job) -> None:
     job.facts |= {name: value for name, value in record.items() if name not in ("losses", "dev", "shrink", "features", "draws")}
 
 
-def _encode(job: Job, recipe: Recipe) -> None:
+def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     """Write the token caches, one for each task and language, and which tokens occur in them and in the dev data."""
-    tokenizer = load_tokenizer(trunk_folder(job.inputs["init"]))
+    config, inputs = job.config, job.inputs
+    tokenizer = load_tokenizer(trunk_folder(inputs.init))
     folder = job.checkpoint / CACHES
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     met = []
-    for task in job.config["tasks"]:
-        codec = codec_of(task["format"], tokenizer, recipe)
-        sources = _inputs(job.inputs, "train", task["name"])
+    for task in config.tasks:
+        codec = codec_of(task.format, tokenizer, config.recipe)
+        sources = inputs.train[task.name]
         examples: dict[str, Any] = {language: read_jsonl(path / "examples.jsonl") for language, path in sources.items()}
-        if job.config["labels"] == "shuffled":
-            examples = {x: shuffle_answers(codec.spec, list(found), job.config["seed"]) for x, found in examples.items()}
-        caches = [write_cache(codec, found, _cache(folder, task["name"], x), job.check_stop) for x, found in examples.items()]
+        if config.labels == "shuffled":
+            examples = {x: shuffle_answers(codec.spec, list(found), config.seed) for x, found in examples.items()}
+        caches = [write_cache(codec, found, _cache(folder, task.name, x), job.check_stop) for x, found in examples.items()]
         if not sum(map(len, caches)):
-            raise InputError(f"{task['name']}: no training examples, so it cannot be part of the mixture; leave it out")
+            raise InputError(f"{task.name}: no training examples, so it cannot be part of the mixture; leave it out")
         met += [cache.token_ids() for cache in caches]
-        dev = {**_inputs(job.inputs, "dev", task["name"]), **_inputs(job.inputs, "oracle", task["name"])}
-        for path in dev.values():
+        dev = [inputs.dev[task.name]] if task.name in inputs.dev else []
+        for path in (*dev, *inputs.oracle.get(task.name, {}).values()):
             features = (f for some in _chunks(path) for f in codec.encode(some, training=False))
             met.append(np.unique(np.concatenate([np.zeros(0, np.int32), *(row for f in features for row in f.rows)])))
     np.save(folder / "met.npy", np.unique(np.concatenate(met)))
@@ -137,39 +136,32 @@ def _chunks(folder: Path) -> Iterator[list[Example]]:
         yield some
 
 
-def _inputs(inputs: Mapping[str, Path], kind: str, task: str) -> dict[str, Path]:
-    """`<kind>:<task>:<language>` -> folder, by language; `<kind>:<task>` is English."""
-    prefix = f"{kind}:{task}"
-    found = {name: folder for name, folder in inputs.items() if name == prefix or name.startswith(f"{prefix}:")}
-    return {name.removeprefix(prefix).removeprefix(":") or "en": folder for name, folder in found.items()}
-
-
-def prepare(config: Mapping[str, Any], inputs: Mapping[str, Path], checkpoint: Path, where: torch.device) -> Prepared:
+def prepare(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, where: torch.device) -> Prepared:
     """The model with fresh heads on its device, and the members of the mixture on their caches: the same in each process."""
-    recipe = Recipe(**config["recipe"])
-    start, folder = inputs["init"], checkpoint / CACHES
-    tokenizer = load_tokenizer(trunk_folder(start))
-    codecs = {t["name"]: codec_of(t["format"], tokenizer, recipe) for t in config["tasks"]}
+    recipe, folder = config.recipe, checkpoint / CACHES
+    tokenizer = load_tokenizer(trunk_folder(inputs.init))
+    codecs = {task.name: codec_of(task.format, tokenizer, recipe) for task in config.tasks}
     members = [_member(name, codec, recipe, inputs, folder) for name, codec in codecs.items()]
-    torch.manual_seed(config["seed"])  # the fresh heads
-    model = fresh_model(start, codecs, recipe.dropout, config["mixture"]["share_heads"])
+    torch.manual_seed(config.seed)  # the fresh heads
+    model = fresh_model(inputs.init, codecs, recipe.dropout, config.mixture.share_heads)
     check_length(model.encoder, recipe)
     adapters = adapt(model.encoder, recipe)
     table = model.encoder.get_input_embeddings()  # type: ignore[operator]
     if table.weight.requires_grad and not any(codec.whole_vocabulary for codec in codecs.values()):
         trim(model.encoder, np.load(folder / "met.npy"), tokenizer.all_special_ids)
     model.to(where)
-    matched = [path for name, path in inputs.items() if name.startswith("match:")]
-    tokens = sum(int(read_json(path / "train.json")["tokens"]) for path in matched)
-    identity = key_of({"config": config, "features": [list(m.groups) for m in members], "matched": tokens})
-    return Prepared(model, members, recipe, PhaseSpec(config["mixture"], config["seed"], tokens, identity), adapters)
+    tokens = sum(int(read_json(path / "train.json")["tokens"]) for path in inputs.match.values())
+    identity = key_of({"config": write_config(config), "features": [list(m.groups) for m in members], "matched": tokens})
+    return Prepared(model, members, recipe, PhaseSpec(config.mixture, config.seed, tokens, identity), adapters)
 
 
-def _member(name: str, codec: Codec, recipe: Recipe, inputs: Mapping[str, Path], folder: Path) -> MixtureTask:
-    sources = _inputs(inputs, "train", name)
+def _member(name: str, codec: Codec, recipe: Recipe, inputs: TrainInputs[Path], folder: Path) -> MixtureTask:
+    sources = inputs.train[name]
     caches = {language: TokenCache(_cache(folder, name, language)) for language in sources}
     features: Any = ConcatDataset(list(caches.values()))  # type: ignore[arg-type]
-    dev = _inputs(inputs, "oracle" if recipe.policy == "target_dev" else "dev", name)
+    dev = {"en": inputs.dev[name]} if name in inputs.dev else {}
+    if recipe.policy == "target_dev":
+        dev = dict(inputs.oracle.get(name, {}))
 
     def id_of(row: int) -> str:
         for language, cache in caches.items():
@@ -184,7 +176,7 @@ def _member(name: str, codec: Codec, recipe: Recipe, inputs: Mapping[str, Path],
     return MixtureTask(name, codec, features, examples, find_task(name).metric, groups, id_of)
 
 
-def train_as(config: Mapping[str, Any], inputs: Mapping[str, Path], checkpoint: Path, group: Group) -> None:
+def train_as(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, group: Group) -> None:
     """What the other processes of a group do: the same steps, and nothing else."""
     prepared = prepare(config, inputs, checkpoint, group.device)
     Training(prepared.model, prepared.members, prepared.recipe, prepared.plan, checkpoint, group=group).run()

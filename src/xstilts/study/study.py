@@ -43,6 +43,11 @@ class Target(Record):
     task: str
     train: str = ""
 
+    @property
+    def source(self) -> str:
+        """The task on whose training data it is fine-tuned."""
+        return self.train or find_task(self.task).trains_on or self.task
+
 
 class Limits(Record):
     """At most so many examples of each split (chosen by a hash of their ids); nothing means all."""

@@ -25,7 +25,7 @@ from xstilts.formats.format import Example
 from xstilts.metrics.metric import Metric
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.model import Model
-from xstilts.recipe.mixture import Order, proportions, schedule
+from xstilts.recipe.mixture import MixtureRule, Order, proportions, schedule, total_steps
 from xstilts.recipe.recipe import SELECTING, Recipe
 from xstilts.train.checkpoint import load_state, save_state
 from xstilts.train.ddp import Group
@@ -65,10 +65,10 @@ class MixtureTask:
 
 @dataclass
 class PhaseSpec:
-    """What a training does beside its recipe: the mixture's rule (`Mixture.spelled`), the seed, how many real tokens it has
+    """What a training does beside its recipe: the mixture's rule, the seed, how many real tokens it has
     to match on top of its own steps (the compute-matched control), and what names it."""
 
-    rule: Mapping[str, Any]
+    rule: MixtureRule
     seed: int
     matched_tokens: int = 0
     identity: str = ""
@@ -93,15 +93,6 @@ class Progress:
     kept_shrink: float = 0.0
     budget: int = 0
     halved: int = 0
-
-
-def total_steps(sizes: Sequence[int], cap: int, recipe: Recipe) -> int:
-    """Recipe.steps, or the steps of `epochs` passes over min(size, cap) features of each task (jiant's max_steps). A task
-    alone is seen whole: the cap is about the shares of a mixture."""
-    if recipe.steps is not None:
-        return recipe.steps
-    seen = [min(n, cap) for n in sizes] if len(sizes) > 1 else sizes
-    return max(1, math.ceil(recipe.epochs * sum(math.ceil(n / recipe.batch) for n in seen)))
 
 
 def evaluation_steps(steps: int, evaluations: int) -> list[int]:
@@ -144,7 +135,7 @@ class Training:
         self.device = next(model.parameters()).device
         self.sizes = [len(m.features) for m in members]
         self.shares = proportions([m.task for m in members], self.sizes, plan.rule)
-        own = total_steps(self.sizes, plan.rule["cap"], recipe)
+        own = total_steps(self.sizes, plan.rule.cap, recipe)
         self.matched_steps = 0
         if plan.matched_tokens:
             tokens = recipe.batch * sum(s * mean_tokens(m.features) for s, m in zip(self.shares, members, strict=True))
@@ -167,7 +158,7 @@ class Training:
         picks = schedule(self.shares, self.steps, self.plan.seed)
         visits = np.bincount(picks[: progress.step], minlength=len(self.members))
         orders = [
-            Order(m.groups or (len(m.features),), self.recipe.batch, self.plan.seed, i, self.plan.rule["smoothing"])
+            Order(m.groups or (len(m.features),), self.recipe.batch, self.plan.seed, i, self.plan.rule.smoothing)
             for i, m in enumerate(self.members)
         ]
         self._clock = saved = time.monotonic()

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from xstilts.execution.execute import default_workers
-from xstilts.execution.executors.local import graphics_cards
+from xstilts.execution.executors.local import default_workers, graphics_cards
 
 
 @pytest.mark.parametrize(

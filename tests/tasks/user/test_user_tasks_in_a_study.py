@@ -21,6 +21,7 @@ from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.attempt import attempt
+from xstilts.stages.job import Outcome
 from xstilts.stages.stage import Stage
 from xstilts.store.fingerprint import canonical_json
 from xstilts.store.store import Store
@@ -88,18 +89,18 @@ def test_it_is_target_and_intermediate_and_trains_in_the_languages_that_it_has(f
     plan = planned(folder)
     assert set(fetches(plan)) == {"films-train-de", "films-train-gsw", "films-test-en", "films-test-gsw"}
     (intermediate,) = (stage for stage in plan.stages if stage.slug == "tiny+films-s0")
-    assert {name for name in intermediate.inputs if name.startswith("train:")} == {"train:films:de", "train:films:gsw"}
+    assert {name for name in intermediate.inputs.named() if name.startswith("train:")} == {"train:films:de", "train:films:gsw"}
     assert "tiny+films+films-s0" in {stage.slug for stage in plan.stages}
     assert any("not English but German, Swiss German" in note for note in plan.notes)
 
 
 def test_no_key_holds_a_path_and_every_stage_says_where_the_declaration_is(folder: Path) -> None:
     plan = planned(folder)
-    declared = fetches(plan)["films-train-de"].config["declared"]
+    declared = fetches(plan)["films-train-de"].config.declared
     for stage in plan.stages:
         assert str(folder) not in canonical_json(stage.fingerprint)
         assert stage.record()["context"]["tasks"] == {str(folder / "films.yaml"): declared}
-    assert "tasks" not in compile_study(load_study("demo"), Path("/nowhere")).stages[0].context
+    assert not compile_study(load_study("demo"), Path("/nowhere")).stages[0].context.tasks
 
 
 def test_keys_move_with_what_decides_the_examples_and_with_nothing_else(folder: Path, tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ def test_keys_move_with_what_decides_the_examples_and_with_nothing_else(folder: 
     assert changed == {f"{slug}@films" for slug in ("tiny+films-s0", "tiny+films+films-s0")} | {"films-test-gsw"}
 
 
-def run_stage(stage: Stage, store: Store) -> dict[str, Any]:
+def run_stage(stage: Stage, store: Store) -> Outcome:
     return attempt(store, stage.record(), lambda _: None, threading.Event())
 
 
@@ -124,22 +125,19 @@ def test_a_worker_that_knows_nothing_of_the_task_reads_it(folder: Path, tmp_path
     stage = fetches(planned(folder))["films-test-gsw"]
     forget()
     outcome = run_stage(stage, Store(tmp_path / "store"))
-    assert (outcome["outcome"], outcome["facts"]["examples"]) == ("done", 2)
+    assert (outcome.outcome, outcome.facts["examples"]) == ("done", 2)
 
 
 def test_a_worker_refuses_a_declaration_or_a_file_that_changed(folder: Path, tmp_path: Path) -> None:
     stages = fetches(planned(folder))
     declare(folder, parallel=True)
     outcome = run_stage(stages["films-test-gsw"], Store(tmp_path / "store"))
-    assert outcome == {
-        "outcome": "failed",
-        "error": f"{folder / 'films.yaml'} changed since the plan was made; run again to plan with it",
-        "input_error": True,
-    }
+    error = f"{folder / 'films.yaml'} changed since the plan was made; run again to plan with it"
+    assert outcome == Outcome("failed", error, input_error=True)
     declare(folder, description="Films.")
     (folder / "test-en.tsv").write_text("bad\tIt sails.\n")
-    assert run_stage(stages["films-test-gsw"], Store(tmp_path / "store"))["outcome"] == "done"
-    assert "its files changed since the plan" in run_stage(stages["films-test-en"], Store(tmp_path / "store"))["error"]
+    assert run_stage(stages["films-test-gsw"], Store(tmp_path / "store")).outcome == "done"
+    assert "its files changed since the plan" in run_stage(stages["films-test-en"], Store(tmp_path / "store")).error
 
 
 def test_a_folder_of_text_and_a_translation_of_an_own_task_are_read_by_a_worker(folder: Path, tmp_path: Path) -> None:
@@ -167,8 +165,8 @@ def test_a_folder_of_text_and_a_translation_of_an_own_task_are_read_by_a_worker(
     for slug in ("text.words-train-en", "parallel.words-train-de", "films_mt-train-de"):
         forget()
         outcome = run_stage(stages[slug], Store(tmp_path / "store"))
-        assert outcome["outcome"] == "done"
-        facts[slug] = outcome["facts"]
+        assert outcome.outcome == "done"
+        facts[slug] = outcome.facts
     assert facts == {
         "text.words-train-en": {"examples": 1, "available": 1},
         "parallel.words-train-de": {"examples": 1, "available": 1},

@@ -127,8 +127,8 @@ def plan_record(plan: Plan, state: State, why: dict[str, list[str]], cost: Estim
                 "status": "cached" if state.status[stage.key] == "done" else "new",
                 "because": why.get(stage.key, []),
                 "used_by": plan.uses[stage.key],
-                "inputs": {name: source.key for name, source in stage.inputs.items()},
-                "config": dict(stage.config),
+                "inputs": stage.fingerprint["inputs"],
+                "config": stage.fingerprint["config"],
             }
             for stage in plan.stages
         ],

@@ -11,7 +11,11 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from xstilts.execution.environment import worker_environment
+from xstilts.execution.executors.base import Event, Report
+from xstilts.stages.job import Outcome
 
 STOP_SECONDS = 30.0
 
@@ -22,7 +26,7 @@ class Worker:
     def __init__(self, store: Path, log: Path, cards: tuple[str, ...] = ()):
         self.log = log.open("ab")
         self.cards = cards
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        environment = {**worker_environment(), "PYTHONUNBUFFERED": "1"}
         if cards:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(cards)
         self.process = subprocess.Popen(
@@ -75,58 +79,69 @@ def graphics_cards() -> tuple[str, ...]:
     return tuple(sorted((node[1] for node in nodes if node), key=int))
 
 
+def default_workers(processes: int = 1) -> int:
+    """One for each graphics card, or for as many cards as a training of the plan has processes; without a card, one per core
+    that this process may use."""
+    if cards := len(graphics_cards()):
+        return max(1, cards // processes)
+    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1))
+
+
+def start_local(store: Path, workers: int | None, stages: int, processes: int) -> LocalExecutor:
+    """As many workers as are asked for, or as the machine has room for; no more than there are stages to run."""
+    return LocalExecutor(store, min(workers or default_workers(processes), stages), processes)
+
+
 class LocalExecutor:
     """`with LocalExecutor(store, n) as executor:`; workers that die are replaced. Cards are shared out among the workers, so
     many to each; with more workers than that, several use the same ones."""
 
     def __init__(self, store: Path, workers: int, cards_each: int = 1):
-        self.store = store
+        self.store, self.size = store, workers
         self.log = store / "workers.log"
         cards = graphics_cards()
         hands = [cards[i : i + cards_each] for i in range(0, len(cards), cards_each)] or [()]
         self.workers = [Worker(store, self.log, hands[i % len(hands)]) for i in range(workers)]
 
-    def __enter__(self) -> LocalExecutor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         for worker in self.workers:
             worker.kill()
 
-    def idle(self) -> list[Worker]:
-        return [worker for worker in self.workers if worker.key is None]
+    def idle(self) -> int:
+        return sum(worker.key is None for worker in self.workers)
 
-    def submit(self, worker: Worker, record: Mapping[str, Any]) -> None:
+    def submit(self, record: Mapping[str, Any]) -> None:
+        worker = next(worker for worker in self.workers if worker.key is None)
         worker.key = record["key"]
         worker.send({"do": "run", "stage": record})
 
-    def poll(self, seconds: float) -> list[tuple[str, dict[str, Any]]]:
-        """(stage key, event) of all workers, waiting at most so long. A worker that died gives {"event": "outcome",
-        "outcome": "lost"} and is replaced."""
+    def poll(self, seconds: float) -> list[tuple[str, Event]]:
         with selectors.DefaultSelector() as selector:
             for worker in self.workers:
                 selector.register(worker.stdout, selectors.EVENT_READ, worker)
             ready = [key.data for key, _ in selector.select(seconds)]
-        found: list[tuple[str, dict[str, Any]]] = []
+        found: list[tuple[str, Event]] = []
         for worker in ready:
             key, events = worker.key, worker.events()
             if events is None:
                 status = worker.kill()
                 self.workers[self.workers.index(worker)] = Worker(self.store, self.log, worker.cards)
                 if key is not None:
-                    found.append((key, {"event": "outcome", "outcome": "lost", "status": status}))
+                    found.append((key, Outcome("lost", status=status)))
                 elif status not in (-9, -15):
                     time.sleep(0.2)  # an idle worker that cannot even start: do not spin
                 continue
             for event in events:
-                if event["event"] == "outcome":
+                assert key is not None  # a worker says nothing of itself
+                if "outcome" in event:
                     worker.key = None
-                if event["event"] != "ready" and key is not None:
-                    found.append((key, event))
+                found.append((key, Outcome(**event["outcome"]) if "outcome" in event else Report(event["report"])))
         return found
 
     def stop(self) -> None:
-        """Ask busy workers to checkpoint and stop, and wait for them a while."""
         for worker in self.workers:
             if worker.key is not None:
                 worker.send({"do": "stop"})

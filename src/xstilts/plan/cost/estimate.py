@@ -8,10 +8,9 @@ nobody has counted (CCGbank, BUCC, text of the user's own) is named and left out
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 from xstilts.plan.compile import Plan
 from xstilts.plan.cost.sizes import (
@@ -22,8 +21,19 @@ from xstilts.plan.cost.sizes import (
     length,
     weights_of,
 )
-from xstilts.recipe.mixture import proportions
-from xstilts.stages.stage import Stage
+from xstilts.recipe.mixture import proportions, total_steps
+from xstilts.recipe.recipe import SELECTING, Recipe
+from xstilts.stages.stage import (
+    EmbedStage,
+    EncoderStage,
+    FetchStage,
+    MineStage,
+    PredictStage,
+    ScoreStage,
+    Stage,
+    TokenizerStage,
+    TrainStage,
+)
 from xstilts.tasks.registry import find_task
 
 # The dense bf16 rate of an NVIDIA H100 SXM in its data sheet, and the share of it that a training is taken to reach.
@@ -106,7 +116,7 @@ def estimate(plan: Plan, keys: Collection[str], rate: float = RATE) -> Estimate:
     for stage in plan.stages:
         gaps: list[Unknown] = []
         try:
-            cost = _COSTS[stage.kind](stage, tokens, gaps)
+            cost = cost_of(stage, tokens, gaps)
         except Unknown as error:
             gaps.append(error)
             cost = None
@@ -119,8 +129,8 @@ def estimate(plan: Plan, keys: Collection[str], rate: float = RATE) -> Estimate:
         tokens[stage.key] = cost[0]
         if stage.key in keys:
             found.costs.setdefault(stage.kind, Cost()).add(*cost)
-            if stage.kind == "train":
-                found.slow += stage.config["recipe"]["precision"] == "fp32"
+            if isinstance(stage, TrainStage):
+                found.slow += stage.config.recipe.precision == "fp32"
                 found.steps += cost[0] / tokens_a_step(stage)
     return found
 
@@ -144,124 +154,92 @@ def assumptions(found: Estimate) -> list[str]:
 
 
 # -- stages ------------------------------------------------------------------------------------------------------------
-# Each gives (tokens, FLOPs, bytes) of a stage. `tokens` are those of the trainings before it, `gaps` what it leaves out.
 
 Triple = tuple[float, float, float]
 Tokens = Mapping[str, float]
 
 
-def _train(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
+def cost_of(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
+    """(tokens, FLOPs, bytes) of a stage. `tokens` are those of the trainings before it, `gaps` takes what is left out. Raises
+    Unknown."""
+    match stage:
+        case TrainStage():
+            return _train(stage, tokens, gaps)
+        case PredictStage():
+            task, body = find_task(stage.config.task), weights_of(stage.inputs.model).body
+            count = known_examples(stage.inputs.test.values(), gaps)
+            read = count * length(task)[0]
+            return read, 2 * body * read, count * task.format.predicted_bytes
+        case EmbedStage():
+            return _embed(stage, gaps)
+        case FetchStage():
+            return 0.0, 0.0, examples(stage) * find_task(stage.config.task).format.stored_bytes
+        case ScoreStage():
+            return 0.0, 0.0, TALLY_BYTES * known_examples(stage.inputs.gold.values(), gaps)
+        case EncoderStage():
+            return 0.0, 0.0, FLOAT_BYTES * weights_of(stage).all
+        case MineStage() | TokenizerStage():
+            return 0.0, 0.0, 0.0
+    assert_never(stage)
+
+
+def _train(stage: TrainStage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
     size = weights_of(stage)
     trained = own_steps(stage) * tokens_a_step(stage)
-    for name, source in stage.inputs.items():
-        if name.startswith("match:"):
-            if source.key not in tokens:
-                raise Unknown("controls that match a training of unknown length")
-            trained += tokens[source.key]
+    for source in stage.inputs.match.values():
+        if source.key not in tokens:
+            raise Unknown("controls that match a training of unknown length")
+        trained += tokens[source.key]
     flops = 6 * size.body * trained + 2 * size.body * _dev_tokens(stage, gaps)
     return trained, flops, FLOAT_BYTES * size.all
 
 
-def tokens_a_step(stage: Stage) -> float:
+def tokens_a_step(stage: TrainStage) -> float:
     """The mean over what a phase draws. Raises Unknown."""
-    names = _members(stage)
-    shares = proportions(names, [max(1, round(n)) for n in _rows(stage)], stage.config["mixture"])
-    recipe = stage.config["recipe"]
-    return int(recipe["batch"]) * float(sum(s * _row_tokens(n, recipe) for s, n in zip(shares, names, strict=True)))
+    names = [task.name for task in stage.config.tasks]
+    shares = proportions(names, [max(1, round(n)) for n in _rows(stage)], stage.config.mixture)
+    recipe = stage.config.recipe
+    return recipe.batch * float(sum(s * _row_tokens(n, recipe) for s, n in zip(shares, names, strict=True)))
 
 
-def own_steps(stage: Stage) -> int:
+def own_steps(stage: TrainStage) -> int:
     """The steps of a phase, without those that match another's. Raises Unknown."""
-    return steps(_rows(stage), stage.config["mixture"]["cap"], stage.config["recipe"])
+    return total_steps(_rows(stage), stage.config.mixture.cap, stage.config.recipe)
 
 
-def _members(stage: Stage) -> list[str]:
-    return [task["name"] for task in stage.config["tasks"]]
-
-
-def _row_tokens(name: str, recipe: Mapping[str, Any]) -> float:
+def _row_tokens(name: str, recipe: Recipe) -> float:
     """The length of a row: plain text fills it, choices are rows side by side."""
     task = find_task(name)
     tokens, rows = length(task)
-    return task.format.row_tokens(tokens, rows, recipe["max_length"])
+    return task.format.row_tokens(tokens, rows, recipe.max_length)
 
 
-def _rows(stage: Stage) -> list[float]:
-    """The training rows of each member. Raises Unknown, unless steps and shares are spelled out and do not depend on them."""
-    recipe, rule, names = stage.config["recipe"], stage.config["mixture"], _members(stage)
-    if recipe["steps"] is not None and (len(names) == 1 or rule["sampling"] in ("uniform", "fixed")):
+def _rows(stage: TrainStage) -> list[float]:
+    """The training rows of each member. Raises Unknown, unless steps and shares are given and do not depend on them."""
+    config, names = stage.config, [task.name for task in stage.config.tasks]
+    if config.recipe.steps is not None and (len(names) == 1 or config.mixture.sampling in ("uniform", "fixed")):
         return [1.0 for _ in names]
     made = [length(find_task(name))[1] for name in names]
-    return [rows * sum(map(examples, _data(stage, "train", name))) for rows, name in zip(made, names, strict=True)]
+    return [rows * sum(map(examples, stage.inputs.train[name].values())) for rows, name in zip(made, names, strict=True)]
 
 
-def steps(rows: Collection[float], cap: int, recipe: Mapping[str, Any]) -> int:
-    """The steps of a phase over so many rows of each task, as the training loop counts them."""
-    if recipe["steps"] is not None:
-        return int(recipe["steps"])
-    seen = [min(n, cap) for n in rows] if len(rows) > 1 else rows
-    return max(1, math.ceil(float(recipe["epochs"]) * sum(math.ceil(n / int(recipe["batch"])) for n in seen)))
-
-
-def _dev_tokens(stage: Stage, gaps: list[Unknown]) -> float:
+def _dev_tokens(stage: TrainStage, gaps: list[Unknown]) -> float:
     """Of the evaluations while training: all of them if the policy selects, else the last."""
-    recipe = stage.config["recipe"]
-    times = int(recipe["evaluations"]) if recipe["policy"] in ("en_dev", "target_dev") else 1
+    recipe = stage.config.recipe
+    times = recipe.evaluations if recipe.policy in SELECTING else 1
     read = 0.0
-    for task in stage.config["tasks"]:
-        for source in [*_data(stage, "dev", task["name"]), *_data(stage, "oracle", task["name"])]:
-            try:
-                read += examples(source) * length(find_task(source.config["task"]))[0]
-            except Unknown as error:
-                gaps.append(error)
+    for source in (*stage.inputs.dev.values(), *(x for found in stage.inputs.oracle.values() for x in found.values())):
+        try:
+            assert isinstance(source, FetchStage)
+            read += examples(source) * length(find_task(source.config.task))[0]
+        except Unknown as error:
+            gaps.append(error)
     return times * read
 
 
-def _data(stage: Stage, kind: str, task: str) -> list[Stage]:
-    prefix = f"{kind}:{task}"
-    return [source for name, source in stage.inputs.items() if name == prefix or name.startswith(f"{prefix}:")]
-
-
-def _predict(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
-    body = weights_of(stage.inputs["model"]).body
-    task = find_task(stage.config["task"])
-    count = known_examples([stage.inputs[language] for language in stage.config["languages"]], gaps)
-    read = count * length(task)[0]
-    return read, 2 * body * read, count * task.format.predicted_bytes
-
-
-def _embed(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
-    size, task = weights_of(stage.inputs["model"]), find_task(stage.config["task"])
-    count = known_examples([source for name, source in stage.inputs.items() if name != "model"], gaps)
-    per_example, rows = length(task)
-    kept = (size.layers + 1 if stage.config["layers"] == "all" else 1) * len(stage.config["poolings"])
+def _embed(stage: EmbedStage, gaps: list[Unknown]) -> Triple:
+    config, size = stage.config, weights_of(stage.inputs.model)
+    count = known_examples([*stage.inputs.test.values(), *stage.inputs.dev.values()], gaps)
+    per_example, rows = length(find_task(config.task))
+    kept = (size.layers + 1 if config.layers == "all" else 1) * len(config.poolings)
     return count * per_example, 2 * size.body * count * per_example, count * rows * kept * size.hidden * FLOAT_BYTES
-
-
-def _fetch(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
-    return 0.0, 0.0, examples(stage) * find_task(stage.config["task"]).format.stored_bytes
-
-
-def _score(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
-    gold = [source for name, source in stage.inputs.items() if name.startswith("gold:")]
-    return 0.0, 0.0, TALLY_BYTES * known_examples(gold, gaps)
-
-
-def _encoder(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
-    return 0.0, 0.0, FLOAT_BYTES * weights_of(stage).all
-
-
-def _uncounted(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
-    return 0.0, 0.0, 0.0
-
-
-_COSTS: dict[str, Callable[[Stage, Tokens, list[Unknown]], Triple]] = {
-    "train": _train,
-    "predict": _predict,
-    "embed": _embed,
-    "fetch": _fetch,
-    "score": _score,
-    "encoder": _encoder,
-    "mine": _uncounted,
-    "tokenizer": _uncounted,
-}

@@ -6,11 +6,13 @@ is an `Unknown`, never a guess.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from xstilts.stages.stage import Stage
+from xstilts.plan.cell import trace
+from xstilts.stages.contracts import FolderSource, HubSource, RandomSource, ScratchSource, WorldSource
+from xstilts.stages.stage import Checkpoint, FetchStage, Stage, TokenizerStage
 from xstilts.store.store import read_json
 from xstilts.tasks.files.locate import source_split
 from xstilts.tasks.registry import find_task
@@ -86,28 +88,30 @@ def weights(hidden: int, layers: int, feed_forward: int, vocabulary: int, positi
     return Weights(body + (vocabulary + positions + 1 + 2) * hidden, body, hidden, layers)
 
 
-def weights_of(stage: Stage) -> Weights:
-    """Of the encoder that a stage starts from. Raises Unknown."""
-    while stage.kind != "encoder":
-        stage = stage.inputs["init"]
-    source = stage.config["source"]
-    match source["kind"]:
-        case "random":
-            return weights_of(stage.inputs["like"])
-        case "hub" if source["id"] in HUB_SHAPES:
-            return weights(*HUB_SHAPES[source["id"]])
-        case "hub":
-            raise Unknown(f"encoder {source['id']}: its size is not known here")
-        case "folder":
-            config = read_json(Path(stage.context["folder"]) / "config.json") or {}
+def weights_of(checkpoint: Stage) -> Weights:
+    """Of the encoder that a checkpoint comes from. Raises Unknown."""
+    assert isinstance(checkpoint, Checkpoint)
+    encoder, _ = trace(checkpoint)
+    match encoder.config.source:
+        case RandomSource():
+            assert encoder.inputs.like is not None
+            return weights_of(encoder.inputs.like)
+        case HubSource(id=name):
+            if name not in HUB_SHAPES:
+                raise Unknown(f"encoder {name}: its size is not known here")
+            return weights(*HUB_SHAPES[name])
+        case FolderSource():
+            config = read_json(Path(encoder.context.folder) / "config.json") or {}
             names = ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size", "max_position_embeddings")
             if not all(isinstance(config.get(name), int) for name in names):
-                raise Unknown(f"encoder {stage.slug}: its config.json does not say its size in the usual words")
+                raise Unknown(f"encoder {encoder.slug}: its config.json does not say its size in the usual words")
             return weights(*(config[name] for name in names))
-        case "scratch":
-            shape, vocabulary = source["architecture"], stage.inputs["tokenizer"].config["vocabulary"]
-            return weights(shape["hidden"], shape["layers"], shape["feed_forward"], vocabulary, shape["positions"])
-    raise Unknown(EMBEDDED)
+        case ScratchSource(architecture=shape):
+            tokenizer = encoder.inputs.tokenizer
+            assert isinstance(tokenizer, TokenizerStage)
+            return weights(shape.hidden, shape.layers, shape.feed_forward, tokenizer.config.vocabulary, shape.positions)
+        case WorldSource():
+            raise Unknown(EMBEDDED)
 
 
 def length(task: Task) -> tuple[float, float]:
@@ -117,20 +121,20 @@ def length(task: Task) -> tuple[float, float]:
 
 def examples(stage: Stage) -> float:
     """How many examples a fetch stage reads, as catalogued and limited by the study. Raises Unknown."""
+    assert isinstance(stage, FetchStage)
     config = stage.config
-    task = find_task(config["task"])
+    task = find_task(config.task)
     if task.synthetic:
         raise Unknown(EMBEDDED)
-    split, language, limit = config["split"], config["language"], config["limit"]
-    count: float | None = task.splits[source_split(task, split)].counts.get(language)
+    count: float | None = task.splits[source_split(task, config.split)].counts.get(config.language)
     if count is None:
-        raise Unknown(f"{task.name} ({split})", language)
+        raise Unknown(f"{task.name} ({config.split})", config.language)
     if task.heldout and "dev" not in task.splits:
-        count *= 1 / task.heldout if split == "dev" else 1 - 1 / task.heldout
-    return min(count, limit) if limit else count
+        count *= 1 / task.heldout if config.split == "dev" else 1 - 1 / task.heldout
+    return min(count, config.limit) if config.limit else count
 
 
-def known_examples(stages: Collection[Stage], gaps: list[Unknown]) -> float:
+def known_examples(stages: Iterable[Stage], gaps: list[Unknown]) -> float:
     """The sum over fetch stages; those of unknown size become gaps. Raises Unknown if all are."""
     counts: list[float] = []
     missed: list[Unknown] = []

@@ -12,9 +12,8 @@ page flags is more training on the target's own task.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any
 
 from xstilts.formats.bitext_retrieval import BitextRetrieval
 from xstilts.formats.choice import Choice
@@ -42,9 +41,8 @@ MT = "_mt"
 ENGLISH = ("en",)
 
 
-def generate_task(task: Task, split: str, language: str, world: Mapping[str, Any], counts: Counter[str]) -> Iterator[Example]:
-    """The examples of one split and language in the world that has the fields `world`; what a translation loses is counted."""
-    config = WorldConfig(**world)
+def generate_task(task: Task, split: str, language: str, config: WorldConfig, counts: Counter[str]) -> Iterator[Example]:
+    """The examples of one split and language in a world; what a translation loses is counted."""
     name = task.name.removeprefix(PREFIX)
     original = name.removesuffix(MT)
     found = generate(config, original, split, language)
@@ -59,7 +57,7 @@ def _translated(config: WorldConfig, found: Iterable[Example], language: str, co
 
 
 def _read(request: Request) -> Iterator[Example]:
-    return generate_task(request.task, request.split, request.language, {}, request.counts)
+    return generate_task(request.task, request.split, request.language, WorldConfig(), request.counts)
 
 
 def _splits(**languages: tuple[str, ...]) -> dict[str, Source]:

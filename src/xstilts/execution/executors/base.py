@@ -1,0 +1,52 @@
+"""What an executor is: something that runs stages. Which stages are run, and when, is decided in `execute`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from xstilts.stages.job import Outcome
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a running stage says of itself: step, steps, loss and so on."""
+
+    facts: Mapping[str, Any]
+
+
+Event = Report | Outcome
+
+
+class Executor(Protocol):
+    """`with` it, stages run; after it, none runs any more. `size`: how many it runs at once."""
+
+    size: int
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def idle(self) -> int:
+        """How many stages it would begin now."""
+        ...
+
+    def submit(self, record: Mapping[str, Any]) -> None:
+        """Begin a stage, given its `stage.json`, which is already in the store: `xstilts stage KEY` does the same elsewhere."""
+        ...
+
+    def poll(self, seconds: float) -> list[tuple[str, Event]]:
+        """(stage key, event) since the last call, waiting at most so long. Each stage that was begun ends with one Outcome; it
+        is "lost" if whatever ran it died."""
+        ...
+
+    def stop(self) -> None:
+        """Ask running stages to checkpoint and stop, and wait for them a while."""
+        ...
+
+
+# (store, workers asked for, stages to run, processes of the largest training) -> an executor.
+StartExecutor = Callable[[Path, int | None, int, int], Executor]

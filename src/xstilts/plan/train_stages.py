@@ -1,0 +1,130 @@
+"""The trainings of a plan: the phases of pre-training and of chains, and each target's own training."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from xstilts.errors import InputError
+from xstilts.formats.format import Format
+from xstilts.plan.cell import trace
+from xstilts.plan.data_stages import DataStages, names
+from xstilts.plan.encoder_stages import EncoderStages
+from xstilts.recipe.mixture import Mixture
+from xstilts.recipe.recipe import Recipe
+from xstilts.stages.contracts import TrainConfig, TrainedTask, TrainInputs
+from xstilts.stages.stage import Checkpoint, FetchStage, Stage, TrainStage
+from xstilts.study.study import Target
+from xstilts.tasks.registry import find_task
+from xstilts.tasks.task import Task
+
+
+class TrainStages:
+    """Builds train stages."""
+
+    def __init__(self, data: DataStages, encoders: EncoderStages):
+        self.study, self.data, self.encoders = data.study, data, encoders
+
+    def pretrained(self, encoder: str, seed: int) -> Checkpoint:
+        """The encoder after the study's pre-training."""
+        return self.after(self.encoders.stage(encoder, seed), self.study.pretrain, seed)
+
+    def after(self, init: Checkpoint, chain: Iterable[Mixture], seed: int) -> Checkpoint:
+        """The last training of a chain, or `init` if the chain is empty."""
+        phases = self.phases(init, chain, seed)
+        return phases[-1] if phases else init
+
+    def phases(self, init: Checkpoint, chain: Iterable[Mixture], seed: int) -> list[TrainStage]:
+        """The trainings of a chain, one after the other."""
+        made: list[TrainStage] = []
+        for mixture in chain:
+            recipe = self.study.phase_recipe(mixture.mix, mixture.recipe)
+            made.append(self._phase(made[-1] if made else init, mixture, recipe, seed))
+        return made
+
+    def fine_tuned(self, init: Checkpoint, target: Target, seed: int, match: Sequence[TrainStage]) -> TrainStage:
+        """The checkpoint trained for a target, on its own or another task's training data."""
+        task, mixture = find_task(target.task), Mixture(mix=(target.source,))
+        return self._phase(init, mixture, self.study.phase_recipe(mixture.mix, {}, task.name), seed, task, match)
+
+    def format_of(self, task: Task) -> Format:
+        """A task's format; labels that are a file of the data folder are read from there."""
+        if task.labels_of:
+            try:
+                labelled: Any = task.format
+                return dataclasses.replace(labelled, labels=task.labels_of(self.data.root))  # type: ignore[no-any-return]
+            except InputError as error:
+                if not self.data.draft:
+                    raise
+                self.data.leave_unresolved(str(error))
+        return task.format
+
+    def _phase(
+        self,
+        init: Checkpoint,
+        mixture: Mixture,
+        recipe: Recipe,
+        seed: int,
+        target: Task | None = None,
+        match: Sequence[TrainStage] = (),
+    ) -> TrainStage:
+        """One training phase from `init`. `target`: the task that it is for, whose English dev data are used if the training task
+        has none (and, with policy target_dev, those in other languages). `match`: the trainings whose real tokens its budget
+        grows by."""
+        tasks = [find_task(name) for name in mixture.mix]
+        # Whether the training is this target's alone: otherwise all targets that train on the same task share it.
+        own = target is not None and recipe != self.study.phase_recipe(mixture.mix, mixture.recipe)
+        train: dict[str, dict[str, FetchStage]] = {}
+        dev: dict[str, FetchStage] = {}
+        oracle: dict[str, dict[str, FetchStage]] = {}
+        for task in tasks:
+            train[task.name] = self.data.train(task, mixture.languages)
+            found = self.data.dev((task, target) if target else (task,), list(train[task.name]))
+            if found is not None:
+                dev[task.name] = found
+                own |= found.config.task != task.name
+            if recipe.policy == "target_dev":
+                assert target is not None  # the study refuses it elsewhere
+                oracle[task.name] = self._oracle(target)
+                own = True
+        name = _phase_name(tasks, mixture, match)
+        name = f"{short_task(target)}={name}" if own and target and target not in tasks else name
+        members = tuple(TrainedTask(task.name, task.version, self.format_of(task)) for task in tasks)
+        config = TrainConfig(members, mixture.rule, mixture.labels, recipe, seed)
+        inputs: TrainInputs[Stage] = TrainInputs(
+            init, train, dev, oracle, {str(number): stage for number, stage in enumerate(match)}
+        )
+        encoder, before = trace(init)
+        path = "+".join([encoder.title, *(stage.title for stage in reversed(before)), name])
+        return TrainStage(config, inputs, f"{path}-s{seed}", name, self.data.context)
+
+    def _oracle(self, target: Task) -> dict[str, FetchStage]:
+        found = self.data.target_dev(target)
+        self.data.note(
+            f"{target.name}: policy target_dev chooses weights on dev data in {names(list(found))}; its scores are upper bounds "
+            "(a leak), not zero-shot transfer"
+        )
+        return found
+
+
+def short_task(task: Task) -> str:
+    """The last part of a task's name, for slugs."""
+    return task.name.rpartition("/")[2]
+
+
+def _phase_name(tasks: Sequence[Task], mixture: Mixture, match: Sequence[TrainStage]) -> str:
+    """What a phase does, for slugs: squad&nli~shuffled, squad_mt~de,fr, tydiqa~compute-squad."""
+    name = "&".join(short_task(task) for task in tasks)
+    if mixture.languages:
+        name += f"~{','.join(mixture.languages[:3])}" + (f",+{len(mixture.languages) - 3}" if len(mixture.languages) > 3 else "")
+    if mixture.labels == "shuffled":
+        name += "~shuffled"
+    if match:
+        name += f"~compute-{matched_name(match)}"
+    return name
+
+
+def matched_name(match: Iterable[Stage]) -> str:
+    """The phases that a compute-matched training matches: nli+squad."""
+    return "+".join(stage.title for stage in match)

@@ -1,0 +1,154 @@
+"""`xstilts stage`: one stage in a process of its own, killed and resumed; and executors other than the local one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from tests.conftest import mind_ctrl_c, tiny_record, tiny_study
+
+from xstilts.errors import InputError
+from xstilts.execution.execute import execute
+from xstilts.execution.executors.base import Event
+from xstilts.execution.one_stage import find_record
+from xstilts.plan.compile import Plan, compile_study
+from xstilts.stages.job import Outcome
+from xstilts.stages.stage import Stage
+from xstilts.store.store import Store, read_json, write_json
+
+pytestmark = pytest.mark.tiny
+
+
+def start(store: Store, key: str, **environment: str) -> subprocess.Popen[str]:
+    line = [sys.executable, "-m", "xstilts.cli", "stage", key, "--store", str(store.root)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(line, text=True, env={**os.environ, **environment}, preexec_fn=mind_ctrl_c, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+def run(store: Store, key: str) -> tuple[int, str]:
+    process = start(store, key)
+    said = "".join(process.communicate(timeout=120))
+    return process.returncode, said
+
+
+class Subprocesses:
+    """An executor that starts `xstilts stage` for each stage, as one for a cluster's queue would."""
+
+    size = 2
+
+    def __init__(self, store: Path, *_: Any):
+        self.store, self.running = Store(store), dict[str, tuple[Mapping[str, Any], subprocess.Popen[str]]]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert not self.running
+
+    def idle(self) -> int:
+        return self.size - len(self.running)
+
+    def submit(self, record: Mapping[str, Any]) -> None:
+        assert find_record(self.store, record["key"]) == record, "written before it is handed out"
+        self.running[record["key"]] = record, start(self.store, record["key"])
+
+    def poll(self, seconds: float) -> list[tuple[str, Event]]:
+        time.sleep(0.05)
+        ended = [key for key, (_, process) in self.running.items() if process.poll() is not None]
+        found: list[tuple[str, Event]] = []
+        for key in ended:
+            record, process = self.running.pop(key)
+            folder = self.store.folder(record["kind"], record["slug"], key)
+            done = process.wait() == 0 and self.store.is_done(folder)
+            found.append((key, Outcome("done") if done else Outcome("failed", "".join(process.communicate()))))
+        return found
+
+    def stop(self) -> None:
+        for _, process in self.running.values():
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
+    """A study whose every stage was run by `xstilts stage`."""
+    plan = compile_study(tiny_study(targets=["world/retrieval"], chains={"none": []}, random_init=False))
+    store = Store(tmp_path_factory.mktemp("ran"))
+    state = execute(plan, store, start=Subprocesses)
+    assert not state.errors, state.errors
+    return plan, store
+
+
+def training(plan: Plan) -> Stage:
+    return next(stage for stage in plan.stages if stage.kind == "train")
+
+
+def test_another_executor_gives_the_same_bits(ran: tuple[Plan, Store], tmp_path: Path) -> None:
+    plan, store = ran
+    execute(plan, Store(tmp_path), workers=1)
+    for stage in plan.stages:
+        one, other = (read_json(s.folder(stage.kind, stage.slug, stage.key) / "done.json") for s in (store, Store(tmp_path)))
+        if stage.kind != "train":  # whose record has seconds in it
+            assert one["files"] == other["files"], stage.slug
+        else:
+            assert one["files"]["encoder/model.safetensors"] == other["files"]["encoder/model.safetensors"]
+
+
+def test_what_is_done_is_not_done_again_and_what_is_unknown_is_named(ran: tuple[Plan, Store]) -> None:
+    plan, store = ran
+    stage = training(plan)
+    assert run(store, stage.key) == (0, "done\n")
+    assert len(store.runs(store.folder(stage.kind, stage.slug, stage.key))) == 1
+    code, said = run(store, "ffff" * 16)
+    assert code == 2 and "no such key" in said and "Traceback" not in said
+    with pytest.raises(InputError, match="no such key"):
+        find_record(store, "")
+    first = next(x for x in "0123456789abcdef" if sum(stage.key.startswith(x) for stage in plan.stages) > 1)
+    with pytest.raises(InputError, match=rf"stage {first}: \d+ stages of store .* begin so: .* give more of the key"):
+        find_record(store, first)
+
+
+def test_inputs_that_are_missing_and_another_version_are_named(ran: tuple[Plan, Store], tmp_path: Path) -> None:
+    stage, store = training(ran[0]), Store(tmp_path)
+    folder = store.folder(stage.kind, stage.slug, stage.key)
+    folder.mkdir(parents=True)
+    write_json(folder / "stage.json", stage.record())
+    code, said = run(store, stage.key[:12])
+    assert code == 2 and "inputs that are not done: init (encoder " in said and "run these stages first" in said
+    write_json(folder / "stage.json", stage.record() | {"version": 1})
+    code, said = run(store, stage.key[:12])
+    assert code == 2 and "planned by another version of xstilts" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_stage_that_is_stopped_or_killed_goes_on(number: int, tmp_path: Path) -> None:
+    record = tiny_record(pretrain=[{"mix": ["world/text"], "recipe": {"steps": 400, "lr": 1e-3}}], chains={"none": []})
+    plan = compile_study(tiny_study(**record))
+    stage, calm, wild = training(plan), Store(tmp_path / "calm"), Store(tmp_path / "wild")
+    execute(plan, calm, workers=2)
+    wild.root.mkdir()
+    for source in (*stage.parents, stage):
+        folder = calm.folder(source.kind, source.slug, source.key)
+        (wild.root / source.kind).mkdir(exist_ok=True)
+        (wild.root / source.kind / folder.name).symlink_to(folder) if source is not stage else None
+    folder = wild.folder(stage.kind, stage.slug, stage.key)
+    folder.mkdir(parents=True)
+    write_json(folder / "stage.json", stage.record())
+    process = start(wild, stage.key, XSTILTS_CHECKPOINT_SECONDS="0")
+    deadline = time.monotonic() + 90
+    while not (folder / "checkpoint" / "state.pt").is_file() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    said = "".join(process.communicate(timeout=60))
+    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), said
+    assert (folder / "checkpoint" / "state.pt").is_file() and not wild.is_done(folder)
+    code, said = run(wild, stage.key)
+    assert code == 0 and said.startswith("done in "), said
+    weights = [s.folder(stage.kind, stage.slug, stage.key) / "out" / "encoder" / "model.safetensors" for s in (calm, wild)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
