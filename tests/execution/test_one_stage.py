@@ -78,7 +78,7 @@ class Subprocesses:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
     """A study whose every stage was run by `xstilts stage`."""
-    plan = compile_study(tiny_study(targets=["world/retrieval"], chains={"none": []}, random_init=False))
+    plan = compile_study(tiny_study(targets=["world/retrieval"], chains={"none": []}, languages=["l1"], random_init=False))
     store = Store(tmp_path_factory.mktemp("ran"))
     state = execute(plan, store, start=Subprocesses)
     assert not state.errors, state.errors

@@ -282,5 +282,5 @@ def test_a_mini_runs(tmp_path: Path) -> None:
     )
     state = execute(plan, Store(tmp_path), workers=2)
     assert not state.errors
-    assert {cell.id.arm for cell in plan.cells} == {"none", "squad", "squad~placebo", "squad~compute"}
+    assert {cell.id.arm for cell in plan.cells} == {"none", "squad", "squad~placebo", "squad~compute", "random-init"}
     assert {cell.id.encoder for cell in plan.cells} == {"world/small", "world/large"}

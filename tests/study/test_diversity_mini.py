@@ -47,7 +47,7 @@ def test_a_chain_by_domain_reuses_the_data_of_inference_and_of_nothing_else(tmp_
 
 
 def test_the_tasks_give_the_examples_of_their_domain() -> None:
-    world = {"nli_domain": 60, "dev": 20}
+    world = WorldConfig(nli_domain=60, dev=20)
     for name in DOMAIN_TASKS:
         task, counts = find_task(name), Counter[str]()
         assert (task.languages, set(task.splits), task.trains_on) == (("en",), {"train", "dev"}, name)

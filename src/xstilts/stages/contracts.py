@@ -240,7 +240,7 @@ def _reader(kind: Any) -> TypeAdapter[Any]:
 def read_config(kind: type[ConfigT], record: Mapping[str, Any]) -> ConfigT:
     """The inverse of `write_config`. Raises InputError if the JSON is not what this version of the program writes."""
     try:
-        config: ConfigT = _reader(kind).validate_python(record)
+        config: ConfigT = _reader(kind).validate_python(record)  # type: ignore[arg-type]
     except ValidationError as error:
         raise InputError(f"stage.json: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}; plan the study again") from None
     if (written := _write(config)) != record:
