@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xstilts.notebook import run, scores, write_report
     from xstilts.store.store import Store
-    from xstilts.study.study import Study
+    from xstilts.study import Study
 
 __all__ = ["Store", "Study", "run", "scores", "write_report"]
 _HOMES = {
-    "Study": "xstilts.study.study",
+    "Study": "xstilts.study",
     "Store": "xstilts.store.store",
     "run": "xstilts.notebook",
     "scores": "xstilts.notebook",

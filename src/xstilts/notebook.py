@@ -9,7 +9,7 @@ from xstilts.analysis.gather import gather
 from xstilts.execution.execute import State, execute
 from xstilts.plan.compile import compile_study
 from xstilts.store.store import Store
-from xstilts.study.study import Study
+from xstilts.study import Study
 
 if TYPE_CHECKING:
     import pandas

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from xstilts.study.study import built_in
+from xstilts.study import built_in_studies
 from xstilts.tasks.suites import SUITES
 
 pytestmark = pytest.mark.tiny
@@ -271,7 +271,7 @@ def test_a_study_that_changes_while_it_runs(tiny_folder: Path, tmp_path: Path) -
 
 
 def test_the_built_in_studies_are_there(tmp_path: Path) -> None:
-    assert set(built_in()) >= {"demo", "real-mini"}
+    assert set(built_in_studies()) >= {"demo", "real-mini"}
     done = xstilts("plan", "demo", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "how long it takes is not known yet" in done.stdout

@@ -23,7 +23,7 @@ from xstilts.execution.executors.local import LocalExecutor
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.stage import KINDS
 from xstilts.store.store import Store, read_json, sha256_file
-from xstilts.study.study import make_study
+from xstilts.study import make_study
 
 pytestmark = pytest.mark.tiny
 

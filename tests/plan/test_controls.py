@@ -16,7 +16,7 @@ from xstilts.plan.compile import Plan, compile_study
 from xstilts.plan.controls import arms, is_placebo, placebo
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Store
-from xstilts.study.study import make_study
+from xstilts.study import make_study
 from xstilts.tasks.suites import find_suite
 
 TEXT_BESIDE = {"mix": ["world/squad", "world/text"]}
@@ -95,7 +95,7 @@ def test_a_submission_knows_the_names_of_controls(tmp_path: Path) -> None:
 
 
 def test_names_of_controls_are_not_for_chains() -> None:
-    with pytest.raises(InputError, match=r"chains.x~compute: names that end so are those of controls"):
+    with pytest.raises(InputError, match=r"chains.x~compute: controls have such names"):
         make_study(tiny_record(chains={"none": [], "x~compute": ["world/nli"]}))
     with pytest.raises(InputError, match=r"controls.0: Input should be 'placebo' or 'compute'"):
         make_study(tiny_record(controls=["placeboo"]))

@@ -20,7 +20,7 @@ from xstilts.plan.controls import Arm, arms
 from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Damaged, Store, read_json
-from xstilts.study.study import UNTRAINED, Study, Target
+from xstilts.study import UNTRAINED, Study, Target
 from xstilts.tasks.registry import find_task
 
 RETRIEVAL_FORMATS = (*UNTRAINED, "rank")

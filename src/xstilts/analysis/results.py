@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from xstilts.metrics.metric import Metric
 from xstilts.recipe.mixture import Mixture
+from xstilts.study import Control
 
-Control = Literal["", "placebo", "compute"]
 LEAK = "oracle: chosen on target-language dev data — a leak"
 CONTROL_WORDS = {"placebo": "placebo", "compute": "compute-matched"}
 
@@ -68,7 +68,7 @@ class ChainInfo:
     name: str
     phases: tuple[Mixture, ...]
     tasks: tuple[str, ...]
-    control: Control = ""
+    control: Control | Literal[""] = ""
     of: str = ""
 
     @property

@@ -61,9 +61,9 @@ def plan_of(name: str, changes: list[str], draft: bool = False) -> Plan:
     """The plan of a built-in study or a YAML file, with `--set` changes. A `draft` is for reading what there is: it asks no
     network and minds no data or encoder that is nowhere."""
     from xstilts.plan.compile import compile_study
-    from xstilts.study.study import load_study, study_path
+    from xstilts.study import find_study, load_study
 
-    return compile_study(load_study(name, changes), base=study_path(name).parent, draft=draft)
+    return compile_study(load_study(name, changes), base=find_study(name).parent, draft=draft)
 
 
 def terminal() -> Any:

@@ -66,11 +66,11 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     from xstilts.execution.execute import execute
     from xstilts.report.render.terminal import end_of_run
     from xstilts.store.store import Store
-    from xstilts.study.study import study_path
+    from xstilts.study import find_study
 
     started = time.monotonic()
     console = terminal()
-    path = study_path(name)
+    path = find_study(name)
     before = path.read_bytes()
     plan = plan_of(name, changes)
     store = Store(store_folder)

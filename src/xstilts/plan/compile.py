@@ -21,7 +21,7 @@ from xstilts.plan.encoder_stages import EncoderStages, short_name
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.stage import Stage, upstream
-from xstilts.study.study import UNTRAINED, Retrieval, Study, Target
+from xstilts.study import UNTRAINED, Retrieval, Study, Target
 from xstilts.tasks.files.locate import nowhere
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xstilts.recipe.mixture import Mixture
-from xstilts.study.study import NO_CHAIN, UNTRAINED, Chain, Study
+from xstilts.study import NO_CHAIN, UNTRAINED, Chain, Study
 from xstilts.tasks.registry import find_task
 
 

@@ -6,16 +6,15 @@ carries that identity instead. Languages without data are left out and said to b
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from xstilts.data.language import LANGUAGES
-from xstilts.errors import InputError, nearest
+from xstilts.errors import InputError
 from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import Stage
-from xstilts.study.study import UNTRAINED, Study
+from xstilts.study import UNTRAINED, Study
 from xstilts.tasks.files.locate import (
     available_languages,
     fingerprint,
@@ -27,7 +26,6 @@ from xstilts.tasks.files.locate import (
     source_split,
 )
 from xstilts.tasks.task import Task
-from xstilts.world.config import WorldConfig
 
 
 class DataStages:
@@ -43,16 +41,8 @@ class DataStages:
         self.unresolved: list[str] = []
         self._nowhere: dict[tuple[str, str], str] = {}
         self._found: dict[tuple[str, str], tuple[str, ...]] = {}
-        self.world = self._world()
+        self.world = study.world.fingerprint()
         self._made: dict[tuple[str, str, str], Stage] = {}
-
-    def _world(self) -> dict[str, Any]:
-        try:
-            return WorldConfig(**self.study.world).fingerprint()
-        except TypeError:
-            known = [f.name for f in dataclasses.fields(WorldConfig)]
-            wrong = next(name for name in self.study.world if name not in known)
-            raise InputError(f"study: unknown field 'world.{wrong}'{nearest(wrong, known)}") from None
 
     def note(self, text: str) -> None:
         """Remember something that a reader of the plan must know, once."""

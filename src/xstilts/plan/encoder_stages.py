@@ -16,7 +16,7 @@ from xstilts.errors import InputError
 from xstilts.plan.data_stages import DataStages
 from xstilts.recipe.encoder_identity import hub_commit, identity
 from xstilts.stages.stage import Stage
-from xstilts.study.study import SCRATCH, WORLD
+from xstilts.study import SCRATCH, WORLD
 from xstilts.tasks.files.archive import cache_folder
 from xstilts.tasks.registry import find_task
 

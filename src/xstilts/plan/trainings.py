@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from xstilts.plan.compile import Plan, PlannedCell
 from xstilts.plan.controls import Arm, arms
 from xstilts.stages.stage import Stage
-from xstilts.study.study import UNTRAINED
+from xstilts.study import UNTRAINED
 from xstilts.tasks.registry import find_task
 
 PRETRAINING, INTERMEDIATE, PLACEBO, TARGET, COMPUTE = ("pre-training", "intermediate", "placebo", "target", "compute-matched")

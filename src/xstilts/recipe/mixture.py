@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from xstilts.recipe.recipe import RecipeFields
+
 CAP = 131_072  # K = 2**17 of T5's examples-proportional mixing, as Phang et al. 2020 use it
 SPELLED = ("sampling", "cap", "temperature", "weights", "smoothing", "share_heads")
 
@@ -45,7 +47,7 @@ class Mixture(BaseModel):
     smoothing: float = Field(1.0, ge=0, le=1)
     share_heads: bool = False
     labels: Literal["gold", "shuffled"] = "gold"
-    recipe: dict[str, Any] = Field(default_factory=dict)
+    recipe: RecipeFields = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Mixture:
