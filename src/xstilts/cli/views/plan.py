@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from xstilts.cli.views.live import clock
+from xstilts.cli.views.progress import format_seconds
 from xstilts.execution.execute import State
 from xstilts.plan.compile import Plan
 from xstilts.plan.controls import arms
@@ -41,7 +41,7 @@ def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[s
         console.print("")
         _print_cost(console, cost)
         if state.measured:
-            console.print(f"about {clock(state.seconds_left())} on one worker, judging by what was run before")
+            console.print(f"about {format_seconds(state.seconds_left())} on one worker, judging by what was run before")
         else:
             console.print("how long it takes is not known yet: nothing like it is in the store")
     print_gaps(console, plan)
