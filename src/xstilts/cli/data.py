@@ -58,7 +58,7 @@ def check(names: TasksArgument = [], as_json: JsonOption = False) -> None:
 
         XSTILTS_DATA=~/data xstilts data check xtreme
     """
-    from xstilts.cli.views.data import check_tasks, print_check, where_to_get
+    from xstilts.cli.views.data import check_tasks, print_check, say_where_to_get
     from xstilts.plan.compile import data_root
     from xstilts.tasks.files.check import record
     from xstilts.tasks.files.download import chosen
@@ -70,7 +70,7 @@ def check(names: TasksArgument = [], as_json: JsonOption = False) -> None:
     tasks = [task for task in tasks if not task.synthetic]
     found = check_tasks(console, tasks, root)
     if as_json:
-        records = [{**record(result), "get": where_to_get(task)} for task, result in zip(tasks, found, strict=True)]
+        records = [{**record(result), "get": say_where_to_get(task)} for task, result in zip(tasks, found, strict=True)]
         print_json({"folder": str(root), "tasks": records})
     else:
         print_check(console, tasks, found, root)
