@@ -122,8 +122,8 @@ def test_the_status_names_what_failed_and_what_was_left(planned: tuple[Plan, Sto
     assert f"tiny: {len(plan.stages)} stages: " in text
     assert "No run is active." in text
     assert f"failed  fetch {fetches[0].slug}: [/red] file.tsv:3: [bold]not UTF-8" in text
-    assert f"stopped  fetch {fetches[1].slug}: it was stopped at 30/100; the next run continues it" in text
-    assert f"stopped  fetch {fetches[2].slug}: it was stopped; the next run continues it" in text
+    assert f"stopped  fetch {fetches[1].slug}: unfinished at 30/100; the next run continues it" in text
+    assert f"stopped  fetch {fetches[2].slug}: unfinished; the next run continues it" in text
 
 
 def test_a_store_that_is_not_there_yet_is_said(planned: tuple[Plan, Store, State], tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from xstilts.cli.app import (
     StudyArgument,
     app,
     load_plan,
+    load_results,
     open_console,
     print_json,
 )
@@ -105,16 +106,13 @@ def explain(
 
     Example:
 
-        xstilts explain demo gain:squad/world.tydiqa
+        xstilts explain swahili.yaml gain/xlm-roberta-base/squad/tydiqa/sw
     """
-    from xstilts.analysis.gather import gather
     from xstilts.report.findings import analyse
     from xstilts.report.provenance.explain import explain as trace
     from xstilts.report.provenance.explain import trace_lines
-    from xstilts.store.store import Store
 
-    analysis = analyse(gather(load_plan(study, changes, draft=True), Store(store)))
-    for line in trace_lines(trace(analysis, number)):
+    for line in trace_lines(trace(analyse(load_results(study, changes, store)), number)):
         open_console().print(line, markup=False, soft_wrap=True)
 
 
@@ -140,13 +138,11 @@ def diff(
         xstilts diff real-mini real-mini --set recipes.default.lr=2e-5
     """
     from xstilts.analysis.diff import as_record, compare, table_of
-    from xstilts.analysis.gather import gather
-    from xstilts.store.store import Store
+    from xstilts.study import load_study
 
-    plans = (load_plan(first, [], draft=True), load_plan(second, changes, draft=True))
-    stores = (Store(store), Store(other or store))
-    old, new = (gather(plan, place) for plan, place in zip(plans, stores, strict=True))
-    found = compare(old, new, (plans[0].study.model_dump(mode="json"), plans[1].study.model_dump(mode="json")))
+    designs = (load_study(first), load_study(second, changes))
+    old, new = load_results(first, [], store), load_results(second, changes, other or store)
+    found = compare(old, new, (designs[0].model_dump(mode="json"), designs[1].model_dump(mode="json")))
     if as_json:
         print_json(as_record(found))
         return
@@ -221,11 +217,9 @@ def power(
 
 
 def _print_power_like(study: str, store: Path, changes: list[str], effect: float | None, as_json: bool) -> None:
-    from xstilts.analysis.gather import gather
     from xstilts.analysis.planning import as_record, lines, planned
-    from xstilts.store.store import Store
 
-    rows = planned(gather(load_plan(study, changes, draft=True), Store(store)))
+    rows = planned(load_results(study, changes, store))
     if not rows:
         raise InputError(f"power: {study} has no seed with scores both of a chain and of 'none' yet; run it first")
     share = None if effect is None else effect / 100

@@ -14,22 +14,18 @@ from xstilts.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from xstilts.analysis.results import Results
     from xstilts.plan.compile import Plan
 
 # The panels of `xstilts --help`.
 RUN, READ, MODELS, TASKS = "Run a study", "Read its results", "Encoders and models", "Tasks and benchmarks"
 # Verbs that have moved into a group.
-MOVED = {
-    "tasks": "data list (or data check)",
-    "download": "data download",
-    "score": "benchmark score",
-    "validate": "benchmark validate",
-    "submit": "benchmark submit",
-}
+MOVED = {"tasks": "data list (or data check)", "download": "data download"}
+MOVED |= {verb: f"benchmark {verb}" for verb in ("score", "validate", "submit")}
 
 
 class Verbs(TyperGroup):
-    """The verbs of the program. One that has moved is answered with its new name."""
+    """The verbs of the program. For one that has moved, the error gives its new name."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] in MOVED:
@@ -37,14 +33,13 @@ class Verbs(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 app = typer.Typer(
     cls=Verbs,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    context_settings=CONTEXT,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="\n\n".join(
         (
             "Does an English intermediate task improve zero-shot cross-lingual transfer?",
@@ -58,10 +53,8 @@ app = typer.Typer(
         )
     ),
 )
-data_app = typer.Typer(no_args_is_help=True, context_settings=CONTEXT, help="List the tasks; check and download their data.")
-benchmark_app = typer.Typer(
-    no_args_is_help=True, context_settings=CONTEXT, help="Score, validate and write prediction files of a benchmark."
-)
+data_app = typer.Typer(no_args_is_help=True, help="List the tasks; check and download their data.")
+benchmark_app = typer.Typer(no_args_is_help=True, help="Score, validate and write prediction files of a benchmark.")
 app.add_typer(data_app, name="data", rich_help_panel=TASKS)
 app.add_typer(benchmark_app, name="benchmark", rich_help_panel=TASKS)
 
@@ -99,6 +92,14 @@ def load_plan(name: str, changes: list[str], draft: bool = False) -> Plan:
     from xstilts.study import find_study, load_study
 
     return compile_study(load_study(name, changes), base=find_study(name).parent, draft=draft)
+
+
+def load_results(name: str, changes: list[str], store: Path) -> Results:
+    """The scores that a store has of a study."""
+    from xstilts.analysis.gather import gather
+    from xstilts.store.store import Store
+
+    return gather(load_plan(name, changes, draft=True), Store(store))
 
 
 def open_console() -> Console:

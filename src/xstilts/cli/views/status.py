@@ -55,7 +55,7 @@ def list_problems(status: StudyStatus) -> list[Problem]:
         sentences = {
             "failed": stage.error,
             "damaged": f"{stage.error}; the next run makes it again",
-            "stopped": f"it was stopped{f' at {step}' if step else ''}; the next run continues it",
+            "stopped": f"unfinished{f' at {step}' if step else ''}; the next run continues it",
         }
         what = stage.pending_because or stage.state
         if what in found:
