@@ -45,6 +45,11 @@ class Target(Record):
     task: str
     train: str = ""
 
+    @property
+    def source(self) -> str:
+        """The task on whose training data it is fine-tuned."""
+        return self.train or find_task(self.task).trains_on or self.task
+
 
 class Limits(Record):
     """The most examples of each split and language, chosen by a hash of their ids; None means all."""
@@ -225,7 +230,7 @@ class Study(Record):
             if target.train:
                 raise ValueError(f"targets: '{task.name}' is retrieval without training; leave out `train`")
             return
-        source = find_task(target.train or task.trains_on or task.name)
+        source = find_task(target.source)
         if source.format.name != task.format.name:
             raise ValueError(
                 f"targets: '{task.name}' ({task.format.name}) cannot train on '{source.name}' ({source.format.name})"
@@ -253,10 +258,8 @@ class Study(Record):
                     "write the policy under recipes.<target task>, and give this phase another (recipe: {policy: avg_last_k})"
                 )
         for target in self.targets:
-            trained = find_task(target.task)
-            if trained.format.name not in UNTRAINED:
-                source = target.train or trained.trains_on or trained.name
-                self._check_recipe(f"targets.{trained.name}", (source,), {}, trained.name)
+            if find_task(target.task).format.name not in UNTRAINED:
+                self._check_recipe(f"targets.{target.task}", (target.source,), {}, target.task)
 
     def _check_recipe(self, where: str, tasks: tuple[str, ...], extra: Mapping[str, Any], target: str = "") -> Recipe:
         """The recipe of a phase. Raises ValueError if its fields do not agree."""
