@@ -57,7 +57,7 @@ def arm(name: str, record: dict[str, Any], store: Path) -> None:
     from xstilts.stages import train as stage
     from xstilts.stages.attempt import attempt
     from xstilts.store.store import Store
-    from xstilts.study.study import make_study
+    from xstilts.study import make_study
     from xstilts.train import step
 
     torch.set_num_threads(1)

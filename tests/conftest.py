@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from xstilts.study.study import Study, make_study
+from xstilts.study import Study, make_study
 from xstilts.tasks.registry import CATALOGUE
 
 settings.register_profile("calm", deadline=None)  # a busy machine is no failure
@@ -65,7 +65,7 @@ def tiny_record(**changes: Any) -> dict[str, Any]:
             "dev": 12,
             "test": 16,
         },
-        "architecture": {"hidden": 16, "layers": 2, "heads": 2, "feed_forward": 32},
+        "architectures": {"tiny": {"hidden": 16, "layers": 2, "heads": 2, "feed_forward": 32}},
         "recipes": {
             "default": {"lr": 1e-3, "batch": 8, "steps": 10, "max_length": 64, "stride": 16, "evaluations": 5, "average": 2}
         },

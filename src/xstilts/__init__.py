@@ -2,11 +2,11 @@
 
     from xstilts import Study, Store, run, scores
 
-    study = Study.load("demo")            # a built-in name or a YAML path
-    run(study, Store("xstilts-store"))    # runs what is missing
+    study = Study.load("demo")            # a built-in study, or the path of a YAML file
+    run(study, Store("xstilts-store"))    # runs what the store lacks
     scores(study, Store("xstilts-store")) # a tidy pandas.DataFrame
 
-Names are imported when they are first used, so that `import xstilts` costs nothing.
+These names are imported when they are first used, so `import xstilts` is fast.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xstilts.notebook import run, scores, write_report
     from xstilts.store.store import Store
-    from xstilts.study.study import Study
+    from xstilts.study import Study
 
 __all__ = ["Store", "Study", "run", "scores", "write_report"]
-_HOMES = {
-    "Study": "xstilts.study.study",
+_MODULES = {
+    "Study": "xstilts.study",
     "Store": "xstilts.store.store",
     "run": "xstilts.notebook",
     "scores": "xstilts.notebook",
@@ -29,8 +29,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'xstilts' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)

@@ -1,4 +1,7 @@
-"""The same from Python: run a study, get its scores as a tidy table, write its report."""
+"""The Python interface: run a study, get its scores as a table, write its report.
+
+Each function takes a `Study` and a `Store`. Data files are looked for in `data`, else in `$XSTILTS_DATA`, else in ./data.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,27 @@ from xstilts.analysis.gather import gather
 from xstilts.execution.execute import State, execute
 from xstilts.plan.compile import compile_study
 from xstilts.store.store import Store
-from xstilts.study.study import Study
+from xstilts.study import Study
 
 if TYPE_CHECKING:
     import pandas
 
 
 def run(study: Study, store: Store, workers: int | None = None, data: Path | str | None = None) -> State:
-    """Run what is missing of a study. Data is looked for in `data`, else in `$XSTILTS_DATA`."""
+    """Run what the store lacks of a study. `errors` of the result has the stages that failed. Raises InputError."""
     return execute(compile_study(study, Path(data) if data else None), store, workers)
 
 
 def scores(study: Study, store: Store, data: Path | str | None = None) -> pandas.DataFrame:
-    """One row per encoder, chain, target, metric value, language and seed; `value` is on the 0-1 scale."""
+    """The scores that the store has: a row for each encoder, chain, target, value of the metric, language and seed. `value` is
+    between 0 and 1."""
     from xstilts.report.render.csv import scores_frame
 
     return scores_frame(gather(compile_study(study, Path(data) if data else None), store))
 
 
 def write_report(study: Study, store: Store, folder: Path | str, data: Path | str | None = None) -> Path:
-    """Write HTML, Markdown and CSV; gives the HTML file."""
+    """Write the report of a study into a folder, in all formats. Gives the path of the HTML file."""
     from xstilts.report.write import write_report as write
 
     return write(gather(compile_study(study, Path(data) if data else None), store), Path(folder))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from xstilts.cli.views.catalogue import print_task, print_tasks, spelled_counts, task_record
+from xstilts.cli.views.catalogue import format_counts, print_task, print_tasks, task_record
 from xstilts.cli.views.catalogue_page import page
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.task import Source, Task
@@ -78,4 +78,4 @@ def test_one_task_in_full(task: Task) -> None:
     ],
 )
 def test_counts_in_words(languages: tuple[str, ...], counts: dict[str, int], text: str) -> None:
-    assert spelled_counts(Source((), languages, counts=counts)) == text
+    assert format_counts(Source((), languages, counts=counts)) == text

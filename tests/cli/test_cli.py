@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from xstilts.study.study import built_in
+from xstilts.study import built_in_studies
 from xstilts.tasks.suites import SUITES
 
 pytestmark = pytest.mark.tiny
@@ -65,11 +65,12 @@ def test_every_real_format_runs_from_file_to_report(tiny_folder: Path, tmp_path:
     assert re.search(r"^0 stages run", again.stdout, re.MULTILINE)
     for suite in ("xtreme", "xtreme-r"):
         out = tmp_path / suite
-        submitted = xstilts("submit", study, "--suite", suite, "--chain", "all", "-o", out, data=FIXTURES, cwd=tmp_path)
+        words = ("benchmark", "submit", study, "--suite", suite, "--chain", "all", "-o", out)
+        submitted = xstilts(*words, data=FIXTURES, cwd=tmp_path)
         assert submitted.returncode == 0, submitted.stdout + submitted.stderr
-        scored = xstilts("score", out, "--suite", suite, "--json", tmp_path / "s.json", data=FIXTURES, cwd=tmp_path)
+        scored = xstilts("benchmark", "score", out, "--suite", suite, "--json", data=FIXTURES, cwd=tmp_path)
         assert scored.returncode == 0, scored.stderr
-        found = json.loads((tmp_path / "s.json").read_text())
+        found = json.loads(scored.stdout)
         ours = [r for r in rows if r["chain"] == "all" and r["value_name"] != "headline" and r["target"] in SUITES[suite].tasks]
         assert {r["target"] for r in ours} == set(SUITES[suite].tasks)
         for r in ours:
@@ -137,10 +138,11 @@ def test_every_target_that_has_real_data(real_data: Path, mini_xlmr: Path, tmp_p
     done = xstilts("run", "targets-mini", *sets, data=data, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for suite, tasks in (("xtreme", "8 of 9 tasks, 10 of 162 files"), ("xtreme-r", "8 of 10 tasks")):
-        written = xstilts("submit", "targets-mini", *sets, "--suite", suite, "-o", tmp_path / suite, data=data, cwd=tmp_path)
+        words = ("benchmark", "submit", "targets-mini", *sets, "--suite", suite, "-o", tmp_path / suite)
+        written = xstilts(*words, data=data, cwd=tmp_path)
         assert written.returncode == 0, written.stdout + written.stderr
         assert "PARTIAL" in written.stdout
-        checked = xstilts("validate", tmp_path / suite, "--suite", suite, data=data, cwd=tmp_path)
+        checked = xstilts("benchmark", "validate", tmp_path / suite, "--suite", suite, data=data, cwd=tmp_path)
         assert checked.returncode == 0, checked.stdout
         assert tasks in " ".join(checked.stdout.split())
 
@@ -158,14 +160,14 @@ def test_a_damaged_data_file_is_named_and_the_rest_goes_on(tiny_folder: Path, tm
     assert re.search(r"Error: fetch tatoeba-test-de: .*tatoeba\.deu-eng\.deu:\d+: not UTF-8", done.stderr)
     assert "Traceback" not in done.stderr
     status = json.loads(xstilts("status", study, "--json", data=data, cwd=tmp_path).stdout)
-    by_slug = {(s["kind"], s["slug"]): s["status"] for s in status["stages"]}
+    by_slug = {(s["kind"], s["slug"]): s["state"] for s in status["stages"]}
     assert by_slug["score", "encoder+udpos-s0@udpos"] == "done"
     assert by_slug["fetch", "tatoeba-test-de"] == "failed"
     assert by_slug["score", "encoder@tatoeba"] == "blocked"
     watched = xstilts("status", study, "--watch", data=data, cwd=tmp_path)  # ends by itself: nothing is left to run
     assert (watched.returncode, watched.stderr) == (0, "")
     assert re.search(r"failed  fetch tatoeba-test-de: .*not UTF-8", watched.stdout)
-    assert "run the study again to try it anew" in watched.stdout
+    assert "run the study again to retry them" in watched.stdout
     shutil.copyfile(next(FIXTURES.rglob("tatoeba.deu-eng.deu")), victim)
     mended = xstilts("run", study, data=data, cwd=tmp_path)
     assert mended.returncode == 0, mended.stderr
@@ -218,9 +220,13 @@ def test_data_and_encoder_come_from_the_hub_cache(tiny_folder: Path, tmp_path: P
         (["run", "dmeo"], "no such file and no built-in study (did you mean 'demo'?)"),
         (["plan", "demo", "--set", "seeds=x"], "seeds"),
         (["status", "demo", "--watch", "--json"], "--watch, --serve and --json exclude each other"),
-        (["plan", "demo", "--set", "chains.none=[world/squad]"], "the empty chain, and only it, is called 'none'"),
+        (["plan", "demo", "--set", "chains.none=[world/squad]"], "'none' names the empty chain, and no other"),
         (["run", "demo", "--set", "encoders=[./nowhere]"], "encoder ./nowhere: no such folder"),
-        (["tasks", "xnil"], "no task 'xnil' (did you mean 'xnli'?)"),
+        (["data", "list", "xnil"], "no task 'xnil' (did you mean 'xnli'?)"),
+        (["data", "download", "xnli", "--lang", "xx"], "unknown language 'xx'"),
+        (["tasks", "xnli"], "xstilts tasks is now: xstilts data list"),
+        (["run", "demo", "--set", "world.textt=5"], "demo.yaml: unknown field 'world.textt' (did you mean 'text'?)"),
+        (["run", "demo", "--set", "architecture.hidden=8"], "architecture: give the shape under the encoder's name"),
         (["export", "demo", "squad/tydiqa/2", "-o", "out"], "not trained yet; run the study first"),
         (["run", "demo", "--store", "/dev/null/x"], "a file stands where a folder is expected"),
     ],
@@ -270,8 +276,32 @@ def test_a_study_that_changes_while_it_runs(tiny_folder: Path, tmp_path: Path) -
     assert "changed while the study ran" in errors
 
 
+def test_every_verb_has_a_summary_and_an_example() -> None:
+    import typer
+
+    from xstilts.cli import app
+
+    groups = {"": typer.main.get_command(app)}
+    groups |= {f"{name} ": verb for name, verb in groups[""].commands.items() if hasattr(verb, "commands")}
+    verbs = {f"{group}{name}": verb for group, held in groups.items() for name, verb in held.commands.items()}
+    assert {"data list", "data check", "data download", "benchmark score", "benchmark validate", "benchmark submit"} <= set(verbs)
+    for name, verb in verbs.items():
+        if not hasattr(verb, "commands"):
+            summary, *rest = verb.help.split("\n\n")
+            assert summary.endswith("."), name
+            assert f"    xstilts {name}" in rest[-1].replace("XSTILTS_DATA=~/data ", ""), name
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_help_fits_the_terminal(columns: int, tmp_path: Path) -> None:
+    for words in ([], ["plan"], ["data", "download"], ["benchmark", "score"]):
+        done = xstilts(*words, "--help", cwd=tmp_path, COLUMNS=str(columns))
+        assert done.returncode == 0, done.stderr
+        assert max(map(len, done.stdout.splitlines())) <= columns
+
+
 def test_the_built_in_studies_are_there(tmp_path: Path) -> None:
-    assert set(built_in()) >= {"demo", "real-mini"}
+    assert set(built_in_studies()) >= {"demo", "real-mini"}
     done = xstilts("plan", "demo", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "how long it takes is not known yet" in done.stdout

@@ -17,10 +17,11 @@ from rich.console import Console
 from tests.conftest import mind_ctrl_c, tiny_study
 from tests.execution.fake_store import TICK, begin, finish
 
-from xstilts.cli.views import live
-from xstilts.cli.views.live import LiveView, facts, follow, picture, print_status, running_table
+from xstilts.cli.views import status as status_view
+from xstilts.cli.views.progress import LiveView, RunningStage, describe_progress, tabulate_running
+from xstilts.cli.views.status import draw_status, follow_status, print_status
 from xstilts.execution.execute import State, inspect
-from xstilts.execution.status import StudyStatus, Watch
+from xstilts.execution.status import StatusReader, StudyStatus
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages import attempt
 from xstilts.stages.job import Job
@@ -33,9 +34,9 @@ def console(width: int = 80, terminal: bool = True) -> Console:
     return Console(width=width, height=30, record=True, file=io.StringIO(), force_terminal=terminal)
 
 
-def printed(look: StudyStatus, width: int = 100, terminal: bool = True) -> str:
+def printed(status: StudyStatus, width: int = 100, terminal: bool = True) -> str:
     screen = console(width, terminal)
-    print_status(screen, look)
+    print_status(screen, status)
     return screen.export_text()
 
 
@@ -68,8 +69,11 @@ def test_a_running_training_shows_speed_utilisation_loss_and_time_left(planned: 
 def test_what_is_not_known_is_not_shown() -> None:
     screen = console()
     screen.print(
-        running_table(
-            [("train", "a", {**TICK, "utilisation": None}, 3.0), ("predict", "b", {"language": "de", "step": 0, "steps": 2}, 4.0)]
+        tabulate_running(
+            [
+                RunningStage("train", "a", {**TICK, "utilisation": None}, 3.0),
+                RunningStage("predict", "b", {"language": "de", "step": 0, "steps": 2}, 4.0),
+            ]
         )
     )
     text = screen.export_text()
@@ -101,13 +105,13 @@ def test_status_reads_what_a_training_last_reported(planned: tuple[Plan, Store, 
     with Lease(folder):
         run = store.runs(folder)[-1]
         write_json(folder / "run-000.json", {**run, "outcome": "running", "progress": {**said[2]}})
-        assert "30/100" in printed(Watch(plan, store).look())
+        assert "30/100" in printed(StatusReader(plan, store).read())
     assert read_json(folder / "run-000.json")["progress"]["loss"] == 2.0
 
 
 def test_what_was_reported_long_ago_is_no_rate_any_more() -> None:
-    assert facts({**TICK, "at": time.time() - 5}, 700.0) == ("1,400/2,000", "1.234", "12,346", "34.1 %", "1:35 left")
-    assert facts({**TICK, "at": time.time() - 500}, 700.0) == ("1,400/2,000", "1.234", "", "", "11:40")
+    assert describe_progress({**TICK, "at": time.time() - 5}, 700.0) == ("1,400/2,000", "1.234", "12,346", "34.1 %", "1:35 left")
+    assert describe_progress({**TICK, "at": time.time() - 500}, 700.0) == ("1,400/2,000", "1.234", "", "", "11:40")
 
 
 def test_the_status_names_what_failed_and_what_was_left(planned: tuple[Plan, Store, State]) -> None:
@@ -116,17 +120,17 @@ def test_the_status_names_what_failed_and_what_was_left(planned: tuple[Plan, Sto
     begin(store, fetches[0], outcome="failed", error="[/red] file.tsv:3: [bold]not UTF-8")
     begin(store, fetches[1], progress={"step": 30, "steps": 100})
     begin(store, fetches[2])
-    text = printed(Watch(plan, store).look(), 60, terminal=False)  # where nothing folds or is cut
+    text = printed(StatusReader(plan, store).read(), 60, terminal=False)  # where nothing folds or is cut
     assert f"tiny: {len(plan.stages)} stages: " in text
-    assert "Nobody works on it now." in text
+    assert "No run is active." in text
     assert f"failed  fetch {fetches[0].slug}: [/red] file.tsv:3: [bold]not UTF-8" in text
-    assert f"stopped  fetch {fetches[1].slug}: left at 30/100; the next run goes on with it" in text
-    assert f"stopped  fetch {fetches[2].slug}: left unfinished" in text
+    assert f"stopped  fetch {fetches[1].slug}: unfinished at 30/100; the next run continues it" in text
+    assert f"stopped  fetch {fetches[2].slug}: unfinished; the next run continues it" in text
 
 
 def test_a_store_that_is_not_there_yet_is_said(planned: tuple[Plan, Store, State], tmp_path: Path) -> None:
-    text = printed(Watch(planned[0], Store(tmp_path / "none")).look(), 300)
-    assert f"there is no store {tmp_path / 'none'} yet" in text
+    text = printed(StatusReader(planned[0], Store(tmp_path / "none")).read(), 300)
+    assert f"The store {tmp_path / 'none'} does not exist yet." in text
 
 
 def test_a_low_window_counts_what_it_has_no_room_for(planned: tuple[Plan, Store, State]) -> None:
@@ -134,15 +138,15 @@ def test_a_low_window_counts_what_it_has_no_room_for(planned: tuple[Plan, Store,
     stages = [stage for stage in plan.stages if stage.kind in ("fetch", "score")]
     for stage in stages:
         begin(store, stage, outcome="failed", error="no " * 60)
-    look = Watch(plan, store).look()
-    failed = look.counts["failed"]
+    status = StatusReader(plan, store).read()
+    failed = status.counts["failed"]
     assert failed > 6
     screen = console(80)
-    screen.print(picture(look, height=24))
+    screen.print(draw_status(status, height=24))
     lines = screen.export_text().splitlines()
     assert len(lines) <= 24
     assert any(line.startswith(f"  and {failed - 6} more") for line in lines)
-    assert printed(look).count("failed  ") == failed
+    assert printed(status).count("failed  ") == failed
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -161,22 +165,22 @@ def test_watching_ends_when_all_is_done(
         if len(waits) == 2:
             finish(store, last)
 
-    monkeypatch.setattr(live.time, "sleep", wait)
+    monkeypatch.setattr(status_view.time, "sleep", wait)
     screen = console(120, terminal)
     with Lease(folder):
-        follow(screen, Watch(plan, store))
+        follow_status(screen, StatusReader(plan, store))
     text = screen.export_text()
     assert len(waits) == 2
     assert "1 running" in text
-    assert text.rstrip().endswith(f"{len(plan.stages)} stages: {len(plan.stages)} done. All is done.")
+    assert text.rstrip().endswith(f"{len(plan.stages)} stages: {len(plan.stages)} done. All stages are done.")
 
 
 def test_ctrl_c_ends_watching_quietly(tmp_path: Path) -> None:
     line = [sys.executable, "-m", "xstilts.cli", "status", "demo", "--store", str(tmp_path / "none"), "--watch"]
     watching = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=mind_ctrl_c)
     assert watching.stdout is not None
-    assert "Nobody works on it now" in watching.stdout.readline()
+    assert "No run is active." in watching.stdout.readline()
     watching.send_signal(signal.SIGINT)
     said, complained = watching.communicate(timeout=60)
     assert (watching.returncode, complained) == (0, "")
-    assert "Nobody" not in said
+    assert "No run" not in said

@@ -20,7 +20,7 @@ from tests.execution.fake_store import TICK, begin, finish
 
 from xstilts.cli.views.web import StatusServer, render_status
 from xstilts.errors import InputError
-from xstilts.execution.status import Watch
+from xstilts.execution.status import StatusReader
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.store.lease import Lease
 from xstilts.store.store import Store
@@ -35,7 +35,7 @@ def plan() -> Plan:
 
 @pytest.fixture
 def server(plan: Plan, tmp_path: Path) -> Iterator[StatusServer]:
-    with StatusServer(Watch(plan, Store(tmp_path)), 0) as server:
+    with StatusServer(StatusReader(plan, Store(tmp_path)), 0) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
@@ -114,7 +114,7 @@ def test_the_page_loads_nothing_and_refreshes_until_the_end(server: StatusServer
     for stage in plan.stages:
         finish(Store(tmp_path), stage)
     text = ask(server, "GET", "/")[1]
-    assert "All is done." in text
+    assert "All stages are done." in text
     assert "http-equiv" not in text
     assert ("main", {"data-ended": None}) in Elements(text).found
 
@@ -124,7 +124,7 @@ def test_json_is_the_status(server: StatusServer, plan: Plan, tmp_path: Path) ->
     answer, text = ask(server, "GET", "/status.json")
     assert answer.headers["Content-Type"] == "application/json"
     found = json.loads(text)
-    assert found["counts"] == {"done": 1, "open": len(plan.stages) - 1}
+    assert found["counts"] == {"done": 1, "pending": len(plan.stages) - 1}
     assert found["stages"][0]["key"] == plan.stages[0].key
     head, nothing = ask(server, "HEAD", "/status.json")
     assert (head.status, nothing) == (200, "")
@@ -171,7 +171,7 @@ def test_a_store_that_cannot_be_read_is_said(server: StatusServer, tmp_path: Pat
 
 def test_a_port_that_is_taken_is_named(server: StatusServer) -> None:
     with pytest.raises(InputError, match=f"port {server.server_port} of 127.0.0.1 is in use by another program; name another"):
-        StatusServer(server.watch, server.server_port)
+        StatusServer(server.reader, server.server_port)
 
 
 def test_the_verb_serves_until_ctrl_c(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_the_verb_serves_until_ctrl_c(tmp_path: Path) -> None:
         found = re.match(r"demo: (http://127\.0\.0\.1:\d+/) \(Ctrl-C ends it\)$", serving.stdout.readline())
         assert found
         with urllib.request.urlopen(found[1], timeout=20) as answer:
-            assert "Nobody works on it now, and there is no store" in answer.read().decode("utf-8")
+            assert "No run is active. The store" in answer.read().decode("utf-8")
     finally:
         serving.send_signal(signal.SIGINT)
         complained = serving.communicate(timeout=60)[1]
@@ -190,7 +190,7 @@ def test_the_verb_serves_until_ctrl_c(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_markup_stays_a_name(plan: Plan, tmp_path: Path) -> None:
-    watch = Watch(plan, Store(tmp_path / EVIL.replace("/", "|")))
-    text = render_status(watch.look(), '"><b>')
+    reader = StatusReader(plan, Store(tmp_path / EVIL.replace("/", "|")))
+    text = render_status(reader.read(), '"><b>')
     assert "<script>alert" not in text
     assert "<b>" not in text

@@ -17,7 +17,7 @@ from xstilts.plan.compile import Plan, compile_study
 from xstilts.report.write import write_report
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Store, read_json
-from xstilts.study.study import Study
+from xstilts.study import Study
 from xstilts.world import WorldConfig, generate
 
 pytestmark = pytest.mark.tiny

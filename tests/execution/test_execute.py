@@ -23,7 +23,7 @@ from xstilts.execution.executors.local import LocalExecutor
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.stage import KINDS
 from xstilts.store.store import Store, read_json, sha256_file
-from xstilts.study.study import make_study
+from xstilts.study import make_study
 
 pytestmark = pytest.mark.tiny
 
@@ -318,9 +318,9 @@ def test_json_of_plan_and_status(undisturbed: tuple[Plan, Store, State], tmp_pat
         record = json.loads(done.stdout)
         assert record["study"] == "tiny"
         if verb == "plan":
-            assert {s["status"] for s in record["stages"]} == {"cached"}
+            assert {s["state"] for s in record["stages"]} == {"done"}
         if verb == "status":
-            assert {s["status"] for s in record["stages"]} == {"done"}
+            assert {s["state"] for s in record["stages"]} == {"done"}
         if verb == "report":
             assert len(record["scores"]) > 10
 

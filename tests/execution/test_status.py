@@ -1,4 +1,4 @@
-"""Where a study stands, as the store tells it: every status, and that looks which remember equal looks that do not."""
+"""The status of a study, read from the store: every state, and that a reader that remembers reads the same as a new one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +21,7 @@ from tests.execution.fake_store import TICK, begin, finish
 
 from xstilts.errors import InputError
 from xstilts.execution.execute import inspect
-from xstilts.execution.status import StudyStatus, Watch
+from xstilts.execution.status import StageStatus, StatusReader, StudyStatus
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.stage import Stage
 from xstilts.store.lease import Lease
@@ -38,25 +37,25 @@ def of_kind(plan: Plan, kind: str, number: int = 0) -> Stage:
     return [stage for stage in plan.stages if stage.kind == kind][number]
 
 
-def record(look: StudyStatus, stage: Stage) -> dict[str, Any]:
-    return next(record for record in look.records if record["key"] == stage.key)
+def of_stage(status: StudyStatus, stage: Stage) -> StageStatus:
+    return next(found for found in status.stages if found.key == stage.key)
 
 
-def test_a_store_that_does_not_exist_is_all_open(plan: Plan, tmp_path: Path) -> None:
-    look = Watch(plan, Store(tmp_path / "none")).look()
-    assert look.counts == {"open": len(plan.stages)}
-    assert not look.ended
-    assert look.seconds_left is None
+def test_without_a_store_all_is_pending(plan: Plan, tmp_path: Path) -> None:
+    status = StatusReader(plan, Store(tmp_path / "none")).read()
+    assert status.counts == {"pending": len(plan.stages)}
+    assert not status.ended
+    assert status.seconds_left is None
     assert not (tmp_path / "none").exists()
 
 
 def test_a_store_that_is_a_file_is_named(plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"file: \w+ cannot be read \(Not a directory\); choose another folder"):
-        Watch(plan, Store(tmp_path / "file")).look()
+        StatusReader(plan, Store(tmp_path / "file")).read()
 
 
-def test_every_status(plan: Plan, tmp_path: Path) -> None:
+def test_every_state(plan: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path)
     fetches = [stage for stage in plan.stages if stage.kind == "fetch"]
     encoder = of_kind(plan, "encoder")
@@ -68,34 +67,35 @@ def test_every_status(plan: Plan, tmp_path: Path) -> None:
     (finish(store, fetches[4]) / "out/result.json").write_text("{}  ")
     begin(store, encoder, outcome="interrupted")
     with Lease(store.folder(fetches[3].kind, fetches[3].slug, fetches[3].key)):
-        look = Watch(plan, store).look()
-    assert [record(look, stage)["status"] for stage in fetches[:5]] == ["done", "failed", "stopped", "running", "damaged"]
-    assert record(look, fetches[0])["seconds"] == 3.0
-    assert record(look, fetches[1])["error"] == "line 3 is no line"
-    assert record(look, fetches[3])["attempts"] == 2
-    assert record(look, fetches[3])["progress"]["step"] == 1400
-    assert "4 bytes, expected 2" in record(look, fetches[4])["error"]
-    assert record(look, encoder)["status"] == "stopped"
+        status = StatusReader(plan, store).read()
+    assert [of_stage(status, stage).state for stage in fetches[:5]] == ["done", "failed", "pending", "running", "pending"]
+    assert [of_stage(status, stage).pending_because for stage in fetches[:5]] == ["", "", "stopped", "", "damaged"]
+    assert of_stage(status, fetches[0]).seconds == 3.0
+    assert of_stage(status, fetches[1]).error == "line 3 is no line"
+    assert of_stage(status, fetches[3]).attempts == 2
+    assert (of_stage(status, fetches[3]).progress or {})["step"] == 1400
+    assert "4 bytes, expected 2" in of_stage(status, fetches[4]).error
+    assert of_stage(status, encoder).pending_because == "stopped"
     for stage in plan.stages:
         if fetches[1] in stage.parents:
-            assert record(look, stage)["status"] == "blocked"
-    assert look.counts["blocked"]
-    assert not look.ended
+            assert of_stage(status, stage).state == "blocked"
+    assert status.counts["blocked"]
+    assert not status.ended
 
 
 def test_it_has_ended_when_all_is_done_or_failed_and_nobody_works(plan: Plan, tmp_path: Path) -> None:
-    store, watch = Store(tmp_path), Watch(plan, Store(tmp_path))
+    store, reader = Store(tmp_path), StatusReader(plan, Store(tmp_path))
     *others, last = plan.stages
     for stage in others:
         finish(store, stage)
-    assert not watch.look().ended
+    assert not reader.read().ended
     folder = begin(store, last, outcome="failed", error="no")
-    assert watch.look().ended
+    assert reader.read().ended
     with Lease(folder):
-        assert not watch.look().ended
+        assert not reader.read().ended
     finish(store, last)
-    assert watch.look().ended
-    assert watch.look().counts == {"done": len(plan.stages)}
+    assert reader.read().ended
+    assert reader.read().counts == {"done": len(plan.stages)}
 
 
 def test_a_killed_holder_runs_no_more(plan: Plan, tmp_path: Path) -> None:
@@ -104,58 +104,59 @@ def test_a_killed_holder_runs_no_more(plan: Plan, tmp_path: Path) -> None:
     program = "import sys, time\nfrom pathlib import Path\nfrom xstilts.store.lease import Lease\n"
     program += "with Lease(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
     holder = subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, text=True)
-    watch = Watch(plan, store)
+    reader = StatusReader(plan, store)
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        assert record(watch.look(), stage)["status"] == "running"
+        assert of_stage(reader.read(), stage).state == "running"
     finally:
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
-    found = record(watch.look(), stage)
-    assert found["status"] == "stopped"
-    assert found["progress"]["step"] == 1400
-    assert watch.look().seconds_left is None
+    found = of_stage(reader.read(), stage)
+    assert (found.state, found.pending_because) == ("pending", "stopped")
+    assert found.progress is not None
+    assert found.progress["step"] == 1400
+    assert reader.read().seconds_left is None
 
 
 def test_a_repaired_artefact_is_done_again(plan: Plan, tmp_path: Path) -> None:
-    store, stage, watch = Store(tmp_path), of_kind(plan, "fetch"), Watch(plan, Store(tmp_path))
+    store, stage, reader = Store(tmp_path), of_kind(plan, "fetch"), StatusReader(plan, Store(tmp_path))
     folder = finish(store, stage)
     (folder / "out/result.json").unlink()
-    assert record(watch.look(), stage)["status"] == "damaged"
+    assert of_stage(reader.read(), stage).pending_because == "damaged"
     store.undo(folder)
     finish(store, stage)
-    assert record(watch.look(), stage)["status"] == "done"
+    assert of_stage(reader.read(), stage).state == "done"
 
 
 def test_the_seconds_of_a_stage_that_was_seen_while_it_published_are_found(plan: Plan, tmp_path: Path) -> None:
-    store, stage, watch = Store(tmp_path), of_kind(plan, "fetch"), Watch(plan, Store(tmp_path))
+    store, stage, reader = Store(tmp_path), of_kind(plan, "fetch"), StatusReader(plan, Store(tmp_path))
     folder = begin(store, stage)
     with Lease(folder):
         (folder / "made").mkdir()
         store.publish(folder, folder / "made", {"key": stage.key, "run": "run-000.json", "facts": {}})
-        assert record(watch.look(), stage)["seconds"] is None
+        assert of_stage(reader.read(), stage).seconds is None
         write_json(folder / "run-000.json", {"outcome": "done", "seconds": 4.0})
-    assert record(watch.look(), stage)["seconds"] == 4.0
+    assert of_stage(reader.read(), stage).seconds == 4.0
 
 
 def test_time_left_is_the_executors_estimate(plan: Plan, tmp_path: Path) -> None:
-    store, watch = Store(tmp_path), Watch(plan, Store(tmp_path))
+    store, reader = Store(tmp_path), StatusReader(plan, Store(tmp_path))
     trainings = [stage for stage in plan.stages if stage.kind == "train"]
     folder = begin(store, trainings[1])
     with Lease(folder):
-        assert watch.look().seconds_left is None  # no training was timed yet
+        assert reader.read().seconds_left is None  # no training was timed yet
         finish(store, trainings[0], seconds=40.0)
         state = inspect(plan, store)
         state.status[trainings[1].key] = "running"
-        assert watch.look().seconds_left == pytest.approx(state.seconds_left())
+        assert reader.read().seconds_left == pytest.approx(state.seconds_left())
         second = begin(store, trainings[2], progress={"step": 50, "steps": 100, "seconds_left": 7.0})
         with Lease(second):
             state.status[trainings[2].key] = "running"
             state.live[trainings[2].key] = {"started": time.monotonic() - 7.0, "step": 50, "steps": 100}
             state.workers = 2
-            assert watch.look().seconds_left == pytest.approx(state.seconds_left(), rel=0.05)
-    assert watch.look().seconds_left is None
+            assert reader.read().seconds_left == pytest.approx(state.seconds_left(), rel=0.05)
+    assert reader.read().seconds_left is None
 
 
 def test_what_another_version_wrote_does_no_harm(plan: Plan, tmp_path: Path) -> None:
@@ -165,16 +166,16 @@ def test_what_another_version_wrote_does_no_harm(plan: Plan, tmp_path: Path) -> 
     begin(store, of_kind(plan, "fetch"), outcome="failed")
     begin(store, of_kind(plan, "fetch", 1), progress=["?"])
     with Lease(folder):
-        look = Watch(plan, store).look()
-    assert json.loads(json.dumps(look.record(), allow_nan=False))["counts"]["running"] == 1
-    assert record(look, of_kind(plan, "fetch"))["error"] == "no reason was recorded"
+        status = StatusReader(plan, store).read()
+    assert json.loads(json.dumps(status.record(), allow_nan=False))["counts"]["running"] == 1
+    assert of_stage(status, of_kind(plan, "fetch")).error == "no reason was recorded"
 
 
-def test_looks_in_quick_succession_share_one_reading(plan: Plan, tmp_path: Path) -> None:
-    store, watch = Store(tmp_path), Watch(plan, Store(tmp_path), least_seconds=3600)
-    first = watch.look()
+def test_calls_in_quick_succession_share_one_reading(plan: Plan, tmp_path: Path) -> None:
+    store, reader = Store(tmp_path), StatusReader(plan, Store(tmp_path), least_seconds=3600)
+    first = reader.read()
     finish(store, plan.stages[0])
-    assert watch.look() is first
+    assert reader.read() is first
 
 
 EVENTS = ("begin", "report", "hold", "let go", "fail", "finish", "undo", "remove")
@@ -182,11 +183,11 @@ EVENTS = ("begin", "report", "hold", "let go", "fail", "finish", "undo", "remove
 
 @settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 3)), max_size=20))
-def test_a_look_that_remembers_equals_a_first_look(plan: Plan, events: list[tuple[str, int]]) -> None:
+def test_a_reader_that_remembers_reads_the_same_as_a_new_one(plan: Plan, events: list[tuple[str, int]]) -> None:
     held: dict[int, ExitStack] = {}
     with tempfile.TemporaryDirectory() as root, ExitStack() as leases:
         store = Store(root)
-        watch = Watch(plan, store)
+        reader = StatusReader(plan, store)
         for event, number in events:
             stage = plan.stages[number * 7]
             folder = store.folder(stage.kind, stage.slug, stage.key)
@@ -210,4 +211,4 @@ def test_a_look_that_remembers_equals_a_first_look(plan: Plan, events: list[tupl
                 store.undo(folder)
             elif event == "remove" and number not in held and folder.is_dir():
                 shutil.rmtree(folder)
-            assert watch.look().records == Watch(plan, store).look().records
+            assert reader.read().stages == StatusReader(plan, store).read().stages

@@ -13,7 +13,7 @@ from tests.conftest import tiny_study
 from xstilts.errors import InputError
 from xstilts.plan.compile import compile_study
 from xstilts.stages.stage import Stage
-from xstilts.study.study import load_study, make_study
+from xstilts.study import load_study, make_study
 from xstilts.world import WorldConfig, generate
 
 
@@ -191,11 +191,10 @@ def test_an_encoder_from_scratch_has_a_tokenizer_that_all_seeds_share() -> None:
     encoders = [s for s in plan.stages if s.kind == "encoder"]
     assert {s.config.source.seed for s in encoders} == {0, 1}
     assert all(s.inputs.tokenizer is tokenizer for s in encoders)
-    assert all(s.config.source.architecture.hidden == 16 for s in encoders), "the study's, unless it has its own"
+    assert all(s.config.source.architecture.hidden == 64 for s in encoders), "the default shape"
     control = next(c for c in plan.cells if c.id.arm == "random-init")
     assert control.checkpoint in encoders
-    own = {**SCRATCH["scratch"]["own"], "architecture": {"hidden": 8, "heads": 2}}  # type: ignore[index]
-    other = compile_study(tiny_study(**{**SCRATCH, "scratch": {"own": own}}))
+    other = compile_study(tiny_study(**SCRATCH, architectures={"own": {"hidden": 8, "heads": 2}}))
     assert {s.config.source.architecture.hidden for s in other.stages if s.kind == "encoder"} == {8}
     assert next(s for s in other.stages if s.kind == "tokenizer").key == tokenizer.key
 
@@ -229,7 +228,7 @@ def test_an_encoder_that_is_nowhere(tmp_path: Path) -> None:
     (tmp_path / "empty" / "config.json").write_text("{}")
     with pytest.raises(InputError, match="no weights"):
         compile_study(tiny_study(encoders=[str(tmp_path / "empty")]))
-    with pytest.raises(InputError, match="neither world/tiny nor described under `architectures`"):
+    with pytest.raises(InputError, match="'world/large' has no shape under `architectures`"):
         compile_study(tiny_study(encoders=["world/large"]))
 
 

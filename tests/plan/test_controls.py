@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from tests.conftest import tiny_record, tiny_study
 
 from xstilts.errors import InputError
-from xstilts.execution.submit import submit
+from xstilts.execution.submit import write_submissions
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.plan.controls import arms, is_placebo, placebo
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Store
-from xstilts.study.study import make_study
+from xstilts.study import make_study
 from xstilts.tasks.suites import find_suite
 
 TEXT_BESIDE = {"mix": ["world/squad", "world/text"]}
@@ -91,11 +91,15 @@ def test_what_is_not_trained_has_no_compute_arm_and_the_plan_says_so() -> None:
 def test_a_submission_knows_the_names_of_controls(tmp_path: Path) -> None:
     plan = compile_study(tiny_study(controls=["placebo"]))
     with pytest.raises(InputError, match=r"--chain squad~placbo: not in the study \(did you mean 'squad~placebo'\?\)"):
-        list(submit(plan, Store(tmp_path / "store"), find_suite("xtreme"), tmp_path / "out", tmp_path, chain="squad~placbo"))
+        list(
+            write_submissions(
+                plan, Store(tmp_path / "store"), find_suite("xtreme"), tmp_path / "out", tmp_path, chain="squad~placbo"
+            )
+        )
 
 
 def test_names_of_controls_are_not_for_chains() -> None:
-    with pytest.raises(InputError, match=r"chains.x~compute: names that end so are those of controls"):
+    with pytest.raises(InputError, match=r"chains.x~compute: controls have such names"):
         make_study(tiny_record(chains={"none": [], "x~compute": ["world/nli"]}))
     with pytest.raises(InputError, match=r"controls.0: Input should be 'placebo' or 'compute'"):
         make_study(tiny_record(controls=["placeboo"]))

@@ -14,7 +14,7 @@ from xstilts.plan.compile import Plan, compile_study
 from xstilts.plan.cost.estimate import RATE, Estimate, estimate
 from xstilts.plan.cost.sizes import EMBEDDED, HUB_SHAPES, LENGTHS, weights
 from xstilts.stages.stage import Stage
-from xstilts.study.study import Study, make_study
+from xstilts.study import Study, make_study
 from xstilts.tasks.registry import CATALOGUE
 
 LARGE = "FacebookAI/xlm-roberta-large"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from xstilts.plan.compile import compile_study
-from xstilts.study.study import built_in, load_study
+from xstilts.study import built_in_studies, load_study
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "keys.json"
 
@@ -32,7 +32,7 @@ def _digest(lines: list[str]) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("name", built_in())
+@pytest.mark.parametrize("name", built_in_studies())
 def test_the_keys_of_a_built_in_study_are_what_they_were(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # no commit of an encoder is remembered from another run
     monkeypatch.setenv("HF_HOME", str(tmp_path))
@@ -41,10 +41,10 @@ def test_the_keys_of_a_built_in_study_are_what_they_were(name: str, tmp_path: Pa
 
 
 def test_every_built_in_study_has_golden_keys() -> None:
-    assert set(json.loads(GOLDEN.read_text(encoding="utf-8"))) == set(built_in())
+    assert set(json.loads(GOLDEN.read_text(encoding="utf-8"))) == set(built_in_studies())
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as nothing:
-        found = {name: keys_of(name, Path(nothing)) for name in built_in()}
+        found = {name: keys_of(name, Path(nothing)) for name in built_in_studies()}
     GOLDEN.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

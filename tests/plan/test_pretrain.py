@@ -21,7 +21,7 @@ from xstilts.tasks.registry import CATALOGUE
 from xstilts.world import WorldConfig, generate
 
 pytestmark = pytest.mark.tiny
-SMALL = ["recipes.default.batch=8", "recipes.default.max_length=32", "architecture.positions=34", "scratch.own.sample=20000"]
+SMALL = ["recipes.default.batch=8", "recipes.default.max_length=32", "architectures.own.positions=34", "scratch.own.sample=20000"]
 
 
 @pytest.fixture
@@ -98,13 +98,13 @@ def test_what_is_wrong_is_said_before_anything_runs(text: Path, tmp_path: Path) 
     with pytest.raises(InputError, match="no such folder"):
         small(tmp_path / "nowhere")
     with pytest.raises(
-        InputError, match=r"max_length 64 is more than the encoder's 32 positions; --set architecture.positions=66"
+        InputError, match=r"max_length 64 is more than the encoder's 32 positions; --set architectures.own.positions=66"
     ):
         small(text, None, "recipes.default.max_length=64")
     with pytest.raises(InputError, match=r"unknown field 'scratch.own.vocab'"):
         small(text, None, "scratch.own.vocab=300")
     with pytest.raises(InputError, match=r"hidden \(16\) must be a multiple of heads \(3\)"):
-        small(text, None, "architecture.heads=3")
+        small(text, None, "architectures.own.heads=3")
     with pytest.raises(InputError, match="not an empty folder"):
         check_free(text)
 

@@ -13,7 +13,7 @@ from xstilts.errors import InputError
 from xstilts.plan.compile import compile_study
 from xstilts.stages.contracts import Config, FetchConfig, Inputs, TrainInputs, read_config, write_config
 from xstilts.stages.stage import KINDS, KindName, Stage
-from xstilts.study.study import built_in, load_study
+from xstilts.study import built_in_studies, load_study
 
 SCRATCH = {"encoders": ["scratch/own"], "scratch": {"own": {"corpus": "world/text", "vocabulary": 200}}}
 
@@ -28,7 +28,7 @@ def test_every_kind_has_its_classes() -> None:
     assert len(get_args(Stage)) == len(KINDS)
 
 
-@pytest.mark.parametrize("name", ["scratch", "scale-mini", *sorted(set(built_in()) - {"scale-mini"})])
+@pytest.mark.parametrize("name", ["scratch", "scale-mini", *sorted(set(built_in_studies()) - {"scale-mini"})])
 def test_what_is_written_is_read_back(name: str, tmp_path: Path) -> None:
     study = tiny_study(**SCRATCH, controls=["compute"]) if name == "scratch" else load_study(name)
     for stage in compile_study(study, tmp_path, draft=True).stages:

@@ -9,11 +9,11 @@ from xstilts.analysis.gains import reuses_target_data
 from xstilts.analysis.gather import gather
 from xstilts.plan.compile import compile_study
 from xstilts.store.store import Store
-from xstilts.study.study import load_study
+from xstilts.study import load_study
 from xstilts.tasks.catalogue.world import generate_task
 from xstilts.tasks.registry import find_task
-from xstilts.world import WorldConfig
 from xstilts.world.concepts import DOMAINS
+from xstilts.world.config import WorldConfig
 
 DOMAIN_TASKS = tuple(f"world/nli_{domain}" for domain in DOMAINS)
 
@@ -30,7 +30,7 @@ def test_sets_of_a_size_have_each_domain_equally_often_at_equal_steps() -> None:
 
 def test_no_example_of_a_domain_is_seen_twice() -> None:
     study = load_study("diversity-mini")
-    available = WorldConfig(**study.world).nli_domain
+    available = study.world.nli_domain
     for chain in study.chains.values():
         for phase in chain:
             recipe = study.phase_recipe(phase.mix, phase.recipe)

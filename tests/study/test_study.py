@@ -9,7 +9,7 @@ from tests.conftest import tiny_record
 
 from xstilts.errors import InputError
 from xstilts.plan.compile import compile_study
-from xstilts.study.study import built_in, load_study, make_study
+from xstilts.study import built_in_studies, load_study, make_study
 
 
 @pytest.mark.parametrize(
@@ -21,23 +21,30 @@ from xstilts.study.study import built_in, load_study, make_study
         ({"languages": ["en", "sw"]}, r"no target of this study has 'sw' \(Swahili\)"),
         ({"seed": [1]}, r"unknown field 'seed' \(did you mean 'seeds'\?\)"),
         ({"limits": {"trian": 3}}, r"unknown field 'limits.trian' \(did you mean 'train'\?\)"),
-        ({"recipes": {"default": {"lrate": 1}}}, r"recipes.default: unknown field 'lrate'"),
-        ({"recipes": {"defualt": {"lr": 1}}}, r"'defualt' is neither a task nor a group \(did you mean 'default'\?\)"),
-        ({"recipes": {"default": {"lr": -1}}}, r"recipes.default.lr: Input should be greater than 0"),
+        ({"recipes": {"default": {"lrate": 1}}}, r"unknown field 'recipes.default.lrate' \(did you mean "),
+        ({"recipes": {"defualt": {"lr": 1}}}, r"'defualt' is neither a task nor a group of phases \(did you mean 'default'\?\)"),
+        ({"recipes": {"default": {"lr": -1}}}, r"recipes.default.lr: Input should be greater than 0, found -1"),
+        ({"recipes": {"default": {"batch": "many"}}}, r"recipes.default.batch: Input should be a valid integer.*, found 'many'"),
+        ({"recipes": {"default": 3}}, r"recipes.default: Input should be a valid dictionary, found 3"),
+        ({"world": {"textt": 5}}, r"unknown field 'world.textt' \(did you mean 'text'\?\)"),
+        ({"world": {"text": "five"}}, r"world.text: Input should be a valid integer.*, found 'five'"),
         ({"preset": "jaint"}, r"unknown preset 'jaint' \(did you mean 'jiant'\?\)"),
         ({"seeds": []}, r"seeds: "),
-        ({"compare": [{"chain": "sqad", "over": "none"}]}, r"compare.0.chain: 'sqad' is no chain .* \(did you mean 'squad'\?\)"),
-        ({"compare": [{"chain": "squad", "over": ["sqad"]}]}, r"compare.0.over: 'sqad' is no chain of this study"),
+        (
+            {"compare": [{"chain": "sqad", "over": "none"}]},
+            r"compare.0.chain: 'sqad' is not a chain of this study \(did you mean 'squad'\?\)",
+        ),
+        ({"compare": [{"chain": "squad", "over": ["sqad"]}]}, r"compare.0.over: 'sqad' is not a chain of this study"),
         ({"compare": [{"chain": "squad", "over": "none"}]}, r"compare.0.over: every chain is compared with 'none' anyway"),
-        ({"compare": [{"chain": "squad", "over": "squad"}]}, r"compare.0: a chain stands there twice"),
+        ({"compare": [{"chain": "squad", "over": "squad"}]}, r"compare.0: a chain is named twice"),
         ({"compare": [{"chain": "squad", "over": []}]}, r"compare.0.over: "),
         ({"compare": [{"chain": "squad", "with": "x"}]}, r"unknown field 'compare.0.with'"),
-        ({"seeds": [1, 1]}, r"the same seed stands there twice"),
+        ({"seeds": [1, 1]}, r"seeds: a seed is given twice"),
         ({"encoders": []}, r"encoders: "),
         ({"targets": []}, r"targets: "),
         ({"chains": {}}, r"chains: "),
-        ({"chains": {"direct": []}}, r"the empty chain, and only it, is called 'none'"),
-        ({"chains": {"none": ["world/squad"]}}, r"the empty chain, and only it, is called 'none'"),
+        ({"chains": {"direct": []}}, r"'none' names the empty chain, and no other"),
+        ({"chains": {"none": ["world/squad"]}}, r"'none' names the empty chain, and no other"),
         ({"chains": {"none": [], "r": ["world/retrieval"]}}, r"retrieval without training; it can only be a target"),
         ({"targets": ["world/text"]}, r"cannot be a target"),
         ({"targets": [{"task": "world/tydiqa", "train": "world/pos"}]}, r"cannot train on 'world/pos' \(tag\)"),
@@ -47,11 +54,20 @@ from xstilts.study.study import built_in, load_study, make_study
         ({"scratch": {"own": {"corpus": "world/txt"}}}, r"scratch.own.corpus: unknown task 'world/txt' \(did you mean"),
         ({"scratch": {"own": {"corpus": "world/nli"}}}, r"scratch.own.corpus: 'world/nli' is not plain text"),
         ({"scratch": {"own": {"corpus": "world/text", "languages": ["xx"]}}}, r"scratch.own.languages: unknown language 'xx'"),
-        ({"architecture": {"hidden": 10, "heads": 3}}, r"architecture: hidden \(10\) must be a multiple of heads \(3\)"),
+        ({"architecture": {"hidden": 8}}, r"architecture: give the shape under the encoder's name: architectures: {tiny: "),
+        (
+            {"architectures": {"tiny": {"hidden": 10, "heads": 3}}},
+            r"architectures.tiny: hidden \(10\) must be a multiple of heads",
+        ),
+        ({"architectures": {"tiny": {"hiden": 10}}}, r"unknown field 'architectures.tiny.hiden' \(did you mean 'hidden'\?\)"),
+        (
+            {"chains": {"none": [], "x": [{"mix": ["world/nli"], "recipe": {"stepps": 4}}]}},
+            r"'chains.x.0.recipe.stepps' \(did you mean",
+        ),
         ({"chains": {"none": [], "x": [{"mix": ["world/squad"], "languages": ["xx"]}]}}, r"chains.x.languages: unknown language"),
         (
             {"recipes": {"span": {"policy": "target_dev"}}},
-            r"chains.squad: policy target_dev .* put it under recipes.<target task>",
+            r"chains.squad: policy target_dev .* write the policy under recipes.<target task>",
         ),
         ({"pretrain": [{"mix": ["world/text"], "recipe": {"policy": "target_dev"}}]}, r"pretrain: policy target_dev"),
         (
@@ -102,11 +118,11 @@ def test_changes_from_the_command_line(tmp_path: Path) -> None:
     study = load_study(str(path), ["limits.train=7", "seeds=[3, 4]", "recipes.default.lr=1e-4"])
     assert (study.limits.train, study.seeds) == (7, (3, 4))
     assert study.phase_recipe(("world/squad",), {}).lr == 1e-4
-    with pytest.raises(InputError, match="expected field=value"):
+    with pytest.raises(InputError, match="expected FIELD=VALUE"):
         load_study(str(path), ["limits.train"])
 
 
-@pytest.mark.parametrize("name", built_in())
+@pytest.mark.parametrize("name", built_in_studies())
 def test_built_in_studies_are_valid(name: str) -> None:
     assert load_study(name).name == name
 
@@ -141,7 +157,7 @@ def test_comparisons_are_read_and_move_no_key() -> None:
     one = {"chain": "nli", "over": "squad"}
     plain, asked = make_study(record), make_study(record | {"compare": [one]})
     assert asked.compare[0].over == ("squad",)
-    with pytest.raises(InputError, match=r"compare.1: nli over squad stands there twice"):
+    with pytest.raises(InputError, match=r"compare.1: nli over squad is given twice"):
         make_study(record | {"compare": [one, one]})
     assert {s.key for s in compile_study(asked).stages} == {s.key for s in compile_study(plain).stages}
 

@@ -155,23 +155,24 @@ def run(*words: object) -> tuple[int, str]:
 
 def test_score_on_the_command_line(tmp_path: Path) -> None:
     write_all(tmp_path / "made")
-    code, text = run("score", tmp_path / "made", "--suite", "xtreme", "--json", tmp_path / "scores.json")
+    words = ("benchmark", "score", tmp_path / "made", "--suite", "xtreme")
+    code, text = run(*words)
     assert code == 0 and max(map(len, text.splitlines())) <= 80
     tasks = len({task for task, _ in CASES if task in XTREME.tasks})
     assert f"PARTIAL: {tasks} of 9 tasks" in text and "de 100.0" in text and "means: f1 100.0, em 100.0" in text
-    found = json.loads((tmp_path / "scores.json").read_text())
+    found = json.loads(run(*words, "--json")[1])
     assert found["xnli"]["de"] == {"accuracy": 100.0} and found["averages"]["overall"]["partial"] is True
     assert found["averages"]["tasks"]["xquad"]["languages"] == [sum(task == "xquad" for task, _ in CASES), 11]
     write_note(tmp_path / "made", {"limits": {"test": 10_000}})
-    assert "Limited to 10000 test examples a language" in run("score", tmp_path / "made", "--suite", "xtreme")[1]
+    assert "Limited to 10000 examples per language" in run(*words)[1]
 
 
 def test_validate_on_the_command_line(made: Path) -> None:
-    code, text = run("validate", made, "--suite", "xtreme")
+    code, text = run("benchmark", "validate", made, "--suite", "xtreme")
     assert code == 0 and "PARTIAL: 2 of 9 tasks, 3 of 162 files of xtreme" in text
     assert "missing: xnli (ar bg el es fr hi ru sw th tr and 3 more), pawsx (de en" in text.replace("\n", " ")
     lines = (made / "xnli/test-de.tsv").read_text().count("\n")
     (made / "xnli/test-de.tsv").write_text("maybe\n" * lines)
-    code, text = run("validate", made, "--suite", "xtreme")
+    code, text = run("benchmark", "validate", made, "--suite", "xtreme")
     assert code == 1 and "INVALID" in text
     assert "xnli/test-de.tsv:1: label 'maybe', expected one of entailment, neutral, contradiction" in text

@@ -185,14 +185,7 @@ def test_a_table_that_cannot_be_used(table: str, message: str, tmp_path: Path, r
             {"translated_from": "udpos"},
             "udpos (sequence tagging) cannot be translated: tags belong to words",
         ),
-<<<<<<< HEAD
-        (
-            {"translated_from": "tatoeba"},
-            "tatoeba (bitext retrieval) cannot be translated: there are no training examples to translate",
-        ),
-=======
         ({"translated_from": "tatoeba"}, "tatoeba (bitext retrieval) cannot be translated: there are no training examples"),
->>>>>>> h-formats
         ({"translated_from": "anli_plus"}, "anli_plus is made of anli, mnli, snli; translate these, each in a declaration"),
         ({"translated_from": "world/nli"}, "world/nli has no files; the embedded world has translated tasks of its own"),
         ({"translated_from": "xquad"}, "xquad has no English training data"),

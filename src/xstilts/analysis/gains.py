@@ -17,10 +17,11 @@ from typing import Literal
 
 import numpy as np
 
-from xstilts.analysis.results import Cell, ChainInfo, Control, Results, TargetInfo
+from xstilts.analysis.results import Cell, ChainInfo, Results, TargetInfo
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, Summary, arm, group_cells, metric_of, shared_languages
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import Interval, gain_intervals
+from xstilts.study import Control
 
 LEVEL = 0.95
 DECIDED = ("same", "oracle")  # whatever the numbers say
@@ -59,7 +60,7 @@ class Gain:
     chain: str
     target: str
     others: tuple[str, ...]
-    control: Control
+    control: Control | Literal[""]
     over: Literal["none", "placebo", "compute", "chain"]
     reuses_target_data: bool
     near_chance: str

@@ -20,7 +20,7 @@ from xstilts.plan.controls import RANDOM_INIT, Arm, arms
 from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import FetchStage, Stage, TrainStage
 from xstilts.store.store import Damaged, Store, read_json
-from xstilts.study.study import NO_CHAIN, Study, Target
+from xstilts.study import NO_CHAIN, Study, Target
 from xstilts.tasks.registry import find_task
 
 LAYER_RULES = {

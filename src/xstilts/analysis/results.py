@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from xstilts.formats.registry import FORMATS
 from xstilts.metrics.metric import Metric
 from xstilts.recipe.mixture import Mixture
+from xstilts.study import Control
 
-Control = Literal["", "placebo", "compute"]
 LEAK = "oracle: chosen on target-language dev data — a leak"
 CONTROL_WORDS = {"placebo": "placebo", "compute": "compute-matched"}
 
@@ -69,7 +69,7 @@ class ChainInfo:
     name: str
     phases: tuple[Mixture, ...]
     tasks: tuple[str, ...]
-    control: Control = ""
+    control: Control | Literal[""] = ""
     of: str = ""
 
     @property

@@ -177,9 +177,9 @@ def run_claims(
     own, judged instead of the built-in ones; `changes` are those of `--set`. Raises InputError."""
     from xstilts.analysis.gather import gather
     from xstilts.plan.compile import compile_study
-    from xstilts.study.study import load_study, study_path
+    from xstilts.study import find_study, load_study
 
-    plan = compile_study(load_study(study, list(changes)), base=study_path(study).parent, draft=True)
+    plan = compile_study(load_study(study, list(changes)), base=find_study(study).parent, draft=True)
     claims = [claim for path in files for claim in read_claims(path)]
     return plan.study.name, claims_of(gather(plan, store), claims)
 

@@ -1,20 +1,23 @@
-"""The command line: verbs only, in one file for each sort. Importing them costs no time; each verb imports what it needs."""
+"""The command line: `app` has the application and what all verbs share, the other files have the verbs, `views` what they print.
+
+Importing it costs almost no time: each verb imports what it needs.
+"""
 
 from __future__ import annotations
 
-from xstilts.cli.app import app, complain
+from xstilts.cli.app import app, print_error
 from xstilts.errors import InputError
 
-# Importing them adds their verbs, in the order of --help.
-from xstilts.cli import study, answer, data, benchmark, stage
+# Importing these registers their verbs, in the order of --help.
+from xstilts.cli import study, stage, answer, model, data, benchmark
 
 
 def main() -> None:
-    """The console script: errors of the user's input end in one line and exit code 2."""
+    """The console script. An InputError is printed on one line, and the exit code is 2."""
     try:
         app()
     except InputError as error:
-        complain(str(error))
+        print_error(str(error))
         raise SystemExit(2) from None
     except BrokenPipeError:
         raise SystemExit(0) from None

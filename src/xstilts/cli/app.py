@@ -1,4 +1,4 @@
-"""What all verbs share: the application, its options, and how they talk to people."""
+"""The application, and what all verbs share: options, arguments, the console."""
 
 from __future__ import annotations
 
@@ -7,29 +7,56 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+from xstilts.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from xstilts.analysis.results import Results
     from xstilts.plan.compile import Plan
 
+# The panels of `xstilts --help`.
+RUN, READ, MODELS, TASKS = "Run a study", "Read its results", "Encoders and models", "Tasks and benchmarks"
+# Verbs that have moved into a group.
+MOVED = {"tasks": "data list (or data check)", "download": "data download"}
+MOVED |= {verb: f"benchmark {verb}" for verb in ("score", "validate", "submit")}
+
+
+class Verbs(TyperGroup):
+    """The verbs of the program. For one that has moved, the error gives its new name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] in MOVED:
+            raise InputError(f"xstilts {args[0]} is now: xstilts {MOVED[args[0]]}")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=Verbs,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="\n\n".join(
         (
             "Does an English intermediate task improve zero-shot cross-lingual transfer?",
-            "A study trains an encoder on English intermediate tasks (chains), then on English target tasks, tests it in other "
-            "languages, and reports the gain with its uncertainty.",
-            "[bold]xstilts demo[/bold] shows all of it on the embedded world in a few minutes, with nothing to download.\n"
-            "[bold]xstilts tasks[/bold] lists the tasks and where their data was found.\n"
-            "[bold]xstilts plan STUDY[/bold], then [bold]xstilts run STUDY[/bold], with your own YAML or a built-in study.",
-            "Data is looked for in $XSTILTS_DATA (official file names, .gz as they are). Results are kept in $XSTILTS_STORE "
-            "(or ./xstilts-store): nothing is computed twice, and anything can be killed and run again.",
+            "A study trains an encoder on English intermediate tasks (its chains), then on English target tasks. It tests the "
+            "result in other languages, and reports the gain over no intermediate task with its uncertainty.",
+            "Start with `xstilts demo`. It runs a complete study on synthetic languages in a few minutes, and it "
+            "downloads nothing. Then write a study of your own, see what it would cost with `xstilts plan STUDY`, and run it "
+            "with `xstilts run STUDY`.",
+            "Data files are looked for in $XSTILTS_DATA, under their official names. Results are kept in $XSTILTS_STORE "
+            "(default: ./xstilts-store). Nothing is computed twice. A run that was killed continues when you run it again.",
         )
     ),
 )
+data_app = typer.Typer(no_args_is_help=True, help="List the tasks; check and download their data.")
+benchmark_app = typer.Typer(no_args_is_help=True, help="Score, validate and write prediction files of a benchmark.")
+app.add_typer(data_app, name="data", rich_help_panel=TASKS)
+app.add_typer(benchmark_app, name="benchmark", rich_help_panel=TASKS)
 
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study (demo, real-mini) or a YAML file.")]
 StoreOption = Annotated[Path, typer.Option("--store", envvar="XSTILTS_STORE", help="The folder that keeps all results.")]
@@ -37,42 +64,51 @@ SetOption = Annotated[
     list[str],
     typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the study, e.g. limits.train=500 or 'seeds=[0,1]'."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Worker processes (default: one per core).")]
-OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="The folder for the report (default: reports/STUDY).")]
-FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder with a folder of files for each task.")]
+ReportOption = Annotated[Path | None, typer.Option("--out", "-o", help="The folder for the report (default: reports/STUDY).")]
+NewFolderOption = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write, new or empty.")]
+FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder with one folder of files for each task.")]
 SuiteOption = Annotated[str, typer.Option("--suite", metavar="SUITE", help="The benchmark: xtreme or xtreme-r.")]
 LabelsOption = Annotated[
     Path | None,
-    typer.Option("--labels", metavar="FOLDER", help="Gold out of label files in XTREME's layout, not out of $XSTILTS_DATA."),
+    typer.Option("--labels", metavar="FOLDER", help="Label files in XTREME's layout, used instead of $XSTILTS_DATA."),
 ]
 DEFAULT_STORE = Path("xstilts-store")
 
 
-def complain(text: str) -> None:
-    """Say on standard error what is wrong."""
+def print_error(text: str) -> None:
+    """Print an error to standard error."""
     from rich.console import Console
     from rich.text import Text
 
     Console(stderr=True, soft_wrap=True).print(Text("Error: ", style="bold red") + Text(text))
 
 
-def plan_of(name: str, changes: list[str], draft: bool = False) -> Plan:
-    """The plan of a built-in study or a YAML file, with `--set` changes. A `draft` is for reading what there is: it asks no
-    network and minds no data or encoder that is nowhere."""
+def load_plan(name: str, changes: list[str], draft: bool = False) -> Plan:
+    """The plan of a built-in study or a YAML file, with `--set` changes. A `draft` is for reading only: it needs neither the
+    network nor the data and encoders of the study."""
     from xstilts.plan.compile import compile_study
-    from xstilts.study.study import load_study, study_path
+    from xstilts.study import find_study, load_study
 
-    return compile_study(load_study(name, changes), base=study_path(name).parent, draft=draft)
+    return compile_study(load_study(name, changes), base=find_study(name).parent, draft=draft)
 
 
-def terminal() -> Any:
-    """A rich console on standard output."""
+def load_results(name: str, changes: list[str], store: Path) -> Results:
+    """The scores that a store has of a study."""
+    from xstilts.analysis.gather import gather
+    from xstilts.store.store import Store
+
+    return gather(load_plan(name, changes, draft=True), Store(store))
+
+
+def open_console() -> Console:
+    """A console on standard output."""
     from rich.console import Console
 
     return Console(highlight=False)
 
 
 def print_json(value: Any) -> None:
-    """For other programs."""
+    """Print a value as JSON to standard output."""
     print(json.dumps(value, indent=1, ensure_ascii=False, default=str))

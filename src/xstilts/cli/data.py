@@ -1,80 +1,100 @@
-"""Verbs about tasks and their data."""
+"""Verbs about tasks and their data: `xstilts data list|check|download`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from xstilts.cli.app import JsonOption, app, complain, print_json, terminal
+from xstilts.cli.app import JsonOption, data_app, open_console, print_error, print_json
 from xstilts.errors import InputError
 
-if TYPE_CHECKING:
-    pass
+TasksArgument = Annotated[
+    list[str], typer.Argument(metavar="TASK", help="Tasks, a suite (xtreme), or a file that declares tasks (default: all).")
+]
 
 
-@app.command()
-def tasks(
-    names: Annotated[
-        list[str], typer.Argument(metavar="[NAME]...", help="Tasks, a suite (xtreme), or a file that declares one; all tasks.")
-    ] = [],
-    check: Annotated[bool, typer.Option("--check", help="Read all files: count, compare, find damage.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """List the tasks: format, metric, languages, licence, and where their data was found. With a NAME, tell all about it; of
-    a task in a file of your own, with its first examples.
+@data_app.command("list")
+def list_tasks(names: TasksArgument = [], as_json: JsonOption = False) -> None:
+    """List the tasks, or describe those that are named.
 
-    With --check every file of the data folder is read to its end, its examples are counted and its sha256 compared with
-    what is published: a task is complete, partial (with which languages), missing (with where it can be had) or damaged.
-    Exit code 1 if something is damaged.
+    The list has a line for each task: format, metric, languages, licence, and which of its data were found. For a named task
+    it shows everything that is known about it, and for one from a file of your own also its first examples.
+
+    Examples:
+
+        xstilts data list
+        xstilts data list xquad
     """
     from xstilts.cli.views.catalogue import print_samples, print_task, print_tasks, task_record
-    from xstilts.cli.views.data import check_tasks, print_check, where_to_get
     from xstilts.plan.compile import data_root
-    from xstilts.tasks.files.check import record
     from xstilts.tasks.files.download import chosen
     from xstilts.tasks.registry import CATALOGUE
     from xstilts.tasks.user.user_tasks import named, preview
 
-    console, root = terminal(), data_root()
-    picked = [task for task, _ in chosen(named(names))] or list(CATALOGUE.values())
-    if check:
-        picked = [task for task in picked if not task.synthetic]
-        found = check_tasks(terminal(), picked, root)
-        if as_json:
-            told = [{**record(result), "get": where_to_get(task)} for task, result in zip(picked, found, strict=True)]
-            print_json({"folder": str(root), "tasks": told})
-        else:
-            print_check(console, picked, found, root)
-        raise SystemExit(int(any(result.status == "damaged" for result in found)))
+    console, root = open_console(), data_root()
+    tasks = [task for task, _ in chosen(named(names))] or list(CATALOGUE.values())
     if as_json:
-        print_json([task_record(task, root) for task in picked])
+        print_json([task_record(task, root) for task in tasks])
     elif names:
-        for task in picked:
+        for task in tasks:
             print_task(console, task, root)
             if task.declared:
                 print_samples(console, preview(task, root))
     else:
-        print_tasks(console, picked, root)
+        print_tasks(console, tasks, root)
 
 
-@app.command()
+@data_app.command()
+def check(names: TasksArgument = [], as_json: JsonOption = False) -> None:
+    """Check the data files: count the examples and compare the checksums.
+
+    Every file is read to its end. A task is complete, partial (the languages are listed), missing (with the place to get it
+    from) or damaged. The exit code is 1 if a task is damaged.
+
+    Example:
+
+        XSTILTS_DATA=~/data xstilts data check xtreme
+    """
+    from xstilts.cli.views.data import check_tasks, print_check, say_where_to_get
+    from xstilts.plan.compile import data_root
+    from xstilts.tasks.files.check import record
+    from xstilts.tasks.files.download import chosen
+    from xstilts.tasks.registry import CATALOGUE
+    from xstilts.tasks.user.user_tasks import named
+
+    console, root = open_console(), data_root()
+    tasks = [task for task, _ in chosen(named(names))] or list(CATALOGUE.values())
+    tasks = [task for task in tasks if not task.synthetic]
+    found = check_tasks(console, tasks, root)
+    if as_json:
+        records = [{**record(result), "get": say_where_to_get(task)} for task, result in zip(tasks, found, strict=True)]
+        print_json({"folder": str(root), "tasks": records})
+    else:
+        print_check(console, tasks, found, root)
+    raise SystemExit(int(any(result.status == "damaged" for result in found)))
+
+
+@data_app.command()
 def download(
-    names: Annotated[list[str], typer.Argument(metavar="TASK...", help="Tasks, or a suite: xtreme, xtreme-r, stilts-9.")],
-    splits: Annotated[list[str], typer.Option("--split", metavar="SPLIT", help="train, dev or test; again for more.")] = [],
-    languages: Annotated[list[str], typer.Option("--lang", metavar="CODE", help="A language; again for more.")] = [],
+    names: Annotated[list[str], typer.Argument(metavar="TASK", help="Tasks, or a suite: xtreme, xtreme-r, stilts-9.")],
+    splits: Annotated[list[str], typer.Option("--split", metavar="SPLIT", help="train, dev or test; repeat it for more.")] = [],
+    languages: Annotated[list[str], typer.Option("--lang", metavar="CODE", help="A language; repeat it for more.")] = [],
     folder: Annotated[
         Path | None, typer.Option("--to", metavar="FOLDER", help="Where to put the files (default: $XSTILTS_DATA, else ./data).")
     ] = None,
 ) -> None:
-    """Download the official files of tasks, as far as there are public ones, and check them.
+    """Download the official files of tasks and check them.
 
-    What was cut off goes on where it was, what is there already is left alone. A suite brings its test data, its languages
-    and the English training data that it needs.
+    An interrupted download continues where it stopped, and files that are already there are left alone. A suite includes its
+    test data in its languages and the English training data that it needs. Some tasks have no public file: for these it prints
+    the page to get them from.
 
-    Example:  xstilts download xquad --lang de --lang zh --to ~/data
+    Example:
+
+        xstilts data download xquad --lang de --lang zh --to ~/data
     """
     from xstilts.cli.views.data import download_all
     from xstilts.data.language import LANGUAGES
@@ -86,14 +106,14 @@ def download(
     for given, known, what in ((splits, SPLITS, "split"), (languages, LANGUAGES, "language")):
         for word in given:
             if word not in known:
-                raise InputError(f"no {what} {word!r}{nearest(word, known)}")
+                raise InputError(f"unknown {what} '{word}'{nearest(word, known)}")
     root = folder.expanduser().absolute() if folder else data_root()
     try:
-        errors = download_all(terminal(), chosen(names, languages), splits or SPLITS, root)
+        errors = download_all(open_console(), chosen(names, languages), splits or SPLITS, root)
     except KeyboardInterrupt:
-        print("\nInterrupted. Run the same command again to go on where it was.", file=sys.stderr)
+        print("\nInterrupted. Run the same command again to continue.", file=sys.stderr)
         raise SystemExit(130) from None
     for error in errors:
-        complain(error)
+        print_error(error)
     if errors:
         raise SystemExit(2)

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from xstilts.cli.app import DEFAULT_STORE, StoreOption, app, complain, terminal
+from xstilts.cli.app import DEFAULT_STORE, RUN, StoreOption, app, open_console, print_error
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def stage(
     key: Annotated[str, typer.Argument(metavar="KEY", help="A stage's key, or its first digits (see `xstilts plan --json`).")],
     store: StoreOption = DEFAULT_STORE,
@@ -37,13 +37,13 @@ def stage(
     found = run_stage(Store(store), key, stop)
     match found.outcome:
         case "done":
-            terminal().print("done" if found.seconds is None else f"done in {found.seconds:.1f} s")
+            open_console().print("done" if found.seconds is None else f"done in {found.seconds:.1f} s")
             return
         case "interrupted":
-            complain("interrupted; run the same command again to go on from the checkpoint")
+            print_error("interrupted; run the same command again to go on from the checkpoint")
             raise SystemExit(130)
         case "held":
-            complain("another process works on this stage; wait for it")
+            print_error("another process works on this stage; wait for it")
         case _:
-            complain(found.error)
+            print_error(found.error)
     raise SystemExit(2 if found.input_error else 1)

@@ -7,6 +7,7 @@ with its line or the nearest known name, where YAML and pydantic alone would los
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -86,24 +87,29 @@ def place(error: Any) -> str:
 
 def _explain(kind: type[BaseModel], error: Any) -> str:
     field = place(error)
-    if error["type"] == "extra_forbidden":
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         *parents, name = error["loc"]
-        return f"unknown field '{field}'{nearest(str(name), _record_at(kind, parents).model_fields)}"
+        return f"unknown field '{field}'{nearest(str(name), _fields_at(kind, parents))}"
     if error["type"] == "missing":
         return f"the field '{field}' is missing"
     message = re.sub(r"^Value error, ", "", error["msg"])
-    return f"{field}: {message}" if field else message
+    found = "" if error["type"] == "value_error" else f", found {reprlib.repr(error['input'])}"
+    return f"{field}: {message}{found}" if field else message
 
 
-def _record_at(kind: type[BaseModel], parents: list[Any]) -> type[BaseModel]:
-    """The record inside `kind` that the path leads to; numbers and names of a mapping lead no further."""
+def _fields_at(kind: type[BaseModel], parents: list[Any]) -> Mapping[str, Any]:
+    """The fields of the record inside `kind` that the path leads to; list indices and names of a mapping are passed over."""
+    fields = _fields_of(kind)
     for name in parents:
-        if name in kind.model_fields:
-            kind = _record_in(kind.model_fields[name].annotation) or kind
-    return kind
+        if name in fields:
+            fields = _fields_of(fields[name]) or fields
+    return fields
 
 
-def _record_in(annotation: Any) -> type[BaseModel] | None:
+def _fields_of(annotation: Any) -> Mapping[str, Any]:
+    """Field -> annotation of the record, dataclass or typed dict in an annotation such as `tuple[Target, ...]`."""
     if inner := get_args(annotation):
-        return next((found for part in inner if (found := _record_in(part))), None)
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+        return next((found for part in inner if (found := _fields_of(part))), {})
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {name: field.annotation for name, field in annotation.model_fields.items()}
+    return getattr(annotation, "__annotations__", {})

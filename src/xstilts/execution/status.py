@@ -1,8 +1,8 @@
-"""Watch: where a study stands, read from the store alone and cheaply enough to be asked every second.
+"""The status of a study, read from the store alone and cheaply enough to be read every second.
 
-Whoever runs the study (this process, another one, several, nobody) leaves leases, run records and marks of done; nothing
-else is read, and nothing is written. From the second look on a stage that is done costs one `stat`, and one that nobody has
-begun costs nothing but its kind's listing. So what a mark vouches for is checked once for each mark, not at every look.
+Runs of the study, in this process or any other, leave leases, run records and done marks in the store. Only these are read,
+and nothing is written. After the first reading, a done stage costs one `stat`, and a stage that was never begun costs nothing
+but the listing of its kind's folder: the files that a done mark lists are checked once for each mark, not at each reading.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import os
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from xstilts.errors import InputError
 from xstilts.execution.execute import State
@@ -25,70 +25,84 @@ from xstilts.stages.stage import Stage
 from xstilts.store.lease import holder
 from xstilts.store.store import KEY_DIGITS, Damaged, Store, read_json
 
-STATUSES = ("done", "running", "open", "stopped", "damaged", "failed", "blocked")
-_EXECUTED: dict[str, StageState] = {"done": "done", "running": "running", "failed": "failed", "blocked": "blocked"}
-CROWD_SECONDS = 60.0
+STATES: tuple[StageState, ...] = get_args(StageState)
+# The time left is shared among as many workers as were seen at once within this time.
+WORKERS_SEEN_SECONDS = 60.0
 _Mark = tuple[int, int]
 
 
 @dataclass(frozen=True)
+class StageStatus:
+    """The state of one stage. A stage is running when some process holds its lease.
+
+    `pending_because`: "stopped" if its last attempt was killed or interrupted, "damaged" if it was done and its files have
+    changed since. `attempts` counts all; `seconds`, `started` (seconds since the epoch) and `progress` (what it last reported)
+    are those of the last one. `error` is empty unless the stage failed or is damaged."""
+
+    kind: str
+    slug: str
+    key: str
+    state: StageState
+    pending_because: Literal["", "stopped", "damaged"] = ""
+    attempts: int = 0
+    seconds: float | None = None
+    error: str = ""
+    progress: dict[str, Any] | None = None
+    started: float | None = None
+    folder: str | None = None
+
+
+@dataclass(frozen=True)
 class StudyStatus:
-    """What one look at the store found: a record for each stage, in the plan's order. Its `status` is one of
+    """The state of each stage, in the plan's order, at the time `at` (seconds since the epoch).
 
-    done; running (somebody holds its lease); open (nobody has begun it); stopped (its last attempt was killed or interrupted);
-    damaged (it was done, but its files are not what they were); failed; blocked (what it rests on failed).
-
-    `seconds_left` is an estimate, None when nobody works or no training was timed yet. `at` is seconds since the epoch."""
+    `seconds_left` is an estimate; None when nothing runs or no training was timed yet."""
 
     plan: Plan
     store: Store
     at: float
-    records: list[dict[str, Any]]
+    stages: list[StageStatus]
     seconds_left: float | None
 
     @cached_property
-    def counts(self) -> Counter[str]:
-        return Counter(record["status"] for record in self.records)
-
-    def having(self, status: str) -> list[dict[str, Any]]:
-        """The records of one status."""
-        return [record for record in self.records if record["status"] == status]
+    def counts(self) -> Counter[StageState]:
+        return Counter(stage.state for stage in self.stages)
 
     @property
     def ended(self) -> bool:
-        """Whether all is done, failed or blocked, and nobody works."""
-        return all(status in ("done", "failed", "blocked") for status in self.counts)
+        """Whether nothing runs and nothing is left that a run could do: all stages are done, failed or blocked."""
+        return all(state in ("done", "failed", "blocked") for state in self.counts)
 
     def record(self) -> dict[str, Any]:
-        """For other programs."""
+        """The status as JSON."""
         return {
             "study": self.plan.study.name,
-            "counts": {status: self.counts[status] for status in STATUSES if self.counts[status]},
+            "counts": {state: self.counts[state] for state in STATES if self.counts[state]},
             "ended": self.ended,
             "seconds_left": self.seconds_left,
-            "stages": self.records,
+            "stages": [asdict(stage) for stage in self.stages],
         }
 
 
-def number(value: Any) -> float | None:
-    """A finite number as it is, anything else as None: a record may be another version's, and JSON has no NaN."""
+def read_number(value: Any) -> float | None:
+    """A finite number as it is, anything else as None: another version may have written it, and JSON has no NaN."""
     return value if type(value) in (int, float) and math.isfinite(value) else None
 
 
-class Watch:
-    """`look()` says where the plan stands now. It may be called from several threads; looks within `least_seconds` of each
-    other share one reading."""
+class StatusReader:
+    """Reads the status of a plan. `read` may be called from several threads; calls within `least_seconds` of each other share
+    one reading."""
 
     def __init__(self, plan: Plan, store: Store, least_seconds: float = 0.0):
         self.plan, self.store, self.least_seconds = plan, store, least_seconds
         self._folders: dict[str, Path] = {}
-        self._done: dict[str, tuple[_Mark, dict[str, Any]]] = {}
+        self._done: dict[str, tuple[_Mark, StageStatus]] = {}
         self._damage: dict[str, tuple[_Mark, str]] = {}
-        self._crowds: list[tuple[float, int]] = []
+        self._workers_seen: list[tuple[float, int]] = []
         self._last: tuple[float, StudyStatus] | None = None
         self._lock = threading.Lock()
 
-    def look(self) -> StudyStatus:
+    def read(self) -> StudyStatus:
         """Raises InputError if the store cannot be read."""
         with self._lock:
             if self._last is None or time.monotonic() - self._last[0] >= self.least_seconds:
@@ -97,19 +111,18 @@ class Watch:
 
     def _read(self) -> StudyStatus:
         self._find_folders()
-        records: list[dict[str, Any]] = []
-        status: dict[str, str] = {}
+        found: dict[str, StageStatus] = {}
         for stage in self.plan.stages:
-            record = self._record(stage)
-            lost = any(status[source.key] in ("failed", "blocked") for source in stage.parents)
-            if lost and record["status"] not in ("done", "running"):
-                record |= {"status": "blocked", "error": "", "progress": None}
-            status[stage.key] = record["status"]
-            records.append(record)
-        return StudyStatus(self.plan, self.store, time.time(), records, self._seconds_left(records))
+            status = self._read_stage(stage)
+            blocked = any(found[source.key].state in ("failed", "blocked") for source in stage.parents)
+            if blocked and status.state not in ("done", "running"):
+                status = replace(status, state="blocked", pending_because="", error="", progress=None)
+            found[stage.key] = status
+        stages = list(found.values())
+        return StudyStatus(self.plan, self.store, time.time(), stages, self._estimate_seconds_left(stages))
 
     def _find_folders(self) -> None:
-        """The folders of stages that had none, by one listing of each kind's."""
+        """Finds the folders of stages that had none, with one listing for each kind."""
         lacking: dict[str, dict[str, Stage]] = {}
         for planned in self.plan.stages:
             if planned.key not in self._folders:
@@ -130,39 +143,50 @@ class Watch:
                     if written is None or written.get("key") == stage.key:
                         self._folders.setdefault(stage.key, folder)
 
-    def _record(self, stage: Stage) -> dict[str, Any]:
+    def _read_stage(self, stage: Stage) -> StageStatus:
+        pending = StageStatus(stage.kind, stage.slug, stage.key, "pending")
         folder = self._folders.get(stage.key)
         if folder is None:
-            return _record(stage, None, "open", [])
+            return pending
         known = self._done.pop(stage.key, None)
-        if known and known[0] == _mark(folder):
+        if known and known[0] == _read_mark(folder):
             self._done[stage.key] = known
             return known[1]
         if not folder.is_dir():
             del self._folders[stage.key]
-            return _record(stage, None, "open", [])
+            return pending
         held = holder(folder) is not None
-        mark = _mark(folder)  # after the lease: whoever let it go has set the mark before
-        damage = self._damaged(stage, folder, mark)
+        mark = _read_mark(folder)  # after the lease: a run sets the mark before it releases the lease
+        damage = self._find_damage(stage, folder, mark)
         runs = self.store.runs(folder)
-        outcome = runs[-1].get("outcome") if runs else None
+        last = runs[-1] if runs else {}
+        outcome = last.get("outcome")
         if outcome == "running" and not held:  # it may have begun just now
             held = holder(folder) is not None
+        status = replace(
+            pending,
+            attempts=len(runs),
+            seconds=read_number(last.get("seconds")),
+            started=read_number(last.get("started")),
+            folder=str(folder),
+        )
         if mark and not damage:
-            record = _record(stage, folder, "done", runs)
-            if not held:  # else its run's record is still to be written
-                self._done[stage.key] = (mark, record)
-            return record
+            status = replace(status, state="done")
+            if not held:  # otherwise its run record is still to be written
+                self._done[stage.key] = (mark, status)
+            return status
         if held:
-            return _record(stage, folder, "running", runs)
+            return replace(status, state="running", progress=_read_progress(last))
         if damage:
-            return _record(stage, folder, "damaged", runs, damage)
+            return replace(status, pending_because="damaged", error=damage)
         if outcome == "failed":
-            return _record(stage, folder, "failed", runs, str(runs[-1].get("error") or "no reason was recorded"))
-        return _record(stage, folder, "stopped" if outcome in ("running", "interrupted", "lost") else "open", runs)
+            return replace(status, state="failed", error=str(last.get("error") or "no reason was recorded"))
+        if outcome in ("running", "interrupted", "lost"):
+            return replace(status, pending_because="stopped", progress=_read_progress(last))
+        return status
 
-    def _damaged(self, stage: Stage, folder: Path, mark: _Mark | None) -> str:
-        """What is wrong with the files that a mark vouches for; empty if nothing is."""
+    def _find_damage(self, stage: Stage, folder: Path, mark: _Mark | None) -> str:
+        """What is wrong with the files that a done mark lists; empty if nothing is, or if there is no mark."""
         known = self._damage.pop(stage.key, None)
         if mark is None:
             return ""
@@ -175,23 +199,24 @@ class Watch:
         self._damage[stage.key] = known
         return known[1]
 
-    def _seconds_left(self, records: list[dict[str, Any]]) -> float | None:
-        """By the executor's own estimate, for as many workers as were seen at once within the last minute."""
+    def _estimate_seconds_left(self, stages: list[StageStatus]) -> float | None:
+        """The estimate of a run, for as many workers as were seen at once within the last minute."""
         now = time.monotonic()
-        running = [record for record in records if record["status"] == "running"]
-        self._crowds = [(at, crowd) for at, crowd in self._crowds if now - at < CROWD_SECONDS] + [(now, len(running))]
+        running = [stage for stage in stages if stage.state == "running"]
+        seen = [(at, workers) for at, workers in self._workers_seen if now - at < WORKERS_SEEN_SECONDS]
+        self._workers_seen = [*seen, (now, len(running))]
         if not running:
             return None
-        status = {record["key"]: _EXECUTED.get(record["status"], "pending") for record in records}
-        state = State(self.plan, self.store, status, set(), workers=max(crowd for _, crowd in self._crowds))
-        state.seconds = {r["key"]: r["seconds"] for r in records if r["status"] == "done" and r["seconds"] is not None}
-        for record in running:
-            state.live[record["key"]] = {"started": now - _elapsed(record)} | _steps(record)
+        workers = max(workers for _, workers in self._workers_seen)
+        state = State(self.plan, self.store, {stage.key: stage.state for stage in stages}, set(), workers=workers)
+        state.seconds = {s.key: s.seconds for s in stages if s.state == "done" and s.seconds is not None}
+        for stage in running:
+            state.live[stage.key] = {"started": now - _estimate_elapsed(stage)} | _read_steps(stage)
         return state.seconds_left() if state.measured else None
 
 
-def _mark(folder: Path) -> _Mark | None:
-    """What tells one mark of done from the next; None where there is none."""
+def _read_mark(folder: Path) -> _Mark | None:
+    """What distinguishes one done mark from the next; None where there is none."""
     try:
         found = (folder / "done.json").stat()
     except OSError:
@@ -199,38 +224,25 @@ def _mark(folder: Path) -> _Mark | None:
     return found.st_mtime_ns, found.st_ino
 
 
-def _record(stage: Stage, folder: Path | None, status: str, runs: list[dict[str, Any]], error: str = "") -> dict[str, Any]:
-    last = runs[-1] if runs else {}
-    progress = last.get("progress") if status in ("running", "stopped") else None
-    return {
-        "kind": stage.kind,
-        "slug": stage.slug,
-        "key": stage.key,
-        "status": status,
-        "attempts": len(runs),
-        "seconds": number(last.get("seconds")),
-        "error": error,
-        "progress": _finite(progress) if isinstance(progress, dict) else None,
-        "started": number(last.get("started")),
-        "folder": str(folder) if folder else None,
-    }
-
-
-def _finite(progress: dict[str, Any]) -> dict[str, Any]:
-    """Without the numbers that JSON does not have."""
+def _read_progress(run: dict[str, Any]) -> dict[str, Any] | None:
+    """What an attempt last reported, without the numbers that JSON does not have."""
+    progress = run.get("progress")
+    if not isinstance(progress, dict):
+        return None
     return {name: value for name, value in progress.items() if not isinstance(value, float) or math.isfinite(value)}
 
 
-def _steps(record: dict[str, Any]) -> dict[str, float]:
-    """How far a stage is, where it says so."""
-    progress = record["progress"] or {}
-    step, steps = number(progress.get("step")), number(progress.get("steps"))
+def _read_steps(stage: StageStatus) -> dict[str, float]:
+    """The step that a stage is at and their number; empty if it did not report them."""
+    progress = stage.progress or {}
+    step, steps = read_number(progress.get("step")), read_number(progress.get("steps"))
     return {"step": step, "steps": steps} if step is not None and steps and step <= steps else {}
 
 
-def _elapsed(record: dict[str, Any]) -> float:
-    """Seconds that a running stage took so far; by the rate that it says, since an attempt may begin at a checkpoint."""
-    left, found = number((record["progress"] or {}).get("seconds_left")), _steps(record)
-    if left is not None and found and 0 < found["step"] < found["steps"]:
-        return left * found["step"] / (found["steps"] - found["step"])
-    return max(0.0, time.time() - (record["started"] or time.time()))
+def _estimate_elapsed(stage: StageStatus) -> float:
+    """Seconds that a running stage took so far: at its reported rate if there is one, since an attempt may have begun at a
+    checkpoint."""
+    left, steps = read_number((stage.progress or {}).get("seconds_left")), _read_steps(stage)
+    if left is not None and steps and 0 < steps["step"] < steps["steps"]:
+        return left * steps["step"] / (steps["steps"] - steps["step"])
+    return max(0.0, time.time() - (stage.started or time.time()))

@@ -1,7 +1,7 @@
-"""Submit: the predictions of a study's cells -> submission folders in the published format, one for each chain and seed.
+"""Write the predictions of a study's cells as submission folders in a benchmark's published formats.
 
-What a submission holds comes out of the store: the fetched test sets and the predictions made on them. A study with
-`limits.test` gives a submission of so many examples a language, which says so in its `submission.json`.
+Test sets and predictions are read from the store. With `limits.test`, a submission has only that many examples per language,
+and its `submission.json` says so.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from xstilts.tasks.suites import Suite
 
 @dataclass(frozen=True)
 class Submission:
-    """One folder that was written: which cells it holds, and what the validator says of it. `lacking` are the tasks of
-    the suite that the study has as targets and that have no score yet."""
+    """One folder that was written, and the validator's result. `lacking`: the tasks of the suite that are targets of the
+    study and have no score yet."""
 
     folder: Path
     encoder: str
@@ -36,14 +36,14 @@ class Submission:
     validation: Validation
 
 
-def submit(
+def write_submissions(
     plan: Plan, store: Store, suite: Suite, folder: Path, data: Path, chain: str | None = None, seed: int | None = None
 ) -> Iterator[Submission]:
-    """Write and validate the submission of each (encoder, chain, seed) that has a score, or of the given ones; controls only
-    if they are named. One goes to `folder` itself, several to `folder/<encoder>/<chain>/seed-<n>`. Raises InputError if there
-    is nothing to submit."""
+    """Write and validate a submission for each encoder, chain and seed that has a score, or for the given chain and seed.
+    Controls are written only if they are named. A single submission goes to `folder` itself, several go to
+    `folder/<encoder>/<chain>/seed-<n>`. Raises InputError if there is nothing to submit."""
     if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder}: the folder is not empty; name a new one")
+        raise InputError(f"{folder}: the folder is not empty; give a new or empty one")
     if plan.study.split != "test":
         raise InputError(
             f"study {plan.study.name}: its targets are scored on {plan.study.split} data; a submission needs split: test"

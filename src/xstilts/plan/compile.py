@@ -19,7 +19,7 @@ from xstilts.plan.encoder_stages import EncoderStages, short_name
 from xstilts.plan.score_stages import ScoreStages
 from xstilts.plan.train_stages import TrainStages
 from xstilts.stages.stage import Stage, upstream
-from xstilts.study.study import Study
+from xstilts.study import Study
 from xstilts.tasks.registry import find_task
 
 __all__ = ["Plan", "PlannedCell", "compile_study", "data_root", "short_name"]

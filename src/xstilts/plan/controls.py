@@ -13,7 +13,7 @@ from typing import Literal
 
 from xstilts.errors import InputError
 from xstilts.recipe.mixture import Mixture
-from xstilts.study.study import NO_CHAIN, Chain, Study
+from xstilts.study import NO_CHAIN, Chain, Study
 from xstilts.tasks.registry import find_task
 
 

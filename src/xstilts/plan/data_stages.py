@@ -6,15 +6,14 @@ carries that identity instead. Languages without data are left out and said to b
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 from xstilts.data.language import LANGUAGES
-from xstilts.errors import InputError, nearest
+from xstilts.errors import InputError
 from xstilts.stages.contracts import FetchConfig, Inputs
 from xstilts.stages.stage import Context, FetchStage
-from xstilts.study.study import Study
+from xstilts.study import Study
 from xstilts.tasks.files.locate import (
     available_languages,
     fingerprint,
@@ -27,7 +26,6 @@ from xstilts.tasks.files.locate import (
 )
 from xstilts.tasks.task import Task
 from xstilts.tasks.user.user_tasks import register
-from xstilts.world.config import WorldConfig
 
 
 class DataStages:
@@ -43,18 +41,10 @@ class DataStages:
         self.unresolved: list[str] = []
         self._nowhere: dict[tuple[str, str], str] = {}
         self._found: dict[tuple[str, str], tuple[str, ...]] = {}
-        self.world = self._world()
+        self.world = study.world
         declared = {str(Path(path).absolute()): register(Path(path))[0].declared for path in study.tasks}
         self.context = Context(str(root), tasks=declared)
         self._made: dict[tuple[str, str, str], FetchStage] = {}
-
-    def _world(self) -> WorldConfig:
-        try:
-            return WorldConfig(**self.study.world)
-        except TypeError:
-            known = [f.name for f in dataclasses.fields(WorldConfig)]
-            wrong = next(name for name in self.study.world if name not in known)
-            raise InputError(f"study: unknown field 'world.{wrong}'{nearest(wrong, known)}") from None
 
     def note(self, text: str) -> None:
         """Remember something that a reader of the plan must know, once."""

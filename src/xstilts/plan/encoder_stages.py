@@ -17,7 +17,7 @@ from xstilts.plan.data_stages import DataStages
 from xstilts.recipe.encoder_identity import hub_commit, identity
 from xstilts.stages import contracts
 from xstilts.stages.stage import EncoderStage, Stage, TokenizerStage
-from xstilts.study.study import SCRATCH, WORLD
+from xstilts.study import SCRATCH, WORLD
 from xstilts.tasks.files.archive import cache_folder
 from xstilts.tasks.registry import find_task
 

@@ -22,7 +22,7 @@ from xstilts.plan.train_stages import TrainStages
 from xstilts.recipe.encoder_identity import Architecture
 from xstilts.stages.stage import Checkpoint
 from xstilts.store.store import Store, read_json
-from xstilts.study.study import NO_CHAIN, SCRATCH, Chain, Study, Target, apply_change
+from xstilts.study import NO_CHAIN, SCRATCH, Chain, Study, Target, change_field
 from xstilts.tasks.user.corpus import declare_corpus
 
 # Width of an attention head in XLM-R (and BERT), and how much wider its feed-forward layers are than its states.
@@ -77,18 +77,18 @@ def pretraining(
         "question": f"An encoder from scratch on {text}",
         "encoders": [f"{SCRATCH}{name}"],
         "scratch": {name: {"corpus": text, "vocabulary": vocabulary}},
-        "architecture": {**SHAPE.model_dump(), **wide, **shape},
+        "architectures": {name: {**SHAPE.model_dump(), **wide, **shape}},
         "tasks": [str(path) for path in (folder, parallel) if path is not None],
         "pretrain": [mixture],
         "recipes": {"default": dict(RECIPE)},
         "seeds": [seed],
     }
     for change in changes:
-        apply_change(record, change)
+        change_field(record, change)
     made = make(Pretraining, record, "pretrain")
-    longest, room = made.phase_recipe(made.pretrain[0].mix, {}).max_length, made.architecture.positions - 2
+    longest, room = made.phase_recipe(made.pretrain[0].mix, {}).max_length, made.architecture_of(made.encoders[0]).positions - 2
     if longest > room:
-        needed = f"--set architecture.positions={longest + 2}"
+        needed = f"--set architectures.{name}.positions={longest + 2}"
         raise InputError(f"pretrain: max_length {longest} is more than the encoder's {room} positions; {needed}")
     return made
 

@@ -19,7 +19,7 @@ from xstilts.stages.contracts import (
     ScoreInputs,
 )
 from xstilts.stages.stage import Checkpoint, EmbedStage, FetchStage, MineStage, PredictStage, ScoreStage, Stage, TrainStage
-from xstilts.study.study import Retrieval, Target
+from xstilts.study import Retrieval, Target
 from xstilts.tasks.files.locate import nowhere
 from xstilts.tasks.registry import find_task
 

@@ -15,7 +15,7 @@ from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.contracts import TrainConfig, TrainedTask, TrainInputs
 from xstilts.stages.stage import Checkpoint, FetchStage, Stage, TrainStage
-from xstilts.study.study import Target
+from xstilts.study import Target
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 

@@ -46,7 +46,7 @@ class Scratch(Record):
     """An encoder that starts from random weights and a tokenizer of its own: SentencePiece Unigram with `vocabulary` ids,
     trained on about `sample` characters of the plain-text task `corpus`. Languages are sampled with probability
     ~ characters ** `smoothing` (0.3 as in XLM, arXiv 1901.07291; small ones are then repeated) out of `languages` (None: the
-    study's). `coverage` is the share of characters that get a piece. `architecture`: None is the study's."""
+    study's). `coverage` is the share of characters that get a piece."""
 
     corpus: str
     vocabulary: int = Field(20_000, ge=32)
@@ -54,7 +54,6 @@ class Scratch(Record):
     smoothing: float = Field(0.3, ge=0, le=1)
     coverage: float = Field(0.9995, gt=0.9, le=1)
     sample: int = Field(10_000_000, ge=1000)
-    architecture: Architecture | None = None
 
 
 def encoder_files(folder: Path) -> list[Path]:

@@ -10,13 +10,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from xstilts.recipe.recipe import Recipe
+from xstilts.recipe.recipe import Recipe, RecipeFields
 
 CAP = 131_072  # K = 2**17 of T5's examples-proportional mixing, as Phang et al. 2020 use it
 
@@ -52,7 +52,7 @@ class Mixture(MixtureRule):
     mix: tuple[str, ...] = Field(min_length=1)
     languages: tuple[str, ...] | None = None
     labels: Literal["gold", "shuffled"] = "gold"
-    recipe: dict[str, Any] = Field(default_factory=dict)
+    recipe: RecipeFields = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Mixture:

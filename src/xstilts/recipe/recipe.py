@@ -6,9 +6,10 @@ a value that is only remembered, not read in a source, does not stand there (`do
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator, with_config
+from typing_extensions import TypedDict
 
 Policy = Literal["last", "en_dev", "avg_last_k", "target_dev"]
 SELECTING = ("en_dev", "target_dev")
@@ -63,6 +64,14 @@ class Recipe(BaseModel):
         if self.lora is not None and self.freeze is not None:
             raise ValueError("lora already freezes everything but its adapters; leave out freeze")
         return self
+
+
+# Some fields of a recipe, as a study gives them. Each is checked alone; whether they agree is checked in the whole recipe.
+if TYPE_CHECKING:
+    RecipeFields = dict[str, Any]
+else:
+    _FIELDS = {name: Annotated[field.annotation, Field(), *field.metadata] for name, field in Recipe.model_fields.items()}
+    RecipeFields = with_config(ConfigDict(extra="forbid"))(TypedDict("RecipeFields", _FIELDS, total=False))
 
 
 # Hyperparameters of jiant's X-STILTs guide, by the paper's first author, target phase: nyu-mll/jiant

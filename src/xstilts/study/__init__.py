@@ -1,1 +1,39 @@
-"""The study record: a question and the grid that answers it, and the studies that come with the package."""
+"""The study: a question and the grid of experiments that answers it.
+
+`record` holds the record and its checks, `comparison` the comparisons that a question may name, `read` finds and reads the YAML
+files of studies, and `builtin/` has the studies that come with the package. What other packages use is named here.
+"""
+
+from __future__ import annotations
+
+from xstilts.study.comparison import ChainComparison
+from xstilts.study.read import built_in_studies, change_field, find_study
+from xstilts.study.record import (
+    NO_CHAIN,
+    SCRATCH,
+    WORLD,
+    Chain,
+    Control,
+    Retrieval,
+    Study,
+    Target,
+    load_study,
+    make_study,
+)
+
+__all__ = [
+    "NO_CHAIN",
+    "SCRATCH",
+    "WORLD",
+    "Chain",
+    "ChainComparison",
+    "Control",
+    "Retrieval",
+    "Study",
+    "Target",
+    "built_in_studies",
+    "change_field",
+    "find_study",
+    "load_study",
+    "make_study",
+]

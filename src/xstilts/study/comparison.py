@@ -1,6 +1,6 @@
-"""A comparison that a study's question is about: one chain over another, or over the mean of several.
+"""The comparisons that a study's question is about: one chain with another, or with the mean of several.
 
-It says what the report answers, not what is run: no key knows of it.
+They decide what the report answers, and not what is run: they are in no stage key.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from xstilts.data.yaml_records import Record
 from xstilts.errors import nearest
 
 
-class Comparison(Record):
-    """`chain` over another one, or over the mean of the scores of several, seed by seed. One name may stand without brackets."""
+class ChainComparison(Record):
+    """`chain` is compared with `over`: another chain, or the mean score of several, seed by seed. A single name needs no list."""
 
     chain: str
     over: tuple[str, ...] = Field(min_length=1)
 
     @field_validator("over", mode="before")
     @classmethod
-    def _one(cls, value: Any) -> Any:
+    def _accept_one_name(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
 
-def check_comparisons(compare: Sequence[Comparison], chains: Collection[str], none: str) -> None:
-    """ValueError for a comparison of what are no chains of the study, of `none`, or one that says nothing new."""
-    for number, one in enumerate(compare):
+def check_comparisons(comparisons: Sequence[ChainComparison], chains: Collection[str], none: str) -> None:
+    """Raises ValueError for an unknown chain, for the chain `none`, and for a comparison that is given twice or with itself."""
+    for number, one in enumerate(comparisons):
         where = f"compare.{number}"
         for field, names in (("chain", (one.chain,)), ("over", one.over)):
             for name in names:
                 if name not in chains:
-                    raise ValueError(f"{where}.{field}: '{name}' is no chain of this study{nearest(name, chains)}")
+                    raise ValueError(f"{where}.{field}: '{name}' is not a chain of this study{nearest(name, chains)}")
                 if name == none:
                     raise ValueError(f"{where}.{field}: every chain is compared with '{none}' anyway; name another chain")
         if one.chain in one.over or len(set(one.over)) < len(one.over):
-            raise ValueError(f"{where}: a chain stands there twice; name chains that differ")
-        if one in compare[:number]:
-            raise ValueError(f"{where}: {one.chain} over {', '.join(one.over)} stands there twice; leave one out")
+            raise ValueError(f"{where}: a chain is named twice; name different chains")
+        if one in comparisons[:number]:
+            raise ValueError(f"{where}: {one.chain} over {', '.join(one.over)} is given twice; leave one out")

@@ -80,7 +80,7 @@ def score_folder(folder: Path, suite: Suite, data: Path, labels: Path | None = N
         predictions, found = read_file(task, language, folder, gold)
         fatal = [problem for problem in found if problem.fatal]
         if fatal:
-            more = f" (and {len(fatal) - 1} more like it; `xstilts validate` names all)" if fatal[1:] else ""
+            more = f" (and {len(fatal) - 1} more like it; `xstilts benchmark validate` names all)" if fatal[1:] else ""
             raise InputError(f"{folder}/{fatal[0].where}: {fatal[0].text}{more}")
         problems += found
         scores.setdefault(task.name, {})[language] = _values(task, language, gold.examples, predictions)

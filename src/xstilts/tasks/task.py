@@ -49,7 +49,7 @@ class Source:
     official `archives` (file names, with placeholders, anywhere in the folder or one level below it). `beside` are patterns
     of one file each that belongs to what `paths` finds and is read after it (the English side of aligned text).
 
-    `url` is the page or file for people, `downloads` the files for `xstilts download`. `sha256` maps a language to the
+    `url` is the page or file for people, `downloads` the files for `xstilts data download`. `sha256` maps a language to the
     checksum of the official uncompressed file, where known, `counts` to the number of examples that the official data
     have (as this program reads them: pairs without a gold label are not counted)."""
 

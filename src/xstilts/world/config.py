@@ -9,10 +9,11 @@ world in which shared names, digits and cognates are all that languages have in 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 TRANSLATION_NOISE = 0.05
 NLI_DOMAIN = 3000
+Rate = int | float  # 0 stays 0: with 0.0 the key would be another
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,12 @@ class WorldConfig:
     share of content words that machine translation gets wrong.
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # a study may not name an unknown field
+
     seed: int = 0
-    switch_rate: float = 0.6
-    switch_words: float = 0.5
-    pair_rate: float = 0.3
+    switch_rate: Rate = 0.6
+    switch_words: Rate = 0.5
+    pair_rate: Rate = 0.3
     text: int = 10000
     nli: int = 6000
     paraphrase: int = 4000
@@ -39,7 +42,7 @@ class WorldConfig:
     choice: int = 3000
     dev: int = 200
     test: int = 300
-    translation_noise: float = TRANSLATION_NOISE
+    translation_noise: Rate = TRANSLATION_NOISE
     nli_domain: int = NLI_DOMAIN
 
     def fingerprint(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What `xstilts tasks --check` finds, in folders made here and in the folder of real data."""
+"""What `xstilts data check` finds, in folders made here and in the folder of real data."""
 
 from __future__ import annotations
 
@@ -224,14 +224,14 @@ def xstilts(*words: str, data: Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_and_its_exit_codes(root: Path) -> None:
     (root / "dev_rand_split.jsonl").write_bytes(b"{}")
-    done = xstilts("tasks", "--check", "commonsenseqa", "tatoeba", "--json", data=root)
+    done = xstilts("data", "check", "commonsenseqa", "tatoeba", "--json", data=root)
     assert done.returncode == 1, done.stderr
     found = json.loads(done.stdout)
     assert found["folder"] == str(root)
     assert {task["task"]: task["status"] for task in found["tasks"]} == {"commonsenseqa": "damaged", "tatoeba": "missing"}
-    assert found["tasks"][1]["get"].startswith("get it: xstilts download tatoeba")
+    assert found["tasks"][1]["get"].startswith("get it: xstilts data download tatoeba")
     assert "field 'question' is missing" in found["tasks"][0]["rows"][1]["problem"]
-    done = xstilts("tasks", "--check", "tatoeba", data=root)
+    done = xstilts("data", "check", "tatoeba", data=root)
     assert done.returncode == 0, done.stderr
     assert "1 missing" in done.stdout
 

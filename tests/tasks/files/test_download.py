@@ -366,13 +366,13 @@ def test_nothing_to_download_is_an_error(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["xnil"], "no task 'xnil' (did you mean 'xnli'?)"),
-        (["xnli", "--split", "tset"], "no split 'tset' (did you mean 'test'?)"),
-        (["xnli", "--lang", "xx"], "no language 'xx'"),
+        (["xnli", "--split", "tset"], "unknown split 'tset' (did you mean 'test'?)"),
+        (["xnli", "--lang", "xx"], "unknown language 'xx'"),
         (["world/nli"], "nothing to download"),
     ],
 )
 def test_mistakes_on_the_command_line(words: list[str], message: str, tmp_path: Path) -> None:
-    line = [sys.executable, "-m", "xstilts.cli", "download", "--to", str(tmp_path), *words]
+    line = [sys.executable, "-m", "xstilts.cli", "data", "download", "--to", str(tmp_path), *words]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert message in done.stderr

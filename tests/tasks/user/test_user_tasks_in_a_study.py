@@ -25,7 +25,7 @@ from xstilts.stages.job import Outcome
 from xstilts.stages.stage import Stage
 from xstilts.store.fingerprint import canonical_json
 from xstilts.store.store import Store
-from xstilts.study.study import load_study
+from xstilts.study import load_study
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.user import user_tasks
 

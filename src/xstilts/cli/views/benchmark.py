@@ -1,4 +1,4 @@
-"""Scores and problems of a submission for people, in 80 columns: `score` and `validate` print what is here."""
+"""The scores and the problems of a submission in the terminal, in 80 columns."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from xstilts.submission.score import Score
 from xstilts.submission.validate import Validation
 from xstilts.tasks.suites import Average
 
-# Problems of one file, names in one list: so many are printed, the others are counted.
+# At most so many problems of a file, or names of a list, are printed. The others are counted.
 SHOWN = 10
-_ENTRY = 11  # "de 100.0" and a gap
+_ENTRY = 11  # the width of "de 100.0" and a gap
 _STATES = {"ok": "green", "partial": "yellow", "invalid": "red"}
 
 
 def print_score(console: Console, score: Score) -> None:
-    """A row a task with its mean and its languages, then groups and overall, each with what it lacks."""
+    """Print a row for each task with its mean and its languages, then the averages of the groups and of all tasks, each with
+    what it lacks."""
     if score.limit is not None:
-        console.print(Text(f"Limited to {score.limit} test examples a language: not comparable with published scores.", "yellow"))
+        console.print(Text(f"Limited to {score.limit} examples per language: not comparable with published scores.", "yellow"))
     table = Table("task", "mean", "of", "languages", box=None, pad_edge=False, header_style="dim")
-    a_line = max(1, (console.width - 26) // _ENTRY)
+    per_line = max(1, (console.width - 26) // _ENTRY)
     for name, task in score.averages.tasks.items():
         if task.value is not None:
             cells = [f"{code} {_headline(score, name, values):5.1f}" for code, values in score.scores[name].items()]
             lines = [
-                "".join(f"{cell:<{_ENTRY}}" for cell in cells[n : n + a_line]).rstrip() for n in range(0, len(cells), a_line)
+                "".join(f"{cell:<{_ENTRY}}" for cell in cells[n : n + per_line]).rstrip() for n in range(0, len(cells), per_line)
             ]
             table.add_row(Text(name, "bold"), f"{task.value:.1f}", "{}/{}".format(*task.languages), "\n".join(lines))
             if len(task.values) > 1:
@@ -39,8 +40,8 @@ def print_score(console: Console, score: Score) -> None:
     groups = {**score.averages.groups, f"{score.suite.name}, all tasks": score.averages.overall}
     for name, group in groups.items():
         console.print(_average_line(name, group))
-    _print_missing(console, score.averages.overall.missing, "not there or not scored")
-    _print_reasons(console, score.unscored, "not scored, for want of gold")
+    _print_missing(console, score.averages.overall.missing, "missing or not scored")
+    _print_reasons(console, score.unscored, "not scored, because the gold labels are missing")
     _print_problems(console, ((problem.where, problem.text) for problem in score.problems))
 
 
@@ -61,18 +62,18 @@ def _average_line(name: str, group: Average) -> Text:
 
 
 def print_validation(console: Console, validation: Validation) -> None:
-    """Every problem (of one file the first ones), what is missing or unchecked, and the state of the whole."""
+    """Print the problems (the first ones of each file), what is missing or unchecked, and the overall result."""
     _print_problems(console, ((problem.where, problem.text) for problem in validation.problems))
     _print_missing(console, validation.missing, "missing")
-    _print_reasons(console, validation.unchecked, "checked for form only, for want of gold")
+    _print_reasons(console, validation.unchecked, "only its form was checked, because the gold labels are missing")
     tasks, files = "{} of {} tasks".format(*validation.tasks), "{} of {} files".format(*validation.files)
     line = Text(validation.state.upper(), f"bold {_STATES[validation.state]}")
     line.append(f": {tasks}, {files} of {validation.suite.name}; ", "default")
     line.append(f"{len(validation.problems)} problems, {len(validation.checked)} files compared with gold", "default")
     if validation.limit is not None:
-        line.append(f"; limited to {validation.limit} test examples a language: not for the leaderboard", "yellow")
+        line.append(f"; limited to {validation.limit} test examples per language: not for the leaderboard", "yellow")
     if validation.state == "partial":
-        line.append("; what is there is valid, but this is not the whole benchmark", "yellow")
+        line.append("; its files are valid, but it is not the whole benchmark", "yellow")
     console.print(line)
 
 
@@ -93,7 +94,7 @@ def _print_missing(console: Console, names: tuple[str, ...], what: str) -> None:
 
 
 def _short(names: tuple[str, ...]) -> Iterator[str]:
-    """Names `task/...` of one task together, the first ones of many; a task alone is all of it."""
+    """Names such as `task/de`, grouped by task; a task alone stands for all of its files."""
     by_task: dict[str, list[str]] = {}
     for name in names:
         task, _, rest = name.partition("/")

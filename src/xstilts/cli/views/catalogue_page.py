@@ -1,8 +1,8 @@
-"""The catalogue as a page, docs/tasks.md: one table, then a section for each task. Nothing on it is written by hand:
+"""The catalogue as the page docs/tasks.md: one table, then a section for each task. To write the page:
 
     python -m xstilts.cli.views.catalogue_page > docs/tasks.md
 
-All of it comes from the records, so it says what is declared and not what some folder holds.
+It shows what the tasks declare, whatever a data folder has.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from xstilts.cli.views.catalogue import spelled_counts, spelled_metric
+from xstilts.cli.views.catalogue import format_counts, format_metric
 from xstilts.data.language import LANGUAGES
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.suites import SUITES
@@ -21,11 +21,12 @@ INTRODUCTION = """\
 
 Generated from the catalogue by `python -m xstilts.cli.views.catalogue_page`; do not edit.
 
-Data is looked for below `$XSTILTS_DATA`, under the patterns given here, packed with gzip or not, then inside the official
-archives (there or one folder below; they are unpacked once), then on the Hub. In patterns and addresses `{lang}` is the
-task's own code of a language, `{code}` ours and `{name}` its English name. `xstilts tasks --check` compares what is there
-with the counts and checksums on this page; `xstilts download TASK` gets what has an address. A count is of examples as this
-program reads them; where none is given, none could be verified.
+Data files are looked for below `$XSTILTS_DATA`, under the patterns given here, with or without `.gz`. Then the official
+archives are looked into, in the same folder or one folder below; they are unpacked once. Then the Hub is asked. In
+patterns and addresses, `{lang}` is the task's own code of a language, `{code}` the two-letter code, and `{name}` the
+English name. `xstilts data check` compares the files with the counts and checksums on this page.
+`xstilts data download TASK` downloads the files that have an address. Counts are of examples as this program reads them.
+Where no count is given, none could be verified.
 """
 
 
@@ -36,7 +37,7 @@ def page() -> str:
     parts = [INTRODUCTION, *_summary(real), ""]
     for task in real:
         parts += [f"## {task.name}", "", *_section(task), ""]
-    parts += ["## The embedded world", "", "Nothing to find or to download: `xstilts.world` draws the examples.", ""]
+    parts += ["## The embedded world", "", "These tasks need no files: `xstilts.world` makes their examples.", ""]
     parts += _table(
         ("task", "format", "metric", "splits", "what"), ([*_head(t), ", ".join(t.splits), t.description] for t in world)
     )
@@ -78,7 +79,7 @@ def _section(task: Task) -> Iterator[str]:
     yield ""
     facts = {
         "Format": f"{task.format.name}, its labels are a file of the data" if task.labels_of else task.format.describe(),
-        "Metric": spelled_metric(task),
+        "Metric": format_metric(task),
         "Trained on": _trained_on(task),
         "Parts": ", ".join(f"[{name}](#{name})" for name in task.parts),
         "Holds the training data of": ", ".join(f"[{name}](#{name})" for name in task.contains),
@@ -112,7 +113,7 @@ def _source(task: Task, source: Source) -> Iterator[str]:
     if source.languages != task.languages:
         yield f"languages: {' '.join(source.languages)}"
     if source.counts:
-        yield f"examples: {spelled_counts(source)}"
+        yield f"examples: {format_counts(source)}"
     if task.parts:
         yield "the files of its parts"
         return

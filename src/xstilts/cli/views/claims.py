@@ -1,4 +1,4 @@
-"""The ledger in the terminal: for each claim its verdict, what was measured and why. Made for 80 columns."""
+"""The ledger of claims in the terminal, in 80 columns: each claim with its verdict, the measured effect and the reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY_DIGITS = 12
 
 
 def ledger_block(rows: Sequence[ClaimResult]) -> RenderableType:
-    """All claims and, at the end, how many have which verdict."""
+    """All claims, then the number of claims with each verdict."""
     parts: list[RenderableType] = []
     for number, row in enumerate(rows, 1):
         head = Text(f"{number:2}  ")

@@ -1,4 +1,4 @@
-"""Data at hand, in the terminal: what `tasks --check` found, and downloads with their progress."""
+"""Data files in the terminal: the results of `xstilts data check`, and the progress of downloads."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STYLES = {"complete": "green", "partial": "yellow", "missing": "dim", "damaged":
 
 
 def check_tasks(console: Console, tasks: list[Task], root: Path) -> list[TaskCheck]:
-    """Check all tasks that have data to check, saying what is read."""
+    """Check the data of all these tasks, and show which file is being read."""
     known: dict[str, TaskCheck] = {}
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
         bar = progress.add_task("reading", total=len(tasks))
@@ -42,7 +42,7 @@ def check_tasks(console: Console, tasks: list[Task], root: Path) -> list[TaskChe
 
 
 def print_check(console: Console, tasks: list[Task], found: list[TaskCheck], root: Path) -> None:
-    """A block a task: its status, what is there of each split, what is wrong, and where the rest can be had."""
+    """Print, for each task, its status, what each split has, what is wrong, and where to get the rest."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("task", no_wrap=True)
     table.add_column("status", no_wrap=True)
@@ -57,23 +57,23 @@ def print_check(console: Console, tasks: list[Task], found: list[TaskCheck], roo
 
 def _lines(task: Task, result: TaskCheck, root: Path) -> Iterator[Text]:
     if result.status == "missing":
-        yield Text(where_to_get(task), style="dim")
+        yield Text(say_where_to_get(task), style="dim")
         return
     for name, rows in groupby(result.rows, key=lambda row: row.task if task.parts else row.split):
         found = list(rows)
         if task.parts:
             yield Text(f"{name}: {TaskCheck(name, tuple(found), ()).status}")
         else:
-            yield Text(f"{name}: {_said(found)}")
+            yield Text(f"{name}: {_describe_split(found)}")
             for problem in dict.fromkeys(row.problem for row in found if row.problem):
                 codes = " ".join(row.language for row in found if row.problem == problem)
                 yield Text(f"{codes}: {problem.replace(f'{root}/', '')}", style="red")
     if result.status != "complete" and not task.declared:
-        yield Text(where_to_get(task), style="dim")
+        yield Text(say_where_to_get(task), style="dim")
 
 
-def _said(rows: list[Row]) -> str:
-    """What there is of one split: how many languages of how many, which, how many examples of how many."""
+def _describe_split(rows: list[Row]) -> str:
+    """The languages and examples that one split has, of how many."""
     here = [row for row in rows if row.files and not row.problem]
     if not here:
         return "damaged" if any(row.problem for row in rows) else "-"
@@ -95,22 +95,22 @@ def _said(rows: list[Row]) -> str:
     return ", ".join(parts)
 
 
-def where_to_get(task: Task) -> str:
-    """Where the data of a task can be had."""
+def say_where_to_get(task: Task) -> str:
+    """One line that says where to get the data of a task."""
     pages = ", ".join(elsewhere([(task, None)]).values())
     if wanted([(task, None)]):
-        return f"get it: xstilts download {task.name}" + (f"; the rest: {pages}" if pages else "")
+        return f"get it: xstilts data download {task.name}" + (f"; the rest: {pages}" if pages else "")
     hub = sorted({source.hub.id for source in task.splits.values() if source.hub})
-    return f"get it: {pages} (licence: {task.license})" + (f"; a study can take it from the Hub: {', '.join(hub)}" if hub else "")
+    return f"get it: {pages} (licence: {task.license})" + (f"; or from the Hub: {', '.join(hub)}" if hub else "")
 
 
 def download_all(console: Console, choices: list[Choice], splits: Iterable[str], root: Path) -> list[str]:
-    """Have every official file of these tasks, one after the other; gives what went wrong. One that fails stops no other."""
+    """Download the official files of these tasks, one after the other. Gives the errors: a file that fails stops no other."""
     asked = tuple(splits)
     files, pages = wanted(choices, asked), elsewhere(choices, asked)
     if not files and not pages:
         names = ", ".join(task.name for task, _ in choices)
-        raise InputError(f"nothing to download: {names} has no such split or language, or its examples are made, not read")
+        raise InputError(f"nothing to download: {names} has no such split or language, or needs no files")
     errors: list[str] = []
     unreachable: set[str] = set()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
@@ -118,7 +118,7 @@ def download_all(console: Console, choices: list[Choice], splits: Iterable[str],
         for number, file in enumerate(files, start=1):
             host = urlsplit(file.url).netloc
             if host in unreachable:
-                errors.append(f"{file.url}: not tried, since {host} could not be reached")
+                errors.append(f"{file.url}: not tried, because {host} could not be reached")
                 continue
             bar = progress.add_task(f"{number}/{len(files)} {Path(file.path).name}", total=None)
             try:
@@ -136,7 +136,7 @@ def download_all(console: Console, choices: list[Choice], splits: Iterable[str],
 
 
 def _outcome(file: Wanted, new: bool) -> str:
-    checked = "sha256 as published" if file.sha256 else "no sha256 is known to check it by"
+    checked = "sha256 as published" if file.sha256 else "no sha256 is known to check it with"
     return f"{'downloaded' if new else 'already there'} ({checked})"
 
 

@@ -1,4 +1,4 @@
-"""A plan for people (rich) and for programs (JSON): stages and trainings, what is shared, what is new and why, what it costs."""
+"""A plan in the terminal and as JSON: its stages and trainings, what cells share, what is new and why, what it costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from xstilts.cli.views.live import clock
+from xstilts.cli.views.progress import format_seconds
 from xstilts.execution.execute import State
 from xstilts.plan.compile import Plan
 from xstilts.plan.controls import arms
@@ -21,35 +21,35 @@ GIB = 2**30
 
 
 def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[str]], cost: Estimate) -> None:
-    """Counts by kind, the trainings and what cells share, why stages are new, what they cost, what is missing."""
+    """Print the stages by kind, why they are new, the trainings and what cells share, the cost, and what is missing."""
     new = [stage for stage in plan.stages if state.status[stage.key] != "done"]
     console.print(f"[bold]{plan.study.name}[/bold]: {plan.study.question}", soft_wrap=True)
     console.print(f"{len(plan.cells)} cells, {len(plan.stages)} stages: {len(new)} new, {len(plan.stages) - len(new)} cached\n")
-    console.print(_stages(plan, state))
+    console.print(_tabulate_stages(plan, state))
     causes = Counter(cause for stage in new for cause in why[stage.key])
     for cause, count in causes.most_common():
         console.print(f"\n{count} new because [bold]{cause}[/bold]", soft_wrap=True)
-    follow = sum(1 for stage in new if not why[stage.key])
-    if causes and follow:
-        console.print(f"{follow} new because what they rest on is new, or never made before")
+    others = sum(1 for stage in new if not why[stage.key])
+    if causes and others:
+        console.print(f"{others} new because their inputs are new, or because they were never made before")
     if found := trainings(plan):
         console.print("")
-        console.print(_trainings(found, state))
+        console.print(_tabulate_trainings(found, state))
         for sentence in sharing(plan, found):
             console.print(f"  {sentence}", soft_wrap=True)
     if new:
         console.print("")
         _print_cost(console, cost)
         if state.measured:
-            console.print(f"about {clock(state.seconds_left())} on one worker, judging by what was run before")
+            console.print(f"about {format_seconds(state.seconds_left())} on one worker, estimated from earlier runs")
         else:
-            console.print("how long it takes is not known yet: nothing like it is in the store")
+            console.print("how long it takes is not known yet: no similar stage is in the store")
     print_gaps(console, plan)
 
 
-def _stages(plan: Plan, state: State) -> Table:
+def _tabulate_stages(plan: Plan, state: State) -> Table:
     table = Table(box=None, padding=(0, 2), header_style="bold")
-    for name in ("stage", "new", "cached", "asked for by cells"):
+    for name in ("stage", "new", "cached", "needed by cells"):
         table.add_column(name, justify="left" if name == "stage" else "right")
     for kind in KINDS:
         stages = [stage for stage in plan.stages if stage.kind == kind]
@@ -59,7 +59,7 @@ def _stages(plan: Plan, state: State) -> Table:
     return table
 
 
-def _trainings(found: list[Trainings], state: State) -> Table:
+def _tabulate_trainings(found: list[Trainings], state: State) -> Table:
     table = Table(box=None, padding=(0, 2), header_style="bold")
     for name in ("training", "on", "new", "cached", "for targets"):
         table.add_column(name, justify="right" if name in ("new", "cached") else "left", overflow="fold")
@@ -74,32 +74,33 @@ def _print_cost(console: Console, cost: Estimate) -> None:
     if cost.flops:
         parts = ", ".join(f"{kind} {cost.hours(kind):,.2g}" for kind, one in cost.costs.items() if one.flops)
         console.print(
-            f"[bold]at least {cost.hours():,.3g} GPU-hours[/bold] ({parts}; {cost.flops:.2g} FLOPs), {size(cost.bytes)} of disk",
+            f"[bold]at least {cost.hours():,.3g} GPU-hours[/bold] ({parts}; {cost.flops:.2g} FLOPs), "
+            f"{format_bytes(cost.bytes)} of disk",
             soft_wrap=True,
         )
         for sentence in assumptions(cost):
             console.print(f"[dim]  {sentence}[/dim]", soft_wrap=True)
     unknown = {what: languages for what, languages in cost.unknown.items() if what != EMBEDDED}
     if unknown:
-        named = ", ".join(f"{what}{_languages(languages)}" for what, languages in unknown.items())
-        whole = f"; so {cost.left_out} stages are left out" if cost.left_out else ""
-        console.print(f"[yellow]not in the estimate, because its size is not known: {named}{whole}[/yellow]", soft_wrap=True)
+        named = ", ".join(f"{what}{_format_languages(languages)}" for what, languages in unknown.items())
+        left_out = f"; {cost.left_out} stages are left out" if cost.left_out else ""
+        console.print(f"[yellow]not in the estimate, because its size is not known: {named}{left_out}[/yellow]", soft_wrap=True)
     if EMBEDDED in cost.unknown:
-        console.print("no estimate for the embedded world: it takes minutes on a processor")
+        console.print("no estimate for the embedded world: it takes minutes on a CPU")
 
 
-def _languages(codes: set[str]) -> str:
+def _format_languages(codes: set[str]) -> str:
     return f" in {len(codes)} languages" if len(codes) > 6 else f" in {' '.join(sorted(codes))}" if codes else ""
 
 
-def size(count: float) -> str:
-    """Bytes in GiB, or TiB."""
+def format_bytes(count: float) -> str:
+    """A number of bytes in GiB or TiB."""
     gib = count / GIB
     return f"{gib / 1024:,.1f} TiB" if gib >= 1024 else f"{gib:,.0f} GiB" if gib >= 10 else f"{gib:,.2f} GiB"
 
 
 def print_gaps(console: Console, plan: Plan) -> None:
-    """What a plan lacks or takes from elsewhere than usual."""
+    """Print what a plan lacks, and notes about where its data come from."""
     for sentence in plan.unresolved:
         console.print(f"[yellow]before it can run: {sentence}[/yellow]", soft_wrap=True)
     for task, absent in plan.missing.items():
@@ -115,7 +116,7 @@ def print_gaps(console: Console, plan: Plan) -> None:
 
 
 def plan_record(plan: Plan, state: State, why: dict[str, list[str]], cost: Estimate) -> dict[str, Any]:
-    """A plan as JSON."""
+    """The plan as JSON."""
     found = trainings(plan)
     return {
         "study": plan.study.name,
@@ -124,7 +125,7 @@ def plan_record(plan: Plan, state: State, why: dict[str, list[str]], cost: Estim
                 "kind": stage.kind,
                 "slug": stage.slug,
                 "key": stage.key,
-                "status": "cached" if state.status[stage.key] == "done" else "new",
+                "state": state.status[stage.key],
                 "because": why.get(stage.key, []),
                 "used_by": plan.uses[stage.key],
                 "inputs": stage.fingerprint["inputs"],

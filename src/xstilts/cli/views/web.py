@@ -1,8 +1,8 @@
-"""Serve: the status of a study as a page on this machine, for a browser beside a run.
+"""The status of a study as a web page on this machine.
 
-It reads and never writes: GET and HEAD of `/` and `/status.json`, on 127.0.0.1. A `Host` that is not this machine's own name
-is refused, since a foreign page could otherwise point its name here and read along (DNS rebinding); any port is taken, for
-people who come through an SSH tunnel. The page loads nothing from elsewhere, and refreshes itself without a script too.
+The server answers GET and HEAD of `/` and `/status.json` on 127.0.0.1, and writes nothing. It refuses a `Host` header other than
+127.0.0.1 or localhost: otherwise a foreign page could point its own name to this machine and read the status (DNS rebinding).
+Any port is accepted in that header, for SSH tunnels. The page loads nothing else, and refreshes itself even without a script.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import json
 import re
 import secrets
 import time
+from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,9 +22,10 @@ from typing import Any, ClassVar
 
 import jinja2
 
-from xstilts.cli.views.live import counted, facts, outlook, running, trouble
+from xstilts.cli.views.progress import describe_progress
+from xstilts.cli.views.status import count_states, describe_outlook, list_problems, list_running
 from xstilts.errors import InputError
-from xstilts.execution.status import STATUSES, StudyStatus, Watch, number
+from xstilts.execution.status import STATES, StatusReader, StudyStatus, read_number
 from xstilts.stages.stage import KINDS
 
 ADDRESS = "127.0.0.1"
@@ -39,37 +42,31 @@ _HEADERS = {
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string((resources.files("xstilts.cli") / "status.html.j2").read_text(encoding="utf-8"))
+    return environment.from_string((resources.files("xstilts.cli.views") / "status.html.j2").read_text(encoding="utf-8"))
 
 
-def render_status(look: StudyStatus, nonce: str) -> str:
-    """The page. `nonce` marks its one script as its own."""
-    shown = [status for status in STATUSES if look.counts[status]]
-    kinds = {
-        kind: [sum(r["kind"] == kind and r["status"] == status for r in look.records) for status in shown]
-        for kind in KINDS
-        if any(r["kind"] == kind for r in look.records)
-    }
+def render_status(status: StudyStatus, nonce: str) -> str:
+    """The page. Its script carries the `nonce` that the Content-Security-Policy allows."""
+    by_kind = {kind: Counter(stage.state for stage in status.stages if stage.kind == kind) for kind in KINDS}
     return _template().render(
-        name=look.plan.study.name,
-        question=look.plan.study.question,
-        look=look,
-        total=len(look.records),
-        counted=counted(look),
-        outlook=outlook(look),
-        running=[(kind, slug, facts(live, seconds), _share(live)) for kind, slug, live, seconds in running(look)],
-        trouble=trouble(look),
-        shown=shown,
-        kinds=kinds,
-        at=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(look.at)),
+        status=status,
+        name=status.plan.study.name,
+        question=status.plan.study.question,
+        counts=count_states(status),
+        outlook=describe_outlook(status),
+        running=[(s, describe_progress(s.report, s.seconds), _percentage(s.report)) for s in list_running(status)],
+        problems=list_problems(status),
+        states=[state for state in STATES if status.counts[state]],
+        by_kind={kind: found for kind, found in by_kind.items() if found},
+        at=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.at)),
         refresh=REFRESH_SECONDS,
         nonce=nonce,
     )
 
 
-def _share(live: dict[str, Any]) -> float | None:
-    """How far a stage is, of 100."""
-    step, steps = number(live.get("step")), number(live.get("steps"))
+def _percentage(report: Mapping[str, Any]) -> float | None:
+    """The percentage of its steps that a stage has done; None if it did not report them."""
+    step, steps = read_number(report.get("step")), read_number(report.get("steps"))
     return min(100 * step / steps, 100.0) if step is not None and steps else None
 
 
@@ -77,16 +74,16 @@ class _Request(BaseHTTPRequestHandler):
     """One request to a `StatusServer`."""
 
     server: StatusServer
-    timeout: ClassVar[int] = 10  # seconds for a client to say what it wants
+    timeout: ClassVar[int] = 10  # seconds that a client has to send its request
 
     def parse_request(self) -> bool:
-        """Refuse, before anything is looked at, what is no request to read or comes under a foreign name."""
+        """Refuses a request that is not for reading, or that has a foreign host name, before it is handled."""
         if not super().parse_request():
             return False
         if self.command not in ("GET", "HEAD"):
             self._answer(HTTPStatus.METHOD_NOT_ALLOWED, "This page can only be read.\n", {"Allow": "GET, HEAD"})
         elif not _OWN_HOST.fullmatch(self.headers.get("Host", "")):
-            self._answer(HTTPStatus.FORBIDDEN, f"This page is served under http://{ADDRESS} and http://localhost only.\n")
+            self._answer(HTTPStatus.FORBIDDEN, f"This page has the addresses http://{ADDRESS} and http://localhost only.\n")
         else:
             return True
         return False
@@ -96,12 +93,12 @@ class _Request(BaseHTTPRequestHandler):
         if path not in ("/", "/status.json"):
             return self._answer(HTTPStatus.NOT_FOUND, "There is only / and /status.json.\n")
         try:
-            look = self.server.watch.look()
+            status = self.server.reader.read()
         except InputError as error:
             return self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, f"{error}\n")
         if path == "/status.json":
             return self._answer(
-                HTTPStatus.OK, json.dumps(look.record(), ensure_ascii=False), {"Content-Type": "application/json"}
+                HTTPStatus.OK, json.dumps(status.record(), ensure_ascii=False), {"Content-Type": "application/json"}
             )
         nonce = secrets.token_urlsafe(16)
         policy = (
@@ -109,7 +106,7 @@ class _Request(BaseHTTPRequestHandler):
             f"form-action 'none'; frame-ancestors 'none'; script-src 'nonce-{nonce}'"
         )
         headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
-        return self._answer(HTTPStatus.OK, render_status(look, nonce), headers)
+        return self._answer(HTTPStatus.OK, render_status(status, nonce), headers)
 
     do_HEAD = do_GET
 
@@ -127,16 +124,17 @@ class _Request(BaseHTTPRequestHandler):
         return "xstilts"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: the terminal belongs to whoever started the server."""
+        """Prints nothing: requests do not concern the user of the terminal."""
 
 
 class StatusServer(ThreadingHTTPServer):
-    """`serve_forever()` until told to end. Raises InputError if the port cannot be had; port 0 is any free one."""
+    """Answers with what `reader` reads, once `serve_forever` is called. Port 0 is any free one. Raises InputError if the port
+    cannot be opened."""
 
     daemon_threads = True
 
-    def __init__(self, watch: Watch, port: int):
-        self.watch = watch
+    def __init__(self, reader: StatusReader, port: int):
+        self.reader = reader
         try:
             super().__init__((ADDRESS, port), _Request)
         except OSError as error:
@@ -149,4 +147,4 @@ class StatusServer(ThreadingHTTPServer):
         return f"http://{ADDRESS}:{self.server_port}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: a browser that goes away in the middle is no news."""
+        """Prints nothing: it is no error when a browser closes the connection early."""

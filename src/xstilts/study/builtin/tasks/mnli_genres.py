@@ -1,10 +1,10 @@
-"""MNLI by genre: five tasks, each the training pairs of one genre of the official file, for studies of how diverse training
-data should be (same labels, annotators and format; only the domain differs).
+"""MNLI by genre: five tasks, each with the training pairs of one genre. They have the same labels, annotators and format, so
+studies of diverse training data can vary the domain alone.
 
 Source: Williams et al. 2018; the column `genre` of multinli_1.0_train (.jsonl or .txt) and of GLUE's MNLI/train.tsv. XTREME's
-three-column copy and the Hub's GLUE have no such column, so the file has to be in the data folder. An id is the number of the
-pair in the whole file, as in `mnli`. `contains` names MNLI although each is a fifth of it: what a page flags is training on any
-part of the target's own data, and XNLI is trained on all of MNLI.
+three-column copy and the Hub's GLUE have no such column, so the official file must be in the data folder. An id is the number
+of the pair in the whole file, as in `mnli`. `contains` names MNLI, although each task is only a fifth of it: reports flag a
+chain that trains on any part of the target's own data, and XNLI is trained on all of MNLI.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from xstilts.tasks.task import Request, Source, Task
 
 GENRES = ("fiction", "government", "slate", "telephone", "travel")
 PREFIX = "mnli_"
-# What stands in keys for this file: the sha256 of its first edition. Raise `version` below when the examples change.
+# The identity of this file in keys: the sha256 of its first edition. Raise `version` below when the examples change.
 DECLARED = "f79d1177c3ff47ad5713381ad2854592045531a25011bfc42b80a631918e7227"
 
 

@@ -1,0 +1,91 @@
+"""Verbs that make model folders: an encoder from scratch, or a trained model of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xstilts.cli.app import (
+    DEFAULT_STORE,
+    MODELS,
+    NewFolderOption,
+    SetOption,
+    StoreOption,
+    StudyArgument,
+    WorkersOption,
+    app,
+    load_plan,
+    open_console,
+    print_error,
+)
+
+
+@app.command(rich_help_panel=MODELS)
+def pretrain(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Text: a file CODE.txt or CODE.txt.gz per language.")],
+    out: NewFolderOption,
+    parallel: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Also translations: NAME.CODE.txt aligned by line, or CODE.tsv.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of masked language modelling.")] = 20_000,
+    vocabulary: Annotated[int, typer.Option(min=32, help="Size of the vocabulary, special tokens included.")] = 20_000,
+    layers: Annotated[int, typer.Option(min=1, help="Transformer blocks.")] = 6,
+    hidden: Annotated[int, typer.Option(min=4, help="Hidden size; there is one attention head for every 64.")] = 256,
+    seed: Annotated[int, typer.Option(help="Seed of the weights, the data order and the masks.")] = 0,
+    store: StoreOption = DEFAULT_STORE,
+    workers: WorkersOption = None,
+    changes: SetOption = [],
+) -> None:
+    """Pre-train an encoder from scratch on a folder of text.
+
+    It trains a tokenizer, draws random weights and trains them by masked language modelling. A text file has one sentence per
+    line and a blank line between documents. Languages are sampled in proportion to size^0.3. A run that was killed continues
+    when you run it again. The result is a Hugging Face folder with its language modelling head, which a study can name under
+    `encoders`.
+
+    Example:
+
+        xstilts pretrain text -o my-xlmr --steps 50000 --set recipes.default.lr=3e-4
+    """
+    from xstilts.cli.running import choose_exit_code, list_failures, run_plan
+    from xstilts.plan.pretrain import check_free, compile_pretraining, pretraining, summary
+    from xstilts.stages.export import export_cell
+    from xstilts.store.store import Store
+
+    check_free(out)
+    study = pretraining(folder, parallel, steps, vocabulary, {"layers": layers, "hidden": hidden}, seed, changes)
+    plan, trained = compile_pretraining(study)
+    state = run_plan(open_console(), plan, Store(store), workers)
+    for failure in list_failures(plan, state):
+        print_error(failure)
+    if code := choose_exit_code(state):
+        raise SystemExit(code)
+    written = export_cell(Store(store), trained, out)
+    open_console().print(f"{written} written to {out}: {summary(Store(store), trained)}", soft_wrap=True)
+
+
+@app.command(rich_help_panel=MODELS)
+def export(
+    study: StudyArgument,
+    cell: Annotated[str, typer.Argument(metavar="CELL", help="CHAIN/TARGET/SEED, or ENCODER/CHAIN/TARGET/SEED.")],
+    out: NewFolderOption,
+    store: StoreOption = DEFAULT_STORE,
+    changes: SetOption = [],
+) -> None:
+    """Write the trained model of one cell as a Hugging Face folder.
+
+    `AutoModel...from_pretrained` loads it without xstilts. The encoder must be named if the study has several.
+
+    Example:
+
+        xstilts export swahili.yaml squad_v1/tydiqa/0 -o model
+    """
+    from xstilts.plan.cell import find_cell
+    from xstilts.stages.export import export_cell
+    from xstilts.store.store import Store
+
+    made = load_plan(study, changes)
+    written = export_cell(Store(store), find_cell(made.cells, cell).checkpoint, out)
+    open_console().print(f"{written} written to {out}", soft_wrap=True)

@@ -1,0 +1,140 @@
+"""The progress of running stages in the terminal: the live view of this process's own run, and the table of running stages.
+
+The status of a study (`views/status.py`) shows running stages with the same table.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from xstilts.execution.execute import State
+from xstilts.execution.status import read_number
+
+# Where the output is not a terminal, a line is printed at most this often.
+PLAIN_SECONDS = 10.0
+# A rate that was reported longer ago than this is not shown any more.
+SILENT_SECONDS = 60.0
+
+
+class RunningStage(NamedTuple):
+    """A running stage, what it last reported, and the seconds since it began."""
+
+    kind: str
+    slug: str
+    report: Mapping[str, Any]
+    seconds: float
+
+
+class ProgressWords(NamedTuple):
+    """What a running stage reported, in words; empty where it reported nothing. `of_peak`: its share of the rate that the
+    machine's matrix products reach."""
+
+    step: str
+    loss: str
+    tokens_per_second: str
+    of_peak: str
+    time: str
+
+
+def format_seconds(seconds: float) -> str:
+    """`2:05` (minutes, seconds), or `1:02:05`."""
+    whole = int(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+def describe_progress(report: Mapping[str, Any], seconds: float) -> ProgressWords:
+    """The words for what a stage reported (at the time `at`) and for the seconds since it began. Rates and the time left are
+    left out when the report is old."""
+    at = read_number(report.get("at"))
+    fresh = at is None or time.time() - at < SILENT_SECONDS
+    step, steps, loss, speed, of_peak, left = (
+        read_number(report.get(name)) for name in ("step", "steps", "loss", "tokens_per_second", "utilisation", "seconds_left")
+    )
+    return ProgressWords(
+        f"{report.get('language') or ''} {step:,}/{steps:,}".strip() if step is not None and steps else "",
+        f"{loss:.3f}" if loss is not None else "",
+        f"{speed:,.0f}" if speed is not None and fresh else "",
+        f"{100 * of_peak:.1f} %" if of_peak is not None and fresh else "",
+        f"{format_seconds(left)} left" if left is not None and fresh else format_seconds(max(seconds, 0.0)),
+    )
+
+
+def tabulate_running(stages: Iterable[RunningStage]) -> Table:
+    """A line for each running stage. Empty columns are left out."""
+    lines = [(Text(f"  {s.kind}", style="cyan"), Text(s.slug), *describe_progress(s.report, s.seconds)) for s in stages]
+    names = ("", "", "step", "loss", "tokens/s", "of peak", "time")
+    shown = [i for i in range(len(names)) if any(line[i] for line in lines)]
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=len(shown) > 3, header_style="dim")
+    for i in shown:
+        if i == 1:
+            table.add_column(names[i], overflow="fold", min_width=14)
+        elif i == 0:
+            table.add_column(names[i], no_wrap=True)
+        else:
+            table.add_column(names[i], no_wrap=True, justify="right", style="dim")
+    for line in lines:
+        table.add_row(*(line[i] for i in shown))
+    return table
+
+
+class LiveView:
+    """A bar over all stages, a line for each running stage, and the time left. Where the output is not a terminal: a line from
+    time to time."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.live = Live(console=console, refresh_per_second=5, transient=False) if console.is_terminal else None
+        self.messages_shown = 0
+        self.last_line_at: float | None = None
+
+    def __enter__(self) -> LiveView:
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if self.live:
+            self.live.stop()
+
+    def show(self, state: State) -> None:
+        """The executor calls this whenever something may have changed."""
+        for message in state.messages[self.messages_shown :]:
+            self.console.print(f"[yellow]{message}[/yellow]", soft_wrap=True)
+        self.messages_shown = len(state.messages)
+        if self.live:
+            self.live.update(self._draw(state))
+        elif self.last_line_at is None or time.monotonic() - self.last_line_at > PLAIN_SECONDS:
+            self.last_line_at = time.monotonic()
+            self.console.print(f"{state.plan.study.name}: {_count_stages(state)}", soft_wrap=True)
+
+    def _draw(self, state: State) -> Group:
+        stages = {stage.key: stage for stage in state.plan.stages}
+        now = time.monotonic()
+        running = [RunningStage(stages[key].kind, stages[key].slug, x, now - x["started"]) for key, x in state.live.items()]
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(
+            Text(state.plan.study.name, style="bold"),
+            ProgressBar(total=len(stages), completed=state.count("done"), width=20),
+            Text(_count_stages(state)),
+        )
+        return Group(bar, tabulate_running(running))
+
+
+def _count_stages(state: State) -> str:
+    parts = [f"{state.count('done')}/{len(state.plan.stages)} stages", f"{len(state.cached)} from the store"]
+    if state.errors:
+        parts.append(f"{state.count('failed')} failed")
+    if state.count("pending", "running"):
+        known = state.measured
+        parts.append(f"about {format_seconds(state.seconds_left())} left" if known else "the time left is not known yet")
+    return ", ".join(parts)

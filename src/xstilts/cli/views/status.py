@@ -1,0 +1,127 @@
+"""The status of a study in the terminal, once or again and again, whichever process runs the study."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from xstilts.cli.views.progress import PLAIN_SECONDS, RunningStage, describe_progress, format_seconds, tabulate_running
+from xstilts.execution.status import STATES, StatusReader, StudyStatus
+
+REFRESH_SECONDS = 1.0
+
+
+class Problem(NamedTuple):
+    """A stage that failed, is damaged or was stopped, and a sentence about it."""
+
+    what: str
+    stage: str
+    sentence: str
+
+
+def count_states(status: StudyStatus) -> str:
+    """`133 stages: 57 done, 2 running, 74 pending`."""
+    counts = ", ".join(f"{status.counts[state]} {state}" for state in STATES if status.counts[state])
+    return f"{len(status.stages)} stages: {counts}"
+
+
+def describe_outlook(status: StudyStatus) -> str:
+    """What is to be expected, in one or two sentences."""
+    if status.ended and not status.counts["failed"]:
+        return "All stages are done."
+    if status.ended:
+        return "No run is active. Only failed and blocked stages are left; run the study again to retry them."
+    if not status.counts["running"]:
+        return "No run is active." + ("" if status.store.root.is_dir() else f" The store {status.store.root} does not exist yet.")
+    if status.seconds_left is None:
+        return "The time left is not known yet."
+    if status.seconds_left < 60:
+        return "Less than a minute left."
+    return f"About {format_seconds(status.seconds_left)} {'hours' if status.seconds_left >= 3600 else 'minutes'} left."
+
+
+def list_problems(status: StudyStatus) -> list[Problem]:
+    """The stages that failed, then those that are damaged, then those that were stopped."""
+    found: dict[str, list[Problem]] = {"failed": [], "damaged": [], "stopped": []}
+    for stage in status.stages:
+        step = describe_progress(stage.progress or {}, 0.0).step
+        sentences = {
+            "failed": stage.error,
+            "damaged": f"{stage.error}; the next run makes it again",
+            "stopped": f"unfinished{f' at {step}' if step else ''}; the next run continues it",
+        }
+        what = stage.pending_because or stage.state
+        if what in found:
+            found[what].append(Problem(what, f"{stage.kind} {stage.slug}", sentences[what]))
+    return [problem for problems in found.values() for problem in problems]
+
+
+def list_running(status: StudyStatus) -> list[RunningStage]:
+    """The running stages, the longest-running first."""
+    running = [
+        RunningStage(s.kind, s.slug, s.progress or {}, status.at - (s.started or status.at))
+        for s in status.stages
+        if s.state == "running"
+    ]
+    return sorted(running, key=lambda stage: -stage.seconds)
+
+
+def draw_status(status: StudyStatus, bar: bool = True, height: int | None = None) -> Group:
+    """The status as it is printed. `height`: the number of lines; what does not fit is counted."""
+    name, done, total = status.plan.study.name, status.counts["done"], max(len(status.stages), 1)
+    lines: list[Any] = []
+    if bar:
+        top = Table.grid(padding=(0, 1))
+        top.add_row(Text(name, style="bold"), ProgressBar(total, done, width=20), Text(f"{100 * done // total} %"))
+        lines.append(top)
+    lines.append(Text.assemble(("" if bar else f"{name}: ", "bold"), f"{count_states(status)}. {describe_outlook(status)}"))
+    running, problems = list_running(status), list_problems(status)
+    room = len(running) if height is None else max(height // 2 - 4, 1)
+    if running:
+        lines.append(tabulate_running(running[:room]))
+    if len(running) > room:
+        lines.append(Text(f"  and {len(running) - room} more running", style="dim"))
+    room = len(problems) if height is None else max((height - len(running)) // 4, 1)
+    for what, stage, sentence in problems[:room]:
+        line = Text.assemble((f"{what}  ", "red" if what == "failed" else "yellow"), f"{stage}: {sentence}")
+        lines.append(Padding(line, (0, 0, 0, 2)) if bar else Text("  ") + line)
+    if len(problems) > room:
+        lines.append(Text(f"  and {len(problems) - room} more; without --watch all are listed", style="dim"))
+    return Group(*lines)
+
+
+def print_status(console: Console, status: StudyStatus) -> None:
+    """Print the counts and the outlook, then the running stages, then the problems."""
+    console.print(draw_status(status, bar=console.is_terminal), soft_wrap=not console.is_terminal)
+
+
+def follow_status(console: Console, reader: StatusReader) -> None:
+    """Show the status again and again until nothing is left to wait for. Where the output is not a terminal: a line from time
+    to time. Ctrl-C raises KeyboardInterrupt and leaves the last status on the screen."""
+    status, printed, printed_at = reader.read(), "", -PLAIN_SECONDS
+    live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+    try:
+        if live:
+            live.start()
+        while not status.ended:
+            counts = count_states(status)
+            if live:
+                live.update(draw_status(status, height=console.height), refresh=True)
+            elif counts != printed and time.monotonic() - printed_at > PLAIN_SECONDS:
+                printed, printed_at = counts, time.monotonic()
+                line = f"{status.plan.study.name}: {counts}. {describe_outlook(status)}"
+                console.print(line, soft_wrap=True, markup=False)
+            time.sleep(REFRESH_SECONDS)
+            status = reader.read()
+    finally:
+        if live:
+            live.transient = status.ended
+            live.stop()
+    print_status(console, status)

@@ -1,0 +1,302 @@
+"""The study record. YAML is its written form; `docs/how-to/study.md` explains every field.
+
+An unknown field is an error that names the nearest known one. A study does not say where things run or where files are kept:
+the same study has the same keys on every machine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from xstilts.data.language import LANGUAGES
+from xstilts.data.yaml_records import Record, make
+from xstilts.errors import nearest
+from xstilts.formats.registry import FORMATS
+from xstilts.recipe.encoder_identity import Architecture, Scratch
+from xstilts.recipe.mixture import Mixture
+from xstilts.recipe.recipe import PRESETS, Recipe, RecipeFields
+from xstilts.study.comparison import ChainComparison, check_comparisons
+from xstilts.study.read import read_study
+from xstilts.tasks.registry import CATALOGUE, find_task
+from xstilts.tasks.suites import SUITES
+from xstilts.tasks.task import Task
+from xstilts.tasks.user.user_tasks import register
+from xstilts.world.config import WorldConfig
+
+Chain = tuple[Mixture, ...]
+Control = Literal["placebo", "compute"]
+
+NO_CHAIN = "none"
+# Encoders that start from random weights: `world/<name>` and `scratch/<name>`.
+WORLD, SCRATCH = "world/", "scratch/"
+# A recipe may be given for all phases, for mixtures of several tasks, for a format, or for a task.
+RECIPE_GROUPS = {"default", "multi", *(format.name for format in FORMATS.values() if format.trained)}
+
+
+class Target(Record):
+    """A task to be fine-tuned on and tested. `train` names another task whose English training data are used instead."""
+
+    task: str
+    train: str = ""
+
+    @property
+    def source(self) -> str:
+        """The task on whose training data it is fine-tuned."""
+        return self.train or find_task(self.task).trains_on or self.task
+
+
+class Limits(Record):
+    """The most examples of each split and language, chosen by a hash of their ids; None means all."""
+
+    train: int | None = Field(None, ge=1)
+    dev: int | None = Field(None, ge=1)
+    test: int | None = Field(None, ge=1)
+
+
+class Retrieval(Record):
+    """How sentences are embedded and compared. `layer`: the published choice of "jiant" (used by X-STILTs) or of "xtreme",
+    both scaled to the encoder's depth, "last", or a number (0 = embeddings). `pooling`: "mean" over all tokens (both published
+    choices), "mean_content" without the special tokens, or "cls". `sweep`: also keep and score every other layer and pooling
+    of translation retrieval; this needs far more disk."""
+
+    layer: Literal["jiant", "xtreme", "last"] | int = "jiant"
+    pooling: Literal["mean", "mean_content", "cls"] = "mean"
+    centred: bool = False
+    max_length: int = Field(512, ge=8)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    sweep: bool = True
+
+
+class Study(Record):
+    """A question and the grid that answers it: encoders x chains x targets x seeds."""
+
+    name: str = Field(pattern=r"^[\w.-]+$")
+    question: str = Field(min_length=1)
+    encoders: tuple[str, ...] = Field(min_length=1)
+    pretrain: Chain = ()
+    chains: dict[str, Chain] = Field(min_length=1)
+    controls: tuple[Control, ...] = ()
+    compare: tuple[ChainComparison, ...] = ()
+    targets: tuple[Target, ...] = Field(min_length=1)
+    tasks: tuple[str, ...] = ()
+    languages: str | tuple[str, ...] = "all"
+    seeds: tuple[int, ...] = Field(min_length=1)
+    limits: Limits = Limits()
+    split: Literal["test", "dev"] = "test"
+    preset: str = "jiant"
+    recipes: dict[str, RecipeFields] = Field(default_factory=dict)
+    retrieval: Retrieval = Retrieval()
+    random_init: bool = True
+    world: WorldConfig = WorldConfig()
+    architectures: dict[str, Architecture] = Field(default_factory=dict)
+    scratch: dict[str, Scratch] = Field(default_factory=dict)
+
+    @classmethod
+    def load(cls, name: str, *changes: str) -> Study:
+        """A built-in study or a YAML file, with `field=value` changes. Raises InputError."""
+        return load_study(name, changes)
+
+    def architecture_of(self, encoder: str) -> Architecture:
+        """The shape of an encoder that starts from random weights: `architectures.tiny` is that of world/tiny, and so on."""
+        return self.architectures.get(encoder.partition("/")[2], Architecture())
+
+    def languages_of(self, task: Task) -> tuple[str, ...]:
+        """The languages of a task that this study asks for: all of them, those of a suite, or those it names. A task that is
+        not in the suite (training data of another) keeps all of its own."""
+        if self.languages == "all":
+            return task.languages
+        if isinstance(self.languages, str):
+            return tuple(SUITES[self.languages].tasks.get(task.name, task.languages))
+        return tuple(x for x in task.languages if x in self.languages)
+
+    def phase_recipe(self, tasks: tuple[str, ...], extra: Mapping[str, Any], target: str = "") -> Recipe:
+        """The recipe of one phase: the preset, then the study's; in each `default`, then the format, then the task; `extra`
+        last. A mixture of several tasks takes `default` and `multi`, and the `max_length` of its longest task."""
+        alone = len(tasks) == 1
+        names = ["default", find_task(tasks[0]).format.name, tasks[0], target] if alone else ["default", "multi"]
+        merged: dict[str, Any] = {}
+        for recipes in (PRESETS[self.preset], self.recipes):
+            for name in names:
+                merged.update(recipes.get(name, {}))
+        if not alone:
+            merged["max_length"] = max(self.phase_recipe((task,), {}).max_length for task in tasks)
+        return Recipe(**{**merged, **extra})
+
+    # -- checks ----------------------------------------------------------------------------------------------------
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_old_field(cls, fields: Any) -> Any:
+        if isinstance(fields, Mapping) and "architecture" in fields:
+            raise ValueError("architecture: give the shape under the encoder's name: architectures: {tiny: {...}} for world/tiny")
+        return fields
+
+    @field_validator("pretrain", "chains", "targets", mode="before")
+    @classmethod
+    def _expand_short_forms(cls, value: Any, info: Any) -> Any:
+        """`snli` is short for {mix: [snli]} in a chain and for {task: snli} among targets. `xtreme` among targets is short for
+        all tasks of that suite."""
+        if info.field_name == "targets":
+            return [x for target in value for x in _expand_target(target)] if isinstance(value, list | tuple) else value
+        if info.field_name == "pretrain":
+            return _expand_chain(value)
+        return {name: _expand_chain(chain) for name, chain in value.items()} if isinstance(value, Mapping) else value
+
+    @field_validator("tasks")
+    @classmethod
+    def _register_tasks(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        """Makes the user's tasks known to the checks that follow. Raises InputError."""
+        for path in paths:
+            register(Path(path))
+        return paths
+
+    @model_validator(mode="after")
+    def _check(self) -> Study:
+        for where, name in self._task_names():
+            if name not in CATALOGUE:
+                raise ValueError(f"{where}: unknown task '{name}'{nearest(name, CATALOGUE)}")
+        self._check_languages()
+        self._check_encoders()
+        for name, chain in self.chains.items():
+            if (name == NO_CHAIN) != (len(chain) == 0):
+                raise ValueError(f"chains.{name}: 'none' names the empty chain, and no other; gains are measured from it")
+            if name.endswith(tuple(f"~{control}" for control in get_args(Control))):
+                raise ValueError(
+                    f"chains.{name}: controls have such names; choose another, or write `controls: [placebo, compute]`"
+                )
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset: unknown preset '{self.preset}'{nearest(self.preset, PRESETS)}")
+        for target in self.targets:
+            self._check_target(target)
+        self._check_recipes()
+        check_comparisons(self.compare, self.chains, NO_CHAIN)
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds: a seed is given twice; leave one out")
+        return self
+
+    def _phases(self) -> list[tuple[str, Mixture]]:
+        """All phases before the targets', each with the field that holds it."""
+        chains = [(f"chains.{name}", mixture) for name, chain in self.chains.items() for mixture in chain]
+        return [("pretrain", mixture) for mixture in self.pretrain] + chains
+
+    def _task_names(self) -> list[tuple[str, str]]:
+        names = [(where, task) for where, mixture in self._phases() for task in mixture.mix]
+        names += [(f"scratch.{name}.corpus", scratch.corpus) for name, scratch in self.scratch.items()]
+        return names + [("targets", n) for t in self.targets for n in (t.task, t.train) if n]
+
+    def _check_languages(self) -> None:
+        if isinstance(self.languages, str):
+            if self.languages not in ("all", *SUITES):
+                raise ValueError(f"languages: expected a list of codes, 'all', or a suite ({', '.join(SUITES)})")
+            return
+        _check_codes("languages", self.languages)
+        texts = [*(t.task for t in self.targets), *(s.corpus for s in self.scratch.values())]
+        offered = {lang for name in texts for lang in find_task(name).languages}
+        for language in self.languages:
+            if language not in offered:
+                raise ValueError(f"languages: no target of this study has '{language}' ({LANGUAGES[language].name})")
+
+    def _check_encoders(self) -> None:
+        shapes = [f"{WORLD}{name}" for name in ("tiny", *self.architectures)]
+        described = [f"{SCRATCH}{name}" for name in self.scratch]
+        for encoder in self.encoders:
+            if encoder.startswith(WORLD) and encoder not in shapes:
+                raise ValueError(f"encoders: '{encoder}' has no shape under `architectures`{nearest(encoder, shapes)}")
+            if encoder.startswith(SCRATCH) and encoder not in described:
+                raise ValueError(f"encoders: '{encoder}' is not described under `scratch`{nearest(encoder, described)}")
+        for where, names in (("scratch", self.scratch), ("architectures", self.architectures)):
+            for name in names:
+                if not re.fullmatch(r"[\w.-]+", name):
+                    raise ValueError(f"{where}: '{name}' should be a name of letters, digits, '_', '.' and '-'")
+        for name, scratch in self.scratch.items():
+            corpus = find_task(scratch.corpus)
+            if not corpus.format.self_supervised:
+                raise ValueError(f"scratch.{name}.corpus: '{corpus.name}' is not plain text (its format is {corpus.format.name})")
+            _check_codes(f"scratch.{name}.languages", scratch.languages or ())
+
+    def _check_target(self, target: Target) -> None:
+        task = find_task(target.task)
+        if task.metric is None:
+            raise ValueError(f"targets: '{task.name}' cannot be a target (it has no metric)")
+        if "test" not in task.splits:
+            raise ValueError(f"targets: '{task.name}' has no labelled test split; use it in a chain")
+        if not task.format.trained:
+            if target.train:
+                raise ValueError(f"targets: '{task.name}' is retrieval without training; leave out `train`")
+            return
+        source = find_task(target.source)
+        if source.format.name != task.format.name:
+            raise ValueError(
+                f"targets: '{task.name}' ({task.format.name}) cannot train on '{source.name}' ({source.format.name})"
+            )
+        if set(getattr(source.format, "labels", ())) != set(getattr(task.format, "labels", ())):
+            raise ValueError(f"targets: '{task.name}' and '{source.name}' have different labels")
+        if "train" not in source.splits:
+            raise ValueError(f"targets: '{source.name}' has no training data; name another task with `train`")
+
+    def _check_recipes(self) -> None:
+        for name in self.recipes:
+            if name not in RECIPE_GROUPS and name not in CATALOGUE:
+                known = nearest(name, RECIPE_GROUPS | set(CATALOGUE))
+                raise ValueError(f"recipes: '{name}' is neither a task nor a group of phases{known}")
+        for where, mixture in self._phases():
+            _check_codes(f"{where}.languages", mixture.languages or ())
+            for task in mixture.mix:
+                if not find_task(task).format.trained:
+                    raise ValueError(f"{where}: '{task}' is retrieval without training; it can only be a target")
+                if "train" not in find_task(task).splits:
+                    raise ValueError(f"{where}: '{task}' has no training data; it can only be a target")
+            if self._check_recipe(where, mixture.mix, mixture.recipe).policy == "target_dev":
+                raise ValueError(
+                    f"{where}: policy target_dev chooses weights on a target's dev data, and this phase has no target; "
+                    "write the policy under recipes.<target task>, and give this phase another (recipe: {policy: avg_last_k})"
+                )
+        for target in self.targets:
+            if find_task(target.task).format.trained:
+                self._check_recipe(f"targets.{target.task}", (target.source,), {}, target.task)
+
+    def _check_recipe(self, where: str, tasks: tuple[str, ...], extra: Mapping[str, Any], target: str = "") -> Recipe:
+        """The recipe of a phase. Raises ValueError if its fields do not agree."""
+        try:
+            return self.phase_recipe(tasks, extra, target)
+        except ValidationError as error:
+            messages = "; ".join(e["msg"].removeprefix("Value error, ") for e in error.errors())
+            raise ValueError(f"{where}: recipe: {messages}") from None
+
+
+def load_study(name: str, changes: Sequence[str] = ()) -> Study:
+    """A built-in study or a YAML file, with `field=value` changes. Raises InputError that names the file and the field."""
+    path, fields = read_study(name, changes)
+    return make_study(fields, str(path))
+
+
+def make_study(fields: Mapping[str, Any], where: str = "study") -> Study:
+    """The study with these fields. Raises InputError that begins with `where` and names each wrong field and what is allowed."""
+    return make(Study, fields, where)
+
+
+def _expand_target(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [{"task": name} for name in (SUITES[value].tasks if value in SUITES else [value])]
+    return [value]
+
+
+def _expand_chain(value: Any) -> Any:
+    if isinstance(value, str):
+        value = [value]
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        return value
+    return [{"mix": [phase]} if isinstance(phase, str) else phase for phase in value]
+
+
+def _check_codes(where: str, codes: Iterable[str]) -> None:
+    for code in codes:
+        if code not in LANGUAGES:
+            raise ValueError(f"{where}: unknown language '{code}'{nearest(code, LANGUAGES)}")
