@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from xstilts.stages import contracts
 from xstilts.store.fingerprint import key_of
 
+ConfigT = TypeVar("ConfigT", bound=contracts.Config)
+InputsT = TypeVar("InputsT", bound=contracts.Inputs[Any])
 KindName = Literal["fetch", "tokenizer", "encoder", "train", "predict", "embed", "mine", "score"]
 
 
@@ -47,7 +49,7 @@ KINDS: dict[str, Kind] = {
         Kind("score", 2, "xstilts.stages.score:run", contracts.ScoreConfig, contracts.ScoreInputs, 0.3),
     )
 }
-_KIND_OF = {kind.config: kind.name for kind in KINDS.values()}
+_KIND_OF: Mapping[Any, KindName] = {kind.config: kind.name for kind in KINDS.values()}
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,12 @@ class Context:
 
 
 @dataclass(frozen=True, eq=False)
-class _Stage:
+class _Stage(Generic[ConfigT, InputsT]):
     """`config` and `inputs` decide the key. `slug` is for people, `context` for the worker: neither is in the key. `title`: what
     the stage works on, in a word; stages of one kind and title take about the same time."""
 
-    config: contracts.Config
-    inputs: contracts.Inputs[Stage]
+    config: ConfigT
+    inputs: InputsT
     slug: str
     title: str = ""
     context: Context = field(default_factory=Context)
@@ -105,52 +107,28 @@ class _Stage:
         return {**self.fingerprint, "key": self.key, "slug": self.slug, "input_kinds": kinds, "context": asdict(self.context)}
 
 
-@dataclass(frozen=True, eq=False)
-class FetchStage(_Stage):
-    config: contracts.FetchConfig
-    inputs: contracts.Inputs[Stage]
+class FetchStage(_Stage[contracts.FetchConfig, contracts.Inputs["Stage"]]): ...
 
 
-@dataclass(frozen=True, eq=False)
-class TokenizerStage(_Stage):
-    config: contracts.TokenizerConfig
-    inputs: contracts.TokenizerInputs[Stage]
+class TokenizerStage(_Stage[contracts.TokenizerConfig, contracts.TokenizerInputs["Stage"]]): ...
 
 
-@dataclass(frozen=True, eq=False)
-class EncoderStage(_Stage):
-    config: contracts.EncoderConfig
-    inputs: contracts.EncoderInputs[Stage]
+class EncoderStage(_Stage[contracts.EncoderConfig, contracts.EncoderInputs["Stage"]]): ...
 
 
-@dataclass(frozen=True, eq=False)
-class TrainStage(_Stage):
-    config: contracts.TrainConfig
-    inputs: contracts.TrainInputs[Stage]
+class TrainStage(_Stage[contracts.TrainConfig, contracts.TrainInputs["Stage"]]): ...
 
 
-@dataclass(frozen=True, eq=False)
-class PredictStage(_Stage):
-    config: contracts.PredictConfig
-    inputs: contracts.PredictInputs[Stage]
+class PredictStage(_Stage[contracts.PredictConfig, contracts.PredictInputs["Stage"]]): ...
 
 
-@dataclass(frozen=True, eq=False)
-class EmbedStage(_Stage):
-    config: contracts.EmbedConfig
-    inputs: contracts.EmbedInputs[Stage]
+class EmbedStage(_Stage[contracts.EmbedConfig, contracts.EmbedInputs["Stage"]]): ...
 
 
-@dataclass(frozen=True, eq=False)
-class MineStage(_Stage):
-    config: contracts.MineConfig
-    inputs: contracts.MineInputs[Stage]
+class MineStage(_Stage[contracts.MineConfig, contracts.MineInputs["Stage"]]): ...
 
 
-@dataclass(frozen=True, eq=False)
-class ScoreStage(_Stage):
-    config: contracts.ScoreConfig
-    inputs: contracts.ScoreInputs[Stage]
+class ScoreStage(_Stage[contracts.ScoreConfig, contracts.ScoreInputs["Stage"]]): ...
 
 
 Checkpoint = EncoderStage | TrainStage
