@@ -19,7 +19,7 @@ from xstilts.study.study import built_in
 from xstilts.tasks.suites import SUITES
 
 pytestmark = pytest.mark.tiny
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 def xstilts(*words: object, data: Path | None = None, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
