@@ -115,7 +115,7 @@ def test_real_data_and_a_real_encoder(real_data: Path, mini_xlmr: Path, tmp_path
 
 
 A_LANGUAGE_OR_TWO = re.compile(
-    r"snli/|squad/|commonsenseqa/|pawsx/|xnli/(test-de|dev-en)|udpos/UD_(German|English)|panx/panx_dataset/(en/(train|dev)|de/test)"
+    r"snli/|squad/|commonsenseqa/|pawsx/x-final/de|xnli/(test-de|dev-en)|udpos/UD_(German|English)|panx/panx_dataset/(en/(train|dev)|de/test)"
     r"|xquad/xquad\.de|tydiqa/.*(\.en\.train|swahili|russian)|tatoeba/tatoeba\.deu|xcopa/data/sw|lareqa/xquad-r/(de|en)"
     r"|bucc2018_standin/de-en"
 )
