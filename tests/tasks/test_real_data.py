@@ -34,7 +34,6 @@ from xstilts.tasks.files.locate import available_languages, examples, locate
 from xstilts.tasks.files.read import lines, opened
 from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.task import Request, Task
-from xstilts.tasks.user import user_tasks
 from xstilts.tasks.user.corpus import declare_corpus
 from xstilts.tasks.user.plain_text import STRETCH
 
@@ -270,10 +269,9 @@ def test_the_stand_in_for_bucc_is_read_as_bucc(language: str) -> None:
 
 
 @pytest.fixture
-def text(monkeypatch: pytest.MonkeyPatch) -> Path:
+def text() -> Path:
     if not TEXT.is_dir():
         pytest.skip(f"no plain text at {TEXT}")
-    monkeypatch.setattr(user_tasks, "_registered", {})
     return TEXT
 
 
