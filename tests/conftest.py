@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.forking import ForkingSubprocess
+from tests.forking import Fork
 from xstilts.data.language import LANGUAGES
 from xstilts.study.study import Study, make_study
 from xstilts.tasks.registry import CATALOGUE
@@ -109,14 +109,17 @@ def mini_xlmr() -> Path:
 
 @pytest.fixture(scope="module")
 def forked_workers() -> Iterator[None]:
-    """The workers of `execute` are forks of this process, unless it has a graphics card: forks cannot use that."""
+    """The workers of `execute`, and the other processes of a data-parallel training, are forks, unless there is a graphics
+    card: forks cannot use that."""
     import torch
 
     from xstilts.execution.executors import local
+    from xstilts.stages import ddp_launch
 
     with pytest.MonkeyPatch.context() as patch:
         if not torch.cuda.is_available():
-            patch.setattr(local, "subprocess", ForkingSubprocess)
+            patch.setattr(local, "subprocess", Fork)
+            patch.setattr(ddp_launch, "subprocess", Fork)
         yield
 
 

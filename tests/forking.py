@@ -7,8 +7,10 @@ import gc
 import os
 import runpy
 import signal
+import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import traceback
+from collections.abc import Mapping, Sequence
 from typing import IO, Any, ClassVar
 
 # How many descriptors a fork closes: all that it could have inherited, as `subprocess` does.
@@ -16,11 +18,19 @@ DESCRIPTORS = 4096
 
 
 class Fork:
-    """What `subprocess.Popen([sys.executable, "-m", module, *words], ...)` gives, with pipes for input and output."""
+    """What `subprocess.Popen([sys.executable, "-m", module, *words], ...)` gives, for as much of it as the program uses."""
 
+    PIPE: ClassVar[int] = subprocess.PIPE
     alive: ClassVar[list[Fork]] = []
 
-    def __init__(self, command: Sequence[str], stdin: int, stdout: int, stderr: IO[bytes], env: Mapping[str, str]):
+    def __init__(
+        self,
+        command: Sequence[str],
+        stdin: int,
+        stdout: int,
+        stderr: IO[bytes] | None = None,
+        env: Mapping[str, str] | None = None,
+    ):
         import torch
 
         import xstilts.stages.predict
@@ -32,14 +42,20 @@ class Fork:
         if self.pid == 0:
             try:
                 gc.freeze()  # nothing of the test is to be collected, and so closed, here
-                for source, target in ((child_in, 0), (child_out, 1), (stderr.fileno(), 2)):
+                written = child_out if stdout == subprocess.PIPE else stdout
+                for source, target in ((child_in, 0), (written, 1), (stderr.fileno() if stderr else 2, 2)):
                     os.dup2(source, target)
                 os.closerange(3, DESCRIPTORS)
-                os.environ.clear()
-                os.environ.update(env)
+                if env is not None:
+                    os.environ.clear()
+                    os.environ.update(env)
                 torch.set_num_threads(1)
-                sys.stdin, sys.stdout, sys.stderr, sys.argv = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w"), [*command[2:]]
+                sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
+                sys.argv = [*command[2:]]
                 runpy.run_module(command[2], run_name="__main__", alter_sys=True)
+                os._exit(0)
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(1)
         os.close(child_in)
@@ -58,9 +74,7 @@ class Fork:
             Fork.alive.remove(self)
         return self.returncode
 
-
-class ForkingSubprocess:
-    """Stands for the module `subprocess` in the local executor."""
-
-    PIPE = -1
-    Popen: Callable[..., Any] = Fork
+    @classmethod
+    def Popen(cls, *words: Any, **options: Any) -> Fork:
+        """With it, this class stands for the module `subprocess`."""
+        return cls(*words, **options)
