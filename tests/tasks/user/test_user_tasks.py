@@ -1,6 +1,6 @@
 """A user's own task in YAML or Python: what is read, what moves its identity, and what each mistake is told.
 
-The declarations and files of `tests/fixtures/own` are read whole; mistakes are made one at a time.
+The declarations and files of `tests/fixtures/user_tasks` are read whole; mistakes are made one at a time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from xstilts.tasks.task import Task
 from xstilts.tasks.user.declaration import FIELDS, METRICS, TYPES
 from xstilts.tasks.user.user_tasks import preview, register
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "own"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "user_tasks"
 NOWHERE = Path("/nowhere")  # a data folder that has nothing
 
 
