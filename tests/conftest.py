@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tests.forking import Fork
+from xstilts.data.language import LANGUAGES
 from xstilts.study import Study, make_study
 from xstilts.tasks.registry import CATALOGUE
+from xstilts.tasks.user import user_tasks
 
 settings.register_profile("calm", deadline=None)  # a busy machine is no failure
 settings.load_profile("calm")
@@ -24,13 +28,21 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
-@pytest.fixture(autouse=True)
+@contextmanager
 def same_catalogue() -> Iterator[None]:
-    """A task of the user's own that a test declares is known to that test only."""
-    before = dict(CATALOGUE)
+    """What is declared inside, tasks and languages of the user's own, is not known afterwards."""
+    tables: list[dict[Any, Any]] = [CATALOGUE, LANGUAGES, user_tasks._registered]
+    before = [dict(table) for table in tables]
     yield
-    CATALOGUE.clear()
-    CATALOGUE.update(before)
+    for table, earlier in zip(tables, before, strict=True):
+        table.clear()
+        table.update(earlier)
+
+
+@pytest.fixture(autouse=True)
+def catalogue_of_this_test() -> Iterator[None]:
+    with same_catalogue():
+        yield
 
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -93,6 +105,22 @@ def mini_xlmr() -> Path:
     if not folder.is_dir():
         pytest.skip("the encoder mini-xlmr is not here")
     return folder
+
+
+@pytest.fixture(scope="module")
+def forked_workers() -> Iterator[None]:
+    """The workers of `execute`, and the other processes of a data-parallel training, are forks, unless there is a graphics
+    card: forks cannot use that."""
+    import torch
+
+    from xstilts.execution.executors import local
+    from xstilts.stages import ddp_launch
+
+    with pytest.MonkeyPatch.context() as patch:
+        if not torch.cuda.is_available():
+            patch.setattr(local, "subprocess", Fork)
+            patch.setattr(ddp_launch, "subprocess", Fork)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
-from tests.conftest import tiny_study
+from tests.conftest import same_catalogue, tiny_study
 
 from xstilts.analysis.gather import gather
 from xstilts.execution.execute import execute
@@ -70,12 +71,13 @@ Record = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def ran(forked_workers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     folder = tmp_path_factory.mktemp("engine")
-    plan, store = compile_study(engine_study(folder)), Store(folder / "store")
-    state = execute(plan, store, workers=2)
-    assert not state.errors, state.errors
-    return plan, store
+    with same_catalogue():
+        plan, store = compile_study(engine_study(folder)), Store(folder / "store")
+        state = execute(plan, store, workers=2)
+        assert not state.errors, state.errors
+        yield plan, store
 
 
 def record_of(store: Store, stage: Stage) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from tests.conftest import mind_ctrl_c, tiny_record, tiny_study
+from tests.forking import Fork
 
 from xstilts.execution.execute import State, execute, inspect, reasons
 from xstilts.execution.executors.local import LocalExecutor
@@ -24,8 +27,9 @@ from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.stage import KINDS
 from xstilts.store.store import Store, read_json, sha256_file
 from xstilts.study import make_study
+from xstilts.train import loop
 
-pytestmark = pytest.mark.tiny
+pytestmark = [pytest.mark.tiny, pytest.mark.usefixtures("forked_workers")]
 
 
 def outputs(plan: Plan, store: Store) -> dict[str, Any]:
@@ -43,7 +47,7 @@ def outputs(plan: Plan, store: Store) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store, State]:
+def undisturbed(forked_workers: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store, State]:
     store = Store(tmp_path_factory.mktemp("undisturbed"))
     plan = compile_study(tiny_study())
     return plan, store, execute(plan, store, workers=1)
@@ -80,7 +84,11 @@ def golden(plan: Plan, store: Store) -> dict[str, Any]:
 
 def test_results_change_only_with_a_version(undisturbed: tuple[Plan, Store, State]) -> None:
     """If this fails and no result was meant to change, the change is a bug. If it was: bump the kind's version in
-    stages/stage.py, then write the new values with XSTILTS_GOLDEN=write and say in the commit what changed."""
+    stages/stage.py, then write the new values with XSTILTS_GOLDEN=write and say in the commit what changed.
+
+    Bits are equal on one machine (the next test). Other processors and releases of torch round otherwise. Between AVX-512 and
+    no vector instructions at all, first losses differ by 5e-8, later ones by 5e-7 and scores not at all; the bounds leave
+    room for more, and for one of 16 test examples that is answered otherwise."""
     plan, store, _ = undisturbed
     path = Path(__file__).parents[1] / "golden" / "tiny.json"
     found = golden(plan, store)
@@ -92,9 +100,10 @@ def test_results_change_only_with_a_version(undisturbed: tuple[Plan, Store, Stat
         if name.startswith("fetch"):
             assert found[name] == value, name
         elif name.startswith("train"):
-            assert found[name] == pytest.approx(value, rel=5e-3), name  # other processors round otherwise
+            assert found[name][0] == pytest.approx(value[0], rel=1e-5), name
+            assert found[name] == pytest.approx(value, rel=1e-4), name
         else:
-            assert found[name] == pytest.approx(value, abs=0.13), name  # two of 16 test examples
+            assert found[name] == pytest.approx(value, abs=1 / 16 + 1e-6), name
 
 
 def test_two_workers_give_the_bits_of_one(undisturbed: tuple[Plan, Store, State], tmp_path: Path) -> None:
@@ -105,84 +114,74 @@ def test_two_workers_give_the_bits_of_one(undisturbed: tuple[Plan, Store, State]
 
 
 def command(study: Path, store: Path) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "xstilts.cli",
-        "run",
-        str(study),
-        "--store",
-        str(store),
-        "--workers",
-        "2",
-        "-o",
-        str(store / "report"),
-    ]
+    program = [sys.executable, "-m", "xstilts.cli", "run"]
+    return [*program, str(study), "--store", str(store), "--workers", "1", "-o", str(store / "report")]
 
 
-def test_random_kills_change_nothing(tmp_path: Path) -> None:
-    """At least 20 `kill -9` at random moments, of workers and of the whole process group, in a study whose trainings
-    checkpoint after every step; the final scores and weights are those of a run that nobody disturbed."""
-    record = tiny_record(
-        pretrain=[{"mix": ["world/text"], "recipe": {"steps": 900, "lr": 1e-3}}],
-        recipes={"default": {**tiny_record()["recipes"]["default"], "steps": 350}},
-        targets=["world/tydiqa", "world/retrieval"],
+class RandomKills(threading.Thread):
+    """Ends workers by `kill -9`, each after a random part of a second of processor time."""
+
+    def __init__(self, kills: int):
+        super().__init__(daemon=True)
+        self.left, self.over = kills, threading.Event()
+
+    def run(self) -> None:
+        rng = random.Random(7)
+        life: dict[int, float] = {}
+        while self.left > 0 and not self.over.wait(0.005):
+            for worker in list(Fork.alive):
+                limit = life.setdefault(worker.pid, rng.uniform(0.02, 0.4))
+                with contextlib.suppress(psutil.Error):
+                    if sum(psutil.Process(worker.pid).cpu_times()[:2]) > limit:
+                        worker.kill()
+                        self.left -= 1
+                        life[worker.pid] = float("inf")
+
+
+def test_random_kills_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """20 `kill -9` of workers at random moments, in a study whose trainings checkpoint after every step; the final scores and
+    weights are those of a run that nobody disturbed."""
+    plan = compile_study(
+        tiny_study(
+            pretrain=[{"mix": ["world/text"], "recipe": {"steps": 150, "lr": 1e-3}}],
+            recipes={"default": {**tiny_record()["recipes"]["default"], "steps": 80}},
+            targets=["world/tydiqa", "world/retrieval"],
+        )
     )
-    study = tmp_path / "study.yaml"
-    study.write_text(yaml.safe_dump(record))
-    plan = compile_study(make_study(record))
-    calm = Store(tmp_path / "calm")
+    calm, wild = Store(tmp_path / "calm"), Store(tmp_path / "wild")
     assert not execute(plan, calm, workers=2).errors
-
-    rng = random.Random(7)
-    wild = Store(tmp_path / "wild")
-    environment = {**os.environ, "XSTILTS_CHECKPOINT_SECONDS": "0"}
-    kills = 0
-    process: subprocess.Popen[bytes] | None = None
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
-        if process is None or process.poll() is not None:
-            if process is not None and inspect(plan, wild).count("pending") == 0:
-                break
-            process = subprocess.Popen(
-                command(study, wild.root),
-                env=environment,
-                start_new_session=True,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        time.sleep(rng.uniform(0.5, 4.5))
-        if kills >= 22 or process.poll() is not None:
-            continue
-        workers = _children(process.pid)
-        if rng.random() < 0.25:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            kills += 1
-        elif workers:
-            try:
-                os.kill(rng.choice(workers), signal.SIGKILL)
-                kills += 1
-            except ProcessLookupError:
-                pass
-    assert process is not None
-    assert process.wait(timeout=120) == 0
-    assert kills >= 20
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("xstilts.execution.execute.LOST_LIMIT", 100)
+    kills = RandomKills(20)
+    kills.start()
+    state = execute(plan, wild, workers=2)
+    kills.over.set()
+    kills.join()
+    assert not state.errors
+    assert kills.left == 0
     assert outputs(plan, wild) == outputs(plan, calm)
     attempts = sum(len(wild.runs(wild.folder(s.kind, s.slug, s.key))) for s in plan.stages)
-    assert attempts > len(plan.stages), "the kills hit stages at work"
+    assert attempts >= len(plan.stages) + 10, "the kills hit stages at work"
 
 
-def _children(pid: int) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            found.append(int(path.parent.name))
-    return found
+def test_a_run_that_is_killed_as_a_whole_goes_on_to_the_same_end(undisturbed: tuple[Plan, Store, State], tmp_path: Path) -> None:
+    plan, calm, _ = undisturbed
+    study, store = tmp_path / "study.yaml", Store(tmp_path / "store")
+    study.write_text(yaml.safe_dump(tiny_record()))
+    process = subprocess.Popen(
+        command(study, store.root),
+        env={**os.environ, "XSTILTS_CHECKPOINT_SECONDS": "0"},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while process.poll() is None and not list(store.root.glob("train/*/checkpoint/state.pt")):
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert 0 < inspect(plan, store).count("pending") < len(plan.stages)
+    assert not execute(plan, store, workers=1).errors
+    assert outputs(plan, store) == outputs(plan, calm)
 
 
 def test_two_runs_at_once_share_the_work(undisturbed: tuple[Plan, Store, State], tmp_path: Path) -> None:
@@ -304,8 +303,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_done(tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "then run again: what is done stays done" in done.stderr
     assert "Traceback" not in done.stderr
-    again = subprocess.run(command(study, tmp_path / "store"), capture_output=True, text=True, timeout=200)
-    assert again.returncode == 0
+    assert not execute(compile_study(tiny_study()), Store(tmp_path / "store"), workers=1).errors
 
 
 def test_json_of_plan_and_status(undisturbed: tuple[Plan, Store, State], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
+from transformers import BertConfig, BertModel, ModernBertConfig, ModernBertModel, XLMRobertaConfig, XLMRobertaModel
 
 from xstilts.model import unpadding
 from xstilts.model.unpadding import Unpadding, can_unpad, last_states
@@ -139,7 +139,15 @@ def test_neighbours_of_one_length_make_one_run() -> None:
     assert torch.equal(found.pad(found.unpad(x)), x * mask)
 
 
-def test_an_unknown_architecture_is_not_packed() -> None:
-    encoder = encoder_of("xlmr")
-    encoder.config.model_type = "modernbert"
+def test_an_unknown_architecture_is_run_padded() -> None:
+    """ModernBERT's positions are rotations and some of its blocks see a window only: run unpadded, its states would change."""
+    sizes = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
+    special = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}
+    torch.manual_seed(0)
+    encoder = ModernBertModel(ModernBertConfig(**sizes, **special, local_attention=6, reference_compile=False)).eval()
+    ids, mask = batch_of([7, 12, 3], 0)
+    expected = plain(encoder, ids, mask)
     assert not can_unpad(encoder)
+    assert torch.equal(last_states(encoder, ids, mask), expected)
+    alone = plain(encoder, ids[2:, :3], mask[2:, :3])
+    torch.testing.assert_close(expected[2:, :3], alone, rtol=1e-4, atol=2e-6)

@@ -14,6 +14,7 @@ from xstilts.errors import InputError
 from xstilts.plan.compile import compile_study
 from xstilts.stages.stage import Stage
 from xstilts.study import load_study, make_study
+from xstilts.tasks.registry import CATALOGUE
 from xstilts.world import WorldConfig, generate
 
 
@@ -232,10 +233,16 @@ def test_an_encoder_that_is_nowhere(tmp_path: Path) -> None:
         compile_study(tiny_study(encoders=["world/large"]))
 
 
-def test_partial_real_data_is_said_to_be_partial(real_data: Path, mini_xlmr: Path) -> None:
-    plan = compile_study(load_study("real-mini", [f"encoders=[{mini_xlmr}]"]), real_data)
-    assert "ru" in plan.missing["xnli"]
-    assert "bg" not in plan.missing["udpos"]
+def test_partial_real_data_is_said_to_be_partial(real_data: Path, mini_xlmr: Path, tmp_path: Path) -> None:
+    for path in (*real_data.glob("[!x]*"), *real_data.glob("xnli/*-[!d]?.tsv.gz")):  # no German XNLI
+        link = tmp_path / path.relative_to(real_data)
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(path)
+    plan = compile_study(load_study("real-mini", [f"encoders=[{mini_xlmr}]"]), tmp_path)
+    there = {path.name[5:7] for path in real_data.glob("xnli/test-*.tsv.gz")} - {"de"}
+    assert set(plan.missing["xnli"]) == set(CATALOGUE["xnli"].languages) - there
+    assert "de" in plan.missing["xnli"]
+    assert "de" not in plan.missing["udpos"]
     squad = [s for s in plan.stages if s.slug == "mini-xlmr+squad_v1-s0"]
     assert len(squad) == 1
     assert plan.uses[squad[0].key] == 4

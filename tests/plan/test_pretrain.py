@@ -20,7 +20,7 @@ from xstilts.store.store import Store
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.world import WorldConfig, generate
 
-pytestmark = pytest.mark.tiny
+pytestmark = [pytest.mark.tiny, pytest.mark.usefixtures("forked_workers")]
 SMALL = ["recipes.default.batch=8", "recipes.default.max_length=32", "architectures.own.positions=34", "scratch.own.sample=20000"]
 
 

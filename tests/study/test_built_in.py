@@ -265,7 +265,7 @@ def test_the_world_has_encoders_of_several_sizes() -> None:
 
 
 @pytest.mark.tiny
-def test_a_mini_runs(tmp_path: Path) -> None:
+def test_a_mini_runs(forked_workers: None, tmp_path: Path) -> None:
     short = "{lr: 1.0e-3, steps: 3, batch: 8, max_length: 64, stride: 16}"
     plan = compile_study(
         load_study(

@@ -38,7 +38,14 @@ every_source = pytest.mark.parametrize(
 )
 
 SHA256 = re.compile("[0-9a-f]{64}")
-REVISION = re.compile("[0-9a-f]{40}|main|refs/.+")
+COMMIT = re.compile("[0-9a-f]{40}")
+BRANCH = re.compile("/(main|master)/")
+# Hub data sets that are read at a branch, whose content may change: no commit of theirs has been compared with the official
+# files. A fetch resolves the branch and its run records the commit.
+UNPINNED = {"rajpurkar/squad", "rajpurkar/squad_v2", "google/xtreme", "google-research-datasets/tydiqa", "unimelb-nlp/wikiann"}
+UNPINNED |= {"facebook/mlqa"}  # the Hub's own conversion to parquet: a branch that is made anew when the data set changes
+# Languages of a download out of a branch whose checksum is not known.
+WITHOUT_CHECKSUM = {"tatoeba": {"ro", "uk"}}
 ARCHIVE = re.compile(r"[^/]+\.(zip|tar|tgz|tar\.gz|tar\.bz2)")
 
 # The lists of XTREME and XTREME-R together (evaluate.py of google-research/xtreme); one language where nothing is said.
@@ -150,7 +157,7 @@ def test_a_source_says_where_it_is_found_and_what_should_be_there(task: Task, so
     assert len(set(source.paths)) == len(source.paths)
     assert source.url.startswith("http")
     assert set(source.languages) <= set(task.languages)
-    assert source.hub is None or REVISION.fullmatch(source.hub.revision)
+    assert source.hub is None or COMMIT.fullmatch(source.hub.revision) or source.hub.id in UNPINNED
     assert all(ARCHIVE.fullmatch(name) for name in source.archives)
     assert set(source.counts) <= set(source.languages)
     assert all(isinstance(count, int) and count > 0 for count in source.counts.values())
@@ -164,6 +171,9 @@ def test_what_is_downloaded_is_put_where_it_is_looked_for(task: Task, source: So
         assert download.url.startswith("http")
         assert set(download.sha256) <= {"", *source.languages}
         assert all(SHA256.fullmatch(sha) for sha in download.sha256.values())
+        if BRANCH.search(download.url) and "" not in download.sha256:
+            unknown = set(download.languages or source.languages) - set(download.sha256)
+            assert unknown <= WITHOUT_CHECKSUM.get(task.name, set())
         for language in download.languages or source.languages:
             path = PurePosixPath(task.fill(download.path, language))
             assert not path.is_absolute()
@@ -172,6 +182,11 @@ def test_what_is_downloaded_is_put_where_it_is_looked_for(task: Task, source: So
             archives = [task.fill(archive, language) for archive in source.archives]
             within = len(path.parts) <= 2 and any(fnmatch(path.name, archive) for archive in archives)
             assert within or any(fnmatch(str(path).removesuffix(".gz"), pattern) for pattern in patterns), path
+
+
+def test_no_exception_to_pinning_is_kept_longer_than_needed() -> None:
+    branches = {source.hub.id for _, _, source in SOURCES if source.hub and not COMMIT.fullmatch(source.hub.revision)}
+    assert branches == UNPINNED
 
 
 @every_task

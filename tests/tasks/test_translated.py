@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from xstilts.tasks.files.locate import available_languages, examples, fingerprin
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 from xstilts.tasks.translated import translate_example
-from xstilts.tasks.user import user_tasks
 from xstilts.tasks.user.user_tasks import preview, register
 
 NLI = [
@@ -37,14 +35,6 @@ NLI = [
 TABLE = (
     "The boat sails.\tDas Boot segelt.\nIt moves.\tEs bewegt sich.\nIt is red.\t \nNobody left the  boat.\tNiemand verließ es.\n"
 )
-
-
-@pytest.fixture(autouse=True)
-def nothing_registered() -> Iterator[None]:
-    before = dict(user_tasks._registered)
-    yield
-    user_tasks._registered.clear()
-    user_tasks._registered.update(before)
 
 
 @pytest.fixture

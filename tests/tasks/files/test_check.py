@@ -1,8 +1,7 @@
-"""What `xstilts data check` finds, in folders made here and in the folder of real data."""
+"""What `xstilts data check` finds, in folders made here; tests/tasks/test_real_data.py checks the folder of real data."""
 
 from __future__ import annotations
 
-import csv
 import gzip
 import hashlib
 import json
@@ -234,44 +233,3 @@ def test_the_command_and_its_exit_codes(root: Path) -> None:
     done = xstilts("data", "check", "tatoeba", data=root)
     assert done.returncode == 0, done.stderr
     assert "1 missing" in done.stdout
-
-
-# -- the folder of real data -------------------------------------------------------------------------------------------
-
-# Files of the folders that the catalogue reads, and why it does not read these.
-NOT_READ = {
-    "commonsenseqa/test_rand_split_no_answers.jsonl.gz": "has no answers",
-    "xnli/official_layout_first600/selected/xnli.test.tsv.gz": "a part of the pairs; the files of single languages go first",
-}
-
-
-def test_the_check_agrees_with_the_manifest_of_the_real_data(
-    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Path, records and sha256 of every file of a data set that the catalogue covers; and that none of them is left out."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    if not (real_data / "MANIFEST.tsv").is_file():
-        pytest.skip(f"no MANIFEST.tsv in {real_data}")
-    with (real_data / "MANIFEST.tsv").open(encoding="utf-8") as file:
-        manifest = {line["path"]: line for line in csv.DictReader(file, delimiter="\t")}
-    known: dict[str, TaskCheck] = {}
-    for task in CATALOGUE.values():
-        if not task.synthetic:
-            check(task, real_data, known=known)
-    for name, result in known.items():
-        assert [row.problem for row in result.rows if row.problem] == [], name
-        for found in result.files:
-            listed = manifest[found.path]
-            assert (found.records, found.sha256) == (int(listed["records"]), listed["sha256_raw"]), (name, found.path)
-        if CATALOGUE[name].format.name != "rank":  # whose examples are candidates too
-            for row in result.rows:
-                listed_records = {int(manifest[path]["records"]) for path in row.files}
-                together = CATALOGUE[name].format.name == "embed"
-                total = listed_records.pop() if together and row.files else sum(int(manifest[p]["records"]) for p in row.files)
-                assert (row.examples or 0) == total, (name, row)
-    read = {found.path for result in known.values() for found in result.files}
-    folders = {path.split("/")[0] for path in read}
-    assert {path for path in manifest if path.split("/")[0] in folders} - read == set(NOT_READ)
-    official = {path for result in known.values() for row in result.rows if row.checksum == "official" for path in row.files}
-    assert official
-    assert all("derived" not in path for path in official)

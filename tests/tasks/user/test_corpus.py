@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,6 @@ from xstilts.tasks.user.corpus import declare_corpus
 from xstilts.tasks.user.user_tasks import named, register
 
 NOWHERE = Path("/nowhere")
-
-
-@pytest.fixture(autouse=True)
-def nothing_registered() -> Iterator[None]:
-    before = dict(user_tasks._registered)
-    yield
-    user_tasks._registered.clear()
-    user_tasks._registered.update(before)
 
 
 def folder(root: Path, **files: str | bytes) -> Path:

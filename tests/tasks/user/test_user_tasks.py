@@ -1,6 +1,6 @@
 """A user's own task in YAML or Python: what is read, what moves its identity, and what each mistake is told.
 
-The declarations and files of `tests/fixtures/own` are read whole; mistakes are made one at a time.
+The declarations and files of `tests/fixtures/user_tasks` are read whole; mistakes are made one at a time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import csv
 import gzip
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +31,11 @@ from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY
 from xstilts.tasks.files.locate import examples, fingerprint, locate
 from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.task import Task
-from xstilts.tasks.user import user_tasks
 from xstilts.tasks.user.declaration import FIELDS, METRICS, TYPES
 from xstilts.tasks.user.user_tasks import preview, register
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "own"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "user_tasks"
 NOWHERE = Path("/nowhere")  # a data folder that has nothing
-
-
-@pytest.fixture(autouse=True)
-def catalogue_as_it_was() -> Iterator[None]:
-    tables: list[dict[Any, Any]] = [CATALOGUE, LANGUAGES, user_tasks._registered]
-    before = [dict(table) for table in tables]
-    yield
-    for table, earlier in zip(tables, before, strict=True):
-        table.clear()
-        table.update(earlier)
 
 
 REVIEWS: dict[str, Any] = {

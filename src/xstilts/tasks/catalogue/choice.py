@@ -249,7 +249,10 @@ COPA = Task(
     languages=("en",),
     splits={
         split: _packed(
-            (*(f"{folder}COPA/{file}.jsonl" for folder in ("copa/", "")), f"copa/{file}.jsonl", f"xcopa/{file}-{{lang}}.jsonl"),
+            (
+                *(f"{folder}COPA/{file}.jsonl" for folder in ("copa/", "")),
+                *(f"copa/{file}.jsonl", f"xcopa/{file}-{{lang}}.jsonl", f"xcopa/data/{{lang}}/{file}.{{lang}}.jsonl"),
+            ),
             Hub("aps/super_glue", "copa", hub_split, "3de24cf8022e94f4ee4b9d55a6f539891524d646"),
             count,
             COPA_ZIP,
@@ -264,7 +267,7 @@ COPA = Task(
     cite="roemmele2011copa",
     url="https://people.ict.usc.edu/~gordon/copa.html",
     description="Which of two alternatives is the more plausible cause or effect of the premise? SuperGLUE's split.",
-    notes="The training data of XCOPA in XTREME-R, after Social IQa. XTREME-R's copies in xcopa/ are read as well.",
+    notes="The training data of XCOPA in XTREME-R, after Social IQa. English copies in xcopa/ are read as well.",
 )
 
 XCOPA_LANGUAGES = languages("et ht id it qu sw ta th tr vi zh")
