@@ -1,4 +1,4 @@
-"""Gather: from a plan and a store to the records that a report is made from. Reads score artefacts and run records only."""
+"""Gather the records that a report is made from out of a plan and a store. Only score artefacts and run records are read."""
 
 from __future__ import annotations
 
@@ -65,6 +65,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         costs=tuple(_cost(stage, plan, store, folders, state, made_now, phases) for stage in plan.stages),
         notes=(*plan.unresolved, *plan.notes, *state.messages),
         retrieval=_retrieval(study),
+        layer=study.retrieval.layer,
         pooling=study.retrieval.pooling,
         centred=study.retrieval.centred,
         policy=_policy(study),
@@ -113,7 +114,7 @@ def _sizes(plan: Plan, folders: dict[str, Any]) -> dict[str, int]:
 def _start(stage: Stage) -> Stage:
     """The encoder that a score rests on."""
     while stage.kind != "encoder":
-        stage = next(stage.inputs[name] for name in ("predictions", "vectors", "pairs", "model", "init") if name in stage.inputs)
+        stage = next(stage.inputs[name] for name in ("predictions", "vectors", "model", "init") if name in stage.inputs)
     return stage
 
 
@@ -238,6 +239,7 @@ def _cost(
     error = state.errors.get(stage.key, {}).get("error", "")
     if not error and status == "missing" and runs and runs[-1].get("outcome") == "failed":
         status, error = "failed", runs[-1]["error"]
+    data = stage.config if stage.kind == "fetch" else {}
     return StageCost(
         kind=stage.kind,
         slug=stage.slug,
@@ -252,4 +254,5 @@ def _cost(
         phase=phases.get(stage.key, ""),
         inputs=tuple(dict.fromkeys(source.key for source in stage.inputs.values())),
         facts=last.get("facts", {}),
+        **{name: data.get(name, "") for name in ("task", "split", "language")},
     )

@@ -26,13 +26,15 @@ def claims(
     Fifteen claims about English intermediate-task training are built in. A verdict rests on score artefacts alone, and a check
     that would say the same without them is rejected.
     """
-    from xstilts.claims import ledger_json, run_claims
+    from xstilts.analysis.gather import gather
+    from xstilts.claims import judge_claims, read_claims, to_json
     from xstilts.cli.views.claims import ledger_block
     from xstilts.store.store import Store
 
-    name, rows = run_claims(study, Store(store), files=files, changes=changes)
+    plan, own = plan_of(study, changes, draft=True), [claim for path in files for claim in read_claims(path)]
+    rows = judge_claims(gather(plan, Store(store)), own)
     if as_json:
-        print(ledger_json(name, rows))
+        print(to_json(plan.study.name, rows))
     else:
         terminal().print(ledger_block(rows))
 
@@ -73,16 +75,16 @@ def diff(
 
     Example:  xstilts diff real-mini real-mini --set recipes.default.lr=2e-5
     """
-    from xstilts.analysis.diff import as_record, compare, table_of
+    from xstilts.analysis.diff import build_table, compare_studies, to_record
     from xstilts.analysis.gather import gather
     from xstilts.store.store import Store
 
     plans = (plan_of(first, [], draft=True), plan_of(second, changes, draft=True))
     stores = (Store(store), Store(other or store))
     old, new = (gather(plan, place) for plan, place in zip(plans, stores, strict=True))
-    found = compare(old, new, (plans[0].study.model_dump(mode="json"), plans[1].study.model_dump(mode="json")))
+    found = compare_studies(old, new, (plans[0].study.model_dump(mode="json"), plans[1].study.model_dump(mode="json")))
     if as_json:
-        print_json(as_record(found))
+        print_json(to_record(found))
         return
     console = terminal()
     console.print("Design: " + ("the same" if not found.design else ""))
@@ -90,7 +92,7 @@ def diff(
         console.print(f"  {line}", markup=False, soft_wrap=True)
     if found.rows:
         console.print("\nScores in languages other than English, second minus first, in points")
-        console.print(table_of(found))
+        console.print(build_table(found))
     else:
         console.print("\nNo cell has scores on both sides.")
     for side, cell in found.alone:
@@ -153,15 +155,15 @@ def power(
 
 def _power_like(study: str, store: Path, changes: list[str], effect: float | None, as_json: bool) -> None:
     from xstilts.analysis.gather import gather
-    from xstilts.analysis.planning import as_record, lines, planned
+    from xstilts.analysis.planning import describe_designs, measure_designs, to_record
     from xstilts.store.store import Store
 
-    rows = planned(gather(plan_of(study, changes, draft=True), Store(store)))
+    rows = measure_designs(gather(plan_of(study, changes, draft=True), Store(store)))
     if not rows:
         raise InputError(f"power: {study} has no scores of a chain and of none for the same seed yet; run it first")
     share = None if effect is None else effect / 100
     if as_json:
-        print_json([as_record(row, share) for row in rows])
+        print_json([to_record(row, share) for row in rows])
         return
-    for line in lines(rows, share):
+    for line in describe_designs(rows, share):
         terminal().print(line, markup=False, soft_wrap=True)

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from tests.analysis.fake_results import ACCURACY, chain, make_results, target
-from xstilts.analysis.comparison import averages, mean_headline
+from xstilts.analysis.comparison import mean_headline
+from xstilts.analysis.gains import compute_chain_gains
+from xstilts.analysis.mean_gains import compute_mean_gains
 from xstilts.analysis.results import LanguageScore, Results
-from xstilts.analysis.scores import arm
+from xstilts.analysis.scores import collect_tallies
 from xstilts.metrics.metric import Counts
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import gain_interval
@@ -57,7 +59,7 @@ def test_a_chain_over_one_other_is_the_plain_comparison_of_the_two(analysis: Ana
     cells = {(c.chain, c.seed): c for c in analysis.results.cells if c.target == "tydiqa"}
     ones, twos = ([cells[name, seed] for seed in range(3)] for name in ("squad_de", "squad"))
     for codes, interval in ((("de", "sw"), gain.interval), (("en",), gain.english)):
-        plain = gain_interval(arm(ones, codes), arm(twos, codes), ACCURACY.headline, resamples=1000)
+        plain = gain_interval(collect_tallies(ones, codes), collect_tallies(twos, codes), ACCURACY.headline, resamples=1000)
         assert interval is not None
         assert interval.estimate == pytest.approx(plain.estimate)
         assert (interval.low, interval.high) == pytest.approx((plain.low, plain.high), abs=0.003)  # other draws
@@ -78,10 +80,10 @@ def test_the_mean_of_several_is_the_mean_of_their_scores_seed_by_seed(analysis: 
     }
     codes = ("de", "sw", "th")
     by_seed = [np.mean([score["both", s, c] - (score["squad", s, c] + score["nli", s, c]) / 2 for c in codes]) for s in range(3)]
-    assert [seed.others for seed in gain.seeds] == pytest.approx(by_seed)
+    assert [seed.transfer for seed in gain.seeds] == pytest.approx(by_seed)
     assert gain.interval is not None
     assert gain.interval.estimate == pytest.approx(np.mean(by_seed))
-    assert gain.others == ("squad", "nli")
+    assert gain.baseline == ("squad", "nli")
     row = next(row for row in gain.languages if row.language == "th")
     assert row.treatment - row.control == pytest.approx(row.interval.estimate)
 
@@ -92,7 +94,7 @@ def test_what_the_members_of_a_mean_do_alike_is_no_noise_of_their_own() -> None:
     squad = {(c.target, c.seed): c for c in made.cells if c.chain == "squad"}
     cells = tuple(replace(c, languages=squad[c.target, c.seed].languages) if c.chain == "twin" else c for c in made.cells)
     both = [g for g in analyse(replace(made, cells=cells), 500).compared() if g.target == "tydiqa"]
-    assert [g.others for g in both] == [("squad", "twin"), ("squad",)]
+    assert [g.baseline for g in both] == [("squad", "twin"), ("squad",)]
     assert both[0].interval == both[1].interval
     assert both[0].languages == both[1].languages
 
@@ -153,12 +155,12 @@ def test_averages_over_targets_with_and_without_retrieval(analysis: Analysis) ->
     whole = found["both", "all targets"]
     assert whole.targets == ("tydiqa", "xquad", "tatoeba")
     gains = [g for g in analysis.compared() if g.chain == "both"]
-    expected = np.mean([[seed.others for seed in g.seeds] for g in gains], axis=0)
+    expected = np.mean([[seed.transfer for seed in g.seeds] for g in gains], axis=0)
     assert whole.seeds == pytest.approx(expected)
     assert whole.interval.estimate == pytest.approx(np.mean(expected))
     assert [one.p_holm for one in analysis.averages] == pytest.approx(holm([one.interval.p or 0 for one in analysis.averages]))
     one_target = tuple(g for g in gains if g.target == "xquad")
-    assert averages(analysis.results, one_target) == ()
+    assert compute_mean_gains(analysis.results, one_target) == ()
 
 
 def test_an_average_of_nothing_is_clear_in_few_of_many_studies() -> None:
@@ -181,9 +183,7 @@ def test_an_average_of_nothing_is_clear_in_few_of_many_studies() -> None:
 
 
 def analyse_averages(made: Results) -> bool:
-    from xstilts.analysis.comparison import compared_gains
-
-    (whole, _) = averages(made, compared_gains(made, (), 200))
+    (whole, _) = compute_mean_gains(made, compute_chain_gains(made, (), 200))
     return (whole.interval.p or 0) <= 0.05
 
 
