@@ -16,6 +16,7 @@ from tests.claims.claim_results import TATOEBA, TYDIQA, XNLI, claim, study, verd
 from tests.conftest import tiny_record
 from xstilts.analysis.gather import gather
 from xstilts.analysis.results import Cell, Results
+from xstilts.analysis.scores import summarise
 from xstilts.claims import built_in_claims, judge_claims, read_claims, to_json
 from xstilts.claims.evidence import Artefact, Evidence
 from xstilts.claims.ledger import ClaimResult, check, permute_chains
@@ -128,6 +129,17 @@ def test_chance_on_both_sides_is_no_evidence() -> None:
     row = verdict(claim("null"), study({}, chance=0.55))
     assert row.verdict == "not tested"
     assert "near chance on both sides" in row.reason
+
+
+@pytest.mark.parametrize(("chance", "near"), [(0.35, False), (0.45, False), (0.56, True), (0.59, True), (0.64, True)])
+def test_page_and_ledger_agree_on_what_is_near_chance(chance: float, near: bool) -> None:
+    """At 0.56 both scores (about 0.6, of 60 examples) lie more than two points above chance, and their intervals reach it."""
+    results = study({}, targets=(XNLI,), chance=chance, n=60, chains={"none": (), "squad": ("squad_v1",)}, noise=0.0)
+    rows = summarise(results)
+    assert [row.near_chance for row in rows] == [near, near]
+    assert all((row.main or 0) > 0.58 for row in rows)
+    told = verdict(claim("null", rope=20.0, population={"targets": [XNLI]}), results)
+    assert ("near chance on both sides" in told.reason) == near
 
 
 def test_what_leaks_is_left_out_and_said() -> None:
