@@ -1,4 +1,4 @@
-"""Does a retrieval gain hang on one setting? The words of the answer follow the sweep."""
+"""Does a retrieval gain depend on one setting? The words of the answer follow the sweep."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_gain_that_centring_takes_away_is_said_to_vanish() -> None:
 
 def test_a_gain_that_holds_everywhere_is_said_to_hold() -> None:
     text = " ".join(analyse(swept(plain=0.2, centred=0.2), 500).answer.support)
-    assert "does not hang on one setting" in text
+    assert "does not depend on one setting" in text
     assert "kept at 16 of 16 settings" in text
     assert "vanishes" not in text
 
@@ -67,4 +67,4 @@ def test_a_sweep_is_the_mean_over_languages_and_seeds() -> None:
     assert list(found) == ["none", "squad", "none, random-init control"]
     assert found["squad"].scores[SweepSetting(2, "mean", False)] == pytest.approx(0.6)
     assert found["squad"].scores[SweepSetting(3, "cls", False)] == pytest.approx(0.5)
-    assert SweepSetting(3, "cls", True).written == "layer 3, first token, centred"
+    assert SweepSetting(3, "cls", True).label == "layer 3, first token, centred"

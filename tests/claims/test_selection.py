@@ -12,7 +12,7 @@ from tests.claims.claim_results import TYDIQA, XNLI, study
 from xstilts.analysis.pooled_comparison import PooledComparison, measure_pooled
 from xstilts.analysis.results import Cell, LanguageScore, Results
 from xstilts.analysis.scores import collect_tallies
-from xstilts.claims.selection import Side, Unusable, Wanted, choose_best, collect_sides, compute_standing, pool_sides
+from xstilts.claims.selection import Side, TargetLanguages, Unusable, choose_best, collect_sides, compute_standing, pool_sides
 from xstilts.metrics.significance import gain_interval
 from xstilts.metrics.squad import SQUAD
 
@@ -21,7 +21,7 @@ CODES = ("ar", "ru", "sw", "th")
 ENCODER = "xlm-roberta-large"
 
 
-def pool(pairs: Sequence[tuple[Side, Side]], wanted: Wanted, results: Results) -> PooledComparison:
+def pool(pairs: Sequence[tuple[Side, Side]], wanted: TargetLanguages, results: Results) -> PooledComparison:
     return pool_sides("squad", pairs, wanted, results)[0]
 
 

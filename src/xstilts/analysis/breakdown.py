@@ -1,8 +1,8 @@
 """Where the gains are: by task group, language family, script and amount of pre-training text, with and without retrieval.
 
-A part is the mean over its targets of the mean over its languages, so that a target with many languages weighs no more.
-Pairs that the answer does not count (the target's own data, oracles) are left out here too. Intervals follow
-`metrics.spread`: seeds are paired across targets, the test data of different targets are taken as independent.
+A part is the mean over its targets of the mean over its languages, so that a target with many languages weighs no more than
+others. Pairs that the answer does not count (the target's own data, oracles) are left out here too. Intervals follow
+`metrics.variance_components`: seeds are paired across targets, and the test data of different targets are independent.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Gap:
-    """English less the mean of the other languages, mean over targets that have both, with and without the chain; `seeds` is
-    what the chain changes for each seed."""
+    """English less the mean of the other languages, mean over targets that have both, with and without the chain; `seeds` is the
+    change by the chain for each seed."""
 
     encoder: str
     chain: str
@@ -85,7 +85,7 @@ def task_group(info: TargetInfo) -> str:
 
 
 def family(code: str) -> str:
-    """The family of a language; of Indo-European the branch, since most languages are of it."""
+    """The family of a language; for Indo-European its branch, since most languages belong to it."""
     if code not in LANGUAGES:
         return "not known"
     top, _, branch = LANGUAGES[code].family.partition(":")
@@ -199,8 +199,8 @@ def _shared_seeds(members: Sequence[Comparison]) -> list[int]:
 
 
 def pool_intervals(by_seed: Values, intervals: Sequence[Interval]) -> Interval:
-    """The interval of a mean over targets: the spread of its own values by seed, and the examples of each target. Not tested:
-    no p value."""
+    """The interval of a mean over targets, from the spread of its own values over seeds and from the examples of each target. It
+    has no p value."""
     seeds = len(by_seed)
     spreads = [interval.spread for interval in intervals if interval.spread]
     examples = sum(spread.example_variance for spread in spreads) / len(intervals) ** 2

@@ -27,6 +27,7 @@ from xstilts.metrics.significance import Gains, Interval
 
 CHAIN_RESAMPLES = 2000  # of the study's own comparisons: enough for the variance, since p follows from t and not from counts
 DECIDED = ("same", "oracle")  # whatever the numbers say
+GainVerdict = Literal["gain", "loss", "unclear", "one seed", "near chance", "same", "English only", "oracle"]
 Place = tuple[str, TargetInfo, ChainInfo, tuple[ChainInfo, ...]]  # encoder, target, chain, and its baseline
 
 
@@ -54,10 +55,8 @@ class Gain:
     """One comparison, measured. `control` says what the chain itself is ("", placebo, compute). `baseline` are the chains whose
     mean it is compared with (nearly always one), and `over` what they are. `interval` is None if only English has scores.
 
-    `verdict`: gain | loss | unclear | one seed | near chance (both sides) | same (both sides are one artefact) | English only |
-    oracle.
-    `near_chance`: "" | both | chain | control, the side that is near chance.
-    """
+    `verdict`: near chance means both sides, same that both sides are one artefact. `near_chance` names the side that is near
+    chance."""
 
     encoder: str
     chain: str
@@ -66,13 +65,13 @@ class Gain:
     control: Control
     over: Literal["none", "placebo", "compute", "chain"]
     reuses_target_data: bool
-    near_chance: str
+    near_chance: Literal["", "both", "chain", "control"]
     interval: Interval | None
     english: Interval | None
     languages: tuple[LanguageGain, ...]
     seeds: tuple[SeedGain, ...]
     comparison: Comparison = field(repr=False, compare=False)
-    verdict: str = "unclear"
+    verdict: GainVerdict = "unclear"
     p_holm: float | None = None
 
     @property
@@ -211,7 +210,7 @@ def judge(family: Sequence[Gain]) -> list[Gain]:
     return judged
 
 
-def controls_of(chain: ChainInfo, results: Results, control: Control) -> list[ChainInfo]:
+def find_controls(chain: ChainInfo, results: Results, control: Control) -> list[ChainInfo]:
     """The chain's controls of one sort. A placebo that names no chain is that of every chain with the same tasks."""
     found = [other for other in results.chains if other.control == control]
     return [other for other in found if (other.of == chain.name if other.of else other.tasks == chain.tasks)]
@@ -236,7 +235,7 @@ def compute_transfer_gains(results: Results, summaries: Sequence[Summary], resam
 
     def controls(sort: Control) -> list[Gain]:
         alone = [(other, none) for other in results.chains if other.control == sort]
-        return [*family(alone), *family([(chain, other) for chain in real for other in controls_of(chain, results, sort)])]
+        return [*family(alone), *family([(chain, other) for chain in real for other in find_controls(chain, results, sort)])]
 
     return (*family([(chain, none) for chain in real]), *controls("placebo"), *controls("compute"))
 

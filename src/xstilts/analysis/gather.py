@@ -29,7 +29,7 @@ LAYER_RULES = {
     "jiant": "the layer of X-STILTs (block 14 of 24, scaled to the encoder's depth)",
     "xtreme": "the layer of XTREME's scripts (of 24 blocks the 14th for translations, the 20th for mining; scaled to the depth)",
 }
-WRITTEN = {"f1": "F1", "em": "EM"}
+VALUE_NAMES = {"f1": "F1", "em": "EM"}
 POOLINGS = {
     "mean": "mean over all tokens, special tokens included",
     "mean_content": "mean over the tokens without the special ones",
@@ -38,7 +38,7 @@ POOLINGS = {
 
 
 def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
-    """Everything a report needs. `state` is that of the run that has just ended; without it the store is inspected."""
+    """Everything that a report needs. `state` is that of the run that has just ended; without it the store is inspected."""
     made_now = state is not None
     state = state or inspect(plan, store, thorough=False)
     study = plan.study
@@ -101,7 +101,7 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
 
 
 def _sizes(plan: Plan, folders: dict[str, Any]) -> dict[str, int]:
-    """Encoder -> weights of its blocks, for those that the store has."""
+    """Encoder -> the weights of its blocks, if the store has the encoder."""
     found: dict[str, int] = {}
     for cell in plan.cells:
         name = short_name(cell.encoder)
@@ -119,7 +119,7 @@ def _start(stage: Stage) -> Stage:
 
 
 def _phases(plan: Plan) -> dict[str, str]:
-    """The phase of each training, by key. One that is both a chain's last phase and a target's counts as the latter."""
+    """The phase of each training, by key. A training that is a chain's last phase and also a target's counts as the target's."""
     tuned = set()
     for cell in plan.cells:
         if find_task(cell.target).format.name not in UNTRAINED:
@@ -136,7 +136,7 @@ def _phases(plan: Plan) -> dict[str, str]:
 
 
 def training_data(name: str) -> frozenset[str]:
-    """The tasks whose training data a task's own hold: itself, its parts, what it contains, and theirs."""
+    """The tasks whose training data are within a task's own: itself, its parts, what it contains, and so on for these."""
     task = find_task(name)
     return frozenset({name}).union(*(training_data(other) for other in (*task.parts, *task.contains)))
 
@@ -155,7 +155,7 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
     score = next(cell.score for cell in plan.cells if cell.target == task.name)
     planned = tuple(score.config["languages"])
     source = target.train or task.trains_on or task.name
-    names = [WRITTEN.get(metric.values[i], metric.values[i]) for i in metric.main]
+    names = [VALUE_NAMES.get(metric.values[i], metric.values[i]) for i in metric.main]
     labels = getattr(task.format, "labels", ())
     choices = getattr(task.format, "choices", 0)
     chance = 1 / len(labels) if task.format.name == "classify" else 1 / choices if choices else None
@@ -179,7 +179,7 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
 
 
 def _retrieval_chance(target: str, cells: tuple[Cell, ...]) -> float | None:
-    """Guessing among N sentences is right once in N: the mean over languages. Mining and ranking have no such value."""
+    """A guess among N sentences is right once in N; this is the mean over languages. Mining and ranking have no such value."""
     for cell in cells:
         if cell.target == target and cell.languages and find_task(target).format.name == "embed":
             return float(np.mean([1 / len(found.ids_N) for found in cell.languages.values()]))
@@ -187,7 +187,7 @@ def _retrieval_chance(target: str, cells: tuple[Cell, ...]) -> float | None:
 
 
 def _recipes(study: Study) -> dict[str, dict[str, object]]:
-    """Phase in words -> its recipe, each once; a chain that differs from another one on the same tasks is named."""
+    """Phase in words -> its recipe, each once. If the chains of the same tasks have different recipes, the chain is named."""
     found: dict[str, dict[str, object]] = {}
     for mixture in study.pretrain:
         found[f"pre-training on {' + '.join(mixture.mix)}"] = _recipe(study, mixture)

@@ -13,7 +13,7 @@ import numpy as np
 
 from xstilts.analysis.breakdown import ALL, NOT_RETRIEVAL, pool_intervals, task_group
 from xstilts.analysis.comparison import LEVEL
-from xstilts.analysis.gains import Gain
+from xstilts.analysis.gains import Gain, GainVerdict
 from xstilts.analysis.results import Results
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import Interval, two_sided
@@ -32,7 +32,7 @@ class MeanGain:
     gains: tuple[Gain, ...]
     interval: Interval
     seeds: tuple[float, ...]
-    verdict: str = "unclear"
+    verdict: GainVerdict = "unclear"
     p_holm: float | None = None
 
     @property
@@ -71,7 +71,7 @@ def compute_mean_gains(results: Results, gains: Sequence[Gain]) -> tuple[MeanGai
     return tuple(replace(one, verdict=_verdict(one, p), p_holm=p) for one, p in zip(found, adjusted, strict=True))
 
 
-def _verdict(one: MeanGain, p_holm: float) -> str:
+def _verdict(one: MeanGain, p_holm: float) -> GainVerdict:
     if all(gain.near_chance == "both" for gain in one.gains):
         return "near chance"
     if len(one.seeds) == 1:

@@ -31,7 +31,7 @@ class SweepSetting:
     centred: bool
 
     @property
-    def written(self) -> str:
+    def label(self) -> str:
         centring = "centred" if self.centred else "plain"
         return f"layer {self.layer}, {POOLING_WORDS.get(self.pooling, self.pooling)}, {centring}"
 
@@ -131,7 +131,7 @@ def describe_shift(found: Shift, name: str) -> str:
     interval = found.gain.interval
     assert interval is not None
     noun = "gain" if interval.estimate > 0 else "loss"
-    where = f"{fmt.points(interval.estimate)} points at {found.reported.written}"
+    where = f"{fmt.points(interval.estimate)} points at {found.reported.label}"
     turned = ""
     if found.other_centring is not None:
         other = "plain" if found.reported.centred else "centred"
@@ -142,4 +142,4 @@ def describe_shift(found: Shift, name: str) -> str:
     )
     if found.vanishes:
         return f"The retrieval {noun} of {name} ({where}) vanishes at another setting: {rest}."
-    return f"The retrieval {noun} of {name} ({where}) does not hang on one setting: {rest}."
+    return f"The retrieval {noun} of {name} ({where}) does not depend on one setting: {rest}."

@@ -88,7 +88,7 @@ def gather_evidence(claim: Claim, results: Results, resamples: int) -> Evidence:
     keys: list[str] = []
     for planned in search.found:
         try:
-            pooled, near = pool_sides(planned.name, planned.pairs, planned.wanted, results)
+            pooled, near = pool_sides(planned.name, planned.pairs, planned.languages, results)
         except Unusable as reason:
             missing.append(str(reason))
             continue
@@ -121,10 +121,10 @@ def gather_evidence(claim: Claim, results: Results, resamples: int) -> Evidence:
         asked=search.asked,
         seeds=seeds,
         coverage=f"{coverage}, {fmt.count(seeds, 'seed')}",
-        missing=tuple(missing) if search.found and search.wanted else (explain_absence(search),),
+        missing=tuple(missing) if search.found and search.languages else (explain_absence(search),),
         notes=tuple(dict.fromkeys(search.notes)),
         artefacts=find_artefacts(results, keys),
-        standing=compute_standing(search.ranked, claim.best, search.wanted, results, claim.rope / 100, resamples)
+        standing=compute_standing(search.ranked, claim.best, search.languages, results, claim.rope / 100, resamples)
         if made
         else None,
     )

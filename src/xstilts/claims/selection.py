@@ -21,7 +21,7 @@ from xstilts.analysis.scores import ENGLISH, find_metric
 from xstilts.metrics.rank_probability import best_set_probability, rank_probabilities, worlds
 
 Side = Mapping[str, Mapping[int, Cell]]  # target -> seed -> cell
-Wanted = Mapping[str, Sequence[str]]  # target -> languages that the claim is about
+TargetLanguages = Mapping[str, Sequence[str]]  # target -> languages that the claim is about
 
 
 class Unusable(Exception):
@@ -38,27 +38,27 @@ def collect_sides(results: Results, encoder: str) -> dict[str, dict[str, dict[in
     return found
 
 
-def pair_sides(pairs: Sequence[tuple[Side, Side]], wanted: Wanted, results: Results) -> dict[str, list[Comparison]]:
-    """For each target the comparison of each pair, over the seeds and wanted languages that all pairs have. Targets of which they
-    share nothing are left out."""
+def pair_sides(pairs: Sequence[tuple[Side, Side]], languages: TargetLanguages, results: Results) -> dict[str, list[Comparison]]:
+    """For each target the comparison of each pair, over the seeds and those of `languages` that all pairs have. Targets without
+    any are left out."""
     found = {}
     infos = {info.name: info for info in results.targets}
-    for info in (infos[name] for name in wanted if find_metric(results, name)):
+    for info in (infos[name] for name in languages if find_metric(results, name)):
         cells = [(one.get(info.name, {}), two.get(info.name, {})) for one, two in pairs]
         seeds = set.intersection(*(set(side) for pair in cells for side in pair))
         made = [pair_cells(info, *({seed: side[seed] for seed in seeds} for side in pair)) for pair in cells]
-        codes = tuple(code for code in wanted[info.name] if all(code in one.languages for one in made))
+        codes = tuple(code for code in languages[info.name] if all(code in one.languages for one in made))
         if codes:
             found[info.name] = [replace(one, languages=codes) for one in made]
     return found
 
 
 def pool_sides(
-    name: str, pairs: Sequence[tuple[Side, Side]], wanted: Wanted, results: Results
+    name: str, pairs: Sequence[tuple[Side, Side]], languages: TargetLanguages, results: Results
 ) -> tuple[PooledComparison, list[str]]:
     """The mean over `pairs` (treatment, control) as one comparison, and the targets on which all are near chance. Raises Unusable
     with the reason if nothing can be compared."""
-    found = pair_sides(pairs, wanted, results)
+    found = pair_sides(pairs, languages, results)
     if not found:
         raise Unusable(f"{name}: no target has scores on both sides for the same seed, language and examples")
     pooled = pool_targets(found, results)
@@ -85,14 +85,14 @@ class Standing:
 
 
 def compute_standing(
-    arms: Mapping[str, Side], best: Sequence[str], wanted: Wanted, results: Results, tie: float, resamples: int
+    arms: Mapping[str, Side], best: Sequence[str], languages: TargetLanguages, results: Results, tie: float, resamples: int
 ) -> Standing | None:
     """How surely the chains named in `best` are ahead of the other `arms`, by the mean over targets, then languages; over what
     all of them have. None if that is nothing, or if either group has no chain."""
     present = [name for name in best if name in arms]
     if not present or len(present) == len(arms):
         return None
-    found = pair_sides([(arm, arms[present[0]]) for arm in arms.values()], wanted, results)
+    found = pair_sides([(arm, arms[present[0]]) for arm in arms.values()], languages, results)
     pooled = pool_targets(found, results) if found else None
     if pooled is None:
         return None
@@ -109,24 +109,24 @@ def compute_standing(
 
 
 def choose_best(
-    arms: Mapping[str, Side], none: Side, wanted: Wanted, results: Results
+    arms: Mapping[str, Side], none: Side, languages: TargetLanguages, results: Results
 ) -> tuple[dict[str, dict[int, Cell]], tuple[str, ...], str]:
     """The side of the best chain for each target by nested selection (see the module), the keys of all cells that it rests
     on, and what was chosen in words. Targets with nothing to choose on are left out."""
     side: dict[str, dict[int, Cell]] = {}
     keys: list[str] = []
     words = []
-    for target, codes in wanted.items():
+    for target, codes in languages.items():
         have = {name: arm for name, arm in arms.items() if target in arm}
         found = pair_sides([(arm, none) for arm in have.values()], {target: codes}, results) if have else {}
         if not found:
             continue
-        seeds, languages = found[target][0].seeds, found[target][0].languages
+        seeds, shared = found[target][0].seeds, found[target][0].languages
         picked: Counter[str] = Counter()
-        halves = {code: rank % 2 for rank, code in enumerate(sorted(languages, key=lambda code: (code != ENGLISH, code)))}
+        halves = {code: rank % 2 for rank, code in enumerate(sorted(shared, key=lambda code: (code != ENGLISH, code)))}
         for seed in seeds:
             scores = {}
-            for code in languages:
+            for code in shared:
                 if places := _find_others(seed, code, seeds, halves):
                     means = {
                         name: float(np.mean([arm[target][s].languages[c].headline for s, c in places]))

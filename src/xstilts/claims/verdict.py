@@ -1,24 +1,24 @@
-"""The verdict rule: a pure function of a claim and its evidence, the same for everybody.
+"""The verdict rule: a pure function of a claim and its evidence, the same for every claim of a kind.
 
-    out of scope   the runs' population contradicts the claim's in some field (which one is said)
-    not tested     nothing to measure, or fewer seeds than the claim needs; never filled from the literature
-    comparison     supported if the gain lies on the claimed side of 0 (or above the least gain claimed), refuted if on the other
-                   side or within the margin of what is too small to matter; p values are Holm's over the claim's comparisons
-    reported       supported if its direction is and the interval lies within the number's tolerance, refuted if the two are
-    number         disjoint; a claim can be right in direction and wrong in magnitude, so both are told
+    out of scope   a field of the runs' population contradicts the claim's (the reason names it)
+    not tested     nothing to measure, or fewer seeds than the claim needs; no number comes from the literature
+    comparison     supported if the gain lies on the claimed side of 0 (or above the least gain claimed), refuted if it lies on
+                   the other side or is too small to matter; p values have Holm's correction over the claim's comparisons
+    reported       supported if its direction is supported and the interval lies within the number's tolerance, refuted if
+    number         the two are disjoint; direction and magnitude are both reported, since one may be right and the other wrong
     null           supported only by equivalence: every comparison within the margin (two one-sided tests)
     universal      supported if the count of replications reaches every comparison, refuted by one that is clearly opposite
     ranking        supported if each of the best is no worse than each of the rest by more than the margin, by the interval of
-                   each difference; the chances of ranks are told beside it
+                   each difference; the chances of ranks are given beside it
     fact           equality with what the stages recorded
 
-Runs that are only less of what the claim is about (another encoder, limits, fewer targets) can support a claim by proxy; to
-refute it they are not enough, so that a refutation becomes "inconclusive (proxy)". A claim that says something of several
-comparisons is supported by all of them and refuted by one.
+Runs that are only less of what the claim is about (another encoder, limits, fewer targets) can support a claim by proxy. They
+cannot refute it: a refutation becomes "inconclusive (proxy)". A claim about several comparisons is supported by all of them
+and refuted by one.
 
-Of a ranking the intervals decide and the chances describe: that all comparisons hold has a smaller chance than the least sure of
-them, so a rule of "at least 95 %" for all would support nothing more, and the intervals alone already err in at most 5 % of
-cases.
+For a ranking the intervals decide; the chances of ranks only describe. The chance that all comparisons hold is smaller than that
+of the least sure one, so a rule of "at least 95 %" for all would support fewer rankings, and the intervals alone already
+err in at most 5 % of cases.
 """
 
 from __future__ import annotations

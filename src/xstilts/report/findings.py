@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from xstilts.analysis.best_chain import BestChain, find_best_chains
 from xstilts.analysis.breakdown import Decomposition, decompose
-from xstilts.analysis.costs import KindCost, PhaseCost, anomalies, kind_costs, phase_costs
+from xstilts.analysis.costs import KindCost, PhaseCost, describe_anomalies, sum_by_kind, sum_by_phase
 from xstilts.analysis.encoder_interaction import EncoderInteraction, compare_encoders, describe_interactions
 from xstilts.analysis.gains import Gain, compute_chain_gains, compute_transfer_gains
 from xstilts.analysis.mean_gains import MeanGain, compute_mean_gains
@@ -109,9 +109,9 @@ def analyse(results: Results, resamples: int = 0) -> Analysis:
         gains=gains,
         averages=means,
         answer=compared_answer(results, gains, means, over_none) if results.compare else over_none,
-        kinds=kind_costs(results.costs),
-        phases=phase_costs(results.costs),
-        anomalies=anomalies(results.costs),
+        kinds=sum_by_kind(results.costs),
+        phases=sum_by_phase(results.costs),
+        anomalies=describe_anomalies(results.costs),
         slowest=tuple(sorted(timed, key=lambda cost: (-(cost.seconds or 0.0), cost.key))[:SLOWEST]),
         failed=tuple(cost for cost in results.costs if cost.status == "failed"),
         waiting=tuple(cost for cost in results.costs if cost.status in ("blocked", "missing")),

@@ -98,13 +98,13 @@ def _line(sweep: Sweep, layer: int | None, used: tuple[str, bool]) -> tuple[str,
     def at(setting: SweepSetting | None) -> str:
         if setting is None or setting not in sweep.scores:
             return fmt.NOTHING
-        return Number(fmt.score(sweep.scores[setting]), setting_id(sweep.encoder, sweep.target, sweep.label, setting.written))
+        return Number(fmt.score(sweep.scores[setting]), setting_id(sweep.encoder, sweep.target, sweep.label, setting.label))
 
     pooling, centred = used
     places = [SweepSetting(layer, pooling, turned) if layer is not None else None for turned in (centred, not centred)]
     best = max(sweep.scores, key=lambda setting: (sweep.scores[setting], setting))
-    id = setting_id(sweep.encoder, sweep.target, sweep.label, best.written)
-    return (sweep.label, *map(at, places), Number(f"{fmt.score(sweep.scores[best])} ({best.written})", id))
+    id = setting_id(sweep.encoder, sweep.target, sweep.label, best.label)
+    return (sweep.label, *map(at, places), Number(f"{fmt.score(sweep.scores[best])} ({best.label})", id))
 
 
 def _table(rows: list[tuple[str, ...]], layer: int | None, setting: str, turned: bool) -> Table:

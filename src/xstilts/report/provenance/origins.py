@@ -181,8 +181,8 @@ def _contrasts(contrast: EncoderInteraction) -> Iterable[Origin]:
 def _sweep(analysis: Analysis) -> Iterable[Origin]:
     for sweep in collect_sweeps(analysis.results):
         for setting, value in sweep.scores.items():
-            how = f"Retrieval accuracy on {sweep.target} after {sweep.label} at {setting.written}, mean over languages and seeds."
-            id = setting_id(sweep.encoder, sweep.target, sweep.label, setting.written)
+            how = f"Retrieval accuracy on {sweep.target} after {sweep.label} at {setting.label}, mean over languages and seeds."
+            id = setting_id(sweep.encoder, sweep.target, sweep.label, setting.label)
             yield Origin(id, fmt.score(value), how, sweep.keys)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xstilts.analysis.breakdown import OVERALL
-from xstilts.analysis.costs import PARTS, seconds_of
+from xstilts.analysis.costs import PARTS, read_seconds
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.other_tests import OtherTests
@@ -221,7 +221,7 @@ def cost_rows(results: Results) -> list[Row]:
             "study": results.study,
             **{name: getattr(cost, name) for name in ("kind", "phase", "slug", "status", "runs", "used_by", "made_before")},
             **{name: getattr(cost, name) for name in ("seconds", "peak_mib", "error", "key")},
-            **{f"{part}_seconds": seconds_of(cost, part) for part in PARTS},
+            **{f"{part}_seconds": read_seconds(cost, part) for part in PARTS},
             **{name: cost.facts.get(name) for name in COST_FACTS},
         }
         row |= {f"vocabulary_{name}": value for name, value in (cost.facts.get("vocabulary") or {}).items()}
