@@ -26,14 +26,14 @@ from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import Gains, Interval
 
 CHAIN_RESAMPLES = 2000  # of the study's own comparisons: enough for the variance, since p follows from t and not from counts
-DECIDED = ("same", "oracle")  # whatever the numbers say
+DECIDED = ("same", "oracle")  # verdicts that no number changes
 GainVerdict = Literal["gain", "loss", "unclear", "one seed", "near chance", "same", "English only", "oracle"]
 Place = tuple[str, TargetInfo, ChainInfo, tuple[ChainInfo, ...]]  # encoder, target, chain, and its baseline
 
 
 @dataclass(frozen=True)
 class LanguageGain:
-    """One language of a comparison: mean scores of both arms over seeds (0-1) and the gain with its interval."""
+    """One language of a comparison: mean scores of both sides over seeds (0-1) and the gain with its interval."""
 
     language: str
     treatment: float
@@ -88,7 +88,7 @@ class Gain:
 
 
 def is_counted(gain: Gain) -> bool:
-    """Whether the answer counts a gain over no chain at all."""
+    """Whether it is a gain over no chain that the answer counts."""
     return gain.over == "none" and not gain.control and not gain.reuses_target_data and not gain.leak
 
 

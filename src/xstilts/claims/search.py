@@ -126,7 +126,7 @@ class Search:
         self._add(words, [(treatment, control)], languages, comparison)
 
     def _find_allowed(self, chain: str) -> TargetLanguages:
-        """The targets and languages. If the claim leaves out pairs that reuse the target's training data, without these targets."""
+        """The targets and languages, without those targets that the claim leaves out for this chain (`own_data`)."""
         info = next(info for info in self.results.chains if info.name == chain)
         targets = [target for target in self.results.targets if target.name in self.languages]
         own = [target.name for target in targets if reuses_target_data(info, target)]
