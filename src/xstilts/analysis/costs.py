@@ -180,13 +180,13 @@ def _engine_lines(trained: Sequence[StageCost]) -> Iterable[str]:
         noun = fmt.count(len(trimmed), "training")
         of = _span([whole for _, whole in trimmed])
         yield (
-            f"{noun} held only the {_span([kept for kept, _ in trimmed])} embeddings (of {of}) that the data can meet; the "
+            f"{noun} held only the {_span([kept for kept, _ in trimmed])} embeddings (of {of}) that the data can contain; the "
             "others are restored exactly on saving."
         )
     padded = [cost for cost in trained if cost.facts.get("packed") is False]
     if padded:
         noun = fmt.count(len(padded), "training")
-        yield f"{noun} could not be packed (the architecture is not known to the packing) and paid for padding."
+        yield f"{noun} computed padding too, since unpadding does not know the architecture."
 
 
 def _data_lines(done: Sequence[StageCost]) -> Iterable[str]:
