@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.analysis.fake_results import chain, make_results, target
-from xstilts.analysis.best_chain import Best, halves
+from xstilts.analysis.best_chain import BestChain, halves
 from xstilts.analysis.results import Results
 from xstilts.report.findings import analyse
 from xstilts.report.tables.breakdown import best_sentence, best_table
@@ -24,7 +24,7 @@ def results(best: str = "", languages: tuple[str, ...] = LANGUAGES, seeds: tuple
     return make_results(chains=CHAINS, targets=targets, skill=skill, seeds=seeds, noise=0.03, n=100)
 
 
-def found(of: Results) -> tuple[Best, ...]:
+def found(of: Results) -> tuple[BestChain, ...]:
     return analyse(of, 50).best
 
 

@@ -20,7 +20,7 @@ from xstilts.analysis.breakdown import (
     family,
     script,
 )
-from xstilts.analysis.gains import LEVEL
+from xstilts.analysis.comparison import LEVEL
 from xstilts.analysis.results import Results
 from xstilts.data.cc100 import CC100_GIB, SIZES, size_group
 from xstilts.report.findings import analyse

@@ -8,7 +8,7 @@ import io
 import pytest
 
 from tests.analysis.fake_results import chain, make_results, stage, target, trained
-from xstilts.analysis.costs import anomalies, kind_costs, phase_costs
+from xstilts.analysis.costs import describe_anomalies, sum_by_kind, sum_by_phase
 from xstilts.analysis.results import StageCost
 from xstilts.report.findings import Analysis, analyse
 from xstilts.report.render.csv import COST_COLUMNS, cost_rows, to_csv
@@ -29,7 +29,7 @@ def test_sharing_saves() -> None:
         stage("train", "b", seconds=50.0, peak_mib=900.0, made_before=True),
         stage("train", "c", seconds=None, peak_mib=None, status="failed", used_by=3),
     ]
-    (kind,) = kind_costs(tuple(costs))
+    (kind,) = sum_by_kind(tuple(costs))
     assert (kind.stages, kind.done, kind.made_before, kind.saved) == (3, 2, 1, 3)
     assert (kind.seconds, kind.saved_seconds, kind.peak_mib) == (150.0, 300.0, 900.0)
 
@@ -43,7 +43,7 @@ def test_large_counts_are_written_in_thousands() -> None:
 def test_a_phase_sums_its_trainings() -> None:
     slow = trained("b", tokens=60_000, seconds={"encode": 1.0, "train": 24.0, "evaluate": 2.0, "checkpoint": 0.0, "save": 0.5})
     pretrained = trained("p", "pre-training")
-    first, last = phase_costs([trained("a"), slow, pretrained, stage("fetch", "f")])
+    first, last = sum_by_phase([trained("a"), slow, pretrained, stage("fetch", "f")])
     assert (first.phase, last.phase) == ("pre-training", "fine-tuning")
     assert (last.stages, last.done, last.runs) == (2, 2, 2)
     assert {part: figure.value for part, figure in last.seconds.items()} == {
@@ -58,7 +58,7 @@ def test_a_phase_sums_its_trainings() -> None:
 
 
 def test_what_older_runs_did_not_record_is_missing_and_not_zero() -> None:
-    (only,) = phase_costs([trained("a", **OLD)])
+    (only,) = sum_by_phase([trained("a", **OLD)])
     assert only.seconds["train"].value == 8.0  # the one part of the time that they had
     assert only.seconds["encode"].value is None
     assert only.utilisation.value is None
@@ -84,7 +84,7 @@ def test_the_csv_has_every_stage_and_only_named_columns() -> None:
 
 
 def test_nothing_odd_is_not_mentioned() -> None:
-    assert anomalies([trained("a"), trained("b", **OLD), stage("fetch", "f", facts={"unlocatable": 0})]) == ()
+    assert describe_anomalies([trained("a"), trained("b", **OLD), stage("fetch", "f", facts={"unlocatable": 0})]) == ()
 
 
 @pytest.mark.parametrize(
@@ -95,14 +95,14 @@ def test_nothing_odd_is_not_mentioned() -> None:
         (trained("a", matched_steps=150), "1 compute-matched training took 150 extra steps"),
         (trained("a", processes=2), "1 training shared each batch among 2 processes"),
         (trained("a", vocabulary={"kept": 5120, "of": 250_002}), "held only the 5,120 embeddings (of 250,002)"),
-        (trained("a", packed=False), "1 training could not be packed"),
+        (trained("a", packed=False), "1 training computed padding too"),
         (stage("fetch", "squad_mt-train-de", facts={"unlocatable": 12}), "12 examples of translated data dropped"),
         (stage("fetch", "snli_mt-train-de", facts={"untranslated": 3}), "lack a string of theirs: snli_mt-train-de 3"),
         (stage("train", "a", runs=3), "1 stage took more than one attempt (most: a, 3)"),
     ],
 )
 def test_what_is_odd_is_said_in_every_rendering(cost: StageCost, words: str) -> None:
-    (line,) = anomalies([cost])
+    (line,) = describe_anomalies([cost])
     assert words in line
     made = analysis(cost)
     assert words in render_markdown(made)

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tests.analysis.fake_results import chain, make_results, target
-from xstilts.analysis.diff import Comparison, as_record, compare, table_of
+from xstilts.analysis.diff import StudyDiff, build_table, compare_studies, to_record
 from xstilts.analysis.results import Results
 
 DESIGN = {"name": "a", "question": "?", "encoders": ["one"], "recipes": {"default": {"lr": 1e-5}}}
@@ -22,8 +22,8 @@ def results(mid: float, **changes: Any) -> Results:
     return replace(found, cells=tuple(replace(cell, key=f"{cell.key}-{mid}-{changes}") for cell in found.cells))
 
 
-def compared(one: Results, two: Results, **changes: Any) -> Comparison:
-    return compare(one, two, (DESIGN, {**DESIGN, "name": "b", **changes}))
+def compared(one: Results, two: Results, **changes: Any) -> StudyDiff:
+    return compare_studies(one, two, (DESIGN, {**DESIGN, "name": "b", **changes}))
 
 
 def test_what_differs_in_result_is_measured_and_tested() -> None:
@@ -68,9 +68,9 @@ def test_what_only_one_side_has_is_named_and_seeds_are_paired() -> None:
 
 def test_it_prints_and_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     found = compared(results(0.5), results(0.7))
-    Console(width=120).print(table_of(found))
+    Console(width=120).print(build_table(found))
     assert "+2" in capsys.readouterr().out
-    record = json.loads(json.dumps(as_record(found)))
+    record = json.loads(json.dumps(to_record(found)))
     assert {row["target"] for row in record["results"]} == {"xnli", "pos"}
     assert all(row["low"] <= row["estimate"] <= row["high"] for row in record["results"])
 
@@ -80,13 +80,13 @@ def test_the_checkpoints_themselves_are_tested_seed_by_seed(capsys: pytest.Captu
     assert list(clear.checkpoints) == [0, 1, 2]
     assert all(one.p < 0.05 and one.gain > 0.1 for one in clear.checkpoints.values())
     one = compared(results(0.5, seeds=(4,)), results(0.7, seeds=(4,)))
-    (record,) = (row for row in as_record(one)["results"] if (row["chain"], row["target"]) == ("mid", "xnli"))
+    (record,) = (row for row in to_record(one)["results"] if (row["chain"], row["target"]) == ("mid", "xnli"))
     (test,) = record["checkpoints"]
     assert test["seed"] == 4
     assert test["gain"] == pytest.approx(record["estimate"])
     assert test["better"] - test["worse"] == pytest.approx(test["gain"] / 100 * 2 * 300)  # two languages of 300 examples
     assert 0 < test["p"] < 0.05
-    Console(width=140).print(table_of(one))
+    Console(width=140).print(build_table(one))
     printed = capsys.readouterr().out
     assert f"({test['better']}\N{NO-BREAK SPACE}:\N{NO-BREAK SPACE}{test['worse']})" in printed
     assert "not corrected: p (answers right on the second side only" in " ".join(printed.split())
@@ -104,10 +104,10 @@ def test_examples_that_one_side_lacks_are_left_out_and_said(capsys: pytest.Captu
         }
         cells.append(replace(cell, languages=languages))
     found = compared(results(0.5), replace(new, cells=tuple(cells)))
-    record = {(row["chain"], row["target"]): row for row in as_record(found)["results"]}
+    record = {(row["chain"], row["target"]): row for row in to_record(found)["results"]}
     assert "paired by id on the intersection: 1800 rows" in record["mid", "xnli"]["note"]
     assert "estimate" not in record["mid", "pos"]
-    Console(width=200).print(table_of(found))
+    Console(width=200).print(build_table(found))
     printed = capsys.readouterr().out
     assert "xnli mid: paired by id on the intersection" in printed
     assert "not comparable" in printed

@@ -36,7 +36,7 @@ def test_the_gain_is_the_mean_over_other_languages_then_seeds() -> None:
     by_seed = [np.mean([score["squad", s, c] - score["none", s, c] for c in ("de", "sw")]) for s in (0, 1)]
     assert gain.interval is not None
     assert gain.interval.estimate == pytest.approx(np.mean(by_seed))
-    assert [seed.others for seed in gain.seeds] == pytest.approx(by_seed)
+    assert [seed.transfer for seed in gain.seeds] == pytest.approx(by_seed)
     english = np.mean([score["squad", s, "en"] - score["none", s, "en"] for s in (0, 1)])
     assert gain.english is not None
     assert gain.english.estimate == pytest.approx(english)

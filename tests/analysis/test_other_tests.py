@@ -50,7 +50,7 @@ def test_there_is_a_row_for_each_gain_over_none_and_none_for_a_control(six: Anal
 
 def test_seeds_are_those_of_the_gain(six: Analysis) -> None:
     for one in six.tests:
-        by_seed = [seed.others for seed in one.gain.seeds if seed.others is not None]
+        by_seed = [seed.transfer for seed in one.gain.seeds if seed.transfer is not None]
         assert one.p_sign == paired_sign(by_seed)
         assert [check.gain for check in one.checkpoints] == pytest.approx(by_seed)
         assert one.least_sign == 2 / 64

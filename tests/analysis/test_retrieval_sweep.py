@@ -1,4 +1,4 @@
-"""Does a retrieval gain hang on one setting? The words of the answer follow the sweep."""
+"""Does a retrieval gain depend on one setting? The words of the answer follow the sweep."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.results import Cell, LayerScore, Results
-from xstilts.analysis.retrieval_sweep import Setting, shift, sweeps
+from xstilts.analysis.retrieval_sweep import SweepSetting, collect_sweeps, find_shift
 from xstilts.report.findings import analyse
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"))
@@ -41,16 +41,16 @@ def test_a_gain_that_centring_takes_away_is_said_to_vanish() -> None:
     assert "vanishes at another setting" in text
     assert "centred, at the same layer, it is −3.0" in text
     gain = next(gain for gain in analysis.against_none())
-    found = shift(analysis.results, gain)
+    found = find_shift(analysis.results, gain)
     assert found is not None
     assert (found.kept, found.of) == (8, 16)
-    assert found.turned == pytest.approx(-0.03)
+    assert found.other_centring == pytest.approx(-0.03)
     assert found.best == pytest.approx(0.0)  # .4 + .2 on one side, .6 on the other
 
 
 def test_a_gain_that_holds_everywhere_is_said_to_hold() -> None:
     text = " ".join(analyse(swept(plain=0.2, centred=0.2), 500).answer.support)
-    assert "does not hang on one setting" in text
+    assert "does not depend on one setting" in text
     assert "kept at 16 of 16 settings" in text
     assert "vanishes" not in text
 
@@ -59,12 +59,12 @@ def test_without_a_sweep_nothing_is_said() -> None:
     found = swept(plain=0.2, centred=0.2)
     bare = replace(found, cells=tuple(replace(cell, layers=()) for cell in found.cells))
     assert "setting" not in " ".join(analyse(bare, 200).answer.support)
-    assert sweeps(bare) == ()
+    assert collect_sweeps(bare) == ()
 
 
 def test_a_sweep_is_the_mean_over_languages_and_seeds() -> None:
-    found = {sweep.label: sweep for sweep in sweeps(swept(plain=0.1, centred=0.0))}
+    found = {sweep.label: sweep for sweep in collect_sweeps(swept(plain=0.1, centred=0.0))}
     assert list(found) == ["none", "squad", "none, random-init control"]
-    assert found["squad"].scores[Setting(2, "mean", False)] == pytest.approx(0.6)
-    assert found["squad"].scores[Setting(3, "cls", False)] == pytest.approx(0.5)
-    assert Setting(3, "cls", True).written == "layer 3, first token, centred"
+    assert found["squad"].scores[SweepSetting(2, "mean", False)] == pytest.approx(0.6)
+    assert found["squad"].scores[SweepSetting(3, "cls", False)] == pytest.approx(0.5)
+    assert SweepSetting(3, "cls", True).label == "layer 3, first token, centred"

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.analysis.fake_results import chain, make_results, stage, target, trained
 from xstilts.analysis.results import Cell, Results
-from xstilts.claims.ledger import ClaimResult, decide
+from xstilts.claims.ledger import ClaimResult, judge_claim
 from xstilts.claims.record import Claim
 from xstilts.tasks.registry import find_task
 
@@ -55,7 +55,7 @@ def _named(cell: Cell) -> Cell:
 
 def claim(kind: str, *, population: Mapping[str, Any] | None = None, **fields: Any) -> Claim:
     """A claim about TyDiQA in Russian and Swahili, unless it says otherwise."""
-    people = {
+    about = {
         "model": "xlm-roberta-large",
         "intermediate": ["squad_v1", "qqp", "hellaswag"],
         "targets": [TYDIQA],
@@ -69,10 +69,10 @@ def claim(kind: str, *, population: Mapping[str, Any] | None = None, **fields: A
         "kind": kind,
         "comparisons": [{"treatment": "squad_v1"}],
         "direction": "0" if kind == "null" else "+",
-        "population": {**people, **(population or {})},
+        "population": {**about, **(population or {})},
     }
     return Claim(**{**record, **fields})
 
 
 def verdict(one: Claim, results: Results) -> ClaimResult:
-    return decide(one, results, resamples=300)
+    return judge_claim(one, results, resamples=300)

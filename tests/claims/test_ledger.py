@@ -14,12 +14,15 @@ from rich.console import Console
 from tests.analysis.fake_results import chain, stage
 from tests.claims.claim_results import TATOEBA, TYDIQA, XNLI, claim, study, verdict
 from tests.conftest import tiny_record
+from xstilts.analysis.gather import gather
 from xstilts.analysis.results import Cell, Results
-from xstilts.claims import built_in_claims, claims_of, ledger_json, run_claims
+from xstilts.analysis.scores import summarise
+from xstilts.claims import built_in_claims, judge_claims, read_claims, to_json
 from xstilts.claims.evidence import Artefact, Evidence
-from xstilts.claims.ledger import ClaimResult, check, decide, permuted
+from xstilts.claims.ledger import ClaimResult, check, permute_chains
 from xstilts.claims.record import Claim
 from xstilts.claims.verdict import Finding
+from xstilts.cli.app import plan_of
 from xstilts.cli.views.claims import ledger_block
 from xstilts.recipe.mixture import Mixture
 from xstilts.store.store import Store
@@ -128,6 +131,17 @@ def test_chance_on_both_sides_is_no_evidence() -> None:
     assert "near chance on both sides" in row.reason
 
 
+@pytest.mark.parametrize(("chance", "near"), [(0.35, False), (0.45, False), (0.56, True), (0.59, True), (0.64, True)])
+def test_page_and_ledger_agree_on_what_is_near_chance(chance: float, near: bool) -> None:
+    """At 0.56 both scores (about 0.6, of 60 examples) lie more than two points above chance, and their intervals reach it."""
+    results = study({}, targets=(XNLI,), chance=chance, n=60, chains={"none": (), "squad": ("squad_v1",)}, noise=0.0)
+    rows = summarise(results)
+    assert [row.near_chance for row in rows] == [near, near]
+    assert all((row.main or 0) > 0.58 for row in rows)
+    told = verdict(claim("null", rope=20.0, population={"targets": [XNLI]}), results)
+    assert ("near chance on both sides" in told.reason) == near
+
+
 def test_what_leaks_is_left_out_and_said() -> None:
     results = study(HELPS)
     leaking = replace(results, cells=tuple(replace(c, leak=c.seed > 1) for c in results.cells))
@@ -158,9 +172,7 @@ def test_a_claim_about_dev_data_is_decided_by_scores_on_dev_data() -> None:
     ],
 )
 def test_another_population_is_out_of_scope_and_says_which_field(population: dict[str, Any], words: str) -> None:
-    results = replace(
-        study(HELPS, targets=(TYDIQA, TATOEBA, XNLI)), retrieval="the layer of X-STILTs; mean over all tokens; cosine"
-    )
+    results = replace(study(HELPS, targets=(TYDIQA, TATOEBA, XNLI)), layer="jiant")
     row = verdict(claim("comparison", population=population), results)
     assert row.verdict == "out of scope"
     assert words in row.reason
@@ -177,12 +189,12 @@ def test_pairs_that_reuse_the_targets_data_are_left_out_where_the_claim_says_so(
     results = study({}, chains={"none": (), "mnli": ("mnli",), "qqp": ("qqp",)}, noise=0.0005, n=4000)
     infos = tuple(replace(info, training_data=frozenset({"mnli"})) if info.name == XNLI else info for info in results.targets)
     results = replace(results, targets=infos)
-    people = {"targets": [XNLI], "intermediate": ["mnli", "qqp"]}
+    about = {"targets": [XNLI], "intermediate": ["mnli", "qqp"]}
     each = [{"treatment": "each"}]
-    kept = verdict(claim("null", comparisons=each, rope=3.0, population=people), results)
+    kept = verdict(claim("null", comparisons=each, rope=3.0, population=about), results)
     assert kept.coverage.startswith("2 of 2 comparisons")
     assert any("also trains on the own training data of xnli" in note for note in kept.notes)
-    left = verdict(claim("null", comparisons=each, rope=3.0, population={**people, "own_data": "left out"}), results)
+    left = verdict(claim("null", comparisons=each, rope=3.0, population={**about, "own_data": "left out"}), results)
     assert left.coverage.startswith("1 of 1 comparison")
     assert left.verdict == "supported"
     assert any("mnli is left out on xnli" in note for note in left.notes)
@@ -239,8 +251,8 @@ def test_a_ranking_and_the_best_for_each_target() -> None:
 
 def test_a_retrieval_gain_is_told_at_other_layers_too() -> None:
     results = study({("squad", TATOEBA): 0.2}, targets=(TATOEBA,), layers=4)
-    people = {"targets": [TATOEBA], "intermediate": ["squad_v1"]}
-    row = verdict(claim("comparison", comparisons=[{"treatment": "mean"}], at_least=10, population=people), results)
+    about = {"targets": [TATOEBA], "intermediate": ["squad_v1"]}
+    row = verdict(claim("comparison", comparisons=[{"treatment": "mean"}], at_least=10, population=about), results)
     assert row.verdict == "supported"
     assert any("at its own best layer" in note for note in row.notes)
 
@@ -258,7 +270,7 @@ SIZES = claim(
 
 
 def fetched(task: str, available: int) -> Any:
-    return stage("fetch", f"{task}-train-en", facts={"examples": 500, "available": available})
+    return stage("fetch", "data", task=task, split="train", language="en", facts={"examples": 500, "available": available})
 
 
 def test_counts_are_those_that_were_read() -> None:
@@ -275,14 +287,14 @@ def test_counts_are_those_that_were_read() -> None:
 
 def test_the_protocol_is_read_off_what_was_run() -> None:
     results = study(HELPS)
-    rows = {row.id: row for row in claims_of(results, resamples=50)}
+    rows = {row.id: row for row in judge_claims(results, resamples=50)}
     assert rows["three-phases"].verdict == "supported"
     assert rows["starts-from-xlmr-large"].verdict == "supported"
     assert rows["nine-tasks"].verdict == "inconclusive (proxy)"
     assert "3 (qqp, squad_v1 and hellaswag) where 9 was expected" in rows["nine-tasks"].reason
     assert rows["task-formats"].verdict == "supported (proxy)"
     other = replace(results, encoders=("mini",), cells=tuple(replace(c, encoder="mini") for c in results.cells))
-    rows = {row.id: row for row in claims_of(other, resamples=50)}
+    rows = {row.id: row for row in judge_claims(other, resamples=50)}
     assert rows["starts-from-xlmr-large"].verdict == "out of scope"
 
 
@@ -299,14 +311,16 @@ def without_artefact(one: Claim, results: Results, resamples: int) -> tuple[Find
     return Finding("refuted", "It cannot be.", False, float(len(results.cells))), Evidence()
 
 
-def test_a_check_that_does_not_depend_on_the_data_is_rejected() -> None:
+def test_a_check_that_does_not_depend_on_the_data_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     results = study(HELPS)
-    row = decide(claim("comparison"), results, constant)
+    monkeypatch.setattr("xstilts.claims.ledger.check", constant)
+    row = verdict(claim("comparison"), results)
     assert row.verdict == "rejected"
     assert row.estimate is None
     assert "does not depend on the data: verdict and estimate stay the same when the artefacts" in row.reason
-    assert "without the artefacts" in decide(SIZES, results, constant).reason
-    assert "names no artefact" in decide(claim("comparison"), results, without_artefact).reason
+    assert "without the artefacts" in verdict(SIZES, results).reason
+    monkeypatch.setattr("xstilts.claims.ledger.check", without_artefact)
+    assert "names no artefact" in verdict(claim("comparison"), results).reason
 
 
 def test_a_gain_of_exactly_nothing_is_not_taken_for_a_constant() -> None:
@@ -326,14 +340,14 @@ def test_a_gain_of_exactly_nothing_is_not_taken_for_a_constant() -> None:
 def test_the_ledgers_own_check_depends_on_the_data() -> None:
     results = study({**HELPS, ("qqp", TYDIQA): -0.05})
     honest, _ = check(claim("comparison"), results, 300)
-    moved, _ = check(claim("comparison"), permuted(results), 300)
+    moved, _ = check(claim("comparison"), permute_chains(results), 300)
     assert (honest.verdict, moved.verdict) == ("supported", "refuted")
     assert moved.estimate != honest.estimate
 
 
 def test_moving_artefacts_keeps_them_all() -> None:
     results = study(HELPS)
-    moved = permuted(results)
+    moved = permute_chains(results)
     assert sorted(c.key for c in moved.cells) == sorted(c.key for c in results.cells)
     assert all(
         a.key != b.key and a.target == b.target and a.seed == b.seed for a, b in zip(results.cells, moved.cells, strict=True)
@@ -361,14 +375,14 @@ def test_a_row_is_tied_to_the_bytes_that_it_was_made_from() -> None:
 
 def test_every_built_in_claim_gets_a_verdict_and_a_reason() -> None:
     results = study(HELPS)
-    rows = claims_of(results, resamples=50)
+    rows = judge_claims(results, resamples=50)
     assert [row.id for row in rows] == [one.id for one in built_in_claims()]
     assert all(row.reason.endswith(".") and row.source for row in rows)
     assert not any(row.verdict == "rejected" for row in rows)
     known = {cell.key for cell in results.cells} | {cost.key for cost in results.costs}
     assert all(set(row.evidence) <= known for row in rows)
     assert all(row.evidence for row in rows if row.decided)
-    told = json.loads(ledger_json("fake", rows))
+    told = json.loads(to_json("fake", rows))
     assert [one["verdict"] for one in told["claims"]] == [row.verdict for row in rows]
     shown = text_of(rows)
     assert all(len(line) <= 80 for line in shown.splitlines())
@@ -376,7 +390,7 @@ def test_every_built_in_claim_gets_a_verdict_and_a_reason() -> None:
 
 
 def test_results_without_anything_are_not_tested() -> None:
-    rows = claims_of(replace(study({}), cells=(), costs=()))
+    rows = judge_claims(replace(study({}), cells=(), costs=()))
     assert {row.verdict for row in rows} <= {"not tested", "out of scope"}
 
 
@@ -388,14 +402,14 @@ def test_unknown_chains_and_tasks_do_no_harm() -> None:
 def test_a_study_is_asked_by_name_and_its_store_need_not_be_complete(tmp_path: Path) -> None:
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(tiny_record()), encoding="utf-8")
-    name, rows = run_claims(str(path), Store(tmp_path / "store"))
-    assert (name, len(rows)) == ("tiny", 15)
+    store = Store(tmp_path / "store")
+    assert len(judge_claims(gather(plan_of(str(path), [], draft=True), store))) == 15
     own = tmp_path / "claims.yaml"
     own.write_text(
         "claims:\n- {id: mine, text: SQuAD helps., source: {document: a talk, basis: recalled}, kind: comparison,\n"
         "   comparisons: [{treatment: world/squad}], direction: '+', population: {targets: [world/tydiqa]}}\n"
     )
-    _, (row,) = run_claims(str(path), Store(tmp_path / "store"), files=[own], changes=["seeds=[1]"])
+    (row,) = judge_claims(gather(plan_of(str(path), ["seeds=[1]"], draft=True), store), read_claims(own))
     assert row.verdict == "not tested"
     assert "there is no scored cell" in row.reason
 
@@ -403,6 +417,6 @@ def test_a_study_is_asked_by_name_and_its_store_need_not_be_complete(tmp_path: P
 @pytest.mark.parametrize("name", ["phang2020", "real-mini"])
 def test_a_study_of_which_nothing_is_at_hand_has_a_reason_for_each_claim(name: str, tmp_path: Path) -> None:
     """No data, no encoder, no network."""
-    _, rows = run_claims(name, Store(tmp_path))
+    rows = judge_claims(gather(plan_of(name, [], draft=True), Store(tmp_path)))
     assert {row.verdict for row in rows} == {"not tested", "out of scope"}
     assert all(row.reason for row in rows)

@@ -9,26 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.claims.claim_results import claim
-from xstilts.claims.contrast import Standing
-from xstilts.claims.evidence import Evidence, Measured, Observation
+from xstilts.claims.evidence import Evidence, MeasuredGain, Observation
+from xstilts.claims.selection import Standing
 from xstilts.claims.verdict import Finding, judge
 from xstilts.metrics.significance import Interval
 from xstilts.metrics.variance_components import VarianceComponents
 
 
-def measured(estimate: float, error: float = 0.2, said: float | None = None, name: str = "squad_v1") -> Measured:
+def measured(estimate: float, error: float = 0.2, said: float | None = None, name: str = "squad_v1") -> MeasuredGain:
     """An estimate and its standard error in points, with many degrees of freedom."""
     spread = VarianceComponents(0.0, 0, (error / 100) ** 2, 10_000)
     half = spread.critical(0.025) * error / 100
     interval = Interval(estimate / 100, estimate / 100 - half, estimate / 100 + half, 0.95, 1000, None, 6, "", spread)
-    return Measured(name, interval, None if said is None else said / 100)
+    return MeasuredGain(name, interval, None if said is None else said / 100)
 
 
-def evidence(*found: Measured, **fields: Any) -> Evidence:
+def evidence(*found: MeasuredGain, **fields: Any) -> Evidence:
     return Evidence(**{"measured": found, "asked": len(found), "seeds": 6, **fields})
 
 
-def judged(kind: str, *found: Measured, fields: dict[str, Any] | None = None, **about: Any) -> Finding:
+def judged(kind: str, *found: MeasuredGain, fields: dict[str, Any] | None = None, **about: Any) -> Finding:
     return judge(claim(kind, **(fields or {})), evidence(*found, **about))
 
 

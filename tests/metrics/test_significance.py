@@ -167,12 +167,12 @@ def test_the_error_is_that_of_a_crossed_design() -> None:
 def test_many_chains_at_once_are_the_same_as_one_by_one() -> None:
     rng = np.random.default_rng(5)
     control = random_side(rng, 3, 0.6)
-    chains = {name: random_side(rng, 3, share) for name, share in (("x", 0.6), ("y", 0.7), ("z", 0.5))}
-    together = gain_intervals(chains, control, ACCURACY.headline, resamples=150)
-    for name, chain in chains.items():
+    chains = [random_side(rng, 3, share) for share in (0.6, 0.7, 0.5)]
+    measured = gain_intervals([(chain, control) for chain in chains], ACCURACY.headline, resamples=150)
+    for chain, together in zip(chains, measured, strict=True):
         alone = gain_interval(chain, control, ACCURACY.headline, resamples=150)
-        assert vars(together[name].overall) | {"spread": None} == pytest.approx(vars(alone) | {"spread": None})
-        assert together[name].languages["b"].estimate == pytest.approx(
+        assert vars(together.overall) | {"spread": None} == pytest.approx(vars(alone) | {"spread": None})
+        assert together.languages["b"].estimate == pytest.approx(
             gain_interval([{"b": run["b"]} for run in chain], [{"b": run["b"]} for run in control], ACCURACY.headline).estimate
         )
 
@@ -180,7 +180,7 @@ def test_many_chains_at_once_are_the_same_as_one_by_one() -> None:
 def test_a_languages_own_interval_is_that_of_the_language_alone() -> None:
     rng = np.random.default_rng(6)
     sides = [random_side(rng, 4, share, languages="a") for share in (0.7, 0.6)]
-    together = gain_intervals({"x": sides[0]}, sides[1], ACCURACY.headline)["x"]
+    (together,) = gain_intervals([(sides[0], sides[1])], ACCURACY.headline)
     assert together.languages["a"].low == pytest.approx(together.overall.low)
     assert together.languages["a"].p == pytest.approx(together.overall.p)
 

@@ -1,8 +1,8 @@
 """Where the gains are: by task group, language family, script and amount of pre-training text, with and without retrieval.
 
-A part is the mean over its targets of the mean over its languages, so that a target with many languages weighs no more.
-Pairs that the answer does not count (the target's own data, oracles) are left out here too. Intervals follow
-`metrics.spread`: seeds are paired across targets, the test data of different targets are taken as independent.
+A part is the mean over its targets of the mean over its languages, so that a target with many languages weighs no more than
+others. Pairs that the answer does not count (the target's own data, oracles) are left out here too. Intervals follow
+`metrics.variance_components`: seeds are paired across targets, and the test data of different targets are independent.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xstilts.analysis.gains import LEVEL, Gain, paired
+from xstilts.analysis.comparison import LEVEL, Comparison, map_groups, measure_gains
+from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.results import Cell, Results, TargetInfo
-from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
+from xstilts.analysis.scores import ENGLISH, find_metric
 from xstilts.data.cc100 import SIZES, size_group
 from xstilts.data.language import LANGUAGES
 from xstilts.formats.registry import FORMATS
-from xstilts.metrics.significance import Interval, gain_intervals
+from xstilts.metrics.significance import Interval
 from xstilts.metrics.variance_components import Values, VarianceComponents
 
 RESAMPLES = 200
@@ -55,8 +56,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Gap:
-    """English less the mean of the other languages, mean over targets that have both, with and without the chain; `seeds` is
-    what the chain changes for each seed."""
+    """English less the mean of the other languages, mean over targets that have both, with and without the chain; `seeds` is the
+    change by the chain for each seed."""
 
     encoder: str
     chain: str
@@ -81,7 +82,7 @@ def task_group(info: TargetInfo) -> str:
 
 
 def family(code: str) -> str:
-    """The family of a language; of Indo-European the branch, since most languages are of it."""
+    """The family of a language; for Indo-European its branch, since most languages belong to it."""
     if code not in LANGUAGES:
         return "not known"
     top, _, branch = LANGUAGES[code].family.partition(":")
@@ -128,113 +129,75 @@ def _of_language(members: frozenset[str]) -> Belongs:
     return lambda info, code: code in members
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """Cells of one chain and of none on one target, paired by seed."""
-
-    info: TargetInfo
-    seeds: tuple[int, ...]
-    ones: tuple[Cell, ...]
-    twos: tuple[Cell, ...]
-    codes: tuple[str, ...]
-
-    def gain(self, seed: int, codes: Sequence[str]) -> float:
-        one, two = self.ones[self.seeds.index(seed)], self.twos[self.seeds.index(seed)]
-        return float(np.mean([one.languages[code].headline - two.languages[code].headline for code in codes]))
-
-
-def counted(gain: Gain) -> bool:
-    """Whether the answer counts a comparison over none at all."""
-    return gain.over == "none" and not gain.control and not gain.reuses_target_data and not gain.leak
-
-
 def decompose(results: Results, gains: Sequence[Gain]) -> Decomposition:
     """All parts and transfer gaps of a study, encoder by encoder."""
-    groups = group_cells(results)
-    infos = {info.name: info for info in results.targets}
     parts: list[Part] = []
     gaps: list[Gap] = []
     for encoder in results.encoders:
-        pairs: dict[str, dict[str, _Pair]] = {}
+        chains: dict[str, list[Comparison]] = {chain.name: [] for chain in results.chains}  # the study's order
         for gain in gains:
-            if gain.encoder == encoder and counted(gain) and gain.target in infos:
-                info = infos[gain.target]
-                found = paired(groups[encoder, gain.chain, "", info.name], groups[encoder, NO_CHAIN, "", info.name], info)
-                seeds, ones, twos = zip(*found, strict=True)
-                pairs.setdefault(gain.chain, {})[info.name] = _Pair(
-                    info, seeds, ones, twos, tuple(row.language for row in gain.languages)
-                )
-        pairs = {chain.name: pairs[chain.name] for chain in results.chains if chain.name in pairs}  # the study's order
-        parts += _parts(results, encoder, pairs)
-        gaps += [gap for chain, own in pairs.items() if (gap := _gap(encoder, chain, own)) is not None]
+            if gain.encoder == encoder and is_counted(gain):
+                chains[gain.chain].append(gain.comparison)
+        chains = {chain: own for chain, own in chains.items() if own}
+        parts += _parts(results, encoder, chains)
+        gaps += [gap for chain, own in chains.items() if (gap := _gap(encoder, chain, own)) is not None]
     return Decomposition(tuple(parts), tuple(gaps))
 
 
-def _parts(results: Results, encoder: str, pairs: Mapping[str, Mapping[str, _Pair]]) -> list[Part]:
-    infos = list({name: pair.info for own in pairs.values() for name, pair in own.items()}.values())
-    codes = sorted({code for own in pairs.values() for pair in own.values() for code in pair.codes})
-    measured: dict[tuple[str, tuple[str, ...]], dict[str, Interval]] = {}
-    parts = []
+def _parts(results: Results, encoder: str, chains: Mapping[str, Sequence[Comparison]]) -> list[Part]:
+    infos = list(dict.fromkeys(one.target for own in chains.values() for one in own))
+    codes = sorted({code for own in chains.values() for one in own for code in one.languages})
+    members: dict[tuple[str, str, str], list[tuple[Comparison, tuple[str, ...]]]] = {}
     for axis, group, belongs in _axes(infos, codes) if infos else []:
-        for chain, own in pairs.items():
-            members = []
-            for name, pair in own.items():
-                chosen = tuple(code for code in pair.codes if belongs(pair.info, code))
-                if not chosen:
-                    continue
-                if (name, chosen) not in measured:
-                    measured[name, chosen] = _measure(results, name, chosen, pairs)
-                members.append((pair, chosen, measured[name, chosen][chain]))
-            part = _part(axis, group, encoder, chain, members)
-            parts += [part] if part else []
-    return parts
+        for chain, own in chains.items():
+            chosen = [(one, tuple(code for code in one.languages if belongs(one.target, code))) for one in own]
+            members[axis, group, chain] = [request for request in chosen if request[1]]
+    requests = list(dict.fromkeys(request for own in members.values() for request in own))
 
+    def measure(group: Sequence[tuple[Comparison, tuple[str, ...]]]) -> list[Interval]:
+        metric = find_metric(results, group[0][0].target.name)
+        assert metric is not None  # there is a gain
+        return [gains.overall for gains in measure_gains(group, metric.headline, RESAMPLES)]
 
-def _measure(
-    results: Results, target: str, codes: tuple[str, ...], pairs: Mapping[str, Mapping[str, _Pair]]
-) -> dict[str, Interval]:
-    """The gain of each chain on one target over some languages; chains with the same seeds share their draws."""
-    metric = metric_of(results, target)
-    assert metric is not None
-    together: dict[tuple[int, ...], list[str]] = {}
-    for chain, own in pairs.items():
-        if target in own and set(codes) <= set(own[target].codes):
-            together.setdefault(own[target].seeds, []).append(chain)
-    found: dict[str, Interval] = {}
-    for chains in together.values():
-        control = arm(pairs[chains[0]][target].twos, codes)
-        treatments = {chain: arm(pairs[chain][target].ones, codes) for chain in chains}
-        intervals = gain_intervals(treatments, control, metric.headline, resamples=RESAMPLES, level=LEVEL, seed=0)
-        found |= {chain: intervals[chain].overall for chain in chains}
-    return found
+    # chains with the same seeds share the draws of examples
+    intervals = map_groups(requests, lambda request: (request[0].target.name, request[0].seeds, request[1]), measure)
+    measured = dict(zip(requests, intervals, strict=True))
+    parts = [_part(*place, encoder, own, [measured[one] for one in own]) for place, own in members.items()]
+    return [part for part in parts if part is not None]
 
 
 def _part(
-    axis: str, group: str, encoder: str, chain: str, members: Sequence[tuple[_Pair, tuple[str, ...], Interval]]
+    axis: str,
+    group: str,
+    chain: str,
+    encoder: str,
+    members: Sequence[tuple[Comparison, tuple[str, ...]]],
+    intervals: Sequence[Interval],
 ) -> Part | None:
-    if not members:
-        return None
-    seeds = sorted(set.intersection(*(set(pair.seeds) for pair, _, _ in members)))
+    seeds = _shared_seeds([one for one, _ in members])
     if not seeds:
         return None
-    by_seed = np.array([[pair.gain(seed, codes) for pair, codes, _ in members] for seed in seeds]).mean(axis=1)
-    interval = members[0][2] if len(members) == 1 else pooled(by_seed, [found for _, _, found in members])
+    by_seed = np.array([[one.gain(one.seeds.index(seed), codes) for one, codes in members] for seed in seeds]).mean(axis=1)
     return Part(
         axis=axis,
         group=group,
         encoder=encoder,
         chain=chain,
-        targets=tuple(pair.info.name for pair, _, _ in members),
-        languages=tuple(sorted({code for _, codes, _ in members for code in codes})),
-        interval=interval,
+        targets=tuple(one.target.name for one, _ in members),
+        languages=tuple(sorted({code for _, codes in members for code in codes})),
+        interval=intervals[0] if len(members) == 1 else pool_intervals(by_seed, intervals),
         seeds=tuple(float(value) for value in by_seed),
-        keys=_keys([pair for pair, _, _ in members]),
+        keys=tuple(dict.fromkeys(key for one, _ in members for key in one.keys)),
     )
 
 
-def pooled(by_seed: Values, intervals: Sequence[Interval]) -> Interval:
-    """The interval of a mean over targets: the spread of its own values by seed, and the examples of each target. Not tested:
-    no p value."""
+def _shared_seeds(members: Sequence[Comparison]) -> list[int]:
+    return sorted(set.intersection(*(set(one.seeds) for one in members))) if members else []
+
+
+def pool_intervals(by_seed: Values, intervals: Sequence[Interval]) -> Interval:
+    """The interval of a mean over targets, from the spread of its own values over seeds and from the examples of each target. It
+    has no p value."""
     seeds = len(by_seed)
     spreads = [interval.spread for interval in intervals if interval.spread]
     examples = sum(spread.example_variance for spread in spreads) / len(intervals) ** 2
@@ -247,32 +210,26 @@ def pooled(by_seed: Values, intervals: Sequence[Interval]) -> Interval:
     return Interval(estimate, float(low), float(high), LEVEL, RESAMPLES, None, seeds, "", spread)
 
 
-def _keys(pairs: Sequence[_Pair]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(cell.key for pair in pairs for cell in (*pair.ones, *pair.twos)))
-
-
-def _gap(encoder: str, chain: str, own: Mapping[str, _Pair]) -> Gap | None:
-    both = [pair for pair in own.values() if ENGLISH in pair.codes and len(pair.codes) > 1]
-    if not both:
-        return None
-    seeds = sorted(set.intersection(*(set(pair.seeds) for pair in both)))
+def _gap(encoder: str, chain: str, own: Sequence[Comparison]) -> Gap | None:
+    both = [one for one in own if one.english and one.transfer_languages]
+    seeds = _shared_seeds(both)
     if not seeds:
         return None
 
-    def gap(pair: _Pair, cells: Sequence[Cell]) -> float:
-        scores = [{code: cell.languages[code].headline for code in pair.codes} for cell in cells]
-        return float(np.mean([row[ENGLISH] - np.mean([row[c] for c in pair.codes if c != ENGLISH]) for row in scores]))
+    def gap(one: Comparison, cells: Sequence[Cell]) -> float:
+        scores = [{code: cell.languages[code].headline for code in one.languages} for cell in cells]
+        return float(np.mean([row[ENGLISH] - np.mean([row[c] for c in one.transfer_languages]) for row in scores]))
 
-    changes = [
-        float(np.mean([pair.gain(seed, [ENGLISH]) - pair.gain(seed, [c for c in pair.codes if c != ENGLISH]) for pair in both]))
-        for seed in seeds
-    ]
+    def change(one: Comparison, seed: int) -> float:
+        place = one.seeds.index(seed)
+        return one.gain(place, one.english) - one.gain(place, one.transfer_languages)
+
     return Gap(
         encoder=encoder,
         chain=chain,
-        targets=tuple(pair.info.name for pair in both),
-        without=float(np.mean([gap(pair, pair.twos) for pair in both])),
-        with_chain=float(np.mean([gap(pair, pair.ones) for pair in both])),
-        seeds=tuple(changes),
-        keys=_keys(both),
+        targets=tuple(one.target.name for one in both),
+        without=float(np.mean([gap(one, [cells[0] for cells in one.control]) for one in both])),
+        with_chain=float(np.mean([gap(one, one.treatment) for one in both])),
+        seeds=tuple(float(np.mean([change(one, seed) for one in both])) for seed in seeds),
+        keys=tuple(dict.fromkeys(key for one in both for key in one.keys)),
     )

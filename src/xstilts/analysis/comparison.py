@@ -1,142 +1,168 @@
-"""A study's own comparisons: a chain over another chain, or over the mean of several, seed by seed and example by example.
+"""One comparison: a treatment and its control on one target, paired by seed, language and example id.
 
-They are a family of their own, with their own Holm's correction, and their means over targets are another. Surprising: the mean
-of several chains is compared as one, so that a mixture has to beat what its members reach on average and no lucky member is
-picked. Tallies of the members stand side by side in one sheet and each draw of examples is scored member by member: the mean of
-scores, not the score of a mean, and what the members share is not counted as noise of their own.
+Whatever says how much better one side is reads a `Comparison`: gains over no chain, over controls and over other chains
+(`gains.py`), what is made of these, the differences of two studies (`diff.py`) and the evidence for claims. `pair_cells` makes
+one. `measure_gains` gives the interval of its gain; a verdict needs the family of comparisons too (`gains.judge`).
 
-Legend: C counts of a metric, M members of a mean, N ids.
+The control of a seed may be several cells. Then it is the mean of their scores: a mixture has to beat what its members reach on
+average. Their tallies stand side by side in one table, and each draw of examples is scored member by member, so that it is the
+mean of scores and not the score of a mean, and what the members share does not count as noise of their own.
+
+Legend: C counts of a metric, M cells of a control, N ids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.analysis.breakdown import ALL, NOT_RETRIEVAL, pooled, task_group
-from xstilts.analysis.gains import LEVEL, Gain, LanguageGain, SeedGain, judge, paired, reuses_target_data
-from xstilts.analysis.results import Cell, ChainInfo, Results, TargetInfo
-from xstilts.analysis.scores import ENGLISH, Summary, group_cells, metric_of, shared_languages
-from xstilts.metrics.bootstrap import Headline
-from xstilts.metrics.metric import Counts
-from xstilts.metrics.multiplicity import holm
-from xstilts.metrics.paired import PairedEstimates, PairedRuns, PairedTallies, measure
-from xstilts.metrics.significance import Interval, interval_of, two_sided
+from xstilts.analysis.results import Cell, TargetInfo
+from xstilts.analysis.scores import ENGLISH, find_shared_languages, is_near_chance
+from xstilts.metrics.bootstrap import Headline, same_ids
+from xstilts.metrics.metric import Counts, Metric
+from xstilts.metrics.paired import LanguageTallies
+from xstilts.metrics.significance import Gains, gain_intervals
 
-RESAMPLES = 2000  # enough for the examples' variance; p follows from t, not from counting draws
-Column = tuple[NDArray[np.str_], NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Average:
-    """The mean over `targets` of one comparison, `group` is all targets or those without retrieval. Pairs that the answer does
-    not count (the target's own data, oracles) are left out. `verdict` as that of a gain; `seeds` are the means of each seed."""
-
-    encoder: str
-    chain: str
-    others: tuple[str, ...]
-    group: str
-    gains: tuple[Gain, ...]
-    interval: Interval
-    seeds: tuple[float, ...]
-    verdict: str = "unclear"
-    p_holm: float | None = None
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        return tuple(gain.target for gain in self.gains)
+LEVEL = 0.95  # of every interval
+T = TypeVar("T")
+V = TypeVar("V")
+Sides = tuple[list[LanguageTallies], list[LanguageTallies]]  # treatment and control, by seed
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """Cells of a chain and of the chains it is compared with on one target, by seed; `languages` are those that all have."""
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """`treatment[s]` is the cell of `seeds[s]` and `control[s]` the cells that it is compared with, nearly always one.
+    `languages` are those in which all cells have examples in common, English first; none if there is nothing to compare."""
 
-    encoder: str
-    chain: ChainInfo
-    others: tuple[ChainInfo, ...]
     target: TargetInfo
     seeds: tuple[int, ...]
-    ones: tuple[Cell, ...]
-    twos: tuple[tuple[Cell, ...], ...]
+    treatment: tuple[Cell, ...]
+    control: tuple[tuple[Cell, ...], ...]
     languages: tuple[str, ...]
 
-    def codes(self, english: bool) -> list[str]:
-        return [code for code in self.languages if (code == ENGLISH) == english]
+    @property
+    def transfer_languages(self) -> tuple[str, ...]:
+        """The languages other than English."""
+        return tuple(code for code in self.languages if code != ENGLISH)
 
-    def difference(self, place: int, codes: Sequence[str]) -> float | None:
-        """The chain less the mean of the others with one seed, mean over `codes`; None for no language."""
-        if not codes:
-            return None
-        return float(np.mean([self.ones[place].languages[c].headline - _mean(self.twos[place], c) for c in codes]))
+    @property
+    def english(self) -> tuple[str, ...]:
+        return tuple(code for code in self.languages if code == ENGLISH)
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        return (*self.treatment, *(cell for cells in self.control for cell in cells))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The score artefacts of both sides, each once."""
+        return tuple(dict.fromkeys(cell.key for cell in self.cells))
+
+    @property
+    def leak(self) -> bool:
+        """Whether a score is an upper bound (`Cell.leak`)."""
+        return any(cell.leak for cell in self.cells)
+
+    @property
+    def same_artefacts(self) -> bool:
+        """Whether both sides are the same artefacts, so that there is nothing to measure."""
+        pairs = zip(self.treatment, self.control, strict=True)
+        return bool(self.seeds) and all(cell.key == treated.key for treated, cells in pairs for cell in cells)
+
+    @property
+    def same_outcomes(self) -> bool:
+        """Whether every example has the same outcome on both sides, so that nothing is compared."""
+        return all(
+            same_ids(one.ids_N, other.ids_N) and np.array_equal(one.counts_NC, other.counts_NC)
+            for treated, cells in zip(self.treatment, self.control, strict=True)
+            for cell in cells
+            for one, other in ((treated.languages[code], cell.languages[code]) for code in self.languages)
+        )
+
+    def near_chance(self, metric: Metric | None) -> bool:
+        """Whether both sides are near chance (`scores.is_near_chance`)."""
+        controls = [cell for cells in self.control for cell in cells]
+        return all(is_near_chance(side, self.languages, metric, self.target.chance) for side in (self.treatment, controls))
+
+    def restrict(self, seeds: Sequence[int]) -> Comparison:
+        """The same with some of its seeds only."""
+        places = [self.seeds.index(seed) for seed in seeds]
+        treatment, control = tuple(self.treatment[p] for p in places), tuple(self.control[p] for p in places)
+        return replace(self, seeds=tuple(seeds), treatment=treatment, control=control)
+
+    def control_score(self, place: int, code: str) -> float:
+        """The mean score (0-1) of the control's cells in one language; `place` is that of the seed in `seeds`."""
+        return float(np.mean([cell.languages[code].headline for cell in self.control[place]]))
+
+    def gain(self, place: int, codes: Sequence[str]) -> float:
+        """Treatment less control (0-1) with one seed, mean over `codes`, of which there is at least one."""
+        scores = self.treatment[place].languages
+        return float(np.mean([scores[code].headline - self.control_score(place, code) for code in codes]))
+
+    def unpaired_rows(self, codes: Sequence[str]) -> int:
+        """How many examples are left out because only one side has them, over seeds and `codes`."""
+        return sum(
+            sum(len(cell.languages[code].ids_N) for cell in cells) - len(cells) * len(_shared_ids(cells, code))
+            for cells in ((treated, *controlled) for treated, controlled in zip(self.treatment, self.control, strict=True))
+            for code in codes
+        )
+
+    def tallies(self, codes: Sequence[str], reader: TallyReader | None = None) -> Sides:
+        """Both sides as `metrics.significance` takes them."""
+        read = reader or TallyReader()
+        treatment = [read.cells((cell,) * len(cells), codes) for cell, cells in zip(self.treatment, self.control, strict=True)]
+        return treatment, [read.cells(cells, codes) for cells in self.control]
 
 
-def _mean(cells: Sequence[Cell], code: str) -> float:
-    return float(np.mean([cell.languages[code].headline for cell in cells]))
+class TallyReader:
+    """Reads the tallies of cells, and gives the same object for the same cells: a control is then scored once in every draw of
+    examples, however many chains are compared with it."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[tuple[int, ...], tuple[str, ...]], LanguageTallies] = {}
+
+    def cells(self, cells: tuple[Cell, ...], codes: Sequence[str]) -> LanguageTallies:
+        """Language -> the ids that all cells have, and the counts (N, M * C) of one cell after the other."""
+        key = (tuple(map(id, cells)), tuple(codes))
+        if key not in self._known:
+            self._known[key] = {code: _side_by_side(cells, code) for code in codes}
+        return self._known[key]
 
 
-def compared_gains(results: Results, summaries: Sequence[Summary], resamples: int = 0) -> tuple[Gain, ...]:
-    """The study's own comparisons on every encoder and target that has scores of all their chains."""
-    groups = group_cells(results)
-    infos = {info.name: info for info in results.chains}
-    near = {(row.encoder, row.chain, row.target): row.near_chance for row in summaries if not row.control}
-    family: list[Gain] = []
-    for encoder in results.encoders:
-        for target in results.targets:
-            found = [
-                _pair(groups, encoder, target, infos[chain], tuple(infos[name] for name in others))
-                for chain, others in results.compare
-            ]
-            pairs = [pair for pair in found if pair is not None]
-            if pairs and metric_of(results, target.name) is not None:
-                family += _gains(results, pairs, near, resamples or RESAMPLES)
-    return tuple(judge(family))
+def pair_cells(target: TargetInfo, treatment: Mapping[int, Cell], *controls: Mapping[int, Cell]) -> Comparison:
+    """The comparison of cells by seed, over the seeds that all sides have."""
+    seeds = tuple(seed for seed in sorted(treatment) if all(seed in side for side in controls))
+    rows = [(treatment[seed], *(side[seed] for side in controls)) for seed in seeds]
+    shared = find_shared_languages([cell for row in rows for cell in row]) if rows else ()
+    languages = tuple(code for code in shared if all(len(_shared_ids(row, code)) for row in rows))
+    return Comparison(target, seeds, tuple(row[0] for row in rows), tuple(row[1:] for row in rows), languages)
 
 
-def _pair(
-    groups: Mapping[tuple[str, str, str, str], Mapping[int, Cell]],
-    encoder: str,
-    target: TargetInfo,
-    chain: ChainInfo,
-    others: tuple[ChainInfo, ...],
-) -> _Pair | None:
-    treatment = groups.get((encoder, chain.name, "", target.name), {})
-    sides = []
-    for other in others:
-        rows = paired(treatment, groups.get((encoder, other.name, "", target.name), {}), target)
-        sides.append({seed: cell for seed, _, cell in rows})
-    seeds = tuple(seed for seed in sorted(treatment) if all(seed in side for side in sides))
-    if not seeds:
-        return None
-    ones = tuple(treatment[seed] for seed in seeds)
-    twos = tuple(tuple(side[seed] for side in sides) for seed in seeds)
-    codes = shared_languages([*ones, *(cell for row in twos for cell in row)])
-    codes = tuple(code for code in codes if all(len(_shared((one, *row), code)) for one, row in zip(ones, twos, strict=True)))
-    return _Pair(encoder, chain, others, target, seeds, ones, twos, codes) if codes else None
-
-
-def _shared(cells: Sequence[Cell], code: str) -> NDArray[np.str_]:
-    """The ids that all of them have, in the order of the first where they agree."""
+def _shared_ids(cells: Sequence[Cell], code: str) -> NDArray[np.str_]:
+    """The ids that all cells have, in the order of the first where they agree."""
     ids = [cell.languages[code].ids_N for cell in cells]
-    return ids[0] if all(np.array_equal(ids[0], other) for other in ids[1:]) else reduce(np.intersect1d, ids)
+    return ids[0] if all(same_ids(ids[0], other) for other in ids[1:]) else reduce(np.intersect1d, ids)
 
 
-def _side_by_side(cells: Sequence[Cell], code: str) -> Column:
-    """The ids that all cells have, and the counts (N, M * C) of one cell after the other."""
-    shared = _shared(cells, code)
+def _side_by_side(cells: Sequence[Cell], code: str) -> tuple[NDArray[np.str_], Counts]:
+    shared_N = _shared_ids(cells, code)
     parts = []
-    for row in (cell.languages[code] for cell in cells):
-        order = np.argsort(row.ids_N)
-        same = np.array_equal(row.ids_N, shared)
-        parts.append(row.counts_NC if same else row.counts_NC[order[np.searchsorted(row.ids_N[order], shared)]])
-    return shared, np.concatenate(parts, axis=1)
+    for score in (cell.languages[code] for cell in cells):
+        counts_NC = score.counts_NC
+        if not same_ids(score.ids_N, shared_N):
+            order = np.argsort(score.ids_N)
+            counts_NC = counts_NC[order[np.searchsorted(score.ids_N[order], shared_N)]]
+        parts.append(counts_NC)
+    return shared_N, parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def mean_headline(headline: Headline, members: int) -> Headline:
-    """The mean of the headlines of `members` score sheets whose counts stand side by side."""
+    """The mean of the headlines of `members` cells whose counts stand side by side."""
     if members == 1:
         return headline
 
@@ -149,119 +175,25 @@ def mean_headline(headline: Headline, members: int) -> Headline:
     return mean
 
 
-def _gains(results: Results, pairs: Sequence[_Pair], near: Mapping[tuple[str, str, str], bool], resamples: int) -> list[Gain]:
-    """The gains on one target; those over means of as many chains share the draws of examples."""
-    metric = metric_of(results, pairs[0].target.name)
-    assert metric is not None
-    made: dict[int, Gain] = {}
-    for members in dict.fromkeys(len(pair.others) for pair in pairs):
-        table = PairedTallies(mean_headline(metric.headline, members), "points")
-        arms: list[PairedRuns] = []
-        places: dict[tuple[int, bool], int] = {}
-        for index, pair in enumerate(pairs):
-            for english in (False, True):
-                codes = pair.codes(english)
-                if len(pair.others) == members and codes:
-                    places[index, english] = len(arms)
-                    ones = [{c: _side_by_side([one] * members, c) for c in codes} for one in pair.ones]
-                    twos = [{c: _side_by_side(row, c) for c in codes} for row in pair.twos]
-                    arms.append(PairedRuns(table, ones, twos))
-        measured = measure(table, arms, resamples, 0)
-        for index, pair in enumerate(pairs):
-            if len(pair.others) == members:
-                own = {english: places.get((index, english)) for english in (False, True)}
-                made[index] = _gain(pair, near, measured, arms, own, resamples)
-    return [made[index] for index in range(len(pairs))]
+def measure_gains(requests: Sequence[tuple[Comparison, Sequence[str]]], headline: Headline, resamples: int) -> list[Gains]:
+    """For each comparison and languages the interval of the mean gain over these, and of the gain in each. All are measured from
+    the same draws of examples; their controls have the same number of cells."""
+    (members,) = {len(cells) for comparison, _ in requests for cells in comparison.control}
+    reader = TallyReader()
+    pairs = [comparison.tallies(codes, reader) for comparison, codes in requests]
+    return gain_intervals(pairs, mean_headline(headline, members), resamples=resamples, level=LEVEL)
 
 
-def _gain(
-    pair: _Pair,
-    near: Mapping[tuple[str, str, str], bool],
-    measured: PairedEstimates,
-    arms: Sequence[PairedRuns],
-    places: Mapping[bool, int | None],
-    resamples: int,
-) -> Gain:
-    languages: dict[str, Interval] = {}
-    overall: Interval | None = None
-    for english, place in places.items():
-        if place is None:
-            continue
-        if not english:
-            spread = measured.spread([place], [1.0])
-            overall = interval_of(measured.points(place), spread, resamples, arms[place].notes, level=LEVEL)
-        for code in pair.codes(english):
-            languages[code] = interval_of(*measured.language(place, code), resamples, level=LEVEL)
-    names = (pair.chain.name, *(other.name for other in pair.others))
-    chain_near, *others_near = (near.get((pair.encoder, name, pair.target.name), False) for name in names)
-    which = "both" if chain_near and all(others_near) else "chain" if chain_near else "control" if any(others_near) else ""
-    leak = any(cell.leak for cell in (*pair.ones, *(cell for row in pair.twos for cell in row)))
-    same = all(cell.key == one.key for one, row in zip(pair.ones, pair.twos, strict=True) for cell in row)
-    return Gain(
-        encoder=pair.encoder,
-        chain=pair.chain.name,
-        target=pair.target.name,
-        others=names[1:],
-        control="",
-        over="chain",
-        reuses_target_data=any(reuses_target_data(chain, pair.target) for chain in (pair.chain, *pair.others)),
-        near_chance=which,
-        interval=overall,
-        english=languages.get(ENGLISH),
-        languages=tuple(
-            LanguageGain(
-                code,
-                _mean(pair.ones, code),
-                float(np.mean([_mean(row, code) for row in pair.twos])),
-                languages[code],
-            )
-            for code in pair.languages
-        ),
-        seeds=tuple(
-            SeedGain(seed, pair.difference(place, pair.codes(False)), pair.difference(place, pair.codes(True)))
-            for place, seed in enumerate(pair.seeds)
-        ),
-        verdict="same" if same else "oracle" if leak else "unclear",
-        leak=leak,
-    )
+def map_groups(items: Sequence[T], key: Callable[[T], Hashable], apply: Callable[[list[T]], Iterable[V]]) -> list[V]:
+    """Apply a function to the items of each group (those with the same key) at once. Results are in the order of `items`."""
+    groups: dict[Hashable, list[int]] = {}
+    for place, item in enumerate(items):
+        groups.setdefault(key(item), []).append(place)
+    found: dict[int, V] = {}
+    for places in groups.values():
+        found |= zip(places, apply([items[place] for place in places]), strict=True)
+    return [found[place] for place in range(len(items))]
 
 
-def averages(results: Results, gains: Sequence[Gain]) -> tuple[Average, ...]:
-    """The means over targets of the study's own comparisons, where there are two targets or more, with a Holm of their own."""
-    infos = {info.name: info for info in results.targets}
-    counted = [
-        gain
-        for gain in gains
-        if gain.over == "chain"
-        and not (gain.reuses_target_data or gain.leak)
-        and gain.interval is not None
-        and gain.verdict != "same"
-    ]
-    groups: dict[tuple[str, str, tuple[str, ...]], list[Gain]] = {}
-    for gain in counted:
-        groups.setdefault((gain.encoder, gain.chain, gain.others), []).append(gain)
-    found = []
-    for (encoder, chain, others), own in groups.items():
-        rest = [gain for gain in own if task_group(infos[gain.target]) != "retrieval"]
-        for group, members in ((ALL, own), (NOT_RETRIEVAL, rest)):
-            seeds = sorted(set.intersection(*({one.seed for one in gain.seeds} for gain in members))) if members else []
-            if len(members) < 2 or not seeds or (group == NOT_RETRIEVAL and len(rest) == len(own)):
-                continue
-            values = np.array([[one.others for one in gain.seeds if one.seed in seeds] for gain in members], dtype=np.float64)
-            by_seed = values.mean(axis=0)
-            interval = pooled(by_seed, [gain.interval for gain in members if gain.interval is not None])
-            assert interval.spread is not None
-            interval = replace(interval, p=two_sided(interval.estimate, interval.spread, interval.resamples))
-            found.append(Average(encoder, chain, others, group, tuple(members), interval, tuple(map(float, by_seed))))
-    adjusted = holm([one.interval.p for one in found if one.interval.p is not None])
-    return tuple(replace(one, verdict=_verdict(one, p), p_holm=p) for one, p in zip(found, adjusted, strict=True))
-
-
-def _verdict(one: Average, p_holm: float) -> str:
-    if all(gain.near_chance == "both" for gain in one.gains):
-        return "near chance"
-    if len(one.seeds) == 1:
-        return "one seed"
-    if p_holm <= 1 - LEVEL and (one.interval.low > 0 or one.interval.high < 0):
-        return "gain" if one.interval.low > 0 else "loss"
-    return "unclear"
+def describe_unpaired(rows: int) -> str:
+    return f"paired by id on the intersection: {rows} rows on one side only were left out"

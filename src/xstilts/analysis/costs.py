@@ -1,6 +1,6 @@
-"""What a study cost: stages by kind, training phases with the engine's figures, and what was out of the ordinary.
+"""What a study cost: stages by kind, training phases with the engine's figures, and anomalies.
 
-A figure that a run did not record (an older version made it) is missing, never zero: sums say of how many stages they are.
+A figure that a run did not record (if an older version made it) is missing, never zero. A sum says how many stages it covers.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ PARTS = ("encode", "train", "evaluate", "checkpoint", "save")
 
 @dataclass(frozen=True)
 class KindCost:
-    """Stages of one kind. `seconds` is what they took once; `saved` counts the computations that sharing between cells
-    avoided (used_by - 1 per stage) and `saved_seconds` what those would have taken."""
+    """Stages of one kind. `seconds` is the time they took. `saved` counts the computations that sharing between cells avoided
+    (used_by - 1 per stage), and `saved_seconds` is the time these would have taken."""
 
     kind: str
     stages: int
@@ -30,7 +30,7 @@ class KindCost:
     peak_mib: float | None
 
 
-def kind_costs(costs: Sequence[StageCost]) -> tuple[KindCost, ...]:
+def sum_by_kind(costs: Sequence[StageCost]) -> tuple[KindCost, ...]:
     """One row for each kind, in the plan's order."""
     rows = []
     for kind in dict.fromkeys(cost.kind for cost in costs):
@@ -55,14 +55,14 @@ def kind_costs(costs: Sequence[StageCost]) -> tuple[KindCost, ...]:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure over the stages that recorded it: `known` of `of`. `value` is None where none did."""
+    """A figure over the stages that recorded it: `known` of `of`. `value` is None if none did."""
 
     value: float | None
     known: int
     of: int
 
-    def written(self, write: Callable[[float | None], str]) -> str:
-        """As `write` writes it, and of how many stages it is where some lack it."""
+    def describe(self, write: Callable[[float | None], str]) -> str:
+        """The value as `write` formats it, and how many stages it covers if some lack it."""
         short = f" ({self.known} of {self.of})" if 0 < self.known < self.of else ""
         return write(self.value) + short
 
@@ -84,7 +84,7 @@ class PhaseCost:
     peak_mib: Figure
 
 
-def seconds_of(cost: StageCost, part: str) -> float | None:
+def read_seconds(cost: StageCost, part: str) -> float | None:
     """Seconds of one part of a training; runs of older versions recorded only `train_seconds`."""
     recorded = cost.facts.get("seconds") or {"train": cost.facts.get("train_seconds")}
     value = recorded.get(part)
@@ -103,14 +103,14 @@ def _figure(values: Iterable[float | None], fold: Callable[[list[float]], float]
 
 
 def _ratio(pairs: Iterable[tuple[float | None, float | None]]) -> Figure:
-    """Sum over sum, of the pairs in which both are known and the second is not 0."""
+    """The ratio of the sums, over the pairs in which both are known and the second is not 0."""
     pairs = list(pairs)
     known = [(above, below) for above, below in pairs if above is not None and below]
     value = sum(above for above, _ in known) / sum(below for _, below in known) if known else None
     return Figure(value, len(known), len(pairs))
 
 
-def phase_costs(costs: Sequence[StageCost]) -> tuple[PhaseCost, ...]:
+def sum_by_phase(costs: Sequence[StageCost]) -> tuple[PhaseCost, ...]:
     """One row for each training phase that has stages."""
     rows = []
     for phase in PHASES:
@@ -118,7 +118,7 @@ def phase_costs(costs: Sequence[StageCost]) -> tuple[PhaseCost, ...]:
         if not own:
             continue
         done = [cost for cost in own if cost.status == "done"]
-        times = [seconds_of(cost, "train") for cost in done]
+        times = [read_seconds(cost, "train") for cost in done]
         peaks = [_fact(cost, "peak_flops") for cost in done]
         at_peak = [seconds * peak if seconds and peak else None for seconds, peak in zip(times, peaks, strict=True)]
         tokens, flops = ([_fact(cost, name) for cost in done] for name in ("tokens", "flops"))
@@ -129,7 +129,7 @@ def phase_costs(costs: Sequence[StageCost]) -> tuple[PhaseCost, ...]:
                 done=len(done),
                 runs=sum(cost.runs for cost in own),
                 made_before=sum(cost.made_before for cost in done),
-                seconds={part: _figure(seconds_of(cost, part) for cost in done) for part in PARTS},
+                seconds={part: _figure(read_seconds(cost, part) for cost in done) for part in PARTS},
                 tokens=_figure(tokens),
                 speed=_ratio(zip(tokens, times, strict=True)),
                 utilisation=_ratio(zip(flops, at_peak, strict=True)),
@@ -139,8 +139,8 @@ def phase_costs(costs: Sequence[StageCost]) -> tuple[PhaseCost, ...]:
     return tuple(rows)
 
 
-def anomalies(costs: Sequence[StageCost]) -> tuple[str, ...]:
-    """What was out of the ordinary, a sentence each."""
+def describe_anomalies(costs: Sequence[StageCost]) -> tuple[str, ...]:
+    """A sentence for each anomaly."""
     done = [cost for cost in costs if cost.status == "done"]
     trained = [cost for cost in done if cost.kind == "train"]
     lines = [*_engine_lines(trained), *_data_lines(done)]
@@ -161,7 +161,7 @@ def _engine_lines(trained: Sequence[StageCost]) -> Iterable[str]:
         least = min(int(cost.facts["micro_tokens"]) for cost in halved)
         yield (
             f"For lack of memory the micro-batch was halved {times} in {fmt.count(len(halved), 'training')}, down to "
-            f"{least:,} tokens; batch and loss are the recipe's all the same."
+            f"{least:,} tokens; batch and loss are still those of the recipe."
         )
     if stopped := those("stopped_early"):
         noun = fmt.count(len(stopped), "training")
@@ -180,13 +180,13 @@ def _engine_lines(trained: Sequence[StageCost]) -> Iterable[str]:
         noun = fmt.count(len(trimmed), "training")
         of = _span([whole for _, whole in trimmed])
         yield (
-            f"{noun} held only the {_span([kept for kept, _ in trimmed])} embeddings (of {of}) that the data can meet; the "
+            f"{noun} held only the {_span([kept for kept, _ in trimmed])} embeddings (of {of}) that the data can contain; the "
             "others are restored exactly on saving."
         )
     padded = [cost for cost in trained if cost.facts.get("packed") is False]
     if padded:
         noun = fmt.count(len(padded), "training")
-        yield f"{noun} could not be packed (the architecture is not known to the packing) and paid for padding."
+        yield f"{noun} computed padding too, since unpadding does not know the architecture."
 
 
 def _data_lines(done: Sequence[StageCost]) -> Iterable[str]:

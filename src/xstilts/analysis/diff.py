@@ -1,9 +1,9 @@
 """Two studies, or two stores of one study, side by side: what differs in design, and what differs in result, with tests.
 
-Results are compared cell by cell: same chain and target (and encoder, where they share one), seeds paired, examples paired by
-id, over the languages that both have. What only one side has is named, not compared. p values are corrected over all rows of
-the comparison (Holm). Beside the interval, which speaks of other seeds where there are several, stands the test of the very
-checkpoints compared, seed by seed: all there is to say with one seed, or when the same checkpoints were scored twice.
+Results are compared cell by cell: same chain and target (and encoder, if they share one), seeds paired, examples paired by id,
+over the languages that both have. What only one side has is named, not compared. p values are corrected over all cells
+(Holm). With several seeds the interval speaks of other seeds. The test of the very checkpoints, seed by seed, is given beside
+it; with one seed, or if the same checkpoints were scored twice, it is all that can be said.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 from rich.table import Table
 
-from xstilts.analysis.other_tests import checkpoint_words
-from xstilts.analysis.results import Cell, LanguageScore, Results
-from xstilts.analysis.scores import ENGLISH, arm, group_cells, metric_of, shared_languages
-from xstilts.metrics.bootstrap import same_ids
+from xstilts.analysis.comparison import describe_unpaired, pair_cells
+from xstilts.analysis.other_tests import describe_checkpoints
+from xstilts.analysis.results import Cell, Results
+from xstilts.analysis.scores import find_metric, group_cells
 from xstilts.metrics.checkpoints import TwoCheckpoints, two_checkpoints
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import Interval, gain_interval
@@ -30,10 +29,10 @@ RESAMPLES = 2000  # of a test of two checkpoints that is not exact
 
 
 @dataclass(frozen=True)
-class Row:
+class CellDiff:
     """One cell of the grid on both sides: how many seeds and languages are compared, and the second minus the first (0-1).
-    `same`: both sides are the same artefacts; then there is nothing to measure. `checkpoints`: for each seed the test
-    of its two checkpoints, not corrected."""
+    `same`: both sides are the same artefacts; then there is nothing to measure. `unpaired_rows`: examples of one side only.
+    `checkpoints`: for each seed the test of its two checkpoints, not corrected."""
 
     encoder: str
     chain: str
@@ -41,66 +40,64 @@ class Row:
     seeds: int
     languages: int
     same: bool
-    interval: Interval | None
+    interval: Interval | None = None
     p: float | None = None
+    unpaired_rows: int = 0
     checkpoints: Mapping[int, TwoCheckpoints] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """`design` says field by field how the studies differ; `alone` names cells that one side lacks: (side, cell)."""
+class StudyDiff:
+    """`design` says field by field how the studies differ. `alone` names cells that one side lacks: (side, cell)."""
 
     design: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[CellDiff, ...]
     alone: tuple[tuple[str, str], ...]
 
 
-def compare(first: Results, second: Results, designs: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Comparison:
+def compare_studies(first: Results, second: Results, designs: tuple[Mapping[str, Any], Mapping[str, Any]]) -> StudyDiff:
     """The second against the first. `designs` are the studies as plain records."""
     old, new = ({name: value for name, value in design.items() if name not in FOR_PEOPLE} for design in designs)
     sides = [_by_place(first), _by_place(second)]
     if len(first.encoders) == len(second.encoders) == 1:  # then it is the encoder that is compared
         sides = [{("", *place[1:]): cells for place, cells in side.items()} for side in sides]
     rows = [_row(second, place, sides[0][place], sides[1][place]) for place in sides[0] if place in sides[1]]
-    tested = [row for row in rows if row.interval is not None and row.interval.p is not None]
-    adjusted = iter(holm([row.interval.p for row in tested if row.interval is not None and row.interval.p is not None]))
-    rows = [replace(row, p=next(adjusted)) if row in tested else row for row in rows]
+    raw = {place: row.interval.p for place, row in enumerate(rows) if row.interval is not None and row.interval.p is not None}
+    adjusted = dict(zip(raw, holm(list(raw.values())), strict=True))
+    rows = [replace(row, p=adjusted.get(place)) for place, row in enumerate(rows)]
     alone = [
         (side, " · ".join(part for part in place if part))
         for side, own, other in (("first", sides[0], sides[1]), ("second", sides[1], sides[0]))
         for place in own
         if place not in other
     ]
-    return Comparison(tuple(differences(old, new)), tuple(rows), tuple(alone))
+    return StudyDiff(tuple(differences(old, new)), tuple(rows), tuple(alone))
 
 
 def _by_place(results: Results) -> dict[tuple[str, str, str, str], dict[int, Cell]]:
     return {(*place[:2], place[3], place[2]): cells for place, cells in group_cells(results).items()}
 
 
-def _row(results: Results, place: tuple[str, str, str, str], old: Mapping[int, Cell], new: Mapping[int, Cell]) -> Row:
+def _row(results: Results, place: tuple[str, str, str, str], old: Mapping[int, Cell], new: Mapping[int, Cell]) -> CellDiff:
     encoder, chain, target, control = place
-    seeds = sorted(set(old) & set(new))
-    pairs = [(old[seed], new[seed]) for seed in seeds]
     named = f"{chain} ({control})" if control else chain
-    metric = metric_of(results, target)
-    same = bool(pairs) and all(a.key == b.key for a, b in pairs)
-    languages = shared_languages([cell for pair in pairs for cell in pair]) if pairs else ()
-    languages = tuple(code for code in languages if all(_meet(a.languages[code], b.languages[code]) for a, b in pairs))
-    codes = tuple(code for code in languages if code != ENGLISH) or languages
-    if same or not codes or metric is None:
-        return Row(encoder, named, target, len(seeds), len(codes), same, None)
-    olds, news = (arm([pair[side] for pair in pairs], codes) for side in (0, 1))
-    interval = gain_interval(news, olds, metric.headline)
+    metric = find_metric(results, target)
+    pair = pair_cells(next(info for info in results.targets if info.name == target), new, old)
+    codes = pair.transfer_languages or pair.languages
+    row = CellDiff(encoder, named, target, len(pair.seeds), len(codes), pair.same_artefacts)
+    if row.same or not codes or metric is None:
+        return row
+    news, olds = pair.tallies(codes)
     tests = two_checkpoints(list(zip(news, olds, strict=True)), metric, resamples=RESAMPLES)
-    return Row(encoder, named, target, len(seeds), len(codes), same, interval, checkpoints=dict(zip(seeds, tests, strict=True)))
+    return replace(
+        row,
+        interval=gain_interval(news, olds, metric.headline),
+        unpaired_rows=pair.unpaired_rows(codes),
+        checkpoints=dict(zip(pair.seeds, tests, strict=True)),
+    )
 
 
-def _meet(one: LanguageScore, other: LanguageScore) -> bool:
-    return same_ids(one.ids_N, other.ids_N) or bool(np.isin(one.ids_N, other.ids_N).any())
-
-
-def as_record(comparison: Comparison) -> dict[str, Any]:
+def to_record(comparison: StudyDiff) -> dict[str, Any]:
     """For --json: differences in points."""
     rows = [
         {
@@ -128,7 +125,7 @@ def _points(interval: Interval) -> dict[str, float]:
     return {name: 100 * getattr(interval, name) for name in ("estimate", "low", "high")}
 
 
-def table_of(comparison: Comparison) -> Table:
+def build_table(comparison: StudyDiff) -> Table:
     """The rows for a terminal."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), caption=_legend(comparison), caption_justify="left")
     for name in ("target", "chain", "seeds", "languages", "second - first", "95 % interval", "p (Holm)", "checkpoints"):
@@ -144,13 +141,13 @@ def table_of(comparison: Comparison) -> Table:
                 f"{found['estimate']:+.1f}",
                 f"[{found['low']:+.1f}, {found['high']:+.1f}]",
                 p,
-                checkpoint_words(tuple(row.checkpoints.values())),
+                describe_checkpoints(tuple(row.checkpoints.values())),
             )
         table.add_row(row.target, chain, str(row.seeds), str(row.languages), *said)
     return table
 
 
-def _legend(comparison: Comparison) -> str | None:
+def _legend(comparison: StudyDiff) -> str | None:
     """How to read the last column, and which rows compare less than the two sides have."""
     tests = [one for row in comparison.rows for one in row.checkpoints.values()]
     if not tests:
@@ -160,6 +157,5 @@ def _legend(comparison: Comparison) -> str | None:
     right = " (answers right on the second side only : on the first only)" if any(one.better is not None for one in tests) else ""
     lines = [f"checkpoints: the test of these very runs, not corrected: {what}{right}"]
     for row in comparison.rows:
-        notes = row.interval.note.split("; ") if row.interval else []
-        lines += [f"{row.target} {row.chain}: {note}" for note in notes if note.startswith("paired by id")]
+        lines += [f"{row.target} {row.chain}: {describe_unpaired(row.unpaired_rows)}"] if row.unpaired_rows else []
     return "\n".join(lines)

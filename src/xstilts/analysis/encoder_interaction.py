@@ -1,7 +1,7 @@
 """Does the gain depend on the encoder? The difference between two encoders' gains, on three scales.
 
-Raw gains shrink where the score without a chain is high already. So a difference is also given as a share of what was left to
-gain (headroom) and in log-odds, and only one that excludes zero on all three is called clear, and with one seed none is.
+Raw gains shrink if the score without a chain is already high. So a difference is also given as a share of what was left to
+gain (headroom) and in log-odds. Only a difference that excludes zero on all three is called clear; with one seed none is.
 Encoders differ in more than their size, and two or three of them are points, not a curve: no line is fitted.
 """
 
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import get_args
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.breakdown import counted
-from xstilts.analysis.gains import LEVEL, Gain, paired
-from xstilts.analysis.results import Cell, Results
-from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
+from xstilts.analysis.comparison import LEVEL
+from xstilts.analysis.gains import Gain, is_counted
+from xstilts.analysis.results import Results
+from xstilts.analysis.scores import find_metric
 from xstilts.metrics.significance import Interval, Scale, interaction_interval
 
 RESAMPLES = 1000
@@ -23,7 +23,7 @@ SCALES: tuple[Scale, ...] = get_args(Scale)
 
 
 @dataclass(frozen=True)
-class Contrast:
+class EncoderInteraction:
     """How much more a chain gains in `encoder` than in `base`; one interval a scale, in the order of SCALES."""
 
     base: str
@@ -44,37 +44,29 @@ class Contrast:
         return "not clear"
 
 
-def contrasts(results: Results, gains: tuple[Gain, ...]) -> tuple[Contrast, ...]:
+def compare_encoders(results: Results, gains: Sequence[Gain]) -> tuple[EncoderInteraction, ...]:
     """Every chain and target that the answer counts in the first encoder and in another one."""
     found = []
-    groups = group_cells(results)
-    infos = {info.name: info for info in results.targets}
-    place = {(gain.encoder, gain.chain, gain.target): gain for gain in gains if counted(gain) and gain.interval is not None}
-    for (encoder, chain, target), gain in place.items():
-        base = place.get((results.encoders[0], chain, target))
-        metric = metric_of(results, target)
+    known = {(gain.encoder, gain.chain, gain.target): gain for gain in gains if is_counted(gain) and gain.interval is not None}
+    for (encoder, chain, target), gain in known.items():
+        base = known.get((results.encoders[0], chain, target))
+        metric = find_metric(results, target)
         if encoder == results.encoders[0] or base is None or metric is None:
             continue
-        pairs = []
-        cells: list[Cell] = []
-        codes = [row.language for row in gain.languages if row.language != ENGLISH]
-        codes = [code for code in codes if code in {row.language for row in base.languages}]
-        for name in (encoder, results.encoders[0]):
-            rows = paired(groups[name, chain, "", target], groups[name, NO_CHAIN, "", target], infos[target])
-            ones, twos = [one for _, one, _ in rows], [two for _, _, two in rows]
-            pairs.append((arm(ones, codes), arm(twos, codes)))
-            cells += [*ones, *twos]
+        pairs = [gain.comparison, base.comparison]
+        codes = [code for code in pairs[0].transfer_languages if code in pairs[1].languages]
         if codes:
+            first, second = (pair.tallies(codes) for pair in pairs)
             intervals = tuple(
-                interaction_interval(pairs[0], pairs[1], metric.headline, scale=scale, resamples=RESAMPLES, level=LEVEL)
+                interaction_interval(first, second, metric.headline, scale=scale, resamples=RESAMPLES, level=LEVEL)
                 for scale in SCALES
             )
-            keys = tuple(dict.fromkeys(cell.key for cell in cells))
-            found.append(Contrast(results.encoders[0], encoder, chain, target, intervals, keys))
+            keys = tuple(dict.fromkeys(key for pair in pairs for key in pair.keys))
+            found.append(EncoderInteraction(results.encoders[0], encoder, chain, target, intervals, keys))
     return tuple(found)
 
 
-def contrast_sentence(found: Sequence[Contrast]) -> str:
+def describe_interactions(found: Sequence[EncoderInteraction]) -> str:
     """What the answer says of differences between encoders; "" if there are none to speak of."""
     told = [one for one in found if one.verdict != "one seed"]
     if not told:

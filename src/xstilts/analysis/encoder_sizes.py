@@ -1,8 +1,8 @@
 """How many weights an encoder's blocks have: its size without embeddings, pooler and heads.
 
-The table of embeddings grows with the vocabulary (it is two thirds of XLM-R Base) and says little of what an encoder can
-compute, so sizes are compared without it. Counted in the head of the weights' own files, which is exact for every class of model
-and needs no torch; files of pickled weights have no such head, and there the shape in config.json must do.
+The embedding table grows with the vocabulary (it is two thirds of XLM-R Base) and says little about what an encoder can compute,
+so sizes are compared without it. They are read from the header of the weights' files, which is exact for every class of model
+and needs no torch. Files of pickled weights have no such header; their size follows from the shape in config.json.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ LONGEST_HEAD = 100_000_000  # bytes; the format's own limit
 
 
 def body_weights(folder: Path) -> int | None:
-    """Weights in the blocks of the model in a Hugging Face folder; None where its files do not tell."""
+    """The weights in the blocks of the model in a Hugging Face folder; None if its files do not say."""
     files = sorted(folder.glob("model*.safetensors"))
     try:
         return (sum(map(_in_blocks, files)) if files else _by_shape(folder)) or None
-    except (OSError, ValueError, struct.error):  # a damaged file is the run's to complain about
+    except (OSError, ValueError, struct.error):  # the run reports a damaged file
         return None
 
 

@@ -1,4 +1,4 @@
-"""Gather: from a plan and a store to the records that a report is made from. Reads score artefacts and run records only."""
+"""Gather the records that a report is made from out of a plan and a store. Only score artefacts and run records are read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LAYER_RULES = {
     "jiant": "the layer of X-STILTs (block 14 of 24, scaled to the encoder's depth)",
     "xtreme": "the layer of XTREME's scripts (of 24 blocks the 14th for translations, the 20th for mining; scaled to the depth)",
 }
-WRITTEN = {"f1": "F1", "em": "EM"}
+VALUE_NAMES = {"f1": "F1", "em": "EM"}
 POOLINGS = {
     "mean": "mean over all tokens, special tokens included",
     "mean_content": "mean over the tokens without the special ones",
@@ -37,7 +37,7 @@ POOLINGS = {
 
 
 def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
-    """Everything a report needs. `state` is that of the run that has just ended; without it the store is inspected."""
+    """Everything that a report needs. `state` is that of the run that has just ended; without it the store is inspected."""
     made_now = state is not None
     state = state or inspect(plan, store, thorough=False)
     study = plan.study
@@ -64,6 +64,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         costs=tuple(_cost(stage, plan, store, folders, state, made_now, phases) for stage in plan.stages),
         notes=(*plan.unresolved, *plan.notes, *state.messages),
         retrieval=_retrieval(study),
+        layer=study.retrieval.layer,
         pooling=study.retrieval.pooling,
         centred=study.retrieval.centred,
         policy=_policy(study),
@@ -100,7 +101,7 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
 
 
 def _sizes(plan: Plan, folders: dict[str, Any]) -> dict[str, int]:
-    """Encoder -> weights of its blocks, for those that the store has."""
+    """Encoder -> the weights of its blocks, if the store has the encoder."""
     found: dict[str, int] = {}
     for cell in plan.cells:
         name = short_name(cell.id.encoder)
@@ -111,7 +112,7 @@ def _sizes(plan: Plan, folders: dict[str, Any]) -> dict[str, int]:
 
 
 def _phases(plan: Plan) -> dict[str, str]:
-    """The phase of each training, by key. One that is both a chain's last phase and a target's counts as the latter."""
+    """The phase of each training, by key. A training that is a chain's last phase and also a target's counts as the target's."""
     tuned = {cell.checkpoint.key for cell in plan.cells if find_task(cell.id.target).format.trained}
     depths: dict[str, int] = {}
     found = {}
@@ -124,7 +125,7 @@ def _phases(plan: Plan) -> dict[str, str]:
 
 
 def training_data(name: str) -> frozenset[str]:
-    """The tasks whose training data a task's own hold: itself, its parts, what it contains, and theirs."""
+    """The tasks whose training data are within a task's own: itself, its parts, what it contains, and so on for these."""
     task = find_task(name)
     return frozenset({name}).union(*(training_data(other) for other in (*task.parts, *task.contains)))
 
@@ -145,7 +146,7 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
     gold = score.inputs.gold[planned[0]]
     assert isinstance(gold, FetchStage)
     source = target.train or task.trains_on or task.name
-    names = [WRITTEN.get(metric.values[i], metric.values[i]) for i in metric.main]
+    names = [VALUE_NAMES.get(metric.values[i], metric.values[i]) for i in metric.main]
     tested = next((cell.languages.values() for cell in cells if cell.target == task.name and cell.languages), ())
     return TargetInfo(
         name=task.name,
@@ -167,7 +168,7 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
 
 
 def _recipes(study: Study) -> dict[str, dict[str, object]]:
-    """Phase in words -> its recipe, each once; a chain that differs from another one on the same tasks is named."""
+    """Phase in words -> its recipe, each once. If the chains of the same tasks have different recipes, the chain is named."""
     found: dict[str, dict[str, object]] = {}
     for mixture in study.pretrain:
         found[f"pre-training on {' + '.join(mixture.mix)}"] = _recipe(study, mixture)
@@ -219,6 +220,7 @@ def _cost(
     error = state.errors[stage.key].error if stage.key in state.errors else ""
     if not error and status == "missing" and runs and runs[-1].get("outcome") == "failed":
         status, error = "failed", runs[-1]["error"]
+    config = stage.config if isinstance(stage, FetchStage) else None
     return StageCost(
         kind=stage.kind,
         slug=stage.slug,
@@ -233,4 +235,7 @@ def _cost(
         phase=phases.get(stage.key, ""),
         inputs=tuple(dict.fromkeys(source.key for source in stage.parents)),
         facts=last.get("facts", {}),
+        task=config.task if config else "",
+        split=config.split if config else "",
+        language=config.language if config else "",
     )

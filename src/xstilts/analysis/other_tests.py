@@ -1,28 +1,29 @@
 """The same gains under other tests: what each of them says of every comparison over none, beside the main interval.
 
-The main interval decides (`gains.py`). The others answer other questions: Benjamini and Hochberg allow some false gains among
-those found; sign flips ask the seeds alone and assume nothing about their distribution; the test of two checkpoints asks the
-examples alone, seed by seed; the stochastic order and the probability of superiority compare runs, not means; the count of
-languages says in how many of them a gain replicates. Surprising: few seeds cannot give a small p by sign flips at all, and
-order the scores of equals too often, so a test that could not have spoken is never said to disagree.
+They decide nothing: the main interval does (`gains.py`). They answer other questions. Benjamini and Hochberg allow some false
+gains among those found. Sign flips look at the seeds alone and assume nothing about their distribution. The test of two
+checkpoints looks at the examples alone, seed by seed. The stochastic order and the probability of superiority compare runs,
+not means. The count of languages says in how many of them a gain replicates. Surprising: with few seeds, sign flips cannot
+give a small p, and the stochastic order calls equals different too often. So a test that could not tell is never reported
+as disagreeing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import Gain, paired
-from xstilts.analysis.results import Cell, Results
-from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
+from xstilts.analysis.comparison import TallyReader, map_groups
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.results import Results
+from xstilts.analysis.scores import ENGLISH, find_metric
 from xstilts.metrics.checkpoints import TwoCheckpoints, two_checkpoints
 from xstilts.metrics.effects import stochastic_order, superiority
 from xstilts.metrics.exact import paired_sign
 from xstilts.metrics.multiplicity import Replicability, benjamini_hochberg, replicability
-from xstilts.metrics.paired import LanguageTallies
 
 ALPHA = 0.05
 ORDER_SEEDS = 5  # with fewer the order calls 1 in 10 pairs of equals better (`metrics/effects.py`)
@@ -73,64 +74,43 @@ class OtherTests:
         return tuple(notes)
 
 
-def other_tests(results: Results, gains: Sequence[Gain]) -> tuple[OtherTests, ...]:
+def run_other_tests(results: Results, gains: Sequence[Gain]) -> tuple[OtherTests, ...]:
     """Every comparison over none that the answer corrects for, in the order of `gains`."""
     family = [gain for gain in gains if gain.over == "none" and not gain.control and gain.p_holm is not None]
     p_bh = benjamini_hochberg([gain.interval.p for gain in family if gain.interval and gain.interval.p is not None])
-    groups = group_cells(results)
-    infos = {info.name: info for info in results.targets}
-    found: dict[int, OtherTests] = {}
-    for encoder, target in dict.fromkeys((gain.encoder, gain.target) for gain in family):
-        metric = metric_of(results, target)
+
+    def measure(group: list[Gain]) -> list[tuple[TwoCheckpoints, ...]]:
+        metric = find_metric(results, group[0].target)
         assert metric is not None  # there is a gain
-        own = [place for place, gain in enumerate(family) if (gain.encoder, gain.target) == (encoder, target)]
-        control = groups[encoder, NO_CHAIN, "", target]
-        rows = {p: paired(groups[encoder, family[p].chain, "", target], control, infos[target]) for p in own}
-        read = _Reader()
-        pairs = [
-            (read.cells(one, _others(family[p])), read.cells(two, _others(family[p]))) for p in own for _, one, two in rows[p]
-        ]
-        tests = iter(two_checkpoints(pairs, metric))
-        for p in own:
-            found[p] = _tests(family[p], p_bh[p], [(one, two) for _, one, two in rows[p]], tests)
-    return tuple(found[p] for p in range(len(family)))
+        reader = TallyReader()
+        sides = [gain.comparison.tallies(gain.comparison.transfer_languages, reader) for gain in group]
+        tests = iter(two_checkpoints([pair for side in sides for pair in zip(*side, strict=True)], metric))
+        return [tuple(next(tests) for _ in gain.seeds) for gain in group]
+
+    checkpoints = map_groups(family, lambda gain: (gain.encoder, gain.target), measure)
+    return tuple(_make_tests(*one) for one in zip(family, p_bh, checkpoints, strict=True))
 
 
-class _Reader:
-    """One object for each cell's tallies, so that a control is read once for all chains."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, tuple[str, ...]], LanguageTallies] = {}
-
-    def cells(self, cell: Cell, codes: tuple[str, ...]) -> LanguageTallies:
-        return self._known.setdefault((id(cell), codes), arm([cell], codes)[0])
-
-
-def _others(gain: Gain) -> tuple[str, ...]:
-    return tuple(row.language for row in gain.languages if row.language != ENGLISH)
-
-
-def _tests(gain: Gain, p_bh: float, pairs: Sequence[tuple[Cell, Cell]], tests: Iterator[TwoCheckpoints]) -> OtherTests:
-    codes = _others(gain)
-    treated, controlled = (
-        [float(np.mean([cell.languages[c].headline for c in codes])) for cell in side] for side in zip(*pairs, strict=True)
-    )
-    seeds = len(pairs)
+def _make_tests(gain: Gain, p_bh: float, checkpoints: tuple[TwoCheckpoints, ...]) -> OtherTests:
+    pair, seeds = gain.comparison, len(gain.seeds)
+    codes = pair.transfer_languages
+    treatment = [float(np.mean([cell.languages[code].headline for code in codes])) for cell in pair.treatment]
+    control = [float(np.mean([pair.control_score(seed, code) for code in codes])) for seed in range(seeds)]
     several, enough = seeds > 1, seeds >= ORDER_SEEDS
     return OtherTests(
         gain=gain,
         p_bh=p_bh,
-        p_sign=paired_sign(np.subtract(treated, controlled).tolist()) if several else None,
+        p_sign=paired_sign(np.subtract(treatment, control).tolist()) if several else None,
         least_sign=2 / 2**seeds if several else None,
-        checkpoints=tuple(next(tests) for _ in pairs),
-        superiority=superiority(treated, controlled) if several else None,
-        order=stochastic_order(treated, controlled).bound if enough else None,
-        reverse=stochastic_order(controlled, treated).bound if enough else None,
-        languages=_replicated(gain),
+        checkpoints=checkpoints,
+        superiority=superiority(treatment, control) if several else None,
+        order=stochastic_order(treatment, control).bound if enough else None,
+        reverse=stochastic_order(control, treatment).bound if enough else None,
+        languages=_count_languages(gain),
     )
 
 
-def _replicated(gain: Gain) -> Replicability | None:
+def _count_languages(gain: Gain) -> Replicability | None:
     """In how many languages the gain (or the loss) is there; None for a single language."""
     others = [row.interval for row in gain.languages if row.language != ENGLISH]
     if len(others) < 2 or gain.interval is None:
@@ -141,8 +121,8 @@ def _replicated(gain: Gain) -> Replicability | None:
     return replicability([p / 2 if right else 1 - p / 2 for p, right in zip(two_sided, sides, strict=True)])
 
 
-def checkpoint_words(tests: Sequence[TwoCheckpoints]) -> str:
-    """2 of 3 (104 : 52), the discordant answers over all seeds; of one seed its p."""
+def describe_checkpoints(tests: Sequence[TwoCheckpoints]) -> str:
+    """2 of 3 (104 : 52): in how many seeds p is small, and the discordant answers over all seeds. With one seed its p instead."""
     better, worse = (sum(filter(None, counts)) for counts in zip(*((one.better, one.worse) for one in tests), strict=True))
     beside = f" ({better:,}{fmt.JOIN}:{fmt.JOIN}{worse:,})" if tests[0].better is not None else ""
     if len(tests) == 1:

@@ -1,9 +1,9 @@
-"""The next study, planned from one that was run: how much its scores vary, what it could see, and what an effect needs.
+"""Plan the next study from one that was run: how much its scores vary, what it could see, and what an effect needs.
 
-For each target the median over its comparisons with none of what `metrics.power.observed` measures: discordance, the spread over
-seeds, and how much of an example's difference seeds and languages share. Pairs that are no evidence (the target's own data,
-oracles, one artefact on both sides) are left out. Surprising: the gains found are not used, only how they vary, so a plan does
-not rest on an effect that was large by luck.
+For each target this takes the median, over its comparisons with none, of what `metrics.power.observed` measures: discordance,
+the spread over seeds, and how much of an example's difference seeds and languages share. Pairs that are no evidence (the
+target's own data, oracles, one artefact on both sides) are left out. Surprising: only the variation of the gains is used, not
+their size, so that a plan does not rest on an effect that was large by luck.
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import paired, reuses_target_data
+from xstilts.analysis.gains import compare_chains, reuses_target_data
 from xstilts.analysis.results import Results
-from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of, shared_languages
+from xstilts.analysis.scores import NO_CHAIN, find_metric, group_cells
 from xstilts.metrics.power import Design, detectable, examples_needed, observed, power, seeds_needed
 
 RESAMPLES = 400
 
 
 @dataclass(frozen=True)
-class Planned:
-    """One target of one encoder, over so many comparisons. A design of one seed has no spread over seeds to show."""
+class TargetDesign:
+    """One target of one encoder: the design, measured over so many comparisons. With one seed its spread over seeds is not
+    known."""
 
     encoder: str
     target: str
@@ -34,28 +36,21 @@ class Planned:
     design: Design
 
 
-def planned(results: Results) -> tuple[Planned, ...]:
+def measure_designs(results: Results) -> tuple[TargetDesign, ...]:
     """Every target with a comparison over none in a language other than English, in the study's order."""
-    groups = group_cells(results)
-    chains = [chain for chain in results.chains if chain.name != NO_CHAIN and not chain.control]
+    cells = group_cells(results)
     found = []
-    for encoder in results.encoders:
-        for info in results.targets:
-            metric = metric_of(results, info.name)
-            designs = []
-            for chain in chains:
-                pairs = paired(
-                    groups.get((encoder, chain.name, "", info.name), {}), groups.get((encoder, NO_CHAIN, "", info.name), {}), info
-                )
-                ones, twos = [one for _, one, _ in pairs], [two for _, _, two in pairs]
-                usual = not reuses_target_data(chain, info) and not any(cell.leak for cell in (*ones, *twos))
-                if metric is None or not pairs or not usual or all(a.key == b.key for a, b in zip(ones, twos, strict=True)):
-                    continue
-                codes = [code for code in shared_languages([*ones, *twos]) if code != ENGLISH]
-                if codes:
-                    designs.append(observed(arm(ones, codes), arm(twos, codes), metric.headline, resamples=RESAMPLES))
-            if designs:
-                found.append(Planned(encoder, info.name, len(designs), _median(designs)))
+    for encoder, info in product(results.encoders, results.targets):
+        metric = find_metric(results, info.name)
+        designs = []
+        for chain in results.chains:
+            if metric is None or chain.name == NO_CHAIN or chain.control or reuses_target_data(chain, info):
+                continue
+            pair = compare_chains(cells, encoder, info, chain.name)
+            if pair.transfer_languages and not pair.leak and not pair.same_artefacts:
+                designs.append(observed(*pair.tallies(pair.transfer_languages), metric.headline, resamples=RESAMPLES))
+        if designs:
+            found.append(TargetDesign(encoder, info.name, len(designs), _median(designs)))
     return tuple(found)
 
 
@@ -65,8 +60,8 @@ def _median(designs: Sequence[Design]) -> Design:
     return Design(**(middle | whole))  # type: ignore[arg-type]
 
 
-def as_record(one: Planned, effect: float | None) -> dict[str, Any]:
-    """For --json. `effect` is 0-1; what is named points is in points. What no number of seeds or examples gives is null."""
+def to_record(one: TargetDesign, effect: float | None) -> dict[str, Any]:
+    """For --json. `effect` is 0-1; fields named points are in points. null: no number of seeds or examples is enough."""
     sees = detectable(one.design)
     record = {**dataclasses.asdict(one), "detectable_points": 100 * sees if np.isfinite(sees) else None}
     if effect is None:
@@ -78,12 +73,12 @@ def as_record(one: Planned, effect: float | None) -> dict[str, Any]:
     }
 
 
-def lines(rows: Sequence[Planned], effect: float | None) -> tuple[str, ...]:
-    """A line for each target, and what a gain of `effect` (0-1) needs there with 80 % chance, the rest as it is."""
+def describe_designs(rows: Sequence[TargetDesign], effect: float | None) -> tuple[str, ...]:
+    """A line for each target; with `effect` (a gain, 0-1) also what it takes there to see that gain with a chance of 80 %."""
     said = []
     several = len({row.encoder for row in rows}) > 1
     for row in rows:
-        design, record = row.design, as_record(row, effect)
+        design, record = row.design, to_record(row, effect)
         name = f"{row.target}, {row.encoder}" if several else row.target
         seen = record["detectable_points"]
         line = (

@@ -1,6 +1,6 @@
-"""What a report is made from: plain records gathered out of score artefacts (`analysis/gather.py` fills them).
+"""What a report is made from: plain records, read from score artefacts by `analysis/gather.py`.
 
-Everything below the gathering is a pure function of `Results`, so a report can be rendered and tested without a store.
+Everything after the gathering is a pure function of `Results`, so that a report can be rendered and tested without a store.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class LayerScore:
 
 @dataclass(frozen=True)
 class Cell:
-    """One grid point's scores. `chain` is a chain's name; `control` is "" or "random-init" (then `chain` is "none"); `leak`: a
-    phase took the weights that are best on dev data of the target languages, so the score is an upper bound."""
+    """The scores of one grid point. `chain` is a chain's name; `control` is "" or "random-init" (then `chain` is "none"). `leak`:
+    a phase took the weights that are best on dev data of the target languages, so the score is an upper bound."""
 
     encoder: str
     chain: str
@@ -61,9 +61,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class ChainInfo:
-    """`control`: "" for a chain of its own right; "placebo" (labels were shuffled); "compute" (no chain, but each target is
-    trained longer, by as many real tokens as the chain `of` saw). `of` is the chain that it controls for; a placebo that the
-    study spells out names none and controls for the chains of the same tasks.
+    """`control`: "" (the chain is no control), "placebo" (labels were shuffled) or "compute" (no chain, but each target is
+    trained longer, by as many real tokens as the chain `of` saw). `of` is the chain that it controls for. A placebo that is
+    written out in the study names none, and controls for the chains of the same tasks.
     """
 
     name: str
@@ -89,9 +89,10 @@ def _words(mixture: Mixture) -> str:
 
 @dataclass(frozen=True)
 class TargetInfo:
-    """`chance` is the score of guessing (None where it has no simple value); `missing` are languages of the task that were
-    asked for and have no data; `metric_name` e.g. "squad", `headline_name` e.g. "mean of F1 and EM". `training_data` are
-    the tasks whose training data it is fine-tuned on, those inside others included; `split` the data that it is scored on."""
+    """`chance` is the score of guessing (None if it has no simple value). `missing` are languages of the task that were
+    asked for and have no data. `metric_name` is e.g. "squad", `headline_name` e.g. "mean of F1 and EM". `training_data` are
+    the tasks whose training data it is fine-tuned on, those inside others included; `split` is the data that it is scored
+    on."""
 
     name: str
     format: str
@@ -111,7 +112,7 @@ class TargetInfo:
 
     @property
     def trained(self) -> bool:
-        """Whether it is fine-tuned; what has no training is scored as the chain leaves it."""
+        """Whether it is fine-tuned. If not, the encoder is scored as the chain leaves it."""
         return FORMATS[self.format].trained
 
     @property
@@ -125,7 +126,7 @@ class TargetInfo:
 class StageCost:
     """One stage of the plan: its last run's seconds, peak memory and facts, and how many cells of the study need it. `runs`
     counts attempts; `phase` is that of a training: pre-training, intermediate training or fine-tuning; `inputs` are the keys
-    of the stages whose outputs it read."""
+    of the stages whose outputs it read. `task`, `split` and `language` say which data a fetch stage read."""
 
     kind: str
     slug: str
@@ -140,13 +141,17 @@ class StageCost:
     phase: str = ""
     inputs: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    task: str = ""
+    split: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True)
 class Results:
-    """`metrics` maps the name of each target's metric to the metric, for bootstraps from the tallies. `sizes` are the weights of
-    each encoder's blocks (no embeddings), where its files are in the store. `compare` are the study's own comparisons: a chain,
-    and the chains whose mean it is compared with."""
+    """`retrieval` says in words how retrieval is scored ("" if no target is retrieval); `layer`, `pooling` and `centred` are the
+    study's setting. `metrics` maps the name of each target's metric to the metric, for bootstraps from the tallies. `sizes` are
+    the weights of each encoder's blocks (no embeddings), if its files are in the store. `compare` are the study's own
+    comparisons: a chain, and the chains whose mean it is compared with."""
 
     study: str
     question: str
@@ -160,6 +165,7 @@ class Results:
     costs: tuple[StageCost, ...]
     notes: tuple[str, ...]
     retrieval: str
+    layer: Literal["jiant", "xtreme", "last"] | int
     pooling: str
     centred: bool
     policy: str

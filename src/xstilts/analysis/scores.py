@@ -1,8 +1,9 @@
 """Absolute scores: the cells of one encoder, chain and target averaged over seeds, and whether they are near chance.
 
-A score is near chance when it lies less than two points above it, or below it, or when its bootstrap interval reaches
-down to it: a model that guesses says nothing about transfer. A score `leak`s when dev data of the target languages chose
-its weights (policy target_dev): an upper bound, which every rendering marks and no answer rests on.
+A score is near chance if it is at most two points above it, or if its bootstrap interval over examples reaches chance. Few
+examples make the interval wide, so that a lucky guess does not count; with very many, two points are still too few to
+say anything about transfer. A score `leak`s if dev data of the target languages chose its weights (policy target_dev): it
+is an upper bound, which every rendering marks and no answer rests on.
 """
 
 from __future__ import annotations
@@ -11,23 +12,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xstilts.analysis.results import Cell, Results
 from xstilts.metrics.metric import Metric
+from xstilts.metrics.paired import LanguageTallies
 from xstilts.metrics.significance import score_interval
 
 ENGLISH = "en"
 NO_CHAIN = "none"
 CHANCE_MARGIN = 0.02
 RESAMPLES = 500
-Arm = list[dict[str, tuple[NDArray[np.str_], NDArray[np.float64]]]]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Scores are 0-1, means over `seeds`. `others` is the mean over the languages that each seed has, without English;
-    `sd` (over seeds) and `near_chance` belong to `others`, or to English where there is no other language."""
+    """Scores are 0-1, means over `seeds`. `transfer` is the mean over the languages other than English that every seed has.
+    `sd` (over seeds) and `near_chance` belong to `transfer`, or to English where there is no other language."""
 
     encoder: str
     chain: str
@@ -36,7 +36,7 @@ class Summary:
     seeds: tuple[int, ...]
     languages: Mapping[str, float]
     english: float | None
-    others: float | None
+    transfer: float | None
     sd: float | None
     near_chance: bool
     english_near_chance: bool
@@ -44,10 +44,10 @@ class Summary:
 
     @property
     def main(self) -> float | None:
-        return self.others if self.others is not None else self.english
+        return self.transfer if self.transfer is not None else self.english
 
 
-def metric_of(results: Results, target: str) -> Metric | None:
+def find_metric(results: Results, target: str) -> Metric | None:
     names = {info.name: info.metric_name for info in results.targets}
     return results.metrics.get(names.get(target, ""))
 
@@ -61,25 +61,28 @@ def group_cells(results: Results) -> dict[tuple[str, str, str, str], dict[int, C
     return groups
 
 
-def shared_languages(cells: Iterable[Cell]) -> tuple[str, ...]:
+def find_shared_languages(cells: Iterable[Cell]) -> tuple[str, ...]:
     """English first, then the languages of which every cell has examples, by code."""
     codes = set.intersection(*({code for code, row in cell.languages.items() if len(row.ids_N)} for cell in cells))
     return tuple(sorted(codes, key=lambda code: (code != ENGLISH, code)))
 
 
-def arm(cells: Sequence[Cell], languages: Sequence[str]) -> Arm:
-    """One side of a comparison as `metrics.significance` takes it: per seed, language -> ids, counts."""
-    return [{code: (cell.languages[code].ids_N, cell.languages[code].counts_NC) for code in languages} for cell in cells]
+def collect_tallies(cells: Iterable[Cell], languages: Iterable[str]) -> list[LanguageTallies]:
+    """Cells as `metrics.significance` takes them: for each, language -> ids and counts."""
+    codes = tuple(languages)
+    return [{code: (cell.languages[code].ids_N, cell.languages[code].counts_NC) for code in codes} for cell in cells]
 
 
-def _near(
-    score: float | None, cells: Sequence[Cell], languages: Sequence[str], metric: Metric | None, chance: float | None
-) -> bool:
-    if score is None or chance is None:
+def is_near_chance(cells: Sequence[Cell], languages: Sequence[str], metric: Metric | None, chance: float | None) -> bool:
+    """Whether the mean score of some cells (seeds) over some languages is near chance; see the module. Without a chance level or
+    a score it is not."""
+    if chance is None or not languages:
         return False
+    score = float(np.mean([np.mean([cell.languages[code].headline for cell in cells]) for code in languages]))
     if score - chance <= CHANCE_MARGIN or metric is None:
         return score - chance <= CHANCE_MARGIN
-    return score_interval(arm(cells, languages), metric.headline, resamples=RESAMPLES, over_seeds=False).low <= chance
+    tallies = collect_tallies(cells, languages)
+    return score_interval(tallies, metric.headline, resamples=RESAMPLES, over_seeds=False).low <= chance
 
 
 def summarise(results: Results) -> tuple[Summary, ...]:
@@ -89,15 +92,13 @@ def summarise(results: Results) -> tuple[Summary, ...]:
     summaries = []
     for (encoder, chain, control, target), by_seed in groups.items():
         cells = [by_seed[seed] for seed in sorted(by_seed)]
-        codes = shared_languages(cells)
+        codes = find_shared_languages(cells)
         if not codes:
             continue
         means = {code: float(np.mean([cell.languages[code].headline for cell in cells])) for code in codes}
         others = [code for code in codes if code != ENGLISH]
         spread = [float(np.mean([cell.languages[code].headline for code in others or codes])) for cell in cells]
-        metric = metric_of(results, target)
-        mean = float(np.mean([means[code] for code in others])) if others else None
-        english = means.get(ENGLISH)
+        metric = find_metric(results, target)
         chance = chances.get(target)
         summaries.append(
             Summary(
@@ -107,11 +108,11 @@ def summarise(results: Results) -> tuple[Summary, ...]:
                 target=target,
                 seeds=tuple(sorted(by_seed)),
                 languages=means,
-                english=english,
-                others=mean,
+                english=means.get(ENGLISH),
+                transfer=float(np.mean([means[code] for code in others])) if others else None,
                 sd=float(np.std(spread, ddof=1)) if len(spread) > 1 else None,
-                near_chance=_near(mean if others else english, cells, others or codes, metric, chance),
-                english_near_chance=_near(english, cells, [ENGLISH], metric, chance),
+                near_chance=is_near_chance(cells, others or codes, metric, chance),
+                english_near_chance=is_near_chance(cells, [code for code in codes if code == ENGLISH], metric, chance),
                 leak=any(cell.leak for cell in cells),
             )
         )

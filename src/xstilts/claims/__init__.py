@@ -1,6 +1,13 @@
-"""The claims ledger: claims as records, verdicts out of score artefacts by a fixed rule (`verdict.py`)."""
+"""The claims ledger: statements about intermediate training, and a verdict on each from the scores of a study.
 
-from xstilts.claims.ledger import ClaimResult, claims_of, ledger_json, run_claims
+Read in this order: `record` (a claim as YAML), `search` with `chains` (which chains a claim is about), `selection` (the cells of
+both sides), `evidence` and `facts` (what was measured or counted), `verdict` (the rule), `ledger` (a row for each claim, and the
+test that it depends on the data). The built-in claims are in `builtin/`.
+
+Public are the names below. `judge_claims(results)` judges the built-in claims.
+"""
+
+from xstilts.claims.ledger import ClaimResult, judge_claims, to_json
 from xstilts.claims.record import Claim, built_in_claims, read_claims
 
-__all__ = ["Claim", "ClaimResult", "built_in_claims", "claims_of", "ledger_json", "read_claims", "run_claims"]
+__all__ = ["Claim", "ClaimResult", "built_in_claims", "judge_claims", "read_claims", "to_json"]

@@ -1,8 +1,8 @@
 """Evidence: what a study's artefacts hold for or against a claim, measured, with everything that qualifies it.
 
-Nothing is judged here (`verdict.py` does), and nothing is filled from the literature. A field of the claim's population that the
-runs contradict puts the claim `outside` what they can say; where they are only less of the same (another encoder, limits,
-fewer targets, languages or intermediate tasks) they are `smaller`, and a verdict can be no more than one by proxy.
+Nothing is judged here (`verdict.py` does that), and no number comes from the literature. If the runs contradict a field of the
+claim's population, the claim is `outside` what they can say. If they are only less of the same (another encoder, limits,
+fewer targets, languages or intermediate tasks), they are `smaller`, and a verdict can only be one by proxy.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from xstilts.analysis import formatting as fmt
+from xstilts.analysis.comparison import describe_unpaired
 from xstilts.analysis.costs import PHASES
 from xstilts.analysis.gather import LAYER_RULES
+from xstilts.analysis.pooled_comparison import PooledComparison, measure_pooled
 from xstilts.analysis.results import Cell, Results
-from xstilts.claims.contrast import Contrast, Standing, Unusable, contrast, measured, standing
+from xstilts.analysis.retrieval_sweep import average_accuracies
 from xstilts.claims.record import Claim
-from xstilts.claims.search import Request, Search, why_none
+from xstilts.claims.search import PlannedComparison, Search, explain_absence
+from xstilts.claims.selection import Standing, Unusable, compute_standing, pool_sides
 from xstilts.formats.registry import FORMATS
 from xstilts.metrics.significance import Interval
 from xstilts.tasks.files.locate import scored_split
@@ -35,18 +38,18 @@ class Artefact:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One comparison. `said` is the gain that the source reports; gains are 0-1."""
+class MeasuredGain:
+    """The gain of one comparison. `reported` is the gain that the source reports; gains are 0-1."""
 
     name: str
     interval: Interval
-    said: float | None = None
+    reported: float | None = None
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One entry of a fact: what was `found` where `expected` was said. `official`: how many examples the official data have, as
-    far as the catalogue knows. `note` says where it was found, or why not."""
+    """One entry of a fact: what was `found` and what the claim says (`expected`). `official`: how many examples the official data
+    have, if the catalogue knows. `note` says where it was found."""
 
     name: str
     expected: int | str
@@ -57,12 +60,12 @@ class Observation:
 
 @dataclass(frozen=True)
 class Evidence:
-    """See the module. `asked` is how many comparisons or entries the claim is about, `missing` why some could not be made;
-    `notes` are what a reader must know besides. `standing`: of a ranking."""
+    """See the module. `asked` is how many comparisons or entries the claim is about; `missing` says why some could not be made.
+    `notes` are what else a reader must know. `standing` belongs to a ranking."""
 
     outside: tuple[str, ...] = ()
     smaller: tuple[str, ...] = ()
-    measured: tuple[Measured, ...] = ()
+    measured: tuple[MeasuredGain, ...] = ()
     observed: tuple[Observation, ...] = ()
     asked: int = 0
     seeds: int = 0
@@ -75,93 +78,96 @@ class Evidence:
 
 def gather_evidence(claim: Claim, results: Results, resamples: int) -> Evidence:
     """The evidence for or against a claim about gains."""
-    outside = _outside(claim, results)
+    outside = _find_contradictions(claim, results)
     if outside or claim.kind == "hypothesis":
         return Evidence(outside=outside)
-    encoder, other = _encoder(claim, results)
+    encoder, other = _choose_encoder(claim, results)
     search = Search(claim, results, encoder)
     search.run()
-    requests: list[Request] = []
-    made: list[Contrast] = []
-    found: list[Measured] = []
+    made: list[tuple[PlannedComparison, PooledComparison]] = []
     missing: list[str] = []
     keys: list[str] = []
-    for request in search.requests:
+    for planned in search.found:
         try:
-            made.append(contrast(request.name, request.pairs, request.wanted, results))
-            requests.append(request)
+            pooled, near = pool_sides(planned.name, planned.pairs, planned.languages, results)
         except Unusable as reason:
             missing.append(str(reason))
-    for request, one, interval in zip(requests, made, measured(made, resamples), strict=True):
-        found.append(Measured(request.name, interval, request.said))
-        search.notes += one.notes
-        search.notes += [f"{request.name}: {part}" for part in interval.note.split("; ") if part.startswith("paired by id")]
-        keys += [*one.keys, *request.keys]
+            continue
+        made.append((planned, pooled))
+        keys += [*pooled.keys, *planned.keys]
+        if near:
+            search.notes.append(f"{planned.name}: near chance on both sides: {fmt.listed(near)}")
+        if unpaired := sum(one.unpaired_rows(one.languages) for pair in pooled.pairs for one in pair):
+            search.notes.append(f"{planned.name}: {describe_unpaired(unpaired)}")
         if claim.kind == "comparison":
-            search.notes += _sweep(request, one, results)
-    rows = set.intersection(*(set(one.rows) for one in made)) if made else set()
+            search.notes += _describe_sweeps(pooled, results)
+    intervals = measure_pooled([pooled for _, pooled in made], resamples)
+    measured = [MeasuredGain(one.name, interval, one.reported) for (one, _), interval in zip(made, intervals, strict=True)]
+    rows = set.intersection(*(set(pooled.rows) for _, pooled in made)) if made else set()
     asked_rows = {(target, code) for target in claim.population.targets for code in claim.population.languages_of(target)}
     found_targets = [target for target in claim.population.targets if any(target == row[0] for row in rows)]
-    seeds = min((len(one.seeds) for one in made), default=0)
-    smaller = [*other, *search.smaller, *_smaller(claim, results, found_targets)]
+    seeds = min((len(pooled.seeds) for _, pooled in made), default=0)
+    smaller = [*other, *search.smaller, *_describe_smaller(claim, results, found_targets)]
     lacking = [f"{target}/{code}" for target, code in sorted(asked_rows - rows) if target in found_targets]
     if lacking:
         smaller.append(f"{len(rows)} of {fmt.count(len(asked_rows), 'target-language pair')} (without {fmt.listed(lacking, 4)})")
-    coverage = _coverage(
-        (len(found), search.asked, "comparison"),
+    coverage = _describe_coverage(
+        (len(measured), search.asked, "comparison"),
         (len(found_targets), len(claim.population.targets), "target"),
         (len(rows), len(asked_rows), "target-language pair"),
     )
     return Evidence(
         smaller=tuple(smaller),
-        measured=tuple(found),
+        measured=tuple(measured),
         asked=search.asked,
         seeds=seeds,
         coverage=f"{coverage}, {fmt.count(seeds, 'seed')}",
-        missing=tuple(missing) if search.requests and search.wanted else (why_none(search),),
+        missing=tuple(missing) if search.found and search.languages else (explain_absence(search),),
         notes=tuple(dict.fromkeys(search.notes)),
-        artefacts=artefacts(results, keys),
-        standing=standing(search.ranked, claim.best, search.wanted, results, claim.rope / 100, resamples) if made else None,
+        artefacts=find_artefacts(results, keys),
+        standing=compute_standing(search.ranked, claim.best, search.languages, results, claim.rope / 100, resamples)
+        if made
+        else None,
     )
 
 
-def _coverage(*parts: tuple[int, int, str]) -> str:
+def _describe_coverage(*parts: tuple[int, int, str]) -> str:
     return ", ".join(f"{have} of {fmt.count(of, noun)}" for have, of, noun in parts)
 
 
-def _outside(claim: Claim, results: Results) -> tuple[str, ...]:
+def _find_contradictions(claim: Claim, results: Results) -> tuple[str, ...]:
     """The fields of the population that the runs contradict, one clause each."""
-    people = claim.population
+    population = claim.population
     found = []
     for info in results.targets:
-        if people.split and info.name in people.targets:
-            wanted = scored_split(find_task(info.name), people.split)
+        if population.split and info.name in population.targets:
+            wanted = scored_split(find_task(info.name), population.split)
             if info.split != wanted:
                 found.append(
-                    f"split: the claim is about {people.split} data, this study scores {info.name} on {info.split} "
-                    f"(`split: {people.split}` would be that)"
+                    f"split: the claim is about {population.split} data, this study scores {info.name} on {info.split} "
+                    f"(`split: {population.split}` would be that)"
                 )
                 break
     policies = sorted({str(recipe.get("policy", "")) for recipe in results.recipes.values()} - {""})
-    if people.policy and policies and policies != [people.policy]:
-        found.append(f"policy: the claim is about {people.policy}, this study's is {fmt.listed(policies)}")
-    searched = [info.name for info in results.targets if FORMATS[info.format].retrieval and info.name in people.targets]
-    if people.retrieval and searched:
-        setting = people.retrieval
-        wanted = f"layer {setting.layer}" if isinstance(setting.layer, int) else LAYER_RULES[setting.layer]
-        if not results.retrieval.startswith(f"{wanted};"):
-            found.append(f"retrieval: the claim is about {wanted}, this study scores {results.retrieval.partition(';')[0]}")
-        for name, said, here in (
+    if population.policy and policies and policies != [population.policy]:
+        found.append(f"policy: the claim is about {population.policy}, this study's is {fmt.listed(policies)}")
+    searched = [info.name for info in results.targets if FORMATS[info.format].retrieval and info.name in population.targets]
+    if population.retrieval and searched:
+        setting = population.retrieval
+        if setting.layer != results.layer:
+            layers = [f"layer {x}" if isinstance(x, int) else LAYER_RULES[x] for x in (setting.layer, results.layer)]
+            found.append(f"retrieval: the claim is about {layers[0]}, this study scores {layers[1]}")
+        for name, claimed, here in (
             ("pooling", setting.pooling, results.pooling),
             ("centring", setting.centred, results.centred),
         ):
-            if said != here:
-                found.append(f"retrieval: {name} is {said} in the claim and {here} in this study")
+            if claimed != here:
+                found.append(f"retrieval: {name} is {claimed} in the claim and {here} in this study")
     return tuple(found)
 
 
-def _encoder(claim: Claim, results: Results) -> tuple[str, list[str]]:
-    """The encoder that the claim is about, else the study's first, and then how that differs."""
+def _choose_encoder(claim: Claim, results: Results) -> tuple[str, list[str]]:
+    """The encoder that the claim is about; if the study has it not, its first encoder and a clause that says so."""
     wanted = claim.population.model
     exact = next((name for name in results.encoders if name.lower() == wanted.lower()), None)
     if exact or not wanted:
@@ -169,8 +175,8 @@ def _encoder(claim: Claim, results: Results) -> tuple[str, list[str]]:
     return results.encoders[0], [f"the encoder is {results.encoders[0]}, not {wanted}"]
 
 
-def _smaller(claim: Claim, results: Results, found: Sequence[str]) -> list[str]:
-    """In what else the runs are less than, or beside, what the claim is about."""
+def _describe_smaller(claim: Claim, results: Results, found: Sequence[str]) -> list[str]:
+    """In what else the runs are less than what the claim is about, or differ from it."""
     said = []
     if results.limits:
         most = fmt.listed(f"{limit:,} {split}" for split, limit in results.limits.items())
@@ -188,44 +194,39 @@ def _smaller(claim: Claim, results: Results, found: Sequence[str]) -> list[str]:
     return said
 
 
-def _sweep(request: Request, one: Contrast, results: Results) -> list[str]:
+def _describe_sweeps(pooled: PooledComparison, results: Results) -> list[str]:
     """Whether a retrieval gain depends on the layer or on centring: the same gain at other settings, without intervals."""
-    targets = {info.name for info in results.targets if FORMATS[info.format].layer_sweep} & {target for target, _ in one.rows}
     said = []
-    for target in sorted(targets):
-        codes = [code for name, code in one.rows if name == target]
-        curves = [
-            [_curve(pair[side][target][seed], codes, results.pooling) for pair in request.pairs for seed in one.seeds]
-            for side in (0, 1)
-        ]
-        if not all(curve for side in curves for curve in side):
+    for own in sorted(zip(*pooled.pairs, strict=True), key=lambda own: own[0].target.name):
+        if own[0].target.format != "embed":
             continue
-        means = [{place: float(np.mean([curve[place] for curve in side])) for place in side[0]} for side in curves]
-        best = {centred: [max(v for (_, c), v in mean.items() if c == centred) for mean in means] for centred in (False, True)}
+        sides = ([cell for one in own for cell in one.treatment], [cells[0] for one in own for cells in one.control])
+        scores = [
+            {at: score for at, score in average_accuracies(cells, own[0].languages).items() if at.pooling == results.pooling}
+            for cells in sides
+        ]
+        if not all(scores):
+            continue
+        best = {
+            centred: [max(score for at, score in side.items() if at.centred == centred) for side in scores]
+            for centred in (False, True)
+        }
         plain, centred = (fmt.points(best[kind][0] - best[kind][1]) for kind in (False, True))
         said.append(
-            f"{target}, each side at its own best layer (chosen on the same data, so no test): {plain} points, {centred} centred"
+            f"{own[0].target.name}, each side at its own best layer (chosen on the same data, so no test): {plain} points, "
+            f"{centred} centred"
         )
     return said
 
 
-def _curve(cell: Cell, codes: Sequence[str], pooling: str) -> dict[tuple[int, bool], float]:
-    """(layer, centred) -> mean accuracy over languages."""
-    found: dict[tuple[int, bool], list[float]] = {}
-    for score in cell.layers:
-        if score.pooling == pooling and score.language in codes:
-            found.setdefault((score.layer, score.centred), []).append(score.accuracy)
-    return {place: float(np.mean(values)) for place, values in found.items()}
-
-
-def artefacts(results: Results, keys: Iterable[str]) -> tuple[Artefact, ...]:
+def find_artefacts(results: Results, keys: Iterable[str]) -> tuple[Artefact, ...]:
     """The score artefacts with these keys, each once, with the sha256 of their tallies."""
     wanted = list(dict.fromkeys(keys))
     by_key: Mapping[str, Cell] = {cell.key: cell for cell in results.cells}
-    return tuple(Artefact(key, _content(by_key[key])) for key in wanted if key in by_key)
+    return tuple(Artefact(key, _hash_scores(by_key[key])) for key in wanted if key in by_key)
 
 
-def _content(cell: Cell) -> str:
+def _hash_scores(cell: Cell) -> str:
     digest = hashlib.sha256()
     for code, score in sorted(cell.languages.items()):
         digest.update(f"{code} {score.counts_NC.shape}".encode())

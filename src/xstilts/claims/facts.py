@@ -1,7 +1,7 @@
 """Facts: what a study's stages say about data sets and about the protocol, with the stages that say it.
 
-Counts are those that the fetch stages made while reading, limits or not; a copy that is not whole is no test of a count.
-The protocol is read off what was run: which chains have scores, and which training stages are done.
+Counts are those that the fetch stages made while they read, whatever the limits. An incomplete copy is no test of a count. The
+protocol follows from what was run: which chains have scores, and which training stages are done.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.costs import PHASES
 from xstilts.analysis.results import Results, StageCost
 from xstilts.claims import chains
-from xstilts.claims.evidence import Artefact, Evidence, Observation, artefacts
+from xstilts.claims.evidence import Artefact, Evidence, Observation, find_artefacts
 from xstilts.claims.record import Claim
 from xstilts.tasks.registry import find_task
 
@@ -25,23 +25,27 @@ def gather_facts(claim: Claim, results: Results) -> Evidence:
     """The evidence for or against a dataset_fact or a protocol_fact."""
     match claim.quantity:
         case "examples":
-            return _examples(claim, results)
+            return _count_examples(claim, results)
         case "formats":
-            return _formats(claim, results)
+            return _check_formats(claim, results)
         case "phases":
-            return _phases(claim, results)
+            return _count_phases(claim, results)
         case "encoder":
-            return _encoder(claim, results)
+            return _check_encoder(claim, results)
         case _:
-            return _intermediate_tasks(claim, results)
+            return _count_tasks(claim, results)
 
 
-def _examples(claim: Claim, results: Results) -> Evidence:
+def _count_examples(claim: Claim, results: Results) -> Evidence:
     split = claim.population.split or "train"
-    done = {cost.slug: cost for cost in results.costs if cost.kind == "fetch" and cost.status == "done"}
+    done = {
+        cost.task: cost
+        for cost in results.costs
+        if (cost.kind, cost.status, cost.split, cost.language) == ("fetch", "done", split, "en")
+    }
     observed, stages, missing = [], [], []
     for name, expected in claim.expected.items():
-        cost = done.get(f"{name.replace('/', '.')}-{split}-en")
+        cost = done.get(name)
         found = cost.facts.get("available") if cost else None
         if cost is None or found is None:
             missing.append(f"the {split} data of {name} were not read in this study")
@@ -56,11 +60,11 @@ def _examples(claim: Claim, results: Results) -> Evidence:
         asked=len(claim.expected),
         coverage=f"{len(observed)} of {fmt.count(len(claim.expected), 'data set')}",
         missing=tuple(missing),
-        artefacts=_of_stages(stages),
+        artefacts=_hash_stages(stages),
     )
 
 
-def _scored(results: Results) -> dict[str, list[str]]:
+def _list_scored(results: Results) -> dict[str, list[str]]:
     """Chain -> keys of its score artefacts."""
     found: dict[str, list[str]] = {}
     for cell in results.cells:
@@ -69,8 +73,8 @@ def _scored(results: Results) -> dict[str, list[str]]:
     return found
 
 
-def _formats(claim: Claim, results: Results) -> Evidence:
-    scored, trained = _scored(results), chains.trained_tasks(results)
+def _check_formats(claim: Claim, results: Results) -> Evidence:
+    scored, trained = _list_scored(results), chains.list_trained_tasks(results)
     observed, keys = [], []
     for name, expected in claim.expected.items():
         ran = [key for chain in trained.get(name, ()) for key in scored.get(chain, ())]
@@ -82,12 +86,12 @@ def _formats(claim: Claim, results: Results) -> Evidence:
         asked=len(claim.expected),
         coverage=f"{len(observed)} of {fmt.count(len(claim.expected), 'task')}",
         missing=() if observed else ("no chain with scores trains on any of these tasks",),
-        artefacts=artefacts(results, keys),
+        artefacts=find_artefacts(results, keys),
     )
 
 
-def _intermediate_tasks(claim: Claim, results: Results) -> Evidence:
-    scored, trained = _scored(results), chains.trained_tasks(results)
+def _count_tasks(claim: Claim, results: Results) -> Evidence:
+    scored, trained = _list_scored(results), chains.list_trained_tasks(results)
     ran = {name: [key for chain in found for key in scored.get(chain, ())] for name, found in trained.items()}
     names = [name for name, keys in ran.items() if keys]
     asked = claim.population.intermediate
@@ -102,11 +106,11 @@ def _intermediate_tasks(claim: Claim, results: Results) -> Evidence:
         asked=1,
         coverage=f"{found} of {fmt.count(int(expected), 'intermediate task')}",
         missing=() if found else ("no chain with scores trains on any of the intermediate tasks that it is about",),
-        artefacts=artefacts(results, [key for name in (have if asked else names) for key in ran[name]]),
+        artefacts=find_artefacts(results, [key for name in (have if asked else names) for key in ran[name]]),
     )
 
 
-def _encoder(claim: Claim, results: Results) -> Evidence:
+def _check_encoder(claim: Claim, results: Results) -> Evidence:
     expected = str(claim.expected[claim.quantity])
     runs = {encoder: [c.key for c in results.cells if c.encoder == encoder and c.languages] for encoder in results.encoders}
     have = [encoder for encoder, keys in runs.items() if keys]
@@ -118,11 +122,11 @@ def _encoder(claim: Claim, results: Results) -> Evidence:
         asked=1,
         coverage=f"{int(bool(exact))} of 1 encoder",
         missing=() if exact else ("no cell of this study has a score",),
-        artefacts=artefacts(results, runs[exact] if exact else ()),
+        artefacts=find_artefacts(results, runs[exact] if exact else ()),
     )
 
 
-def _phases(claim: Claim, results: Results) -> Evidence:
+def _count_phases(claim: Claim, results: Results) -> Evidence:
     done = [cost for cost in results.costs if cost.status == "done"]
     found: dict[str, StageCost] = {}
     for cost in done:
@@ -130,7 +134,7 @@ def _phases(claim: Claim, results: Results) -> Evidence:
             found.setdefault(PRETRAINED, cost)
         elif cost.phase:
             found.setdefault(cost.phase, cost)
-    scored = artefacts(results, [cell.key for cell in results.cells if cell.languages][:1])
+    scored = find_artefacts(results, [cell.key for cell in results.cells if cell.languages][:1])
     seen = bool(found and scored)
     expected = int(claim.expected[claim.quantity])
     ordered = [name for name in (PRETRAINED, *PHASES[1:]) if name in found]
@@ -140,12 +144,12 @@ def _phases(claim: Claim, results: Results) -> Evidence:
         asked=1,
         coverage=f"{len(found)} of {fmt.count(expected, 'phase')}",
         missing=() if seen else ("no cell of this study was trained and scored",),
-        artefacts=(*_of_stages(list(found.values())), *scored) if seen else (),
+        artefacts=(*_hash_stages(list(found.values())), *scored) if seen else (),
     )
 
 
-def _of_stages(costs: Sequence[StageCost]) -> tuple[Artefact, ...]:
-    """Stages as evidence: the sha256 is of what their last run recorded."""
+def _hash_stages(costs: Sequence[StageCost]) -> tuple[Artefact, ...]:
+    """Stages as evidence; the sha256 is that of what their last run recorded."""
     return tuple(
         Artefact(cost.key, hashlib.sha256(json.dumps(dict(cost.facts), sort_keys=True, default=str).encode()).hexdigest())
         for cost in costs

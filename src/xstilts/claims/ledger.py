@@ -1,18 +1,18 @@
-"""The ledger: every claim with its verdict, out of a study's results; to the terminal, as JSON, or as rows for a page.
+"""The ledger: every claim with its verdict, from a study's results; for the terminal, as JSON, or as rows for a page.
 
-A check that does not depend on the data is thrown out: if verdict and estimate stay the same when the artefacts of the chains
-change places (for a fact: when they are taken away), it is "rejected". A verification by a constant, which looks like one by a
-run, ends there.
+The way of one claim: `judge_claim` takes its evidence (`evidence.py` for gains, `facts.py` for facts), lets the rule judge it
+(`verdict.py`), and repeats both on changed results. A check that does not depend on the data is "rejected": verdict and estimate
+stay the same although the artefacts of the chains changed places (for a fact: although they were removed). So a constant that
+looks like a verification does not pass as one.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,29 +21,26 @@ from xstilts.analysis.results import Cell, Results
 from xstilts.analysis.scores import NO_CHAIN
 from xstilts.claims.evidence import Evidence, gather_evidence
 from xstilts.claims.facts import gather_facts
-from xstilts.claims.record import FACTS, Claim, Source, built_in_claims, read_claims
-from xstilts.claims.verdict import DECIDED, Finding, judge
+from xstilts.claims.record import FACTS, Claim, ClaimSource, built_in_claims
+from xstilts.claims.verdict import DECIDED, Finding, Verdict, judge
 from xstilts.store.fingerprint import key_of
-
-if TYPE_CHECKING:
-    from xstilts.store.store import Store
 
 RESAMPLES = 1000
 FEW_RESAMPLES = 20  # an estimate needs none
-Check = Callable[[Claim, Results, int], tuple[Finding, Evidence]]
 
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """One row. `verdict` is e.g. "supported (proxy)"; `estimate`, `low` and `high` are 0-1 where `unit` is "gain" and a count
-    where it is "count", None where there is none; `measured` is how a reader should see them. `evidence` are the keys of the
-    artefacts that it rests on, `artefacts` the same with the sha256 of what was read out of each, and `provenance` the
-    hash of the claim and all of these. `reason` is one sentence or two; `details` and `notes` say more."""
+    """One row. `outcome` is the verdict, `verdict` the same as a reader sees it, e.g. "supported (proxy)". `estimate`, `low` and
+    `high` are 0-1 if `unit` is "gain" and a count if it is "count", else None; `measured` is how a reader sees them. `evidence`
+    are the keys of the artefacts that it rests on, `artefacts` the same with the sha256 of what was read from each, and
+    `provenance` the hash of the claim and all of these. `reason` is one sentence or two; `details` and `notes` say more."""
 
     id: str
     text: str
     kind: str
     source: str
+    outcome: Verdict
     verdict: str
     estimate: float | None
     low: float | None
@@ -61,7 +58,12 @@ class ClaimResult:
     @property
     def decided(self) -> bool:
         """Whether this study says anything about the claim."""
-        return self.verdict.partition(" (")[0] in DECIDED
+        return self.outcome in DECIDED
+
+
+def judge_claims(results: Results, claims: Sequence[Claim] = (), resamples: int = RESAMPLES) -> list[ClaimResult]:
+    """A row for each claim (by default the built-in ones), in their order. Pure and repeatable."""
+    return [judge_claim(claim, results, resamples) for claim in claims or built_in_claims()]
 
 
 def check(claim: Claim, results: Results, resamples: int) -> tuple[Finding, Evidence]:
@@ -70,28 +72,24 @@ def check(claim: Claim, results: Results, resamples: int) -> tuple[Finding, Evid
     return judge(claim, evidence), evidence
 
 
-def claims_of(results: Results, claims: Sequence[Claim] = (), resamples: int = RESAMPLES) -> list[ClaimResult]:
-    """A row for each claim (by default the built-in ones), in their order. Pure and repeatable."""
-    return [decide(claim, results, resamples=resamples) for claim in claims or built_in_claims()]
-
-
-def decide(claim: Claim, results: Results, test: Check = check, resamples: int = RESAMPLES) -> ClaimResult:
+def judge_claim(claim: Claim, results: Results, resamples: int = RESAMPLES) -> ClaimResult:
     """The row of one claim; "rejected" if the check does not depend on the data."""
-    found, evidence = test(claim, results, resamples)
-    if found.verdict in DECIDED and (why := _independent(claim, results, test, (found, evidence), resamples)):
+    found, evidence = check(claim, results, resamples)
+    if found.verdict in DECIDED and (why := _find_independence(claim, results, found, evidence, resamples)):
         found = Finding("rejected", f"Rejected: the check does not depend on the data: {why}.")
     unit = "" if found.estimate is None else "count" if claim.kind in FACTS else "gain"
     return ClaimResult(
         id=claim.id,
         text=claim.text,
         kind=claim.kind,
-        source=source_words(claim.source),
+        source=describe_source(claim.source),
+        outcome=found.verdict,
         verdict=f"{found.verdict} (proxy)" if found.proxy else found.verdict,
         estimate=found.estimate,
         low=found.low,
         high=found.high,
         unit=unit,
-        measured=_measured(found, unit),
+        measured=_describe_measured(found, unit),
         coverage=evidence.coverage,
         reason=found.reason,
         details=found.details,
@@ -104,26 +102,26 @@ def decide(claim: Claim, results: Results, test: Check = check, resamples: int =
     )
 
 
-def _independent(claim: Claim, results: Results, test: Check, first: tuple[Finding, Evidence], resamples: int) -> str:
-    """How a check shows that it does not look at the artefacts; "" if it does look."""
-    found, evidence = first
+def _find_independence(claim: Claim, results: Results, found: Finding, evidence: Evidence, resamples: int) -> str:
+    """How a check shows that it does not look at the artefacts; "" if it does."""
     if not evidence.artefacts:
         return "it names no artefact that it rests on"
 
-    def same(changed: Results) -> bool:
-        again = (test(claim, changed, count)[0] for count in (FEW_RESAMPLES, resamples))  # most end with the first
+    def stays_the_same(changed: Results) -> bool:
+        again = (check(claim, changed, count)[0] for count in (FEW_RESAMPLES, resamples))  # few are mostly enough to differ
         return all(one.estimate == found.estimate and one.verdict == found.verdict for one in again)
 
     if claim.kind in FACTS:
-        return "verdict and estimate stay the same without the artefacts" if same(emptied(results)) else ""
-    # A gain of exactly 0 is one when the sides change places, too; but not when one side has nothing right.
-    if same(permuted(results)) and same(zeroed(results)):
+        without = replace(results, cells=(), costs=())
+        return "verdict and estimate stay the same without the artefacts" if stays_the_same(without) else ""
+    # A gain of exactly 0 also stays 0 if the sides change places, but not if one side has nothing right.
+    if stays_the_same(permute_chains(results)) and stays_the_same(zero_chains(results)):
         return "verdict and estimate stay the same when the artefacts of the chains change places"
     return ""
 
 
-def permuted(results: Results) -> Results:
-    """The same results with the score artefacts of the chains moved on by one, for each encoder, target and seed."""
+def permute_chains(results: Results) -> Results:
+    """The same results, but each chain has the score artefacts of the next one, for each encoder, target and seed."""
     groups: dict[tuple[str, str, int], list[int]] = {}
     for place, cell in enumerate(results.cells):
         if not cell.control and cell.languages:
@@ -136,24 +134,19 @@ def permuted(results: Results) -> Results:
     return replace(results, cells=tuple(cells))
 
 
-def zeroed(results: Results) -> Results:
-    """The same results with nothing right in any chain but the empty one."""
+def zero_chains(results: Results) -> Results:
+    """The same results, but every chain except none has all examples wrong."""
 
-    def zeroed(cell: Cell) -> Cell:
+    def zero(cell: Cell) -> Cell:
         if cell.chain == NO_CHAIN:
             return cell
         scores = {x: replace(s, counts_NC=np.zeros_like(s.counts_NC), headline=0.0) for x, s in cell.languages.items()}
         return replace(cell, languages=scores)
 
-    return replace(results, cells=tuple(map(zeroed, results.cells)))
+    return replace(results, cells=tuple(map(zero, results.cells)))
 
 
-def emptied(results: Results) -> Results:
-    """The same study with nothing done."""
-    return replace(results, cells=(), costs=())
-
-
-def source_words(source: Source) -> str:
+def describe_source(source: ClaimSource) -> str:
     """Phang et al. 2020 (AACL version), abstract; arXiv 2005.13013; read"""
     name = source.document + (f" ({source.version})" if source.version else "")
     parts = [f"{name}, {source.locator}" if source.locator else name]
@@ -161,7 +154,7 @@ def source_words(source: Source) -> str:
     return "; ".join([*parts, source.basis])
 
 
-def _measured(found: Finding, unit: str) -> str:
+def _describe_measured(found: Finding, unit: str) -> str:
     if found.estimate is None:
         return ""
     if unit == "count":
@@ -170,21 +163,7 @@ def _measured(found: Finding, unit: str) -> str:
     return f"{fmt.points(found.estimate)}{fmt.JOIN}points{bracket}"
 
 
-def run_claims(
-    study: str, store: Store, *, files: Sequence[Path] = (), changes: Sequence[str] = ()
-) -> tuple[str, list[ClaimResult]]:
-    """The name of a study (built-in, or a YAML file) and its rows out of what the store has. `files` are claims of the user's
-    own, judged instead of the built-in ones; `changes` are those of `--set`. Raises InputError."""
-    from xstilts.analysis.gather import gather
-    from xstilts.plan.compile import compile_study
-    from xstilts.study import find_study, load_study
-
-    plan = compile_study(load_study(study, list(changes)), base=find_study(study).parent, draft=True)
-    claims = [claim for path in files for claim in read_claims(path)]
-    return plan.study.name, claims_of(gather(plan, store), claims)
-
-
-def ledger_json(study: str, rows: Sequence[ClaimResult]) -> str:
+def to_json(study: str, rows: Sequence[ClaimResult]) -> str:
     """The rows as JSON for other programs."""
     listed: list[dict[str, Any]] = [dataclasses.asdict(row) for row in rows]
     return json.dumps({"study": study, "claims": listed}, indent=1, ensure_ascii=False)

@@ -1,9 +1,9 @@
-"""A claim: a statement about intermediate training, where it stands, and what a study must hold to test it.
+"""A claim: a statement about intermediate training, its source, and what a study must hold to test it.
 
-Claims are YAML records; those of Phang et al. 2020 come with the package (`xstilts/claims`), a user's own are a file of the same
-form (`docs/how-to/claim.md`). What somebody says about a claim's truth is no part of it: a verdict comes from runs
-(`verdict.py`). Surprising: a source has a version, since two versions of one paper may disagree, and a `basis`, since a
-number that everybody repeats may be one that nobody has read.
+Claims are YAML records. Those of Phang et al. 2020 come with the package (`builtin/`); users write their own in a file of the
+same form (`docs/how-to/claim.md`). A claim does not say whether it is true: a verdict comes from runs (`verdict.py`).
+Surprising: a source has a version, since two versions of one paper may disagree, and a `basis`, since many people may repeat
+a number that none of them has read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from xstilts.tasks.files.locate import scored_split
 from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.suites import SUITES
 
-Kind = Literal[
+ClaimKind = Literal[
     "reported_number", "comparison", "ranking", "universal", "null", "dataset_fact", "protocol_fact", "hypothesis"
 ]  # fmt: skip
 FACTS = ("dataset_fact", "protocol_fact")
@@ -31,13 +31,11 @@ Quantity = Literal["gain", "examples", "encoder", "phases", "intermediate_tasks"
 # on several of them; `best`: the best of them for each target; `text`: each with masked language modelling beside it;
 # `translated`: each in machine-translated form.
 TREATMENTS = ("each", "mean", "multi", "best", "text", "translated")
-# `none`: no intermediate training; `alone`: the same task alone, in English; or a control of the treatment.
-CONTROLS = ("none", "alone", "placebo", "compute")
 
 
-class Source(Record):
-    """`basis`: "read" in the source named, "derived" by arithmetic on numbers that were read, "recalled" from memory, or
-    "repeated" by others without a source that could be read."""
+class ClaimSource(Record):
+    """`basis`: "read" in the source that is named, "derived" by arithmetic from numbers that were read, "recalled" from memory,
+    or "repeated" by others without a source that could be read."""
 
     document: str
     version: str = ""
@@ -47,8 +45,9 @@ class Source(Record):
     note: str = ""
 
 
-class Comparison(Record):
-    """A treatment over a control. `magnitude`: the gain in points that the source reports."""
+class ClaimedComparison(Record):
+    """A treatment over a control: no intermediate training ("none"), the same task alone in English ("alone"), or a control of
+    the treatment. `magnitude`: the gain in points that the source reports."""
 
     treatment: str
     control: Literal["none", "alone", "placebo", "compute"] = "none"
@@ -60,7 +59,7 @@ class Comparison(Record):
         return name if name in TREATMENTS else _task(name, TREATMENTS)
 
 
-class Setting(Record):
+class ClaimedRetrieval(Record):
     """How retrieval is scored; the words are those of a study's `retrieval`."""
 
     layer: Literal["jiant", "xtreme", "last"] | int = "jiant"
@@ -69,10 +68,10 @@ class Setting(Record):
 
 
 class Population(Record):
-    """What the claim is about. An empty field is not compared. `targets` and `languages` may be the name of a suite; `english`:
-    whether English counts in the averages. A target that has no dev data beyond English counts as scored on dev when it is
-    scored on test (`scored_split`). `own_data`: what happens to a pair whose chain trains on the target's own training
-    data. Fewer than `min_seeds` seeds are no test."""
+    """What the claim is about. An empty field is not compared. `targets` and `languages` may be the name of a suite. `english`:
+    whether English counts in the averages. A target whose only dev data are English counts as scored on dev if it is scored on
+    test (`scored_split`). `own_data`: what happens to a pair whose chain trains on the target's own training data. With fewer
+    than `min_seeds` seeds a claim is not tested."""
 
     model: str = ""
     intermediate: tuple[str, ...] = ()
@@ -81,7 +80,7 @@ class Population(Record):
     english: bool = False
     split: Literal["", "train", "dev", "test"] = ""
     policy: Literal["", "last", "en_dev", "avg_last_k"] = ""
-    retrieval: Setting | None = None
+    retrieval: ClaimedRetrieval | None = None
     min_seeds: int = Field(3, ge=1)
     own_data: Literal["kept", "left out"] = "kept"
 
@@ -122,16 +121,16 @@ class Population(Record):
 
 
 class Claim(Record):
-    """See the module. `direction` is the sign of the treatment's gain ("0": none, for a null). `at_least`, `tolerance` and
-    `rope` (what is too small to matter) are in points. `best`: the tasks that a ranking puts first. `negated`: the source
-    denies the universal statement. `expected`: of a fact, what should be found, by name."""
+    """See the module. `direction` is the sign of the treatment's gain ("0" for a null). `at_least`, `tolerance` and `rope` (a
+    gain too small to matter) are in points. `best`: the tasks that a ranking puts first. `negated`: the source denies the
+    universal statement. `expected`: what should be found for a fact, by name."""
 
     id: str = Field(pattern=r"^[\w.-]+$")
     text: str = Field(min_length=1)
-    source: Source
-    kind: Kind
+    source: ClaimSource
+    kind: ClaimKind
     quantity: Quantity = "gain"
-    comparisons: tuple[Comparison, ...] = ()
+    comparisons: tuple[ClaimedComparison, ...] = ()
     direction: Literal["", "+", "-", "0"] = ""
     at_least: float | None = Field(None, gt=0)
     tolerance: float = Field(1.0, gt=0)

@@ -1,24 +1,24 @@
-"""The verdict rule: a pure function of a claim and its evidence, the same for everybody.
+"""The verdict rule: a pure function of a claim and its evidence, the same for every claim of a kind.
 
-    out of scope   the runs' population contradicts the claim's in some field (which one is said)
-    not tested     nothing to measure, or fewer seeds than the claim needs; never filled from the literature
-    comparison     supported if the gain lies on the claimed side of 0 (or above the least gain claimed), refuted if on the other
-                   side or within the margin of what is too small to matter; p values are Holm's over the claim's comparisons
-    reported       supported if its direction is and the interval lies within the number's tolerance, refuted if the two are
-    number         disjoint; a claim can be right in direction and wrong in magnitude, so both are told
+    out of scope   a field of the runs' population contradicts the claim's (the reason names it)
+    not tested     nothing to measure, or fewer seeds than the claim needs; no number comes from the literature
+    comparison     supported if the gain lies on the claimed side of 0 (or above the least gain claimed), refuted if it lies on
+                   the other side or is too small to matter; p values have Holm's correction over the claim's comparisons
+    reported       supported if its direction is supported and the interval lies within the number's tolerance, refuted if
+    number         the two are disjoint; direction and magnitude are both reported, since one may be right and the other wrong
     null           supported only by equivalence: every comparison within the margin (two one-sided tests)
     universal      supported if the count of replications reaches every comparison, refuted by one that is clearly opposite
     ranking        supported if each of the best is no worse than each of the rest by more than the margin, by the interval of
-                   each difference; the chances of ranks are told beside it
+                   each difference; the chances of ranks are given beside it
     fact           equality with what the stages recorded
 
-Runs that are only less of what the claim is about (another encoder, limits, fewer targets) can support a claim by proxy; to
-refute it they are not enough, so that a refutation becomes "inconclusive (proxy)". A claim that says something of several
-comparisons is supported by all of them and refuted by one.
+Runs that are only less of what the claim is about (another encoder, limits, fewer targets) can support a claim by proxy. They
+cannot refute it: a refutation becomes "inconclusive (proxy)". A claim about several comparisons is supported by all of them
+and refuted by one.
 
-Of a ranking the intervals decide and the chances describe: that all comparisons hold has a smaller chance than the least sure of
-them, so a rule of "at least 95 %" for all would support nothing more, and the intervals alone already err in at most 5 % of
-cases.
+For a ranking the intervals decide; the chances of ranks only describe. The chance that all comparisons hold is smaller than that
+of the least sure one, so a rule of "at least 95 %" for all would support fewer rankings, and the intervals alone already
+err in at most 5 % of cases.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from xstilts.analysis import formatting as fmt
-from xstilts.claims.contrast import Standing
-from xstilts.claims.evidence import Evidence, Measured, Observation
+from xstilts.claims.evidence import Evidence, MeasuredGain, Observation
 from xstilts.claims.record import FACTS, Claim
+from xstilts.claims.selection import Standing
 from xstilts.metrics.effects import equivalence
 from xstilts.metrics.multiplicity import holm, replicability
 
@@ -42,8 +42,8 @@ ENOUGH_SEEDS = 6
 
 @dataclass(frozen=True)
 class Finding:
-    """What the rule finds. Of gains `estimate`, `low` and `high` are 0-1; of facts `estimate` is a count. They are those of the
-    comparison on which the verdict turns. `reason` is one sentence, `details` are a line for each comparison or entry."""
+    """What the rule finds. `estimate`, `low` and `high` are those of the comparison that decides: 0-1 for gains; for facts
+    `estimate` is a count. `reason` is one sentence; `details` has a line for each comparison or entry."""
 
     verdict: Verdict
     reason: str
@@ -61,25 +61,28 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
     if claim.kind == "hypothesis":
         return Finding("not tested", "Its source does not say this, and this study has no run that would test it.")
     if claim.kind in FACTS:
-        return _proxied(_fact(claim, evidence), evidence)
+        return _mark_proxy(_judge_fact(claim, evidence), evidence)
     if not evidence.measured:
         why = "; ".join(evidence.missing) or "nothing could be compared"
         return Finding("not tested", f"Not tested: {why}.")
-    rule = {"reported_number": _reported, "null": _null, "universal": _universal, "ranking": _ranking}.get(
-        claim.kind, _comparison
-    )
+    rule = {
+        "reported_number": _judge_reported,
+        "null": _judge_null,
+        "universal": _judge_universal,
+        "ranking": _judge_ranking,
+    }.get(claim.kind, _judge_comparison)
     found = rule(claim, evidence.measured)
     if evidence.standing:
-        chances = rank_words(evidence.standing, claim)
+        chances = describe_standing(evidence.standing, claim)
         found = replace(found, reason=f"{found.reason} {chances}", details=(*found.details, chances))
     if evidence.seeds < claim.population.min_seeds:
         seeds = f"Not tested: {fmt.count(evidence.seeds, 'seed')}, and the claim needs {claim.population.min_seeds}"
         words = f"{seeds}; what was measured stands here without a verdict."
-        return replace(found, verdict="not tested", reason=words, details=tuple(map(gain_words, evidence.measured)))
-    return _proxied(found, evidence)
+        return replace(found, verdict="not tested", reason=words, details=tuple(map(describe_gain, evidence.measured)))
+    return _mark_proxy(found, evidence)
 
 
-def _proxied(found: Finding, evidence: Evidence) -> Finding:
+def _mark_proxy(found: Finding, evidence: Evidence) -> Finding:
     if found.verdict not in DECIDED:
         return found
     less = list(evidence.smaller)
@@ -103,37 +106,37 @@ def _proxied(found: Finding, evidence: Evidence) -> Finding:
 # -- gains --------------------------------------------------------------------------------------------------------------
 
 
-def gain_words(one: Measured) -> str:
+def describe_gain(one: MeasuredGain) -> str:
     """squad_v1 +2.1 [0.3, 3.9]"""
     return f"{one.name} {fmt.points(one.interval.estimate)} {fmt.bracket(one.interval.low, one.interval.high)}"
 
 
-def _below(one: Measured, null: float) -> float:
+def _below(one: MeasuredGain, null: float) -> float:
     """The one-sided p of "the true gain is below `null`", never 0."""
     return max(1 - one.interval.tail_above(null), 1e-12)
 
 
-def _two_sided(one: Measured) -> float:
+def _two_sided(one: MeasuredGain) -> float:
     return min(1.0, 2 * min(one.interval.tail_above(0.0), _below(one, 0.0)))
 
 
-def _all(verdicts: Sequence[Verdict]) -> Verdict:
+def _combine(verdicts: Sequence[Verdict]) -> Verdict:
     if "refuted" in verdicts:
         return "refuted"
     return "supported" if set(verdicts) == {"supported"} else "inconclusive"
 
 
-def _made(verdict: Verdict, one: Measured, reason: str, details: Sequence[str]) -> Finding:
+def _make_finding(verdict: Verdict, one: MeasuredGain, reason: str, details: Sequence[str]) -> Finding:
     interval = one.interval
     return Finding(verdict, reason, False, interval.estimate, interval.low, interval.high, tuple(details))
 
 
-def _deciding(verdict: Verdict, verdicts: Sequence[Verdict], measured: Sequence[Measured]) -> Measured:
-    """The comparison that the verdict turns on: the first with that verdict."""
+def _find_deciding(verdict: Verdict, verdicts: Sequence[Verdict], measured: Sequence[MeasuredGain]) -> MeasuredGain:
+    """The comparison that decides: the first with that verdict."""
     return measured[verdicts.index(verdict) if verdict in verdicts else 0]
 
 
-def _directions(claim: Claim, measured: Sequence[Measured]) -> list[Verdict]:
+def _judge_directions(claim: Claim, measured: Sequence[MeasuredGain]) -> list[Verdict]:
     """Supported, refuted or inconclusive for each: the sign of the gain, or that it is at least so large."""
     rope = claim.rope / 100
     if claim.at_least is not None:
@@ -156,12 +159,12 @@ def _directions(claim: Claim, measured: Sequence[Measured]) -> list[Verdict]:
     return found
 
 
-def _comparison(claim: Claim, measured: Sequence[Measured]) -> Finding:
-    verdicts = _directions(claim, measured)
-    verdict = _all(verdicts)
-    said = f"at least {fmt.points(claim.at_least / 100)} points" if claim.at_least else _sign_words(claim)
-    details = [f"{gain_words(one)}: {found}" for one, found in zip(measured, verdicts, strict=True)]
-    one = _deciding(verdict, verdicts, measured)
+def _judge_comparison(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
+    verdicts = _judge_directions(claim, measured)
+    verdict = _combine(verdicts)
+    said = f"at least {fmt.points(claim.at_least / 100)} points" if claim.at_least else _describe_sign(claim)
+    details = [f"{describe_gain(one)}: {found}" for one, found in zip(measured, verdicts, strict=True)]
+    one = _find_deciding(verdict, verdicts, measured)
     if verdict == "supported":
         one = min(measured, key=lambda each: each.interval.estimate * (-1 if claim.direction == "-" else 1))
     small = claim.at_least is None and one.interval.low <= 0 <= one.interval.high
@@ -171,10 +174,10 @@ def _comparison(claim: Claim, measured: Sequence[Measured]) -> Finding:
         "refuted": f"too small to matter (within ±{claim.rope:g} points)" if small else f"clearly not {said}",
         "inconclusive": f"whether the gain is {said} cannot be told",
     }
-    return _made(verdict, one, f"{_capital(meaning[verdict])}: {gain_words(one)}.", details)
+    return _make_finding(verdict, one, f"{_capital(meaning[verdict])}: {describe_gain(one)}.", details)
 
 
-def _sign_words(claim: Claim) -> str:
+def _describe_sign(claim: Claim) -> str:
     return "below 0" if claim.direction == "-" else "above 0"
 
 
@@ -182,13 +185,13 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _reported(claim: Claim, measured: Sequence[Measured]) -> Finding:
-    directions, tolerance = _directions(claim, measured), claim.tolerance / 100
+def _judge_reported(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
+    directions, tolerance = _judge_directions(claim, measured), claim.tolerance / 100
     verdicts: list[Verdict] = []
     details = []
     for one, direction in zip(measured, directions, strict=True):
-        assert one.said is not None  # the record has a magnitude for every comparison
-        low, high = one.said - tolerance, one.said + tolerance
+        assert one.reported is not None  # the record has a magnitude for every comparison
+        low, high = one.reported - tolerance, one.reported + tolerance
         inside = low <= one.interval.low and one.interval.high <= high
         size: Verdict = (
             "supported" if inside else "refuted" if one.interval.high < low or one.interval.low > high else "inconclusive"
@@ -196,10 +199,10 @@ def _reported(claim: Claim, measured: Sequence[Measured]) -> Finding:
         verdicts.append(
             "supported" if inside and direction == "supported" else "refuted" if size == "refuted" else "inconclusive"
         )
-        details.append(f"{gain_words(one)} against {_reported_words(claim, one)}: direction {direction}, magnitude {size}")
-    verdict = _all(verdicts)
-    one = _deciding(verdict, verdicts, measured)
-    compared = f"{gain_words(one)} against {_reported_words(claim, one)} reported"
+        details.append(f"{describe_gain(one)} against {_describe_reported(claim, one)}: direction {direction}, magnitude {size}")
+    verdict = _combine(verdicts)
+    one = _find_deciding(verdict, verdicts, measured)
+    compared = f"{describe_gain(one)} against {_describe_reported(claim, one)} reported"
     direction = directions[[other.name for other in measured].index(one.name)]
     meaning = {
         "supported": f"measured {compared}: within the tolerance",
@@ -207,20 +210,20 @@ def _reported(claim: Claim, measured: Sequence[Measured]) -> Finding:
         "inconclusive": f"measured {compared}: the interval lies neither within the tolerance nor outside it "
         f"(its direction is {direction})",
     }
-    return _made(verdict, one, f"{_capital(meaning[verdict])}.", details)
+    return _make_finding(verdict, one, f"{_capital(meaning[verdict])}.", details)
 
 
-def _reported_words(claim: Claim, one: Measured) -> str:
-    return f"{fmt.points(one.said)} ± {claim.tolerance:g}"
+def _describe_reported(claim: Claim, one: MeasuredGain) -> str:
+    return f"{fmt.points(one.reported)} ± {claim.tolerance:g}"
 
 
-def _null(claim: Claim, measured: Sequence[Measured]) -> Finding:
+def _judge_null(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
     rope = claim.rope / 100
     equal = [equivalence(one.interval, rope) for one in measured]
     beyond = holm([min(1.0, 2 * min(one.interval.tail_above(rope), _below(one, -rope))) for one in measured])
     verdict: Verdict = "refuted" if min(beyond) <= ALPHA else "supported" if max(equal) <= ALPHA else "inconclusive"
     details = [
-        f"{gain_words(one)}: {'beyond' if b <= ALPHA else 'within' if e <= ALPHA else 'neither in nor beyond'} ±{claim.rope:g}"
+        f"{describe_gain(one)}: {'beyond' if b <= ALPHA else 'within' if e <= ALPHA else 'neither in nor beyond'} ±{claim.rope:g}"
         for one, e, b in zip(measured, equal, beyond, strict=True)
     ]
     place = beyond.index(min(beyond)) if verdict == "refuted" else equal.index(max(equal))
@@ -231,10 +234,10 @@ def _null(claim: Claim, measured: Sequence[Measured]) -> Finding:
         "refuted": f"an effect beyond ±{claim.rope:g} points",
         "inconclusive": f"neither an effect nor its absence within ±{claim.rope:g} points can be told",
     }
-    return _made(verdict, one, f"{_capital(meaning[verdict])}: {gain_words(one)}.", details)
+    return _make_finding(verdict, one, f"{_capital(meaning[verdict])}: {describe_gain(one)}.", details)
 
 
-def _universal(claim: Claim, measured: Sequence[Measured]) -> Finding:
+def _judge_universal(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
     """A denied universal ("not consistently better") needs one comparison whose gain is clearly below the margin."""
     sign, rope = (-1 if claim.direction == "-" else 1), claim.rope / 100
     shown = [one.interval.tail_above(0.0) if sign > 0 else _below(one, 0.0) for one in measured]
@@ -242,42 +245,42 @@ def _universal(claim: Claim, measured: Sequence[Measured]) -> Finding:
     against = holm([_below(one, edge) if sign > 0 else one.interval.tail_above(-edge) for one in measured])
     count = replicability(shown, alpha=ALPHA).count
     details = [
-        f"{gain_words(one)}: p {fmt.p_value(p)}{'; clearly not' if b <= ALPHA else ''}"
+        f"{describe_gain(one)}: p {fmt.p_value(p)}{'; clearly not' if b <= ALPHA else ''}"
         for one, p, b in zip(measured, shown, against, strict=True)
     ]
     counter, everywhere = min(against) <= ALPHA, count == len(measured)
     one = measured[against.index(min(against)) if counter else shown.index(max(shown))]
     of = fmt.count(len(measured), "comparison")
-    shown_words = f"{_sign_words(claim)} in {f'at least {count}' if count else 'none'} of {of}"
+    shown_words = f"{_describe_sign(claim)} in {f'at least {count}' if count else 'none'} of {of}"
     if claim.negated:
         verdict: Verdict = "refuted" if everywhere else "supported" if counter else "inconclusive"
         words = (
-            f"not consistent, since {gain_words(one)} is clearly below +{claim.rope:g}"
+            f"not consistent, since {describe_gain(one)} is clearly below +{claim.rope:g}"
             if verdict == "supported"
             else (f"the gain is {shown_words}" + ("" if everywhere else f", and none is clearly below +{claim.rope:g}"))
         )
-        return _made(verdict, one, f"{_capital(words)}.", details)
+        return _make_finding(verdict, one, f"{_capital(words)}.", details)
     verdict = "refuted" if counter else "supported" if everywhere else "inconclusive"
-    words = f"clearly opposite: {gain_words(one)}" if counter else f"{shown_words}; the least: {gain_words(one)}"
-    return _made(verdict, one, f"{_capital(words)}.", details)
+    words = f"clearly opposite: {describe_gain(one)}" if counter else f"{shown_words}; the least: {describe_gain(one)}"
+    return _make_finding(verdict, one, f"{_capital(words)}.", details)
 
 
-def _ranking(claim: Claim, measured: Sequence[Measured]) -> Finding:
+def _judge_ranking(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
     rope = claim.rope / 100
     no_worse = [one.interval.tail_above(-rope) for one in measured]
     worse = holm([_below(one, -rope) for one in measured])
     verdict: Verdict = "refuted" if min(worse) <= ALPHA else "supported" if max(no_worse) <= ALPHA else "inconclusive"
-    details = [gain_words(one) for one in measured]
+    details = [describe_gain(one) for one in measured]
     one = measured[worse.index(min(worse)) if verdict == "refuted" else no_worse.index(max(no_worse))]
     meaning = {
         "supported": f"none of the best is behind any other by more than {_margin(claim)}; the least sure",
         "refuted": f"one of the best is behind by more than {_margin(claim)}",
         "inconclusive": f"whether one of the best is behind by more than {_margin(claim)} cannot be told",
     }
-    return _made(verdict, one, f"{_capital(meaning[verdict])}: {gain_words(one)}.", details)
+    return _make_finding(verdict, one, f"{_capital(meaning[verdict])}: {describe_gain(one)}.", details)
 
 
-def rank_words(one: Standing, claim: Claim) -> str:
+def describe_standing(one: Standing, claim: Claim) -> str:
     """P(rank ≤ 3 of 8): mnli 0.97, squad_v1 0.99; together the best: 0.93 (gaps up to 1 point are ties)."""
     each = ", ".join(f"{name} {fmt.chance(chance)}" for name, chance in one.within)
     together = f"; together the best: {fmt.chance(one.best_set)}" if len(one.within) > 1 else ""
@@ -291,27 +294,27 @@ def _margin(claim: Claim) -> str:
 # -- facts --------------------------------------------------------------------------------------------------------------
 
 
-def _fact(claim: Claim, evidence: Evidence) -> Finding:
+def _judge_fact(claim: Claim, evidence: Evidence) -> Finding:
     if not evidence.observed:
         return Finding("not tested", f"Not tested: {'; '.join(evidence.missing) or 'nothing was observed'}.")
-    verdicts = [_entry(claim, one, evidence) for one in evidence.observed]
-    details = tuple(f"{_entry_words(one)}: {found}" for one, found in zip(evidence.observed, verdicts, strict=True))
+    verdicts = [_judge_entry(claim, one, evidence) for one in evidence.observed]
+    details = tuple(f"{_describe_entry(one)}: {found}" for one, found in zip(evidence.observed, verdicts, strict=True))
     known = [one for one, found in zip(evidence.observed, verdicts, strict=True) if found != "not tested"]
     counts = [float(one.found) for one in known if isinstance(one.found, int)]
     estimate = sum(counts) if counts else None
     if not known:
-        words = fmt.listed(_entry_words(one) for one in evidence.observed)
+        words = fmt.listed(_describe_entry(one) for one in evidence.observed)
         why = "the copies that were read are not known to be whole, so they say nothing about the official data"
         return Finding("not tested", f"Not tested: {words}; {why}.", details=details)
-    verdict = _all([found for found in verdicts if found != "not tested"])
+    verdict = _combine([found for found in verdicts if found != "not tested"])
     shown = [one for one, found in zip(evidence.observed, verdicts, strict=True) if found == verdict]
-    words = fmt.listed(_entry_words(one) for one in shown)
+    words = fmt.listed(_describe_entry(one) for one in shown)
     lacking = len(verdicts) - len(known) if len(known) < len(verdicts) else 0
     tail = f"; {fmt.count(lacking, 'copy', 'copies')} not known to be whole left out" if lacking else ""
     return Finding(verdict, f"Found {words}{tail}.", bool(lacking), estimate, details=details)
 
 
-def _entry(claim: Claim, one: Observation, evidence: Evidence) -> Verdict:
+def _judge_entry(claim: Claim, one: Observation, evidence: Evidence) -> Verdict:
     if one.found == one.expected:
         return "supported"
     if claim.kind == "dataset_fact":
@@ -319,7 +322,7 @@ def _entry(claim: Claim, one: Observation, evidence: Evidence) -> Verdict:
     return "inconclusive" if evidence.smaller else "refuted"
 
 
-def _entry_words(one: Observation) -> str:
+def _describe_entry(one: Observation) -> str:
     found, expected = (f"{value:,}" if isinstance(value, int) else str(value) for value in (one.found, one.expected))
     words = f"{one.name}: {found}" + (f" ({one.note})" if one.note else "")
     return words if found == expected else f"{words} where {expected} was expected"

@@ -84,13 +84,13 @@ def claims(
 
         xstilts claims swahili.yaml
     """
-    from xstilts.claims import ledger_json, run_claims
+    from xstilts.claims import judge_claims, read_claims, to_json
     from xstilts.cli.views.claims import ledger_block
-    from xstilts.store.store import Store
 
-    name, rows = run_claims(study, Store(store), files=files, changes=changes)
+    results = load_results(study, changes, store)
+    rows = judge_claims(results, [claim for path in files for claim in read_claims(path)])
     if as_json:
-        print(ledger_json(name, rows))
+        print(to_json(results.study, rows))
     else:
         open_console().print(ledger_block(rows))
 
@@ -137,14 +137,14 @@ def diff(
 
         xstilts diff real-mini real-mini --set recipes.default.lr=2e-5
     """
-    from xstilts.analysis.diff import as_record, compare, table_of
+    from xstilts.analysis.diff import build_table, compare_studies, to_record
     from xstilts.study import load_study
 
     designs = (load_study(first), load_study(second, changes))
     old, new = load_results(first, [], store), load_results(second, changes, other or store)
-    found = compare(old, new, (designs[0].model_dump(mode="json"), designs[1].model_dump(mode="json")))
+    found = compare_studies(old, new, (designs[0].model_dump(mode="json"), designs[1].model_dump(mode="json")))
     if as_json:
-        print_json(as_record(found))
+        print_json(to_record(found))
         return
     console = open_console()
     console.print("Design: " + ("the same" if not found.design else ""))
@@ -152,7 +152,7 @@ def diff(
         console.print(f"  {line}", markup=False, soft_wrap=True)
     if found.rows:
         console.print("\nScores in languages other than English, second minus first, in points")
-        console.print(table_of(found))
+        console.print(build_table(found))
     else:
         console.print("\nNo cell has scores in both studies.")
     for side, cell in found.alone:
@@ -217,14 +217,14 @@ def power(
 
 
 def _print_power_like(study: str, store: Path, changes: list[str], effect: float | None, as_json: bool) -> None:
-    from xstilts.analysis.planning import as_record, lines, planned
+    from xstilts.analysis.planning import describe_designs, measure_designs, to_record
 
-    rows = planned(load_results(study, changes, store))
+    rows = measure_designs(load_results(study, changes, store))
     if not rows:
         raise InputError(f"power: {study} has no seed with scores both of a chain and of 'none' yet; run it first")
     share = None if effect is None else effect / 100
     if as_json:
-        print_json([as_record(row, share) for row in rows])
+        print_json([to_record(row, share) for row in rows])
         return
-    for line in lines(rows, share):
+    for line in describe_designs(rows, share):
         open_console().print(line, markup=False, soft_wrap=True)

@@ -105,8 +105,7 @@ def overall_gains(
 
 
 def gain_intervals(
-    treatments: Mapping[str, Sequence[LanguageTallies]],
-    control: Sequence[LanguageTallies],
+    pairs: Sequence[tuple[Sequence[LanguageTallies], Sequence[LanguageTallies]]],
     headline: Headline,
     *,
     resamples: int = 2000,
@@ -114,20 +113,20 @@ def gain_intervals(
     seed: int = 0,
     scale: Scale = "points",
     over_seeds: bool = True,
-) -> dict[str, Gains]:
-    """`gain_interval` of many chains over one control, and of each of their languages, from the same draws of examples.
+) -> list[Gains]:
+    """`gain_interval` of many pairs (treatment, control), and of each of their languages, from the same draws of examples.
 
-    A chain's overall interval equals that of `gain_interval` where all chains were scored on the same ids.
+    The overall interval of a pair equals that of `gain_interval` if all were scored on the same ids.
     """
     table = PairedTallies(headline, scale)
-    arms = {name: PairedRuns(table, treatment, control) for name, treatment in treatments.items()}
-    measured = measure(table, list(arms.values()), resamples, seed, over_seeds=over_seeds)
-    found = {}
-    for a, (name, arm) in enumerate(arms.items()):
+    arms = [PairedRuns(table, treatment, control) for treatment, control in pairs]
+    measured = measure(table, arms, resamples, seed, over_seeds=over_seeds)
+    found = []
+    for a, arm in enumerate(arms):
         languages = {}
         for code in sorted({code for run in arm.runs for code in run}):
             languages[code] = interval_of(*measured.language(a, code), resamples, level=level, scale=scale, over_seeds=over_seeds)
-        found[name] = Gains(_overall(measured, a, arm, level, resamples, scale), languages)
+        found.append(Gains(_overall(measured, a, arm, level, resamples, scale), languages))
     return found
 
 

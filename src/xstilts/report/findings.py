@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from xstilts.analysis.best_chain import Best, best_chains
+from xstilts.analysis.best_chain import BestChain, find_best_chains
 from xstilts.analysis.breakdown import Decomposition, decompose
-from xstilts.analysis.comparison import Average, averages, compared_gains
-from xstilts.analysis.costs import KindCost, PhaseCost, anomalies, kind_costs, phase_costs
-from xstilts.analysis.encoder_interaction import Contrast, contrast_sentence, contrasts
-from xstilts.analysis.gains import Gain, transfer_gains
-from xstilts.analysis.other_tests import OtherTests, other_tests
+from xstilts.analysis.costs import KindCost, PhaseCost, describe_anomalies, sum_by_kind, sum_by_phase
+from xstilts.analysis.encoder_interaction import EncoderInteraction, compare_encoders, describe_interactions
+from xstilts.analysis.gains import Gain, compute_chain_gains, compute_transfer_gains
+from xstilts.analysis.mean_gains import MeanGain, compute_mean_gains
+from xstilts.analysis.other_tests import OtherTests, run_other_tests
 from xstilts.analysis.results import ChainInfo, Results, StageCost, TargetInfo
 from xstilts.analysis.scores import Summary, summarise
-from xstilts.claims.ledger import ClaimResult, claims_of
+from xstilts.claims.ledger import ClaimResult, judge_claims
 from xstilts.report.answer.answer import Answer, answer
 from xstilts.report.answer.comparisons import compared_answer
 
@@ -29,7 +29,7 @@ class Analysis:
     results: Results
     summaries: tuple[Summary, ...]
     gains: tuple[Gain, ...]
-    averages: tuple[Average, ...]
+    averages: tuple[MeanGain, ...]
     answer: Answer
     kinds: tuple[KindCost, ...]
     phases: tuple[PhaseCost, ...]
@@ -39,8 +39,8 @@ class Analysis:
     waiting: tuple[StageCost, ...]
     missing: tuple[tuple[str, str, str, int], ...]
     decomposition: Decomposition
-    best: tuple[Best, ...]
-    contrasts: tuple[Contrast, ...]
+    best: tuple[BestChain, ...]
+    contrasts: tuple[EncoderInteraction, ...]
     tests: tuple[OtherTests, ...]
     claims: tuple[ClaimResult, ...]
 
@@ -95,12 +95,12 @@ def missing_cells(results: Results) -> tuple[tuple[str, str, str, int], ...]:
 def analyse(results: Results, resamples: int = 0) -> Analysis:
     """Pure and repeatable. `resamples` of the bootstrap: 0 lets the number of comparisons choose."""
     summaries = summarise(results)
-    gains = (*transfer_gains(results, summaries, resamples), *compared_gains(results, summaries, resamples))
-    means = averages(results, gains)
+    gains = (*compute_transfer_gains(results, summaries, resamples), *compute_chain_gains(results, summaries, resamples))
+    means = compute_mean_gains(results, gains)
     missing = missing_cells(results)
     over_none = answer(results, summaries, gains, missing, len(grid(results)))
-    between = contrasts(results, gains)
-    if said := contrast_sentence(between):
+    between = compare_encoders(results, gains)
+    if said := describe_interactions(between):
         over_none = replace(over_none, support=(said, *over_none.support))
     timed = [cost for cost in results.costs if cost.seconds is not None and cost.status == "done"]
     return Analysis(
@@ -109,16 +109,16 @@ def analyse(results: Results, resamples: int = 0) -> Analysis:
         gains=gains,
         averages=means,
         answer=compared_answer(results, gains, means, over_none) if results.compare else over_none,
-        kinds=kind_costs(results.costs),
-        phases=phase_costs(results.costs),
-        anomalies=anomalies(results.costs),
+        kinds=sum_by_kind(results.costs),
+        phases=sum_by_phase(results.costs),
+        anomalies=describe_anomalies(results.costs),
         slowest=tuple(sorted(timed, key=lambda cost: (-(cost.seconds or 0.0), cost.key))[:SLOWEST]),
         failed=tuple(cost for cost in results.costs if cost.status == "failed"),
         waiting=tuple(cost for cost in results.costs if cost.status in ("blocked", "missing")),
         missing=missing,
         decomposition=decompose(results, gains),
-        best=best_chains(results, gains),
+        best=find_best_chains(results, gains),
         contrasts=between,
-        tests=other_tests(results, gains),
-        claims=tuple(claims_of(results)) if summaries else (),
+        tests=run_other_tests(results, gains),
+        claims=tuple(judge_claims(results)) if summaries else (),
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.encoder_interaction import SCALES, contrasts
+from xstilts.analysis.encoder_interaction import SCALES, compare_encoders
 from xstilts.analysis.results import Results
 from xstilts.report.figures.scale import APART, MARGIN, MOST_TICKS, across, contrast_table, scale_chart, scale_forest
 from xstilts.report.findings import analyse
@@ -73,7 +73,7 @@ def test_one_encoder_has_nothing_to_compare() -> None:
     both = results(0.02)
     one = replace(both, encoders=("base",), cells=tuple(c for c in both.cells if c.encoder == "base"))
     analysis = analyse(one, 200)
-    assert contrasts(one, analysis.gains) == ()
+    assert compare_encoders(one, analysis.gains) == ()
     assert scale_forest(analysis) is None
     assert scale_chart(replace(analysis, results=replace(one, sizes=SIZES))) is None
     assert contrast_table(analysis) is None

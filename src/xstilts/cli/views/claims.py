@@ -22,7 +22,7 @@ def ledger_block(rows: Sequence[ClaimResult]) -> RenderableType:
     parts: list[RenderableType] = []
     for number, row in enumerate(rows, 1):
         head = Text(f"{number:2}  ")
-        head.append(row.verdict, style=STYLES.get(row.verdict.partition(" (")[0], "dim"))
+        head.append(row.verdict, style=STYLES.get(row.outcome, "dim"))
         head.append(f"  {row.measured}" if row.measured else "")
         parts += [head, *(Padding(line, (0, 0, 0, 4)) for line in _lines(row)), Text("")]
     found = Counter(row.verdict for row in rows)

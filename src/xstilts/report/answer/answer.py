@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import LEVEL, Gain
+from xstilts.analysis.comparison import LEVEL
+from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import LEAK, Results
-from xstilts.analysis.retrieval_sweep import shift, shift_sentence
+from xstilts.analysis.retrieval_sweep import describe_shift, find_shift
 from xstilts.analysis.scores import NO_CHAIN, Summary
 from xstilts.report.answer.controls import about_compute, about_placebo
 from xstilts.report.answer.wording import ENOUGH_SEEDS, PAIRS, estimate, measured, pair_name, place, strength
@@ -143,9 +144,9 @@ def _about_retrieval(evidence: Sequence[Gain], results: Results) -> str:
 def _about_settings(evidence: Sequence[Gain], results: Results) -> str:
     """Whether clear retrieval gains and losses hold at other layers, poolings and centrings; the most fragile come first."""
     clear = [gain for gain in evidence if gain.verdict in ("gain", "loss")]
-    found = [one for gain in clear if (one := shift(results, gain)) is not None]
+    found = [one for gain in clear if (one := find_shift(results, gain)) is not None]
     found.sort(key=lambda one: (not one.vanishes, one.kept / one.of))
-    sentences = [shift_sentence(one, pair_name(one.gain, results)) for one in found[:SETTINGS_NAMED]]
+    sentences = [describe_shift(one, pair_name(one.gain, results)) for one in found[:SETTINGS_NAMED]]
     if len(found) > SETTINGS_NAMED:
         gone = sum(one.vanishes for one in found)
         sentences.append(f"In all, {gone} of {len(found)} clear retrieval gains and losses vanish at another setting.")

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.breakdown import ALL
-from xstilts.analysis.comparison import Average
 from xstilts.analysis.gains import Gain
+from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import LEAK, Results
 from xstilts.report.answer.answer import Answer, certainty, headline
 
 AVERAGES_NAMED = 3
 
 
-def _about_averages(averages: Sequence[Average], results: Results) -> str:
+def _about_averages(averages: Sequence[MeanGain], results: Results) -> str:
     """The study's own comparisons over all targets."""
     whole = [average for average in averages if average.group == ALL]
     if not whole:
@@ -24,14 +24,14 @@ def _about_averages(averages: Sequence[Average], results: Results) -> str:
         interval = average.interval
         where = f" in {average.encoder}" if len(results.encoders) > 1 else ""
         said.append(
-            f"{average.chain} over {fmt.mean_of(average.others)}{where} {fmt.points(interval.estimate)}{fmt.JOIN}points "
+            f"{average.chain} over {fmt.mean_of(average.baseline)}{where} {fmt.points(interval.estimate)}{fmt.JOIN}points "
             f"{fmt.bracket(interval.low, interval.high)} ({_average_words(average)})"
         )
     of = f", the largest of {len(whole)}" if len(whole) > len(said) else ""
     return f"Means over targets{of}: {'; '.join(said)}."
 
 
-def _average_words(average: Average) -> str:
+def _average_words(average: MeanGain) -> str:
     words = {"gain": "a clear gain", "loss": "a clear loss", "unclear": "not clear"}
     return words.get(average.verdict, average.verdict)
 
@@ -46,7 +46,7 @@ def _own_nothing(own: Sequence[Gain]) -> str:
     return "No answer yet: none of the study's own comparisons has scores on both sides for the same seed."
 
 
-def compared_answer(results: Results, gains: Sequence[Gain], averages: Sequence[Average], rest: Answer) -> Answer:
+def compared_answer(results: Results, gains: Sequence[Gain], averages: Sequence[MeanGain], rest: Answer) -> Answer:
     """The answer of the study's own comparisons; `rest` is that of the gains over no chain."""
     own = [gain for gain in gains if gain.over == "chain"]
     evidence = [gain for gain in own if not gain.reuses_target_data and not gain.leak]

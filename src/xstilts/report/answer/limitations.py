@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.breakdown import counted
+from xstilts.analysis.gains import is_counted
 from xstilts.report.answer.wording import ENOUGH_SEEDS
 from xstilts.report.findings import Analysis
 
@@ -21,7 +21,7 @@ def _lines(analysis: Analysis) -> Iterable[str]:
             "The languages are synthetic: the study shows how the method behaves where everything is known, and says nothing "
             "about natural languages."
         )
-    seeds = min((len(gain.seeds) for gain in analysis.gains if counted(gain)), default=len(results.seeds))
+    seeds = min((len(gain.seeds) for gain in analysis.gains if is_counted(gain)), default=len(results.seeds))
     if seeds == 1:
         yield (
             "With 1 seed the spread between seeds is not known: intervals speak of other examples for these very runs, and no "

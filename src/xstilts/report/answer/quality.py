@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.breakdown import counted
+from xstilts.analysis.gains import is_counted
 from xstilts.report.answer.wording import ENOUGH_SEEDS
 from xstilts.report.findings import Analysis, grid
 from xstilts.report.tables.content import Table, plain
@@ -44,7 +44,7 @@ def quality(analysis: Analysis) -> tuple[Criterion, ...]:
 
 
 def _seeds(analysis: Analysis) -> list[Criterion]:
-    fewest = min((len(gain.seeds) for gain in analysis.gains if counted(gain)), default=len(analysis.results.seeds))
+    fewest = min((len(gain.seeds) for gain in analysis.gains if is_counted(gain)), default=len(analysis.results.seeds))
     points = 3 if fewest >= ENOUGH_SEEDS else 2 if fewest >= SOME_SEEDS else int(fewest > 1)
     need = f"{ENOUGH_SEEDS} are needed for a claim over seeds" if fewest < ENOUGH_SEEDS else "enough for a claim over seeds"
     return [Criterion("seeds", "how many seeds each comparison has", points, 3, f"{fmt.count(fewest, 'seed')} at least; {need}")]
@@ -52,7 +52,7 @@ def _seeds(analysis: Analysis) -> list[Criterion]:
 
 def _controls(analysis: Analysis) -> list[Criterion]:
     found = []
-    real = {(g.encoder, g.chain, g.target) for g in analysis.gains if counted(g)}
+    real = {(g.encoder, g.chain, g.target) for g in analysis.gains if is_counted(g)}
     trained = {place for place in real if (info := analysis.targets.get(place[2])) and info.trained}
     for name, gains, all_pairs in (
         ("placebo", analysis.against_placebo(), real),

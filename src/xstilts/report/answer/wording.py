@@ -14,7 +14,7 @@ def pair_name(gain: Gain, results: Results) -> str:
     """chain → target, or chain over chain on target, and the encoder where the study has several."""
     name = f"{gain.chain} → {gain.target}"
     if gain.over == "chain":
-        name = f"{gain.chain} over {fmt.mean_of(gain.others)} on {gain.target}"
+        name = f"{gain.chain} over {fmt.mean_of(gain.baseline)} on {gain.target}"
     return f"{name} in {gain.encoder}" if len(results.encoders) > 1 else name
 
 

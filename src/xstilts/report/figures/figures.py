@@ -15,9 +15,9 @@ import numpy as np
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.breakdown import ALL
-from xstilts.analysis.comparison import Average
 from xstilts.analysis.costs import KindCost
 from xstilts.analysis.gains import DECIDED, Gain
+from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import CONTROL_WORDS
 from xstilts.analysis.scores import NO_CHAIN
 from xstilts.report.findings import Analysis
@@ -207,8 +207,8 @@ def compared_forest(analysis: Analysis) -> Forest | None:
     return _forest(analysis, "The study's own comparisons", rows, means)
 
 
-def _forest(analysis: Analysis, what: str, rows: Sequence[Gain], means: Sequence[Average]) -> Forest:
-    shown: list[Gain | Average] = [*means, *rows]
+def _forest(analysis: Analysis, what: str, rows: Sequence[Gain], means: Sequence[MeanGain]) -> Forest:
+    shown: list[Gain | MeanGain] = [*means, *rows]
     intervals = [one.interval for one in shown if one.interval is not None]
     scale = forest_scale([i.estimate for i in intervals], [b for i in intervals for b in (i.low, i.high)])
     several = len(analysis.results.encoders) > 1
@@ -230,30 +230,30 @@ def _forest(analysis: Analysis, what: str, rows: Sequence[Gain], means: Sequence
     return Forest(tuple(groups), scale, caption + (" Longer intervals are cut off at the edge." if cut else ""))
 
 
-def _alike(means: Sequence[Average]) -> bool:
+def _alike(means: Sequence[MeanGain]) -> bool:
     return len({average.targets for average in means}) == 1
 
 
-def _forest_rows(found: Sequence[Gain | Average], scale: float, several: bool) -> tuple[ForestRow, ...]:
+def _forest_rows(found: Sequence[Gain | MeanGain], scale: float, several: bool) -> tuple[ForestRow, ...]:
     """The largest first."""
-    told = not _alike([one for one in found if isinstance(one, Average)])
+    told = not _alike([one for one in found if isinstance(one, MeanGain)])
 
-    def size(one: Gain | Average) -> float:
+    def size(one: Gain | MeanGain) -> float:
         return -one.interval.estimate if one.interval else 0.0
 
     return tuple(_forest_row(one, scale, several, told) for one in sorted(found, key=size))
 
 
-def _forest_row(one: Gain | Average, scale: float, several: bool, told: bool) -> ForestRow:
+def _forest_row(one: Gain | MeanGain, scale: float, several: bool, told: bool) -> ForestRow:
     """`told`: a mean names its number of targets."""
     interval = one.interval
     assert interval is not None
     spot = whisker(interval.low, interval.estimate, interval.high, scale)
     if isinstance(one, Gain):
-        label = f"{one.chain} over {fmt.mean_of(one.others)}" if one.over == "chain" else one.chain
+        label = f"{one.chain} over {fmt.mean_of(one.baseline)}" if one.over == "chain" else one.chain
         note, id, void = ", ".join(marks(one)), gain_id(one), one.near_chance == "both" or one.verdict in DECIDED
     else:
-        label = f"{one.chain} over {fmt.mean_of(one.others)}"
+        label = f"{one.chain} over {fmt.mean_of(one.baseline)}"
         note, id, void = f"{len(one.targets)} targets" if told else "", compared_id(one), one.verdict == "near chance"
     if void:
         spot = replace(spot, sign="void")

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.retrieval_sweep import POOLING_WORDS, Setting, Sweep, sweeps
+from xstilts.analysis.retrieval_sweep import POOLING_WORDS, Sweep, SweepSetting, collect_sweeps
 from xstilts.report.figures.figures import colour_classes
 from xstilts.report.findings import Analysis
 from xstilts.report.provenance.numbers import Number, setting_id
@@ -61,7 +61,7 @@ class LayerChart:
 def layer_charts(analysis: Analysis) -> tuple[LayerChart, ...]:
     """One chart for each encoder and target that was swept."""
     groups: dict[tuple[str, str], list[Sweep]] = {}
-    for sweep in sweeps(analysis.results):
+    for sweep in collect_sweeps(analysis.results):
         if sweep.scores:
             groups.setdefault((sweep.encoder, sweep.target), []).append(sweep)
     return tuple(_chart(analysis, encoder, target, own) for (encoder, target), own in groups.items())
@@ -95,16 +95,16 @@ def _chart(analysis: Analysis, encoder: str, target: str, own: list[Sweep]) -> L
 
 
 def _line(sweep: Sweep, layer: int | None, used: tuple[str, bool]) -> tuple[str, ...]:
-    def at(setting: Setting | None) -> str:
+    def at(setting: SweepSetting | None) -> str:
         if setting is None or setting not in sweep.scores:
             return fmt.NOTHING
-        return Number(fmt.score(sweep.scores[setting]), setting_id(sweep.encoder, sweep.target, sweep.label, setting.written))
+        return Number(fmt.score(sweep.scores[setting]), setting_id(sweep.encoder, sweep.target, sweep.label, setting.label))
 
     pooling, centred = used
-    places = [Setting(layer, pooling, turned) if layer is not None else None for turned in (centred, not centred)]
+    places = [SweepSetting(layer, pooling, turned) if layer is not None else None for turned in (centred, not centred)]
     best = max(sweep.scores, key=lambda setting: (sweep.scores[setting], setting))
-    id = setting_id(sweep.encoder, sweep.target, sweep.label, best.written)
-    return (sweep.label, *map(at, places), Number(f"{fmt.score(sweep.scores[best])} ({best.written})", id))
+    id = setting_id(sweep.encoder, sweep.target, sweep.label, best.label)
+    return (sweep.label, *map(at, places), Number(f"{fmt.score(sweep.scores[best])} ({best.label})", id))
 
 
 def _table(rows: list[tuple[str, ...]], layer: int | None, setting: str, turned: bool) -> Table:

@@ -13,9 +13,8 @@ from itertools import pairwise
 from typing import ClassVar
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.breakdown import counted
 from xstilts.analysis.encoder_interaction import SCALES
-from xstilts.analysis.gains import Gain
+from xstilts.analysis.gains import Gain, is_counted
 from xstilts.report.figures.figures import Forest, ForestRow, colour_classes, forest_scale, whisker
 from xstilts.report.findings import Analysis
 from xstilts.report.provenance.numbers import Number, contrast_id, gain_id
@@ -80,7 +79,7 @@ class ScaleChart:
 
 def _compared(analysis: Analysis) -> list[list[Gain]]:
     """The gains that the answer counts, those of one chain and target together; only where several encoders have one."""
-    rows = [gain for gain in analysis.against_none() if counted(gain) and gain.interval is not None]
+    rows = [gain for gain in analysis.against_none() if is_counted(gain) and gain.interval is not None]
     pairs = dict.fromkeys((gain.chain, gain.target) for gain in rows)
     together = [[gain for gain in rows if (gain.chain, gain.target) == pair] for pair in pairs]
     return [own for own in together if len(own) > 1]

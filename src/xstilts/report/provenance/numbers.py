@@ -6,11 +6,11 @@ gain/xlm-roberta-large/squad/tydiqa/sw. An interval and a p value belong to the 
 
 from __future__ import annotations
 
-from xstilts.analysis.best_chain import Best
+from xstilts.analysis.best_chain import BestChain
 from xstilts.analysis.breakdown import OVERALL, Gap, Part
-from xstilts.analysis.comparison import Average
-from xstilts.analysis.encoder_interaction import Contrast
+from xstilts.analysis.encoder_interaction import EncoderInteraction
 from xstilts.analysis.gains import Gain
+from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.scores import NO_CHAIN, Summary
 
 OTHERS = "others"
@@ -52,8 +52,8 @@ def part_id(part: Part, seed: int | None = None) -> str:
     return _place("mean-gain", part.encoder, part.chain, _word(axis), _word(part.group), one)
 
 
-def compared_id(average: Average, seed: int | None = None) -> str:
-    over = f"over-{'+'.join(average.others)}"
+def compared_id(average: MeanGain, seed: int | None = None) -> str:
+    over = f"over-{'+'.join(average.baseline)}"
     one = f"seed-{seed}" if seed is not None else ""
     return _place("mean-gain", average.encoder, average.chain, over, _word(average.group), one)
 
@@ -63,12 +63,12 @@ def gap_id(gap: Gap, side: str) -> str:
     return _place("transfer-gap", gap.encoder, gap.chain, side)
 
 
-def best_id(best: Best, sort: str) -> str:
+def best_id(best: BestChain, sort: str) -> str:
     """`sort`: plain | probability | nested."""
     return _place("best-chain", best.encoder, best.target, sort)
 
 
-def contrast_id(contrast: Contrast, scale: str) -> str:
+def contrast_id(contrast: EncoderInteraction, scale: str) -> str:
     return _place("contrast", contrast.encoder, contrast.chain, contrast.target, scale)
 
 

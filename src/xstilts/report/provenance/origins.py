@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.best_chain import Best
+from xstilts.analysis.best_chain import BestChain
 from xstilts.analysis.breakdown import Gap, Part
-from xstilts.analysis.comparison import Average
-from xstilts.analysis.encoder_interaction import SCALES, Contrast
+from xstilts.analysis.encoder_interaction import SCALES, EncoderInteraction
 from xstilts.analysis.gains import Gain
+from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Cell
-from xstilts.analysis.retrieval_sweep import sweeps
+from xstilts.analysis.retrieval_sweep import collect_sweeps
 from xstilts.analysis.scores import ENGLISH, Summary
 from xstilts.report.findings import Analysis
 from xstilts.report.provenance.numbers import (
@@ -79,7 +79,7 @@ def _scores(analysis: Analysis) -> Iterable[Origin]:
             yield Origin(id, fmt.score(found.headline), how, (cell.key,))
     for row in analysis.summaries:
         keys = _keys(_cells(analysis, row.encoder, row.chain, row.control, row.target))
-        values = {OTHERS: row.others} | dict(row.languages)
+        values = {OTHERS: row.transfer} | dict(row.languages)
         for code, value in values.items():
             if value is None:
                 continue
@@ -96,7 +96,7 @@ def _gains(analysis: Analysis, gain: Gain) -> Iterable[Origin]:
     seeds = {seed.seed for seed in gain.seeds}
     ones, twos = _sides(analysis, gain)
     keys = _keys([*ones, *twos])
-    less = f"that of {gain.others[0]}" if len(gain.others) == 1 else f"the mean of those of {fmt.listed(gain.others)}"
+    less = f"that of {gain.baseline[0]}" if len(gain.baseline) == 1 else f"the mean of those of {fmt.listed(gain.baseline)}"
     what = f"The score of {gain.chain} less {less} on {gain.target}"
     if gain.interval is not None:
         how = f"{what}, mean over the languages other than English, then over {fmt.count(len(seeds), 'seed')}."
@@ -108,7 +108,7 @@ def _gains(analysis: Analysis, gain: Gain) -> Iterable[Origin]:
         yield Origin(gain_id(gain, row.language), text, how, keys)
     for seed in gain.seeds:
         own = _keys([*(c for c in ones if c.seed == seed.seed), *([c for c in twos if c.seed == seed.seed] or twos)])
-        for language, value in ((OTHERS, seed.others), (ENGLISH, seed.english)):
+        for language, value in ((OTHERS, seed.transfer), (ENGLISH, seed.english)):
             if value is not None:
                 where = "mean over the languages other than English" if language == OTHERS else "in English"
                 yield Origin(gain_id(gain, language, seed.seed), fmt.points(value), f"{what}, {where}, seed {seed.seed}.", own)
@@ -119,16 +119,16 @@ def _sides(analysis: Analysis, gain: Gain) -> tuple[list[Cell], list[Cell]]:
     seeds = {seed.seed for seed in gain.seeds}
     ones = [c for c in _cells(analysis, gain.encoder, gain.chain, "", gain.target) if c.seed in seeds]
     twos: list[Cell] = []
-    for name in gain.others:
+    for name in gain.baseline:
         own = _cells(analysis, gain.encoder, name, "", gain.target)
         twos += [c for c in own if c.seed in seeds] or own
     return ones, twos
 
 
-def _compared(analysis: Analysis, average: Average) -> Iterable[Origin]:
+def _compared(analysis: Analysis, average: MeanGain) -> Iterable[Origin]:
     interval = average.interval
     keys = _keys(cell for gain in average.gains for side in _sides(analysis, gain) for cell in side)
-    over = average.others[0] if len(average.others) == 1 else f"the mean of {fmt.listed(average.others)}"
+    over = average.baseline[0] if len(average.baseline) == 1 else f"the mean of {fmt.listed(average.baseline)}"
     how = (
         f"The mean over {fmt.count(len(average.targets), 'target')} ({fmt.listed(average.targets, 9)}) of the gain of "
         f"{average.chain} over {over} in the languages other than English, then over {fmt.count(len(average.seeds), 'seed')}."
@@ -157,7 +157,7 @@ def _gaps(gap: Gap) -> Iterable[Origin]:
     yield Origin(gap_id(gap, "change"), change, how, gap.keys)
 
 
-def _best(best: Best) -> Iterable[Origin]:
+def _best(best: BestChain) -> Iterable[Origin]:
     def text(name: str) -> str:
         interval = getattr(best, name)
         return f"{fmt.points(interval.estimate)} {fmt.bracket(interval.low, interval.high)}"
@@ -171,7 +171,7 @@ def _best(best: Best) -> Iterable[Origin]:
         yield Origin(best_id(best, "nested"), text("nested"), how, best.keys)
 
 
-def _contrasts(contrast: Contrast) -> Iterable[Origin]:
+def _contrasts(contrast: EncoderInteraction) -> Iterable[Origin]:
     what = f"The gain of {contrast.chain} on {contrast.target} in {contrast.encoder} less that in {contrast.base}"
     for scale, interval in zip(SCALES, contrast.intervals, strict=True):
         text = f"{interval.estimate:+.4f} [{interval.low:.4f}, {interval.high:.4f}]"
@@ -179,10 +179,10 @@ def _contrasts(contrast: Contrast) -> Iterable[Origin]:
 
 
 def _sweep(analysis: Analysis) -> Iterable[Origin]:
-    for sweep in sweeps(analysis.results):
+    for sweep in collect_sweeps(analysis.results):
         for setting, value in sweep.scores.items():
-            how = f"Retrieval accuracy on {sweep.target} after {sweep.label} at {setting.written}, mean over languages and seeds."
-            id = setting_id(sweep.encoder, sweep.target, sweep.label, setting.written)
+            how = f"Retrieval accuracy on {sweep.target} after {sweep.label} at {setting.label}, mean over languages and seeds."
+            id = setting_id(sweep.encoder, sweep.target, sweep.label, setting.label)
             yield Origin(id, fmt.score(value), how, sweep.keys)
 
 

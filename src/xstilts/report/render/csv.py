@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xstilts.analysis.breakdown import OVERALL
-from xstilts.analysis.comparison import Average
-from xstilts.analysis.costs import PARTS, seconds_of
+from xstilts.analysis.costs import PARTS, read_seconds
 from xstilts.analysis.gains import Gain
+from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.other_tests import OtherTests
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
@@ -116,7 +116,7 @@ def _gain_rows(study: str, gain: Gain) -> list[Row]:
             }
         )
     for seed in gain.seeds:
-        for place, value in ((MEAN, seed.others), (ENGLISH, seed.english)):
+        for place, value in ((MEAN, seed.transfer), (ENGLISH, seed.english)):
             if value is not None:
                 id = gain_id(gain, OTHERS if place == MEAN else place, seed.seed)
                 rows.append({**shared, "language": place, "seed": seed.seed, "gain": value, "seeds": 1, "id": id})
@@ -154,13 +154,13 @@ def part_rows(analysis: Analysis) -> list[Row]:
     return [*parts, *own]
 
 
-def _average_row(study: str, average: Average) -> Row:
+def _average_row(study: str, average: MeanGain) -> Row:
     interval = average.interval
     return {
         "study": study,
         "encoder": average.encoder,
         "chain": average.chain,
-        "against": "+".join(average.others),
+        "against": "+".join(average.baseline),
         "axis": OVERALL,
         "group": average.group,
         "gain": interval.estimate,
@@ -221,7 +221,7 @@ def cost_rows(results: Results) -> list[Row]:
             "study": results.study,
             **{name: getattr(cost, name) for name in ("kind", "phase", "slug", "status", "runs", "used_by", "made_before")},
             **{name: getattr(cost, name) for name in ("seconds", "peak_mib", "error", "key")},
-            **{f"{part}_seconds": seconds_of(cost, part) for part in PARTS},
+            **{f"{part}_seconds": read_seconds(cost, part) for part in PARTS},
             **{name: cost.facts.get(name) for name in COST_FACTS},
         }
         row |= {f"vocabulary_{name}": value for name, value in (cost.facts.get("vocabulary") or {}).items()}

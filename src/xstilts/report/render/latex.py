@@ -200,7 +200,7 @@ def scores_tex(analysis: Analysis) -> str:
             own = [rows.get((encoder, chain, control, column.info.name)) for column in columns]
             lines.append(_row([tex(f"{chain}, {control}" if control else chain), *map(_score, own)]))
             english = [
-                fmt.score(row.english) if row and row.others is not None and row.english is not None else "" for row in own
+                fmt.score(row.english) if row and row.transfer is not None and row.english is not None else "" for row in own
             ]
             if any(english):
                 lines.append(_row([r"\scriptsize \quad in English", *(rf"\scriptsize {tex(text)}" for text in english)]))

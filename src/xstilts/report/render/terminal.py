@@ -60,7 +60,7 @@ def gains_block(analysis: Analysis, found: Sequence[Gain], title: str) -> Render
 
 
 def _row(gain: Gain) -> str:
-    return f"{gain.chain} over {fmt.mean_of(gain.others)}" if gain.over == "chain" else gain.chain
+    return f"{gain.chain} over {fmt.mean_of(gain.baseline)}" if gain.over == "chain" else gain.chain
 
 
 def _legend(analysis: Analysis) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.breakdown import ALL
-from xstilts.analysis.comparison import Average
+from xstilts.analysis.mean_gains import MeanGain
 from xstilts.report.findings import Analysis
 from xstilts.report.provenance.numbers import Number, compared_id
 from xstilts.report.tables.content import GAIN_LINE, Line, Table, gain_line, gains_table, grouped, leak_words, partial_words
@@ -30,13 +30,13 @@ def compared_table(analysis: Analysis) -> Table | None:
     return grouped(f"{caption}{partial_words(analysis)}.{leaks}", GAIN_LINE, groups, (3, 4, 5, 6, 7))
 
 
-def _average_line(average: Average) -> Line:
+def _average_line(average: MeanGain) -> Line:
     interval = average.interval
     id = compared_id(average)
     return (
         average.chain,
         f"mean of {fmt.count(len(average.targets), 'target')}",
-        fmt.mean_of(average.others),
+        fmt.mean_of(average.baseline),
         Number(fmt.points(interval.estimate), id),
         Number(fmt.bracket(interval.low, interval.high), id),
         "",

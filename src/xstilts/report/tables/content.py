@@ -76,7 +76,7 @@ def marks(gain: Gain) -> tuple[str, ...]:
         found.append(LEAK_MARK)
     without = "near chance without it" if gain.over == "none" else "control near chance"
     if gain.over == "chain":
-        without = f"{fmt.mean_of(gain.others)} near chance"
+        without = f"{fmt.mean_of(gain.baseline)} near chance"
     near = {"both": "near chance", "chain": "chain near chance", "control": without}
     if gain.near_chance:
         found.append(near[gain.near_chance])
@@ -102,7 +102,7 @@ def gain_sentence(gain: Gain) -> str:
     if gain.interval is None:
         return "Only English has scores, so there is no transfer gain."
     if gain.verdict == "same":
-        return f"Both sides are the same artefact, so the gain over {fmt.mean_of(gain.others)} is 0 by construction."
+        return f"Both sides are the same artefact, so the gain over {fmt.mean_of(gain.baseline)} is 0 by construction."
     interval = gain.interval
     verdict = {
         "gain": "a clear gain",
@@ -114,7 +114,7 @@ def gain_sentence(gain: Gain) -> str:
     }[gain.verdict]
     found = (
         f"{fmt.points(interval.estimate)} points {fmt.bracket(interval.low, interval.high)} "
-        f"over {fmt.mean_of(gain.others)}: {verdict}"
+        f"over {fmt.mean_of(gain.baseline)}: {verdict}"
     )
     if gain.verdict == "oracle":
         return f"{found}."
@@ -124,7 +124,7 @@ def gain_sentence(gain: Gain) -> str:
 def scores_tables(analysis: Analysis) -> tuple[Table, ...]:
     """Chain by target: the mean over the languages other than English, and English. Empty halves are left out."""
     halves: tuple[tuple[str, str, Pick], ...] = (
-        ("Mean of the languages other than English, 0 to 100", OTHERS, lambda row: (row.others, row.near_chance)),
+        ("Mean of the languages other than English, 0 to 100", OTHERS, lambda row: (row.transfer, row.near_chance)),
         ("English, 0 to 100", ENGLISH, lambda row: (row.english, row.english_near_chance)),
     )
     tables = []
@@ -216,11 +216,11 @@ def gain_line(gain: Gain, target: str) -> Line:
     return (
         gain.chain,
         target,
-        fmt.mean_of(gain.others),
+        fmt.mean_of(gain.baseline),
         Number(fmt.points(interval.estimate), gain_id(gain)) if interval else fmt.NOTHING,
         Number(fmt.bracket(interval.low, interval.high), gain_id(gain)) if interval else fmt.NOTHING,
         Number(fmt.points(english.estimate), gain_id(gain, ENGLISH)) if english else fmt.NOTHING,
-        ", ".join(fmt.points(seed.others) for seed in gain.seeds),
+        ", ".join(fmt.points(seed.transfer) for seed in gain.seeds),
         fmt.p_value(gain.p_holm),
         gain.verdict,
         ", ".join([*([CONTROL_WORDS[gain.control]] if gain.control else []), *remarks]),

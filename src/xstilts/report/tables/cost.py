@@ -32,11 +32,11 @@ def phases_table(analysis: Analysis) -> Table:
         ("stages done", *(f"{phase.done} of {phase.stages}" for phase in phases)),
         ("made before", *(str(phase.made_before) for phase in phases)),
         ("attempts", *(str(phase.runs) for phase in phases)),
-        *((f"time: {part}", *(phase.seconds[part].written(fmt.seconds) for phase in phases)) for part in PARTS),
-        ("real tokens", *(phase.tokens.written(fmt.rate) for phase in phases)),
-        ("real tokens a second", *(phase.speed.written(fmt.rate) for phase in phases)),
-        ("utilisation", *(phase.utilisation.written(fmt.share) for phase in phases)),
-        ("peak memory", *(phase.peak_mib.written(fmt.memory) for phase in phases)),
+        *((f"time: {part}", *(phase.seconds[part].describe(fmt.seconds) for phase in phases)) for part in PARTS),
+        ("real tokens", *(phase.tokens.describe(fmt.rate) for phase in phases)),
+        ("real tokens a second", *(phase.speed.describe(fmt.rate) for phase in phases)),
+        ("utilisation", *(phase.utilisation.describe(fmt.share) for phase in phases)),
+        ("peak memory", *(phase.peak_mib.describe(fmt.memory) for phase in phases)),
     ]
     caption = (
         "Training by phase, each stage counted once. Tokens are real ones, padding left out. Utilisation is the work on them "

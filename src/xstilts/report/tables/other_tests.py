@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.other_tests import ALPHA, ORDER_SEEDS, ORDERED, OtherTests, checkpoint_words
+from xstilts.analysis.other_tests import ALPHA, ORDER_SEEDS, ORDERED, OtherTests, describe_checkpoints
 from xstilts.report.findings import Analysis
 from xstilts.report.provenance.numbers import Number, gain_id
 from xstilts.report.tables.content import Table, grouped, marks
@@ -83,7 +83,7 @@ def _line(one: OtherTests) -> tuple[str, ...]:
         fmt.p_value(gain.p_holm),
         fmt.p_value(one.p_bh),
         "" if one.p_sign is None else fmt.p_value(one.p_sign),
-        checkpoint_words(one.checkpoints),
+        describe_checkpoints(one.checkpoints),
         f"{one.languages.count} of {many}" if one.languages else "",
         "" if one.superiority is None else f"{one.superiority:.2f}",
         "" if order is None else f"{order:.2f}",

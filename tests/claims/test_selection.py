@@ -1,22 +1,28 @@
-"""Contrasts: targets are stacked without changing what each says, and a selected maximum is not reported as a plain one."""
+"""Pooled comparisons: stacking targets does not change what each says, and a selected maximum is not reported as a plain one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.claims.claim_results import TYDIQA, XNLI, study
+from xstilts.analysis.pooled_comparison import PooledComparison, measure_pooled
 from xstilts.analysis.results import Cell, LanguageScore, Results
-from xstilts.analysis.scores import arm
-from xstilts.claims.contrast import Unusable, chosen, contrast, measured, sides, standing
+from xstilts.analysis.scores import collect_tallies
+from xstilts.claims.selection import Side, TargetLanguages, Unusable, choose_best, collect_sides, compute_standing, pool_sides
 from xstilts.metrics.significance import gain_interval
 from xstilts.metrics.squad import SQUAD
 
 WANTED = {XNLI: ("ru", "sw", "th"), TYDIQA: ("ru",)}
 CODES = ("ar", "ru", "sw", "th")
 ENCODER = "xlm-roberta-large"
+
+
+def pool(pairs: Sequence[tuple[Side, Side]], wanted: TargetLanguages, results: Results) -> PooledComparison:
+    return pool_sides("squad", pairs, wanted, results)[0]
 
 
 def two_metrics(results: Results) -> Results:
@@ -44,21 +50,24 @@ def results() -> Results:
 
 
 def test_one_target_is_the_plain_gain(results: Results) -> None:
-    arms = sides(results, ENCODER)
-    one = contrast("squad", [(arms["squad"], arms["none"])], {XNLI: WANTED[XNLI]}, results)
-    (found,) = measured([one], 400)
+    arms = collect_sides(results, ENCODER)
+    one = pool([(arms["squad"], arms["none"])], {XNLI: WANTED[XNLI]}, results)
+    (found,) = measure_pooled([one], 400)
     cells = [[arms[chain][XNLI][seed] for seed in (0, 1, 2)] for chain in ("squad", "none")]
     plain = gain_interval(
-        arm(cells[0], WANTED[XNLI]), arm(cells[1], WANTED[XNLI]), results.metrics["accuracy"].headline, resamples=400
+        collect_tallies(cells[0], WANTED[XNLI]),
+        collect_tallies(cells[1], WANTED[XNLI]),
+        results.metrics["accuracy"].headline,
+        resamples=400,
     )
     assert (found.estimate, found.low, found.high) == (plain.estimate, plain.low, plain.high)
 
 
 def test_a_stack_is_the_mean_over_targets_of_the_mean_over_languages(results: Results) -> None:
-    arms = sides(results, ENCODER)
+    arms = collect_sides(results, ENCODER)
     pair = [(arms["squad"], arms["none"])]
-    parts = {name: measured([contrast("squad", pair, {name: codes}, results)], 3000)[0] for name, codes in WANTED.items()}
-    (whole,) = measured([contrast("squad", pair, WANTED, results)], 3000)
+    parts = {name: measure_pooled([pool(pair, {name: codes}, results)], 3000)[0] for name, codes in WANTED.items()}
+    (whole,) = measure_pooled([pool(pair, WANTED, results)], 3000)
     assert whole.estimate == pytest.approx(np.mean([part.estimate for part in parts.values()]), abs=1e-12)
     # equal ids of two targets are different examples: the variances of the parts add
     variances = [part.spread.example_variance for part in parts.values() if part.spread]
@@ -67,18 +76,18 @@ def test_a_stack_is_the_mean_over_targets_of_the_mean_over_languages(results: Re
 
 
 def test_a_mean_of_chains_is_the_mean_of_their_gains(results: Results) -> None:
-    arms = sides(results, ENCODER)
+    arms = collect_sides(results, ENCODER)
     pairs = [(arms[name], arms["none"]) for name in ("squad", "qqp", "hella")]
-    alone = [one.estimate for one in measured([contrast("", [pair], WANTED, results) for pair in pairs], 50)]
-    assert measured([contrast("", pairs, WANTED, results)], 50)[0].estimate == pytest.approx(np.mean(alone), abs=1e-12)
+    alone = [one.estimate for one in measure_pooled([pool([pair], WANTED, results) for pair in pairs], 50)]
+    assert measure_pooled([pool(pairs, WANTED, results)], 50)[0].estimate == pytest.approx(np.mean(alone), abs=1e-12)
 
 
 def test_many_at_once_are_the_same_as_one_by_one(results: Results) -> None:
-    arms = sides(results, ENCODER)
-    made = [contrast(name, [(arms[name], arms["none"])], WANTED, results) for name in ("squad", "qqp", "hella")]
-    made.insert(1, contrast("other", [(arms["qqp"], arms["hella"])], {XNLI: WANTED[XNLI]}, results))
-    for one, interval in zip(made, measured(made, 300), strict=True):
-        (alone,) = measured([one], 300)
+    arms = collect_sides(results, ENCODER)
+    made = [pool([(arms[name], arms["none"])], WANTED, results) for name in ("squad", "qqp", "hella")]
+    made.insert(1, pool([(arms["qqp"], arms["hella"])], {XNLI: WANTED[XNLI]}, results))
+    for one, interval in zip(made, measure_pooled(made, 300), strict=True):
+        (alone,) = measure_pooled([one], 300)
         assert (interval.estimate, interval.low, interval.high) == pytest.approx((alone.estimate, alone.low, alone.high))
         assert (interval.p, interval.note) == (pytest.approx(alone.p), alone.note)
 
@@ -88,19 +97,19 @@ def test_the_standing_of_two_is_the_tail_of_their_contrast(tie: float) -> None:
     results = two_metrics(
         study({("qqp", XNLI): 0.01, ("hella", TYDIQA): 0.02}, seeds=(0, 1, 2), languages=("en", "ru", "sw", "th"))
     )
-    arms = {name: side for name, side in sides(results, ENCODER).items() if name in ("qqp", "hella")}
-    found = standing(arms, ["hella"], WANTED, results, tie, 1000)
+    arms = {name: side for name, side in collect_sides(results, ENCODER).items() if name in ("qqp", "hella")}
+    found = compute_standing(arms, ["hella"], WANTED, results, tie, 1000)
     assert found is not None
-    (interval,) = measured([contrast("", [(arms["hella"], arms["qqp"])], WANTED, results)], 1000)
+    (interval,) = measure_pooled([pool([(arms["hella"], arms["qqp"])], WANTED, results)], 1000)
     assert (found.rank, found.chains, found.best_set) == (1, 2, found.within[0][1])
     assert found.best_set == pytest.approx(1 - interval.tail_above(-tie), abs=0.03)
 
 
 def test_no_standing_without_chains_on_both_sides_or_anything_shared(results: Results) -> None:
-    arms = sides(results, ENCODER)
-    assert standing(arms, ["cosmosqa"], WANTED, results, 0.01, 50) is None
-    assert standing({"squad": arms["squad"]}, ["squad"], WANTED, results, 0.01, 50) is None
-    assert standing({**arms, "empty": {}}, ["squad"], WANTED, results, 0.01, 50) is None
+    arms = collect_sides(results, ENCODER)
+    assert compute_standing(arms, ["cosmosqa"], WANTED, results, 0.01, 50) is None
+    assert compute_standing({"squad": arms["squad"]}, ["squad"], WANTED, results, 0.01, 50) is None
+    assert compute_standing({**arms, "empty": {}}, ["squad"], WANTED, results, 0.01, 50) is None
 
 
 def test_languages_and_seeds_that_one_side_lacks_are_left_out(results: Results) -> None:
@@ -109,22 +118,22 @@ def test_languages_and_seeds_that_one_side_lacks_are_left_out(results: Results) 
         for cell in results.cells
         if (cell.chain, cell.seed) != ("squad", 2)
     )
-    arms = sides(replace(results, cells=cells), ENCODER)
-    one = contrast("squad", [(arms["squad"], arms["none"])], WANTED, results)
+    arms = collect_sides(replace(results, cells=cells), ENCODER)
+    one = pool([(arms["squad"], arms["none"])], WANTED, results)
     assert one.rows == ((XNLI, "ru"), (XNLI, "th"), (TYDIQA, "ru"))
     assert one.seeds == (0, 1)
 
 
 def test_the_same_outcome_on_both_sides_is_no_comparison(results: Results) -> None:
-    arms = sides(results, ENCODER)
+    arms = collect_sides(results, ENCODER)
     with pytest.raises(Unusable, match="same outcome"):
-        contrast("none", [(arms["none"], arms["none"])], WANTED, results)
+        pool([(arms["none"], arms["none"])], WANTED, results)
 
 
 def test_nothing_in_common_is_said(results: Results) -> None:
-    arms = sides(results, ENCODER)
+    arms = collect_sides(results, ENCODER)
     with pytest.raises(Unusable, match="no target has scores on both sides"):
-        contrast("squad", [(arms["squad"], {})], WANTED, results)
+        pool([(arms["squad"], {})], WANTED, results)
 
 
 def test_nested_selection_does_not_turn_noise_into_a_gain() -> None:
@@ -148,7 +157,7 @@ def test_nested_selection_does_not_turn_noise_into_a_gain() -> None:
 
         arms = {name: side(number) for number, name in enumerate(names)}
         none = side(len(names))
-        picked, keys, words = chosen(arms, none, {XNLI: CODES}, study({}, seeds=(0,), n=10))
+        picked, keys, words = choose_best(arms, none, {XNLI: CODES}, study({}, seeds=(0,), n=10))
         assert len(keys) == 3 * len(names)
         assert "of 12" in words
         base = np.mean(levels[-1])
@@ -160,14 +169,14 @@ def test_nested_selection_does_not_turn_noise_into_a_gain() -> None:
 
 
 def test_what_is_chosen_is_the_better_chain_where_there_is_one(results: Results) -> None:
-    arms = sides(results, ENCODER)
+    arms = collect_sides(results, ENCODER)
     real = {name: arms[name] for name in ("squad", "qqp", "hella")}
-    picked, _, words = chosen(real, arms["none"], {TYDIQA: ("ru", "sw"), XNLI: ("ru", "sw", "th")}, results)
+    picked, _, words = choose_best(real, arms["none"], {TYDIQA: ("ru", "sw"), XNLI: ("ru", "sw", "th")}, results)
     assert picked[TYDIQA][0].languages["sw"] is arms["squad"][TYDIQA][0].languages["sw"]
     assert "tydiqa: squad 6 of 6" in words
 
 
 def test_one_seed_and_one_language_leave_nothing_to_choose_on(results: Results) -> None:
-    arms = sides(replace(results, cells=tuple(cell for cell in results.cells if cell.seed == 0)), ENCODER)
-    picked, keys, words = chosen({"squad": arms["squad"]}, arms["none"], {TYDIQA: ("ru",)}, results)
+    arms = collect_sides(replace(results, cells=tuple(cell for cell in results.cells if cell.seed == 0)), ENCODER)
+    picked, keys, words = choose_best({"squad": arms["squad"]}, arms["none"], {TYDIQA: ("ru",)}, results)
     assert (picked, keys, words) == ({}, (), "")

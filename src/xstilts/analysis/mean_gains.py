@@ -1,0 +1,81 @@
+"""Mean gains: the means over targets of the study's own comparisons, with and without retrieval.
+
+They are a family of their own, with their own Holm's correction. How the interval of such a mean is made stands in
+`breakdown.pool_intervals`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xstilts.analysis.breakdown import ALL, NOT_RETRIEVAL, pool_intervals, task_group
+from xstilts.analysis.comparison import LEVEL
+from xstilts.analysis.gains import Gain, GainVerdict
+from xstilts.analysis.results import Results
+from xstilts.metrics.multiplicity import holm
+from xstilts.metrics.significance import Interval, two_sided
+
+
+@dataclass(frozen=True)
+class MeanGain:
+    """The mean over `targets` of one comparison; `group` is all targets, or those without retrieval. Pairs that the answer does
+    not count (the target's own data, oracles) are left out. `verdict` is as that of a gain; `seeds` are the means of each
+    seed."""
+
+    encoder: str
+    chain: str
+    baseline: tuple[str, ...]
+    group: str
+    gains: tuple[Gain, ...]
+    interval: Interval
+    seeds: tuple[float, ...]
+    verdict: GainVerdict = "unclear"
+    p_holm: float | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(gain.target for gain in self.gains)
+
+
+def compute_mean_gains(results: Results, gains: Sequence[Gain]) -> tuple[MeanGain, ...]:
+    """The mean of each of the study's own comparisons that has two targets or more, tested as a family."""
+    infos = {info.name: info for info in results.targets}
+    counted = [
+        gain
+        for gain in gains
+        if gain.over == "chain"
+        and not (gain.reuses_target_data or gain.leak)
+        and gain.interval is not None
+        and gain.verdict != "same"
+    ]
+    groups: dict[tuple[str, str, tuple[str, ...]], list[Gain]] = {}
+    for gain in counted:
+        groups.setdefault((gain.encoder, gain.chain, gain.baseline), []).append(gain)
+    found = []
+    for (encoder, chain, baseline), own in groups.items():
+        rest = [gain for gain in own if task_group(infos[gain.target]) != "retrieval"]
+        for group, members in ((ALL, own), (NOT_RETRIEVAL, rest)):
+            seeds = sorted(set.intersection(*({one.seed for one in gain.seeds} for gain in members))) if members else []
+            if len(members) < 2 or not seeds or (group == NOT_RETRIEVAL and len(rest) == len(own)):
+                continue
+            values = np.array([[one.transfer for one in gain.seeds if one.seed in seeds] for gain in members], dtype=np.float64)
+            by_seed = values.mean(axis=0)
+            interval = pool_intervals(by_seed, [gain.interval for gain in members if gain.interval is not None])
+            assert interval.spread is not None
+            interval = replace(interval, p=two_sided(interval.estimate, interval.spread, interval.resamples))
+            found.append(MeanGain(encoder, chain, baseline, group, tuple(members), interval, tuple(map(float, by_seed))))
+    adjusted = holm([one.interval.p for one in found if one.interval.p is not None])
+    return tuple(replace(one, verdict=_verdict(one, p), p_holm=p) for one, p in zip(found, adjusted, strict=True))
+
+
+def _verdict(one: MeanGain, p_holm: float) -> GainVerdict:
+    if all(gain.near_chance == "both" for gain in one.gains):
+        return "near chance"
+    if len(one.seeds) == 1:
+        return "one seed"
+    if p_holm <= 1 - LEVEL and (one.interval.low > 0 or one.interval.high < 0):
+        return "gain" if one.interval.low > 0 else "loss"
+    return "unclear"

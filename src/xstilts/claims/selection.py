@@ -1,0 +1,152 @@
+"""The sides of a claim's comparisons: the cells of each chain, what two sides share, and which chains are the best.
+
+`choose_best` is the nested selection behind "the best intermediate task for each target": a chain is chosen on other seeds and
+on the other half of the languages than those on which it is then scored, since the score of a winner on the data that made it
+win is too high. `compute_standing` says how surely some chains are ahead of others (`metrics.rank_probability`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.comparison import Comparison, pair_cells
+from xstilts.analysis.pooled_comparison import PooledComparison, pool_targets
+from xstilts.analysis.results import Cell, Results
+from xstilts.analysis.scores import ENGLISH, find_metric
+from xstilts.metrics.rank_probability import best_set_probability, rank_probabilities, worlds
+
+Side = Mapping[str, Mapping[int, Cell]]  # target -> seed -> cell
+TargetLanguages = Mapping[str, Sequence[str]]  # target -> languages that the claim is about
+
+
+class Unusable(Exception):
+    """Why nothing can be compared: a clause without a full stop."""
+
+
+def collect_sides(results: Results, encoder: str) -> dict[str, dict[str, dict[int, Cell]]]:
+    """Chain -> target -> seed -> cell, of one encoder. Random weights are no chain; what was chosen on dev data of the target
+    languages is no evidence."""
+    found: dict[str, dict[str, dict[int, Cell]]] = {}
+    for cell in results.cells:
+        if cell.encoder == encoder and not cell.control and not cell.leak and cell.languages:
+            found.setdefault(cell.chain, {}).setdefault(cell.target, {})[cell.seed] = cell
+    return found
+
+
+def pair_sides(pairs: Sequence[tuple[Side, Side]], languages: TargetLanguages, results: Results) -> dict[str, list[Comparison]]:
+    """For each target the comparison of each pair, over the seeds and those of `languages` that all pairs have. Targets without
+    any are left out."""
+    found = {}
+    infos = {info.name: info for info in results.targets}
+    for info in (infos[name] for name in languages if find_metric(results, name)):
+        cells = [(one.get(info.name, {}), two.get(info.name, {})) for one, two in pairs]
+        seeds = set.intersection(*(set(side) for pair in cells for side in pair))
+        made = [pair_cells(info, *({seed: side[seed] for seed in seeds} for side in pair)) for pair in cells]
+        codes = tuple(code for code in languages[info.name] if all(code in one.languages for one in made))
+        if codes:
+            found[info.name] = [replace(one, languages=codes) for one in made]
+    return found
+
+
+def pool_sides(
+    name: str, pairs: Sequence[tuple[Side, Side]], languages: TargetLanguages, results: Results
+) -> tuple[PooledComparison, list[str]]:
+    """The mean over `pairs` (treatment, control) as one comparison, and the targets on which all are near chance. Raises Unusable
+    with the reason if nothing can be compared."""
+    found = pair_sides(pairs, languages, results)
+    if not found:
+        raise Unusable(f"{name}: no target has scores on both sides for the same seed, language and examples")
+    pooled = pool_targets(found, results)
+    if pooled is None:
+        raise Unusable(f"{name}: no seed has scores on all of {fmt.listed(found)}")
+    by_target = zip(found, pooled.metrics, zip(*pooled.pairs, strict=True), strict=True)
+    near = [target for target, metric, own in by_target if all(one.near_chance(metric) for one in own)]
+    if len(near) == len(found):
+        raise Unusable(f"{name}: {fmt.listed(near)} {'is' if len(near) == 1 else 'are'} near chance on both sides")
+    if all(one.same_outcomes for pair in pooled.pairs for one in pair):
+        raise Unusable(f"{name}: every example has the same outcome on both sides, so nothing was compared")
+    return pooled, near
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`within`: the chance that each of the chains claimed to be best is among the first `rank` of `chains`. `best_set`: the
+    chance that no other chain is ahead of any of them. Gaps up to the claim's tolerance are ties."""
+
+    rank: int
+    chains: int
+    within: tuple[tuple[str, float], ...]
+    best_set: float
+
+
+def compute_standing(
+    arms: Mapping[str, Side], best: Sequence[str], languages: TargetLanguages, results: Results, tie: float, resamples: int
+) -> Standing | None:
+    """How surely the chains named in `best` are ahead of the other `arms`, by the mean over targets, then languages; over what
+    all of them have. None if that is nothing, or if either group has no chain."""
+    present = [name for name in best if name in arms]
+    if not present or len(present) == len(arms):
+        return None
+    found = pair_sides([(arm, arms[present[0]]) for arm in arms.values()], languages, results)
+    pooled = pool_targets(found, results) if found else None
+    if pooled is None:
+        return None
+    cells = [pooled.tallies("treatment", pair) for pair in range(len(arms))]
+    scores_WK = worlds(cells, pooled.headline, resamples=resamples)
+    chances = dict(zip(arms, rank_probabilities(scores_WK, len(best), tie=tie), strict=True))
+    members = [place for place, name in enumerate(arms) if name in best]
+    return Standing(
+        rank=len(best),
+        chains=len(arms),
+        within=tuple((name, chances[name]) for name in present),
+        best_set=best_set_probability(scores_WK, members, tie=tie),
+    )
+
+
+def choose_best(
+    arms: Mapping[str, Side], none: Side, languages: TargetLanguages, results: Results
+) -> tuple[dict[str, dict[int, Cell]], tuple[str, ...], str]:
+    """The side of the best chain for each target by nested selection (see the module), the keys of all cells that it rests
+    on, and what was chosen in words. Targets with nothing to choose on are left out."""
+    side: dict[str, dict[int, Cell]] = {}
+    keys: list[str] = []
+    words = []
+    for target, codes in languages.items():
+        have = {name: arm for name, arm in arms.items() if target in arm}
+        found = pair_sides([(arm, none) for arm in have.values()], {target: codes}, results) if have else {}
+        if not found:
+            continue
+        seeds, shared = found[target][0].seeds, found[target][0].languages
+        picked: Counter[str] = Counter()
+        halves = {code: rank % 2 for rank, code in enumerate(sorted(shared, key=lambda code: (code != ENGLISH, code)))}
+        for seed in seeds:
+            scores = {}
+            for code in shared:
+                if places := _find_others(seed, code, seeds, halves):
+                    means = {
+                        name: float(np.mean([arm[target][s].languages[c].headline for s, c in places]))
+                        for name, arm in have.items()
+                    }
+                    best = max(means, key=lambda name: means[name])
+                    picked[best] += 1
+                    scores[code] = have[best][target][seed].languages[code]
+            if scores:
+                side.setdefault(target, {})[seed] = replace(none[target][seed], languages=scores)
+        if picked:
+            keys += [have[name][target][seed].key for name in have for seed in seeds]
+            words.append(f"{target}: {fmt.listed(f'{name} {n} of {picked.total()}' for name, n in picked.most_common())}")
+    return side, tuple(keys), "; ".join(words)
+
+
+def _find_others(seed: int, code: str, seeds: Sequence[int], halves: Mapping[str, int]) -> list[tuple[int, str]]:
+    """The (seed, language) pairs on which to choose for one: other seeds and the other half of the languages. With one seed only
+    the languages differ, with one language only the seeds; with one of both there are none."""
+    rest = [s for s in seeds if s != seed] or list(seeds)
+    codes = [c for c in halves if halves[c] != halves[code]] or list(halves)
+    found = [(s, c) for s in rest for c in codes]
+    return [] if (seed, code) in found else found
