@@ -16,9 +16,9 @@ from xstilts.analysis.scores import arm
 from xstilts.metrics.metric import Counts
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import gain_interval
-from xstilts.report.document import paper
+from xstilts.report.document import build_document
 from xstilts.report.figures.figures import compared_forest
-from xstilts.report.findings import Analysis, analyse
+from xstilts.report.findings import Findings, compute_findings
 from xstilts.report.provenance.explain import explain
 from xstilts.report.provenance.numbers import compared_id, gain_id
 from xstilts.report.provenance.origins import origins
@@ -48,11 +48,11 @@ def study(
 
 
 @pytest.fixture(scope="module")
-def analysis() -> Analysis:
-    return analyse(study(), 1000)
+def analysis() -> Findings:
+    return compute_findings(study(), 1000)
 
 
-def test_a_chain_over_one_other_is_the_plain_comparison_of_the_two(analysis: Analysis) -> None:
+def test_a_chain_over_one_other_is_the_plain_comparison_of_the_two(analysis: Findings) -> None:
     gain = next(g for g in analysis.compared() if (g.chain, g.target) == ("squad_de", "tydiqa"))
     cells = {(c.chain, c.seed): c for c in analysis.results.cells if c.target == "tydiqa"}
     ones, twos = ([cells[name, seed] for seed in range(3)] for name in ("squad_de", "squad"))
@@ -68,7 +68,7 @@ def test_a_chain_over_one_other_is_the_plain_comparison_of_the_two(analysis: Ana
     assert gain.verdict == "gain"
 
 
-def test_the_mean_of_several_is_the_mean_of_their_scores_seed_by_seed(analysis: Analysis) -> None:
+def test_the_mean_of_several_is_the_mean_of_their_scores_seed_by_seed(analysis: Findings) -> None:
     gain = next(g for g in analysis.compared() if (g.chain, g.target) == ("both", "xquad"))
     score = {
         (c.chain, c.seed, code): s.headline
@@ -91,7 +91,7 @@ def test_what_the_members_of_a_mean_do_alike_is_no_noise_of_their_own() -> None:
     made = study((("squad_de", ("squad", "twin")), ("squad_de", ("squad",))), {**SKILL, "twin": 0.5})
     squad = {(c.target, c.seed): c for c in made.cells if c.chain == "squad"}
     cells = tuple(replace(c, languages=squad[c.target, c.seed].languages) if c.chain == "twin" else c for c in made.cells)
-    both = [g for g in analyse(replace(made, cells=cells), 500).compared() if g.target == "tydiqa"]
+    both = [g for g in compute_findings(replace(made, cells=cells), 500).compared() if g.target == "tydiqa"]
     assert [g.others for g in both] == [("squad", "twin"), ("squad",)]
     assert both[0].interval == both[1].interval
     assert both[0].languages == both[1].languages
@@ -124,21 +124,21 @@ def test_rows_are_paired_by_id_whatever_their_order() -> None:
             ),
         )
 
-    plain, mixed = (analyse(one, 200).compared() for one in (made, without(made, 300)))
+    plain, mixed = (compute_findings(one, 200).compared() for one in (made, without(made, 300)))
     for one, other in zip(plain, mixed, strict=True):
         assert one.interval is not None
         assert other.interval is not None
         assert other.interval.estimate == pytest.approx(one.interval.estimate)
         assert (other.interval.low, other.interval.high) == pytest.approx((one.interval.low, one.interval.high), abs=1e-6)
-    fewer = next(g for g in analyse(without(made, 200), 200).compared() if g.chain == "both")
+    fewer = next(g for g in compute_findings(without(made, 200), 200).compared() if g.chain == "both")
     assert fewer.interval is not None
     assert "paired by id on the intersection" in fewer.interval.note
 
 
-def test_they_are_a_family_of_their_own(analysis: Analysis) -> None:
+def test_they_are_a_family_of_their_own(analysis: Findings) -> None:
     own = analysis.compared()
     assert [g.p_holm for g in own] == pytest.approx(holm([g.interval.p or 0 for g in own if g.interval]))
-    alone = analyse(replace(analysis.results, compare=()), 1000)
+    alone = compute_findings(replace(analysis.results, compare=()), 1000)
     assert alone.gains == tuple(g for g in analysis.gains if g.over != "chain")  # and the others do not see them
     assert not alone.compared()
     assert not alone.averages
@@ -147,7 +147,7 @@ def test_they_are_a_family_of_their_own(analysis: Analysis) -> None:
     assert "over squad" not in alone.answer.sentence
 
 
-def test_averages_over_targets_with_and_without_retrieval(analysis: Analysis) -> None:
+def test_averages_over_targets_with_and_without_retrieval(analysis: Findings) -> None:
     found = {(one.chain, one.group): one for one in analysis.averages}
     assert set(found) == {(name, group) for name in ("both", "squad_de") for group in ("all targets", "without retrieval")}
     whole = found["both", "all targets"]
@@ -187,7 +187,7 @@ def analyse_averages(made: Results) -> bool:
     return (whole.interval.p or 0) <= 0.05
 
 
-def test_the_answer_is_about_them_and_gains_over_none_come_second(analysis: Analysis) -> None:
+def test_the_answer_is_about_them_and_gains_over_none_come_second(analysis: Findings) -> None:
     answer = analysis.answer
     assert answer.verdict == "yes"
     assert answer.sentence.startswith("Yes for 6 of 6 comparisons (largest: both over mean of squad and nli on ")
@@ -198,7 +198,7 @@ def test_the_answer_is_about_them_and_gains_over_none_come_second(analysis: Anal
 
 
 def test_a_chain_that_loses_to_the_other_is_told_so_whatever_both_gain() -> None:
-    answer = analyse(study(ONE, {"none": 0.4, "squad": 0.6, "squad_de": 0.5}), 500).answer
+    answer = compute_findings(study(ONE, {"none": 0.4, "squad": 0.6, "squad_de": 0.5}), 500).answer
     assert answer.verdict == "no"
     assert answer.sentence.startswith("No: no clear gain for any of 3 comparisons; a loss for 3 (largest: squad_de over squad on")
 
@@ -206,21 +206,21 @@ def test_a_chain_that_loses_to_the_other_is_told_so_whatever_both_gain() -> None
 def test_own_data_on_either_side_is_not_counted() -> None:
     made = study(ONE)
     reuse = tuple(replace(info, trains_on="squad_v1") if info.name != "tatoeba" else info for info in made.targets)
-    found = analyse(replace(made, targets=reuse), 200)
+    found = compute_findings(replace(made, targets=reuse), 200)
     assert [g.reuses_target_data for g in found.compared()] == [True, True, False]
     assert "1 of 1 comparison" in found.answer.sentence
     assert "Not counted: 2 comparisons of chains that reuse the target's own training data" in " ".join(found.answer.support)
     assert found.averages == ()
-    none = analyse(replace(made, targets=tuple(replace(info, trains_on="squad_v1") for info in made.targets)), 200)
+    none = compute_findings(replace(made, targets=tuple(replace(info, trains_on="squad_v1") for info in made.targets)), 200)
     assert none.answer.sentence.startswith("No answer: each of the study's own comparisons is of chains that reuse")
 
 
 def test_half_a_plan_says_what_it_has_not() -> None:
     made = study()
     cells = tuple(c for c in made.cells if c.chain != "nli" and not (c.chain == "squad" and c.seed == 0))
-    found = analyse(replace(made, cells=cells), 200)
+    found = compute_findings(replace(made, cells=cells), 200)
     assert {(g.chain, len(g.seeds)) for g in found.compared()} == {("squad_de", 2)}
-    none = analyse(replace(made, cells=tuple(c for c in made.cells if c.chain != "squad")), 200)
+    none = compute_findings(replace(made, cells=tuple(c for c in made.cells if c.chain != "squad")), 200)
     assert none.answer.verdict == "none"
     assert none.answer.sentence == (
         "No answer yet: none of the study's own comparisons has scores on both sides for the same seed."
@@ -228,8 +228,8 @@ def test_half_a_plan_says_what_it_has_not() -> None:
     assert render_html(none)
 
 
-def test_every_rendering_has_them_first_among_results(analysis: Analysis) -> None:
-    document = paper(analysis)
+def test_every_rendering_has_them_first_among_results(analysis: Findings) -> None:
+    document = build_document(analysis)
     titles = [section.title for section in document.sections]
     assert titles.index("The question's own comparisons") == titles.index("Transfer gains") - 1
     markdown = render_markdown(analysis)
@@ -246,7 +246,7 @@ def test_every_rendering_has_them_first_among_results(analysis: Analysis) -> Non
     assert table.rows == 4 + 6
 
 
-def test_numbers_lead_back_to_both_sides(analysis: Analysis) -> None:
+def test_numbers_lead_back_to_both_sides(analysis: Findings) -> None:
     known = origins(analysis)
     gain = next(g for g in analysis.compared() if (g.chain, g.target) == ("both", "tydiqa"))
     assert gain_id(gain) == "gain/mini-xlmr/both/tydiqa/over-squad+nli/others"
@@ -264,7 +264,7 @@ def test_numbers_lead_back_to_both_sides(analysis: Analysis) -> None:
     assert to_csv(part_rows(analysis), PART_COLUMNS).count("squad+nli") == 2 * 2  # against and id
 
 
-def test_with_very_many_only_the_means_are_drawn(analysis: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_very_many_only_the_means_are_drawn(analysis: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xstilts.report.figures.figures.MOST_ROWS", 5)
     forest = compared_forest(analysis)
     assert forest is not None
@@ -272,7 +272,7 @@ def test_with_very_many_only_the_means_are_drawn(analysis: Analysis, monkeypatch
 
 
 def test_one_seed_decides_nothing() -> None:
-    found = analyse(study(seeds=1), 500)
+    found = compute_findings(study(seeds=1), 500)
     assert {g.verdict for g in found.gains} == {"one seed"}
     assert {one.verdict for one in found.averages} == {"one seed"}
     assert found.answer.verdict == "unclear"

@@ -10,7 +10,7 @@ import pytest
 from tests.analysis.fake_results import chain, make_results, stage, target, trained
 from xstilts.analysis.costs import anomalies, kind_costs, phase_costs
 from xstilts.analysis.results import StageCost
-from xstilts.report.findings import Analysis, analyse
+from xstilts.report.findings import Findings, compute_findings
 from xstilts.report.render.csv import COST_COLUMNS, cost_rows, to_csv
 from xstilts.report.render.html import render_html
 from xstilts.report.render.markdown import render_markdown
@@ -19,8 +19,8 @@ from xstilts.report.tables.cost import cost_table, phases_table
 OLD = {"seconds": None, "flops": None, "peak_flops": None, "utilisation": None, "vocabulary": None, "packed": None}
 
 
-def analysis(*costs: StageCost) -> Analysis:
-    return analyse(make_results(chains=[chain("none")], targets=[target("tydiqa")], skill={}, costs=costs), 100)
+def analysis(*costs: StageCost) -> Findings:
+    return compute_findings(make_results(chains=[chain("none")], targets=[target("tydiqa")], skill={}, costs=costs), 100)
 
 
 def test_sharing_saves() -> None:

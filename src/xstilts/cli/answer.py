@@ -46,12 +46,12 @@ def explain(
 ) -> None:
     """Say where a number of the report comes from: how it was made, and the chain of stages behind it."""
     from xstilts.analysis.gather import gather
-    from xstilts.report.findings import analyse
+    from xstilts.report.findings import compute_findings
     from xstilts.report.provenance.explain import explain as trace
     from xstilts.report.provenance.explain import trace_lines
     from xstilts.store.store import Store
 
-    analysis = analyse(gather(plan_of(study, changes, draft=True), Store(store)))
+    analysis = compute_findings(gather(plan_of(study, changes, draft=True), Store(store)))
     for line in trace_lines(trace(analysis, number)):
         terminal().print(line, markup=False, soft_wrap=True)
 

@@ -100,10 +100,10 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
 
 def _write(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Any, Path]:
     from xstilts.analysis.gather import gather
-    from xstilts.report.findings import analyse
+    from xstilts.report.findings import compute_findings
     from xstilts.report.write import write_analysis
 
-    analysis = analyse(gather(plan, store, state))
+    analysis = compute_findings(gather(plan, store, state))
     return analysis, write_analysis(analysis, folder)
 
 

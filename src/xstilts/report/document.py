@@ -25,7 +25,7 @@ from xstilts.report.figures.figures import (
 )
 from xstilts.report.figures.layers import LayerChart, layer_charts
 from xstilts.report.figures.scale import ScaleChart, contrast_table, scale_chart, scale_forest
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, claim_id
 from xstilts.report.references import Reference, references
 from xstilts.report.tables import content, cost
@@ -97,34 +97,34 @@ class Document:
     foot: str
 
 
-def paper(analysis: Analysis) -> Document:
+def build_document(findings: Findings) -> Document:
     """The document; sections without a block are left out."""
-    results = analysis.results
+    results = findings.results
     sections = (
-        Section("Method", _method(analysis)),
-        Section("The question's own comparisons", _compared(analysis)),
-        Section("Transfer gains", _gains(analysis)),
-        *(Section(title, (Text(text), table)) for title, text, table in control_tables(analysis)),
-        Section("Where the gains are", _parts(analysis)),
-        Section("Encoder by encoder", _kept([scale_chart(analysis) or scale_forest(analysis), contrast_table(analysis)])),
-        Section("Scores", _scores(analysis)),
-        Section("Benchmark averages", _averages(analysis)),
-        _layers(analysis),
-        Section("Claims", _claims(analysis)),
-        Section("Limitations", _points(limitations(analysis))),
-        Section("Quality of the evidence", _quality(analysis)),
-        Section("What it cost", _cost(analysis)),
-        Section("What is missing", _missing(analysis)),
-        Section(TITLE, _other_tests(analysis), aside=True),
+        Section("Method", _method(findings)),
+        Section("The question's own comparisons", _compared(findings)),
+        Section("Transfer gains", _gains(findings)),
+        *(Section(title, (Text(text), table)) for title, text, table in control_tables(findings)),
+        Section("Where the gains are", _parts(findings)),
+        Section("Encoder by encoder", _kept([scale_chart(findings) or scale_forest(findings), contrast_table(findings)])),
+        Section("Scores", _scores(findings)),
+        Section("Benchmark averages", _averages(findings)),
+        _layers(findings),
+        Section("Claims", _claims(findings)),
+        Section("Limitations", _points(limitations(findings))),
+        Section("Quality of the evidence", _quality(findings)),
+        Section("What it cost", _cost(findings)),
+        Section("What is missing", _missing(findings)),
+        Section(TITLE, _other_tests(findings), aside=True),
         Section("Protocol notes", _points(results.notes), aside=True),
-        Section("References", _references(analysis), aside=True),
+        Section("References", _references(findings), aside=True),
     )
     return Document(
         title=results.study,
         question=results.question,
-        verdict=analysis.answer.verdict,
-        answer=analysis.answer.sentence,
-        support=analysis.answer.support,
+        verdict=findings.answer.verdict,
+        answer=findings.answer.sentence,
+        support=findings.answer.support,
         sections=tuple(section for section in sections if section.blocks),
         foot=f"xstilts {results.version} · {results.made} · fingerprint {results.fingerprint}",
     )
@@ -138,54 +138,54 @@ def _points(lines: Sequence[str]) -> tuple[Block, ...]:
     return (Bullets(tuple(lines)),) if lines else ()
 
 
-def _method(analysis: Analysis) -> tuple[Block, ...]:
-    results = analysis.results
-    recipes = content.recipes_table(analysis)
+def _method(findings: Findings) -> tuple[Block, ...]:
+    results = findings.results
+    recipes = content.recipes_table(findings)
     details = _kept(
         [
             recipes if len(recipes.columns) > 1 else None,
-            content.data_table(analysis) if results.targets else None,
-            training_table(analysis),
-            *_points(content.data_notes(analysis)),
+            content.data_table(findings) if results.targets else None,
+            training_table(findings),
+            *_points(content.data_notes(findings)),
         ]
     )
     return _kept(
         [
-            Bullets((*content.method_lines(analysis), *licence_lines(analysis))),
-            content.chains_table(analysis) if results.chains else None,
+            Bullets((*content.method_lines(findings), *licence_lines(findings))),
+            content.chains_table(findings) if results.chains else None,
             Fold("Recipes, data and licences", details) if details else None,
         ]
     )
 
 
-def _compared(analysis: Analysis) -> tuple[Block, ...]:
+def _compared(findings: Findings) -> tuple[Block, ...]:
     """What the study asks, where that is not a gain over no chain."""
-    table = compared_table(analysis)
+    table = compared_table(findings)
     if table is None:
         return ()
     text = (
         "The question is about one chain against another. Both are fine-tuned alike and paired by seed and example, as with "
         "gains over no chain. Holm's correction runs over these comparisons alone, and apart over their means over targets."
     )
-    if any(len(others) > 1 for _, others in analysis.results.compare):
+    if any(len(others) > 1 for _, others in findings.results.compare):
         text += " Where a chain is compared with several, it is with the mean of their scores, seed by seed."
     long = table.rows > LONG_TABLE
-    return _kept([Text(text), compared_forest(analysis), Fold("Every comparison in numbers", (table,)) if long else table])
+    return _kept([Text(text), compared_forest(findings), Fold("Every comparison in numbers", (table,)) if long else table])
 
 
-def _gains(analysis: Analysis) -> tuple[Block, ...]:
-    return _kept([*heat_maps(analysis), gain_forest(analysis)])
+def _gains(findings: Findings) -> tuple[Block, ...]:
+    return _kept([*heat_maps(findings), gain_forest(findings)])
 
 
-def _parts(analysis: Analysis) -> tuple[Block, ...]:
-    sentence = best_sentence(analysis)
-    table = parts_table(analysis)
+def _parts(findings: Findings) -> tuple[Block, ...]:
+    sentence = best_sentence(findings)
+    table = parts_table(findings)
     blocks = [
         Fold("Every group in numbers", (table,)) if table is not None and table.rows > LONG_TABLE else table,
-        part_plots(analysis),
-        gaps_table(analysis),
+        part_plots(findings),
+        gaps_table(findings),
         Text(sentence) if sentence else None,
-        best_table(analysis),
+        best_table(findings),
     ]
     found = _kept(blocks)
     intro = (
@@ -195,22 +195,22 @@ def _parts(analysis: Analysis) -> tuple[Block, ...]:
     return (Text(intro), *found) if found else ()
 
 
-def _scores(analysis: Analysis) -> tuple[Block, ...]:
-    if not analysis.summaries:
+def _scores(findings: Findings) -> tuple[Block, ...]:
+    if not findings.summaries:
         return ()
-    return _kept([*content.scores_tables(analysis), Heading("By language"), language_plots(analysis)])
+    return _kept([*content.scores_tables(findings), Heading("By language"), language_plots(findings)])
 
 
-def _averages(analysis: Analysis) -> tuple[Block, ...]:
-    tables = suite_tables(analysis)
+def _averages(findings: Findings) -> tuple[Block, ...]:
+    tables = suite_tables(findings)
     text = (
         "What a leaderboard would print, English included. It is not a transfer gain: an average can rise because English does."
     )
     return (Text(text), *tables) if tables else ()
 
 
-def _layers(analysis: Analysis) -> Section:
-    charts = layer_charts(analysis)
+def _layers(findings: Findings) -> Section:
+    charts = layer_charts(findings)
     title = "Retrieval by layer" if any(chart.panels for chart in charts) else "Retrieval, plain and centred"
     text = (
         "Retrieval uses sentence vectors without training on the target, so its score is also a choice of layer, of pooling and "
@@ -219,14 +219,14 @@ def _layers(analysis: Analysis) -> Section:
     )
     blocks: list[Block] = [Text(text)]
     for chart in charts:
-        name = f"{chart.target}, {chart.encoder}" if len(analysis.results.encoders) > 1 else chart.target
+        name = f"{chart.target}, {chart.encoder}" if len(findings.results.encoders) > 1 else chart.target
         blocks += [Heading(name), *([chart] if chart.panels else []), chart.table]
     return Section(title, tuple(blocks) if charts else ())
 
 
-def _claims(analysis: Analysis) -> tuple[Block, ...]:
+def _claims(findings: Findings) -> tuple[Block, ...]:
     """The claims that this study decides, with their evidence, and how many it does not."""
-    found = analysis.claims
+    found = findings.claims
     decided, others = [one for one in found if one.decided], [one for one in found if not one.decided]
     rows = [
         (
@@ -244,40 +244,40 @@ def _claims(analysis: Analysis) -> tuple[Block, ...]:
     verdicts = dict.fromkeys(one.verdict for one in others)
     counts = fmt.listed(f"{sum(one.verdict == verdict for one in others)} {verdict}" for verdict in verdicts)
     what = f"Of {fmt.count(len(found), 'claim')} in the ledger this study decides {len(decided) or 'none'}"
-    left = f"; the others: {counts}. “xstilts claims {analysis.results.study}” gives the reason for each." if others else "."
+    left = f"; the others: {counts}. “xstilts claims {findings.results.study}” gives the reason for each." if others else "."
     return _kept([content.plain(caption, columns, rows) if rows else None, Text(what + left) if found else None])
 
 
-def _quality(analysis: Analysis) -> tuple[Block, ...]:
-    table = quality_table(analysis)
-    return (Text(quality_sentence(analysis)), table) if table else ()
+def _quality(findings: Findings) -> tuple[Block, ...]:
+    table = quality_table(findings)
+    return (Text(quality_sentence(findings)), table) if table else ()
 
 
-def _other_tests(analysis: Analysis) -> tuple[Block, ...]:
-    table = other_tests_table(analysis)
-    return (Text(other_tests_sentence(analysis)), Fold("Every gain", (table,))) if table else ()
+def _other_tests(findings: Findings) -> tuple[Block, ...]:
+    table = other_tests_table(findings)
+    return (Text(other_tests_sentence(findings)), Fold("Every gain", (table,))) if table else ()
 
 
-def _cost(analysis: Analysis) -> tuple[Block, ...]:
-    if not analysis.results.costs:
+def _cost(findings: Findings) -> tuple[Block, ...]:
+    if not findings.results.costs:
         return ()
     return _kept(
         [
-            Text(cost.saved_sentence(analysis)),
-            cost_bars(analysis.kinds),
-            cost.cost_table(analysis),
-            cost.phases_table(analysis) if analysis.phases else None,
-            Bullets(analysis.anomalies) if analysis.anomalies else None,
-            cost.slowest_table(analysis) if analysis.slowest else None,
+            Text(cost.saved_sentence(findings)),
+            cost_bars(findings.kinds),
+            cost.cost_table(findings),
+            cost.phases_table(findings) if findings.phases else None,
+            Bullets(findings.anomalies) if findings.anomalies else None,
+            cost.slowest_table(findings) if findings.slowest else None,
         ]
     )
 
 
-def _missing(analysis: Analysis) -> tuple[Block, ...]:
-    lines = cost.missing_lines(analysis)
-    return (*map(Text, lines), *([cost.failed_table(analysis)] if analysis.failed else []))
+def _missing(findings: Findings) -> tuple[Block, ...]:
+    lines = cost.missing_lines(findings)
+    return (*map(Text, lines), *([cost.failed_table(findings)] if findings.failed else []))
 
 
-def _references(analysis: Analysis) -> tuple[Block, ...]:
-    works = references(analysis)
-    return (References(works),) if analysis.results.targets else ()
+def _references(findings: Findings) -> tuple[Block, ...]:
+    works = references(findings)
+    return (References(works),) if findings.results.targets else ()

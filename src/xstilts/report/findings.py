@@ -22,7 +22,7 @@ SLOWEST = 5
 
 
 @dataclass(frozen=True)
-class Analysis:
+class Findings:
     """`averages` are the means over targets of the study's own comparisons. `missing` are the cells of the grid without scores,
     as (encoder, chain, target, seed); `waiting` are the stages that are blocked by a failed one or have not been run."""
 
@@ -92,7 +92,7 @@ def missing_cells(results: Results) -> tuple[tuple[str, str, str, int], ...]:
     return tuple(place for place in grid(results) if place not in have)
 
 
-def analyse(results: Results, resamples: int = 0) -> Analysis:
+def compute_findings(results: Results, resamples: int = 0) -> Findings:
     """Pure and repeatable. `resamples` of the bootstrap: 0 lets the number of comparisons choose."""
     summaries = summarise(results)
     gains = (*transfer_gains(results, summaries, resamples), *compared_gains(results, summaries, resamples))
@@ -103,7 +103,7 @@ def analyse(results: Results, resamples: int = 0) -> Analysis:
     if said := contrast_sentence(between):
         over_none = replace(over_none, support=(said, *over_none.support))
     timed = [cost for cost in results.costs if cost.seconds is not None and cost.status == "done"]
-    return Analysis(
+    return Findings(
         results=results,
         summaries=summaries,
         gains=gains,

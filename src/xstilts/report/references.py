@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from xstilts.analysis.breakdown import BY_SIZE
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.suites import SUITES
 
@@ -99,17 +99,17 @@ def _entries() -> Mapping[str, tuple[str, ...]]:
     return {row[0]: row for row in rows}
 
 
-def references(analysis: Analysis) -> tuple[Reference, ...]:
+def references(findings: Findings) -> tuple[Reference, ...]:
     """Everything used: the paper, benchmarks that are averaged, and each task that is trained on or tested, by key."""
     wanted: dict[str, tuple[str, str]] = {PAPER: ("the design of the study", "")}
-    targets = {info.name for info in analysis.results.targets}
+    targets = {info.name for info in findings.results.targets}
     for suite, key in (("xtreme", "hu2020xtreme"), ("xtreme-r", "ruder2021xtremer")):
         if suite in SUITES and len(targets & set(SUITES[suite].tasks)) > 1:
             wanted[key] = (f"the benchmark {suite.upper()}", "")
-    if BY_SIZE in analysis.decomposition.axes():
+    if BY_SIZE in findings.decomposition.axes():
         wanted["conneau2020xlmr"] = ("the sizes of CC-100", "")
-    for name in _tasks(analysis):
-        cite, url = _cited(analysis, name)
+    for name in _tasks(findings):
+        cite, url = _cited(findings, name)
         if cite:
             why, _ = wanted.get(cite, ("", ""))
             wanted[cite] = (f"{why}, {name}" if why else name, url)
@@ -124,15 +124,15 @@ def references(analysis: Analysis) -> tuple[Reference, ...]:
     return tuple(found)
 
 
-def _tasks(analysis: Analysis) -> Iterable[str]:
-    results = analysis.results
+def _tasks(findings: Findings) -> Iterable[str]:
+    results = findings.results
     names = [info.name for info in results.targets] + [info.trains_on for info in results.targets if info.trained]
     return dict.fromkeys(name for name in [*names, *(task for chain in results.chains for task in chain.tasks)] if name)
 
 
-def _cited(analysis: Analysis, name: str) -> tuple[str, str]:
-    if name in analysis.targets:
-        return analysis.targets[name].cite, analysis.targets[name].url
+def _cited(findings: Findings, name: str) -> tuple[str, str]:
+    if name in findings.targets:
+        return findings.targets[name].cite, findings.targets[name].url
     task = CATALOGUE.get(name)
     return (task.cite, task.url) if task is not None else ("", "")
 

@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 from xstilts.analysis.results import Results
-from xstilts.report.document import paper
-from xstilts.report.findings import Analysis, analyse
+from xstilts.report.document import build_document
+from xstilts.report.findings import Findings, compute_findings
 from xstilts.report.references import bibtex, references
 from xstilts.report.render.csv import (
     COST_COLUMNS,
@@ -46,28 +46,28 @@ def _replace(path: Path, content: str | bytes) -> None:
         raise
 
 
-def write_analysis(analysis: Analysis, folder: Path) -> Path:
-    """As `write_report`, for those who need the analysis as well (the terminal's table, a study's exit code)."""
+def write_analysis(findings: Findings, folder: Path) -> Path:
+    """As `write_report`, for those who need the findings as well (the terminal's table, a study's exit code)."""
     (folder / "tables").mkdir(parents=True, exist_ok=True)
-    scores = score_rows(analysis.results)
+    scores = score_rows(findings.results)
     _replace(folder / "scores.csv", to_csv(scores, SCORE_COLUMNS))
     _replace(folder / "scores.parquet", to_parquet(scores, SCORE_COLUMNS))
-    _replace(folder / "gains.csv", to_csv(gain_rows(analysis), GAIN_COLUMNS))
-    _replace(folder / "tests.csv", to_csv(other_test_rows(analysis), TEST_COLUMNS))
-    _replace(folder / "parts.csv", to_csv(part_rows(analysis), PART_COLUMNS))
-    _replace(folder / "costs.csv", to_csv(cost_rows(analysis.results), COST_COLUMNS))
-    tables = latex_tables(analysis)
+    _replace(folder / "gains.csv", to_csv(gain_rows(findings), GAIN_COLUMNS))
+    _replace(folder / "tests.csv", to_csv(other_test_rows(findings), TEST_COLUMNS))
+    _replace(folder / "parts.csv", to_csv(part_rows(findings), PART_COLUMNS))
+    _replace(folder / "costs.csv", to_csv(cost_rows(findings.results), COST_COLUMNS))
+    tables = latex_tables(findings)
     for name, text in tables.items():
         _replace(folder / "tables" / f"{name}.tex", text)
-    _replace(folder / "references.bib", bibtex(references(analysis)))
-    document = paper(analysis)
-    _replace(folder / "report.md", render_markdown(analysis, document))
+    _replace(folder / "references.bib", bibtex(references(findings)))
+    document = build_document(findings)
+    _replace(folder / "report.md", render_markdown(findings, document))
     page = folder / "report.html"
-    _replace(page, render_html(analysis, document))
-    _replace(folder / "report.pdf", render_pdf(analysis, document))
+    _replace(page, render_html(findings, document))
+    _replace(folder / "report.pdf", render_pdf(findings, document))
     return page
 
 
 def write_report(results: Results, folder: Path) -> Path:
     """Writes the files below `folder`, which is made, and returns the path of the page."""
-    return write_analysis(analyse(results), folder)
+    return write_analysis(compute_findings(results), folder)

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from tests.analysis.fake_results import chain, controls, make_results, target
 from xstilts.analysis.results import ChainInfo
 from xstilts.report.figures.dots import MOST_ARMS, DotPlots, by_family, language_plots
-from xstilts.report.findings import Analysis, analyse
+from xstilts.report.findings import Findings, compute_findings
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"))
 TARGET = target("xnli", languages=("en", "de", "sw"), chance=1 / 3)
 LEVELS = st.floats(min_value=0.0, max_value=1.0, allow_nan=False)
 
 
-def plotted(low: float, high: float) -> Analysis:
+def plotted(low: float, high: float) -> Findings:
     skill = {("none", "xnli"): 0.5, ("squad", "xnli"): 0.6}
-    found = analyse(make_results(chains=CHAINS, targets=(TARGET,), skill=skill, n=20, seeds=(0,)), 50)
+    found = compute_findings(make_results(chains=CHAINS, targets=(TARGET,), skill=skill, n=20, seeds=(0,)), 50)
     rows = tuple(replace(row, languages={"en": high, "de": low, "sw": (low + high) / 2}) for row in found.summaries)
     return replace(found, summaries=rows)
 
@@ -58,7 +58,7 @@ def test_many_arms_are_drawn_without_their_controls() -> None:
 
     def drawn(chains: tuple[ChainInfo, ...]) -> DotPlots:
         skill = {(one.name, "xnli"): 0.5 for one in chains}
-        plots = language_plots(analyse(make_results(chains=chains, targets=(TARGET,), skill=skill, n=20, seeds=(0,)), 50))
+        plots = language_plots(compute_findings(make_results(chains=chains, targets=(TARGET,), skill=skill, n=20, seeds=(0,)), 50))
         assert plots is not None
         return plots
 

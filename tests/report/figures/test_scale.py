@@ -16,7 +16,7 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.encoder_interaction import SCALES, contrasts
 from xstilts.analysis.results import Results
 from xstilts.report.figures.scale import APART, MARGIN, MOST_TICKS, across, contrast_table, scale_chart, scale_forest
-from xstilts.report.findings import analyse
+from xstilts.report.findings import compute_findings
 from xstilts.report.render.html import render_html
 from xstilts.report.render.markdown import render_markdown
 from xstilts.report.render.pdf import render_pdf
@@ -39,49 +39,49 @@ def results(large: float, sizes: dict[str, int] | None = None) -> Results:
 
 
 def test_a_smaller_gain_is_told_on_all_scales() -> None:
-    (found,) = analyse(results(0.02), 200).contrasts
+    (found,) = compute_findings(results(0.02), 200).contrasts
     assert (found.base, found.encoder, found.chain, found.target) == ("base", "large", "squad", "tydiqa")
     assert found.verdict == "smaller"
     points, headroom, logit = found.intervals
     assert points.estimate == pytest.approx(-0.18, abs=0.01)
     assert headroom.estimate == pytest.approx(-0.18 / 0.6, abs=0.02)
     assert logit.high < 0
-    (said, *_) = analyse(results(0.02), 200).answer.support
+    (said, *_) = compute_findings(results(0.02), 200).answer.support
     assert said.startswith("Between encoders 1 of 1 gain compared differs on all three scales, uncorrected (most: squad → tydiqa")
 
 
 def test_equal_gains_are_not_called_different() -> None:
-    (found,) = analyse(results(0.2), 200).contrasts
+    (found,) = compute_findings(results(0.2), 200).contrasts
     assert found.verdict == "not clear"
     assert all(interval.low <= 0 <= interval.high for interval in found.intervals)
     assert len(found.intervals) == len(SCALES)
-    assert "Between encoders no gain differs on all three scales" in analyse(results(0.2), 200).answer.support[0]
+    assert "Between encoders no gain differs on all three scales" in compute_findings(results(0.2), 200).answer.support[0]
 
 
 def test_figure_and_table_stand_in_every_rendering() -> None:
-    analysis = analyse(results(0.02), 200)
-    forest, table = scale_forest(analysis), contrast_table(analysis)
+    findings = compute_findings(results(0.02), 200)
+    forest, table = scale_forest(findings), contrast_table(findings)
     assert forest is not None
     assert table is not None
     assert [title for title, _ in forest.groups] == ["squad → tydiqa"]
     assert [row.label for _, rows in forest.groups for row in rows] == ["base", "large"]
-    assert "Encoder by encoder" in render_html(analysis)
-    assert render_pdf(analysis).startswith(b"%PDF")
+    assert "Encoder by encoder" in render_html(findings)
+    assert render_pdf(findings).startswith(b"%PDF")
 
 
 def test_one_encoder_has_nothing_to_compare() -> None:
     both = results(0.02)
     one = replace(both, encoders=("base",), cells=tuple(c for c in both.cells if c.encoder == "base"))
-    analysis = analyse(one, 200)
-    assert contrasts(one, analysis.gains) == ()
-    assert scale_forest(analysis) is None
-    assert scale_chart(replace(analysis, results=replace(one, sizes=SIZES))) is None
-    assert contrast_table(analysis) is None
+    findings = compute_findings(one, 200)
+    assert contrasts(one, findings.gains) == ()
+    assert scale_forest(findings) is None
+    assert scale_chart(replace(findings, results=replace(one, sizes=SIZES))) is None
+    assert contrast_table(findings) is None
 
 
 def test_encoders_of_known_size_stand_on_an_axis_of_sizes() -> None:
-    analysis = analyse(results(0.02, SIZES), 200)
-    chart = scale_chart(analysis)
+    findings = compute_findings(results(0.02, SIZES), 200)
+    chart = scale_chart(findings)
     assert chart is not None
     assert [panel.title for panel in chart.panels] == ["tydiqa"]
     assert [name.text for name in chart.names] == ["base (85\u00a0M)", "large (302\u00a0M)"]
@@ -92,27 +92,27 @@ def test_encoders_of_known_size_stand_on_an_axis_of_sizes() -> None:
     assert base.at < large.at
     assert [label for _, label in chart.ticks_x] == ["100\u00a0M", "200\u00a0M"]
     assert base.label.startswith("squad, base: +19.8 points [")
-    html = render_html(analysis)
+    html = render_html(findings)
     figure = html[html.index("Encoder by encoder") :].partition("</figure>")[0]
     assert "weights without embeddings" in figure
     assert all(text in figure for text in ("base (85\u00a0M)", "large (302\u00a0M)", "100\u00a0M", f'data-n="{base.id}"'))
     assert figure.count("<circle") == 2 + 1  # two gains, and the legend's
     assert not re.search(r"<(path|polyline)", figure)  # nothing is drawn through the points
-    assert render_pdf(analysis).startswith(b"%PDF")
+    assert render_pdf(findings).startswith(b"%PDF")
     said = "2 encoders (base of 85\u00a0M and large of 302\u00a0M weights, embeddings not counted)"
-    assert said in render_markdown(analysis)  # where the figure is left out
+    assert said in render_markdown(findings)  # where the figure is left out
 
 
 def test_an_encoder_of_unknown_size_is_named_and_not_drawn() -> None:
-    analysis = analyse(results(0.02), 200)
-    both = analysis.results
+    findings = compute_findings(results(0.02), 200)
+    both = findings.results
     third = tuple(replace(cell, encoder="third") for cell in both.cells if cell.encoder == "large")
-    analysis = analyse(replace(both, encoders=("base", "large", "third"), cells=(*both.cells, *third), sizes=SIZES), 200)
-    chart = scale_chart(analysis)
+    findings = compute_findings(replace(both, encoders=("base", "large", "third"), cells=(*both.cells, *third), sizes=SIZES), 200)
+    chart = scale_chart(findings)
     assert chart is not None
     assert [name.text.partition(" ")[0] for name in chart.names] == ["base", "large"]
     assert "not known: third" in chart.caption
-    assert scale_chart(analyse(replace(both, sizes={"base": SIZES["base"]}), 200)) is None
+    assert scale_chart(compute_findings(replace(both, sizes={"base": SIZES["base"]}), 200)) is None
 
 
 def test_what_is_near_chance_is_grey() -> None:
@@ -120,20 +120,20 @@ def test_what_is_near_chance_is_grey() -> None:
     infos = tuple(replace(info, chance=0.5) for info in found.targets)
     cells = tuple(cell for cell in found.cells if cell.encoder == "large" or cell.chain == "none")
     cells += tuple(replace(cell, encoder="base") for cell in cells if (cell.encoder, cell.chain) == ("large", "squad"))
-    analysis = analyse(replace(found, targets=infos, cells=cells), 200)
-    assert {gain.near_chance for gain in analysis.against_none()} == {"both"}
-    chart = scale_chart(analysis)
+    findings = compute_findings(replace(found, targets=infos, cells=cells), 200)
+    assert {gain.near_chance for gain in findings.against_none()} == {"both"}
+    chart = scale_chart(findings)
     assert chart is not None
     assert {spot.name for panel in chart.panels for spot in panel.spots} == {"k1 void"}
     assert "Grey: near chance" in chart.caption
-    assert ".scaled .void" in render_html(analysis)
+    assert ".scaled .void" in render_html(findings)
 
 
 def test_an_interval_too_long_for_the_drawing_reaches_its_edge() -> None:
     high, low = results(0.3, SIZES), results(-0.1, SIZES)
     large = [c for seed, r in enumerate((high, low)) for c in r.cells if (c.encoder, c.seed) == ("large", seed)]
     cells = (*large, *(replace(cell, encoder="base") for cell in large))
-    chart = scale_chart(analyse(replace(high, cells=cells, seeds=(0, 1)), 200))
+    chart = scale_chart(compute_findings(replace(high, cells=cells, seeds=(0, 1)), 200))
     assert chart is not None
     assert "cut off" in chart.caption
     assert {0.0, 100.0} & {end for panel in chart.panels for spot in panel.spots for end in (spot.low, spot.high)}

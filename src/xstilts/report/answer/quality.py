@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.breakdown import counted
 from xstilts.report.answer.wording import ENOUGH_SEEDS
-from xstilts.report.findings import Analysis, grid
+from xstilts.report.findings import Findings, grid
 from xstilts.report.tables.content import Table, plain
 
 SOME_SEEDS = 3
@@ -29,50 +29,50 @@ class Criterion:
     reason: str
 
 
-def quality(analysis: Analysis) -> tuple[Criterion, ...]:
+def quality(findings: Findings) -> tuple[Criterion, ...]:
     """All criteria that the study can be judged by; none without a score."""
-    if not analysis.summaries:
+    if not findings.summaries:
         return ()
     return (
-        *_seeds(analysis),
-        *_controls(analysis),
-        *_coverage(analysis),
-        *_leakage(analysis),
-        *_selection(analysis),
-        *_reproducibility(analysis),
+        *_seeds(findings),
+        *_controls(findings),
+        *_coverage(findings),
+        *_leakage(findings),
+        *_selection(findings),
+        *_reproducibility(findings),
     )
 
 
-def _seeds(analysis: Analysis) -> list[Criterion]:
-    fewest = min((len(gain.seeds) for gain in analysis.gains if counted(gain)), default=len(analysis.results.seeds))
+def _seeds(findings: Findings) -> list[Criterion]:
+    fewest = min((len(gain.seeds) for gain in findings.gains if counted(gain)), default=len(findings.results.seeds))
     points = 3 if fewest >= ENOUGH_SEEDS else 2 if fewest >= SOME_SEEDS else int(fewest > 1)
     need = f"{ENOUGH_SEEDS} are needed for a claim over seeds" if fewest < ENOUGH_SEEDS else "enough for a claim over seeds"
     return [Criterion("seeds", "how many seeds each comparison has", points, 3, f"{fmt.count(fewest, 'seed')} at least; {need}")]
 
 
-def _controls(analysis: Analysis) -> list[Criterion]:
+def _controls(findings: Findings) -> list[Criterion]:
     found = []
-    real = {(g.encoder, g.chain, g.target) for g in analysis.gains if counted(g)}
-    trained = {place for place in real if (info := analysis.targets.get(place[2])) and info.trained}
+    real = {(g.encoder, g.chain, g.target) for g in findings.gains if counted(g)}
+    trained = {place for place in real if (info := findings.targets.get(place[2])) and info.trained}
     for name, gains, all_pairs in (
-        ("placebo", analysis.against_placebo(), real),
-        ("compute-matched", analysis.against_compute(), trained),
+        ("placebo", findings.against_placebo(), real),
+        ("compute-matched", findings.against_compute(), trained),
     ):
         have = {(g.encoder, g.chain, g.target) for g in gains} & all_pairs
         points = 2 if have and have == all_pairs else int(bool(have))
         reason = f"{len(have)} of {fmt.count(len(all_pairs), 'pair')} compared with one" if have else "none was run"
         found.append(Criterion(f"{name} control", f"whether each chain is compared with a {name} control", points, 2, reason))
-    if any(not info.trained for info in analysis.results.targets):
-        there = any(row.control for row in analysis.summaries)
+    if any(not info.trained for info in findings.results.targets):
+        there = any(row.control for row in findings.summaries)
         reason = "random weights were scored on retrieval too" if there else "no random-init control for retrieval"
         found.append(Criterion("random weights", "whether retrieval is compared with random weights", int(there), 1, reason))
     return found
 
 
-def _coverage(analysis: Analysis) -> list[Criterion]:
-    results = analysis.results
+def _coverage(findings: Findings) -> list[Criterion]:
+    results = findings.results
     cells = len(grid(results))
-    scored = cells - len(analysis.missing)
+    scored = cells - len(findings.missing)
     lacking = [info for info in results.targets if info.missing]
     asked = sum(len(set(info.languages) | set(info.missing)) for info in results.targets)
     have = asked - sum(len(info.missing) for info in results.targets)
@@ -93,11 +93,11 @@ def _coverage(analysis: Analysis) -> list[Criterion]:
     ]
 
 
-def _leakage(analysis: Analysis) -> list[Criterion]:
-    real = [gain for gain in analysis.against_none() if not gain.control]
+def _leakage(findings: Findings) -> list[Criterion]:
+    real = [gain for gain in findings.against_none() if not gain.control]
     leaks = [gain for gain in real if gain.leak]
     own = [gain for gain in real if gain.reuses_target_data]
-    fair = {(gain.encoder, gain.chain, gain.target) for gain in analysis.against_compute()}
+    fair = {(gain.encoder, gain.chain, gain.target) for gain in findings.against_compute()}
     unfair = [gain for gain in own if (gain.encoder, gain.chain, gain.target) not in fair]
     return [
         Criterion(
@@ -121,24 +121,24 @@ def _leakage(analysis: Analysis) -> list[Criterion]:
     ]
 
 
-def _selection(analysis: Analysis) -> list[Criterion]:
-    policies = {str(recipe.get("policy", "")) for recipe in analysis.results.recipes.values()}
+def _selection(findings: Findings) -> list[Criterion]:
+    policies = {str(recipe.get("policy", "")) for recipe in findings.results.recipes.values()}
     free = policies <= {"avg_last_k", "last", ""}
     points = 2 if free else 0 if "target_dev" in policies else 1
     words = {"en_dev": "the best on English dev data", "target_dev": "the best on target-language dev data"}
     reason = "no checkpoint was selected" if free else fmt.listed(words[p] for p in sorted(policies & set(words)))
     found = [Criterion("checkpoints", "whether checkpoints are taken without selection", points, 2, reason)]
-    if analysis.best:
-        split = sum(best.nested is not None for best in analysis.best)
-        reason = f"for {split} of {fmt.count(len(analysis.best), 'target')} chosen on other languages or seeds than reported"
+    if findings.best:
+        split = sum(best.nested is not None for best in findings.best)
+        reason = f"for {split} of {fmt.count(len(findings.best), 'target')} chosen on other languages or seeds than reported"
         found.append(
-            Criterion("best chain", "whether the best chain can be chosen honestly", int(split == len(analysis.best)), 1, reason)
+            Criterion("best chain", "whether the best chain can be chosen honestly", int(split == len(findings.best)), 1, reason)
         )
     return found
 
 
-def _reproducibility(analysis: Analysis) -> list[Criterion]:
-    results = analysis.results
+def _reproducibility(findings: Findings) -> list[Criterion]:
+    results = findings.results
     done = [cost for cost in results.costs if cost.status == "done"]
     known = {cost.key for cost in done}
     cells = [cell for cell in results.cells if cell.languages]
@@ -171,8 +171,8 @@ def _reproducibility(analysis: Analysis) -> list[Criterion]:
     ]
 
 
-def quality_table(analysis: Analysis) -> Table | None:
-    found = quality(analysis)
+def quality_table(findings: Findings) -> Table | None:
+    found = quality(findings)
     if not found:
         return None
     rows = [(one.name, f"{one.points} of {one.of}", one.reason, one.asks) for one in found]
@@ -180,7 +180,7 @@ def quality_table(analysis: Analysis) -> Table | None:
     return plain(caption, ("criterion", "points", "found", "asks"), rows, (1,))
 
 
-def quality_sentence(analysis: Analysis) -> str:
-    found = quality(analysis)
+def quality_sentence(findings: Findings) -> str:
+    found = quality(findings)
     points, of = sum(one.points for one in found), sum(one.of for one in found)
     return f"{points} of {fmt.count(of, 'point')}." if found else ""

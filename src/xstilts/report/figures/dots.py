@@ -13,7 +13,7 @@ from xstilts.analysis.breakdown import OVERALL, family
 from xstilts.analysis.results import LEAK
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, Summary
 from xstilts.report.figures.figures import colour_classes, filled, forest_scale, whisker
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.tables.content import chain_label
 
 SYNTHETIC = "synthetic"
@@ -58,19 +58,19 @@ class DotPlots:
     caption: str
 
 
-def language_plots(analysis: Analysis) -> DotPlots | None:
+def language_plots(findings: Findings) -> DotPlots | None:
     """Scores of every chain by language; English first, then family by family."""
-    classes = colour_classes(analysis)
+    classes = colour_classes(findings)
     plots: list[DotPlot] = []
     legend: dict[str, str] = {}
-    controls = {chain.name for chain in analysis.results.chains if chain.control}
-    arms = {chain_label(row) for row in analysis.summaries}
+    controls = {chain.name for chain in findings.results.chains if chain.control}
+    arms = {chain_label(row) for row in findings.summaries}
     left_out = controls if len(arms) > MOST_ARMS else set()
-    for encoder, target in dict.fromkeys((row.encoder, row.target) for row in analysis.summaries):
-        rows = [row for row in analysis.summaries if (row.encoder, row.target) == (encoder, target)]
+    for encoder, target in dict.fromkeys((row.encoder, row.target) for row in findings.summaries):
+        rows = [row for row in findings.summaries if (row.encoder, row.target) == (encoder, target)]
         rows = [row for row in rows if row.chain not in left_out] or rows
-        title = f"{target}, {encoder}" if len(analysis.results.encoders) > 1 else target
-        plots.append(_language_plot(analysis, title, rows, classes))
+        title = f"{target}, {encoder}" if len(findings.results.encoders) > 1 else target
+        plots.append(_language_plot(findings, title, rows, classes))
         legend |= {chain_label(row): classes.get(chain_label(row), "k0") for row in rows}
     if not plots:
         return None
@@ -94,8 +94,8 @@ def by_family(codes: Iterable[str], scores: Mapping[str, float]) -> list[tuple[s
     return [(code, name) for name in order for code in sorted(members[name], key=lambda code: (rank[code], code))]
 
 
-def _language_plot(analysis: Analysis, title: str, rows: Sequence[Summary], classes: Mapping[str, str]) -> DotPlot:
-    info = analysis.targets.get(rows[0].target)
+def _language_plot(findings: Findings, title: str, rows: Sequence[Summary], classes: Mapping[str, str]) -> DotPlot:
+    info = findings.targets.get(rows[0].target)
     chance = info.chance if info else None
     values = [value for row in rows for value in row.languages.values()] + ([chance] if chance is not None else [])
     low = float(np.floor(10 * min(values)) / 10)
@@ -117,7 +117,7 @@ def _language_plot(analysis: Analysis, title: str, rows: Sequence[Summary], clas
             for row in reversed(rows)
             if code in row.languages
         )
-        drawn.append(DotRow(analysis.language(code), name if name != before else "", dots))
+        drawn.append(DotRow(findings.language(code), name if name != before else "", dots))
         before = name
     if len({row.note for row in drawn if row.note}) < 2:
         drawn = [DotRow(row.label, "", row.dots) for row in drawn]
@@ -128,14 +128,14 @@ def _language_plot(analysis: Analysis, title: str, rows: Sequence[Summary], clas
     return DotPlot(title, tuple(drawn), ticks, place(chance) if chance is not None else None, mark)
 
 
-def part_plots(analysis: Analysis) -> DotPlots | None:
+def part_plots(findings: Findings) -> DotPlots | None:
     """Mean gains by group of every axis but the overall one; filled dots have an interval without zero."""
-    parts = [part for part in analysis.decomposition.parts if part.axis != OVERALL]
+    parts = [part for part in findings.decomposition.parts if part.axis != OVERALL]
     if not parts:
         return None
-    classes = colour_classes(analysis)
+    classes = colour_classes(findings)
     scale = forest_scale([part.interval.estimate for part in parts], [])
-    several = len(analysis.results.encoders) > 1
+    several = len(findings.results.encoders) > 1
     plots = []
     for encoder, axis in dict.fromkeys((part.encoder, part.axis) for part in parts):
         own = [part for part in parts if (part.encoder, part.axis) == (encoder, axis)]

@@ -20,7 +20,7 @@ from xstilts.analysis.costs import KindCost
 from xstilts.analysis.gains import DECIDED, Gain
 from xstilts.analysis.results import CONTROL_WORDS
 from xstilts.analysis.scores import NO_CHAIN
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import compared_id, gain_id
 from xstilts.report.tables.content import chain_label, leak_words, marks
 
@@ -68,39 +68,39 @@ class HeatMap:
         return f"{text}{'; no colour near chance' if self.colourless else ''}.{leak_words(self.leaks)}"
 
 
-def link_of(analysis: Analysis, gain: Gain) -> str:
-    return f"pair-{analysis.gains.index(gain)}"
+def link_of(findings: Findings, gain: Gain) -> str:
+    return f"pair-{findings.gains.index(gain)}"
 
 
-def heat_maps(analysis: Analysis) -> tuple[HeatMap, ...]:
+def heat_maps(findings: Findings) -> tuple[HeatMap, ...]:
     """One map for each encoder that has a gain, on one scale, which oracles and pairs that reuse target data do not stretch."""
-    gains = {(gain.encoder, gain.chain, gain.target): gain for gain in analysis.against_none()}
+    gains = {(gain.encoder, gain.chain, gain.target): gain for gain in findings.against_none()}
     sizes = [
         abs(gain.interval.estimate) for gain in gains.values() if gain.interval and not gain.reuses_target_data and not gain.leak
     ]
     scale = max([*sizes, SMALLEST_SCALE])
     maps = []
-    for encoder in analysis.results.encoders:
-        names = [chain for chain in analysis.results.chains if chain.name != NO_CHAIN]
+    for encoder in findings.results.encoders:
+        names = [chain for chain in findings.results.chains if chain.name != NO_CHAIN]
         if not any(gain.encoder == encoder for gain in gains.values()):
             continue
-        targets = tuple(info.name for info in analysis.results.targets)
+        targets = tuple(info.name for info in findings.results.targets)
         rows = tuple(
             (
                 chain.name,
                 CONTROL_WORDS[chain.control] if chain.control else "",
-                tuple(_heat_cell(analysis, gains.get((encoder, chain.name, name)), scale) for name in targets),
+                tuple(_heat_cell(findings, gains.get((encoder, chain.name, name)), scale) for name in targets),
             )
             for chain in sorted(names, key=lambda chain: chain.control != "")
         )
-        colourless = any(gain.near_chance == "both" for gain in analysis.gains)
-        maps.append(HeatMap(encoder, targets, rows, scale, colourless, bold(analysis)))
+        colourless = any(gain.near_chance == "both" for gain in findings.gains)
+        maps.append(HeatMap(encoder, targets, rows, scale, colourless, bold(findings)))
     return tuple(maps)
 
 
-def bold(analysis: Analysis) -> str:
+def bold(findings: Findings) -> str:
     """What bold print says of a gain over no chain."""
-    if all(len(gain.seeds) == 1 for gain in analysis.against_none()):
+    if all(len(gain.seeds) == 1 for gain in findings.against_none()):
         return "One seed decides nothing, so nothing is bold."
     return "Bold: clear after Holm's correction."
 
@@ -112,28 +112,28 @@ def filled(seeds: Iterable[int]) -> str:
     return "Filled: the 95 % interval excludes zero."
 
 
-def _heat_cell(analysis: Analysis, gain: Gain | None, scale: float) -> HeatCell:
+def _heat_cell(findings: Findings, gain: Gain | None, scale: float) -> HeatCell:
     if gain is None:
         return HeatCell(None, "", "", 0.0, ())
     colourless = gain.interval is None or gain.near_chance == "both" or gain.verdict in DECIDED
     size = 0.0 if colourless or gain.interval is None else gain.interval.estimate
     return HeatCell(
         gain=gain,
-        link=link_of(analysis, gain),
+        link=link_of(findings, gain),
         sign="gain" if size > 0 else "loss" if size < 0 else "",
         strength=round(STRONGEST * min(1.0, abs(size) / scale), 3),
         marks=marks(gain),
     )
 
 
-def colour_classes(analysis: Analysis) -> Mapping[str, str]:
+def colour_classes(findings: Findings) -> Mapping[str, str]:
     """Chain label -> CSS classes; `none` is always k0 and the random-init control `kr`. A chain's own controls have its
     colour and a class of their own."""
-    chains = [chain for chain in analysis.results.chains if chain.name != NO_CHAIN]
+    chains = [chain for chain in findings.results.chains if chain.name != NO_CHAIN]
     own = [chain.name for chain in chains if not chain.of]
     classes = {NO_CHAIN: "k0"} | {name: f"k{1 + rank % COLOURS}" for rank, name in enumerate(own)}
     classes |= {chain.name: f"{classes.get(chain.of, 'k0')} {chain.control}" for chain in chains if chain.of}
-    return classes | {chain_label(row): "kr" for row in analysis.summaries if row.control}
+    return classes | {chain_label(row): "kr" for row in findings.summaries if row.control}
 
 
 @dataclass(frozen=True)
@@ -189,34 +189,34 @@ def forest_scale(estimates: Iterable[float], bounds: Iterable[float]) -> float:
     return max(STEP, float(np.ceil(max(1.25 * largest, min(usual, 4 * largest)) / STEP) * STEP))
 
 
-def gain_forest(analysis: Analysis) -> Forest | None:
+def gain_forest(findings: Findings) -> Forest | None:
     """Every chain's gain over no chain, by target, the largest first; None where there is none."""
-    rows = [gain for gain in analysis.against_none() if gain.interval is not None and not gain.control]
-    return _forest(analysis, "Gains over no chain", rows, ()) if rows else None
+    rows = [gain for gain in findings.against_none() if gain.interval is not None and not gain.control]
+    return _forest(findings, "Gains over no chain", rows, ()) if rows else None
 
 
-def compared_forest(analysis: Analysis) -> Forest | None:
+def compared_forest(findings: Findings) -> Forest | None:
     """The study's own comparisons: means over targets first, then target by target; None where there is none. With very many
     only the means are drawn."""
-    rows = [gain for gain in analysis.compared() if gain.interval is not None]
-    means = [average for average in analysis.averages if average.group == ALL]
+    rows = [gain for gain in findings.compared() if gain.interval is not None]
+    means = [average for average in findings.averages if average.group == ALL]
     if not rows:
         return None
     if means and len(rows) > MOST_ROWS:
-        return _forest(analysis, "The study's own comparisons, means over targets", (), means)
-    return _forest(analysis, "The study's own comparisons", rows, means)
+        return _forest(findings, "The study's own comparisons, means over targets", (), means)
+    return _forest(findings, "The study's own comparisons", rows, means)
 
 
-def _forest(analysis: Analysis, what: str, rows: Sequence[Gain], means: Sequence[Average]) -> Forest:
+def _forest(findings: Findings, what: str, rows: Sequence[Gain], means: Sequence[Average]) -> Forest:
     shown: list[Gain | Average] = [*means, *rows]
     intervals = [one.interval for one in shown if one.interval is not None]
     scale = forest_scale([i.estimate for i in intervals], [b for i in intervals for b in (i.low, i.high)])
-    several = len(analysis.results.encoders) > 1
+    several = len(findings.results.encoders) > 1
     groups = []
     if means:
         alike = f"mean over {len(means[0].targets)} targets" if _alike(means) else "mean over targets"
         groups.append((alike, _forest_rows(means, scale, several)))
-    for info in analysis.results.targets:
+    for info in findings.results.targets:
         own = [gain for gain in rows if gain.target == info.name]
         if own:
             groups.append((info.name, _forest_rows(own, scale, several)))

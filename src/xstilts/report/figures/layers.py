@@ -11,7 +11,7 @@ import numpy as np
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.retrieval_sweep import POOLING_WORDS, Setting, Sweep, sweeps
 from xstilts.report.figures.figures import colour_classes
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, setting_id
 from xstilts.report.tables.content import Table, plain
 
@@ -58,27 +58,27 @@ class LayerChart:
         return f"{text} Centred: each language's mean vector is taken away first."
 
 
-def layer_charts(analysis: Analysis) -> tuple[LayerChart, ...]:
+def layer_charts(findings: Findings) -> tuple[LayerChart, ...]:
     """One chart for each encoder and target that was swept."""
     groups: dict[tuple[str, str], list[Sweep]] = {}
-    for sweep in sweeps(analysis.results):
+    for sweep in sweeps(findings.results):
         if sweep.scores:
             groups.setdefault((sweep.encoder, sweep.target), []).append(sweep)
-    return tuple(_chart(analysis, encoder, target, own) for (encoder, target), own in groups.items())
+    return tuple(_chart(findings, encoder, target, own) for (encoder, target), own in groups.items())
 
 
 def written(pooling: str, centred: bool) -> str:
     return f"{POOLING_WORDS.get(pooling, pooling)}, {'centred' if centred else 'plain'}"
 
 
-def _chart(analysis: Analysis, encoder: str, target: str, own: list[Sweep]) -> LayerChart:
-    classes = colour_classes(analysis)
+def _chart(findings: Findings, encoder: str, target: str, own: list[Sweep]) -> LayerChart:
+    classes = colour_classes(findings)
     place = (encoder, target)
-    cells = [cell for cell in analysis.results.cells if (cell.encoder, cell.target) == place and cell.layers]
+    cells = [cell for cell in findings.results.cells if (cell.encoder, cell.target) == place and cell.layers]
     layer = next((cell.layer for cell in cells if cell.layer is not None), None)
     top = min(1.0, max(0.1, float(np.ceil(10 * max(value for sweep in own for value in sweep.scores.values())) / 10)))
     layers = sorted({setting.layer for sweep in own for setting in sweep.scores})
-    used = (analysis.results.pooling, analysis.results.centred)
+    used = (findings.results.pooling, findings.results.centred)
     kinds = {(setting.pooling, setting.centred) for sweep in own for setting in sweep.scores}
     panels = []
     for kind in sorted(kinds, key=lambda kind: (kind[0] != used[0], kind)) if len(layers) > 1 else ():

@@ -17,7 +17,7 @@ from xstilts.analysis.breakdown import counted
 from xstilts.analysis.encoder_interaction import SCALES
 from xstilts.analysis.gains import Gain
 from xstilts.report.figures.figures import Forest, ForestRow, colour_classes, forest_scale, whisker
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, contrast_id, gain_id
 from xstilts.report.tables.content import Table, marks, plain
 
@@ -78,31 +78,31 @@ class ScaleChart:
         return 1 + max(name.line for name in self.names)
 
 
-def _compared(analysis: Analysis) -> list[list[Gain]]:
+def _compared(findings: Findings) -> list[list[Gain]]:
     """The gains that the answer counts, those of one chain and target together; only where several encoders have one."""
-    rows = [gain for gain in analysis.against_none() if counted(gain) and gain.interval is not None]
+    rows = [gain for gain in findings.against_none() if counted(gain) and gain.interval is not None]
     pairs = dict.fromkeys((gain.chain, gain.target) for gain in rows)
     together = [[gain for gain in rows if (gain.chain, gain.target) == pair] for pair in pairs]
     return [own for own in together if len(own) > 1]
 
 
-def scale_chart(analysis: Analysis) -> ScaleChart | None:
+def scale_chart(findings: Findings) -> ScaleChart | None:
     """Gain by the encoder's size, a panel for each target; None unless two encoders of known size have a gain in common."""
-    sizes = analysis.results.sizes
-    rows = [gain for own in _compared(analysis) for gain in own if gain.encoder in sizes]
+    sizes = findings.results.sizes
+    rows = [gain for own in _compared(findings) for gain in own if gain.encoder in sizes]
     rows = [gain for gain in rows if any(_pair(gain) == _pair(o) and gain.encoder != o.encoder for o in rows)]
     if not rows:
         return None
     drawn = sorted({gain.encoder for gain in rows}, key=lambda name: (sizes[name], name))
     places, ticks_x = across({name: sizes[name] for name in drawn})
-    chains = [chain.name for chain in analysis.results.chains if any(gain.chain == chain.name for gain in rows)]
+    chains = [chain.name for chain in findings.results.chains if any(gain.chain == chain.name for gain in rows)]
     spots = sorted(places.values())
     gap = min((two - one for one, two in pairwise(spots)), default=100.0)
     step = min(2.5, 2 * (MARGIN - 2) / len(chains), 0.8 * gap / len(chains))
     intervals = [gain.interval for gain in rows if gain.interval is not None]
     limit = forest_scale([i.estimate for i in intervals], [b for i in intervals for b in (i.low, i.high)])
     bottom, top, ticks = _up([min(limit, max(-limit, bound)) for i in intervals for bound in (i.low, i.high)])
-    classes = colour_classes(analysis)
+    classes = colour_classes(findings)
 
     def y(value: float) -> float:
         if value < bottom or value > top:  # to the very edge, beyond the last line of the grid
@@ -110,7 +110,7 @@ def scale_chart(analysis: Analysis) -> ScaleChart | None:
         return 3 + 94 * (top - value) / (top - bottom)
 
     panels = []
-    for info in analysis.results.targets:
+    for info in findings.results.targets:
         own = tuple(
             ScaleSpot(
                 x=places[gain.encoder] + (chains.index(gain.chain) - (len(chains) - 1) / 2) * step,
@@ -127,7 +127,7 @@ def scale_chart(analysis: Analysis) -> ScaleChart | None:
         )
         panels += [ScalePanel(info.name, own)] if own else []
     cut = any(i.low < bottom or i.high > top for i in intervals)
-    unknown = [name for name in analysis.results.encoders if name not in sizes]
+    unknown = [name for name in findings.results.encoders if name not in sizes]
     caption = (
         "Gain over no chain, in points, with its 95 % interval (mean of the languages other than English), by the weights of the "
         "encoder without embeddings, on a logarithmic axis. Filled: the interval excludes zero. The encoders are points, not a "
@@ -223,10 +223,10 @@ def _names(drawn: Sequence[str], places: Mapping[str, float], sizes: Mapping[str
     return tuple(found)
 
 
-def scale_forest(analysis: Analysis) -> Forest | None:
+def scale_forest(findings: Findings) -> Forest | None:
     """The same where sizes are not known: every chain on every target, encoder below encoder; None for one encoder."""
-    encoders = analysis.results.encoders
-    pairs = _compared(analysis)
+    encoders = findings.results.encoders
+    pairs = _compared(findings)
     intervals = [gain.interval for own in pairs for gain in own if gain.interval is not None]
     if len(encoders) < 2 or not pairs:
         return None
@@ -249,12 +249,12 @@ def scale_forest(analysis: Analysis) -> Forest | None:
     return Forest(tuple(groups), scale, caption)
 
 
-def contrast_table(analysis: Analysis) -> Table | None:
+def contrast_table(findings: Findings) -> Table | None:
     """Differences between gains on three scales; None where there is none."""
-    if not analysis.contrasts:
+    if not findings.contrasts:
         return None
     rows = []
-    for one in analysis.contrasts:
+    for one in findings.contrasts:
         points, headroom, logit = one.intervals
         texts = (
             f"{fmt.points(points.estimate)} {fmt.bracket(points.low, points.high)}",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.results import StageCost
 from xstilts.errors import InputError, nearest
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.origins import Origin, origins
 
 KEY_LENGTH = 12
@@ -22,16 +22,16 @@ class Trace:
     unknown: tuple[str, ...]
 
 
-def explain(analysis: Analysis, number: str) -> Trace:
+def explain(findings: Findings, number: str) -> Trace:
     """The chain of stages behind a number. InputError for an id that this report does not have."""
-    known = origins(analysis)
+    known = origins(findings)
     if number not in known:
         hint = nearest(number, known) if len(known) < 20 else _hint(number, list(known))
         raise InputError(
-            f"{number} is no number of the report of {analysis.results.study}{hint}; ids stand in scores.csv and gains.csv"
+            f"{number} is no number of the report of {findings.results.study}{hint}; ids stand in scores.csv and gains.csv"
         )
     origin = known[number]
-    stages = {cost.key: cost for cost in analysis.results.costs}
+    stages = {cost.key: cost for cost in findings.results.costs}
     wanted: set[str] = set()
     left = [key for key in origin.keys if key in stages]
     while left:

@@ -1,6 +1,6 @@
 """What is behind every number of a report: how it was made, in words, and of which score artefacts.
 
-A registry over the analysis, so that `explain` needs nothing but an id; each rendering only carries ids.
+A registry over the findings, so that `explain` needs nothing but an id; each rendering only carries ids.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import Cell
 from xstilts.analysis.retrieval_sweep import sweeps
 from xstilts.analysis.scores import ENGLISH, Summary
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import (
     OTHERS,
     best_id,
@@ -44,46 +44,46 @@ class Origin:
     keys: tuple[str, ...]
 
 
-def origins(analysis: Analysis) -> dict[str, Origin]:
+def origins(findings: Findings) -> dict[str, Origin]:
     """Every number that has an id, in the study's order: scores, gains, means of gains, best chains, averages of suites."""
     found = [
-        *_scores(analysis),
-        *(origin for gain in analysis.gains for origin in _gains(analysis, gain)),
-        *(origin for average in analysis.averages for origin in _compared(analysis, average)),
-        *(origin for part in analysis.decomposition.parts for origin in _parts(part)),
-        *(origin for gap in analysis.decomposition.gaps for origin in _gaps(gap)),
-        *(origin for best in analysis.best for origin in _best(best)),
-        *(origin for contrast in analysis.contrasts for origin in _contrasts(contrast)),
-        *_sweep(analysis),
-        *_averages(analysis),
-        *_claims(analysis),
+        *_scores(findings),
+        *(origin for gain in findings.gains for origin in _gains(findings, gain)),
+        *(origin for average in findings.averages for origin in _compared(findings, average)),
+        *(origin for part in findings.decomposition.parts for origin in _parts(part)),
+        *(origin for gap in findings.decomposition.gaps for origin in _gaps(gap)),
+        *(origin for best in findings.best for origin in _best(best)),
+        *(origin for contrast in findings.contrasts for origin in _contrasts(contrast)),
+        *_sweep(findings),
+        *_averages(findings),
+        *_claims(findings),
     ]
     return {origin.id: origin for origin in found}
 
 
-def _cells(analysis: Analysis, encoder: str, chain: str, control: str, target: str) -> list[Cell]:
+def _cells(findings: Findings, encoder: str, chain: str, control: str, target: str) -> list[Cell]:
     place = (encoder, chain, control, target)
-    return [c for c in analysis.results.cells if (c.encoder, c.chain, c.control, c.target) == place and c.languages]
+    return [c for c in findings.results.cells if (c.encoder, c.chain, c.control, c.target) == place and c.languages]
 
 
 def _keys(cells: Iterable[Cell]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cell.key for cell in cells))
 
 
-def _scores(analysis: Analysis) -> Iterable[Origin]:
-    for cell in analysis.results.cells:
+def _scores(findings: Findings) -> Iterable[Origin]:
+    for cell in findings.results.cells:
         for code, found in cell.languages.items():
             id = score_id(cell.encoder, cell.chain, cell.control, cell.target, code, cell.seed)
-            where = f"on {cell.target} in {analysis.language(code)}"
+            where = f"on {cell.target} in {findings.language(code)}"
             how = f"The score of seed {cell.seed} {where}, over {len(found.ids_N):,} examples."
             yield Origin(id, fmt.score(found.headline), how, (cell.key,))
-    for row in analysis.summaries:
-        keys = _keys(_cells(analysis, row.encoder, row.chain, row.control, row.target))
+    for row in findings.summaries:
+        keys = _keys(_cells(findings, row.encoder, row.chain, row.control, row.target))
         values = {OTHERS: row.others} | dict(row.languages)
         for code, value in values.items():
             if value is None:
                 continue
-            where = f"the {_others(row)} languages other than English" if code == OTHERS else analysis.language(code)
+            where = f"the {_others(row)} languages other than English" if code == OTHERS else findings.language(code)
             how = f"The score on {row.target} in {where}, mean over {fmt.count(len(row.seeds), 'seed')}."
             yield Origin(summary_id(row, code), fmt.score(value), how, keys)
 
@@ -92,9 +92,9 @@ def _others(row: Summary) -> int:
     return sum(code != ENGLISH for code in row.languages)
 
 
-def _gains(analysis: Analysis, gain: Gain) -> Iterable[Origin]:
+def _gains(findings: Findings, gain: Gain) -> Iterable[Origin]:
     seeds = {seed.seed for seed in gain.seeds}
-    ones, twos = _sides(analysis, gain)
+    ones, twos = _sides(findings, gain)
     keys = _keys([*ones, *twos])
     less = f"that of {gain.others[0]}" if len(gain.others) == 1 else f"the mean of those of {fmt.listed(gain.others)}"
     what = f"The score of {gain.chain} less {less} on {gain.target}"
@@ -103,7 +103,7 @@ def _gains(analysis: Analysis, gain: Gain) -> Iterable[Origin]:
         text = f"{fmt.points(gain.interval.estimate)} {fmt.bracket(gain.interval.low, gain.interval.high)}"
         yield Origin(gain_id(gain), text, how, keys)
     for row in gain.languages:
-        how = f"{what} in {analysis.language(row.language)}, mean over {fmt.count(len(seeds), 'seed')}."
+        how = f"{what} in {findings.language(row.language)}, mean over {fmt.count(len(seeds), 'seed')}."
         text = f"{fmt.points(row.interval.estimate)} {fmt.bracket(row.interval.low, row.interval.high)}"
         yield Origin(gain_id(gain, row.language), text, how, keys)
     for seed in gain.seeds:
@@ -114,20 +114,20 @@ def _gains(analysis: Analysis, gain: Gain) -> Iterable[Origin]:
                 yield Origin(gain_id(gain, language, seed.seed), fmt.points(value), f"{what}, {where}, seed {seed.seed}.", own)
 
 
-def _sides(analysis: Analysis, gain: Gain) -> tuple[list[Cell], list[Cell]]:
+def _sides(findings: Findings, gain: Gain) -> tuple[list[Cell], list[Cell]]:
     """The cells of both sides of a comparison."""
     seeds = {seed.seed for seed in gain.seeds}
-    ones = [c for c in _cells(analysis, gain.encoder, gain.chain, "", gain.target) if c.seed in seeds]
+    ones = [c for c in _cells(findings, gain.encoder, gain.chain, "", gain.target) if c.seed in seeds]
     twos: list[Cell] = []
     for name in gain.others:
-        own = _cells(analysis, gain.encoder, name, "", gain.target)
+        own = _cells(findings, gain.encoder, name, "", gain.target)
         twos += [c for c in own if c.seed in seeds] or own
     return ones, twos
 
 
-def _compared(analysis: Analysis, average: Average) -> Iterable[Origin]:
+def _compared(findings: Findings, average: Average) -> Iterable[Origin]:
     interval = average.interval
-    keys = _keys(cell for gain in average.gains for side in _sides(analysis, gain) for cell in side)
+    keys = _keys(cell for gain in average.gains for side in _sides(findings, gain) for cell in side)
     over = average.others[0] if len(average.others) == 1 else f"the mean of {fmt.listed(average.others)}"
     how = (
         f"The mean over {fmt.count(len(average.targets), 'target')} ({fmt.listed(average.targets, 9)}) of the gain of "
@@ -178,16 +178,16 @@ def _contrasts(contrast: Contrast) -> Iterable[Origin]:
         yield Origin(contrast_id(contrast, scale), text, f"{what}, on the scale of {scale} (0-1).", contrast.keys)
 
 
-def _sweep(analysis: Analysis) -> Iterable[Origin]:
-    for sweep in sweeps(analysis.results):
+def _sweep(findings: Findings) -> Iterable[Origin]:
+    for sweep in sweeps(findings.results):
         for setting, value in sweep.scores.items():
             how = f"Retrieval accuracy on {sweep.target} after {sweep.label} at {setting.written}, mean over languages and seeds."
             id = setting_id(sweep.encoder, sweep.target, sweep.label, setting.written)
             yield Origin(id, fmt.score(value), how, sweep.keys)
 
 
-def _averages(analysis: Analysis) -> Iterable[Origin]:
-    for row in averages_of(analysis):
+def _averages(findings: Findings) -> Iterable[Origin]:
+    for row in averages_of(findings):
         how = (
             f"{row.suite.upper()}'s average of {row.of} after {row.chain}, English included, mean over seeds; "
             f"of the benchmark it covers: {row.covers}."
@@ -195,7 +195,7 @@ def _averages(analysis: Analysis) -> Iterable[Origin]:
         yield Origin(row.text.id, str(row.text), how, row.keys)
 
 
-def _claims(analysis: Analysis) -> Iterable[Origin]:
-    for one in analysis.claims:
+def _claims(findings: Findings) -> Iterable[Origin]:
+    for one in findings.claims:
         if one.measured:
             yield Origin(claim_id(one.id), one.measured, f"{one.text} {one.verdict}: {one.reason}", one.evidence)

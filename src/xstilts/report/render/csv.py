@@ -17,7 +17,7 @@ from xstilts.analysis.gains import Gain
 from xstilts.analysis.other_tests import OtherTests
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import OTHERS, compared_id, gain_id, part_id, score_id
 
 if TYPE_CHECKING:
@@ -123,18 +123,18 @@ def _gain_rows(study: str, gain: Gain) -> list[Row]:
     return rows
 
 
-def gain_rows(analysis: Analysis) -> list[Row]:
+def gain_rows(findings: Findings) -> list[Row]:
     """For each comparison: the mean over languages other than English, each language, and each seed."""
-    return [row for gain in analysis.gains for row in _gain_rows(analysis.results.study, gain)]
+    return [row for gain in findings.gains for row in _gain_rows(findings.results.study, gain)]
 
 
-def part_rows(analysis: Analysis) -> list[Row]:
+def part_rows(findings: Findings) -> list[Row]:
     """Mean gains over no chain by group, then those of the study's own comparisons, which alone are tested. `targets` and
     `languages` are lists with spaces."""
-    own = [_average_row(analysis.results.study, average) for average in analysis.averages]
+    own = [_average_row(findings.results.study, average) for average in findings.averages]
     parts: list[Row] = [
         {
-            "study": analysis.results.study,
+            "study": findings.results.study,
             "encoder": part.encoder,
             "chain": part.chain,
             "against": NO_CHAIN,
@@ -149,7 +149,7 @@ def part_rows(analysis: Analysis) -> list[Row]:
             "languages": " ".join(part.languages),
             "id": part_id(part),
         }
-        for part in analysis.decomposition.parts
+        for part in findings.decomposition.parts
     ]
     return [*parts, *own]
 
@@ -208,9 +208,9 @@ def _other_test_row(study: str, one: OtherTests) -> Row:
     }
 
 
-def other_test_rows(analysis: Analysis) -> list[Row]:
+def other_test_rows(findings: Findings) -> list[Row]:
     """A row for each gain over none, with what other tests say of it. Values by seed are lists with spaces."""
-    return [_other_test_row(analysis.results.study, one) for one in analysis.tests]
+    return [_other_test_row(findings.results.study, one) for one in findings.tests]
 
 
 def cost_rows(results: Results) -> list[Row]:

@@ -19,10 +19,10 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS
 from xstilts.analysis.scores import ENGLISH
-from xstilts.report.document import Document, paper
+from xstilts.report.document import Document, build_document
 from xstilts.report.figures import figures, svg
 from xstilts.report.figures.figures import HeatMap
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import gain_id
 from xstilts.report.provenance.origins import origins
 from xstilts.report.tables import content
@@ -68,7 +68,7 @@ def opened(gains: list[Gain]) -> Gain | None:
     )
 
 
-def render_html(analysis: Analysis, document: Document | None = None) -> str:
+def render_html(findings: Findings, document: Document | None = None) -> str:
     """The whole page as text."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("xstilts.report", "templates"),
@@ -84,9 +84,9 @@ def render_html(analysis: Analysis, document: Document | None = None) -> str:
     }
     environment.filters["breakable"] = breakable
     pairs: dict[str, list[Gain]] = {}
-    for gain in analysis.against_none():
+    for gain in findings.against_none():
         pairs.setdefault(gain.encoder, []).append(gain)
-    controlled = (*analysis.against_placebo(), *analysis.against_compute())
+    controlled = (*findings.against_placebo(), *findings.against_compute())
 
     def shown(heat: HeatMap) -> list[Gain]:
         return pairs[heat.encoder]
@@ -96,9 +96,9 @@ def render_html(analysis: Analysis, document: Document | None = None) -> str:
         return [other for other in controlled if (other.encoder, other.chain, other.target) == place]
 
     text = environment.get_template("report.html.j2").render(
-        a=analysis,
-        r=analysis.results,
-        paper=document or paper(analysis),
+        a=findings,
+        r=findings.results,
+        paper=document or build_document(findings),
         style=_package_text("style.css"),
         script=_package_text("page.js"),
         origins=Markup(ORIGINS),
@@ -106,7 +106,7 @@ def render_html(analysis: Analysis, document: Document | None = None) -> str:
         opened=lambda heat: opened(pairs[heat.encoder]),
         over_controls=over_controls,
         control_words=CONTROL_WORDS,
-        link_of=lambda gain: figures.link_of(analysis, gain),
+        link_of=lambda gain: figures.link_of(findings, gain),
         gain_id=gain_id,
         gain_sentence=content.gain_sentence,
         bracket=fmt.bracket,
@@ -115,14 +115,14 @@ def render_html(analysis: Analysis, document: Document | None = None) -> str:
         span=span,
         whole=lambda value: f"{100 * value:.0f}",
         means=means,
-        language=analysis.language,
-        several=len(analysis.results.encoders) > 1,
+        language=findings.language,
+        several=len(findings.results.encoders) > 1,
     )
-    return text.replace(ORIGINS, _origins(analysis, text))
+    return text.replace(ORIGINS, _origins(findings, text))
 
 
-def _origins(analysis: Analysis, page: str) -> str:
+def _origins(findings: Findings, page: str) -> str:
     """What is behind each number that the page shows, for the page's script."""
     shown = {html.unescape(id) for id in re.findall(r'data-n="([^"]*)"', page)}
-    found = {id: [origin.how, [key[:12] for key in origin.keys]] for id, origin in origins(analysis).items() if id in shown}
+    found = {id: [origin.how, [key[:12] for key in origin.keys]] for id, origin in origins(findings).items() if id in shown}
     return json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

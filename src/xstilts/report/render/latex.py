@@ -18,7 +18,7 @@ from xstilts.analysis.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
 from xstilts.analysis.scores import NO_CHAIN, Summary
 from xstilts.report.figures.figures import bold
 from xstilts.report.figures.scale import contrast_table
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.tables.breakdown import best_table, parts_table
 from xstilts.report.tables.comparisons import compared_table
 from xstilts.report.tables.content import NEAR, ORACLE, Table, limit_words
@@ -65,11 +65,11 @@ class _Column:
     info: TargetInfo
 
 
-def _columns(analysis: Analysis) -> list[_Column]:
+def _columns(findings: Findings) -> list[_Column]:
     """The targets that have scores, in the paper's order of groups."""
     order = list(dict.fromkeys(TASK_GROUPS.values()))
-    scored = {row.target for row in analysis.summaries}
-    columns = [_Column(task_group(info), info) for info in analysis.results.targets if info.name in scored]
+    scored = {row.target for row in findings.summaries}
+    columns = [_Column(task_group(info), info) for info in findings.results.targets if info.name in scored]
     return sorted(columns, key=lambda column: order.index(column.group) if column.group in order else len(order))
 
 
@@ -106,9 +106,9 @@ def _document(columns: int, lines: Iterable[str], caption: str, label: str) -> s
     )
 
 
-def _chains(analysis: Analysis) -> list[ChainInfo]:
+def _chains(findings: Findings) -> list[ChainInfo]:
     """Chains of their own right first, then controls."""
-    return sorted((c for c in analysis.results.chains if c.name != NO_CHAIN), key=lambda chain: chain.control != "")
+    return sorted((c for c in findings.results.chains if c.name != NO_CHAIN), key=lambda chain: chain.control != "")
 
 
 def _label(chain: ChainInfo) -> str:
@@ -116,19 +116,19 @@ def _label(chain: ChainInfo) -> str:
     return f"{chain.name} ({role})" if role and role not in chain.name else chain.name
 
 
-def gains_tex(analysis: Analysis) -> str:
+def gains_tex(findings: Findings) -> str:
     """The score without a chain, and every chain's gains with intervals below them."""
-    columns = _columns(analysis)
-    gains = {(gain.encoder, gain.chain, gain.target): gain for gain in analysis.against_none()}
-    means = {(p.encoder, p.chain): p for p in analysis.decomposition.parts if (p.axis, p.group) == (OVERALL, ALL)}
-    scores = {(row.encoder, row.chain, row.target): row for row in analysis.summaries if not row.control}
+    columns = _columns(findings)
+    gains = {(gain.encoder, gain.chain, gain.target): gain for gain in findings.against_none()}
+    means = {(p.encoder, p.chain): p for p in findings.decomposition.parts if (p.axis, p.group) == (OVERALL, ALL)}
+    scores = {(row.encoder, row.chain, row.target): row for row in findings.summaries if not row.control}
     lines = [*_heads(columns, ["mean"]), r"\midrule"]
-    for encoder in analysis.results.encoders:
-        lines += _encoder_head(analysis, encoder, len(columns) + 2)
+    for encoder in findings.results.encoders:
+        lines += _encoder_head(findings, encoder, len(columns) + 2)
         base = [_score(scores.get((encoder, NO_CHAIN, column.info.name))) for column in columns]
         lines += [_row([tex(NO_CHAIN), *base, ""]), r"\midrule"]
         controls = False
-        for chain in _chains(analysis):
+        for chain in _chains(findings):
             own = [gains.get((encoder, chain.name, column.info.name)) for column in columns]
             if not any(own):
                 continue
@@ -142,9 +142,9 @@ def gains_tex(analysis: Analysis) -> str:
             lines += [_row(["", *small, _small(interval.low, interval.high) if interval else ""]), r"\addlinespace[3pt]"]
     written = "\n".join(lines)
     caption = (
-        f"{tex(analysis.results.study)}: gains in points over no intermediate training (first row: its score), mean of the "
-        f"languages other than English over {fmt.count(len(analysis.results.seeds), 'seed')}, with 95~\\% intervals. "
-        f"{bold(analysis)} The mean is over the targets that count."
+        f"{tex(findings.results.study)}: gains in points over no intermediate training (first row: its score), mean of the "
+        f"languages other than English over {fmt.count(len(findings.results.seeds), 'seed')}, with 95~\\% intervals. "
+        f"{bold(findings)} The mean is over the targets that count."
     )
     for sign, words in (
         (SIGNS[NEAR], "a side is near chance"),
@@ -152,18 +152,18 @@ def gains_tex(analysis: Analysis) -> str:
         (SIGNS[ORACLE], LEAK),
     ):
         caption += f" {sign}~{tex(words)}." if sign in written else ""
-    return _document(len(columns) + 2, lines, caption + _limits(analysis), "gains")
+    return _document(len(columns) + 2, lines, caption + _limits(findings), "gains")
 
 
-def _limits(analysis: Analysis) -> str:
-    words = limit_words(analysis).removeprefix(". ")
+def _limits(findings: Findings) -> str:
+    words = limit_words(findings).removeprefix(". ")
     return f" {tex(words)}." if words else ""
 
 
-def _encoder_head(analysis: Analysis, encoder: str, columns: int) -> list[str]:
-    if len(analysis.results.encoders) < 2:
+def _encoder_head(findings: Findings, encoder: str, columns: int) -> list[str]:
+    if len(findings.results.encoders) < 2:
         return []
-    rule = [] if encoder == analysis.results.encoders[0] else [r"\midrule"]
+    rule = [] if encoder == findings.results.encoders[0] else [r"\midrule"]
     return [*rule, rf"\multicolumn{{{columns}}}{{l}}{{\textit{{{tex(encoder)}}}}} \\"]
 
 
@@ -185,17 +185,17 @@ def _gain(gain: Gain | None) -> str:
     return (rf"\textbf{{{text}}}" if gain.verdict in ("gain", "loss") else text) + tex(marks)
 
 
-def scores_tex(analysis: Analysis) -> str:
+def scores_tex(findings: Findings) -> str:
     """Absolute scores: every chain and control, other languages and English below them."""
-    columns = _columns(analysis)
-    rows = {(row.encoder, row.chain, row.control, row.target): row for row in analysis.summaries}
+    columns = _columns(findings)
+    rows = {(row.encoder, row.chain, row.control, row.target): row for row in findings.summaries}
     lines = [*_heads(columns, []), r"\midrule"]
     chances = [column.info.chance for column in columns]
     if any(chance is not None for chance in chances):
         lines += [_row([r"\textit{chance}", *(tex(fmt.score(chance)) for chance in chances)]), r"\midrule"]
-    for encoder in analysis.results.encoders:
-        lines += _encoder_head(analysis, encoder, len(columns) + 1)
-        for chain, control in dict.fromkeys((row.chain, row.control) for row in analysis.summaries if row.encoder == encoder):
+    for encoder in findings.results.encoders:
+        lines += _encoder_head(findings, encoder, len(columns) + 1)
+        for chain, control in dict.fromkeys((row.chain, row.control) for row in findings.summaries if row.encoder == encoder):
             own = [rows.get((encoder, chain, control, column.info.name)) for column in columns]
             lines.append(_row([tex(f"{chain}, {control}" if control else chain), *map(_score, own)]))
             english = [
@@ -204,13 +204,13 @@ def scores_tex(analysis: Analysis) -> str:
             if any(english):
                 lines.append(_row([r"\scriptsize \quad in English", *(rf"\scriptsize {tex(text)}" for text in english)]))
     caption = (
-        f"{tex(analysis.results.study)}: scores (0--100), mean of the languages other than English over "
-        f"{fmt.count(len(analysis.results.seeds), 'seed')}."
+        f"{tex(findings.results.study)}: scores (0--100), mean of the languages other than English over "
+        f"{fmt.count(len(findings.results.seeds), 'seed')}."
     )
     written = "\n".join(lines)
     caption += f" {SIGNS[NEAR]}~near chance." if SIGNS[NEAR] in written else ""
     caption += f" {SIGNS[ORACLE]}~{tex(LEAK)}." if SIGNS[ORACLE] in written else ""
-    return _document(len(columns) + 1, lines, caption + _limits(analysis), "scores")
+    return _document(len(columns) + 1, lines, caption + _limits(findings), "scores")
 
 
 def table_tex(table: Table, label: str) -> str:
@@ -226,18 +226,18 @@ def table_tex(table: Table, label: str) -> str:
     return _document(len(table.columns), lines, tex(table.caption), label)
 
 
-def latex_tables(analysis: Analysis) -> dict[str, str]:
+def latex_tables(findings: Findings) -> dict[str, str]:
     """Every table for a paper, by name; none without scores."""
-    if not analysis.summaries:
+    if not findings.summaries:
         return {}
-    found = {"scores": scores_tex(analysis)}
-    if analysis.against_none():
-        found["gains"] = gains_tex(analysis)
+    found = {"scores": scores_tex(findings)}
+    if findings.against_none():
+        found["gains"] = gains_tex(findings)
     more = {
-        "compared": compared_table(analysis),
-        "parts": parts_table(analysis),
-        "best": best_table(analysis),
-        "encoders": contrast_table(analysis),
-        "tests": other_tests_table(analysis),
+        "compared": compared_table(findings),
+        "parts": parts_table(findings),
+        "best": best_table(findings),
+        "encoders": contrast_table(findings),
+        "tests": other_tests_table(findings),
     }
     return found | {name: table_tex(table, name) for name, table in more.items() if table is not None}

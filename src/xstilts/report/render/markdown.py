@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from xstilts.report.document import Block, Bullets, Document, Fold, Heading, References, Text, paper
+from xstilts.report.document import Block, Bullets, Document, Fold, Heading, References, Text, build_document
 from xstilts.report.figures.figures import HeatMap
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.tables import content
 from xstilts.report.tables.content import Table
 
@@ -59,8 +59,8 @@ def _lone_heading(text: str) -> bool:
     return text.startswith("### ") and "\n" not in text
 
 
-def render_markdown(analysis: Analysis, document: Document | None = None) -> str:
-    document = document or paper(analysis)
+def render_markdown(findings: Findings, document: Document | None = None) -> str:
+    document = document or build_document(findings)
     parts = [f"# {escape(document.title)}"]
     if document.question:
         parts.append(f"*{escape(document.question)}*")
@@ -68,7 +68,7 @@ def render_markdown(analysis: Analysis, document: Document | None = None) -> str
     for section in document.sections:
         blocks = [_block(block) for block in section.blocks]
         if any(isinstance(block, HeatMap) for block in section.blocks):
-            blocks.insert(0, render_table(_gains(analysis)))
+            blocks.insert(0, render_table(_gains(findings)))
         after = [*blocks[1:], ""]  # a heading with nothing but a figure below it goes too
         blocks = [text for text, other in zip(blocks, after, strict=True) if other or not _lone_heading(text)]
         if any(blocks):
@@ -77,9 +77,9 @@ def render_markdown(analysis: Analysis, document: Document | None = None) -> str
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _gains(analysis: Analysis) -> Table:
+def _gains(findings: Findings) -> Table:
     caption = (
         "Gain in points over no chain: mean of the languages other than English, with its 95 % interval, English beside it, "
         "and each seed."
     )
-    return content.gains_table(analysis.against_none(), analysis, caption)
+    return content.gains_table(findings.against_none(), findings, caption)

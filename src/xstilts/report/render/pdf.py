@@ -13,12 +13,12 @@ from importlib import resources
 from typing import Any
 
 from xstilts.analysis import formatting as fmt
-from xstilts.report.document import Block, Bullets, Document, Fold, Heading, References, Text, paper
+from xstilts.report.document import Block, Bullets, Document, Fold, Heading, References, Text, build_document
 from xstilts.report.figures.dots import DotPlots
 from xstilts.report.figures.figures import Bars, Forest, HeatMap
 from xstilts.report.figures.layers import LayerChart
 from xstilts.report.figures.scale import ScaleChart
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.tables.content import Table
 
 SHORT_COLUMN = 26  # letters; longer columns of text share what is left of the line
@@ -28,12 +28,12 @@ LONG_WORD = 14
 LANDSCAPE = 1.5  # lines; what is longer has a page of its own, on its side
 
 
-def render_pdf(analysis: Analysis, document: Document | None = None) -> bytes:
+def render_pdf(findings: Findings, document: Document | None = None) -> bytes:
     """The pages as bytes of a PDF."""
     import typst
 
     template = (resources.files("xstilts.report") / "templates" / "report.typ").read_bytes()
-    data = json.dumps(document_data(document or paper(analysis)), ensure_ascii=False)
+    data = json.dumps(document_data(document or build_document(findings)), ensure_ascii=False)
     made = typst.compile(template, format="pdf", sys_inputs={"data": data})
     assert isinstance(made, bytes)
     return made

@@ -12,7 +12,7 @@ from rich.text import Text
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS, LEAK
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.tables.content import LEAK_MARK, marks
 
 MOST_TARGETS = 4  # more columns than this do not fit 80 characters
@@ -34,23 +34,23 @@ def _cell(gain: Gain | None) -> Text:
     return text
 
 
-def gains_block(analysis: Analysis, found: Sequence[Gain], title: str) -> RenderableType:
+def gains_block(findings: Findings, found: Sequence[Gain], title: str) -> RenderableType:
     """One table for every encoder and every four targets."""
     gains = {(gain.encoder, _row(gain), gain.target): gain for gain in found}
     chains = dict.fromkeys(row for _, row, _ in gains)
-    targets = [info.name for info in analysis.results.targets]
+    targets = [info.name for info in findings.results.targets]
     tables: list[RenderableType] = []
     for encoder in dict.fromkeys(gain.encoder for gain in gains.values()):
         for start in range(0, len(targets), MOST_TARGETS):
             shown = targets[start : start + MOST_TARGETS]
-            name = f", {encoder}" if len(analysis.results.encoders) > 1 else ""
+            name = f", {encoder}" if len(findings.results.encoders) > 1 else ""
             heading = f"{title}{name}" if start == 0 else ""
             table = Table(title=heading, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0))
             table.add_column("chain", overflow="fold")
             for target in shown:
                 table.add_column(target, justify="right", overflow="fold")
             for chain in chains:
-                info = analysis.chains.get(chain)
+                info = findings.chains.get(chain)
                 label = Text(chain)
                 if info and info.control:
                     label.append(f"\n{CONTROL_WORDS[info.control]}", style="dim italic")
@@ -63,8 +63,8 @@ def _row(gain: Gain) -> str:
     return f"{gain.chain} over {fmt.mean_of(gain.others)}" if gain.over == "chain" else gain.chain
 
 
-def _legend(analysis: Analysis) -> str:
-    gains = (*analysis.compared(), *analysis.against_none())
+def _legend(findings: Findings) -> str:
+    gains = (*findings.compared(), *findings.against_none())
     found = {mark for gain in gains for mark in marks(gain)}
     clear = "bold: clear after Holm's correction" if any(len(gain.seeds) > 1 for gain in gains) else "one seed decides nothing"
     parts = [f"[95 % interval]; {clear}"]
@@ -79,14 +79,14 @@ def _legend(analysis: Analysis) -> str:
     return "; ".join(parts)
 
 
-def end_of_run(analysis: Analysis) -> RenderableType:
+def end_of_run(findings: Findings) -> RenderableType:
     """The table, its legend, the answer and what qualifies it."""
     parts: list[RenderableType] = []
-    if analysis.compared():
-        parts.append(gains_block(analysis, analysis.compared(), "the question's own comparisons, in points"))
-    if analysis.against_none():
-        parts.append(gains_block(analysis, analysis.against_none(), "transfer gain in points"))
-        parts += [Text(_legend(analysis), style="dim"), Text("")]
-    parts.append(Text(analysis.answer.sentence, style="bold"))
-    parts += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in analysis.answer.support]
+    if findings.compared():
+        parts.append(gains_block(findings, findings.compared(), "the question's own comparisons, in points"))
+    if findings.against_none():
+        parts.append(gains_block(findings, findings.against_none(), "transfer gain in points"))
+        parts += [Text(_legend(findings), style="dim"), Text("")]
+    parts.append(Text(findings.answer.sentence, style="bold"))
+    parts += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in findings.answer.support]
     return Group(*parts)

@@ -6,7 +6,7 @@ import numpy as np
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.breakdown import BY_SIZE, OVERALL, Part
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, best_id, gap_id, part_id
 from xstilts.report.tables.content import Table, grouped, plain
 
@@ -14,14 +14,14 @@ MOST_INTERVALS = 4  # with more chains than this a line has no room for their in
 CLEAR = "*"
 
 
-def parts_table(analysis: Analysis) -> Table | None:
+def parts_table(findings: Findings) -> Table | None:
     """Groups by chain, with the size of each group. Where chains differ in it (some pairs do not count) the largest stands."""
-    parts = analysis.decomposition.parts
+    parts = findings.decomposition.parts
     if not parts:
         return None
     chains = tuple(dict.fromkeys(part.chain for part in parts))
     brief = len(chains) > MOST_INTERVALS
-    several = len(analysis.results.encoders) > 1
+    several = len(findings.results.encoders) > 1
     groups = []
     uneven = False
     for encoder, axis in dict.fromkeys((part.encoder, part.axis) for part in parts):
@@ -38,7 +38,7 @@ def parts_table(analysis: Analysis) -> Table | None:
     caption = "Mean gain in points over no chain: mean over languages, then over targets, then over seeds"
     stars = f" {CLEAR} the 95 % interval (in parts.csv) excludes zero." if any(len(part.seeds) > 1 for part in parts) else ""
     caption += f".{stars}" if brief else ", with its 95 % interval."
-    if BY_SIZE in analysis.decomposition.axes():
+    if BY_SIZE in findings.decomposition.axes():
         caption += (
             " Pre-training text: the size of the language in CC-100, what XLM-R was trained on; other encoders saw other text."
         )
@@ -57,12 +57,12 @@ def _text(part: Part | None, brief: bool) -> str:
     return Number(f"{fmt.points(interval.estimate)} {fmt.bracket(interval.low, interval.high)}", part_id(part))
 
 
-def gaps_table(analysis: Analysis) -> Table | None:
+def gaps_table(findings: Findings) -> Table | None:
     """English less the other languages, without and with each chain."""
-    gaps = analysis.decomposition.gaps
+    gaps = findings.decomposition.gaps
     if not gaps:
         return None
-    several = len(analysis.results.encoders) > 1
+    several = len(findings.results.encoders) > 1
     rows = [
         (
             f"{gap.chain}, {gap.encoder}" if several else gap.chain,
@@ -82,13 +82,13 @@ def gaps_table(analysis: Analysis) -> Table | None:
     return plain(caption, columns, rows, range(1, 6))
 
 
-def best_table(analysis: Analysis) -> Table | None:
+def best_table(findings: Findings) -> Table | None:
     """The best chain of each target: as a plain maximum, and chosen on other languages and seeds than it is reported on."""
-    if not analysis.best:
+    if not findings.best:
         return None
-    several = len(analysis.results.encoders) > 1
+    several = len(findings.results.encoders) > 1
     rows = []
-    for best in analysis.best:
+    for best in findings.best:
         nested, plain_ = best.nested, best.plain
         total = sum(best.chosen.values())
         picked = ", ".join(f"{chain} {number} of {total}" for chain, number in sorted(best.chosen.items(), key=lambda x: -x[1]))
@@ -113,9 +113,9 @@ def best_table(analysis: Analysis) -> Table | None:
     return plain(caption, columns, rows, (2, 3, 4))
 
 
-def best_sentence(analysis: Analysis) -> str:
+def best_sentence(findings: Findings) -> str:
     """What choosing the best chain for each target brings, flattering and not."""
-    both = [best for best in analysis.best if best.nested is not None]
+    both = [best for best in findings.best if best.nested is not None]
     if len(both) < 2:
         return ""
     flattering = float(np.mean([best.plain.estimate for best in both]))

@@ -13,7 +13,7 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, Summary
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import OTHERS, Number, gain_id, summary_id
 
 Line = tuple[str, ...]
@@ -89,8 +89,8 @@ def leak_words(leaks: bool) -> str:
     return text if leaks else ""
 
 
-def seeds_of(analysis: Analysis) -> str:
-    return fmt.listed(str(seed) for seed in analysis.results.seeds)
+def seeds_of(findings: Findings) -> str:
+    return fmt.listed(str(seed) for seed in findings.results.seeds)
 
 
 def chain_label(row: Summary) -> str:
@@ -121,7 +121,7 @@ def gain_sentence(gain: Gain) -> str:
     return f"{found} (p{fmt.JOIN}{fmt.p_value(interval.p)}, after Holm {fmt.p_value(gain.p_holm)})."
 
 
-def scores_tables(analysis: Analysis) -> tuple[Table, ...]:
+def scores_tables(findings: Findings) -> tuple[Table, ...]:
     """Chain by target: the mean over the languages other than English, and English. Empty halves are left out."""
     halves: tuple[tuple[str, str, Pick], ...] = (
         ("Mean of the languages other than English, 0 to 100", OTHERS, lambda row: (row.others, row.near_chance)),
@@ -129,22 +129,22 @@ def scores_tables(analysis: Analysis) -> tuple[Table, ...]:
     )
     tables = []
     for title, language, pick in halves:
-        rows = [row for row in analysis.summaries if pick(row)[0] is not None]
+        rows = [row for row in findings.summaries if pick(row)[0] is not None]
         if rows:
-            tables.append(_pivot(analysis, title, language, rows, pick))
+            tables.append(_pivot(findings, title, language, rows, pick))
     return tuple(tables)
 
 
 def _pivot(
-    analysis: Analysis,
+    findings: Findings,
     title: str,
     language: str,
     summaries: Sequence[Summary],
     pick: Pick,
 ) -> Table:
-    targets = tuple(info for info in analysis.results.targets if any(row.target == info.name for row in summaries))
+    targets = tuple(info for info in findings.results.targets if any(row.target == info.name for row in summaries))
     cells = {(row.encoder, chain_label(row), row.target): row for row in summaries}
-    seeds = len(analysis.results.seeds)
+    seeds = len(findings.results.seeds)
 
     def text(row: Summary | None) -> str:
         if row is None:
@@ -157,7 +157,7 @@ def _pivot(
 
     groups = []
     for encoder in dict.fromkeys(row.encoder for row in summaries):
-        labels = dict.fromkeys(chain_label(row) for row in sorted(summaries, key=_chain_order(analysis)))
+        labels = dict.fromkeys(chain_label(row) for row in sorted(summaries, key=_chain_order(findings)))
         lines = [
             (label, *(text(cells.get((encoder, label, info.name))) for info in targets))
             for label in labels
@@ -166,47 +166,47 @@ def _pivot(
         chances = tuple(fmt.score(info.chance) for info in targets)
         if any(info.chance is not None for info in targets):
             lines.insert(0, ("chance", *chances))
-        groups.append((encoder if len(analysis.results.encoders) > 1 else "", tuple(lines)))
+        groups.append((encoder if len(findings.results.encoders) > 1 else "", tuple(lines)))
     written = "".join(text for _, lines in groups for line in lines for text in line)
     caption = f"{title}; means over seeds"
     caption += ", ± their standard deviation" if "±" in written else ""
     caption += f". {NEAR} near chance" if NEAR in written else ""
     caption += f". {SHORT} fewer seeds than the study asks for" if SHORT in written else ""
     caption += f". {ORACLE} {LEAK}" if ORACLE in written else ""
-    caption += partial_words(analysis)
+    caption += partial_words(findings)
     columns = ("chain", *(f"{info.name} {info.coverage}".strip() for info in targets))
     return Table(f"{caption}.", columns, tuple(groups), frozenset(range(1, len(columns))))
 
 
-def partial_words(analysis: Analysis) -> str:
+def partial_words(findings: Findings) -> str:
     """What a table must say about data that are not whole: n/m languages, limits."""
-    partial = any(info.coverage for info in analysis.results.targets)
-    return (". n/m: so many of the target's languages had data" if partial else "") + limit_words(analysis)
+    partial = any(info.coverage for info in findings.results.targets)
+    return (". n/m: so many of the target's languages had data" if partial else "") + limit_words(findings)
 
 
-def limit_words(analysis: Analysis) -> str:
-    limits = fmt.listed(f"{name} {value:,}" for name, value in analysis.results.limits.items())
+def limit_words(findings: Findings) -> str:
+    limits = fmt.listed(f"{name} {value:,}" for name, value in findings.results.limits.items())
     return f". Examples limited to {limits}" if limits else ""
 
 
-def _chain_order(analysis: Analysis) -> Callable[[Summary], tuple[bool, bool, int]]:
-    ranks = {name: rank for rank, name in enumerate(analysis.chains)}
+def _chain_order(findings: Findings) -> Callable[[Summary], tuple[bool, bool, int]]:
+    ranks = {name: rank for rank, name in enumerate(findings.chains)}
     return lambda row: (row.control != "", row.chain != NO_CHAIN, ranks.get(row.chain, len(ranks)))
 
 
-def gains_table(gains: Sequence[Gain], analysis: Analysis, caption: str) -> Table:
+def gains_table(gains: Sequence[Gain], findings: Findings, caption: str) -> Table:
     """One comparison a line, with each seed's gain."""
-    names = {info.name: f"{info.name} {info.coverage}".strip() for info in analysis.results.targets}
+    names = {info.name: f"{info.name} {info.coverage}".strip() for info in findings.results.targets}
     encoders = tuple(dict.fromkeys(gain.encoder for gain in gains))
     groups = [
         (
-            encoder if len(analysis.results.encoders) > 1 else "",
+            encoder if len(findings.results.encoders) > 1 else "",
             tuple(gain_line(gain, names.get(gain.target, gain.target)) for gain in gains if gain.encoder == encoder),
         )
         for encoder in encoders
     ]
     leaks = leak_words(any(gain.leak for gain in gains))
-    return grouped(f"{caption.rstrip('.')}{partial_words(analysis)}.{leaks}", GAIN_LINE, groups, (3, 4, 5, 6, 7))
+    return grouped(f"{caption.rstrip('.')}{partial_words(findings)}.{leaks}", GAIN_LINE, groups, (3, 4, 5, 6, 7))
 
 
 def gain_line(gain: Gain, target: str) -> Line:
@@ -227,22 +227,22 @@ def gain_line(gain: Gain, target: str) -> Line:
     )
 
 
-def chains_table(analysis: Analysis) -> Table:
+def chains_table(findings: Findings) -> Table:
     def role(chain: ChainInfo) -> str:
         if not chain.control:
-            asked = [others for name, others in analysis.results.compare if name == chain.name]
+            asked = [others for name, others in findings.results.compare if name == chain.name]
             over = [others[0] if len(others) == 1 else f"the mean of {fmt.listed(others)}" for others in asked]
             return f"compared with {fmt.listed(over)}" if over else ""
         noun = "placebo" if chain.control == "placebo" else f"{CONTROL_WORDS[chain.control]} control"
         return f"{noun} of {chain.of}" if chain.of else noun
 
-    rows = [(chain.name, " → ".join(chain.steps) or "no intermediate training", role(chain)) for chain in analysis.results.chains]
+    rows = [(chain.name, " → ".join(chain.steps) or "no intermediate training", role(chain)) for chain in findings.results.chains]
     return plain("Chains: what stands between the encoder and the target.", ("chain", "phases", "role"), rows)
 
 
-def shared_settings(analysis: Analysis) -> dict[str, str]:
+def shared_settings(findings: Findings) -> dict[str, str]:
     """The settings that every training phase has in common."""
-    recipes = list(analysis.results.recipes.values())
+    recipes = list(findings.results.recipes.values())
     names = dict.fromkeys(name for recipe in recipes for name in recipe)
     written = {name: {_setting(recipe, name) for recipe in recipes} for name in names}
     return {name: next(iter(values)) for name, values in written.items() if len(values) == 1}
@@ -255,10 +255,10 @@ def _setting(recipe: Mapping[str, object], name: str) -> str:
     return str(value) if value is not None else OWN.get(name, fmt.NOTHING)
 
 
-def recipes_table(analysis: Analysis) -> Table:
+def recipes_table(findings: Findings) -> Table:
     """Phases by settings, those that differ between phases; the method names the others."""
-    recipes = analysis.results.recipes
-    shared = shared_settings(analysis)
+    recipes = findings.results.recipes
+    shared = shared_settings(findings)
     names = tuple(dict.fromkeys(name for recipe in recipes.values() for name in recipe if name not in shared))
     rows = [(phase, *(_setting(recipe, name) for name in names)) for phase, recipe in recipes.items()]
     caption = "Recipes: the settings in which the training phases differ."
@@ -271,7 +271,7 @@ def coverage(info: TargetInfo) -> str:
     return f"{text}; missing {' '.join(info.missing)}" if info.missing else text
 
 
-def data_table(analysis: Analysis) -> Table:
+def data_table(findings: Findings) -> Table:
     rows = [
         (
             info.name,
@@ -283,20 +283,20 @@ def data_table(analysis: Analysis) -> Table:
             info.cite,
             info.url,
         )
-        for info in analysis.results.targets
+        for info in findings.results.targets
     ]
     columns = ("target", "format", "score", "trained on", "languages", "licence", "cite", "source")
     return plain("Targets: data, languages and licences.", columns, rows)
 
 
-def data_notes(analysis: Analysis) -> Line:
+def data_notes(findings: Findings) -> Line:
     """What the tasks' records say of their protocols."""
-    return tuple(f"{info.name}: {info.notes}" for info in analysis.results.targets if info.notes)
+    return tuple(f"{info.name}: {info.notes}" for info in findings.results.targets if info.notes)
 
 
-def method_lines(analysis: Analysis) -> Line:
+def method_lines(findings: Findings) -> Line:
     """The method in sentences."""
-    results = analysis.results
+    results = findings.results
     chains = [chain for chain in results.chains if not chain.control]
     added = len(results.chains) - len(chains)
     controls = f" and {fmt.count(added, 'control')}" if added else ""
@@ -311,7 +311,7 @@ def method_lines(analysis: Analysis) -> Line:
     lines = [
         f"{fmt.count(len(results.encoders), 'encoder')} ({fmt.listed(map(sized, results.encoders), 8)}{unit}), "
         f"{fmt.count(len(chains), 'chain')}{controls}, {fmt.count(len(results.targets), 'target')}, "
-        f"{fmt.count(len(results.seeds), 'seed')} ({seeds_of(analysis) or 'none'})."
+        f"{fmt.count(len(results.seeds), 'seed')} ({seeds_of(findings) or 'none'})."
         if results.encoders
         else "The study names no encoder.",
         f"A transfer gain is the score of a chain less that of {NO_CHAIN} for the same encoder, target and seed, "
@@ -329,7 +329,7 @@ def method_lines(analysis: Analysis) -> Line:
     if results.limits:
         limits = fmt.listed(f"{name} {value:,}" for name, value in results.limits.items())
         lines.append(f"Limits on examples: {limits}. Scores on limited data are not comparable with published ones.")
-    shared = shared_settings(analysis)
+    shared = shared_settings(findings)
     if shared:
         settings = ", ".join(f"{name} {value}" for name, value in shared.items() if value != fmt.NOTHING)
         lines.append(f"Every training phase: {settings}.")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.other_tests import ALPHA, ORDER_SEEDS, ORDERED, OtherTests, checkpoint_words
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, gain_id
 from xstilts.report.tables.content import Table, grouped, marks
 
 TITLE = "The same gains under other tests"
 
 
-def other_tests_sentence(analysis: Analysis) -> str:
+def other_tests_sentence(findings: Findings) -> str:
     """What each test speaks about, and how many rows disagree."""
-    disagree = sum(bool(one.disagree) for one in analysis.tests)
-    found = f"{disagree} of {fmt.count(len(analysis.tests), 'gain')}" if disagree else "none"
+    disagree = sum(bool(one.disagree) for one in findings.tests)
+    found = f"{disagree} of {fmt.count(len(findings.tests), 'gain')}" if disagree else "none"
     return (
         "The main interval, of other seeds and other examples, decides, with its p corrected by Holm; Benjamini and Hochberg "
         "allow some false gains among those found. Sign flips speak of other seeds, the test of two checkpoints of these very "
@@ -23,24 +23,24 @@ def other_tests_sentence(analysis: Analysis) -> str:
     )
 
 
-def other_tests_table(analysis: Analysis) -> Table | None:
+def other_tests_table(findings: Findings) -> Table | None:
     """A row for each gain; None where nothing was tested."""
-    if not analysis.tests:
+    if not findings.tests:
         return None
-    several = len(analysis.results.encoders) > 1
+    several = len(findings.results.encoders) > 1
     groups = [
-        (encoder if several else "", tuple(_line(one) for one in analysis.tests if one.gain.encoder == encoder))
-        for encoder in analysis.results.encoders
+        (encoder if several else "", tuple(_line(one) for one in findings.tests if one.gain.encoder == encoder))
+        for encoder in findings.results.encoders
     ]
     columns = (
         "chain", "target", "verdict", "gain", "p", "Holm", "BH", "sign flips", "checkpoints", "languages", "superiority", "order",
         "disagree",
     )  # fmt: skip
-    return grouped(_caption(analysis), columns, [group for group in groups if group[1]], range(3, 12))
+    return grouped(_caption(findings), columns, [group for group in groups if group[1]], range(3, 12))
 
 
-def _caption(analysis: Analysis) -> str:
-    tests = analysis.tests
+def _caption(findings: Findings) -> str:
+    tests = findings.tests
     parts = ["Gains over none in points; p of the main interval, as it is and corrected (Holm; BH: Benjamini and Hochberg)"]
     seeds = sorted({one.least_sign for one in tests if one.least_sign is not None}, reverse=True)
     if seeds:

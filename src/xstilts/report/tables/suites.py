@@ -13,7 +13,7 @@ import numpy as np
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.results import LEAK, Cell
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, average_id
 from xstilts.report.tables.content import ORACLE, Line, Table, grouped, limit_words
 from xstilts.tasks.suites import SUITES, Average, Averages, Scores, Suite, average
@@ -32,26 +32,26 @@ class AverageOf:
     keys: tuple[str, ...]
 
 
-def suites_of(analysis: Analysis) -> tuple[Suite, ...]:
+def suites_of(findings: Findings) -> tuple[Suite, ...]:
     """The suites of which the study has at least two tasks as targets."""
-    targets = {info.name for info in analysis.results.targets}
+    targets = {info.name for info in findings.results.targets}
     return tuple(suite for suite in SUITES.values() if suite.groups and len(targets & set(suite.tasks)) > 1)
 
 
-def suite_tables(analysis: Analysis) -> tuple[Table, ...]:
+def suite_tables(findings: Findings) -> tuple[Table, ...]:
     """One table for each suite of the study."""
-    found = (_table(analysis, suite) for suite in suites_of(analysis))
+    found = (_table(findings, suite) for suite in suites_of(findings))
     return tuple(table for table in found if table is not None)
 
 
-def averages_of(analysis: Analysis) -> tuple[AverageOf, ...]:
+def averages_of(findings: Findings) -> tuple[AverageOf, ...]:
     """Every average that the tables show."""
-    several = len(analysis.results.encoders) > 1
+    several = len(findings.results.encoders) > 1
     found = []
-    for suite in suites_of(analysis):
-        table = _table(analysis, suite)
+    for suite in suites_of(findings):
+        table = _table(findings, suite)
         for title, lines in table.groups if table else ():
-            encoder = title if several else next(iter(analysis.results.encoders), "")
+            encoder = title if several else next(iter(findings.results.encoders), "")
             for line in lines:
                 of = line[0].removeprefix("· ")
                 members = suite.groups.get(of, (of,) if of in suite.tasks else tuple(suite.tasks))
@@ -59,7 +59,7 @@ def averages_of(analysis: Analysis) -> tuple[AverageOf, ...]:
                     if isinstance(text, Number):
                         keys = [
                             cell.key
-                            for cell in analysis.results.cells
+                            for cell in findings.results.cells
                             if (cell.encoder, cell.chain, cell.control) == (encoder, chain, "")
                             and cell.target in members
                             and cell.languages
@@ -68,12 +68,12 @@ def averages_of(analysis: Analysis) -> tuple[AverageOf, ...]:
     return tuple(found)
 
 
-def _table(analysis: Analysis, suite: Suite) -> Table | None:
-    without = _left_out(analysis, suite)
-    groups, chains = [], [name for name in analysis.chains if name not in without]
-    for encoder in analysis.results.encoders:
+def _table(findings: Findings, suite: Suite) -> Table | None:
+    without = _left_out(findings, suite)
+    groups, chains = [], [name for name in findings.chains if name not in without]
+    for encoder in findings.results.encoders:
         runs: dict[tuple[str, int], list[Cell]] = {}
-        for cell in analysis.results.cells:
+        for cell in findings.results.cells:
             if (
                 cell.encoder == encoder
                 and not cell.control
@@ -91,7 +91,7 @@ def _table(analysis: Analysis, suite: Suite) -> Table | None:
         chains = [name for name in chains if name in means] or list(means)
         leaks = {(cell.chain, cell.target) for cells in runs.values() for cell in cells if cell.leak}
         groups.append(
-            (encoder if len(analysis.results.encoders) > 1 else "", tuple(_lines(suite, encoder, chains, means, leaks)))
+            (encoder if len(findings.results.encoders) > 1 else "", tuple(_lines(suite, encoder, chains, means, leaks)))
         )
     if not groups:
         return None
@@ -100,13 +100,13 @@ def _table(analysis: Analysis, suite: Suite) -> Table | None:
     columns = ("average of", *chains, "covers")
     leak = f". {ORACLE} {LEAK}" if marked else ""
     leak += ". Compute-matched controls are left out: they exist only for targets that are trained" if without else ""
-    return grouped(f"{caption}{leak}{limit_words(analysis)}.", columns, groups, range(1, len(chains) + 1))
+    return grouped(f"{caption}{leak}{limit_words(findings)}.", columns, groups, range(1, len(chains) + 1))
 
 
-def _left_out(analysis: Analysis, suite: Suite) -> frozenset[str]:
+def _left_out(findings: Findings, suite: Suite) -> frozenset[str]:
     """Compute-matched controls, where some of the suite's targets have none and all chains would lose them."""
-    whole = all(info.trained for info in analysis.results.targets if info.name in suite.tasks)
-    return frozenset() if whole else frozenset(name for name, info in analysis.chains.items() if info.control == "compute")
+    whole = all(info.trained for info in findings.results.targets if info.name in suite.tasks)
+    return frozenset() if whole else frozenset(name for name, info in findings.chains.items() if info.control == "compute")
 
 
 def _scores(cells: list[Cell], pairs: set[tuple[str, str]]) -> Scores:
