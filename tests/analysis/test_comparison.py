@@ -17,16 +17,16 @@ from xstilts.metrics.metric import Counts
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import gain_interval
 from xstilts.report.document import build_document
-from xstilts.report.figures.figures import compared_forest
+from xstilts.report.figures.forest import compared_forest
 from xstilts.report.findings import Findings, compute_findings
 from xstilts.report.provenance.explain import explain
 from xstilts.report.provenance.numbers import compared_id, gain_id
-from xstilts.report.provenance.origins import origins
+from xstilts.report.provenance.origins import find_origins
 from xstilts.report.render.csv import GAIN_COLUMNS, PART_COLUMNS, gain_rows, part_rows, to_csv
 from xstilts.report.render.html import render_html
-from xstilts.report.render.latex import latex_tables
+from xstilts.report.render.latex import render_latex
 from xstilts.report.render.markdown import render_markdown
-from xstilts.report.tables.comparisons import compared_table
+from xstilts.report.tables.gains import compared_table
 
 ONE = (("squad_de", ("squad",)),)
 TWO = (("both", ("squad", "nli")), ("squad_de", ("squad",)))
@@ -142,7 +142,7 @@ def test_they_are_a_family_of_their_own(analysis: Findings) -> None:
     assert alone.gains == tuple(g for g in analysis.gains if g.over != "chain")  # and the others do not see them
     assert not alone.compared()
     assert not alone.averages
-    assert "own comparisons" not in render_markdown(alone)
+    assert "own comparisons" not in render_markdown(build_document(alone))
     assert alone.answer.sentence.startswith("Yes for")
     assert "over squad" not in alone.answer.sentence
 
@@ -225,18 +225,18 @@ def test_half_a_plan_says_what_it_has_not() -> None:
     assert none.answer.sentence == (
         "No answer yet: none of the study's own comparisons has scores on both sides for the same seed."
     )
-    assert render_html(none)
+    assert render_html(build_document(none))
 
 
 def test_every_rendering_has_them_first_among_results(analysis: Findings) -> None:
     document = build_document(analysis)
     titles = [section.title for section in document.sections]
     assert titles.index("The question's own comparisons") == titles.index("Transfer gains") - 1
-    markdown = render_markdown(analysis)
+    markdown = render_markdown(build_document(analysis))
     assert "| both | mean of 3 targets | mean of squad and nli | +1" in markdown
     assert "compared with the mean of squad and nli" in markdown
-    assert "mean of squad and nli" in latex_tables(analysis)["compared"]
-    page = render_html(analysis)
+    assert "mean of squad and nli" in render_latex(analysis)["compared"]
+    page = render_html(build_document(analysis))
     assert "both over mean of squad and nli" in page
     forest = compared_forest(analysis)
     assert forest is not None
@@ -247,7 +247,7 @@ def test_every_rendering_has_them_first_among_results(analysis: Findings) -> Non
 
 
 def test_numbers_lead_back_to_both_sides(analysis: Findings) -> None:
-    known = origins(analysis)
+    known = find_origins(analysis)
     gain = next(g for g in analysis.compared() if (g.chain, g.target) == ("both", "tydiqa"))
     assert gain_id(gain) == "gain/mini-xlmr/both/tydiqa/over-squad+nli/others"
     origin = explain(analysis, gain_id(gain)).origin
@@ -279,7 +279,7 @@ def test_one_seed_decides_nothing() -> None:
     assert found.answer.sentence.startswith(
         "One seed decides nothing: in these runs the interval lies above zero for 6 of 6 comparisons (largest: both over mean of"
     )
-    page, markdown = render_html(found), render_markdown(found)
+    page, markdown = render_html(build_document(found)), render_markdown(build_document(found))
     assert ' clear"' not in page
     assert "One seed decides nothing, so nothing is bold." in page
     assert "One seed decides nothing, so nothing is filled." in page

@@ -10,6 +10,7 @@ import pytest
 from tests.analysis.fake_results import chain, make_results, stage, target, trained
 from xstilts.analysis.costs import anomalies, kind_costs, phase_costs
 from xstilts.analysis.results import StageCost
+from xstilts.report.document import build_document
 from xstilts.report.findings import Findings, compute_findings
 from xstilts.report.render.csv import COST_COLUMNS, cost_rows, to_csv
 from xstilts.report.render.html import render_html
@@ -105,5 +106,5 @@ def test_what_is_odd_is_said_in_every_rendering(cost: StageCost, words: str) -> 
     (line,) = anomalies([cost])
     assert words in line
     made = analysis(cost)
-    assert words in render_markdown(made)
-    assert words in render_html(made)
+    assert words in render_markdown(build_document(made))
+    assert words in render_html(build_document(made))

@@ -14,6 +14,7 @@ from xstilts.analysis.gather import gather
 from xstilts.analysis.results import LanguageScore, Results
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.plan.cost.sizes import weights
+from xstilts.report.document import build_document
 from xstilts.report.findings import compute_findings
 from xstilts.report.provenance.explain import explain
 from xstilts.report.provenance.numbers import score_id
@@ -118,7 +119,7 @@ def test_the_facts_of_the_last_attempt_that_ended_well_are_shown(tmp_path: Path)
     results = gather(plan, store)
     cost = next(cost for cost in results.costs if cost.key == stage.key)
     assert (cost.status, cost.runs, cost.seconds, dict(cost.facts)) == ("done", 2, 1.5, facts)
-    assert f"{stage.slug} 3" in render_markdown(compute_findings(results, 100))
+    assert f"{stage.slug} 3" in render_markdown(build_document(compute_findings(results, 100)))
 
 
 def test_a_score_leads_to_every_stage_behind_it(tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ from xstilts.analysis.other_tests import OtherTests
 from xstilts.metrics.effects import stochastic_order, superiority
 from xstilts.metrics.exact import paired_sign
 from xstilts.metrics.multiplicity import benjamini_hochberg
+from xstilts.report.document import build_document
 from xstilts.report.findings import Findings, compute_findings
 from xstilts.report.render.html import render_html
-from xstilts.report.render.latex import latex_tables
+from xstilts.report.render.latex import render_latex
 from xstilts.report.render.markdown import render_markdown
 from xstilts.report.tables.other_tests import TITLE, other_tests_sentence, other_tests_table
-from xstilts.report.write import write_analysis
+from xstilts.report.write import write_report
 
 CHAINS = (chain("none"), chain("mid", "snli"), chain("bad", "qqp"), replace(chain("mid~p", "snli", placebo=True), of="mid"))
 TARGETS = (target("xnli", chance=1 / 3), target("pos"))
@@ -113,12 +114,12 @@ def test_near_chance_nothing_disagrees(six: Findings) -> None:
 
 
 def test_every_rendering_has_the_table_at_its_end(six: Findings, tmp_path: Path) -> None:
-    text = render_markdown(six)
+    text = render_markdown(build_document(six))
     assert text.index("## Claims") < text.index(f"## {TITLE}") < text.index("## References")
     assert "6 of 6 (" in text
-    assert "<summary>Every gain</summary>" in render_html(six)
-    assert "6 of 6 (" in latex_tables(six)["tests"].replace("~", " ")
-    write_analysis(six, tmp_path)
+    assert "<summary>Every gain</summary>" in render_html(build_document(six))
+    assert "6 of 6 (" in render_latex(six)["tests"].replace("~", " ")
+    write_report(six, tmp_path)
     with (tmp_path / "tests.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["chain"], row["target"]) for row in rows] == [(one.gain.chain, one.gain.target) for one in six.tests]
@@ -132,4 +133,4 @@ def test_nothing_to_test_is_no_table() -> None:
     lone = compute_findings(make_results(chains=[chain("none")], targets=[target("xnli")], skill={("none", "xnli"): 0.5}), 50)
     assert lone.tests == ()
     assert other_tests_table(lone) is None
-    assert TITLE not in render_markdown(lone)
+    assert TITLE not in render_markdown(build_document(lone))

@@ -48,11 +48,11 @@ def explain(
     from xstilts.analysis.gather import gather
     from xstilts.report.findings import compute_findings
     from xstilts.report.provenance.explain import explain as trace
-    from xstilts.report.provenance.explain import trace_lines
+    from xstilts.report.provenance.explain import write_trace
     from xstilts.store.store import Store
 
-    analysis = compute_findings(gather(plan_of(study, changes, draft=True), Store(store)))
-    for line in trace_lines(trace(analysis, number)):
+    findings = compute_findings(gather(plan_of(study, changes, draft=True), Store(store)))
+    for line in write_trace(trace(findings, number)):
         terminal().print(line, markup=False, soft_wrap=True)
 
 

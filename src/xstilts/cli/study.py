@@ -64,7 +64,7 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     from xstilts.cli.running import exit_code, failures, run_plan
     from xstilts.cli.views.live import clock
     from xstilts.execution.execute import execute
-    from xstilts.report.render.terminal import end_of_run
+    from xstilts.report.render.terminal import summarise_run
     from xstilts.store.store import Store
     from xstilts.study.study import study_path
 
@@ -77,10 +77,10 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     state = run_plan(console, plan, store, workers)
     folder = out or Path("reports") / plan.study.name
     with console.status("writing the report"):
-        analysis, report = _write(plan, store, state, folder)
+        findings, report = _write(plan, store, state, folder)
     seconds = time.monotonic() - started
     console.print()
-    console.print(end_of_run(analysis))
+    console.print(summarise_run(findings))
     made = state.count("done") - len(state.cached)
     failed = f", {state.count('failed')} failed, {state.count('blocked')} blocked" if state.errors else ""
     console.print(f"\n{made} stages run, {len(state.cached)} from the store{failed} · {clock(seconds)} min")
@@ -101,10 +101,10 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
 def _write(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Any, Path]:
     from xstilts.analysis.gather import gather
     from xstilts.report.findings import compute_findings
-    from xstilts.report.write import write_analysis
+    from xstilts.report.write import write_report
 
-    analysis = compute_findings(gather(plan, store, state))
-    return analysis, write_analysis(analysis, folder)
+    findings = compute_findings(gather(plan, store, state))
+    return findings, write_report(findings, folder)
 
 
 @app.command()
@@ -247,24 +247,24 @@ def report(
 ) -> None:
     """Write the report of what is there: HTML, Markdown and CSV. What is missing is said to be missing."""
     from xstilts.report.render.csv import score_rows
-    from xstilts.report.render.terminal import end_of_run
+    from xstilts.report.render.terminal import summarise_run
     from xstilts.store.store import Store
 
     made = plan_of(study, changes, draft=True)
-    analysis, path = _write(made, Store(store), None, out or Path("reports") / made.study.name)
+    findings, path = _write(made, Store(store), None, out or Path("reports") / made.study.name)
     if as_json:
         print_json(
             {
                 "study": made.study.name,
                 "question": made.study.question,
-                "answer": dataclasses.asdict(analysis.answer),
+                "answer": dataclasses.asdict(findings.answer),
                 "report": str(path),
-                "scores": score_rows(analysis.results),
+                "scores": score_rows(findings.results),
             }
         )
         return
     console = terminal()
-    console.print(end_of_run(analysis))
+    console.print(summarise_run(findings))
     console.print(f"\nreport: {path}", soft_wrap=True)
 
 

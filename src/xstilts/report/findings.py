@@ -1,4 +1,4 @@
-"""Everything that the renderings of a report share, computed once from `Results`: scores, gains, answer, cost, gaps."""
+"""Everything that a report shows, computed once from `Results`: scores, gains, answer, costs, claims."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from xstilts.analysis.other_tests import OtherTests, other_tests
 from xstilts.analysis.results import ChainInfo, Results, StageCost, TargetInfo
 from xstilts.analysis.scores import Summary, summarise
 from xstilts.claims.ledger import ClaimResult, claims_of
-from xstilts.report.answer.answer import Answer, answer
-from xstilts.report.answer.comparisons import compared_answer
+from xstilts.report.answer.answer import Answer, answer_over_none
+from xstilts.report.answer.comparisons import answer_comparisons
 
 SLOWEST = 5
 
@@ -24,7 +24,7 @@ SLOWEST = 5
 @dataclass(frozen=True)
 class Findings:
     """`averages` are the means over targets of the study's own comparisons. `missing` are the cells of the grid without scores,
-    as (encoder, chain, target, seed); `waiting` are the stages that are blocked by a failed one or have not been run."""
+    as (encoder, chain, target, seed). `waiting` are the stages that did not run or that a failed stage blocks."""
 
     results: Results
     summaries: tuple[Summary, ...]
@@ -74,8 +74,8 @@ class Findings:
         return self.results.language_names.get(code, code)
 
 
-def grid(results: Results) -> tuple[tuple[str, str, str, int], ...]:
-    """The cells of the study: encoder, chain, target, seed. What is scored without training has no compute-matched control."""
+def list_grid(results: Results) -> tuple[tuple[str, str, str, int], ...]:
+    """The cells of the study as (encoder, chain, target, seed). Targets without training have no compute-matched control."""
     return tuple(
         (encoder, chain.name, target.name, seed)
         for encoder in results.encoders
@@ -86,19 +86,19 @@ def grid(results: Results) -> tuple[tuple[str, str, str, int], ...]:
     )
 
 
-def missing_cells(results: Results) -> tuple[tuple[str, str, str, int], ...]:
-    """Grid points of the study without a single scored language."""
+def find_missing_cells(results: Results) -> tuple[tuple[str, str, str, int], ...]:
+    """The cells of the study in which no language has a score."""
     have = {(c.encoder, c.chain, c.target, c.seed) for c in results.cells if c.languages and not c.control}
-    return tuple(place for place in grid(results) if place not in have)
+    return tuple(place for place in list_grid(results) if place not in have)
 
 
 def compute_findings(results: Results, resamples: int = 0) -> Findings:
-    """Pure and repeatable. `resamples` of the bootstrap: 0 lets the number of comparisons choose."""
+    """Deterministic. `resamples`: draws of the bootstrap; 0 chooses them by the number of comparisons."""
     summaries = summarise(results)
     gains = (*transfer_gains(results, summaries, resamples), *compared_gains(results, summaries, resamples))
     means = averages(results, gains)
-    missing = missing_cells(results)
-    over_none = answer(results, summaries, gains, missing, len(grid(results)))
+    missing = find_missing_cells(results)
+    over_none = answer_over_none(results, summaries, gains, missing, len(list_grid(results)))
     between = contrasts(results, gains)
     if said := contrast_sentence(between):
         over_none = replace(over_none, support=(said, *over_none.support))
@@ -108,7 +108,7 @@ def compute_findings(results: Results, resamples: int = 0) -> Findings:
         summaries=summaries,
         gains=gains,
         averages=means,
-        answer=compared_answer(results, gains, means, over_none) if results.compare else over_none,
+        answer=answer_comparisons(results, gains, means, over_none) if results.compare else over_none,
         kinds=kind_costs(results.costs),
         phases=phase_costs(results.costs),
         anomalies=anomalies(results.costs),

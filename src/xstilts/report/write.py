@@ -1,6 +1,6 @@
-"""Writes a report folder: the page, the PDF, Markdown, LaTeX tables, references, and every number as CSV and Parquet.
+"""Writes a report folder: HTML, PDF, Markdown, LaTeX tables in `tables/`, references, and every number as CSV and Parquet.
 
-Each file is renamed into place when it is whole. The LaTeX tables lie in `tables/`.
+Each file is renamed into place when it is complete.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from xstilts.analysis.results import Results
 from xstilts.report.document import build_document
-from xstilts.report.findings import Findings, compute_findings
-from xstilts.report.references import bibtex, references
+from xstilts.report.findings import Findings
+from xstilts.report.references import list_references, write_bibtex
 from xstilts.report.render.csv import (
     COST_COLUMNS,
     GAIN_COLUMNS,
@@ -28,13 +27,39 @@ from xstilts.report.render.csv import (
     to_parquet,
 )
 from xstilts.report.render.html import render_html
-from xstilts.report.render.latex import latex_tables
+from xstilts.report.render.latex import render_latex
 from xstilts.report.render.markdown import render_markdown
-from xstilts.report.render.pdf import render_pdf
+from xstilts.report.render.pdf import has_typst, render_pdf
+
+
+def write_report(findings: Findings, folder: Path) -> Path:
+    """Writes the files into `folder`, which is made if needed, and returns the path of the page. Without the package `typst`
+    there is no PDF, and one from an earlier report is removed."""
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    scores = score_rows(findings.results)
+    _replace(folder / "scores.csv", to_csv(scores, SCORE_COLUMNS))
+    _replace(folder / "scores.parquet", to_parquet(scores, SCORE_COLUMNS))
+    _replace(folder / "gains.csv", to_csv(gain_rows(findings), GAIN_COLUMNS))
+    _replace(folder / "tests.csv", to_csv(other_test_rows(findings), TEST_COLUMNS))
+    _replace(folder / "parts.csv", to_csv(part_rows(findings), PART_COLUMNS))
+    _replace(folder / "costs.csv", to_csv(cost_rows(findings.results), COST_COLUMNS))
+    for name, text in render_latex(findings).items():
+        _replace(folder / "tables" / f"{name}.tex", text)
+    _replace(folder / "references.bib", write_bibtex(list_references(findings)))
+    document = build_document(findings)
+    _replace(folder / "report.md", render_markdown(document))
+    page = folder / "report.html"
+    _replace(page, render_html(document))
+    pdf = folder / "report.pdf"
+    if has_typst():
+        _replace(pdf, render_pdf(document))
+    else:
+        pdf.unlink(missing_ok=True)
+    return page
 
 
 def _replace(path: Path, content: str | bytes) -> None:
-    """A reader sees the old file or the new one, never a half of either."""
+    """A reader sees the old file or the new one, never a part of either."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -44,30 +69,3 @@ def _replace(path: Path, content: str | bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def write_analysis(findings: Findings, folder: Path) -> Path:
-    """As `write_report`, for those who need the findings as well (the terminal's table, a study's exit code)."""
-    (folder / "tables").mkdir(parents=True, exist_ok=True)
-    scores = score_rows(findings.results)
-    _replace(folder / "scores.csv", to_csv(scores, SCORE_COLUMNS))
-    _replace(folder / "scores.parquet", to_parquet(scores, SCORE_COLUMNS))
-    _replace(folder / "gains.csv", to_csv(gain_rows(findings), GAIN_COLUMNS))
-    _replace(folder / "tests.csv", to_csv(other_test_rows(findings), TEST_COLUMNS))
-    _replace(folder / "parts.csv", to_csv(part_rows(findings), PART_COLUMNS))
-    _replace(folder / "costs.csv", to_csv(cost_rows(findings.results), COST_COLUMNS))
-    tables = latex_tables(findings)
-    for name, text in tables.items():
-        _replace(folder / "tables" / f"{name}.tex", text)
-    _replace(folder / "references.bib", bibtex(references(findings)))
-    document = build_document(findings)
-    _replace(folder / "report.md", render_markdown(findings, document))
-    page = folder / "report.html"
-    _replace(page, render_html(findings, document))
-    _replace(folder / "report.pdf", render_pdf(findings, document))
-    return page
-
-
-def write_report(results: Results, folder: Path) -> Path:
-    """Writes the files below `folder`, which is made, and returns the path of the page."""
-    return write_analysis(compute_findings(results), folder)

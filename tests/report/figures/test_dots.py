@@ -58,7 +58,9 @@ def test_many_arms_are_drawn_without_their_controls() -> None:
 
     def drawn(chains: tuple[ChainInfo, ...]) -> DotPlots:
         skill = {(one.name, "xnli"): 0.5 for one in chains}
-        plots = language_plots(compute_findings(make_results(chains=chains, targets=(TARGET,), skill=skill, n=20, seeds=(0,)), 50))
+        plots = language_plots(
+            compute_findings(make_results(chains=chains, targets=(TARGET,), skill=skill, n=20, seeds=(0,)), 50)
+        )
         assert plots is not None
         return plots
 

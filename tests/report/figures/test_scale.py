@@ -15,6 +15,7 @@ from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.encoder_interaction import SCALES, contrasts
 from xstilts.analysis.results import Results
+from xstilts.report.document import build_document
 from xstilts.report.figures.scale import APART, MARGIN, MOST_TICKS, across, contrast_table, scale_chart, scale_forest
 from xstilts.report.findings import compute_findings
 from xstilts.report.render.html import render_html
@@ -65,8 +66,8 @@ def test_figure_and_table_stand_in_every_rendering() -> None:
     assert table is not None
     assert [title for title, _ in forest.groups] == ["squad → tydiqa"]
     assert [row.label for _, rows in forest.groups for row in rows] == ["base", "large"]
-    assert "Encoder by encoder" in render_html(findings)
-    assert render_pdf(findings).startswith(b"%PDF")
+    assert "Encoder by encoder" in render_html(build_document(findings))
+    assert render_pdf(build_document(findings)).startswith(b"%PDF")
 
 
 def test_one_encoder_has_nothing_to_compare() -> None:
@@ -92,15 +93,15 @@ def test_encoders_of_known_size_stand_on_an_axis_of_sizes() -> None:
     assert base.at < large.at
     assert [label for _, label in chart.ticks_x] == ["100\u00a0M", "200\u00a0M"]
     assert base.label.startswith("squad, base: +19.8 points [")
-    html = render_html(findings)
+    html = render_html(build_document(findings))
     figure = html[html.index("Encoder by encoder") :].partition("</figure>")[0]
     assert "weights without embeddings" in figure
     assert all(text in figure for text in ("base (85\u00a0M)", "large (302\u00a0M)", "100\u00a0M", f'data-n="{base.id}"'))
     assert figure.count("<circle") == 2 + 1  # two gains, and the legend's
     assert not re.search(r"<(path|polyline)", figure)  # nothing is drawn through the points
-    assert render_pdf(findings).startswith(b"%PDF")
+    assert render_pdf(build_document(findings)).startswith(b"%PDF")
     said = "2 encoders (base of 85\u00a0M and large of 302\u00a0M weights, embeddings not counted)"
-    assert said in render_markdown(findings)  # where the figure is left out
+    assert said in render_markdown(build_document(findings))  # where the figure is left out
 
 
 def test_an_encoder_of_unknown_size_is_named_and_not_drawn() -> None:
@@ -126,7 +127,7 @@ def test_what_is_near_chance_is_grey() -> None:
     assert chart is not None
     assert {spot.name for panel in chart.panels for spot in panel.spots} == {"k1 void"}
     assert "Grey: near chance" in chart.caption
-    assert ".scaled .void" in render_html(findings)
+    assert ".scaled .void" in render_html(build_document(findings))
 
 
 def test_an_interval_too_long_for_the_drawing_reaches_its_edge() -> None:

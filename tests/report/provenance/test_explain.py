@@ -15,12 +15,12 @@ from xstilts.analysis.results import Results, StageCost
 from xstilts.errors import InputError
 from xstilts.report.document import build_document
 from xstilts.report.findings import Findings, compute_findings
-from xstilts.report.provenance.explain import explain, trace_lines
+from xstilts.report.provenance.explain import explain, write_trace
 from xstilts.report.provenance.numbers import Number
-from xstilts.report.provenance.origins import origins
+from xstilts.report.provenance.origins import find_origins
 from xstilts.report.render.html import render_html
-from xstilts.report.tables.content import Table
-from xstilts.report.write import write_analysis
+from xstilts.report.tables.table import Table
+from xstilts.report.write import write_report
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"), chain("nli", "snli"))
 TARGETS = (
@@ -49,12 +49,12 @@ def findings() -> Findings:
 
 
 def test_every_id_of_the_page_and_the_tables_is_known(findings: Findings, tmp_path: Path) -> None:
-    known = origins(findings)
-    html = render_html(findings)
+    known = find_origins(findings)
+    html = render_html(build_document(findings))
     shown = {unescape(id) for id in re.findall(r'data-n="([^"]*)"', html)}
     assert len(shown) > 100
     assert shown <= set(known)
-    write_analysis(findings, tmp_path)
+    write_report(findings, tmp_path)
     for name in ("scores.csv", "gains.csv", "parts.csv"):
         with (tmp_path / name).open() as file:
             ids = {row["id"] for row in csv.DictReader(file)}
@@ -68,7 +68,7 @@ def test_every_number_of_a_result_table_has_an_id(findings: Findings) -> None:
     counts = {"targets", "languages", "change by seed", "by seed", "p (Holm)", "covers"}
     tables = [b for s in build_document(findings).sections if s.title in titles for b in s.blocks if isinstance(b, Table)]
     assert len(tables) >= 8
-    known = origins(findings)
+    known = find_origins(findings)
     numbers = [
         (table, line, text)
         for table in tables
@@ -94,7 +94,7 @@ def test_the_chain_of_stages_is_complete_and_in_order(findings: Findings) -> Non
     place = {cost.key: rank for rank, cost in enumerate(trace.stages)}
     assert all(place[source] < place[cost.key] for cost in trace.stages for source in cost.inputs)
     assert trace.unknown == ()
-    text = "\n".join(trace_lines(trace))
+    text = "\n".join(write_trace(trace))
     assert "squad less that of none on tydiqa in Swahili" in text
     assert "9 stages in all" in text
 
@@ -115,4 +115,4 @@ def test_an_artefact_outside_the_plan_is_said_to_be(findings: Findings) -> None:
     bare = compute_findings(replace(results(), costs=()), 100)
     trace = explain(bare, "score/mini/none/xnli/de/seed-0")
     assert trace.stages == ()
-    assert "Not in the plan: score-mini-n." in trace_lines(trace)
+    assert "Not in the plan: score-mini-n." in write_trace(trace)

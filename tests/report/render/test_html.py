@@ -17,18 +17,18 @@ from rich.console import Console
 from tests.analysis.fake_results import chain, controls, make_results, stage, target, trained
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.results import Results
-from xstilts.report.answer.limitations import limitations
-from xstilts.report.answer.quality import quality
+from xstilts.report.answer.limitations import list_limitations
+from xstilts.report.answer.quality import assess_quality
+from xstilts.report.document import build_document
 from xstilts.report.findings import compute_findings
 from xstilts.report.provenance.explain import explain
-from xstilts.report.provenance.origins import origins
+from xstilts.report.provenance.origins import find_origins
 from xstilts.report.render.csv import gain_rows, score_rows
 from xstilts.report.render.html import render_html
-from xstilts.report.render.latex import latex_tables
+from xstilts.report.render.latex import render_latex
 from xstilts.report.render.markdown import render_markdown
 from xstilts.report.render.pdf import render_pdf
-from xstilts.report.render.terminal import end_of_run
-from xstilts.report.tables.content import coverage
+from xstilts.report.render.terminal import summarise_run
 from xstilts.report.tables.suites import suite_tables
 from xstilts.report.write import write_report
 
@@ -95,7 +95,7 @@ class Page(HTMLParser):
 
 
 def test_nothing_is_loaded_from_elsewhere_and_tags_balance() -> None:
-    html = render_html(compute_findings(full(), 200))
+    html = render_html(build_document(compute_findings(full(), 200)))
     page = Page(html)
     assert page.open == []
     assert not re.search(r"<script[^>]+src|<link|@import|url\(|<img|<iframe|srcset", html)
@@ -146,15 +146,15 @@ def test_names_and_questions_are_escaped() -> None:
     results = full(question=evil, study=evil, notes=(evil,))
     results = replace(results, targets=(replace(results.targets[0], notes=evil, url="javascript:alert(1)"), *results.targets[1:]))
     findings = compute_findings(results, 200)
-    html = render_html(findings)
+    html = render_html(build_document(findings))
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert" in html
     assert 'href="javascript' not in html
-    assert "<script" not in render_markdown(findings)
+    assert "<script" not in render_markdown(build_document(findings))
 
 
 def test_marks_appear_where_they_should() -> None:
-    html = render_html(compute_findings(full(), 200))
+    html = render_html(build_document(compute_findings(full(), 200)))
     cells = dict(re.findall(r'<a href="#(pair-\d+)"(.*?)</a>', html, flags=re.DOTALL))
     findings = compute_findings(full(), 200)
     for index, gain in enumerate(findings.gains):
@@ -166,7 +166,7 @@ def test_marks_appear_where_they_should() -> None:
     assert "<small>placebo</small>" in html
     plain = replace(full(), chains=CHAINS[:2], targets=TARGETS[1:2])
     plain = replace(plain, cells=tuple(c for c in plain.cells if c.target == "tydiqa" and c.chain != "squad-placebo"), costs=())
-    text = Page(render_html(compute_findings(plain, 200))).text
+    text = Page(render_html(build_document(compute_findings(plain, 200)))).text
     for word in (
         "reuses target data",
         "near chance ",
@@ -178,7 +178,7 @@ def test_marks_appear_where_they_should() -> None:
 
 
 def test_rows_of_sentences_name_their_columns_for_a_phone() -> None:
-    html = render_html(compute_findings(full(), 200))
+    html = render_html(build_document(compute_findings(full(), 200)))
     tables = re.findall(r'<table class="table( wordy)?">(.*?)</table>', html, flags=re.DOTALL)
     claims = next(body for wordy, body in tables if wordy and ">verdict</th>" in body and ">evidence</th>" in body)
     assert 'data-column="why"' in claims
@@ -186,7 +186,7 @@ def test_rows_of_sentences_name_their_columns_for_a_phone() -> None:
 
 
 def test_a_dot_is_hollow_where_the_caption_says_so() -> None:
-    html = render_html(compute_findings(full(), 200))
+    html = render_html(build_document(compute_findings(full(), 200)))
     assert re.search(r"\.forest \.dot\.open \{ fill: var\(--paper\)", html)
     drawn = re.findall(r'aria-label="([^"]*)"[^>]*>.*?<circle class="dot (\w+)"', html)
     assert {sign for _, sign in drawn} == {"gain", "open", "void"}
@@ -200,7 +200,7 @@ def test_a_dot_is_hollow_where_the_caption_says_so() -> None:
 
 def test_coverage_names_missing_languages() -> None:
     assert coverage(TARGETS[1]) == "3 of 4; missing te"
-    assert "3 of 4; missing te" in Page(render_html(compute_findings(full(), 200))).text
+    assert "3 of 4; missing te" in Page(render_html(build_document(compute_findings(full(), 200)))).text
 
 
 def without_none(results: Results) -> Results:
@@ -229,15 +229,15 @@ PARTIAL: dict[str, Callable[[Results], Results]] = {
 @pytest.mark.parametrize("case", sorted(PARTIAL))
 def test_partial_results_render(case: str) -> None:
     findings = compute_findings(PARTIAL[case](full()), 100)
-    assert Page(render_html(findings)).open == []
-    assert render_markdown(findings).startswith("# fake")
-    assert render_pdf(findings).startswith(b"%PDF")
-    assert bool(latex_tables(findings)) == bool(findings.summaries)
-    assert bool(limitations(findings)) == bool(quality(findings)) == bool(findings.summaries)
-    for id, origin in origins(findings).items():
+    assert Page(render_html(build_document(findings))).open == []
+    assert render_markdown(build_document(findings)).startswith("# fake")
+    assert render_pdf(build_document(findings)).startswith(b"%PDF")
+    assert bool(render_latex(findings)) == bool(findings.summaries)
+    assert bool(list_limitations(findings)) == bool(assess_quality(findings)) == bool(findings.summaries)
+    for id, origin in find_origins(findings).items():
         assert explain(findings, id).origin == origin
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(end_of_run(findings))
+    console.print(summarise_run(findings))
     assert findings.answer.sentence.split()[0] in console.export_text()
     if case in ("empty", "no cells", "no none chain", "English only", "no metrics", "only controls"):
         assert findings.answer.verdict == "none"
@@ -245,7 +245,7 @@ def test_partial_results_render(case: str) -> None:
 
 def test_terminal_fits_80_columns() -> None:
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(end_of_run(compute_findings(full(), 200)))
+    console.print(summarise_run(compute_findings(full(), 200)))
     text = console.export_text()
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "squad-placebo" in text
@@ -287,8 +287,8 @@ def with_everything() -> Results:
 def test_every_rendering_marks_an_oracle() -> None:
     results = with_everything()
     findings = compute_findings(results, 200)
-    html = render_html(findings)
-    page, markdown = Page(html), render_markdown(findings)
+    html = render_html(build_document(findings))
+    page, markdown = Page(html), render_markdown(build_document(findings))
     assert page.open == []
     cells = dict(re.findall(r'<a href="#(pair-\d+)"(.*?)</a>', html, flags=re.DOTALL))
     for index, gain in enumerate(findings.gains):
@@ -305,7 +305,7 @@ def test_every_rendering_marks_an_oracle() -> None:
     assert all("oracle (leak)" in line for line in gains)
     assert all(line.count("§") == 1 for line in scores)
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(end_of_run(findings))
+    console.print(summarise_run(findings))
     text = console.export_text()
     assert "o: oracle: chosen on target-language dev data — a leak" in " ".join(text.split())
     assert max(len(line) for line in text.splitlines()) <= 80
@@ -319,13 +319,13 @@ def test_every_rendering_marks_an_oracle() -> None:
 
 def test_no_oracle_no_mark() -> None:
     findings = compute_findings(full(), 200)
-    assert "oracle" not in render_html(findings)
-    assert "§" not in render_markdown(findings)
+    assert "oracle" not in render_html(build_document(findings))
+    assert "§" not in render_markdown(build_document(findings))
 
 
 def test_controls_are_shown_as_controls() -> None:
     findings = compute_findings(with_everything(), 200)
-    html, markdown = render_html(findings), render_markdown(findings)
+    html, markdown = render_html(build_document(findings)), render_markdown(build_document(findings))
     for role in ("placebo", "compute-matched"):
         assert f"<small>{role}</small>" in html
     for title in ("What belongs to the task", "What longer training would give"):

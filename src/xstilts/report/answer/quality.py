@@ -1,8 +1,8 @@
-"""How good is the evidence? Points for seeds, controls, coverage, leakage, selection, reproducibility, each with its reason.
+"""How strong is the evidence? Points for seeds, controls, coverage, leakage, selection and reproducibility, with reasons.
 
-Every point is computed from what the artefacts say; none is a matter of taste or can be set by hand. The score does not say
-that an answer is true, but how much stands behind it. The criteria follow the practice that the report itself recommends (six
-seeds, placebo and compute-matched controls, no selection on target languages).
+Every point is computed from the artefacts; none is set by hand. The points say how much evidence stands behind an answer, not
+whether it is true. The criteria are the practice that the report recommends: six seeds, placebo and compute-matched controls,
+no selection on target languages.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.breakdown import counted
-from xstilts.report.answer.wording import ENOUGH_SEEDS
-from xstilts.report.findings import Findings, grid
-from xstilts.report.tables.content import Table, plain
+from xstilts.report.answer.wording import ENOUGH_SEEDS, locate
+from xstilts.report.findings import Findings, list_grid
+from xstilts.report.tables.table import Table, list_limits, make_table
 
 SOME_SEEDS = 3
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """`points` of `of`, and why."""
+    """`points` of at most `of`, and the reason."""
 
     name: str
     asks: str
@@ -29,8 +29,8 @@ class Criterion:
     reason: str
 
 
-def quality(findings: Findings) -> tuple[Criterion, ...]:
-    """All criteria that the study can be judged by; none without a score."""
+def assess_quality(findings: Findings) -> tuple[Criterion, ...]:
+    """All criteria that apply to the study; none without a score."""
     if not findings.summaries:
         return ()
     return (
@@ -46,37 +46,37 @@ def quality(findings: Findings) -> tuple[Criterion, ...]:
 def _seeds(findings: Findings) -> list[Criterion]:
     fewest = min((len(gain.seeds) for gain in findings.gains if counted(gain)), default=len(findings.results.seeds))
     points = 3 if fewest >= ENOUGH_SEEDS else 2 if fewest >= SOME_SEEDS else int(fewest > 1)
-    need = f"{ENOUGH_SEEDS} are needed for a claim over seeds" if fewest < ENOUGH_SEEDS else "enough for a claim over seeds"
-    return [Criterion("seeds", "how many seeds each comparison has", points, 3, f"{fmt.count(fewest, 'seed')} at least; {need}")]
+    need = f"a claim over seeds needs {ENOUGH_SEEDS}" if fewest < ENOUGH_SEEDS else "enough for a claim over seeds"
+    return [Criterion("seeds", "how many seeds each comparison has", points, 3, f"at least {fmt.count(fewest, 'seed')}; {need}")]
 
 
 def _controls(findings: Findings) -> list[Criterion]:
     found = []
-    real = {(g.encoder, g.chain, g.target) for g in findings.gains if counted(g)}
+    real = {locate(g) for g in findings.gains if counted(g)}
     trained = {place for place in real if (info := findings.targets.get(place[2])) and info.trained}
     for name, gains, all_pairs in (
         ("placebo", findings.against_placebo(), real),
         ("compute-matched", findings.against_compute(), trained),
     ):
-        have = {(g.encoder, g.chain, g.target) for g in gains} & all_pairs
+        have = {locate(g) for g in gains} & all_pairs
         points = 2 if have and have == all_pairs else int(bool(have))
         reason = f"{len(have)} of {fmt.count(len(all_pairs), 'pair')} compared with one" if have else "none was run"
         found.append(Criterion(f"{name} control", f"whether each chain is compared with a {name} control", points, 2, reason))
     if any(not info.trained for info in findings.results.targets):
         there = any(row.control for row in findings.summaries)
-        reason = "random weights were scored on retrieval too" if there else "no random-init control for retrieval"
+        reason = "random weights were scored on retrieval" if there else "no random-init control for retrieval"
         found.append(Criterion("random weights", "whether retrieval is compared with random weights", int(there), 1, reason))
     return found
 
 
 def _coverage(findings: Findings) -> list[Criterion]:
     results = findings.results
-    cells = len(grid(results))
+    cells = len(list_grid(results))
     scored = cells - len(findings.missing)
     lacking = [info for info in results.targets if info.missing]
     asked = sum(len(set(info.languages) | set(info.missing)) for info in results.targets)
     have = asked - sum(len(info.missing) for info in results.targets)
-    limits = fmt.listed(f"{name} {value:,}" for name, value in results.limits.items())
+    limits = list_limits(findings)
     return [
         Criterion("cells", "whether every cell of the grid has a score", int(scored == cells), 1, f"{scored} of {cells} scored"),
         Criterion(
@@ -97,15 +97,15 @@ def _leakage(findings: Findings) -> list[Criterion]:
     real = [gain for gain in findings.against_none() if not gain.control]
     leaks = [gain for gain in real if gain.leak]
     own = [gain for gain in real if gain.reuses_target_data]
-    fair = {(gain.encoder, gain.chain, gain.target) for gain in findings.against_compute()}
-    unfair = [gain for gain in own if (gain.encoder, gain.chain, gain.target) not in fair]
+    fair = {locate(gain) for gain in findings.against_compute()}
+    unfair = [gain for gain in own if locate(gain) not in fair]
     return [
         Criterion(
             "no leak",
-            "whether target-language dev data chose no weights",
+            "whether weights were chosen without target-language dev data",
             int(not leaks),
             1,
-            f"{fmt.count(len(leaks), 'pair')} chosen on it (not counted)" if leaks else "none was chosen on it",
+            f"{fmt.count(len(leaks), 'pair')} chosen on such data (not counted)" if leaks else "no weights chosen on such data",
         ),
         Criterion(
             "no reuse",
@@ -116,7 +116,7 @@ def _leakage(findings: Findings) -> list[Criterion]:
             if unfair
             else f"{fmt.count(len(own), 'such pair')}, all with one"
             if own
-            else "no chain does",
+            else "no such chain",
         ),
     ]
 
@@ -130,10 +130,9 @@ def _selection(findings: Findings) -> list[Criterion]:
     found = [Criterion("checkpoints", "whether checkpoints are taken without selection", points, 2, reason)]
     if findings.best:
         split = sum(best.nested is not None for best in findings.best)
-        reason = f"for {split} of {fmt.count(len(findings.best), 'target')} chosen on other languages or seeds than reported"
-        found.append(
-            Criterion("best chain", "whether the best chain can be chosen honestly", int(split == len(findings.best)), 1, reason)
-        )
+        reason = f"possible for {split} of {fmt.count(len(findings.best), 'target')}"
+        asks = "whether the best chain can be chosen on other languages or seeds than it is reported on"
+        found.append(Criterion("best chain", asks, int(split == len(findings.best)), 1, reason))
     return found
 
 
@@ -149,7 +148,7 @@ def _reproducibility(findings: Findings) -> list[Criterion]:
     return [
         Criterion(
             "traced scores",
-            "whether every score belongs to a checked stage of the plan",
+            "whether every score comes from a stage of the plan",
             int(bool(cells) and len(traced) == len(cells)),
             1,
             f"{len(traced)} of {fmt.count(len(cells), 'scored cell')}",
@@ -163,7 +162,7 @@ def _reproducibility(findings: Findings) -> list[Criterion]:
         ),
         Criterion(
             "training records",
-            "whether every training recorded what it did",
+            "whether every training recorded its steps and tokens",
             int(len(engine) == len(trained)),
             1,
             f"{len(engine)} of {fmt.count(len(trained), 'training')}",
@@ -172,15 +171,15 @@ def _reproducibility(findings: Findings) -> list[Criterion]:
 
 
 def quality_table(findings: Findings) -> Table | None:
-    found = quality(findings)
+    found = assess_quality(findings)
     if not found:
         return None
     rows = [(one.name, f"{one.points} of {one.of}", one.reason, one.asks) for one in found]
-    caption = "Each point is computed from the artefacts. They say how much stands behind the answer, not whether it is true."
-    return plain(caption, ("criterion", "points", "found", "asks"), rows, (1,))
+    caption = "The points are computed from the artefacts. They say how strong the evidence is, not whether the answer is true."
+    return make_table(caption, ("criterion", "points", "found", "asks"), rows, (1,))
 
 
 def quality_sentence(findings: Findings) -> str:
-    found = quality(findings)
+    found = assess_quality(findings)
     points, of = sum(one.points for one in found), sum(one.of for one in found)
     return f"{points} of {fmt.count(of, 'point')}." if found else ""

@@ -9,7 +9,9 @@ from xstilts.analysis import formatting as fmt
 from xstilts.data.cc100 import CC100_GIB
 from xstilts.report.document import LONG_TABLE, Fold, build_document
 from xstilts.report.findings import Findings, compute_findings
-from xstilts.report.tables.content import gains_table, marks, plain, recipes_table, shared_settings
+from xstilts.report.tables.gains import gains_table, list_remarks
+from xstilts.report.tables.setup import find_shared_settings, recipes_table
+from xstilts.report.tables.table import make_table
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"), chain("qqp", "qqp"))
 
@@ -34,7 +36,7 @@ def test_settings_that_do_not_apply_are_not_shown() -> None:
         ("pre-training", "700", fmt.NOTHING, "0.0"),
         ("fine-tuning", fmt.NOTHING, "2.0", "the encoder's"),
     )
-    assert shared_settings(findings)["lr"] == "0.001"
+    assert find_shared_settings(findings)["lr"] == "0.001"
     methods = next(section for section in build_document(findings).sections if section.title == "Method")
     written = " ".join(line for block in methods.blocks for line in getattr(block, "lines", ()))
     assert "lora" not in written
@@ -43,8 +45,8 @@ def test_settings_that_do_not_apply_are_not_shown() -> None:
 def test_a_remark_does_not_repeat_the_verdict_and_names_the_side() -> None:
     findings = made(none=0.33, squad=0.34, qqp=0.7)
     gains = {gain.chain: gain for gain in findings.against_none()}
-    assert marks(gains["squad"]) == ("near chance",)
-    assert marks(gains["qqp"]) == ("near chance without it",)
+    assert list_remarks(gains["squad"]) == ("near chance",)
+    assert list_remarks(gains["qqp"]) == ("near chance without it",)
     table = gains_table(findings.against_none(), findings, "Gains.")
     rows = {row[0]: row for _, rows in table.groups for row in rows}
     assert rows["squad"][-2:] == ("near chance", "")
@@ -68,8 +70,8 @@ def test_a_long_table_by_group_is_folded() -> None:
 
 
 def test_a_table_of_sentences_is_told_from_one_of_numbers() -> None:
-    assert plain("Claims.", ("claim", "why"), [("short", "Because of a long sentence " * 4)]).wordy
-    assert not plain("Scores.", ("chain", "xnli"), [("a chain with a very long name " * 4, "50.0")]).wordy
+    assert make_table("Claims.", ("claim", "why"), [("short", "Because of a long sentence " * 4)]).wordy
+    assert not make_table("Scores.", ("chain", "xnli"), [("a chain with a very long name " * 4, "50.0")]).wordy
 
 
 def test_one_seed_is_not_spoken_of_as_several() -> None:
