@@ -102,4 +102,4 @@ def test_one_candidate_is_no_choice() -> None:
 def test_the_sentence_quotes_both() -> None:
     text = best_sentence(compute_findings(results(), 50))
     assert "4 targets" in text
-    assert "the second is the number to quote" in text
+    assert "Quote the second number." in text

@@ -17,10 +17,11 @@ from xstilts.metrics.metric import Counts
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import gain_interval
 from xstilts.report.document import build_document
-from xstilts.report.figures.forest import compared_forest
+from xstilts.report.figures.drawing import Dot
+from xstilts.report.figures.forest import make_comparison_forest
 from xstilts.report.findings import Findings, compute_findings
 from xstilts.report.provenance.explain import explain
-from xstilts.report.provenance.numbers import compared_id, gain_id
+from xstilts.report.provenance.numbers import average_gain_id, gain_id
 from xstilts.report.provenance.origins import find_origins
 from xstilts.report.render.csv import GAIN_COLUMNS, PART_COLUMNS, gain_rows, part_rows, to_csv
 from xstilts.report.render.html import render_html
@@ -193,8 +194,8 @@ def test_the_answer_is_about_them_and_gains_over_none_come_second(analysis: Find
     assert answer.sentence.startswith("Yes for 6 of 6 comparisons (largest: both over mean of squad and nli on ")
     said = " ".join(answer.support)
     assert "Means over targets: both over mean of squad and nli +1" in said
-    assert "correction over 6 comparisons of chains, and apart over 12 with no chain" in said
-    assert "Over no chain: yes for 12 of 12 chain" in said
+    assert "correction over 6 comparisons of chains (the 12 comparisons with no chain are corrected separately)" in said
+    assert "Gains over no chain: yes for 12 of 12 chain" in said
 
 
 def test_a_chain_that_loses_to_the_other_is_told_so_whatever_both_gain() -> None:
@@ -212,7 +213,7 @@ def test_own_data_on_either_side_is_not_counted() -> None:
     assert "Not counted: 2 comparisons of chains that reuse the target's own training data" in " ".join(found.answer.support)
     assert found.averages == ()
     none = compute_findings(replace(made, targets=tuple(replace(info, trains_on="squad_v1") for info in made.targets)), 200)
-    assert none.answer.sentence.startswith("No answer: each of the study's own comparisons is of chains that reuse")
+    assert none.answer.sentence.startswith("No answer: in each of the study's own comparisons, a chain reuses")
 
 
 def test_half_a_plan_says_what_it_has_not() -> None:
@@ -231,16 +232,16 @@ def test_half_a_plan_says_what_it_has_not() -> None:
 def test_every_rendering_has_them_first_among_results(analysis: Findings) -> None:
     document = build_document(analysis)
     titles = [section.title for section in document.sections]
-    assert titles.index("The question's own comparisons") == titles.index("Transfer gains") - 1
+    assert titles.index("The study's own comparisons") == titles.index("Transfer gains") - 1
     markdown = render_markdown(build_document(analysis))
     assert "| both | mean of 3 targets | mean of squad and nli | +1" in markdown
     assert "compared with the mean of squad and nli" in markdown
     assert "mean of squad and nli" in render_latex(analysis)["compared"]
     page = render_html(build_document(analysis))
     assert "both over mean of squad and nli" in page
-    forest = compared_forest(analysis)
+    forest = make_comparison_forest(analysis)
     assert forest is not None
-    assert [title for title, _ in forest.groups] == ["mean over 3 targets", "tydiqa", "xquad", "tatoeba"]
+    assert [plot.title for plot in forest.plots] == ["mean over 3 targets", "tydiqa", "xquad", "tatoeba"]
     table = compared_table(analysis)
     assert table is not None
     assert table.rows == 4 + 6
@@ -252,23 +253,23 @@ def test_numbers_lead_back_to_both_sides(analysis: Findings) -> None:
     assert gain_id(gain) == "gain/mini-xlmr/both/tydiqa/over-squad+nli/others"
     origin = explain(analysis, gain_id(gain)).origin
     assert set(origin.keys) == {f"{name}-tydiqa-{seed}" for name in ("both", "squad", "nli") for seed in range(3)}
-    assert "less the mean of those of squad and nli on tydiqa" in origin.how
+    assert "minus the mean score of squad and nli on tydiqa" in origin.how
     average = analysis.averages[0]
-    assert compared_id(average) == "mean-gain/mini-xlmr/both/over-squad+nli/all-targets"
-    assert len(known[compared_id(average)].keys) == 3 * 9
+    assert average_gain_id(average) == "mean-gain/mini-xlmr/both/over-squad+nli/all-targets"
+    assert len(known[average_gain_id(average)].keys) == 3 * 9
     rows = [row for row in gain_rows(analysis) if row["against"] == "squad+nli"]
     assert {row["id"] for row in rows} <= set(known)
     assert {name for row in rows for name in row} <= set(GAIN_COLUMNS)
     means = [row for row in part_rows(analysis) if row["against"] != "none"]
-    assert [row["id"] for row in means] == [compared_id(one) for one in analysis.averages]
+    assert [row["id"] for row in means] == [average_gain_id(one) for one in analysis.averages]
     assert to_csv(part_rows(analysis), PART_COLUMNS).count("squad+nli") == 2 * 2  # against and id
 
 
 def test_with_very_many_only_the_means_are_drawn(analysis: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xstilts.report.figures.figures.MOST_ROWS", 5)
-    forest = compared_forest(analysis)
+    monkeypatch.setattr("xstilts.report.figures.forest.MOST_ROWS", 5)
+    forest = make_comparison_forest(analysis)
     assert forest is not None
-    assert [title for title, _ in forest.groups] == ["mean over 3 targets"]
+    assert [plot.title for plot in forest.plots] == ["mean over 3 targets"]
 
 
 def test_one_seed_decides_nothing() -> None:
@@ -277,13 +278,14 @@ def test_one_seed_decides_nothing() -> None:
     assert {one.verdict for one in found.averages} == {"one seed"}
     assert found.answer.verdict == "unclear"
     assert found.answer.sentence.startswith(
-        "One seed decides nothing: in these runs the interval lies above zero for 6 of 6 comparisons (largest: both over mean of"
+        "One seed is too few to decide. In these runs, the interval lies above zero for 6 of 6 comparisons (largest: both over"
     )
     page, markdown = render_html(build_document(found)), render_markdown(build_document(found))
     assert ' clear"' not in page
-    assert "One seed decides nothing, so nothing is bold." in page
-    assert "One seed decides nothing, so nothing is filled." in page
+    assert "Nothing is bold, because one seed is too few to decide." in page
+    assert "No mark is filled, because one seed is too few to decide." in page
     assert "a clear gain" not in page + markdown
-    forest = compared_forest(found)
+    forest = make_comparison_forest(found)
     assert forest is not None
-    assert {row.whisker.sign for _, rows in forest.groups for row in rows} == {"open"}
+    marks = [mark for plot in forest.plots for row in plot.rows for mark in row.drawing.marks]
+    assert {mark.look for mark in marks if isinstance(mark, Dot)} == {"unclear"}

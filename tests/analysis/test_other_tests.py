@@ -87,7 +87,7 @@ def test_what_few_seeds_cannot_say_is_not_said() -> None:
     assert (lone.p_sign, lone.superiority, lone.order) == (None, None, None)
     table = other_tests_table(three)
     assert table is not None
-    assert "no less than 0.250" in table.caption and "needs 5 seeds" in table.caption
+    assert "the smallest possible p is 0.250" in table.caption and "needs 5 seeds" in table.caption
     alone = other_tests_table(one)
     assert alone is not None and "sign flips" not in alone.columns
 

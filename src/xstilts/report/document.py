@@ -28,7 +28,7 @@ from xstilts.report.tables.breakdown import best_sentence, best_table, gaps_tabl
 from xstilts.report.tables.data import describe_licences, list_protocol_notes, targets_table, training_table
 from xstilts.report.tables.encoders import contrast_table
 from xstilts.report.tables.gains import compared_table, control_tables
-from xstilts.report.tables.other_tests import other_tests_sentence, other_tests_table
+from xstilts.report.tables.other_tests import TITLE, other_tests_sentence, other_tests_table
 from xstilts.report.tables.retrieval import group_sweeps, retrieval_table
 from xstilts.report.tables.scores import scores_tables
 from xstilts.report.tables.setup import chains_table, describe_method, recipes_table
@@ -118,7 +118,7 @@ def build_document(findings: Findings) -> Document:
         Section("Quality of the evidence", _quality(findings)),
         Section("Cost", _cost(findings)),
         Section("Missing results", _missing(findings)),
-        Section("Gains under other tests", _other_tests(findings), aside=True),
+        Section(TITLE, _other_tests(findings), aside=True),
         Section("Protocol notes", _bullets(results.notes), aside=True),
         Section("References", works, aside=True),
     )

@@ -47,7 +47,7 @@ def test_one_seed_is_no_answer_however_large_the_gain() -> None:
     assert gain.interval.low > 0.1
     assert findings.answer.verdict == "unclear"
     assert findings.answer.sentence.startswith(
-        "One seed decides nothing: in these runs the interval lies above zero for 1 of 1 chain\u2011target pair (squad → tydiqa "
+        "One seed is too few to decide. In these runs, the interval lies above zero for 1 of 1 chain\u2011target pair (squad → "
     )
     assert "no gain or loss is called clear" in " ".join(findings.answer.support)
 
@@ -55,7 +55,7 @@ def test_one_seed_is_no_answer_however_large_the_gain() -> None:
 def test_one_seed_names_losses_and_what_shows_nothing() -> None:
     lost = two(-0.15, seeds=1).answer
     assert "above zero for none of 1 chain" in lost.sentence
-    assert "below it for 1 (squad → tydiqa −1" in lost.sentence
+    assert "below zero for 1 (squad → tydiqa −1" in lost.sentence
     near = two(0.0, base=0.33, chance=1 / 3, seeds=1).answer
     assert near.sentence.startswith("No evidence either way")
 
@@ -70,14 +70,14 @@ def test_a_pair_that_lost_its_other_seeds_is_not_counted_as_clear() -> None:
     )
     sentence = compute_findings(results, 500).answer.sentence
     assert sentence.startswith("Yes for 1 of 2 chain")
-    assert sentence.endswith("1 with one seed, which decides nothing.")
+    assert sentence.endswith("1 with one seed, which is too few to decide.")
 
 
 def test_a_null_says_what_it_does_not_rule_out() -> None:
     answer = two(0.0).answer
     assert answer.verdict == "unclear"
     assert answer.sentence.startswith("No clear gain for any of 1 chain")
-    assert "none is ruled out: the intervals reach up to +" in answer.sentence
+    assert "A gain is not ruled out: the intervals reach up to +" in answer.sentence
 
 
 def test_a_loss_is_called_a_loss() -> None:
@@ -93,7 +93,7 @@ def test_a_gain_near_chance_is_no_evidence() -> None:
     assert findings.answer.sentence == (
         "No evidence either way: the only chain\u2011target pair is near chance, with and without the chain."
     )
-    assert "nothing can be learned from it" in " ".join(findings.answer.support)
+    assert "Every score on tydiqa is near chance, so it is no evidence." in " ".join(findings.answer.support)
 
 
 def test_a_gain_out_of_a_control_near_chance_is_questioned() -> None:
@@ -121,7 +121,7 @@ def test_the_placebo_takes_its_part() -> None:
     findings = study({"none": 0.5, "squad": 0.65, "squad-placebo": 0.65})
     assert "no part of the gain can be attributed to the task" in " ".join(findings.answer.support)
     findings = study({"none": 0.5, "squad": 0.65, "squad-placebo": 0.5})
-    assert "that part belongs to the task" in " ".join(findings.answer.support)
+    assert "this part comes from the task" in " ".join(findings.answer.support)
     (over,) = findings.against_placebo()
     assert (over.chain, over.against) == ("squad", "squad-placebo")
 
@@ -145,7 +145,7 @@ def test_degenerate_pairs_are_not_counted() -> None:
     ("chains", "words"),
     [
         ((chain("squad", "squad_v1"),), "no chain called none"),
-        ((chain("none"),), "no intermediate chain beside none"),
+        ((chain("none"),), "no intermediate chain to compare with none"),
     ],
 )
 def test_what_cannot_be_compared_is_explained(chains: tuple[object, ...], words: str) -> None:
@@ -206,7 +206,7 @@ def test_the_answer_is_also_given_without_retrieval() -> None:
     )
     answer = compute_findings(results, 500).answer
     assert answer.sentence.startswith("Yes for 1 of 2")
-    assert "without retrieval the count is 0 of 1 chain" in " ".join(answer.support)
+    assert "Without retrieval, 0 of 1 chain" in " ".join(answer.support)
 
 
 def controlled(skill: Mapping[str, float], trains_on: str = "", leaks: tuple[str, ...] = ()) -> Findings:
@@ -223,15 +223,15 @@ def controlled(skill: Mapping[str, float], trains_on: str = "", leaks: tuple[str
 
 @pytest.mark.parametrize(
     ("longer", "words"),
-    [(0.5, "more than longer training gives"), (0.65, "may do as well"), (0.8, "longer training does better")],
+    [(0.5, "longer training does not explain it"), (0.65, "may do as well"), (0.8, "longer training does better")],
 )
 def test_the_compute_matched_comparison_stands_beside_the_placebo(longer: float, words: str) -> None:
     findings = controlled({"none": 0.5, "squad": 0.65, "squad~placebo": 0.5, "squad~compute": longer})
     assert findings.answer.verdict == "yes"  # the rule itself asks for a gain over none
     assert "of 1 chain" in findings.answer.sentence  # controls are no chains of their own
     placebo, compute = findings.answer.support[:2]
-    assert "that part belongs to the task" in placebo
-    assert compute.startswith("Over its compute-matched control")
+    assert "this part comes from the task" in placebo
+    assert compute.startswith("Compared with its compute-matched control")
     assert words in compute
     (over,) = findings.against_compute()
     assert (over.chain, over.against) == ("squad", "squad~compute")
@@ -243,7 +243,7 @@ def test_longer_training_that_does_better_is_said_where_no_chain_gains() -> None
     findings = controlled({"none": 0.5, "squad": 0.5, "squad~placebo": 0.5, "squad~compute": 0.7})
     assert findings.answer.verdict == "unclear"
     text = " ".join(findings.answer.support)
-    assert "no chain is clearly better (1 chain\u2011target pair compared); longer training does clearly better for 1" in text
+    assert "no chain is clearly better (1 chain\u2011target pair compared); longer training is clearly better for 1" in text
 
 
 def test_a_control_that_names_its_chain_is_not_compared_with_another_of_the_same_tasks() -> None:
@@ -260,10 +260,10 @@ def test_where_data_are_the_targets_own_the_compute_matched_control_is_the_fair_
     findings = controlled({"none": 0.5, "squad": 0.65, "squad~placebo": 0.5, "squad~compute": 0.5}, trains_on="squad_v1")
     assert findings.answer.verdict == "none"
     text = " ".join(findings.answer.support)
-    assert "the compute-matched control is the fair comparison there: squad → tydiqa +1" in text
+    assert "The fair comparison is with the compute-matched control: squad → tydiqa +1" in text
     assert "a clear gain" in text
     without = study({"none": 0.5, "squad": 0.65}, placebo=False, trains_on="squad_v1")
-    assert "the fair comparison there, and was not run" in " ".join(without.answer.support)
+    assert "the compute-matched control, which was not run." in " ".join(without.answer.support)
 
 
 def test_what_is_scored_without_training_lacks_no_compute_matched_control() -> None:

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.report.document import build_document
-from xstilts.report.figures.layers import layer_charts
+from xstilts.report.figures.drawing import Dot, PanelFigure
+from xstilts.report.figures.layers import make_layer_figure
 from xstilts.report.findings import Findings, compute_findings
+from xstilts.report.tables.retrieval import group_sweeps, retrieval_table
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"))
 TARGETS = (target("tatoeba", format="embed", languages=("de", "sw")),)
@@ -23,9 +25,9 @@ def swept(*layers: int) -> Findings:
 
 def test_one_layer_is_a_table_and_no_empty_drawing() -> None:
     findings = swept(2)
-    (chart,) = layer_charts(findings)
-    assert chart.panels == ()
-    assert chart.table.rows == 3  # none, squad, random weights
+    (own,) = group_sweeps(findings).values()
+    assert make_layer_figure(findings, own) is None
+    assert retrieval_table(findings, own).rows == 3  # none, squad, random weights
     section = next(section for section in build_document(findings).sections if section.title.startswith("Retrieval"))
     assert section.title == "Retrieval, plain and centred"
     assert [block.kind for block in section.blocks] == ["text", "heading", "table"]
@@ -33,8 +35,12 @@ def test_one_layer_is_a_table_and_no_empty_drawing() -> None:
 
 def test_several_layers_are_drawn() -> None:
     findings = swept(1, 2, 3)
-    (chart,) = layer_charts(findings)
-    assert len(chart.panels) == 4  # two poolings, plain and centred
-    assert all(len(line.points) == 3 for panel in chart.panels for line in panel.lines)
+    (own,) = group_sweeps(findings).values()
+    figure = make_layer_figure(findings, own)
+    assert isinstance(figure, PanelFigure)
+    assert len(figure.panels) == 4  # two poolings, plain and centred
+    for panel in figure.panels:
+        spots = [mark.look for mark in panel.drawing.marks if isinstance(mark, Dot)]
+        assert spots == [look for look in ("k0", "k1", "kr") for _ in range(3)]  # three layers of each chain
     section = next(section for section in build_document(findings).sections if section.title == "Retrieval by layer")
-    assert [block.kind for block in section.blocks] == ["text", "heading", "layers", "table"]
+    assert [block.kind for block in section.blocks] == ["text", "heading", "panels", "table"]

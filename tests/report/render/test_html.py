@@ -29,6 +29,7 @@ from xstilts.report.render.latex import render_latex
 from xstilts.report.render.markdown import render_markdown
 from xstilts.report.render.pdf import render_pdf
 from xstilts.report.render.terminal import summarise_run
+from xstilts.report.tables.data import describe_coverage
 from xstilts.report.tables.suites import suite_tables
 from xstilts.report.write import write_report
 
@@ -112,7 +113,7 @@ def test_nothing_is_loaded_from_elsewhere_and_tags_balance() -> None:
 def test_numbers_on_the_page_are_those_in_the_csv(tmp_path: Path) -> None:
     coverage = {info.name: info.coverage for info in full().targets}
     assert any(coverage.values())
-    page = write_report(full(), tmp_path)
+    page = write_report(compute_findings(full()), tmp_path)
     text, markdown = Page(page.read_text()).text, (tmp_path / "report.md").read_text()
     with (tmp_path / "gains.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["seed"] == "all"]
@@ -171,8 +172,8 @@ def test_marks_appear_where_they_should() -> None:
         "reuses target data",
         "near chance ",
         "Retrieval by layer",
-        "What belongs to the task",
-        "What is missing",
+        "Gains over the placebo",
+        "Missing results",
     ):
         assert word not in text.replace("no colour near chance", "")
 
@@ -187,19 +188,19 @@ def test_rows_of_sentences_name_their_columns_for_a_phone() -> None:
 
 def test_a_dot_is_hollow_where_the_caption_says_so() -> None:
     html = render_html(build_document(compute_findings(full(), 200)))
-    assert re.search(r"\.forest \.dot\.open \{ fill: var\(--paper\)", html)
-    drawn = re.findall(r'aria-label="([^"]*)"[^>]*>.*?<circle class="dot (\w+)"', html)
-    assert {sign for _, sign in drawn} == {"gain", "open", "void"}
-    for label, sign in drawn:
+    assert re.search(r"circle\.unclear, [^{}]*\{\s*fill: var\(--paper\)", html)
+    drawn = re.findall(r'aria-label="([^"]* points \[[^"]*)"[^>]*>[^\n]*?<circle class="(\w+)"', html)
+    assert {look for _, look in drawn} == {"gain", "unclear", "void"}
+    for label, look in drawn:
         low, high = (float(text.replace("−", "-")) for text in re.findall(r"[−\d.]+", label.partition("[")[2]))
-        assert sign == "void" or (sign == "open") == (low <= 0 <= high)
-    forest = html[html.index('class="forests"') :].partition("</figure>")[0]
-    assert forest.count('"dot void"') == forest.count("<em>near chance</em>") == 1
+        assert look == "void" or (look == "unclear") == (low <= 0 <= high)
+    forest = html[html.index('class="plots forest"') :].partition("</figure>")[0]
+    assert forest.count('<circle class="void"') == forest.count("<em>near chance</em>") == 1
     assert "Grey and filled" in forest
 
 
 def test_coverage_names_missing_languages() -> None:
-    assert coverage(TARGETS[1]) == "3 of 4; missing te"
+    assert describe_coverage(TARGETS[1]) == "3 of 4; missing te"
     assert "3 of 4; missing te" in Page(render_html(build_document(compute_findings(full(), 200)))).text
 
 
@@ -328,11 +329,11 @@ def test_controls_are_shown_as_controls() -> None:
     html, markdown = render_html(build_document(findings)), render_markdown(build_document(findings))
     for role in ("placebo", "compute-matched"):
         assert f"<small>{role}</small>" in html
-    for title in ("What belongs to the task", "What longer training would give"):
+    for title in ("Gains over the placebo", "Gains over longer training"):
         assert f"<h2>{title}</h2>" in html
         assert f"## {title}" in markdown
     assert "compute-matched control of squad" in markdown
     pair = next(part for part in html.split("<section")[1:] if "<h3>squad → xquad</h3>" in part)
-    assert "Over its placebo: " in pair
-    assert "Over its compute-matched control: " in pair
-    assert "its compute-matched control is the fair comparison." in pair
+    assert "Compared with its placebo: " in pair
+    assert "Compared with its compute-matched control: " in pair
+    assert "The fair comparison is with its compute-matched control." in pair

@@ -6,11 +6,13 @@ import io
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from tests.analysis.fake_results import chain, controls, make_results, target, trained
 from xstilts.analysis import formatting as fmt
@@ -23,7 +25,9 @@ from xstilts.report.references import list_references, write_bibtex
 from xstilts.report.render.csv import SCORE_COLUMNS, score_rows, to_csv, to_parquet
 from xstilts.report.render.latex import escape, render_latex
 from xstilts.report.render.pdf import break_words, render_pdf, write_data
+from xstilts.report.render.terminal import summarise_run
 from xstilts.report.tables.data import describe_licences, training_table
+from xstilts.report.write import write_report
 from xstilts.tasks.registry import CATALOGUE
 
 SQUAD = chain("squad", "squad_v1")
@@ -93,13 +97,32 @@ def test_the_pdf_is_the_same_each_time_and_has_what_the_page_has(findings: Findi
     data = write_data(build_document(findings))
     assert [section["title"] for section in data["sections"]] == [section.title for section in build_document(findings).sections]
     kinds = {block["kind"] for section in data["sections"] for block in section["blocks"]}
-    assert {"heat", "forest", "dots", "layers", "bars", "table", "points", "fold", "references"} <= kinds
+    assert kinds == {"heat", "rows", "panels", "heading", "text", "table", "bullets", "fold", "references"}
+    sorts = {block["sort"] for section in data["sections"] for block in section["blocks"] if block["kind"] == "rows"}
+    assert sorts == {"forest", "dots", "bars"}
 
 
 def test_the_pdf_takes_nothing_of_a_study_for_markup() -> None:
     evil = '#panic("x") $a$ *b* [c] <d> @e `f` \\ // /* "'
     findings = compute_findings(results(study=evil, question=evil, notes=(evil,)), 50)
     assert render_pdf(build_document(findings)).startswith(b"%PDF")
+
+
+def test_without_typst_the_rest_is_written_and_the_terminal_says_how_to_get_the_pdf(
+    findings: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written() -> tuple[set[str], str]:
+        console = Console(width=80, record=True, file=io.StringIO())
+        write_report(findings, tmp_path)
+        console.print(summarise_run(findings))
+        return {path.name for path in tmp_path.iterdir()}, console.export_text()
+
+    files, text = written()
+    assert "xstilts[pdf]" not in text
+    monkeypatch.setitem(sys.modules, "typst", None)  # as if it were not installed
+    fewer, text = written()
+    assert files - fewer == {"report.pdf"}
+    assert text.splitlines()[-1].strip().endswith("pip install 'xstilts[pdf]'")
 
 
 def test_long_words_may_break() -> None:
@@ -166,9 +189,9 @@ def test_quality_follows_from_what_was_run() -> None:
 
 def test_limitations_follow_from_what_is_missing() -> None:
     few = " ".join(list_limitations(compute_findings(results(seeds=(0,)), 50)))
-    for words in ("1 seed", "Examples were limited", "One encoder", "Without a placebo", "compute-matched", "tydiqa (1 of 4)"):
+    for words in ("1 seed", "Examples were limited", "one encoder", "Without a placebo", "compute-matched", "tydiqa (1 of 4)"):
         assert words in few
     chains = (chain("none"), SQUAD, *controls(SQUAD))
     many = " ".join(list_limitations(compute_findings(results(chains, seeds=(0, 1, 2, 3, 4, 5), limits={}), 50)))
-    for words in ("exploratory, and intervals", "Examples were limited", "Without a placebo", "Without a compute"):
+    for words in ("comparison is exploratory", "Examples were limited", "Without a placebo", "Without a compute"):
         assert words not in many

@@ -60,13 +60,13 @@ def test_a_long_table_by_group_is_folded() -> None:
 
     def parts(encoders: tuple[str, ...]) -> list[str]:
         found = compute_findings(make_results(chains=CHAINS, targets=infos, skill=skill, n=50, encoders=encoders), 100)
-        section = next(section for section in build_document(found).sections if section.title == "Where the gains are")
+        section = next(section for section in build_document(found).sections if section.title == "Gains by group")
         folded = [block for block in section.blocks if isinstance(block, Fold)]
         assert all(inner.rows > LONG_TABLE for block in folded for inner in block.blocks if inner.kind == "table")
         return [block.kind for block in section.blocks]
 
-    assert parts(("base",))[1:3] == ["table", "dots"]
-    assert parts(("base", "large"))[1:3] == ["fold", "dots"]
+    assert parts(("base",))[1:3] == ["table", "rows"]
+    assert parts(("base", "large"))[1:3] == ["fold", "rows"]
 
 
 def test_a_table_of_sentences_is_told_from_one_of_numbers() -> None:
@@ -85,9 +85,9 @@ def test_one_seed_is_not_spoken_of_as_several() -> None:
         )
 
     one, two = said(0), said(0, 1)
-    assert "over examples (a bootstrap" in one
-    assert "do not cover other seeds, other encoders" in one
-    assert "With 1 seed the spread between seeds is not known" in one
+    assert "bootstrap intervals over examples." in one
+    assert "do not cover other seeds, encoders" in one
+    assert "With 1 seed, the spread between seeds is not known" in one
     assert "other seeds and" not in one
-    assert "over seeds (their spread" in two
-    assert "With 2 seeds the spread between seeds is hardly known" in two
+    assert "over seeds and examples. With few seeds" in two
+    assert "With 2 seeds, the spread between seeds is poorly known" in two

@@ -19,7 +19,7 @@ from xstilts.report.figures.heat_map import HeatMap
 from xstilts.report.figures.svg import read_palette, standalone
 from xstilts.report.tables.table import Table
 
-NO_TYPST = "no PDF was written, since Typst is not installed; to get it: pip install 'xstilts[pdf]'"
+NO_TYPST = "No PDF: Typst is not installed. To get one: pip install 'xstilts[pdf]'"
 SHORT_COLUMN = 26  # letters; longer columns of text share what is left of the line
 LINE = 112  # letters of a table's line at full size
 LARGEST, SMALLEST = 8.0, 5.0

@@ -75,7 +75,7 @@ def _legend(findings: Findings) -> str:
     if "reuses target data" in found:
         parts.append("d: reuses the target's training data")
     if any("near chance" in mark for mark in found):
-        parts.append("c: one side or both near chance")
+        parts.append("c: near chance")
     if "same artefact" in found:
         parts.append("=: both sides are the same artefact")
     if LEAK_REMARK in found:

@@ -9,7 +9,7 @@ from xstilts.report.provenance.numbers import Number, gain_id
 from xstilts.report.tables.gains import list_remarks
 from xstilts.report.tables.table import Table, make_grouped_table
 
-TITLE = "The same gains under other tests"
+TITLE = "Gains under other tests"
 
 
 def other_tests_sentence(findings: Findings) -> str:
