@@ -71,7 +71,7 @@ def test_a_part_of_one_target_has_the_interval_of_its_gain() -> None:
     found = results()
     analysis = compute_findings(found, 4000)
     part = next(p for p in analysis.decomposition.parts if (p.group, p.chain) == ("question answering", "squad"))
-    gain = next(g for g in analysis.against_none() if (g.target, g.chain) == ("tydiqa", "squad"))
+    gain = next(g for g in analysis.gains_over("none") if (g.target, g.chain) == ("tydiqa", "squad"))
     assert gain.interval is not None
     width = gain.interval.high - gain.interval.low
     assert part.interval.estimate == pytest.approx(gain.interval.estimate)

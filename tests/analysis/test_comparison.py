@@ -54,7 +54,7 @@ def analysis() -> Findings:
 
 
 def test_a_chain_over_one_other_is_the_plain_comparison_of_the_two(analysis: Findings) -> None:
-    gain = next(g for g in analysis.compared() if (g.chain, g.target) == ("squad_de", "tydiqa"))
+    gain = next(g for g in analysis.gains_over("chain") if (g.chain, g.target) == ("squad_de", "tydiqa"))
     cells = {(c.chain, c.seed): c for c in analysis.results.cells if c.target == "tydiqa"}
     ones, twos = ([cells[name, seed] for seed in range(3)] for name in ("squad_de", "squad"))
     for codes, interval in ((("de", "sw"), gain.interval), (("en",), gain.english)):
@@ -70,7 +70,7 @@ def test_a_chain_over_one_other_is_the_plain_comparison_of_the_two(analysis: Fin
 
 
 def test_the_mean_of_several_is_the_mean_of_their_scores_seed_by_seed(analysis: Findings) -> None:
-    gain = next(g for g in analysis.compared() if (g.chain, g.target) == ("both", "xquad"))
+    gain = next(g for g in analysis.gains_over("chain") if (g.chain, g.target) == ("both", "xquad"))
     score = {
         (c.chain, c.seed, code): s.headline
         for c in analysis.results.cells
@@ -92,7 +92,7 @@ def test_what_the_members_of_a_mean_do_alike_is_no_noise_of_their_own() -> None:
     made = study((("squad_de", ("squad", "twin")), ("squad_de", ("squad",))), {**SKILL, "twin": 0.5})
     squad = {(c.target, c.seed): c for c in made.cells if c.chain == "squad"}
     cells = tuple(replace(c, languages=squad[c.target, c.seed].languages) if c.chain == "twin" else c for c in made.cells)
-    both = [g for g in compute_findings(replace(made, cells=cells), 500).compared() if g.target == "tydiqa"]
+    both = [g for g in compute_findings(replace(made, cells=cells), 500).gains_over("chain") if g.target == "tydiqa"]
     assert [g.others for g in both] == [("squad", "twin"), ("squad",)]
     assert both[0].interval == both[1].interval
     assert both[0].languages == both[1].languages
@@ -125,23 +125,23 @@ def test_rows_are_paired_by_id_whatever_their_order() -> None:
             ),
         )
 
-    plain, mixed = (compute_findings(one, 200).compared() for one in (made, without(made, 300)))
+    plain, mixed = (compute_findings(one, 200).gains_over("chain") for one in (made, without(made, 300)))
     for one, other in zip(plain, mixed, strict=True):
         assert one.interval is not None
         assert other.interval is not None
         assert other.interval.estimate == pytest.approx(one.interval.estimate)
         assert (other.interval.low, other.interval.high) == pytest.approx((one.interval.low, one.interval.high), abs=1e-6)
-    fewer = next(g for g in compute_findings(without(made, 200), 200).compared() if g.chain == "both")
+    fewer = next(g for g in compute_findings(without(made, 200), 200).gains_over("chain") if g.chain == "both")
     assert fewer.interval is not None
     assert "paired by id on the intersection" in fewer.interval.note
 
 
 def test_they_are_a_family_of_their_own(analysis: Findings) -> None:
-    own = analysis.compared()
+    own = analysis.gains_over("chain")
     assert [g.p_holm for g in own] == pytest.approx(holm([g.interval.p or 0 for g in own if g.interval]))
     alone = compute_findings(replace(analysis.results, compare=()), 1000)
     assert alone.gains == tuple(g for g in analysis.gains if g.over != "chain")  # and the others do not see them
-    assert not alone.compared()
+    assert not alone.gains_over("chain")
     assert not alone.averages
     assert "own comparisons" not in render_markdown(build_document(alone))
     assert alone.answer.sentence.startswith("Yes for")
@@ -153,7 +153,7 @@ def test_averages_over_targets_with_and_without_retrieval(analysis: Findings) ->
     assert set(found) == {(name, group) for name in ("both", "squad_de") for group in ("all targets", "without retrieval")}
     whole = found["both", "all targets"]
     assert whole.targets == ("tydiqa", "xquad", "tatoeba")
-    gains = [g for g in analysis.compared() if g.chain == "both"]
+    gains = [g for g in analysis.gains_over("chain") if g.chain == "both"]
     expected = np.mean([[seed.others for seed in g.seeds] for g in gains], axis=0)
     assert whole.seeds == pytest.approx(expected)
     assert whole.interval.estimate == pytest.approx(np.mean(expected))
@@ -208,7 +208,7 @@ def test_own_data_on_either_side_is_not_counted() -> None:
     made = study(ONE)
     reuse = tuple(replace(info, trains_on="squad_v1") if info.name != "tatoeba" else info for info in made.targets)
     found = compute_findings(replace(made, targets=reuse), 200)
-    assert [g.reuses_target_data for g in found.compared()] == [True, True, False]
+    assert [g.reuses_target_data for g in found.gains_over("chain")] == [True, True, False]
     assert "1 of 1 comparison" in found.answer.sentence
     assert "Not counted: 2 comparisons of chains that reuse the target's own training data" in " ".join(found.answer.support)
     assert found.averages == ()
@@ -220,7 +220,7 @@ def test_half_a_plan_says_what_it_has_not() -> None:
     made = study()
     cells = tuple(c for c in made.cells if c.chain != "nli" and not (c.chain == "squad" and c.seed == 0))
     found = compute_findings(replace(made, cells=cells), 200)
-    assert {(g.chain, len(g.seeds)) for g in found.compared()} == {("squad_de", 2)}
+    assert {(g.chain, len(g.seeds)) for g in found.gains_over("chain")} == {("squad_de", 2)}
     none = compute_findings(replace(made, cells=tuple(c for c in made.cells if c.chain != "squad")), 200)
     assert none.answer.verdict == "none"
     assert none.answer.sentence == (
@@ -249,7 +249,7 @@ def test_every_rendering_has_them_first_among_results(analysis: Findings) -> Non
 
 def test_numbers_lead_back_to_both_sides(analysis: Findings) -> None:
     known = find_origins(analysis)
-    gain = next(g for g in analysis.compared() if (g.chain, g.target) == ("both", "tydiqa"))
+    gain = next(g for g in analysis.gains_over("chain") if (g.chain, g.target) == ("both", "tydiqa"))
     assert gain_id(gain) == "gain/mini-xlmr/both/tydiqa/over-squad+nli/others"
     origin = explain(analysis, gain_id(gain)).origin
     assert set(origin.keys) == {f"{name}-tydiqa-{seed}" for name in ("both", "squad", "nli") for seed in range(3)}

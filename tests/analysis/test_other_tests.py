@@ -43,7 +43,7 @@ def named(analysis: Findings, chain_name: str, target_name: str) -> OtherTests:
 
 
 def test_there_is_a_row_for_each_gain_over_none_and_none_for_a_control(six: Findings) -> None:
-    assert [one.gain for one in six.tests] == [gain for gain in six.against_none() if not gain.control]
+    assert [one.gain for one in six.tests] == [gain for gain in six.gains_over("none") if not gain.control]
     assert len(six.tests) == 4
     raw = [one.gain.interval.p for one in six.tests if one.gain.interval and one.gain.interval.p]
     assert [one.p_bh for one in six.tests] == benjamini_hochberg(raw)

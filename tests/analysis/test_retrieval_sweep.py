@@ -40,7 +40,7 @@ def test_a_gain_that_centring_takes_away_is_said_to_vanish() -> None:
     assert "The retrieval gain of squad → tatoeba" in text
     assert "vanishes at another setting" in text
     assert "centred, at the same layer, it is −3.0" in text
-    gain = next(gain for gain in analysis.against_none())
+    gain = next(gain for gain in analysis.gains_over("none"))
     found = shift(analysis.results, gain)
     assert found is not None
     assert (found.kept, found.of) == (8, 16)

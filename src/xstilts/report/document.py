@@ -22,7 +22,7 @@ from xstilts.report.figures.layers import make_layer_figure
 from xstilts.report.figures.scale import make_scale_figure, make_scale_forest
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, claim_id
-from xstilts.report.references import Reference, list_references
+from xstilts.report.references import list_references
 from xstilts.report.tables import cost
 from xstilts.report.tables.breakdown import best_sentence, best_table, gaps_table, parts_table
 from xstilts.report.tables.data import describe_licences, list_protocol_notes, targets_table, training_table
@@ -59,12 +59,6 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class References:
-    kind: ClassVar[str] = "references"
-    works: tuple[Reference, ...]
-
-
-@dataclass(frozen=True)
 class Fold:
     """Details that most readers skip: folded on the page, open in print."""
 
@@ -73,7 +67,7 @@ class Fold:
     blocks: tuple[Block, ...]
 
 
-Block = Text | Bullets | Heading | Table | HeatMap | RowFigure | PanelFigure | References | Fold
+Block = Text | Bullets | Heading | Table | HeatMap | RowFigure | PanelFigure | Fold
 
 
 @dataclass(frozen=True)
@@ -102,7 +96,7 @@ class Document:
 
 def build_document(findings: Findings) -> Document:
     results = findings.results
-    works = (References(list_references(findings)),) if results.targets else ()
+    works = [f"{work.entry} [{work.why}]" for work in list_references(findings)] if results.targets else []
     sections = (
         Section("Method", _method(findings)),
         Section("The study's own comparisons", _comparisons(findings)),
@@ -120,7 +114,7 @@ def build_document(findings: Findings) -> Document:
         Section("Missing results", _missing(findings)),
         Section(TITLE, _other_tests(findings), aside=True),
         Section("Protocol notes", _bullets(results.notes), aside=True),
-        Section("References", works, aside=True),
+        Section("References", _bullets(works), aside=True),
     )
     foot = f"xstilts {results.version} · {results.made} · fingerprint {results.fingerprint}"
     return Document(findings, tuple(section for section in sections if section.blocks), foot)
@@ -220,8 +214,7 @@ def _retrieval(findings: Findings) -> Section:
     for (encoder, target), own in group_sweeps(findings).items():
         figure = make_layer_figure(findings, own)
         title = "Retrieval by layer" if figure else title
-        name = f"{target}, {encoder}" if len(findings.results.encoders) > 1 else target
-        blocks += _keep([Heading(name), figure, retrieval_table(findings, own)])
+        blocks += _keep([Heading(findings.label(target, encoder)), figure, retrieval_table(findings, own)])
     return Section(title, tuple(blocks) if len(blocks) > 1 else ())
 
 

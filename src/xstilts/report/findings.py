@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from xstilts.analysis.best_chain import Best, best_chains
 from xstilts.analysis.breakdown import Decomposition, decompose
@@ -56,18 +57,17 @@ class Findings:
     def seconds(self) -> float:
         return sum(kind.seconds for kind in self.kinds)
 
-    def against_none(self) -> tuple[Gain, ...]:
-        return tuple(gain for gain in self.gains if gain.over == "none")
+    def gains_over(self, base: Literal["none", "placebo", "compute", "chain"]) -> tuple[Gain, ...]:
+        """The comparisons with no chain, with a control, or with other chains (the study's own comparisons)."""
+        return tuple(gain for gain in self.gains if gain.over == base)
 
-    def against_placebo(self) -> tuple[Gain, ...]:
-        return tuple(gain for gain in self.gains if gain.over == "placebo")
+    @property
+    def several_encoders(self) -> bool:
+        return len(self.results.encoders) > 1
 
-    def against_compute(self) -> tuple[Gain, ...]:
-        return tuple(gain for gain in self.gains if gain.over == "compute")
-
-    def compared(self) -> tuple[Gain, ...]:
-        """The study's own comparisons of a chain with other chains."""
-        return tuple(gain for gain in self.gains if gain.over == "chain")
+    def label(self, name: str, encoder: str) -> str:
+        """A name, with its encoder if the study has several."""
+        return f"{name}, {encoder}" if self.several_encoders else name
 
     def language(self, code: str) -> str:
         """A language's name, or its code where the name is not known."""

@@ -12,20 +12,7 @@ from pathlib import Path
 from xstilts.report.document import build_document
 from xstilts.report.findings import Findings
 from xstilts.report.references import list_references, write_bibtex
-from xstilts.report.render.csv import (
-    COST_COLUMNS,
-    GAIN_COLUMNS,
-    PART_COLUMNS,
-    SCORE_COLUMNS,
-    TEST_COLUMNS,
-    cost_rows,
-    gain_rows,
-    other_test_rows,
-    part_rows,
-    score_rows,
-    to_csv,
-    to_parquet,
-)
+from xstilts.report.render.csv import SCORE_COLUMNS, render_csv, score_rows, to_parquet
 from xstilts.report.render.html import render_html
 from xstilts.report.render.latex import render_latex
 from xstilts.report.render.markdown import render_markdown
@@ -36,13 +23,9 @@ def write_report(findings: Findings, folder: Path) -> Path:
     """Writes the files into `folder`, which is made if needed, and returns the path of the page. Without the package `typst`
     there is no PDF, and one from an earlier report is removed."""
     (folder / "tables").mkdir(parents=True, exist_ok=True)
-    scores = score_rows(findings.results)
-    _replace(folder / "scores.csv", to_csv(scores, SCORE_COLUMNS))
-    _replace(folder / "scores.parquet", to_parquet(scores, SCORE_COLUMNS))
-    _replace(folder / "gains.csv", to_csv(gain_rows(findings), GAIN_COLUMNS))
-    _replace(folder / "tests.csv", to_csv(other_test_rows(findings), TEST_COLUMNS))
-    _replace(folder / "parts.csv", to_csv(part_rows(findings), PART_COLUMNS))
-    _replace(folder / "costs.csv", to_csv(cost_rows(findings.results), COST_COLUMNS))
+    for name, text in render_csv(findings).items():
+        _replace(folder / name, text)
+    _replace(folder / "scores.parquet", to_parquet(score_rows(findings.results), SCORE_COLUMNS))
     for name, text in render_latex(findings).items():
         _replace(folder / "tables" / f"{name}.tex", text)
     _replace(folder / "references.bib", write_bibtex(list_references(findings)))

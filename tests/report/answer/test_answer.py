@@ -122,7 +122,7 @@ def test_the_placebo_takes_its_part() -> None:
     assert "no part of the gain can be attributed to the task" in " ".join(findings.answer.support)
     findings = study({"none": 0.5, "squad": 0.65, "squad-placebo": 0.5})
     assert "this part comes from the task" in " ".join(findings.answer.support)
-    (over,) = findings.against_placebo()
+    (over,) = findings.gains_over("placebo")
     assert (over.chain, over.against) == ("squad", "squad-placebo")
 
 
@@ -233,9 +233,9 @@ def test_the_compute_matched_comparison_stands_beside_the_placebo(longer: float,
     assert "this part comes from the task" in placebo
     assert compute.startswith("Compared with its compute-matched control")
     assert words in compute
-    (over,) = findings.against_compute()
+    (over,) = findings.gains_over("compute")
     assert (over.chain, over.against) == ("squad", "squad~compute")
-    (over,) = findings.against_placebo()
+    (over,) = findings.gains_over("placebo")
     assert (over.chain, over.against) == ("squad", "squad~placebo")
 
 

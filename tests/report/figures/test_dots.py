@@ -74,7 +74,7 @@ def test_many_arms_are_drawn_without_their_controls() -> None:
         return plots
 
     few, many = drawn((*every[:2], every[-2])), drawn(every)
-    assert [label for label, _ in few.legend] == ["none", "c0", "c5~placebo"]
+    assert [entry.label for entry in few.legend] == ["none", "c0", "c5~placebo"]
     assert "left out" not in few.caption
-    assert [label for label, _ in many.legend] == ["none", *(one.name for one in own)]
+    assert [entry.label for entry in many.legend] == ["none", *(one.name for one in own)]
     assert "controls of chains are left out" in many.caption

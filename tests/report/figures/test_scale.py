@@ -133,7 +133,7 @@ def test_what_is_near_chance_is_grey() -> None:
     cells = tuple(cell for cell in found.cells if cell.encoder == "large" or cell.chain == "none")
     cells += tuple(replace(cell, encoder="base") for cell in cells if (cell.encoder, cell.chain) == ("large", "squad"))
     findings = compute_findings(replace(found, targets=infos, cells=cells), 200)
-    assert {gain.near_chance for gain in findings.against_none()} == {"both"}
+    assert {gain.near_chance for gain in findings.gains_over("none")} == {"both"}
     figure = make_scale_figure(findings)
     assert figure is not None
     assert {dot.look for panel in figure.panels for dot in pick(panel.drawing, Dot)} == {"k1 void"}

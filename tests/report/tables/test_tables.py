@@ -44,10 +44,10 @@ def test_settings_that_do_not_apply_are_not_shown() -> None:
 
 def test_a_remark_does_not_repeat_the_verdict_and_names_the_side() -> None:
     findings = made(none=0.33, squad=0.34, qqp=0.7)
-    gains = {gain.chain: gain for gain in findings.against_none()}
+    gains = {gain.chain: gain for gain in findings.gains_over("none")}
     assert list_remarks(gains["squad"]) == ("near chance",)
     assert list_remarks(gains["qqp"]) == ("near chance without it",)
-    table = gains_table(findings.against_none(), findings, "Gains.")
+    table = gains_table(findings.gains_over("none"), findings, "Gains.")
     rows = {row[0]: row for _, rows in table.groups for row in rows}
     assert rows["squad"][-2:] == ("near chance", "")
     assert rows["qqp"][-1] == "near chance without it"

@@ -38,9 +38,9 @@ def _lines(findings: Findings) -> Iterable[str]:
     if len(results.encoders) == 1:
         yield f"The study has one encoder ({results.encoders[0]}). The results may not hold for other encoders."
     chains = [chain for chain in results.chains if chain.tasks and not chain.control]
-    if chains and not findings.against_placebo():
+    if chains and not findings.gains_over("placebo"):
         yield "Without a placebo, a gain may be the effect of more text and more steps."
-    if chains and not findings.against_compute():
+    if chains and not findings.gains_over("compute"):
         yield "Without a compute-matched control, a gain may be the effect of longer training."
     lacking = [info for info in results.targets if info.missing]
     if lacking:

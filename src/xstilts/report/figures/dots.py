@@ -46,8 +46,7 @@ def make_language_plots(findings: Findings) -> RowFigure | None:
     for encoder, target in dict.fromkeys((row.encoder, row.target) for row in findings.summaries):
         rows = [row for row in findings.summaries if (row.encoder, row.target) == (encoder, target)]
         rows = [row for row in rows if row.chain not in left_out] or rows
-        title = f"{target}, {encoder}" if len(findings.results.encoders) > 1 else target
-        plots.append(_make_language_plot(findings, title, rows, looks))
+        plots.append(_make_language_plot(findings, findings.label(target, encoder), rows, looks))
         labels |= dict.fromkeys(map(label_chain, rows))
     if not plots:
         return None
@@ -112,7 +111,6 @@ def make_part_plots(findings: Findings) -> RowFigure | None:
         return None
     looks = choose_looks(findings)
     scale = choose_scale([part.interval for part in parts], bounds=False)
-    several = len(findings.results.encoders) > 1
     ticks = draw_ticks(
         (place(share * scale, scale), fmt.points(share * scale).removesuffix(".0")) for share in (-1, -0.5, 0, 0.5, 1)
     )
@@ -123,7 +121,7 @@ def make_part_plots(findings: Findings) -> RowFigure | None:
         for group in dict.fromkeys(part.group for part in own):
             dots = [_draw_part(part, scale, looks) for part in own if part.group == group]
             rows.append(FigureRow(group, "", _draw_row(dots, 50.0, ", ".join(dot.label for dot in dots))))
-        plots.append(Plot(f"by {axis}, {encoder}" if several else f"by {axis}", tuple(rows), ticks))
+        plots.append(Plot(findings.label(f"by {axis}", encoder), tuple(rows), ticks))
     caption = (
         f"Mean gain in points over no chain in each group. {describe_filled(len(part.seeds) for part in parts)} "
         "The dashed line is no gain."

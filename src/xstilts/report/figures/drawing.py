@@ -99,6 +99,12 @@ class Plot:
 
 
 @dataclass(frozen=True)
+class LegendEntry:
+    label: str
+    sample: Drawing
+
+
+@dataclass(frozen=True)
 class RowFigure:
     """Plots made of rows. In `dots` the plots stand side by side; in a `forest` and in `bars` they stand below each other."""
 
@@ -106,7 +112,7 @@ class RowFigure:
     sort: Literal["forest", "dots", "bars"]
     plots: tuple[Plot, ...]
     caption: str
-    legend: tuple[tuple[str, Drawing], ...] = ()
+    legend: tuple[LegendEntry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ class PanelFigure:
     kind: ClassVar[str] = "panels"
     panels: tuple[Panel, ...]
     caption: str
-    legend: tuple[tuple[str, Drawing], ...] = ()
+    legend: tuple[LegendEntry, ...] = ()
 
 
 def choose_looks(findings: Findings) -> Mapping[str, str]:
@@ -134,13 +140,13 @@ def choose_looks(findings: Findings) -> Mapping[str, str]:
     return looks | {label_chain(row): RANDOM_LOOK for row in findings.summaries if row.control}
 
 
-def make_legend(labels: Iterable[str], looks: Mapping[str, str], lines: bool = False) -> tuple[tuple[str, Drawing], ...]:
+def make_legend(labels: Iterable[str], looks: Mapping[str, str], lines: bool = False) -> tuple[LegendEntry, ...]:
     """A sample of each chain's mark: a line, or the mark of dot plots."""
 
     def sample(look: str) -> Drawing:
         return Drawing((Stroke(0, 50, 100, 50, f"path {look}") if lines else mark_chain(50, look),), 12)
 
-    return tuple((label, sample(looks.get(label, NONE_LOOK))) for label in labels)
+    return tuple(LegendEntry(label, sample(looks.get(label, NONE_LOOK))) for label in labels)
 
 
 def mark_chain(x: float, look: str, label: str = "") -> Mark:

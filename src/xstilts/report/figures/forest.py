@@ -55,14 +55,14 @@ def describe_filled(seeds: Iterable[int]) -> str:
 
 def make_gain_forest(findings: Findings) -> RowFigure | None:
     """Every chain's gain over no chain, by target, the largest first; None where there is none."""
-    rows = [gain for gain in findings.against_none() if gain.interval is not None and not gain.control]
+    rows = [gain for gain in findings.gains_over("none") if gain.interval is not None and not gain.control]
     return _make_forest(findings, "Gains over no chain", rows, ()) if rows else None
 
 
 def make_comparison_forest(findings: Findings) -> RowFigure | None:
     """The study's own comparisons: means over targets, then each target; None where there is none. With more than MOST_ROWS
     comparisons only the means are drawn."""
-    rows = [gain for gain in findings.compared() if gain.interval is not None]
+    rows = [gain for gain in findings.gains_over("chain") if gain.interval is not None]
     means = [average for average in findings.averages if average.group == ALL]
     if not rows:
         return None
@@ -74,16 +74,14 @@ def make_comparison_forest(findings: Findings) -> RowFigure | None:
 def _make_forest(findings: Findings, what: str, rows: Sequence[Gain], means: Sequence[Average]) -> RowFigure:
     shown: list[Gain | Average] = [*means, *rows]
     scale = choose_scale([one.interval for one in shown if one.interval is not None])
-    several = len(findings.results.encoders) > 1
     plots = []
     if means:
         alike = len({average.targets for average in means}) == 1
         title = f"mean over {len(means[0].targets)} targets" if alike else "mean over targets"
-        plots.append(Plot(title, _make_rows(means, scale, several, count_targets=not alike)))
+        plots.append(_make_plot(findings, title, means, scale, count_targets=not alike))
     for info in findings.results.targets:
         own = [gain for gain in rows if gain.target == info.name]
-        if own:
-            plots.append(Plot(info.name, _make_rows(own, scale, several)))
+        plots += [_make_plot(findings, info.name, own, scale)] if own else []
     caption = (
         f"{what} with 95 % intervals, mean of the languages other than English, from {fmt.MINUS}{100 * scale:.0f} to "
         f"+{100 * scale:.0f} points. {describe_filled(len(one.seeds) for one in shown)}"
@@ -102,24 +100,21 @@ def _is_void(one: Gain | Average) -> bool:
     return one.verdict == "near chance"
 
 
-def _make_rows(
-    found: Sequence[Gain | Average], scale: float, several: bool, count_targets: bool = False
-) -> tuple[FigureRow, ...]:
+def _make_plot(
+    findings: Findings, title: str, found: Sequence[Gain | Average], scale: float, count_targets: bool = False
+) -> Plot:
     """The largest first."""
-    measured = [(one.interval, one) for one in found if one.interval is not None]
-    measured.sort(key=lambda pair: -pair[0].estimate)
-    return tuple(_make_row(one, interval, scale, several, count_targets) for interval, one in measured)
-
-
-def _make_row(one: Gain | Average, interval: Interval, scale: float, several: bool, count_targets: bool) -> FigureRow:
-    if isinstance(one, Gain):
-        label = f"{one.chain} over {fmt.mean_of(one.others)}" if one.over == "chain" else one.chain
-        note, id = ", ".join(list_remarks(one)), gain_id(one)
-    else:
+    rows = []
+    for interval, one in sorted(((i, one) for one in found if (i := one.interval)), key=lambda pair: -pair[0].estimate):
         label = f"{one.chain} over {fmt.mean_of(one.others)}"
-        note, id = f"{len(one.targets)} targets" if count_targets else "", average_gain_id(one)
-    look = "void" if _is_void(one) else "unclear" if len(one.seeds) == 1 else ""
-    return make_interval_row(f"{label}, {one.encoder}" if several else label, note, interval, scale, id, look)
+        if isinstance(one, Gain):
+            label = label if one.over == "chain" else one.chain
+            note, id = ", ".join(list_remarks(one)), gain_id(one)
+        else:
+            note, id = f"{len(one.targets)} targets" if count_targets else "", average_gain_id(one)
+        look = "void" if _is_void(one) else "unclear" if len(one.seeds) == 1 else ""
+        rows.append(make_interval_row(findings.label(label, one.encoder), note, interval, scale, id, look))
+    return Plot(title, tuple(rows))
 
 
 def make_interval_row(label: str, note: str, interval: Interval, scale: float, id: str, look: str = "") -> FigureRow:

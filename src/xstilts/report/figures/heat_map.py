@@ -23,45 +23,42 @@ SMALLEST_SCALE = 0.02
 
 @dataclass(frozen=True)
 class HeatCell:
-    """`link` is the id of the view by language; `strength` is the opacity of the colour. A cell without a gain is empty."""
+    """`link` is the id of the view by language ("" without a gain); `strength` is the opacity of the colour of `sign`; `weight`
+    says how the number is set: bold if it is clear, grey if it is no evidence."""
 
-    gain: Gain | None
-    link: str
-    sign: Literal["gain", "loss", ""]
-    strength: float
-    remarks: tuple[str, ...]
+    text: str = fmt.NOTHING
+    range: str = ""
+    link: str = ""
+    sign: Literal["gain", "loss", ""] = ""
+    strength: float = 0.0
+    weight: Literal["clear", "void", ""] = ""
+    remarks: tuple[str, ...] = ()
 
-    @property
-    def text(self) -> str:
-        return fmt.points(self.gain.interval.estimate) if self.gain and self.gain.interval else ""
 
-    @property
-    def range(self) -> str:
-        interval = self.gain.interval if self.gain else None
-        return fmt.bracket(interval.low, interval.high) if interval else "English only" if self.gain else ""
+@dataclass(frozen=True)
+class HeatRow:
+    """A chain; `role` is its kind of control in words, or ""."""
 
-    @property
-    def weight(self) -> Literal["clear", "void", ""]:
-        """How the number is set: bold if it is clear, grey if it is no evidence."""
-        verdict = self.gain.verdict if self.gain else ""
-        return "clear" if verdict in ("gain", "loss") else "void" if verdict in ("near chance", "same", "oracle") else ""
+    name: str
+    role: str
+    cells: tuple[HeatCell, ...]
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Rows are (chain name, kind of control in words or "", cells in the order of `targets`)."""
+    """The cells of a row are in the order of `targets`."""
 
     kind: ClassVar[str] = "heat"
     encoder: str
     targets: tuple[str, ...]
-    rows: tuple[tuple[str, str, tuple[HeatCell, ...]], ...]
+    rows: tuple[HeatRow, ...]
     caption: str
 
 
 def make_heat_maps(findings: Findings) -> tuple[HeatMap, ...]:
     """One map for each encoder that has a gain. All maps share one scale, which ignores oracles and pairs that reuse target
     data."""
-    gains = {(gain.encoder, gain.chain, gain.target): gain for gain in findings.against_none()}
+    gains = {(gain.encoder, gain.chain, gain.target): gain for gain in findings.gains_over("none")}
     sizes = [
         abs(gain.interval.estimate) for gain in gains.values() if gain.interval and not gain.reuses_target_data and not gain.leak
     ]
@@ -72,17 +69,12 @@ def make_heat_maps(findings: Findings) -> tuple[HeatMap, ...]:
     roles |= {name: "" for name, role in roles.items() if role == name}
     maps = []
     for encoder in findings.results.encoders:
-        if any(gain.encoder == encoder for gain in gains.values()):
-            rows = tuple(
-                (
-                    chain.name,
-                    roles[chain.name],
-                    tuple(_make_cell(findings, gains.get((encoder, chain.name, name)), scale) for name in targets),
-                )
-                for chain in chains
-            )
-            own = [gain for gain in gains.values() if gain.encoder == encoder]
-            maps.append(HeatMap(encoder, targets, rows, _write_caption(findings, own, scale)))
+        own = [gain for gain in gains.values() if gain.encoder == encoder]
+        rows = []
+        for chain in chains if own else ():
+            cells = tuple(_make_cell(findings, gains.get((encoder, chain.name, target)), scale) for target in targets)
+            rows.append(HeatRow(chain.name, roles[chain.name], cells))
+        maps += [HeatMap(encoder, targets, tuple(rows), _write_caption(findings, own, scale))] if own else []
     return tuple(maps)
 
 
@@ -93,7 +85,7 @@ def link_to(findings: Findings, gain: Gain) -> str:
 
 def describe_bold(findings: Findings) -> str:
     """What bold type means for the gains over no chain."""
-    if all(len(gain.seeds) == 1 for gain in findings.against_none()):
+    if all(len(gain.seeds) == 1 for gain in findings.gains_over("none")):
         return "Nothing is bold, because one seed is too few to decide."
     return "Bold: clear after Holm's correction."
 
@@ -109,13 +101,16 @@ def _write_caption(findings: Findings, own: Iterable[Gain], scale: float) -> str
 
 def _make_cell(findings: Findings, gain: Gain | None, scale: float) -> HeatCell:
     if gain is None:
-        return HeatCell(None, "", "", 0.0, ())
-    colourless = gain.interval is None or gain.near_chance == "both" or gain.verdict in DECIDED
-    size = 0.0 if colourless or gain.interval is None else gain.interval.estimate
+        return HeatCell()
+    interval, verdict = gain.interval, gain.verdict
+    colourless = interval is None or gain.near_chance == "both" or verdict in DECIDED
+    size = 0.0 if colourless or interval is None else interval.estimate
     return HeatCell(
-        gain=gain,
+        text=fmt.points(interval.estimate) if interval else fmt.NOTHING,
+        range=fmt.bracket(interval.low, interval.high) if interval else "English only",
         link=link_to(findings, gain),
         sign="gain" if size > 0 else "loss" if size < 0 else "",
         strength=round(STRONGEST * min(1.0, abs(size) / scale), 3),
+        weight="clear" if verdict in ("gain", "loss") else "void" if verdict in ("near chance", "same", "oracle") else "",
         remarks=list_remarks(gain),
     )

@@ -56,7 +56,7 @@ class EncoderName:
 
 def _find_compared(findings: Findings) -> list[list[Gain]]:
     """The gains that the answer counts, grouped by chain and target; only pairs that several encoders have."""
-    rows = [gain for gain in findings.against_none() if counted(gain) and gain.interval is not None]
+    rows = [gain for gain in findings.gains_over("none") if counted(gain) and gain.interval is not None]
     pairs = dict.fromkeys((gain.chain, gain.target) for gain in rows)
     together = [[gain for gain in rows if (gain.chain, gain.target) == pair] for pair in pairs]
     return [own for own in together if len(own) > 1]

@@ -17,6 +17,7 @@ from xstilts.analysis.gains import Gain
 from xstilts.analysis.other_tests import OtherTests
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
+from xstilts.metrics.significance import Interval
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import OTHER_LANGUAGES, average_gain_id, gain_id, part_id, score_id
 
@@ -79,6 +80,10 @@ def score_rows(results: Results) -> list[Record]:
     return rows
 
 
+def _interval(interval: Interval) -> Record:
+    return {"gain": interval.estimate, "low": interval.low, "high": interval.high, "level": interval.level}
+
+
 def _gain_rows(study: str, gain: Gain) -> list[Record]:
     shared: Record = {
         "study": study,
@@ -103,10 +108,7 @@ def _gain_rows(study: str, gain: Gain) -> list[Record]:
                 **shared,
                 "language": place,
                 "seed": "all",
-                "gain": interval.estimate,
-                "low": interval.low,
-                "high": interval.high,
-                "level": interval.level,
+                **_interval(interval),
                 "p": interval.p,
                 "p_holm": gain.p_holm if whole else None,
                 "seeds": interval.seeds,
@@ -140,10 +142,7 @@ def part_rows(findings: Findings) -> list[Record]:
             "against": NO_CHAIN,
             "axis": part.axis,
             "group": part.group,
-            "gain": part.interval.estimate,
-            "low": part.interval.low,
-            "high": part.interval.high,
-            "level": part.interval.level,
+            **_interval(part.interval),
             "seeds": len(part.seeds),
             "targets": " ".join(part.targets),
             "languages": " ".join(part.languages),
@@ -163,10 +162,7 @@ def _average_row(study: str, average: Average) -> Record:
         "against": "+".join(average.others),
         "axis": OVERALL,
         "group": average.group,
-        "gain": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
-        "level": interval.level,
+        **_interval(interval),
         "p": interval.p,
         "p_holm": average.p_holm,
         "seeds": len(average.seeds),
@@ -227,6 +223,18 @@ def cost_rows(results: Results) -> list[Record]:
         row |= {f"vocabulary_{name}": value for name, value in (cost.facts.get("vocabulary") or {}).items()}
         rows.append({name: value for name, value in row.items() if value is not None})
     return rows
+
+
+def render_csv(findings: Findings) -> dict[str, str]:
+    """The files that hold every number of a report, by name."""
+    results = findings.results
+    return {
+        "scores.csv": to_csv(score_rows(results), SCORE_COLUMNS),
+        "gains.csv": to_csv(gain_rows(findings), GAIN_COLUMNS),
+        "tests.csv": to_csv(other_test_rows(findings), TEST_COLUMNS),
+        "parts.csv": to_csv(part_rows(findings), PART_COLUMNS),
+        "costs.csv": to_csv(cost_rows(results), COST_COLUMNS),
+    }
 
 
 def to_csv(rows: Sequence[Record], columns: Sequence[str]) -> str:

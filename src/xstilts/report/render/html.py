@@ -65,7 +65,7 @@ def render_html(document: Document) -> str:
         write_percent=lambda value: f"{100 * value:.0f}",
         average_sides=_average_sides,
         language=findings.language,
-        several=len(findings.results.encoders) > 1,
+        several=findings.several_encoders,
     )
     return text.replace(ORIGINS, _write_origins(findings, text))
 
@@ -94,13 +94,13 @@ def choose_open_pair(gains: list[Gain]) -> Gain | None:
 
 
 def _list_pairs(findings: Findings, heat_map: HeatMap) -> list[Gain]:
-    return [gain for gain in findings.against_none() if gain.encoder == heat_map.encoder]
+    return [gain for gain in findings.gains_over("none") if gain.encoder == heat_map.encoder]
 
 
 def _list_controlled(findings: Findings, gain: Gain) -> list[Gain]:
     """The comparisons of the same chain and target with controls."""
     place = (gain.encoder, gain.chain, gain.target)
-    controlled = (*findings.against_placebo(), *findings.against_compute())
+    controlled = (*findings.gains_over("placebo"), *findings.gains_over("compute"))
     return [other for other in controlled if (other.encoder, other.chain, other.target) == place]
 
 

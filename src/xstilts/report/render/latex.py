@@ -119,7 +119,7 @@ def _label(chain: ChainInfo) -> str:
 def write_gains(findings: Findings) -> str:
     """The score without a chain, then the gains of every chain, with intervals below them."""
     columns = _columns(findings)
-    gains = {(gain.encoder, gain.chain, gain.target): gain for gain in findings.against_none()}
+    gains = {(gain.encoder, gain.chain, gain.target): gain for gain in findings.gains_over("none")}
     means = {(p.encoder, p.chain): p for p in findings.decomposition.parts if (p.axis, p.group) == (OVERALL, ALL)}
     scores = {(row.encoder, row.chain, row.target): row for row in findings.summaries if not row.control}
     lines = [*_heads(columns, ["mean"]), r"\midrule"]
@@ -233,7 +233,7 @@ def render_latex(findings: Findings) -> dict[str, str]:
     if not findings.summaries:
         return {}
     found = {"scores": write_scores(findings)}
-    if findings.against_none():
+    if findings.gains_over("none"):
         found["gains"] = write_gains(findings)
     more = {
         "compared": compared_table(findings),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from xstilts.report.document import Block, Bullets, Document, Fold, Heading, References, Text
+from xstilts.report.document import Block, Bullets, Document, Fold, Heading, Text
 from xstilts.report.figures.heat_map import HeatMap
 from xstilts.report.tables.gains import gains_table
 from xstilts.report.tables.table import Table
@@ -47,8 +47,6 @@ def _block(block: Block) -> str:
         return _list(block.lines)
     if isinstance(block, Heading):
         return f"### {escape(block.text)}"
-    if isinstance(block, References):
-        return _list(f"{work.entry} [{work.why}]" for work in block.works)
     if isinstance(block, Fold):
         return "\n\n".join([f"### {escape(block.title)}", *map(_block, block.blocks)])
     return ""
@@ -68,7 +66,7 @@ def render_markdown(document: Document) -> str:
     for section in document.sections:
         blocks = [_block(block) for block in section.blocks]
         if any(isinstance(block, HeatMap) for block in section.blocks):
-            blocks.insert(0, render_table(gains_table(findings.against_none(), findings)))
+            blocks.insert(0, render_table(gains_table(findings.gains_over("none"), findings)))
         after = [*blocks[1:], ""]  # a heading above nothing but a figure is left out too
         blocks = [text for text, other in zip(blocks, after, strict=True) if other or not _is_lone_heading(text)]
         if any(blocks):

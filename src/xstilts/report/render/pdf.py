@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
+from dataclasses import fields, is_dataclass
 from importlib import resources
 from typing import Any
 
-from xstilts.report.document import Block, Bullets, Document, Fold, Heading, References, Text
-from xstilts.report.figures.drawing import Drawing, PanelFigure, RowFigure
-from xstilts.report.figures.heat_map import HeatMap
+from xstilts.report.document import Block, Document, Fold
+from xstilts.report.figures.drawing import Drawing, LegendEntry, Panel, RowFigure
 from xstilts.report.figures.svg import read_palette, standalone
 from xstilts.report.tables.table import Table
 
@@ -23,10 +22,9 @@ NO_TYPST = "No PDF: Typst is not installed. To get one: pip install 'xstilts[pdf
 SHORT_COLUMN = 26  # letters; longer columns of text share what is left of the line
 LINE = 112  # letters of a table's line at full size
 LARGEST, SMALLEST = 8.0, 5.0
-LONG_WORD = 14
 LANDSCAPE = 1.5  # lines; what is longer has a page of its own, on its side
 POINTS_PER_PX = 0.58  # the size of drawings on paper
-DRAWING_WIDTHS = {"forest": 380, "bars": 560, "dots": 255}  # px
+ROW_WIDTHS = {"forest": 380, "bars": 560, "dots": 255}  # px
 SINGLE_PLOT, PANEL, SAMPLE = 420, 400, 22  # px: a dot plot that stands alone, a panel, a sample in a legend
 PANEL_HEIGHT = 0.75  # of a panel on the page
 
@@ -62,38 +60,36 @@ def write_data(document: Document) -> dict[str, Any]:
     }
 
 
-def break_words(text: str) -> str:
-    """A long word may wrap after a slash, an underscore and the like (a zero-width space follows)."""
-
-    def soften(found: re.Match[str]) -> str:
-        word = found.group()
-        return re.sub(r"([/_+&.@=~-])(?=.)", "\\1\u200b", word) if len(word) > LONG_WORD else word
-
-    return re.sub(r"\S+", soften, text)
-
-
 def _block(block: Block) -> dict[str, Any]:
     if isinstance(block, Table):
         return _table(block)
-    if isinstance(block, Text | Heading):
-        return {"kind": block.kind, "text": block.text}
-    if isinstance(block, Bullets):
-        return {"kind": block.kind, "lines": block.lines}
-    if isinstance(block, References):
-        return {"kind": block.kind, "lines": [f"{work.entry} [{work.why}]" for work in block.works]}
     if isinstance(block, Fold):
         return {"kind": block.kind, "title": block.title, "blocks": [_block(inner) for inner in block.blocks]}
-    if isinstance(block, HeatMap):
-        return _heat_map(block)
-    legend = [{"label": label, "drawing": _drawing(sample, SAMPLE)} for label, sample in block.legend]
-    shared = {"kind": block.kind, "legend": legend, "caption": block.caption}
-    if isinstance(block, PanelFigure):
-        panels = [
-            {"title": panel.title, "drawing": _drawing(panel.drawing, PANEL, PANEL_HEIGHT * panel.drawing.height)}
-            for panel in block.panels
-        ]
-        return {**shared, "panels": panels}
-    return {**shared, **_rows(block)}
+    width = PANEL
+    if isinstance(block, RowFigure):
+        width = SINGLE_PLOT if block.sort == "dots" and len(block.plots) == 1 else ROW_WIDTHS[block.sort]
+    return {"kind": block.kind, "width": width * POINTS_PER_PX, **_record(block, width)}
+
+
+def _record(record: Any, width: float) -> dict[str, Any]:
+    """The fields of a record. Drawings become SVG, `width` px wide; those of legends and panels have sizes of their own."""
+    return {field.name: _value(getattr(record, field.name), width) for field in fields(record)}
+
+
+def _value(value: Any, width: float) -> Any:
+    if isinstance(value, Drawing):
+        return _drawing(value, width)
+    if isinstance(value, Panel):
+        return {"title": value.title, "drawing": _drawing(value.drawing, width, PANEL_HEIGHT * value.drawing.height)}
+    if isinstance(value, LegendEntry):
+        return {"label": value.label, "sample": _drawing(value.sample, SAMPLE)}
+    if is_dataclass(value):
+        return _record(value, width)
+    return [_value(one, width) for one in value] if isinstance(value, tuple) else value
+
+
+def _drawing(drawing: Drawing, width: float, height: float = 0) -> dict[str, Any]:
+    return {"svg": standalone(drawing, width, height), "width": width * POINTS_PER_PX, "label": drawing.label}
 
 
 def _table(table: Table) -> dict[str, Any]:
@@ -111,62 +107,10 @@ def _table(table: Table) -> dict[str, Any]:
     return {
         "kind": table.kind,
         "caption": table.caption,
-        "columns": [break_words(name) for name in table.columns],
+        "columns": table.columns,
         "widths": widths,
         "size": round(max(SMALLEST, min(LARGEST, LARGEST * line / max(total, 1))), 2),
         "landscape": total > LANDSCAPE * LINE,
         "numeric": sorted(table.numeric),
-        "groups": [
-            {"title": title, "rows": [[break_words(text) for text in line] for line in lines]} for title, lines in table.groups
-        ],
+        "groups": [{"title": title, "rows": lines} for title, lines in table.groups],
     }
-
-
-def _heat_map(heat: HeatMap) -> dict[str, Any]:
-    rows = [
-        {
-            "name": break_words(name),
-            "role": role,
-            "cells": [
-                {
-                    "text": cell.text,
-                    "range": cell.range,
-                    "sign": cell.sign,
-                    "strength": cell.strength,
-                    "weight": cell.weight,
-                    "remarks": cell.remarks,
-                }
-                for cell in cells
-            ],
-        }
-        for name, role, cells in heat.rows
-    ]
-    targets = [break_words(name) for name in heat.targets]
-    return {"kind": heat.kind, "encoder": heat.encoder, "targets": targets, "rows": rows, "caption": heat.caption}
-
-
-def _rows(figure: RowFigure) -> dict[str, Any]:
-    width = SINGLE_PLOT if figure.sort == "dots" and len(figure.plots) == 1 else DRAWING_WIDTHS[figure.sort]
-    plots = [
-        {
-            "title": plot.title,
-            "remark": plot.remark,
-            "rows": [
-                {
-                    "label": row.label,
-                    "note": row.note,
-                    "text": row.text,
-                    "range": row.range,
-                    "drawing": _drawing(row.drawing, width),
-                }
-                for row in plot.rows
-            ],
-            "axis": _drawing(plot.axis, width) if plot.axis else None,
-        }
-        for plot in figure.plots
-    ]
-    return {"sort": figure.sort, "plots": plots, "width": width * POINTS_PER_PX}
-
-
-def _drawing(drawing: Drawing, width: float, height: float = 0) -> dict[str, Any]:
-    return {"svg": standalone(drawing, width, height), "width": width * POINTS_PER_PX, "label": drawing.label}

@@ -66,7 +66,7 @@ def _name_row(gain: Gain) -> str:
 
 
 def _legend(findings: Findings) -> str:
-    gains = (*findings.compared(), *findings.against_none())
+    gains = (*findings.gains_over("chain"), *findings.gains_over("none"))
     found = {mark for gain in gains for mark in list_remarks(gain)}
     clear = (
         "bold: clear after Holm's correction" if any(len(gain.seeds) > 1 for gain in gains) else "one seed is too few to decide"
@@ -87,10 +87,10 @@ def summarise_run(findings: Findings) -> RenderableType:
     """The table, its legend, the answer and the sentences that qualify it. The last line says how to get the PDF, if Typst is
     missing."""
     parts: list[RenderableType] = []
-    if findings.compared():
-        parts.append(_gains_block(findings, findings.compared(), "the study's own comparisons, in points"))
-    if findings.against_none():
-        parts.append(_gains_block(findings, findings.against_none(), "transfer gain in points"))
+    if findings.gains_over("chain"):
+        parts.append(_gains_block(findings, findings.gains_over("chain"), "the study's own comparisons, in points"))
+    if findings.gains_over("none"):
+        parts.append(_gains_block(findings, findings.gains_over("none"), "transfer gain in points"))
         parts += [Text(_legend(findings), style="dim"), Text("")]
     parts.append(Text(findings.answer.sentence, style="bold"))
     parts += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in findings.answer.support]

@@ -22,7 +22,6 @@ def parts_table(findings: Findings) -> Table | None:
         return None
     chains = tuple(dict.fromkeys(part.chain for part in parts))
     brief = len(chains) > MOST_INTERVALS
-    several = len(findings.results.encoders) > 1
     groups = []
     uneven = False
     for encoder, axis in dict.fromkeys((part.encoder, part.axis) for part in parts):
@@ -34,8 +33,7 @@ def parts_table(findings: Findings) -> Table | None:
             targets, languages = max(len(part.targets) for part in found), max(len(part.languages) for part in found)
             uneven |= len({part.targets for part in found}) > 1
             lines.append((group, str(targets), str(languages), *(_text(part, brief) for part in row)))
-        title = "" if axis == OVERALL else axis
-        groups.append((f"{title or axis}, {encoder}" if several else title, tuple(lines)))
+        groups.append((findings.label(axis, encoder) if axis != OVERALL or findings.several_encoders else "", tuple(lines)))
     caption = "Mean gain in points over no chain: mean over languages, then over targets, then over seeds"
     stars = f" {CLEAR} the 95 % interval (in parts.csv) excludes zero." if any(len(part.seeds) > 1 for part in parts) else ""
     caption += f".{stars}" if brief else ", with its 95 % interval."
@@ -64,10 +62,9 @@ def gaps_table(findings: Findings) -> Table | None:
     gaps = findings.decomposition.gaps
     if not gaps:
         return None
-    several = len(findings.results.encoders) > 1
     rows = [
         (
-            f"{gap.chain}, {gap.encoder}" if several else gap.chain,
+            findings.label(gap.chain, gap.encoder),
             str(len(gap.targets)),
             Number(fmt.score(gap.without), gap_id(gap, "without")),
             Number(fmt.score(gap.with_chain), gap_id(gap, "with")),
@@ -88,14 +85,13 @@ def best_table(findings: Findings) -> Table | None:
     """The best chain of each target: the largest gain, and the gain of a chain chosen on other languages and seeds."""
     if not findings.best:
         return None
-    several = len(findings.results.encoders) > 1
     rows = []
     for best in findings.best:
         total = sum(best.chosen.values())
         picked = ", ".join(f"{chain} {number} of {total}" for chain, number in sorted(best.chosen.items(), key=lambda x: -x[1]))
         rows.append(
             (
-                f"{best.target}, {best.encoder}" if several else best.target,
+                findings.label(best.target, best.encoder),
                 best.best,
                 Number(fmt.chance(best.probability), best_id(best, "probability")),
                 Number(write_gain(best.plain), best_id(best, "plain")),

@@ -18,6 +18,7 @@ from xstilts.report.tables.table import (
     Table,
     describe_leaks,
     describe_partial_data,
+    group_by_encoder,
     make_grouped_table,
     name_targets,
 )
@@ -77,23 +78,16 @@ def gains_table(gains: Sequence[Gain], findings: Findings, caption: str = OVER_N
     """A row for each comparison, with the gain of each seed. `means` (averages over targets) come first. `caption` has no full
     stop."""
     names = name_targets(findings)
-    groups = [
-        (
-            encoder if len(findings.results.encoders) > 1 else "",
-            (
-                *(_mean_line(average) for average in means if average.encoder == encoder),
-                *(_line(gain, names.get(gain.target, gain.target)) for gain in gains if gain.encoder == encoder),
-            ),
-        )
-        for encoder in dict.fromkeys(gain.encoder for gain in gains)
-    ]
+    rows = [(average.encoder, _mean_line(average)) for average in means]
+    rows += [(gain.encoder, _line(gain, names.get(gain.target, gain.target))) for gain in gains]
+    groups = group_by_encoder(findings, rows)
     leaks = describe_leaks(any(gain.leak for gain in gains))
     return make_grouped_table(f"{caption}{describe_partial_data(findings)}.{leaks}", COLUMNS, groups, NUMERIC)
 
 
 def compared_table(findings: Findings) -> Table | None:
     """The study's own comparisons: the means over targets, then each target. None where no comparison has scores."""
-    gains = findings.compared()
+    gains = findings.gains_over("chain")
     return gains_table(gains, findings, OVER_CHAINS, findings.averages) if gains else None
 
 
@@ -134,14 +128,14 @@ def _mean_line(average: Average) -> Line:
 def control_tables(findings: Findings) -> tuple[tuple[str, str, Table], ...]:
     """The comparisons with controls that have scores, as (title, explanation, table)."""
     found = []
-    if gains := findings.against_placebo():
+    if gains := findings.gains_over("placebo"):
         text = (
             "A placebo chain trains on the same data with shuffled labels. A gain over the placebo comes from the task. A gain "
             "that both have over no chain does not."
         )
         caption = "Gains over the placebo of the same tasks, in points"
         found.append(("Gains over the placebo", text, gains_table(gains, findings, caption)))
-    if gains := findings.against_compute():
+    if gains := findings.gains_over("compute"):
         text = (
             "A compute-matched control has no chain. Instead, the target is trained longer, by as many tokens as the chain saw "
             "(padding not counted). Longer training does not explain a gain over this control. If a chain trains on the target's "

@@ -7,7 +7,7 @@ from xstilts.analysis.other_tests import ALPHA, ORDER_SEEDS, ORDERED, OtherTests
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, gain_id
 from xstilts.report.tables.gains import list_remarks
-from xstilts.report.tables.table import Table, make_grouped_table
+from xstilts.report.tables.table import Table, group_by_encoder, make_grouped_table
 
 TITLE = "Gains under other tests"
 
@@ -29,16 +29,12 @@ def other_tests_table(findings: Findings) -> Table | None:
     """A row for each gain; None where nothing was tested."""
     if not findings.tests:
         return None
-    several = len(findings.results.encoders) > 1
-    groups = [
-        (encoder if several else "", tuple(_line(one) for one in findings.tests if one.gain.encoder == encoder))
-        for encoder in findings.results.encoders
-    ]
+    groups = group_by_encoder(findings, ((one.gain.encoder, _line(one)) for one in findings.tests))
     columns = (
         "chain", "target", "verdict", "gain", "p", "Holm", "BH", "sign flips", "checkpoints", "languages", "superiority", "order",
         "disagree",
     )  # fmt: skip
-    return make_grouped_table(_caption(findings), columns, [group for group in groups if group[1]], range(3, 12))
+    return make_grouped_table(_caption(findings), columns, groups, range(3, 12))
 
 
 def _caption(findings: Findings) -> str:

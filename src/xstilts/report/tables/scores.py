@@ -60,7 +60,7 @@ def _pivot(findings: Findings, title: str, language: str, summaries: Sequence[Su
         ]
         if any(info.chance is not None for info in targets):
             lines.insert(0, ("chance", *(fmt.score(info.chance) for info in targets)))
-        groups.append((encoder if len(findings.results.encoders) > 1 else "", tuple(lines)))
+        groups.append((encoder if findings.several_encoders else "", tuple(lines)))
     near = any(pick(row)[1] for row in summaries)
     spread = any(row.sd is not None and pick(row)[0] == row.main for row in summaries)
     short = any(len(row.seeds) < seeds and not row.control for row in summaries)

@@ -135,7 +135,7 @@ def _table(findings: Findings, suite: Suite, rows: list[SuiteAverage]) -> Table:
             own = {row.chain: row for row in rows if (row.encoder, row.of) == (encoder, of)}
             name = f"· {of}" if of in suite.tasks else of
             lines.append((name, *(_write(own.get(chain)) for chain in chains), next(iter(own.values())).covers))
-        groups.append((encoder if len(findings.results.encoders) > 1 else "", tuple(lines)))
+        groups.append((encoder if findings.several_encoders else "", tuple(lines)))
     caption = f"{suite.name.upper()} averages, 0 to 100, means over seeds; English is included, as the benchmark defines it"
     caption += f". {ORACLE} {LEAK}" if any(row.leak for row in rows) else ""
     if _left_out(findings, suite):

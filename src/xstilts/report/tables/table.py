@@ -59,6 +59,14 @@ def make_grouped_table(
     )
 
 
+def group_by_encoder(findings: Findings, rows: Iterable[tuple[str, Line]]) -> list[tuple[str, tuple[Line, ...]]]:
+    """Groups of a table from (encoder, line); without titles if the study has one encoder."""
+    groups: dict[str, list[Line]] = {}
+    for encoder, line in rows:
+        groups.setdefault(encoder, []).append(line)
+    return [(encoder if findings.several_encoders else "", tuple(lines)) for encoder, lines in groups.items()]
+
+
 def describe_leaks(leaks: bool) -> str:
     """What a caption says about remarks on leaks; "" where there is none."""
     text = f" A gain marked {LEAK_REMARK} used target-language dev data to choose weights: it is an upper bound, not evidence."
