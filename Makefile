@@ -30,7 +30,7 @@ setup: .venv/.test .venv/.check
 	touch $@
 
 .venv/.demo: .venv/.venv pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pdf]'
 	touch $@
 
 .venv/.test: .venv/.venv pyproject.toml
@@ -38,7 +38,7 @@ setup: .venv/.test .venv/.check
 	touch $@ .venv/.demo
 
 .venv/.bench: .venv/.venv pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench,pdf]'
 	touch $@ .venv/.demo
 
 .venv/.check: .venv/.venv pyproject.toml

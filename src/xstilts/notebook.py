@@ -33,6 +33,8 @@ def scores(study: Study, store: Store, data: Path | str | None = None) -> pandas
 
 def write_report(study: Study, store: Store, folder: Path | str, data: Path | str | None = None) -> Path:
     """Write the report of a study into a folder, in all formats. Gives the path of the HTML file."""
+    from xstilts.report.findings import compute_findings
     from xstilts.report.write import write_report as write
 
-    return write(gather(compile_study(study, Path(data) if data else None), store), Path(folder))
+    results = gather(compile_study(study, Path(data) if data else None), store)
+    return write(compute_findings(results), Path(folder))

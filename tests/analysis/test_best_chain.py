@@ -10,7 +10,7 @@ import pytest
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.best_chain import BestChain, halves
 from xstilts.analysis.results import Results
-from xstilts.report.findings import analyse
+from xstilts.report.findings import compute_findings
 from xstilts.report.tables.breakdown import best_sentence, best_table
 
 NAMES = tuple(f"c{i}" for i in range(8))
@@ -25,7 +25,7 @@ def results(best: str = "", languages: tuple[str, ...] = LANGUAGES, seeds: tuple
 
 
 def found(of: Results) -> tuple[BestChain, ...]:
-    return analyse(of, 50).best
+    return compute_findings(of, 50).best
 
 
 def test_under_the_null_the_plain_maximum_is_too_large_and_the_nested_one_is_not() -> None:
@@ -96,10 +96,10 @@ def test_one_candidate_is_no_choice() -> None:
     of = results()
     alone = type(of)(**{**of.__dict__, "chains": of.chains[:2]})
     assert found(alone) == ()
-    assert best_table(analyse(alone, 50)) is None
+    assert best_table(compute_findings(alone, 50)) is None
 
 
 def test_the_sentence_quotes_both() -> None:
-    text = best_sentence(analyse(results(), 50))
+    text = best_sentence(compute_findings(results(), 50))
     assert "4 targets" in text
-    assert "the second is the number to quote" in text
+    assert "Quote the second number." in text

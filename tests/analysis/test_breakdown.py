@@ -23,7 +23,7 @@ from xstilts.analysis.breakdown import (
 from xstilts.analysis.comparison import LEVEL
 from xstilts.analysis.results import Results
 from xstilts.data.cc100 import CC100_GIB, SIZES, size_group
-from xstilts.report.findings import analyse
+from xstilts.report.findings import compute_findings
 from xstilts.report.tables.breakdown import gaps_table, parts_table
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"), chain("nli", "mnli"))
@@ -47,7 +47,7 @@ def gain_of(found: Results, name: str, on: str, codes: tuple[str, ...], seed: in
 
 def test_a_part_is_the_mean_over_targets_of_the_mean_over_languages() -> None:
     found = results()
-    parts = {(p.axis, p.group, p.chain): p for p in analyse(found, 200).decomposition.parts}
+    parts = {(p.axis, p.group, p.chain): p for p in compute_findings(found, 200).decomposition.parts}
     groups = {
         (OVERALL, ALL): {"tydiqa": ("sw", "th", "zh", "bn", "hi"), "xnli": ("sw", "th", "ur"), "tatoeba": ("de", "sw")},
         (OVERALL, NOT_RETRIEVAL): {"tydiqa": ("sw", "th", "zh", "bn", "hi"), "xnli": ("sw", "th", "ur")},
@@ -69,9 +69,9 @@ def test_a_part_is_the_mean_over_targets_of_the_mean_over_languages() -> None:
 
 def test_a_part_of_one_target_has_the_interval_of_its_gain() -> None:
     found = results()
-    analysis = analyse(found, 4000)
+    analysis = compute_findings(found, 4000)
     part = next(p for p in analysis.decomposition.parts if (p.group, p.chain) == ("question answering", "squad"))
-    gain = next(g for g in analysis.against_none() if (g.target, g.chain) == ("tydiqa", "squad"))
+    gain = next(g for g in analysis.gains_over("none") if (g.target, g.chain) == ("tydiqa", "squad"))
     assert gain.interval is not None
     width = gain.interval.high - gain.interval.low
     assert part.interval.estimate == pytest.approx(gain.interval.estimate)
@@ -80,7 +80,7 @@ def test_a_part_of_one_target_has_the_interval_of_its_gain() -> None:
 
 
 def test_what_does_not_count_is_left_out() -> None:
-    parts = analyse(results(), 200).decomposition.parts
+    parts = compute_findings(results(), 200).decomposition.parts
     whole = {part.chain: part.targets for part in parts if (part.axis, part.group) == (OVERALL, ALL)}
     assert whole == {"squad": ("tydiqa", "xnli", "tatoeba"), "nli": ("tydiqa", "tatoeba")}
 
@@ -89,7 +89,7 @@ def test_chains_stand_in_the_order_of_the_study() -> None:
     found = replace(results(), targets=TARGETS[1:], cells=tuple(c for c in results().cells if c.target != "tydiqa"))
     chains = (found.chains[0], found.chains[2], found.chains[1])  # nli, whose first target does not count, before squad
     found = replace(found, chains=chains)
-    split = analyse(found, 200).decomposition
+    split = compute_findings(found, 200).decomposition
     assert list(dict.fromkeys(part.chain for part in split.parts)) == ["nli", "squad"]
     assert "squad" in [gap.chain for gap in split.gaps]
 
@@ -97,14 +97,14 @@ def test_chains_stand_in_the_order_of_the_study() -> None:
 def test_axes_on_which_nothing_differs_are_left_out() -> None:
     one = target("tydiqa", format="span", languages=("en", "l1", "l2"))
     skill = {(c.name, "tydiqa"): 0.5 for c in CHAINS}
-    found = analyse(make_results(chains=CHAINS, targets=(one,), skill=skill, n=60), 100).decomposition
+    found = compute_findings(make_results(chains=CHAINS, targets=(one,), skill=skill, n=60), 100).decomposition
     assert found.axes() == (OVERALL,)
-    assert BY_SCRIPT in analyse(results(), 100).decomposition.axes()
+    assert BY_SCRIPT in compute_findings(results(), 100).decomposition.axes()
 
 
 def test_the_gap_is_english_less_the_others() -> None:
     found = results()
-    analysis = analyse(found, 100)
+    analysis = compute_findings(found, 100)
     gap = next(gap for gap in analysis.decomposition.gaps if gap.chain == "squad")
     assert gap.targets == ("tydiqa", "xnli")
     assert gap.without == pytest.approx(0.11, abs=0.02)  # English is .1 better in the fake results, and falls by rank
@@ -113,9 +113,9 @@ def test_the_gap_is_english_less_the_others() -> None:
 
 
 def test_one_seed_and_no_scores() -> None:
-    parts = analyse(results((0,)), 100).decomposition.parts
+    parts = compute_findings(results((0,)), 100).decomposition.parts
     assert all(len(part.seeds) == 1 and part.interval.low <= part.interval.estimate <= part.interval.high for part in parts)
-    empty = analyse(replace(results(), cells=()), 100)
+    empty = compute_findings(replace(results(), cells=()), 100)
     assert empty.decomposition.parts == ()
     assert parts_table(empty) is None
 

@@ -18,17 +18,18 @@ from xstilts.analysis.scores import collect_tallies
 from xstilts.metrics.metric import Counts
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import gain_interval
-from xstilts.report.document import paper
-from xstilts.report.figures.figures import compared_forest
-from xstilts.report.findings import Analysis, analyse
+from xstilts.report.document import build_document
+from xstilts.report.figures.drawing import Dot
+from xstilts.report.figures.forest import make_comparison_forest
+from xstilts.report.findings import Findings, compute_findings
 from xstilts.report.provenance.explain import explain
-from xstilts.report.provenance.numbers import compared_id, gain_id
-from xstilts.report.provenance.origins import origins
+from xstilts.report.provenance.numbers import average_gain_id, gain_id
+from xstilts.report.provenance.origins import find_origins
 from xstilts.report.render.csv import GAIN_COLUMNS, PART_COLUMNS, gain_rows, part_rows, to_csv
 from xstilts.report.render.html import render_html
-from xstilts.report.render.latex import latex_tables
+from xstilts.report.render.latex import render_latex
 from xstilts.report.render.markdown import render_markdown
-from xstilts.report.tables.comparisons import compared_table
+from xstilts.report.tables.gains import compared_table
 
 ONE = (("squad_de", ("squad",)),)
 TWO = (("both", ("squad", "nli")), ("squad_de", ("squad",)))
@@ -50,12 +51,12 @@ def study(
 
 
 @pytest.fixture(scope="module")
-def analysis() -> Analysis:
-    return analyse(study(), 1000)
+def analysis() -> Findings:
+    return compute_findings(study(), 1000)
 
 
-def test_a_chain_over_one_other_is_the_plain_comparison_of_the_two(analysis: Analysis) -> None:
-    gain = next(g for g in analysis.compared() if (g.chain, g.target) == ("squad_de", "tydiqa"))
+def test_a_chain_over_one_other_is_the_plain_comparison_of_the_two(analysis: Findings) -> None:
+    gain = next(g for g in analysis.gains_over("chain") if (g.chain, g.target) == ("squad_de", "tydiqa"))
     cells = {(c.chain, c.seed): c for c in analysis.results.cells if c.target == "tydiqa"}
     ones, twos = ([cells[name, seed] for seed in range(3)] for name in ("squad_de", "squad"))
     for codes, interval in ((("de", "sw"), gain.interval), (("en",), gain.english)):
@@ -70,8 +71,8 @@ def test_a_chain_over_one_other_is_the_plain_comparison_of_the_two(analysis: Ana
     assert gain.verdict == "gain"
 
 
-def test_the_mean_of_several_is_the_mean_of_their_scores_seed_by_seed(analysis: Analysis) -> None:
-    gain = next(g for g in analysis.compared() if (g.chain, g.target) == ("both", "xquad"))
+def test_the_mean_of_several_is_the_mean_of_their_scores_seed_by_seed(analysis: Findings) -> None:
+    gain = next(g for g in analysis.gains_over("chain") if (g.chain, g.target) == ("both", "xquad"))
     score = {
         (c.chain, c.seed, code): s.headline
         for c in analysis.results.cells
@@ -93,7 +94,7 @@ def test_what_the_members_of_a_mean_do_alike_is_no_noise_of_their_own() -> None:
     made = study((("squad_de", ("squad", "twin")), ("squad_de", ("squad",))), {**SKILL, "twin": 0.5})
     squad = {(c.target, c.seed): c for c in made.cells if c.chain == "squad"}
     cells = tuple(replace(c, languages=squad[c.target, c.seed].languages) if c.chain == "twin" else c for c in made.cells)
-    both = [g for g in analyse(replace(made, cells=cells), 500).compared() if g.target == "tydiqa"]
+    both = [g for g in compute_findings(replace(made, cells=cells), 500).gains_over("chain") if g.target == "tydiqa"]
     assert [g.baseline for g in both] == [("squad", "twin"), ("squad",)]
     assert both[0].interval == both[1].interval
     assert both[0].languages == both[1].languages
@@ -126,35 +127,35 @@ def test_rows_are_paired_by_id_whatever_their_order() -> None:
             ),
         )
 
-    plain, mixed = (analyse(one, 200).compared() for one in (made, without(made, 300)))
+    plain, mixed = (compute_findings(one, 200).gains_over("chain") for one in (made, without(made, 300)))
     for one, other in zip(plain, mixed, strict=True):
         assert one.interval is not None
         assert other.interval is not None
         assert other.interval.estimate == pytest.approx(one.interval.estimate)
         assert (other.interval.low, other.interval.high) == pytest.approx((one.interval.low, one.interval.high), abs=1e-6)
-    fewer = next(g for g in analyse(without(made, 200), 200).compared() if g.chain == "both")
+    fewer = next(g for g in compute_findings(without(made, 200), 200).gains_over("chain") if g.chain == "both")
     assert fewer.interval is not None
     assert "paired by id on the intersection" in fewer.interval.note
 
 
-def test_they_are_a_family_of_their_own(analysis: Analysis) -> None:
-    own = analysis.compared()
+def test_they_are_a_family_of_their_own(analysis: Findings) -> None:
+    own = analysis.gains_over("chain")
     assert [g.p_holm for g in own] == pytest.approx(holm([g.interval.p or 0 for g in own if g.interval]))
-    alone = analyse(replace(analysis.results, compare=()), 1000)
+    alone = compute_findings(replace(analysis.results, compare=()), 1000)
     assert alone.gains == tuple(g for g in analysis.gains if g.over != "chain")  # and the others do not see them
-    assert not alone.compared()
+    assert not alone.gains_over("chain")
     assert not alone.averages
-    assert "own comparisons" not in render_markdown(alone)
+    assert "own comparisons" not in render_markdown(build_document(alone))
     assert alone.answer.sentence.startswith("Yes for")
     assert "over squad" not in alone.answer.sentence
 
 
-def test_averages_over_targets_with_and_without_retrieval(analysis: Analysis) -> None:
+def test_averages_over_targets_with_and_without_retrieval(analysis: Findings) -> None:
     found = {(one.chain, one.group): one for one in analysis.averages}
     assert set(found) == {(name, group) for name in ("both", "squad_de") for group in ("all targets", "without retrieval")}
     whole = found["both", "all targets"]
     assert whole.targets == ("tydiqa", "xquad", "tatoeba")
-    gains = [g for g in analysis.compared() if g.chain == "both"]
+    gains = [g for g in analysis.gains_over("chain") if g.chain == "both"]
     expected = np.mean([[seed.transfer for seed in g.seeds] for g in gains], axis=0)
     assert whole.seeds == pytest.approx(expected)
     assert whole.interval.estimate == pytest.approx(np.mean(expected))
@@ -187,18 +188,18 @@ def analyse_averages(made: Results) -> bool:
     return (whole.interval.p or 0) <= 0.05
 
 
-def test_the_answer_is_about_them_and_gains_over_none_come_second(analysis: Analysis) -> None:
+def test_the_answer_is_about_them_and_gains_over_none_come_second(analysis: Findings) -> None:
     answer = analysis.answer
     assert answer.verdict == "yes"
     assert answer.sentence.startswith("Yes for 6 of 6 comparisons (largest: both over mean of squad and nli on ")
     said = " ".join(answer.support)
     assert "Means over targets: both over mean of squad and nli +1" in said
-    assert "correction over 6 comparisons of chains, and apart over 12 with no chain" in said
-    assert "Over no chain: yes for 12 of 12 chain" in said
+    assert "correction over 6 comparisons of chains (the 12 comparisons with no chain are corrected separately)" in said
+    assert "Gains over no chain: yes for 12 of 12 chain" in said
 
 
 def test_a_chain_that_loses_to_the_other_is_told_so_whatever_both_gain() -> None:
-    answer = analyse(study(ONE, {"none": 0.4, "squad": 0.6, "squad_de": 0.5}), 500).answer
+    answer = compute_findings(study(ONE, {"none": 0.4, "squad": 0.6, "squad_de": 0.5}), 500).answer
     assert answer.verdict == "no"
     assert answer.sentence.startswith("No: no clear gain for any of 3 comparisons; a loss for 3 (largest: squad_de over squad on")
 
@@ -206,84 +207,85 @@ def test_a_chain_that_loses_to_the_other_is_told_so_whatever_both_gain() -> None
 def test_own_data_on_either_side_is_not_counted() -> None:
     made = study(ONE)
     reuse = tuple(replace(info, trains_on="squad_v1") if info.name != "tatoeba" else info for info in made.targets)
-    found = analyse(replace(made, targets=reuse), 200)
-    assert [g.reuses_target_data for g in found.compared()] == [True, True, False]
+    found = compute_findings(replace(made, targets=reuse), 200)
+    assert [g.reuses_target_data for g in found.gains_over("chain")] == [True, True, False]
     assert "1 of 1 comparison" in found.answer.sentence
     assert "Not counted: 2 comparisons of chains that reuse the target's own training data" in " ".join(found.answer.support)
     assert found.averages == ()
-    none = analyse(replace(made, targets=tuple(replace(info, trains_on="squad_v1") for info in made.targets)), 200)
-    assert none.answer.sentence.startswith("No answer: each of the study's own comparisons is of chains that reuse")
+    none = compute_findings(replace(made, targets=tuple(replace(info, trains_on="squad_v1") for info in made.targets)), 200)
+    assert none.answer.sentence.startswith("No answer: in each of the study's own comparisons, a chain reuses")
 
 
 def test_half_a_plan_says_what_it_has_not() -> None:
     made = study()
     cells = tuple(c for c in made.cells if c.chain != "nli" and not (c.chain == "squad" and c.seed == 0))
-    found = analyse(replace(made, cells=cells), 200)
-    assert {(g.chain, len(g.seeds)) for g in found.compared()} == {("squad_de", 2)}
-    none = analyse(replace(made, cells=tuple(c for c in made.cells if c.chain != "squad")), 200)
+    found = compute_findings(replace(made, cells=cells), 200)
+    assert {(g.chain, len(g.seeds)) for g in found.gains_over("chain")} == {("squad_de", 2)}
+    none = compute_findings(replace(made, cells=tuple(c for c in made.cells if c.chain != "squad")), 200)
     assert none.answer.verdict == "none"
     assert none.answer.sentence == (
         "No answer yet: none of the study's own comparisons has scores on both sides for the same seed."
     )
-    assert render_html(none)
+    assert render_html(build_document(none))
 
 
-def test_every_rendering_has_them_first_among_results(analysis: Analysis) -> None:
-    document = paper(analysis)
+def test_every_rendering_has_them_first_among_results(analysis: Findings) -> None:
+    document = build_document(analysis)
     titles = [section.title for section in document.sections]
-    assert titles.index("The question's own comparisons") == titles.index("Transfer gains") - 1
-    markdown = render_markdown(analysis)
+    assert titles.index("The study's own comparisons") == titles.index("Transfer gains") - 1
+    markdown = render_markdown(build_document(analysis))
     assert "| both | mean of 3 targets | mean of squad and nli | +1" in markdown
     assert "compared with the mean of squad and nli" in markdown
-    assert "mean of squad and nli" in latex_tables(analysis)["compared"]
-    page = render_html(analysis)
+    assert "mean of squad and nli" in render_latex(analysis)["compared"]
+    page = render_html(build_document(analysis))
     assert "both over mean of squad and nli" in page
-    forest = compared_forest(analysis)
+    forest = make_comparison_forest(analysis)
     assert forest is not None
-    assert [title for title, _ in forest.groups] == ["mean over 3 targets", "tydiqa", "xquad", "tatoeba"]
+    assert [plot.title for plot in forest.plots] == ["mean over 3 targets", "tydiqa", "xquad", "tatoeba"]
     table = compared_table(analysis)
     assert table is not None
     assert table.rows == 4 + 6
 
 
-def test_numbers_lead_back_to_both_sides(analysis: Analysis) -> None:
-    known = origins(analysis)
-    gain = next(g for g in analysis.compared() if (g.chain, g.target) == ("both", "tydiqa"))
+def test_numbers_lead_back_to_both_sides(analysis: Findings) -> None:
+    known = find_origins(analysis)
+    gain = next(g for g in analysis.gains_over("chain") if (g.chain, g.target) == ("both", "tydiqa"))
     assert gain_id(gain) == "gain/mini-xlmr/both/tydiqa/over-squad+nli/others"
     origin = explain(analysis, gain_id(gain)).origin
     assert set(origin.keys) == {f"{name}-tydiqa-{seed}" for name in ("both", "squad", "nli") for seed in range(3)}
-    assert "less the mean of those of squad and nli on tydiqa" in origin.how
+    assert "minus the mean score of squad and nli on tydiqa" in origin.how
     average = analysis.averages[0]
-    assert compared_id(average) == "mean-gain/mini-xlmr/both/over-squad+nli/all-targets"
-    assert len(known[compared_id(average)].keys) == 3 * 9
+    assert average_gain_id(average) == "mean-gain/mini-xlmr/both/over-squad+nli/all-targets"
+    assert len(known[average_gain_id(average)].keys) == 3 * 9
     rows = [row for row in gain_rows(analysis) if row["against"] == "squad+nli"]
     assert {row["id"] for row in rows} <= set(known)
     assert {name for row in rows for name in row} <= set(GAIN_COLUMNS)
     means = [row for row in part_rows(analysis) if row["against"] != "none"]
-    assert [row["id"] for row in means] == [compared_id(one) for one in analysis.averages]
+    assert [row["id"] for row in means] == [average_gain_id(one) for one in analysis.averages]
     assert to_csv(part_rows(analysis), PART_COLUMNS).count("squad+nli") == 2 * 2  # against and id
 
 
-def test_with_very_many_only_the_means_are_drawn(analysis: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xstilts.report.figures.figures.MOST_ROWS", 5)
-    forest = compared_forest(analysis)
+def test_with_very_many_only_the_means_are_drawn(analysis: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xstilts.report.figures.forest.MOST_ROWS", 5)
+    forest = make_comparison_forest(analysis)
     assert forest is not None
-    assert [title for title, _ in forest.groups] == ["mean over 3 targets"]
+    assert [plot.title for plot in forest.plots] == ["mean over 3 targets"]
 
 
 def test_one_seed_decides_nothing() -> None:
-    found = analyse(study(seeds=1), 500)
+    found = compute_findings(study(seeds=1), 500)
     assert {g.verdict for g in found.gains} == {"one seed"}
     assert {one.verdict for one in found.averages} == {"one seed"}
     assert found.answer.verdict == "unclear"
     assert found.answer.sentence.startswith(
-        "One seed decides nothing: in these runs the interval lies above zero for 6 of 6 comparisons (largest: both over mean of"
+        "One seed is too few to decide. In these runs, the interval lies above zero for 6 of 6 comparisons (largest: both over"
     )
-    page, markdown = render_html(found), render_markdown(found)
+    page, markdown = render_html(build_document(found)), render_markdown(build_document(found))
     assert ' clear"' not in page
-    assert "One seed decides nothing, so nothing is bold." in page
-    assert "One seed decides nothing, so nothing is filled." in page
+    assert "Nothing is bold, because one seed is too few to decide." in page
+    assert "No mark is filled, because one seed is too few to decide." in page
     assert "a clear gain" not in page + markdown
-    forest = compared_forest(found)
+    forest = make_comparison_forest(found)
     assert forest is not None
-    assert {row.whisker.sign for _, rows in forest.groups for row in rows} == {"open"}
+    marks = [mark for plot in forest.plots for row in plot.rows for mark in row.drawing.marks]
+    assert {mark.look for mark in marks if isinstance(mark, Dot)} == {"unclear"}

@@ -10,7 +10,7 @@ import pytest
 
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.results import Results
-from xstilts.report.findings import analyse
+from xstilts.report.findings import compute_findings
 from xstilts.report.render.csv import GAIN_COLUMNS, SCORE_COLUMNS, gain_rows, score_rows, scores_frame, to_csv
 
 
@@ -31,7 +31,7 @@ def results(**changes: Any) -> Results:
 
 def test_the_gain_is_the_mean_over_other_languages_then_seeds() -> None:
     made = results()
-    gain = next(g for g in analyse(made, 300).gains if g.target == "tydiqa")
+    gain = next(g for g in compute_findings(made, 300).gains if g.target == "tydiqa")
     score = {(c.chain, c.seed, code): s.headline for c in made.cells for code, s in c.languages.items() if c.target == "tydiqa"}
     by_seed = [np.mean([score["squad", s, c] - score["none", s, c] for c in ("de", "sw")]) for s in (0, 1)]
     assert gain.interval is not None
@@ -44,11 +44,11 @@ def test_the_gain_is_the_mean_over_other_languages_then_seeds() -> None:
 
 
 def test_analysis_is_repeatable() -> None:
-    assert analyse(results(), 300).gains == analyse(results(), 300).gains
+    assert compute_findings(results(), 300).gains == compute_findings(results(), 300).gains
 
 
 def test_retrieval_controls_are_scored_but_are_no_baseline() -> None:
-    analysis = analyse(results(), 300)
+    analysis = compute_findings(results(), 300)
     control = [row for row in analysis.summaries if row.control]
     assert [(row.chain, row.control, row.target) for row in control] == [("none", "random-init", "tatoeba")]
     assert all(gain.against == "none" for gain in analysis.gains)
@@ -60,7 +60,7 @@ def test_retrieval_controls_are_scored_but_are_no_baseline() -> None:
 def test_retrieval_with_one_baseline_for_all_seeds() -> None:
     made = results()
     cells = tuple(c for c in made.cells if not (c.target == "tatoeba" and c.chain == "none" and c.seed == 1))
-    gain = next(g for g in analyse(replace(made, cells=cells), 300).gains if g.target == "tatoeba")
+    gain = next(g for g in compute_findings(replace(made, cells=cells), 300).gains if g.target == "tatoeba")
     assert [seed.seed for seed in gain.seeds] == [0, 1]
 
 
@@ -73,7 +73,7 @@ def test_the_same_artefact_on_both_sides_is_no_null_result() -> None:
         else c
         for c in made.cells
     )
-    gain = next(g for g in analyse(replace(made, cells=cells), 300).gains if g.target == "tatoeba")
+    gain = next(g for g in compute_findings(replace(made, cells=cells), 300).gains if g.target == "tatoeba")
     assert gain.verdict == "same"
     assert gain.p_holm is None
 
@@ -83,7 +83,7 @@ def test_a_language_lost_in_one_cell_is_left_out_of_both_sides() -> None:
     first = next(c for c in made.cells if c.chain == "squad" and c.target == "tydiqa")
     fewer = replace(first, languages={code: row for code, row in first.languages.items() if code != "sw"})
     cells = tuple(fewer if c is first else c for c in made.cells)
-    gain = next(g for g in analyse(replace(made, cells=cells), 300).gains if g.target == "tydiqa")
+    gain = next(g for g in compute_findings(replace(made, cells=cells), 300).gains if g.target == "tydiqa")
     assert [row.language for row in gain.languages] == ["en", "de"]
 
 
@@ -92,6 +92,6 @@ def test_tidy_tables() -> None:
     rows = score_rows(made)
     assert {name for row in rows for name in row} == set(SCORE_COLUMNS)
     assert scores_frame(made).shape == (len(rows), len(SCORE_COLUMNS))
-    found = gain_rows(analyse(made, 300))
+    found = gain_rows(compute_findings(made, 300))
     assert {name for row in found for name in row} <= set(GAIN_COLUMNS)
     assert to_csv(rows, SCORE_COLUMNS).count("\n") == len(rows) + 1

@@ -14,7 +14,8 @@ from xstilts.analysis.gather import gather
 from xstilts.analysis.results import LanguageScore, Results
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.plan.cost.sizes import weights
-from xstilts.report.findings import analyse
+from xstilts.report.document import build_document
+from xstilts.report.findings import compute_findings
 from xstilts.report.provenance.explain import explain
 from xstilts.report.provenance.numbers import score_id
 from xstilts.report.render.markdown import render_markdown
@@ -41,7 +42,7 @@ def test_controls_name_their_chain(tmp_path: Path) -> None:
     assert placebo.steps == ("world/squad (shuffled labels)",)
     assert placebo.tasks == results.chains[1].tasks
     assert compute.tasks == ()
-    missing = analyse(results, 100).missing
+    missing = compute_findings(results, 100).missing
     assert ("tiny", "squad~compute", "world/tydiqa", 0) in missing
     assert ("tiny", "squad~compute", "world/retrieval", 0) not in missing  # there is no such cell
 
@@ -118,7 +119,7 @@ def test_the_facts_of_the_last_attempt_that_ended_well_are_shown(tmp_path: Path)
     results = gather(plan, store)
     cost = next(cost for cost in results.costs if cost.key == stage.key)
     assert (cost.status, cost.runs, cost.seconds, dict(cost.facts)) == ("done", 2, 1.5, facts)
-    assert f"{stage.slug} 3" in render_markdown(analyse(results, 100))
+    assert f"{stage.slug} 3" in render_markdown(build_document(compute_findings(results, 100)))
 
 
 def test_a_score_leads_to_every_stage_behind_it(tmp_path: Path) -> None:
@@ -129,7 +130,7 @@ def test_a_score_leads_to_every_stage_behind_it(tmp_path: Path) -> None:
     place = next(c for c in results.cells if c.key == cell.score.key)
     id = score_id(place.encoder, place.chain, place.control, place.target, "en", place.seed)
     scored = replace(place, languages={"en": LanguageScore({}, 0.5, np.array(["a"]), np.ones((1, 2)))})
-    trace = explain(analyse(replace(results, cells=(scored,)), 10), id)
+    trace = explain(compute_findings(replace(results, cells=(scored,)), 10), id)
     behind = {stage.key for stage in upstream([cell.score])}
     assert [cost.key for cost in trace.stages] == [stage.key for stage in plan.stages if stage.key in behind]
     kinds = [cost.kind for cost in trace.stages]

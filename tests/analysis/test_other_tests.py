@@ -14,41 +14,42 @@ from xstilts.analysis.other_tests import OtherTests
 from xstilts.metrics.effects import stochastic_order, superiority
 from xstilts.metrics.exact import paired_sign
 from xstilts.metrics.multiplicity import benjamini_hochberg
-from xstilts.report.findings import Analysis, analyse
+from xstilts.report.document import build_document
+from xstilts.report.findings import Findings, compute_findings
 from xstilts.report.render.html import render_html
-from xstilts.report.render.latex import latex_tables
+from xstilts.report.render.latex import render_latex
 from xstilts.report.render.markdown import render_markdown
 from xstilts.report.tables.other_tests import TITLE, other_tests_sentence, other_tests_table
-from xstilts.report.write import write_analysis
+from xstilts.report.write import write_report
 
 CHAINS = (chain("none"), chain("mid", "snli"), chain("bad", "qqp"), replace(chain("mid~p", "snli", placebo=True), of="mid"))
 TARGETS = (target("xnli", chance=1 / 3), target("pos"))
 
 
-def analysed(seeds: int, *, noise: float = 0.004, mid: float = 0.6) -> Analysis:
+def analysed(seeds: int, *, noise: float = 0.004, mid: float = 0.6) -> Findings:
     skill = {(c.name, t.name): 0.5 for c in CHAINS for t in TARGETS}
     skill |= {("mid", "xnli"): mid, ("bad", "xnli"): 0.42}
     results = make_results(chains=CHAINS, targets=TARGETS, skill=skill, seeds=tuple(range(seeds)), noise=noise, n=200)
-    return analyse(replace(results, targets=TARGETS), 300)
+    return compute_findings(replace(results, targets=TARGETS), 300)
 
 
 @pytest.fixture(scope="module")
-def six() -> Analysis:
+def six() -> Findings:
     return analysed(6)
 
 
-def named(analysis: Analysis, chain_name: str, target_name: str) -> OtherTests:
+def named(analysis: Findings, chain_name: str, target_name: str) -> OtherTests:
     return next(one for one in analysis.tests if (one.gain.chain, one.gain.target) == (chain_name, target_name))
 
 
-def test_there_is_a_row_for_each_gain_over_none_and_none_for_a_control(six: Analysis) -> None:
-    assert [one.gain for one in six.tests] == [gain for gain in six.against_none() if not gain.control]
+def test_there_is_a_row_for_each_gain_over_none_and_none_for_a_control(six: Findings) -> None:
+    assert [one.gain for one in six.tests] == [gain for gain in six.gains_over("none") if not gain.control]
     assert len(six.tests) == 4
     raw = [one.gain.interval.p for one in six.tests if one.gain.interval and one.gain.interval.p]
     assert [one.p_bh for one in six.tests] == benjamini_hochberg(raw)
 
 
-def test_seeds_are_those_of_the_gain(six: Analysis) -> None:
+def test_seeds_are_those_of_the_gain(six: Findings) -> None:
     for one in six.tests:
         by_seed = [seed.transfer for seed in one.gain.seeds if seed.transfer is not None]
         assert one.p_sign == paired_sign(by_seed)
@@ -67,7 +68,7 @@ def place(cell: object) -> tuple[str, str]:
     return cell.chain, cell.target  # type: ignore[attr-defined]
 
 
-def test_all_tests_find_what_is_there_and_its_direction(six: Analysis) -> None:
+def test_all_tests_find_what_is_there_and_its_direction(six: Findings) -> None:
     up, down, null = (named(six, *names) for names in (("mid", "xnli"), ("bad", "xnli"), ("mid", "pos")))
     assert set(up.says().values()) == {1} and len(up.says()) == 4
     assert set(down.says().values()) == {-1}
@@ -86,7 +87,7 @@ def test_what_few_seeds_cannot_say_is_not_said() -> None:
     assert (lone.p_sign, lone.superiority, lone.order) == (None, None, None)
     table = other_tests_table(three)
     assert table is not None
-    assert "no less than 0.250" in table.caption and "needs 5 seeds" in table.caption
+    assert "the smallest possible p is 0.250" in table.caption and "needs 5 seeds" in table.caption
     alone = other_tests_table(one)
     assert alone is not None and "sign flips" not in alone.columns
 
@@ -99,7 +100,7 @@ def test_checkpoints_that_all_differ_while_seeds_do_not_agree_are_told() -> None
     assert "checkpoints: a gain with one seed, a loss with another" in one.disagree
 
 
-def test_near_chance_nothing_disagrees(six: Analysis) -> None:
+def test_near_chance_nothing_disagrees(six: Findings) -> None:
     clear = named(six, "mid", "xnli")
     assert replace(clear, gain=replace(clear.gain, verdict="near chance")).disagree == ()
     unclear = replace(clear, gain=replace(clear.gain, verdict="unclear"))
@@ -112,13 +113,13 @@ def test_near_chance_nothing_disagrees(six: Analysis) -> None:
     assert "1 of 4 gains" in other_tests_sentence(replace(six, tests=(unclear, *six.tests[1:])))
 
 
-def test_every_rendering_has_the_table_at_its_end(six: Analysis, tmp_path: Path) -> None:
-    text = render_markdown(six)
+def test_every_rendering_has_the_table_at_its_end(six: Findings, tmp_path: Path) -> None:
+    text = render_markdown(build_document(six))
     assert text.index("## Claims") < text.index(f"## {TITLE}") < text.index("## References")
     assert "6 of 6 (" in text
-    assert "<summary>Every gain</summary>" in render_html(six)
-    assert "6 of 6 (" in latex_tables(six)["tests"].replace("~", " ")
-    write_analysis(six, tmp_path)
+    assert "<summary>Every gain</summary>" in render_html(build_document(six))
+    assert "6 of 6 (" in render_latex(six)["tests"].replace("~", " ")
+    write_report(six, tmp_path)
     with (tmp_path / "tests.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["chain"], row["target"]) for row in rows] == [(one.gain.chain, one.gain.target) for one in six.tests]
@@ -129,7 +130,7 @@ def test_every_rendering_has_the_table_at_its_end(six: Analysis, tmp_path: Path)
 
 
 def test_nothing_to_test_is_no_table() -> None:
-    lone = analyse(make_results(chains=[chain("none")], targets=[target("xnli")], skill={("none", "xnli"): 0.5}), 50)
+    lone = compute_findings(make_results(chains=[chain("none")], targets=[target("xnli")], skill={("none", "xnli"): 0.5}), 50)
     assert lone.tests == ()
     assert other_tests_table(lone) is None
-    assert TITLE not in render_markdown(lone)
+    assert TITLE not in render_markdown(build_document(lone))

@@ -9,7 +9,7 @@ import pytest
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.results import Cell, LayerScore, Results
 from xstilts.analysis.retrieval_sweep import SweepSetting, collect_sweeps, find_shift
-from xstilts.report.findings import analyse
+from xstilts.report.findings import compute_findings
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"))
 TARGETS = (target("tatoeba", format="embed", languages=("de", "sw", "th"), chance=0.005),)
@@ -35,12 +35,12 @@ def swept(plain: float, centred: float, layers: int = 4) -> Results:
 
 
 def test_a_gain_that_centring_takes_away_is_said_to_vanish() -> None:
-    analysis = analyse(swept(plain=0.15, centred=-0.03), 500)
+    analysis = compute_findings(swept(plain=0.15, centred=-0.03), 500)
     text = " ".join(analysis.answer.support)
     assert "The retrieval gain of squad → tatoeba" in text
     assert "vanishes at another setting" in text
     assert "centred, at the same layer, it is −3.0" in text
-    gain = next(gain for gain in analysis.against_none())
+    gain = next(gain for gain in analysis.gains_over("none"))
     found = find_shift(analysis.results, gain)
     assert found is not None
     assert (found.kept, found.of) == (8, 16)
@@ -49,7 +49,7 @@ def test_a_gain_that_centring_takes_away_is_said_to_vanish() -> None:
 
 
 def test_a_gain_that_holds_everywhere_is_said_to_hold() -> None:
-    text = " ".join(analyse(swept(plain=0.2, centred=0.2), 500).answer.support)
+    text = " ".join(compute_findings(swept(plain=0.2, centred=0.2), 500).answer.support)
     assert "does not depend on one setting" in text
     assert "kept at 16 of 16 settings" in text
     assert "vanishes" not in text
@@ -58,7 +58,7 @@ def test_a_gain_that_holds_everywhere_is_said_to_hold() -> None:
 def test_without_a_sweep_nothing_is_said() -> None:
     found = swept(plain=0.2, centred=0.2)
     bare = replace(found, cells=tuple(replace(cell, layers=()) for cell in found.cells))
-    assert "setting" not in " ".join(analyse(bare, 200).answer.support)
+    assert "setting" not in " ".join(compute_findings(bare, 200).answer.support)
     assert collect_sweeps(bare) == ()
 
 

@@ -198,7 +198,7 @@ def _describe_sweeps(pooled: PooledComparison, results: Results) -> list[str]:
     """Whether a retrieval gain depends on the layer or on centring: the same gain at other settings, without intervals."""
     said = []
     for own in sorted(zip(*pooled.pairs, strict=True), key=lambda own: own[0].target.name):
-        if own[0].target.format != "embed":
+        if not FORMATS[own[0].target.format].layer_sweep:
             continue
         sides = ([cell for one in own for cell in one.treatment], [cells[0] for one in own for cells in one.control])
         scores = [

@@ -43,24 +43,24 @@ def report(
     """
     from xstilts.cli.running import write_study_report
     from xstilts.report.render.csv import score_rows
-    from xstilts.report.render.terminal import end_of_run
+    from xstilts.report.render.terminal import summarise_run
     from xstilts.store.store import Store
 
     plan = load_plan(study, changes, draft=True)
-    analysis, path = write_study_report(plan, Store(store), None, out or Path("reports") / plan.study.name)
+    findings, path = write_study_report(plan, Store(store), None, out or Path("reports") / plan.study.name)
     if as_json:
         print_json(
             {
                 "study": plan.study.name,
                 "question": plan.study.question,
-                "answer": dataclasses.asdict(analysis.answer),
+                "answer": dataclasses.asdict(findings.answer),
                 "report": str(path),
-                "scores": score_rows(analysis.results),
+                "scores": score_rows(findings.results),
             }
         )
         return
     console = open_console()
-    console.print(end_of_run(analysis))
+    console.print(summarise_run(findings))
     console.print(f"\nreport: {path}", soft_wrap=True)
 
 
@@ -108,11 +108,11 @@ def explain(
 
         xstilts explain swahili.yaml gain/xlm-roberta-base/squad/tydiqa/sw
     """
-    from xstilts.report.findings import analyse
+    from xstilts.report.findings import compute_findings
     from xstilts.report.provenance.explain import explain as trace
-    from xstilts.report.provenance.explain import trace_lines
+    from xstilts.report.provenance.explain import write_trace
 
-    for line in trace_lines(trace(analyse(load_results(study, changes, store)), number)):
+    for line in write_trace(trace(compute_findings(load_results(study, changes, store)), number)):
         open_console().print(line, markup=False, soft_wrap=True)
 
 

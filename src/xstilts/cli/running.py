@@ -16,7 +16,7 @@ from xstilts.plan.compile import Plan
 from xstilts.store.store import Store
 
 if TYPE_CHECKING:
-    from xstilts.report.findings import Analysis
+    from xstilts.report.findings import Findings
 
 
 def run_plan(console: Console, plan: Plan, store: Store, workers: int | None) -> State:
@@ -45,11 +45,11 @@ def choose_exit_code(state: State) -> int:
     return 2 if any(error.input_error for error in state.errors.values()) else 1
 
 
-def write_study_report(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Analysis, Path]:
+def write_study_report(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Findings, Path]:
     """Write the report of what the store has. Gives the analysis and the HTML file."""
     from xstilts.analysis.gather import gather
-    from xstilts.report.findings import analyse
-    from xstilts.report.write import write_analysis
+    from xstilts.report.findings import compute_findings
+    from xstilts.report.write import write_report
 
-    analysis = analyse(gather(plan, store, state))
-    return analysis, write_analysis(analysis, folder)
+    findings = compute_findings(gather(plan, store, state))
+    return findings, write_report(findings, folder)

@@ -106,7 +106,7 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     from xstilts.cli.running import choose_exit_code, list_failures, run_plan, write_study_report
     from xstilts.cli.views.progress import format_seconds
     from xstilts.execution.execute import execute
-    from xstilts.report.render.terminal import end_of_run
+    from xstilts.report.render.terminal import summarise_run
     from xstilts.store.store import Store
     from xstilts.study import find_study
 
@@ -119,10 +119,10 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     state = run_plan(console, plan, store, workers)
     folder = out or Path("reports") / plan.study.name
     with console.status("writing the report"):
-        analysis, report = write_study_report(plan, store, state, folder)
+        findings, report = write_study_report(plan, store, state, folder)
     seconds = time.monotonic() - started
     console.print()
-    console.print(end_of_run(analysis))
+    console.print(summarise_run(findings))
     made = state.count("done") - len(state.cached)
     failed = f", {state.count('failed')} failed, {state.count('blocked')} blocked" if state.errors else ""
     console.print(f"\n{made} stages run, {len(state.cached)} from the store{failed} · {format_seconds(seconds)} min")

@@ -1,7 +1,7 @@
-"""The report as a document, before any markup: a short paper that each rendering (page, Markdown, PDF) sets in its own way.
+"""The report as a document, before any markup. Each rendering (HTML, PDF, Markdown) sets it in its own way.
 
-Question, answer first, method, results, claims, limitations, quality of the evidence, cost, references. What a study has
-nothing of is left out, so a report of half a plan is a short one.
+The order is that of a short paper: question, answer, method, results, claims, limitations, quality of the evidence, cost,
+references. Sections without content are left out, so the report of an unfinished study is short.
 """
 
 from __future__ import annotations
@@ -11,32 +11,31 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xstilts.analysis import formatting as fmt
-from xstilts.report.answer.limitations import limitations
+from xstilts.report.answer.limitations import list_limitations
 from xstilts.report.answer.quality import quality_sentence, quality_table
-from xstilts.report.figures.dots import DotPlots, language_plots, part_plots
-from xstilts.report.figures.figures import (
-    Bars,
-    Forest,
-    HeatMap,
-    compared_forest,
-    cost_bars,
-    gain_forest,
-    heat_maps,
-)
-from xstilts.report.figures.layers import LayerChart, layer_charts
-from xstilts.report.figures.scale import ScaleChart, contrast_table, scale_chart, scale_forest
-from xstilts.report.findings import Analysis
+from xstilts.report.figures.bars import make_cost_bars
+from xstilts.report.figures.dots import make_language_plots, make_part_plots
+from xstilts.report.figures.drawing import PanelFigure, RowFigure
+from xstilts.report.figures.forest import make_comparison_forest, make_gain_forest
+from xstilts.report.figures.heat_map import HeatMap, make_heat_maps
+from xstilts.report.figures.layers import make_layer_figure
+from xstilts.report.figures.scale import make_scale_figure, make_scale_forest
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, claim_id
-from xstilts.report.references import Reference, references
-from xstilts.report.tables import content, cost
+from xstilts.report.references import list_references
+from xstilts.report.tables import cost
 from xstilts.report.tables.breakdown import best_sentence, best_table, gaps_table, parts_table
-from xstilts.report.tables.comparisons import compared_table, control_tables
-from xstilts.report.tables.content import Table
-from xstilts.report.tables.data import licence_lines, training_table
+from xstilts.report.tables.data import describe_licences, list_protocol_notes, targets_table, training_table
+from xstilts.report.tables.encoders import contrast_table
+from xstilts.report.tables.gains import compared_table, control_tables
 from xstilts.report.tables.other_tests import TITLE, other_tests_sentence, other_tests_table
+from xstilts.report.tables.retrieval import group_sweeps, retrieval_table
+from xstilts.report.tables.scores import scores_tables
+from xstilts.report.tables.setup import chains_table, describe_method, recipes_table
 from xstilts.report.tables.suites import suite_tables
+from xstilts.report.tables.table import Table, make_table
 
-LONG_TABLE = 30  # rows; a longer table by group is folded, since its figure stands beside it
+LONG_TABLE = 30  # rows; a longer table is folded if a figure shows the same
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Bullets:
-    kind: ClassVar[str] = "points"
+    kind: ClassVar[str] = "bullets"
     lines: tuple[str, ...]
 
 
@@ -60,26 +59,20 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class References:
-    kind: ClassVar[str] = "references"
-    works: tuple[Reference, ...]
-
-
-@dataclass(frozen=True)
 class Fold:
-    """What most readers pass over: folded on the page, open in print."""
+    """Details that most readers skip: folded on the page, open in print."""
 
     kind: ClassVar[str] = "fold"
     title: str
     blocks: tuple[Block, ...]
 
 
-Block = Text | Bullets | Heading | Table | HeatMap | Forest | DotPlots | LayerChart | ScaleChart | Bars | References | Fold
+Block = Text | Bullets | Heading | Table | HeatMap | RowFigure | PanelFigure | Fold
 
 
 @dataclass(frozen=True)
 class Section:
-    """`aside`: for those who look things up, and set smaller."""
+    """`aside`: reference material, set smaller."""
 
     title: str
     blocks: tuple[Block, ...]
@@ -88,145 +81,146 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    title: str
-    question: str
-    verdict: str
-    answer: str
-    support: tuple[str, ...]
+    findings: Findings
     sections: tuple[Section, ...]
     foot: str
 
+    @property
+    def title(self) -> str:
+        return self.findings.results.study
 
-def paper(analysis: Analysis) -> Document:
-    """The document; sections without a block are left out."""
-    results = analysis.results
+    @property
+    def question(self) -> str:
+        return self.findings.results.question
+
+
+def build_document(findings: Findings) -> Document:
+    results = findings.results
+    works = [f"{work.entry} [{work.why}]" for work in list_references(findings)] if results.targets else []
     sections = (
-        Section("Method", _method(analysis)),
-        Section("The question's own comparisons", _compared(analysis)),
-        Section("Transfer gains", _gains(analysis)),
-        *(Section(title, (Text(text), table)) for title, text, table in control_tables(analysis)),
-        Section("Where the gains are", _parts(analysis)),
-        Section("Encoder by encoder", _kept([scale_chart(analysis) or scale_forest(analysis), contrast_table(analysis)])),
-        Section("Scores", _scores(analysis)),
-        Section("Benchmark averages", _averages(analysis)),
-        _layers(analysis),
-        Section("Claims", _claims(analysis)),
-        Section("Limitations", _points(limitations(analysis))),
-        Section("Quality of the evidence", _quality(analysis)),
-        Section("What it cost", _cost(analysis)),
-        Section("What is missing", _missing(analysis)),
-        Section(TITLE, _other_tests(analysis), aside=True),
-        Section("Protocol notes", _points(results.notes), aside=True),
-        Section("References", _references(analysis), aside=True),
+        Section("Method", _method(findings)),
+        Section("The study's own comparisons", _comparisons(findings)),
+        Section("Transfer gains", _keep([*make_heat_maps(findings), make_gain_forest(findings)])),
+        *(Section(title, (Text(text), table)) for title, text, table in control_tables(findings)),
+        Section("Gains by group", _groups(findings)),
+        Section("Gains by encoder", _encoders(findings)),
+        Section("Scores", _scores(findings)),
+        Section("Benchmark averages", _averages(findings)),
+        _retrieval(findings),
+        Section("Claims", _claims(findings)),
+        Section("Limitations", _bullets(list_limitations(findings))),
+        Section("Quality of the evidence", _quality(findings)),
+        Section("Cost", _cost(findings)),
+        Section("Missing results", _missing(findings)),
+        Section(TITLE, _other_tests(findings), aside=True),
+        Section("Protocol notes", _bullets(results.notes), aside=True),
+        Section("References", _bullets(works), aside=True),
     )
-    return Document(
-        title=results.study,
-        question=results.question,
-        verdict=analysis.answer.verdict,
-        answer=analysis.answer.sentence,
-        support=analysis.answer.support,
-        sections=tuple(section for section in sections if section.blocks),
-        foot=f"xstilts {results.version} · {results.made} · fingerprint {results.fingerprint}",
-    )
+    foot = f"xstilts {results.version} · {results.made} · fingerprint {results.fingerprint}"
+    return Document(findings, tuple(section for section in sections if section.blocks), foot)
 
 
-def _kept(blocks: Iterable[Block | None]) -> tuple[Block, ...]:
+def _keep(blocks: Iterable[Block | None]) -> tuple[Block, ...]:
     return tuple(block for block in blocks if block is not None)
 
 
-def _points(lines: Sequence[str]) -> tuple[Block, ...]:
+def _bullets(lines: Sequence[str]) -> tuple[Block, ...]:
     return (Bullets(tuple(lines)),) if lines else ()
 
 
-def _method(analysis: Analysis) -> tuple[Block, ...]:
-    results = analysis.results
-    recipes = content.recipes_table(analysis)
-    details = _kept(
+def _fold_if_long(title: str, table: Table | None) -> Block | None:
+    return Fold(title, (table,)) if table is not None and table.rows > LONG_TABLE else table
+
+
+def _method(findings: Findings) -> tuple[Block, ...]:
+    results = findings.results
+    recipes = recipes_table(findings)
+    details = _keep(
         [
             recipes if len(recipes.columns) > 1 else None,
-            content.data_table(analysis) if results.targets else None,
-            training_table(analysis),
-            *_points(content.data_notes(analysis)),
+            targets_table(findings) if results.targets else None,
+            training_table(findings),
+            *_bullets(list_protocol_notes(findings)),
         ]
     )
-    return _kept(
+    return _keep(
         [
-            Bullets((*content.method_lines(analysis), *licence_lines(analysis))),
-            content.chains_table(analysis) if results.chains else None,
+            Bullets((*describe_method(findings), *describe_licences(findings))),
+            chains_table(findings) if results.chains else None,
             Fold("Recipes, data and licences", details) if details else None,
         ]
     )
 
 
-def _compared(analysis: Analysis) -> tuple[Block, ...]:
-    """What the study asks, where that is not a gain over no chain."""
-    table = compared_table(analysis)
+def _comparisons(findings: Findings) -> tuple[Block, ...]:
+    """The study's own comparisons, if it asks about one chain against another."""
+    table = compared_table(findings)
     if table is None:
         return ()
     text = (
-        "The question is about one chain against another. Both are fine-tuned alike and paired by seed and example, as with "
-        "gains over no chain. Holm's correction runs over these comparisons alone, and apart over their means over targets."
+        "The study asks about one chain against another. Both chains are fine-tuned in the same way and compared seed by seed on "
+        "the same examples. Holm's correction covers these comparisons only. Their means over targets are corrected separately."
     )
-    if any(len(others) > 1 for _, others in analysis.results.compare):
-        text += " Where a chain is compared with several, it is with the mean of their scores, seed by seed."
-    long = table.rows > LONG_TABLE
-    return _kept([Text(text), compared_forest(analysis), Fold("Every comparison in numbers", (table,)) if long else table])
+    if any(len(others) > 1 for _, others in findings.results.compare):
+        text += " A chain that is compared with several chains is compared with the mean of their scores, seed by seed."
+    return _keep([Text(text), make_comparison_forest(findings), _fold_if_long("Every comparison in numbers", table)])
 
 
-def _gains(analysis: Analysis) -> tuple[Block, ...]:
-    return _kept([*heat_maps(analysis), gain_forest(analysis)])
-
-
-def _parts(analysis: Analysis) -> tuple[Block, ...]:
-    sentence = best_sentence(analysis)
-    table = parts_table(analysis)
-    blocks = [
-        Fold("Every group in numbers", (table,)) if table is not None and table.rows > LONG_TABLE else table,
-        part_plots(analysis),
-        gaps_table(analysis),
-        Text(sentence) if sentence else None,
-        best_table(analysis),
-    ]
-    found = _kept(blocks)
+def _groups(findings: Findings) -> tuple[Block, ...]:
+    sentence = best_sentence(findings)
+    found = _keep(
+        [
+            _fold_if_long("Every group in numbers", parts_table(findings)),
+            make_part_plots(findings),
+            gaps_table(findings),
+            Text(sentence) if sentence else None,
+            best_table(findings),
+        ]
+    )
     intro = (
-        "The same gains as means over groups of targets and of languages. By group nothing is corrected for the number of "
-        "comparisons: a difference between groups is a question for the next study, not a result."
+        "The same gains, averaged over groups of targets and of languages. These averages are not corrected for the number of "
+        "comparisons. Treat a difference between groups as a question for another study, not as a result."
     )
     return (Text(intro), *found) if found else ()
 
 
-def _scores(analysis: Analysis) -> tuple[Block, ...]:
-    if not analysis.summaries:
+def _encoders(findings: Findings) -> tuple[Block, ...]:
+    return _keep([make_scale_figure(findings) or make_scale_forest(findings), contrast_table(findings)])
+
+
+def _scores(findings: Findings) -> tuple[Block, ...]:
+    if not findings.summaries:
         return ()
-    return _kept([*content.scores_tables(analysis), Heading("By language"), language_plots(analysis)])
+    return _keep([*scores_tables(findings), Heading("By language"), make_language_plots(findings)])
 
 
-def _averages(analysis: Analysis) -> tuple[Block, ...]:
-    tables = suite_tables(analysis)
+def _averages(findings: Findings) -> tuple[Block, ...]:
+    tables = suite_tables(findings)
     text = (
-        "What a leaderboard would print, English included. It is not a transfer gain: an average can rise because English does."
+        "The averages that a leaderboard shows. They include English, so they are not transfer gains: an average can rise "
+        "because English rises."
     )
     return (Text(text), *tables) if tables else ()
 
 
-def _layers(analysis: Analysis) -> Section:
-    charts = layer_charts(analysis)
-    title = "Retrieval by layer" if any(chart.panels for chart in charts) else "Retrieval, plain and centred"
+def _retrieval(findings: Findings) -> Section:
     text = (
-        "Retrieval uses sentence vectors without training on the target, so its score is also a choice of layer, of pooling and "
-        "of centring. Read a gain against all of them, and against an encoder with random weights, which already finds what is "
-        "spelled alike."
+        "Retrieval uses sentence vectors without training on the target, so the score also depends on the layer, the pooling and "
+        "the centring. Compare a gain at all of these settings, and compare it with an encoder with random weights: that encoder "
+        "already matches words that are spelled alike."
     )
     blocks: list[Block] = [Text(text)]
-    for chart in charts:
-        name = f"{chart.target}, {chart.encoder}" if len(analysis.results.encoders) > 1 else chart.target
-        blocks += [Heading(name), *([chart] if chart.panels else []), chart.table]
-    return Section(title, tuple(blocks) if charts else ())
+    title = "Retrieval, plain and centred"
+    for (encoder, target), own in group_sweeps(findings).items():
+        figure = make_layer_figure(findings, own)
+        title = "Retrieval by layer" if figure else title
+        blocks += _keep([Heading(findings.label(target, encoder)), figure, retrieval_table(findings, own)])
+    return Section(title, tuple(blocks) if len(blocks) > 1 else ())
 
 
-def _claims(analysis: Analysis) -> tuple[Block, ...]:
-    """The claims that this study decides, with their evidence, and how many it does not."""
-    found = analysis.claims
+def _claims(findings: Findings) -> tuple[Block, ...]:
+    """The claims that this study decides, with their evidence, and the number of other claims."""
+    found = findings.claims
     decided, others = [one for one in found if one.decided], [one for one in found if not one.decided]
     rows = [
         (
@@ -239,45 +233,41 @@ def _claims(analysis: Analysis) -> tuple[Block, ...]:
         )
         for one in decided
     ]
-    caption = "Claims, decided by a fixed rule from the score artefacts of this study, which are named as evidence."
     columns = ("claim", "verdict", "measured", "coverage", "why", "evidence")
-    verdicts = dict.fromkeys(one.verdict for one in others)
-    counts = fmt.listed(f"{sum(one.verdict == verdict for one in others)} {verdict}" for verdict in verdicts)
-    what = f"Of {fmt.count(len(found), 'claim')} in the ledger this study decides {len(decided) or 'none'}"
-    left = f"; the others: {counts}. “xstilts claims {analysis.results.study}” gives the reason for each." if others else "."
-    return _kept([content.plain(caption, columns, rows) if rows else None, Text(what + left) if found else None])
+    caption = "Claims, decided by a fixed rule from the score artefacts of this study, which are named as evidence."
+    text = f"This study decides {len(decided) or 'none'} of {fmt.count(len(found), 'claim')} in the ledger."
+    if others:
+        verdicts = dict.fromkeys(one.verdict for one in others)
+        counts = fmt.listed(f"{sum(one.verdict == verdict for one in others)} {verdict}" for verdict in verdicts)
+        text += f" The others: {counts}. “xstilts claims {findings.results.study}” gives the reasons."
+    return _keep([make_table(caption, columns, rows) if rows else None, Text(text) if found else None])
 
 
-def _quality(analysis: Analysis) -> tuple[Block, ...]:
-    table = quality_table(analysis)
-    return (Text(quality_sentence(analysis)), table) if table else ()
+def _quality(findings: Findings) -> tuple[Block, ...]:
+    table = quality_table(findings)
+    return (Text(quality_sentence(findings)), table) if table else ()
 
 
-def _other_tests(analysis: Analysis) -> tuple[Block, ...]:
-    table = other_tests_table(analysis)
-    return (Text(other_tests_sentence(analysis)), Fold("Every gain", (table,))) if table else ()
+def _other_tests(findings: Findings) -> tuple[Block, ...]:
+    table = other_tests_table(findings)
+    return (Text(other_tests_sentence(findings)), Fold("Every gain", (table,))) if table else ()
 
 
-def _cost(analysis: Analysis) -> tuple[Block, ...]:
-    if not analysis.results.costs:
+def _cost(findings: Findings) -> tuple[Block, ...]:
+    if not findings.results.costs:
         return ()
-    return _kept(
+    return _keep(
         [
-            Text(cost.saved_sentence(analysis)),
-            cost_bars(analysis.kinds),
-            cost.cost_table(analysis),
-            cost.phases_table(analysis) if analysis.phases else None,
-            Bullets(analysis.anomalies) if analysis.anomalies else None,
-            cost.slowest_table(analysis) if analysis.slowest else None,
+            Text(cost.saved_sentence(findings)),
+            make_cost_bars(findings.kinds),
+            cost.cost_table(findings),
+            cost.phases_table(findings) if findings.phases else None,
+            Bullets(findings.anomalies) if findings.anomalies else None,
+            cost.slowest_table(findings) if findings.slowest else None,
         ]
     )
 
 
-def _missing(analysis: Analysis) -> tuple[Block, ...]:
-    lines = cost.missing_lines(analysis)
-    return (*map(Text, lines), *([cost.failed_table(analysis)] if analysis.failed else []))
-
-
-def _references(analysis: Analysis) -> tuple[Block, ...]:
-    works = references(analysis)
-    return (References(works),) if analysis.results.targets else ()
+def _missing(findings: Findings) -> tuple[Block, ...]:
+    lines = cost.missing_lines(findings)
+    return (*map(Text, lines), *([cost.failed_table(findings)] if findings.failed else []))

@@ -1,9 +1,10 @@
-"""Everything that the renderings of a report share, computed once from `Results`: scores, gains, answer, cost, gaps."""
+"""Everything that a report shows, computed once from `Results`: scores, gains, answer, costs, claims."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from xstilts.analysis.best_chain import BestChain, find_best_chains
 from xstilts.analysis.breakdown import Decomposition, decompose
@@ -15,16 +16,16 @@ from xstilts.analysis.other_tests import OtherTests, run_other_tests
 from xstilts.analysis.results import ChainInfo, Results, StageCost, TargetInfo
 from xstilts.analysis.scores import Summary, summarise
 from xstilts.claims.ledger import ClaimResult, judge_claims
-from xstilts.report.answer.answer import Answer, answer
-from xstilts.report.answer.comparisons import compared_answer
+from xstilts.report.answer.answer import Answer, answer_over_none
+from xstilts.report.answer.comparisons import answer_comparisons
 
 SLOWEST = 5
 
 
 @dataclass(frozen=True)
-class Analysis:
+class Findings:
     """`averages` are the means over targets of the study's own comparisons. `missing` are the cells of the grid without scores,
-    as (encoder, chain, target, seed); `waiting` are the stages that are blocked by a failed one or have not been run."""
+    as (encoder, chain, target, seed). `waiting` are the stages that did not run or that a failed stage blocks."""
 
     results: Results
     summaries: tuple[Summary, ...]
@@ -56,26 +57,25 @@ class Analysis:
     def seconds(self) -> float:
         return sum(kind.seconds for kind in self.kinds)
 
-    def against_none(self) -> tuple[Gain, ...]:
-        return tuple(gain for gain in self.gains if gain.over == "none")
+    def gains_over(self, base: Literal["none", "placebo", "compute", "chain"]) -> tuple[Gain, ...]:
+        """The comparisons with no chain, with a control, or with other chains (the study's own comparisons)."""
+        return tuple(gain for gain in self.gains if gain.over == base)
 
-    def against_placebo(self) -> tuple[Gain, ...]:
-        return tuple(gain for gain in self.gains if gain.over == "placebo")
+    @property
+    def several_encoders(self) -> bool:
+        return len(self.results.encoders) > 1
 
-    def against_compute(self) -> tuple[Gain, ...]:
-        return tuple(gain for gain in self.gains if gain.over == "compute")
-
-    def compared(self) -> tuple[Gain, ...]:
-        """The study's own comparisons of a chain with other chains."""
-        return tuple(gain for gain in self.gains if gain.over == "chain")
+    def label(self, name: str, encoder: str) -> str:
+        """A name, with its encoder if the study has several."""
+        return f"{name}, {encoder}" if self.several_encoders else name
 
     def language(self, code: str) -> str:
         """A language's name, or its code where the name is not known."""
         return self.results.language_names.get(code, code)
 
 
-def grid(results: Results) -> tuple[tuple[str, str, str, int], ...]:
-    """The cells of the study: encoder, chain, target, seed. What is scored without training has no compute-matched control."""
+def list_grid(results: Results) -> tuple[tuple[str, str, str, int], ...]:
+    """The cells of the study as (encoder, chain, target, seed). Targets without training have no compute-matched control."""
     return tuple(
         (encoder, chain.name, target.name, seed)
         for encoder in results.encoders
@@ -86,29 +86,29 @@ def grid(results: Results) -> tuple[tuple[str, str, str, int], ...]:
     )
 
 
-def missing_cells(results: Results) -> tuple[tuple[str, str, str, int], ...]:
-    """Grid points of the study without a single scored language."""
+def find_missing_cells(results: Results) -> tuple[tuple[str, str, str, int], ...]:
+    """The cells of the study in which no language has a score."""
     have = {(c.encoder, c.chain, c.target, c.seed) for c in results.cells if c.languages and not c.control}
-    return tuple(place for place in grid(results) if place not in have)
+    return tuple(place for place in list_grid(results) if place not in have)
 
 
-def analyse(results: Results, resamples: int = 0) -> Analysis:
-    """Pure and repeatable. `resamples` of the bootstrap: 0 lets the number of comparisons choose."""
+def compute_findings(results: Results, resamples: int = 0) -> Findings:
+    """Deterministic. `resamples`: draws of the bootstrap; 0 chooses them by the number of comparisons."""
     summaries = summarise(results)
     gains = (*compute_transfer_gains(results, summaries, resamples), *compute_chain_gains(results, summaries, resamples))
     means = compute_mean_gains(results, gains)
-    missing = missing_cells(results)
-    over_none = answer(results, summaries, gains, missing, len(grid(results)))
+    missing = find_missing_cells(results)
+    over_none = answer_over_none(results, summaries, gains, missing, len(list_grid(results)))
     between = compare_encoders(results, gains)
     if said := describe_interactions(between):
         over_none = replace(over_none, support=(said, *over_none.support))
     timed = [cost for cost in results.costs if cost.seconds is not None and cost.status == "done"]
-    return Analysis(
+    return Findings(
         results=results,
         summaries=summaries,
         gains=gains,
         averages=means,
-        answer=compared_answer(results, gains, means, over_none) if results.compare else over_none,
+        answer=answer_comparisons(results, gains, means, over_none) if results.compare else over_none,
         kinds=sum_by_kind(results.costs),
         phases=sum_by_phase(results.costs),
         anomalies=describe_anomalies(results.costs),

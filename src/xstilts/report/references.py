@@ -1,7 +1,7 @@
-"""References: BibTeX of what a study used, from the tasks' `cite` and a table of entries.
+"""The works that a study uses, from the `cite` fields of its tasks and a table of entries; also as BibTeX.
 
-Every field was checked against a public record of the work (data set cards, proceedings, arXiv); what could not be checked is
-left out. A key without an entry here (a task of the user's own, a data set that has no paper) becomes its name and its address.
+Every field was checked against a public record of the work (data set card, proceedings, arXiv). Fields that could not be checked
+are empty. A key without an entry here (a user's task, or a data set without a paper) becomes its name and its address.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from xstilts.analysis.breakdown import BY_SIZE
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.suites import SUITES
 
@@ -45,7 +45,7 @@ silveira2014gold | inproceedings | Silveira, Natalia and Dozat, Timothy and de M
 
 @dataclass(frozen=True)
 class Reference:
-    """One work. Empty fields are not known for certain; `why` says what of the study it belongs to."""
+    """One work. Empty fields are unknown; `why` says what in the study uses it."""
 
     key: str
     sort: str
@@ -59,9 +59,9 @@ class Reference:
     why: str
 
     @property
-    def written(self) -> str:
-        """One line for readers."""
-        names = [_turned(name) for name in self.authors.split(" and ")] if self.authors else []
+    def entry(self) -> str:
+        """The work in one line, for a list of references."""
+        names = [_put_first_name_first(name) for name in self.authors.split(" and ")] if self.authors else []
         who = (
             f"{names[0]} et al."
             if len(names) > 3
@@ -89,7 +89,7 @@ class Reference:
         return "\n".join([f"@{self.sort}{{{self.key},", *lines, "}"])
 
 
-def _turned(name: str) -> str:
+def _put_first_name_first(name: str) -> str:
     last, _, first = name.partition(", ")
     return f"{first} {last}".strip()
 
@@ -99,23 +99,23 @@ def _entries() -> Mapping[str, tuple[str, ...]]:
     return {row[0]: row for row in rows}
 
 
-def references(analysis: Analysis) -> tuple[Reference, ...]:
-    """Everything used: the paper, benchmarks that are averaged, and each task that is trained on or tested, by key."""
-    wanted: dict[str, tuple[str, str]] = {PAPER: ("the design of the study", "")}
-    targets = {info.name for info in analysis.results.targets}
+def list_references(findings: Findings) -> tuple[Reference, ...]:
+    """The paper, the benchmarks that are averaged, and each task that is trained on or tested, by key."""
+    uses: dict[str, tuple[str, str]] = {PAPER: ("the design of the study", "")}
+    targets = {info.name for info in findings.results.targets}
     for suite, key in (("xtreme", "hu2020xtreme"), ("xtreme-r", "ruder2021xtremer")):
         if suite in SUITES and len(targets & set(SUITES[suite].tasks)) > 1:
-            wanted[key] = (f"the benchmark {suite.upper()}", "")
-    if BY_SIZE in analysis.decomposition.axes():
-        wanted["conneau2020xlmr"] = ("the sizes of CC-100", "")
-    for name in _tasks(analysis):
-        cite, url = _cited(analysis, name)
+            uses[key] = (f"the benchmark {suite.upper()}", "")
+    if BY_SIZE in findings.decomposition.axes():
+        uses["conneau2020xlmr"] = ("the sizes of CC-100", "")
+    for name in _list_tasks(findings):
+        cite, url = _find_citation(findings, name)
         if cite:
-            why, _ = wanted.get(cite, ("", ""))
-            wanted[cite] = (f"{why}, {name}" if why else name, url)
+            why, _ = uses.get(cite, ("", ""))
+            uses[cite] = (f"{why}, {name}" if why else name, url)
     known = _entries()
     found = []
-    for key, (why, url) in sorted(wanted.items()):
+    for key, (why, url) in sorted(uses.items()):
         if key in known:
             _, sort, authors, title, year, venue, pages, arxiv = known[key]
             found.append(Reference(key, sort, authors, title, year, venue, pages, arxiv, "" if arxiv else url, why))
@@ -124,18 +124,18 @@ def references(analysis: Analysis) -> tuple[Reference, ...]:
     return tuple(found)
 
 
-def _tasks(analysis: Analysis) -> Iterable[str]:
-    results = analysis.results
+def _list_tasks(findings: Findings) -> Iterable[str]:
+    results = findings.results
     names = [info.name for info in results.targets] + [info.trains_on for info in results.targets if info.trained]
     return dict.fromkeys(name for name in [*names, *(task for chain in results.chains for task in chain.tasks)] if name)
 
 
-def _cited(analysis: Analysis, name: str) -> tuple[str, str]:
-    if name in analysis.targets:
-        return analysis.targets[name].cite, analysis.targets[name].url
+def _find_citation(findings: Findings, name: str) -> tuple[str, str]:
+    if name in findings.targets:
+        return findings.targets[name].cite, findings.targets[name].url
     task = CATALOGUE.get(name)
     return (task.cite, task.url) if task is not None else ("", "")
 
 
-def bibtex(found: Iterable[Reference]) -> str:
+def write_bibtex(found: Iterable[Reference]) -> str:
     return "\n\n".join(reference.bibtex for reference in found) + "\n"

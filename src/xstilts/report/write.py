@@ -1,6 +1,6 @@
-"""Writes a report folder: the page, the PDF, Markdown, LaTeX tables, references, and every number as CSV and Parquet.
+"""Writes a report folder: HTML, PDF, Markdown, LaTeX tables in `tables/`, references, and every number as CSV and Parquet.
 
-Each file is renamed into place when it is whole. The LaTeX tables lie in `tables/`.
+Each file is renamed into place when it is complete.
 """
 
 from __future__ import annotations
@@ -9,32 +9,40 @@ import os
 import tempfile
 from pathlib import Path
 
-from xstilts.analysis.results import Results
-from xstilts.report.document import paper
-from xstilts.report.findings import Analysis, analyse
-from xstilts.report.references import bibtex, references
-from xstilts.report.render.csv import (
-    COST_COLUMNS,
-    GAIN_COLUMNS,
-    PART_COLUMNS,
-    SCORE_COLUMNS,
-    TEST_COLUMNS,
-    cost_rows,
-    gain_rows,
-    other_test_rows,
-    part_rows,
-    score_rows,
-    to_csv,
-    to_parquet,
-)
+from xstilts.report.document import build_document
+from xstilts.report.findings import Findings
+from xstilts.report.references import list_references, write_bibtex
+from xstilts.report.render.csv import SCORE_COLUMNS, render_csv, score_rows, to_parquet
 from xstilts.report.render.html import render_html
-from xstilts.report.render.latex import latex_tables
+from xstilts.report.render.latex import render_latex
 from xstilts.report.render.markdown import render_markdown
-from xstilts.report.render.pdf import render_pdf
+from xstilts.report.render.pdf import has_typst, render_pdf
+
+
+def write_report(findings: Findings, folder: Path) -> Path:
+    """Writes the files into `folder`, which is made if needed, and returns the path of the page. Without the package `typst`
+    there is no PDF, and one from an earlier report is removed."""
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    for name, text in render_csv(findings).items():
+        _replace(folder / name, text)
+    _replace(folder / "scores.parquet", to_parquet(score_rows(findings.results), SCORE_COLUMNS))
+    for name, text in render_latex(findings).items():
+        _replace(folder / "tables" / f"{name}.tex", text)
+    _replace(folder / "references.bib", write_bibtex(list_references(findings)))
+    document = build_document(findings)
+    _replace(folder / "report.md", render_markdown(document))
+    page = folder / "report.html"
+    _replace(page, render_html(document))
+    pdf = folder / "report.pdf"
+    if has_typst():
+        _replace(pdf, render_pdf(document))
+    else:
+        pdf.unlink(missing_ok=True)
+    return page
 
 
 def _replace(path: Path, content: str | bytes) -> None:
-    """A reader sees the old file or the new one, never a half of either."""
+    """A reader sees the old file or the new one, never a part of either."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -44,30 +52,3 @@ def _replace(path: Path, content: str | bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def write_analysis(analysis: Analysis, folder: Path) -> Path:
-    """As `write_report`, for those who need the analysis as well (the terminal's table, a study's exit code)."""
-    (folder / "tables").mkdir(parents=True, exist_ok=True)
-    scores = score_rows(analysis.results)
-    _replace(folder / "scores.csv", to_csv(scores, SCORE_COLUMNS))
-    _replace(folder / "scores.parquet", to_parquet(scores, SCORE_COLUMNS))
-    _replace(folder / "gains.csv", to_csv(gain_rows(analysis), GAIN_COLUMNS))
-    _replace(folder / "tests.csv", to_csv(other_test_rows(analysis), TEST_COLUMNS))
-    _replace(folder / "parts.csv", to_csv(part_rows(analysis), PART_COLUMNS))
-    _replace(folder / "costs.csv", to_csv(cost_rows(analysis.results), COST_COLUMNS))
-    tables = latex_tables(analysis)
-    for name, text in tables.items():
-        _replace(folder / "tables" / f"{name}.tex", text)
-    _replace(folder / "references.bib", bibtex(references(analysis)))
-    document = paper(analysis)
-    _replace(folder / "report.md", render_markdown(analysis, document))
-    page = folder / "report.html"
-    _replace(page, render_html(analysis, document))
-    _replace(folder / "report.pdf", render_pdf(analysis, document))
-    return page
-
-
-def write_report(results: Results, folder: Path) -> Path:
-    """Writes the files below `folder`, which is made, and returns the path of the page."""
-    return write_analysis(analyse(results), folder)

@@ -8,54 +8,54 @@ import pytest
 
 from tests.analysis.fake_results import chain, controls, make_results, stage, target
 from xstilts.metrics.multiplicity import holm
-from xstilts.report.findings import Analysis, analyse
+from xstilts.report.findings import Findings, compute_findings
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"))
 
 
-def two(gain: float, base: float = 0.5, seeds: int = 2, chance: float | None = None) -> Analysis:
+def two(gain: float, base: float = 0.5, seeds: int = 2, chance: float | None = None) -> Findings:
     results = make_results(
         chains=CHAINS,
         targets=[target("tydiqa", chance=chance)],
         skill={("none", "tydiqa"): base, ("squad", "tydiqa"): base + gain},
         seeds=range(seeds),
     )
-    return analyse(results, 1000)
+    return compute_findings(results, 1000)
 
 
 def test_a_clear_gain_is_named_with_its_interval_and_seeds() -> None:
-    analysis = two(0.15)
-    (gain,) = analysis.gains
+    findings = two(0.15)
+    (gain,) = findings.gains
     assert gain.verdict == "gain"
     assert gain.interval is not None
     assert gain.interval.low > 0.1
-    assert analysis.answer.verdict == "yes"
-    assert analysis.answer.sentence.startswith("Yes for 1 of 1 chain\u2011target pair (squad → tydiqa ")
-    assert "2 seeds, exploratory" in analysis.answer.sentence
+    assert findings.answer.verdict == "yes"
+    assert findings.answer.sentence.startswith("Yes for 1 of 1 chain\u2011target pair (squad → tydiqa ")
+    assert "2 seeds, exploratory" in findings.answer.sentence
 
 
 def test_six_seeds_are_not_called_exploratory() -> None:
-    analysis = two(0.15, seeds=6)
-    assert "exploratory" not in " ".join([analysis.answer.sentence, *analysis.answer.support])
+    findings = two(0.15, seeds=6)
+    assert "exploratory" not in " ".join([findings.answer.sentence, *findings.answer.support])
 
 
 def test_one_seed_is_no_answer_however_large_the_gain() -> None:
-    analysis = two(0.15, seeds=1)
-    (gain,) = analysis.gains
+    findings = two(0.15, seeds=1)
+    (gain,) = findings.gains
     assert gain.verdict == "one seed"
     assert gain.interval is not None
     assert gain.interval.low > 0.1
-    assert analysis.answer.verdict == "unclear"
-    assert analysis.answer.sentence.startswith(
-        "One seed decides nothing: in these runs the interval lies above zero for 1 of 1 chain\u2011target pair (squad → tydiqa "
+    assert findings.answer.verdict == "unclear"
+    assert findings.answer.sentence.startswith(
+        "One seed is too few to decide. In these runs, the interval lies above zero for 1 of 1 chain\u2011target pair (squad → "
     )
-    assert "no gain or loss is called clear" in " ".join(analysis.answer.support)
+    assert "no gain or loss is called clear" in " ".join(findings.answer.support)
 
 
 def test_one_seed_names_losses_and_what_shows_nothing() -> None:
     lost = two(-0.15, seeds=1).answer
     assert "above zero for none of 1 chain" in lost.sentence
-    assert "below it for 1 (squad → tydiqa −1" in lost.sentence
+    assert "below zero for 1 (squad → tydiqa −1" in lost.sentence
     near = two(0.0, base=0.33, chance=1 / 3, seeds=1).answer
     assert near.sentence.startswith("No evidence either way")
 
@@ -68,16 +68,16 @@ def test_a_pair_that_lost_its_other_seeds_is_not_counted_as_clear() -> None:
         seeds=range(3),
         skip=[("squad", "xnli", 1), ("squad", "xnli", 2)],
     )
-    sentence = analyse(results, 500).answer.sentence
+    sentence = compute_findings(results, 500).answer.sentence
     assert sentence.startswith("Yes for 1 of 2 chain")
-    assert sentence.endswith("1 with one seed, which decides nothing.")
+    assert sentence.endswith("1 with one seed, which is too few to decide.")
 
 
 def test_a_null_says_what_it_does_not_rule_out() -> None:
     answer = two(0.0).answer
     assert answer.verdict == "unclear"
     assert answer.sentence.startswith("No clear gain for any of 1 chain")
-    assert "none is ruled out: the intervals reach up to +" in answer.sentence
+    assert "A gain is not ruled out: the intervals reach up to +" in answer.sentence
 
 
 def test_a_loss_is_called_a_loss() -> None:
@@ -88,77 +88,77 @@ def test_a_loss_is_called_a_loss() -> None:
 
 
 def test_a_gain_near_chance_is_no_evidence() -> None:
-    analysis = two(0.02, base=0.33, chance=1 / 3)
-    assert analysis.gains[0].verdict == "near chance"
-    assert analysis.answer.sentence == (
+    findings = two(0.02, base=0.33, chance=1 / 3)
+    assert findings.gains[0].verdict == "near chance"
+    assert findings.answer.sentence == (
         "No evidence either way: the only chain\u2011target pair is near chance, with and without the chain."
     )
-    assert "nothing can be learned from it" in " ".join(analysis.answer.support)
+    assert "Every score on tydiqa is near chance, so it is no evidence." in " ".join(findings.answer.support)
 
 
 def test_a_gain_out_of_a_control_near_chance_is_questioned() -> None:
-    analysis = two(0.3, base=0.33, chance=1 / 3)
-    assert analysis.gains[0].near_chance == "control"
-    assert analysis.gains[0].verdict == "gain"
-    assert "may be a failed control" in " ".join(analysis.answer.support)
+    findings = two(0.3, base=0.33, chance=1 / 3)
+    assert findings.gains[0].near_chance == "control"
+    assert findings.gains[0].verdict == "gain"
+    assert "may be a failed control" in " ".join(findings.answer.support)
 
 
 def test_no_chance_value_no_mark() -> None:
     assert two(0.02, base=0.01).gains[0].near_chance == ""
 
 
-def study(skill: Mapping[str, float], placebo: bool = True, trains_on: str = "") -> Analysis:
+def study(skill: Mapping[str, float], placebo: bool = True, trains_on: str = "") -> Findings:
     chains = [*CHAINS, *([chain("squad-placebo", "squad_v1", placebo=True)] if placebo else [])]
     results = make_results(
         chains=chains,
         targets=[target("tydiqa", trains_on=trains_on)],
         skill={(name, "tydiqa"): value for name, value in skill.items()},
     )
-    return analyse(results, 1000)
+    return compute_findings(results, 1000)
 
 
 def test_the_placebo_takes_its_part() -> None:
-    analysis = study({"none": 0.5, "squad": 0.65, "squad-placebo": 0.65})
-    assert "no part of the gain can be attributed to the task" in " ".join(analysis.answer.support)
-    analysis = study({"none": 0.5, "squad": 0.65, "squad-placebo": 0.5})
-    assert "that part belongs to the task" in " ".join(analysis.answer.support)
-    (over,) = analysis.against_placebo()
+    findings = study({"none": 0.5, "squad": 0.65, "squad-placebo": 0.65})
+    assert "no part of the gain can be attributed to the task" in " ".join(findings.answer.support)
+    findings = study({"none": 0.5, "squad": 0.65, "squad-placebo": 0.5})
+    assert "this part comes from the task" in " ".join(findings.answer.support)
+    (over,) = findings.gains_over("placebo")
     assert (over.chain, over.against) == ("squad", "squad-placebo")
 
 
 def test_a_placebo_is_not_counted_and_its_absence_is_said() -> None:
-    analysis = study({"none": 0.5, "squad": 0.5, "squad-placebo": 0.7})
-    assert "of 1 chain" in analysis.answer.sentence
-    assert "Yes" not in analysis.answer.sentence
+    findings = study({"none": 0.5, "squad": 0.5, "squad-placebo": 0.7})
+    assert "of 1 chain" in findings.answer.sentence
+    assert "Yes" not in findings.answer.sentence
     without = study({"none": 0.5, "squad": 0.65}, placebo=False)
     assert "No placebo chain" in without.answer.support[0]
 
 
 def test_degenerate_pairs_are_not_counted() -> None:
-    analysis = study({"none": 0.5, "squad": 0.65}, placebo=False, trains_on="squad_v1")
-    assert analysis.gains[0].reuses_target_data
-    assert analysis.answer.verdict == "none"
-    assert analysis.answer.support[0].startswith("Not counted: squad → tydiqa (+1")
+    findings = study({"none": 0.5, "squad": 0.65}, placebo=False, trains_on="squad_v1")
+    assert findings.gains[0].reuses_target_data
+    assert findings.answer.verdict == "none"
+    assert findings.answer.support[0].startswith("Not counted: squad → tydiqa (+1")
 
 
 @pytest.mark.parametrize(
     ("chains", "words"),
     [
         ((chain("squad", "squad_v1"),), "no chain called none"),
-        ((chain("none"),), "no intermediate chain beside none"),
+        ((chain("none"),), "no intermediate chain to compare with none"),
     ],
 )
 def test_what_cannot_be_compared_is_explained(chains: tuple[object, ...], words: str) -> None:
     skill = {(c.name, "tydiqa"): 0.5 for c in chains}  # type: ignore[attr-defined]
     results = make_results(chains=chains, targets=[target("tydiqa")], skill=skill)  # type: ignore[arg-type]
-    answer = analyse(results, 200).answer
+    answer = compute_findings(results, 200).answer
     assert answer.verdict == "none"
     assert words in answer.sentence
 
 
 def test_empty_results_have_no_answer_yet() -> None:
-    analysis = analyse(make_results(chains=CHAINS, targets=[target("tydiqa")], skill={}))
-    assert analysis.answer.sentence == "No answer yet: no cell of this study has a score."
+    findings = compute_findings(make_results(chains=CHAINS, targets=[target("tydiqa")], skill={}))
+    assert findings.answer.sentence == "No answer yet: no cell of this study has a score."
 
 
 def test_english_only() -> None:
@@ -167,10 +167,10 @@ def test_english_only() -> None:
         targets=[target("squad", languages=["en"])],
         skill={("none", "squad"): 0.5, ("squad", "squad"): 0.7},
     )
-    analysis = analyse(results, 500)
-    assert analysis.gains[0].verdict == "English only"
-    assert analysis.gains[0].english is not None
-    assert "English only" in analysis.answer.sentence
+    findings = compute_findings(results, 500)
+    assert findings.gains[0].verdict == "English only"
+    assert findings.gains[0].english is not None
+    assert "English only" in findings.answer.sentence
 
 
 def test_missing_cells_and_failed_stages_are_counted() -> None:
@@ -181,10 +181,10 @@ def test_missing_cells_and_failed_stages_are_counted() -> None:
         skip=[("squad", "tydiqa", 1)],
         costs=[stage("train", "t", status="failed", error="boom"), stage("predict", "p", status="blocked")],
     )
-    analysis = analyse(results, 500)
-    assert analysis.missing == (("mini-xlmr", "squad", "tydiqa", 1),)
-    assert "Incomplete: 1 of 4 cells has no score (1 stage failed, 1 stage blocked)." in analysis.answer.support
-    assert [seed.seed for seed in analysis.gains[0].seeds] == [0]
+    findings = compute_findings(results, 500)
+    assert findings.missing == (("mini-xlmr", "squad", "tydiqa", 1),)
+    assert "Incomplete: 1 of 4 cells has no score (1 stage failed, 1 stage blocked)." in findings.answer.support
+    assert [seed.seed for seed in findings.gains[0].seeds] == [0]
 
 
 def test_holm() -> None:
@@ -204,12 +204,12 @@ def test_the_answer_is_also_given_without_retrieval() -> None:
         targets=[target("tydiqa"), target("tatoeba", format="embed", languages=("de", "sw"))],
         skill={("none", "tydiqa"): 0.5, ("squad", "tydiqa"): 0.5, ("none", "tatoeba"): 0.3, ("squad", "tatoeba"): 0.5},
     )
-    answer = analyse(results, 500).answer
+    answer = compute_findings(results, 500).answer
     assert answer.sentence.startswith("Yes for 1 of 2")
-    assert "without retrieval the count is 0 of 1 chain" in " ".join(answer.support)
+    assert "Without retrieval, 0 of 1 chain" in " ".join(answer.support)
 
 
-def controlled(skill: Mapping[str, float], trains_on: str = "", leaks: tuple[str, ...] = ()) -> Analysis:
+def controlled(skill: Mapping[str, float], trains_on: str = "", leaks: tuple[str, ...] = ()) -> Findings:
     """One chain with both of its controls."""
     chains = [*CHAINS, *controls(CHAINS[1])]
     results = make_results(
@@ -218,32 +218,32 @@ def controlled(skill: Mapping[str, float], trains_on: str = "", leaks: tuple[str
         skill={(name, "tydiqa"): value for name, value in skill.items()},
         leaks=leaks,
     )
-    return analyse(results, 1000)
+    return compute_findings(results, 1000)
 
 
 @pytest.mark.parametrize(
     ("longer", "words"),
-    [(0.5, "more than longer training gives"), (0.65, "may do as well"), (0.8, "longer training does better")],
+    [(0.5, "longer training does not explain it"), (0.65, "may do as well"), (0.8, "longer training does better")],
 )
 def test_the_compute_matched_comparison_stands_beside_the_placebo(longer: float, words: str) -> None:
-    analysis = controlled({"none": 0.5, "squad": 0.65, "squad~placebo": 0.5, "squad~compute": longer})
-    assert analysis.answer.verdict == "yes"  # the rule itself asks for a gain over none
-    assert "of 1 chain" in analysis.answer.sentence  # controls are no chains of their own
-    placebo, compute = analysis.answer.support[:2]
-    assert "that part belongs to the task" in placebo
-    assert compute.startswith("Over its compute-matched control")
+    findings = controlled({"none": 0.5, "squad": 0.65, "squad~placebo": 0.5, "squad~compute": longer})
+    assert findings.answer.verdict == "yes"  # the rule itself asks for a gain over none
+    assert "of 1 chain" in findings.answer.sentence  # controls are no chains of their own
+    placebo, compute = findings.answer.support[:2]
+    assert "this part comes from the task" in placebo
+    assert compute.startswith("Compared with its compute-matched control")
     assert words in compute
-    (over,) = analysis.against_compute()
+    (over,) = findings.gains_over("compute")
     assert (over.chain, over.against) == ("squad", "squad~compute")
-    (over,) = analysis.against_placebo()
+    (over,) = findings.gains_over("placebo")
     assert (over.chain, over.against) == ("squad", "squad~placebo")
 
 
 def test_longer_training_that_does_better_is_said_where_no_chain_gains() -> None:
-    analysis = controlled({"none": 0.5, "squad": 0.5, "squad~placebo": 0.5, "squad~compute": 0.7})
-    assert analysis.answer.verdict == "unclear"
-    text = " ".join(analysis.answer.support)
-    assert "no chain is clearly better (1 chain\u2011target pair compared); longer training does clearly better for 1" in text
+    findings = controlled({"none": 0.5, "squad": 0.5, "squad~placebo": 0.5, "squad~compute": 0.7})
+    assert findings.answer.verdict == "unclear"
+    text = " ".join(findings.answer.support)
+    assert "no chain is clearly better (1 chain\u2011target pair compared); longer training is clearly better for 1" in text
 
 
 def test_a_control_that_names_its_chain_is_not_compared_with_another_of_the_same_tasks() -> None:
@@ -252,44 +252,44 @@ def test_a_control_that_names_its_chain_is_not_compared_with_another_of_the_same
     results = make_results(
         chains=chains, targets=[target("tydiqa")], skill={(c.name, "tydiqa"): 0.5 for c in chains}, seeds=(0, 1)
     )
-    found = {(gain.chain, gain.against) for gain in analyse(results, 200).gains if gain.over != "none"}
+    found = {(gain.chain, gain.against) for gain in compute_findings(results, 200).gains if gain.over != "none"}
     assert found == {(name, f"{name}~{sort}") for name in ("squad", "squad-long") for sort in ("placebo", "compute")}
 
 
 def test_where_data_are_the_targets_own_the_compute_matched_control_is_the_fair_comparison() -> None:
-    analysis = controlled({"none": 0.5, "squad": 0.65, "squad~placebo": 0.5, "squad~compute": 0.5}, trains_on="squad_v1")
-    assert analysis.answer.verdict == "none"
-    text = " ".join(analysis.answer.support)
-    assert "the compute-matched control is the fair comparison there: squad → tydiqa +1" in text
+    findings = controlled({"none": 0.5, "squad": 0.65, "squad~placebo": 0.5, "squad~compute": 0.5}, trains_on="squad_v1")
+    assert findings.answer.verdict == "none"
+    text = " ".join(findings.answer.support)
+    assert "The fair comparison is with the compute-matched control: squad → tydiqa +1" in text
     assert "a clear gain" in text
     without = study({"none": 0.5, "squad": 0.65}, placebo=False, trains_on="squad_v1")
-    assert "the fair comparison there, and was not run" in " ".join(without.answer.support)
+    assert "the compute-matched control, which was not run." in " ".join(without.answer.support)
 
 
 def test_what_is_scored_without_training_lacks_no_compute_matched_control() -> None:
     chains = [*CHAINS, *controls(CHAINS[1])]
     skill = {(c.name, t): 0.5 for c in chains for t in ("tydiqa", "tatoeba") if (c.control, t) != ("compute", "tatoeba")}
     targets = [target("tydiqa"), target("tatoeba", format="embed", languages=("de", "sw"))]
-    analysis = analyse(make_results(chains=chains, targets=targets, skill=skill), 200)
-    assert analysis.missing == ()
-    assert "Incomplete" not in " ".join(analysis.answer.support)
+    findings = compute_findings(make_results(chains=chains, targets=targets, skill=skill), 200)
+    assert findings.missing == ()
+    assert "Incomplete" not in " ".join(findings.answer.support)
 
 
 def test_an_oracle_is_never_evidence() -> None:
-    analysis = controlled({"none": 0.5, "squad": 0.8, "squad~placebo": 0.5, "squad~compute": 0.5}, leaks=("tydiqa",))
-    assert {gain.verdict for gain in analysis.gains} == {"oracle"}
-    assert all(gain.p_holm is None for gain in analysis.gains)
-    assert analysis.answer.verdict == "none"
-    assert "oracle: chosen on target-language dev data — a leak" in analysis.answer.sentence
-    assert analysis.answer.support[0].startswith("Not counted: squad → tydiqa (+")
-    assert "upper bound" in analysis.answer.support[0]
+    findings = controlled({"none": 0.5, "squad": 0.8, "squad~placebo": 0.5, "squad~compute": 0.5}, leaks=("tydiqa",))
+    assert {gain.verdict for gain in findings.gains} == {"oracle"}
+    assert all(gain.p_holm is None for gain in findings.gains)
+    assert findings.answer.verdict == "none"
+    assert "oracle: chosen on target-language dev data — a leak" in findings.answer.sentence
+    assert findings.answer.support[0].startswith("Not counted: squad → tydiqa (+")
+    assert "upper bound" in findings.answer.support[0]
 
 
 def test_an_oracle_beside_evidence_changes_no_count_and_no_p_value() -> None:
     targets = [target("tydiqa"), target("xnli")]
     skill = {("none", "tydiqa"): 0.5, ("squad", "tydiqa"): 0.55, ("none", "xnli"): 0.5, ("squad", "xnli"): 0.9}
-    both = analyse(make_results(chains=CHAINS, targets=targets, skill=skill, leaks=("xnli",)), 1000)
-    alone = analyse(make_results(chains=CHAINS, targets=targets[:1], skill=skill), 1000)
+    both = compute_findings(make_results(chains=CHAINS, targets=targets, skill=skill, leaks=("xnli",)), 1000)
+    alone = compute_findings(make_results(chains=CHAINS, targets=targets[:1], skill=skill), 1000)
     assert both.answer.verdict == alone.answer.verdict
     assert "of 1 chain" in both.answer.sentence
     assert "xnli" not in both.answer.sentence

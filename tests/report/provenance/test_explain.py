@@ -13,14 +13,14 @@ import pytest
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.results import Results, StageCost
 from xstilts.errors import InputError
-from xstilts.report.document import paper
-from xstilts.report.findings import Analysis, analyse
-from xstilts.report.provenance.explain import explain, trace_lines
+from xstilts.report.document import build_document
+from xstilts.report.findings import Findings, compute_findings
+from xstilts.report.provenance.explain import explain, write_trace
 from xstilts.report.provenance.numbers import Number
-from xstilts.report.provenance.origins import origins
+from xstilts.report.provenance.origins import find_origins
 from xstilts.report.render.html import render_html
-from xstilts.report.tables.content import Table
-from xstilts.report.write import write_analysis
+from xstilts.report.tables.table import Table
+from xstilts.report.write import write_report
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"), chain("nli", "snli"))
 TARGETS = (
@@ -44,17 +44,17 @@ def results(encoders: tuple[str, ...] = ("mini",)) -> Results:
 
 
 @pytest.fixture(scope="module")
-def analysis() -> Analysis:
-    return analyse(results(("mini", "maxi")), 100)
+def findings() -> Findings:
+    return compute_findings(results(("mini", "maxi")), 100)
 
 
-def test_every_id_of_the_page_and_the_tables_is_known(analysis: Analysis, tmp_path: Path) -> None:
-    known = origins(analysis)
-    html = render_html(analysis)
+def test_every_id_of_the_page_and_the_tables_is_known(findings: Findings, tmp_path: Path) -> None:
+    known = find_origins(findings)
+    html = render_html(build_document(findings))
     shown = {unescape(id) for id in re.findall(r'data-n="([^"]*)"', html)}
     assert len(shown) > 100
     assert shown <= set(known)
-    write_analysis(analysis, tmp_path)
+    write_report(findings, tmp_path)
     for name in ("scores.csv", "gains.csv", "parts.csv"):
         with (tmp_path / name).open() as file:
             ids = {row["id"] for row in csv.DictReader(file)}
@@ -62,13 +62,13 @@ def test_every_id_of_the_page_and_the_tables_is_known(analysis: Analysis, tmp_pa
         assert ids <= set(known)
 
 
-def test_every_number_of_a_result_table_has_an_id(analysis: Analysis) -> None:
+def test_every_number_of_a_result_table_has_an_id(findings: Findings) -> None:
     """What has a digit in a column of numbers carries an id; counts (targets, languages, points) and chance need none."""
-    titles = ("Where the gains are", "Encoder by encoder", "Scores", "Benchmark averages", "Retrieval by layer")
+    titles = ("Gains by group", "Gains by encoder", "Scores", "Benchmark averages", "Retrieval by layer")
     counts = {"targets", "languages", "change by seed", "by seed", "p (Holm)", "covers"}
-    tables = [b for s in paper(analysis).sections if s.title in titles for b in s.blocks if isinstance(b, Table)]
+    tables = [b for s in build_document(findings).sections if s.title in titles for b in s.blocks if isinstance(b, Table)]
     assert len(tables) >= 8
-    known = origins(analysis)
+    known = find_origins(findings)
     numbers = [
         (table, line, text)
         for table in tables
@@ -87,32 +87,32 @@ def test_every_number_of_a_result_table_has_an_id(analysis: Analysis) -> None:
     assert seen > 60
 
 
-def test_the_chain_of_stages_is_complete_and_in_order(analysis: Analysis) -> None:
-    trace = explain(analysis, "gain/mini/squad/tydiqa/sw")
+def test_the_chain_of_stages_is_complete_and_in_order(findings: Findings) -> None:
+    trace = explain(findings, "gain/mini/squad/tydiqa/sw")
     assert {cost.kind for cost in trace.stages} == {"encoder", "train", "score"}
     assert len(trace.stages) == 1 + 2 * 4  # two seeds of two chains
     place = {cost.key: rank for rank, cost in enumerate(trace.stages)}
     assert all(place[source] < place[cost.key] for cost in trace.stages for source in cost.inputs)
     assert trace.unknown == ()
-    text = "\n".join(trace_lines(trace))
-    assert "squad less that of none on tydiqa in Swahili" in text
-    assert "9 stages in all" in text
+    text = "\n".join(write_trace(trace))
+    assert "squad minus the score of none on tydiqa in Swahili" in text
+    assert "9 stages in total" in text
 
 
-def test_one_seed_leads_to_its_own_artefacts_only(analysis: Analysis) -> None:
-    trace = explain(analysis, "gain/mini/squad/tydiqa/others/seed-1")
+def test_one_seed_leads_to_its_own_artefacts_only(findings: Findings) -> None:
+    trace = explain(findings, "gain/mini/squad/tydiqa/others/seed-1")
     assert set(trace.origin.keys) == {"score-mini-squad-tydiqa-1", "score-mini-none-tydiqa-1"}
-    trace = explain(analysis, "score/maxi/none/xnli/de/seed-0")
+    trace = explain(findings, "score/maxi/none/xnli/de/seed-0")
     assert trace.origin.keys == ("score-maxi-none-xnli-0",)
 
 
-def test_an_unknown_id_is_refused_with_a_hint(analysis: Analysis) -> None:
+def test_an_unknown_id_is_refused_with_a_hint(findings: Findings) -> None:
     with pytest.raises(InputError, match=r"did you mean gain/mini/squad/tydiqa/sw\?"):
-        explain(analysis, "gain/mini/squad/tydiqa/sv")
+        explain(findings, "gain/mini/squad/tydiqa/sv")
 
 
-def test_an_artefact_outside_the_plan_is_said_to_be(analysis: Analysis) -> None:
-    bare = analyse(replace(results(), costs=()), 100)
+def test_an_artefact_outside_the_plan_is_said_to_be(findings: Findings) -> None:
+    bare = compute_findings(replace(results(), costs=()), 100)
     trace = explain(bare, "score/mini/none/xnli/de/seed-0")
     assert trace.stages == ()
-    assert "Not in the plan: score-mini-n." in trace_lines(trace)
+    assert "Not in the plan: score-mini-n." in write_trace(trace)

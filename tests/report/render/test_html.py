@@ -17,18 +17,19 @@ from rich.console import Console
 from tests.analysis.fake_results import chain, controls, make_results, stage, target, trained
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.results import Results
-from xstilts.report.answer.limitations import limitations
-from xstilts.report.answer.quality import quality
-from xstilts.report.findings import analyse
+from xstilts.report.answer.limitations import list_limitations
+from xstilts.report.answer.quality import assess_quality
+from xstilts.report.document import build_document
+from xstilts.report.findings import compute_findings
 from xstilts.report.provenance.explain import explain
-from xstilts.report.provenance.origins import origins
+from xstilts.report.provenance.origins import find_origins
 from xstilts.report.render.csv import gain_rows, score_rows
 from xstilts.report.render.html import render_html
-from xstilts.report.render.latex import latex_tables
+from xstilts.report.render.latex import render_latex
 from xstilts.report.render.markdown import render_markdown
 from xstilts.report.render.pdf import render_pdf
-from xstilts.report.render.terminal import end_of_run
-from xstilts.report.tables.content import coverage
+from xstilts.report.render.terminal import summarise_run
+from xstilts.report.tables.data import describe_coverage
 from xstilts.report.tables.suites import suite_tables
 from xstilts.report.write import write_report
 
@@ -95,7 +96,7 @@ class Page(HTMLParser):
 
 
 def test_nothing_is_loaded_from_elsewhere_and_tags_balance() -> None:
-    html = render_html(analyse(full(), 200))
+    html = render_html(build_document(compute_findings(full(), 200)))
     page = Page(html)
     assert page.open == []
     assert not re.search(r"<script[^>]+src|<link|@import|url\(|<img|<iframe|srcset", html)
@@ -112,7 +113,7 @@ def test_nothing_is_loaded_from_elsewhere_and_tags_balance() -> None:
 def test_numbers_on_the_page_are_those_in_the_csv(tmp_path: Path) -> None:
     coverage = {info.name: info.coverage for info in full().targets}
     assert any(coverage.values())
-    page = write_report(full(), tmp_path)
+    page = write_report(compute_findings(full()), tmp_path)
     text, markdown = Page(page.read_text()).text, (tmp_path / "report.md").read_text()
     with (tmp_path / "gains.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["seed"] == "all"]
@@ -145,19 +146,19 @@ def test_names_and_questions_are_escaped() -> None:
     evil = "<script>alert(1)</script>|`x`"
     results = full(question=evil, study=evil, notes=(evil,))
     results = replace(results, targets=(replace(results.targets[0], notes=evil, url="javascript:alert(1)"), *results.targets[1:]))
-    analysis = analyse(results, 200)
-    html = render_html(analysis)
+    findings = compute_findings(results, 200)
+    html = render_html(build_document(findings))
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert" in html
     assert 'href="javascript' not in html
-    assert "<script" not in render_markdown(analysis)
+    assert "<script" not in render_markdown(build_document(findings))
 
 
 def test_marks_appear_where_they_should() -> None:
-    html = render_html(analyse(full(), 200))
+    html = render_html(build_document(compute_findings(full(), 200)))
     cells = dict(re.findall(r'<a href="#(pair-\d+)"(.*?)</a>', html, flags=re.DOTALL))
-    analysis = analyse(full(), 200)
-    for index, gain in enumerate(analysis.gains):
+    findings = compute_findings(full(), 200)
+    for index, gain in enumerate(findings.gains):
         if gain.against != "none":
             continue
         cell = cells[f"pair-{index}"]
@@ -166,19 +167,19 @@ def test_marks_appear_where_they_should() -> None:
     assert "<small>placebo</small>" in html
     plain = replace(full(), chains=CHAINS[:2], targets=TARGETS[1:2])
     plain = replace(plain, cells=tuple(c for c in plain.cells if c.target == "tydiqa" and c.chain != "squad-placebo"), costs=())
-    text = Page(render_html(analyse(plain, 200))).text
+    text = Page(render_html(build_document(compute_findings(plain, 200)))).text
     for word in (
         "reuses target data",
         "near chance ",
         "Retrieval by layer",
-        "What belongs to the task",
-        "What is missing",
+        "Gains over the placebo",
+        "Missing results",
     ):
         assert word not in text.replace("no colour near chance", "")
 
 
 def test_rows_of_sentences_name_their_columns_for_a_phone() -> None:
-    html = render_html(analyse(full(), 200))
+    html = render_html(build_document(compute_findings(full(), 200)))
     tables = re.findall(r'<table class="table( wordy)?">(.*?)</table>', html, flags=re.DOTALL)
     claims = next(body for wordy, body in tables if wordy and ">verdict</th>" in body and ">evidence</th>" in body)
     assert 'data-column="why"' in claims
@@ -186,21 +187,21 @@ def test_rows_of_sentences_name_their_columns_for_a_phone() -> None:
 
 
 def test_a_dot_is_hollow_where_the_caption_says_so() -> None:
-    html = render_html(analyse(full(), 200))
-    assert re.search(r"\.forest \.dot\.open \{ fill: var\(--paper\)", html)
-    drawn = re.findall(r'aria-label="([^"]*)"[^>]*>.*?<circle class="dot (\w+)"', html)
-    assert {sign for _, sign in drawn} == {"gain", "open", "void"}
-    for label, sign in drawn:
+    html = render_html(build_document(compute_findings(full(), 200)))
+    assert re.search(r"circle\.unclear, [^{}]*\{\s*fill: var\(--paper\)", html)
+    drawn = re.findall(r'aria-label="([^"]* points \[[^"]*)"[^>]*>[^\n]*?<circle class="(\w+)"', html)
+    assert {look for _, look in drawn} == {"gain", "unclear", "void"}
+    for label, look in drawn:
         low, high = (float(text.replace("−", "-")) for text in re.findall(r"[−\d.]+", label.partition("[")[2]))
-        assert sign == "void" or (sign == "open") == (low <= 0 <= high)
-    forest = html[html.index('class="forests"') :].partition("</figure>")[0]
-    assert forest.count('"dot void"') == forest.count("<em>near chance</em>") == 1
+        assert look == "void" or (look == "unclear") == (low <= 0 <= high)
+    forest = html[html.index('class="plots forest"') :].partition("</figure>")[0]
+    assert forest.count('<circle class="void"') == forest.count("<em>near chance</em>") == 1
     assert "Grey and filled" in forest
 
 
 def test_coverage_names_missing_languages() -> None:
-    assert coverage(TARGETS[1]) == "3 of 4; missing te"
-    assert "3 of 4; missing te" in Page(render_html(analyse(full(), 200))).text
+    assert describe_coverage(TARGETS[1]) == "3 of 4; missing te"
+    assert "3 of 4; missing te" in Page(render_html(build_document(compute_findings(full(), 200)))).text
 
 
 def without_none(results: Results) -> Results:
@@ -228,24 +229,24 @@ PARTIAL: dict[str, Callable[[Results], Results]] = {
 
 @pytest.mark.parametrize("case", sorted(PARTIAL))
 def test_partial_results_render(case: str) -> None:
-    analysis = analyse(PARTIAL[case](full()), 100)
-    assert Page(render_html(analysis)).open == []
-    assert render_markdown(analysis).startswith("# fake")
-    assert render_pdf(analysis).startswith(b"%PDF")
-    assert bool(latex_tables(analysis)) == bool(analysis.summaries)
-    assert bool(limitations(analysis)) == bool(quality(analysis)) == bool(analysis.summaries)
-    for id, origin in origins(analysis).items():
-        assert explain(analysis, id).origin == origin
+    findings = compute_findings(PARTIAL[case](full()), 100)
+    assert Page(render_html(build_document(findings))).open == []
+    assert render_markdown(build_document(findings)).startswith("# fake")
+    assert render_pdf(build_document(findings)).startswith(b"%PDF")
+    assert bool(render_latex(findings)) == bool(findings.summaries)
+    assert bool(list_limitations(findings)) == bool(assess_quality(findings)) == bool(findings.summaries)
+    for id, origin in find_origins(findings).items():
+        assert explain(findings, id).origin == origin
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(end_of_run(analysis))
-    assert analysis.answer.sentence.split()[0] in console.export_text()
+    console.print(summarise_run(findings))
+    assert findings.answer.sentence.split()[0] in console.export_text()
     if case in ("empty", "no cells", "no none chain", "English only", "no metrics", "only controls"):
-        assert analysis.answer.verdict == "none"
+        assert findings.answer.verdict == "none"
 
 
 def test_terminal_fits_80_columns() -> None:
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(end_of_run(analyse(full(), 200)))
+    console.print(summarise_run(compute_findings(full(), 200)))
     text = console.export_text()
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "squad-placebo" in text
@@ -286,12 +287,12 @@ def with_everything() -> Results:
 
 def test_every_rendering_marks_an_oracle() -> None:
     results = with_everything()
-    analysis = analyse(results, 200)
-    html = render_html(analysis)
-    page, markdown = Page(html), render_markdown(analysis)
+    findings = compute_findings(results, 200)
+    html = render_html(build_document(findings))
+    page, markdown = Page(html), render_markdown(build_document(findings))
     assert page.open == []
     cells = dict(re.findall(r'<a href="#(pair-\d+)"(.*?)</a>', html, flags=re.DOTALL))
-    for index, gain in enumerate(analysis.gains):
+    for index, gain in enumerate(findings.gains):
         if gain.over == "none":
             assert ("oracle (leak)" in cells[f"pair-{index}"]) == (gain.target == "tydiqa")
     assert html.count('<p class="mark">oracle: chosen on target-language dev data — a leak</p>') == 1
@@ -305,34 +306,34 @@ def test_every_rendering_marks_an_oracle() -> None:
     assert all("oracle (leak)" in line for line in gains)
     assert all(line.count("§") == 1 for line in scores)
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(end_of_run(analysis))
+    console.print(summarise_run(findings))
     text = console.export_text()
     assert "o: oracle: chosen on target-language dev data — a leak" in " ".join(text.split())
     assert max(len(line) for line in text.splitlines()) <= 80
-    for rows in (score_rows(results), gain_rows(analysis)):
+    for rows in (score_rows(results), gain_rows(findings)):
         assert {row["leak"] for row in rows if row["target"] == "tydiqa"} == {True}
         assert {row["leak"] for row in rows if row["target"] != "tydiqa"} == {False}
-    averages = next(table for table in suite_tables(analysis) if table.caption.startswith("XTREME averages"))
+    averages = next(table for table in suite_tables(findings) if table.caption.startswith("XTREME averages"))
     marked = {row[0]: "§" in row[1] for _, lines in averages.groups for row in lines}
     assert (marked["· tydiqa"], marked["· xnli"], marked["qa"], marked["all tasks"]) == (True, False, True, True)
 
 
 def test_no_oracle_no_mark() -> None:
-    analysis = analyse(full(), 200)
-    assert "oracle" not in render_html(analysis)
-    assert "§" not in render_markdown(analysis)
+    findings = compute_findings(full(), 200)
+    assert "oracle" not in render_html(build_document(findings))
+    assert "§" not in render_markdown(build_document(findings))
 
 
 def test_controls_are_shown_as_controls() -> None:
-    analysis = analyse(with_everything(), 200)
-    html, markdown = render_html(analysis), render_markdown(analysis)
+    findings = compute_findings(with_everything(), 200)
+    html, markdown = render_html(build_document(findings)), render_markdown(build_document(findings))
     for role in ("placebo", "compute-matched"):
         assert f"<small>{role}</small>" in html
-    for title in ("What belongs to the task", "What longer training would give"):
+    for title in ("Gains over the placebo", "Gains over longer training"):
         assert f"<h2>{title}</h2>" in html
         assert f"## {title}" in markdown
     assert "compute-matched control of squad" in markdown
     pair = next(part for part in html.split("<section")[1:] if "<h3>squad → xquad</h3>" in part)
-    assert "Over its placebo: " in pair
-    assert "Over its compute-matched control: " in pair
-    assert "its compute-matched control is the fair comparison." in pair
+    assert "Compared with its placebo: " in pair
+    assert "Compared with its compute-matched control: " in pair
+    assert "The fair comparison is with its compute-matched control." in pair

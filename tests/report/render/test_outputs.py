@@ -6,24 +6,28 @@ import io
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from tests.analysis.fake_results import chain, controls, make_results, target, trained
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.results import Results
-from xstilts.report.answer.limitations import limitations
-from xstilts.report.answer.quality import quality
-from xstilts.report.document import paper
-from xstilts.report.findings import Analysis, analyse
-from xstilts.report.references import bibtex, references
+from xstilts.report.answer.limitations import list_limitations
+from xstilts.report.answer.quality import assess_quality
+from xstilts.report.document import build_document
+from xstilts.report.findings import Findings, compute_findings
+from xstilts.report.references import list_references, write_bibtex
 from xstilts.report.render.csv import SCORE_COLUMNS, score_rows, to_csv, to_parquet
-from xstilts.report.render.latex import latex_tables, tex
-from xstilts.report.render.pdf import breakable, document_data, render_pdf
-from xstilts.report.tables.data import licence_lines, training_table
+from xstilts.report.render.latex import escape, render_latex
+from xstilts.report.render.pdf import render_pdf, write_data
+from xstilts.report.render.terminal import summarise_run
+from xstilts.report.tables.data import describe_licences, training_table
+from xstilts.report.write import write_report
 from xstilts.tasks.registry import CATALOGUE
 
 SQUAD = chain("squad", "squad_v1")
@@ -47,12 +51,12 @@ def results(chains: tuple = CHAINS, seeds: tuple[int, ...] = (0, 1), **changes: 
 
 
 @pytest.fixture(scope="module")
-def analysis() -> Analysis:
-    return analyse(results(), 200)
+def findings() -> Findings:
+    return compute_findings(results(), 200)
 
 
-def test_latex_has_the_gains_in_the_layout_of_the_paper(analysis: Analysis) -> None:
-    text = latex_tables(analysis)["gains"]
+def test_latex_has_the_gains_in_the_layout_of_the_paper(findings: Findings) -> None:
+    text = render_latex(findings)["gains"]
     groups = ["Classification", "Structured prediction", "Question answering", "Retrieval"]
     assert re.findall(r"\\multicolumn\{1\}\{c\}\{([^}]*)\}", text) == groups
     head = next(line for line in text.splitlines() if "xnli" in line)
@@ -60,16 +64,16 @@ def test_latex_has_the_gains_in_the_layout_of_the_paper(analysis: Analysis) -> N
     assert names == ["xnli", "udpos", "tydiqa", "tatoeba"]
     row = next(line for line in text.splitlines() if line.startswith("squad &")).rstrip("\\ ").split(" & ")
     for name, cell in zip(names, row[1:5], strict=True):
-        gain = next(g for g in analysis.against_none() if (g.chain, g.target) == ("squad", name))
+        gain = next(g for g in findings.gains_over("none") if (g.chain, g.target) == ("squad", name))
         assert gain.interval is not None
-        assert tex(fmt.points(gain.interval.estimate)) in cell
+        assert escape(fmt.points(gain.interval.estimate)) in cell
         assert (r"\textbf" in cell) == (gain.verdict in ("gain", "loss"))
     assert r"a\_b \& 50\%" in text
 
 
 def test_latex_names_cannot_break_out() -> None:
-    assert tex(r"\input{x} $y$ #1 ~^ ñ ж") == (r"\textbackslash{}input\{x\} \$y\$ \#1 \textasciitilde{}\textasciicircum{} ñ ?")
-    for text in latex_tables(analyse(results(), 50)).values():
+    assert escape(r"\input{x} $y$ #1 ~^ ñ ж") == (r"\textbackslash{}input\{x\} \$y\$ \#1 \textasciitilde{}\textasciicircum{} ñ ?")
+    for text in render_latex(compute_findings(results(), 50)).values():
         body = text.replace(r"\{", "").replace(r"\}", "")
         assert body.count("{") == body.count("}")
         rows = [line for line in text.split(r"\midrule", 1)[1].splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
@@ -77,38 +81,52 @@ def test_latex_names_cannot_break_out() -> None:
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
-def test_latex_compiles(analysis: Analysis, tmp_path: Path) -> None:
-    for name, text in latex_tables(analysis).items():
+def test_latex_compiles(findings: Findings, tmp_path: Path) -> None:
+    for name, text in render_latex(findings).items():
         (tmp_path / f"{name}.tex").write_text(text)
         command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", f"{name}.tex"]
         made = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
         assert made.returncode == 0, made.stdout[-2000:]
 
 
-def test_the_pdf_is_the_same_each_time_and_has_what_the_page_has(analysis: Analysis) -> None:
-    made = render_pdf(analysis)
+def test_the_pdf_is_the_same_each_time_and_has_what_the_page_has(findings: Findings) -> None:
+    made = render_pdf(build_document(findings))
     assert made.startswith(b"%PDF")
-    assert made == render_pdf(analysis)
+    assert made == render_pdf(build_document(findings))
     assert len(re.findall(rb"/Type\s*/Page\b", made)) >= 2
-    data = document_data(paper(analysis))
-    assert [section["title"] for section in data["sections"]] == [section.title for section in paper(analysis).sections]
+    data = write_data(build_document(findings))
+    assert [section["title"] for section in data["sections"]] == [section.title for section in build_document(findings).sections]
     kinds = {block["kind"] for section in data["sections"] for block in section["blocks"]}
-    assert {"heat", "forest", "dots", "layers", "bars", "table", "points", "fold", "references"} <= kinds
+    assert kinds == {"heat", "rows", "panels", "heading", "text", "table", "bullets", "fold"}
+    sorts = {block["sort"] for section in data["sections"] for block in section["blocks"] if block["kind"] == "rows"}
+    assert sorts == {"forest", "dots", "bars"}
 
 
 def test_the_pdf_takes_nothing_of_a_study_for_markup() -> None:
     evil = '#panic("x") $a$ *b* [c] <d> @e `f` \\ // /* "'
-    analysis = analyse(results(study=evil, question=evil, notes=(evil,)), 50)
-    assert render_pdf(analysis).startswith(b"%PDF")
+    findings = compute_findings(results(study=evil, question=evil, notes=(evil,)), 50)
+    assert render_pdf(build_document(findings)).startswith(b"%PDF")
 
 
-def test_long_words_may_break() -> None:
-    assert breakable("a short/one") == "a short/one"
-    assert breakable("world/a_very_long_name") == "world/\u200ba_\u200bvery_\u200blong_\u200bname"
+def test_without_typst_the_rest_is_written_and_the_terminal_says_how_to_get_the_pdf(
+    findings: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written() -> tuple[set[str], str]:
+        console = Console(width=80, record=True, file=io.StringIO())
+        write_report(findings, tmp_path)
+        console.print(summarise_run(findings))
+        return {path.name for path in tmp_path.iterdir()}, console.export_text()
+
+    files, text = written()
+    assert "xstilts[pdf]" not in text
+    monkeypatch.setitem(sys.modules, "typst", None)  # as if it were not installed
+    fewer, text = written()
+    assert files - fewer == {"report.pdf"}
+    assert text.splitlines()[-1].strip().endswith("pip install 'xstilts[pdf]'")
 
 
-def test_parquet_holds_the_rows_of_the_csv(analysis: Analysis) -> None:
-    rows = score_rows(analysis.results)
+def test_parquet_holds_the_rows_of_the_csv(findings: Findings) -> None:
+    rows = score_rows(findings.results)
     table = pq.read_table(io.BytesIO(to_parquet(rows, SCORE_COLUMNS)))
     assert table.column_names == list(SCORE_COLUMNS)
     assert table.to_pylist() == [{name: row[name] for name in SCORE_COLUMNS} for row in rows]
@@ -117,56 +135,58 @@ def test_parquet_holds_the_rows_of_the_csv(analysis: Analysis) -> None:
     assert (empty.num_rows, str(empty.schema.field("value").type)) == (0, "double")
 
 
-def test_references_are_those_that_were_used(analysis: Analysis) -> None:
-    found = {reference.key: reference for reference in references(analysis)}
+def test_references_are_those_that_were_used(findings: Findings) -> None:
+    found = {reference.key: reference for reference in list_references(findings)}
     assert {"phang2020xstilts", "hu2020xtreme", "rajpurkar2016squad", "bowman2015snli", "williams2018mnli"} <= set(found)
     assert "zellers2019hellaswag" not in found
     assert found["xnli2020"].sort == "misc"  # the fake tasks cite works that no table knows: a name and an address, no more
-    text = bibtex(found.values())
+    text = write_bibtex(found.values())
     assert text.count("@") == len(found)
     assert text.count("{") == text.count("}")
     assert "author = {}" not in text
-    assert found["rajpurkar2016squad"].written.startswith("Pranav Rajpurkar et al. (2016) SQuAD")
+    assert found["rajpurkar2016squad"].entry.startswith("Pranav Rajpurkar et al. (2016) SQuAD")
 
 
 def test_every_citation_of_the_catalogue_becomes_a_reference() -> None:
     names = [name for name, task in CATALOGUE.items() if task.cite]
     infos = tuple(replace(target(name), cite=CATALOGUE[name].cite, url=CATALOGUE[name].url) for name in names)
-    found = references(analyse(make_results(chains=(chain("none"),), targets=infos, skill={}), 10))
+    found = list_references(compute_findings(make_results(chains=(chain("none"),), targets=infos, skill={}), 10))
     assert {CATALOGUE[name].cite for name in names} <= {reference.key for reference in found}
     assert all(reference.title and (reference.authors or reference.url) for reference in found)
 
 
 def test_training_data_and_licences_are_named() -> None:
     info = replace(target("xnli", trains_on="mnli"), license=CATALOGUE["xnli"].license)
-    found = analyse(make_results(chains=CHAINS, targets=(info,), skill={}), 10)
+    found = compute_findings(make_results(chains=CHAINS, targets=(info,), skill={}), 10)
     table = training_table(found)
     assert table is not None
     rows = {row[0]: row for _, lines in table.groups for row in lines}
     assert rows["squad_v1"][2] == "squad"
     assert rows["mnli"][2] == "xnli (fine-tuning)"
-    assert any("xnli" in line and "commercial" in line for line in licence_lines(found))
+    assert any("xnli" in line and "commercial" in line for line in describe_licences(found))
 
 
 def test_quality_follows_from_what_was_run() -> None:
-    few = {one.name: one for one in quality(analyse(results(seeds=(0,)), 50))}
+    few = {one.name: one for one in assess_quality(compute_findings(results(seeds=(0,)), 50))}
     assert (few["seeds"].points, few["placebo control"].points, few["compute-matched control"].points) == (0, 0, 0)
     assert few["languages"].points == few["whole data"].points == 0
     assert (few["cells"].points, few["no leak"].points) == (1, 1)
     chains = (chain("none"), SQUAD, *controls(SQUAD))
-    many = {one.name: one for one in quality(analyse(results(chains, seeds=(0, 1, 2, 3, 4, 5), limits={}), 50))}
+    many = {one.name: one for one in assess_quality(compute_findings(results(chains, seeds=(0, 1, 2, 3, 4, 5), limits={}), 50))}
     assert (many["seeds"].points, many["placebo control"].points, many["compute-matched control"].points) == (3, 2, 2)
     assert many["whole data"].points == 1
     assert all(0 <= one.points <= one.of and one.reason for one in many.values())
-    leaking = {one.name: one for one in quality(analyse(results(recipes={"target": {"policy": "target_dev"}}), 50))}
+    leaking = {
+        one.name: one for one in assess_quality(compute_findings(results(recipes={"target": {"policy": "target_dev"}}), 50))
+    }
     assert leaking["checkpoints"].points == 0
 
 
 def test_limitations_follow_from_what_is_missing() -> None:
-    few = " ".join(limitations(analyse(results(seeds=(0,)), 50)))
-    for words in ("1 seed", "Examples were limited", "One encoder", "Without a placebo", "compute-matched", "tydiqa (1 of 4)"):
+    few = " ".join(list_limitations(compute_findings(results(seeds=(0,)), 50)))
+    for words in ("1 seed", "Examples were limited", "one encoder", "Without a placebo", "compute-matched", "tydiqa (1 of 4)"):
         assert words in few
     chains = (chain("none"), SQUAD, *controls(SQUAD))
-    many = " ".join(limitations(analyse(results(chains, seeds=(0, 1, 2, 3, 4, 5), limits={}), 50)))
-    for words in ("exploratory, and intervals", "Examples were limited", "Without a placebo", "Without a compute"):
+    many = " ".join(list_limitations(compute_findings(results(chains, seeds=(0, 1, 2, 3, 4, 5), limits={}), 50)))
+    for words in ("comparison is exploratory", "Examples were limited", "Without a placebo", "Without a compute"):
         assert words not in many

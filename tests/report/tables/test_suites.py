@@ -9,7 +9,7 @@ import pytest
 
 from tests.analysis.fake_results import chain, controls, make_results, target
 from xstilts.analysis.results import Results
-from xstilts.report.findings import analyse
+from xstilts.report.findings import compute_findings
 from xstilts.report.tables.suites import suite_tables
 
 
@@ -22,7 +22,7 @@ def made(**changes: object) -> Results:
 
 def test_the_averages_are_those_of_the_benchmark() -> None:
     found = made()
-    table = suite_tables(analyse(found))[0]
+    table = suite_tables(compute_findings(found))[0]
     assert table.columns == ("average of", "none", "squad", "covers")
     rows = {row[0]: row for _, group in table.groups for row in group}
     for place, name in enumerate(("none", "squad"), start=1):
@@ -45,7 +45,7 @@ def test_a_language_that_one_chain_lacks_is_left_out_for_all() -> None:
         else c
         for c in found.cells
     )
-    whole, lacking = (suite_tables(analyse(made(**some)))[0] for some in ({}, {"cells": cells}))
+    whole, lacking = (suite_tables(compute_findings(made(**some)))[0] for some in ({}, {"cells": cells}))
     rows = [{row[0]: row for _, group in table.groups for row in group} for table in (whole, lacking)]
     assert rows[0]["· xnli"][3] == "3 of 15 languages"
     assert rows[1]["· xnli"][3] == "2 of 15 languages"
@@ -57,7 +57,7 @@ def test_compute_matched_controls_take_no_retrieval_from_the_others() -> None:
     skill = {(name, info.name): 0.5 for name in ("none", "squad", "squad~compute") for info in base.targets if info.trained}
     skill |= {("none", "tatoeba"): 0.3, ("squad", "tatoeba"): 0.5}
     chains = (*base.chains, controls(squad)[1])
-    table = suite_tables(analyse(make_results(chains=chains, targets=base.targets, skill=skill)))[0]
+    table = suite_tables(compute_findings(make_results(chains=chains, targets=base.targets, skill=skill)))[0]
     rows = {row[0]: row for _, group in table.groups for row in group}
     assert table.columns == ("average of", "none", "squad", "covers")
     assert "left out" in table.caption
@@ -67,4 +67,4 @@ def test_compute_matched_controls_take_no_retrieval_from_the_others() -> None:
 def test_one_task_of_a_suite_is_no_benchmark() -> None:
     targets = (target("xnli"), target("mine"))
     found = make_results(chains=(chain("none"),), targets=targets, skill={("none", "xnli"): 0.5, ("none", "mine"): 0.5})
-    assert suite_tables(analyse(found)) == ()
+    assert suite_tables(compute_findings(found)) == ()

@@ -1,15 +1,16 @@
 """The study's answer in one sentence with its uncertainty, and the few sentences that qualify it.
 
-Deterministic, and never kinder than the numbers: pairs that reuse the target's own training data are not counted, nor are
-oracles (weights chosen on target-language dev data), pairs near chance are called that, a null names the largest gain its
-intervals still allow, losses are reported as losses, and one seed decides nothing. A study whose question is about one chain
-against another has its own comparisons for an answer (`comparisons.py`).
+The text follows from the numbers by fixed rules. Pairs that reuse the target's own training data are not counted, and neither
+are oracles (weights chosen on target-language dev data). Losses are reported as losses. A result that is not clear names the
+largest gain that its intervals allow. One seed decides nothing. If a study asks about one chain against another,
+`comparisons.py` writes the answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.comparison import LEVEL
@@ -17,43 +18,79 @@ from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import LEAK, Results
 from xstilts.analysis.retrieval_sweep import describe_shift, find_shift
 from xstilts.analysis.scores import NO_CHAIN, Summary
-from xstilts.report.answer.controls import about_compute, about_placebo
-from xstilts.report.answer.wording import ENOUGH_SEEDS, PAIRS, estimate, measured, pair_name, place, strength
+from xstilts.report.answer.controls import compare_with_longer_training, compare_with_placebo
+from xstilts.report.answer.wording import (
+    ENOUGH_SEEDS,
+    PAIRS,
+    VERDICTS,
+    get_estimate,
+    locate,
+    name_pair,
+    write_estimate,
+    write_seeds,
+)
 
 SETTINGS_NAMED = 2
 Missing = Sequence[tuple[str, str, str, int]]
+AnswerVerdict = Literal["yes", "no", "unclear", "none"]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`verdict`: yes | no | unclear | none (nothing could be compared)."""
+    """`verdict` is "none" if nothing could be compared."""
 
-    verdict: str
+    verdict: AnswerVerdict
     sentence: str
     support: tuple[str, ...]
 
 
-def _nothing(results: Results, gains: Sequence[Gain]) -> str:
-    """Why there is no pair to answer with."""
+def answer_over_none(
+    results: Results, summaries: Sequence[Summary], gains: Sequence[Gain], missing: Missing, cells: int
+) -> Answer:
+    """The answer from the gains over no chain, over all pairs that count as evidence. `cells` is the size of the study."""
+    real = [gain for gain in gains if gain.over == "none" and not gain.control]
+    evidence = [gain for gain in real if not gain.reuses_target_data and not gain.leak]
+    reuse = _describe_reuse([gain for gain in real if gain.reuses_target_data], gains, results)
+    leaks = _describe_leaks([gain for gain in real if gain.leak and not gain.reuses_target_data], results)
+    gaps = _describe_gaps(results, missing, cells)
+    if not evidence:
+        return Answer("none", _explain_no_answer(results, gains), tuple(text for text in (leaks, reuse, gaps) if text))
+    verdict, sentence = write_headline(evidence, results)
+    support = (
+        compare_with_placebo(evidence, gains, results),
+        compare_with_longer_training(evidence, gains, results),
+        _describe_retrieval(evidence, results),
+        _describe_settings(evidence, results),
+        _describe_chance(evidence, summaries),
+        leaks,
+        reuse,
+        "" if results.compare else describe_certainty([gain for gain in real if gain.p_holm is not None], evidence, 0),
+        gaps,
+    )
+    return Answer(verdict, sentence, tuple(text for text in support if text))
+
+
+def _explain_no_answer(results: Results, gains: Sequence[Gain]) -> str:
+    """Why no pair gives an answer."""
     scored = [cell for cell in results.cells if cell.languages]
     if not scored:
         return "No answer yet: no cell of this study has a score."
     if NO_CHAIN not in {chain.name for chain in results.chains} | {cell.chain for cell in scored if not cell.control}:
-        return "No answer: the study has no chain called none, so there is no score to compare with and no transfer gain."
+        return "No answer: the study has no chain called none, so no score to compare with."
     if not [chain for chain in results.chains if chain.name != NO_CHAIN and not chain.control]:
-        return "No answer: the study has no intermediate chain beside none."
+        return "No answer: the study has no intermediate chain to compare with none."
     real = [gain for gain in gains if gain.over == "none" and not gain.control]
-    own = [gain for gain in real if gain.reuses_target_data]
-    leaks = [gain for gain in real if gain.leak and not gain.reuses_target_data]
-    causes = [f"{fmt.count(len(own), PAIRS)} reused the target's own training data"] if own else []
-    causes += [f"{fmt.count(len(leaks), PAIRS)} {'is' if len(leaks) == 1 else 'are'} no evidence ({LEAK})"] if leaks else []
+    reuse = sum(gain.reuses_target_data for gain in real)
+    leaks = sum(gain.leak and not gain.reuses_target_data for gain in real)
+    causes = [f"{fmt.count(reuse, PAIRS)} {'reuses' if reuse == 1 else 'reuse'} the target's own training data"] if reuse else []
+    causes += [f"{fmt.count(leaks, PAIRS)} {'is' if leaks == 1 else 'are'} no evidence ({LEAK})"] if leaks else []
     if causes:
-        return f"No answer: {fmt.listed(causes)}, and there is no other."
+        return f"No answer: no pair is left, because {fmt.listed(causes)}."
     return f"No answer yet: no {PAIRS} has scores both with and without its chain for the same seed."
 
 
-def headline(evidence: Sequence[Gain], results: Results) -> tuple[str, str]:
-    """Verdict and sentence of comparisons of one family, of which there is at least one."""
+def write_headline(evidence: Sequence[Gain], results: Results) -> tuple[AnswerVerdict, str]:
+    """Verdict and sentence for the comparisons of one family. There must be at least one."""
     found = {
         verdict: [gain for gain in evidence if gain.verdict == verdict]
         for verdict in ("gain", "loss", "unclear", "one seed", "near chance", "same", "English only")
@@ -61,18 +98,18 @@ def headline(evidence: Sequence[Gain], results: Results) -> tuple[str, str]:
     total = len(evidence)
     own = evidence[0].over == "chain"
     noun, sides = ("comparison", "on both sides") if own else (PAIRS, "with and without the chain")
+    compared = fmt.count(total, noun)
     tail = []
     if found["unclear"]:
         tail.append(f"{'no clear gain' if found['gain'] else 'nothing clear'} for {len(found['unclear'])}")
     if found["loss"]:
-        worst = min(found["loss"], key=estimate)
         loss = f"a loss for {len(found['loss'])}"
         if not found["gain"]:
-            most = "largest: " if len(found["loss"]) > 1 else ""
-            loss += f" ({most}{pair_name(worst, results)} {measured(worst)}, {strength(worst)})"
+            worst = min(found["loss"], key=get_estimate)
+            loss += f" ({_name_one('largest', worst, found['loss'], results)}, {write_seeds(worst)})"
         tail.append(loss)
     for verdict, words in (
-        ("one seed", "with one seed, which decides nothing"),
+        ("one seed", "with one seed, which is too few to decide"),
         ("near chance", "near chance"),
         ("same", f"the same artefact {sides}"),
         ("English only", "scored in English only"),
@@ -80,181 +117,147 @@ def headline(evidence: Sequence[Gain], results: Results) -> tuple[str, str]:
         if found[verdict]:
             tail.append(f"{len(found[verdict])} {words}")
     if found["gain"]:
-        best = max(found["gain"], key=estimate)
-        most = "largest: " if len(found["gain"]) > 1 else ""
-        inside = f"{most}{pair_name(best, results)} {measured(best)}, {strength(best)}"
-        head = f"Yes for {len(found['gain'])} of {fmt.count(total, noun)} ({inside})"
-        return "yes", "; ".join([head, ", ".join(tail)] if tail else [head]) + "."
+        best = max(found["gain"], key=get_estimate)
+        head = f"Yes for {len(found['gain'])} of {compared} ({_name_one('largest', best, found['gain'], results)}"
+        return "yes", "; ".join([f"{head}, {write_seeds(best)})", *([", ".join(tail)] if tail else [])]) + "."
     if len(found["English only"]) == total:
         return "none", "No answer: the targets have scores in English only, so nothing was transferred."
     if len(found["near chance"]) == total:
-        return "unclear", f"No evidence either way: {_all(total, noun)} near chance, {sides}."
+        every = f"the only {noun} is" if total == 1 else f"all {total} {noun}s are"
+        return "unclear", f"No evidence either way: {every} near chance, {sides}."
     if found["loss"]:
-        return "no", f"No: no clear gain for any of {fmt.count(total, noun)}; {', '.join(tail)}."
+        return "no", f"No: no clear gain for any of {compared}; {', '.join(tail)}."
     if found["unclear"]:
-        best = max(found["unclear"], key=estimate)
+        best = max(found["unclear"], key=get_estimate)
         bound = max(gain.interval.high for gain in found["unclear"] if gain.interval is not None)
-        rest = f"; {', '.join(tail[1:])}" if tail[1:] else ""
+        rest = f" The others: {', '.join(tail[1:])}." if tail[1:] else ""
         return "unclear", (
-            f"No clear gain for any of {fmt.count(total, noun)} (largest: {pair_name(best, results)} "
-            f"{measured(best)}, {strength(best)}), and none is ruled out: the intervals reach up to "
-            f"{fmt.points(bound)} points{rest}."
+            f"No clear gain for any of {compared} (largest: {name_pair(best, results)} {write_estimate(best)}, "
+            f"{write_seeds(best)}). A gain is not ruled out: the intervals reach up to {fmt.points(bound)} points.{rest}"
         )
     if found["one seed"]:
-        return "unclear", _one_seed(found["one seed"], total, noun, tail[1:], results)
-    return "unclear", f"No gain can be told for any of {fmt.count(total, noun)}: {', '.join(tail)}."
+        return "unclear", _describe_one_seed(found["one seed"], compared, tail[1:], results)
+    return "unclear", f"No verdict for any of {compared}: {', '.join(tail)}."
 
 
-def _one_seed(seen: Sequence[Gain], total: int, noun: str, rest: Sequence[str], results: Results) -> str:
-    """What was seen where every comparison has one seed: said of these runs, and no answer."""
+def _name_one(rank: str, one: Gain, among: Sequence[Gain], results: Results) -> str:
+    """A comparison and its estimate; `rank` says which one it is among several."""
+    return f"{f'{rank}: ' if len(among) > 1 else ''}{name_pair(one, results)} {write_estimate(one)}"
+
+
+def _describe_one_seed(seen: Sequence[Gain], compared: str, rest: Sequence[str], results: Results) -> str:
+    """What was measured where every comparison has one seed. It holds for these runs and is not an answer."""
     above = [gain for gain in seen if gain.interval is not None and gain.interval.low > 0]
     below = [gain for gain in seen if gain.interval is not None and gain.interval.high < 0]
     few = above or seen
-    best = max(few, key=estimate)
-    most = "largest: " if len(few) > 1 else ""
-    share = f"{len(above) or 'none'} of {fmt.count(total, noun)}"
-    found = f"the interval lies above zero for {share} ({most}{pair_name(best, results)} {measured(best)})"
+    text = (
+        f"One seed is too few to decide. In these runs, the interval lies above zero for {len(above) or 'none'} of {compared} "
+        f"({_name_one('largest', max(few, key=get_estimate), few, results)})"
+    )
     if below:
-        worst = min(below, key=estimate)
-        most = "lowest: " if len(below) > 1 else ""
-        found += f" and below it for {len(below)} ({most}{pair_name(worst, results)} {measured(worst)})"
-    left = f"; {', '.join(rest)}" if rest else ""
-    return f"One seed decides nothing: in these runs {found}{left}."
+        text += f" and below zero for {len(below)} ({_name_one('lowest', min(below, key=get_estimate), below, results)})"
+    return "; ".join([text, *([", ".join(rest)] if rest else [])]) + "."
 
 
-def _all(total: int, noun: str) -> str:
-    return f"the only {noun} is" if total == 1 else f"all {total} {noun}s are"
-
-
-def _about_retrieval(evidence: Sequence[Gain], results: Results) -> str:
-    """Retrieval moves with the layer and with centring, so the answer is also given without it."""
+def _describe_retrieval(evidence: Sequence[Gain], results: Results) -> str:
+    """The count of clear gains without retrieval, which depends on the layer and on centring."""
     untrained = {info.name for info in results.targets if not info.trained}
     rest = [gain for gain in evidence if gain.target not in untrained]
     found = [gain for gain in evidence if gain.verdict == "gain"]
     clear = [gain for gain in found if gain.target not in untrained]
     if not rest or len(clear) == len(found):
         return ""
+    number = len(found) - len(clear)
     return (
-        f"Of the clear gains, {len(found) - len(clear)} {'is' if len(found) - len(clear) == 1 else 'are'} in retrieval, "
-        "which has no training and depends on the layer and on centring; without retrieval the count is "
-        f"{len(clear)} of {fmt.count(len(rest), PAIRS)}."
+        f"{number} of {fmt.count(len(found), 'clear gain')} {'is' if number == 1 else 'are'} in retrieval, which has no training "
+        f"and depends on the layer and on centring. Without retrieval, {len(clear)} of {fmt.count(len(rest), PAIRS)} "
+        f"{'has' if len(clear) == 1 else 'have'} a clear gain."
     )
 
 
-def _about_settings(evidence: Sequence[Gain], results: Results) -> str:
-    """Whether clear retrieval gains and losses hold at other layers, poolings and centrings; the most fragile come first."""
+def _describe_settings(evidence: Sequence[Gain], results: Results) -> str:
+    """Whether clear retrieval gains and losses hold at other layers, poolings and centrings. The most fragile come first."""
     clear = [gain for gain in evidence if gain.verdict in ("gain", "loss")]
     found = [one for gain in clear if (one := find_shift(results, gain)) is not None]
     found.sort(key=lambda one: (not one.vanishes, one.kept / one.of))
-    sentences = [describe_shift(one, pair_name(one.gain, results)) for one in found[:SETTINGS_NAMED]]
+    sentences = [describe_shift(one, name_pair(one.gain, results)) for one in found[:SETTINGS_NAMED]]
     if len(found) > SETTINGS_NAMED:
         gone = sum(one.vanishes for one in found)
-        sentences.append(f"In all, {gone} of {len(found)} clear retrieval gains and losses vanish at another setting.")
+        sentences.append(f"In total, {gone} of {len(found)} clear retrieval gains and losses vanish at another setting.")
     return " ".join(sentences)
 
 
-def _about_chance(evidence: Sequence[Gain], summaries: Sequence[Summary]) -> str:
-    parts = []
-    lost = [
+def _describe_chance(evidence: Sequence[Gain], summaries: Sequence[Summary]) -> str:
+    sentences = []
+    near = [
         target
         for target in dict.fromkeys(row.target for row in summaries)
         if all(row.near_chance for row in summaries if row.target == target and not row.control)
     ]
-    if lost:
-        parts.append(f"every score on {fmt.listed(lost, 6)} is near chance, so nothing can be learned from it")
-    unlearned = [
-        target for target in lost if all(row.english_near_chance for row in summaries if row.target == target and not row.control)
+    if near:
+        sentences.append(f"Every score on {fmt.listed(near, 6)} is near chance, so it is no evidence.")
+    english = [
+        target for target in near if all(row.english_near_chance for row in summaries if row.target == target and not row.control)
     ]
-    if unlearned:
-        parts.append(f"{fmt.listed(unlearned, 6)} was not even learned in English")
-    one_arm = [gain for gain in evidence if gain.near_chance == "control" and gain.verdict == "gain"]
-    if one_arm:
-        names = fmt.listed((f"{gain.chain} → {gain.target}" for gain in one_arm), 4)
-        parts.append(f"without a chain the target of {names} is near chance, so the gain may be a failed control")
-    return f"Near chance: {'; '.join(parts)}." if parts else ""
+    if english:
+        sentences.append(f"The English score on {fmt.listed(english, 6)} is near chance too: the task was not learned.")
+    one_side = [gain for gain in evidence if gain.near_chance == "control" and gain.verdict == "gain"]
+    if one_side:
+        names = fmt.listed((f"{gain.chain} → {gain.target}" for gain in one_side), 4)
+        sentences.append(f"The gain of {names} may be a failed control: the score without a chain is near chance.")
+    return " ".join(sentences)
 
 
-def _about_leaks(leaks: Sequence[Gain], results: Results) -> str:
+def _describe_leaks(leaks: Sequence[Gain], results: Results) -> str:
     if not leaks:
         return ""
-    names = [f"{pair_name(gain, results)} ({measured(gain)})" for gain in leaks]
+    names = [f"{name_pair(gain, results)} ({write_estimate(gain)})" for gain in leaks]
     bounds = "is an upper bound" if len(leaks) == 1 else "are upper bounds"
     return f"Not counted: {fmt.listed(names, 3)} {bounds} ({LEAK})."
 
 
-def _about_degenerate(own: Sequence[Gain], gains: Sequence[Gain], results: Results) -> str:
-    if not own:
+def _describe_reuse(reuse: Sequence[Gain], gains: Sequence[Gain], results: Results) -> str:
+    if not reuse:
         return ""
-    fair = {place(gain): gain for gain in gains if gain.over == "compute"}
-    compared = [fair[place(gain)] for gain in own if place(gain) in fair]
-    found = fmt.listed((f"{pair_name(gain, results)} {measured(gain)}, {_fair_words(gain)}" for gain in compared), 3)
-    rest = f"the compute-matched control is the fair comparison there{f': {found}' if found else ', and was not run'}"
     names = [
-        f"{pair_name(gain, results)} ({measured(gain)})" if gain.interval is not None else pair_name(gain, results)
-        for gain in own
+        f"{name_pair(gain, results)} ({write_estimate(gain)})" if gain.interval is not None else name_pair(gain, results)
+        for gain in reuse
     ]
-    verb = "reuses" if len(own) == 1 else "reuse"
-    return f"Not counted: {fmt.listed(names, 3)} {verb} the target's own training data; {rest}."
+    verb = "reuses" if len(reuse) == 1 else "reuse"
+    text = f"Not counted: {fmt.listed(names, 3)} {verb} the target's own training data. "
+    fair = {locate(gain): gain for gain in gains if gain.over == "compute"}
+    compared = [fair[locate(gain)] for gain in reuse if locate(gain) in fair]
+    if not compared:
+        return f"{text}The fair comparison is with the compute-matched control, which was not run."
+    found = (f"{name_pair(g, results)} {write_estimate(g)}, {VERDICTS.get(g.verdict, g.verdict)}" for g in compared)
+    return f"{text}The fair comparison is with the compute-matched control: {fmt.listed(found, 3)}."
 
 
-def _fair_words(gain: Gain) -> str:
-    words = {"gain": "a clear gain", "loss": "a clear loss", "unclear": "not clear", "oracle": "an oracle, no evidence"}
-    return words.get(gain.verdict, gain.verdict)
-
-
-def certainty(tested: Sequence[Gain], evidence: Sequence[Gain], apart: int) -> str:
-    """When something is called clear. `apart`: how many comparisons over none are a second family."""
+def describe_certainty(tested: Sequence[Gain], evidence: Sequence[Gain], apart: int) -> str:
+    """When a gain or loss is called clear. `apart`: how many comparisons with no chain are corrected as a second family."""
     if not tested:
         return ""
     seeds = sorted({len(gain.seeds) for gain in tested})
     if seeds == [1]:
-        return "With one seed the intervals speak of other examples for these very runs, so no gain or loss is called clear."
-    span = fmt.count(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    text = f"A gain or loss is called clear when its {100 * LEVEL:.0f}{fmt.JOIN}% interval excludes zero and its "
-    text += f"p value holds under Holm's correction over {fmt.count(len(tested), 'comparison')}"
-    text += f" of chains, and apart over {apart} with no chain" if apart else ""
-    dropped = sum(gain.excludes_zero and gain.verdict == "unclear" for gain in evidence)
-    if dropped:
-        text += f" ({dropped} {'has' if dropped == 1 else 'have'} an interval that excludes zero but does not pass it)"
+        return "With one seed, intervals cover other examples but not other seeds, so no gain or loss is called clear."
+    text = f"A gain or loss is called clear if its {100 * LEVEL:.0f}{fmt.JOIN}% interval excludes zero and its p value passes "
+    text += f"Holm's correction over {fmt.count(len(tested), 'comparison')}"
+    text += f" of chains (the {fmt.count(apart, 'comparison')} with no chain are corrected separately)." if apart else "."
+    if dropped := sum(gain.excludes_zero and gain.verdict == "unclear" for gain in evidence):
+        found = f"{dropped} interval excludes" if dropped == 1 else f"{dropped} intervals exclude"
+        text += f" {found} zero without passing the correction."
     if seeds[0] < ENOUGH_SEEDS:
-        text += f"; with {span}, fewer than six, all of this is exploratory"
-    return text + "."
+        span = fmt.count(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+        text += f" With {span}, fewer than {ENOUGH_SEEDS}, all of this is exploratory."
+    return text
 
 
-def _about_gaps(results: Results, missing: Missing, cells: int) -> str:
-    failed = [cost for cost in results.costs if cost.status in ("failed", "blocked")]
-    if not missing and not failed:
+def _describe_gaps(results: Results, missing: Missing, cells: int) -> str:
+    failed = sum(cost.status == "failed" for cost in results.costs)
+    blocked = sum(cost.status == "blocked" for cost in results.costs)
+    if not missing and not failed and not blocked:
         return ""
     text = f"Incomplete: {len(missing)} of {fmt.count(cells, 'cell')} {'has' if len(missing) == 1 else 'have'} no score"
-    broken = sum(cost.status == "failed" for cost in failed)
-    blocked = len(failed) - broken
-    if failed:
-        stages = [f"{fmt.count(broken, 'stage')} failed"] if broken else []
-        stages += [f"{fmt.count(blocked, 'stage')} blocked"] if blocked else []
-        text += f" ({', '.join(stages)})"
-    return text + "."
-
-
-def answer(results: Results, summaries: Sequence[Summary], gains: Sequence[Gain], missing: Missing, cells: int) -> Answer:
-    """What is gained over no chain, over all pairs that are neither oracles nor reuse target data. `cells` is how many the study
-    has."""
-    real = [gain for gain in gains if gain.over == "none" and not gain.control]
-    evidence = [gain for gain in real if not gain.reuses_target_data and not gain.leak]
-    own = _about_degenerate([gain for gain in real if gain.reuses_target_data], gains, results)
-    leaks = _about_leaks([gain for gain in real if gain.leak and not gain.reuses_target_data], results)
-    gaps = _about_gaps(results, missing, cells)
-    if not evidence:
-        return Answer("none", _nothing(results, gains), tuple(text for text in (leaks, own, gaps) if text))
-    verdict, sentence = headline(evidence, results)
-    support = (
-        about_placebo(evidence, gains, results),
-        about_compute(evidence, gains, results),
-        _about_retrieval(evidence, results),
-        _about_settings(evidence, results),
-        _about_chance(evidence, summaries),
-        leaks,
-        own,
-        "" if results.compare else certainty([gain for gain in real if gain.p_holm is not None], evidence, 0),
-        gaps,
-    )
-    return Answer(verdict, sentence, tuple(text for text in support if text))
+    stages = [f"{fmt.count(failed, 'stage')} failed"] if failed else []
+    stages += [f"{fmt.count(blocked, 'stage')} blocked"] if blocked else []
+    return f"{text} ({', '.join(stages)})." if stages else f"{text}."

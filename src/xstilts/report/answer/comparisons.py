@@ -1,4 +1,4 @@
-"""The answer of a study whose question is about one chain against another: its own comparisons, the gains over none second."""
+"""The answer of a study that asks about one chain against another. Its own comparisons come first, gains over no chain second."""
 
 from __future__ import annotations
 
@@ -9,13 +9,33 @@ from xstilts.analysis.breakdown import ALL
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import LEAK, Results
-from xstilts.report.answer.answer import Answer, certainty, headline
+from xstilts.report.answer.answer import Answer, describe_certainty, write_headline
+from xstilts.report.answer.wording import VERDICTS
 
 AVERAGES_NAMED = 3
 
 
-def _about_averages(averages: Sequence[MeanGain], results: Results) -> str:
-    """The study's own comparisons over all targets."""
+def answer_comparisons(results: Results, gains: Sequence[Gain], averages: Sequence[MeanGain], rest: Answer) -> Answer:
+    """The answer from the study's own comparisons. `rest` is the answer from the gains over no chain."""
+    own = [gain for gain in gains if gain.over == "chain"]
+    evidence = [gain for gain in own if not gain.reuses_target_data and not gain.leak]
+    verdict, sentence = write_headline(evidence, results) if evidence else ("none", _explain_no_answer(own))
+    dropped = len(own) - len(evidence)
+    left = f"Not counted: {fmt.count(dropped, 'comparison')} of chains that reuse the target's own training data, or oracles."
+    tested = [gain for gain in own if gain.p_holm is not None]
+    apart = sum(gain.over == "none" and not gain.control and gain.p_holm is not None for gain in gains)
+    support = (
+        _describe_averages(averages, results),
+        describe_certainty(tested, evidence, apart),
+        left if dropped and evidence else "",
+        f"Gains over no chain: {rest.sentence[:1].lower()}{rest.sentence[1:]}",
+        *rest.support,
+    )
+    return Answer(verdict, sentence, tuple(text for text in support if text))
+
+
+def _describe_averages(averages: Sequence[MeanGain], results: Results) -> str:
+    """The study's own comparisons as means over all targets."""
     whole = [average for average in averages if average.group == ALL]
     if not whole:
         return ""
@@ -25,41 +45,17 @@ def _about_averages(averages: Sequence[MeanGain], results: Results) -> str:
         where = f" in {average.encoder}" if len(results.encoders) > 1 else ""
         said.append(
             f"{average.chain} over {fmt.mean_of(average.baseline)}{where} {fmt.points(interval.estimate)}{fmt.JOIN}points "
-            f"{fmt.bracket(interval.low, interval.high)} ({_average_words(average)})"
+            f"{fmt.bracket(interval.low, interval.high)} ({VERDICTS.get(average.verdict, average.verdict)})"
         )
-    of = f", the largest of {len(whole)}" if len(whole) > len(said) else ""
-    return f"Means over targets{of}: {'; '.join(said)}."
+    which = f" (the largest of {len(whole)})" if len(whole) > len(said) else ""
+    return f"Means over targets{which}: {'; '.join(said)}."
 
 
-def _average_words(average: MeanGain) -> str:
-    words = {"gain": "a clear gain", "loss": "a clear loss", "unclear": "not clear"}
-    return words.get(average.verdict, average.verdict)
-
-
-def _own_nothing(own: Sequence[Gain]) -> str:
-    """Why the study's own comparisons answer nothing."""
+def _explain_no_answer(own: Sequence[Gain]) -> str:
+    """Why the study's own comparisons give no answer."""
     if own:
         return (
-            "No answer: each of the study's own comparisons is of chains that reuse the target's own training data, or is an "
+            "No answer: in each of the study's own comparisons, a chain reuses the target's own training data or is an "
             f"oracle ({LEAK})."
         )
     return "No answer yet: none of the study's own comparisons has scores on both sides for the same seed."
-
-
-def compared_answer(results: Results, gains: Sequence[Gain], averages: Sequence[MeanGain], rest: Answer) -> Answer:
-    """The answer of the study's own comparisons; `rest` is that of the gains over no chain."""
-    own = [gain for gain in gains if gain.over == "chain"]
-    evidence = [gain for gain in own if not gain.reuses_target_data and not gain.leak]
-    verdict, sentence = headline(evidence, results) if evidence else ("none", _own_nothing(own))
-    dropped = len(own) - len(evidence)
-    left = f"Not counted: {fmt.count(dropped, 'comparison')} of chains that reuse the target's own training data, or oracles."
-    tested = [gain for gain in own if gain.p_holm is not None]
-    apart = sum(gain.over == "none" and not gain.control and gain.p_holm is not None for gain in gains)
-    support = (
-        _about_averages(averages, results),
-        certainty(tested, evidence, apart),
-        left if dropped and evidence else "",
-        f"Over no chain: {rest.sentence[:1].lower()}{rest.sentence[1:]}",
-        *rest.support,
-    )
-    return Answer(verdict, sentence, tuple(text for text in support if text))

@@ -1,4 +1,4 @@
-"""What this study cannot say, generated from what is missing in it. A sentence a limitation, the gravest first."""
+"""What this study cannot show, derived from what it lacks. The most serious limitations come first."""
 
 from __future__ import annotations
 
@@ -7,75 +7,75 @@ from collections.abc import Iterable
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import is_counted
 from xstilts.report.answer.wording import ENOUGH_SEEDS
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
+from xstilts.report.tables.table import list_limits
 
 
-def limitations(analysis: Analysis) -> tuple[str, ...]:
-    return tuple(_lines(analysis)) if analysis.summaries else ()
+def list_limitations(findings: Findings) -> tuple[str, ...]:
+    return tuple(_lines(findings)) if findings.summaries else ()
 
 
-def _lines(analysis: Analysis) -> Iterable[str]:
-    results = analysis.results
+def _lines(findings: Findings) -> Iterable[str]:
+    results = findings.results
     if any(info.name.startswith("world/") for info in results.targets):
         yield (
-            "The languages are synthetic: the study shows how the method behaves where everything is known, and says nothing "
+            "The languages are synthetic. The study shows how the method behaves on data with known properties. It says nothing "
             "about natural languages."
         )
-    seeds = min((len(gain.seeds) for gain in analysis.gains if is_counted(gain)), default=len(results.seeds))
+    seeds = min((len(gain.seeds) for gain in findings.gains if is_counted(gain)), default=len(results.seeds))
     if seeds == 1:
         yield (
-            "With 1 seed the spread between seeds is not known: intervals speak of other examples for these very runs, and no "
-            "comparison can be more than exploratory."
+            "With 1 seed, the spread between seeds is not known. Intervals cover other examples, not other seeds, and every "
+            "comparison is exploratory."
         )
     elif seeds < ENOUGH_SEEDS:
         yield (
-            f"With {fmt.count(seeds, 'seed')} the spread between seeds is hardly known: no comparison can be more than "
-            "exploratory, and intervals are long where seeds differ."
+            f"With {fmt.count(seeds, 'seed')}, the spread between seeds is poorly known. Every comparison is exploratory, and "
+            "intervals are long where seeds differ."
         )
-    if results.limits:
-        limits = fmt.listed(f"{name} {value:,}" for name, value in results.limits.items())
-        yield f"Examples were limited ({limits}), so scores and gains are not comparable with published ones."
+    if limits := list_limits(findings):
+        yield f"Examples were limited ({limits}), so scores and gains cannot be compared with published ones."
     if len(results.encoders) == 1:
-        yield f"One encoder ({results.encoders[0]}): nothing follows for larger, smaller or otherwise trained ones."
+        yield f"The study has one encoder ({results.encoders[0]}). The results may not hold for other encoders."
     chains = [chain for chain in results.chains if chain.tasks and not chain.control]
-    if chains and not analysis.against_placebo():
-        yield "Without a placebo a gain cannot be told from the effect of more text and more steps."
-    if chains and not analysis.against_compute():
-        yield "Without a compute-matched control a gain cannot be told from that of longer training on the target."
+    if chains and not findings.gains_over("placebo"):
+        yield "Without a placebo, a gain may be the effect of more text and more steps."
+    if chains and not findings.gains_over("compute"):
+        yield "Without a compute-matched control, a gain may be the effect of longer training."
     lacking = [info for info in results.targets if info.missing]
     if lacking:
         places = fmt.listed(
             (f"{info.name} ({len(info.missing)} of {len(set(info.languages) | set(info.missing))})" for info in lacking), 6
         )
-        yield f"Languages without data are missing from the means of {places}."
-    if analysis.missing:
-        verb = "has" if len(analysis.missing) == 1 else "have"
-        yield f"{fmt.count(len(analysis.missing), 'cell')} of the grid {verb} no score."
+        yield f"The means of {places} leave out languages without data."
+    if findings.missing:
+        verb = "has" if len(findings.missing) == 1 else "have"
+        yield f"{fmt.count(len(findings.missing), 'cell')} of the grid {verb} no score."
     near = [
         info.name
         for info in results.targets
-        if (rows := [row for row in analysis.summaries if row.target == info.name and not row.control])
+        if (rows := [row for row in findings.summaries if row.target == info.name and not row.control])
         and all(row.near_chance for row in rows)
     ]
     if near:
-        yield f"On {fmt.listed(near, 6)} every score is near chance: the recipe, the data or the encoder is too small for it."
-    codes = {code for row in analysis.summaries for code in row.languages}
+        yield f"Every score on {fmt.listed(near, 6)} is near chance. The recipe, the data or the encoder may be too small."
+    codes = {code for row in findings.summaries for code in row.languages}
     one = [info.name for info in results.targets if len(set(info.languages) - {"en"}) == 1]
     if one:
-        yield f"{fmt.listed(one, 6)} {'has' if len(one) == 1 else 'have'} one language beside English."
+        yield f"{fmt.listed(one, 6)} {'has' if len(one) == 1 else 'have'} only one language besides English."
     if any(not info.trained for info in results.targets):
-        yield "Retrieval is scored without training; its level depends on layer, pooling and centring as much as on any chain."
+        yield "Retrieval has no training. Its score depends on layer, pooling and centring as much as on the chain."
     if any(recipe.get("policy") == "en_dev" for recipe in results.recipes.values()):
-        yield "Weights were chosen on English dev data, which is known to say little about other languages."
+        yield "Weights were chosen on English dev data, which predict scores in other languages poorly."
         if any(info.split == "dev" for info in results.targets):
-            yield "Scores are those of dev data, the English part of which also chose the weights: they are somewhat too high."
+            yield "Some scores are from dev data. Its English part was also used to choose weights, so these scores are too high."
     if codes and results.encoders:
         yield (
-            f"Intervals speak of {'other seeds and ' if seeds > 1 else ''}other examples of the same kind. Other languages, "
-            "other training data and other recipes are outside them; no recipe was tuned for each chain."
+            f"Intervals cover {'other seeds and ' if seeds > 1 else ''}other examples of the same kind. They do not cover other "
+            "languages, training data or recipes. No recipe was tuned for each chain."
         )
-    if len(analysis.gains) > 1:
+    if len(findings.gains) > 1:
         yield (
-            f"{fmt.count(len(analysis.gains), 'comparison')} were made. Verdicts are "
-            "corrected within families (Holm); by language and by group nothing is corrected, and is exploratory."
+            f"The study makes {fmt.count(len(findings.gains), 'comparison')}. Verdicts are corrected for the number of "
+            "comparisons in their family (Holm). Results by language and by group are not corrected: they are exploratory."
         )

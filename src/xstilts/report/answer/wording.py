@@ -1,4 +1,4 @@
-"""How the answer names a comparison and what was measured, and from how many seeds on it is more than exploratory."""
+"""How the answer names a comparison and its measurement, and how many seeds make it more than exploratory."""
 
 from __future__ import annotations
 
@@ -8,34 +8,42 @@ from xstilts.analysis.results import Results
 
 ENOUGH_SEEDS = 6
 PAIRS = "chain\N{NON-BREAKING HYPHEN}target pair"
+VERDICTS = {
+    "gain": "a clear gain",
+    "loss": "a clear loss",
+    "unclear": "not clear",
+    "one seed": "one seed, too few to decide",
+    "oracle": "an upper bound, not evidence",
+}
 
 
-def pair_name(gain: Gain, results: Results) -> str:
-    """chain → target, or chain over chain on target, and the encoder where the study has several."""
+def name_pair(gain: Gain, results: Results) -> str:
+    """chain → target, or chain over chain on target, with the encoder if the study has several."""
     name = f"{gain.chain} → {gain.target}"
     if gain.over == "chain":
         name = f"{gain.chain} over {fmt.mean_of(gain.baseline)} on {gain.target}"
     return f"{name} in {gain.encoder}" if len(results.encoders) > 1 else name
 
 
-def measured(gain: Gain) -> str:
+def write_estimate(gain: Gain) -> str:
     """+14.2 points [11.0, 17.1]"""
     if gain.interval is None:
-        return "no gain over languages other than English"
+        return "no score in languages other than English"
     interval = gain.interval
     return f"{fmt.points(interval.estimate)}{fmt.JOIN}points {fmt.bracket(interval.low, interval.high)}"
 
 
-def strength(gain: Gain) -> str:
+def write_seeds(gain: Gain) -> str:
     """3 seeds, exploratory"""
     seeds = len(gain.seeds)
     return fmt.count(seeds, "seed") + (", exploratory" if seeds < ENOUGH_SEEDS else "")
 
 
-def estimate(gain: Gain) -> float:
-    """0-1; nothing measured counts as 0."""
+def get_estimate(gain: Gain) -> float:
+    """On the 0-1 scale; 0 if nothing was measured."""
     return gain.interval.estimate if gain.interval is not None else 0.0
 
 
-def place(gain: Gain) -> tuple[str, str, str]:
+def locate(gain: Gain) -> tuple[str, str, str]:
+    """(encoder, chain, target)"""
     return gain.encoder, gain.chain, gain.target

@@ -1,1 +1,1 @@
-"""The figures of a report as plain records, and the SVG that every rendering shows."""
+"""The figures of a report. `drawing.py` has the records, one module for each figure builds them, `svg.py` draws them."""

@@ -1,89 +1,66 @@
-"""Dot plots: a row for each language or group, a dot for each chain, in percent of the width as in `figures.py`."""
+"""Dot plots: a row for each language or group, a dot for each chain."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.breakdown import OVERALL, family
+from xstilts.analysis.breakdown import OVERALL, Part, family
 from xstilts.analysis.results import LEAK
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, Summary
-from xstilts.report.figures.figures import colour_classes, filled, forest_scale, whisker
-from xstilts.report.findings import Analysis
-from xstilts.report.tables.content import chain_label
+from xstilts.report.figures.drawing import (
+    NONE_LOOK,
+    Dot,
+    Drawing,
+    FigureRow,
+    Mark,
+    Plot,
+    RowFigure,
+    Stroke,
+    choose_looks,
+    draw_ticks,
+    make_legend,
+    make_ringed_dot,
+    mark_chain,
+)
+from xstilts.report.figures.forest import choose_scale, describe_filled, place
+from xstilts.report.findings import Findings
+from xstilts.report.provenance.numbers import write_gain
+from xstilts.report.tables.scores import label_chain
 
 SYNTHETIC = "synthetic"
 MOST_ARMS = 12  # with more, controls are not drawn
+HEIGHT = 19
 
 
-@dataclass(frozen=True)
-class Dot:
-    """`name` are classes; `stroke` draws an upright line instead of a dot, which stays visible among dots."""
-
-    x: float
-    name: str
-    label: str
-    stroke: bool = False
-
-
-@dataclass(frozen=True)
-class DotRow:
-    label: str
-    note: str
-    dots: tuple[Dot, ...]
-
-
-@dataclass(frozen=True)
-class DotPlot:
-    """Rows with a dot for every chain; `line` is where chance (or zero) lies, `ticks` are (percent, label)."""
-
-    title: str
-    rows: tuple[DotRow, ...]
-    ticks: tuple[tuple[float, str], ...]
-    line: float | None
-    mark: str
-
-
-@dataclass(frozen=True)
-class DotPlots:
-    """Plots that share a legend of (label, classes)."""
-
-    kind: ClassVar[str] = "dots"
-    plots: tuple[DotPlot, ...]
-    legend: tuple[tuple[str, str], ...]
-    caption: str
-
-
-def language_plots(analysis: Analysis) -> DotPlots | None:
-    """Scores of every chain by language; English first, then family by family."""
-    classes = colour_classes(analysis)
-    plots: list[DotPlot] = []
-    legend: dict[str, str] = {}
-    controls = {chain.name for chain in analysis.results.chains if chain.control}
-    arms = {chain_label(row) for row in analysis.summaries}
+def make_language_plots(findings: Findings) -> RowFigure | None:
+    """Scores of every chain by language. English is first, then the languages by family."""
+    looks = choose_looks(findings)
+    plots: list[Plot] = []
+    labels: dict[str, None] = {}
+    controls = {chain.name for chain in findings.results.chains if chain.control}
+    arms = {label_chain(row) for row in findings.summaries}
     left_out = controls if len(arms) > MOST_ARMS else set()
-    for encoder, target in dict.fromkeys((row.encoder, row.target) for row in analysis.summaries):
-        rows = [row for row in analysis.summaries if (row.encoder, row.target) == (encoder, target)]
+    for encoder, target in dict.fromkeys((row.encoder, row.target) for row in findings.summaries):
+        rows = [row for row in findings.summaries if (row.encoder, row.target) == (encoder, target)]
         rows = [row for row in rows if row.chain not in left_out] or rows
-        title = f"{target}, {encoder}" if len(analysis.results.encoders) > 1 else target
-        plots.append(_language_plot(analysis, title, rows, classes))
-        legend |= {chain_label(row): classes.get(chain_label(row), "k0") for row in rows}
+        plots.append(_make_language_plot(findings, findings.label(target, encoder), rows, looks))
+        labels |= dict.fromkeys(map(label_chain, rows))
     if not plots:
         return None
     caption = (
-        "Means over seeds, 0 to 100. English first, then the languages by family, the family with the highest scores without a "
-        "chain first; synthetic languages by their distance from English. The dashed line is chance, where a target has one."
+        "Means over seeds, 0 to 100. English is first. The other languages follow by family; the family with the highest score "
+        "without a chain comes first. Synthetic languages are ordered by their distance from English. The dashed line is chance, "
+        "if the target has a chance level."
     )
-    caption += " The controls of chains are left out, since there are so many dots." if left_out & arms else ""
-    return DotPlots(tuple(plots), tuple(legend.items()), caption)
+    caption += " The controls of chains are left out, because there are many chains." if left_out & arms else ""
+    return RowFigure("dots", tuple(plots), caption, make_legend(labels, looks))
 
 
-def by_family(codes: Iterable[str], scores: Mapping[str, float]) -> list[tuple[str, str]]:
-    """(language, its family) with English first, then families and their languages by falling score; synthetic languages by
+def sort_by_family(codes: Iterable[str], scores: Mapping[str, float]) -> list[tuple[str, str]]:
+    """(language, its family): English, then families and their languages by falling score. Synthetic languages are sorted by
     name, which is by their distance from English."""
     members: dict[str, list[str]] = {}
     for code in codes:
@@ -94,65 +71,65 @@ def by_family(codes: Iterable[str], scores: Mapping[str, float]) -> list[tuple[s
     return [(code, name) for name in order for code in sorted(members[name], key=lambda code: (rank[code], code))]
 
 
-def _language_plot(analysis: Analysis, title: str, rows: Sequence[Summary], classes: Mapping[str, str]) -> DotPlot:
-    info = analysis.targets.get(rows[0].target)
+def _draw_row(marks: Iterable[Mark], line: float | None, label: str) -> Drawing:
+    """`line` is where the dashed line stands."""
+    dashed = [Stroke(line, 0, line, 100, "zero")] if line is not None else []
+    return Drawing((Stroke(0, 50, 100, 50, "grid"), *dashed, *marks), HEIGHT, label)
+
+
+def _make_language_plot(findings: Findings, title: str, rows: Sequence[Summary], looks: Mapping[str, str]) -> Plot:
+    info = findings.targets.get(rows[0].target)
     chance = info.chance if info else None
     values = [value for row in rows for value in row.languages.values()] + ([chance] if chance is not None else [])
     low = float(np.floor(10 * min(values)) / 10)
     high = max(float(np.ceil(10 * max(values)) / 10), low + 0.1)
 
-    def place(value: float) -> float:
-        return 2 + 96 * (value - low) / (high - low)
+    def x(value: float) -> float:
+        return 4 + 92 * (value - low) / (high - low)
 
     base = next((row for row in rows if row.chain == NO_CHAIN and not row.control), rows[0])
+    order = sort_by_family(dict.fromkeys(code for row in rows for code in row.languages), base.languages)
+    families = len({name for _, name in order if name})
     drawn, before = [], ""
-    for code, name in by_family(dict.fromkeys(code for row in rows for code in row.languages), base.languages):
-        dots = tuple(
-            Dot(
-                place(row.languages[code]),
-                classes.get(chain_label(row), "k0"),
-                f"{chain_label(row)} {fmt.score(row.languages[code])}",
-                classes.get(chain_label(row), "k0") == "k0",
-            )
-            for row in reversed(rows)
-            if code in row.languages
-        )
-        drawn.append(DotRow(analysis.language(code), name if name != before else "", dots))
+    for code, name in order:
+        own = [(label_chain(row), row.languages[code]) for row in rows if code in row.languages]
+        words = [f"{label} {fmt.score(value)}" for label, value in own]
+        marks = [mark_chain(x(value), looks.get(label, NONE_LOOK), text) for (label, value), text in zip(own, words, strict=True)]
+        drawing = _draw_row(reversed(marks), x(chance) if chance is not None else None, ", ".join(words))
+        drawn.append(FigureRow(findings.language(code), name if name != before and families > 1 else "", drawing))
         before = name
-    if len({row.note for row in drawn if row.note}) < 2:
-        drawn = [DotRow(row.label, "", row.dots) for row in drawn]
     step = 0.02 if high - low < 0.15 else 0.05 if high - low < 0.25 else 0.1 if high - low < 0.55 else 0.2
     first = float(np.ceil(low / step - 1e-9) * step) + 0.0  # never -0
-    ticks = tuple((place(float(tick)), f"{100 * tick:.0f}") for tick in np.arange(first, high + 1e-9, step))
-    mark = LEAK if any(row.leak for row in rows) else ""
-    return DotPlot(title, tuple(drawn), ticks, place(chance) if chance is not None else None, mark)
+    ticks = draw_ticks((x(float(tick)), f"{100 * tick:.0f}") for tick in np.arange(first, high + 1e-9, step))
+    return Plot(title, tuple(drawn), ticks, LEAK if any(row.leak for row in rows) else "")
 
 
-def part_plots(analysis: Analysis) -> DotPlots | None:
-    """Mean gains by group of every axis but the overall one; filled dots have an interval without zero."""
-    parts = [part for part in analysis.decomposition.parts if part.axis != OVERALL]
+def make_part_plots(findings: Findings) -> RowFigure | None:
+    """Mean gains by group on every axis except the overall one. A filled dot has an interval that excludes zero."""
+    parts = [part for part in findings.decomposition.parts if part.axis != OVERALL]
     if not parts:
         return None
-    classes = colour_classes(analysis)
-    scale = forest_scale([part.interval.estimate for part in parts], [])
-    several = len(analysis.results.encoders) > 1
+    looks = choose_looks(findings)
+    scale = choose_scale([part.interval for part in parts], bounds=False)
+    ticks = draw_ticks(
+        (place(share * scale, scale), fmt.points(share * scale).removesuffix(".0")) for share in (-1, -0.5, 0, 0.5, 1)
+    )
     plots = []
     for encoder, axis in dict.fromkeys((part.encoder, part.axis) for part in parts):
-        own = [part for part in parts if (part.encoder, part.axis) == (encoder, axis)]
         rows = []
+        own = [part for part in parts if (part.encoder, part.axis) == (encoder, axis)]
         for group in dict.fromkeys(part.group for part in own):
-            dots = []
-            for part in own:
-                if part.group == group:
-                    spot = whisker(part.interval.low, part.interval.estimate, part.interval.high, scale)
-                    hollow = " open" if spot.sign == "open" or len(part.seeds) == 1 else ""
-                    dots.append(Dot(spot.at, classes.get(part.chain, "k0") + hollow, f"{part.chain} {spot.label}"))
-            rows.append(DotRow(group, "", tuple(dots)))
-        ticks = tuple((50 + 48 * share, f"{fmt.points(share * scale).removesuffix('.0')}") for share in (-1, -0.5, 0, 0.5, 1))
-        plots.append(DotPlot(f"by {axis}, {encoder}" if several else f"by {axis}", tuple(rows), ticks, 50.0, ""))
-    legend = tuple((name, classes.get(name, "k0")) for name in dict.fromkeys(part.chain for part in parts))
+            dots = [_draw_part(part, scale, looks) for part in own if part.group == group]
+            rows.append(FigureRow(group, "", _draw_row(dots, 50.0, ", ".join(dot.label for dot in dots))))
+        plots.append(Plot(findings.label(f"by {axis}", encoder), tuple(rows), ticks))
     caption = (
-        f"Mean gain in points over no chain in each group. {filled(len(part.seeds) for part in parts)} "
+        f"Mean gain in points over no chain in each group. {describe_filled(len(part.seeds) for part in parts)} "
         "The dashed line is no gain."
     )
-    return DotPlots(tuple(plots), legend, caption)
+    return RowFigure("dots", tuple(plots), caption, make_legend(dict.fromkeys(part.chain for part in parts), looks))
+
+
+def _draw_part(part: Part, scale: float, looks: Mapping[str, str]) -> Dot:
+    filled = len(part.seeds) > 1 and (part.interval.low > 0 or part.interval.high < 0)
+    look = f"{looks.get(part.chain, NONE_LOOK)}{'' if filled else ' hollow'}"
+    return make_ringed_dot(place(part.interval.estimate, scale), look, f"{part.chain} {write_gain(part.interval)}", filled)

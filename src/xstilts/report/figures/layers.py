@@ -1,139 +1,78 @@
-"""Retrieval by layer: for each encoder and target a drawing a pooling and centring, and a table of what the setting changes."""
+"""Retrieval accuracy by layer: for each encoder and target, a panel for each pooling, plain and centred."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
-from xstilts.analysis import formatting as fmt
-from xstilts.analysis.retrieval_sweep import POOLING_WORDS, Sweep, SweepSetting, collect_sweeps
-from xstilts.report.figures.figures import colour_classes
-from xstilts.report.findings import Analysis
-from xstilts.report.provenance.numbers import Number, setting_id
-from xstilts.report.tables.content import Table, plain
+from xstilts.analysis.retrieval_sweep import Sweep
+from xstilts.report.figures.drawing import (
+    NONE_LOOK,
+    Dot,
+    Drawing,
+    Mark,
+    Panel,
+    PanelFigure,
+    Stroke,
+    TextMark,
+    choose_looks,
+    make_legend,
+)
+from xstilts.report.findings import Findings
+from xstilts.report.tables.retrieval import find_layer, name_setting
+
+HEIGHT = 240
+LEFT, BOTTOM = 9.0, 89.0  # percent: where the axes are
+MOST_TICKS = 12
 
 
-@dataclass(frozen=True)
-class LinePath:
-    """Points in percent from the left and from the top."""
-
-    name: str
-    points: tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
-class LayerPanel:
-    """One drawing: accuracy by layer, at one pooling, plain or centred. `used` is where the reported layer is drawn."""
-
-    title: str
-    lines: tuple[LinePath, ...]
-    grid: tuple[float, ...]
-    used: float | None
-    ticks_x: tuple[tuple[float, str], ...]
-    ticks_y: tuple[tuple[float, str], ...]
-
-
-@dataclass(frozen=True)
-class LayerChart:
-    """`layer` is the one whose score is reported, `setting` its pooling and centring in words; `table` has a line a chain: its
-    score there, there with the other centring, and the best of all with its name. One layer alone is not drawn: no panels."""
-
-    kind: ClassVar[str] = "layers"
-    encoder: str
-    target: str
-    panels: tuple[LayerPanel, ...]
-    legend: tuple[tuple[str, str], ...]
-    layer: int | None
-    setting: str
-    table: Table
-
-    @property
-    def caption(self) -> str:
-        text = "Accuracy (0 to 100) by layer, mean over languages and seeds; layer 0 is the embeddings."
-        if self.layer is not None:
-            text += f" The dashed line marks layer {self.layer} in the drawing “{self.setting}”: its score is the one reported."
-        return f"{text} Centred: each language's mean vector is taken away first."
-
-
-def layer_charts(analysis: Analysis) -> tuple[LayerChart, ...]:
-    """One chart for each encoder and target that was swept."""
-    groups: dict[tuple[str, str], list[Sweep]] = {}
-    for sweep in collect_sweeps(analysis.results):
-        if sweep.scores:
-            groups.setdefault((sweep.encoder, sweep.target), []).append(sweep)
-    return tuple(_chart(analysis, encoder, target, own) for (encoder, target), own in groups.items())
-
-
-def written(pooling: str, centred: bool) -> str:
-    return f"{POOLING_WORDS.get(pooling, pooling)}, {'centred' if centred else 'plain'}"
-
-
-def _chart(analysis: Analysis, encoder: str, target: str, own: list[Sweep]) -> LayerChart:
-    classes = colour_classes(analysis)
-    place = (encoder, target)
-    cells = [cell for cell in analysis.results.cells if (cell.encoder, cell.target) == place and cell.layers]
-    layer = next((cell.layer for cell in cells if cell.layer is not None), None)
-    top = min(1.0, max(0.1, float(np.ceil(10 * max(value for sweep in own for value in sweep.scores.values())) / 10)))
+def make_layer_figure(findings: Findings, own: Sequence[Sweep]) -> PanelFigure | None:
+    """`own` are the sweeps of one encoder and target. None where they have one layer only."""
     layers = sorted({setting.layer for sweep in own for setting in sweep.scores})
-    used = (analysis.results.pooling, analysis.results.centred)
+    if len(layers) < 2:
+        return None
+    looks = choose_looks(findings)
+    layer = find_layer(findings, own[0].encoder, own[0].target)
+    top = min(1.0, max(0.1, float(np.ceil(10 * max(value for sweep in own for value in sweep.scores.values())) / 10)))
+    used = (findings.results.pooling, findings.results.centred)
     kinds = {(setting.pooling, setting.centred) for sweep in own for setting in sweep.scores}
     panels = []
-    for kind in sorted(kinds, key=lambda kind: (kind[0] != used[0], kind)) if len(layers) > 1 else ():
+    for kind in sorted(kinds, key=lambda kind: (kind[0] != used[0], kind)):
         lines = {
-            classes.get(sweep.label, "k0"): {
-                s.layer: value for s, value in sweep.scores.items() if (s.pooling, s.centred) == kind
+            looks.get(sweep.label, NONE_LOOK): {
+                setting.layer: value for setting, value in sweep.scores.items() if (setting.pooling, setting.centred) == kind
             }
             for sweep in own
         }
-        panels.append(_panel(written(*kind), lines, layers, top, layer if kind == used else None))
-    legend = tuple((sweep.label, classes.get(sweep.label, "k0")) for sweep in own)
-    table = _table([_line(sweep, layer, used) for sweep in own], layer, written(*used), not used[1])
-    return LayerChart(encoder, target, tuple(panels), legend, layer, written(*used), table)
+        title = name_setting(*kind)
+        panels.append(Panel(title, _draw(title, lines, layers, top, layer if kind == used else None)))
+    caption = "Accuracy (0 to 100) by layer, mean over languages and seeds. Layer 0 is the embeddings."
+    if layer is not None:
+        caption += f" The dashed line in the panel “{name_setting(*used)}” marks layer {layer}, whose score is reported."
+    caption += " Centred: the mean vector of each language is subtracted first."
+    return PanelFigure(tuple(panels), caption, make_legend([sweep.label for sweep in own], looks, lines=True))
 
 
-def _line(sweep: Sweep, layer: int | None, used: tuple[str, bool]) -> tuple[str, ...]:
-    def at(setting: SweepSetting | None) -> str:
-        if setting is None or setting not in sweep.scores:
-            return fmt.NOTHING
-        return Number(fmt.score(sweep.scores[setting]), setting_id(sweep.encoder, sweep.target, sweep.label, setting.label))
-
-    pooling, centred = used
-    places = [SweepSetting(layer, pooling, turned) if layer is not None else None for turned in (centred, not centred)]
-    best = max(sweep.scores, key=lambda setting: (sweep.scores[setting], setting))
-    id = setting_id(sweep.encoder, sweep.target, sweep.label, best.label)
-    return (sweep.label, *map(at, places), Number(f"{fmt.score(sweep.scores[best])} ({best.label})", id))
-
-
-def _table(rows: list[tuple[str, ...]], layer: int | None, setting: str, turned: bool) -> Table:
-    reported = f"layer {layer}, {setting}" if layer is not None else setting
-    columns = ("chain", reported, f"the same, {'centred' if turned else 'not centred'}", "best of all")
-    caption = "At the reported setting and at the best one, which is chosen on these very scores and so flatters."
-    return plain(caption, columns, rows, range(1, 3))
-
-
-def _panel(title: str, lines: Mapping[str, Mapping[int, float]], layers: list[int], top: float, layer: int | None) -> LayerPanel:
+def _draw(title: str, lines: Mapping[str, Mapping[int, float]], layers: list[int], top: float, used: int | None) -> Drawing:
+    """`lines` maps class names to layer -> accuracy (0-1); `top` is the upper end of the axis."""
     span = max(1, layers[-1] - layers[0])
 
-    def x(value: int) -> float:
-        return 3 + 94 * (value - layers[0]) / span
+    def x(layer: int) -> float:
+        return LEFT + 2 + (96 - LEFT) * (layer - layers[0]) / span
 
     def y(value: float) -> float:
-        return 98 - 94 * value / top
+        return BOTTOM - (BOTTOM - 4) * value / top
 
-    grid = [tick * top / 4 for tick in range(5)] if round(100 * top) % 20 == 0 else [0, top / 2, top]
-    every = max(1, round(span / 12))
-    return LayerPanel(
-        title=title,
-        lines=tuple(
-            LinePath(name, tuple((x(number), y(value)) for number, value in sorted(line.items())))
-            for name, line in lines.items()
-            if line
-        ),
-        grid=tuple(y(tick) for tick in grid),
-        used=x(layer) if layer is not None and layers[0] <= layer <= layers[-1] else None,
-        ticks_x=tuple((x(number), str(number)) for number in layers[::every]),
-        ticks_y=tuple((y(tick), f"{100 * tick:.0f}") for tick in grid),
-    )
+    marks: list[Mark] = []
+    for tick in [tick * top / 4 for tick in range(5)] if round(100 * top) % 20 == 0 else [0, top / 2, top]:
+        marks += [Stroke(LEFT, y(tick), 100, y(tick), "grid"), TextMark(LEFT - 1.5, y(tick), f"{100 * tick:.0f}", "end")]
+    marks += [TextMark(x(layer), 96, str(layer)) for layer in layers[:: max(1, round(span / MOST_TICKS))]]
+    if used is not None and layers[0] <= used <= layers[-1]:
+        marks.append(Stroke(x(used), 2, x(used), BOTTOM, "zero"))
+    for look, line in lines.items():
+        points = [(x(layer), y(value)) for layer, value in sorted(line.items())]
+        marks += [Stroke(*one, *two, f"path {look}") for one, two in pairwise(points)]
+        marks += [Dot(*point, look.split()[0], radius=2.5) for point in points]
+    return Drawing(tuple(marks), HEIGHT, f"retrieval accuracy by layer, {title}")

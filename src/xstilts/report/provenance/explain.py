@@ -1,57 +1,56 @@
-"""From a number of the report back to the stages that made it: its score artefacts and everything that they rest on."""
+"""From a number of the report back to the stages behind it: its score artefacts and all their inputs."""
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.results import StageCost
 from xstilts.errors import InputError, nearest
-from xstilts.report.findings import Analysis
-from xstilts.report.provenance.origins import Origin, origins
+from xstilts.report.findings import Findings
+from xstilts.report.provenance.origins import Origin, find_origins
 
 KEY_LENGTH = 12
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A number, and its stages in an order in which inputs come first. `unknown` are artefacts that are no stages of the plan."""
+    """A number and its stages, inputs first. `unknown` are the keys of artefacts that no stage of the plan makes."""
 
     origin: Origin
     stages: tuple[StageCost, ...]
     unknown: tuple[str, ...]
 
 
-def explain(analysis: Analysis, number: str) -> Trace:
-    """The chain of stages behind a number. InputError for an id that this report does not have."""
-    known = origins(analysis)
+def explain(findings: Findings, number: str) -> Trace:
+    """The stages behind a number. InputError for an id that this report does not have."""
+    known = find_origins(findings)
     if number not in known:
-        hint = nearest(number, known) if len(known) < 20 else _hint(number, list(known))
+        hint = nearest(number, known) if len(known) < 20 else _suggest(number, list(known))
         raise InputError(
-            f"{number} is no number of the report of {analysis.results.study}{hint}; ids stand in scores.csv and gains.csv"
+            f"the report of {findings.results.study} has no number {number}{hint}; ids stand in scores.csv and gains.csv"
         )
     origin = known[number]
-    stages = {cost.key: cost for cost in analysis.results.costs}
-    wanted: set[str] = set()
+    stages = {cost.key: cost for cost in findings.results.costs}
+    reached: set[str] = set()
     left = [key for key in origin.keys if key in stages]
     while left:
         key = left.pop()
-        if key not in wanted:
-            wanted.add(key)
+        if key not in reached:
+            reached.add(key)
             left += [source for source in stages[key].inputs if source in stages]
     unknown = tuple(key for key in origin.keys if key not in stages)
-    return Trace(origin, tuple(cost for key, cost in stages.items() if key in wanted), unknown)
+    return Trace(origin, tuple(cost for key, cost in stages.items() if key in reached), unknown)
 
 
-def _hint(number: str, known: list[str]) -> str:
-    import difflib
-
+def _suggest(number: str, known: list[str]) -> str:
     close = difflib.get_close_matches(number, known, n=1, cutoff=0.6)
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def trace_lines(trace: Trace) -> tuple[str, ...]:
-    """What a terminal prints: the number, how it was made, and a line for each stage."""
+def write_trace(trace: Trace) -> tuple[str, ...]:
+    """The lines for a terminal: the number, how it was made, and each stage."""
     lines = [f"{trace.origin.id}: {trace.origin.text}", trace.origin.how, ""]
     width = max((len(cost.kind) for cost in trace.stages), default=0)
     for cost in trace.stages:
@@ -59,7 +58,7 @@ def trace_lines(trace: Trace) -> tuple[str, ...]:
         mark = "*" if cost.key in trace.origin.keys else " "
         lines.append(f"{mark} {cost.kind:<{width}}  {cost.key[:KEY_LENGTH]}  {cost.slug}  {time}")
     if trace.stages:
-        lines.append(f"\n* the score artefacts of this number; {fmt.count(len(trace.stages), 'stage')} in all.")
+        lines.append(f"\n* score artefacts of this number; {fmt.count(len(trace.stages), 'stage')} in total.")
     if trace.unknown:
         lines.append(f"Not in the plan: {fmt.listed((key[:KEY_LENGTH] for key in trace.unknown), 6)}.")
     return tuple(lines)

@@ -1,23 +1,27 @@
-"""Every number of a report has an id: the text of the number carries it, and `origins.py` says what is behind it.
+"""The ids of a report's numbers. The text of a number carries its id, and `origins.py` says what is behind it.
 
-An id is readable, stable from run to run, and made of the place of the number in the study, such as
-gain/xlm-roberta-large/squad/tydiqa/sw. An interval and a p value belong to the id of their estimate.
+An id is readable and the same from run to run. It is made of the place of the number in the study, such as
+gain/xlm-roberta-large/squad/tydiqa/sw. An interval and a p value have the id of their estimate.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
+from xstilts.analysis import formatting as fmt
 from xstilts.analysis.best_chain import BestChain
 from xstilts.analysis.breakdown import OVERALL, Gap, Part
 from xstilts.analysis.encoder_interaction import EncoderInteraction
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.scores import NO_CHAIN, Summary
+from xstilts.metrics.significance import Interval
 
-OTHERS = "others"
+OTHER_LANGUAGES = "others"  # stands for the mean of the languages other than English
 
 
 class Number(str):
-    """The text of a number, with its id. Plain text to all that do not ask."""
+    """The text of a number, with its id. It behaves as plain text."""
 
     id: str
 
@@ -27,62 +31,66 @@ class Number(str):
         return made
 
 
-def _place(*names: str) -> str:
+def write_gain(interval: Interval) -> str:
+    """+14.2 [11.0, 17.1]"""
+    return f"{fmt.points(interval.estimate)} {fmt.bracket(interval.low, interval.high)}"
+
+
+def _join(*names: str) -> str:
     return "/".join(name for name in names if name)
 
 
-def gain_id(gain: Gain, language: str = OTHERS, seed: int | None = None) -> str:
+def _of_seed(seed: int | None) -> str:
+    return f"seed-{seed}" if seed is not None else ""
+
+
+def gain_id(gain: Gain, language: str = OTHER_LANGUAGES, seed: int | None = None) -> str:
     over = f"over-{gain.against}" if gain.against != NO_CHAIN else ""
-    one = f"seed-{seed}" if seed is not None else ""
-    return _place("gain", gain.encoder, gain.chain, gain.target, over, language, one)
+    return _join("gain", gain.encoder, gain.chain, gain.target, over, language, _of_seed(seed))
 
 
-def score_id(encoder: str, chain: str, control: str, target: str, language: str = OTHERS, seed: int | None = None) -> str:
-    one = f"seed-{seed}" if seed is not None else ""
-    return _place("score", encoder, f"{chain}~{control}" if control else chain, target, language, one)
+def score_id(
+    encoder: str, chain: str, control: str, target: str, language: str = OTHER_LANGUAGES, seed: int | None = None
+) -> str:
+    return _join("score", encoder, f"{chain}~{control}" if control else chain, target, language, _of_seed(seed))
 
 
-def summary_id(row: Summary, language: str = OTHERS) -> str:
+def summary_id(row: Summary, language: str = OTHER_LANGUAGES) -> str:
     return score_id(row.encoder, row.chain, row.control, row.target, language)
 
 
-def part_id(part: Part, seed: int | None = None) -> str:
+def part_id(part: Part) -> str:
     axis = "" if part.axis == OVERALL else part.axis
-    one = f"seed-{seed}" if seed is not None else ""
-    return _place("mean-gain", part.encoder, part.chain, _word(axis), _word(part.group), one)
+    return _join("mean-gain", part.encoder, part.chain, _clean(axis), _clean(part.group))
 
 
-def compared_id(average: MeanGain, seed: int | None = None) -> str:
-    over = f"over-{'+'.join(average.baseline)}"
-    one = f"seed-{seed}" if seed is not None else ""
-    return _place("mean-gain", average.encoder, average.chain, over, _word(average.group), one)
+def average_gain_id(average: MeanGain) -> str:
+    return _join("mean-gain", average.encoder, average.chain, f"over-{'+'.join(average.baseline)}", _clean(average.group))
 
 
-def gap_id(gap: Gap, side: str) -> str:
-    """`side`: without | with | change."""
-    return _place("transfer-gap", gap.encoder, gap.chain, side)
+def gap_id(gap: Gap, side: Literal["without", "with", "change"]) -> str:
+    return _join("transfer-gap", gap.encoder, gap.chain, side)
 
 
-def best_id(best: BestChain, sort: str) -> str:
-    """`sort`: plain | probability | nested."""
-    return _place("best-chain", best.encoder, best.target, sort)
+def best_id(best: BestChain, value: Literal["plain", "probability", "nested"]) -> str:
+    return _join("best-chain", best.encoder, best.target, value)
 
 
 def contrast_id(contrast: EncoderInteraction, scale: str) -> str:
-    return _place("contrast", contrast.encoder, contrast.chain, contrast.target, scale)
+    return _join("contrast", contrast.encoder, contrast.chain, contrast.target, scale)
 
 
 def claim_id(name: str) -> str:
-    return _place("claim", _word(name))
+    return _join("claim", _clean(name))
 
 
 def setting_id(encoder: str, target: str, chain: str, setting: str) -> str:
-    return _place("retrieval", encoder, target, chain, _word(setting))
+    return _join("retrieval", encoder, target, chain, _clean(setting))
 
 
-def average_id(suite: str, encoder: str, chain: str, of: str) -> str:
-    return _place("average", suite, encoder, chain, _word(of))
+def suite_average_id(suite: str, encoder: str, chain: str, of: str) -> str:
+    return _join("average", suite, encoder, chain, _clean(of))
 
 
-def _word(text: str) -> str:
+def _clean(text: str) -> str:
     return text.replace(",", "").replace(" ", "-").replace("'", "")

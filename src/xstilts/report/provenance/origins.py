@@ -1,6 +1,6 @@
-"""What is behind every number of a report: how it was made, in words, and of which score artefacts.
+"""What is behind every number of a report: how it was made, in words, and the score artefacts it was made from.
 
-A registry over the analysis, so that `explain` needs nothing but an id; each rendering only carries ids.
+`xstilts explain` looks ids up here. The renderings carry only the ids.
 """
 
 from __future__ import annotations
@@ -17,26 +17,28 @@ from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Cell
 from xstilts.analysis.retrieval_sweep import collect_sweeps
 from xstilts.analysis.scores import ENGLISH, Summary
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import (
-    OTHERS,
+    OTHER_LANGUAGES,
+    average_gain_id,
     best_id,
     claim_id,
-    compared_id,
     contrast_id,
     gain_id,
     gap_id,
     part_id,
     score_id,
     setting_id,
+    suite_average_id,
     summary_id,
+    write_gain,
 )
-from xstilts.report.tables.suites import averages_of
+from xstilts.report.tables.suites import compute_suite_averages
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What stands behind a number: how it was made of which score artefacts (their keys)."""
+    """A number as text, how it was made, and the keys of its score artefacts."""
 
     id: str
     text: str
@@ -44,158 +46,152 @@ class Origin:
     keys: tuple[str, ...]
 
 
-def origins(analysis: Analysis) -> dict[str, Origin]:
-    """Every number that has an id, in the study's order: scores, gains, means of gains, best chains, averages of suites."""
+def find_origins(findings: Findings) -> dict[str, Origin]:
+    """Every number that has an id, by id: scores, gains, means of gains, gaps, best chains, retrieval, suites, claims."""
     found = [
-        *_scores(analysis),
-        *(origin for gain in analysis.gains for origin in _gains(analysis, gain)),
-        *(origin for average in analysis.averages for origin in _compared(analysis, average)),
-        *(origin for part in analysis.decomposition.parts for origin in _parts(part)),
-        *(origin for gap in analysis.decomposition.gaps for origin in _gaps(gap)),
-        *(origin for best in analysis.best for origin in _best(best)),
-        *(origin for contrast in analysis.contrasts for origin in _contrasts(contrast)),
-        *_sweep(analysis),
-        *_averages(analysis),
-        *_claims(analysis),
+        *_scores(findings),
+        *(origin for gain in findings.gains for origin in _gains(findings, gain)),
+        *(_average(findings, average) for average in findings.averages),
+        *map(_part, findings.decomposition.parts),
+        *(origin for gap in findings.decomposition.gaps for origin in _gaps(gap)),
+        *(origin for best in findings.best for origin in _best(best)),
+        *(origin for contrast in findings.contrasts for origin in _contrasts(contrast)),
+        *_sweeps(findings),
+        *_suites(findings),
+        *_claims(findings),
     ]
     return {origin.id: origin for origin in found}
 
 
-def _cells(analysis: Analysis, encoder: str, chain: str, control: str, target: str) -> list[Cell]:
+def _cells(findings: Findings, encoder: str, chain: str, control: str, target: str) -> list[Cell]:
     place = (encoder, chain, control, target)
-    return [c for c in analysis.results.cells if (c.encoder, c.chain, c.control, c.target) == place and c.languages]
+    return [c for c in findings.results.cells if (c.encoder, c.chain, c.control, c.target) == place and c.languages]
 
 
 def _keys(cells: Iterable[Cell]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cell.key for cell in cells))
 
 
-def _scores(analysis: Analysis) -> Iterable[Origin]:
-    for cell in analysis.results.cells:
+def _scores(findings: Findings) -> Iterable[Origin]:
+    for cell in findings.results.cells:
         for code, found in cell.languages.items():
             id = score_id(cell.encoder, cell.chain, cell.control, cell.target, code, cell.seed)
-            where = f"on {cell.target} in {analysis.language(code)}"
+            where = f"on {cell.target} in {findings.language(code)}"
             how = f"The score of seed {cell.seed} {where}, over {len(found.ids_N):,} examples."
             yield Origin(id, fmt.score(found.headline), how, (cell.key,))
-    for row in analysis.summaries:
-        keys = _keys(_cells(analysis, row.encoder, row.chain, row.control, row.target))
-        values = {OTHERS: row.transfer} | dict(row.languages)
+    for row in findings.summaries:
+        keys = _keys(_cells(findings, row.encoder, row.chain, row.control, row.target))
+        values = {OTHER_LANGUAGES: row.transfer} | dict(row.languages)
         for code, value in values.items():
             if value is None:
                 continue
-            where = f"the {_others(row)} languages other than English" if code == OTHERS else analysis.language(code)
+            many = f"the {_count_others(row)} languages other than English"
+            where = many if code == OTHER_LANGUAGES else findings.language(code)
             how = f"The score on {row.target} in {where}, mean over {fmt.count(len(row.seeds), 'seed')}."
             yield Origin(summary_id(row, code), fmt.score(value), how, keys)
 
 
-def _others(row: Summary) -> int:
+def _count_others(row: Summary) -> int:
     return sum(code != ENGLISH for code in row.languages)
 
 
-def _gains(analysis: Analysis, gain: Gain) -> Iterable[Origin]:
+def _gains(findings: Findings, gain: Gain) -> Iterable[Origin]:
     seeds = {seed.seed for seed in gain.seeds}
-    ones, twos = _sides(analysis, gain)
-    keys = _keys([*ones, *twos])
-    less = f"that of {gain.baseline[0]}" if len(gain.baseline) == 1 else f"the mean of those of {fmt.listed(gain.baseline)}"
-    what = f"The score of {gain.chain} less {less} on {gain.target}"
+    treatment, control = _sides(findings, gain)
+    keys = _keys([*treatment, *control])
+    base = f"the score of {gain.baseline[0]}" if len(gain.baseline) == 1 else f"the mean score of {fmt.listed(gain.baseline)}"
+    what = f"The score of {gain.chain} minus {base} on {gain.target}"
+    over_seeds = f"over {fmt.count(len(seeds), 'seed')}"
     if gain.interval is not None:
-        how = f"{what}, mean over the languages other than English, then over {fmt.count(len(seeds), 'seed')}."
-        text = f"{fmt.points(gain.interval.estimate)} {fmt.bracket(gain.interval.low, gain.interval.high)}"
-        yield Origin(gain_id(gain), text, how, keys)
+        how = f"{what}, mean over the languages other than English, then {over_seeds}."
+        yield Origin(gain_id(gain), write_gain(gain.interval), how, keys)
     for row in gain.languages:
-        how = f"{what} in {analysis.language(row.language)}, mean over {fmt.count(len(seeds), 'seed')}."
-        text = f"{fmt.points(row.interval.estimate)} {fmt.bracket(row.interval.low, row.interval.high)}"
-        yield Origin(gain_id(gain, row.language), text, how, keys)
+        how = f"{what} in {findings.language(row.language)}, mean {over_seeds}."
+        yield Origin(gain_id(gain, row.language), write_gain(row.interval), how, keys)
     for seed in gain.seeds:
-        own = _keys([*(c for c in ones if c.seed == seed.seed), *([c for c in twos if c.seed == seed.seed] or twos)])
-        for language, value in ((OTHERS, seed.transfer), (ENGLISH, seed.english)):
+        base_cells = [c for c in control if c.seed == seed.seed] or control
+        own = _keys([*(c for c in treatment if c.seed == seed.seed), *base_cells])
+        for language, value in ((OTHER_LANGUAGES, seed.transfer), (ENGLISH, seed.english)):
             if value is not None:
-                where = "mean over the languages other than English" if language == OTHERS else "in English"
+                where = "mean over the languages other than English" if language == OTHER_LANGUAGES else "in English"
                 yield Origin(gain_id(gain, language, seed.seed), fmt.points(value), f"{what}, {where}, seed {seed.seed}.", own)
 
 
-def _sides(analysis: Analysis, gain: Gain) -> tuple[list[Cell], list[Cell]]:
-    """The cells of both sides of a comparison."""
+def _sides(findings: Findings, gain: Gain) -> tuple[list[Cell], list[Cell]]:
+    """The cells of the treatment and of the control."""
     seeds = {seed.seed for seed in gain.seeds}
-    ones = [c for c in _cells(analysis, gain.encoder, gain.chain, "", gain.target) if c.seed in seeds]
-    twos: list[Cell] = []
+    treatment = [c for c in _cells(findings, gain.encoder, gain.chain, "", gain.target) if c.seed in seeds]
+    control: list[Cell] = []
     for name in gain.baseline:
-        own = _cells(analysis, gain.encoder, name, "", gain.target)
-        twos += [c for c in own if c.seed in seeds] or own
-    return ones, twos
+        own = _cells(findings, gain.encoder, name, "", gain.target)
+        control += [c for c in own if c.seed in seeds] or own
+    return treatment, control
 
 
-def _compared(analysis: Analysis, average: MeanGain) -> Iterable[Origin]:
-    interval = average.interval
-    keys = _keys(cell for gain in average.gains for side in _sides(analysis, gain) for cell in side)
+def _average(findings: Findings, average: MeanGain) -> Origin:
+    keys = _keys(cell for gain in average.gains for side in _sides(findings, gain) for cell in side)
     over = average.baseline[0] if len(average.baseline) == 1 else f"the mean of {fmt.listed(average.baseline)}"
     how = (
         f"The mean over {fmt.count(len(average.targets), 'target')} ({fmt.listed(average.targets, 9)}) of the gain of "
         f"{average.chain} over {over} in the languages other than English, then over {fmt.count(len(average.seeds), 'seed')}."
     )
-    text = f"{fmt.points(interval.estimate)} {fmt.bracket(interval.low, interval.high)}"
-    yield Origin(compared_id(average), text, how, keys)
+    return Origin(average_gain_id(average), write_gain(average.interval), how, keys)
 
 
-def _parts(part: Part) -> Iterable[Origin]:
-    interval = part.interval
+def _part(part: Part) -> Origin:
     how = (
         f"The mean over {fmt.count(len(part.targets), 'target')} ({fmt.listed(part.targets, 9)}) of the gain of {part.chain} "
         f"over no chain in {fmt.count(len(part.languages), 'language')} ({fmt.listed(part.languages, 12)}), then over seeds."
     )
-    text = f"{fmt.points(interval.estimate)} {fmt.bracket(interval.low, interval.high)}"
-    yield Origin(part_id(part), text, how, part.keys)
+    return Origin(part_id(part), write_gain(part.interval), how, part.keys)
 
 
 def _gaps(gap: Gap) -> Iterable[Origin]:
-    over = f"mean over {fmt.listed(gap.targets, 9)} and over seeds"
-    for side, value, whose in (("without", gap.without, "no chain"), ("with", gap.with_chain, gap.chain)):
-        how = f"English less the mean of the other languages with {whose}, {over}."
-        yield Origin(gap_id(gap, side), fmt.score(value), how, gap.keys)
-    change = fmt.points(gap.with_chain - gap.without)
-    how = f"What {gap.chain} changes in English less the mean of the other languages, {over}."
-    yield Origin(gap_id(gap, "change"), change, how, gap.keys)
+    what, over = "the score in English minus the mean of the other languages", f"mean over {fmt.listed(gap.targets, 9)} and seeds"
+    yield Origin(gap_id(gap, "without"), fmt.score(gap.without), f"With no chain, {what}, {over}.", gap.keys)
+    yield Origin(gap_id(gap, "with"), fmt.score(gap.with_chain), f"With {gap.chain}, {what}, {over}.", gap.keys)
+    how = f"The change that {gap.chain} makes to {what}, {over}."
+    yield Origin(gap_id(gap, "change"), fmt.points(gap.with_chain - gap.without), how, gap.keys)
 
 
 def _best(best: BestChain) -> Iterable[Origin]:
-    def text(name: str) -> str:
-        interval = getattr(best, name)
-        return f"{fmt.points(interval.estimate)} {fmt.bracket(interval.low, interval.high)}"
-
-    of = f"of {fmt.count(len(best.candidates), 'chain')} on {best.target}"
-    yield Origin(best_id(best, "plain"), text("plain"), f"The gain of {best.best}, the largest {of}.", best.keys)
-    chance = f"The chance that {best.best} is the best {of}, with seeds and examples drawn anew for all of them at once."
-    yield Origin(best_id(best, "probability"), fmt.chance(best.probability), chance, best.keys)
+    among = f"of {fmt.count(len(best.candidates), 'chain')} on {best.target}"
+    how = f"The gain of {best.best}, the largest gain {among}."
+    yield Origin(best_id(best, "plain"), write_gain(best.plain), how, best.keys)
+    how = f"The probability that {best.best} is the best {among} if seeds and examples were drawn again."
+    yield Origin(best_id(best, "probability"), fmt.chance(best.probability), how, best.keys)
     if best.nested is not None:
-        how = f"The gain of the best {of}, chosen on the other half of the {best.split}."
-        yield Origin(best_id(best, "nested"), text("nested"), how, best.keys)
+        how = f"The gain of the best {among}, with the chain chosen on the other half of the {best.split}."
+        yield Origin(best_id(best, "nested"), write_gain(best.nested), how, best.keys)
 
 
 def _contrasts(contrast: EncoderInteraction) -> Iterable[Origin]:
-    what = f"The gain of {contrast.chain} on {contrast.target} in {contrast.encoder} less that in {contrast.base}"
+    what = f"The gain of {contrast.chain} on {contrast.target} in {contrast.encoder} minus the gain in {contrast.base}"
     for scale, interval in zip(SCALES, contrast.intervals, strict=True):
         text = f"{interval.estimate:+.4f} [{interval.low:.4f}, {interval.high:.4f}]"
         yield Origin(contrast_id(contrast, scale), text, f"{what}, on the scale of {scale} (0-1).", contrast.keys)
 
 
-def _sweep(analysis: Analysis) -> Iterable[Origin]:
-    for sweep in collect_sweeps(analysis.results):
+def _sweeps(findings: Findings) -> Iterable[Origin]:
+    for sweep in collect_sweeps(findings.results):
         for setting, value in sweep.scores.items():
             how = f"Retrieval accuracy on {sweep.target} after {sweep.label} at {setting.label}, mean over languages and seeds."
             id = setting_id(sweep.encoder, sweep.target, sweep.label, setting.label)
             yield Origin(id, fmt.score(value), how, sweep.keys)
 
 
-def _averages(analysis: Analysis) -> Iterable[Origin]:
-    for row in averages_of(analysis):
-        how = (
-            f"{row.suite.upper()}'s average of {row.of} after {row.chain}, English included, mean over seeds; "
-            f"of the benchmark it covers: {row.covers}."
-        )
-        yield Origin(row.text.id, str(row.text), how, row.keys)
+def _suites(findings: Findings) -> Iterable[Origin]:
+    for row in compute_suite_averages(findings):
+        if row.value is not None:
+            how = (
+                f"The {row.suite.upper()} average of {row.of} after {row.chain}, English included, mean over seeds. "
+                f"Coverage of the benchmark: {row.covers}."
+            )
+            id = suite_average_id(row.suite, row.encoder, row.chain, row.of)
+            yield Origin(id, fmt.score(row.value), how, row.keys)
 
 
-def _claims(analysis: Analysis) -> Iterable[Origin]:
-    for one in analysis.claims:
+def _claims(findings: Findings) -> Iterable[Origin]:
+    for one in findings.claims:
         if one.measured:
             yield Origin(claim_id(one.id), one.measured, f"{one.text} {one.verdict}: {one.reason}", one.evidence)

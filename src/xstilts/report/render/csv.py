@@ -1,6 +1,6 @@
-"""Tidy rows: one score, one gain or one stage's cost a row, as dicts, CSV text and a pandas frame.
+"""Tidy rows: one score, one gain or one stage's cost in each row, as dicts, CSV text and a pandas frame.
 
-Values are 0-1 (times in seconds, memory in MiB), in full precision; what was not recorded is empty, never 0.
+Values are 0-1 (times in seconds, memory in MiB), in full precision. A value that was not recorded is empty, never 0.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.other_tests import OtherTests
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
-from xstilts.report.findings import Analysis
-from xstilts.report.provenance.numbers import OTHERS, compared_id, gain_id, part_id, score_id
+from xstilts.metrics.significance import Interval
+from xstilts.report.findings import Findings
+from xstilts.report.provenance.numbers import OTHER_LANGUAGES, average_gain_id, gain_id, part_id, score_id
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = dict[str, object]
+Record = dict[str, object]
 SCORE_COLUMNS = (
     "study", "encoder", "chain", "control", "target", "metric", "value_name", "language", "seed", "value", "n", "leak",
     "id", "key",
@@ -51,10 +52,10 @@ COST_COLUMNS = (
 MEAN = "mean of languages other than English"
 
 
-def score_rows(results: Results) -> list[Row]:
-    """Each value of each language of each cell; the headline is a row of its own, with `value_name` "headline"."""
+def score_rows(results: Results) -> list[Record]:
+    """Each value of each language of each cell. The headline value has a row of its own, with `value_name` "headline"."""
     metrics = {info.name: info.metric_name for info in results.targets}
-    rows: list[Row] = []
+    rows: list[Record] = []
     for cell in results.cells:
         for code, score in cell.languages.items():
             for name, value in {"headline": score.headline, **score.values}.items():
@@ -79,8 +80,12 @@ def score_rows(results: Results) -> list[Row]:
     return rows
 
 
-def _gain_rows(study: str, gain: Gain) -> list[Row]:
-    shared: Row = {
+def _interval(interval: Interval) -> Record:
+    return {"gain": interval.estimate, "low": interval.low, "high": interval.high, "level": interval.level}
+
+
+def _gain_rows(study: str, gain: Gain) -> list[Record]:
+    shared: Record = {
         "study": study,
         "encoder": gain.encoder,
         "chain": gain.chain,
@@ -92,7 +97,7 @@ def _gain_rows(study: str, gain: Gain) -> list[Row]:
         "near_chance": gain.near_chance,
         "leak": gain.leak,
     }
-    rows: list[Row] = []
+    rows: list[Record] = []
     intervals = [(row.language, row.interval) for row in gain.languages]
     if gain.interval is not None:
         intervals.insert(0, (MEAN, gain.interval))
@@ -103,58 +108,52 @@ def _gain_rows(study: str, gain: Gain) -> list[Row]:
                 **shared,
                 "language": place,
                 "seed": "all",
-                "gain": interval.estimate,
-                "low": interval.low,
-                "high": interval.high,
-                "level": interval.level,
+                **_interval(interval),
                 "p": interval.p,
                 "p_holm": gain.p_holm if whole else None,
                 "seeds": interval.seeds,
                 "verdict": gain.verdict if whole else "",
                 "note": interval.note,
-                "id": gain_id(gain, OTHERS if whole else place),
+                "id": gain_id(gain, OTHER_LANGUAGES if whole else place),
             }
         )
     for seed in gain.seeds:
         for place, value in ((MEAN, seed.transfer), (ENGLISH, seed.english)):
             if value is not None:
-                id = gain_id(gain, OTHERS if place == MEAN else place, seed.seed)
+                id = gain_id(gain, OTHER_LANGUAGES if place == MEAN else place, seed.seed)
                 rows.append({**shared, "language": place, "seed": seed.seed, "gain": value, "seeds": 1, "id": id})
     return rows
 
 
-def gain_rows(analysis: Analysis) -> list[Row]:
+def gain_rows(findings: Findings) -> list[Record]:
     """For each comparison: the mean over languages other than English, each language, and each seed."""
-    return [row for gain in analysis.gains for row in _gain_rows(analysis.results.study, gain)]
+    return [row for gain in findings.gains for row in _gain_rows(findings.results.study, gain)]
 
 
-def part_rows(analysis: Analysis) -> list[Row]:
-    """Mean gains over no chain by group, then those of the study's own comparisons, which alone are tested. `targets` and
-    `languages` are lists with spaces."""
-    own = [_average_row(analysis.results.study, average) for average in analysis.averages]
-    parts: list[Row] = [
+def part_rows(findings: Findings) -> list[Record]:
+    """Mean gains over no chain by group, then means of the study's own comparisons. Only the latter have p values. `targets`
+    and `languages` are separated by spaces."""
+    own = [_average_row(findings.results.study, average) for average in findings.averages]
+    parts: list[Record] = [
         {
-            "study": analysis.results.study,
+            "study": findings.results.study,
             "encoder": part.encoder,
             "chain": part.chain,
             "against": NO_CHAIN,
             "axis": part.axis,
             "group": part.group,
-            "gain": part.interval.estimate,
-            "low": part.interval.low,
-            "high": part.interval.high,
-            "level": part.interval.level,
+            **_interval(part.interval),
             "seeds": len(part.seeds),
             "targets": " ".join(part.targets),
             "languages": " ".join(part.languages),
             "id": part_id(part),
         }
-        for part in analysis.decomposition.parts
+        for part in findings.decomposition.parts
     ]
     return [*parts, *own]
 
 
-def _average_row(study: str, average: MeanGain) -> Row:
+def _average_row(study: str, average: MeanGain) -> Record:
     interval = average.interval
     return {
         "study": study,
@@ -163,21 +162,18 @@ def _average_row(study: str, average: MeanGain) -> Row:
         "against": "+".join(average.baseline),
         "axis": OVERALL,
         "group": average.group,
-        "gain": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
-        "level": interval.level,
+        **_interval(interval),
         "p": interval.p,
         "p_holm": average.p_holm,
         "seeds": len(average.seeds),
         "verdict": average.verdict,
         "targets": " ".join(average.targets),
         "languages": " ".join(sorted({row.language for gain in average.gains for row in gain.languages} - {ENGLISH})),
-        "id": compared_id(average),
+        "id": average_gain_id(average),
     }
 
 
-def _other_test_row(study: str, one: OtherTests) -> Row:
+def _other_test_row(study: str, one: OtherTests) -> Record:
     gain, interval, checks = one.gain, one.gain.interval, one.checkpoints
     others = [row.language for row in gain.languages if row.language != ENGLISH]
     counted = [check for check in checks if check.better is not None]
@@ -208,16 +204,16 @@ def _other_test_row(study: str, one: OtherTests) -> Row:
     }
 
 
-def other_test_rows(analysis: Analysis) -> list[Row]:
-    """A row for each gain over none, with what other tests say of it. Values by seed are lists with spaces."""
-    return [_other_test_row(analysis.results.study, one) for one in analysis.tests]
+def other_test_rows(findings: Findings) -> list[Record]:
+    """A row for each gain over no chain, with the results of other tests. Values by seed are separated by spaces."""
+    return [_other_test_row(findings.results.study, one) for one in findings.tests]
 
 
-def cost_rows(results: Results) -> list[Row]:
-    """A row for each stage: what its last run took and recorded. What it did not record is left out."""
-    rows: list[Row] = []
+def cost_rows(results: Results) -> list[Record]:
+    """A row for each stage: what its last run took and recorded. Values that it did not record are left out."""
+    rows: list[Record] = []
     for cost in results.costs:
-        row: Row = {
+        row: Record = {
             "study": results.study,
             **{name: getattr(cost, name) for name in ("kind", "phase", "slug", "status", "runs", "used_by", "made_before")},
             **{name: getattr(cost, name) for name in ("seconds", "peak_mib", "error", "key")},
@@ -229,8 +225,20 @@ def cost_rows(results: Results) -> list[Row]:
     return rows
 
 
-def to_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """CSV text with a header; what a row lacks is empty."""
+def render_csv(findings: Findings) -> dict[str, str]:
+    """The files that hold every number of a report, by name."""
+    results = findings.results
+    return {
+        "scores.csv": to_csv(score_rows(results), SCORE_COLUMNS),
+        "gains.csv": to_csv(gain_rows(findings), GAIN_COLUMNS),
+        "tests.csv": to_csv(other_test_rows(findings), TEST_COLUMNS),
+        "parts.csv": to_csv(part_rows(findings), PART_COLUMNS),
+        "costs.csv": to_csv(cost_rows(results), COST_COLUMNS),
+    }
+
+
+def to_csv(rows: Sequence[Record], columns: Sequence[str]) -> str:
+    """CSV text with a header. Missing values are empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=columns, restval="", lineterminator="\n")
     writer.writeheader()
@@ -238,8 +246,8 @@ def to_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
     return text.getvalue()
 
 
-def to_parquet(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
-    """The same rows as Parquet. The columns have the types of what stands in them, also where there is no row."""
+def to_parquet(rows: Sequence[Record], columns: Sequence[str]) -> bytes:
+    """The same rows as Parquet. Columns keep their types even without rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,7 +1,7 @@
-"""The report as one self-contained HTML page: nothing is loaded from elsewhere, and without its script it still works.
+"""The report as one self-contained HTML page. It loads nothing from elsewhere, and it works without its script.
 
-The template escapes everything that comes from a study; only drawings made in `draw` and the page's own style and script enter
-as markup. A number carries its id (`data-n`); a click on it shows how it was made and of which artefacts.
+The template escapes everything that comes from a study. Only the drawings of `figures/svg.py` and the page's own style and
+script are inserted as markup. A number carries its id (`data-n`); a click on it shows how it was made and from which artefacts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import html
 import json
 import re
-from importlib import resources
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 import jinja2
@@ -19,43 +20,67 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS
 from xstilts.analysis.scores import ENGLISH
-from xstilts.report.document import Document, paper
-from xstilts.report.figures import figures, svg
-from xstilts.report.figures.figures import HeatMap
-from xstilts.report.findings import Analysis
+from xstilts.report.document import Document
+from xstilts.report.figures import forest
+from xstilts.report.figures.heat_map import HeatMap, link_to
+from xstilts.report.figures.svg import inline, read_template
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import gain_id
-from xstilts.report.provenance.origins import origins
-from xstilts.report.tables import content
+from xstilts.report.provenance.origins import find_origins
+from xstilts.report.tables.gains import describe_gain
 
 LONG_NAME = 14
 ORIGINS = "<!-- origins -->"
 
 
-def _package_text(name: str) -> Markup:
-    return Markup((resources.files("xstilts.report") / "templates" / name).read_text(encoding="utf-8"))
+def render_html(document: Document) -> str:
+    """The whole page as text."""
+    findings = document.findings
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("xstilts.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    filters: dict[str, Callable] = {"points": fmt.points, "score": fmt.score, "host": _find_host, "break_name": break_name}
+    environment.filters |= filters
+    text = environment.get_template("report.html.j2").render(
+        document=document,
+        results=findings.results,
+        style=Markup(read_template("style.css") + read_template("figures.css")),
+        script=Markup(read_template("page.js")),
+        origins=Markup(ORIGINS),
+        list_pairs=partial(_list_pairs, findings),
+        choose_open_pair=choose_open_pair,
+        list_controlled=partial(_list_controlled, findings),
+        control_words=CONTROL_WORDS,
+        link_to=partial(link_to, findings),
+        gain_id=gain_id,
+        describe_gain=describe_gain,
+        bracket=fmt.bracket,
+        inline=inline,
+        draw_interval=forest.draw_interval,
+        choose_scale=_choose_scale,
+        write_percent=lambda value: f"{100 * value:.0f}",
+        average_sides=_average_sides,
+        language=findings.language,
+        several=findings.several_encoders,
+    )
+    return text.replace(ORIGINS, _write_origins(findings, text))
 
 
-def breakable(text: str) -> Markup:
-    """Long names may be broken after a slash, a plus and the like; copied, they are whole."""
+def break_name(text: str) -> Markup:
+    """A long name may wrap after a slash, a plus and the like. Copied text is unchanged."""
     return Markup("<wbr>").join(re.split(r"(?<=[/_+&@=~])", text)) if len(text) > LONG_NAME else escape(text)
 
 
-def span(gain: Gain) -> float:
-    """The half-width of the forest plot of a pair, rounded up to a multiple of five points."""
-    intervals = [row.interval for row in gain.languages] + ([gain.interval] if gain.interval else [])
-    return figures.forest_scale([i.estimate for i in intervals], [bound for i in intervals for bound in (i.low, i.high)])
+def _find_host(url: str) -> str:
+    return urlsplit(url).netloc or url
 
 
-def means(gain: Gain) -> tuple[float | None, float | None]:
-    """Both sides' scores, mean over the languages other than English."""
-    rows = [row for row in gain.languages if row.language != ENGLISH]
-    if not rows:
-        return None, None
-    return sum(row.treatment for row in rows) / len(rows), sum(row.control for row in rows) / len(rows)
-
-
-def opened(gains: list[Gain]) -> Gain | None:
-    """The pair shown first: the largest clear gain, else the largest estimate that is evidence."""
+def choose_open_pair(gains: list[Gain]) -> Gain | None:
+    """The pair whose languages are shown first: the largest clear gain, else the largest estimate that is evidence."""
     rank = {"gain": 2, "loss": 1, "unclear": 1}
     return max(
         gains,
@@ -68,61 +93,30 @@ def opened(gains: list[Gain]) -> Gain | None:
     )
 
 
-def render_html(analysis: Analysis, document: Document | None = None) -> str:
-    """The whole page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("xstilts.report", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {
-        "points": fmt.points,
-        "score": fmt.score,
-        "host": lambda url: urlsplit(url).netloc or url,
-    }
-    environment.filters["breakable"] = breakable
-    pairs: dict[str, list[Gain]] = {}
-    for gain in analysis.against_none():
-        pairs.setdefault(gain.encoder, []).append(gain)
-    controlled = (*analysis.against_placebo(), *analysis.against_compute())
-
-    def shown(heat: HeatMap) -> list[Gain]:
-        return pairs[heat.encoder]
-
-    def over_controls(gain: Gain) -> list[Gain]:
-        place = (gain.encoder, gain.chain, gain.target)
-        return [other for other in controlled if (other.encoder, other.chain, other.target) == place]
-
-    text = environment.get_template("report.html.j2").render(
-        a=analysis,
-        r=analysis.results,
-        paper=document or paper(analysis),
-        style=_package_text("style.css"),
-        script=_package_text("page.js"),
-        origins=Markup(ORIGINS),
-        shown=shown,
-        opened=lambda heat: opened(pairs[heat.encoder]),
-        over_controls=over_controls,
-        control_words=CONTROL_WORDS,
-        link_of=lambda gain: figures.link_of(analysis, gain),
-        gain_id=gain_id,
-        gain_sentence=content.gain_sentence,
-        bracket=fmt.bracket,
-        draw=svg,
-        whisker=figures.whisker,
-        span=span,
-        whole=lambda value: f"{100 * value:.0f}",
-        means=means,
-        language=analysis.language,
-        several=len(analysis.results.encoders) > 1,
-    )
-    return text.replace(ORIGINS, _origins(analysis, text))
+def _list_pairs(findings: Findings, heat_map: HeatMap) -> list[Gain]:
+    return [gain for gain in findings.gains_over("none") if gain.encoder == heat_map.encoder]
 
 
-def _origins(analysis: Analysis, page: str) -> str:
-    """What is behind each number that the page shows, for the page's script."""
+def _list_controlled(findings: Findings, gain: Gain) -> list[Gain]:
+    """The comparisons of the same chain and target with controls."""
+    place = (gain.encoder, gain.chain, gain.target)
+    controlled = (*findings.gains_over("placebo"), *findings.gains_over("compute"))
+    return [other for other in controlled if (other.encoder, other.chain, other.target) == place]
+
+
+def _choose_scale(gain: Gain) -> float:
+    """The scale of the forest plot of a pair by language."""
+    return forest.choose_scale([row.interval for row in gain.languages] + ([gain.interval] if gain.interval else []))
+
+
+def _average_sides(gain: Gain) -> tuple[float, float]:
+    """The scores without and with the chain, mean over the languages other than English."""
+    rows = [row for row in gain.languages if row.language != ENGLISH]
+    return sum(row.control for row in rows) / len(rows), sum(row.treatment for row in rows) / len(rows)
+
+
+def _write_origins(findings: Findings, page: str) -> str:
+    """The origin of each number on the page, as JSON for the page's script."""
     shown = {html.unescape(id) for id in re.findall(r'data-n="([^"]*)"', page)}
-    found = {id: [origin.how, [key[:12] for key in origin.keys]] for id, origin in origins(analysis).items() if id in shown}
+    found = {id: [origin.how, [key[:12] for key in origin.keys]] for id, origin in find_origins(findings).items() if id in shown}
     return json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -1,8 +1,7 @@
 """Tables for a paper, in the layout of Phang et al. 2020: targets as columns, grouped by task; chains as rows.
 
 Each file compiles as it stands (booktabs and graphicx, nothing else) and its `table` can be pasted into a paper. The first row
-is the score without a chain, the others are gains over it with their 95 % intervals; bold is what is clear after Holm's
-correction, which with few seeds is little.
+is the score without a chain. The others are gains over it with their 95 % intervals. Bold: clear after Holm's correction.
 """
 
 from __future__ import annotations
@@ -17,13 +16,14 @@ from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
 from xstilts.analysis.scores import NO_CHAIN, Summary
 from xstilts.formats.registry import FORMATS
-from xstilts.report.figures.figures import bold
-from xstilts.report.figures.scale import contrast_table
-from xstilts.report.findings import Analysis
+from xstilts.report.figures.heat_map import describe_bold
+from xstilts.report.findings import Findings
 from xstilts.report.tables.breakdown import best_table, parts_table
-from xstilts.report.tables.comparisons import compared_table
-from xstilts.report.tables.content import NEAR, ORACLE, Table, limit_words
+from xstilts.report.tables.encoders import contrast_table
+from xstilts.report.tables.gains import compared_table
 from xstilts.report.tables.other_tests import other_tests_table
+from xstilts.report.tables.scores import NEAR
+from xstilts.report.tables.table import ORACLE, Table, describe_limits
 
 REUSES = "‡"
 SIGNS = {
@@ -43,20 +43,20 @@ HEAD = r"""\documentclass{article}
 """
 
 
-def tex(text: str) -> str:
-    """Text as LaTeX; a letter that pdfLaTeX has no glyph for loses its accents, or becomes a question mark."""
-    return "".join(SIGNS.get(sign) or _plain(sign) for sign in text)
+def escape(text: str) -> str:
+    """Text as LaTeX. A letter that pdfLaTeX cannot print loses its accents or becomes a question mark."""
+    return "".join(SIGNS.get(sign) or _strip_accents(sign) for sign in text)
 
 
-def _plain(sign: str) -> str:
+def _strip_accents(sign: str) -> str:
     if ord(sign) < 0x100:
         return sign
     base = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
     return base or "?"
 
 
-def short(name: str) -> str:
-    """A task without its world/."""
+def _shorten(name: str) -> str:
+    """The name of a task without its folder (world/)."""
     return name.rpartition("/")[2]
 
 
@@ -66,29 +66,29 @@ class _Column:
     info: TargetInfo
 
 
-def _columns(analysis: Analysis) -> list[_Column]:
-    """The targets that have scores, in the paper's order of groups."""
-    order = list(dict.fromkeys(format.group for format in FORMATS.values()))
-    scored = {row.target for row in analysis.summaries}
-    columns = [_Column(task_group(info), info) for info in analysis.results.targets if info.name in scored]
+def _columns(findings: Findings) -> list[_Column]:
+    """The targets that have scores, in the order of groups of Phang et al. 2020."""
+    order = list(dict.fromkeys(form.group for form in FORMATS.values()))
+    scored = {row.target for row in findings.summaries}
+    columns = [_Column(task_group(info), info) for info in findings.results.targets if info.name in scored]
     return sorted(columns, key=lambda column: order.index(column.group) if column.group in order else len(order))
 
 
 def _heads(columns: Sequence[_Column], last: Sequence[str]) -> list[str]:
-    """Three lines of heads: groups with rules below them, targets, what is measured."""
+    """Three header lines: groups with rules below them, targets, measures."""
     groups = list(dict.fromkeys(column.group for column in columns))
     spans, rules, place = [], [], 2
     for group in groups:
         size = sum(column.group == group for column in columns)
-        spans.append(rf"\multicolumn{{{size}}}{{c}}{{{tex(group[:1].upper() + group[1:])}}}")
+        spans.append(rf"\multicolumn{{{size}}}{{c}}{{{escape(group[:1].upper() + group[1:])}}}")
         rules.append(rf"\cmidrule(lr){{{place}-{place + size - 1}}}")
         place += size
-    names = [tex(f"{short(column.info.name)} {column.info.coverage}".strip()) for column in columns]
-    measured = [rf"\scriptsize {tex(column.info.headline_name)}" for column in columns]
+    names = [escape(f"{_shorten(column.info.name)} {column.info.coverage}".strip()) for column in columns]
+    measured = [rf"\scriptsize {escape(column.info.headline_name)}" for column in columns]
     return [
         _row(["", *spans, *("" for _ in last)]),
         "".join(rules),
-        _row(["", *names, *map(tex, last)]),
+        _row(["", *names, *map(escape, last)]),
         _row([r"\scriptsize chain", *measured, *("" for _ in last)]),
     ]
 
@@ -107,9 +107,9 @@ def _document(columns: int, lines: Iterable[str], caption: str, label: str) -> s
     )
 
 
-def _chains(analysis: Analysis) -> list[ChainInfo]:
-    """Chains of their own right first, then controls."""
-    return sorted((c for c in analysis.results.chains if c.name != NO_CHAIN), key=lambda chain: chain.control != "")
+def _chains(findings: Findings) -> list[ChainInfo]:
+    """Chains first, then controls."""
+    return sorted((c for c in findings.results.chains if c.name != NO_CHAIN), key=lambda chain: chain.control != "")
 
 
 def _label(chain: ChainInfo) -> str:
@@ -117,19 +117,19 @@ def _label(chain: ChainInfo) -> str:
     return f"{chain.name} ({role})" if role and role not in chain.name else chain.name
 
 
-def gains_tex(analysis: Analysis) -> str:
-    """The score without a chain, and every chain's gains with intervals below them."""
-    columns = _columns(analysis)
-    gains = {(gain.encoder, gain.chain, gain.target): gain for gain in analysis.against_none()}
-    means = {(p.encoder, p.chain): p for p in analysis.decomposition.parts if (p.axis, p.group) == (OVERALL, ALL)}
-    scores = {(row.encoder, row.chain, row.target): row for row in analysis.summaries if not row.control}
+def write_gains(findings: Findings) -> str:
+    """The score without a chain, then the gains of every chain, with intervals below them."""
+    columns = _columns(findings)
+    gains = {(gain.encoder, gain.chain, gain.target): gain for gain in findings.gains_over("none")}
+    means = {(p.encoder, p.chain): p for p in findings.decomposition.parts if (p.axis, p.group) == (OVERALL, ALL)}
+    scores = {(row.encoder, row.chain, row.target): row for row in findings.summaries if not row.control}
     lines = [*_heads(columns, ["mean"]), r"\midrule"]
-    for encoder in analysis.results.encoders:
-        lines += _encoder_head(analysis, encoder, len(columns) + 2)
-        base = [_score(scores.get((encoder, NO_CHAIN, column.info.name))) for column in columns]
-        lines += [_row([tex(NO_CHAIN), *base, ""]), r"\midrule"]
+    for encoder in findings.results.encoders:
+        lines += _encoder_head(findings, encoder, len(columns) + 2)
+        base = [_write_score(scores.get((encoder, NO_CHAIN, column.info.name))) for column in columns]
+        lines += [_row([escape(NO_CHAIN), *base, ""]), r"\midrule"]
         controls = False
-        for chain in _chains(analysis):
+        for chain in _chains(findings):
             own = [gains.get((encoder, chain.name, column.info.name)) for column in columns]
             if not any(own):
                 continue
@@ -138,107 +138,109 @@ def gains_tex(analysis: Analysis) -> str:
                 lines.append(r"\midrule")
             mean = means.get((encoder, chain.name))
             interval = mean.interval if mean else None
-            lines.append(_row([tex(_label(chain)), *map(_gain, own), tex(fmt.points(interval.estimate)) if interval else ""]))
+            lines.append(
+                _row([escape(_label(chain)), *map(_write_gain, own), escape(fmt.points(interval.estimate)) if interval else ""])
+            )
             small = [_small(gain.interval.low, gain.interval.high) if gain and gain.interval else "" for gain in own]
             lines += [_row(["", *small, _small(interval.low, interval.high) if interval else ""]), r"\addlinespace[3pt]"]
     written = "\n".join(lines)
     caption = (
-        f"{tex(analysis.results.study)}: gains in points over no intermediate training (first row: its score), mean of the "
-        f"languages other than English over {fmt.count(len(analysis.results.seeds), 'seed')}, with 95~\\% intervals. "
-        f"{bold(analysis)} The mean is over the targets that count."
+        f"{escape(findings.results.study)}: gains in points over no intermediate training (first row: its score), mean of the "
+        f"languages other than English over {fmt.count(len(findings.results.seeds), 'seed')}, with 95~\\% intervals. "
+        f"{describe_bold(findings)} The mean is over the targets that count as evidence."
     )
     for sign, words in (
         (SIGNS[NEAR], "a side is near chance"),
-        (SIGNS[REUSES], "the chain reuses the target's own training data and does not count"),
+        (SIGNS[REUSES], "the chain reuses the target's own training data and is not counted"),
         (SIGNS[ORACLE], LEAK),
     ):
-        caption += f" {sign}~{tex(words)}." if sign in written else ""
-    return _document(len(columns) + 2, lines, caption + _limits(analysis), "gains")
+        caption += f" {sign}~{escape(words)}." if sign in written else ""
+    return _document(len(columns) + 2, lines, caption + _limits(findings), "gains")
 
 
-def _limits(analysis: Analysis) -> str:
-    words = limit_words(analysis).removeprefix(". ")
-    return f" {tex(words)}." if words else ""
+def _limits(findings: Findings) -> str:
+    words = describe_limits(findings).removeprefix(". ")
+    return f" {escape(words)}." if words else ""
 
 
-def _encoder_head(analysis: Analysis, encoder: str, columns: int) -> list[str]:
-    if len(analysis.results.encoders) < 2:
+def _encoder_head(findings: Findings, encoder: str, columns: int) -> list[str]:
+    if len(findings.results.encoders) < 2:
         return []
-    rule = [] if encoder == analysis.results.encoders[0] else [r"\midrule"]
-    return [*rule, rf"\multicolumn{{{columns}}}{{l}}{{\textit{{{tex(encoder)}}}}} \\"]
+    rule = [] if encoder == findings.results.encoders[0] else [r"\midrule"]
+    return [*rule, rf"\multicolumn{{{columns}}}{{l}}{{\textit{{{escape(encoder)}}}}} \\"]
 
 
 def _small(low: float, high: float) -> str:
-    return rf"\scriptsize {tex(fmt.bracket(low, high))}"
+    return rf"\scriptsize {escape(fmt.bracket(low, high))}"
 
 
-def _score(row: Summary | None) -> str:
+def _write_score(row: Summary | None) -> str:
     if row is None or row.main is None:
-        return tex(fmt.NOTHING)
-    return tex(f"{fmt.score(row.main)}{NEAR if row.near_chance else ''}{ORACLE if row.leak else ''}")
+        return escape(fmt.NOTHING)
+    return escape(f"{fmt.score(row.main)}{NEAR if row.near_chance else ''}{ORACLE if row.leak else ''}")
 
 
-def _gain(gain: Gain | None) -> str:
+def _write_gain(gain: Gain | None) -> str:
     if gain is None or gain.interval is None:
-        return tex(fmt.NOTHING)
+        return escape(fmt.NOTHING)
     marks = (NEAR if gain.near_chance else "") + (REUSES if gain.reuses_target_data else "") + (ORACLE if gain.leak else "")
-    text = tex(fmt.points(gain.interval.estimate))
-    return (rf"\textbf{{{text}}}" if gain.verdict in ("gain", "loss") else text) + tex(marks)
+    text = escape(fmt.points(gain.interval.estimate))
+    return (rf"\textbf{{{text}}}" if gain.verdict in ("gain", "loss") else text) + escape(marks)
 
 
-def scores_tex(analysis: Analysis) -> str:
-    """Absolute scores: every chain and control, other languages and English below them."""
-    columns = _columns(analysis)
-    rows = {(row.encoder, row.chain, row.control, row.target): row for row in analysis.summaries}
+def write_scores(findings: Findings) -> str:
+    """Scores of every chain and control: the mean of the other languages, and English below it."""
+    columns = _columns(findings)
+    rows = {(row.encoder, row.chain, row.control, row.target): row for row in findings.summaries}
     lines = [*_heads(columns, []), r"\midrule"]
     chances = [column.info.chance for column in columns]
     if any(chance is not None for chance in chances):
-        lines += [_row([r"\textit{chance}", *(tex(fmt.score(chance)) for chance in chances)]), r"\midrule"]
-    for encoder in analysis.results.encoders:
-        lines += _encoder_head(analysis, encoder, len(columns) + 1)
-        for chain, control in dict.fromkeys((row.chain, row.control) for row in analysis.summaries if row.encoder == encoder):
+        lines += [_row([r"\textit{chance}", *(escape(fmt.score(chance)) for chance in chances)]), r"\midrule"]
+    for encoder in findings.results.encoders:
+        lines += _encoder_head(findings, encoder, len(columns) + 1)
+        for chain, control in dict.fromkeys((row.chain, row.control) for row in findings.summaries if row.encoder == encoder):
             own = [rows.get((encoder, chain, control, column.info.name)) for column in columns]
-            lines.append(_row([tex(f"{chain}, {control}" if control else chain), *map(_score, own)]))
+            lines.append(_row([escape(f"{chain}, {control}" if control else chain), *map(_write_score, own)]))
             english = [
                 fmt.score(row.english) if row and row.transfer is not None and row.english is not None else "" for row in own
             ]
             if any(english):
-                lines.append(_row([r"\scriptsize \quad in English", *(rf"\scriptsize {tex(text)}" for text in english)]))
+                lines.append(_row([r"\scriptsize \quad in English", *(rf"\scriptsize {escape(text)}" for text in english)]))
     caption = (
-        f"{tex(analysis.results.study)}: scores (0--100), mean of the languages other than English over "
-        f"{fmt.count(len(analysis.results.seeds), 'seed')}."
+        f"{escape(findings.results.study)}: scores (0--100), mean of the languages other than English over "
+        f"{fmt.count(len(findings.results.seeds), 'seed')}."
     )
     written = "\n".join(lines)
     caption += f" {SIGNS[NEAR]}~near chance." if SIGNS[NEAR] in written else ""
-    caption += f" {SIGNS[ORACLE]}~{tex(LEAK)}." if SIGNS[ORACLE] in written else ""
-    return _document(len(columns) + 1, lines, caption + _limits(analysis), "scores")
+    caption += f" {SIGNS[ORACLE]}~{escape(LEAK)}." if SIGNS[ORACLE] in written else ""
+    return _document(len(columns) + 1, lines, caption + _limits(findings), "scores")
 
 
-def table_tex(table: Table, label: str) -> str:
+def write_table(table: Table, label: str) -> str:
     """Any table of the report."""
-    lines = [_row(map(tex, table.columns)), r"\midrule"]
+    lines = [_row(map(escape, table.columns)), r"\midrule"]
     for index, (title, rows) in enumerate(table.groups):
         if title:
             lines += [
                 *([r"\midrule"] if index else []),
-                rf"\multicolumn{{{len(table.columns)}}}{{l}}{{\textit{{{tex(title)}}}}} \\",
+                rf"\multicolumn{{{len(table.columns)}}}{{l}}{{\textit{{{escape(title)}}}}} \\",
             ]
-        lines += [_row(map(tex, row)) for row in rows]
-    return _document(len(table.columns), lines, tex(table.caption), label)
+        lines += [_row(map(escape, row)) for row in rows]
+    return _document(len(table.columns), lines, escape(table.caption), label)
 
 
-def latex_tables(analysis: Analysis) -> dict[str, str]:
+def render_latex(findings: Findings) -> dict[str, str]:
     """Every table for a paper, by name; none without scores."""
-    if not analysis.summaries:
+    if not findings.summaries:
         return {}
-    found = {"scores": scores_tex(analysis)}
-    if analysis.against_none():
-        found["gains"] = gains_tex(analysis)
+    found = {"scores": write_scores(findings)}
+    if findings.gains_over("none"):
+        found["gains"] = write_gains(findings)
     more = {
-        "compared": compared_table(analysis),
-        "parts": parts_table(analysis),
-        "best": best_table(analysis),
-        "encoders": contrast_table(analysis),
-        "tests": other_tests_table(analysis),
+        "compared": compared_table(findings),
+        "parts": parts_table(findings),
+        "best": best_table(findings),
+        "encoders": contrast_table(findings),
+        "tests": other_tests_table(findings),
     }
-    return found | {name: table_tex(table, name) for name, table in more.items() if table is not None}
+    return found | {name: write_table(table, name) for name, table in more.items() if table is not None}

@@ -1,15 +1,14 @@
-"""The report as Markdown: the same document without its figures, for a repository or a pull request."""
+"""The report as Markdown, for a repository or a pull request: the same document without its figures."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-from xstilts.report.document import Block, Bullets, Document, Fold, Heading, References, Text, paper
-from xstilts.report.figures.figures import HeatMap
-from xstilts.report.findings import Analysis
-from xstilts.report.tables import content
-from xstilts.report.tables.content import Table
+from xstilts.report.document import Block, Bullets, Document, Fold, Heading, Text
+from xstilts.report.figures.heat_map import HeatMap
+from xstilts.report.tables.gains import gains_table
+from xstilts.report.tables.table import Table
 
 
 def escape(text: str) -> str:
@@ -39,7 +38,7 @@ def _list(lines: Iterable[str]) -> str:
 
 
 def _block(block: Block) -> str:
-    """A block as text; "" for a figure, whose numbers stand in the tables."""
+    """A block as text; "" for a figure, whose numbers are in the tables."""
     if isinstance(block, Table):
         return render_table(block)
     if isinstance(block, Text):
@@ -48,38 +47,29 @@ def _block(block: Block) -> str:
         return _list(block.lines)
     if isinstance(block, Heading):
         return f"### {escape(block.text)}"
-    if isinstance(block, References):
-        return _list(f"{work.written} [{work.why}]" for work in block.works)
     if isinstance(block, Fold):
         return "\n\n".join([f"### {escape(block.title)}", *map(_block, block.blocks)])
     return ""
 
 
-def _lone_heading(text: str) -> bool:
+def _is_lone_heading(text: str) -> bool:
     return text.startswith("### ") and "\n" not in text
 
 
-def render_markdown(analysis: Analysis, document: Document | None = None) -> str:
-    document = document or paper(analysis)
+def render_markdown(document: Document) -> str:
+    """The whole report as text. A table of the gains takes the place of the heat map."""
+    findings = document.findings
     parts = [f"# {escape(document.title)}"]
     if document.question:
         parts.append(f"*{escape(document.question)}*")
-    parts += [f"**{escape(document.answer)}**", _list(document.support)]
+    parts += [f"**{escape(findings.answer.sentence)}**", _list(findings.answer.support)]
     for section in document.sections:
         blocks = [_block(block) for block in section.blocks]
         if any(isinstance(block, HeatMap) for block in section.blocks):
-            blocks.insert(0, render_table(_gains(analysis)))
-        after = [*blocks[1:], ""]  # a heading with nothing but a figure below it goes too
-        blocks = [text for text, other in zip(blocks, after, strict=True) if other or not _lone_heading(text)]
+            blocks.insert(0, render_table(gains_table(findings.gains_over("none"), findings)))
+        after = [*blocks[1:], ""]  # a heading above nothing but a figure is left out too
+        blocks = [text for text, other in zip(blocks, after, strict=True) if other or not _is_lone_heading(text)]
         if any(blocks):
             parts += [f"## {escape(section.title)}", *blocks]
     parts += ["---", escape(document.foot)]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _gains(analysis: Analysis) -> Table:
-    caption = (
-        "Gain in points over no chain: mean of the languages other than English, with its 95 % interval, English beside it, "
-        "and each seed."
-    )
-    return content.gains_table(analysis.against_none(), analysis, caption)

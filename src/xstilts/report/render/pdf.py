@@ -1,51 +1,57 @@
 """The report as a PDF for print, set by Typst (https://typst.app, Apache-2.0) in this process: no network, no system package.
 
-The template reads the document as JSON, so that nothing of a study is ever taken for markup. The fonts are those inside the
-`typst` wheel, which makes the file the same on every machine; letters that they lack come from the system's fonts.
+Typst is an optional package, since it is large. The template reads the document as JSON, so that nothing in a study is taken for
+markup; figures come as SVG. The fonts are those inside the `typst` package, which makes the file the same on every machine.
+Letters that these fonts lack come from the system's fonts.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import re
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from importlib import resources
 from typing import Any
 
-from xstilts.analysis import formatting as fmt
-from xstilts.report.document import Block, Bullets, Document, Fold, Heading, References, Text, paper
-from xstilts.report.figures.dots import DotPlots
-from xstilts.report.figures.figures import Bars, Forest, HeatMap
-from xstilts.report.figures.layers import LayerChart
-from xstilts.report.figures.scale import ScaleChart
-from xstilts.report.findings import Analysis
-from xstilts.report.tables.content import Table
+from xstilts.report.document import Block, Document, Fold
+from xstilts.report.figures.drawing import Drawing, LegendEntry, Panel, RowFigure
+from xstilts.report.figures.svg import read_palette, standalone
+from xstilts.report.tables.table import Table
 
+NO_TYPST = "No PDF: Typst is not installed. To get one: pip install 'xstilts[pdf]'"
 SHORT_COLUMN = 26  # letters; longer columns of text share what is left of the line
 LINE = 112  # letters of a table's line at full size
 LARGEST, SMALLEST = 8.0, 5.0
-LONG_WORD = 14
 LANDSCAPE = 1.5  # lines; what is longer has a page of its own, on its side
+POINTS_PER_PX = 0.58  # the size of drawings on paper
+ROW_WIDTHS = {"forest": 380, "bars": 560, "dots": 255}  # px
+SINGLE_PLOT, PANEL, SAMPLE = 420, 400, 22  # px: a dot plot that stands alone, a panel, a sample in a legend
+PANEL_HEIGHT = 0.75  # of a panel on the page
 
 
-def render_pdf(analysis: Analysis, document: Document | None = None) -> bytes:
-    """The pages as bytes of a PDF."""
+def has_typst() -> bool:
+    return importlib.util.find_spec("typst") is not None
+
+
+def render_pdf(document: Document) -> bytes:
+    """The PDF. It needs the package `typst` (`has_typst`)."""
     import typst
 
     template = (resources.files("xstilts.report") / "templates" / "report.typ").read_bytes()
-    data = json.dumps(document_data(document or paper(analysis)), ensure_ascii=False)
+    data = json.dumps(write_data(document), ensure_ascii=False)
     made = typst.compile(template, format="pdf", sys_inputs={"data": data})
     assert isinstance(made, bytes)
     return made
 
 
-def document_data(document: Document) -> dict[str, Any]:
+def write_data(document: Document) -> dict[str, Any]:
     """What the template reads."""
     return {
+        "palette": read_palette(),
         "title": document.title,
         "question": document.question,
-        "answer": document.answer,
-        "support": document.support,
+        "answer": document.findings.answer.sentence,
+        "support": document.findings.answer.support,
         "foot": document.foot,
         "sections": [
             {"title": section.title, "aside": section.aside, "blocks": [_block(block) for block in section.blocks]}
@@ -54,30 +60,36 @@ def document_data(document: Document) -> dict[str, Any]:
     }
 
 
-def breakable(text: str) -> str:
-    """Long words may be broken after a slash, an underscore and the like (a zero-width space follows)."""
-
-    def soften(found: re.Match[str]) -> str:
-        word = found.group()
-        return re.sub(r"([/_+&.@=~-])(?=.)", "\\1\u200b", word) if len(word) > LONG_WORD else word
-
-    return re.sub(r"\S+", soften, text)
-
-
 def _block(block: Block) -> dict[str, Any]:
     if isinstance(block, Table):
         return _table(block)
-    if isinstance(block, Text | Heading):
-        return {"kind": block.kind, "text": block.text}
-    if isinstance(block, Bullets):
-        return {"kind": "points", "lines": block.lines}
-    if isinstance(block, References):
-        return {"kind": "references", "lines": [f"{work.written} [{work.why}]" for work in block.works]}
     if isinstance(block, Fold):
-        return {"kind": "fold", "title": block.title, "blocks": [_block(inner) for inner in block.blocks]}
-    if isinstance(block, HeatMap):
-        return _heat(block)
-    return {"kind": block.kind, **_figure(block)}
+        return {"kind": block.kind, "title": block.title, "blocks": [_block(inner) for inner in block.blocks]}
+    width = PANEL
+    if isinstance(block, RowFigure):
+        width = SINGLE_PLOT if block.sort == "dots" and len(block.plots) == 1 else ROW_WIDTHS[block.sort]
+    return {"kind": block.kind, "width": width * POINTS_PER_PX, **_record(block, width)}
+
+
+def _record(record: Any, width: float) -> dict[str, Any]:
+    """The fields of a record. Drawings become SVG, `width` px wide; those of legends and panels have sizes of their own."""
+    return {field.name: _value(getattr(record, field.name), width) for field in fields(record)}
+
+
+def _value(value: Any, width: float) -> Any:
+    if isinstance(value, Drawing):
+        return _drawing(value, width)
+    if isinstance(value, Panel):
+        return {"title": value.title, "drawing": _drawing(value.drawing, width, PANEL_HEIGHT * value.drawing.height)}
+    if isinstance(value, LegendEntry):
+        return {"label": value.label, "sample": _drawing(value.sample, SAMPLE)}
+    if is_dataclass(value):
+        return _record(value, width)
+    return [_value(one, width) for one in value] if isinstance(value, tuple) else value
+
+
+def _drawing(drawing: Drawing, width: float, height: float = 0) -> dict[str, Any]:
+    return {"svg": standalone(drawing, width, height), "width": width * POINTS_PER_PX, "label": drawing.label}
 
 
 def _table(table: Table) -> dict[str, Any]:
@@ -93,110 +105,12 @@ def _table(table: Table) -> dict[str, Any]:
     total = fixed + sum(min(length, 22) for length, width in zip(lengths, widths, strict=True) if width)
     line = LINE if total <= LANDSCAPE * LINE else 1.45 * LINE
     return {
-        "kind": "table",
+        "kind": table.kind,
         "caption": table.caption,
-        "columns": [breakable(name) for name in table.columns],
+        "columns": table.columns,
         "widths": widths,
         "size": round(max(SMALLEST, min(LARGEST, LARGEST * line / max(total, 1))), 2),
         "landscape": total > LANDSCAPE * LINE,
         "numeric": sorted(table.numeric),
-        "groups": [
-            {"title": title, "rows": [[breakable(text) for text in line] for line in lines]} for title, lines in table.groups
-        ],
+        "groups": [{"title": title, "rows": lines} for title, lines in table.groups],
     }
-
-
-def _heat(heat: HeatMap) -> dict[str, Any]:
-    rows = []
-    for name, role, cells in heat.rows:
-        row = []
-        for cell in cells:
-            interval = cell.gain.interval if cell.gain else None
-            row.append(
-                {
-                    "text": fmt.points(interval.estimate) if interval else fmt.NOTHING,
-                    "range": fmt.bracket(interval.low, interval.high) if interval else "",
-                    "sign": cell.sign,
-                    "strength": cell.strength,
-                    "clear": bool(cell.gain and cell.gain.verdict in ("gain", "loss")),
-                    "void": bool(cell.gain and cell.gain.verdict in ("near chance", "same", "oracle")),
-                    "marks": list(cell.marks),
-                }
-            )
-        rows.append({"name": breakable(name), "role": role if role != name else "", "cells": row})
-    targets = [breakable(name) for name in heat.targets]
-    return {"kind": "heat", "encoder": heat.encoder, "targets": targets, "rows": rows, "caption": heat.caption}
-
-
-def _figure(block: Forest | DotPlots | LayerChart | ScaleChart | Bars) -> dict[str, Any]:
-    if isinstance(block, Forest):
-        groups = [
-            {
-                "title": title,
-                "rows": [
-                    {
-                        "label": row.label,
-                        "note": row.note,
-                        "text": row.text,
-                        "range": row.range,
-                        "left": row.whisker.left,
-                        "at": row.whisker.at,
-                        "right": row.whisker.right,
-                        "sign": row.whisker.sign,
-                    }
-                    for row in rows
-                ],
-            }
-            for title, rows in block.groups
-        ]
-        return {"groups": groups, "caption": block.caption}
-    if isinstance(block, DotPlots):
-        plots = [
-            {
-                "title": plot.title,
-                "mark": plot.mark,
-                "line": plot.line,
-                "ticks": plot.ticks,
-                "rows": [
-                    {
-                        "label": row.label,
-                        "note": row.note,
-                        "dots": [{"x": dot.x, "names": dot.name.split(), "stroke": dot.stroke} for dot in row.dots],
-                    }
-                    for row in plot.rows
-                ],
-            }
-            for plot in block.plots
-        ]
-        return {"plots": plots, "legend": _legend(block.legend), "caption": block.caption}
-    if isinstance(block, LayerChart):
-        panels = [
-            {
-                "title": panel.title,
-                "lines": [{"names": line.name.split(), "points": line.points} for line in panel.lines],
-                "grid": panel.grid,
-                "used": panel.used,
-                "x": panel.ticks_x,
-                "y": panel.ticks_y,
-            }
-            for panel in block.panels
-        ]
-        return {"panels": panels, "legend": _legend(block.legend), "caption": block.caption}
-    if isinstance(block, ScaleChart):
-        spots = [[{**asdict(spot), "names": spot.name.split()} for spot in panel.spots] for panel in block.panels]
-        return {
-            "panels": [{"title": panel.title, "spots": own} for panel, own in zip(block.panels, spots, strict=True)],
-            "names": [asdict(name) for name in block.names],
-            "lines": block.lines,
-            "zero": block.zero,
-            "x": block.ticks_x,
-            "y": block.ticks_y,
-            "legend": _legend(block.legend),
-            "caption": block.caption,
-        }
-    rows = [{"label": row.label, "spent": row.spent, "spared": row.spared, "text": row.text} for row in block.rows]
-    return {"rows": rows, "caption": block.caption}
-
-
-def _legend(entries: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
-    return [{"label": label, "names": name.split()} for label, name in entries]

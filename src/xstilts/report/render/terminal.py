@@ -1,4 +1,4 @@
-"""What a run says at its end in the terminal: the gains, chain by target, and the answer. Made for 80 columns."""
+"""What the terminal shows at the end of a run: the gains, chain by target, and the answer. It fits 80 columns."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from rich.text import Text
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS, LEAK
-from xstilts.report.findings import Analysis
-from xstilts.report.tables.content import LEAK_MARK, marks
+from xstilts.report.findings import Findings
+from xstilts.report.render.pdf import NO_TYPST, has_typst
+from xstilts.report.tables.gains import list_remarks
+from xstilts.report.tables.table import LEAK_REMARK
 
 MOST_TARGETS = 4  # more columns than this do not fit 80 characters
 STYLES = {"gain": "bold blue", "loss": "bold yellow", "unclear": "", "near chance": "dim", "same": "dim", "oracle": "dim"}
-LETTERS = {"reuses target data": "d", "near chance": "c", "same artefact": "=", LEAK_MARK: "o"}
+LETTERS = {"reuses target data": "d", "near chance": "c", "same artefact": "=", LEAK_REMARK: "o"}
 
 
 def _letters(gain: Gain) -> str:
-    found = [LETTERS.get(mark, "c") for mark in marks(gain)]
+    found = [LETTERS.get(mark, "c") for mark in list_remarks(gain)]
     return f" {','.join(dict.fromkeys(found))}" if found else ""
 
 
@@ -34,23 +36,23 @@ def _cell(gain: Gain | None) -> Text:
     return text
 
 
-def gains_block(analysis: Analysis, found: Sequence[Gain], title: str) -> RenderableType:
+def _gains_block(findings: Findings, found: Sequence[Gain], title: str) -> RenderableType:
     """One table for every encoder and every four targets."""
-    gains = {(gain.encoder, _row(gain), gain.target): gain for gain in found}
+    gains = {(gain.encoder, _name_row(gain), gain.target): gain for gain in found}
     chains = dict.fromkeys(row for _, row, _ in gains)
-    targets = [info.name for info in analysis.results.targets]
+    targets = [info.name for info in findings.results.targets]
     tables: list[RenderableType] = []
     for encoder in dict.fromkeys(gain.encoder for gain in gains.values()):
         for start in range(0, len(targets), MOST_TARGETS):
             shown = targets[start : start + MOST_TARGETS]
-            name = f", {encoder}" if len(analysis.results.encoders) > 1 else ""
+            name = f", {encoder}" if len(findings.results.encoders) > 1 else ""
             heading = f"{title}{name}" if start == 0 else ""
             table = Table(title=heading, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0))
             table.add_column("chain", overflow="fold")
             for target in shown:
                 table.add_column(target, justify="right", overflow="fold")
             for chain in chains:
-                info = analysis.chains.get(chain)
+                info = findings.chains.get(chain)
                 label = Text(chain)
                 if info and info.control:
                     label.append(f"\n{CONTROL_WORDS[info.control]}", style="dim italic")
@@ -59,34 +61,39 @@ def gains_block(analysis: Analysis, found: Sequence[Gain], title: str) -> Render
     return Group(*tables)
 
 
-def _row(gain: Gain) -> str:
+def _name_row(gain: Gain) -> str:
     return f"{gain.chain} over {fmt.mean_of(gain.baseline)}" if gain.over == "chain" else gain.chain
 
 
-def _legend(analysis: Analysis) -> str:
-    gains = (*analysis.compared(), *analysis.against_none())
-    found = {mark for gain in gains for mark in marks(gain)}
-    clear = "bold: clear after Holm's correction" if any(len(gain.seeds) > 1 for gain in gains) else "one seed decides nothing"
+def _legend(findings: Findings) -> str:
+    gains = (*findings.gains_over("chain"), *findings.gains_over("none"))
+    found = {mark for gain in gains for mark in list_remarks(gain)}
+    clear = (
+        "bold: clear after Holm's correction" if any(len(gain.seeds) > 1 for gain in gains) else "one seed is too few to decide"
+    )
     parts = [f"[95 % interval]; {clear}"]
     if "reuses target data" in found:
         parts.append("d: reuses the target's training data")
     if any("near chance" in mark for mark in found):
-        parts.append("c: a side near chance")
+        parts.append("c: near chance")
     if "same artefact" in found:
-        parts.append("=: the same artefact")
-    if LEAK_MARK in found:
+        parts.append("=: both sides are the same artefact")
+    if LEAK_REMARK in found:
         parts.append(f"o: {LEAK}")
     return "; ".join(parts)
 
 
-def end_of_run(analysis: Analysis) -> RenderableType:
-    """The table, its legend, the answer and what qualifies it."""
+def summarise_run(findings: Findings) -> RenderableType:
+    """The table, its legend, the answer and the sentences that qualify it. The last line says how to get the PDF, if Typst is
+    missing."""
     parts: list[RenderableType] = []
-    if analysis.compared():
-        parts.append(gains_block(analysis, analysis.compared(), "the question's own comparisons, in points"))
-    if analysis.against_none():
-        parts.append(gains_block(analysis, analysis.against_none(), "transfer gain in points"))
-        parts += [Text(_legend(analysis), style="dim"), Text("")]
-    parts.append(Text(analysis.answer.sentence, style="bold"))
-    parts += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in analysis.answer.support]
+    if findings.gains_over("chain"):
+        parts.append(_gains_block(findings, findings.gains_over("chain"), "the study's own comparisons, in points"))
+    if findings.gains_over("none"):
+        parts.append(_gains_block(findings, findings.gains_over("none"), "transfer gain in points"))
+        parts += [Text(_legend(findings), style="dim"), Text("")]
+    parts.append(Text(findings.answer.sentence, style="bold"))
+    parts += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in findings.answer.support]
+    if not has_typst():
+        parts += [Text(""), Text(NO_TYPST, style="dim")]
     return Group(*parts)

@@ -1,70 +1,71 @@
-"""The same gains under other tests, as a table for the end of a report, and the sentence that says how to read it."""
+"""The gains under other tests, as a table for the end of a report, with a paragraph that says how to read it."""
 
 from __future__ import annotations
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.other_tests import ALPHA, ORDER_SEEDS, ORDERED, OtherTests, describe_checkpoints
-from xstilts.report.findings import Analysis
+from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, gain_id
-from xstilts.report.tables.content import Table, grouped, marks
+from xstilts.report.tables.gains import list_remarks
+from xstilts.report.tables.table import Table, group_by_encoder, make_grouped_table
 
-TITLE = "The same gains under other tests"
+TITLE = "Gains under other tests"
 
 
-def other_tests_sentence(analysis: Analysis) -> str:
-    """What each test speaks about, and how many rows disagree."""
-    disagree = sum(bool(one.disagree) for one in analysis.tests)
-    found = f"{disagree} of {fmt.count(len(analysis.tests), 'gain')}" if disagree else "none"
+def other_tests_sentence(findings: Findings) -> str:
+    """What each test measures, and how many rows disagree with the main verdict."""
+    disagree = sum(bool(one.disagree) for one in findings.tests)
+    found = f"{disagree} of {fmt.count(len(findings.tests), 'gain')}" if disagree else "none"
     return (
-        "The main interval, of other seeds and other examples, decides, with its p corrected by Holm; Benjamini and Hochberg "
-        "allow some false gains among those found. Sign flips speak of other seeds, the test of two checkpoints of these very "
-        "runs, one seed at a time; superiority and stochastic order compare the runs of both sides. "
-        f"Rows in which another test says something else than the main verdict: {found}."
+        "The verdict rests on the main interval (over seeds and examples) and on its p value after Holm's correction. The "
+        "correction of Benjamini and Hochberg (BH) is weaker: it limits the share of false gains among the gains found. Sign "
+        "flips test the spread over seeds. The checkpoint test compares the two models of one seed on the same examples. "
+        "Superiority and stochastic order compare the runs of both sides. "
+        f"Rows in which another test disagrees with the main verdict: {found}."
     )
 
 
-def other_tests_table(analysis: Analysis) -> Table | None:
+def other_tests_table(findings: Findings) -> Table | None:
     """A row for each gain; None where nothing was tested."""
-    if not analysis.tests:
+    if not findings.tests:
         return None
-    several = len(analysis.results.encoders) > 1
-    groups = [
-        (encoder if several else "", tuple(_line(one) for one in analysis.tests if one.gain.encoder == encoder))
-        for encoder in analysis.results.encoders
-    ]
+    groups = group_by_encoder(findings, ((one.gain.encoder, _line(one)) for one in findings.tests))
     columns = (
         "chain", "target", "verdict", "gain", "p", "Holm", "BH", "sign flips", "checkpoints", "languages", "superiority", "order",
         "disagree",
     )  # fmt: skip
-    return grouped(_caption(analysis), columns, [group for group in groups if group[1]], range(3, 12))
+    return make_grouped_table(_caption(findings), columns, groups, range(3, 12))
 
 
-def _caption(analysis: Analysis) -> str:
-    tests = analysis.tests
-    parts = ["Gains over none in points; p of the main interval, as it is and corrected (Holm; BH: Benjamini and Hochberg)"]
+def _caption(findings: Findings) -> str:
+    tests = findings.tests
+    parts = ["Gains over no chain in points; p value of the main interval, uncorrected and corrected (Holm, BH)"]
     seeds = sorted({one.least_sign for one in tests if one.least_sign is not None}, reverse=True)
     if seeds:
         least = fmt.listed(fmt.p_value(p) for p in seeds)
-        parts.append(f"Sign flips over seeds: so few seeds can give no less than {least}, whatever the gain")
+        parts.append(f"Sign flips over seeds: with so few seeds, the smallest possible p is {least}")
     exact = [check.exact for one in tests for check in one.checkpoints]
     test = "McNemar's exact test" if all(exact) else "approximate randomisation"
     if any(exact) and not all(exact):
         test = "McNemar's exact test, or approximate randomisation where it does not apply"
-    each = "p" if all(len(one.checkpoints) == 1 for one in tests) else f"in how many seeds p is at most {ALPHA:g}"
+    each = "p value" if all(len(one.checkpoints) == 1 for one in tests) else f"number of seeds with p of at most {ALPHA:g}"
     parts.append(f"Checkpoints ({test}): {each}")
     if any(check.better is not None for one in tests for check in one.checkpoints):
-        parts[-1] += ", and over all seeds how many answers are right with the chain only : without it only"
+        parts[-1] += "; over all seeds, (answers that only the chain gets right : answers that only its control gets right)"
     if any(one.languages for one in tests):
-        parts.append("Languages: in how many, at least, the gain or loss is there (partial conjunction)")
+        parts.append("Languages: at least this many languages show the gain or loss (partial conjunction test)")
     if any(one.superiority is not None for one in tests):
-        parts.append("Superiority: the chance that a run with the chain scores above one without, ties half")
+        parts.append("Superiority: the probability that a run with the chain scores above a run without it; ties count half")
     if any(one.order is not None for one in tests):
         parts.append(
-            "Order: upper bound of how far the runs are from lying above (for a loss: below) those without the chain at every "
-            f"quantile; almost so under {ORDERED:g}. It sees seeds only, not the noise of the examples that they share"
+            "Order: upper bound of the violation of stochastic order, which holds if the runs with the chain lie above those "
+            f"without it (for a loss: below) at every quantile; below {ORDERED:g} the order almost holds. It measures the spread "
+            "over seeds only, not the noise of the examples"
         )
     else:
-        parts.append(f"Almost stochastic order needs {ORDER_SEEDS} seeds: with three it calls one in ten pairs of equals better")
+        parts.append(
+            f"Almost stochastic order needs {ORDER_SEEDS} seeds: with three, it finds a difference in one of ten equal pairs"
+        )
     return ". ".join(parts) + "."
 
 
@@ -77,7 +78,7 @@ def _line(one: OtherTests) -> tuple[str, ...]:
     return (
         gain.chain,
         gain.target,
-        ", ".join(dict.fromkeys([gain.verdict, *marks(gain)])),
+        ", ".join(dict.fromkeys([gain.verdict, *list_remarks(gain)])),
         Number(fmt.points(interval.estimate), gain_id(gain)),
         fmt.p_value(interval.p),
         fmt.p_value(gain.p_holm),

@@ -1,7 +1,7 @@
 """Averages over a benchmark, as the benchmark defines them (English included): by task, by group and over all tasks.
 
 Chains are compared over the task-language pairs that every chain and seed of an encoder has, so that all numbers of a
-row are means of the same things. How much of the benchmark that is stands in every row; nothing is averaged silently.
+row are means of the same things. Each row says how much of the benchmark it covers.
 """
 
 from __future__ import annotations
@@ -13,103 +13,97 @@ import numpy as np
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.results import LEAK, Cell
-from xstilts.report.findings import Analysis
-from xstilts.report.provenance.numbers import Number, average_id
-from xstilts.report.tables.content import ORACLE, Line, Table, grouped, limit_words
-from xstilts.tasks.suites import SUITES, Average, Averages, Scores, Suite, average
+from xstilts.report.findings import Findings
+from xstilts.report.provenance.numbers import Number, suite_average_id
+from xstilts.report.tables.table import ORACLE, Table, describe_limits, make_grouped_table
+from xstilts.tasks.suites import SUITES, Average, Averages, Suite, average
+
+ALL_TASKS = "all tasks"
 
 
 @dataclass(frozen=True)
-class AverageOf:
-    """One average of the tables: of a task, a group or all tasks, for one chain; `text` is its number as it is written."""
+class SuiteAverage:
+    """One average of a benchmark for one encoder and chain. `of` is a task, a group or "all tasks"; `value` (0-1, mean over
+    seeds) is None without scores; `leak`: a score behind it is an oracle; `keys` are the score artefacts behind it."""
 
     suite: str
     encoder: str
     chain: str
     of: str
-    text: Number
+    value: float | None
+    leak: bool
     covers: str
     keys: tuple[str, ...]
 
 
-def suites_of(analysis: Analysis) -> tuple[Suite, ...]:
-    """The suites of which the study has at least two tasks as targets."""
-    targets = {info.name for info in analysis.results.targets}
+def find_suites(findings: Findings) -> tuple[Suite, ...]:
+    """The suites that share at least two tasks with the targets."""
+    targets = {info.name for info in findings.results.targets}
     return tuple(suite for suite in SUITES.values() if suite.groups and len(targets & set(suite.tasks)) > 1)
 
 
-def suite_tables(analysis: Analysis) -> tuple[Table, ...]:
-    """One table for each suite of the study."""
-    found = (_table(analysis, suite) for suite in suites_of(analysis))
-    return tuple(table for table in found if table is not None)
+def compute_suite_averages(findings: Findings) -> tuple[SuiteAverage, ...]:
+    """Every average of every suite of the study: by suite, encoder, then task or group, then chain."""
+    return tuple(
+        row
+        for suite in find_suites(findings)
+        for encoder in findings.results.encoders
+        for row in _average_encoder(findings, suite, encoder)
+    )
 
 
-def averages_of(analysis: Analysis) -> tuple[AverageOf, ...]:
-    """Every average that the tables show."""
-    several = len(analysis.results.encoders) > 1
-    found = []
-    for suite in suites_of(analysis):
-        table = _table(analysis, suite)
-        for title, lines in table.groups if table else ():
-            encoder = title if several else next(iter(analysis.results.encoders), "")
-            for line in lines:
-                of = line[0].removeprefix("· ")
-                members = suite.groups.get(of, (of,) if of in suite.tasks else tuple(suite.tasks))
-                for chain, text in zip(table.columns[1:-1] if table else (), line[1:-1], strict=True):
-                    if isinstance(text, Number):
-                        keys = [
-                            cell.key
-                            for cell in analysis.results.cells
-                            if (cell.encoder, cell.chain, cell.control) == (encoder, chain, "")
-                            and cell.target in members
-                            and cell.languages
-                        ]
-                        found.append(AverageOf(suite.name, encoder, chain, of, text, line[-1], tuple(keys)))
-    return tuple(found)
-
-
-def _table(analysis: Analysis, suite: Suite) -> Table | None:
-    without = _left_out(analysis, suite)
-    groups, chains = [], [name for name in analysis.chains if name not in without]
-    for encoder in analysis.results.encoders:
-        runs: dict[tuple[str, int], list[Cell]] = {}
-        for cell in analysis.results.cells:
-            if (
-                cell.encoder == encoder
-                and not cell.control
-                and cell.target in suite.tasks
-                and cell.languages
-                and cell.chain not in without
-            ):
-                runs.setdefault((cell.chain, cell.seed), []).append(cell)
-        if not runs:
+def _average_encoder(findings: Findings, suite: Suite, encoder: str) -> Iterable[SuiteAverage]:
+    without = _left_out(findings, suite)
+    runs: dict[tuple[str, int], list[Cell]] = {}
+    for cell in findings.results.cells:
+        if cell.encoder != encoder or cell.control or cell.chain in without:
             continue
-        pairs = set.intersection(*({(c.target, code) for c in cells for code in c.languages} for cells in runs.values()))
-        means: dict[str, list[Averages]] = {}
-        for (chain, _), cells in runs.items():
-            means.setdefault(chain, []).append(average(suite, _scores(cells, pairs)))
-        chains = [name for name in chains if name in means] or list(means)
-        leaks = {(cell.chain, cell.target) for cells in runs.values() for cell in cells if cell.leak}
-        groups.append(
-            (encoder if len(analysis.results.encoders) > 1 else "", tuple(_lines(suite, encoder, chains, means, leaks)))
-        )
-    if not groups:
-        return None
-    marked = any(ORACLE in text for _, lines in groups for line in lines for text in line)
-    caption = f"{suite.name.upper()} averages, 0 to 100, means over seeds, English included as the benchmark has it"
-    columns = ("average of", *chains, "covers")
-    leak = f". {ORACLE} {LEAK}" if marked else ""
-    leak += ". Compute-matched controls are left out: they exist only for targets that are trained" if without else ""
-    return grouped(f"{caption}{leak}{limit_words(analysis)}.", columns, groups, range(1, len(chains) + 1))
+        if cell.target in suite.tasks and cell.languages:
+            runs.setdefault((cell.chain, cell.seed), []).append(cell)
+    if not runs:
+        return
+    pairs = set.intersection(*({(c.target, code) for c in cells for code in c.languages} for cells in runs.values()))
+    by_chain: dict[str, list[Averages]] = {}
+    for (chain, _), cells in runs.items():
+        by_chain.setdefault(chain, []).append(average(suite, _shared_scores(cells, pairs)))
+    for of, members in _rows(suite):
+        for chain in [name for name in findings.chains if name in by_chain] or list(by_chain):
+            found = [_pick(averages, of) for averages in by_chain[chain]]
+            values = [one.value for one in found if one.value is not None]
+            behind = [cell for (name, _), cells in runs.items() if name == chain for cell in cells if cell.target in members]
+            yield SuiteAverage(
+                suite=suite.name,
+                encoder=encoder,
+                chain=chain,
+                of=of,
+                value=float(np.mean(values)) if values else None,
+                leak=any(cell.leak for cell in behind),
+                covers=_describe_cover(found[0]),
+                keys=tuple(cell.key for cell in behind),
+            )
 
 
-def _left_out(analysis: Analysis, suite: Suite) -> frozenset[str]:
-    """Compute-matched controls, where some of the suite's targets have none and all chains would lose them."""
-    whole = all(info.trained for info in analysis.results.targets if info.name in suite.tasks)
-    return frozenset() if whole else frozenset(name for name, info in analysis.chains.items() if info.control == "compute")
+def _rows(suite: Suite) -> Iterable[tuple[str, tuple[str, ...]]]:
+    """What is averaged, and over which tasks: all tasks, then each group and its tasks."""
+    yield ALL_TASKS, tuple(suite.tasks)
+    for group, members in suite.groups.items():
+        yield group, members
+        yield from ((task, (task,)) for task in members)
 
 
-def _scores(cells: list[Cell], pairs: set[tuple[str, str]]) -> Scores:
+def _pick(averages: Averages, of: str) -> Average:
+    if of == ALL_TASKS:
+        return averages.overall
+    return averages.tasks[of] if of in averages.tasks else averages.groups[of]
+
+
+def _left_out(findings: Findings, suite: Suite) -> frozenset[str]:
+    """Compute-matched controls, if some of the suite's targets have none: else no chain could be averaged over these."""
+    whole = all(info.trained for info in findings.results.targets if info.name in suite.tasks)
+    return frozenset() if whole else frozenset(name for name, info in findings.chains.items() if info.control == "compute")
+
+
+def _shared_scores(cells: list[Cell], pairs: set[tuple[str, str]]) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
     return {
         cell.target: {code: row.values for code, row in cell.languages.items() if (cell.target, code) in pairs}
         for cell in cells
@@ -117,32 +111,42 @@ def _scores(cells: list[Cell], pairs: set[tuple[str, str]]) -> Scores:
     }
 
 
-def _lines(
-    suite: Suite, encoder: str, chains: list[str], means: Mapping[str, list[Averages]], leaks: set[tuple[str, str]]
-) -> list[Line]:
-    some = next(iter(means.values()))[0]
-
-    def line(name: str, of: Average, pick: list[list[Average]], members: Iterable[str]) -> Line:
-        marks = [ORACLE if any((chain, task) in leaks for task in members) else "" for chain in chains]
-        values = [[average.value for average in own if average.value is not None] for own in pick]
-        id_of = [average_id(suite.name, encoder, chain, name.removeprefix("· ")) for chain in chains]
-        shown = (
-            Number(fmt.score(float(np.mean(own))) + mark, id) if own else fmt.NOTHING
-            for own, mark, id in zip(values, marks, id_of, strict=True)
-        )
-        return (name, *shown, _covers(of))
-
-    lines = [line("all tasks", some.overall, [[a.overall for a in means[chain]] for chain in chains], suite.tasks)]
-    for group, members in suite.groups.items():
-        lines.append(line(group, some.groups[group], [[a.groups[group] for a in means[chain]] for chain in chains], members))
-        for task in members:
-            lines.append(line(f"· {task}", some.tasks[task], [[a.tasks[task] for a in means[chain]] for chain in chains], [task]))
-    return lines
-
-
-def _covers(average: Average) -> str:
+def _describe_cover(average: Average) -> str:
     (tasks, of_tasks), (languages, of_languages) = average.tasks, average.languages
     if not average.partial:
         return "complete"
     of = f"{tasks} of {of_tasks} tasks, " if of_tasks > 1 else ""
     return f"{of}{languages} of {of_languages} languages" if tasks else "not in this study"
+
+
+def suite_tables(findings: Findings) -> tuple[Table, ...]:
+    """One table for each suite of the study that has scores."""
+    averages = compute_suite_averages(findings)
+    found = ((suite, [row for row in averages if row.suite == suite.name]) for suite in find_suites(findings))
+    return tuple(_table(findings, suite, rows) for suite, rows in found if rows)
+
+
+def _table(findings: Findings, suite: Suite, rows: list[SuiteAverage]) -> Table:
+    chains = tuple(dict.fromkeys(row.chain for row in rows))
+    groups = []
+    for encoder in dict.fromkeys(row.encoder for row in rows):
+        lines = []
+        for of, _ in _rows(suite):
+            own = {row.chain: row for row in rows if (row.encoder, row.of) == (encoder, of)}
+            name = f"· {of}" if of in suite.tasks else of
+            lines.append((name, *(_write(own.get(chain)) for chain in chains), next(iter(own.values())).covers))
+        groups.append((encoder if findings.several_encoders else "", tuple(lines)))
+    caption = f"{suite.name.upper()} averages, 0 to 100, means over seeds; English is included, as the benchmark defines it"
+    caption += f". {ORACLE} {LEAK}" if any(row.leak for row in rows) else ""
+    if _left_out(findings, suite):
+        caption += ". Compute-matched controls are left out: they exist only for targets that are trained"
+    columns = ("average of", *chains, "covers")
+    return make_grouped_table(f"{caption}{describe_limits(findings)}.", columns, groups, range(1, len(chains) + 1))
+
+
+def _write(row: SuiteAverage | None) -> str:
+    if row is None or row.value is None:
+        return fmt.NOTHING
+    return Number(
+        fmt.score(row.value) + (ORACLE if row.leak else ""), suite_average_id(row.suite, row.encoder, row.chain, row.of)
+    )

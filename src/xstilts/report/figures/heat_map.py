@@ -1,0 +1,116 @@
+"""The heat map: gains over no chain, chain by target. It is a table with coloured cells, not a drawing.
+
+Its cells are numbers and words that must wrap, and on the page each one is a link, so every rendering sets it as a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gains import DECIDED, Gain
+from xstilts.analysis.results import CONTROL_WORDS
+from xstilts.analysis.scores import NO_CHAIN
+from xstilts.report.findings import Findings
+from xstilts.report.tables.gains import list_remarks
+from xstilts.report.tables.table import describe_leaks
+
+STRONGEST = 0.62
+SMALLEST_SCALE = 0.02
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """`link` is the id of the view by language ("" without a gain); `strength` is the opacity of the colour of `sign`; `weight`
+    says how the number is set: bold if it is clear, grey if it is no evidence."""
+
+    text: str = fmt.NOTHING
+    range: str = ""
+    link: str = ""
+    sign: Literal["gain", "loss", ""] = ""
+    strength: float = 0.0
+    weight: Literal["clear", "void", ""] = ""
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    """A chain; `role` is its kind of control in words, or ""."""
+
+    name: str
+    role: str
+    cells: tuple[HeatCell, ...]
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """The cells of a row are in the order of `targets`."""
+
+    kind: ClassVar[str] = "heat"
+    encoder: str
+    targets: tuple[str, ...]
+    rows: tuple[HeatRow, ...]
+    caption: str
+
+
+def make_heat_maps(findings: Findings) -> tuple[HeatMap, ...]:
+    """One map for each encoder that has a gain. All maps share one scale, which ignores oracles and pairs that reuse target
+    data."""
+    gains = {(gain.encoder, gain.chain, gain.target): gain for gain in findings.gains_over("none")}
+    sizes = [
+        abs(gain.interval.estimate) for gain in gains.values() if gain.interval and not gain.reuses_target_data and not gain.leak
+    ]
+    scale = max([*sizes, SMALLEST_SCALE])
+    targets = tuple(info.name for info in findings.results.targets)
+    chains = sorted((c for c in findings.results.chains if c.name != NO_CHAIN), key=lambda chain: chain.control != "")
+    roles = {chain.name: CONTROL_WORDS.get(chain.control, "") for chain in chains}
+    roles |= {name: "" for name, role in roles.items() if role == name}
+    maps = []
+    for encoder in findings.results.encoders:
+        own = [gain for gain in gains.values() if gain.encoder == encoder]
+        rows = []
+        for chain in chains if own else ():
+            cells = tuple(_make_cell(findings, gains.get((encoder, chain.name, target)), scale) for target in targets)
+            rows.append(HeatRow(chain.name, roles[chain.name], cells))
+        maps += [HeatMap(encoder, targets, tuple(rows), _write_caption(findings, own, scale))] if own else []
+    return tuple(maps)
+
+
+def link_to(findings: Findings, gain: Gain) -> str:
+    """The id of the view of a gain by language."""
+    return f"pair-{findings.gains.index(gain)}"
+
+
+def describe_bold(findings: Findings) -> str:
+    """What bold type means for the gains over no chain."""
+    if all(len(gain.seeds) == 1 for gain in findings.gains_over("none")):
+        return "Nothing is bold, because one seed is too few to decide."
+    return "Bold: clear after Holm's correction."
+
+
+def _write_caption(findings: Findings, own: Iterable[Gain], scale: float) -> str:
+    grey = "; no colour if near chance" if any(gain.near_chance == "both" for gain in findings.gains) else ""
+    return (
+        "Gain in points over no chain, mean of the languages other than English, with its 95 % interval. "
+        f"{describe_bold(findings)} Colour: the size of the gain, from {fmt.MINUS}{fmt.score(scale)} (orange) to "
+        f"+{fmt.score(scale)} (blue){grey}.{describe_leaks(any(gain.leak for gain in own))}"
+    )
+
+
+def _make_cell(findings: Findings, gain: Gain | None, scale: float) -> HeatCell:
+    if gain is None:
+        return HeatCell()
+    interval, verdict = gain.interval, gain.verdict
+    colourless = interval is None or gain.near_chance == "both" or verdict in DECIDED
+    size = 0.0 if colourless or interval is None else interval.estimate
+    return HeatCell(
+        text=fmt.points(interval.estimate) if interval else fmt.NOTHING,
+        range=fmt.bracket(interval.low, interval.high) if interval else "English only",
+        link=link_to(findings, gain),
+        sign="gain" if size > 0 else "loss" if size < 0 else "",
+        strength=round(STRONGEST * min(1.0, abs(size) / scale), 3),
+        weight="clear" if verdict in ("gain", "loss") else "void" if verdict in ("near chance", "same", "oracle") else "",
+        remarks=list_remarks(gain),
+    )

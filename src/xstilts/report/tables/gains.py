@@ -1,0 +1,146 @@
+"""Gains as tables and sentences: over no chain, over other chains, and over controls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xstilts.analysis import formatting as fmt
+from xstilts.analysis.breakdown import ALL
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.mean_gains import MeanGain
+from xstilts.analysis.results import CONTROL_WORDS, LEAK
+from xstilts.analysis.scores import ENGLISH
+from xstilts.report.findings import Findings
+from xstilts.report.provenance.numbers import Number, average_gain_id, gain_id
+from xstilts.report.tables.table import (
+    LEAK_REMARK,
+    Line,
+    Table,
+    describe_leaks,
+    describe_partial_data,
+    group_by_encoder,
+    make_grouped_table,
+    name_targets,
+)
+
+COLUMNS = ("chain", "target", "over", "gain", "95 %", "English", "by seed", "p (Holm)", "verdict", "remark")
+NUMERIC = (3, 4, 5, 6, 7)
+OVER_NONE = (
+    "Gain in points over no chain: mean of the languages other than English, with its 95 % interval, the gain in English, "
+    "and the gain of each seed"
+)
+OVER_CHAINS = OVER_NONE.replace("Gain in points over no chain", "Gain in points over other chains")
+
+
+def list_remarks(gain: Gain) -> tuple[str, ...]:
+    """What a reader must know before trusting the number."""
+    found = []
+    if gain.reuses_target_data:
+        found.append("reuses target data")
+    if gain.verdict == "same":
+        found.append("same artefact")
+    if gain.leak:
+        found.append(LEAK_REMARK)
+    control = "near chance without it" if gain.over == "none" else "control near chance"
+    if gain.over == "chain":
+        control = f"{fmt.mean_of(gain.baseline)} near chance"
+    near = {"both": "near chance", "chain": "chain near chance", "control": control}
+    if gain.near_chance:
+        found.append(near[gain.near_chance])
+    return tuple(found)
+
+
+def describe_gain(gain: Gain) -> str:
+    """A comparison in one sentence: estimate, interval, verdict, p."""
+    if gain.interval is None:
+        return "Only English has scores, so there is no transfer gain."
+    if gain.verdict == "same":
+        return f"Both sides are the same artefact, so the gain over {fmt.mean_of(gain.baseline)} is always 0."
+    interval = gain.interval
+    verdict = {
+        "gain": "a clear gain",
+        "loss": "a clear loss",
+        "unclear": "not clear",
+        "one seed": "one seed, too few to decide",
+        "near chance": "both sides are near chance, so this is no evidence",
+        "oracle": f"an upper bound, not evidence ({LEAK})",
+    }[gain.verdict]
+    found = (
+        f"{fmt.points(interval.estimate)} points {fmt.bracket(interval.low, interval.high)} "
+        f"over {fmt.mean_of(gain.baseline)}: {verdict}"
+    )
+    if gain.verdict == "oracle":
+        return f"{found}."
+    return f"{found} (p{fmt.JOIN}{fmt.p_value(interval.p)}, after Holm {fmt.p_value(gain.p_holm)})."
+
+
+def gains_table(gains: Sequence[Gain], findings: Findings, caption: str = OVER_NONE, means: Sequence[MeanGain] = ()) -> Table:
+    """A row for each comparison, with the gain of each seed. `means` (averages over targets) come first. `caption` has no full
+    stop."""
+    names = name_targets(findings)
+    rows = [(average.encoder, _mean_line(average)) for average in means]
+    rows += [(gain.encoder, _line(gain, names.get(gain.target, gain.target))) for gain in gains]
+    groups = group_by_encoder(findings, rows)
+    leaks = describe_leaks(any(gain.leak for gain in gains))
+    return make_grouped_table(f"{caption}{describe_partial_data(findings)}.{leaks}", COLUMNS, groups, NUMERIC)
+
+
+def compared_table(findings: Findings) -> Table | None:
+    """The study's own comparisons: the means over targets, then each target. None where no comparison has scores."""
+    gains = findings.gains_over("chain")
+    return gains_table(gains, findings, OVER_CHAINS, findings.averages) if gains else None
+
+
+def _line(gain: Gain, target: str) -> Line:
+    interval, english = gain.interval, gain.english
+    remarks = [remark for remark in list_remarks(gain) if remark != gain.verdict]
+    return (
+        gain.chain,
+        target,
+        fmt.mean_of(gain.baseline),
+        Number(fmt.points(interval.estimate), gain_id(gain)) if interval else fmt.NOTHING,
+        Number(fmt.bracket(interval.low, interval.high), gain_id(gain)) if interval else fmt.NOTHING,
+        Number(fmt.points(english.estimate), gain_id(gain, ENGLISH)) if english else fmt.NOTHING,
+        ", ".join(fmt.points(seed.transfer) for seed in gain.seeds),
+        fmt.p_value(gain.p_holm),
+        gain.verdict,
+        ", ".join([*([CONTROL_WORDS[gain.control]] if gain.control else []), *remarks]),
+    )
+
+
+def _mean_line(average: MeanGain) -> Line:
+    interval = average.interval
+    id = average_gain_id(average)
+    return (
+        average.chain,
+        f"mean of {fmt.count(len(average.targets), 'target')}",
+        fmt.mean_of(average.baseline),
+        Number(fmt.points(interval.estimate), id),
+        Number(fmt.bracket(interval.low, interval.high), id),
+        "",
+        ", ".join(fmt.points(seed) for seed in average.seeds),
+        fmt.p_value(average.p_holm),
+        average.verdict,
+        average.group if average.group != ALL else "",
+    )
+
+
+def control_tables(findings: Findings) -> tuple[tuple[str, str, Table], ...]:
+    """The comparisons with controls that have scores, as (title, explanation, table)."""
+    found = []
+    if gains := findings.gains_over("placebo"):
+        text = (
+            "A placebo chain trains on the same data with shuffled labels. A gain over the placebo comes from the task. A gain "
+            "that both have over no chain does not."
+        )
+        caption = "Gains over the placebo of the same tasks, in points"
+        found.append(("Gains over the placebo", text, gains_table(gains, findings, caption)))
+    if gains := findings.gains_over("compute"):
+        text = (
+            "A compute-matched control has no chain. Instead, the target is trained longer, by as many tokens as the chain saw "
+            "(padding not counted). Longer training does not explain a gain over this control. If a chain trains on the target's "
+            "own data, this is the fair comparison."
+        )
+        caption = "Gains over the compute-matched control of the same chain, in points"
+        found.append(("Gains over longer training", text, gains_table(gains, findings, caption)))
+    return tuple(found)
