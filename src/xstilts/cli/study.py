@@ -134,12 +134,12 @@ def pretrain(
     Example:  xstilts pretrain text -o my-xlmr --steps 50000 --set recipes.default.lr=3e-4 --set recipes.default.precision=bf16
     """
     from xstilts.cli.running import exit_code, failures, run_plan
-    from xstilts.plan.pretrain import check_free, compile_pretraining, pretraining, summary
+    from xstilts.plan.pretrain import check_free, compile_pretraining, make_pretraining, summarise
     from xstilts.stages.export import export_cell
     from xstilts.store.store import Store
 
     check_free(out)
-    study = pretraining(folder, parallel, steps, vocabulary, {"layers": layers, "hidden": hidden}, seed, changes)
+    study = make_pretraining(folder, parallel, steps, vocabulary, {"layers": layers, "hidden": hidden}, seed, changes)
     plan, trained = compile_pretraining(study)
     state = run_plan(terminal(), plan, Store(store), workers)
     for failure in failures(plan, state):
@@ -147,7 +147,7 @@ def pretrain(
     if code := exit_code(state):
         raise SystemExit(code)
     written = export_cell(Store(store), trained, out)
-    terminal().print(f"{written} written to {out}: {summary(Store(store), trained)}", soft_wrap=True)
+    terminal().print(f"{written} written to {out}: {summarise(Store(store), trained)}", soft_wrap=True)
 
 
 @app.command()
