@@ -14,7 +14,7 @@ from tests.conftest import tiny_study
 from xstilts.errors import InputError
 from xstilts.execution.execute import execute
 from xstilts.plan.compile import Plan, compile_study
-from xstilts.plan.pretrain import Pretraining, check_free, compile_pretraining, pretraining, summary
+from xstilts.plan.pretrain import Pretraining, check_free, compile_pretraining, make_pretraining, summarise
 from xstilts.stages.export import export_cell
 from xstilts.store.store import Store
 from xstilts.tasks.registry import CATALOGUE
@@ -45,7 +45,7 @@ def translations(tmp_path: Path) -> Path:
 
 
 def small(text: Path, parallel: Path | None = None, *changes: str) -> Pretraining:
-    return pretraining(text, parallel, 12, 300, {"layers": 1, "hidden": 16}, changes=[*SMALL, *changes])
+    return make_pretraining(text, parallel, 12, 300, {"layers": 1, "hidden": 16}, changes=[*SMALL, *changes])
 
 
 def keys(plan: Plan) -> dict[str, str]:
@@ -83,7 +83,7 @@ def test_text_and_translations_become_one_model_that_a_study_takes(text: Path, t
     state = execute(plan, store, workers=1)
     assert not state.errors
     assert export_cell(store, trained, tmp_path / "model") == "AutoModelForMaskedLM"
-    assert summary(store, trained).startswith("12 steps, ")
+    assert summarise(store, trained).startswith("12 steps, ")
     model, info = transformers.AutoModelForMaskedLM.from_pretrained(tmp_path / "model", output_loading_info=True)
     assert not [name for name in info["missing_keys"] if "position_ids" not in name]
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "model")

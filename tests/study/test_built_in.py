@@ -16,7 +16,7 @@ from tests.conftest import tiny_record, tiny_study
 from xstilts.errors import InputError
 from xstilts.execution.execute import execute
 from xstilts.plan.compile import Plan, compile_study
-from xstilts.plan.trainings import COMPUTE, INTERMEDIATE, PLACEBO, PRETRAINING, TARGET, count, sharing, trainings
+from xstilts.plan.trainings import COMPUTE, INTERMEDIATE, PLACEBO, PRETRAINING, TARGET, count, describe_sharing, trainings
 from xstilts.store.store import Store
 from xstilts.study import Study, built_in_studies, load_study
 from xstilts.tasks.files.locate import examples
@@ -66,7 +66,7 @@ def test_phang2020_trains_ten_chains_thrice_and_squad_once(tmp_path: Path) -> No
     assert sum(n for _, n in targets.values()) == 5 * 33 + 30
     squad = next(group for group in found if group.name == "squad_v1" and group.role == INTERMEDIATE)
     assert squad.also == (TARGET,)
-    said = sharing(plan, found)
+    said = describe_sharing(plan, found)
     assert "30 intermediate trainings: 10 chains x 3 seeds" in said
     assert "squad_v1 is trained once for xquad and mlqa: 30 trainings" in said
     kinds = Counter(stage.kind for stage in plan.stages)

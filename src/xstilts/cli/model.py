@@ -50,12 +50,12 @@ def pretrain(
         xstilts pretrain text -o my-xlmr --steps 50000 --set recipes.default.lr=3e-4
     """
     from xstilts.cli.running import choose_exit_code, list_failures, run_plan
-    from xstilts.plan.pretrain import check_free, compile_pretraining, pretraining, summary
+    from xstilts.plan.pretrain import check_free, compile_pretraining, make_pretraining, summarise
     from xstilts.stages.export import export_cell
     from xstilts.store.store import Store
 
     check_free(out)
-    study = pretraining(folder, parallel, steps, vocabulary, {"layers": layers, "hidden": hidden}, seed, changes)
+    study = make_pretraining(folder, parallel, steps, vocabulary, {"layers": layers, "hidden": hidden}, seed, changes)
     plan, trained = compile_pretraining(study)
     state = run_plan(open_console(), plan, Store(store), workers)
     for failure in list_failures(plan, state):
@@ -63,7 +63,7 @@ def pretrain(
     if code := choose_exit_code(state):
         raise SystemExit(code)
     written = export_cell(Store(store), trained, out)
-    open_console().print(f"{written} written to {out}: {summary(Store(store), trained)}", soft_wrap=True)
+    open_console().print(f"{written} written to {out}: {summarise(Store(store), trained)}", soft_wrap=True)
 
 
 @app.command(rich_help_panel=MODELS)

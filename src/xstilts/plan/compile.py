@@ -66,9 +66,9 @@ def _cells(trains: TrainStages, encoder: str, arm: Arm, seed: int) -> list[Plann
     """The cells of one arm. Targets that are not trained have no compute-matched control, and they alone have random-init."""
     study = trains.study
     random = arm is RANDOM_INIT
-    start = trains.encoders.random(encoder, seed) if random else trains.pretrained(encoder, seed)
-    checkpoint = trains.after(start, arm.phases, seed)
-    match = trains.phases(start, arm.matched, seed)
+    start = trains.encoders.random(encoder, seed) if random else trains.pretrain(encoder, seed)
+    checkpoint = trains.end_of(start, arm.phases, seed)
+    match = trains.train_chain(start, arm.matched, seed)
     scores = ScoreStages(trains)
     return [
         PlannedCell(CellId(encoder, arm.name, target.task, seed), scores.score(checkpoint, target, seed, match))

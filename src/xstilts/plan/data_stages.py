@@ -1,7 +1,7 @@
 """What data a plan reads: the fetch stage of each task, split and language, and which of these a phase or a test needs.
 
-A plan needs no data: what a task's record declares is its identity. A file found in the data folder is fingerprinted and
-carries that identity instead. Languages without data are left out and said to be missing, never silently.
+A plan needs no data. A file in the data folder is identified by its sha256, a data set of the Hub by its revision. Languages
+without data are left out, and the plan says so.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class DataStages:
         config = task.fill(source.hub.config, language)
         return f"hub:{source.hub.id}/{config}/{source.hub.split}@{source.hub.revision}"
 
-    def scored(self, task: Task) -> str:
+    def choose_split(self, task: Task) -> str:
         """The split of a target that the study scores; what differs from what it asks for is noted."""
         split = scored_split(task, self.study.split)
         if split != self.study.split:
@@ -101,9 +101,9 @@ class DataStages:
             self.note(f"{task.name}: no dev data in {names(lacking)}; not scored")
         return split
 
-    def languages(self, task: Task, split: str) -> list[str]:
+    def choose_languages(self, task: Task, split: str) -> list[str]:
         """The study's languages of a task that have data: those in the data folder if it has any, else all (the Hub).
-        Languages that the study names one by one are had from the Hub if the folder lacks them."""
+        Languages that the study names one by one come from the Hub if the folder lacks them."""
         asked = self.study.languages_of(task)
         wanted = [x for x in task.splits[source_split(task, split)].languages if x in asked]
         if not isinstance(self.study.languages, str) or task.synthetic:
@@ -113,7 +113,7 @@ class DataStages:
             self.missing.setdefault(task.name, set()).update(x for x in wanted if x not in here)
         return here or wanted
 
-    def training(self, task: Task, asked: Sequence[str] | None) -> list[str]:
+    def choose_training_languages(self, task: Task, asked: Sequence[str] | None) -> list[str]:
         """The languages of a task's training data: those `asked` for that it has. If none is asked for, English; without
         English, those that it has; and of plain text every language of the study. Raises InputError if it has none."""
         offered = task.splits["train"].languages
@@ -128,7 +128,7 @@ class DataStages:
                 self.note(f"{task.name}: trained on {names(chosen)}")
             return chosen
         if task.format.self_supervised:
-            found = self.languages(task, "train")
+            found = self.choose_languages(task, "train")
             if not found:
                 raise InputError(f"{task.name}: its text is in {' '.join(offered)}, and the study has none of these languages")
             return found
@@ -141,8 +141,8 @@ class DataStages:
         return chosen
 
     def train(self, task: Task, asked: Sequence[str] | None) -> dict[str, FetchStage]:
-        """Language -> training data of a task, in the languages of `training`."""
-        return {language: self.stage(task, "train", language) for language in self.training(task, asked)}
+        """Language -> training data of a task, in the languages of `choose_training_languages`."""
+        return {language: self.stage(task, "train", language) for language in self.choose_training_languages(task, asked)}
 
     def dev(self, tasks: Sequence[Task], trained: Sequence[str] = ()) -> FetchStage | None:
         """The English dev split of the first task that has one (or one in the first language that it is trained on): its own
@@ -153,7 +153,7 @@ class DataStages:
                 continue
             offered = task.splits[source_split(task, "dev")].languages
             language = next(x for x in ("en", *trained, *offered) if x in offered)
-            if (found := self._at_hand(task, "dev", language)) is not None:
+            if (found := self._find(task, "dev", language)) is not None:
                 return found
             absent.append(f"{task.name}: no {LANGUAGES[language].name} dev data at hand; nothing is selected on it")
         for text in absent:
@@ -165,7 +165,7 @@ class DataStages:
         Raises InputError if there are none."""
         offered = task.splits["dev"].languages if "dev" in task.splits else ()
         asked = [x for x in offered if x in self.study.languages_of(task) and x != "en"]
-        found = {x: stage for x in asked if (stage := self._at_hand(task, "dev", x)) is not None}
+        found = {x: stage for x in asked if (stage := self._find(task, "dev", x)) is not None}
         if not found:
             raise InputError(
                 f"{task.name}: policy target_dev needs dev data in a language other than English, and there are none at hand "
@@ -173,8 +173,8 @@ class DataStages:
             )
         return found
 
-    def _at_hand(self, task: Task, split: str, language: str) -> FetchStage | None:
-        """The stage of a split that may be missing; what the data folder lacks of a task is not had from the Hub unasked."""
+    def _find(self, task: Task, split: str, language: str) -> FetchStage | None:
+        """The stage of a split, or None. A task of which the data folder has some splits does not get the others from the Hub."""
         try:
             made = (task.name, split, language) in self._made
             if made or task.synthetic or locate(task, split, language, self.root) or not self._here(task):

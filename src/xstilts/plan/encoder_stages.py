@@ -1,8 +1,8 @@
 """The encoders that a plan starts from: a folder, a Hub model, the embedded world's, or one from scratch.
 
 A given encoder has no seed; one that starts from random weights (`world/<name>`, `scratch/<name>`) has its seed as a part of it,
-so that seeds vary pre-training too. The tokenizer of `scratch/<name>` has none: all seeds share it. A Hub model is named by its
-commit, which only a run looks up in the network.
+so that seeds vary pre-training too. The tokenizer of `scratch/<name>` has no seed: all seeds share it. A Hub model is
+identified by its commit, which only a run looks up on the network.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class EncoderStages:
 
     def stage(self, name: str, seed: int) -> EncoderStage:
         """The stage of an encoder. Raises InputError if it is nowhere."""
-        place = (name, seed if untrained(name) else None)
+        place = (name, seed if is_random(name) else None)
         if place not in self._made:
             self._made[place] = self._stage(name, seed)
         return self._made[place]
@@ -42,8 +42,8 @@ class EncoderStages:
     def random(self, name: str, seed: int) -> EncoderStage:
         """The random-init control: the encoder's architecture with fresh weights."""
         start = self.stage(name, seed)
-        if untrained(name):
-            return start  # before its pre-training it *is* random
+        if is_random(name):
+            return start  # it has random weights before its pre-training
         return self._new(contracts.RandomSource(seed), f"{short_name(name)}~random", seed, contracts.EncoderInputs(like=start))
 
     def _stage(self, name: str, seed: int) -> EncoderStage:
@@ -87,7 +87,11 @@ class EncoderStages:
             commit = hub_commit(identifier, revision)
             _remember(memory, commit)
             return commit
-        if found := _whole(revision) or _cached(identifier, revision) or _whole(_read(memory)):
+        if (
+            found := _commit_or_nothing(revision)
+            or _read_hub_cache(identifier, revision)
+            or _commit_or_nothing(_read_memory(memory))
+        ):
             return found
         self.data.leave_unresolved(
             f"encoder {identifier}: the commit of '{revision or 'main'}' is resolved when run (with network); only then are the "
@@ -111,12 +115,12 @@ class EncoderStages:
         return None
 
 
-def _whole(text: str) -> str:
+def _commit_or_nothing(text: str) -> str:
     """The text if it is a commit, else nothing."""
     return text if re.fullmatch(r"[0-9a-f]{40}", text) else ""
 
 
-def _cached(identifier: str, revision: str) -> str:
+def _read_hub_cache(identifier: str, revision: str) -> str:
     """The commit that the Hub's local cache has for a revision, or nothing."""
     from huggingface_hub import try_to_load_from_cache
 
@@ -124,7 +128,7 @@ def _cached(identifier: str, revision: str) -> str:
     return Path(found).parent.name if isinstance(found, str) else ""
 
 
-def _read(memory: Path) -> str:
+def _read_memory(memory: Path) -> str:
     try:
         return memory.read_text(encoding="ascii")
     except (OSError, ValueError):
@@ -132,7 +136,7 @@ def _read(memory: Path) -> str:
 
 
 def _remember(memory: Path, commit: str) -> None:
-    """What a run resolved, for the plans after it: the Hub's cache knows the commit, but not whose name it was."""
+    """Keep the commit of a revision for later plans: the Hub's cache need not know the revision."""
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)
         memory.write_text(commit, encoding="ascii")
@@ -140,7 +144,7 @@ def _remember(memory: Path, commit: str) -> None:
         pass  # it is only a memory
 
 
-def untrained(encoder: str) -> bool:
+def is_random(encoder: str) -> bool:
     """Whether an encoder starts from random weights, drawn from the study's seed."""
     return encoder.startswith((WORLD, SCRATCH))
 

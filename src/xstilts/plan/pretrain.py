@@ -53,7 +53,7 @@ class Pretraining(Study):
     targets: tuple[Target, ...] = ()
 
 
-def pretraining(
+def make_pretraining(
     folder: Path,
     parallel: Path | None,
     steps: int,
@@ -96,7 +96,7 @@ def pretraining(
 def compile_pretraining(study: Pretraining, root: Path | None = None) -> tuple[Plan, Checkpoint]:
     """The plan, and its last training."""
     data = DataStages(study, root or data_root())
-    trained = TrainStages(data, EncoderStages(data, None)).pretrained(study.encoders[0], study.seeds[0])
+    trained = TrainStages(data, EncoderStages(data, None)).pretrain(study.encoders[0], study.seeds[0])
     return assemble(data, [trained], []), trained
 
 
@@ -106,7 +106,7 @@ def check_free(folder: Path) -> None:
         raise InputError(f"{folder}: not an empty folder; give a new one with --out")
 
 
-def summary(store: Store, trained: Checkpoint) -> str:
+def summarise(store: Store, trained: Checkpoint) -> str:
     """What the pre-training came to, in a few words."""
     record = read_json(store.folder(trained.kind, trained.slug, trained.key) / "out" / "train.json")
     return f"{record['steps']:,} steps, {record['tokens']:,} tokens, loss {record['losses'][-1][1]:.2f} over the last ones"

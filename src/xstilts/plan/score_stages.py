@@ -35,8 +35,8 @@ class ScoreStages:
     def score(self, checkpoint: Checkpoint, target: Target, seed: int, match: Sequence[TrainStage] = ()) -> ScoreStage:
         """Fine-tune (unless the format is scored as it is), predict or embed, score."""
         task = find_task(target.task)
-        split = self.data.scored(task)
-        languages = tuple(self.data.languages(task, split))
+        split = self.data.choose_split(task)
+        languages = tuple(self.data.choose_languages(task, split))
         if not languages:
             raise InputError(nowhere(task, split, task.languages[0], self.data.root))
         gold = {language: self.data.stage(task, split, language) for language in languages}
@@ -44,7 +44,7 @@ class ScoreStages:
         if task.format.mining:
             dev = {language: self.data.stage(task, "dev", language) for language in languages}
         if task.format.trained:
-            checkpoint = self.trains.fine_tuned(checkpoint, target, seed, match)
+            checkpoint = self.trains.fine_tune(checkpoint, target, seed, match)
         setting = None
         made: Stage
         if task.format.retrieval:

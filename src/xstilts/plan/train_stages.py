@@ -26,16 +26,16 @@ class TrainStages:
     def __init__(self, data: DataStages, encoders: EncoderStages):
         self.study, self.data, self.encoders = data.study, data, encoders
 
-    def pretrained(self, encoder: str, seed: int) -> Checkpoint:
+    def pretrain(self, encoder: str, seed: int) -> Checkpoint:
         """The encoder after the study's pre-training."""
-        return self.after(self.encoders.stage(encoder, seed), self.study.pretrain, seed)
+        return self.end_of(self.encoders.stage(encoder, seed), self.study.pretrain, seed)
 
-    def after(self, init: Checkpoint, chain: Iterable[Mixture], seed: int) -> Checkpoint:
+    def end_of(self, init: Checkpoint, chain: Iterable[Mixture], seed: int) -> Checkpoint:
         """The last training of a chain, or `init` if the chain is empty."""
-        phases = self.phases(init, chain, seed)
+        phases = self.train_chain(init, chain, seed)
         return phases[-1] if phases else init
 
-    def phases(self, init: Checkpoint, chain: Iterable[Mixture], seed: int) -> list[TrainStage]:
+    def train_chain(self, init: Checkpoint, chain: Iterable[Mixture], seed: int) -> list[TrainStage]:
         """The trainings of a chain, one after the other."""
         made: list[TrainStage] = []
         for mixture in chain:
@@ -43,7 +43,7 @@ class TrainStages:
             made.append(self._phase(made[-1] if made else init, mixture, recipe, seed))
         return made
 
-    def fine_tuned(self, init: Checkpoint, target: Target, seed: int, match: Sequence[TrainStage]) -> TrainStage:
+    def fine_tune(self, init: Checkpoint, target: Target, seed: int, match: Sequence[TrainStage]) -> TrainStage:
         """The checkpoint trained for a target, on its own or another task's training data."""
         task, mixture = find_task(target.task), Mixture(mix=(target.source,))
         return self._phase(init, mixture, self.study.phase_recipe(mixture.mix, {}, task.name), seed, task, match)

@@ -84,7 +84,7 @@ def count(found: Sequence[Trainings], role: str) -> int:
     return sum(len(group.keys) for group in found if group.role == role)
 
 
-def sharing(plan: Plan, found: Sequence[Trainings]) -> list[str]:
+def describe_sharing(plan: Plan, found: Sequence[Trainings]) -> list[str]:
     """What cells have in common, a sentence each."""
     said = []
     if chained := count(found, INTERMEDIATE):

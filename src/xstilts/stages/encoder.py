@@ -70,6 +70,6 @@ def _download(name: str, revision: str) -> Path:
         )
     except Exception as error:
         raise InputError(
-            f"encoder {name}@{revision}: not in the local Hub cache and not to be had from the Hub ({type(error).__name__}); "
+            f"encoder {name}@{revision}: neither in the local Hub cache nor on the Hub ({type(error).__name__}); "
             "check the name and the network, or give a local folder"
         ) from None

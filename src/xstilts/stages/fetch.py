@@ -31,13 +31,13 @@ def run(job: FetchJob) -> None:
     available = 0
     counts = Counter[str]()
 
-    def counted() -> Iterator[Example]:
+    def count_available() -> Iterator[Example]:
         nonlocal available
         for example in _examples(job, task, counts):
             available += 1
             yield example
 
-    kept = subsample(counted(), job.config.limit)
+    kept = subsample(count_available(), job.config.limit)
     job.facts |= {"examples": write_jsonl(job.out / "examples.jsonl", kept), "available": available, **counts}
 
 

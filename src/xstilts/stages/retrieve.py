@@ -87,9 +87,9 @@ def answer_mined(job: ScoreJob, metric: Metric, chosen: RetrievalSetting) -> Ite
         gold = {(e.id, candidate) for e in dev for candidate in e.answer or ()}
         scores, is_gold = [score for _, _, score in dev_pairs], [(query, found) in gold for query, found, _ in dev_pairs]
         threshold = best_threshold(scores, is_gold, len(gold))
-        rows = [metric.tally(e, p) for e, p in zip(dev, _kept(dev, dev_pairs, threshold), strict=True)]
+        rows = [metric.tally(e, p) for e, p in zip(dev, _apply_threshold(dev, dev_pairs, threshold), strict=True)]
         facts = {"threshold": threshold, "dev_f1": float(metric.headline(np.array(rows, dtype=np.float64).sum(0)))}
-        yield language, Answers(list(test), _kept(test, test_pairs, threshold), facts)
+        yield language, Answers(list(test), _apply_threshold(test, test_pairs, threshold), facts)
 
 
 def answer_ranked(job: ScoreJob, metric: Metric, chosen: RetrievalSetting) -> Iterator[tuple[str, Answers]]:
@@ -120,7 +120,9 @@ def _pairs(path: Path) -> list[tuple[str, str, float]]:
         return [tuple(json.loads(line)) for line in file]
 
 
-def _kept(queries: Sequence[PoolExample], pairs: Sequence[tuple[str, str, float]], threshold: float) -> list[Prediction]:
+def _apply_threshold(
+    queries: Sequence[PoolExample], pairs: Sequence[tuple[str, str, float]], threshold: float
+) -> list[Prediction]:
     """The candidates whose score is at least the threshold, for each query; () for most."""
     found = defaultdict(list)
     for query, candidate, score in pairs:

@@ -1,6 +1,6 @@
 """An encoder from scratch: an XLM-R of a given shape with random weights, and a tokenizer, as a Hugging Face folder.
 
-It begins with nothing: what it knows afterwards it has from the phases of the study. The same seed gives the same weights.
+It knows nothing before the phases of the study train it. The same seed gives the same weights.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def test_cards_are_those_that_may_be_seen(
 
 
 @pytest.mark.parametrize(("visible", "processes", "workers"), [("0,1,2,3", 1, 4), ("0,1,2,3", 2, 2), ("0", 4, 1)])
-def test_a_worker_for_each_hand_of_cards(monkeypatch: pytest.MonkeyPatch, visible: str, processes: int, workers: int) -> None:
+def test_a_worker_for_each_share_of_cards(monkeypatch: pytest.MonkeyPatch, visible: str, processes: int, workers: int) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     monkeypatch.delenv("XSTILTS_DEVICE", raising=False)
     assert default_workers(processes) == workers

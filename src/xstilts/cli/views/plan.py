@@ -14,7 +14,7 @@ from xstilts.plan.compile import Plan
 from xstilts.plan.controls import arms
 from xstilts.plan.cost.estimate import Estimate, assumptions
 from xstilts.plan.cost.sizes import EMBEDDED
-from xstilts.plan.trainings import Trainings, sharing, trainings
+from xstilts.plan.trainings import Trainings, describe_sharing, trainings
 from xstilts.stages.stage import KINDS
 
 GIB = 2**30
@@ -35,7 +35,7 @@ def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[s
     if found := trainings(plan):
         console.print("")
         console.print(_tabulate_trainings(found, state))
-        for sentence in sharing(plan, found):
+        for sentence in describe_sharing(plan, found):
             console.print(f"  {sentence}", soft_wrap=True)
     if new:
         console.print("")
@@ -147,7 +147,7 @@ def plan_record(plan: Plan, state: State, why: dict[str, list[str]], cost: Estim
             }
             for group in found
         ],
-        "shared": sharing(plan, found),
+        "shared": describe_sharing(plan, found),
         "cells": len(plan.cells),
         "leaking_cells": sum(cell.leak for cell in plan.cells),
         "controls": {arm.name: {"control": arm.control, "of": arm.of} for arm in arms(plan.study) if arm.control},

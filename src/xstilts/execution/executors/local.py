@@ -100,8 +100,8 @@ class LocalExecutor:
         self.store, self.size = store, workers
         self.log = store / "workers.log"
         cards = graphics_cards()
-        hands = [cards[i : i + cards_each] for i in range(0, len(cards), cards_each)] or [()]
-        self.workers = [Worker(store, self.log, hands[i % len(hands)]) for i in range(workers)]
+        shares = [cards[i : i + cards_each] for i in range(0, len(cards), cards_each)] or [()]
+        self.workers = [Worker(store, self.log, shares[i % len(shares)]) for i in range(workers)]
 
     def __enter__(self) -> Self:
         return self
