@@ -29,7 +29,7 @@ from xstilts.recipe.recipe import Recipe
 from xstilts.stages.score import tally
 from xstilts.train.ddp import Group
 from xstilts.train.evaluate import predict
-from xstilts.train.step import Stepper, optimizer_of
+from xstilts.train.step import Stepper, make_optimizer
 
 # -- formats/closeness.py ----------------------------------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ def test_it_is_encoded_trained_saved_decoded_and_scored(tiny_folder: Path, tmp_p
     features = write_cache(codec, SOME, tmp_path / "cache")[:]
     torch.manual_seed(0)
     model = fresh_model(tiny_folder, {"t": codec}, 0.0)
-    stepper = Stepper(model, optimizer_of(model, recipe), recipe, 0, Group(), budget=64)
+    stepper = Stepper(model, make_optimizer(model, recipe), recipe, 0, Group(), budget=64)
     losses = [stepper.step("t", codec, features, step, 1e-2) for step in range(100)]
     assert losses[-1] < losses[0] / 4
     save_model(model, {"t": spec}, start, tmp_path / "model")

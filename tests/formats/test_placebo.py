@@ -17,7 +17,7 @@ from xstilts.formats.placebo import shuffle_answers
 from xstilts.formats.ranking import Ranking, RankingExample
 from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import Tag, TagExample
-from xstilts.tasks.files.locate import examples
+from xstilts.tasks.files.locate import read_examples
 from xstilts.tasks.registry import find_task
 
 
@@ -72,7 +72,7 @@ def test_formats_without_a_placebo_pass_through() -> None:
 )
 def test_a_seed_gives_the_data_it_always_gave(task: str, first: str, second: str) -> None:
     """Trainings on placebo data are found in a store by their key, so the data behind a key must not change."""
-    found = list(examples(find_task(task), "train", "en", Path("no-data")))[:400]
+    found = list(read_examples(find_task(task), "train", "en", Path("no-data")))[:400]
     for seed, wanted in ((0, first), (7, second)):
         records = [to_record(e) for e in shuffle_answers(find_task(task).format, found, seed)]
         assert hashlib.sha256(json.dumps(records, ensure_ascii=False).encode()).hexdigest()[:16] == wanted

@@ -14,7 +14,7 @@ from xstilts.stages.contracts import FetchConfig, Inputs
 from xstilts.stages.fetch import FetchJob
 from xstilts.stages.job import Job
 from xstilts.stages.stage import Context
-from xstilts.tasks.files.locate import examples, fingerprint, locate, subsample
+from xstilts.tasks.files.locate import hash_contents, locate, read_examples, subsample
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.world import WorldConfig
 
@@ -29,7 +29,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def job(root: Path, limit: int | None) -> FetchJob:
-    source = f"sha256:{fingerprint(locate(CATALOGUE['toy'], 'train', 'en', root))}"
+    source = f"sha256:{hash_contents(locate(CATALOGUE['toy'], 'train', 'en', root))}"
     (root / "out").mkdir()
     config = FetchConfig("toy", 1, "train", "en", limit, source=source)
     return Job(config, Inputs(), root / "out", root / "checkpoint", Context(str(root)))
@@ -39,7 +39,7 @@ def job(root: Path, limit: int | None) -> FetchJob:
 def test_it_leaves_the_examples_and_counts_them(limit: int | None, root: Path) -> None:
     made = job(root, limit)
     fetch.run(made)
-    kept = list(subsample(examples(CATALOGUE["toy"], "train", "en", root), limit))
+    kept = list(subsample(read_examples(CATALOGUE["toy"], "train", "en", root), limit))
     assert list(read_jsonl(root / "out" / "examples.jsonl")) == kept
     assert made.facts == {"examples": len(kept), "available": 30}
     assert len(kept) == min(limit or 30, 30)

@@ -29,13 +29,13 @@ from xstilts.formats.mlm import MlmExample
 from xstilts.formats.ranking import Ranking
 from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue import bitext, nli, qa
-from xstilts.tasks.files.check import check
-from xstilts.tasks.files.locate import available_languages, examples, locate
-from xstilts.tasks.files.read import lines, opened
+from xstilts.tasks.files.check import check_task
+from xstilts.tasks.files.locate import find_languages, locate, read_examples
+from xstilts.tasks.files.read import open_uncompressed, read_lines
 from xstilts.tasks.registry import CATALOGUE, find_task
-from xstilts.tasks.task import Request, Task
+from xstilts.tasks.task import ReadRequest, Task
 from xstilts.tasks.user.corpus import declare_corpus
-from xstilts.tasks.user.plain_text import STRETCH
+from xstilts.tasks.user.plain_text import STRETCH_CHARACTERS
 
 ROOT = Path(os.environ.get("XSTILTS_DATA") or SHARED / "data")
 TEXT = SHARED / "text"
@@ -76,7 +76,7 @@ def task_id(task: Task) -> str:
 
 @pytest.mark.parametrize("task", TASKS, ids=task_id)
 def test_every_record_of_every_file_is_read(task: Task) -> None:
-    found = check(task, ROOT)
+    found = check_task(task, ROOT)
     if not found.files:
         pytest.skip(f"no data of {task.name} below {ROOT}")
     assert [row.problem for row in found.rows if row.problem] == []
@@ -130,7 +130,7 @@ def test_questions_and_contexts_in_two_languages_are_read_whole() -> None:
     if not pairs:
         pytest.skip("no pairs of languages")
     for path in pairs:
-        read = qa.SQUAD_V1.read(Request(qa.SQUAD_V1, "train", "en", (ROOT / path,)))
+        read = qa.SQUAD_V1.read(ReadRequest(qa.SQUAD_V1, "train", "en", (ROOT / path,)))
         assert sum(1 for _ in read) == int(MANIFEST[path]["records"]), path
 
 
@@ -139,7 +139,7 @@ def test_questions_and_contexts_in_two_languages_are_read_whole() -> None:
 
 def languages_of(task: Task, split: str, *required: str) -> tuple[str, ...]:
     """The languages whose data are there; skips where there are none, or not all that are required."""
-    found = available_languages(task, split, ROOT)
+    found = find_languages(task, split, ROOT)
     if not found or not set(required) <= set(found):
         pytest.skip(f"no {split} data of {task.name} in {' '.join(required) or 'any language'} below {ROOT}")
     return found
@@ -149,7 +149,7 @@ def languages_of(task: Task, split: str, *required: str) -> tuple[str, ...]:
 def test_parallel_tests_agree_in_ids_and_labels(name: str) -> None:
     """But for PAWS-X, where up to 32 of 2,000 labels of a language are others than in English."""
     task = find_task(name)
-    read = [list(examples(task, "test", language, ROOT)) for language in languages_of(task, "test")]
+    read = [list(read_examples(task, "test", language, ROOT)) for language in languages_of(task, "test")]
     assert len({tuple(e.id for e in found) for found in read}) == 1
     if name in ("xnli", "xcopa"):
         assert len({tuple(e.answer for e in found) for found in read}) == 1
@@ -158,7 +158,7 @@ def test_parallel_tests_agree_in_ids_and_labels(name: str) -> None:
 def test_tatoeba_sentences_are_unlike_across_languages() -> None:
     """Why its ids are not parallel: the English sides of two languages hold different sentences at the same line."""
     sides = [
-        [e.english for e in examples(bitext.TATOEBA, "test", code, ROOT) if isinstance(e, BitextRetrievalExample)]
+        [e.english for e in read_examples(bitext.TATOEBA, "test", code, ROOT) if isinstance(e, BitextRetrievalExample)]
         for code in languages_of(bitext.TATOEBA, "test")[:2]
     ]
     assert sum(a == b for a, b in zip(*sides, strict=False)) < 10
@@ -177,16 +177,16 @@ def test_the_checksums_of_tatoeba_are_those_of_the_files() -> None:
 
 def test_tydiqa_holds_out_a_twentieth_of_its_training_questions() -> None:
     languages_of(qa.TYDIQA, "train", "en")
-    train, dev = (sum(1 for _ in examples(qa.TYDIQA, split, "en", ROOT)) for split in ("train", "dev"))
+    train, dev = (sum(1 for _ in read_examples(qa.TYDIQA, split, "en", ROOT)) for split in ("train", "dev"))
     assert train + dev == 3696
     assert 130 < dev < 240
 
 
 def test_unanswerable_questions_are_read_as_such() -> None:
     languages_of(qa.SQUAD_V2, "train")
-    with opened(locate(qa.SQUAD_V2, "train", "en", ROOT)[0]) as file:
+    with open_uncompressed(locate(qa.SQUAD_V2, "train", "en", ROOT)[0]) as file:
         impossible = file.read().count(b'"is_impossible": true')
-    found = [e.answer for e in examples(qa.SQUAD_V2, "train", "en", ROOT)]
+    found = [e.answer for e in read_examples(qa.SQUAD_V2, "train", "en", ROOT)]
     assert found.count(()) == impossible > 1000
     assert None not in found
 
@@ -194,7 +194,7 @@ def test_unanswerable_questions_are_read_as_such() -> None:
 def test_the_notes_on_pawsx_are_true() -> None:
     for split, placeholders in (("dev", 68), ("test", 32)):
         languages_of(find_task("pawsx"), split, "de")
-        found = [e for e in examples(find_task("pawsx"), split, "de", ROOT) if isinstance(e, ClassifyExample)]
+        found = [e for e in read_examples(find_task("pawsx"), split, "de", ROOT) if isinstance(e, ClassifyExample)]
         assert sum("NS" in e.texts for e in found) == placeholders
 
 
@@ -203,7 +203,7 @@ def test_the_notes_on_xcopa_are_true() -> None:
     languages_of(task, "test", "et", "sw", "tr", "vi")
 
     def asked(split: str, language: str) -> list[str]:
-        found = (e for e in examples(task, split, language, ROOT) if isinstance(e, ChoiceExample))
+        found = (e for e in read_examples(task, split, language, ROOT) if isinstance(e, ChoiceExample))
         return [e.prompt.rpartition(" ")[2] for e in found]
 
     assert set(asked("dev", "tr")) == {"effect?"}
@@ -217,11 +217,11 @@ def test_the_official_file_of_xnli_is_read_for_the_languages_it_has() -> None:
     folder = ROOT / "xnli/official_layout_first600/selected"
     if not folder.is_dir():
         pytest.skip("no slice of the official file")
-    languages = available_languages(nli.XNLI, "test", folder)
+    languages = find_languages(nli.XNLI, "test", folder)
     assert languages == ("ar", "de", "en", "es", "sw", "vi", "zh")
-    labels = {tuple(e.answer for e in examples(nli.XNLI, "test", language, folder)) for language in languages}
+    labels = {tuple(e.answer for e in read_examples(nli.XNLI, "test", language, folder)) for language in languages}
     assert [len(found) for found in labels] == [600]
-    assert list(examples(nli.XNLI, "test", "de", folder)) == list(examples(nli.XNLI, "test", "de", ROOT))[:600]
+    assert list(read_examples(nli.XNLI, "test", "de", folder)) == list(read_examples(nli.XNLI, "test", "de", ROOT))[:600]
 
 
 @pytest.mark.parametrize(
@@ -229,9 +229,9 @@ def test_the_official_file_of_xnli_is_read_for_the_languages_it_has() -> None:
 )
 def test_words_of_real_sentences_are_visible_and_tagged(name: str, language: str) -> None:
     task = find_task(name)
-    split = "test" if language in available_languages(task, "test", ROOT) else "dev"
+    split = "test" if language in find_languages(task, "test", ROOT) else "dev"
     languages_of(task, split, language)
-    for example in examples(task, split, language, ROOT):
+    for example in read_examples(task, split, language, ROOT):
         assert isinstance(example, TagExample) and example.answer is not None
         assert len(example.words) == len(example.answer)
         assert all(word and " " not in word and "\u200c" not in word for word in example.words)
@@ -241,7 +241,7 @@ def test_relations_of_a_real_treebank_have_one_root_a_sentence_and_heads_on_both
     task = find_task("ud_relations")
     languages_of(task, "dev", "en")
     tags: Counter[str] = Counter()
-    for example in examples(task, "dev", "en", ROOT):
+    for example in read_examples(task, "dev", "en", ROOT):
         assert isinstance(example, TagExample) and example.answer is not None
         assert len(example.words) == len(example.answer)
         assert example.answer.count("root") == 1
@@ -256,8 +256,8 @@ def test_the_stand_in_for_bucc_is_read_as_bucc(language: str) -> None:
     for split, part in (("dev", "sample"), ("test", "training")):
         if not (files := locate(bitext.BUCC2018, split, language, root)):
             pytest.skip("no stand-in")
-        count = {path.name.split(".")[2]: sum(1 for _ in lines(path)) for path in files}
-        read = [e for e in examples(bitext.BUCC2018, split, language, root) if isinstance(e, PoolExample)]
+        count = {path.name.split(".")[2]: sum(1 for _ in read_lines(path)) for path in files}
+        read = [e for e in read_examples(bitext.BUCC2018, split, language, root) if isinstance(e, PoolExample)]
         assert all(part in path.name for path in files)
         assert Counter(e.role for e in read) == {"query": count[language], "candidate": count["en"]}
         assert sum(len(e.answer or ()) for e in read) == count["gold"]
@@ -279,11 +279,11 @@ def text() -> Path:
 def test_every_line_of_plain_text_is_read_once(text: Path, language: str) -> None:
     (task,) = declare_corpus(text)
     assert len(task.languages) == len(list(text.glob("*.txt.gz")))
-    found = [e.texts for e in examples(task, "train", language, Path("/nowhere")) if isinstance(e, MlmExample)]
+    found = [e.texts for e in read_examples(task, "train", language, Path("/nowhere")) if isinstance(e, MlmExample)]
     with gzip.open(text / f"{language}.txt.gz", "rt", encoding="utf-8", newline="\n") as file:
         stripped = [line.strip() for line in file]
     assert " ".join(part for (part,) in found) == " ".join(filter(None, stripped))
-    assert max(len(part) for (part,) in found) <= max(STRETCH, *map(len, stripped))
+    assert max(len(part) for (part,) in found) <= max(STRETCH_CHARACTERS, *map(len, stripped))
 
 
 def test_ntrex_is_aligned_with_its_english_side(text: Path) -> None:
@@ -296,7 +296,7 @@ def test_ntrex_is_aligned_with_its_english_side(text: Path) -> None:
     _, news = declare_corpus(text, ROOT / "ntrex")
     assert len(news.languages) == len(sizes)
     counts: Counter[str] = Counter()
-    read = {code: [e.texts for e in examples(news, "train", code, Path("/nowhere"), counts)] for code in ("ar", "es", "zh")}  # type: ignore[union-attr]
+    read = {code: [e.texts for e in read_examples(news, "train", code, Path("/nowhere"), counts)] for code in ("ar", "es", "zh")}  # type: ignore[union-attr]
     assert {code: len(found) for code, found in read.items()} == {"ar": sizes["arb"], "es": sizes["spa"], "zh": sizes["zho-CN"]}
     assert not counts
     assert {texts[1] for texts in read["ar"]} == {texts[1] for texts in read["zh"]}
@@ -353,12 +353,12 @@ def test_the_layouts_of_official_archives_are_read(layout: str, tmp_path: Path) 
         if match := re.fullmatch(layout, path):
             root = unpack(path, tmp_path / str(found))
             for split in splits:
-                languages = available_languages(task, split, root)
+                languages = find_languages(task, split, root)
                 assert languages == (match.groupdict().get("lang"),) or (languages and "lang" not in match.groupdict()), path
                 for language in languages:
                     files = locate(task, split, language, root)
                     assert all(file.is_relative_to(root) for file in files)
-                    read = list(examples(task, split, language, root))
+                    read = list(read_examples(task, split, language, root))
                     assert len(read) == sum(map(count_records, files)) > 0, path
             found += 1
     if not ZIPS:
@@ -382,4 +382,4 @@ def test_what_only_bears_the_name_of_a_data_set_is_refused(path: str, name: str,
         pytest.skip(f"no {path}")
     root = unpack(path, tmp_path)
     with pytest.raises(InputError, match=message):
-        list(examples(find_task(name), "train", "en", root))
+        list(read_examples(find_task(name), "train", "en", root))

@@ -34,8 +34,7 @@ from xstilts.recipe.recipe import Recipe
 from xstilts.stages import predict as predict_stage
 from xstilts.stages.contracts import PredictConfig, PredictInputs, PredictRecipe
 from xstilts.stages.job import Interrupted, Job
-from xstilts.train import evaluate
-from xstilts.train.evaluate import dev_score, predict
+from xstilts.train.evaluate import evaluate_task, predict
 
 pytestmark = pytest.mark.tiny
 RECIPE = Recipe(max_length=24, stride=6)
@@ -131,7 +130,7 @@ def test_streamed_is_all_at_once(tiny_folder: Path, monkeypatch: pytest.MonkeyPa
     assert len({p.answer for p in plain}) > 1
     for window in (1, 7, 2000):
         assert list(predict(model, "t", codec, iter(examples), window=window)) == plain
-    monkeypatch.setattr(evaluate, "EVALUATION_TOKENS", 60)
+    monkeypatch.setattr(evaluate_task, "EVALUATION_TOKENS", 60)
     assert list(predict(model, "t", codec, iter(examples), window=20)) == plain
 
 
@@ -143,14 +142,14 @@ def test_a_score_is_the_sum_of_its_tallies(tiny_folder: Path, name: str) -> None
     plain = float(metric.headline(np.array(rows).sum(0)))
     assert 0 < plain < 1
     for window in (7, 40):
-        assert dev_score(model, "t", codec, iter(examples), metric, window) == pytest.approx(plain, rel=1e-12)
+        assert evaluate_task(model, "t", codec, iter(examples), metric, window) == pytest.approx(plain, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_to_read_has_no_predictions(tiny_folder: Path, name: str) -> None:
     model, codec = setting(name, tiny_folder)
     assert list(predict(model, "t", codec, [])) == []
-    assert dev_score(model, "t", codec, [], CASES[name][1]) == 0.0
+    assert evaluate_task(model, "t", codec, [], CASES[name][1]) == 0.0
 
 
 def of_nothing(blank: str) -> dict[str, Example]:
@@ -237,7 +236,7 @@ def test_memory_is_flat_in_the_number_of_examples(tiny_folder: Path) -> None:
         tracemalloc.start()
         for _ in predict(model, "t", codec, (e for _ in range(rounds) for e in examples), window=25):
             pass
-        score = dev_score(model, "t", codec, (e for _ in range(rounds) for e in examples), ACCURACY, window=25)
+        score = evaluate_task(model, "t", codec, (e for _ in range(rounds) for e in examples), ACCURACY, window=25)
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert 0 < score < 1
@@ -258,7 +257,7 @@ def test_a_sequence_longer_than_a_batch_goes_alone(tiny_folder: Path, monkeypatc
         *some("classify", 3),
     ]
     plain = all_at_once(model, codec, examples)
-    monkeypatch.setattr(evaluate, "EVALUATION_TOKENS", 12)
+    monkeypatch.setattr(evaluate_task, "EVALUATION_TOKENS", 12)
     sizes: list[tuple[int, ...]] = []
     hidden = codec.hidden
     monkeypatch.setattr(
@@ -275,7 +274,7 @@ def test_a_sequence_longer_than_a_batch_goes_alone(tiny_folder: Path, monkeypatc
 def test_the_stage_streams_and_goes_on_where_it_stopped(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluate, "EVALUATION_TOKENS", 60)
+    monkeypatch.setattr(evaluate_task, "EVALUATION_TOKENS", 60)
     model, codec = setting("classify", tiny_folder)
     for name in ("model", "en", "l1", "out", "checkpoint"):
         (tmp_path / name).mkdir()

@@ -19,7 +19,7 @@ from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import Model, fresh_model
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.ddp import Group
-from xstilts.train.step import Stepper, micro_batches, optimizer_of
+from xstilts.train.step import Stepper, make_optimizer, micro_batches
 
 pytestmark = pytest.mark.tiny
 RECIPE = Recipe(lr=1e-2, max_length=24)
@@ -36,7 +36,7 @@ def stepper_of(folder: Path, recipe: Recipe = RECIPE, budget: int = 2048) -> tup
     codec = CODECS["classify"](Classify(labels=("y", "n")), load_tokenizer(folder / "encoder"), recipe)
     torch.manual_seed(0)
     model = fresh_model(folder, {"t": codec}, 0.0)
-    return Stepper(model, optimizer_of(model, recipe), recipe, 0, Group(), budget), codec, codec.encode(texts(), True)
+    return Stepper(model, make_optimizer(model, recipe), recipe, 0, Group(), budget), codec, codec.encode(texts(), True)
 
 
 def weights(stepper: Stepper) -> dict[str, Tensor]:
@@ -136,7 +136,7 @@ def test_a_tagging_loss_is_the_mean_over_words_of_the_whole_batch(tiny_folder: P
     model: Model = fresh_model(tiny_folder, {"t": codec}, 0.0)
     items = [TagExample(str(n), ("bo",) * n, ("N", "V") * (n // 2)) for n in (2, 4, 10, 16)]
     features = codec.encode(items, True)
-    stepper = Stepper(model, optimizer_of(model, RECIPE), RECIPE, 0, Group(), 20)
+    stepper = Stepper(model, make_optimizer(model, RECIPE), RECIPE, 0, Group(), 20)
     loss = stepper._gradient("t", codec, features, 0)
     batch = codec.collate(features)
     codec.targets(features, batch, np.random.default_rng(0))

@@ -20,7 +20,7 @@ from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.results import Cell, Results
 from xstilts.analysis.scores import collect_tallies, find_metric
 from xstilts.metrics.metric import Metric
-from xstilts.metrics.rank_probability import rank_probabilities, worlds
+from xstilts.metrics.rank_probability import draw_joint_scores, rank_probabilities
 from xstilts.metrics.significance import Interval, gain_interval
 
 T = TypeVar("T", int, str)
@@ -73,7 +73,7 @@ def find_best_chains(results: Results, gains: Sequence[Gain]) -> tuple[BestChain
         assert best.interval is not None
         nested, chosen, split = _choose_nested(metric, treatment, control, seeds, codes)
         runs = [collect_tallies([cells[seed] for seed in seeds], codes) for cells in treatment.values()]
-        chances = rank_probabilities(worlds(runs, metric.headline, resamples=WORLD_RESAMPLES), 1)
+        chances = rank_probabilities(draw_joint_scores(runs, metric.headline, resamples=WORLD_RESAMPLES), 1)
         found.append(
             BestChain(
                 encoder=encoder,

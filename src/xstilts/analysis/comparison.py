@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from xstilts.analysis.results import Cell, TargetInfo
 from xstilts.analysis.scores import ENGLISH, find_shared_languages, is_near_chance
-from xstilts.metrics.bootstrap import Headline, same_ids
+from xstilts.metrics.bootstrap import Headline, have_same_ids
 from xstilts.metrics.metric import Counts, Metric
 from xstilts.metrics.paired import LanguageTallies
 from xstilts.metrics.significance import Gains, gain_intervals
@@ -78,7 +78,7 @@ class Comparison:
     def same_outcomes(self) -> bool:
         """Whether every example has the same outcome on both sides, so that nothing is compared."""
         return all(
-            same_ids(one.ids_N, other.ids_N) and np.array_equal(one.counts_NC, other.counts_NC)
+            have_same_ids(one.ids_N, other.ids_N) and np.array_equal(one.counts_NC, other.counts_NC)
             for treated, cells in zip(self.treatment, self.control, strict=True)
             for cell in cells
             for one, other in ((treated.languages[code], cell.languages[code]) for code in self.languages)
@@ -146,7 +146,7 @@ def pair_cells(target: TargetInfo, treatment: Mapping[int, Cell], *controls: Map
 def _shared_ids(cells: Sequence[Cell], code: str) -> NDArray[np.str_]:
     """The ids that all cells have, in the order of the first where they agree."""
     ids = [cell.languages[code].ids_N for cell in cells]
-    return ids[0] if all(same_ids(ids[0], other) for other in ids[1:]) else reduce(np.intersect1d, ids)
+    return ids[0] if all(have_same_ids(ids[0], other) for other in ids[1:]) else reduce(np.intersect1d, ids)
 
 
 def _side_by_side(cells: Sequence[Cell], code: str) -> tuple[NDArray[np.str_], Counts]:
@@ -154,7 +154,7 @@ def _side_by_side(cells: Sequence[Cell], code: str) -> tuple[NDArray[np.str_], C
     parts = []
     for score in (cell.languages[code] for cell in cells):
         counts_NC = score.counts_NC
-        if not same_ids(score.ids_N, shared_N):
+        if not have_same_ids(score.ids_N, shared_N):
             order = np.argsort(score.ids_N)
             counts_NC = counts_NC[order[np.searchsorted(score.ids_N[order], shared_N)]]
         parts.append(counts_NC)

@@ -19,10 +19,10 @@ from xstilts.analysis.comparison import describe_unpaired, pair_cells
 from xstilts.analysis.other_tests import describe_checkpoints
 from xstilts.analysis.results import Cell, Results
 from xstilts.analysis.scores import find_metric, group_cells
-from xstilts.metrics.checkpoints import TwoCheckpoints, two_checkpoints
+from xstilts.metrics.checkpoints import TwoCheckpoints, compare_checkpoints
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import Interval, gain_interval
-from xstilts.store.fingerprint import differences
+from xstilts.store.fingerprint import list_differences
 
 FOR_PEOPLE = ("name", "question")
 RESAMPLES = 2000  # of a test of two checkpoints that is not exact
@@ -71,7 +71,7 @@ def compare_studies(first: Results, second: Results, designs: tuple[Mapping[str,
         for place in own
         if place not in other
     ]
-    return StudyDiff(tuple(differences(old, new)), tuple(rows), tuple(alone))
+    return StudyDiff(tuple(list_differences(old, new)), tuple(rows), tuple(alone))
 
 
 def _by_place(results: Results) -> dict[tuple[str, str, str, str], dict[int, Cell]]:
@@ -88,7 +88,7 @@ def _row(results: Results, place: tuple[str, str, str, str], old: Mapping[int, C
     if row.same or not codes or metric is None:
         return row
     news, olds = pair.tallies(codes)
-    tests = two_checkpoints(list(zip(news, olds, strict=True)), metric, resamples=RESAMPLES)
+    tests = compare_checkpoints(list(zip(news, olds, strict=True)), metric, resamples=RESAMPLES)
     return replace(
         row,
         interval=gain_interval(news, olds, metric.headline),

@@ -16,7 +16,7 @@ from xstilts.analysis.comparison import LEVEL
 from xstilts.analysis.gains import Gain, GainVerdict
 from xstilts.analysis.results import Results
 from xstilts.metrics.multiplicity import holm
-from xstilts.metrics.significance import Interval, two_sided
+from xstilts.metrics.significance import Interval, two_sided_p
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def compute_mean_gains(results: Results, gains: Sequence[Gain]) -> tuple[MeanGai
             by_seed = values.mean(axis=0)
             interval = pool_intervals(by_seed, [gain.interval for gain in members if gain.interval is not None])
             assert interval.spread is not None
-            interval = replace(interval, p=two_sided(interval.estimate, interval.spread, interval.resamples))
+            interval = replace(interval, p=two_sided_p(interval.estimate, interval.spread, interval.resamples))
             found.append(MeanGain(encoder, chain, baseline, group, tuple(members), interval, tuple(map(float, by_seed))))
     adjusted = holm([one.interval.p for one in found if one.interval.p is not None])
     return tuple(replace(one, verdict=_verdict(one, p), p_holm=p) for one, p in zip(found, adjusted, strict=True))

@@ -20,9 +20,9 @@ from xstilts.analysis.comparison import TallyReader, map_groups
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import ENGLISH, find_metric
-from xstilts.metrics.checkpoints import TwoCheckpoints, two_checkpoints
+from xstilts.metrics.checkpoints import TwoCheckpoints, compare_checkpoints
 from xstilts.metrics.effects import stochastic_order, superiority
-from xstilts.metrics.exact import paired_sign
+from xstilts.metrics.exact import sign_flip_test
 from xstilts.metrics.multiplicity import Replicability, benjamini_hochberg, replicability
 
 ALPHA = 0.05
@@ -84,7 +84,7 @@ def run_other_tests(results: Results, gains: Sequence[Gain]) -> tuple[OtherTests
         assert metric is not None  # there is a gain
         reader = TallyReader()
         sides = [gain.comparison.tallies(gain.comparison.transfer_languages, reader) for gain in group]
-        tests = iter(two_checkpoints([pair for side in sides for pair in zip(*side, strict=True)], metric))
+        tests = iter(compare_checkpoints([pair for side in sides for pair in zip(*side, strict=True)], metric))
         return [tuple(next(tests) for _ in gain.seeds) for gain in group]
 
     checkpoints = map_groups(family, lambda gain: (gain.encoder, gain.target), measure)
@@ -100,7 +100,7 @@ def _make_tests(gain: Gain, p_bh: float, checkpoints: tuple[TwoCheckpoints, ...]
     return OtherTests(
         gain=gain,
         p_bh=p_bh,
-        p_sign=paired_sign(np.subtract(treatment, control).tolist()) if several else None,
+        p_sign=sign_flip_test(np.subtract(treatment, control).tolist()) if several else None,
         least_sign=2 / 2**seeds if several else None,
         checkpoints=checkpoints,
         superiority=superiority(treatment, control) if several else None,

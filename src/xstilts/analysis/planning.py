@@ -20,7 +20,7 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import compare_chains, reuses_target_data
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import NO_CHAIN, find_metric, group_cells
-from xstilts.metrics.power import Design, detectable, examples_needed, observed, power, seeds_needed
+from xstilts.metrics.power import Design, detectable, estimate_design, examples_needed, power, seeds_needed
 
 RESAMPLES = 400
 
@@ -48,7 +48,7 @@ def measure_designs(results: Results) -> tuple[TargetDesign, ...]:
                 continue
             pair = compare_chains(cells, encoder, info, chain.name)
             if pair.transfer_languages and not pair.leak and not pair.same_artefacts:
-                designs.append(observed(*pair.tallies(pair.transfer_languages), metric.headline, resamples=RESAMPLES))
+                designs.append(estimate_design(*pair.tallies(pair.transfer_languages), metric.headline, resamples=RESAMPLES))
         if designs:
             found.append(TargetDesign(encoder, info.name, len(designs), _median(designs)))
     return tuple(found)

@@ -16,7 +16,7 @@ import numpy as np
 from xstilts.analysis.comparison import Comparison, map_groups
 from xstilts.analysis.results import Cell, LanguageScore, Results
 from xstilts.analysis.scores import find_metric
-from xstilts.metrics.bootstrap import Headline, Ids, same_ids
+from xstilts.metrics.bootstrap import Headline, Ids, have_same_ids
 from xstilts.metrics.metric import Counts, Metric
 from xstilts.metrics.paired import LanguageTallies
 from xstilts.metrics.significance import Interval, overall_gains
@@ -99,7 +99,7 @@ class PooledComparison:
         """Ids with the target's name, so that equal ids of two targets are two examples. Equal arrays stay one array."""
         known = self._ids.setdefault(row, [])
         for before, named in known:
-            if same_ids(before, ids_N):
+            if have_same_ids(before, ids_N):
                 return named
         known.append((ids_N, np.char.add(f"{row[0]} ", ids_N)))
         return known[-1][1]

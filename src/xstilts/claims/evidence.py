@@ -25,7 +25,7 @@ from xstilts.claims.search import PlannedComparison, Search, explain_absence
 from xstilts.claims.selection import Standing, Unusable, compute_standing, pool_sides
 from xstilts.formats.registry import FORMATS
 from xstilts.metrics.significance import Interval
-from xstilts.tasks.files.locate import scored_split
+from xstilts.tasks.files.locate import select_scored_split
 from xstilts.tasks.registry import find_task
 
 
@@ -141,7 +141,7 @@ def _find_contradictions(claim: Claim, results: Results) -> tuple[str, ...]:
     found = []
     for info in results.targets:
         if population.split and info.name in population.targets:
-            wanted = scored_split(find_task(info.name), population.split)
+            wanted = select_scored_split(find_task(info.name), population.split)
             if info.split != wanted:
                 found.append(
                     f"split: the claim is about {population.split} data, this study scores {info.name} on {info.split} "

@@ -23,7 +23,7 @@ from xstilts.claims.evidence import Evidence, gather_evidence
 from xstilts.claims.facts import gather_facts
 from xstilts.claims.record import FACTS, Claim, ClaimSource, built_in_claims
 from xstilts.claims.verdict import DECIDED, Finding, Verdict, judge
-from xstilts.store.fingerprint import key_of
+from xstilts.store.fingerprint import compute_key
 
 RESAMPLES = 1000
 FEW_RESAMPLES = 20  # an estimate needs none
@@ -96,7 +96,7 @@ def judge_claim(claim: Claim, results: Results, resamples: int = RESAMPLES) -> C
         notes=(*evidence.notes, *(evidence.missing if evidence.measured or evidence.observed else ())),
         evidence=tuple(one.key for one in evidence.artefacts),
         artefacts=tuple((one.key, one.content) for one in evidence.artefacts),
-        provenance=key_of(
+        provenance=compute_key(
             {"claim": claim.model_dump(mode="json"), "artefacts": [[one.key, one.content] for one in evidence.artefacts]}
         ),
     )

@@ -18,7 +18,7 @@ from xstilts.analysis.comparison import Comparison, pair_cells
 from xstilts.analysis.pooled_comparison import PooledComparison, pool_targets
 from xstilts.analysis.results import Cell, Results
 from xstilts.analysis.scores import ENGLISH, find_metric
-from xstilts.metrics.rank_probability import best_set_probability, rank_probabilities, worlds
+from xstilts.metrics.rank_probability import best_set_probability, draw_joint_scores, rank_probabilities
 
 Side = Mapping[str, Mapping[int, Cell]]  # target -> seed -> cell
 TargetLanguages = Mapping[str, Sequence[str]]  # target -> languages that the claim is about
@@ -97,7 +97,7 @@ def compute_standing(
     if pooled is None:
         return None
     cells = [pooled.tallies("treatment", pair) for pair in range(len(arms))]
-    scores_WK = worlds(cells, pooled.headline, resamples=resamples)
+    scores_WK = draw_joint_scores(cells, pooled.headline, resamples=resamples)
     chances = dict(zip(arms, rank_probabilities(scores_WK, len(best), tie=tie), strict=True))
     members = [place for place, name in enumerate(arms) if name in best]
     return Standing(

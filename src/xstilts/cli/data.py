@@ -30,12 +30,12 @@ def list_tasks(names: TasksArgument = [], as_json: JsonOption = False) -> None:
     """
     from xstilts.cli.views.catalogue import print_samples, print_task, print_tasks, task_record
     from xstilts.plan.compile import data_root
-    from xstilts.tasks.files.download import chosen
+    from xstilts.tasks.files.download import select_tasks
     from xstilts.tasks.registry import CATALOGUE
-    from xstilts.tasks.user.user_tasks import named, preview
+    from xstilts.tasks.user.user_tasks import preview, resolve_tasks
 
     console, root = open_console(), data_root()
-    tasks = [task for task, _ in chosen(named(names))] or list(CATALOGUE.values())
+    tasks = [task for task, _ in select_tasks(resolve_tasks(names))] or list(CATALOGUE.values())
     if as_json:
         print_json([task_record(task, root) for task in tasks])
     elif names:
@@ -60,17 +60,17 @@ def check(names: TasksArgument = [], as_json: JsonOption = False) -> None:
     """
     from xstilts.cli.views.data import check_tasks, print_check, say_where_to_get
     from xstilts.plan.compile import data_root
-    from xstilts.tasks.files.check import record
-    from xstilts.tasks.files.download import chosen
+    from xstilts.tasks.files.check import make_record
+    from xstilts.tasks.files.download import select_tasks
     from xstilts.tasks.registry import CATALOGUE
-    from xstilts.tasks.user.user_tasks import named
+    from xstilts.tasks.user.user_tasks import resolve_tasks
 
     console, root = open_console(), data_root()
-    tasks = [task for task, _ in chosen(named(names))] or list(CATALOGUE.values())
+    tasks = [task for task, _ in select_tasks(resolve_tasks(names))] or list(CATALOGUE.values())
     tasks = [task for task in tasks if not task.synthetic]
     found = check_tasks(console, tasks, root)
     if as_json:
-        records = [{**record(result), "get": say_where_to_get(task)} for task, result in zip(tasks, found, strict=True)]
+        records = [{**make_record(result), "get": say_where_to_get(task)} for task, result in zip(tasks, found, strict=True)]
         print_json({"folder": str(root), "tasks": records})
     else:
         print_check(console, tasks, found, root)
@@ -100,7 +100,7 @@ def download(
     from xstilts.data.language import LANGUAGES
     from xstilts.errors import nearest
     from xstilts.plan.compile import data_root
-    from xstilts.tasks.files.download import chosen
+    from xstilts.tasks.files.download import select_tasks
     from xstilts.tasks.task import SPLITS
 
     for given, known, what in ((splits, SPLITS, "split"), (languages, LANGUAGES, "language")):
@@ -109,7 +109,7 @@ def download(
                 raise InputError(f"unknown {what} '{word}'{nearest(word, known)}")
     root = folder.expanduser().absolute() if folder else data_root()
     try:
-        errors = download_all(open_console(), chosen(names, languages), splits or SPLITS, root)
+        errors = download_all(open_console(), select_tasks(names, languages), splits or SPLITS, root)
     except KeyboardInterrupt:
         print("\nInterrupted. Run the same command again to continue.", file=sys.stderr)
         raise SystemExit(130) from None

@@ -18,9 +18,9 @@ from xstilts.execution.state import StageState
 from xstilts.plan.compile import Plan
 from xstilts.stages.job import Outcome
 from xstilts.stages.stage import KINDS, Stage, TrainStage
-from xstilts.store.fingerprint import differences
-from xstilts.store.lease import holder
-from xstilts.store.store import Damaged, Store, read_json, storage_trouble, write_json
+from xstilts.store.fingerprint import list_differences
+from xstilts.store.lease import find_holder
+from xstilts.store.store import DamagedArtefact, Store, explain_storage_error, read_json, write_json
 
 LOST_LIMIT = 5
 
@@ -111,7 +111,7 @@ def inspect(plan: Plan, store: Store, thorough: bool = True) -> State:
         if status[stage.key] == "done":
             try:
                 store.verify(folders[stage.key], thorough=thorough and stage.key in needed)
-            except Damaged as error:
+            except DamagedArtefact as error:
                 status[stage.key] = "pending"
                 state.messages.append(f"damaged: {error}; it is made again")
                 continue
@@ -139,7 +139,7 @@ def reasons(plan: Plan, state: State) -> dict[str, list[str]]:
         for record in stored.get((stage.kind, stage.slug), []):
             if record["key"] != stage.key:
                 old = {"version": record["version"], **record["config"]}
-                options.append(differences(old, {"version": new["version"], **new["config"]}))
+                options.append(list_differences(old, {"version": new["version"], **new["config"]}))
         found[stage.key] = min(options, key=len) if options else []
     return found
 
@@ -156,7 +156,7 @@ def execute(
     state = inspect(plan, store)
     for stage in plan.stages:  # take back marks that vouch for nothing
         folder = store.folder(stage.kind, stage.slug, stage.key)
-        if state.status[stage.key] == "pending" and store.is_done(folder) and holder(folder) is None:
+        if state.status[stage.key] == "pending" and store.is_done(folder) and find_holder(folder) is None:
             store.undo(folder)
     todo = state.count("pending")
     watch(state)
@@ -202,7 +202,7 @@ def _loop(state: State, executor: Executor, watch: Callable[[State], None]) -> N
                 folder = state.store.folder(stages[key].kind, stages[key].slug, key)
                 if state.store.is_done(folder):
                     state.status[key] = "done"
-                elif holder(folder) is None:
+                elif find_holder(folder) is None:
                     state.status[key] = "pending"
         watch(state)
 
@@ -214,7 +214,7 @@ def _write_record(store: Store, stage: Stage) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "stage.json", stage.record())
     except OSError as error:
-        raise storage_trouble(error, store.root) or error from None
+        raise explain_storage_error(error, store.root) or error from None
 
 
 def _settle(state: State, stage: Stage, event: Outcome, live: dict[str, Any]) -> None:

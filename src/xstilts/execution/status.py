@@ -22,8 +22,8 @@ from xstilts.execution.execute import State
 from xstilts.execution.state import StageState
 from xstilts.plan.compile import Plan
 from xstilts.stages.stage import Stage
-from xstilts.store.lease import holder
-from xstilts.store.store import KEY_DIGITS, Damaged, Store, read_json
+from xstilts.store.lease import find_holder
+from xstilts.store.store import KEY_DIGITS, DamagedArtefact, Store, read_json
 
 STATES: tuple[StageState, ...] = get_args(StageState)
 # The time left is shared among as many workers as were seen at once within this time.
@@ -155,14 +155,14 @@ class StatusReader:
         if not folder.is_dir():
             del self._folders[stage.key]
             return pending
-        held = holder(folder) is not None
+        held = find_holder(folder) is not None
         mark = _read_mark(folder)  # after the lease: a run sets the mark before it releases the lease
         damage = self._find_damage(stage, folder, mark)
         runs = self.store.runs(folder)
         last = runs[-1] if runs else {}
         outcome = last.get("outcome")
         if outcome == "running" and not held:  # it may have begun just now
-            held = holder(folder) is not None
+            held = find_holder(folder) is not None
         status = replace(
             pending,
             attempts=len(runs),
@@ -194,7 +194,7 @@ class StatusReader:
             try:
                 self.store.verify(folder, thorough=False)
                 known = (mark, "")
-            except Damaged as error:
+            except DamagedArtefact as error:
                 known = (mark, str(error))
         self._damage[stage.key] = known
         return known[1]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from xstilts.errors import InputError
 from xstilts.plan.data_stages import DataStages
-from xstilts.recipe.encoder_identity import hub_commit, identity
+from xstilts.recipe.encoder_identity import identify_encoder, resolve_hub_commit
 from xstilts.stages import contracts
 from xstilts.stages.stage import EncoderStage, Stage, TokenizerStage
 from xstilts.study import SCRATCH, WORLD
@@ -55,7 +55,7 @@ class EncoderStages:
             return self._new(contracts.ScratchSource(self.study.architecture_of(name), seed), title, seed, inputs)
         folder = self._folder(name)
         if folder is not None:
-            files = identity(folder) if folder.is_dir() else "nowhere"
+            files = identify_encoder(folder) if folder.is_dir() else "nowhere"
             return self._new(contracts.FolderSource(files), title, folder=str(folder))
         identifier, _, revision = name.partition("@")
         return self._new(contracts.HubSource(identifier, self._commit(identifier, revision)), title)
@@ -84,7 +84,7 @@ class EncoderStages:
     def _commit(self, identifier: str, revision: str) -> str:
         memory = cache_folder() / "commits" / hashlib.sha256(f"{identifier}@{revision}".encode()).hexdigest()
         if not self.data.draft:
-            commit = hub_commit(identifier, revision)
+            commit = resolve_hub_commit(identifier, revision)
             _remember(memory, commit)
             return commit
         if (

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
-from xstilts.data.yaml_records import make
+from xstilts.data.yaml_records import make_record
 from xstilts.errors import InputError
 from xstilts.plan.compile import Plan, assemble, data_root
 from xstilts.plan.data_stages import DataStages
@@ -85,7 +85,7 @@ def make_pretraining(
     }
     for change in changes:
         change_field(record, change)
-    made = make(Pretraining, record, "pretrain")
+    made = make_record(Pretraining, record, "pretrain")
     longest, room = made.phase_recipe(made.pretrain[0].mix, {}).max_length, made.architecture_of(made.encoders[0]).positions - 2
     if longest > room:
         needed = f"--set architectures.{name}.positions={longest + 2}"

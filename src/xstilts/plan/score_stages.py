@@ -20,7 +20,7 @@ from xstilts.stages.contracts import (
 )
 from xstilts.stages.stage import Checkpoint, EmbedStage, FetchStage, MineStage, PredictStage, ScoreStage, Stage, TrainStage
 from xstilts.study import Retrieval, Target
-from xstilts.tasks.files.locate import nowhere
+from xstilts.tasks.files.locate import explain_missing
 from xstilts.tasks.registry import find_task
 
 Texts = dict[str, FetchStage]
@@ -38,7 +38,7 @@ class ScoreStages:
         split = self.data.choose_split(task)
         languages = tuple(self.data.choose_languages(task, split))
         if not languages:
-            raise InputError(nowhere(task, split, task.languages[0], self.data.root))
+            raise InputError(explain_missing(task, split, task.languages[0], self.data.root))
         gold = {language: self.data.stage(task, split, language) for language in languages}
         dev: Texts = {}
         if task.format.mining:

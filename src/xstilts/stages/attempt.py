@@ -24,8 +24,8 @@ from xstilts.errors import InputError
 from xstilts.stages.contracts import read_config
 from xstilts.stages.job import Diverged, Interrupted, Job, Lost, Outcome
 from xstilts.stages.stage import KINDS, Context
-from xstilts.store.lease import Held, Lease
-from xstilts.store.store import Damaged, Store, read_json, storage_trouble, write_json
+from xstilts.store.lease import Lease, LeaseHeld
+from xstilts.store.store import DamagedArtefact, Store, explain_storage_error, read_json, write_json
 
 RECORD_SECONDS = 3.0
 
@@ -71,10 +71,10 @@ def attempt(
             if store.is_done(folder):
                 return Outcome("done")
             return _attempt_leased(store, folder, lease, record, progress, stop)
-    except Held:
+    except LeaseHeld:
         return Outcome("held")
     except OSError as error:
-        return Outcome("failed", str(storage_trouble(error, store.root) or error), input_error=True, storage=True)
+        return Outcome("failed", str(explain_storage_error(error, store.root) or error), input_error=True, storage=True)
 
 
 def _attempt_leased(
@@ -108,12 +108,12 @@ def _attempt_leased(
         body(Job(config, inputs, out, folder / "checkpoint", context, reporter, stop, facts))
         seconds = time.time() - started
         if not lease.still_ours():
-            raise Held(str(folder))
+            raise LeaseHeld(str(folder))
         store.publish(folder, out, {"key": record["key"], "run": run_path.name, "facts": facts})
         outcome = Outcome("done", seconds=seconds, facts=facts)
     except Exception as error:  # a bug in a body must not take the worker and its other stages along
         outcome = _outcome_of(error, store)
-        if not isinstance(error, Interrupted | Held | Lost | _DamagedInput | InputError | Diverged):
+        if not isinstance(error, Interrupted | LeaseHeld | Lost | _DamagedInput | InputError | Diverged):
             run["traceback"] = traceback.format_exc()
     finally:
         Store.discard(out)
@@ -127,7 +127,7 @@ def _outcome_of(error: Exception, store: Store) -> Outcome:
     match error:
         case Interrupted():
             return Outcome("interrupted")
-        case Held():
+        case LeaseHeld():
             return Outcome("held")
         case Lost():
             return Outcome("lost", str(error))
@@ -137,7 +137,7 @@ def _outcome_of(error: Exception, store: Store) -> Outcome:
             return Outcome("failed", str(error), input_error=True)
         case Diverged():
             return Outcome("failed", str(error))
-    if trouble := storage_trouble(_as_os_error(error), store.root):
+    if trouble := explain_storage_error(_as_os_error(error), store.root):
         return Outcome("failed", str(trouble), input_error=True, storage=True)
     return Outcome("failed", f"{type(error).__name__}: {error}")
 
@@ -151,7 +151,7 @@ def _inputs(store: Store, record: Mapping[str, Any]) -> dict[str, Path]:
             raise _DamagedInput(key, f"the input {name} ({key[:12]}) is not in the store")
         try:
             store.verify(path, thorough=False)
-        except Damaged as error:
+        except DamagedArtefact as error:
             raise _DamagedInput(key, str(error)) from None
         found[name] = path / "out"
     return found

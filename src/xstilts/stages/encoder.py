@@ -13,7 +13,7 @@ from pathlib import Path
 from xstilts.errors import InputError
 from xstilts.model.encoder import check_encoder, random_encoder, save_encoder
 from xstilts.model.model import trunk_folder
-from xstilts.recipe.encoder_identity import TOKENIZER_FILES, encoder_files
+from xstilts.recipe.encoder_identity import TOKENIZER_FILES, list_encoder_files
 from xstilts.stages.contracts import (
     EncoderConfig,
     EncoderInputs,
@@ -55,7 +55,7 @@ def run(job: Job[EncoderConfig, EncoderInputs[Path]]) -> None:
 def _copy(folder: Path, target: Path, expected: Mapping[str, str]) -> None:
     """Copy an encoder's files. Raises InputError for one that has not the `expected` sha256."""
     check_encoder(folder)
-    for path in encoder_files(folder):
+    for path in list_encoder_files(folder):
         if path.name in expected and sha256_file(path) != expected[path.name]:
             raise InputError(f"{path}: changed since the plan was made; run again to plan with the new file")
         shutil.copyfile(path, target / path.name)

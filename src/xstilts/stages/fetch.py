@@ -17,8 +17,8 @@ from xstilts.formats.jsonl import write_jsonl
 from xstilts.stages.contracts import FetchConfig, Inputs
 from xstilts.stages.job import Job
 from xstilts.tasks.catalogue.world import generate_task
-from xstilts.tasks.files.hub import hub_examples, hub_files
-from xstilts.tasks.files.locate import examples, fingerprint, locate, nowhere, parts_of, subsample
+from xstilts.tasks.files.hub import fetch_hub_files, read_hub_examples
+from xstilts.tasks.files.locate import explain_missing, find_parts, hash_contents, locate, read_examples, subsample
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 
@@ -44,7 +44,7 @@ def run(job: FetchJob) -> None:
 def _examples(job: FetchJob, task: Task, counts: Counter[str]) -> Iterator[Example]:
     if job.config.world is not None:
         return generate_task(task, job.config.split, job.config.language, job.config.world, counts)
-    return chain.from_iterable(_read(job, part, counts) for part in parts_of(task) or (task,))
+    return chain.from_iterable(_read(job, part, counts) for part in find_parts(task) or (task,))
 
 
 def _read(job: FetchJob, task: Task, counts: Counter[str]) -> Iterator[Example]:
@@ -52,12 +52,12 @@ def _read(job: FetchJob, task: Task, counts: Counter[str]) -> Iterator[Example]:
     source = job.config.source_of(task.name)
     if source.startswith("hub:"):
         try:
-            job.facts["commit"] = hub_files(task, split, language)[1]
-            return hub_examples(task, split, language)
+            job.facts["commit"] = fetch_hub_files(task, split, language)[1]
+            return read_hub_examples(task, split, language)
         except InputError as error:
-            raise InputError(f"{nowhere(task, split, language, root)}\n{error}") from None
-    if fingerprint(locate(task, split, language, root)) != source.removeprefix("sha256:"):
+            raise InputError(f"{explain_missing(task, split, language, root)}\n{error}") from None
+    if hash_contents(locate(task, split, language, root)) != source.removeprefix("sha256:"):
         raise InputError(
             f"{task.name}, {split}, {language}: its files changed since the plan was made; run again to plan with them"
         )
-    return examples(task, split, language, root, counts)
+    return read_examples(task, split, language, root, counts)

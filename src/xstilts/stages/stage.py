@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 from xstilts.stages import contracts
-from xstilts.store.fingerprint import key_of
+from xstilts.store.fingerprint import compute_key
 
 ConfigT = TypeVar("ConfigT", bound=contracts.Config)
 InputsT = TypeVar("InputsT", bound=contracts.Inputs[Any])
@@ -99,7 +99,7 @@ class _Stage(Generic[ConfigT, InputsT]):
 
     @cached_property
     def key(self) -> str:
-        return key_of(self.fingerprint)
+        return compute_key(self.fingerprint)
 
     def record(self) -> dict[str, Any]:
         """The content of `stage.json`."""

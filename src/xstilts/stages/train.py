@@ -35,7 +35,7 @@ from xstilts.stages.contracts import TrainConfig, TrainInputs, write_config
 from xstilts.stages.ddp_launch import start_processes
 from xstilts.stages.device import device
 from xstilts.stages.job import Diverged, Interrupted, Job, Lost
-from xstilts.store.fingerprint import key_of
+from xstilts.store.fingerprint import compute_key
 from xstilts.store.store import read_json, write_json
 from xstilts.tasks.registry import find_task
 from xstilts.train.ddp import Group, LostProcess
@@ -151,7 +151,7 @@ def prepare(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, wh
         trim(model.encoder, np.load(folder / "met.npy"), tokenizer.all_special_ids)
     model.to(where)
     tokens = sum(int(read_json(path / "train.json")["tokens"]) for path in inputs.match.values())
-    identity = key_of({"config": write_config(config), "features": [list(m.groups) for m in members], "matched": tokens})
+    identity = compute_key({"config": write_config(config), "features": [list(m.groups) for m in members], "matched": tokens})
     return Prepared(model, members, recipe, PhaseSpec(config.mixture, config.seed, tokens, identity), adapters)
 
 

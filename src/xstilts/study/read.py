@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.yaml_records import parse, read_fields
+from xstilts.data.yaml_records import parse_yaml, read_fields
 from xstilts.errors import InputError, nearest
 
 
@@ -53,4 +53,4 @@ def change_field(fields: dict[str, Any], change: str) -> None:
         inner = inner.setdefault(parent, {})
         if not isinstance(inner, dict):
             raise InputError(f"--set {change}: '{parent}' has no fields of its own; set it as a whole")
-    inner[last] = parse(value, f"--set {name}")
+    inner[last] = parse_yaml(value, f"--set {name}")

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from xstilts.data.language import LANGUAGES
-from xstilts.data.yaml_records import Record, make
+from xstilts.data.yaml_records import Record, make_record
 from xstilts.errors import nearest
 from xstilts.formats.registry import FORMATS
 from xstilts.recipe.encoder_identity import Architecture, Scratch
@@ -277,7 +277,7 @@ def load_study(name: str, changes: Sequence[str] = ()) -> Study:
 
 def make_study(fields: Mapping[str, Any], where: str = "study") -> Study:
     """The study with these fields. Raises InputError that begins with `where` and names each wrong field and what is allowed."""
-    return make(Study, fields, where)
+    return make_record(Study, fields, where)
 
 
 def _expand_target(value: Any) -> list[Any]:

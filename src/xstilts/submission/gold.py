@@ -18,15 +18,15 @@ from xstilts.formats.span import SpanAnswer
 from xstilts.formats.submission_file import Gold, SubmissionFile
 from xstilts.submission.layout import file_name
 from xstilts.submission.read import decode
-from xstilts.tasks.catalogue.ranking import gold_of_all_languages
-from xstilts.tasks.files.locate import available_languages, examples, nowhere, subsample
+from xstilts.tasks.catalogue.ranking import merge_gold
+from xstilts.tasks.files.locate import explain_missing, find_languages, read_examples, subsample
 from xstilts.tasks.task import Task
 
 # So many examples under one label are no test set; fewer may be by chance (or a file made to try things out).
-ENOUGH = 20
+PLACEHOLDERS_FROM = 20
 
 
-def gold_finder(data: Path, labels: Path | None, limit: int | None) -> Callable[[Task, str], Gold]:
+def make_gold_finder(data: Path, labels: Path | None, limit: int | None) -> Callable[[Task, str], Gold]:
     """What gives the gold of a task in a language, or raises InputError: out of label files if a folder of them is given,
     else out of the data folder; with `limit`, of the examples that a study with that limit keeps.
 
@@ -35,19 +35,19 @@ def gold_finder(data: Path, labels: Path | None, limit: int | None) -> Callable[
 
     def find(task: Task, language: str) -> Gold:
         if labels is not None:
-            return _label_gold(task, language, labels, limit)
+            return _read_label_gold(task, language, labels, limit)
         if not task.format.shared_pool:
-            return _data_gold(task, language, data, limit)
+            return _read_data_gold(task, language, data, limit)
         if task.name not in pools:
             pools[task.name] = _shared_pool_gold(task, data, limit)
         if language not in pools[task.name]:
-            raise InputError(nowhere(task, "test", language, data))
+            raise InputError(explain_missing(task, "test", language, data))
         return pools[task.name][language]
 
     return lambda task, language: _refuse_placeholders(find(task, language))
 
 
-def _label_gold(task: Task, language: str, labels: Path, limit: int | None) -> Gold:
+def _read_label_gold(task: Task, language: str, labels: Path, limit: int | None) -> Gold:
     if limit is not None:
         raise InputError(f"the submission is limited to {limit} examples, and label files do not say which; leave out --labels")
     path = labels / file_name(task, language)
@@ -60,17 +60,17 @@ def _label_gold(task: Task, language: str, labels: Path, limit: int | None) -> G
     return Gold(found, None, str(path))
 
 
-def _data_gold(task: Task, language: str, root: Path, limit: int | None) -> Gold:
-    found = list(subsample(examples(task, "test", language, root), limit))
+def _read_data_gold(task: Task, language: str, root: Path, limit: int | None) -> Gold:
+    found = list(subsample(read_examples(task, "test", language, root), limit))
     asked, pool = task.format.submission_gold(found)
     return Gold(tuple(asked), pool, f"the test data of {task.name} in {language}")
 
 
 def _shared_pool_gold(task: Task, root: Path, limit: int | None) -> dict[str, Gold]:
     """The gold of each language; the pool, and what is gold in it, is that of all of them."""
-    alone = {language: _data_gold(task, language, root, limit) for language in available_languages(task, "test", root)}
+    alone = {language: _read_data_gold(task, language, root, limit) for language in find_languages(task, "test", root)}
     queries: dict[str, list[Any]] = {language: list(found.examples) for language, found in alone.items()}
-    gold = gold_of_all_languages(query for found in queries.values() for query in found)
+    gold = merge_gold(query for found in queries.values() for query in found)
     pool = frozenset[str]().union(*(found.pool or () for found in alone.values()))
     return {
         language: Gold(tuple(replace(query, answer=gold[query.id]) for query in found), pool, alone[language].source)
@@ -85,10 +85,10 @@ def _refuse_placeholders(gold: Gold) -> Gold:
     answers = [example.answer for example in gold.examples]
     if None in answers:
         raise InputError(f"{gold.source}: the gold answers are not public")
-    found = {label for answer in answers for label in _labels(answer)}
+    found = {label for answer in answers for label in _flatten(answer)}
     if found <= {""}:
         raise InputError(f"{gold.source}: the gold answers are blank, as XTREME's download script leaves them; get the original")
-    if len(answers) >= ENOUGH and len(found) == 1:
+    if len(answers) >= PLACEHOLDERS_FROM and len(found) == 1:
         raise InputError(
             f"{gold.source}: all {len(answers)} gold answers are {found.pop()!r}, which are placeholders (XTREME's download"
             " script removes the labels); get the original"
@@ -96,7 +96,7 @@ def _refuse_placeholders(gold: Gold) -> Gold:
     return gold
 
 
-def _labels(answer: Any) -> Iterable[Any]:
+def _flatten(answer: Any) -> Iterable[Any]:
     """The labels, ids or texts in one answer."""
     if isinstance(answer, tuple):
         return [part.text if isinstance(part, SpanAnswer) else part for part in answer]

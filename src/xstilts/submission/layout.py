@@ -14,7 +14,7 @@ from typing import Any
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.tasks.files.read import json_file
+from xstilts.tasks.files.read import read_json_object
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import Suite
 from xstilts.tasks.task import Task
@@ -27,21 +27,23 @@ def file_name(task: Task, language: str) -> str:
     return f"{task.name}/test-{language}.{task.format.submission_suffix}"
 
 
-def published(suite: Suite) -> Suite:
+def require_format(suite: Suite) -> Suite:
     """The suite, if a submission format is published for it."""
     if not suite.groups:
         raise InputError(f"suite {suite.name} has no submission format; those with one: xtreme, xtreme-r")
     return suite
 
 
-def files(suite: Suite) -> Iterator[tuple[Task, str]]:
+def list_files(suite: Suite) -> Iterator[tuple[Task, str]]:
     """The (task, language) of each file that the suite asks for."""
     for name, languages in suite.tasks.items():
         for language in languages:
             yield find_task(name), language
 
 
-def write(task: Task, language: str, examples: Sequence[Example], predictions: Iterable[Prediction], folder: Path) -> Path:
+def write_predictions(
+    task: Task, language: str, examples: Sequence[Example], predictions: Iterable[Prediction], folder: Path
+) -> Path:
     """Write one prediction file below `folder` and give its path. `examples` are the whole test set in the order of the
     official file (their answers are not looked at); each needs a prediction.
 
@@ -71,19 +73,19 @@ def write_note(folder: Path, note: Mapping[str, Any]) -> None:
     (folder / NOTE).write_text(json.dumps(note, ensure_ascii=False, indent=1, default=str) + "\n", encoding="utf-8")
 
 
-def limited_to(folder: Path) -> int | None:
+def read_limit(folder: Path) -> int | None:
     """How many test examples of each language the submission is limited to; None: all of them."""
     path = folder / NOTE
     if not path.is_file():
         return None
-    limits = json_file(path).get("limits") or {}
+    limits = read_json_object(path).get("limits") or {}
     limit = limits.get("test") if isinstance(limits, dict) else limits
     if limit is not None and (type(limit) is not int or limit < 1):
         raise InputError(f"{path}: limits.test is {limit!r}, expected a number of examples or null")
     return limit
 
 
-def opened_folder(folder: Path) -> Path:
+def check_folder(folder: Path) -> Path:
     """The folder, if it is one and holds something."""
     if not folder.exists():
         raise InputError(f"{folder}: there is no such folder; expected one with a folder for each task (xnli, udpos ...)")

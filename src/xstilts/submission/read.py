@@ -12,7 +12,7 @@ from xstilts.errors import InputError
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.submission_file import Gold, Problem, SubmissionFile
 from xstilts.submission.layout import file_name
-from xstilts.tasks.files.read import decoded
+from xstilts.tasks.files.read import decode_utf8
 from xstilts.tasks.task import Task
 
 
@@ -35,7 +35,7 @@ def decode(file: SubmissionFile, raw: bytes, may_be_empty: bool) -> bool:
         raw = raw.removeprefix(codecs.BOM_UTF8)
     for number, line in enumerate(raw.split(b"\n"), start=1):
         try:
-            decoded(line, "")
+            decode_utf8(line, "")
         except InputError as error:
             file.problem(number, str(error).removeprefix(": "), fatal=True)
     if not raw.strip() and not may_be_empty:  # of two pools, nothing may be mined

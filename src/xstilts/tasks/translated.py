@@ -17,17 +17,15 @@ from pathlib import Path
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.tasks.answer_alignment import align_answer
-from xstilts.tasks.files.locate import checked, source_split
-from xstilts.tasks.files.read import columns, lines
-from xstilts.tasks.task import Request, Task
+from xstilts.tasks.files.locate import check_examples, resolve_split
+from xstilts.tasks.files.read import read_lines, split_columns
+from xstilts.tasks.task import ReadRequest, Task
 
 # How an example can get lost, in the words of the counts.
 LOSSES = ("untranslated", "unlocatable")
 
 
-def translate_example(
-    example: Example, translation: Callable[[str], str | None], language: str, counts: Counter[str]
-) -> Example | None:
+def translate(example: Example, translation: Callable[[str], str | None], language: str, counts: Counter[str]) -> Example | None:
     """The example in another language; None where something is lost, which is counted. Blank strings stay blank."""
     found: list[str] = []
     for text in example.strings():
@@ -42,23 +40,25 @@ def translate_example(
     return moved
 
 
-def read_translated(base: Task, request: Request) -> Iterator[Example]:
+def read_translated(base: Task, request: ReadRequest) -> Iterator[Example]:
     """The training examples of `base`, whose files come first, through the table of translations, which comes last. Of dev:
     the examples of `base` as they are."""
     split, where = request.split, ", ".join(map(str, request.files))
     if split == "dev":
-        yield from checked(base, split, base.read(Request(base, source_split(base, split), "en", request.files)), where)
+        yield from check_examples(
+            base, split, base.read(ReadRequest(base, resolve_split(base, split), "en", request.files)), where
+        )
         return
     *files, path = request.files
     if not files:
         raise InputError(f"{path}: alone; expected the English training data of {base.name} beside it")
-    table = _table(path)
+    table = _read_table(path)
     request.counts.update(dict.fromkeys(LOSSES if base.format.answers_in_text else LOSSES[:1], 0))
-    originals = checked(base, split, base.read(Request(base, split, "en", tuple(files))), where)
+    originals = check_examples(base, split, base.read(ReadRequest(base, split, "en", tuple(files))), where)
     english = kept = 0
     for example in originals:
         english += 1
-        new = translate_example(example, lambda text: table.get(_key(text)), request.language, request.counts)
+        new = translate(example, lambda text: table.get(_normalise(text)), request.language, request.counts)
         if new is not None:
             kept += 1
             yield new
@@ -70,22 +70,22 @@ def read_translated(base: Task, request: Request) -> Iterator[Example]:
         )
 
 
-def _key(text: str) -> str:
+def _normalise(text: str) -> str:
     return " ".join(text.split())
 
 
-def _table(path: Path) -> dict[str, str]:
+def _read_table(path: Path) -> dict[str, str]:
     """English string -> translation. A row without a translation counts as none."""
     table: dict[str, str] = {}
-    for where, line in lines(path):
+    for where, line in read_lines(path):
         if line.strip():
-            english, translation, *more = columns(line, 2, where, "English<TAB>translation")
+            english, translation, *more = split_columns(line, 2, where, "English<TAB>translation")
             if more:
                 raise InputError(
                     f"{where}: {len(more) + 2} columns, expected English<TAB>translation; is there a tab inside a text?"
                 )
             if not translation.strip():
                 continue
-            if table.setdefault(_key(english), translation.strip()) != translation.strip():
+            if table.setdefault(_normalise(english), translation.strip()) != translation.strip():
                 raise InputError(f"{where}: {english!r:.60} is translated twice and differently; keep one of the two")
     return table

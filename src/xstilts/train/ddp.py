@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-PATIENCE = timedelta(hours=12)  # the others wait while the first looks at dev data; a lost one is noticed at once
+TIMEOUT = timedelta(hours=12)  # the others wait while the first looks at dev data; a lost one is noticed at once
 
 
 class LostProcess(Exception):
@@ -33,7 +33,7 @@ class Group:
         if size > 1:
             enough = self.device.type == "cuda" and torch.cuda.device_count() >= size
             backend = "nccl" if enough else "gloo"
-            dist.init_process_group(backend, f"file://{meeting}", timeout=PATIENCE, rank=rank, world_size=size)
+            dist.init_process_group(backend, f"file://{meeting}", timeout=TIMEOUT, rank=rank, world_size=size)
 
     def add(self, tensors: Iterable[Tensor]) -> None:
         """Replace each tensor by its sum over all processes. Raises LostProcess."""

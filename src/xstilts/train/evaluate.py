@@ -28,7 +28,7 @@ EVALUATION_TOKENS = 8192
 WINDOW = 2000
 
 
-def precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:
+def use_precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:
     """The recipe's arithmetic: bf16 autocast or plain fp32."""
     return torch.autocast(device.type, torch.bfloat16) if recipe.precision == "bf16" else nullcontext()
 
@@ -46,10 +46,12 @@ def predict(
     stream = iter(examples)
     while some := list(islice(stream, None if codec.decodes_together else window)):
         features = codec.encode(some, training=False)
-        yield from codec.decode(some, features, _outputs(model, task, codec, features, on_batch))
+        yield from codec.decode(some, features, _compute_outputs(model, task, codec, features, on_batch))
 
 
-def _outputs(model: Model, task: str, codec: Codec, features: Sequence[Feature], on_batch: Callable[[], None]) -> list[Any]:
+def _compute_outputs(
+    model: Model, task: str, codec: Codec, features: Sequence[Feature], on_batch: Callable[[], None]
+) -> list[Any]:
     model.eval()
     device = next(model.parameters()).device
     head = model.head(task)
@@ -57,7 +59,7 @@ def _outputs(model: Model, task: str, codec: Codec, features: Sequence[Feature],
     for places in token_batches([feature.size for feature in features], EVALUATION_TOKENS, longest_first=True):
         chosen = [features[i] for i in places]
         batch = {name: tensor.to(device) for name, tensor in codec.collate(chosen).items()}
-        with torch.inference_mode(), precision(codec.recipe, device):
+        with torch.inference_mode(), use_precision(codec.recipe, device):
             found = codec.outputs(head, codec.hidden(model.encoder, batch), batch, chosen)
         for i, output in zip(places, found, strict=True):
             outputs[i] = output
@@ -67,7 +69,9 @@ def _outputs(model: Model, task: str, codec: Codec, features: Sequence[Feature],
     return outputs
 
 
-def dev_score(model: Model, task: str, codec: Codec, examples: Iterable[Example], metric: Metric, window: int = WINDOW) -> float:
+def evaluate_task(
+    model: Model, task: str, codec: Codec, examples: Iterable[Example], metric: Metric, window: int = WINDOW
+) -> float:
     """The metric's headline value (0-1) on the examples; their tallies are summed as they come."""
     sums = np.zeros(len(metric.counts), dtype=np.float64)
     read, again = tee(examples)

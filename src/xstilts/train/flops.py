@@ -27,16 +27,16 @@ _BLOCK = re.compile(r"(?:^|\.)layers?\.(\d+)\.")
 _BELOW_ATTENTION = re.compile(r"\b(query|key|value|q_lin|k_lin|v_lin|query_proj|key_proj|value_proj)\b")
 
 
-def peak_flops(device: torch.device, precision: str) -> float:
+def measure_peak_flops(device: torch.device, precision: str) -> float:
     """FLOP/s of the best square matrix product found in about 0.2 s, `precision` being "fp32" or "bf16". Measured once in a
     process for each device, precision and number of threads. Whatever else runs on the machine lowers it."""
     place = (str(device), precision, torch.get_num_threads())
     if place not in _peaks:
-        _peaks[place] = _measure(device, torch.bfloat16 if precision == "bf16" else torch.float32)
+        _peaks[place] = _measure_products(device, torch.bfloat16 if precision == "bf16" else torch.float32)
     return _peaks[place]
 
 
-def _measure(device: torch.device, dtype: torch.dtype) -> float:
+def _measure_products(device: torch.device, dtype: torch.dtype) -> float:
     """Products of growing width while the next one fits into the time; then the widest again until it is used up."""
     wait: Callable[[], Any] = partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
     numbers = torch.Generator(device).manual_seed(0)  # drawn, since a card multiplies constants faster than what a model has
@@ -47,15 +47,15 @@ def _measure(device: torch.device, dtype: torch.dtype) -> float:
         a_NN = torch.randn((width, width), generator=numbers, device=device, dtype=dtype)
         out_NN = torch.empty_like(a_NN)
         if not best:
-            _rate(a_NN, out_NN, wait)  # the first product loads libraries and starts threads
+            _time_product(a_NN, out_NN, wait)  # the first product loads libraries and starts threads
             began = time.perf_counter()
-        best = max(best, *(_rate(a_NN, out_NN, wait) for _ in range(3)))
+        best = max(best, *(_time_product(a_NN, out_NN, wait) for _ in range(3)))
     while time.perf_counter() - began < PEAK_SECONDS:
-        best = max(best, _rate(a_NN, out_NN, wait))
+        best = max(best, _time_product(a_NN, out_NN, wait))
     return best
 
 
-def _rate(a_NN: torch.Tensor, out_NN: torch.Tensor, wait: Callable[[], Any]) -> float:
+def _time_product(a_NN: torch.Tensor, out_NN: torch.Tensor, wait: Callable[[], Any]) -> float:
     wait()
     start = time.perf_counter()
     torch.mm(a_NN, a_NN, out=out_NN)
@@ -78,7 +78,7 @@ class Work:
         return float(self.per_token * sizes.sum() - self.per_unread * unread + self.per_square * (sizes**2).sum())
 
 
-def training_work(encoder: Any) -> Work:
+def count_training_work(encoder: Any) -> Work:
     """What a token costs in the trunk's blocks, judged by which weights are trained now: a product costs 2 FLOPs per weight
     forward, 2 for the gradient of its input if something at or below it is trained, 2 for its own if it is.
 

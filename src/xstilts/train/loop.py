@@ -25,16 +25,16 @@ from xstilts.formats.format import Example
 from xstilts.metrics.metric import Metric
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.model import Model
-from xstilts.recipe.mixture import MixtureRule, Order, proportions, schedule, total_steps
+from xstilts.recipe.mixture import DataOrder, MixtureRule, compute_shares, schedule, total_steps
 from xstilts.recipe.recipe import SELECTING, Recipe
 from xstilts.train.checkpoint import load_state, save_state
 from xstilts.train.ddp import Group
-from xstilts.train.evaluate import dev_score
-from xstilts.train.flops import peak_flops
-from xstilts.train.step import Stepper, micro_tokens, optimizer_of
+from xstilts.train.evaluate import evaluate_task
+from xstilts.train.flops import measure_peak_flops
+from xstilts.train.step import Stepper, choose_micro_tokens, make_optimizer
 
 CHECKPOINT_SECONDS = float(os.environ.get("XSTILTS_CHECKPOINT_SECONDS", "20"))
-GO_ON, INTERRUPT, ENOUGH = range(3)
+CONTINUE, INTERRUPT, STOP_EARLY = range(3)
 
 
 class NotFinite(Exception):
@@ -75,7 +75,7 @@ class PhaseSpec:
 
 
 @dataclass
-class Progress:
+class TrainingState:
     """What the loop has seen so far; saved in checkpoints and, at the end, in `train.json`. `shrink`: the product of what
     weight decay has done to weights without gradient, `kept_shrink` that of the policy's weights."""
 
@@ -134,7 +134,7 @@ class Training:
         self.group = group or Group()
         self.device = next(model.parameters()).device
         self.sizes = [len(m.features) for m in members]
-        self.shares = proportions([m.task for m in members], self.sizes, plan.rule)
+        self.shares = compute_shares([m.task for m in members], self.sizes, plan.rule)
         own = total_steps(self.sizes, plan.rule.cap, recipe)
         self.matched_steps = 0
         if plan.matched_tokens:
@@ -143,10 +143,10 @@ class Training:
         self.steps = own + self.matched_steps
         self.marks = evaluation_steps(self.steps, recipe.evaluations)
         self.averaged = set(self.marks[-recipe.average :])
-        self.optimizer = optimizer_of(model, recipe)
+        self.optimizer = make_optimizer(model, recipe)
         self.kept: dict[str, Tensor] = {}  # the policy's weights: a running sum (avg_last_k) or the best so far
-        self.progress, self.note = load_state(checkpoint, plan.identity, model, self.optimizer, self.kept, Progress)
-        budget = self.progress.budget or micro_tokens(self.device)
+        self.progress, self.note = load_state(checkpoint, plan.identity, model, self.optimizer, self.kept, TrainingState)
+        budget = self.progress.budget or choose_micro_tokens(self.device)
         self.stepper = Stepper(model, self.optimizer, recipe, plan.seed, self.group, budget, self.progress.halved)
         self._clock = time.monotonic()
 
@@ -154,16 +154,16 @@ class Training:
         """Gives the record for `train.json`; None if it was asked to stop (the state is then in `checkpoint`), and in all
         processes of a group but the first. Raises NotFinite, LostProcess, and InputError where nothing fits into memory."""
         progress, first = self.progress, self.group.rank == 0
-        peak = peak_flops(self.device, self.recipe.precision) * self.group.size if first else math.inf
+        peak = measure_peak_flops(self.device, self.recipe.precision) * self.group.size if first else math.inf
         picks = schedule(self.shares, self.steps, self.plan.seed)
         visits = np.bincount(picks[: progress.step], minlength=len(self.members))
         orders = [
-            Order(m.groups or (len(m.features),), self.recipe.batch, self.plan.seed, i, self.plan.rule.smoothing)
+            DataOrder(m.groups or (len(m.features),), self.recipe.batch, self.plan.seed, i, self.plan.rule.smoothing)
             for i, m in enumerate(self.members)
         ]
         self._clock = saved = time.monotonic()
-        said = ENOUGH if self._enough() else GO_ON
-        while progress.step < self.steps and said == GO_ON:
+        said = STOP_EARLY if self._enough() else CONTINUE
+        while progress.step < self.steps and said == CONTINUE:
             pick = int(picks[progress.step])
             loss = self._step(self.members[pick], orders[pick].rows(int(visits[pick])))
             visits[pick] += 1
@@ -174,7 +174,7 @@ class Training:
                     self._time("evaluate")
                 if progress.step % 10 == 1 or progress.step == self.steps:
                     self._tell(loss, peak)
-                said = INTERRUPT if self.should_stop() else ENOUGH if self._enough() else GO_ON
+                said = INTERRUPT if self.should_stop() else STOP_EARLY if self._enough() else CONTINUE
                 if said == INTERRUPT or time.monotonic() - saved > CHECKPOINT_SECONDS:
                     self._save()
                     saved = time.monotonic()
@@ -207,7 +207,7 @@ class Training:
                 self.kept[name] = self.kept[name] + value if name in self.kept else value.clone()
             progress.kept_shrink += progress.shrink
         if policy in SELECTING and any(m.dev and m.metric for m in self.members):
-            scores = dev_scores(self.model, self.members)
+            scores = evaluate_dev(self.model, self.members)
             progress.dev.append({"step": progress.step, **scores})
             progress.misses += 1
             if scores["mean"] > progress.best:
@@ -250,7 +250,7 @@ class Training:
                 for name, p in self.model.named_parameters():
                     if name in self.kept:
                         p.copy_(self.kept[name] / count)
-        final = dev_scores(self.model, self.members)
+        final = evaluate_dev(self.model, self.members)
         self._time("evaluate")
         seconds = max(progress.seconds["train"], 1e-9)
         return {
@@ -293,11 +293,11 @@ class Training:
         return "no dev data: the last step"
 
 
-def dev_scores(model: Model, members: Sequence[MixtureTask]) -> dict[str, float]:
+def evaluate_dev(model: Model, members: Sequence[MixtureTask]) -> dict[str, float]:
     """Headline score of each member that has dev examples (the mean over its languages), and their unweighted mean (jiant's
     EqualMetricAggregator)."""
     scores = {
-        m.task: float(np.mean([dev_score(model, m.task, m.codec, examples, m.metric) for examples in m.dev.values()]))
+        m.task: float(np.mean([evaluate_task(model, m.task, m.codec, examples, m.metric) for examples in m.dev.values()]))
         for m in members
         if m.dev and m.metric is not None
     }

@@ -23,14 +23,14 @@ from xstilts.model.token_batches import token_batches
 from xstilts.model.unpadding import can_unpad
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.ddp import Group
-from xstilts.train.evaluate import precision
-from xstilts.train.flops import training_work
+from xstilts.train.evaluate import use_precision
+from xstilts.train.flops import count_training_work
 from xstilts.train.malloc import keep_freed_memory
 
 MICRO_TOKENS = {"cpu": 2048, "cuda": 8192}
 
 
-def micro_tokens(device: torch.device) -> int:
+def choose_micro_tokens(device: torch.device) -> int:
     """How many padded tokens a micro-batch has at most: `$XSTILTS_MICRO_TOKENS`, or the usual number of such a device."""
     return int(os.environ.get("XSTILTS_MICRO_TOKENS") or MICRO_TOKENS.get(device.type, 8192))
 
@@ -40,7 +40,7 @@ def micro_batches(features: Sequence[Feature], tokens: int) -> list[list[int]]:
     return token_batches([feature.size for feature in features], tokens)
 
 
-def optimizer_of(model: Model, recipe: Recipe) -> torch.optim.AdamW:
+def make_optimizer(model: Model, recipe: Recipe) -> torch.optim.AdamW:
     """AdamW with no weight decay on biases and layer norms."""
     trained = [p for p in model.parameters() if p.requires_grad]
     decayed = [p for p in trained if p.ndim > 1]
@@ -65,7 +65,7 @@ class Stepper:
     flops: float = 0.0
 
     def __post_init__(self) -> None:
-        self._work = training_work(self.model.encoder)
+        self._work = count_training_work(self.model.encoder)
         keep_freed_memory()
 
     def step(self, task: str, codec: Codec, features: Sequence[Feature], step: int, lr: float) -> float:
@@ -95,7 +95,7 @@ class Stepper:
         self.flops = self._work.flops([len(row) for feature in features for row in feature.rows], unread)
         head = self.model.head(task)
         total = torch.zeros(1, device=device)
-        with precision(self.recipe, device):  # around all of them: weights are turned into bf16 once a step
+        with use_precision(self.recipe, device):  # around all of them: weights are turned into bf16 once a step
             for i in range(self.group.rank, len(batches), self.group.size):
                 torch.manual_seed(int(np.random.default_rng([self.seed, 0xD20, step, i]).integers(2**62)))
                 batch = {name: tensor.to(device) for name, tensor in batches[i].items()}

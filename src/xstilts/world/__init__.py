@@ -17,7 +17,7 @@ from xstilts.world.inference import NLI_OF_DOMAIN, generate_pairs
 from xstilts.world.retrieval import generate_translations
 from xstilts.world.tagging import generate_tags
 from xstilts.world.text import generate_text
-from xstilts.world.tongue import LANGUAGES, vocabulary
+from xstilts.world.tongue import LANGUAGES, list_words
 
 __all__ = ["LANGUAGES", "TASK_NAMES", "WorldConfig", "generate", "vocabulary"]
 

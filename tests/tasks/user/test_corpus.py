@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.formats.mlm import Mlm, MlmExample
-from xstilts.tasks.files.check import check
-from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
+from xstilts.tasks.files.check import check_task
+from xstilts.tasks.files.locate import find_languages, hash_contents, locate, read_examples
 from xstilts.tasks.registry import CATALOGUE, find_task
-from xstilts.tasks.task import Request, Task
+from xstilts.tasks.task import ReadRequest, Task
 from xstilts.tasks.user import plain_text, user_tasks
 from xstilts.tasks.user.corpus import declare_corpus
-from xstilts.tasks.user.user_tasks import named, register
+from xstilts.tasks.user.user_tasks import register, resolve_tasks
 
 NOWHERE = Path("/nowhere")
 
@@ -35,7 +35,7 @@ def folder(root: Path, **files: str | bytes) -> Path:
 
 
 def texts(task: Task, language: str, counts: Counter[str] | None = None) -> list[tuple[str, ...]]:
-    found: list[Example] = list(examples(task, "train", language, NOWHERE, counts))
+    found: list[Example] = list(read_examples(task, "train", language, NOWHERE, counts))
     return [e.texts for e in found if isinstance(e, MlmExample)]
 
 
@@ -59,7 +59,7 @@ def test_a_folder_of_text_is_a_task(tmp_path: Path) -> None:
     assert find_task("text/my-text") is task
     assert texts(task, "de") == [("Ein Haus. Ein See.",), ("Ein Boot.",)]
     assert texts(task, "ja") == [("家。",)]
-    assert [e.id for e in examples(task, "train", "de", NOWHERE)] == ["text/my-text-de-train-1", "text/my-text-de-train-2"]
+    assert [e.id for e in read_examples(task, "train", "de", NOWHERE)] == ["text/my-text-de-train-1", "text/my-text-de-train-2"]
 
 
 def test_documents_are_cut_between_lines_and_never_joined(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_documents_are_cut_between_lines_and_never_joined(tmp_path: Path) -> Non
     st.lists(st.lists(st.text("ab c", min_size=1, max_size=30).filter(str.strip), min_size=1, max_size=8), min_size=1, max_size=6)
 )
 def test_no_line_is_lost_or_moved(documents: list[list[str]]) -> None:
-    stretches = [text for document in documents for text in plain_text._stretches([line.strip() for line in document])]
+    stretches = [text for document in documents for text in plain_text._join_stretches([line.strip() for line in document])]
     assert " ".join(stretches).split() == [word for document in documents for line in document for word in line.split()]
 
 
@@ -93,7 +93,7 @@ def test_a_language_more_moves_no_identity_but_is_found(tmp_path: Path) -> None:
     after = declare_corpus(root)[0]
     assert after.declared == before.declared
     assert after.languages == ("de", "sw")
-    assert fingerprint(locate(after, "train", "de", NOWHERE)) == fingerprint(locate(before, "train", "de", NOWHERE))
+    assert hash_contents(locate(after, "train", "de", NOWHERE)) == hash_contents(locate(before, "train", "de", NOWHERE))
 
 
 def test_a_worker_registers_the_folder_by_its_path(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_worker_registers_the_folder_by_its_path(tmp_path: Path) -> None:
     del CATALOGUE[task.name]
     user_tasks._registered.clear()
     assert register(tmp_path / "c", task.declared)[0].name == "text/c"
-    assert named([str(tmp_path / "c"), "snli"]) == ["text/c", "snli"]
+    assert resolve_tasks([str(tmp_path / "c"), "snli"]) == ["text/c", "snli"]
 
 
 def test_aligned_files_with_one_english_side(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_aligned_files_with_one_english_side(tmp_path: Path) -> None:
     assert texts(news, "zh")[1] == ("湖。", "A lake.")
     files = locate(news, "train", "zh", NOWHERE)
     assert [path.name for path in files] == ["ref.zho-CN.txt", "src.eng.txt"], "both sides are in the fingerprint"
-    assert [row.examples for row in check(news, NOWHERE, lambda _: None, {}).rows] == [5, 3]
+    assert [row.examples for row in check_task(news, NOWHERE, lambda _: None, {}).rows] == [5, 3]
 
 
 def test_tables_of_translations(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_tables_of_translations(tmp_path: Path) -> None:
         (b"Ein Haus.\nPK\x03\x04\x00\x00", r"de\.txt:2: a NUL byte: this is a binary file, or UTF-16"),
         ("Ein Haus.".encode("utf-16"), r"de\.txt:1: not UTF-8 \(byte 0xff at byte 0\)"),
         ("Ein Haus.\nEin Käse.".encode("latin-1"), r"de\.txt:2: not UTF-8 \(byte 0xe4"),
-        (b"Ein Haus.\n" + b"x" * (plain_text.LONGEST + 1), r"de\.txt:2: a line of more than 1,048,576 bytes"),
+        (b"Ein Haus.\n" + b"x" * (plain_text.MAX_LINE_BYTES + 1), r"de\.txt:2: a line of more than 1,048,576 bytes"),
     ],
     ids=["empty", "blank", "binary", "utf-16", "latin-1", "one line"],
 )
@@ -217,7 +217,7 @@ def test_a_declaration_of_text(tmp_path: Path) -> None:
     folder(tmp_path, de="Ein Haus.\n", gsw="Es Huus.\n")
     task = declare(tmp_path, languages="de gsw", new_languages={"gsw": "Swiss German"})
     assert (task.format, task.metric, task.trains_on) == (Mlm(), None, "")
-    assert available_languages(task, "train", NOWHERE) == ("de", "gsw")
+    assert find_languages(task, "train", NOWHERE) == ("de", "gsw")
     assert texts(task, "gsw") == [("Es Huus.",)]
 
 
@@ -248,7 +248,7 @@ def test_sides_of_other_lengths_and_sides_that_are_missing(tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"task web, de: no file for english\.txt\[\.gz\]; looked below"):
         locate(task, "train", "de", NOWHERE)
     with pytest.raises(InputError, match=r"de\.txt: alone; expected a file of another language"):
-        list(task.read(Request(task, "train", "de", (tmp_path / "de.txt",))))
+        list(task.read(ReadRequest(task, "train", "de", (tmp_path / "de.txt",))))
     folder(tmp_path, e1="House.\n", e2="House.\n")
     with pytest.raises(InputError, match=r"2 files for e\?\.txt, expected one"):
         locate(declare(tmp_path, english="e?.txt"), "train", "de", NOWHERE)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from xstilts.submission.score import Score
 from xstilts.submission.validate import Validation
-from xstilts.tasks.suites import Average
+from xstilts.tasks.suites import SuiteAverage
 
 # At most so many problems of a file, or names of a list, are printed. The others are counted.
 SHOWN = 10
@@ -53,7 +53,7 @@ def _headline(score: Score, task: str, values: Mapping[str, float]) -> float:
     return sum(values[metric.values[index]] for index in metric.main) / len(metric.main)
 
 
-def _average_line(name: str, group: Average) -> Text:
+def _average_line(name: str, group: SuiteAverage) -> Text:
     counts = "{} of {} tasks, {} of {} languages".format(*group.tasks, *group.languages)
     if group.value is None:
         return Text(f"{name:<22}    -   nothing scored", "dim")

@@ -17,21 +17,21 @@ from rich.text import Text
 
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
-from xstilts.tasks.files.download import wanted
-from xstilts.tasks.files.locate import available_languages
+from xstilts.tasks.files.download import select_files
+from xstilts.tasks.files.locate import find_languages
 from xstilts.tasks.task import Source, Task
-from xstilts.tasks.user.user_tasks import Sample
+from xstilts.tasks.user.user_tasks import SplitPreview
 
 LONGEST_SAMPLE = 500  # characters
 
 
-def find_languages(task: Task, root: Path) -> dict[str, list[str]]:
+def list_found_languages(task: Task, root: Path) -> dict[str, list[str]]:
     """Split -> the languages whose files are in the data folder. The embedded world has all of its languages; a damaged archive
     or an incomplete composite task has none."""
     languages: dict[str, list[str]] = {}
     for split in task.splits:
         try:
-            languages[split] = list(available_languages(task, split, root))
+            languages[split] = list(find_languages(task, split, root))
         except InputError:
             languages[split] = []
     return languages
@@ -52,7 +52,7 @@ def task_record(task: Task, root: Path) -> dict[str, Any]:
         "url": task.url,
         "notes": task.notes,
         "parts": list(task.parts),
-        "data": {"folder": str(root), "found": find_languages(task, root)},
+        "data": {"folder": str(root), "found": list_found_languages(task, root)},
         "hub": {split: f"{s.hub.id} {s.hub.config} @{s.hub.revision}" for split, s in task.splits.items() if s.hub},
         "counts": {split: dict(s.counts) for split, s in task.splits.items() if s.counts},
         "archives": {split: list(s.archives) for split, s in task.splits.items() if s.archives},
@@ -64,7 +64,7 @@ def _summarise_data(task: Task, root: Path) -> str:
     if task.synthetic:
         return "embedded"
     parts = []
-    for split, languages in find_languages(task, root).items():
+    for split, languages in list_found_languages(task, root).items():
         offered = len(task.splits[split].languages)
         if languages:
             parts.append(split if offered == 1 else f"{split} {len(languages)}/{offered}")
@@ -103,7 +103,7 @@ def print_task(console: Console, task: Task, root: Path) -> None:
         ("url", task.url),
         ("notes", task.notes),
     ]
-    here = find_languages(task, root)
+    here = list_found_languages(task, root)
     for split, source in task.splits.items():
         codes = " ".join(here[split])
         where = f"found in {len(here[split])} of {len(source.languages)} languages: {codes}" if codes else "not found"
@@ -118,7 +118,7 @@ def print_task(console: Console, task: Task, root: Path) -> None:
     console.print(table)
 
 
-def print_samples(console: Console, samples: Iterable[Sample]) -> None:
+def print_samples(console: Console, samples: Iterable[SplitPreview]) -> None:
     """Print, for each split and language, the number of examples and the first of them, or what is wrong."""
     for sample in samples:
         counted = "".join(f", {count:,} {word}" for word, count in sample.counts.items())
@@ -133,7 +133,7 @@ def print_samples(console: Console, samples: Iterable[Sample]) -> None:
 
 def source_rows(task: Task, split: str, source: Source) -> dict[str, str]:
     """What a task declares about a split, in words. A composite task declares nothing: its parts do."""
-    files = wanted([(task, None)], (split,)) if not task.parts else []
+    files = select_files([(task, None)], (split,)) if not task.parts else []
     known = sum(file.sha256 is not None for file in files)
     checksums = "with sha256" if known == len(files) else f"sha256 of {known} known" if known else "no sha256 known"
     more = f" and {len(files) - 1} more" if len(files) > 1 else ""

@@ -21,7 +21,7 @@ from xstilts.plan.cost.sizes import (
     length,
     weights_of,
 )
-from xstilts.recipe.mixture import proportions, total_steps
+from xstilts.recipe.mixture import compute_shares, total_steps
 from xstilts.recipe.recipe import SELECTING, Recipe
 from xstilts.stages.stage import (
     EmbedStage,
@@ -197,7 +197,7 @@ def _train(stage: TrainStage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
 def tokens_a_step(stage: TrainStage) -> float:
     """The mean over what a phase draws. Raises Unknown."""
     names = [task.name for task in stage.config.tasks]
-    shares = proportions(names, [max(1, round(n)) for n in _rows(stage)], stage.config.mixture)
+    shares = compute_shares(names, [max(1, round(n)) for n in _rows(stage)], stage.config.mixture)
     recipe = stage.config.recipe
     return recipe.batch * float(sum(s * _row_tokens(n, recipe) for s, n in zip(shares, names, strict=True)))
 

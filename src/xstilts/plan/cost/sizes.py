@@ -14,7 +14,7 @@ from xstilts.plan.cell import trace
 from xstilts.stages.contracts import FolderSource, HubSource, RandomSource, ScratchSource, WorldSource
 from xstilts.stages.stage import Checkpoint, FetchStage, Stage, TokenizerStage
 from xstilts.store.store import read_json
-from xstilts.tasks.files.locate import source_split
+from xstilts.tasks.files.locate import resolve_split
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 
@@ -126,7 +126,7 @@ def examples(stage: Stage) -> float:
     task = find_task(config.task)
     if task.synthetic:
         raise Unknown(EMBEDDED)
-    count: float | None = task.splits[source_split(task, config.split)].counts.get(config.language)
+    count: float | None = task.splits[resolve_split(task, config.split)].counts.get(config.language)
     if count is None:
         raise Unknown(f"{task.name} ({config.split})", config.language)
     if task.heldout and "dev" not in task.splits:

@@ -16,13 +16,13 @@ from xstilts.analysis.results import LEAK, Cell
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, suite_average_id
 from xstilts.report.tables.table import ORACLE, Table, describe_limits, make_grouped_table
-from xstilts.tasks.suites import SUITES, Average, Averages, Suite, average
+from xstilts.tasks.suites import SUITES, Suite, SuiteAverage, SuiteAverages, average_suite
 
 ALL_TASKS = "all tasks"
 
 
 @dataclass(frozen=True)
-class SuiteAverage:
+class BenchmarkAverage:
     """One average of a benchmark for one encoder and chain. `of` is a task, a group or "all tasks"; `value` (0-1, mean over
     seeds) is None without scores; `leak`: a score behind it is an oracle; `keys` are the score artefacts behind it."""
 
@@ -42,7 +42,7 @@ def find_suites(findings: Findings) -> tuple[Suite, ...]:
     return tuple(suite for suite in SUITES.values() if suite.groups and len(targets & set(suite.tasks)) > 1)
 
 
-def compute_suite_averages(findings: Findings) -> tuple[SuiteAverage, ...]:
+def compute_suite_averages(findings: Findings) -> tuple[BenchmarkAverage, ...]:
     """Every average of every suite of the study: by suite, encoder, then task or group, then chain."""
     return tuple(
         row
@@ -52,7 +52,7 @@ def compute_suite_averages(findings: Findings) -> tuple[SuiteAverage, ...]:
     )
 
 
-def _average_encoder(findings: Findings, suite: Suite, encoder: str) -> Iterable[SuiteAverage]:
+def _average_encoder(findings: Findings, suite: Suite, encoder: str) -> Iterable[BenchmarkAverage]:
     without = _left_out(findings, suite)
     runs: dict[tuple[str, int], list[Cell]] = {}
     for cell in findings.results.cells:
@@ -63,15 +63,15 @@ def _average_encoder(findings: Findings, suite: Suite, encoder: str) -> Iterable
     if not runs:
         return
     pairs = set.intersection(*({(c.target, code) for c in cells for code in c.languages} for cells in runs.values()))
-    by_chain: dict[str, list[Averages]] = {}
+    by_chain: dict[str, list[SuiteAverages]] = {}
     for (chain, _), cells in runs.items():
-        by_chain.setdefault(chain, []).append(average(suite, _shared_scores(cells, pairs)))
+        by_chain.setdefault(chain, []).append(average_suite(suite, _shared_scores(cells, pairs)))
     for of, members in _rows(suite):
         for chain in [name for name in findings.chains if name in by_chain] or list(by_chain):
             found = [_pick(averages, of) for averages in by_chain[chain]]
             values = [one.value for one in found if one.value is not None]
             behind = [cell for (name, _), cells in runs.items() if name == chain for cell in cells if cell.target in members]
-            yield SuiteAverage(
+            yield BenchmarkAverage(
                 suite=suite.name,
                 encoder=encoder,
                 chain=chain,
@@ -91,7 +91,7 @@ def _rows(suite: Suite) -> Iterable[tuple[str, tuple[str, ...]]]:
         yield from ((task, (task,)) for task in members)
 
 
-def _pick(averages: Averages, of: str) -> Average:
+def _pick(averages: SuiteAverages, of: str) -> SuiteAverage:
     if of == ALL_TASKS:
         return averages.overall
     return averages.tasks[of] if of in averages.tasks else averages.groups[of]
@@ -111,7 +111,7 @@ def _shared_scores(cells: list[Cell], pairs: set[tuple[str, str]]) -> Mapping[st
     }
 
 
-def _describe_cover(average: Average) -> str:
+def _describe_cover(average: SuiteAverage) -> str:
     (tasks, of_tasks), (languages, of_languages) = average.tasks, average.languages
     if not average.partial:
         return "complete"
@@ -126,7 +126,7 @@ def suite_tables(findings: Findings) -> tuple[Table, ...]:
     return tuple(_table(findings, suite, rows) for suite, rows in found if rows)
 
 
-def _table(findings: Findings, suite: Suite, rows: list[SuiteAverage]) -> Table:
+def _table(findings: Findings, suite: Suite, rows: list[BenchmarkAverage]) -> Table:
     chains = tuple(dict.fromkeys(row.chain for row in rows))
     groups = []
     for encoder in dict.fromkeys(row.encoder for row in rows):
@@ -144,7 +144,7 @@ def _table(findings: Findings, suite: Suite, rows: list[SuiteAverage]) -> Table:
     return make_grouped_table(f"{caption}{describe_limits(findings)}.", columns, groups, range(1, len(chains) + 1))
 
 
-def _write(row: SuiteAverage | None) -> str:
+def _write(row: BenchmarkAverage | None) -> str:
     if row is None or row.value is None:
         return fmt.NOTHING
     return Number(

@@ -16,19 +16,19 @@ from pathlib import Path
 from xstilts.errors import InputError
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.tag import TAG_ACCURACY
-from xstilts.tasks.catalogue.conllu import blocks, readable, syntactic, visible
-from xstilts.tasks.files.read import columns, json_file, known, lines
-from xstilts.tasks.task import Download, Request, Source, Task
+from xstilts.tasks.catalogue.conllu import clean_form, is_readable, list_syntactic_words, read_blocks
+from xstilts.tasks.files.read import check_label, read_json_object, read_lines, split_columns
+from xstilts.tasks.task import Download, ReadRequest, Source, Task
 
 _LABEL_FILE = "tags_to_id.json"
 
 
-def _labels_in(folder: Path) -> tuple[str, ...] | None:
+def _find_labels(folder: Path) -> tuple[str, ...] | None:
     """The tags of a folder's label file in the order of their ids; None if it has no such file."""
     for path in (folder / _LABEL_FILE, folder / f"{_LABEL_FILE}.gz"):
         if path.is_file():
             try:
-                ids = {tag: int(id) for tag, id in json_file(path).items()}
+                ids = {tag: int(id) for tag, id in read_json_object(path).items()}
             except (TypeError, ValueError) as error:
                 raise InputError(f"{path}: the id of a tag is not a whole number ({error})") from None
             if len(set(ids.values())) != len(ids):
@@ -37,22 +37,22 @@ def _labels_in(folder: Path) -> tuple[str, ...] | None:
     return None
 
 
-def ccg_labels(root: Path) -> tuple[str, ...]:
+def read_ccg_labels(root: Path) -> tuple[str, ...]:
     """The supertags of the CCGbank below a data folder. InputError if their file is not there."""
-    labels = _labels_in(root / "ccg") or _labels_in(root)
+    labels = _find_labels(root / "ccg") or _find_labels(root)
     if labels is None:
         raise InputError(f"task ccg: {_LABEL_FILE} is missing; looked in {root / 'ccg'} and {root} for the set of its labels")
     return labels
 
 
-def read_ccg(request: Request) -> Iterator[TagExample]:
+def read_ccg(request: ReadRequest) -> Iterator[TagExample]:
     (path,) = request.files
-    labels = frozenset(_labels_in(path.parent) or ())
+    labels = frozenset(_find_labels(path.parent) or ())
     if not labels:
         raise InputError(f"{path.parent / _LABEL_FILE}: missing or empty; the set of labels has to lie beside {path.name}")
-    for number, (where, line) in enumerate(lines(path), start=1):
+    for number, (where, line) in enumerate(read_lines(path), start=1):
         if line.strip():
-            text, tags = columns(line, 2, where, "text<TAB>tag tag ...")[:2]
+            text, tags = split_columns(line, 2, where, "text<TAB>tag tag ...")[:2]
             words, answer = tuple(text.split()), tuple(tags.split())
             if len(words) != len(answer):
                 raise InputError(f"{where}: {len(words)} words but {len(answer)} tags")
@@ -82,7 +82,7 @@ CCG = Task(
     description="CCG supertags of the Wall Street Journal (CCGbank): the category of each word in a derivation.",
     notes="Licensed data: not to be had from here. Put ccg.train, ccg.dev, ccg.test (text<TAB>tag tag ...) and tags_to_id.json"
     " in ccg/. jiant's label set has 1,363 tags.",
-    labels_of=ccg_labels,
+    labels_of=read_ccg_labels,
 )
 
 # The 37 relations of UD v2 (https://universaldependencies.org/u/dep/).
@@ -93,17 +93,17 @@ RELATIONS = (
 DIRECTED = (*(f"{relation}{side}" for relation in RELATIONS.split() if relation != "root" for side in "<>"), "root")
 
 
-def read_relations(request: Request) -> Iterator[TagExample]:
+def read_relations(request: ReadRequest) -> Iterator[TagExample]:
     (path,) = request.files
-    for number, block in enumerate(blocks(path), start=1):
-        words = syntactic(block)
-        if readable(words):
+    for number, block in enumerate(read_blocks(path), start=1):
+        words = list_syntactic_words(block)
+        if is_readable(words):
             tags = []
             for place, word in enumerate(words, start=1):
                 side = "" if word.head == 0 else ">" if word.head > place else "<"
-                tags.append(known(word.relation.partition(":")[0] + side, DIRECTED, word.where))
+                tags.append(check_label(word.relation.partition(":")[0] + side, DIRECTED, word.where))
             id = f"{request.task.name}-{request.split}-{number}"
-            yield TagExample(id, tuple(visible(word.form) for word in words), tuple(tags))
+            yield TagExample(id, tuple(clean_form(word.form) for word in words), tuple(tags))
 
 
 _EWT = "https://raw.githubusercontent.com/UniversalDependencies/UD_English-EWT/r2.7/"
