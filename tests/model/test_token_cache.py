@@ -212,11 +212,11 @@ def test_a_cache_is_no_larger_than_twice_its_text(large_vocabulary: Any, tmp_pat
 def test_so_is_that_of_real_data(real_data: Path, mini_xlmr: Path, tmp_path: Path, task: str) -> None:
     from itertools import islice
 
-    from xstilts.tasks.files.locate import examples
+    from xstilts.tasks.files.locate import read_examples
     from xstilts.tasks.registry import find_task
 
     found = find_task(task)
-    some = list(islice(examples(found, "train", "en", real_data), 400))
+    some = list(islice(read_examples(found, "train", "en", real_data), 400))
     codec = CODECS[found.format.name](found.format, load_tokenizer(mini_xlmr), Recipe(max_length=384, stride=128))
     cache = cached(codec, some, tmp_path)
     plain = codec.encode(some, training=True)

@@ -12,7 +12,7 @@ from xstilts.errors import InputError
 from xstilts.formats.jsonl import read_jsonl
 from xstilts.stages import fetch
 from xstilts.stages.attempt import Job
-from xstilts.tasks.files.locate import examples, fingerprint, locate, subsample
+from xstilts.tasks.files.locate import hash_contents, locate, read_examples, subsample
 from xstilts.tasks.registry import CATALOGUE
 
 
@@ -26,7 +26,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def job(root: Path, limit: int | None, **changes: Any) -> Job:
-    source = f"sha256:{fingerprint(locate(CATALOGUE['toy'], 'train', 'en', root))}"
+    source = f"sha256:{hash_contents(locate(CATALOGUE['toy'], 'train', 'en', root))}"
     config = {"task": "toy", "split": "train", "language": "en", "limit": limit, "source": source, **changes}
     (root / "out").mkdir()
     return Job(config, {}, root / "out", root / "checkpoint", {"data": str(root)})
@@ -36,7 +36,7 @@ def job(root: Path, limit: int | None, **changes: Any) -> Job:
 def test_it_leaves_the_examples_and_counts_them(limit: int | None, root: Path) -> None:
     made = job(root, limit)
     fetch.run(made)
-    kept = list(subsample(examples(CATALOGUE["toy"], "train", "en", root), limit))
+    kept = list(subsample(read_examples(CATALOGUE["toy"], "train", "en", root), limit))
     assert list(read_jsonl(root / "out" / "examples.jsonl")) == kept
     assert made.facts == {"examples": len(kept), "available": 30}
     assert len(kept) == min(limit or 30, 30)

@@ -19,7 +19,7 @@ from xstilts.plan.compile import Plan, compile_study
 from xstilts.plan.trainings import COMPUTE, INTERMEDIATE, PLACEBO, PRETRAINING, TARGET, count, path, sharing, trainings
 from xstilts.store.store import Store
 from xstilts.study.study import Study, built_in, load_study
-from xstilts.tasks.files.locate import examples
+from xstilts.tasks.files.locate import read_examples
 from xstilts.tasks.suites import STILTS_9
 from xstilts.tasks.user.user_tasks import register
 
@@ -222,11 +222,11 @@ def test_genres_are_parts_of_mnli(tmp_path: Path) -> None:
     (tmp_path / "mnli" / "multinli_1.0_train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     by_name = {task.name: task for task in tasks}
     assert list(by_name) == ["mnli_fiction", "mnli_government", "mnli_slate", "mnli_telephone", "mnli_travel"]
-    fiction = list(examples(by_name["mnli_fiction"], "train", "en", tmp_path))
+    fiction = list(read_examples(by_name["mnli_fiction"], "train", "en", tmp_path))
     assert [(e.id, e.answer) for e in fiction] == [("mnli-train-1", "neutral"), ("mnli-train-4", "contradiction")]
-    assert [e.id for e in examples(by_name["mnli_travel"], "train", "en", tmp_path)] == ["mnli-train-3"]
+    assert [e.id for e in read_examples(by_name["mnli_travel"], "train", "en", tmp_path)] == ["mnli-train-3"]
     with pytest.raises(InputError, match="no examples for train of task mnli_slate"):
-        list(examples(by_name["mnli_slate"], "train", "en", tmp_path))
+        list(read_examples(by_name["mnli_slate"], "train", "en", tmp_path))
 
 
 def test_cotraining_sees_the_task_as_often_as_alone() -> None:

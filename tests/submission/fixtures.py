@@ -11,7 +11,7 @@ from xstilts.formats.registry import Example
 from xstilts.formats.span import SpanExample
 from xstilts.submission.gold import gold_finder
 from xstilts.submission.layout import write
-from xstilts.tasks.files.locate import available_languages, examples
+from xstilts.tasks.files.locate import find_languages, read_examples
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import XTREME, XTREME_R
 
@@ -21,14 +21,14 @@ CASES = sorted(
         (task, code)
         for suite in (XTREME, XTREME_R)
         for task, languages in suite.tasks.items()
-        for code in available_languages(find_task(task), "test", FIXTURES)
+        for code in find_languages(find_task(task), "test", FIXTURES)
         if code in languages
     }
 )
 
 
 def read(task: str, language: str) -> list[Example]:
-    return list(examples(find_task(task), "test", language, FIXTURES))
+    return list(read_examples(find_task(task), "test", language, FIXTURES))
 
 
 def queries(found: list[Example]) -> list[Example]:

@@ -24,7 +24,7 @@ from xstilts.formats.ranking import Ranking, RankingExample
 from xstilts.formats.registry import Example
 from xstilts.formats.span import Span, SpanExample
 from xstilts.formats.tag import Tag, TagExample
-from xstilts.tasks.files.locate import available_languages, examples
+from xstilts.tasks.files.locate import find_languages, read_examples
 from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.task import SPLITS, Source, Task
 
@@ -202,10 +202,10 @@ def test_it_trains_on_a_task_of_the_same_format_with_training_data_in_english_or
 def test_its_fixtures_can_be_read(task: Task) -> None:
     kinds, judge = JUDGES[type(task.format)]
     for split in splits_of(task):
-        found = available_languages(task, split, FIXTURES)
+        found = find_languages(task, split, FIXTURES)
         assert found, f"no fixture for {split}"
         for language in found:
-            read = list(examples(task, split, language, FIXTURES))
+            read = list(read_examples(task, split, language, FIXTURES))
             assert len({example.id for example in read}) == len(read) > 0
             for example in read:
                 assert isinstance(example, kinds)
@@ -216,7 +216,7 @@ def test_its_fixtures_can_be_read(task: Task) -> None:
 def test_its_splits_do_not_overlap(task: Task) -> None:
     seen: dict[object, str] = {}
     for split in splits_of(task):
-        for example in examples(task, split, available_languages(task, split, FIXTURES)[0], FIXTURES):
+        for example in read_examples(task, split, find_languages(task, split, FIXTURES)[0], FIXTURES):
             said = content(example)
             assert said is None or seen.setdefault(said, split) == split
 
@@ -226,7 +226,7 @@ def test_its_splits_do_not_overlap(task: Task) -> None:
 )
 def test_parallel_tasks_have_parallel_ids(name: str, languages: str) -> None:
     task = find_task(name)
-    ids = {tuple(e.id for e in examples(task, "test", language, FIXTURES)) for language in languages.split()}
+    ids = {tuple(e.id for e in read_examples(task, "test", language, FIXTURES)) for language in languages.split()}
     assert len(ids) == 1
 
 
@@ -235,7 +235,7 @@ def test_parallel_tasks_have_parallel_ids(name: str, languages: str) -> None:
 )
 def test_other_tasks_never_share_an_id_between_languages(name: str, languages: str) -> None:
     task = find_task(name)
-    ids = [e.id for language in languages.split() for e in examples(task, "test", language, FIXTURES)]
+    ids = [e.id for language in languages.split() for e in read_examples(task, "test", language, FIXTURES)]
     assert len(set(ids)) == len(ids)
 
 

@@ -11,8 +11,8 @@ import pytest
 from tests.tasks.files.test_archive import pack, toy
 
 from xstilts.errors import InputError
-from xstilts.tasks.files.check import check
-from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate, source_of
+from xstilts.tasks.files.check import check_task
+from xstilts.tasks.files.locate import find_languages, find_source, hash_contents, locate, read_examples
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.task import Source, Task
 
@@ -41,12 +41,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_examples_of_the_parts_one_after_the_other(both: Task, root: Path) -> None:
-    ids = [example.id for example in examples(both, "train", "en", root)]
+    ids = [example.id for example in read_examples(both, "train", "en", root)]
     assert ids == ["one-train-1", "one-train-2", "two-train-1"]
     assert [path.name for path in locate(both, "train", "en", root)] == ["train.tsv.gz", "train.tsv"]
-    assert fingerprint(locate(both, "train", "en", root)) == hashlib.sha256(FIRST + SECOND).hexdigest()
-    assert available_languages(both, "train", root) == ("en",)
-    assert source_of(both, "train", "en").paths == ()
+    assert hash_contents(locate(both, "train", "en", root)) == hashlib.sha256(FIRST + SECOND).hexdigest()
+    assert find_languages(both, "train", root) == ("en",)
+    assert find_source(both, "train", "en").paths == ()
 
 
 def test_a_part_that_is_missing_is_named(both: Task, root: Path) -> None:
@@ -54,37 +54,37 @@ def test_a_part_that_is_missing_is_named(both: Task, root: Path) -> None:
     with pytest.raises(InputError, match=r"task both, train: its part two is missing below .*, its other parts are there"):
         locate(both, "train", "en", root)
     with pytest.raises(InputError, match=r"task two: no file for train in en; looked below .*two/train\.tsv"):
-        list(examples(both, "train", "en", root))
+        list(read_examples(both, "train", "en", root))
 
 
 def test_nothing_is_found_where_no_part_is(both: Task, tmp_path: Path) -> None:
     assert locate(both, "train", "en", tmp_path) == ()
-    assert available_languages(both, "train", tmp_path) == ()
+    assert find_languages(both, "train", tmp_path) == ()
     with pytest.raises(InputError, match="task one: no file for train in en"):
-        list(examples(both, "train", "en", tmp_path))
+        list(read_examples(both, "train", "en", tmp_path))
 
 
 def test_a_language_that_is_not_declared(both: Task, root: Path) -> None:
     assert locate(both, "train", "de", root) == ()
     with pytest.raises(InputError, match=r"task both has no train data in 'de' \(it has: en\)"):
-        examples(both, "train", "de", root)
+        read_examples(both, "train", "de", root)
 
 
 def test_ids_that_two_parts_share_are_an_error(both: Task, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CATALOGUE, "two", replace(CATALOGUE["two"], read=CATALOGUE["one"].read, name="one"))
     with pytest.raises(InputError, match="both: the id 'one-train-1' occurs twice"):
-        list(examples(both, "train", "en", root))
+        list(read_examples(both, "train", "en", root))
 
 
 def test_the_check_of_a_composite_task_is_that_of_its_parts(both: Task, root: Path) -> None:
-    found = check(both, root)
+    found = check_task(both, root)
     assert found.status == "complete"
     assert [(row.task, row.split, row.examples) for row in found.rows] == [("one", "train", 2), ("two", "train", 1)]
     assert [file.records for file in found.files] == [2, 1]
     (root / "two.zip").unlink()
-    assert check(both, root).status == "partial"
+    assert check_task(both, root).status == "partial"
     (root / "one" / "train.tsv.gz").unlink()
-    assert check(both, root).status == "missing"
+    assert check_task(both, root).status == "missing"
 
 
 def test_the_parts_of_the_catalogue_have_their_formats_and_splits() -> None:

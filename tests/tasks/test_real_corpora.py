@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import SHARED
 
 from xstilts.formats.mlm import MlmExample
-from xstilts.tasks.files.locate import examples
+from xstilts.tasks.files.locate import read_examples
 from xstilts.tasks.user import user_tasks
 from xstilts.tasks.user.corpus import declare_corpus
 from xstilts.tasks.user.plain_text import STRETCH
@@ -37,7 +37,7 @@ def text() -> Path:
 @pytest.mark.parametrize("language", ["jv", "zh", "th", "tr"])
 def test_every_line_of_a_language_is_read_once(text: Path, language: str) -> None:
     (task,) = declare_corpus(text)
-    found = [e.texts for e in examples(task, "train", language, NOWHERE) if isinstance(e, MlmExample)]
+    found = [e.texts for e in read_examples(task, "train", language, NOWHERE) if isinstance(e, MlmExample)]
     with gzip.open(text / f"{language}.txt.gz", "rt", encoding="utf-8", newline="\n") as file:
         lines = [line.strip() for line in file]
     assert " ".join(part for (part,) in found) == " ".join(filter(None, lines))
@@ -60,8 +60,8 @@ def test_ntrex_is_aligned_with_its_english_side(real_data: Path) -> None:
     _, news = declare_corpus(text, folder)
     assert len(news.languages) == 30
     counts: Counter[str] = Counter()
-    sizes = {code: sum(1 for _ in examples(news, "train", code, NOWHERE, counts)) for code in ("ar", "es", "sw", "zh")}
+    sizes = {code: sum(1 for _ in read_examples(news, "train", code, NOWHERE, counts)) for code in ("ar", "es", "sw", "zh")}
     assert sizes == {"ar": 1997, "es": 2 * 1997, "sw": 1997, "zh": 1997}, "of Spanish there are two translations"
     assert not counts
-    english = {e.texts[1] for e in examples(news, "train", "ar", NOWHERE) if isinstance(e, MlmExample)}
-    assert english == {e.texts[1] for e in examples(news, "train", "zh", NOWHERE) if isinstance(e, MlmExample)}
+    english = {e.texts[1] for e in read_examples(news, "train", "ar", NOWHERE) if isinstance(e, MlmExample)}
+    assert english == {e.texts[1] for e in read_examples(news, "train", "zh", NOWHERE) if isinstance(e, MlmExample)}

@@ -13,8 +13,8 @@ import pytest
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue import choice, nli, qa, tagging
-from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
-from xstilts.tasks.files.read import lines
+from xstilts.tasks.files.locate import find_languages, hash_contents, locate, read_examples
+from xstilts.tasks.files.read import read_lines
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 
@@ -41,14 +41,14 @@ COUNTS = {
 
 
 def found(task: Task, split: str) -> tuple[str, ...]:
-    languages = available_languages(task, split, ROOT)
+    languages = find_languages(task, split, ROOT)
     if not languages:
         pytest.skip(f"no {split} data of {task.name} below {ROOT}")
     return languages
 
 
 def count(task: Task, split: str, language: str) -> int:
-    return sum(1 for _ in examples(task, split, language, ROOT))
+    return sum(1 for _ in read_examples(task, split, language, ROOT))
 
 
 @pytest.mark.parametrize(("name", "split"), COUNTS, ids=str)
@@ -67,17 +67,17 @@ def test_tydiqa_holds_out_a_twentieth_of_its_training_questions() -> None:
 
 def test_udpos_reads_every_sentence_of_a_treebank() -> None:
     if "en" in found(tagging.UDPOS, "train"):
-        ids = [example.id for example in examples(tagging.UDPOS, "train", "en", ROOT)]
+        ids = [example.id for example in read_examples(tagging.UDPOS, "train", "en", ROOT)]
         assert sum(id.startswith("en_ewt-ud-train-") for id in ids) == 12_544
     for language in {"de", "he", "ko", "te"} & set(found(tagging.UDPOS, "test")):
-        begins = [line for file in locate(tagging.UDPOS, "test", language, ROOT) for _, line in lines(file)]
+        begins = [line for file in locate(tagging.UDPOS, "test", language, ROOT) for _, line in read_lines(file)]
         assert count(tagging.UDPOS, "test", language) == sum(line.startswith("# sent_id") for line in begins)
 
 
 def test_udpos_words_are_visible_and_fused() -> None:
     if "he" not in found(tagging.UDPOS, "test"):
         pytest.skip("no Hebrew treebank")
-    for example in examples(tagging.UDPOS, "test", "he", ROOT):
+    for example in read_examples(tagging.UDPOS, "test", "he", ROOT):
         assert isinstance(example, TagExample)
         assert example.answer is not None
         assert len(example.words) == len(example.answer)
@@ -87,9 +87,9 @@ def test_udpos_words_are_visible_and_fused() -> None:
 def test_parallel_tests_agree_in_ids_and_labels() -> None:
     for task in (nli.XNLI, qa.XQUAD):
         languages = found(task, "test")[:3]
-        ids = {tuple(e.id for e in examples(task, "test", language, ROOT)) for language in languages}
+        ids = {tuple(e.id for e in read_examples(task, "test", language, ROOT)) for language in languages}
         assert len(ids) == 1
-    labels = {tuple(e.answer for e in examples(nli.XNLI, "test", code, ROOT)) for code in found(nli.XNLI, "test")[:3]}
+    labels = {tuple(e.answer for e in read_examples(nli.XNLI, "test", code, ROOT)) for code in found(nli.XNLI, "test")[:3]}
     assert len(labels) == 1
 
 
@@ -97,7 +97,7 @@ def test_tatoeba_sentences_are_unlike_across_languages() -> None:
     """Why its ids are not parallel: the English sides of two languages hold different sentences at the same line."""
     task = find_task("tatoeba")
     sides = [
-        [e.english for e in examples(task, "test", code, ROOT) if isinstance(e, BitextRetrievalExample)]
+        [e.english for e in read_examples(task, "test", code, ROOT) if isinstance(e, BitextRetrievalExample)]
         for code in found(task, "test")[:2]
     ]
     assert sum(a == b for a, b in zip(*sides, strict=False)) < 10
@@ -107,4 +107,4 @@ def test_tatoeba_sentences_are_unlike_across_languages() -> None:
 def test_official_files_have_their_published_checksum(task: Task) -> None:
     for split, source in task.splits.items():
         for language in found(task, split):
-            assert fingerprint(locate(task, split, language, ROOT)) == source.sha256[language]
+            assert hash_contents(locate(task, split, language, ROOT)) == source.sha256[language]

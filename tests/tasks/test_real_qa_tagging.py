@@ -23,10 +23,10 @@ from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue import bitext, qa, tagging
-from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
-from xstilts.tasks.files.read import lines, opened
+from xstilts.tasks.files.locate import find_languages, hash_contents, locate, read_examples
+from xstilts.tasks.files.read import open_uncompressed, read_lines
 from xstilts.tasks.registry import find_task
-from xstilts.tasks.task import Request
+from xstilts.tasks.task import ReadRequest
 
 ROOT = Path(os.environ.get("XSTILTS_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 MANIFEST = ROOT / "MANIFEST.tsv"
@@ -72,7 +72,7 @@ def test_every_record_is_read(path: str, name: str, split: str, language: str, r
     task = find_task(name)
     files = locate(task, split, language, ROOT)
     assert ROOT / path in files
-    read = task.read(Request(task, split, language, files if name == "tatoeba" else (ROOT / path,)))
+    read = task.read(ReadRequest(task, split, language, files if name == "tatoeba" else (ROOT / path,)))
     assert sum(1 for _ in read) == records
 
 
@@ -103,9 +103,9 @@ def test_unanswerable_questions_are_read_as_such() -> None:
     files = locate(qa.SQUAD_V2, "train", "en", ROOT)
     if not files:
         pytest.skip("no SQuAD v2.0")
-    with opened(files[0]) as file:
+    with open_uncompressed(files[0]) as file:
         impossible = file.read().count(b'"is_impossible": true')
-    found = [e.answer for e in examples(qa.SQUAD_V2, "train", "en", ROOT)]
+    found = [e.answer for e in read_examples(qa.SQUAD_V2, "train", "en", ROOT)]
     assert found.count(()) == impossible > 1000
     assert None not in found
 
@@ -116,7 +116,7 @@ def test_the_checksums_of_tatoeba_are_those_of_the_files() -> None:
         for code, expected in download.sha256.items():
             path = ROOT / f"{bitext.TATOEBA.fill(download.path, code)}.gz"
             if path.is_file():
-                assert fingerprint([path]) == expected, path
+                assert hash_contents([path]) == expected, path
                 checked += 1
     assert checked > 60
 
@@ -127,8 +127,8 @@ def test_the_stand_in_for_bucc_is_read_as_bucc(language: str) -> None:
     for split, part in (("dev", "sample"), ("test", "training")):
         if not (files := locate(bitext.BUCC2018, split, language, root)):
             pytest.skip("no stand-in")
-        count = {path.name.split(".")[2]: sum(1 for _ in lines(path)) for path in files}
-        read = [e for e in examples(bitext.BUCC2018, split, language, root) if isinstance(e, PoolExample)]
+        count = {path.name.split(".")[2]: sum(1 for _ in read_lines(path)) for path in files}
+        read = [e for e in read_examples(bitext.BUCC2018, split, language, root) if isinstance(e, PoolExample)]
         assert all(part in path.name for path in files)
         assert Counter(e.role for e in read) == {"query": count[language], "candidate": count["en"]}
         assert sum(len(e.answer or ()) for e in read) == count["gold"]
@@ -140,7 +140,7 @@ def test_words_of_real_sentences_are_visible_and_tagged() -> None:
     for task, language in ((tagging.UDPOS, "vi"), (tagging.UDPOS, "fa"), (tagging.PANX, "ru"), (find_task("ud_relations"), "en")):
         if not locate(task, "test", language, ROOT):
             pytest.skip(f"no {task.name} in {language}")
-        for example in examples(task, "test", language, ROOT):
+        for example in read_examples(task, "test", language, ROOT):
             assert isinstance(example, TagExample) and example.answer is not None
             assert len(example.words) == len(example.answer)
             assert all(word and " " not in word and "\u200c" not in word for word in example.words)
@@ -151,7 +151,7 @@ def test_relations_of_a_real_treebank_have_one_root_a_sentence_and_heads_on_both
     if not locate(task, "dev", "en", ROOT):
         pytest.skip("no English Web Treebank")
     tags: Counter[str] = Counter()
-    for example in examples(task, "dev", "en", ROOT):
+    for example in read_examples(task, "dev", "en", ROOT):
         assert isinstance(example, TagExample) and example.answer is not None
         assert example.answer.count("root") == 1
         tags.update(example.answer)
@@ -162,7 +162,7 @@ def test_relations_of_a_real_treebank_have_one_root_a_sentence_and_heads_on_both
 def test_sentences_that_are_found_are_never_blank() -> None:
     if not locate(bitext.TATOEBA, "test", "ja", ROOT):
         pytest.skip("no Japanese sentences")
-    for example in examples(bitext.TATOEBA, "test", "ja", ROOT):
+    for example in read_examples(bitext.TATOEBA, "test", "ja", ROOT):
         assert isinstance(example, BitextRetrievalExample)
         assert example.text and example.english
 
@@ -206,7 +206,7 @@ def test_every_question_of_every_archive_is_read(folder: str, tmp_path: Path) ->
     assert len(files) == int(manifest()[f"hf_dummy/{folder}/dummy_data.zip"]["records"])
     for path in files:
         task = qa.SQUAD_V2 if "v2.0" in path.name else qa.SQUAD_V1
-        found = [e.id for e in task.read(Request(task, "train", "en", (path,)))]
+        found = [e.id for e in task.read(ReadRequest(task, "train", "en", (path,)))]
         assert found == ids_in(path) != []
 
 
@@ -227,12 +227,12 @@ def test_the_layouts_of_official_archives_are_found(
     root = unpacked(folder, tmp_path)
     task = find_task(name)
     assert locate(task, split, language, root) == (root / file,)
-    assert available_languages(task, split, root) == (language,)
-    assert [example.id for example in examples(task, split, language, root)] == ids_in(root / file)
+    assert find_languages(task, split, root) == (language,)
+    assert [example.id for example in read_examples(task, split, language, root)] == ids_in(root / file)
 
 
 def test_what_that_folder_has_of_squad_1_1_is_refused(tmp_path: Path) -> None:
     """Its answers are not what the context has there: a text that the context does not hold at all."""
     root = unpacked("squad/dummy/plain_text/1.0.0", tmp_path)
     with pytest.raises(InputError, match=r"train-v1\.1\.json: question \d+: the context has .* not the answer"):
-        list(examples(qa.SQUAD_V1, "train", "en", root))
+        list(read_examples(qa.SQUAD_V1, "train", "en", root))

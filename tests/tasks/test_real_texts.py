@@ -18,7 +18,7 @@ import pytest
 from xstilts.errors import InputError
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
-from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
+from xstilts.tasks.files.locate import find_languages, hash_contents, locate, read_examples
 from xstilts.tasks.registry import find_task
 
 ROOT = Path(os.environ.get("XSTILTS_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
@@ -65,7 +65,7 @@ def test_every_record_is_read(path: str, name: str, split: str, language: str, r
         pytest.skip(f"{path} is not in this folder")
     task = find_task(name)
     assert locate(task, split, language, ROOT) == (ROOT / path,)
-    assert sum(1 for _ in examples(task, split, language, ROOT)) == records
+    assert sum(1 for _ in read_examples(task, split, language, ROOT)) == records
 
 
 def test_no_file_of_these_data_sets_is_passed_over() -> None:
@@ -78,9 +78,9 @@ def test_official_files_have_their_published_checksum_and_count(name: str, split
     task = find_task(name)
     for split in splits:
         source = task.splits[split]
-        for language in available_languages(task, split, ROOT):
-            assert fingerprint(locate(task, split, language, ROOT)) == source.sha256[language]
-            assert sum(1 for _ in examples(task, split, language, ROOT)) == source.counts[language]
+        for language in find_languages(task, split, ROOT):
+            assert hash_contents(locate(task, split, language, ROOT)) == source.sha256[language]
+            assert sum(1 for _ in read_examples(task, split, language, ROOT)) == source.counts[language]
 
 
 def test_the_official_file_of_xnli_is_read_for_the_languages_it_has() -> None:
@@ -88,28 +88,28 @@ def test_the_official_file_of_xnli_is_read_for_the_languages_it_has() -> None:
     if not folder.is_dir():
         pytest.skip("no slice of the official file")
     task = find_task("xnli")
-    languages = available_languages(task, "test", folder)
+    languages = find_languages(task, "test", folder)
     assert languages == ("ar", "de", "en", "es", "sw", "vi", "zh")
-    labels = {tuple(e.answer for e in examples(task, "test", language, folder)) for language in languages}
+    labels = {tuple(e.answer for e in read_examples(task, "test", language, folder)) for language in languages}
     assert [len(found) for found in labels] == [600]
-    assert list(examples(task, "test", "de", folder)) == list(examples(task, "test", "de", ROOT))[:600]
+    assert list(read_examples(task, "test", "de", folder)) == list(read_examples(task, "test", "de", ROOT))[:600]
 
 
 def test_the_notes_on_pawsx_are_true() -> None:
     for split, placeholders in (("dev", 68), ("test", 32)):
         if not locate(find_task("pawsx"), split, "de", ROOT):
             pytest.skip("no German PAWS-X")
-        found = [e for e in examples(find_task("pawsx"), split, "de", ROOT) if isinstance(e, ClassifyExample)]
+        found = [e for e in read_examples(find_task("pawsx"), split, "de", ROOT) if isinstance(e, ClassifyExample)]
         assert sum("NS" in e.texts for e in found) == placeholders
 
 
 def test_the_notes_on_xcopa_are_true() -> None:
     task = find_task("xcopa")
-    if not set(available_languages(task, "test", ROOT)) >= {"et", "sw", "tr", "vi"}:
+    if not set(find_languages(task, "test", ROOT)) >= {"et", "sw", "tr", "vi"}:
         pytest.skip("not all of et, sw, tr, vi")
 
     def asked(split: str, language: str) -> list[str]:
-        found = (e for e in examples(task, split, language, ROOT) if isinstance(e, ChoiceExample))
+        found = (e for e in read_examples(task, split, language, ROOT) if isinstance(e, ChoiceExample))
         return [e.prompt.rpartition(" ")[2] for e in found]
 
     assert set(asked("dev", "tr")) == {"effect?"}
@@ -117,7 +117,7 @@ def test_the_notes_on_xcopa_are_true() -> None:
         code: sum(a != b for a, b in zip(asked("test", code), asked("test", "et"), strict=True)) for code in ("sw", "tr", "vi")
     }
     assert other == {"sw": 37, "tr": 51, "vi": 0}
-    answers = {tuple(e.answer for e in examples(task, "test", code, ROOT)) for code in available_languages(task, "test", ROOT)}
+    answers = {tuple(e.answer for e in read_examples(task, "test", code, ROOT)) for code in find_languages(task, "test", ROOT)}
     assert len(answers) == 1  # the ids are parallel
 
 
@@ -161,9 +161,9 @@ def test_the_layouts_of_official_archives_are_read(
     task = find_task(name)
     path = root / within / file
     assert locate(task, split, language, root) == (path,)
-    assert available_languages(task, split, root) == (language,)
+    assert find_languages(task, split, root) == (language,)
     lines = [line for line in path.read_bytes().split(b"\n") if line.strip() and not line.startswith(b"-\t")]
-    found = list(examples(task, split, language, root))
+    found = list(read_examples(task, split, language, root))
     assert len(found) == len(lines) - (0 if file.endswith(".jsonl") else 1)  # a header
     assert found
 
@@ -172,7 +172,7 @@ def test_what_that_folder_calls_anli_is_another_task(tmp_path: Path) -> None:
     """Abductive NLI (aNLI): two observations and two hypotheses. It is refused, not misread."""
     unpacked("anli/dummy/0.1.0", tmp_path / "data/anli/R1")
     with pytest.raises(InputError, match=r"R1/train\.jsonl:1: field 'context' is missing"):
-        list(examples(find_task("anli"), "train", "en", tmp_path / "data"))
+        list(read_examples(find_task("anli"), "train", "en", tmp_path / "data"))
 
 
 def test_what_that_folder_has_of_multi_nli_is_made_up(tmp_path: Path) -> None:
@@ -180,4 +180,4 @@ def test_what_that_folder_has_of_multi_nli_is_made_up(tmp_path: Path) -> None:
     unpacked("multi_nli/dummy/plain_text/1.0.0", tmp_path / "data")
     for split, columns in (("train", 8), ("dev", 8)):
         with pytest.raises(InputError, match=rf"txt:2: {columns} columns, but the header has 1"):
-            list(examples(find_task("mnli"), split, "en", tmp_path / "data"))
+            list(read_examples(find_task("mnli"), split, "en", tmp_path / "data"))

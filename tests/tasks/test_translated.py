@@ -22,7 +22,7 @@ from xstilts.formats.span import Answer, Span, SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.metrics.squad import SQUAD
 from xstilts.tasks.catalogue.world import generate_task
-from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
+from xstilts.tasks.files.locate import find_languages, hash_contents, locate, read_examples
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 from xstilts.tasks.translated import strings, translated
@@ -81,12 +81,12 @@ def test_english_training_data_in_another_language(tmp_path: Path, root: Path) -
     assert (task.format, task.metric, task.contains, task.trains_on) == (snli.format, snli.metric, ("snli",), "snli_de")
     assert {split: source.languages for split, source in task.splits.items()} == {"train": ("de",), "dev": ("en",)}
     counts: Counter[str] = Counter()
-    assert list(examples(task, "train", "de", root, counts)) == [
+    assert list(read_examples(task, "train", "de", root, counts)) == [
         ClassifyExample("snli-train-1", ("Das Boot segelt.", "Es bewegt sich."), "entailment"),
         ClassifyExample("snli-train-3", ("Niemand verließ es.", ""), "contradiction"),
     ]
     assert counts == {"untranslated": 1}
-    assert list(examples(task, "dev", "en", root)) == list(examples(snli, "dev", "en", root)), "dev stays English"
+    assert list(read_examples(task, "dev", "en", root)) == list(read_examples(snli, "dev", "en", root)), "dev stays English"
     assert [(s.split, s.language, s.count, dict(s.counts)) for s in preview(task, root)] == [
         ("train", "de", 2, {"untranslated": 1}),
         ("dev", "en", 3, {}),
@@ -97,11 +97,11 @@ def test_both_the_english_files_and_the_table_are_its_identity(tmp_path: Path, r
     task = declare(tmp_path)
     files = locate(task, "train", "de", root)
     assert [path.name for path in files] == ["snli_1.0_train.jsonl", "de.tsv"]
-    before = fingerprint(files)
+    before = hash_contents(files)
     assert task.declared == declare(tmp_path, f"{TABLE}Yes.\tJa.\n", license="MIT").declared
-    assert fingerprint(locate(task, "train", "de", root)) != before
+    assert hash_contents(locate(task, "train", "de", root)) != before
     assert task.declared != declare(tmp_path, translated_from="mnli").declared
-    assert available_languages(declare(tmp_path, languages="de sw"), "train", root) == ("de",)
+    assert find_languages(declare(tmp_path, languages="de sw"), "train", root) == ("de",)
 
 
 def test_questions_lose_answers_and_held_out_ones_stay_out(tmp_path: Path, root: Path) -> None:
@@ -118,13 +118,13 @@ def test_questions_lose_answers_and_held_out_ones_stay_out(tmp_path: Path, root:
     task = declare(tmp_path, table, name="squad_de", translated_from="squad_v1")
     assert (task.format, task.metric) == (Span(), SQUAD)
     counts: Counter[str] = Counter()
-    found = list(examples(task, "train", "de", root, counts))
+    found = list(read_examples(task, "train", "de", root, counts))
     assert found[0] == SpanExample(found[0].id, "Wann?", german, (Answer("1931", german.index("1931")),))
     assert counts == {"untranslated": 0, "unlocatable": 1}
-    dev = {e.id for e in examples(task, "dev", "en", root)}
+    dev = {e.id for e in read_examples(task, "dev", "en", root)}
     assert {e.id for e in found} | dev == set(ids[1:])
     assert not {e.id for e in found} & dev
-    assert dev == {e.id for e in examples(find_task("squad_v1"), "dev", "en", root)}
+    assert dev == {e.id for e in read_examples(find_task("squad_v1"), "dev", "en", root)}
 
 
 def test_each_format_and_its_answers() -> None:
@@ -153,9 +153,9 @@ def test_each_format_and_its_answers() -> None:
 
 def test_what_is_missing_is_said(tmp_path: Path, root: Path) -> None:
     task = declare(tmp_path, None)
-    assert available_languages(task, "train", root) == ()
+    assert find_languages(task, "train", root) == ()
     with pytest.raises(InputError, match=r"task snli_de: no file for train in de; looked below .*mt/de\.tsv"):
-        list(examples(task, "train", "de", root))
+        list(read_examples(task, "train", "de", root))
     task = declare(tmp_path)
     (root / "snli" / "snli_1.0_train.jsonl").unlink()
     with pytest.raises(InputError, match="task snli_de translates snli: task snli: no file for train in en"):
@@ -174,7 +174,7 @@ def test_what_is_missing_is_said(tmp_path: Path, root: Path) -> None:
 )
 def test_a_table_that_cannot_be_used(table: str, message: str, tmp_path: Path, root: Path) -> None:
     with pytest.raises(InputError, match=message):
-        list(examples(declare(tmp_path, table), "train", "de", root))
+        list(read_examples(declare(tmp_path, table), "train", "de", root))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from xstilts.claims.contrast import Contrast, Standing, Unusable, contrast, meas
 from xstilts.claims.record import Claim
 from xstilts.claims.search import Request, Search, why_none
 from xstilts.metrics.significance import Interval
-from xstilts.tasks.files.locate import scored_split
+from xstilts.tasks.files.locate import select_scored_split
 from xstilts.tasks.registry import find_task
 
 
@@ -134,7 +134,7 @@ def _outside(claim: Claim, results: Results) -> tuple[str, ...]:
     found = []
     for info in results.targets:
         if people.split and info.name in people.targets:
-            wanted = scored_split(find_task(info.name), people.split)
+            wanted = select_scored_split(find_task(info.name), people.split)
             if info.split != wanted:
                 found.append(
                     f"split: the claim is about {people.split} data, this study scores {info.name} on {info.split} "

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from xstilts.data.language import LANGUAGES
 from xstilts.data.yaml_records import Record, make, read_fields
 from xstilts.errors import InputError, nearest
-from xstilts.tasks.files.locate import scored_split
+from xstilts.tasks.files.locate import select_scored_split
 from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.suites import SUITES
 
@@ -112,7 +112,7 @@ class Population(Record):
     def languages_of(self, target: str) -> tuple[str, ...]:
         """The languages of a target that the claim is about; English only where it counts."""
         task = find_task(target)
-        offered: Iterable[str] = task.splits[scored_split(task, self.split or "test")].languages
+        offered: Iterable[str] = task.splits[select_scored_split(task, self.split or "test")].languages
         if self.languages in SUITES:
             suite = SUITES[str(self.languages)].tasks.get(target, task.languages)
             offered = [code for code in offered if code in suite]

@@ -33,18 +33,18 @@ def tasks(
     from xstilts.cli.views.catalogue import print_samples, print_task, print_tasks, task_record
     from xstilts.cli.views.data import check_tasks, print_check, where_to_get
     from xstilts.plan.compile import data_root
-    from xstilts.tasks.files.check import record
-    from xstilts.tasks.files.download import chosen
+    from xstilts.tasks.files.check import make_record
+    from xstilts.tasks.files.download import select_tasks
     from xstilts.tasks.registry import CATALOGUE
     from xstilts.tasks.user.user_tasks import named, preview
 
     console, root = terminal(), data_root()
-    picked = [task for task, _ in chosen(named(names))] or list(CATALOGUE.values())
+    picked = [task for task, _ in select_tasks(named(names))] or list(CATALOGUE.values())
     if check:
         picked = [task for task in picked if not task.synthetic]
         found = check_tasks(terminal(), picked, root)
         if as_json:
-            told = [{**record(result), "get": where_to_get(task)} for task, result in zip(picked, found, strict=True)]
+            told = [{**make_record(result), "get": where_to_get(task)} for task, result in zip(picked, found, strict=True)]
             print_json({"folder": str(root), "tasks": told})
         else:
             print_check(console, picked, found, root)
@@ -80,7 +80,7 @@ def download(
     from xstilts.data.language import LANGUAGES
     from xstilts.errors import nearest
     from xstilts.plan.compile import data_root
-    from xstilts.tasks.files.download import chosen
+    from xstilts.tasks.files.download import select_tasks
     from xstilts.tasks.task import SPLITS
 
     for given, known, what in ((splits, SPLITS, "split"), (languages, LANGUAGES, "language")):
@@ -89,7 +89,7 @@ def download(
                 raise InputError(f"no {what} {word!r}{nearest(word, known)}")
     root = folder.expanduser().absolute() if folder else data_root()
     try:
-        errors = download_all(terminal(), chosen(names, languages), splits or SPLITS, root)
+        errors = download_all(terminal(), select_tasks(names, languages), splits or SPLITS, root)
     except KeyboardInterrupt:
         print("\nInterrupted. Run the same command again to go on where it was.", file=sys.stderr)
         raise SystemExit(130) from None

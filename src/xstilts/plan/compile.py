@@ -22,7 +22,7 @@ from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.stage import Stage, upstream
 from xstilts.study.study import UNTRAINED, Retrieval, Study, Target
-from xstilts.tasks.files.locate import nowhere
+from xstilts.tasks.files.locate import explain_missing
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 from xstilts.tasks.user.user_tasks import register
@@ -171,7 +171,7 @@ class Compiler:
         split = self.fetches.scored(task)
         languages = self.fetches.languages(task, split)
         if not languages:
-            raise InputError(nowhere(task, split, task.languages[0], self.root))
+            raise InputError(explain_missing(task, split, task.languages[0], self.root))
         gold = {language: self.fetches.stage(task, split, language) for language in languages}
         dev: dict[str, Stage] = {}
         if task.format.name == "mine":

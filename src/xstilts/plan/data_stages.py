@@ -17,14 +17,14 @@ from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import Stage
 from xstilts.study.study import UNTRAINED, Study
 from xstilts.tasks.files.locate import (
-    available_languages,
-    fingerprint,
+    explain_missing,
+    find_languages,
+    find_parts,
+    find_source,
+    hash_contents,
     locate,
-    nowhere,
-    parts_of,
-    scored_split,
-    source_of,
-    source_split,
+    resolve_split,
+    select_scored_split,
 )
 from xstilts.tasks.task import Task
 from xstilts.world.config import WorldConfig
@@ -76,7 +76,7 @@ class DataStages:
             if task.synthetic:
                 config["world"] = self.world
             else:
-                sources = {one.name: self._source(one, split, language) for one in parts_of(task) or (task,)}
+                sources = {one.name: self._source(one, split, language) for one in find_parts(task) or (task,)}
                 config["source"] = sources if task.parts else sources[task.name]
                 context["data"] = str(self.root)
             slug = f"{task.name.replace('/', '.')}-{split}-{language}"
@@ -85,18 +85,18 @@ class DataStages:
 
     def _source(self, task: Task, split: str, language: str) -> str:
         files = locate(task, split, language, self.root)
-        source = source_of(task, split, language)
+        source = find_source(task, split, language)
         if files:
-            identity = fingerprint(files)
+            identity = hash_contents(files)
             official = source.sha256.get(language)
             if official not in (None, identity):
                 self.note(f"{task.name} ({split}, {language}): not the official file; it is named by its own sha256")
             return f"sha256:{identity}"
         if source.hub is None:
             if not self.draft:
-                raise InputError(nowhere(task, split, language, self.root))
+                raise InputError(explain_missing(task, split, language, self.root))
             if (task.name, split) not in self._nowhere:  # said once, for the first of its languages
-                self._nowhere[task.name, split] = nowhere(task, split, language, self.root)
+                self._nowhere[task.name, split] = explain_missing(task, split, language, self.root)
                 self.leave_unresolved(self._nowhere[task.name, split])
             return "nowhere"
         self.note(f"{task.name} ({split}): not in the data folder; it comes from the Hub data set {source.hub.id}")
@@ -105,7 +105,7 @@ class DataStages:
 
     def scored(self, task: Task) -> str:
         """The split of a target that the study scores; what differs from what it asks for is noted."""
-        split = scored_split(task, self.study.split)
+        split = select_scored_split(task, self.study.split)
         if split != self.study.split:
             self.note(f"{task.name}: no dev data but English; it is scored on its test data")
         lacking = [x for x in self.study.languages_of(task) if x not in task.splits[split].languages]
@@ -117,7 +117,7 @@ class DataStages:
         """The study's languages of a task that have data: those in the data folder if it has any, else all (the Hub).
         Languages that the study names one by one are had from the Hub if the folder lacks them."""
         asked = self.study.languages_of(task)
-        wanted = [x for x in task.splits[source_split(task, split)].languages if x in asked]
+        wanted = [x for x in task.splits[resolve_split(task, split)].languages if x in asked]
         if not isinstance(self.study.languages, str) or task.synthetic:
             return wanted
         here = [x for x in self._available(task, split) if x in wanted]
@@ -163,7 +163,7 @@ class DataStages:
         for task in tasks:
             if task.metric is None or ("dev" not in task.splits and not task.heldout) or task.format.name in UNTRAINED:
                 continue
-            offered = task.splits[source_split(task, "dev")].languages
+            offered = task.splits[resolve_split(task, "dev")].languages
             language = next(x for x in ("en", *trained, *offered) if x in offered)
             if (found := self._at_hand(task, "dev", language)) is not None:
                 return found
@@ -201,7 +201,7 @@ class DataStages:
     def _available(self, task: Task, split: str) -> tuple[str, ...]:
         """The languages whose files are in the data folder, looked for once in a plan."""
         if (task.name, split) not in self._found:
-            self._found[task.name, split] = available_languages(task, split, self.root)
+            self._found[task.name, split] = find_languages(task, split, self.root)
         return self._found[task.name, split]
 
 

@@ -45,28 +45,28 @@ def _examples(job: Job, task: Any, counts: Counter[str]) -> Iterator[Example]:
         from xstilts.tasks.catalogue.world import generate_task
 
         return generate_task(task, split, language, config["world"], counts)
-    from xstilts.tasks.files.locate import parts_of
+    from xstilts.tasks.files.locate import find_parts
 
     source = config["source"]
-    if parts := parts_of(task):
+    if parts := find_parts(task):
         return chain.from_iterable(_read(job, part, split, language, source[part.name], counts) for part in parts)
     return _read(job, task, split, language, source, counts)
 
 
 def _read(job: Job, task: Any, split: str, language: str, source: str, counts: Counter[str]) -> Iterator[Example]:
-    from xstilts.tasks.files.locate import examples, fingerprint, locate, nowhere
+    from xstilts.tasks.files.locate import explain_missing, hash_contents, locate, read_examples
 
     root = Path(job.context["data"])
     if source.startswith("hub:"):
-        from xstilts.tasks.files.hub import hub_examples, hub_files
+        from xstilts.tasks.files.hub import fetch_hub_files, read_hub_examples
 
         try:
-            job.facts["commit"] = hub_files(task, split, language)[1]
-            return hub_examples(task, split, language)
+            job.facts["commit"] = fetch_hub_files(task, split, language)[1]
+            return read_hub_examples(task, split, language)
         except InputError as error:
-            raise InputError(f"{nowhere(task, split, language, root)}\n{error}") from None
-    if fingerprint(locate(task, split, language, root)) != source.removeprefix("sha256:"):
+            raise InputError(f"{explain_missing(task, split, language, root)}\n{error}") from None
+    if hash_contents(locate(task, split, language, root)) != source.removeprefix("sha256:"):
         raise InputError(
             f"{task.name}, {split}, {language}: its files changed since the plan was made; run again to plan with them"
         )
-    return examples(task, split, language, root, counts)
+    return read_examples(task, split, language, root, counts)

@@ -25,8 +25,8 @@ from xstilts.formats.tag import TagExample
 from xstilts.submission.layout import file_name, in_order
 from xstilts.submission.read import Gold
 from xstilts.tasks.catalogue.ranking import gold_of_all_languages
-from xstilts.tasks.files.locate import available_languages, examples, nowhere, subsample
-from xstilts.tasks.files.read import columns, json_file, json_lines, lines, take
+from xstilts.tasks.files.locate import explain_missing, find_languages, read_examples, subsample
+from xstilts.tasks.files.read import get_field, read_json_lines, read_json_object, read_lines, split_columns
 from xstilts.tasks.task import Task
 
 # So many examples under one label are no test set; fewer may be by chance (or a file made to try things out).
@@ -48,7 +48,7 @@ def gold_finder(data: Path, labels: Path | None, limit: int | None) -> Callable[
         if task.name not in rankings:
             rankings[task.name] = _ranking(task, data, limit)
         if language not in rankings[task.name]:
-            raise InputError(nowhere(task, "test", language, data))
+            raise InputError(explain_missing(task, "test", language, data))
         return rankings[task.name][language]
 
     return lambda task, language: _refuse_placeholders(find(task, language))
@@ -64,7 +64,7 @@ def _label_gold(task: Task, language: str, labels: Path, limit: int | None) -> G
 
 
 def _data_gold(task: Task, language: str, root: Path, limit: int | None) -> Gold:
-    found = list(subsample(examples(task, "test", language, root), limit))
+    found = list(subsample(read_examples(task, "test", language, root), limit))
     asked = in_order(found)
     pool: frozenset[str] | None = None
     if task.format.name == "mine":
@@ -83,8 +83,8 @@ def _data_gold(task: Task, language: str, root: Path, limit: int | None) -> Gold
 def _ranking(task: Task, root: Path, limit: int | None) -> dict[str, Gold]:
     queries: dict[str, list[PoolExample]] = {}
     pool: frozenset[str] = frozenset()
-    for language in available_languages(task, "test", root):
-        found = list(subsample(examples(task, "test", language, root), limit))
+    for language in find_languages(task, "test", root):
+        found = list(subsample(read_examples(task, "test", language, root), limit))
         queries[language] = [example for example in in_order(found) if isinstance(example, PoolExample)]
         pool |= _candidates(found)
     gold = gold_of_all_languages(query for found in queries.values() for query in found)
@@ -107,22 +107,22 @@ def _labelled(format: str, path: Path) -> Iterator[Example]:
     if format == "span":
         yield from _questions(path)
     elif format == "rank":
-        record = json_file(path)
+        record = read_json_object(path)
         for id in record:
-            yield PoolExample(id, "", "", "query", tuple(take(record, id, list, str(path))))
+            yield PoolExample(id, "", "", "query", tuple(get_field(record, id, list, str(path))))
     elif format == "mine":
-        pairs = [columns(line, 2, where, "a foreign id, a tab and an English id")[:2] for where, line in lines(path)]
+        pairs = [split_columns(line, 2, where, "a foreign id, a tab and an English id")[:2] for where, line in read_lines(path)]
         for source, group in groupby(sorted(pairs), key=lambda pair: pair[0]):
             yield PoolExample(source, "", "", "query", tuple(target for _, target in group))
     elif format == "choice":
-        for number, (where, record) in enumerate(json_lines(path), start=1):
-            yield ChoiceExample(str(number), "", (), take(record, "label", int, where))
+        for number, (where, record) in enumerate(read_json_lines(path), start=1):
+            yield ChoiceExample(str(number), "", (), get_field(record, "label", int, where))
     elif format == "tag":
-        parts = groupby((line.strip() for _, line in lines(path)), key=bool)
+        parts = groupby((line.strip() for _, line in read_lines(path)), key=bool)
         for number, tags in enumerate((tuple(part) for filled, part in parts if filled), start=1):
             yield TagExample(str(number), (), tags)
     else:
-        for number, (_, line) in enumerate(lines(path), start=1):
+        for number, (_, line) in enumerate(read_lines(path), start=1):
             label = line.strip()
             yield (
                 BitextRetrievalExample(str(number), "", "", label)
@@ -132,11 +132,11 @@ def _labelled(format: str, path: Path) -> Iterator[Example]:
 
 
 def _questions(path: Path) -> Iterator[SpanExample]:
-    for article in take(json_file(path), "data", list, str(path)):
-        for paragraph in take(article, "paragraphs", list, str(path)):
-            for record in take(paragraph, "qas", list, str(path)):
-                where = f"{path}: question {take(record, 'id', str, str(path))}"
-                texts = [take(answer, "text", str, where) for answer in take(record, "answers", list, where)]
+    for article in get_field(read_json_object(path), "data", list, str(path)):
+        for paragraph in get_field(article, "paragraphs", list, str(path)):
+            for record in get_field(paragraph, "qas", list, str(path)):
+                where = f"{path}: question {get_field(record, 'id', str, str(path))}"
+                texts = [get_field(answer, "text", str, where) for answer in get_field(record, "answers", list, where)]
                 yield SpanExample(record["id"], "", "", tuple(Answer(text, 0) for text in texts))
 
 

@@ -23,7 +23,7 @@ from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.registry import Example
 from xstilts.metrics.ranking import DEPTH
-from xstilts.tasks.files.read import json_file
+from xstilts.tasks.files.read import read_json_object
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import Suite
 from xstilts.tasks.task import Task
@@ -111,7 +111,7 @@ def limited_to(folder: Path) -> int | None:
     path = folder / NOTE
     if not path.is_file():
         return None
-    limits = json_file(path).get("limits") or {}
+    limits = read_json_object(path).get("limits") or {}
     limit = limits.get("test") if isinstance(limits, dict) else limits
     if limit is not None and (type(limit) is not int or limit < 1):
         raise InputError(f"{path}: limits.test is {limit!r}, expected a number of examples or null")

@@ -25,7 +25,7 @@ from xstilts.formats.registry import Example
 from xstilts.formats.tag import Tag
 from xstilts.metrics.ranking import DEPTH
 from xstilts.submission.layout import file_name
-from xstilts.tasks.files.read import decoded
+from xstilts.tasks.files.read import decode_utf8
 from xstilts.tasks.task import Task
 
 # What stands for an answer that is not there: no gold answer holds this private character, so it scores 0 everywhere.
@@ -92,7 +92,7 @@ def _decoded(file: _File, raw: bytes) -> str | None:
         raw = raw.removeprefix(codecs.BOM_UTF8)
     for number, line in enumerate(raw.split(b"\n"), start=1):
         try:
-            decoded(line, "")
+            decode_utf8(line, "")
         except InputError as error:
             file.problem(number, str(error).removeprefix(": "), fatal=True)
     if not raw.strip() and file.task.format.name != "mine":  # of two pools, nothing may be mined

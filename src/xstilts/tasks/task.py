@@ -65,7 +65,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Request:
+class ReadRequest:
     """What a reader is asked for: the files found for one split and one language, already located. In `counts` it notes, by
     a word that reports show, how many examples it had to leave out or change."""
 
@@ -100,7 +100,7 @@ class Task:
     metric: Metric | None
     languages: tuple[str, ...]
     splits: Mapping[str, Source]
-    read: Callable[[Request], Iterator[Example]]
+    read: Callable[[ReadRequest], Iterator[Example]]
     license: str
     cite: str
     url: str
@@ -108,7 +108,7 @@ class Task:
     trains_on: str = ""
     heldout: int = 0
     codes: Mapping[str, str] = field(default_factory=dict)
-    read_hub: Callable[[Request, Iterable[dict[str, Any]]], Iterator[Example]] | None = None
+    read_hub: Callable[[ReadRequest, Iterable[dict[str, Any]]], Iterator[Example]] | None = None
     notes: str = ""
     parts: tuple[str, ...] = ()
     contains: tuple[str, ...] = ()

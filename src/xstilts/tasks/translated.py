@@ -21,9 +21,9 @@ from xstilts.formats.ranking import RankingExample
 from xstilts.formats.registry import Example
 from xstilts.formats.span import Answer, SpanExample
 from xstilts.tasks.answer_alignment import align_answer
-from xstilts.tasks.files.locate import checked, source_split
-from xstilts.tasks.files.read import columns, lines
-from xstilts.tasks.task import Request, Task
+from xstilts.tasks.files.locate import check_examples, resolve_split
+from xstilts.tasks.files.read import read_lines, split_columns
+from xstilts.tasks.task import ReadRequest, Task
 
 # The formats whose examples are strings.
 TRANSLATABLE = ("classify", "choice", "span", "rank")
@@ -79,19 +79,21 @@ def _question(example: SpanExample, found: list[str], language: str, counts: Cou
     return replace(example, question=question, context=context, answer=tuple(answers) if example.answer is not None else None)
 
 
-def read_translated(base: Task, request: Request) -> Iterator[Example]:
+def read_translated(base: Task, request: ReadRequest) -> Iterator[Example]:
     """The training examples of `base`, whose files come first, through the table of translations, which comes last. Of dev:
     the examples of `base` as they are."""
     split, where = request.split, ", ".join(map(str, request.files))
     if split == "dev":
-        yield from checked(base, split, base.read(Request(base, source_split(base, split), "en", request.files)), where)
+        yield from check_examples(
+            base, split, base.read(ReadRequest(base, resolve_split(base, split), "en", request.files)), where
+        )
         return
     *files, path = request.files
     if not files:
         raise InputError(f"{path}: alone; expected the English training data of {base.name} beside it")
     table = _table(path)
     request.counts.update(dict.fromkeys(LOSSES if base.format.name == "span" else LOSSES[:1], 0))
-    originals = checked(base, split, base.read(Request(base, split, "en", tuple(files))), where)
+    originals = check_examples(base, split, base.read(ReadRequest(base, split, "en", tuple(files))), where)
     english = kept = 0
     for example in originals:
         english += 1
@@ -114,9 +116,9 @@ def _key(text: str) -> str:
 def _table(path: Path) -> dict[str, str]:
     """English string -> translation. A row without a translation counts as none."""
     table: dict[str, str] = {}
-    for where, line in lines(path):
+    for where, line in read_lines(path):
         if line.strip():
-            english, translation, *more = columns(line, 2, where, "English<TAB>translation")
+            english, translation, *more = split_columns(line, 2, where, "English<TAB>translation")
             if more:
                 raise InputError(
                     f"{where}: {len(more) + 2} columns, expected English<TAB>translation; is there a tab inside a text?"

@@ -16,16 +16,16 @@ from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.ranking import RankingExample
 from xstilts.formats.span import SpanExample
 from xstilts.tasks.catalogue.ranking import LAREQA, SQUAD_PAIRS, gold_of_all_languages, sentence_spans
-from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
+from xstilts.tasks.files.locate import find_languages, hash_contents, locate, read_examples
 from xstilts.tasks.registry import find_task
-from xstilts.tasks.task import Request
+from xstilts.tasks.task import ReadRequest
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 def pool(root: Path, task: str, language: str) -> tuple[dict[str, PoolExample], dict[str, PoolExample]]:
     """The queries and the candidates of a language, by id."""
-    found = list(examples(find_task(task), "test", language, root))
+    found = list(read_examples(find_task(task), "test", language, root))
     assert all(isinstance(e, PoolExample) for e in found)
     queries = {e.id: e for e in found if e.role == "query"}
     candidates = {e.id: e for e in found if e.role == "candidate"}
@@ -155,8 +155,8 @@ def test_sentences_lie_in_order_and_hold_everything_but_blanks(text: str) -> Non
 
 def test_pairs_are_the_questions_of_squad_in_the_same_division() -> None:
     for split in ("train", "dev"):
-        questions = list(examples(find_task("squad_v1"), split, "en", FIXTURES))
-        pairs = list(examples(SQUAD_PAIRS, split, "en", FIXTURES))
+        questions = list(read_examples(find_task("squad_v1"), split, "en", FIXTURES))
+        pairs = list(read_examples(SQUAD_PAIRS, split, "en", FIXTURES))
         assert [(p.id, p.query, p.context) for p in pairs] == [(q.id, q.question, q.context) for q in questions]
         for pair, question in zip(pairs, questions, strict=True):
             assert isinstance(question, SpanExample)
@@ -188,8 +188,8 @@ def test_a_pair_without_an_answer_is_named(tmp_path: Path) -> None:
         list(SQUAD_PAIRS.read(request_of(tmp_path)))
 
 
-def request_of(root: Path) -> Request:
-    return Request(SQUAD_PAIRS, "train", "en", locate(SQUAD_PAIRS, "train", "en", root))
+def request_of(root: Path) -> ReadRequest:
+    return ReadRequest(SQUAD_PAIRS, "train", "en", locate(SQUAD_PAIRS, "train", "en", root))
 
 
 # -- Mewsli-X
@@ -208,15 +208,15 @@ def test_the_candidates_of_all_languages_come_with_english() -> None:
     queries, candidates = pool(FIXTURES, "mewslix", "de")
     assert list(queries) == ["m3"]
     assert not candidates
-    assert available_languages(find_task("mewslix"), "test", FIXTURES) == ("de", "en")
+    assert find_languages(find_task("mewslix"), "test", FIXTURES) == ("de", "en")
 
 
 def test_mentions_are_trained_on_pairs_of_wikipedia() -> None:
-    pairs = list(examples(find_task("mewslix"), "train", "en", FIXTURES))
+    pairs = list(read_examples(find_task("mewslix"), "train", "en", FIXTURES))
     assert pairs[0] == RankingExample(
         "w1", "larch: The first bridge was made of { larch } .", "A larch is a conifer. It sheds its needles.", ""
     )
-    assert [p.id for p in examples(find_task("mewslix"), "dev", "en", FIXTURES)] == ["w4", "w5"]
+    assert [p.id for p in read_examples(find_task("mewslix"), "dev", "en", FIXTURES)] == ["w4", "w5"]
 
 
 MENTIONS = "wikinews_mentions-test.jsonl"
@@ -265,7 +265,7 @@ def test_a_bad_mention_is_named_with_its_line(tmp_path: Path, place: tuple[Any, 
 def test_without_the_articles_texts_there_is_no_test_data(tmp_path: Path) -> None:
     folder, _ = mewslix(tmp_path)
     (folder / MENTIONS).rename(folder / "wikinews_mentions_no_text-test.jsonl")
-    assert available_languages(find_task("mewslix"), "test", tmp_path) == ()
+    assert find_languages(find_task("mewslix"), "test", tmp_path) == ()
     with pytest.raises(InputError, match=r"no file for test in de.*Get it from https://"):
         pool(tmp_path, "mewslix", "de")
 
@@ -283,7 +283,7 @@ def test_the_layout_of_xtreme_is_read_and_its_blanked_labels_are_refused(tmp_pat
     (folder / MENTIONS).unlink()
     write(folder / "wikinews_mentions" / "test-de.jsonl", articles[1:2])
     assert pool(tmp_path, "mewslix", "de")[0] == pool(FIXTURES, "mewslix", "de")[0]
-    assert available_languages(find_task("mewslix"), "test", tmp_path) == ("de",)
+    assert find_languages(find_task("mewslix"), "test", tmp_path) == ("de",)
     articles[1]["mentions"][0]["entity_id"] = ""
     write(folder / "wikinews_mentions" / "test-de.jsonl", articles[1:2])
     with pytest.raises(InputError, match=r"test-de\.jsonl:1: mention m3: entity_id is blank"):
@@ -303,13 +303,13 @@ def test_counts_are_the_published_ones() -> None:
 
 def test_the_real_files_of_lareqa(real_data: Path) -> None:
     source = LAREQA.splits["test"]
-    found = available_languages(LAREQA, "test", real_data)
+    found = find_languages(LAREQA, "test", real_data)
     if not found:
         pytest.skip("no files of LAReQA in the data folder")
     queries: list[PoolExample] = []
     ids: set[str] = set()
     for code in found:
-        assert fingerprint(locate(LAREQA, "test", code, real_data)) == source.sha256[code]
+        assert hash_contents(locate(LAREQA, "test", code, real_data)) == source.sha256[code]
         asked, offered = pool(real_data, "lareqa", code)
         assert len(asked) == 1190
         assert len(offered) == source.counts[code] - 1190
@@ -324,7 +324,7 @@ def test_the_real_files_of_lareqa(real_data: Path) -> None:
 
 def test_our_sentences_are_nearly_those_of_lareqa(real_data: Path) -> None:
     """XTREME-R cuts its training paragraphs with rules of its own; the published English breaks show what ours differ in."""
-    if "en" not in available_languages(LAREQA, "test", real_data):
+    if "en" not in find_languages(LAREQA, "test", real_data):
         pytest.skip("no English file of LAReQA in the data folder")
     queries, candidates = pool(real_data, "lareqa", "en")
     same = 0

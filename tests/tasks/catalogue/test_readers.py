@@ -19,8 +19,8 @@ from xstilts.formats.registry import Example
 from xstilts.formats.span import SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue.tagging import NER, UPOS
-from xstilts.tasks.files.locate import examples
-from xstilts.tasks.files.read import lines, unquoted
+from xstilts.tasks.files.locate import read_examples
+from xstilts.tasks.files.read import read_lines, unquote
 from xstilts.tasks.registry import find_task
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -42,7 +42,7 @@ SCRATCH = tempfile.TemporaryDirectory(prefix="xstilts-")
 
 
 def read(root: Path, task: str, split: str, language: str = "en") -> list[Example]:
-    return list(examples(find_task(task), split, language, root))
+    return list(read_examples(find_task(task), split, language, root))
 
 
 def conllu(*rows: str) -> str:
@@ -258,12 +258,12 @@ def test_csv_quoting_is_undone_exactly(cell: str) -> None:
     buffer = io.StringIO()
     csv.writer(buffer, delimiter="\t", lineterminator="\n").writerow(["x", cell])
     written = buffer.getvalue().rstrip("\n").split("\t")[1]
-    assert unquoted(written) == cell
+    assert unquote(written) == cell
 
 
 @pytest.mark.parametrize("cell", ['"', '""', '"closed"', '"a" and "b"', 'a ""b""', ""])
 def test_a_cell_that_csv_would_not_write_is_left_alone(cell: str) -> None:
-    assert unquoted(cell) == cell
+    assert unquote(cell) == cell
 
 
 @given(st.lists(st.tuples(CELL, CELL, st.sampled_from(["entailment", "neutral", "contradiction"])), min_size=1, max_size=5))
@@ -297,4 +297,4 @@ def test_names_survive_writing_and_reading(sentences: list[list[tuple[str, str]]
 
 def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
     path = put(tmp_path, "x", "one\u2028still one\x85and\x0bmore\ntwo")
-    assert [line for _, line in lines(path)] == ["one\u2028still one\x85and\x0bmore", "two"]
+    assert [line for _, line in read_lines(path)] == ["one\u2028still one\x85and\x0bmore", "two"]

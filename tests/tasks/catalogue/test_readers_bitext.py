@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import PoolExample
 from xstilts.tasks.catalogue.bitext import BUCC2018, TATOEBA
-from xstilts.tasks.files.locate import available_languages, examples, locate
+from xstilts.tasks.files.locate import find_languages, locate, read_examples
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 SCRATCH = tempfile.TemporaryDirectory(prefix="xstilts-")
@@ -36,7 +36,7 @@ def bucc(root: Path, foreign: str, english: str, gold: str | None, name: str = "
 
 
 def read(root: Path, split: str, language: str = "de") -> list[PoolExample]:
-    return [e for e in examples(BUCC2018, split, language, root) if isinstance(e, PoolExample)]
+    return [e for e in read_examples(BUCC2018, split, language, root) if isinstance(e, PoolExample)]
 
 
 def test_queries_are_foreign_candidates_english_and_doubles_stay() -> None:
@@ -53,7 +53,7 @@ def test_dev_is_the_sample_and_test_the_training_data() -> None:
         f"zh-en.sample.{end}" for end in ("en", "gold", "zh")
     ]
     assert {path.name.split(".")[1] for path in locate(BUCC2018, "test", "zh", FIXTURES)} == {"training"}
-    assert available_languages(BUCC2018, "test", FIXTURES) == ("de", "zh")
+    assert find_languages(BUCC2018, "test", FIXTURES) == ("de", "zh")
     assert len(read(FIXTURES, "dev", "zh")) == 4
 
 
@@ -84,7 +84,7 @@ def test_the_official_archives(tmp_path: Path) -> None:
         (tmp_path / f"bucc2018/bucc2018-zh-en.{part}-gold.tar.bz2").write_bytes(bz2.compress(raw.getvalue()))
     for split in ("dev", "test"):
         assert read(tmp_path, split, "zh") == read(FIXTURES, split, "zh")
-    assert available_languages(BUCC2018, "dev", tmp_path) == ("zh",)
+    assert find_languages(BUCC2018, "dev", tmp_path) == ("zh",)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from xstilts.errors import InputError
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.registry import Example
-from xstilts.tasks.files.locate import examples
-from xstilts.tasks.files.read import csv_table
+from xstilts.tasks.files.locate import read_examples
+from xstilts.tasks.files.read import read_csv
 from xstilts.tasks.registry import find_task
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -32,7 +32,7 @@ def put(root: Path, name: str, content: str | bytes) -> Path:
 
 
 def read(root: Path, task: str, split: str, language: str = "en") -> list[Example]:
-    return list(examples(find_task(task), split, language, root))
+    return list(read_examples(find_task(task), split, language, root))
 
 
 def chosen(root: Path, task: str, split: str, language: str = "en") -> list[ChoiceExample]:
@@ -160,9 +160,9 @@ def test_the_files_of_xtreme_for_copa_and_xcopa_are_read(tmp_path: Path) -> None
 def test_csv_survives_writing_and_reading(rows: list[tuple[str, str, str]]) -> None:
     """Line breaks inside a quoted field included; a row of nothing but empty fields is still a row."""
     path = put(Path(tempfile.mkdtemp(dir=SCRATCH.name)), "x.csv", comma(("a", "b", "c"), *rows))
-    assert [tuple(row.values()) for _, row in csv_table(path)] == rows
+    assert [tuple(row.values()) for _, row in read_csv(path)] == rows
 
 
 def test_a_row_of_csv_is_placed_by_its_last_line(tmp_path: Path) -> None:
     path = put(tmp_path, "x.csv", 'a,b\n"one\ntwo",3\n\n4,5\n')
-    assert [(where.removeprefix(str(path)), row["a"]) for where, row in csv_table(path)] == [(":3", "one\ntwo"), (":5", "4")]
+    assert [(where.removeprefix(str(path)), row["a"]) for where, row in read_csv(path)] == [(":3", "one\ntwo"), (":5", "4")]

@@ -16,10 +16,10 @@ from xstilts.errors import InputError
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.registry import Example
 from xstilts.tasks.catalogue import choice, nli, paraphrase
-from xstilts.tasks.files.locate import examples
-from xstilts.tasks.files.read import csv_table
+from xstilts.tasks.files.locate import read_examples
+from xstilts.tasks.files.read import read_csv
 from xstilts.tasks.registry import find_task
-from xstilts.tasks.task import Request, Task
+from xstilts.tasks.task import ReadRequest, Task
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -32,7 +32,7 @@ def put(root: Path, name: str, content: bytes) -> Path:
 
 
 def read(root: Path, task: str, split: str, language: str = "en") -> list[Example]:
-    return list(examples(find_task(task), split, language, root))
+    return list(read_examples(find_task(task), split, language, root))
 
 
 def texts(root: Path, task: str, split: str, language: str = "en") -> list[tuple[str, ...]]:
@@ -118,7 +118,7 @@ HUB_ROWS: dict[tuple[str, str, str], list[dict[str, Any]]] = {
         for line, label in zip((FIXTURES / "hellaswag/hellaswag_train.jsonl").read_text("utf-8").splitlines(), "01", strict=True)
     ],
     ("cosmosqa", "train", "en"): [
-        dict(row) | {"label": int(row["label"])} for _, row in csv_table(FIXTURES / "cosmosqa/train.csv")
+        dict(row) | {"label": int(row["label"])} for _, row in read_csv(FIXTURES / "cosmosqa/train.csv")
     ],
     ("siqa", "dev", "en"): [json.loads((FIXTURES / "siqa/socialiqa-train-dev/dev.jsonl").read_text("utf-8")) | {"label": "3\n"}],
     ("xcopa", "test", "id"): [
@@ -133,7 +133,7 @@ def test_the_hub_reads_as_the_files_do(task: str, split: str, language: str) -> 
     declared = find_task(task)
     assert declared.read_hub is not None
     rows = HUB_ROWS[task, split, language]
-    assert list(declared.read_hub(Request(declared, split, language, ()), rows)) == read(FIXTURES, task, split, language)
+    assert list(declared.read_hub(ReadRequest(declared, split, language, ()), rows)) == read(FIXTURES, task, split, language)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_bad_row_of_the_hub_is_named(task: str, row: dict[str, Any], message: 
     declared = find_task(task)
     assert declared.read_hub is not None
     with pytest.raises(InputError, match=message):
-        list(declared.read_hub(Request(declared, "train", "en", ()), [row]))
+        list(declared.read_hub(ReadRequest(declared, "train", "en", ()), [row]))
 
 
 @pytest.mark.parametrize("task", [*nli.TASKS, *paraphrase.TASKS, *choice.TASKS], ids=lambda task: task.name)

@@ -15,9 +15,9 @@ from xstilts.errors import InputError
 from xstilts.formats.registry import Example
 from xstilts.formats.span import Answer, SpanExample
 from xstilts.tasks.catalogue import qa
-from xstilts.tasks.files.locate import available_languages, examples
+from xstilts.tasks.files.locate import find_languages, read_examples
 from xstilts.tasks.registry import find_task
-from xstilts.tasks.task import Request
+from xstilts.tasks.task import ReadRequest
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -30,7 +30,7 @@ def put(root: Path, name: str, content: str | bytes) -> Path:
 
 
 def read(root: Path, task: str, split: str, language: str = "en") -> list[Example]:
-    return list(examples(find_task(task), split, language, root))
+    return list(read_examples(find_task(task), split, language, root))
 
 
 def squad(*questions: dict[str, Any], context: str = "A red hat.") -> str:
@@ -54,7 +54,7 @@ def test_impossible_questions_have_no_answer_and_plausible_ones_do_not_count() -
 def test_squad_v1_takes_no_answers_for_hidden_ones(tmp_path: Path) -> None:
     path = put(tmp_path, "x.json", squad({"answers": []}))
     for task, expected in ((qa.SQUAD_V1, None), (qa.SQUAD_V2, ())):
-        (example,) = task.read(Request(task, "train", "en", (path,)))
+        (example,) = task.read(ReadRequest(task, "train", "en", (path,)))
         assert example.answer == expected
 
 
@@ -81,7 +81,7 @@ def test_squad_v2_from_the_hub() -> None:
         {"id": "b", "question": "Which?", "context": "A red hat.", "answers": {"text": [], "answer_start": []}},
     ]
     assert qa.SQUAD_V2.read_hub is not None
-    found = list(qa.SQUAD_V2.read_hub(Request(qa.SQUAD_V2, "dev", "en", ()), rows))
+    found = list(qa.SQUAD_V2.read_hub(ReadRequest(qa.SQUAD_V2, "dev", "en", ()), rows))
     assert [e.answer for e in found] == [(Answer("red", 2),), ()]
 
 
@@ -89,10 +89,10 @@ def test_squad_v2_from_the_hub() -> None:
 
 
 def test_mlqa_asks_in_the_language_of_the_context(tmp_path: Path) -> None:
-    assert available_languages(find_task("mlqa"), "test", FIXTURES) == ("en", "es", "zh")
+    assert find_languages(find_task("mlqa"), "test", FIXTURES) == ("en", "es", "zh")
     assert [e.id for e in read(FIXTURES, "mlqa", "test", "zh")] == ["m-t2"]
     put(tmp_path, "MLQA_V1/test/test-context-en-question-de.json", squad({"answers": [RED]}))
-    assert available_languages(find_task("mlqa"), "test", tmp_path) == ()
+    assert find_languages(find_task("mlqa"), "test", tmp_path) == ()
 
 
 def test_mlqa_of_the_official_zip(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_tydiqa_of_the_official_archive(tmp_path: Path) -> None:
             member = tarfile.TarInfo(f"tydiqa-goldp-v1.1-dev/{path.name}")
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    assert available_languages(find_task("tydiqa"), "test", tmp_path) == ("en", "fi")
+    assert find_languages(find_task("tydiqa"), "test", tmp_path) == ("en", "fi")
     assert read(tmp_path, "tydiqa", "test", "fi") == read(FIXTURES, "tydiqa", "test", "fi")
 
 
@@ -134,5 +134,5 @@ def test_answers_that_xtreme_blanked_are_refused(task: str, name: str, tmp_path:
 
 def test_xquad_has_the_twelve_languages_of_xtreme_r(tmp_path: Path) -> None:
     put(tmp_path, "xquad/xquad.ro.json", squad({"answers": [RED]}))
-    assert available_languages(find_task("xquad"), "test", tmp_path) == ("ro",)
+    assert find_languages(find_task("xquad"), "test", tmp_path) == ("ro",)
     assert len(find_task("xquad").splits["test"].sha256) == 12

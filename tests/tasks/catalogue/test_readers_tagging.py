@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from xstilts.errors import InputError
 from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue.syntax import DIRECTED, RELATIONS, ccg_labels
-from xstilts.tasks.files.locate import available_languages, examples, locate
+from xstilts.tasks.files.locate import find_languages, locate, read_examples
 from xstilts.tasks.registry import find_task
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -32,7 +32,7 @@ def put(root: Path, name: str, content: str | bytes) -> Path:
 
 
 def read(root: Path, task: str, split: str, language: str = "en") -> list[TagExample]:
-    return [e for e in examples(find_task(task), split, language, root) if isinstance(e, TagExample)]
+    return [e for e in read_examples(find_task(task), split, language, root) if isinstance(e, TagExample)]
 
 
 def pairs(found: list[TagExample]) -> list[list[tuple[str, str]]]:
@@ -106,7 +106,7 @@ def test_a_language_comes_from_the_release_that_the_benchmark_takes_it_from(tmp_
 def test_a_release_that_the_benchmark_does_not_use_is_not_taken(tmp_path: Path) -> None:
     put(tmp_path, "ud-treebanks-v2.7/UD_X/en_x-ud-test.conllu", conllu("1 a X 0 root"))
     put(tmp_path, "ud-treebanks-v2.5/UD_X/pl_x-ud-test.conllu", conllu("1 a X 0 root"))
-    assert available_languages(UDPOS, "test", tmp_path) == ()
+    assert find_languages(UDPOS, "test", tmp_path) == ()
 
 
 def test_a_treebank_in_several_files_is_read_whole(tmp_path: Path) -> None:
@@ -130,13 +130,13 @@ def test_the_archive_of_one_language_inside_that_of_all(tmp_path: Path) -> None:
             archive.write(tmp_path / f"made/{code}.tar.gz", f"{code}.tar.gz")
     put(tmp_path, "loose/panx_dataset/de.tar.gz", (tmp_path / "made/de.tar.gz").read_bytes())
     for root, codes in (("zip", ("en", "de")), ("loose", ("de",))):
-        assert available_languages(PANX, "test", tmp_path / root) == codes
+        assert find_languages(PANX, "test", tmp_path / root) == codes
         assert pairs(read(tmp_path / root, "panx", "test", "de")) == [[("Ada", "B-PER"), ("sang", "O")]]
 
 
 def test_a_file_that_is_just_called_test_is_of_the_language_of_its_prefixes(tmp_path: Path) -> None:
     put(tmp_path, "test", "de:Ada\tB-PER\n\nde:Bo\tO\n")
-    assert available_languages(PANX, "test", tmp_path) == ("de",)
+    assert find_languages(PANX, "test", tmp_path) == ("de",)
     assert [e.words for e in read(tmp_path, "panx", "test", "de")] == [("Ada",), ("Bo",)]
 
 

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from xstilts.errors import InputError
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.registry import Example
-from xstilts.tasks.files.locate import examples, locate
-from xstilts.tasks.files.read import TELLING, table
+from xstilts.tasks.files.locate import locate, read_examples
+from xstilts.tasks.files.read import PLACEHOLDERS_FROM, read_tsv
 from xstilts.tasks.registry import find_task
-from xstilts.tasks.task import Request
+from xstilts.tasks.task import ReadRequest
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 SCRATCH = tempfile.TemporaryDirectory(prefix="xstilts-")
@@ -34,7 +34,7 @@ def put(root: Path, name: str, content: str | bytes) -> Path:
 
 
 def read(root: Path, task: str, split: str, language: str = "en") -> list[Example]:
-    return list(examples(find_task(task), split, language, root))
+    return list(read_examples(find_task(task), split, language, root))
 
 
 def texts(root: Path, task: str, split: str, language: str = "en") -> list[tuple[str, ...]]:
@@ -134,11 +134,11 @@ def test_a_test_set_with_one_answer_throughout_is_refused(
             put(tmp_path, name, content)
         return len(read(tmp_path, task, split, language))
 
-    with pytest.raises(InputError, match=rf"in all {TELLING} examples, so these are placeholders.*{re.escape(place)}"):
-        found(TELLING, placeholder)
-    assert found(TELLING, other) == TELLING
-    assert found(TELLING - 1, placeholder) == TELLING - 1  # a handful may be alike
-    assert found(TELLING, placeholder, "dev") == TELLING  # whose labels are not hidden
+    with pytest.raises(InputError, match=rf"in all {PLACEHOLDERS_FROM} examples, so these are placeholders.*{re.escape(place)}"):
+        found(PLACEHOLDERS_FROM, placeholder)
+    assert found(PLACEHOLDERS_FROM, other) == PLACEHOLDERS_FROM
+    assert found(PLACEHOLDERS_FROM - 1, placeholder) == PLACEHOLDERS_FROM - 1  # a handful may be alike
+    assert found(PLACEHOLDERS_FROM, placeholder, "dev") == PLACEHOLDERS_FROM  # whose labels are not hidden
 
 
 # -- Layouts
@@ -195,7 +195,7 @@ def test_the_official_files_of_xnli_go_before_those_that_xtreme_stripped(tmp_pat
 
 
 def test_xnli_reads_alike_from_all_layouts(tmp_path: Path) -> None:
-    rows = [row for _, row in table(FIXTURES / "xnli/XNLI-1.0/xnli.test.tsv")]
+    rows = [row for _, row in read_tsv(FIXTURES / "xnli/XNLI-1.0/xnli.test.tsv")]
     names = ("language", "gold_label", "sentence1", "sentence2")
     put(tmp_path, "xnli.test.jsonl", jsonl(*({name: row[name] for name in names} for row in rows)))
     for language in ("de", "fr"):
@@ -243,7 +243,7 @@ def test_anli_plus_is_its_parts() -> None:
     assert plus["train"].counts == {"en": 1_104_934}  # Phang et al. 2020, table 1
     assert plus["dev"].counts == {"en": 22_857}
     with pytest.raises(InputError, match="read its parts: anli, mnli, snli"):
-        find_task("anli_plus").read(Request(find_task("anli_plus"), "train", "en", ()))
+        find_task("anli_plus").read(ReadRequest(find_task("anli_plus"), "train", "en", ()))
 
 
 def test_pairs_without_agreement_are_dropped_from_any_file_and_their_number_is_not_used_again(tmp_path: Path) -> None:

@@ -25,10 +25,10 @@ from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.store.lease import Lease
 from xstilts.tasks.files import archive as module
-from xstilts.tasks.files.archive import unpacked
-from xstilts.tasks.files.locate import available_languages, examples, find, locate
-from xstilts.tasks.files.read import columns, known, lines
-from xstilts.tasks.task import Request, Source, Task
+from xstilts.tasks.files.archive import unpack
+from xstilts.tasks.files.locate import find_languages, locate, locate_with_archives, read_examples
+from xstilts.tasks.files.read import check_label, read_lines, split_columns
+from xstilts.tasks.task import ReadRequest, Source, Task
 
 KINDS = ("x.zip", "x.tar", "x.tar.gz", "x.tgz", "x.tar.bz2")
 
@@ -73,16 +73,16 @@ MEMBERS = [("set/en/test", b"one\n" * 1000), ("set/de/test", b""), ("readme", by
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_is_unpacked_whole_and_once(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = pack(root / "below" / name, MEMBERS)
-    folder = unpacked(archive, root)
+    folder = unpack(archive, root)
     assert folder.is_relative_to(root / ".xstilts")
     assert contents(folder) == dict(MEMBERS)
-    monkeypatch.setattr(module, "_unpack", None)
-    assert unpacked(archive, root) == folder
+    monkeypatch.setattr(module, "_write_members", None)
+    assert unpack(archive, root) == folder
 
 
 def test_an_archive_that_changed_is_unpacked_anew(root: Path) -> None:
-    folder = unpacked(pack(root / "x.zip", MEMBERS), root)
-    again = unpacked(pack(root / "x.zip", [("set/en/test", b"two")]), root)
+    folder = unpack(pack(root / "x.zip", MEMBERS), root)
+    again = unpack(pack(root / "x.zip", [("set/en/test", b"two")]), root)
     assert again != folder
     assert contents(again) == {"set/en/test": b"two"}
 
@@ -90,23 +90,23 @@ def test_an_archive_that_changed_is_unpacked_anew(root: Path) -> None:
 def test_where_the_data_folder_cannot_be_written_the_cache_is_used(root: Path, cache: Path) -> None:
     (root / ".xstilts").write_bytes(b"a file where a folder is expected, as nobody may write to a folder but the superuser")
     archive = pack(root / "x.tgz", MEMBERS)
-    folder = unpacked(archive, root)
+    folder = unpack(archive, root)
     assert folder.is_relative_to(cache)
     assert contents(folder) == dict(MEMBERS)
-    assert unpacked(archive, root) == folder
+    assert unpack(archive, root) == folder
 
 
 def test_where_nothing_can_be_written_that_is_said(root: Path, cache: Path) -> None:
     (root / ".xstilts").write_bytes(b"")
     cache.parent.write_bytes(b"")
     with pytest.raises(InputError, match=r"x\.zip: cannot be unpacked, neither in .*\.xstilts.* nor in .*cache"):
-        unpacked(pack(root / "x.zip", MEMBERS), root)
+        unpack(pack(root / "x.zip", MEMBERS), root)
 
 
 def refused(root: Path, name: str, members: list[tuple[str, bytes]], message: str) -> None:
     archive = pack(root / name, members)
     with pytest.raises(InputError, match=message) as error:
-        unpacked(archive, root)
+        unpack(archive, root)
     assert str(archive) in str(error.value)
     left = [path for path in root.rglob("*") if path.is_file() and path != archive]
     assert left == [], "nothing of a refused archive is kept, inside its folder or out of it"
@@ -137,7 +137,7 @@ def test_links_and_devices_of_a_tar(type: bytes, root: Path) -> None:
         info.type, info.linkname = type, "../../elsewhere"
         file.addfile(info)
     with pytest.raises(InputError, match=r"x\.tar\.gz: member 'set/link' is a link or a device"):
-        unpacked(path, root)
+        unpack(path, root)
 
 
 def test_a_link_of_a_zip(root: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_link_of_a_zip(root: Path) -> None:
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
         file.writestr(info, "../../elsewhere")
     with pytest.raises(InputError, match="member 'set/link' is a link"):
-        unpacked(path, root)
+        unpack(path, root)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -157,7 +157,7 @@ def test_absurd_sizes(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) ->
     huge = (1 << 22) + 1 if name == "x.tar" else 1 << 21  # a tar without compression can only break the limit itself
     refused(root, name, [("small", b"x"), ("zeros", bytes(huge))], "it would unpack to more than .* times its .* bytes")
     monkeypatch.setattr(module, "RATIO_FROM", 1 << 22)
-    unpacked(pack(root / f"allowed-{name}", [("zeros", bytes(1 << 21))]), root)
+    unpack(pack(root / f"allowed-{name}", [("zeros", bytes(1 << 21))]), root)
     monkeypatch.setattr(module, "MAX_MEMBERS", 3)
     refused(root / "many", name, [(str(number), b"") for number in range(4)], "more than 3 members")
 
@@ -167,7 +167,7 @@ def test_zeros_without_end_after_the_end_of_a_tar(root: Path, monkeypatch: pytes
     archive = pack(root / "x.tar", [("in", b"x")])
     (root / "y.tar.gz").write_bytes(gzip.compress(archive.read_bytes() + bytes(1 << 23)))
     with pytest.raises(InputError, match="it would unpack to more than"):
-        unpacked(root / "y.tar.gz", root)
+        unpack(root / "y.tar.gz", root)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -179,7 +179,7 @@ def test_an_archive_that_is_cut_short(name: str, share: float, root: Path) -> No
     whole = whole.rstrip(b"\0") + bytes(1024) if name == "x.tar" else whole  # the mark of the end without the padding
     archive.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(InputError, match=rf"{name}.* (damaged|cut short)"):
-        unpacked(archive, root)
+        unpack(archive, root)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -198,7 +198,7 @@ def test_a_tar_that_is_cut_between_its_members(name: str, root: Path) -> None:
                 content = gzip.compress(whole)[:-9]
         (root / name).write_bytes(content)
         with pytest.raises(InputError, match="damaged or cut short"):
-            unpacked(root / name, root)
+            unpack(root / name, root)
 
 
 @pytest.mark.parametrize("name", ["x.zip", "x.tar.gz", "x.tar.bz2"])
@@ -208,7 +208,7 @@ def test_damage_in_the_middle_names_the_member(name: str, root: Path) -> None:
     content[len(content) // 2] ^= 0xFF
     archive.write_bytes(content)
     with pytest.raises(InputError, match=r"(member 'set/\d': )?the archive is damaged"):
-        unpacked(archive, root)
+        unpack(archive, root)
 
 
 def test_an_encrypted_zip_and_an_unknown_kind(root: Path) -> None:
@@ -219,10 +219,10 @@ def test_an_encrypted_zip_and_an_unknown_kind(root: Path) -> None:
         content = content[:place] + bytes([content[place] | 1]) + content[place + 1 :]
     archive.write_bytes(content)
     with pytest.raises(InputError, match=r"x\.zip: member 'set' cannot be read \(.*encrypted"):
-        unpacked(archive, root)
+        unpack(archive, root)
     (root / "x.rar").write_bytes(b"x")
     with pytest.raises(InputError, match=r"x\.rar: not a kind of archive that is known here \(zip, "):
-        unpacked(root / "x.rar", root)
+        unpack(root / "x.rar", root)
 
 
 def test_what_a_killed_unpacking_left_is_not_taken_for_whole(root: Path) -> None:
@@ -234,11 +234,11 @@ def test_what_a_killed_unpacking_left_is_not_taken_for_whole(root: Path) -> None
         "    left[0] -= 1\n"
         "    copy(*rest) if left[0] else os.kill(os.getpid(), 9)\n"
         "shutil.copyfileobj = some\n"
-        "archive.unpacked(Path(sys.argv[1]), Path(sys.argv[2]))"
+        "archive.unpack(Path(sys.argv[1]), Path(sys.argv[2]))"
     )
     assert subprocess.run([sys.executable, "-c", killed, str(archive), str(root)], check=False).returncode == -9
     assert any(root.glob(".xstilts/*/.unpacking/set/7")), "the test has to leave something"
-    folder = unpacked(archive, root)
+    folder = unpack(archive, root)
     assert folder.is_relative_to(root)
     assert len(contents(folder)) == 50
     assert not any(root.glob(".xstilts/*/.unpacking"))
@@ -255,14 +255,14 @@ def test_an_interrupted_unpacking_leaves_nothing_and_is_done_again(
     with monkeypatch.context() as patch:
         patch.setattr(module, step, interrupted)
         with pytest.raises(KeyboardInterrupt):
-            unpacked(archive, root)
+            unpack(archive, root)
     assert not any(root.glob(".xstilts/*/done.json"))
-    assert contents(unpacked(archive, root)) == dict(MEMBERS)
+    assert contents(unpack(archive, root)) == dict(MEMBERS)
 
 
 def test_another_process_that_unpacks_the_same_archive_is_waited_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = pack(root / "x.zip", MEMBERS)
-    folder = unpacked(archive, root)
+    folder = unpack(archive, root)
     (folder.parent / "done.json").unlink()
     waits: list[float] = []
     lease = Lease(folder.parent)
@@ -274,23 +274,23 @@ def test_another_process_that_unpacks_the_same_archive_is_waited_for(root: Path,
         lease.__exit__(None, None, None)
 
     monkeypatch.setattr(module.time, "sleep", end_of_the_other)
-    monkeypatch.setattr(module, "_unpack", None)
-    assert unpacked(archive, root) == folder
+    monkeypatch.setattr(module, "_write_members", None)
+    assert unpack(archive, root) == folder
     assert len(waits) == 1
 
 
 def test_two_that_begin_at_once_do_the_work_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = pack(root / "x.tar.gz", MEMBERS)
-    original: Callable[[Path, Path], dict[str, int]] = module._unpack
+    original: Callable[[Path, Path], dict[str, int]] = module._write_members
     calls: list[Path] = []
 
     def counted(path: Path, folder: Path) -> dict[str, int]:
         calls.append(folder)
         return original(path, folder)
 
-    monkeypatch.setattr(module, "_unpack", counted)
+    monkeypatch.setattr(module, "_write_members", counted)
     folders: list[Path] = []
-    threads = [threading.Thread(target=lambda: folders.append(unpacked(archive, root))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: folders.append(unpack(archive, root))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -305,14 +305,14 @@ def test_two_that_begin_at_once_do_the_work_once(root: Path, monkeypatch: pytest
 LANGUAGES = ("en", "de", "fr")
 
 
-def read_toy(request: Request) -> Iterator[ClassifyExample]:
+def read_toy(request: ReadRequest) -> Iterator[ClassifyExample]:
     """`language<TAB>text<TAB>label`; the name of a file is in the ids, so that several make up one split."""
     for path in request.files:
-        for number, (where, line) in enumerate(lines(path), start=1):
-            language, text, label = columns(line, 3, where, "language, text, label")
+        for number, (where, line) in enumerate(read_lines(path), start=1):
+            language, text, label = split_columns(line, 3, where, "language, text, label")
             if language == request.language:
                 id = f"{request.task.name}-{path.name.split('.')[0]}-{number}"
-                yield ClassifyExample(id, (text,), known(label, request.task.format.labels, where))  # type: ignore[union-attr]
+                yield ClassifyExample(id, (text,), check_label(label, request.task.format.labels, where))  # type: ignore[union-attr]
 
 
 def toy(name: str = "toy", **changes: Any) -> Task:
@@ -343,11 +343,11 @@ TESTS = b"en\tIt snows.\tyes\nfr\tIl neige.\tyes\nen\tIt burns.\tno\n"
 def test_a_task_is_read_out_of_its_official_archive(place: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = toy(archives=("toy-1.0.zip",))
     archive = pack(root / place, [("toy/tests.tsv", TESTS), ("toy/train.tsv.gz", gzip.compress(b"en\tA boat.\tyes\n"))])
-    assert available_languages(task, "test", root) == ("en", "fr")
-    monkeypatch.setattr(module, "_unpack", None)  # not a second time
-    assert [e.id for e in examples(task, "test", "en", root)] == ["toy-tests-1", "toy-tests-3"]
-    assert [e.id for e in examples(task, "train", "en", root)] == ["toy-train-1"]
-    assert find(task, "test", "fr", root).archives == (archive,)
+    assert find_languages(task, "test", root) == ("en", "fr")
+    monkeypatch.setattr(module, "_write_members", None)  # not a second time
+    assert [e.id for e in read_examples(task, "test", "en", root)] == ["toy-tests-1", "toy-tests-3"]
+    assert [e.id for e in read_examples(task, "train", "en", root)] == ["toy-train-1"]
+    assert locate_with_archives(task, "test", "fr", root).archives == (archive,)
 
 
 def test_what_the_folder_has_goes_before_what_an_archive_has(root: Path) -> None:
@@ -367,7 +367,7 @@ def test_only_the_archive_of_the_language_is_opened(root: Path) -> None:
     assert locate(task, "test", "en", root)
     assert locate(task, "test", "fr", root) == ()
     with pytest.raises(InputError, match=r"toy-de\.tar\.bz2: the archive is damaged"):
-        available_languages(task, "test", root)
+        find_languages(task, "test", root)
 
 
 def test_one_archive_a_language_inside_one_of_all(root: Path) -> None:
@@ -376,9 +376,9 @@ def test_one_archive_a_language_inside_one_of_all(root: Path) -> None:
     pack(root / "photos.zip", [(name, path.read_bytes()) for name, path in inner])
     for _, path in inner:
         path.unlink()
-    assert available_languages(task, "test", root) == ("en", "fr")
-    assert [path.name for path in find(task, "test", "fr", root).archives] == ["photos.zip", "fr.tar.gz"]
-    assert [e.id for e in examples(task, "test", "fr", root)] == ["toy-tests-2"]
+    assert find_languages(task, "test", root) == ("en", "fr")
+    assert [path.name for path in locate_with_archives(task, "test", "fr", root).archives] == ["photos.zip", "fr.tar.gz"]
+    assert [e.id for e in read_examples(task, "test", "fr", root)] == ["toy-tests-2"]
 
 
 def test_what_is_not_in_the_archive_either_is_said(root: Path) -> None:
@@ -389,4 +389,4 @@ def test_what_is_not_in_the_archive_either_is_said(root: Path) -> None:
         r"looked below .* for toy/test-fr\.tsv\[\.gz\], .*, also inside toy-1\.0\.zip\. Get it from https://example\.org/toy"
     )
     with pytest.raises(InputError, match=message):
-        examples(task, "test", "fr", root)
+        read_examples(task, "test", "fr", root)

@@ -17,7 +17,7 @@ from rich.console import Console
 from tests.tasks.files.test_archive import TESTS, pack, toy
 
 from xstilts.cli.views.data import check_tasks, print_check
-from xstilts.tasks.files.check import TaskCheck, check, record
+from xstilts.tasks.files.check import TaskCheck, check_task, make_record
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.task import Download, Task
 
@@ -42,7 +42,7 @@ def rows(found: TaskCheck) -> dict[tuple[str, str], tuple[str, int | None]]:
 
 
 def test_nothing_is_missing(root: Path) -> None:
-    found = check(toy(), root)
+    found = check_task(toy(), root)
     assert found.status == "missing"
     assert set(rows(found).values()) == {("missing", None)}
     assert found.files == ()
@@ -53,7 +53,7 @@ def test_languages_of_one_file_and_of_files_of_their_own(root: Path) -> None:
     (root / "toy" / "test-de.tsv.gz").write_bytes(gzip.compress(b"de\tEs schneit.\tyes\n"))
     (root / "toy" / "train.tsv").write_bytes(TRAIN)
     task = declared(test={"counts": {"en": 2, "de": 2}}, train={"counts": {"en": 2}})
-    found = check(task, root)
+    found = check_task(task, root)
     assert rows(found) == {
         ("train", "en"): ("complete", 2),
         ("test", "en"): ("complete", 2),
@@ -66,14 +66,14 @@ def test_languages_of_one_file_and_of_files_of_their_own(root: Path) -> None:
         ("toy/test-de.tsv.gz", 1, hashlib.sha256(b"de\tEs schneit.\tyes\n").hexdigest()),
         ("toy/train.tsv", 2, hashlib.sha256(TRAIN).hexdigest()),
     }
-    assert json.loads(json.dumps(record(found)))["rows"][0]["files"] == ["toy/train.tsv"]
+    assert json.loads(json.dumps(make_record(found)))["rows"][0]["files"] == ["toy/train.tsv"]
 
 
 def test_several_files_of_one_split_are_counted_one_by_one(root: Path) -> None:
     task = declared(test={"paths": ("toy/part-*.tsv",), "languages": ("en",)})
     (root / "toy" / "part-1.tsv").write_bytes(TRAIN)
     (root / "toy" / "part-2.tsv").write_bytes(TESTS)
-    found = check(task, root)
+    found = check_task(task, root)
     assert rows(found)["test", "en"] == ("complete", 4)
     assert {f.path: f.records for f in found.files} == {"toy/part-1.tsv": 2, "toy/part-2.tsv": 2}
 
@@ -82,7 +82,7 @@ def test_files_that_belong_together_are_counted_in_lines(root: Path) -> None:
     task = CATALOGUE["tatoeba"]
     for side, text in (("deu", "Es schneit.\nEs brennt.\n"), ("eng", "It snows.\nIt burns.\n")):
         (root / f"tatoeba.deu-eng.{side}").write_text(text)
-    found = check(task, root)
+    found = check_task(task, root)
     assert rows(found)["test", "de"][1] == 2
     assert {f.path: f.records for f in found.files} == {"tatoeba.deu-eng.deu": 2, "tatoeba.deu-eng.eng": 2}
 
@@ -90,7 +90,7 @@ def test_files_that_belong_together_are_counted_in_lines(root: Path) -> None:
 def test_a_held_out_dev_is_counted_where_it_lies(root: Path) -> None:
     lines = b"".join(b"en\tBoat %d.\tyes\n" % number for number in range(40))
     (root / "toy" / "train.tsv").write_bytes(lines)
-    found = check(replace(declared(train={"counts": {"en": 40}}), heldout=4), root)
+    found = check_task(replace(declared(train={"counts": {"en": 40}}), heldout=4), root)
     assert rows(found)["train", "en"] == ("complete", 40)
     assert {split for split, _ in rows(found)} == {"train", "test"}
 
@@ -99,7 +99,7 @@ def test_damage_is_told_and_the_rest_is_read(root: Path) -> None:
     (root / "toy" / "train.tsv").write_bytes(TRAIN + b"en\tA boat floats.\tperhaps\n")
     (root / "toy" / "test-de.tsv.gz").write_bytes(gzip.compress(b"de\tEs schneit.\tyes\n" * 99)[:-12])
     (root / "toy" / "test-fr.tsv").write_bytes(b"fr\tIl neige.\tyes\n")
-    found = check(toy(), root)
+    found = check_task(toy(), root)
     assert found.status == "damaged"
     problems = {(row.split, row.language): row.problem for row in found.rows}
     assert "toy/train.tsv:3: unknown label 'perhaps'" in problems["train", "en"]
@@ -115,13 +115,13 @@ def test_damage_is_told_and_the_rest_is_read(root: Path) -> None:
 def test_a_damaged_archive_is_told_for_each_language_and_the_rest_is_read(root: Path) -> None:
     (root / "toy-1.0.zip").write_bytes(b"PK")
     (root / "toy" / "test-de.tsv").write_bytes(b"de\tEs schneit.\tyes\n")
-    found = check(toy(archives=("toy-1.0.zip",)), root)
+    found = check_task(toy(archives=("toy-1.0.zip",)), root)
     assert rows(found)["test", "de"] == ("complete", 1)
     assert "toy-1.0.zip: the archive is damaged" in next(row for row in found.rows if row.language == "fr").problem
 
 
 def checksum(task: Task, root: Path) -> tuple[str, str]:
-    row = check(task, root).rows[0]
+    row = check_task(task, root).rows[0]
     return row.checksum, row.status
 
 
@@ -182,7 +182,7 @@ def test_no_part_is_read_twice(root: Path, monkeypatch: pytest.MonkeyPatch) -> N
     steps: list[str] = []
     known: dict[str, TaskCheck] = {}
     for task in (toy(), replace(toy("sum"), parts=("toy",))):
-        check(task, root, steps.append, known)
+        check_task(task, root, steps.append, known)
     assert steps == ["toy train en"]
     assert known["sum"].rows == tuple(known["toy"].rows)
 
@@ -257,7 +257,7 @@ def test_the_check_agrees_with_the_manifest_of_the_real_data(
     known: dict[str, TaskCheck] = {}
     for task in CATALOGUE.values():
         if not task.synthetic:
-            check(task, real_data, known=known)
+            check_task(task, real_data, known=known)
     for name, result in known.items():
         assert [row.problem for row in result.rows if row.problem] == [], name
         for found in result.files:

@@ -23,7 +23,16 @@ from tests.tasks.files.test_archive import toy
 from xstilts.cli.views.data import download_all
 from xstilts.errors import InputError
 from xstilts.tasks.files import download as module
-from xstilts.tasks.files.download import TRIES, Choice, Unreachable, Wanted, chosen, download, elsewhere, wanted
+from xstilts.tasks.files.download import (
+    TRIES,
+    OfficialFile,
+    TaskLanguages,
+    UnreachableServer,
+    download,
+    find_manual_pages,
+    select_files,
+    select_tasks,
+)
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.suites import SUITES
 from xstilts.tasks.task import SPLITS, Download
@@ -117,8 +126,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return asked
 
 
-def a_file(server: Server, content: bytes | None = CONTENT) -> Wanted:
-    return Wanted("toy", f"{server.url}/toy.zip", "toy/toy.zip", hashlib.sha256(content).hexdigest() if content else None)
+def a_file(server: Server, content: bytes | None = CONTENT) -> OfficialFile:
+    return OfficialFile("toy", f"{server.url}/toy.zip", "toy/toy.zip", hashlib.sha256(content).hexdigest() if content else None)
 
 
 def names(root: Path) -> list[str]:
@@ -265,13 +274,13 @@ def test_a_server_that_is_not_there(server: Server, tmp_path: Path) -> None:
     file = a_file(server)
     server.http.shutdown()
     server.http.server_close()
-    with pytest.raises(Unreachable, match=re.escape(file.url)):
+    with pytest.raises(UnreachableServer, match=re.escape(file.url)):
         download(file, tmp_path)
 
 
 def test_an_address_that_is_none(tmp_path: Path, waits: list[float]) -> None:
     with pytest.raises(InputError, match="gopher://example"):
-        download(Wanted("toy", "gopher://example/x", "x", None), tmp_path)
+        download(OfficialFile("toy", "gopher://example/x", "x", None), tmp_path)
     assert waits == []
 
 
@@ -311,10 +320,10 @@ def test_a_folder_where_a_file_stands(server: Server, tmp_path: Path) -> None:
 
 
 def test_two_at_once_do_not_write_into_one_file(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original: Callable[[Wanted, BinaryIO, Path, module.Progress], None] = module._receive
+    original: Callable[[OfficialFile, BinaryIO, Path, module.OnBytes], None] = module._receive
     errors: list[InputError] = []
 
-    def meanwhile(file: Wanted, sink: BinaryIO, notes: Path, progress: module.Progress) -> None:
+    def meanwhile(file: OfficialFile, sink: BinaryIO, notes: Path, progress: module.OnBytes) -> None:
         with pytest.raises(InputError) as error:
             download(file, tmp_path)
         errors.append(error.value)
@@ -381,15 +390,15 @@ def test_mistakes_on_the_command_line(words: list[str], message: str, tmp_path: 
 # -- what is to be had -----------------------------------------------------------------------------------------------
 
 
-def paths(*choices: Choice, splits: tuple[str, ...] = SPLITS) -> list[str]:
-    return [file.path for file in wanted(choices, splits)]
+def paths(*choices: TaskLanguages, splits: tuple[str, ...] = SPLITS) -> list[str]:
+    return [file.path for file in select_files(choices, splits)]
 
 
 def test_each_file_once_with_the_checksum_of_its_language() -> None:
     one = Download("https://example.org/toy.zip", "toy.zip", {"": "a" * 64})
     each = Download("https://example.org/{lang}.tsv", "toy/test-{lang}.tsv", {"de": "b" * 64})
     task = toy(downloads=(one, each))
-    assert [(f.path, f.sha256) for f in wanted([(task, None)])] == [
+    assert [(f.path, f.sha256) for f in select_files([(task, None)])] == [
         ("toy.zip", "a" * 64),
         ("toy/test-en.tsv", None),
         ("toy/test-de.tsv", "b" * 64),
@@ -403,33 +412,33 @@ def test_each_file_once_with_the_checksum_of_its_language() -> None:
 
 
 def test_where_the_rest_can_be_had() -> None:
-    assert elsewhere([(toy(), None)]) == {"toy": "https://example.org/toy.html"}
-    assert elsewhere([(toy(url=""), None)]) == {"toy": "https://example.org"}
-    assert elsewhere([(toy(downloads=(Download("https://example.org/x", "x"),)), None)]) == {}
-    assert elsewhere((task, None) for name, task in CATALOGUE.items() if name.startswith("world/")) == {}
+    assert find_manual_pages([(toy(), None)]) == {"toy": "https://example.org/toy.html"}
+    assert find_manual_pages([(toy(url=""), None)]) == {"toy": "https://example.org"}
+    assert find_manual_pages([(toy(downloads=(Download("https://example.org/x", "x"),)), None)]) == {}
+    assert find_manual_pages((task, None) for name, task in CATALOGUE.items() if name.startswith("world/")) == {}
 
 
 def test_a_suite_is_its_tasks_in_its_languages_and_what_they_train_on() -> None:
-    choices = {task.name: languages for task, languages in chosen(["xtreme"])}
+    choices = {task.name: languages for task, languages in select_tasks(["xtreme"])}
     suite = SUITES["xtreme"]
     assert set(choices) == {*suite.tasks, *(CATALOGUE[name].trains_on for name in suite.tasks)} - {""}
     assert choices["mnli"] == choices["squad_v1"] == ("en",)
     assert all(set(choices[name] or ()) == {*codes, "en"} for name, codes in suite.tasks.items())
-    assert [(task.name, languages) for task, languages in chosen(["xnli", "snli"], ["de"])] == [
+    assert [(task.name, languages) for task, languages in select_tasks(["xnli", "snli"], ["de"])] == [
         ("xnli", ("de",)),
         ("snli", ("de",)),
     ]
     with pytest.raises(InputError, match="did you mean 'xnli'"):
-        chosen(["xnil"])
+        select_tasks(["xnil"])
 
 
 def test_a_composite_task_is_its_parts() -> None:
-    parts = [f for name in ("anli", "mnli", "snli") for f in wanted([(CATALOGUE[name], None)], ["train", "dev"])]
-    assert wanted(chosen(["anli_plus"]), ["train", "dev"]) == parts
+    parts = [f for name in ("anli", "mnli", "snli") for f in select_files([(CATALOGUE[name], None)], ["train", "dev"])]
+    assert select_files(select_tasks(["anli_plus"]), ["train", "dev"]) == parts
 
 
 def test_the_catalogue_declares_files_that_can_be_put_below_a_folder() -> None:
-    files = wanted((task, None) for task in CATALOGUE.values())
+    files = select_files((task, None) for task in CATALOGUE.values())
     for file in files:
         assert file.url.startswith(("https://", "http://"))
         assert not {"{", "}", ".."} & {*file.path, *file.url, *file.path.split("/")}

@@ -18,7 +18,7 @@ from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.span import Answer, SpanExample
 from xstilts.formats.tag import TagExample
-from xstilts.tasks.files.hub import hub_examples, hub_files, patterns
+from xstilts.tasks.files.hub import fetch_hub_files, list_patterns, read_hub_examples
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Hub
 
@@ -68,7 +68,7 @@ def question(id: str, context: str, text: str, start: int) -> dict[str, Any]:
 
 def test_pairs_of_a_language(cache: Path) -> None:
     put_for(cache, "xnli", "test", "sw/test-00000-of-00001.parquet", PAIRS)
-    assert list(hub_examples(find_task("xnli"), "test", "sw")) == [
+    assert list(read_hub_examples(find_task("xnli"), "test", "sw")) == [
         ClassifyExample("xnli-test-1", ("A boat sank.", "A boat floats."), "contradiction"),
         ClassifyExample("xnli-test-3", ("A boat sank.", "A boat went down."), "entailment"),
     ]
@@ -79,11 +79,11 @@ def test_several_files_are_read_in_order(cache: Path) -> None:
         rows = [{"premise": f"{number}", "hypothesis": "x", "label": 0}]
         put_for(cache, "mnli", "train", f"mnli/train-0000{number}-of-00002.parquet", rows)
     put_for(cache, "mnli", "dev", "mnli/validation_matched-00000-of-00001.parquet", PAIRS)
-    assert [e.texts[0] for e in hub_examples(find_task("mnli"), "train", "en") if isinstance(e, ClassifyExample)] == [
+    assert [e.texts[0] for e in read_hub_examples(find_task("mnli"), "train", "en") if isinstance(e, ClassifyExample)] == [
         "0",
         "1",
     ]
-    assert len(list(hub_examples(find_task("mnli"), "dev", "en"))) == 2
+    assert len(list(read_hub_examples(find_task("mnli"), "dev", "en"))) == 2
 
 
 def test_questions_that_lost_blanks_but_not_offsets(cache: Path) -> None:
@@ -94,7 +94,7 @@ def test_questions_that_lost_blanks_but_not_offsets(cache: Path) -> None:
         question("q3", "A red hat and a red coat.", "red", 15),  # a blank before the answer was
     ]
     put_for(cache, "xquad", "test", "xquad.de/validation-00000-of-00001.parquet", rows)
-    read = list(hub_examples(xquad, "test", "de"))
+    read = list(read_hub_examples(xquad, "test", "de"))
     assert [e.answer for e in read if isinstance(e, SpanExample)] == [(Answer("red", at),) for at in (2, 2, 16)]
 
 
@@ -102,7 +102,7 @@ def test_questions_of_one_language_out_of_all_and_a_held_out_dev(cache: Path) ->
     rows = [question(f"{name}-{n}-0", "A red hat.", "red", 2) for n in range(60) for name in ("english", "korean")]
     put_for(cache, "tydiqa", "train", "secondary_task/train-00000-of-00001.parquet", rows)
     tydiqa = find_task("tydiqa")
-    ids = [e.id for split in ("train", "dev") for e in hub_examples(tydiqa, split, "en")]
+    ids = [e.id for split in ("train", "dev") for e in read_hub_examples(tydiqa, split, "en")]
     assert sorted(ids) == sorted(f"english-{n}-0" for n in range(60))
 
 
@@ -110,25 +110,25 @@ def test_choices_words_and_translations(cache: Path) -> None:
     choices = {"label": list("ABCDE"), "text": ["oven", "hook", "river", "bread", "letter"]}
     rows: list[dict[str, Any]] = [{"id": "c1", "question": "Where?", "choices": choices, "answerKey": "B"}]
     put_for(cache, "commonsenseqa", "dev", "data/validation-00000-of-00001.parquet", rows)
-    (choice,) = hub_examples(find_task("commonsenseqa"), "dev", "en")
+    (choice,) = read_hub_examples(find_task("commonsenseqa"), "dev", "en")
     assert isinstance(choice, ChoiceExample)
     assert choice.choices[choice.answer or 0] == "hook"
 
     rows = [{"tokens": ["می\u200cرود", "!"], "pos_tags": [15, 12]}]
     put_for(cache, "udpos", "test", "udpos.Persian/test-00000-of-00001.parquet", rows)
-    assert list(hub_examples(find_task("udpos"), "test", "fa")) == [
+    assert list(read_hub_examples(find_task("udpos"), "test", "fa")) == [
         TagExample("udpos-fa-test-1", ("میرود", "!"), ("VERB", "PUNCT"))
     ]
 
     rows = [{"source_sentence": "Es schneit.\n", "target_sentence": "It snows.\n"}]
     put_for(cache, "tatoeba", "test", "tatoeba.deu/validation-00000-of-00001.parquet", rows)
-    assert list(hub_examples(find_task("tatoeba"), "test", "de")) == [
+    assert list(read_hub_examples(find_task("tatoeba"), "test", "de")) == [
         BitextRetrievalExample("deu-1", "Es schneit.", "It snows.", "deu-1")
     ]
 
     rows = [{"tokens": ["Ada", "sang"], "ner_tags": [1, 0]}]
     put_for(cache, "panx", "train", "en/train-00000-of-00001.parquet", rows)
-    assert list(hub_examples(find_task("panx"), "train", "en")) == [
+    assert list(read_hub_examples(find_task("panx"), "train", "en")) == [
         TagExample("panx-en-train-1", ("Ada", "sang"), ("B-PER", "O"))
     ]
 
@@ -138,8 +138,8 @@ def test_the_branch_of_converted_files(cache: Path) -> None:
     hub = Hub("stanfordnlp/snli", "plain_text", "test", "refs/convert/parquet")
     task = replace(snli, splits={"test": replace(snli.splits["test"], hub=hub)})
     path = put(cache, hub.id, hub.revision, "plain_text/test/0000.parquet", PAIRS)
-    assert hub_files(task, "test", "en") == ((path,), COMMIT)
-    assert len(list(hub_examples(task, "test", "en"))) == 2
+    assert fetch_hub_files(task, "test", "en") == ((path,), COMMIT)
+    assert len(list(read_hub_examples(task, "test", "en"))) == 2
 
 
 def test_a_branch_is_resolved_to_the_commit_in_the_cache(cache: Path) -> None:
@@ -147,15 +147,15 @@ def test_a_branch_is_resolved_to_the_commit_in_the_cache(cache: Path) -> None:
     hub = Hub("facebook/xnli", "{lang}", "test", "main")
     task = replace(xnli, splits={"test": replace(xnli.splits["test"], hub=hub)})
     path = put(cache, hub.id, "main", "sw/test-00000-of-00001.parquet", PAIRS)
-    assert hub_files(task, "test", "sw") == ((path,), COMMIT)
+    assert fetch_hub_files(task, "test", "sw") == ((path,), COMMIT)
 
 
 def test_what_is_not_in_the_cache_is_said(cache: Path) -> None:
     with pytest.raises(InputError, match=r"facebook/xnli at \w+: not in the local cache .*https://huggingface.co/datasets/"):
-        hub_examples(find_task("xnli"), "test", "sw")
+        read_hub_examples(find_task("xnli"), "test", "sw")
     put_for(cache, "xnli", "test", "sw/test-00000-of-00001.parquet", PAIRS)
     with pytest.raises(InputError, match=r"no parquet for th/test \(looked for th/test-\*.parquet, th/test/\*.parquet\)"):
-        hub_examples(find_task("xnli"), "test", "th")
+        read_hub_examples(find_task("xnli"), "test", "th")
 
 
 @pytest.mark.parametrize(
@@ -166,16 +166,16 @@ def test_what_is_not_in_the_cache_is_said(cache: Path) -> None:
 def test_a_bad_row_is_named(row: dict[str, Any], message: str, cache: Path) -> None:
     put_for(cache, "xnli", "test", "sw/test-00000-of-00001.parquet", [row])
     with pytest.raises(InputError, match=message):
-        list(hub_examples(find_task("xnli"), "test", "sw"))
+        list(read_hub_examples(find_task("xnli"), "test", "sw"))
 
 
 def test_a_damaged_file_is_named(cache: Path) -> None:
     path = put_for(cache, "xnli", "test", "sw/test-00000-of-00001.parquet", PAIRS)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(InputError, match=r"test-00000-of-00001.parquet: not a readable parquet file"):
-        list(hub_examples(find_task("xnli"), "test", "sw"))
+        list(read_hub_examples(find_task("xnli"), "test", "sw"))
 
 
 def test_only_a_default_config_lies_in_the_data_folder() -> None:
-    assert not any(pattern.startswith("data/") for pattern in patterns("mnli", "train"))
-    assert "data/train-*.parquet" in patterns("default", "train")
+    assert not any(pattern.startswith("data/") for pattern in list_patterns("mnli", "train"))
+    assert "data/train-*.parquet" in list_patterns("default", "train")

@@ -18,8 +18,16 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.mlm import MlmExample
 from xstilts.tasks.files import locate as module
-from xstilts.tasks.files.locate import available_languages, examples, fingerprint, held_out, locate, subsample, whole
-from xstilts.tasks.files.read import opened
+from xstilts.tasks.files.locate import (
+    find_languages,
+    hash_contents,
+    is_held_out,
+    locate,
+    read_examples,
+    read_undivided,
+    subsample,
+)
+from xstilts.tasks.files.read import open_uncompressed
 from xstilts.tasks.registry import find_task
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -59,20 +67,20 @@ def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
 
 
 def test_a_file_of_many_languages_counts_only_for_those_in_it() -> None:
-    assert available_languages(XNLI, "test", FIXTURES) == ("de", "en", "fr")
-    assert available_languages(XNLI, "dev", FIXTURES) == ("en",)
+    assert find_languages(XNLI, "test", FIXTURES) == ("de", "en", "fr")
+    assert find_languages(XNLI, "dev", FIXTURES) == ("en",)
 
 
 def test_a_damaged_file_is_found_and_complains_when_read(tmp_path: Path) -> None:
     (tmp_path / "xnli.test.tsv").write_bytes(b"")
-    assert available_languages(XNLI, "test", tmp_path) == XNLI.languages
+    assert find_languages(XNLI, "test", tmp_path) == XNLI.languages
     with pytest.raises(InputError, match="empty"):
-        list(examples(XNLI, "test", "sw", tmp_path))
+        list(read_examples(XNLI, "test", "sw", tmp_path))
 
 
 def test_a_missing_file_is_named_with_where_it_was_looked_for_and_where_it_is(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
-        examples(XNLI, "test", "fr", tmp_path)
+        read_examples(XNLI, "test", "fr", tmp_path)
     for part in ("xnli/test-fr.tsv[.gz]", "XNLI-1.0/xnli.test.tsv[.gz]", str(tmp_path), "XNLI-1.0.zip"):
         assert part in str(error.value)
 
@@ -88,15 +96,15 @@ def test_a_missing_file_is_named_with_where_it_was_looked_for_and_where_it_is(tm
 )
 def test_what_a_task_does_not_have_is_said(task: str, split: str, language: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        examples(find_task(task), split, language, FIXTURES)
+        read_examples(find_task(task), split, language, FIXTURES)
 
 
 def test_the_fingerprint_is_of_the_uncompressed_contents_in_order(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two.gz"
     one.write_bytes(b"first")
     two.write_bytes(gzip.compress(b"second"))
-    assert fingerprint([one]) == hashlib.sha256(b"first").hexdigest()
-    assert fingerprint([one, two]) == hashlib.sha256(b"firstsecond").hexdigest()
+    assert hash_contents([one]) == hashlib.sha256(b"first").hexdigest()
+    assert hash_contents([one, two]) == hashlib.sha256(b"firstsecond").hexdigest()
 
 
 def test_a_fingerprint_is_remembered_as_long_as_size_and_times_are_the_same(
@@ -106,29 +114,29 @@ def test_a_fingerprint_is_remembered_as_long_as_size_and_times_are_the_same(
 
     def counting(path: Path) -> object:
         read.append(path.name)
-        return opened(path)
+        return open_uncompressed(path)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(module, "opened", counting)
     monkeypatch.setattr(module, "_SETTLED_SECONDS", -1.0)  # every file has been at rest for long
     path = tmp_path / "file"
     path.write_bytes(b"first")
-    assert [fingerprint([path]) for _ in range(3)] == [hashlib.sha256(b"first").hexdigest()] * 3
+    assert [hash_contents([path]) for _ in range(3)] == [hashlib.sha256(b"first").hexdigest()] * 3
     assert read == ["file"]
     times = path.stat().st_mtime_ns
     path.write_bytes(b"other")
     os.utime(path, ns=(times, times))  # the size and the time of change are those of before; its change of state is not
-    assert fingerprint([path]) == hashlib.sha256(b"other").hexdigest()
+    assert hash_contents([path]) == hashlib.sha256(b"other").hexdigest()
     for memory in (tmp_path / "cache").rglob("sha256/*"):
         memory.write_text("cut of")
-    assert fingerprint([path]) == hashlib.sha256(b"other").hexdigest()
+    assert hash_contents([path]) == hashlib.sha256(b"other").hexdigest()
 
 
 def test_a_fingerprint_of_a_file_that_just_changed_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(module, "_SETTLED_SECONDS", 1e9)
     (tmp_path / "file").write_bytes(b"first")
-    fingerprint([tmp_path / "file"])
+    hash_contents([tmp_path / "file"])
     assert not (tmp_path / "cache").exists()
 
 
@@ -136,16 +144,16 @@ def test_a_fingerprint_does_without_a_cache(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "cache").write_bytes(b"a file where a folder is expected")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(module, "_SETTLED_SECONDS", -1.0)
-    assert fingerprint([tmp_path / "cache"]) == hashlib.sha256(b"a file where a folder is expected").hexdigest()
+    assert hash_contents([tmp_path / "cache"]) == hashlib.sha256(b"a file where a folder is expected").hexdigest()
 
 
 def test_a_held_out_dev_and_the_rest_make_up_the_training_data() -> None:
-    train, dev = ([e.id for e in examples(SQUAD, split, "en", FIXTURES)] for split in ("train", "dev"))
+    train, dev = ([e.id for e in read_examples(SQUAD, split, "en", FIXTURES)] for split in ("train", "dev"))
     assert not set(train) & set(dev)
     assert len(train) + len(dev) == 120
-    assert [held_out(id, SQUAD.heldout) for id in train + dev] == [False] * len(train) + [True] * len(dev)
+    assert [is_held_out(id, SQUAD.heldout) for id in train + dev] == [False] * len(train) + [True] * len(dev)
     files = locate(SQUAD, "train", "en", FIXTURES)
-    assert {e.id for e in whole(SQUAD, "train", "en", files)} == {*train, *dev}
+    assert {e.id for e in read_undivided(SQUAD, "train", "en", files)} == {*train, *dev}
 
 
 IDS = st.lists(st.text(max_size=5), unique=True, min_size=1, max_size=30)
@@ -217,7 +225,7 @@ def test_a_salt_gives_another_subsample() -> None:
 
 
 def test_parallel_languages_keep_the_same_examples() -> None:
-    kept = [{e.id for e in subsample(examples(XQUAD, "test", code, FIXTURES), 1)} for code in ("en", "de")]
+    kept = [{e.id for e in subsample(read_examples(XQUAD, "test", code, FIXTURES), 1)} for code in ("en", "de")]
     assert kept[0] == kept[1]
 
 

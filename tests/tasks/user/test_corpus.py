@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from xstilts.errors import InputError
 from xstilts.formats.mlm import Mlm, MlmExample
 from xstilts.formats.registry import Example
-from xstilts.tasks.files.check import check
-from xstilts.tasks.files.locate import available_languages, examples, fingerprint, locate
+from xstilts.tasks.files.check import check_task
+from xstilts.tasks.files.locate import find_languages, hash_contents, locate, read_examples
 from xstilts.tasks.registry import CATALOGUE, find_task
-from xstilts.tasks.task import Request, Task
+from xstilts.tasks.task import ReadRequest, Task
 from xstilts.tasks.user import plain_text, user_tasks
 from xstilts.tasks.user.corpus import declare_corpus
 from xstilts.tasks.user.user_tasks import named, register
@@ -44,7 +44,7 @@ def folder(root: Path, **files: str | bytes) -> Path:
 
 
 def texts(task: Task, language: str, counts: Counter[str] | None = None) -> list[tuple[str, ...]]:
-    found: list[Example] = list(examples(task, "train", language, NOWHERE, counts))
+    found: list[Example] = list(read_examples(task, "train", language, NOWHERE, counts))
     return [e.texts for e in found if isinstance(e, MlmExample)]
 
 
@@ -68,7 +68,7 @@ def test_a_folder_of_text_is_a_task(tmp_path: Path) -> None:
     assert find_task("text/my-text") is task
     assert texts(task, "de") == [("Ein Haus. Ein See.",), ("Ein Boot.",)]
     assert texts(task, "ja") == [("家。",)]
-    assert [e.id for e in examples(task, "train", "de", NOWHERE)] == ["text/my-text-de-train-1", "text/my-text-de-train-2"]
+    assert [e.id for e in read_examples(task, "train", "de", NOWHERE)] == ["text/my-text-de-train-1", "text/my-text-de-train-2"]
 
 
 def test_documents_are_cut_between_lines_and_never_joined(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_language_more_moves_no_identity_but_is_found(tmp_path: Path) -> None:
     after = declare_corpus(root)[0]
     assert after.declared == before.declared
     assert after.languages == ("de", "sw")
-    assert fingerprint(locate(after, "train", "de", NOWHERE)) == fingerprint(locate(before, "train", "de", NOWHERE))
+    assert hash_contents(locate(after, "train", "de", NOWHERE)) == hash_contents(locate(before, "train", "de", NOWHERE))
 
 
 def test_a_worker_registers_the_folder_by_its_path(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_aligned_files_with_one_english_side(tmp_path: Path) -> None:
     assert texts(news, "zh")[1] == ("湖。", "A lake.")
     files = locate(news, "train", "zh", NOWHERE)
     assert [path.name for path in files] == ["ref.zho-CN.txt", "src.eng.txt"], "both sides are in the fingerprint"
-    assert [row.examples for row in check(news, NOWHERE, lambda _: None, {}).rows] == [5, 3]
+    assert [row.examples for row in check_task(news, NOWHERE, lambda _: None, {}).rows] == [5, 3]
 
 
 def test_tables_of_translations(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_declaration_of_text(tmp_path: Path) -> None:
     folder(tmp_path, de="Ein Haus.\n", gsw="Es Huus.\n")
     task = declare(tmp_path, languages="de gsw", new_languages={"gsw": "Swiss German"})
     assert (task.format, task.metric, task.trains_on) == (Mlm(), None, "")
-    assert available_languages(task, "train", NOWHERE) == ("de", "gsw")
+    assert find_languages(task, "train", NOWHERE) == ("de", "gsw")
     assert texts(task, "gsw") == [("Es Huus.",)]
 
 
@@ -257,7 +257,7 @@ def test_sides_of_other_lengths_and_sides_that_are_missing(tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"task web, de: no file for english\.txt\[\.gz\]; looked below"):
         locate(task, "train", "de", NOWHERE)
     with pytest.raises(InputError, match=r"de\.txt: alone; expected a file of another language"):
-        list(task.read(Request(task, "train", "de", (tmp_path / "de.txt",))))
+        list(task.read(ReadRequest(task, "train", "de", (tmp_path / "de.txt",))))
     folder(tmp_path, e1="House.\n", e2="House.\n")
     with pytest.raises(InputError, match=r"2 files for e\?\.txt, expected one"):
         locate(declare(tmp_path, english="e?.txt"), "train", "de", NOWHERE)

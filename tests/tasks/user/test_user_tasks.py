@@ -29,7 +29,7 @@ from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY
-from xstilts.tasks.files.locate import examples, fingerprint, locate
+from xstilts.tasks.files.locate import hash_contents, locate, read_examples
 from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.task import Task
 from xstilts.tasks.user import user_tasks
@@ -109,7 +109,7 @@ def content(
     """What a declaration reads out of one file."""
     (folder / file).write_bytes(data.encode() if isinstance(data, str) else data)
     task = declare(folder, record, **changes)
-    return list(examples(task, split, task.splits[split].languages[0], NOWHERE))
+    return list(read_examples(task, split, task.splits[split].languages[0], NOWHERE))
 
 
 def fixture(name: str) -> Task:
@@ -118,7 +118,7 @@ def fixture(name: str) -> Task:
 
 
 def read(task: Task, split: str, language: str) -> list[Example]:
-    return list(examples(task, split, language, NOWHERE))
+    return list(read_examples(task, split, language, NOWHERE))
 
 
 # -- what is read ------------------------------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def test_the_files_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest
     (task,) = register(Path("reviews.yaml"))
     monkeypatch.chdir("/")
     assert len(read(task, "train", "en")) == 2
-    assert fingerprint(locate(task, "train", "en", NOWHERE)) == fingerprint([FIXTURES / "reviews" / "train.tsv"])
+    assert hash_contents(locate(task, "train", "en", NOWHERE)) == hash_contents([FIXTURES / "reviews" / "train.tsv"])
 
 
 def test_what_does_not_lie_beside_the_declaration_is_looked_for_in_the_data_folder(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from rich.text import Text
 
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
-from xstilts.tasks.files.download import wanted
-from xstilts.tasks.files.locate import available_languages
+from xstilts.tasks.files.download import select_files
+from xstilts.tasks.files.locate import find_languages
 from xstilts.tasks.task import Source, Task
 from xstilts.tasks.user.user_tasks import Sample
 
@@ -31,7 +31,7 @@ def found(task: Task, root: Path) -> dict[str, list[str]]:
     languages: dict[str, list[str]] = {}
     for split in task.splits:
         try:
-            languages[split] = list(available_languages(task, split, root))
+            languages[split] = list(find_languages(task, split, root))
         except InputError:
             languages[split] = []
     return languages
@@ -133,7 +133,7 @@ def print_samples(console: Console, samples: Iterable[Sample]) -> None:
 
 def source_rows(task: Task, split: str, source: Source) -> dict[str, str]:
     """What is declared about a split, in words; nothing about a composite task, whose parts say it."""
-    files = wanted([(task, None)], (split,)) if not task.parts else []
+    files = select_files([(task, None)], (split,)) if not task.parts else []
     known = sum(file.sha256 is not None for file in files)
     checksums = "with sha256" if known == len(files) else f"sha256 of {known} known" if known else "no sha256 known"
     more = f" and {len(files) - 1} more" if len(files) > 1 else ""

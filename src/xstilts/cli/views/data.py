@@ -23,8 +23,8 @@ from rich.table import Table
 from rich.text import Text
 
 from xstilts.errors import InputError
-from xstilts.tasks.files.check import Row, TaskCheck, check
-from xstilts.tasks.files.download import Choice, Unreachable, Wanted, download, elsewhere, wanted
+from xstilts.tasks.files.check import SplitCheck, TaskCheck, check_task
+from xstilts.tasks.files.download import OfficialFile, TaskLanguages, UnreachableServer, download, find_manual_pages, select_files
 from xstilts.tasks.task import Task
 
 STYLES = {"complete": "green", "partial": "yellow", "missing": "dim", "damaged": "bold red"}
@@ -36,7 +36,7 @@ def check_tasks(console: Console, tasks: list[Task], root: Path) -> list[TaskChe
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
         bar = progress.add_task("reading", total=len(tasks))
         for task in tasks:
-            check(task, root, lambda text: progress.update(bar, description=text), known)
+            check_task(task, root, lambda text: progress.update(bar, description=text), known)
             progress.advance(bar)
     return [known[task.name] for task in tasks]
 
@@ -72,7 +72,7 @@ def _lines(task: Task, result: TaskCheck, root: Path) -> Iterator[Text]:
         yield Text(where_to_get(task), style="dim")
 
 
-def _said(rows: list[Row]) -> str:
+def _said(rows: list[SplitCheck]) -> str:
     """What there is of one split: how many languages of how many, which, how many examples of how many."""
     here = [row for row in rows if row.files and not row.problem]
     if not here:
@@ -97,17 +97,17 @@ def _said(rows: list[Row]) -> str:
 
 def where_to_get(task: Task) -> str:
     """Where the data of a task can be had."""
-    pages = ", ".join(elsewhere([(task, None)]).values())
-    if wanted([(task, None)]):
+    pages = ", ".join(find_manual_pages([(task, None)]).values())
+    if select_files([(task, None)]):
         return f"get it: xstilts download {task.name}" + (f"; the rest: {pages}" if pages else "")
     hub = sorted({source.hub.id for source in task.splits.values() if source.hub})
     return f"get it: {pages} (licence: {task.license})" + (f"; a study can take it from the Hub: {', '.join(hub)}" if hub else "")
 
 
-def download_all(console: Console, choices: list[Choice], splits: Iterable[str], root: Path) -> list[str]:
+def download_all(console: Console, choices: list[TaskLanguages], splits: Iterable[str], root: Path) -> list[str]:
     """Have every official file of these tasks, one after the other; gives what went wrong. One that fails stops no other."""
     asked = tuple(splits)
-    files, pages = wanted(choices, asked), elsewhere(choices, asked)
+    files, pages = select_files(choices, asked), find_manual_pages(choices, asked)
     if not files and not pages:
         names = ", ".join(task.name for task, _ in choices)
         raise InputError(f"nothing to download: {names} has no such split or language, or its examples are made, not read")
@@ -126,7 +126,7 @@ def download_all(console: Console, choices: list[Choice], splits: Iterable[str],
                 console.print(f"{file.path}: {_outcome(file, new)}", soft_wrap=True)
             except InputError as error:
                 errors.append(str(error))
-                if isinstance(error, Unreachable):
+                if isinstance(error, UnreachableServer):
                     unreachable.add(host)
             finally:
                 progress.remove_task(bar)
@@ -135,7 +135,7 @@ def download_all(console: Console, choices: list[Choice], splits: Iterable[str],
     return errors
 
 
-def _outcome(file: Wanted, new: bool) -> str:
+def _outcome(file: OfficialFile, new: bool) -> str:
     checked = "sha256 as published" if file.sha256 else "no sha256 is known to check it by"
     return f"{'downloaded' if new else 'already there'} ({checked})"
 

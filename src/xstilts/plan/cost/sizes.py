@@ -12,7 +12,7 @@ from pathlib import Path
 
 from xstilts.stages.stage import Stage
 from xstilts.store.store import read_json
-from xstilts.tasks.files.locate import source_split
+from xstilts.tasks.files.locate import resolve_split
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 
@@ -132,7 +132,7 @@ def examples(stage: Stage) -> float:
     if task.synthetic:
         raise Unknown(EMBEDDED)
     split, language, limit = config["split"], config["language"], config["limit"]
-    count: float | None = task.splits[source_split(task, split)].counts.get(language)
+    count: float | None = task.splits[resolve_split(task, split)].counts.get(language)
     if count is None:
         raise Unknown(f"{task.name} ({split})", language)
     if task.heldout and "dev" not in task.splits:

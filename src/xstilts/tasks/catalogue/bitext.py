@@ -20,11 +20,11 @@ from xstilts.formats.bitext_mining import BitextMining, PoolExample
 from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
 from xstilts.metrics.mining import BUCC_F1
 from xstilts.metrics.retrieval import RETRIEVAL
-from xstilts.tasks.files.read import columns, lines, take
-from xstilts.tasks.task import Download, Hub, Request, Source, Task
+from xstilts.tasks.files.read import get_field, read_lines, split_columns
+from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 
-def _sides(request: Request, expected: Iterable[str], hint: str = "") -> list[Path]:
+def _sides(request: ReadRequest, expected: Iterable[str], hint: str = "") -> list[Path]:
     """The files by what their names end with, in the order asked for; all of them have to be there."""
     found = {path.name.removesuffix(".gz").rpartition(".")[2]: path for path in request.files}
     for end in expected:
@@ -37,26 +37,26 @@ def _sides(request: Request, expected: Iterable[str], hint: str = "") -> list[Pa
 # -- Tatoeba ----------------------------------------------------------------------------------------------------------
 
 
-def _example(request: Request, number: int, text: str, english: str, where: str) -> BitextRetrievalExample:
+def _example(request: ReadRequest, number: int, text: str, english: str, where: str) -> BitextRetrievalExample:
     if not text.strip() or not english.strip():
         raise InputError(f"{where}: a blank sentence; the two files are aligned by line, so none can be left out")
     id = f"{request.task.codes[request.language]}-{number}"
     return BitextRetrievalExample(id, text.strip(), english.strip(), id)
 
 
-def read_tatoeba(request: Request) -> Iterator[BitextRetrievalExample]:
+def read_tatoeba(request: ReadRequest) -> Iterator[BitextRetrievalExample]:
     sides = _sides(request, (request.task.codes[request.language], "eng"))
-    text, english = (list(lines(path)) for path in sides)
+    text, english = (list(read_lines(path)) for path in sides)
     if len(text) != len(english):
         raise InputError(f"{sides[0]} has {len(text)} lines and {sides[1]} {len(english)}: they are not aligned")
     for number, ((where, line), (_, translation)) in enumerate(zip(text, english, strict=True), start=1):
         yield _example(request, number, line, translation, where)
 
 
-def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[BitextRetrievalExample]:
+def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[BitextRetrievalExample]:
     for number, row in enumerate(rows, start=1):
         where = f"Hub row {number}"
-        text, english = take(row, "source_sentence", str, where), take(row, "target_sentence", str, where)
+        text, english = get_field(row, "source_sentence", str, where), get_field(row, "target_sentence", str, where)
         yield _example(request, number, text, english, where)
 
 
@@ -112,8 +112,8 @@ TATOEBA = Task(
 def _sentences(path: Path) -> Iterator[tuple[str, str, str]]:
     """(`path:line`, id, sentence) of each line; ids are unique."""
     seen: set[str] = set()
-    for where, line in lines(path):
-        id, text, *more = columns(line, 2, where, "id<TAB>sentence")
+    for where, line in read_lines(path):
+        id, text, *more = split_columns(line, 2, where, "id<TAB>sentence")
         if not id.strip() or not text.strip() or more:
             raise InputError(f"{where}: found {line!r:.80}, expected id<TAB>sentence, neither of them blank")
         if id in seen:
@@ -126,8 +126,8 @@ def _gold(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
     """The English ids of each foreign one, and for each id that occurs the line where."""
     pairs: dict[str, list[str]] = {}
     places: dict[str, str] = {}
-    for where, line in lines(path):
-        foreign, english = (id.strip() for id in columns(line, 2, where, "foreign id<TAB>English id")[:2])
+    for where, line in read_lines(path):
+        foreign, english = (id.strip() for id in split_columns(line, 2, where, "foreign id<TAB>English id")[:2])
         if english in pairs.setdefault(foreign, []):
             raise InputError(f"{where}: the pair {foreign} {english} occurs twice")
         pairs[foreign].append(english)
@@ -135,7 +135,7 @@ def _gold(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
     return pairs, places
 
 
-def read_bucc(request: Request) -> Iterator[PoolExample]:
+def read_bucc(request: ReadRequest) -> Iterator[PoolExample]:
     """The foreign sentences, then the English ones, in the order of the files."""
     hint = " (XTREME's download script takes the gold of the test data away: get the original)"
     foreign, english, gold = _sides(request, (request.language, "en", "gold"), hint)

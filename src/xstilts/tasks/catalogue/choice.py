@@ -16,8 +16,16 @@ from xstilts.data.language import languages
 from xstilts.errors import InputError
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.metrics.classify import ACCURACY
-from xstilts.tasks.files.read import csv_table, json_lines, known, labelled, lines, take
-from xstilts.tasks.task import Download, Hub, Request, Source, Task
+from xstilts.tasks.files.read import (
+    check_label,
+    get_field,
+    get_fields,
+    read_csv,
+    read_json_lines,
+    read_lines,
+    refuse_placeholders,
+)
+from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 Records = Iterable[tuple[str, Mapping[str, Any]]]  # where, record
 Parts = tuple[str, Sequence[str], Sequence[str], str]  # prompt, choices, their labels, the gold label
@@ -35,81 +43,77 @@ def _commonsenseqa(record: Mapping[str, Any], where: str) -> Parts:
     """The official file nests the choices in the question; the Hub has a list of labels and one of texts beside it."""
     question = record.get("question")
     if isinstance(question, str):
-        choices = take(record, "choices", dict, where)
-        labels, texts = take(choices, "label", list, where), take(choices, "text", list, where)
+        choices = get_field(record, "choices", dict, where)
+        labels, texts = get_field(choices, "label", list, where), get_field(choices, "text", list, where)
     else:
-        nested = take(record, "question", dict, where)
-        question, pairs = take(nested, "stem", str, where), take(nested, "choices", list, where)
-        labels, texts = ([take(pair, field, str, where) for pair in pairs] for field in ("label", "text"))
-    return question, texts, labels, take(record, "answerKey", str, where)
+        nested = get_field(record, "question", dict, where)
+        question, pairs = get_field(nested, "stem", str, where), get_field(nested, "choices", list, where)
+        labels, texts = ([get_field(pair, field, str, where) for pair in pairs] for field in ("label", "text"))
+    return question, texts, labels, get_field(record, "answerKey", str, where)
 
 
 def _hellaswag(record: Mapping[str, Any], where: str) -> Parts:
-    prompt, begun = take(record, "ctx_a", str, where), take(record, "ctx_b", str, where)
-    endings = take(record, "endings", list, where)
+    prompt, begun = get_field(record, "ctx_a", str, where), get_field(record, "ctx_b", str, where)
+    endings = get_field(record, "endings", list, where)
     return prompt, [f"{begun} {ending}".strip() for ending in endings], "0123", _gold(record, "label", where)
 
 
 def _cosmosqa(record: Mapping[str, Any], where: str) -> Parts:
-    context, question, *answers = (
-        take(record, field, str, where) for field in ("context", "question", "answer0", "answer1", "answer2", "answer3")
-    )
+    context, question, *answers = get_fields(record, "context question answer0 answer1 answer2 answer3", str, where)
     return f"{context} {question}", answers, "0123", _gold(record, "label", where)
 
 
 def _siqa(record: Mapping[str, Any], where: str) -> Parts:
-    context, question, *answers = (
-        take(record, field, str, where) for field in ("context", "question", "answerA", "answerB", "answerC")
-    )
+    context, question, *answers = get_fields(record, "context question answerA answerB answerC", str, where)
     if "correct" in record:
         return f"{context} {question}", answers, "ABC", _gold(record, "correct", where)
     return f"{context} {question}", answers, "123", _gold(record, "label", where)
 
 
 def _copa(record: Mapping[str, Any], where: str) -> Parts:
-    premise, *choices = (take(record, field, str, where) for field in ("premise", "choice1", "choice2"))
-    asked = known(take(record, "question", str, where), ("cause", "effect"), where)
+    premise, *choices = get_fields(record, "premise choice1 choice2", str, where)
+    asked = check_label(get_field(record, "question", str, where), ("cause", "effect"), where)
     return f"{premise} What was the {asked}?", choices, "01", _gold(record, "label", where)
 
 
-def _examples(parse: Parse, choices: int, id: str, request: Request, records: Records) -> Iterator[ChoiceExample]:
+def _examples(parse: Parse, choices: int, id: str, request: ReadRequest, records: Records) -> Iterator[ChoiceExample]:
     """`id` is the field that names an example; without one, its number among the records does."""
     for number, (where, record) in enumerate(records, start=1):
         prompt, texts, labels, gold = parse(record, where)
         if not len(texts) == len(labels) == choices:
             raise InputError(f"{where}: {len(texts)} choices, expected {choices}")
-        name = take(record, id, str, where) if id else f"{request.task.name}-{request.split}-{number}"
-        yield ChoiceExample(name, prompt, tuple(texts), labels.index(known(gold, tuple(labels), where)))
+        name = get_field(record, id, str, where) if id else f"{request.task.name}-{request.split}-{number}"
+        yield ChoiceExample(name, prompt, tuple(texts), labels.index(check_label(gold, tuple(labels), where)))
 
 
-def _records(request: Request) -> Records:
+def _records(request: ReadRequest) -> Records:
     (path,) = request.files
-    return csv_table(path) if path.name.removesuffix(".gz").endswith(".csv") else json_lines(path)
+    return read_csv(path) if path.name.removesuffix(".gz").endswith(".csv") else read_json_lines(path)
 
 
-def _siqa_records(request: Request) -> Records:
+def _siqa_records(request: ReadRequest) -> Records:
     """Version 1.4 has the label in the record, the other release in a file beside it, a line for each."""
     if len(request.files) == 1:
         return _records(request)
     labels, records = sorted(request.files, key=lambda path: "-labels" not in path.name)
-    found = list(json_lines(records))
-    gold = [line for _, line in lines(labels) if line]
+    found = list(read_json_lines(records))
+    gold = [line for _, line in read_lines(labels) if line]
     if len(found) != len(gold):
         raise InputError(f"{records} has {len(found)} records and {labels} {len(gold)} labels: they are not aligned")
     return ((where, {**record, "label": label}) for (where, record), label in zip(found, gold, strict=True))
 
 
 def _read(
-    parse: Parse, choices: int, request: Request, *, id: str = "", records: Callable[[Request], Records] = _records
+    parse: Parse, choices: int, request: ReadRequest, *, id: str = "", records: Callable[[ReadRequest], Records] = _records
 ) -> Iterator[ChoiceExample]:
-    return labelled(request, _examples(parse, choices, id, request, records(request)))
+    return refuse_placeholders(request, _examples(parse, choices, id, request, records(request)))
 
 
 def _read_hub(
-    parse: Parse, choices: int, request: Request, rows: Iterable[Mapping[str, Any]], *, id: str = ""
+    parse: Parse, choices: int, request: ReadRequest, rows: Iterable[Mapping[str, Any]], *, id: str = ""
 ) -> Iterator[ChoiceExample]:
     records = ((f"Hub row {number}", row) for number, row in enumerate(rows, start=1))
-    return labelled(request, _examples(parse, choices, id, request, records))
+    return refuse_placeholders(request, _examples(parse, choices, id, request, records))
 
 
 # Checksums and counts: dataset_infos.json of huggingface/datasets before 8803c182e6. The commits of Hub data sets are where

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xstilts.errors import InputError
-from xstilts.tasks.files.read import columns, lines
+from xstilts.tasks.files.read import read_lines, split_columns
 
 # The rankings of conllu_to_conll.py; "" is every other language.
 PRECEDENCE = {
@@ -32,7 +32,7 @@ Block = list[tuple[str, str]]  # (where, line) of each line of one sentence
 def blocks(path: Path) -> Iterator[Block]:
     """The lines between blank lines; several blank lines count as one, and the last sentence needs none."""
     block: Block = []
-    for where, line in lines(path):
+    for where, line in read_lines(path):
         if line.strip():
             block.append((where, line))
         elif block:
@@ -75,7 +75,7 @@ def _parsed(block: Block) -> tuple[dict[int, Word], dict[int, tuple[range, str]]
     for where, line in block:
         if line.startswith("#"):
             continue
-        number, form, _, tag, _, _, head, relation, *_ = columns(line, 10, where, "the 10 of CoNLL-U")
+        number, form, _, tag, _, _, head, relation, *_ = split_columns(line, 10, where, "the 10 of CoNLL-U")
         first, _, last = number.partition("-")
         if "." in number:
             continue

@@ -18,8 +18,8 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.ranking import Ranking, RankingExample
 from xstilts.metrics.ranking import MAP_20
-from xstilts.tasks.files.read import json_lines, take
-from xstilts.tasks.task import Download, Request, Source, Task
+from xstilts.tasks.files.read import get_field, get_fields, read_json_lines
+from xstilts.tasks.task import Download, ReadRequest, Source, Task
 
 _BRACES = re.compile(r"\{(.*?)\}")
 _BLANKS = re.compile(r"\s+")
@@ -30,8 +30,10 @@ def _one_line(text: str) -> str:
 
 
 def _spans(record: Any, text: str, where: str) -> list[tuple[int, int]]:
-    found = [(take(s, "start", int, where), take(s, "end", int, where)) for s in take(record, "sentence_spans", list, where)]
-    for start, end in found:
+    found = []
+    for span in get_field(record, "sentence_spans", list, where):
+        start, end = get_fields(span, "start end", int, where)
+        found.append((start, end))
         if not 0 <= start < end <= len(text):
             raise InputError(f"{where}: sentence span {start} to {end} is not inside the text of {len(text)} characters")
     return found
@@ -40,27 +42,27 @@ def _spans(record: Any, text: str, where: str) -> list[tuple[int, int]]:
 def _mention(context: Any, mention: Any, where: str) -> tuple[str, str, str]:
     """(id, query, gold entity): the query is `mention: left { mention } right` of the mention's sentence, as XTREME-R words
     it, braces that the sentence has of its own made round."""
-    id = take(mention, "example_id", str, where)
+    id = get_field(mention, "example_id", str, where)
     where = f"{where}: mention {id}"
-    text = take(context, "text", str, where)
+    text = get_field(context, "text", str, where)
     if not text:
         raise InputError(f"{where}: the article's text is left out, as in the archive; get-mewsli-x.sh puts it in")
-    place = take(mention, "mention_span", dict, where)
-    start, end, words = (take(place, "start", int, where), take(place, "end", int, where), take(place, "text", str, where))
+    place = get_field(mention, "mention_span", dict, where)
+    (start, end), words = get_fields(place, "start end", int, where), get_field(place, "text", str, where)
     if not 0 <= start < end <= len(text) or text[start:end] != words:
         raise InputError(f"{where}: the text has {text[max(start, 0) : end]!r:.80} at {start}, not the mention {words!r:.80}")
     around = next(((a, b) for a, b in _spans(context, text, where) if a <= start and end <= b), None)
     if around is None:
         raise InputError(f"{where}: no sentence of sentence_spans holds the mention at {start} to {end}")
     left, right = (_BRACES.sub(r"(\1)", side) for side in (text[around[0] : start], text[end : around[1]]))
-    entity = take(mention, "entity_id", str, where)
+    entity = get_field(mention, "entity_id", str, where)
     if not entity:
         raise InputError(f"{where}: entity_id is blank (XTREME's download blanks it in test files): get the original file")
     return id, _one_line(f"{words}: {left} {{ {words} }} {right}"), entity
 
 
 def _description(entity: Any, where: str) -> str:
-    text = take(entity, "description", str, where)
+    text = get_field(entity, "description", str, where)
     return _one_line(" ".join(text[start:end] for start, end in _spans(entity, text, where)))
 
 
@@ -68,28 +70,28 @@ def _plain_name(path: Path) -> str:
     return path.name.removesuffix(".gz")
 
 
-def _mentions(request: Request) -> Iterator[PoolExample]:
+def _mentions(request: ReadRequest) -> Iterator[PoolExample]:
     """The queries of one language, from the one file of get-mewsli-x.sh or from XTREME's file of the language."""
     names = (f"wikinews_mentions-{request.split}.jsonl", f"{request.split}-{request.language}.jsonl")
     for path in request.files:
         if _plain_name(path) in names:
-            for where, record in json_lines(path):
-                context = take(record, "context", dict, where)
-                if take(context, "language", str, where) == request.language:
-                    for mention in take(record, "mentions", list, where):
+            for where, record in read_json_lines(path):
+                context = get_field(record, "context", dict, where)
+                if get_field(context, "language", str, where) == request.language:
+                    for mention in get_field(record, "mentions", list, where):
                         id, query, entity = _mention(context, mention, where)
                         yield PoolExample(id, query, "", "query", (entity,))
 
 
-def _entities(request: Request) -> Iterator[PoolExample]:
+def _entities(request: ReadRequest) -> Iterator[PoolExample]:
     paths = [path for path in request.files if _plain_name(path) == "candidate_set_entities.jsonl"]
     if not paths:
         raise InputError(f"{request.files[0].parent}: candidate_set_entities.jsonl is missing; it is in the official archive")
-    for where, record in json_lines(paths[0]):
-        yield PoolExample(take(record, "entity_id", str, where), _description(record, where), "", "candidate", None)
+    for where, record in read_json_lines(paths[0]):
+        yield PoolExample(get_field(record, "entity_id", str, where), _description(record, where), "", "candidate", None)
 
 
-def _pool(request: Request) -> Iterator[PoolExample]:
+def _pool(request: ReadRequest) -> Iterator[PoolExample]:
     query = None
     for query in _mentions(request):
         yield query
@@ -97,15 +99,15 @@ def _pool(request: Request) -> Iterator[PoolExample]:
         yield from _entities(request)
 
 
-def _pairs(request: Request) -> Iterator[RankingExample]:
+def _pairs(request: ReadRequest) -> Iterator[RankingExample]:
     for path in request.files:
-        for where, record in json_lines(path):
-            pair = take(record, "contextual_mention", dict, where)
-            id, query, _ = _mention(take(pair, "context", dict, where), take(pair, "mention", dict, where), where)
-            yield RankingExample(id, query, _description(take(record, "entity", dict, where), where), "")
+        for where, record in read_json_lines(path):
+            pair = get_field(record, "contextual_mention", dict, where)
+            id, query, _ = _mention(get_field(pair, "context", dict, where), get_field(pair, "mention", dict, where), where)
+            yield RankingExample(id, query, _description(get_field(record, "entity", dict, where), where), "")
 
 
-def read_mewslix(request: Request) -> Iterator[PoolExample] | Iterator[RankingExample]:
+def read_mewslix(request: ReadRequest) -> Iterator[PoolExample] | Iterator[RankingExample]:
     """Test: the mentions of one language, and with English the candidates. Train and dev: English pairs of Wikipedia."""
     return _pool(request) if request.split == "test" else _pairs(request)
 

@@ -17,8 +17,17 @@ from xstilts.data.language import languages
 from xstilts.errors import InputError
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.metrics.classify import ACCURACY
-from xstilts.tasks.files.read import json_lines, known, labelled, numbered, table, take, xtreme_pairs
-from xstilts.tasks.task import Download, Hub, Request, Source, Task
+from xstilts.tasks.files.read import (
+    check_label,
+    get_field,
+    get_fields,
+    look_up_label,
+    read_json_lines,
+    read_tsv,
+    read_xtreme_pairs,
+    refuse_placeholders,
+)
+from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 # The order is also that of the class indices on the Hub (facebook/xnli, facebook/anli, stanfordnlp/snli, nyu-mll/glue).
 LABELS = ("entailment", "neutral", "contradiction")
@@ -56,43 +65,43 @@ def _rows(path: Path, language: str) -> Iterator[Row]:
     """The pairs of a language in any of the official files, or in XTREME's."""
     name = path.name.removesuffix(".gz")
     if name.endswith(f"-{language}.tsv"):
-        yield from xtreme_pairs(path, _LAYOUT)
+        yield from read_xtreme_pairs(path, _LAYOUT)
         return
-    for where, record in json_lines(path) if name.endswith(".jsonl") else table(path):
+    for where, record in read_json_lines(path) if name.endswith(".jsonl") else read_tsv(path):
         if record.get("language", language) == language:
-            premise, hypothesis, label = (take(record, field, str, where) for field in ("sentence1", "sentence2", "gold_label"))
+            premise, hypothesis, label = get_fields(record, "sentence1 sentence2 gold_label", str, where)
             yield where, premise, hypothesis, label
 
 
-def _pairs(request: Request, rows: Iterable[Row]) -> Iterator[ClassifyExample]:
+def _pairs(request: ReadRequest, rows: Iterable[Row]) -> Iterator[ClassifyExample]:
     for number, (where, premise, hypothesis, label) in enumerate(rows, start=1):
         if label != NO_AGREEMENT:
             id = f"{request.task.name}-{request.split}-{number}"
-            yield ClassifyExample(id, (premise.strip(), hypothesis.strip()), known(label.strip(), LABELS, where))
+            yield ClassifyExample(id, (premise.strip(), hypothesis.strip()), check_label(label.strip(), LABELS, where))
 
 
-def read_pairs(request: Request) -> Iterator[ClassifyExample]:
+def read_pairs(request: ReadRequest) -> Iterator[ClassifyExample]:
     (path,) = request.files
-    return labelled(request, _pairs(request, _rows(path, request.language)))
+    return refuse_placeholders(request, _pairs(request, _rows(path, request.language)))
 
 
-def read_anli(request: Request) -> Iterator[ClassifyExample]:
+def read_anli(request: ReadRequest) -> Iterator[ClassifyExample]:
     def row(record: Mapping[str, Any], where: str) -> Row:
-        premise, hypothesis, letter = (take(record, field, str, where) for field in ("context", "hypothesis", "label"))
-        return where, premise, hypothesis, LETTERS[known(letter, tuple(LETTERS), where)]
+        premise, hypothesis, letter = get_fields(record, "context hypothesis label", str, where)
+        return where, premise, hypothesis, LETTERS[check_label(letter, tuple(LETTERS), where)]
 
-    rounds = (row(record, where) for path in request.files for where, record in json_lines(path))
-    return labelled(request, _pairs(request, rounds))
+    rounds = (row(record, where) for path in request.files for where, record in read_json_lines(path))
+    return refuse_placeholders(request, _pairs(request, rounds))
 
 
-def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[ClassifyExample]:
+def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[ClassifyExample]:
     def row(number: int, record: dict[str, Any]) -> Row:
         where = f"Hub row {number}"
-        index = take(record, "label", int, where)
-        label = NO_AGREEMENT if index == -1 else numbered(index, LABELS, where)
-        return where, take(record, "premise", str, where), take(record, "hypothesis", str, where), label
+        index = get_field(record, "label", int, where)
+        label = NO_AGREEMENT if index == -1 else look_up_label(index, LABELS, where)
+        return where, get_field(record, "premise", str, where), get_field(record, "hypothesis", str, where), label
 
-    return labelled(request, _pairs(request, (row(number, record) for number, record in enumerate(rows, start=1))))
+    return refuse_placeholders(request, _pairs(request, (row(number, record) for number, record in enumerate(rows, start=1))))
 
 
 XNLI_LANGUAGES = languages("ar bg de el en es fr hi ru sw th tr ur vi zh")
@@ -237,7 +246,7 @@ ANLI = Task(
 )
 
 
-def _parts_are_read(request: Request) -> Iterator[ClassifyExample]:
+def _parts_are_read(request: ReadRequest) -> Iterator[ClassifyExample]:
     raise InputError(f"task {request.task.name} has no file of its own; read its parts: {', '.join(request.task.parts)}")
 
 

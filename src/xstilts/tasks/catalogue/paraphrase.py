@@ -14,8 +14,16 @@ from typing import Any
 from xstilts.data.language import languages
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.metrics.classify import ACCURACY
-from xstilts.tasks.files.read import known, labelled, numbered, table, take, xtreme_pairs
-from xstilts.tasks.task import Download, Hub, Request, Source, Task
+from xstilts.tasks.files.read import (
+    check_label,
+    get_field,
+    get_fields,
+    look_up_label,
+    read_tsv,
+    read_xtreme_pairs,
+    refuse_placeholders,
+)
+from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 LABELS = ("0", "1")  # 1: the same meaning
 
@@ -35,49 +43,49 @@ QQP_ZIP = Download(
 _LAYOUT = f"sentence1, sentence2, label (XTREME's download removes the labels of its test files: use {PAWSX_TAR.url} instead)"
 
 
-def _pairs(request: Request, rows: Iterable[tuple[int, Row]]) -> Iterator[ClassifyExample]:
+def _pairs(request: ReadRequest, rows: Iterable[tuple[int, Row]]) -> Iterator[ClassifyExample]:
     for number, (where, first, second, label) in rows:
         id = f"{request.task.name}-{request.split}-{number}"
-        yield ClassifyExample(id, (first.strip(), second.strip()), known(label.strip(), LABELS, where))
+        yield ClassifyExample(id, (first.strip(), second.strip()), check_label(label.strip(), LABELS, where))
 
 
-def read_pawsx(request: Request) -> Iterator[ClassifyExample]:
+def read_pawsx(request: ReadRequest) -> Iterator[ClassifyExample]:
     (path,) = request.files
 
     def official() -> Iterator[Row]:
-        for where, row in table(path):
-            first, second, label = (take(row, field, str, where) for field in ("sentence1", "sentence2", "label"))
+        for where, row in read_tsv(path):
+            first, second, label = get_fields(row, "sentence1 sentence2 label", str, where)
             yield where, first, second, label
 
     bare = path.name.removesuffix(".gz").endswith(f"-{request.language}.tsv")
-    rows = xtreme_pairs(path, _LAYOUT) if bare else official()
-    return labelled(request, _pairs(request, enumerate(rows, start=1)))
+    rows = read_xtreme_pairs(path, _LAYOUT) if bare else official()
+    return refuse_placeholders(request, _pairs(request, enumerate(rows, start=1)))
 
 
-def read_qqp(request: Request) -> Iterator[ClassifyExample]:
+def read_qqp(request: ReadRequest) -> Iterator[ClassifyExample]:
     """Rows that lack columns are left out, as GLUE's readers do: a question with a line break in it left its row in pieces."""
     (path,) = request.files
 
     def whole() -> Iterator[tuple[int, Row]]:
-        for number, (where, row) in enumerate(table(path), start=1):
+        for number, (where, row) in enumerate(read_tsv(path), start=1):
             if "is_duplicate" in row:
-                first, second = (take(row, field, str, where) for field in ("question1", "question2"))
+                first, second = get_fields(row, "question1 question2", str, where)
                 yield number, (where, first, second, row["is_duplicate"])
 
     return _pairs(request, whole())
 
 
-def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[ClassifyExample]:
+def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[ClassifyExample]:
     """PAWS-X has the columns sentence1 and sentence2, QQP question1 and question2, and `idx` for the number of its row."""
 
     def row(number: int, record: dict[str, Any]) -> tuple[int, Row]:
         where = f"Hub row {number}"
         name = "question" if "question1" in record else "sentence"
-        first, second = (take(record, f"{name}{side}", str, where) for side in (1, 2))
-        label = numbered(take(record, "label", int, where), LABELS, where)
+        first, second = get_fields(record, f"{name}1 {name}2", str, where)
+        label = look_up_label(get_field(record, "label", int, where), LABELS, where)
         return record.get("idx", number - 1) + 1, (where, first, second, label)
 
-    return labelled(request, _pairs(request, (row(number, record) for number, record in enumerate(rows, start=1))))
+    return refuse_placeholders(request, _pairs(request, (row(number, record) for number, record in enumerate(rows, start=1))))
 
 
 PAWSX_LANGUAGES = languages("de en es fr ja ko zh")

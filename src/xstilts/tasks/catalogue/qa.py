@@ -20,8 +20,8 @@ from xstilts.formats.span import Answer, Span, SpanExample
 from xstilts.metrics.mlqa import MLQA as MLQA_METRIC
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.squad import SQUAD_V2 as SQUAD_V2_METRIC
-from xstilts.tasks.files.read import json_file, take
-from xstilts.tasks.task import Download, Hub, Request, Source, Task
+from xstilts.tasks.files.read import get_field, read_json_object
+from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 # The longest run of blanks before a context that `_shifted` accounts for (6 is the longest seen).
 MAX_SHIFT = 16
@@ -62,21 +62,21 @@ class Question(NamedTuple):
 
 
 def questions(path: Path) -> Iterator[Question]:
-    for article in take(json_file(path), "data", list, str(path)):
-        for paragraph in take(article, "paragraphs", list, str(path)):
-            context = take(paragraph, "context", str, str(path))
-            for record in take(paragraph, "qas", list, str(path)):
-                id = take(record, "id", str, str(path))
+    for article in get_field(read_json_object(path), "data", list, str(path)):
+        for paragraph in get_field(article, "paragraphs", list, str(path)):
+            context = get_field(paragraph, "context", str, str(path))
+            for record in get_field(paragraph, "qas", list, str(path)):
+                id = get_field(record, "id", str, str(path))
                 where = f"{path}: question {id}"
                 answers = [
-                    Answer(take(answer, "text", str, where), take(answer, "answer_start", int, where))
-                    for answer in take(record, "answers", list, where)
+                    Answer(get_field(answer, "text", str, where), get_field(answer, "answer_start", int, where))
+                    for answer in get_field(record, "answers", list, where)
                 ]
-                impossible = take(record, "is_impossible", bool, where) if "is_impossible" in record else not answers
-                yield Question(where, id, take(record, "question", str, where), context, answers, impossible)
+                impossible = get_field(record, "is_impossible", bool, where) if "is_impossible" in record else not answers
+                yield Question(where, id, get_field(record, "question", str, where), context, answers, impossible)
 
 
-def read_squad(request: Request) -> Iterator[SpanExample]:
+def read_squad(request: ReadRequest) -> Iterator[SpanExample]:
     (path,) = request.files
     for where, id, question, context, answers, impossible in questions(path):
         yield SpanExample(id, question, context, _gold(request.task.format, answers, impossible, context, where))
@@ -90,15 +90,15 @@ def _shifted(context: str, text: str, start: int) -> Answer:
 
 def hub_questions(rows: Iterable[dict[str, Any]]) -> Iterator[Question]:
     for row in rows:
-        id = take(row, "id", str, "Hub row")
+        id = get_field(row, "id", str, "Hub row")
         where = f"Hub row {id}"
-        context, answers = take(row, "context", str, where), take(row, "answers", dict, where)
-        texts, starts = take(answers, "text", list, where), take(answers, "answer_start", list, where)
+        context, answers = get_field(row, "context", str, where), get_field(row, "answers", dict, where)
+        texts, starts = get_field(answers, "text", list, where), get_field(answers, "answer_start", list, where)
         found = [_shifted(context, text, start) for text, start in zip(texts, starts, strict=True)]
-        yield Question(where, id, take(row, "question", str, where), context, found, not found)
+        yield Question(where, id, get_field(row, "question", str, where), context, found, not found)
 
 
-def read_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[SpanExample]:
+def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[SpanExample]:
     for where, id, question, context, answers, impossible in hub_questions(rows):
         yield SpanExample(id, question, context, _gold(request.task.format, answers, impossible, context, where))
 
@@ -277,7 +277,7 @@ _TYDIQA_COUNTS = {
 }  # fmt: skip
 
 
-def _in_language(request: Request, examples: Iterable[SpanExample]) -> Iterator[SpanExample]:
+def _in_language(request: ReadRequest, examples: Iterable[SpanExample]) -> Iterator[SpanExample]:
     """The questions of one language: official ids begin with its name (`english-904...-1`, or `english--904...-1`).
 
     XTREME cuts the ids of its training files down to the last number, which repeats. Such a question is of the file's
@@ -292,11 +292,11 @@ def _in_language(request: Request, examples: Iterable[SpanExample]) -> Iterator[
             yield example
 
 
-def read_tydiqa(request: Request) -> Iterator[SpanExample]:
+def read_tydiqa(request: ReadRequest) -> Iterator[SpanExample]:
     return _in_language(request, read_squad(request))
 
 
-def read_tydiqa_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[SpanExample]:
+def read_tydiqa_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[SpanExample]:
     return _in_language(request, read_hub(request, rows))
 
 

@@ -22,8 +22,8 @@ from xstilts.formats.span import SpanExample
 from xstilts.metrics.ranking import MAP_20
 from xstilts.tasks.catalogue.mewslix import MEWSLIX
 from xstilts.tasks.catalogue.qa import SQUAD_V1
-from xstilts.tasks.files.read import json_file, take
-from xstilts.tasks.task import Download, Request, Source, Task
+from xstilts.tasks.files.read import get_field, read_json_object
+from xstilts.tasks.task import Download, ReadRequest, Source, Task
 
 
 def gold_of_all_languages(queries: Iterable[PoolExample]) -> dict[str, tuple[str, ...]]:
@@ -41,7 +41,7 @@ def gold_of_all_languages(queries: Iterable[PoolExample]) -> dict[str, tuple[str
 def _breaks(paragraph: Any, context: str, where: str) -> list[tuple[int, int]]:
     """The checked sentence breaks of a paragraph: (first character, last character + 1), in order, not overlapping."""
     found: list[tuple[int, int]] = []
-    for pair in take(paragraph, "sentence_breaks", list, where):
+    for pair in get_field(paragraph, "sentence_breaks", list, where):
         if not (isinstance(pair, list) and len(pair) == 2 and all(type(place) is int for place in pair)):
             raise InputError(f"{where}: sentence break {pair!r:.60} should be two character positions")
         if not (found[-1][1] if found else 0) <= pair[0] < pair[1] <= len(context):
@@ -61,36 +61,36 @@ def _holding(place: int, spans: list[tuple[int, int]], where: str) -> int:
     raise InputError(f"{where}: the answer begins at {place}, which is inside no sentence (sentence_breaks: {spans!r:.200})")
 
 
-def read_lareqa(request: Request) -> Iterator[PoolExample]:
+def read_lareqa(request: ReadRequest) -> Iterator[PoolExample]:
     """The questions and sentences of one language. A sentence's id is LAReQA's own: language, paragraph (from 1), sentence
     (from 0). Every sentence of the paragraph with the same words as the gold one is gold too, as in LAReQA's script."""
     (path,) = request.files
     number = 0
-    for article in take(json_file(path), "data", list, str(path)):
-        for paragraph in take(article, "paragraphs", list, str(path)):
+    for article in get_field(read_json_object(path), "data", list, str(path)):
+        for paragraph in get_field(article, "paragraphs", list, str(path)):
             number += 1
             yield from _paragraph(paragraph, f"{request.language}_{number}", f"{path}: paragraph {number}")
 
 
 def _paragraph(paragraph: Any, name: str, where: str) -> Iterator[PoolExample]:
-    context = take(paragraph, "context", str, where)
-    questions = take(paragraph, "qas", list, where)
+    context = get_field(paragraph, "context", str, where)
+    questions = get_field(paragraph, "qas", list, where)
     if questions:
-        where += f" (its first question is {take(questions[0], 'id', str, where)})"
+        where += f" (its first question is {get_field(questions[0], 'id', str, where)})"
     spans = _breaks(paragraph, context, where)
     sentences = [context[start:end] for start, end in spans]
     for question in questions:
-        id = take(question, "id", str, where)
+        id = get_field(question, "id", str, where)
         here = f"{where.partition(' (')[0]}: question {id}"
-        answers = take(question, "answers", list, here)
+        answers = get_field(question, "answers", list, here)
         if not answers:
             raise InputError(f"{here}: it has no answer, expected one")
-        start, text = take(answers[0], "answer_start", int, here), take(answers[0], "text", str, here)
+        start, text = get_field(answers[0], "answer_start", int, here), get_field(answers[0], "text", str, here)
         gold = sentences[_holding(start, spans, here)]
         if not context.startswith(text, start):
             raise InputError(f"{here}: the context has {context[start : start + len(text)]!r:.80} at {start}, not {text!r:.80}")
         ids = tuple(f"{name}_{place}" for place, sentence in enumerate(sentences) if sentence == gold)
-        yield PoolExample(id, take(question, "question", str, here), "", "query", ids)
+        yield PoolExample(id, get_field(question, "question", str, here), "", "query", ids)
     for place, sentence in enumerate(sentences):
         yield PoolExample(f"{name}_{place}", sentence, context, "candidate", None)
 
@@ -186,12 +186,12 @@ def _pairs(questions: Iterable[Example], where: str) -> Iterator[RankingExample]
         yield RankingExample(question.id, question.question, context[begin:end], context)
 
 
-def read_pairs(request: Request) -> Iterator[RankingExample]:
+def read_pairs(request: ReadRequest) -> Iterator[RankingExample]:
     """Each question with the sentence in which its (first) answer begins, and the paragraph."""
     return _pairs(SQUAD_V1.read(request), str(request.files[0]))
 
 
-def read_pairs_hub(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[RankingExample]:
+def read_pairs_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[RankingExample]:
     assert SQUAD_V1.read_hub is not None
     return _pairs(SQUAD_V1.read_hub(request, rows), "Hub row")
 

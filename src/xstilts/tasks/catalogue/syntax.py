@@ -17,8 +17,8 @@ from xstilts.errors import InputError
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.tag import TAG_ACCURACY
 from xstilts.tasks.catalogue.conllu import blocks, readable, syntactic, visible
-from xstilts.tasks.files.read import columns, json_file, known, lines
-from xstilts.tasks.task import Download, Request, Source, Task
+from xstilts.tasks.files.read import check_label, read_json_object, read_lines, split_columns
+from xstilts.tasks.task import Download, ReadRequest, Source, Task
 
 _LABEL_FILE = "tags_to_id.json"
 
@@ -28,7 +28,7 @@ def _labels_in(folder: Path) -> tuple[str, ...] | None:
     for path in (folder / _LABEL_FILE, folder / f"{_LABEL_FILE}.gz"):
         if path.is_file():
             try:
-                ids = {tag: int(id) for tag, id in json_file(path).items()}
+                ids = {tag: int(id) for tag, id in read_json_object(path).items()}
             except (TypeError, ValueError) as error:
                 raise InputError(f"{path}: the id of a tag is not a whole number ({error})") from None
             if len(set(ids.values())) != len(ids):
@@ -45,14 +45,14 @@ def ccg_labels(root: Path) -> tuple[str, ...]:
     return labels
 
 
-def read_ccg(request: Request) -> Iterator[TagExample]:
+def read_ccg(request: ReadRequest) -> Iterator[TagExample]:
     (path,) = request.files
     labels = frozenset(_labels_in(path.parent) or ())
     if not labels:
         raise InputError(f"{path.parent / _LABEL_FILE}: missing or empty; the set of labels has to lie beside {path.name}")
-    for number, (where, line) in enumerate(lines(path), start=1):
+    for number, (where, line) in enumerate(read_lines(path), start=1):
         if line.strip():
-            text, tags = columns(line, 2, where, "text<TAB>tag tag ...")[:2]
+            text, tags = split_columns(line, 2, where, "text<TAB>tag tag ...")[:2]
             words, answer = tuple(text.split()), tuple(tags.split())
             if len(words) != len(answer):
                 raise InputError(f"{where}: {len(words)} words but {len(answer)} tags")
@@ -93,7 +93,7 @@ RELATIONS = (
 DIRECTED = (*(f"{relation}{side}" for relation in RELATIONS.split() if relation != "root" for side in "<>"), "root")
 
 
-def read_relations(request: Request) -> Iterator[TagExample]:
+def read_relations(request: ReadRequest) -> Iterator[TagExample]:
     (path,) = request.files
     for number, block in enumerate(blocks(path), start=1):
         words = syntactic(block)
@@ -101,7 +101,7 @@ def read_relations(request: Request) -> Iterator[TagExample]:
             tags = []
             for place, word in enumerate(words, start=1):
                 side = "" if word.head == 0 else ">" if word.head > place else "<"
-                tags.append(known(word.relation.partition(":")[0] + side, DIRECTED, word.where))
+                tags.append(check_label(word.relation.partition(":")[0] + side, DIRECTED, word.where))
             id = f"{request.task.name}-{request.split}-{number}"
             yield TagExample(id, tuple(visible(word.form) for word in words), tuple(tags))
 

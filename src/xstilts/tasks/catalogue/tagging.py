@@ -20,8 +20,8 @@ from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.tag import CHUNK_F1, POS_F1
 from xstilts.tasks.catalogue.conllu import blocks, readable, visible, written
 from xstilts.tasks.catalogue.syntax import CCG, UD_RELATIONS
-from xstilts.tasks.files.read import columns, known, numbered, take
-from xstilts.tasks.task import Download, Hub, Request, Source, Task
+from xstilts.tasks.files.read import check_label, get_field, look_up_label, split_columns
+from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 # In the order of the class indices on the Hub (google/xtreme).
 UPOS = (
@@ -32,7 +32,7 @@ UPOS = (
 NER = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
 
 
-def _id(request: Request, number: int) -> str:
+def _id(request: ReadRequest, number: int) -> str:
     return f"{request.task.name}-{request.language}-{request.split}-{number}"
 
 
@@ -40,7 +40,7 @@ def _official_name(path: Path) -> str:
     return path.name.removesuffix(".gz")
 
 
-def _preprocessed(request: Request, path: Path, labels: Sequence[str], missing: str) -> Iterator[TagExample]:
+def _preprocessed(request: ReadRequest, path: Path, labels: Sequence[str], missing: str) -> Iterator[TagExample]:
     """The sentences of a file that XTREME's scripts wrote, `{split}-{language}.tsv`."""
     for number, block in enumerate(blocks(path), start=1):
         rows = [line.split("\t") for _, line in block]
@@ -53,11 +53,11 @@ def _preprocessed(request: Request, path: Path, labels: Sequence[str], missing: 
         for (where, _), row in zip(block, rows, strict=True):
             if len(row) > 2:
                 raise InputError(f"{where}: {len(row)} columns, expected word<TAB>tag")
-            tags.append(known(row[1].strip(), labels, where) if row[1:] else missing)
+            tags.append(check_label(row[1].strip(), labels, where) if row[1:] else missing)
         yield TagExample(_id(request, number), tuple(row[0].strip() for row in rows), tuple(tags))
 
 
-def read_udpos(request: Request) -> Iterator[TagExample]:
+def read_udpos(request: ReadRequest) -> Iterator[TagExample]:
     for path in request.files:
         name, _, suffix = _official_name(path).partition(".")
         if suffix == "tsv":
@@ -66,11 +66,11 @@ def read_udpos(request: Request) -> Iterator[TagExample]:
         for number, block in enumerate(blocks(path), start=1):
             words = written(block, request.language)
             if readable(words):
-                answer = tuple(known(word.tag, UPOS, word.where) for word in words)
+                answer = tuple(check_label(word.tag, UPOS, word.where) for word in words)
                 yield TagExample(f"{name}-{number}", tuple(visible(word.form) for word in words), answer)
 
 
-def read_panx(request: Request) -> Iterator[TagExample]:
+def read_panx(request: ReadRequest) -> Iterator[TagExample]:
     """A file that its name and folder do not say to be of the language is one if the prefixes in it say so: in the official
     archive of a language it is just called `test`."""
     (path,) = request.files
@@ -85,26 +85,26 @@ def read_panx(request: Request) -> Iterator[TagExample]:
             continue
         words, tags = [], []
         for where, line in block:
-            token, tag = columns(line, 2, where, layout)[:2]
+            token, tag = split_columns(line, 2, where, layout)[:2]
             _, colon, word = token.partition(":")
             if not colon:
                 raise InputError(f"{where}: found {token!r:.80}, expected {layout}")
             words.append(word.strip())
-            tags.append(known(tag.strip(), NER, where))
+            tags.append(check_label(tag.strip(), NER, where))
         yield TagExample(_id(request, number), tuple(words), tuple(tags))
 
 
-ReadHub = Callable[[Request, Iterable[dict[str, Any]]], Iterator[TagExample]]
+ReadHub = Callable[[ReadRequest, Iterable[dict[str, Any]]], Iterator[TagExample]]
 
 
 def _read_hub(column: str, labels: Sequence[str]) -> ReadHub:
-    def read(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[TagExample]:
+    def read(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[TagExample]:
         for number, row in enumerate(rows, start=1):
             where = f"Hub row {number}"
-            words, tags = take(row, "tokens", list, where), take(row, column, list, where)
+            words, tags = get_field(row, "tokens", list, where), get_field(row, column, list, where)
             if len(words) != len(tags):
                 raise InputError(f"{where}: {len(words)} words but {len(tags)} tags")
-            answer = tuple(numbered(tag, labels, where) for tag in tags)
+            answer = tuple(look_up_label(tag, labels, where) for tag in tags)
             yield TagExample(_id(request, number), tuple(map(visible, words)), answer)
 
     return read

@@ -21,8 +21,8 @@ from xstilts.metrics.squad import SQUAD
 from xstilts.tasks.answer_alignment import align_answer
 from xstilts.tasks.catalogue import nli, paraphrase
 from xstilts.tasks.catalogue.qa import Question, hub_questions, questions
-from xstilts.tasks.files.read import columns, known, lines, table, take
-from xstilts.tasks.task import Download, Hub, Request, Source, Task
+from xstilts.tasks.files.read import check_label, get_fields, read_lines, read_tsv, split_columns
+from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 ENGLISH = ("en",)
 
@@ -37,24 +37,24 @@ _Row = tuple[str, str, str, str]  # where, text, text, label
 
 def _xtreme(path: Path) -> Iterator[_Row]:
     """The translated pairs of a file of XTREME's: the English texts come first (google-research/xtreme, README)."""
-    for where, line in lines(path):
+    for where, line in read_lines(path):
         if line:
-            _, _, first, second, label = columns(line, 5, where, "text, text, translation, translation, label")[:5]
+            _, _, first, second, label = split_columns(line, 5, where, "text, text, translation, translation, label")[:5]
             yield where, first, second, label
 
 
-def _named(path: Path, fields: tuple[str, str, str]) -> Iterator[_Row]:
-    for where, record in table(path):
-        first, second, label = (take(record, field, str, where) for field in fields)
+def _named(path: Path, fields: str) -> Iterator[_Row]:
+    for where, record in read_tsv(path):
+        first, second, label = get_fields(record, fields, str, where)
         yield where, first, second, label
 
 
-def _pairs(request: Request, fields: tuple[str, str, str], labels: Mapping[str, str]) -> Iterator[ClassifyExample]:
+def _pairs(request: ReadRequest, fields: str, labels: Mapping[str, str]) -> Iterator[ClassifyExample]:
     """The pairs of a training file; `fields` are the columns of the official one, `labels` its labels and ours."""
     (path,) = request.files
     rows = _xtreme(path) if path.name.startswith("en-") else _named(path, fields)
     for number, (where, first, second, label) in enumerate(rows, start=1):
-        answer = labels[known(label.strip(), tuple(labels), where)]
+        answer = labels[check_label(label.strip(), tuple(labels), where)]
         yield ClassifyExample(f"{request.task.name}-{request.split}-{number}", (first.strip(), second.strip()), answer)
 
 
@@ -64,10 +64,10 @@ def _pairs(request: Request, fields: tuple[str, str, str], labels: Mapping[str, 
 _MNLI_LABELS = {**{label: label for label in nli.LABELS}, "contradictory": "contradiction"}  # the last is XNLI-MT's word
 
 
-def read_mnli_mt(request: Request) -> Iterator[ClassifyExample]:
+def read_mnli_mt(request: ReadRequest) -> Iterator[ClassifyExample]:
     if request.split == "dev":
         return nli.read_pairs(request)
-    return _pairs(request, ("premise", "hypo", "label"), _MNLI_LABELS)
+    return _pairs(request, "premise hypo label", _MNLI_LABELS)
 
 
 MNLI_MT_LANGUAGES = tuple(code for code in nli.XNLI_LANGUAGES if code != "en")
@@ -109,10 +109,10 @@ MNLI_MT = Task(
 # -- PAWS-X -----------------------------------------------------------------------------------------------------------
 
 
-def read_pawsx_mt(request: Request) -> Iterator[ClassifyExample]:
+def read_pawsx_mt(request: ReadRequest) -> Iterator[ClassifyExample]:
     if request.split == "dev":
         return paraphrase.read_pawsx(request)
-    return _pairs(request, ("sentence1", "sentence2", "label"), {label: label for label in paraphrase.LABELS})
+    return _pairs(request, "sentence1 sentence2 label", {label: label for label in paraphrase.LABELS})
 
 
 PAWSX_MT_LANGUAGES = tuple(code for code in paraphrase.PAWSX_LANGUAGES if code != "en")
@@ -154,7 +154,7 @@ PAWSX_MT = Task(
 # -- SQuAD ------------------------------------------------------------------------------------------------------------
 
 
-def _refitted(request: Request, found: Iterable[Question]) -> Iterator[SpanExample]:
+def _refitted(request: ReadRequest, found: Iterable[Question]) -> Iterator[SpanExample]:
     """Questions with their answers at the offsets given or, where these do not fit, where they are found again; without
     answers that are nowhere, and a question with none left is left out. All of it is counted."""
     request.counts.update(relocated=0, unlocatable=0)
@@ -172,12 +172,12 @@ def _refitted(request: Request, found: Iterable[Question]) -> Iterator[SpanExamp
             request.counts["unlocatable"] += 1
 
 
-def read_squad_mt(request: Request) -> Iterator[SpanExample]:
+def read_squad_mt(request: ReadRequest) -> Iterator[SpanExample]:
     (path,) = request.files
     return _refitted(request, questions(path))
 
 
-def read_hub_squad_mt(request: Request, rows: Iterable[dict[str, Any]]) -> Iterator[SpanExample]:
+def read_hub_squad_mt(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[SpanExample]:
     return _refitted(request, hub_questions(rows))
 
 

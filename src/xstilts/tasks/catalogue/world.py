@@ -28,7 +28,7 @@ from xstilts.metrics.metric import Metric
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.tag import CHUNK_F1, TAG_ACCURACY
-from xstilts.tasks.task import Request, Source, Task
+from xstilts.tasks.task import ReadRequest, Source, Task
 from xstilts.tasks.translated import translated
 from xstilts.world import LANGUAGES, WorldConfig, generate
 from xstilts.world.choosing import CHOICES
@@ -58,7 +58,7 @@ def _translated(config: WorldConfig, found: Iterable[Example], language: str, co
             yield new
 
 
-def _read(request: Request) -> Iterator[Example]:
+def _read(request: ReadRequest) -> Iterator[Example]:
     return generate_task(request.task, request.split, request.language, {}, request.counts)
 
 

@@ -58,7 +58,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xstilts"
 
 
-def unpacked(archive: Path, root: Path) -> Path:
+def unpack(archive: Path, root: Path) -> Path:
     """The folder with the contents of an archive below the data folder `root`, unpacked now if they never were. Another
     process that unpacks the same archive is waited for."""
     found = archive.stat()
@@ -66,12 +66,12 @@ def unpacked(archive: Path, root: Path) -> Path:
     name = f"{archive.name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
     places = (root / ".xstilts" / name, cache_folder() / "unpacked" / name)
     for place in places:
-        if _done(place):
+        if _is_done(place):
             return place / "files"
     for place in places:
         try:
             place.mkdir(parents=True, exist_ok=True)
-            _fill(place, archive)
+            _unpack_under_lease(place, archive)
             return place / "files"
         except OSError as error:
             trouble = error
@@ -81,15 +81,15 @@ def unpacked(archive: Path, root: Path) -> Path:
     )
 
 
-def _done(place: Path) -> bool:
+def _is_done(place: Path) -> bool:
     return (place / "done.json").is_file()
 
 
-def _fill(place: Path, archive: Path) -> None:
+def _unpack_under_lease(place: Path, archive: Path) -> None:
     while True:
         try:
             with Lease(place):
-                if not _done(place):
+                if not _is_done(place):
                     _unpack_whole(archive, place)
             return
         except Held:
@@ -102,28 +102,28 @@ def _unpack_whole(archive: Path, place: Path) -> None:
         Store.discard(leftover)
     try:
         temporary.mkdir()
-        facts = _unpack(archive, temporary)
+        facts = _write_members(archive, temporary)
         temporary.rename(place / "files")
         write_json(place / "done.json", {"archive": str(archive), **facts})
     finally:
         Store.discard(temporary)
 
 
-def _unpack(archive: Path, folder: Path) -> dict[str, int]:
+def _write_members(archive: Path, folder: Path) -> dict[str, int]:
     """Write all members below `folder`; gives how many and how many bytes."""
     members, total = 0, 0
     where = str(archive)
     try:
-        for member in _members(archive):
+        for member in _list_members(archive):
             where = f"{archive}: member {member.name!r}"
             members, total = members + 1, total + member.size
             _check_size(archive, members, total)
-            target = _target(member.name, folder, where)
+            target = _find_target(member.name, folder, where)
             if member.is_folder:
                 target.mkdir(parents=True, exist_ok=True)
             elif member.is_file:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with member.open() or _no_content(where) as source, target.open("xb") as file:
+                with member.open() or _refuse_no_content(where) as source, target.open("xb") as file:
                     shutil.copyfileobj(source, file, _CHUNK)
             else:
                 raise InputError(f"{where} is a link or a device; a data archive has files only, so nothing of it is used")
@@ -140,7 +140,7 @@ def _unpack(archive: Path, folder: Path) -> dict[str, int]:
     return {"members": members, "bytes": total}
 
 
-def _no_content(where: str) -> IO[bytes]:
+def _refuse_no_content(where: str) -> IO[bytes]:
     raise InputError(f"{where} has no content; fetch the archive again")
 
 
@@ -153,7 +153,7 @@ def _check_size(archive: Path, members: int, total: int) -> None:
         raise InputError(f"{archive}: it would unpack to more than {limit}; unpack it yourself if you trust it")
 
 
-def _target(name: str, folder: Path, where: str) -> Path:
+def _find_target(name: str, folder: Path, where: str) -> Path:
     """Where a member belongs, by the rules of tarfile's data filter; it has to lie inside the folder."""
     try:
         member = tarfile.data_filter(tarfile.TarInfo(name), str(folder))
@@ -164,19 +164,19 @@ def _target(name: str, folder: Path, where: str) -> Path:
     return Path(os.path.normpath(folder / name))
 
 
-def _members(archive: Path) -> Iterator[_Member]:
+def _list_members(archive: Path) -> Iterator[_Member]:
     """The members in their order; each is to be read before the next is asked for."""
     if archive.name.endswith(".zip"):
-        yield from _zip_members(archive)
+        yield from _list_zip_members(archive)
         return
     for suffix, opener in _TAR_OPENERS.items():
         if archive.name.endswith(suffix):
-            yield from _tar_members(archive, opener)
+            yield from _list_tar_members(archive, opener)
             return
     raise InputError(f"{archive}: not a kind of archive that is known here (zip, {', '.join(_TAR_OPENERS)})")
 
 
-def _zip_members(archive: Path) -> Iterator[_Member]:
+def _list_zip_members(archive: Path) -> Iterator[_Member]:
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on Unix
@@ -184,7 +184,7 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
             yield _Member(info.filename, info.file_size, info.is_dir(), plain, partial(file.open, info))
 
 
-def _tar_members(archive: Path, opener: Callable[..., IO[bytes]]) -> Iterator[_Member]:
+def _list_tar_members(archive: Path, opener: Callable[..., IO[bytes]]) -> Iterator[_Member]:
     """Read once from front to back. tarfile takes an end within a header for the end of the archive, so what is left is
     read to the compression's own mark of the end, and an archive without compression has to end in zeros."""
     with opener(archive, "rb") as raw, tarfile.open(fileobj=raw, mode="r|") as file:

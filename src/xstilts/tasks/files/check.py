@@ -18,11 +18,18 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.registry import Example
 from xstilts.store.store import sha256_file
-from xstilts.tasks.files.locate import Found, checked, find, fingerprint, parts_of, whole
-from xstilts.tasks.files.read import lines
-from xstilts.tasks.task import Request, Source, Task
+from xstilts.tasks.files.locate import (
+    LocatedFiles,
+    check_examples,
+    find_parts,
+    hash_contents,
+    locate_with_archives,
+    read_undivided,
+)
+from xstilts.tasks.files.read import read_lines
+from xstilts.tasks.task import ReadRequest, Source, Task
 
-Status = Literal["complete", "partial", "missing", "damaged"]
+Completeness = Literal["complete", "partial", "missing", "damaged"]
 Checksum = Literal["official", "not official", "unknown"]
 Step = Callable[[str], None]  # told what is read next
 
@@ -39,7 +46,7 @@ class FileRecord:
 
 
 @dataclass(frozen=True)
-class Row:
+class SplitCheck:
     """One split of a task in one language. `examples` is None where there are no files or they cannot be read."""
 
     task: str
@@ -52,7 +59,7 @@ class Row:
     problem: str = ""
 
     @property
-    def status(self) -> Status:
+    def status(self) -> Completeness:
         if self.problem:
             return "damaged"
         if not self.files:
@@ -67,110 +74,110 @@ class TaskCheck:
     """All rows of a task (of a composite one: those of its parts)."""
 
     task: str
-    rows: tuple[Row, ...]
+    rows: tuple[SplitCheck, ...]
     files: tuple[FileRecord, ...]
 
     @property
-    def status(self) -> Status:
+    def status(self) -> Completeness:
         found = {row.status for row in self.rows}
         if "damaged" in found:
             return "damaged"
         return found.pop() if len(found) == 1 else "partial"
 
 
-def check(task: Task, root: Path, step: Step = lambda _: None, known: dict[str, TaskCheck] | None = None) -> TaskCheck:
+def check_task(task: Task, root: Path, step: Step = lambda _: None, known: dict[str, TaskCheck] | None = None) -> TaskCheck:
     """Read all that the data folder has of a task. `known` are the checks so far, so that no part is read twice."""
     known = {} if known is None else known
     if task.name not in known:
         if task.parts:
-            parts = [check(part, root, step, known) for part in parts_of(task)]
+            parts = [check_task(part, root, step, known) for part in find_parts(task)]
             rows = tuple(row for part in parts for row in part.rows if row.split in task.splits)
             named = {path for row in rows for path in row.files}
             files = tuple(file for part in parts for file in part.files if file.path in named)
             known[task.name] = TaskCheck(task.name, rows, files)
         else:
-            known[task.name] = _check_one(task, root, step)
+            known[task.name] = _check_files(task, root, step)
     return known[task.name]
 
 
-def _check_one(task: Task, root: Path, step: Step) -> TaskCheck:
-    rows: list[Row] = []
+def _check_files(task: Task, root: Path, step: Step) -> TaskCheck:
+    rows: list[SplitCheck] = []
     records: Counter[Path] = Counter()
     for split, source in task.splits.items():
         for language in source.languages:
-            row = Row(task.name, split, language, expected=source.counts.get(language))
-            found = Found(())
+            row = SplitCheck(task.name, split, language, expected=source.counts.get(language))
+            found = LocatedFiles(())
             try:
-                found = find(task, split, language, root)
-                row = replace(row, files=tuple(_name(path, root) for path in found.files))
+                found = locate_with_archives(task, split, language, root)
+                row = replace(row, files=tuple(_show_path(path, root) for path in found.files))
                 if found.files:
                     step(f"{task.name} {split} {language}")
-                    row = replace(row, examples=_count(task, split, language, found.files, records))
-                    row = replace(row, checksum=_checksum(task, source, language, found))
+                    row = replace(row, examples=_count_examples(task, split, language, found.files, records))
+                    row = replace(row, checksum=_compare_checksum(task, source, language, found))
             except InputError as error:
                 row = replace(row, problem=str(error))
                 records.update(dict.fromkeys(found.files, 0))
             rows.append(row)
-    files = [FileRecord(_name(path, root), count, _sha256(path)) for path, count in records.items()]
+    files = [FileRecord(_show_path(path, root), count, _hash_if_readable(path)) for path, count in records.items()]
     return TaskCheck(task.name, tuple(rows), tuple(files))
 
 
-def _name(path: Path, root: Path) -> str:
+def _show_path(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def _sha256(path: Path) -> str:
+def _hash_if_readable(path: Path) -> str:
     try:
-        return fingerprint([path])
+        return hash_contents([path])
     except InputError:
         return ""  # damaged, which its row says
 
 
-def _count(task: Task, split: str, language: str, files: tuple[Path, ...], records: Counter[Path]) -> int:
+def _count_examples(task: Task, split: str, language: str, files: tuple[Path, ...], records: Counter[Path]) -> int:
     """The number of examples; adds to `records` those of each file. A reader that cannot do with one file at a time is given
     all of them."""
     counts: Counter[Path] = Counter(dict.fromkeys(files, 0))
 
     def one_by_one() -> Iterator[Example]:
         for path in files:
-            for example in task.read(Request(task, split, language, (path,))):
+            for example in task.read(ReadRequest(task, split, language, (path,))):
                 counts[path] += not (isinstance(example, PoolExample) and example.role == "candidate")
                 yield example
 
     try:
-        total = sum(1 for _ in checked(replace(task, heldout=0), split, one_by_one(), ", ".join(map(str, files))))
+        total = sum(1 for _ in check_examples(replace(task, heldout=0), split, one_by_one(), ", ".join(map(str, files))))
     except InputError:
-        total = sum(1 for _ in whole(task, split, language, files))
-        counts = Counter({path: sum(1 for _ in lines(path)) for path in files})
+        total = sum(1 for _ in read_undivided(task, split, language, files))
+        counts = Counter({path: sum(1 for _ in read_lines(path)) for path in files})
     records.update(counts)
     return total
 
 
-def _checksum(task: Task, source: Source, language: str, found: Found) -> Checksum:
+def _compare_checksum(task: Task, source: Source, language: str, found: LocatedFiles) -> Checksum:
     """By the declared checksum of the content, else by those of the files as they are served."""
     if declared := source.sha256.get(language):
-        return "official" if fingerprint(found.files) == declared else "not official"
+        return "official" if hash_contents(found.files) == declared else "not official"
     served = {Path(task.fill(x.path, language)).name: x.sha256.get(language) or x.sha256.get("") for x in source.downloads}
-    judged = {_as_served(path, served) for path in found.archives[:1] or found.files}
+    judged = {_compare_as_served(path, served) for path in found.archives[:1] or found.files}
     return judged.pop() if len(judged) == 1 else "not official" if "not official" in judged else "unknown"
 
 
-def _as_served(path: Path, served: Mapping[str, str | None]) -> Checksum:
+def _compare_as_served(path: Path, served: Mapping[str, str | None]) -> Checksum:
     packed = path.name not in served and path.suffix == ".gz"
     expected = served.get(path.name.removesuffix(".gz") if packed else path.name)
     if expected is None:
         return "unknown"
-    sha256 = fingerprint([path]) if packed else _file_sha256(path, path.stat().st_mtime_ns)
+    sha256 = hash_contents([path]) if packed else _hash_file(path, path.stat().st_mtime_ns)
     return "official" if sha256 == expected else "not official"
 
 
 @lru_cache(maxsize=64)
-def _file_sha256(path: Path, changed_ns: int) -> str:
+def _hash_file(path: Path, changed_ns: int) -> str:
     """sha256 of a file as it is; remembered, since one archive holds many languages."""
     return sha256_file(path)
 
 
-def record(found: TaskCheck) -> dict[str, Any]:
+def make_record(found: TaskCheck) -> dict[str, Any]:
     """A check as JSON."""
     return {
         "task": found.task,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from xstilts.errors import InputError
 from xstilts.store.store import read_json, sha256_file, write_json
-from xstilts.tasks.files.locate import fingerprint, parts_of, source_split
+from xstilts.tasks.files.locate import find_parts, hash_contents, resolve_split
 from xstilts.tasks.task import SPLITS, Task
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 60.0
 
-Progress = Callable[[int, int | None], None]  # bytes here, bytes of the whole file if the server says
+OnBytes = Callable[[int, int | None], None]  # bytes here, bytes of the whole file if the server says
 
 
 @dataclass(frozen=True)
-class Wanted:
+class OfficialFile:
     """An official file: where it is, where it goes below the data folder, its sha256 as served, if that is known."""
 
     task: str
@@ -44,11 +44,11 @@ class Wanted:
     sha256: str | None
 
 
-class Unreachable(InputError):
+class UnreachableServer(InputError):
     """The server could not be connected to, so its other files cannot be had now either."""
 
 
-class _Again(Exception):
+class _Retry(Exception):
     """An attempt that failed in a way that may pass; `wait` is what the server asks for, in seconds."""
 
     def __init__(self, text: str, wait: float = 0.0):
@@ -56,17 +56,17 @@ class _Again(Exception):
         self.wait = wait
 
 
-Choice = tuple[Task, tuple[str, ...] | None]  # a task and the languages asked for; None is all of them
+TaskLanguages = tuple[Task, tuple[str, ...] | None]  # a task and the languages asked for; None is all of them
 
 
-def chosen(names: Iterable[str], languages: Iterable[str] = ()) -> list[Choice]:
+def select_tasks(names: Iterable[str], languages: Iterable[str] = ()) -> list[TaskLanguages]:
     """Tasks by name, in the languages asked for. The name of a suite gives its tasks in its languages and English, and the
     tasks whose English training data it needs."""
     from xstilts.tasks.registry import find_task  # these two are above this file
     from xstilts.tasks.suites import SUITES
 
     asked = tuple(languages)
-    found: dict[str, Choice] = {}
+    found: dict[str, TaskLanguages] = {}
     for name in names:
         if name in SUITES:
             trained = {find_task(task).trains_on for task in SUITES[name].tasks} - {"", *SUITES[name].tasks}
@@ -78,39 +78,39 @@ def chosen(names: Iterable[str], languages: Iterable[str] = ()) -> list[Choice]:
     return list(found.values())
 
 
-def wanted(choices: Iterable[Choice], splits: Iterable[str] = SPLITS) -> list[Wanted]:
+def select_files(choices: Iterable[TaskLanguages], splits: Iterable[str] = SPLITS) -> list[OfficialFile]:
     """The official files of these tasks, languages and splits, each once."""
-    files: dict[str, Wanted] = {}
-    for task, split, languages in _sources(choices, tuple(splits)):
+    files: dict[str, OfficialFile] = {}
+    for task, split, languages in _select_sources(choices, tuple(splits)):
         for language in languages:
             for entry in (d for d in task.splits[split].downloads if not d.languages or language in d.languages):
                 path = task.fill(entry.path, language)
                 sha256 = entry.sha256.get(language) or entry.sha256.get("")
-                files.setdefault(path, Wanted(task.name, task.fill(entry.url, language), path, sha256))
+                files.setdefault(path, OfficialFile(task.name, task.fill(entry.url, language), path, sha256))
     return list(files.values())
 
 
-def elsewhere(choices: Iterable[Choice], splits: Iterable[str] = SPLITS) -> dict[str, str]:
+def find_manual_pages(choices: Iterable[TaskLanguages], splits: Iterable[str] = SPLITS) -> dict[str, str]:
     """Task -> the page where people get its data, for those that have a split with no file to download."""
     pages: dict[str, str] = {}
-    for task, split, _ in _sources(choices, tuple(splits)):
+    for task, split, _ in _select_sources(choices, tuple(splits)):
         if not task.splits[split].downloads and not task.synthetic:
             pages.setdefault(task.name, task.splits[split].url or task.url)
     return pages
 
 
-def _sources(choices: Iterable[Choice], splits: tuple[str, ...]) -> Iterator[tuple[Task, str, tuple[str, ...]]]:
+def _select_sources(choices: Iterable[TaskLanguages], splits: tuple[str, ...]) -> Iterator[tuple[Task, str, tuple[str, ...]]]:
     """The declared splits of tasks, and of the parts of composite ones, with their languages that were asked for."""
     for task, asked in choices:
-        yield from _sources(((part, asked) for part in parts_of(task)), splits)
-        declared = {source_split(task, s) for s in splits if s in task.splits or (s == "dev" and task.heldout)}
+        yield from _select_sources(((part, asked) for part in find_parts(task)), splits)
+        declared = {resolve_split(task, s) for s in splits if s in task.splits or (s == "dev" and task.heldout)}
         for split in task.splits if not task.parts else ():
             languages = tuple(x for x in task.splits[split].languages if asked is None or x in asked)
             if split in declared and languages:
                 yield task, split, languages
 
 
-def download(file: Wanted, root: Path, progress: Progress = lambda *_: None) -> bool:
+def download(file: OfficialFile, root: Path, progress: OnBytes = lambda *_: None) -> bool:
     """Have one file below `root`; False when it was there. Raises InputError, with what was received kept for the next time."""
     path = root / file.path
     try:
@@ -121,7 +121,7 @@ def download(file: Wanted, root: Path, progress: Progress = lambda *_: None) -> 
         with part.open("ab") as sink:
             _lock(sink, path)
             try:
-                _receive(file, sink, _notes(path), progress)
+                _receive(file, sink, _notes_path(path), progress)
             except BaseException:
                 if not sink.tell():
                     part.unlink()
@@ -129,7 +129,7 @@ def download(file: Wanted, root: Path, progress: Progress = lambda *_: None) -> 
             sink.flush()
             os.fsync(sink.fileno())
         found = sha256_file(part) if file.sha256 else None
-        _notes(path).unlink(missing_ok=True)
+        _notes_path(path).unlink(missing_ok=True)
         if found != file.sha256:
             part.unlink()
             raise InputError(
@@ -145,18 +145,18 @@ def download(file: Wanted, root: Path, progress: Progress = lambda *_: None) -> 
     return True
 
 
-def _notes(path: Path) -> Path:
+def _notes_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.part.json")
 
 
-def _is_there(path: Path, file: Wanted) -> bool:
+def _is_there(path: Path, file: OfficialFile) -> bool:
     """Whether the file is there, plain or packed; one that is there and not the official one is an error."""
     packed = path.with_name(f"{path.name}.gz")
     if not path.is_file() and not packed.is_file():
         return False
     if file.sha256:
         there = path if path.is_file() else packed
-        found = sha256_file(there) if there == path else fingerprint([there])
+        found = sha256_file(there) if there == path else hash_contents([there])
         if found != file.sha256:
             raise InputError(
                 f"{there}: not the official file (sha256 {found}, expected {file.sha256}); move it away to get that one"
@@ -173,7 +173,7 @@ def _lock(sink: BinaryIO, path: Path) -> None:
         pass  # a file system without locks
 
 
-def _receive(file: Wanted, sink: BinaryIO, notes: Path, progress: Progress) -> None:
+def _receive(file: OfficialFile, sink: BinaryIO, notes: Path, progress: OnBytes) -> None:
     import httpx2
 
     timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
@@ -181,21 +181,21 @@ def _receive(file: Wanted, sink: BinaryIO, notes: Path, progress: Progress) -> N
     with httpx2.Client(follow_redirects=True, timeout=timeout, headers={"Accept-Encoding": "identity"}) as client:
         while True:
             try:
-                return _attempt(client, file, sink, notes, progress)
-            except (_Again, httpx2.TransportError) as error:
+                return _request_rest(client, file, sink, notes, progress)
+            except (_Retry, httpx2.TransportError) as error:
                 here = sink.tell()
                 failures, most = (1 if here > most else failures + 1), max(here, most)
                 reason = str(error) or type(error).__name__
                 if failures >= TRIES or isinstance(error, httpx2.UnsupportedProtocol):
-                    kind = Unreachable if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout) else InputError
+                    kind = UnreachableServer if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout) else InputError
                     raise kind(f"{file.url}: {reason}; run again to go on after the {here:,} bytes that are here") from None
-                asked = error.wait if isinstance(error, _Again) else 0.0
+                asked = error.wait if isinstance(error, _Retry) else 0.0
                 time.sleep(min(LONGEST_WAIT_SECONDS, max(asked, 2.0 ** (failures - 1))))
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 raise InputError(f"{file.url}: {error}") from None
 
 
-def _attempt(client: httpx2.Client, file: Wanted, sink: BinaryIO, notes: Path, progress: Progress) -> None:
+def _request_rest(client: httpx2.Client, file: OfficialFile, sink: BinaryIO, notes: Path, progress: OnBytes) -> None:
     """One request for what is missing. Returns when the file is whole."""
     here = sink.seek(0, os.SEEK_END)
     known: dict[str, Any] = read_json(notes) or {}
@@ -205,14 +205,14 @@ def _attempt(client: httpx2.Client, file: Wanted, sink: BinaryIO, notes: Path, p
     headers = {"Range": f"bytes={here}-", "If-Range": known["validator"]} if resumable else {}
     with client.stream("GET", file.url, headers=headers) as response:
         if resumable and response.status_code == 416:
-            _begin_anew(sink, notes, "what is here goes beyond the end of the file")
+            _restart(sink, notes, "what is here goes beyond the end of the file")
         _check_answer(file, response)
-        total = _total(response)
-        validator = _validator(response)
+        total = _parse_total(response)
+        validator = _get_validator(response)
         if response.status_code == 206:
-            said = {"begin": _begin(response), "total": total, "validator": validator}
+            said = {"begin": _parse_begin(response), "total": total, "validator": validator}
             if said != {"begin": here, "total": known.get("total"), "validator": known.get("validator")}:
-                _begin_anew(sink, notes, "the server has another file by now, or does not keep to ranges")
+                _restart(sink, notes, "the server has another file by now, or does not keep to ranges")
         else:
             here = sink.truncate(0)
             write_json(notes, {"url": file.url, "validator": validator, "total": total})
@@ -220,21 +220,21 @@ def _attempt(client: httpx2.Client, file: Wanted, sink: BinaryIO, notes: Path, p
             here += sink.write(chunk)
             progress(here, total)
     if total is not None and here != total:
-        raise _Again(f"the connection ended after {here:,} of {total:,} bytes")
+        raise _Retry(f"the connection ended after {here:,} of {total:,} bytes")
 
 
-def _begin_anew(sink: BinaryIO, notes: Path, reason: str) -> None:
+def _restart(sink: BinaryIO, notes: Path, reason: str) -> None:
     sink.truncate(0)
     notes.unlink(missing_ok=True)
-    raise _Again(reason)
+    raise _Retry(reason)
 
 
-def _check_answer(file: Wanted, response: httpx2.Response) -> None:
+def _check_answer(file: OfficialFile, response: httpx2.Response) -> None:
     """Raise unless the answer holds the file or its rest."""
     status = response.status_code
     if status in (408, 429) or status >= 500:
         wait = response.headers.get("Retry-After", "")
-        raise _Again(f"the server answers {status} {response.reason_phrase}", float(wait) if wait.isdecimal() else 0.0)
+        raise _Retry(f"the server answers {status} {response.reason_phrase}", float(wait) if wait.isdecimal() else 0.0)
     if status not in (200, 206):
         raise InputError(
             f"{file.url}: the server answers {status} {response.reason_phrase}; see the task's page for another place"
@@ -244,12 +244,12 @@ def _check_answer(file: Wanted, response: httpx2.Response) -> None:
         raise InputError(f"{file.url}: the server sends a web page, not the file; open it in a browser, save as {file.path}")
 
 
-def _begin(response: httpx2.Response) -> int | None:
+def _parse_begin(response: httpx2.Response) -> int | None:
     found = re.match(r"bytes (\d+)-\d+/", response.headers.get("Content-Range", ""))
     return int(found[1]) if found else None
 
 
-def _total(response: httpx2.Response) -> int | None:
+def _parse_total(response: httpx2.Response) -> int | None:
     """The size of the whole file in bytes, where the server says it."""
     if response.status_code == 206:
         _, _, total = response.headers.get("Content-Range", "").rpartition("/")
@@ -258,7 +258,7 @@ def _total(response: httpx2.Response) -> int | None:
     return int(total) if total.isdecimal() else None
 
 
-def _validator(response: httpx2.Response) -> str:
+def _get_validator(response: httpx2.Response) -> str:
     """What tells this version of the file from others in If-Range: a strong ETag, else the time of its last change."""
     etag: str = response.headers.get("ETag", "")
     return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")

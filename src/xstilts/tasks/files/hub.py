@@ -15,20 +15,20 @@ from typing import Any
 
 from xstilts.errors import InputError
 from xstilts.formats.registry import Example
-from xstilts.tasks.files.locate import checked, source_of, source_split
-from xstilts.tasks.task import Hub, Request, Task
+from xstilts.tasks.files.locate import check_examples, find_source, resolve_split
+from xstilts.tasks.task import Hub, ReadRequest, Task
 
 COMMIT = re.compile("[0-9a-f]{40}")
 _ROWS = 1024
 
 
-def patterns(config: str, split: str) -> tuple[str, ...]:
+def list_patterns(config: str, split: str) -> tuple[str, ...]:
     """Where the files of a split may lie in the repository, in the order of preference."""
     found = (f"{config}/{split}-*.parquet", f"{config}/{split}/*.parquet")
     return (*found, f"data/{split}-*.parquet", f"data/{split}.parquet") if config == "default" else found
 
 
-def _snapshot(hub: Hub, allow: tuple[str, ...]) -> Path:
+def _fetch_snapshot(hub: Hub, allow: tuple[str, ...]) -> Path:
     """The cached folder of a revision, named by its commit, with the allowed files in it where they could be had."""
     from huggingface_hub import snapshot_download
 
@@ -42,14 +42,14 @@ def _snapshot(hub: Hub, allow: tuple[str, ...]) -> Path:
         ) from error
 
 
-def hub_files(task: Task, split: str, language: str) -> tuple[tuple[Path, ...], str]:
+def fetch_hub_files(task: Task, split: str, language: str) -> tuple[tuple[Path, ...], str]:
     """The parquet files of a split in a language, fetched when the cache lacks them, and the commit they are of."""
-    hub = source_of(task, split, language).hub
+    hub = find_source(task, split, language).hub
     if hub is None:
         raise InputError(f"task {task.name}: no Hub data set is declared for {split}")
     config = task.fill(hub.config, language)
-    allow = patterns(config, hub.split)
-    folder = _snapshot(hub, allow)
+    allow = list_patterns(config, hub.split)
+    folder = _fetch_snapshot(hub, allow)
     for pattern in allow:
         if files := tuple(sorted(folder.glob(pattern))):
             return files, folder.name
@@ -58,7 +58,7 @@ def hub_files(task: Task, split: str, language: str) -> tuple[tuple[Path, ...], 
     )
 
 
-def _rows(files: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
+def _read_rows(files: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
     import pyarrow as arrow
     from pyarrow import parquet
 
@@ -70,10 +70,10 @@ def _rows(files: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
             raise InputError(f"{path}: not a readable parquet file ({error})") from None
 
 
-def hub_examples(task: Task, split: str, language: str) -> Iterator[Example]:
+def read_hub_examples(task: Task, split: str, language: str) -> Iterator[Example]:
     """As `locate.examples`, from the Hub."""
     if task.read_hub is None:
         raise InputError(f"task {task.name} cannot be read from the Hub")
-    files, _ = hub_files(task, split, language)
-    request = Request(task, source_split(task, split), language, files)
-    return checked(task, split, task.read_hub(request, _rows(files)), ", ".join(map(str, files)))
+    files, _ = fetch_hub_files(task, split, language)
+    request = ReadRequest(task, resolve_split(task, split), language, files)
+    return check_examples(task, split, task.read_hub(request, _read_rows(files)), ", ".join(map(str, files)))

@@ -22,9 +22,9 @@ from typing import NamedTuple, TypeVar
 from xstilts.errors import InputError, nearest
 from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.registry import Example
-from xstilts.tasks.files.archive import cache_folder, unpacked
-from xstilts.tasks.files.read import opened
-from xstilts.tasks.task import SPLITS, Request, Source, Task
+from xstilts.tasks.files.archive import cache_folder, unpack
+from xstilts.tasks.files.read import open_uncompressed
+from xstilts.tasks.task import SPLITS, ReadRequest, Source, Task
 
 E = TypeVar("E", bound=Example)
 
@@ -35,14 +35,14 @@ _DEPTH = 2
 _SETTLED_SECONDS = 2.0
 
 
-class Found(NamedTuple):
+class LocatedFiles(NamedTuple):
     """The files of one split and language, and the official archives that they came out of, outermost first."""
 
     files: tuple[Path, ...]
     archives: tuple[Path, ...] = ()
 
 
-def source_split(task: Task, split: str) -> str:
+def resolve_split(task: Task, split: str) -> str:
     """The declared split that the examples of `split` come out of: train, for a held-out dev."""
     if split not in SPLITS:
         raise InputError(f"no split {split!r}{nearest(split, SPLITS)}")
@@ -54,7 +54,7 @@ def source_split(task: Task, split: str) -> str:
     raise InputError(f"task {task.name} has no {split} split of its own (it has: {', '.join(task.splits)}){hint}")
 
 
-def scored_split(task: Task, split: str) -> str:
+def select_scored_split(task: Task, split: str) -> str:
     """The split that a target is scored on where a study asks for `split`. Of a target without dev data in a language other
     than English (XQuAD, TyDi QA, Tatoeba) that is its test data, as in jiant's dev scores."""
     if split == "dev" and "dev" in task.splits and any(language != "en" for language in task.splits["dev"].languages):
@@ -62,15 +62,15 @@ def scored_split(task: Task, split: str) -> str:
     return "test"
 
 
-def source_of(task: Task, split: str, language: str) -> Source:
+def find_source(task: Task, split: str, language: str) -> Source:
     """Where that split is declared to be; an error when it has no such language."""
-    source = task.splits[source_split(task, split)]
+    source = task.splits[resolve_split(task, split)]
     if language not in source.languages:
         raise InputError(f"task {task.name} has no {split} data in {language!r} (it has: {' '.join(source.languages)})")
     return source
 
 
-def parts_of(task: Task) -> tuple[Task, ...]:
+def find_parts(task: Task) -> tuple[Task, ...]:
     """The tasks that a composite one is made of; none for any other."""
     from xstilts.tasks.registry import find_task  # the catalogue is above this file
 
@@ -81,81 +81,81 @@ def locate(task: Task, split: str, language: str, root: Path) -> tuple[Path, ...
     """The files of the first pattern that finds any, in the folder or else inside the official archives there; empty when
     nothing is found, or nothing in this language. Of a composite task: the files of all parts, an error if only some are
     there."""
-    return find(task, split, language, root).files
+    return locate_with_archives(task, split, language, root).files
 
 
-def find(task: Task, split: str, language: str, root: Path) -> Found:
+def locate_with_archives(task: Task, split: str, language: str, root: Path) -> LocatedFiles:
     """As `locate`, with the archives."""
-    from_split = source_split(task, split)
+    from_split = resolve_split(task, split)
     source = task.splits[from_split]
     if language not in source.languages:
-        return Found(())
+        return LocatedFiles(())
     if task.parts:
-        return _all_parts(task, split, language, root)
+        return _locate_parts(task, split, language, root)
     if task.translates:
-        return _with_original(task, split, language, root)
-    return _first(task, from_split, source, language, root)
+        return _locate_with_original(task, split, language, root)
+    return _locate_first(task, from_split, source, language, root)
 
 
-def _first(task: Task, from_split: str, source: Source, language: str, root: Path) -> Found:
-    for place in _places(task, root):
-        for folder, archives in _folders(task, source, language, place):
+def _locate_first(task: Task, from_split: str, source: Source, language: str, root: Path) -> LocatedFiles:
+    for place in _list_places(task, root):
+        for folder, archives in _walk_folders(task, source, language, place):
             for pattern in source.paths:
                 filled = task.fill(pattern, language)
-                files = _matches(folder, filled)
+                files = _match_files(folder, filled)
                 shared = filled == pattern and len(source.languages) > 1
-                if files and (not shared or _holds(Request(task, from_split, language, files))):
-                    return Found((*files, *_beside(task, source, language, root)), archives)
-    return Found(())
+                if files and (not shared or _holds_language(ReadRequest(task, from_split, language, files))):
+                    return LocatedFiles((*files, *_locate_beside(task, source, language, root)), archives)
+    return LocatedFiles(())
 
 
-def _beside(task: Task, source: Source, language: str, root: Path) -> Iterator[Path]:
+def _locate_beside(task: Task, source: Source, language: str, root: Path) -> Iterator[Path]:
     """The files that belong to those just found, one for each pattern."""
     for pattern in source.beside:
         filled = task.fill(pattern, language)
-        places = _places(task, root)
-        files = next(filter(None, (_matches(place, filled) for place in places)), ())
+        places = _list_places(task, root)
+        files = next(filter(None, (_match_files(place, filled) for place in places)), ())
         if len(files) != 1:
             said = f"{len(files)} files for {filled}, expected one" if files else f"no file for {filled}[.gz]"
             raise InputError(f"task {task.name}, {language}: {said}; looked below {' and '.join(map(str, places))}")
         yield files[0]
 
 
-def _with_original(task: Task, split: str, language: str, root: Path) -> Found:
+def _locate_with_original(task: Task, split: str, language: str, root: Path) -> LocatedFiles:
     """Of train: the English files that are translated, then the table of translations. Of dev: the English files."""
     from xstilts.tasks.registry import find_task
 
     original = find_task(task.translates)
     if split == "dev":
-        return find(original, split, language, root)
-    table = _first(task, split, task.splits[split], language, root)
+        return locate_with_archives(original, split, language, root)
+    table = _locate_first(task, split, task.splits[split], language, root)
     if not table.files:
-        return Found(())
-    found = find(original, split, "en", root)
+        return LocatedFiles(())
+    found = locate_with_archives(original, split, "en", root)
     if not found.files:
-        raise InputError(f"task {task.name} translates {original.name}: {nowhere(original, split, 'en', root)}")
-    return Found((*found.files, *table.files), found.archives)
+        raise InputError(f"task {task.name} translates {original.name}: {explain_missing(original, split, 'en', root)}")
+    return LocatedFiles((*found.files, *table.files), found.archives)
 
 
-def _places(task: Task, root: Path) -> tuple[Path, ...]:
+def _list_places(task: Task, root: Path) -> tuple[Path, ...]:
     """Where files are looked for: beside the declaration of a task of the user's own, then in the data folder."""
     return (task.folder, root) if task.folder else (root,)
 
 
-def _all_parts(task: Task, split: str, language: str, root: Path) -> Found:
-    found = {part.name: find(part, split, language, root) for part in parts_of(task)}
+def _locate_parts(task: Task, split: str, language: str, root: Path) -> LocatedFiles:
+    found = {part.name: locate_with_archives(part, split, language, root) for part in find_parts(task)}
     missing = [name for name, part in found.items() if not part.files]
     if len(missing) == len(found):
-        return Found(())
+        return LocatedFiles(())
     if missing:
         raise InputError(f"task {task.name}, {split}: its part {missing[0]} is missing below {root}, its other parts are there")
-    return Found(
+    return LocatedFiles(
         tuple(path for part in found.values() for path in part.files),
         tuple(path for part in found.values() for path in part.archives),
     )
 
 
-def _folders(
+def _walk_folders(
     task: Task, source: Source, language: str, folder: Path, archives: tuple[Path, ...] = ()
 ) -> Iterator[tuple[Path, tuple[Path, ...]]]:
     """The folders to look in, with the archives that each came out of: a folder, then what the archives in it hold. None is
@@ -164,23 +164,23 @@ def _folders(
     if len(archives) < _DEPTH:
         for name in source.archives:
             filled = task.fill(name, language)
-            for archive in (*_plain(folder, filled), *_plain(folder, f"*/{filled}")):
-                yield from _folders(task, source, language, unpacked(archive, folder), (*archives, archive))
+            for archive in (*_glob_files(folder, filled), *_glob_files(folder, f"*/{filled}")):
+                yield from _walk_folders(task, source, language, unpack(archive, folder), (*archives, archive))
 
 
-def _plain(root: Path, pattern: str) -> list[Path]:
+def _glob_files(root: Path, pattern: str) -> list[Path]:
     return sorted(path for path in root.glob(pattern) if path.is_file())
 
 
-def _matches(root: Path, pattern: str) -> tuple[Path, ...]:
+def _match_files(root: Path, pattern: str) -> tuple[Path, ...]:
     """Plain and packed files; a plain one wins over its packed double. Sorted by name, as XTREME orders treebanks."""
-    found = {path.with_suffix("") if path.suffix == ".gz" else path: path for path in _plain(root, f"{pattern}.gz")}
-    for path in reversed(_plain(root, pattern)):  # of `a` and `a.gz`, both under `a*`, the plain one is last
+    found = {path.with_suffix("") if path.suffix == ".gz" else path: path for path in _glob_files(root, f"{pattern}.gz")}
+    for path in reversed(_glob_files(root, pattern)):  # of `a` and `a.gz`, both under `a*`, the plain one is last
         found[path.with_suffix("") if path.suffix == ".gz" else path] = path
     return tuple(sorted(found.values(), key=lambda path: (path.name, path)))
 
 
-def _holds(request: Request) -> bool:
+def _holds_language(request: ReadRequest) -> bool:
     """Whether a file of many languages holds this one. A damaged file does: reading it says what is wrong."""
     try:
         return next(iter(request.task.read(request)), None) is not None
@@ -188,14 +188,14 @@ def _holds(request: Request) -> bool:
         return True
 
 
-def available_languages(task: Task, split: str, root: Path) -> tuple[str, ...]:
+def find_languages(task: Task, split: str, root: Path) -> tuple[str, ...]:
     """The languages of a split whose files are there, in the order of the task."""
-    source = task.splits[source_split(task, split)]
+    source = task.splits[resolve_split(task, split)]
     made = not source.paths and not task.parts
     return tuple(code for code in source.languages if made or locate(task, split, code, root))
 
 
-def fingerprint(paths: Iterable[Path]) -> str:
+def hash_contents(paths: Iterable[Path]) -> str:
     """sha256 over the uncompressed contents, in order: for one official file, its published checksum.
 
     Remembered in the user's cache for files of the same path, size and times, since a plan asks for gigabytes again and
@@ -208,7 +208,7 @@ def fingerprint(paths: Iterable[Path]) -> str:
         return known
     digest = hashlib.sha256()
     for path, _ in files:
-        with opened(path) as file:
+        with open_uncompressed(path) as file:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
     if settled:
@@ -226,37 +226,37 @@ def _remember(memo: Path, text: str) -> None:
         pass  # it is only a memory
 
 
-def examples(task: Task, split: str, language: str, root: Path, counts: Counter[str] | None = None) -> Iterator[Example]:
+def read_examples(task: Task, split: str, language: str, root: Path, counts: Counter[str] | None = None) -> Iterator[Example]:
     """The checked examples of a split in a language, in the order of the files (of a composite task: of its parts). What the
     reader counts beside them (`Request.counts`) is added to `counts` while they are read."""
-    source = source_of(task, split, language)
+    source = find_source(task, split, language)
     counts = Counter() if counts is None else counts
     if task.parts:
-        found = (example for part in parts_of(task) for example in examples(part, split, language, root, counts))
-        return checked(task, split, found, task.name)
+        found = (example for part in find_parts(task) for example in read_examples(part, split, language, root, counts))
+        return check_examples(task, split, found, task.name)
     files = locate(task, split, language, root)
     if source.paths and not files:
-        raise InputError(nowhere(task, split, language, root))
-    request = Request(task, source_split(task, split), language, files, counts)
-    return checked(task, split, task.read(request), ", ".join(map(str, files)) or task.name)
+        raise InputError(explain_missing(task, split, language, root))
+    request = ReadRequest(task, resolve_split(task, split), language, files, counts)
+    return check_examples(task, split, task.read(request), ", ".join(map(str, files)) or task.name)
 
 
-def nowhere(task: Task, split: str, language: str, root: Path) -> str:
+def explain_missing(task: Task, split: str, language: str, root: Path) -> str:
     """What is said when a split's data are not in the folder: what was looked for, and where it can be had."""
-    source = source_of(task, split, language)
+    source = find_source(task, split, language)
     looked = ", ".join(f"{task.fill(pattern, language)}[.gz]" for pattern in source.paths)
     inside = f", also inside {', '.join(task.fill(name, language) for name in source.archives)}" if source.archives else ""
-    where = f"looked below {' and '.join(map(str, _places(task, root)))} for {looked}{inside}"
+    where = f"looked below {' and '.join(map(str, _list_places(task, root)))} for {looked}{inside}"
     return f"task {task.name}: no file for {split} in {language}; {where}" + (f". Get it from {source.url}" if source.url else "")
 
 
-def whole(task: Task, split: str, language: str, files: tuple[Path, ...]) -> Iterator[Example]:
+def read_undivided(task: Task, split: str, language: str, files: tuple[Path, ...]) -> Iterator[Example]:
     """The checked examples of a declared split before a held-out dev is taken out of them."""
-    request = Request(task, split, language, files)
-    return checked(replace(task, heldout=0), split, task.read(request), ", ".join(map(str, files)))
+    request = ReadRequest(task, split, language, files)
+    return check_examples(replace(task, heldout=0), split, task.read(request), ", ".join(map(str, files)))
 
 
-def checked(task: Task, split: str, found: Iterable[E], where: str) -> Iterator[E]:
+def check_examples(task: Task, split: str, found: Iterable[E], where: str) -> Iterator[E]:
     """The examples that belong to `split` out of those of its source; ids are unique and there is at least one."""
     divided = task.heldout > 0 and "dev" not in task.splits and split in ("train", "dev")
     seen: set[str] = set()
@@ -265,20 +265,20 @@ def checked(task: Task, split: str, found: Iterable[E], where: str) -> Iterator[
         if example.id in seen:
             raise InputError(f"{where}: the id {example.id!r} occurs twice")
         seen.add(example.id)
-        if not divided or held_out(example.id, task.heldout) == (split == "dev"):
+        if not divided or is_held_out(example.id, task.heldout) == (split == "dev"):
             kept += 1
             yield example
     if not kept:
         raise InputError(f"{where}: no examples for {split} of task {task.name} (out of {len(seen)})")
 
 
-def _rank(id: str, salt: str) -> int:
+def _hash_id(id: str, salt: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{salt}{id}".encode()).digest()[:8], "big")
 
 
-def held_out(id: str, every: int) -> bool:
+def is_held_out(id: str, every: int) -> bool:
     """Whether this training example belongs to the dev split that takes one in `every`."""
-    return _rank(id, "heldout:") % every == 0
+    return _hash_id(id, "heldout:") % every == 0
 
 
 def subsample(found: Iterable[E], limit: int | None, salt: str = "") -> Iterable[E]:
@@ -298,26 +298,26 @@ def subsample(found: Iterable[E], limit: int | None, salt: str = "") -> Iterable
         return []
     everything = chain([first], stream)
     if not isinstance(first, PoolExample):
-        return [example for _, example in _lowest(enumerate(everything), limit, salt)]
+        return [example for _, example in _select_lowest(enumerate(everything), limit, salt)]
     pool = list(enumerate(everything))
-    queries = _lowest((entry for entry in pool if _answers(entry[1]) is not None), limit, salt)
-    gold = {id for _, query in queries for id in _answers(query) or ()}
-    wanted = [entry for entry in pool if _answers(entry[1]) is None and entry[1].id in gold]
-    others = (entry for entry in pool if _answers(entry[1]) is None and entry[1].id not in gold)
-    filling = _lowest(others, limit - len(wanted), salt)
+    queries = _select_lowest((entry for entry in pool if _gold_of(entry[1]) is not None), limit, salt)
+    gold = {id for _, query in queries for id in _gold_of(query) or ()}
+    wanted = [entry for entry in pool if _gold_of(entry[1]) is None and entry[1].id in gold]
+    others = (entry for entry in pool if _gold_of(entry[1]) is None and entry[1].id not in gold)
+    filling = _select_lowest(others, limit - len(wanted), salt)
     return [example for _, example in sorted((*queries, *wanted, *filling), key=lambda entry: entry[0])]
 
 
-def _answers(example: Example) -> tuple[str, ...] | None:
+def _gold_of(example: Example) -> tuple[str, ...] | None:
     """The gold candidates of a query; None for a candidate."""
     return example.answer or () if isinstance(example, PoolExample) and example.role == "query" else None
 
 
-def _lowest(entries: Iterable[tuple[int, E]], limit: int, salt: str) -> list[tuple[int, E]]:
+def _select_lowest(entries: Iterable[tuple[int, E]], limit: int, salt: str) -> list[tuple[int, E]]:
     """The `limit` entries (place, example) whose salted ids hash lowest, by place."""
     lowest: list[tuple[int, int, E]] = []  # a heap, the highest rank first
     for place, example in entries if limit > 0 else ():
-        entry = (-_rank(example.id, salt), -place, example)
+        entry = (-_hash_id(example.id, salt), -place, example)
         if len(lowest) < limit:
             heapq.heappush(lowest, entry)
         else:

@@ -22,16 +22,16 @@ from typing import Any, BinaryIO, TypeVar, cast
 from xstilts.errors import InputError
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
-from xstilts.tasks.task import Request
+from xstilts.tasks.task import ReadRequest
 
 T = TypeVar("T")
 E = TypeVar("E", ClassifyExample, ChoiceExample)
 
-TELLING = 20  # so many test answers that are all the same are no chance: at most 1 in 2**19 with two balanced labels
+PLACEHOLDERS_FROM = 20  # so many test answers that are all the same are no chance: at most 1 in 2**19 with two balanced labels
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def open_uncompressed(path: Path) -> Iterator[BinaryIO]:
     """The uncompressed bytes of a file; damage that shows while reading is an `InputError`."""
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
@@ -42,31 +42,31 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def decoded(raw: bytes, where: str) -> str:
+def decode_utf8(raw: bytes, where: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{where}: not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start})") from None
 
 
-def lines(path: Path, longest: int = 0) -> Iterator[tuple[str, str]]:
+def read_lines(path: Path, longest: int = 0) -> Iterator[tuple[str, str]]:
     """(`path:line number`, line without its end) for each line. With `longest`, a line of more bytes is an error, found
     without reading it to its end."""
     number = 0
-    with opened(path) as file:
+    with open_uncompressed(path) as file:
         for number, raw in enumerate(iter(partial(file.readline, longest + 1), b"") if longest else file, start=1):
             where = f"{path}:{number}"
             if len(raw) > longest > 0:
                 raise InputError(f"{where}: a line of more than {longest:,} bytes; expected one sentence a line")
             yield (
                 where,
-                decoded(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw, where).rstrip("\r\n"),
+                decode_utf8(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw, where).rstrip("\r\n"),
             )
     if not number:
         raise InputError(f"{path}: the file is empty")
 
 
-def parsed(text: str, where: str) -> dict[str, Any]:
+def parse_object(text: str, where: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
@@ -76,29 +76,29 @@ def parsed(text: str, where: str) -> dict[str, Any]:
     return value
 
 
-def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """(`path:line number`, object) for each line that is not blank."""
-    for where, line in lines(path):
+    for where, line in read_lines(path):
         if line.strip():
-            yield where, parsed(line, where)
+            yield where, parse_object(line, where)
 
 
-def json_file(path: Path) -> dict[str, Any]:
+def read_json_object(path: Path) -> dict[str, Any]:
     """The one JSON object of a file."""
-    with opened(path) as file:
+    with open_uncompressed(path) as file:
         raw = file.read()
     if not raw.strip():
         raise InputError(f"{path}: the file is empty")
-    return parsed(decoded(raw.removeprefix(codecs.BOM_UTF8), str(path)), str(path))
+    return parse_object(decode_utf8(raw.removeprefix(codecs.BOM_UTF8), str(path)), str(path))
 
 
-def table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def read_tsv(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """(`path:line number`, row by the names of the header) of a tab-separated file without quoting; blank lines are skipped.
 
     A row may lack its last columns, as those of SNLI do; `take` says so when one of them is needed.
     """
     header: list[str] = []
-    for where, line in lines(path):
+    for where, line in read_lines(path):
         row = line.split("\t")
         if not header:
             header = row
@@ -108,9 +108,9 @@ def table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
             yield where, dict(zip(header, row, strict=False))
 
 
-def csv_table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def read_csv(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """(`path:line number` of its end, row by the names of the header) of a comma-separated file with quoting."""
-    rows = csv.reader((f"{line}\n" for _, line in lines(path)), strict=True)
+    rows = csv.reader((f"{line}\n" for _, line in read_lines(path)), strict=True)
     header: list[str] = []
     try:
         for row in filter(None, rows):
@@ -123,32 +123,32 @@ def csv_table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         raise InputError(f"{path}:{rows.line_num}: not a row of csv ({error})") from None
 
 
-def xtreme_pairs(path: Path, layout: str) -> Iterator[tuple[str, str, str, str]]:
+def read_xtreme_pairs(path: Path, layout: str) -> Iterator[tuple[str, str, str, str]]:
     """(`path:line number`, text, text, label) of a file that XTREME's download_data.sh wrote: three columns, no header.
 
     Its test files have lost the third one and are refused: `layout` names the columns and says where the labels are.
     """
-    for where, line in lines(path):
+    for where, line in read_lines(path):
         if line:
-            first, second, label = (unquoted(cell) for cell in columns(line, 3, where, layout)[:3])
+            first, second, label = (unquote(cell) for cell in split_columns(line, 3, where, layout)[:3])
             yield where, first, second, label
 
 
-def labelled(request: Request, found: Iterable[E]) -> Iterator[E]:
+def refuse_placeholders(request: ReadRequest, found: Iterable[E]) -> Iterator[E]:
     """`found`, and an error at its end when a test set has one answer throughout: placeholders of labels that are hidden."""
     answers: Counter[object] = Counter()
     for example in found:
         answers[example.answer] += 1
         yield example
-    if request.split == "test" and len(answers) == 1 and answers.total() >= TELLING:
+    if request.split == "test" and len(answers) == 1 and answers.total() >= PLACEHOLDERS_FROM:
         raise InputError(
             f"{', '.join(map(str, request.files))}: the answer is {next(iter(answers))!r} in all {answers.total()} examples, so"
             f" these are placeholders, as XTREME's download leaves them; the labels are in {request.task.splits['test'].url}"
         )
 
 
-def take(record: Any, name: str, kind: type[T], where: str) -> T:
-    """`record[name]`, which has to be there and of that kind."""
+def get_field(record: Any, name: str, kind: type[T], where: str) -> T:
+    """`record[name]`. It must be there and of that kind."""
     if not isinstance(record, dict) or name not in record:
         raise InputError(f"{where}: field '{name}' is missing")
     value = record[name]
@@ -157,7 +157,12 @@ def take(record: Any, name: str, kind: type[T], where: str) -> T:
     return value
 
 
-def columns(line: str, least: int, where: str, layout: str) -> list[str]:
+def get_fields(record: Any, names: str, kind: type[T], where: str) -> list[T]:
+    """`get_field` of several names, which are written with blanks between them."""
+    return [get_field(record, name, kind, where) for name in names.split()]
+
+
+def split_columns(line: str, least: int, where: str, layout: str) -> list[str]:
     """The tab-separated columns of a line, at least so many; `layout` says what they should be."""
     row = line.split("\t")
     if len(row) < least:
@@ -165,20 +170,20 @@ def columns(line: str, least: int, where: str, layout: str) -> list[str]:
     return row
 
 
-def known(label: str, labels: Sequence[str], where: str) -> str:
+def check_label(label: str, labels: Sequence[str], where: str) -> str:
     if label not in labels:
         raise InputError(f"{where}: unknown label {label!r} (labels: {', '.join(labels)})")
     return label
 
 
-def numbered(index: Any, labels: Sequence[str], where: str) -> str:
+def look_up_label(index: Any, labels: Sequence[str], where: str) -> str:
     """The label of a Hub class index."""
     if not isinstance(index, int) or not 0 <= index < len(labels):
         raise InputError(f"{where}: unknown class index {index!r} (0..{len(labels) - 1})")
     return labels[index]
 
 
-def unquoted(cell: str) -> str:
+def unquote(cell: str) -> str:
     """A cell as `csv.writer` would have found it, when `csv.writer` quoted it; any other cell as it is.
 
     XTREME writes its XNLI files with csv quoting but reads them without, so its models see the added quotes. We undo

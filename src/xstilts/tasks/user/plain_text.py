@@ -15,8 +15,8 @@ from pathlib import Path
 
 from xstilts.errors import InputError
 from xstilts.formats.mlm import MlmExample
-from xstilts.tasks.files.read import lines
-from xstilts.tasks.task import Request
+from xstilts.tasks.files.read import read_lines
+from xstilts.tasks.task import ReadRequest
 
 STRETCH = 2000  # characters
 LONGEST = 1 << 20  # bytes of a line; more is no sentence but a file without line ends
@@ -24,7 +24,7 @@ LONGEST = 1 << 20  # bytes of a line; more is no sentence but a file without lin
 NUL = "\0"
 
 
-def read_documents(request: Request) -> Iterator[MlmExample]:
+def read_documents(request: ReadRequest) -> Iterator[MlmExample]:
     """The stretches of all documents of the files."""
     number = 0
     for path in request.files:
@@ -48,7 +48,7 @@ def _documents(path: Path) -> Iterator[list[str]]:
 
 def _texts(path: Path) -> Iterator[str]:
     """The lines of a text file, without the blanks around them."""
-    for where, line in lines(path, LONGEST):
+    for where, line in read_lines(path, LONGEST):
         if NUL in line:
             raise InputError(f"{where}: a NUL byte: this is a binary file, or UTF-16; expected plain text in UTF-8")
         yield line.strip()
@@ -66,7 +66,7 @@ def _stretches(document: list[str]) -> Iterator[str]:
     yield " ".join(stretch)
 
 
-def read_aligned(request: Request) -> Iterator[MlmExample]:
+def read_aligned(request: ReadRequest) -> Iterator[MlmExample]:
     """Pairs of a sentence and its translation; the last file is the English one, which every other is aligned with."""
     *others, english = request.files
     if not others:

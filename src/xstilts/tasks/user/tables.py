@@ -23,8 +23,8 @@ from xstilts.formats.registry import Example
 from xstilts.formats.span import SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue.qa import read_squad
-from xstilts.tasks.files.read import json_lines, known, lines
-from xstilts.tasks.task import Request
+from xstilts.tasks.files.read import check_label, read_json_lines, read_lines
+from xstilts.tasks.task import ReadRequest
 from xstilts.tasks.user.declaration import Declaration
 from xstilts.tasks.user.plain_text import read_aligned, read_documents
 
@@ -32,7 +32,7 @@ Column = int | str
 Row = Mapping[Any, Any]
 
 
-def read(own: Declaration, request: Request) -> Iterator[Example]:
+def read(own: Declaration, request: ReadRequest) -> Iterator[Example]:
     """The examples of a split in a language. Raises InputError with file and line."""
     match own.format:
         case "classify":
@@ -49,7 +49,7 @@ def read(own: Declaration, request: Request) -> Iterator[Example]:
             return _plain_text(own, request)
 
 
-def _rows(own: Declaration, request: Request) -> Iterator[tuple[str, str, Row]]:
+def _rows(own: Declaration, request: ReadRequest) -> Iterator[tuple[str, str, Row]]:
     """(id, `path:line`, row) of each row in the language. Without an id column the rows of each language are counted."""
     code = request.task.codes.get(request.language, request.language)
     number = 0
@@ -59,16 +59,16 @@ def _rows(own: Declaration, request: Request) -> Iterator[tuple[str, str, Row]]:
             yield (_numbered(own, request, number) if own.id == "" else _word(row, own.id, where)), where, row
 
 
-def _numbered(own: Declaration, request: Request, number: int) -> str:
+def _numbered(own: Declaration, request: ReadRequest, number: int) -> str:
     language = "" if own.parallel else f"{request.language}-"
     return f"{request.task.name}-{language}{request.split}-{number}"
 
 
-def _table(own: Declaration, request: Request, path: Path) -> Iterator[tuple[str, Row]]:
+def _table(own: Declaration, request: ReadRequest, path: Path) -> Iterator[tuple[str, Row]]:
     """(`path:line`, row) of each row of a table, by the names of its header or of its JSON fields, else by number."""
     type = own.type_of(request.split)
     if type == "jsonl":
-        yield from json_lines(path)
+        yield from read_json_lines(path)
         return
     columns = own.columns()
     header: list[str] = []
@@ -88,7 +88,7 @@ def _table(own: Declaration, request: Request, path: Path) -> Iterator[tuple[str
 
 
 def _plain(path: Path) -> Iterator[tuple[str, list[str]]]:
-    return ((where, line.split("\t")) for where, line in lines(path) if line)
+    return ((where, line.split("\t")) for where, line in read_lines(path) if line)
 
 
 def _quoted(path: Path, delimiter: str) -> Iterator[tuple[str, list[str]]]:
@@ -97,7 +97,7 @@ def _quoted(path: Path, delimiter: str) -> Iterator[tuple[str, list[str]]]:
 
     def fed() -> Iterator[str]:
         nonlocal begin
-        for where, line in lines(path):
+        for where, line in read_lines(path):
             begin = begin or where
             yield f"{line}\n"
 
@@ -140,25 +140,25 @@ def _strings(row: Row, column: Column, where: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in value)
 
 
-def _labelled(own: Declaration, request: Request) -> Iterator[tuple[str, str, Row, str]]:
+def _labelled(own: Declaration, request: ReadRequest) -> Iterator[tuple[str, str, Row, str]]:
     """(id, `path:line`, row, label); rows whose label is dropped are counted and left out."""
     labels = _by_value(own)
     for id, where, row in _rows(own, request):
         value = _word(row, own.label, where)
         if value not in own.drop:
-            yield id, where, row, labels[known(value, tuple(labels), where)]
+            yield id, where, row, labels[check_label(value, tuple(labels), where)]
 
 
 def _by_value(own: Declaration) -> dict[str, str]:
     return {value: label for label, values in own.labels for value in values}
 
 
-def _classified(own: Declaration, request: Request) -> Iterator[ClassifyExample]:
+def _classified(own: Declaration, request: ReadRequest) -> Iterator[ClassifyExample]:
     for id, where, row, label in _labelled(own, request):
         yield ClassifyExample(id, tuple(_text(row, column, where) for column in own.texts), label)
 
 
-def _chosen(own: Declaration, request: Request) -> Iterator[ChoiceExample]:
+def _chosen(own: Declaration, request: ReadRequest) -> Iterator[ChoiceExample]:
     for id, where, row, label in _labelled(own, request):
         listed = len(own.choices) == 1
         choices = _strings(row, own.choices[0], where) if listed else tuple(_text(row, c, where) for c in own.choices)
@@ -167,31 +167,31 @@ def _chosen(own: Declaration, request: Request) -> Iterator[ChoiceExample]:
         yield ChoiceExample(id, _text(row, own.prompt, where), choices, own.names.index(label))
 
 
-def _tagged(own: Declaration, request: Request) -> Iterator[TagExample]:
+def _tagged(own: Declaration, request: ReadRequest) -> Iterator[TagExample]:
     labels = _by_value(own)
     sentences = _listed if own.type_of(request.split) == "jsonl" else _sentences
     for number, found in enumerate(chain.from_iterable(sentences(own, request, path) for path in request.files), start=1):
-        words, tags = zip(*((word, labels[known(tag, tuple(labels), where)]) for where, word, tag in found), strict=True)
+        words, tags = zip(*((word, labels[check_label(tag, tuple(labels), where)]) for where, word, tag in found), strict=True)
         yield TagExample(_numbered(own, request, number), words, tags)
 
 
 Sentence = list[tuple[str, str, str]]  # (`path:line`, word, tag) of each word
 
 
-def _listed(own: Declaration, request: Request, path: Path) -> Iterator[Sentence]:
-    for where, row in json_lines(path):
+def _listed(own: Declaration, request: ReadRequest, path: Path) -> Iterator[Sentence]:
+    for where, row in read_json_lines(path):
         words, tags = _strings(row, own.words, where), _strings(row, own.tags, where)
         if not words or len(words) != len(tags):
             raise InputError(f"{where}: {len(words)} words and {len(tags)} tags")
         yield [(where, word, tag) for word, tag in zip(words, tags, strict=True)]
 
 
-def _sentences(own: Declaration, request: Request, path: Path) -> Iterator[Sentence]:
+def _sentences(own: Declaration, request: ReadRequest, path: Path) -> Iterator[Sentence]:
     """Lines between blank lines. Columns are parted by tabs if there is one in the line, else by blanks. Of CoNLL-U, comments,
     multi-word tokens and empty nodes are left out: what is tagged are the syntactic words."""
     universal = own.type_of(request.split) == "conllu"
     sentence: Sentence = []
-    for where, line in lines(path):
+    for where, line in read_lines(path):
         cells = line.split("\t") if "\t" in line else line.split()
         if universal and (line.startswith("#") or (cells and not cells[0].isdecimal())):
             continue
@@ -208,7 +208,7 @@ def _sentences(own: Declaration, request: Request, path: Path) -> Iterator[Sente
         yield sentence
 
 
-def _asked(own: Declaration, request: Request) -> Iterator[SpanExample]:
+def _asked(own: Declaration, request: ReadRequest) -> Iterator[SpanExample]:
     for path in request.files:
         for example in read_squad(replace(request, files=(path,))):
             if not example.answer and not own.no_answer:
@@ -216,7 +216,7 @@ def _asked(own: Declaration, request: Request) -> Iterator[SpanExample]:
             yield replace(example, answer=example.answer or ())
 
 
-def _translations(own: Declaration, request: Request) -> Iterator[BitextRetrievalExample]:
+def _translations(own: Declaration, request: ReadRequest) -> Iterator[BitextRetrievalExample]:
     aligned = own.type_of(request.split) == "text"
     for id, where, text, english in _aligned(own, request) if aligned else _in_columns(own, request):
         if not text or not english:
@@ -227,27 +227,27 @@ def _translations(own: Declaration, request: Request) -> Iterator[BitextRetrieva
 Pair = tuple[str, str, str, str]  # id, `path:line`, sentence, its English translation
 
 
-def _in_columns(own: Declaration, request: Request) -> Iterator[Pair]:
+def _in_columns(own: Declaration, request: ReadRequest) -> Iterator[Pair]:
     for id, where, row in _rows(own, request):
         text, english = (_text(row, column, where) for column in own.texts)
         yield id, where, text, english
 
 
-def _aligned(own: Declaration, request: Request) -> Iterator[Pair]:
+def _aligned(own: Declaration, request: ReadRequest) -> Iterator[Pair]:
     sides = {path.name.removesuffix(".gz").rpartition(".")[2]: path for path in request.files}
     other = [path for end, path in sides.items() if end not in ("en", "eng")]
     if len(other) != 1 or len(request.files) != 2:
         names = ", ".join(map(str, request.files))
         raise InputError(f"{names}: expected two files aligned by line, one of them ending in .en or .eng")
     (english,) = (path for path in request.files if path != other[0])
-    left, right = list(lines(other[0])), list(lines(english))
+    left, right = list(read_lines(other[0])), list(read_lines(english))
     if len(left) != len(right):
         raise InputError(f"{other[0]} has {len(left)} lines and {english} {len(right)}: they are not aligned")
     for number, ((where, text), (_, translation)) in enumerate(zip(left, right, strict=True), start=1):
         yield _numbered(own, request, number), where, text.strip(), translation.strip()
 
 
-def _plain_text(own: Declaration, request: Request) -> Iterator[MlmExample]:
+def _plain_text(own: Declaration, request: ReadRequest) -> Iterator[MlmExample]:
     """Of a table: a row is a document or, with two columns, a sentence and its translation. A blank cell leaves the row out,
     as a blank line would; it is counted."""
     if own.type_of(request.split) == "text":

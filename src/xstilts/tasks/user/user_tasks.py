@@ -32,7 +32,7 @@ from xstilts.formats.registry import Example, Format
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
 from xstilts.store.fingerprint import key_of
-from xstilts.tasks.files.locate import examples, source_split
+from xstilts.tasks.files.locate import read_examples, resolve_split
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.suites import SUITES
 from xstilts.tasks.task import SPLITS, Source, Task
@@ -150,7 +150,7 @@ def _translation(own: Translation, path: Path) -> Task:
     _name_languages(own.new_languages)
     splits = {"train": Source((own.translations,), own.languages, own.url)}
     if "dev" in base.splits or base.heldout:
-        dev = base.splits[source_split(base, "dev")]
+        dev = base.splits[resolve_split(base, "dev")]
         if "en" in dev.languages:
             splits["dev"] = Source(dev.paths, ("en",), dev.url)
     identity = {"translated_from": base.name, "version": base.version, "declared": base.declared}
@@ -263,7 +263,7 @@ def preview(task: Task, root: Path, first: int = 2) -> Iterator[Sample]:
     """All files of a task read to their end, a sample for each split and language; `root` is the data folder."""
     for split in SPLITS:
         if split in task.splits or (split == "dev" and task.heldout):
-            for language in task.splits[source_split(task, split)].languages:
+            for language in task.splits[resolve_split(task, split)].languages:
                 yield _sample(task, split, language, root, first)
 
 
@@ -273,7 +273,7 @@ def _sample(task: Task, split: str, language: str, root: Path, first: int) -> Sa
     count = 0
     trouble = ""
     try:
-        for count, example in enumerate(examples(task, split, language, root, counts), start=1):
+        for count, example in enumerate(read_examples(task, split, language, root, counts), start=1):
             if count <= first:
                 shown.append(example)
     except InputError as error:

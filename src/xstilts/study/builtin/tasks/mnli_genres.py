@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 from xstilts.formats.classify import ClassifyExample
 from xstilts.tasks.catalogue.nli import LABELS, MNLI, MNLI_ZIP, NO_AGREEMENT
-from xstilts.tasks.files.read import json_lines, known, table, take
-from xstilts.tasks.task import Request, Source, Task
+from xstilts.tasks.files.read import check_label, get_field, get_fields, read_json_lines, read_tsv
+from xstilts.tasks.task import ReadRequest, Source, Task
 
 GENRES = ("fiction", "government", "slate", "telephone", "travel")
 PREFIX = "mnli_"
@@ -23,16 +23,16 @@ PREFIX = "mnli_"
 DECLARED = "f79d1177c3ff47ad5713381ad2854592045531a25011bfc42b80a631918e7227"
 
 
-def read_genre(request: Request) -> Iterator[ClassifyExample]:
+def read_genre(request: ReadRequest) -> Iterator[ClassifyExample]:
     genre = request.task.name.removeprefix(PREFIX)
     (path,) = request.files
-    records = json_lines(path) if path.name.removesuffix(".gz").endswith(".jsonl") else table(path)
+    records = read_json_lines(path) if path.name.removesuffix(".gz").endswith(".jsonl") else read_tsv(path)
     for number, (where, record) in enumerate(records, start=1):
-        if take(record, "genre", str, where) == genre:
-            premise, hypothesis, label = (take(record, field, str, where) for field in ("sentence1", "sentence2", "gold_label"))
+        if get_field(record, "genre", str, where) == genre:
+            premise, hypothesis, label = get_fields(record, "sentence1 sentence2 gold_label", str, where)
             if label != NO_AGREEMENT:
                 texts = (premise.strip(), hypothesis.strip())
-                yield ClassifyExample(f"mnli-{request.split}-{number}", texts, known(label.strip(), LABELS, where))
+                yield ClassifyExample(f"mnli-{request.split}-{number}", texts, check_label(label.strip(), LABELS, where))
 
 
 _FILES = tuple(path for path in MNLI.splits["train"].paths if "multinli_1.0_train" in path or path.endswith("MNLI/train.tsv"))
