@@ -52,8 +52,8 @@ def xstilts(spec: dict[str, Any]) -> None:
     from xstilts.model.vocabulary import trim
     from xstilts.recipe.recipe import Recipe
     from xstilts.train.ddp import Group
-    from xstilts.train.flops import peak_flops
-    from xstilts.train.step import Stepper, micro_tokens, optimizer_of
+    from xstilts.train.flops import measure_peak_flops
+    from xstilts.train.step import Stepper, choose_micro_tokens, make_optimizer
 
     folder, device = Path(spec["folder"]), torch.device(spec["device"])
     recipe = Recipe(batch=spec["batch"], max_length=384, precision=spec["precision"])
@@ -65,8 +65,8 @@ def xstilts(spec: dict[str, Any]) -> None:
     parameters = sum(p.numel() for p in model.parameters())
     trim(trunk, met_ids(), tokenizer.all_special_ids)
     model.to(device)
-    optimizer = optimizer_of(model, recipe)
-    stepper = Stepper(model, optimizer, recipe, 0, Group(), micro_tokens(device))
+    optimizer = make_optimizer(model, recipe)
+    stepper = Stepper(model, optimizer, recipe, 0, Group(), choose_micro_tokens(device))
 
     def feature(i: int, row: Row) -> Feature:
         if form.name == "tag":
@@ -78,7 +78,7 @@ def xstilts(spec: dict[str, Any]) -> None:
     answers.ready(parameters=parameters, trained=sum(p.numel() for p in model.parameters()), met=MET)
     for step, batch in enumerate(features):
         answers.wait()
-        peak = peak_flops(device, spec["precision"])  # measured in the first turn, which is not kept: nobody else runs
+        peak = measure_peak_flops(device, spec["precision"])  # measured in the first turn, which is not kept: nobody else runs
         stepper.step("task", codec, batch, step, recipe.lr)
         wait_for(spec["device"])
         lengths = [len(f.rows[0]) for f in batch]

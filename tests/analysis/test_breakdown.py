@@ -22,7 +22,7 @@ from xstilts.analysis.breakdown import (
 )
 from xstilts.analysis.gains import LEVEL
 from xstilts.analysis.results import Results
-from xstilts.data.cc100 import CC100_GIB, SIZES, size_group
+from xstilts.data.cc100 import CC100_GIB, SIZES, find_size_group
 from xstilts.report.findings import analyse
 from xstilts.report.tables.breakdown import gaps_table, parts_table
 
@@ -123,5 +123,5 @@ def test_one_seed_and_no_scores() -> None:
 def test_languages_have_a_family_a_script_and_a_size() -> None:
     assert (family("de"), family("sw"), family("xx")) == ("Germanic", "Niger-Congo", "not known")
     assert (script("hi"), script("l1"), script("xx")) == ("Devanagari", "Qaaa", "not known")
-    assert (size_group("ru"), size_group("el"), size_group("sw"), size_group("yo")) == SIZES
+    assert (find_size_group("ru"), find_size_group("el"), find_size_group("sw"), find_size_group("yo")) == SIZES
     assert min(CC100_GIB.values()) == CC100_GIB["jv"]

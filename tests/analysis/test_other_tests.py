@@ -12,7 +12,7 @@ import pytest
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.other_tests import OtherTests
 from xstilts.metrics.effects import stochastic_order, superiority
-from xstilts.metrics.exact import paired_sign
+from xstilts.metrics.exact import sign_flip_test
 from xstilts.metrics.multiplicity import benjamini_hochberg
 from xstilts.report.findings import Analysis, analyse
 from xstilts.report.render.html import render_html
@@ -51,7 +51,7 @@ def test_there_is_a_row_for_each_gain_over_none_and_none_for_a_control(six: Anal
 def test_seeds_are_those_of_the_gain(six: Analysis) -> None:
     for one in six.tests:
         by_seed = [seed.others for seed in one.gain.seeds if seed.others is not None]
-        assert one.p_sign == paired_sign(by_seed)
+        assert one.p_sign == sign_flip_test(by_seed)
         assert [check.gain for check in one.checkpoints] == pytest.approx(by_seed)
         assert one.least_sign == 2 / 64
         scores = [

@@ -11,7 +11,7 @@ from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.planning import Planned, as_record, lines, planned
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import arm
-from xstilts.metrics.power import Design, observed, power
+from xstilts.metrics.power import Design, estimate_design, power
 
 CHAINS = (chain("none"), chain("one", "snli"), chain("two", "qqp"), chain("own", "xnli"))
 TARGETS = (target("xnli"), target("pos", languages=("en", "de")))
@@ -31,7 +31,7 @@ def test_the_design_is_that_of_the_comparisons_that_count(results: Results) -> N
     for name in ("one", "two"):
         cells = [[c for c in results.cells if (c.chain, c.target) == (side, "xnli")] for side in (name, "none")]
         sides = [arm(side, ["de", "sw"]) for side in cells]
-        found.append(observed(sides[0], sides[1], results.metrics["accuracy"].headline, resamples=400))
+        found.append(estimate_design(sides[0], sides[1], results.metrics["accuracy"].headline, resamples=400))
     assert xnli.design.discordance == pytest.approx((found[0].discordance + found[1].discordance) / 2)
     assert xnli.design.seed_sd == pytest.approx((found[0].seed_sd + found[1].seed_sd) / 2)
 

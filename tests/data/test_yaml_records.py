@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import Field
 
-from xstilts.data.yaml_records import Record, make, read_fields
+from xstilts.data.yaml_records import Record, make_record, read_fields
 from xstilts.errors import InputError
 
 
@@ -22,7 +22,7 @@ class Plan(Record):
 
 def test_fields_with_a_byte_order_mark_and_crlf(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_bytes(b"\xef\xbb\xbfname: a\r\nlimit: {most: 4}\r\n")
-    assert make(Plan, read_fields(tmp_path / "x.yaml", "plan"), "x") == Plan(name="a", limit=Limit(most=4))
+    assert make_record(Plan, read_fields(tmp_path / "x.yaml", "plan"), "x") == Plan(name="a", limit=Limit(most=4))
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_what_is_not_a_record(text: bytes, message: str, tmp_path: Path) -> None
 )
 def test_each_wrong_field_is_named_with_the_nearest_of_its_record(fields: dict[Any, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        make(Plan, fields, "here")
+        make_record(Plan, fields, "here")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xstilts.metrics.checkpoints import two_checkpoints
+from xstilts.metrics.checkpoints import compare_checkpoints
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.exact import approximate_randomisation
 from xstilts.metrics.mining import BUCC_F1
@@ -37,7 +37,7 @@ def cells(
 def test_mcnemar_only_where_it_is_the_randomisation_of_the_mean_gain(options: dict, exact: bool) -> None:  # type: ignore[type-arg]
     rng = np.random.default_rng(0)
     one, other = cells(rng, 0.8, **options), cells(rng, 0.6, **options)
-    (found,) = two_checkpoints([(one, other)], ACCURACY)
+    (found,) = compare_checkpoints([(one, other)], ACCURACY)
     assert found.exact == exact
     assert found.better is not None and found.worse is not None
     rights = [np.concatenate([side[code][1][:, 0] for code in side]) for side in (one, other)]
@@ -57,7 +57,7 @@ def test_a_metric_says_whether_answers_are_right_or_wrong() -> None:
 def test_the_exact_p_is_that_of_very_many_random_swaps() -> None:
     rng = np.random.default_rng(1)
     pair = cells(rng, 0.75), cells(rng, 0.6)
-    (found,) = two_checkpoints([pair], ACCURACY)
+    (found,) = compare_checkpoints([pair], ACCURACY)
     assert found.exact
     assert approximate_randomisation([pair], ACCURACY.headline, resamples=40_000) == pytest.approx([found.p], abs=0.01)
 
@@ -67,7 +67,7 @@ def test_the_same_sentence_in_many_languages_is_one_example() -> None:
     rng = np.random.default_rng(2)
     one, other = (cells(rng, level, sizes=(200,))["l0"] for level in (0.64, 0.58))
     copies = [{f"l{k}": side for k in range(10)} for side in (one, other)]
-    alone, together = two_checkpoints([({"a": one}, {"a": other}), (copies[0], copies[1])], ACCURACY, resamples=20_000)
+    alone, together = compare_checkpoints([({"a": one}, {"a": other}), (copies[0], copies[1])], ACCURACY, resamples=20_000)
     assert alone.exact and not together.exact
     assert together.p == pytest.approx(alone.p, abs=0.015)
     assert together.better == 10 * (alone.better or 0)
@@ -77,9 +77,9 @@ def test_what_is_more_than_right_or_wrong_has_no_discordance() -> None:
     ids = np.arange(60).astype(str)
     rng = np.random.default_rng(3)
     better, worse = (np.stack([rng.random(60) * top, np.zeros(60), np.ones(60)], axis=1) for top in (1.0, 0.3))
-    (found,) = two_checkpoints([({"a": (ids, better)}, {"a": (ids, worse)})], SQUAD)
+    (found,) = compare_checkpoints([({"a": (ids, better)}, {"a": (ids, worse)})], SQUAD)
     assert (found.better, found.worse, found.exact, found.p) == (None, None, False, pytest.approx(1 / 1001))
-    (mirrored,) = two_checkpoints([({"a": (ids, worse)}, {"a": (ids, better)})], SQUAD)
+    (mirrored,) = compare_checkpoints([({"a": (ids, worse)}, {"a": (ids, better)})], SQUAD)
     assert mirrored.found(0.05) == -found.found(0.05) == -1
     with pytest.raises(ValueError, match="right \\(1\\) or wrong"):
-        two_checkpoints([({"a": (ids, better[:, [0, 2]])}, {"a": (ids, worse[:, [0, 2]])})], ACCURACY)
+        compare_checkpoints([({"a": (ids, better[:, [0, 2]])}, {"a": (ids, worse[:, [0, 2]])})], ACCURACY)

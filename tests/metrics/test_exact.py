@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from xstilts.metrics.classify import ACCURACY
-from xstilts.metrics.exact import approximate_randomisation, mcnemar, paired_sign
+from xstilts.metrics.exact import approximate_randomisation, mcnemar, sign_flip_test
 from xstilts.metrics.tag import CHUNK_F1
 
 
@@ -40,20 +40,20 @@ def test_mcnemar_refuses_other_shapes() -> None:
 def test_sign_flip_is_scipys_exact_permutation_test() -> None:
     deltas = np.array([0.4, 0.1, -0.2, 0.3, 0.25, 0.0])
     theirs = stats.permutation_test((deltas,), np.sum, permutation_type="samples", n_resamples=np.inf)
-    assert paired_sign(deltas.tolist()) == pytest.approx(theirs.pvalue)
-    assert paired_sign([1, 1, 1]) == 0.25
-    assert paired_sign([0.1] * 6) == pytest.approx(2 / 64)
-    assert paired_sign([0.0, 0.0]) == 1
-    assert paired_sign([3]) == 1
+    assert sign_flip_test(deltas.tolist()) == pytest.approx(theirs.pvalue)
+    assert sign_flip_test([1, 1, 1]) == 0.25
+    assert sign_flip_test([0.1] * 6) == pytest.approx(2 / 64)
+    assert sign_flip_test([0.0, 0.0]) == 1
+    assert sign_flip_test([3]) == 1
     with pytest.raises(ValueError, match="one or more"):
-        paired_sign([])
+        sign_flip_test([])
 
 
 def test_many_seeds_are_flipped_at_random() -> None:
     deltas = np.random.default_rng(2).normal(0.1, 0.4, size=23)
     normal = 2 * stats.norm.sf(abs(deltas.sum()) / np.sqrt((deltas**2).sum()))
-    assert paired_sign(deltas.tolist()) == pytest.approx(normal, abs=0.02)
-    assert paired_sign([1.0] * 40, resamples=999) == 1 / 1000
+    assert sign_flip_test(deltas.tolist()) == pytest.approx(normal, abs=0.02)
+    assert sign_flip_test([1.0] * 40, resamples=999) == 1 / 1000
 
 
 @pytest.mark.parametrize("metric", [ACCURACY, CHUNK_F1])

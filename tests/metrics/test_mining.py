@@ -14,7 +14,7 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.registry import Example
-from xstilts.metrics.mining import BUCC_F1, best_threshold, one_to_one
+from xstilts.metrics.mining import BUCC_F1, find_threshold, match_one_to_one
 
 
 def query(id: str, gold: tuple[str, ...] | None, role: str = "query") -> Example:
@@ -51,7 +51,7 @@ SCORES = st.lists(
 def test_no_threshold_is_better(items: list[tuple[float, bool]], unfound: int) -> None:
     scores, is_gold = np.array([s for s, _ in items]), np.array([g for _, g in items])
     n_gold = int(is_gold.sum()) + unfound
-    chosen = best_threshold(scores, is_gold, n_gold)
+    chosen = find_threshold(scores, is_gold, n_gold)
     every = [f1_at(scores, is_gold, n_gold, t) for t in [*scores, scores.max() + 1]]
     assert f1_at(scores, is_gold, n_gold, chosen) == max(every)
     if chosen:
@@ -67,7 +67,7 @@ def test_the_best_f1_is_that_of_the_precision_recall_curve(items: list[tuple[flo
         return
     precision, recall, _ = precision_recall_curve(is_gold, scores)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-    chosen = best_threshold(scores, is_gold, int(is_gold.sum()))
+    chosen = find_threshold(scores, is_gold, int(is_gold.sum()))
     assert f1_at(scores, is_gold, int(is_gold.sum()), chosen) == pytest.approx(f1.max())
 
 
@@ -76,35 +76,35 @@ def test_it_is_the_published_threshold_when_scores_differ_and_the_last_pair_stay
     scores, is_gold = [s / 7 for s, _ in items], [g for _, g in items]
     scores, is_gold = [*scores, 0.01], [*is_gold, False]  # a wrong pair at the end: the published loop never runs out
     n_gold = sum(is_gold) + 1
-    assert best_threshold(scores, is_gold, n_gold) == pytest.approx(xtreme_threshold(scores, is_gold, n_gold))
+    assert find_threshold(scores, is_gold, n_gold) == pytest.approx(xtreme_threshold(scores, is_gold, n_gold))
 
 
 def test_a_cut_by_hand() -> None:
     # right .9, wrong .8, right .7, wrong .2; 3 gold pairs: F1 after each is 1/2, 2/5, 2/3, 4/7.
-    assert best_threshold([0.2, 0.9, 0.7, 0.8], [False, True, True, False], 3) == pytest.approx(0.45)
+    assert find_threshold([0.2, 0.9, 0.7, 0.8], [False, True, True, False], 3) == pytest.approx(0.45)
 
 
 def test_when_every_pair_stays_the_threshold_is_the_lowest_score() -> None:
     with pytest.raises(IndexError):
         xtreme_threshold([0.9, 0.5], [True, True], 2)
-    assert best_threshold([0.9, 0.5], [True, True], 2) == 0.5
+    assert find_threshold([0.9, 0.5], [True, True], 2) == 0.5
 
 
 def test_equal_scores_are_kept_or_left_together() -> None:
     # Cutting between the two .8 would look like F1 1, and no threshold does it.
-    assert best_threshold([0.8, 0.8], [True, False], 1) == best_threshold([0.8, 0.8], [False, True], 1) == 0.8
-    assert best_threshold([0.9, 0.8, 0.8, 0.8], [True, True, False, False], 2) == pytest.approx(0.85)
+    assert find_threshold([0.8, 0.8], [True, False], 1) == find_threshold([0.8, 0.8], [False, True], 1) == 0.8
+    assert find_threshold([0.9, 0.8, 0.8, 0.8], [True, True, False, False], 2) == pytest.approx(0.85)
 
 
 def test_neighbouring_numbers_have_no_midpoint_between_them() -> None:
     low = 1.0
     high = float(np.nextafter(low, 2))
-    assert best_threshold([high, low], [True, False], 1) == high
+    assert find_threshold([high, low], [True, False], 1) == high
 
 
 @pytest.mark.parametrize(("scores", "n_gold"), [([], 0), ([], 4), ([0.5, 0.4], 3), ([0.5], 0)])
 def test_nothing_right_gives_zero(scores: list[float], n_gold: int) -> None:
-    assert best_threshold(scores, [False] * len(scores), n_gold) == 0.0
+    assert find_threshold(scores, [False] * len(scores), n_gold) == 0.0
 
 
 CANDIDATES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 8), st.integers(0, 8)), max_size=40)
@@ -118,12 +118,12 @@ def test_one_to_one_is_the_greedy_choice(items: list[tuple[int, int, int]]) -> N
         first = left[0]
         expected.append(first)
         left = [n for n in left if sources[n] != sources[first] and targets[n] != targets[first]]
-    assert one_to_one(scores, sources, targets).tolist() == expected
+    assert match_one_to_one(scores, sources, targets).tolist() == expected
 
 
 def test_a_pair_found_in_both_directions_stays_once() -> None:
     # forward: 0-0 .9, 1-0 .8; backward: 0-0 .9, 1-1 .7
-    assert one_to_one([0.9, 0.8, 0.9, 0.7], [0, 1, 0, 1], [0, 0, 0, 1]).tolist() == [0, 3]
+    assert match_one_to_one([0.9, 0.8, 0.9, 0.7], [0, 1, 0, 1], [0, 0, 0, 1]).tolist() == [0, 3]
 
 
 ANSWERS = st.lists(

@@ -11,7 +11,7 @@ from scipy import stats
 
 from tests.metrics.coverage import REGIMES, Regime, intervals, study
 from xstilts.metrics.classify import ACCURACY
-from xstilts.metrics.power import Design, detectable, examples_needed, observed, power, seeds_needed
+from xstilts.metrics.power import Design, detectable, estimate_design, examples_needed, power, seeds_needed
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_power_is_that_of_simulated_studies(regime: Regime, seeds: int, gain: fl
     """The design is measured on one very large study, the power on 300 of the planned size: 3 standard errors at most."""
     big = replace(regime, ids=4000)
     treatment, control, truth = study(big, max(seeds, 60), gain, np.random.default_rng(1))
-    measured = observed(treatment, control, ACCURACY.headline, resamples=400)
+    measured = estimate_design(treatment, control, ACCURACY.headline, resamples=400)
     design = replace(measured, examples=regime.ids, seeds=seeds)
     predicted = power(design, truth)
     found = np.mean([one.p is not None and one.p < 0.05 for one, _ in intervals(regime, seeds, gain, 300)])
@@ -92,7 +92,7 @@ def test_observed_finds_the_parts_of_a_made_up_study() -> None:
         gains = {c: 0.05 + seed + shared_N + rng.normal(0, 0.4, 1500) for c in "ab"}
         sides[0].append({c: (ids, np.stack([gain, np.ones(1500)], axis=1)) for c, gain in gains.items()})
         sides[1].append({c: (ids, np.stack([np.zeros(1500), np.ones(1500)], axis=1)) for c in "ab"})
-    found = observed(*sides, ACCURACY.headline, resamples=1000)
+    found = estimate_design(*sides, ACCURACY.headline, resamples=1000)
     assert found.discordance == pytest.approx(0.09 + 0.16, rel=0.05)
     assert found.shared_by_languages == pytest.approx(0.09 / 0.25, abs=0.05)
     assert found.shared_by_seeds == pytest.approx(0.09 / (0.09 + 0.08), abs=0.05)

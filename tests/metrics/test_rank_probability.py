@@ -8,7 +8,7 @@ from scipy import stats
 
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.paired import LanguageTallies
-from xstilts.metrics.rank_probability import best_set_probability, rank_probabilities, worlds
+from xstilts.metrics.rank_probability import best_set_probability, draw_joint_scores, rank_probabilities
 from xstilts.metrics.significance import gain_interval
 
 IDS = np.arange(400).astype(str)
@@ -35,7 +35,7 @@ def test_two_single_runs_change_places_as_often_as_the_normal_says() -> None:
     one, other = (run[0] for run in chains(rng, [0.05, 0.0], 1))
     difference_N = one["a"][1][:, 0] - other["a"][1][:, 0]
     error = difference_N.std() / np.sqrt(len(IDS))
-    first, second = rank_probabilities(worlds([[one], [other]], ACCURACY.headline, resamples=4000), 1)
+    first, second = rank_probabilities(draw_joint_scores([[one], [other]], ACCURACY.headline, resamples=4000), 1)
     assert first == pytest.approx(stats.norm.cdf(difference_N.mean() / error), abs=0.02)
     assert first + second == pytest.approx(1)
 
@@ -46,7 +46,7 @@ def test_where_only_seeds_vary_it_is_students_t() -> None:
     runs = [[{"a": (IDS[:50], np.tile([share, 1.0], (50, 1)))} for share in row] for row in shares]
     difference_S = np.subtract(*shares)
     expected = stats.t.cdf(difference_S.mean() / (difference_S.std(ddof=1) / np.sqrt(3)), 2)
-    assert rank_probabilities(worlds(runs, ACCURACY.headline), 1)[0] == pytest.approx(expected, abs=0.012)
+    assert rank_probabilities(draw_joint_scores(runs, ACCURACY.headline), 1)[0] == pytest.approx(expected, abs=0.012)
 
 
 @pytest.mark.parametrize("seeds", [1, 3, 6])
@@ -54,7 +54,7 @@ def test_two_chains_agree_with_the_interval_of_their_difference(seeds: int) -> N
     runs = chains(np.random.default_rng(seeds), [0.08, 0.0], seeds, 0.03)
     interval = gain_interval(runs[0], runs[1], ACCURACY.headline)
     for tie in (0.0, 0.01):
-        scores = worlds(runs, ACCURACY.headline)
+        scores = draw_joint_scores(runs, ACCURACY.headline)
         assert rank_probabilities(scores, 1, tie=tie)[0] == pytest.approx(1 - interval.tail_above(-tie), abs=0.02)
         assert best_set_probability(scores, [0], tie=tie) == rank_probabilities(scores, 1, tie=tie)[0]
 
@@ -63,7 +63,7 @@ def test_equal_chains_have_equal_chances_and_ranks_add_up() -> None:
     rng = np.random.default_rng(1)
     found = []
     for _ in range(60):
-        scores = worlds(chains(rng, [0.0] * 4, 3, 0.05), ACCURACY.headline, resamples=100, draws=1000)
+        scores = draw_joint_scores(chains(rng, [0.0] * 4, 3, 0.05), ACCURACY.headline, resamples=100, draws=1000)
         shares = [rank_probabilities(scores, rank) for rank in (1, 2, 4)]
         assert np.sum(shares, axis=1) == pytest.approx([1, 2, 4])
         found.append([share[0] for share in shares])
@@ -76,7 +76,7 @@ def test_a_probability_above_95_percent_is_rarely_wrong() -> None:
     rng = np.random.default_rng(2)
     said = []
     for _ in range(400):
-        scores = worlds(chains(rng, [0.0, 0.0], 3, 0.05), ACCURACY.headline, resamples=100, draws=1000)
+        scores = draw_joint_scores(chains(rng, [0.0, 0.0], 3, 0.05), ACCURACY.headline, resamples=100, draws=1000)
         said.append(rank_probabilities(scores, 1)[0] >= 0.95)
     assert np.mean(said) <= 0.072
 
@@ -105,12 +105,12 @@ def test_copies_of_the_best_chain_are_the_best_as_often_as_each_other(seeds: int
     """Their scores agree in every world but for the rounding of the covariance's root."""
     rng = np.random.default_rng(4)
     best, other = chains(rng, [1.0, 0.0], seeds)
-    shares = rank_probabilities(worlds([best, other, best, best], ACCURACY.headline), 1)
+    shares = rank_probabilities(draw_joint_scores([best, other, best, best], ACCURACY.headline), 1)
     assert shares == pytest.approx([1 / 3, 0, 1 / 3, 1 / 3], abs=0.001)
 
 
 def test_it_is_repeatable_and_seeds_are_paired() -> None:
     runs = chains(np.random.default_rng(3), [0.1, 0.0], 3)
-    assert (worlds(runs, ACCURACY.headline, draws=50) == worlds(runs, ACCURACY.headline, draws=50)).all()
+    assert (draw_joint_scores(runs, ACCURACY.headline, draws=50) == draw_joint_scores(runs, ACCURACY.headline, draws=50)).all()
     with pytest.raises(ValueError, match="as many seeds"):
-        worlds([runs[0], runs[1][:2]], ACCURACY.headline)
+        draw_joint_scores([runs[0], runs[1][:2]], ACCURACY.headline)

@@ -23,7 +23,7 @@ from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.squad import SQUAD, normalise
-from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY, chunks
+from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY, find_chunks
 
 METRICS = (ACCURACY, RETRIEVAL, SQUAD, CHUNK_F1, POS_F1, TAG_ACCURACY)
 BIO = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
@@ -158,9 +158,9 @@ def test_chunks_by_sentence_are_those_of_the_corpus_joined_with_o(pairs: list[Pa
     expected = set()
     for example, _ in pairs:
         tags = example.answer or ()
-        expected |= {(kind, a + len(joined), b + len(joined)) for kind, a, b in chunks(tags)}  # type: ignore[arg-type]
+        expected |= {(kind, a + len(joined), b + len(joined)) for kind, a, b in find_chunks(tags)}  # type: ignore[arg-type]
         joined += [*tags, "O"]  # type: ignore[list-item]
-    assert chunks(joined) == expected
+    assert find_chunks(joined) == expected
 
 
 @pytest.mark.filterwarnings("ignore:.*NE tag")
@@ -196,7 +196,7 @@ def test_pos_f1_punishes_one_wrong_token_in_a_run_more_than_accuracy() -> None:
     ],
 )
 def test_chunks(tags: str, expected: set[tuple[str, int, int]]) -> None:
-    assert chunks(tags.split()) == expected
+    assert find_chunks(tags.split()) == expected
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from xstilts.metrics.variance_components import SMALLEST_P, VarianceComponents, critical, variance_components
+from xstilts.metrics.variance_components import SMALLEST_P, VarianceComponents, critical_values, variance_components
 
 
 def test_one_source_alone_is_students_t() -> None:
@@ -51,7 +51,7 @@ def test_coverage_between_the_extremes(seeds: int) -> None:
     for share in (0.02, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0):
         found = share * rng.chisquare(seeds - 1, 100_000) / (seeds - 1)
         total = found + 1 - share
-        half = critical(0.025, found / total, seeds - 1, 1e6) * np.sqrt(total)
+        half = critical_values(0.025, found / total, seeds - 1, 1e6) * np.sqrt(total)
         assert least <= np.mean(np.abs(rng.standard_normal(100_000)) <= half) <= most
 
 

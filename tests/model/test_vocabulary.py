@@ -14,7 +14,7 @@ from tests.model.test_unpadding import batch_of, encoder_of
 from xstilts.model.encoder import stored_embeddings
 from xstilts.model.vocabulary import TrimmedEmbedding, restore, trim
 from xstilts.recipe.recipe import Recipe
-from xstilts.train.step import optimizer_of
+from xstilts.train.step import make_optimizer
 
 pytestmark = pytest.mark.tiny
 MET = np.array([5, 7, 11, 12, 30, 44])
@@ -24,7 +24,7 @@ SPECIAL = [0, 1, 2, 3, 49]
 def train(encoder: Any, decay: float, steps: int = 12) -> float:
     """A few real steps on the tokens of MET; gives what weight decay does to a weight without gradient."""
     recipe = Recipe(weight_decay=decay)
-    optimizer = optimizer_of(encoder, recipe)
+    optimizer = make_optimizer(encoder, recipe)
     product = 1.0
     for step in range(steps):
         ids, mask = batch_of([9, 4, 6], 1, step)

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from xstilts.recipe.mixture import CAP, Mixture, Order, proportions, schedule
+from xstilts.recipe.mixture import CAP, DataOrder, Mixture, compute_shares, schedule
 from xstilts.recipe.recipe import PRESETS, Recipe
 
 
 def shares_of(sizes: list[int], **fields: object) -> list[float]:
     tasks = tuple(f"t{i}" for i in range(len(sizes)))
-    return proportions(tasks, sizes, Mixture(mix=tasks, **fields).fingerprint()).tolist()
+    return compute_shares(tasks, sizes, Mixture(mix=tasks, **fields).fingerprint()).tolist()
 
 
 @given(st.lists(st.integers(1, 10**7), min_size=1, max_size=9))
@@ -60,14 +60,14 @@ def test_schedule_is_a_function_of_its_arguments_and_keeps_the_shares() -> None:
 @given(st.integers(1, 50), st.integers(1, 20), st.integers(0, 5))
 def test_every_epoch_sees_every_example_once(size: int, batch: int, seed: int) -> None:
     visits = -(-3 * size // batch)
-    order = Order([size], batch, seed, 0)
+    order = DataOrder([size], batch, seed, 0)
     row = np.concatenate([order.rows(v) for v in range(visits)])[: 3 * size]
     for epoch in range(3):
         assert sorted(row[epoch * size : (epoch + 1) * size]) == list(range(size))
 
 
 def test_the_order_depends_on_seed_and_task() -> None:
-    orders = {tuple(Order([100], 50, seed, task).rows(0)) for seed in range(3) for task in range(3)}
+    orders = {tuple(DataOrder([100], 50, seed, task).rows(0)) for seed in range(3) for task in range(3)}
     assert len(orders) == 9
 
 
@@ -79,7 +79,7 @@ def test_the_order_depends_on_seed_and_task() -> None:
 )
 def test_smoothed_rows_are_a_function_of_the_visit(groups: list[int], batch: int, seed: int, visits: list[int]) -> None:
     """In whatever order visits are asked for; and each language's own epochs see each of its rows once."""
-    order, anew = Order(groups, batch, seed, 0, 0.3), Order(groups, batch, seed, 0, 0.3)
+    order, anew = DataOrder(groups, batch, seed, 0, 0.3), DataOrder(groups, batch, seed, 0, 0.3)
     seen = np.concatenate([order.rows(v) for v in range(13)])
     for visit in visits:
         assert (anew.rows(visit) == seen[visit * batch : (visit + 1) * batch]).all()
@@ -91,7 +91,7 @@ def test_smoothed_rows_are_a_function_of_the_visit(groups: list[int], batch: int
 
 
 def test_smoothing_lifts_small_languages() -> None:
-    order = Order([10, 1000], 50, 0, 0, 0.3)
+    order = DataOrder([10, 1000], 50, 0, 0, 0.3)
     small = np.mean([(order.rows(v) < 10).mean() for v in range(400)])
     assert small == pytest.approx(10**0.3 / (10**0.3 + 1000**0.3), abs=0.01)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.store.fingerprint import canonical_json, differences, key_of
+from xstilts.store.fingerprint import canonical_json, compute_key, list_differences
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 VALUES = st.recursive(
@@ -23,15 +23,15 @@ def test_spelling_loses_nothing(value: object) -> None:
 
 @given(st.dictionaries(st.text(), VALUES, max_size=5))
 def test_order_of_names_does_not_matter(value: dict[str, object]) -> None:
-    assert key_of(value) == key_of(dict(reversed(value.items())))
+    assert compute_key(value) == compute_key(dict(reversed(value.items())))
 
 
 @given(VALUES, VALUES)
 def test_no_difference_means_one_spelling(a: object, b: object) -> None:
-    if not differences(a, b) and type(a) is type(b):
+    if not list_differences(a, b) and type(a) is type(b):
         assert canonical_json(a) == canonical_json(b)
     if canonical_json(a) == canonical_json(b):
-        assert not differences(a, b)
+        assert not list_differences(a, b)
 
 
 def test_kinds_of_values_are_kept_apart() -> None:
@@ -52,14 +52,14 @@ def test_the_error_names_the_place() -> None:
 def test_key_is_golden_and_the_same_in_another_process() -> None:
     code = "from xstilts.store.fingerprint import key_of; print(key_of({'b': [1, 2.5, None], 'a': 'ü', 'c': 1e-05}))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "7"})
-    here = key_of({"c": 1e-05, "a": "ü", "b": [1, 2.5, None]})
+    here = compute_key({"c": 1e-05, "a": "ü", "b": [1, 2.5, None]})
     assert other.stdout.strip() == here
     assert canonical_json({"c": 1e-05, "a": "ü", "b": [1, 2.5, None]}) == '{"a":"\\u00fc","b":[1,2.5,null],"c":1e-05}'
 
 
 def test_differences_read_well() -> None:
-    assert differences({"recipe": {"lr": 1e-5, "batch": 32}}, {"recipe": {"lr": 2e-5, "batch": 32}}) == [
+    assert list_differences({"recipe": {"lr": 1e-5, "batch": 32}}, {"recipe": {"lr": 2e-5, "batch": 32}}) == [
         "recipe.lr 1e-05 -> 2e-05"
     ]
-    assert differences({"a": [1, 2]}, {"a": [1, 3]}) == ["a[1] 2 -> 3"]
-    assert differences({"a": 1}, {"b": 1}) == ["a 1 -> (absent)", "b (absent) -> 1"]
+    assert list_differences({"a": [1, 2]}, {"a": [1, 3]}) == ["a[1] 2 -> 3"]
+    assert list_differences({"a": 1}, {"b": 1}) == ["a 1 -> (absent)", "b (absent) -> 1"]

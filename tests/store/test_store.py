@@ -10,8 +10,8 @@ import pytest
 
 from xstilts.errors import InputError
 from xstilts.store import lease as leases
-from xstilts.store.lease import Held, Lease, holder
-from xstilts.store.store import Damaged, Store, read_json, write_json
+from xstilts.store.lease import Lease, LeaseHeld, find_holder
+from xstilts.store.store import DamagedArtefact, Store, read_json, write_json
 
 
 def publish(folder: Path, text: str = "result") -> None:
@@ -41,7 +41,7 @@ def test_damage_is_noticed(tmp_path: Path, harm: str) -> None:
             victim.unlink()
         case "mark":
             (tmp_path / "done.json").write_text('{"files"')
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedArtefact):
         Store.verify(tmp_path, thorough=True)
 
 
@@ -51,7 +51,7 @@ def test_a_file_newer_than_the_mark_is_hashed_even_in_a_quick_look(tmp_path: Pat
     victim.write_text("resulT")
     later = (tmp_path / "done.json").stat().st_mtime_ns + 10**9
     os.utime(victim, ns=(later, later))
-    with pytest.raises(Damaged, match="sha256"):
+    with pytest.raises(DamagedArtefact, match="sha256"):
         Store.verify(tmp_path, thorough=False)
 
 
@@ -96,10 +96,10 @@ def test_runs_are_numbered(tmp_path: Path) -> None:
 def test_a_lease_is_exclusive_and_given_back(tmp_path: Path) -> None:
     with Lease(tmp_path) as first:
         assert first.still_ours()
-        assert holder(tmp_path) is not None
-        with pytest.raises(Held), Lease(tmp_path):
+        assert find_holder(tmp_path) is not None
+        with pytest.raises(LeaseHeld), Lease(tmp_path):
             pass
-    assert holder(tmp_path) is None
+    assert find_holder(tmp_path) is None
     with Lease(tmp_path):
         pass
 
@@ -109,7 +109,7 @@ def test_the_lease_of_a_dead_process_is_taken(tmp_path: Path) -> None:
     process.start()
     process.join()
     assert (tmp_path / "lease").exists()
-    assert holder(tmp_path) is None
+    assert find_holder(tmp_path) is None
     with Lease(tmp_path) as mine:
         assert mine.still_ours()
 
@@ -122,10 +122,10 @@ def _hold_and_die(folder: str) -> None:
 def test_the_lease_of_another_host_is_stale_only_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "lease"
     path.write_text(json.dumps({"owner": "x", "host": "elsewhere", "pid": 1}))
-    assert holder(tmp_path) is not None
+    assert find_holder(tmp_path) is not None
     old = time.time() - leases.STALE_SECONDS - 1
     os.utime(path, (old, old))
-    assert holder(tmp_path) is None
+    assert find_holder(tmp_path) is None
     with Lease(tmp_path):
         pass
 

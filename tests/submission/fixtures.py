@@ -9,8 +9,8 @@ from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.registry import Example
 from xstilts.formats.span import SpanExample
-from xstilts.submission.gold import gold_finder
-from xstilts.submission.layout import write
+from xstilts.submission.gold import make_gold_finder
+from xstilts.submission.layout import write_predictions
 from xstilts.tasks.files.locate import find_languages, read_examples
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import XTREME, XTREME_R
@@ -39,12 +39,12 @@ def right(task: str, language: str) -> list[Prediction]:
     """Gold as predictions; of a ranking, gold is that of all languages."""
     found: Any = queries(read(task, language))
     if find_task(task).format.name == "rank":
-        found = gold_finder(FIXTURES, None, None)(find_task(task), language).examples
+        found = make_gold_finder(FIXTURES, None, None)(find_task(task), language).examples
     return [Prediction(e.id, e.answer[0].text if isinstance(e, SpanExample) else e.answer) for e in found]
 
 
 def write_right(task: str, language: str, folder: Path) -> Path:
-    return write(find_task(task), language, read(task, language), right(task, language), folder)
+    return write_predictions(find_task(task), language, read(task, language), right(task, language), folder)
 
 
 def write_all(folder: Path) -> Path:

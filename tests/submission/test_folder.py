@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from tests.submission.fixtures import CASES, FIXTURES, write_all, write_right
 from xstilts.cli import app
 from xstilts.errors import InputError
-from xstilts.submission.layout import limited_to, write_note
+from xstilts.submission.layout import read_limit, write_note
 from xstilts.submission.score import score_folder
 from xstilts.submission.validate import validate_folder
 from xstilts.tasks.suites import STILTS_9, XTREME, XTREME_R, Suite
@@ -142,9 +142,9 @@ def test_no_folder_is_an_error_of_input(tmp_path: Path) -> None:
 def test_a_limit_has_to_be_a_number(note: str, tmp_path: Path) -> None:
     (tmp_path / "submission.json").write_text(note)
     with pytest.raises(InputError, match=r"submission\.json: (limits\.test is|expected a JSON object)"):
-        limited_to(tmp_path)
+        read_limit(tmp_path)
     write_note(tmp_path, {"limits": {}})
-    assert limited_to(tmp_path) is None
+    assert read_limit(tmp_path) is None
 
 
 def run(*words: object) -> tuple[int, str]:

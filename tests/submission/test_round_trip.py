@@ -17,8 +17,8 @@ from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.registry import Example
 from xstilts.formats.tag import TagExample
-from xstilts.submission.gold import gold_finder
-from xstilts.submission.layout import write, write_note
+from xstilts.submission.gold import make_gold_finder
+from xstilts.submission.layout import write_note, write_predictions
 from xstilts.submission.read import Gold, read_file
 from xstilts.submission.score import score_folder
 from xstilts.submission.validate import validate_folder
@@ -67,10 +67,10 @@ def _answer(task: Any, example: Example, found: list[Example], gold: Gold) -> st
 @given(data=st.data())
 def test_any_valid_predictions_are_valid_and_score_what_they_score(name: str, language: str, data: st.DataObject) -> None:
     task, found = find_task(name), read(name, language)
-    gold = gold_finder(FIXTURES, None, None)(task, language)
+    gold = make_gold_finder(FIXTURES, None, None)(task, language)
     predictions = [Prediction(e.id, data.draw(_answer(task, e, found, gold))) for e in queries(found)]
     with tempfile.TemporaryDirectory() as folder:
-        write(task, language, found, data.draw(st.permutations(predictions)), Path(folder))
+        write_predictions(task, language, found, data.draw(st.permutations(predictions)), Path(folder))
         back, problems = read_file(task, language, Path(folder), gold)
         assert problems == () and len(back) == len(predictions)
         suite = XTREME if name in XTREME.tasks else XTREME_R
@@ -88,7 +88,7 @@ def test_any_valid_predictions_are_valid_and_score_what_they_score(name: str, la
 def test_gold_of_a_ranking_is_that_of_all_languages_and_so_is_its_pool() -> None:
     languages = [code for task, code in CASES if task == "lareqa"]
     assert len(languages) > 1
-    gold_of = gold_finder(FIXTURES, None, None)
+    gold_of = make_gold_finder(FIXTURES, None, None)
     in_files = {(code, e.id): e for code in languages for e in read("lareqa", code)}
     for code in languages:
         gold = gold_of(find_task("lareqa"), code)
@@ -104,21 +104,21 @@ def test_tatoeba_is_sorted_by_its_english_and_counts_foreign_lines_from_zero(tmp
     found = [BitextRetrievalExample(f"deu-{n}", f"satz {n}", text, f"deu-{n}") for n, text in enumerate(english, start=1)]
     # By code point: A (line 4), a (line 2), then the two b in the order of the file (lines 1 and 3).
     gold = [Prediction(e.id, e.id) for e in found]
-    path = write(find_task("tatoeba"), "de", found, gold, tmp_path)
+    path = write_predictions(find_task("tatoeba"), "de", found, gold, tmp_path)
     assert path == tmp_path / "tatoeba" / "test-de.tsv" and path.read_text() == "3\n1\n0\n2\n"
 
 
 def test_tags_stand_one_a_line_with_a_blank_line_between_sentences(tmp_path: Path) -> None:
     found = [TagExample("s1", ("x", "y"), None), TagExample("s2", ("z",), None)]
     guesses = [Prediction("s1", ("B-PER", "O")), Prediction("s2", ("O",))]
-    assert write(find_task("panx"), "de", found, guesses, tmp_path).read_text() == "B-PER\nO\n\nO\n"
+    assert write_predictions(find_task("panx"), "de", found, guesses, tmp_path).read_text() == "B-PER\nO\n\nO\n"
 
 
 def test_a_prediction_too_few_or_too_many_is_not_written(tmp_path: Path) -> None:
     found, given = read("xnli", "de"), right("xnli", "de")
     for wrong in (given[1:], [*given, Prediction("other", "neutral")]):
         with pytest.raises(InputError, match="exactly one each"):
-            write(find_task("xnli"), "de", found, wrong, tmp_path)
+            write_predictions(find_task("xnli"), "de", found, wrong, tmp_path)
     assert not (tmp_path / "xnli").exists()
 
 
@@ -127,7 +127,7 @@ def test_a_limited_submission_is_scored_on_the_examples_that_its_study_keeps(tmp
 
     kept = list(subsample(read("xnli", "de"), 2))
     ids = {example.id for example in kept}
-    write(find_task("xnli"), "de", kept, [p for p in right("xnli", "de") if p.id in ids], tmp_path)
+    write_predictions(find_task("xnli"), "de", kept, [p for p in right("xnli", "de") if p.id in ids], tmp_path)
     with pytest.raises(InputError, match=rf"2 lines, expected {len(read('xnli', 'de'))}"):
         score_folder(tmp_path, XTREME, FIXTURES)
     write_note(tmp_path, {"limits": {"test": 2}})

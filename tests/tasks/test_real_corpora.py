@@ -14,7 +14,7 @@ from xstilts.formats.mlm import MlmExample
 from xstilts.tasks.files.locate import read_examples
 from xstilts.tasks.user import user_tasks
 from xstilts.tasks.user.corpus import declare_corpus
-from xstilts.tasks.user.plain_text import STRETCH
+from xstilts.tasks.user.plain_text import STRETCH_CHARACTERS
 
 NOWHERE = Path("/nowhere")
 
@@ -42,7 +42,7 @@ def test_every_line_of_a_language_is_read_once(text: Path, language: str) -> Non
         lines = [line.strip() for line in file]
     assert " ".join(part for (part,) in found) == " ".join(filter(None, lines))
     longest = max(map(len, lines))
-    assert max(len(part) for (part,) in found) <= max(STRETCH, longest)
+    assert max(len(part) for (part,) in found) <= max(STRETCH_CHARACTERS, longest)
 
 
 def test_all_languages_of_the_text_are_known(text: Path) -> None:

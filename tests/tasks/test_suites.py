@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from xstilts.errors import InputError
 from xstilts.tasks.registry import find_task
-from xstilts.tasks.suites import SUITES, XTREME, XTREME_R, Average, Suite, average, find_suite
+from xstilts.tasks.suites import SUITES, XTREME, XTREME_R, Suite, SuiteAverage, average_suite, find_suite
 
 # Table 1 of XTREME (Tatoeba: 36 in its code) and evaluate.py; LAReQA has the languages of XQuAD-R.
 SIZES = {
@@ -78,7 +78,7 @@ def test_an_unknown_suite_or_task_is_named() -> None:
     with pytest.raises(InputError, match=r"no suite 'xtrem' \(did you mean 'xtreme'\?\)"):
         find_suite("xtrem")
     with pytest.raises(InputError, match=r"xcopa is no task of xtreme"):
-        average(XTREME, {"xcopa": {}})
+        average_suite(XTREME, {"xcopa": {}})
 
 
 # Task scores and averages as printed: RemBERT (2010.12821) tables 7 and 16, XTREME table 2.
@@ -93,7 +93,7 @@ XSTILTS = {
 
 
 def test_published_averages_come_out() -> None:
-    found = average(XTREME, filled(XTREME, XLMR))
+    found = average_suite(XTREME, filled(XTREME, XLMR))
     assert found.overall.value == pytest.approx(68.1, abs=0.2)
     assert not found.overall.partial and found.overall.tasks == (9, 9) and found.overall.languages == (162, 162)
     assert found.groups["classification"].value == pytest.approx(82.8, abs=0.05)
@@ -104,24 +104,24 @@ def test_published_averages_come_out() -> None:
 def test_published_groups_of_a_submission_without_retrieval_come_out_and_the_whole_is_partial() -> None:
     scores = filled(XTREME, {**XSTILTS, "bucc2018": (0.0,), "tatoeba": (0.0,)})
     del scores["bucc2018"], scores["tatoeba"]
-    found = average(XTREME, scores)
+    found = average_suite(XTREME, scores)
     expected = {"classification": 83.9, "tagging": 69.4, "qa": 67.2}
     assert {name: found.groups[name].value for name in expected} == pytest.approx(expected, abs=0.1)
     assert found.overall.partial and found.overall.missing == ("bucc2018", "tatoeba")
     assert found.overall.tasks == (7, 9) and found.overall.languages == (122, 162)
-    assert found.groups["retrieval"] == Average(None, (0, 2), (0, 40), ("bucc2018", "tatoeba"))
+    assert found.groups["retrieval"] == SuiteAverage(None, (0, 2), (0, 40), ("bucc2018", "tatoeba"))
 
 
 def test_english_counts_like_any_other_language() -> None:
     scores = {"pawsx": {code: {"accuracy": 0.0} for code in XTREME.tasks["pawsx"]}}
     scores["pawsx"]["en"] = {"accuracy": 70.0}
-    assert average(XTREME, scores).tasks["pawsx"].value == pytest.approx(10.0)
+    assert average_suite(XTREME, scores).tasks["pawsx"].value == pytest.approx(10.0)
 
 
 def test_a_task_with_languages_missing_is_partial_and_enters_with_those_it_has() -> None:
     scores = filled(XTREME, XLMR)
     kept = {"de": {"accuracy": 10.0}, "en": {"accuracy": 20.0}, "ar": {"accuracy": 99.0}}  # PAWS-X has no Arabic
-    found = average(XTREME, {**scores, "pawsx": kept})
+    found = average_suite(XTREME, {**scores, "pawsx": kept})
     assert found.tasks["pawsx"].value == pytest.approx(15.0) and found.tasks["pawsx"].languages == (2, 7)
     assert found.tasks["pawsx"].missing == tuple(f"pawsx/{code}" for code in ("es", "fr", "ja", "ko", "zh"))
     assert found.overall.missing == found.groups["classification"].missing == found.tasks["pawsx"].missing
@@ -131,7 +131,7 @@ def test_a_task_with_languages_missing_is_partial_and_enters_with_those_it_has()
 
 def test_nothing_scored_has_no_value() -> None:
     for name, suite in SUITES.items():
-        found = average(suite, {})
+        found = average_suite(suite, {})
         assert found.overall.value is None and found.overall.missing == tuple(suite.tasks), name
 
 
@@ -149,7 +149,7 @@ def test_averages_are_plain_means_of_what_is_there(suite: Suite, data: st.DataOb
         exact = ("f1", "em") if {"f1", "em"} <= set(values) else metric.values[:1]
         headlines.setdefault(task, []).append(sum(values[name] for name in exact) / len(exact))
     means = {task: sum(found) / len(found) for task, found in headlines.items()}
-    found = average(suite, scores)
+    found = average_suite(suite, scores)
     assert {task: a.value for task, a in found.tasks.items() if a.value is not None} == pytest.approx(means)
     assert found.overall.value == pytest.approx(sum(means.values()) / len(means))
     assert found.overall.partial == (len(chosen) < len(cells))

@@ -25,7 +25,7 @@ from xstilts.tasks.catalogue.world import generate_task
 from xstilts.tasks.files.locate import find_languages, hash_contents, locate, read_examples
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
-from xstilts.tasks.translated import strings, translated
+from xstilts.tasks.translated import list_strings, translate
 from xstilts.tasks.user import user_tasks
 from xstilts.tasks.user.user_tasks import preview, register
 
@@ -144,11 +144,11 @@ def test_each_format_and_its_answers() -> None:
         ),
     ]
     for before, after in made:
-        assert translated(before, shout, "de", counts) == after
+        assert translate(before, shout, "de", counts) == after
     assert not counts
     for example in (TagExample("g", ("so",), ("X",)), MlmExample("h", ("so",)), BitextRetrievalExample("i", "so", "so", "i")):
         with pytest.raises(TypeError, match="cannot be carried over"):
-            strings(example)
+            list_strings(example)
 
 
 def test_what_is_missing_is_said(tmp_path: Path, root: Path) -> None:

@@ -11,7 +11,7 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 from xstilts.model.adapt import adapt
 from xstilts.model.unpadding import states
 from xstilts.recipe.recipe import Recipe
-from xstilts.train.flops import peak_flops, training_work
+from xstilts.train.flops import count_training_work, measure_peak_flops
 
 HIDDEN, LAYERS, FEED_FORWARD = 32, 3, 64
 
@@ -41,7 +41,7 @@ def counted(encoder: nn.Module, rows: int, length: int) -> int:
 @pytest.mark.parametrize(("rows", "length"), [(1, 8), (4, 17)])
 def test_the_work_is_what_pytorch_counts(rows: int, length: int) -> None:
     encoder = trunk()
-    assert training_work(encoder).flops([length] * rows) == counted(encoder, rows, length)
+    assert count_training_work(encoder).flops([length] * rows) == counted(encoder, rows, length)
 
 
 @pytest.mark.parametrize("frozen", [0, 1, 2])
@@ -50,15 +50,15 @@ def test_frozen_embeddings_and_blocks_need_no_backward(frozen: int) -> None:
     encoder.embeddings.requires_grad_(False)
     for block in encoder.encoder.layer[:frozen]:
         block.requires_grad_(False)
-    found = training_work(encoder).flops([9, 9])
+    found = count_training_work(encoder).flops([9, 9])
     assert found == counted(encoder, 2, 9)
-    assert found < training_work(trunk()).flops([9, 9])
+    assert found < count_training_work(trunk()).flops([9, 9])
 
 
 def test_adapters_need_the_gradients_of_inputs_but_not_of_the_weights() -> None:
     encoder = trunk()
     adapt(encoder, Recipe(lora=4))
-    assert training_work(encoder).flops([9, 9]) == counted(encoder, 2, 9)
+    assert count_training_work(encoder).flops([9, 9]) == counted(encoder, 2, 9)
 
 
 @pytest.mark.parametrize("adapters", [False, True])
@@ -72,14 +72,14 @@ def test_states_that_nobody_reads_are_no_work(adapters: bool) -> None:
     read[:, :2] = True
     with FlopCounterMode(display=False) as counter:
         states(encoder, ids, torch.ones_like(ids), read)[read].sum().backward()
-    work = training_work(encoder)
-    assert work.flops([9, 9], unread=14) == counter.get_total_flops()
+    work = count_training_work(encoder)
+    assert work.flops([9, 9], skipped=14) == counter.get_total_flops()
 
 
 def test_the_work_in_closed_form() -> None:
     """6 x weights x tokens + 12 x layers x hidden x length**2, by sequence and not by padded row."""
     weights = LAYERS * (4 * HIDDEN**2 + 2 * HIDDEN * FEED_FORWARD)
-    work = training_work(trunk())
+    work = count_training_work(trunk())
     assert (work.per_token, work.per_square) == (6 * weights, 12 * LAYERS * HIDDEN)
     assert work.flops([3, 5]) == work.flops([3]) + work.flops([5])
     assert work.flops([]) == 0
@@ -90,8 +90,8 @@ def test_the_peak_is_measured_once_and_disturbs_no_random_numbers() -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    first = peak_flops(device, "fp32")
+    first = measure_peak_flops(device, "fp32")
     assert first > 1e8
-    assert peak_flops(device, "fp32") == first  # no two measurements agree to the last digit
+    assert measure_peak_flops(device, "fp32") == first  # no two measurements agree to the last digit
     assert torch.equal(torch.rand(3), expected)
-    assert peak_flops(device, "bf16") > 1e7
+    assert measure_peak_flops(device, "bf16") > 1e7

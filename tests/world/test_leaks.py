@@ -18,11 +18,11 @@ from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.span import SpanExample
 from xstilts.world import WorldConfig, generate
-from xstilts.world.answering import quiz
-from xstilts.world.clause import constituent, text
-from xstilts.world.draw import draw
+from xstilts.world.answering import draw_quiz
+from xstilts.world.clause import build_constituent, to_text
+from xstilts.world.draw import draw_meanings
 from xstilts.world.inference import NLI_OF_DOMAIN
-from xstilts.world.tongue import TONGUES, lexicons
+from xstilts.world.tongue import TONGUES, make_lexicons
 
 TRAIN, TEST = 3000, 1000
 WORLD = WorldConfig(nli=TRAIN, paraphrase=TRAIN, squad=TRAIN, tydiqa=TRAIN, choice=TRAIN, nli_domain=TRAIN, test=TEST)
@@ -63,13 +63,13 @@ def pairs(task: str, view: Callable[[ClassifyExample], str]) -> tuple[list[str],
 
 def candidates(task: str, split: str) -> Iterator[tuple[str, str, str]]:
     """Question, right answer, and the same role of the other event, in English."""
-    tongue, lexicon = TONGUES["en"], lexicons(WORLD)["en"]
-    meanings = draw(WORLD, task, split, lambda rng: quiz(rng, tydi=task == "tydiqa"))
+    tongue, lexicon = TONGUES["en"], make_lexicons(WORLD)["en"]
+    meanings = draw_meanings(WORLD, task, split, lambda rng: draw_quiz(rng, tydi=task == "tydiqa"))
     for example, (_, meant) in zip(generate(WORLD, task, split, "en"), meanings, strict=True):
         assert isinstance(example, SpanExample)
         assert example.answer
-        other = constituent(tongue, meant.events[1 - meant.about], meant.asks)
-        yield example.question, example.answer[0].text, text(lexicon, [t for t in other if t.role])
+        other = build_constituent(tongue, meant.events[1 - meant.about], meant.asks)
+        yield example.question, example.answer[0].text, to_text(lexicon, [t for t in other if t.role])
 
 
 @pytest.mark.parametrize("task", ["nli", *NLI_OF_DOMAIN])

@@ -10,8 +10,8 @@ from xstilts.formats.span import SpanExample
 from xstilts.world import WorldConfig, generate
 from xstilts.world.concepts import TAG_OF
 from xstilts.world.config import TRANSLATION_NOISE
-from xstilts.world.tongue import lexicons
-from xstilts.world.translating import machine_translated
+from xstilts.world.tongue import make_lexicons
+from xstilts.world.translating import machine_translate
 
 SMALL = WorldConfig(squad=200)
 
@@ -20,12 +20,12 @@ SMALL = WorldConfig(squad=200)
 @pytest.mark.parametrize("noise", [0.0, 0.1, 0.5])
 def test_content_words_go_wrong_at_the_rate_asked_for(language: str, noise: float) -> None:
     config = replace(SMALL, translation_noise=noise)
-    concept = {word: name for name, word in lexicons(config)[language].items()}
+    concept = {word: name for name, word in make_lexicons(config)[language].items()}
     content = wrong = 0
     for example in generate(config, "squad", "train", language):
         assert isinstance(example, SpanExample)
-        made = machine_translated(config, language, example.context)
-        assert made == machine_translated(config, language, example.context)
+        made = machine_translate(config, language, example.context)
+        assert made == machine_translate(config, language, example.context)
         for before, after in zip(example.context.split(" "), made.split(" "), strict=True):
             tag = TAG_OF[concept[before]]
             assert TAG_OF[concept[after]] == tag

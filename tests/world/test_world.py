@@ -20,13 +20,13 @@ from xstilts.formats.mlm import MlmExample
 from xstilts.formats.registry import Example
 from xstilts.formats.span import SpanExample
 from xstilts.formats.tag import TagExample
-from xstilts.world import LANGUAGES, TASK_NAMES, WorldConfig, generate, vocabulary
+from xstilts.world import LANGUAGES, TASK_NAMES, WorldConfig, generate, list_words
 from xstilts.world.clause import Token
 from xstilts.world.concepts import ANTONYM, CATEGORIES, CATEGORY_OF, DOMAINS, TAG_OF, VERBS
-from xstilts.world.draw import draw, size, split_of
+from xstilts.world.draw import assign_split, draw_meanings, get_size
 from xstilts.world.inference import MEANINGS, NLI_OF_DOMAIN, Pair
-from xstilts.world.tagging import entity_labels
-from xstilts.world.tongue import lexicons
+from xstilts.world.tagging import label_entities
+from xstilts.world.tongue import make_lexicons
 
 SMALL = WorldConfig(
     text=60, nli=80, paraphrase=80, squad=80, tydiqa=80, pos=80, ner=80, choice=80, nli_domain=80, dev=30, test=40
@@ -69,21 +69,24 @@ def test_the_same_config_gives_the_same_bytes_in_another_process() -> None:
 @settings(max_examples=25, deadline=None)
 def test_no_word_is_unknown_in_any_world(seed: int, language: str, task: str) -> None:
     config = replace(SMALL, seed=seed, text=20, test=10)
-    known = set(vocabulary(config))
+    known = set(list_words(config))
     for example in generate(config, task, "train" if task == "text" else "test", language):
         assert all(set(text.split()) <= known and text == " ".join(text.split()) for text in strings(example))
 
 
 def test_worlds_of_different_seeds_differ_and_foreign_words_are_nobody_elses() -> None:
-    assert vocabulary(SMALL) != vocabulary(replace(SMALL, seed=1))
+    assert list_words(SMALL) != list_words(replace(SMALL, seed=1))
     coined = [
-        word for code, lexicon in lexicons(SMALL).items() for concept, word in lexicon.items() if code == "en" or word != concept
+        word
+        for code, lexicon in make_lexicons(SMALL).items()
+        for concept, word in lexicon.items()
+        if code == "en" or word != concept
     ]
     assert len(coined) == len(set(coined))
 
 
 def test_languages_share_fewer_words_with_english_from_l1_to_l5() -> None:
-    shared = [sum(lexicons(SMALL)[code][concept] == concept for concept in lexicons(SMALL)["en"]) for code in LANGUAGES]
+    shared = [sum(make_lexicons(SMALL)[code][concept] == concept for concept in make_lexicons(SMALL)["en"]) for code in LANGUAGES]
     assert shared == sorted(shared, reverse=True)
     assert shared[0] == len(TAG_OF) - 1
 
@@ -93,13 +96,13 @@ def test_sizes_and_ids(task: str) -> None:
     splits = {"text": ("train", "dev"), "retrieval": ("test",)}.get(task, ("train", "dev", "test"))
     for split in splits:
         ids = [example.id for example in generate(SMALL, task, split, "en")]
-        assert len(set(ids)) == len(ids) == size(SMALL, task, split)
+        assert len(set(ids)) == len(ids) == get_size(SMALL, task, split)
 
 
 @pytest.mark.parametrize("task", SUPERVISED)
 def test_splits_are_disjoint_and_without_repetitions(task: str) -> None:
     config = replace(SMALL, **{"nli_domain" if task in NLI_OF_DOMAIN else task: 400}, dev=100, test=100)
-    assert size(config, task, "train") == 400
+    assert get_size(config, task, "train") == 400
     all_strings = [strings(e) for split in ("train", "dev", "test") for e in generate(config, task, split, "en")]
     assert len(set(all_strings)) == len(all_strings)
 
@@ -128,7 +131,7 @@ def test_answers_lie_in_their_contexts(task: str, language: str) -> None:
 def test_the_anchor_knobs_do_what_they_say() -> None:
     def anchored(config: WorldConfig) -> tuple[float, float]:
         documents = [e for e in generate(config, "text", "train", "l3") if isinstance(e, MlmExample)]
-        english = set(lexicons(config)["en"].values()) - set(lexicons(config)["l3"].values())
+        english = set(make_lexicons(config)["en"].values()) - set(make_lexicons(config)["l3"].values())
         single = [e for e in documents if len(e.texts) == 1]
         switched = sum(bool(english & set(e.texts[0].split())) for e in single)
         return switched / len(documents), 1 - len(single) / len(documents)
@@ -167,14 +170,14 @@ def test_inference_by_domain_speaks_of_nothing_else(domain: str) -> None:
 @pytest.mark.parametrize("task", NLI_OF_DOMAIN)
 def test_an_example_by_domain_is_in_the_split_that_inference_would_give_it(task: str) -> None:
     """So no training example of a domain can be a test example of `nli`, or of the domain."""
-    for _, meant in draw(SMALL, task, "train", MEANINGS[task]):
+    for _, meant in draw_meanings(SMALL, task, "train", MEANINGS[task]):
         assert meant
-        assert split_of(Pair(meant.first, meant.second, meant.label)) == "train"
+        assert assign_split(Pair(meant.first, meant.second, meant.label)) == "train"
 
 
 def test_entities_of_adjacent_roles_are_told_apart() -> None:
     names = [Token("novak", "agent"), Token("company", "agent"), Token("ana", "patient"), Token("silva", "patient")]
-    assert entity_labels([*names, Token("in"), Token("torin", "place")]) == (
+    assert label_entities([*names, Token("in"), Token("torin", "place")]) == (
         *("B-ORG", "I-ORG", "B-PER", "I-PER"),
         *("O", "B-LOC"),
     )

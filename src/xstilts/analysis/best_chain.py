@@ -18,7 +18,7 @@ from xstilts.analysis.breakdown import counted
 from xstilts.analysis.gains import LEVEL, Gain, paired
 from xstilts.analysis.results import Cell, Results
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
-from xstilts.metrics.rank_probability import rank_probabilities, worlds
+from xstilts.metrics.rank_probability import draw_joint_scores, rank_probabilities
 from xstilts.metrics.significance import Interval, gain_interval
 
 RESAMPLES = 2000
@@ -93,7 +93,7 @@ def _probability(
     metric = metric_of(results, target)
     assert metric is not None  # there is a gain
     runs = [arm([cells[seed] for seed in seeds], codes) for cells in ones.values()]
-    return rank_probabilities(worlds(runs, metric.headline, resamples=WORLD_RESAMPLES), 1)[list(ones).index(best)]
+    return rank_probabilities(draw_joint_scores(runs, metric.headline, resamples=WORLD_RESAMPLES), 1)[list(ones).index(best)]
 
 
 def _nested(

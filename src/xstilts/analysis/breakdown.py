@@ -15,7 +15,7 @@ import numpy as np
 from xstilts.analysis.gains import LEVEL, Gain, paired
 from xstilts.analysis.results import Cell, Results, TargetInfo
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
-from xstilts.data.cc100 import SIZES, size_group
+from xstilts.data.cc100 import SIZES, find_size_group
 from xstilts.data.language import LANGUAGES
 from xstilts.metrics.significance import Interval, gain_intervals
 from xstilts.metrics.variance_components import Values, VarianceComponents
@@ -117,7 +117,7 @@ def _axes(infos: Sequence[TargetInfo], codes: Sequence[str]) -> list[tuple[str, 
         if len(large) + bool(alone) > 1:
             found += [(axis, name, _of_language(frozenset(members[name]))) for name in large]
             found += [(axis, ALONE, _of_language(alone))] if alone else []
-    sizes = {name: frozenset(code for code in others if size_group(code) == name) for name in SIZES}
+    sizes = {name: frozenset(code for code in others if find_size_group(code) == name) for name in SIZES}
     if sum(map(bool, sizes.values())) > 1:
         found += [(BY_SIZE, name, _of_language(own)) for name, own in sizes.items() if own]
     return found

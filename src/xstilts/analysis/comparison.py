@@ -25,7 +25,7 @@ from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.metric import Counts
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.paired import PairedEstimates, PairedRuns, PairedTallies, measure
-from xstilts.metrics.significance import Interval, interval_of, two_sided
+from xstilts.metrics.significance import Interval, interval_of, two_sided_p
 
 RESAMPLES = 2000  # enough for the examples' variance; p follows from t, not from counting draws
 Column = tuple[NDArray[np.str_], NDArray[np.float64]]
@@ -251,7 +251,7 @@ def averages(results: Results, gains: Sequence[Gain]) -> tuple[Average, ...]:
             by_seed = values.mean(axis=0)
             interval = pooled(by_seed, [gain.interval for gain in members if gain.interval is not None])
             assert interval.spread is not None
-            interval = replace(interval, p=two_sided(interval.estimate, interval.spread, interval.resamples))
+            interval = replace(interval, p=two_sided_p(interval.estimate, interval.spread, interval.resamples))
             found.append(Average(encoder, chain, others, group, tuple(members), interval, tuple(map(float, by_seed))))
     adjusted = holm([one.interval.p for one in found if one.interval.p is not None])
     return tuple(replace(one, verdict=_verdict(one, p), p_holm=p) for one, p in zip(found, adjusted, strict=True))

@@ -19,11 +19,11 @@ from rich.table import Table
 from xstilts.analysis.other_tests import checkpoint_words
 from xstilts.analysis.results import Cell, LanguageScore, Results
 from xstilts.analysis.scores import ENGLISH, arm, group_cells, metric_of, shared_languages
-from xstilts.metrics.bootstrap import same_ids
-from xstilts.metrics.checkpoints import TwoCheckpoints, two_checkpoints
+from xstilts.metrics.bootstrap import have_same_ids
+from xstilts.metrics.checkpoints import TwoCheckpoints, compare_checkpoints
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import Interval, gain_interval
-from xstilts.store.fingerprint import differences
+from xstilts.store.fingerprint import list_differences
 
 FOR_PEOPLE = ("name", "question")
 RESAMPLES = 2000  # of a test of two checkpoints that is not exact
@@ -71,7 +71,7 @@ def compare(first: Results, second: Results, designs: tuple[Mapping[str, Any], M
         for place in own
         if place not in other
     ]
-    return Comparison(tuple(differences(old, new)), tuple(rows), tuple(alone))
+    return Comparison(tuple(list_differences(old, new)), tuple(rows), tuple(alone))
 
 
 def _by_place(results: Results) -> dict[tuple[str, str, str, str], dict[int, Cell]]:
@@ -92,12 +92,12 @@ def _row(results: Results, place: tuple[str, str, str, str], old: Mapping[int, C
         return Row(encoder, named, target, len(seeds), len(codes), same, None)
     olds, news = (arm([pair[side] for pair in pairs], codes) for side in (0, 1))
     interval = gain_interval(news, olds, metric.headline)
-    tests = two_checkpoints(list(zip(news, olds, strict=True)), metric, resamples=RESAMPLES)
+    tests = compare_checkpoints(list(zip(news, olds, strict=True)), metric, resamples=RESAMPLES)
     return Row(encoder, named, target, len(seeds), len(codes), same, interval, checkpoints=dict(zip(seeds, tests, strict=True)))
 
 
 def _meet(one: LanguageScore, other: LanguageScore) -> bool:
-    return same_ids(one.ids_N, other.ids_N) or bool(np.isin(one.ids_N, other.ids_N).any())
+    return have_same_ids(one.ids_N, other.ids_N) or bool(np.isin(one.ids_N, other.ids_N).any())
 
 
 def as_record(comparison: Comparison) -> dict[str, Any]:

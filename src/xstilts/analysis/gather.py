@@ -19,7 +19,7 @@ from xstilts.plan.compile import Plan, PlannedCell, short_name
 from xstilts.plan.controls import Arm, arms
 from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import Stage
-from xstilts.store.store import Damaged, Store, read_json
+from xstilts.store.store import DamagedArtefact, Store, read_json
 from xstilts.study.study import UNTRAINED, Study, Target
 from xstilts.tasks.registry import find_task
 
@@ -86,7 +86,7 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
     if state.status[cell.score.key] == "done":
         try:
             store.verify(folder)
-        except Damaged as error:
+        except DamagedArtefact as error:
             raise InputError(f"{error}; run the study again to make it anew") from None
         scores = read_json(folder / "out" / "scores.json")
         layer = scores["layer"]

@@ -18,9 +18,9 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import Gain, paired
 from xstilts.analysis.results import Cell, Results
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
-from xstilts.metrics.checkpoints import TwoCheckpoints, two_checkpoints
+from xstilts.metrics.checkpoints import TwoCheckpoints, compare_checkpoints
 from xstilts.metrics.effects import stochastic_order, superiority
-from xstilts.metrics.exact import paired_sign
+from xstilts.metrics.exact import sign_flip_test
 from xstilts.metrics.multiplicity import Replicability, benjamini_hochberg, replicability
 from xstilts.metrics.paired import LanguageTallies
 
@@ -90,7 +90,7 @@ def other_tests(results: Results, gains: Sequence[Gain]) -> tuple[OtherTests, ..
         pairs = [
             (read.cells(one, _others(family[p])), read.cells(two, _others(family[p]))) for p in own for _, one, two in rows[p]
         ]
-        tests = iter(two_checkpoints(pairs, metric))
+        tests = iter(compare_checkpoints(pairs, metric))
         for p in own:
             found[p] = _tests(family[p], p_bh[p], [(one, two) for _, one, two in rows[p]], tests)
     return tuple(found[p] for p in range(len(family)))
@@ -120,7 +120,7 @@ def _tests(gain: Gain, p_bh: float, pairs: Sequence[tuple[Cell, Cell]], tests: I
     return OtherTests(
         gain=gain,
         p_bh=p_bh,
-        p_sign=paired_sign(np.subtract(treated, controlled).tolist()) if several else None,
+        p_sign=sign_flip_test(np.subtract(treated, controlled).tolist()) if several else None,
         least_sign=2 / 2**seeds if several else None,
         checkpoints=tuple(next(tests) for _ in pairs),
         superiority=superiority(treated, controlled) if several else None,

@@ -19,7 +19,7 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import paired, reuses_target_data
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of, shared_languages
-from xstilts.metrics.power import Design, detectable, examples_needed, observed, power, seeds_needed
+from xstilts.metrics.power import Design, detectable, estimate_design, examples_needed, power, seeds_needed
 
 RESAMPLES = 400
 
@@ -53,7 +53,7 @@ def planned(results: Results) -> tuple[Planned, ...]:
                     continue
                 codes = [code for code in shared_languages([*ones, *twos]) if code != ENGLISH]
                 if codes:
-                    designs.append(observed(arm(ones, codes), arm(twos, codes), metric.headline, resamples=RESAMPLES))
+                    designs.append(estimate_design(arm(ones, codes), arm(twos, codes), metric.headline, resamples=RESAMPLES))
             if designs:
                 found.append(Planned(encoder, info.name, len(designs), _median(designs)))
     return tuple(found)

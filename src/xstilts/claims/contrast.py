@@ -19,10 +19,10 @@ import numpy as np
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.results import Cell, LanguageScore, Results
 from xstilts.analysis.scores import CHANCE_MARGIN, ENGLISH, metric_of
-from xstilts.metrics.bootstrap import Headline, same_ids
+from xstilts.metrics.bootstrap import Headline, have_same_ids
 from xstilts.metrics.metric import Counts, Metric
 from xstilts.metrics.paired import LanguageTallies
-from xstilts.metrics.rank_probability import best_set_probability, rank_probabilities, worlds
+from xstilts.metrics.rank_probability import best_set_probability, draw_joint_scores, rank_probabilities
 from xstilts.metrics.significance import Interval, overall_gains
 
 Side = Mapping[str, Mapping[int, Cell]]  # target -> seed -> cell
@@ -75,7 +75,7 @@ def standing(
         return None
     stack = _Stack({target: codes for target, (_, codes) in usable.items()}, results)
     cells = [[stack.cells([(arm, first)], 0, seed) for seed in seeds] for arm in arms.values()]
-    scores_WK = worlds(cells, stack.headline, resamples=resamples)
+    scores_WK = draw_joint_scores(cells, stack.headline, resamples=resamples)
     chances = dict(zip(arms, rank_probabilities(scores_WK, len(best), tie=tie), strict=True))
     members = [place for place, name in enumerate(arms) if name in best]
     return Standing(
@@ -145,7 +145,7 @@ def _shared(pairs: Sequence[tuple[Side, Side]], target: str, codes: Sequence[str
 
 def _meet(one: LanguageScore, other: LanguageScore) -> bool:
     """Whether two sides have an example in common."""
-    return len(one.ids_N) > 0 and (same_ids(one.ids_N, other.ids_N) or bool(np.isin(one.ids_N, other.ids_N).any()))
+    return len(one.ids_N) > 0 and (have_same_ids(one.ids_N, other.ids_N) or bool(np.isin(one.ids_N, other.ids_N).any()))
 
 
 def _near(pairs: Sequence[tuple[Side, Side]], target: str, seeds: Iterable[int], codes: Sequence[str], results: Results) -> bool:
@@ -162,7 +162,7 @@ def _near(pairs: Sequence[tuple[Side, Side]], target: str, seeds: Iterable[int],
 
 def _identical(pairs: Sequence[tuple[Side, Side]], usable: Wanted, seeds: Iterable[int]) -> bool:
     return all(
-        same_ids(one.ids_N, other.ids_N) and np.array_equal(one.counts_NC, other.counts_NC)
+        have_same_ids(one.ids_N, other.ids_N) and np.array_equal(one.counts_NC, other.counts_NC)
         for treated, controlled in pairs
         for seed in seeds
         for target, codes in usable.items()
@@ -217,7 +217,7 @@ class _Stack:
         """Ids with the target's name, so that equal ids of two targets are two examples; equal arrays stay one."""
         known = self._ids.setdefault((target, code), [])
         for before, named in known:
-            if same_ids(before, ids_N):
+            if have_same_ids(before, ids_N):
                 return named
         known.append((ids_N, np.char.add(f"{target} ", ids_N)))
         return known[-1][1]

@@ -23,7 +23,7 @@ from xstilts.claims.evidence import Evidence, gather_evidence
 from xstilts.claims.facts import gather_facts
 from xstilts.claims.record import FACTS, Claim, Source, built_in_claims, read_claims
 from xstilts.claims.verdict import DECIDED, Finding, judge
-from xstilts.store.fingerprint import key_of
+from xstilts.store.fingerprint import compute_key
 
 if TYPE_CHECKING:
     from xstilts.store.store import Store
@@ -98,7 +98,7 @@ def decide(claim: Claim, results: Results, test: Check = check, resamples: int =
         notes=(*evidence.notes, *(evidence.missing if evidence.measured or evidence.observed else ())),
         evidence=tuple(one.key for one in evidence.artefacts),
         artefacts=tuple((one.key, one.content) for one in evidence.artefacts),
-        provenance=key_of(
+        provenance=compute_key(
             {"claim": claim.model_dump(mode="json"), "artefacts": [[one.key, one.content] for one in evidence.artefacts]}
         ),
     )

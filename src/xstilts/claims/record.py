@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from xstilts.data.language import LANGUAGES
-from xstilts.data.yaml_records import Record, make, read_fields
+from xstilts.data.yaml_records import Record, make_record, read_fields
 from xstilts.errors import InputError, nearest
 from xstilts.tasks.files.locate import select_scored_split
 from xstilts.tasks.registry import CATALOGUE, find_task
@@ -217,7 +217,7 @@ def read_claims(path: Path) -> tuple[Claim, ...]:
     for number, record in enumerate(listed, 1):
         if not isinstance(record, Mapping):
             raise InputError(f"{path}, claim {number}: expected fields (id: ...), found {record!r}")
-        claim = make(Claim, record, f"{path}, claim {record.get('id', number)}")
+        claim = make_record(Claim, record, f"{path}, claim {record.get('id', number)}")
         if claim.id in made:
             raise InputError(f"{path}, claim {claim.id}: two claims have this id; give one of them another")
         made[claim.id] = claim

@@ -36,10 +36,10 @@ def tasks(
     from xstilts.tasks.files.check import make_record
     from xstilts.tasks.files.download import select_tasks
     from xstilts.tasks.registry import CATALOGUE
-    from xstilts.tasks.user.user_tasks import named, preview
+    from xstilts.tasks.user.user_tasks import preview, resolve_tasks
 
     console, root = terminal(), data_root()
-    picked = [task for task, _ in select_tasks(named(names))] or list(CATALOGUE.values())
+    picked = [task for task, _ in select_tasks(resolve_tasks(names))] or list(CATALOGUE.values())
     if check:
         picked = [task for task in picked if not task.synthetic]
         found = check_tasks(terminal(), picked, root)

@@ -20,7 +20,7 @@ NONE = "not in CC-100"
 SIZES = (*(name for _, name in BINS), NONE)
 
 
-def size_group(code: str) -> str:
+def find_size_group(code: str) -> str:
     """The group of a language by its size in CC-100."""
     size = CC100_GIB.get(code)
     return NONE if size is None else next(name for least, name in BINS if size >= least)

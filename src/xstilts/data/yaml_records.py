@@ -41,7 +41,7 @@ def _unique_mapping(loader: _UniqueLoader, node: yaml.MappingNode) -> dict[Any, 
 _UniqueLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 
 
-def parse(text: str, where: str) -> Any:
+def parse_yaml(text: str, where: str) -> Any:
     """YAML to plain values. Raises InputError with file and line."""
     try:
         return yaml.load(text, Loader=_UniqueLoader)
@@ -60,7 +60,7 @@ def read_fields(path: Path, what: str) -> dict[str, Any]:
         raise InputError(f"{path}: not UTF-8 (byte {error.start}); save the {what} as UTF-8") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    fields = parse(text, str(path))
+    fields = parse_yaml(text, str(path))
     if fields is None:
         raise InputError(f"{path}: the {what} is empty; expected fields (name: ...)")
     if not isinstance(fields, dict):
@@ -68,7 +68,7 @@ def read_fields(path: Path, what: str) -> dict[str, Any]:
     return fields
 
 
-def make(kind: type[R], fields: Mapping[Any, Any], where: str) -> R:
+def make_record(kind: type[R], fields: Mapping[Any, Any], where: str) -> R:
     """The record that has these fields. Raises InputError naming each wrong field and what is allowed."""
     for name in fields:
         if not isinstance(name, str):
@@ -79,13 +79,13 @@ def make(kind: type[R], fields: Mapping[Any, Any], where: str) -> R:
         raise InputError("\n".join(f"{where}: {_explain(kind, e)}" for e in error.errors())) from None
 
 
-def place(error: Any) -> str:
+def locate_error(error: Any) -> str:
     """The field of a pydantic error, as `limits.train`."""
     return ".".join(str(part) for part in error["loc"] if part != "[key]")
 
 
 def _explain(kind: type[BaseModel], error: Any) -> str:
-    field = place(error)
+    field = locate_error(error)
     if error["type"] == "extra_forbidden":
         *parents, name = error["loc"]
         return f"unknown field '{field}'{nearest(str(name), _record_at(kind, parents).model_fields)}"

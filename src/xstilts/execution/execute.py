@@ -16,9 +16,9 @@ from xstilts.errors import InputError
 from xstilts.execution.executors.local import LocalExecutor, graphics_cards
 from xstilts.plan.compile import Plan
 from xstilts.stages.stage import Stage
-from xstilts.store.fingerprint import differences
-from xstilts.store.lease import holder
-from xstilts.store.store import Damaged, Store, read_json
+from xstilts.store.fingerprint import list_differences
+from xstilts.store.lease import find_holder
+from xstilts.store.store import DamagedArtefact, Store, read_json
 
 Status = Literal["done", "pending", "running", "elsewhere", "failed", "blocked"]
 LOST_LIMIT = 5
@@ -111,7 +111,7 @@ def inspect(plan: Plan, store: Store, thorough: bool = True) -> State:
         if status[stage.key] == "done":
             try:
                 store.verify(folders[stage.key], thorough=thorough and stage.key in needed)
-            except Damaged as error:
+            except DamagedArtefact as error:
                 status[stage.key] = "pending"
                 state.messages.append(f"damaged: {error}; it is made again")
                 continue
@@ -139,7 +139,7 @@ def reasons(plan: Plan, state: State) -> dict[str, list[str]]:
         for record in stored.get((stage.kind, stage.slug), []):
             if record["key"] != stage.key:
                 old = {"version": record["version"], **record["config"]}
-                options.append(differences(old, {"version": new["version"], **new["config"]}))
+                options.append(list_differences(old, {"version": new["version"], **new["config"]}))
         found[stage.key] = min(options, key=len) if options else []
     return found
 
@@ -158,7 +158,7 @@ def execute(plan: Plan, store: Store, workers: int | None = None, watch: Callabl
     state = inspect(plan, store)
     for stage in plan.stages:  # take back marks that vouch for nothing
         folder = store.folder(stage.kind, stage.slug, stage.key)
-        if state.status[stage.key] == "pending" and store.is_done(folder) and holder(folder) is None:
+        if state.status[stage.key] == "pending" and store.is_done(folder) and find_holder(folder) is None:
             store.undo(folder)
     todo = state.count("pending")
     watch(state)
@@ -203,7 +203,7 @@ def _loop(state: State, executor: LocalExecutor, watch: Callable[[State], None])
                 folder = state.store.folder(stages[key].kind, stages[key].slug, key)
                 if state.store.is_done(folder):
                     state.status[key] = "done"
-                elif holder(folder) is None:
+                elif find_holder(folder) is None:
                     state.status[key] = "pending"
         watch(state)
 

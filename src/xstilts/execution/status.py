@@ -21,8 +21,8 @@ from xstilts.errors import InputError
 from xstilts.execution.execute import State, Status
 from xstilts.plan.compile import Plan
 from xstilts.stages.stage import Stage
-from xstilts.store.lease import holder
-from xstilts.store.store import KEY_DIGITS, Damaged, Store, read_json
+from xstilts.store.lease import find_holder
+from xstilts.store.store import KEY_DIGITS, DamagedArtefact, Store, read_json
 
 STATUSES = ("done", "running", "open", "stopped", "damaged", "failed", "blocked")
 _EXECUTED: dict[str, Status] = {"done": "done", "running": "running", "failed": "failed", "blocked": "blocked"}
@@ -140,13 +140,13 @@ class Watch:
         if not folder.is_dir():
             del self._folders[stage.key]
             return _record(stage, None, "open", [])
-        held = holder(folder) is not None
+        held = find_holder(folder) is not None
         mark = _mark(folder)  # after the lease: whoever let it go has set the mark before
         damage = self._damaged(stage, folder, mark)
         runs = self.store.runs(folder)
         outcome = runs[-1].get("outcome") if runs else None
         if outcome == "running" and not held:  # it may have begun just now
-            held = holder(folder) is not None
+            held = find_holder(folder) is not None
         if mark and not damage:
             record = _record(stage, folder, "done", runs)
             if not held:  # else its run's record is still to be written
@@ -169,7 +169,7 @@ class Watch:
             try:
                 self.store.verify(folder, thorough=False)
                 known = (mark, "")
-            except Damaged as error:
+            except DamagedArtefact as error:
                 known = (mark, str(error))
         self._damage[stage.key] = known
         return known[1]

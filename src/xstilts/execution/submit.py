@@ -17,7 +17,7 @@ from xstilts.plan.compile import Plan, PlannedCell, short_name
 from xstilts.plan.controls import arms
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Store
-from xstilts.submission.layout import published, write, write_note
+from xstilts.submission.layout import require_format, write_note, write_predictions
 from xstilts.submission.validate import Validation, validate_folder
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import Suite
@@ -54,7 +54,7 @@ def submit(
     for value, known, name in ((chain, names, "chain"), (seed, plan.study.seeds, "seed")):
         if value is not None and value not in known:
             raise InputError(f"--{name} {value}: not in the study{nearest(str(value), [str(x) for x in known])}")
-    tasks = published(suite).tasks
+    tasks = require_format(suite).tasks
     groups: dict[tuple[str, str, int], list[PlannedCell]] = {}
     for cell in plan.cells:
         if not cell.control and cell.target in tasks and cell.chain in wanted and seed in (None, cell.seed):
@@ -95,7 +95,7 @@ def _write_cell(cell: PlannedCell, store: Store, folder: Path, wanted: tuple[str
         if language not in wanted:
             continue
         gold = _out(store, cell.score.inputs[f"gold:{language}"]) / "examples.jsonl"
-        write(task, language, list(read_jsonl(gold)), read_predictions(answers / f"{language}.jsonl"), folder)
+        write_predictions(task, language, list(read_jsonl(gold)), read_predictions(answers / f"{language}.jsonl"), folder)
 
 
 def _note(plan: Plan, encoder: str, chain: str, seed: int, suite: Suite, cells: list[PlannedCell]) -> dict[str, Any]:

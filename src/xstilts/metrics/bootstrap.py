@@ -45,24 +45,24 @@ class Draw:
     scores_RG: Values
 
 
-def sheet(language: str, ids: Ids, counts: Counts) -> TallyTable:
+def make_tally_table(language: str, ids: Ids, counts: Counts) -> TallyTable:
     ids_N, counts_NC = np.asarray(ids), np.asarray(counts, dtype=np.float64)
     if counts_NC.ndim != 2 or ids_N.shape != counts_NC.shape[:1]:
         raise ValueError(f"{language}: expected ids (N,) and counts (N, C), found {ids_N.shape} and {counts_NC.shape}")
     return TallyTable(language, ids_N, counts_NC)
 
 
-def same_ids(one: Ids, other: Ids) -> bool:
+def have_same_ids(one: Ids, other: Ids) -> bool:
     return one is other or (len(one) == len(other) and bool((one[:1] == other[:1]).all()) and bool((one == other).all()))
 
 
-def drawn(sheets: Sequence[TallyTable], headline: Headline, resamples: int, seed: int) -> Iterator[Draw]:
+def draw_scores(sheets: Sequence[TallyTable], headline: Headline, resamples: int, seed: int) -> Iterator[Draw]:
     """The scores of all sheets in `resamples` replicates, group by group and chunk by chunk.
 
     Ids that repeat within a sheet are a ValueError. What is drawn depends on the seed and on the ids of each group only, not on
     the order of rows or sheets, nor on how many sheets share them.
     """
-    for number, (group, ids_U, places) in enumerate(groups(sheets)):
+    for number, (group, ids_U, places) in enumerate(group_by_ids(sheets)):
         rng = np.random.default_rng([seed, number])
         size, width = len(ids_U), sheets[group[0]].counts_NC.shape[1]
         columns: dict[bytes, int] = {}  # runs share many columns, as the number of examples: each is summed once
@@ -78,25 +78,25 @@ def drawn(sheets: Sequence[TallyTable], headline: Headline, resamples: int, seed
         table_UK = np.stack(table, axis=1)
         step = max(1, _CHUNK // max(*table_UK.shape, places_GC.size))
         for first in range(0, resamples, step):
-            sums_RK = weights(rng, min(step, resamples - first), size) @ table_UK
+            sums_RK = draw_weights(rng, min(step, resamples - first), size) @ table_UK
             yield Draw(first, size, group, headline(sums_RK.astype(np.float64)[:, places_GC]))
 
 
-def weights(rng: np.random.Generator, rows: int, size: int) -> NDArray[np.float32]:
+def draw_weights(rng: np.random.Generator, rows: int, size: int) -> NDArray[np.float32]:
     """How often each of `size` ids is drawn when `size` ids are drawn with replacement (rows, size)."""
     picks = rng.integers(size, size=(rows, size))
     picks += size * np.arange(rows)[:, None]
     return np.bincount(picks.ravel(), minlength=rows * size).reshape(rows, size).astype(np.float32)
 
 
-def groups(sheets: Sequence[TallyTable]) -> list[tuple[list[int], Ids, list[NDArray[np.intp]]]]:
+def group_by_ids(sheets: Sequence[TallyTable]) -> list[tuple[list[int], Ids, list[NDArray[np.intp]]]]:
     """For each group of sheets that share ids: the sheets, the ids in order, and the places of each sheet's ids in them."""
     lists: list[Ids] = []  # the different arrays of ids
     alike: dict[tuple[int, str], list[int]] = {}  # by length and first id
     list_of: list[int] = []
     for one in sheets:
         near = alike.setdefault((len(one.ids_N), str(one.ids_N[0]) if len(one.ids_N) else ""), [])
-        found = next((k for k in near if same_ids(lists[k], one.ids_N)), len(lists))
+        found = next((k for k in near if have_same_ids(lists[k], one.ids_N)), len(lists))
         if found == len(lists):
             if len(np.unique(one.ids_N)) != len(one.ids_N):
                 raise ValueError(

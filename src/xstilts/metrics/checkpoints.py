@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xstilts.metrics.bootstrap import TallyTable, groups
+from xstilts.metrics.bootstrap import TallyTable, group_by_ids
 from xstilts.metrics.exact import approximate_randomisation, mcnemar
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies
@@ -38,7 +38,7 @@ class TwoCheckpoints:
         return int(np.sign(self.gain)) if self.p <= alpha else 0
 
 
-def two_checkpoints(
+def compare_checkpoints(
     pairs: Sequence[tuple[LanguageTallies, LanguageTallies]], metric: Metric, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> list[TwoCheckpoints]:
     """The test of each pair (treatment, control), over the languages and ids that both sides have."""
@@ -46,9 +46,9 @@ def two_checkpoints(
     arms = [PairedRuns(table, [treated], [controlled]) for treated, controlled in pairs]
     sheets = [[(table.sheets[a], table.sheets[b]) for a, b in arm.runs[0].values()] for arm in arms]  # type: ignore[misc]
     gains = [float(np.mean([_score(metric, one) - _score(metric, other) for one, other in sides])) for sides in sheets]
-    counts = [mcnemar(*_right(sides)) if metric.right_or_wrong else None for sides in sheets]
+    counts = [mcnemar(*_mark_right(sides)) if metric.right_or_wrong else None for sides in sheets]
     known: dict[tuple[int, ...], bool] = {}
-    exact = [metric.right_or_wrong and _independent([one for one, _ in sides], known) for sides in sheets]
+    exact = [metric.right_or_wrong and _are_independent([one for one, _ in sides], known) for sides in sheets]
     rest = iter(
         approximate_randomisation(
             [pair for pair, is_exact in zip(pairs, exact, strict=True) if not is_exact],
@@ -73,7 +73,7 @@ def _score(metric: Metric, sheet: TallyTable) -> float:
     return float(metric.headline(sheet.counts_NC.sum(axis=0)))
 
 
-def _right(sides: Sequence[tuple[TallyTable, TallyTable]]) -> tuple[np.ndarray, np.ndarray]:
+def _mark_right(sides: Sequence[tuple[TallyTable, TallyTable]]) -> tuple[np.ndarray, np.ndarray]:
     """The answers of both sides, language after language."""
     one, other = (np.concatenate([pair[side].counts_NC[:, 0] for pair in sides]) for side in (0, 1))
     if not np.isin(np.concatenate([one, other]), (0.0, 1.0)).all():
@@ -81,10 +81,10 @@ def _right(sides: Sequence[tuple[TallyTable, TallyTable]]) -> tuple[np.ndarray, 
     return one > 0, other > 0
 
 
-def _independent(sheets: Sequence[TallyTable], known: dict[tuple[int, ...], bool]) -> bool:
+def _are_independent(sheets: Sequence[TallyTable], known: dict[tuple[int, ...], bool]) -> bool:
     """Whether no id is in two of the sheets, and all have the same number of ids. Answers are kept in `known`."""
     key = tuple(id(sheet.ids_N) for sheet in sheets)
     if key not in known:
         same_size = len({len(sheet.ids_N) for sheet in sheets}) == 1
-        known[key] = same_size and len(groups(sheets)) == len(sheets)
+        known[key] = same_size and len(group_by_ids(sheets)) == len(sheets)
     return known[key]

@@ -10,19 +10,19 @@ import numpy as np
 
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.registry import Example
-from xstilts.metrics.metric import Counts, Metric, answers, ratio
+from xstilts.metrics.metric import Counts, Metric, divide, match_answers
 
 
 def tally_equal(example: Example, prediction: Prediction) -> tuple[float, float]:
     """(correct, 1): whether the two answers are equal."""
-    gold, predicted = answers(example, prediction, type(example.answer))
+    gold, predicted = match_answers(example, prediction, type(example.answer))
     return float(gold == predicted), 1.0
 
 
 def finish_share(sums: Counts) -> Counts:
     """(..., [correct, total]) -> (..., [correct / total])."""
     sums = np.asarray(sums, dtype=np.float64)
-    return ratio(sums[..., :1], sums[..., 1:])
+    return divide(sums[..., :1], sums[..., 1:])
 
 
 ACCURACY = Metric(

@@ -39,7 +39,7 @@ def superiority(treatment: Sequence[float], control: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True)
-class Order:
+class StochasticOrder:
     """`violation`: 0 where the treatment's scores are above the control's at every quantile, 1 where they are below, 0.5 where
     neither; `bound` is its upper confidence bound. A bound below 0.5 says "almost above", below 0.2 says it with room."""
 
@@ -49,7 +49,7 @@ class Order:
 
 def stochastic_order(
     treatment: Sequence[float], control: Sequence[float], *, level: float = 0.95, resamples: int = 1000, seed: int = 0
-) -> Order:
+) -> StochasticOrder:
     """Almost stochastic order of two sets of scores, one a seed; the bound takes the bootstrap's standard deviation."""
     from scipy import special  # type: ignore[import-untyped]
 
@@ -62,7 +62,7 @@ def stochastic_order(
         one[rng.integers(one.size, size=(resamples, one.size))], other[rng.integers(other.size, size=(resamples, other.size))]
     )
     bound = violation + float(special.ndtri(level)) * math.sqrt(float(np.mean((drawn - drawn.mean()) ** 2)))
-    return Order(violation, min(1.0, bound))
+    return StochasticOrder(violation, min(1.0, bound))
 
 
 def _violation(one_RN: Values, other_RM: Values) -> Values:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.metrics.bootstrap import Headline, groups
+from xstilts.metrics.bootstrap import Headline, group_by_ids
 from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies
 
 _MOST_EXACT = 22  # 2^21 signed sums: 16 MiB
@@ -42,7 +42,7 @@ def mcnemar(treatment_N: NDArray[np.bool_], control_N: NDArray[np.bool_]) -> McN
     return McNemar(better, worse, max(p, np.finfo(float).tiny))
 
 
-def paired_sign(deltas: Sequence[float], *, resamples: int = 100_000, seed: int = 0) -> float:
+def sign_flip_test(deltas: Sequence[float], *, resamples: int = 100_000, seed: int = 0) -> float:
     """Two-sided p of the sign-flip permutation test that per-seed differences are symmetric around 0.
 
     The smallest p that S seeds can give is 2 / 2^S: 0.25 for three, 0.031 for six. Exact up to 22 seeds, then by `resamples`
@@ -79,7 +79,7 @@ def approximate_randomisation(
     runs = [run for treated, controlled in pairs for run in PairedRuns(table, [treated], [controlled]).runs]
     sheets = table.sheets
     totals_RP, observed_P = np.zeros((resamples, len(runs))), np.zeros(len(runs))
-    for number, (group, ids_U, places) in enumerate(groups(sheets)):
+    for number, (group, ids_U, places) in enumerate(group_by_ids(sheets)):
         rng = np.random.default_rng([seed, number])
         at = dict(zip(group, places, strict=True))
         rows = [(p, *sides) for p, run in enumerate(runs) for sides in run.values() if sides[0] in at]
@@ -95,7 +95,7 @@ def approximate_randomisation(
         observed_P += (headline(sums_GC + difference_GC) - headline(sums_GC - difference_GC)) @ share_GP
         step = max(1, _CHUNK // max(len(ids_U), sums_GC.size))
         for first in range(0, resamples, step):
-            signs_RU = _signs(rng, min(step, resamples - first), len(ids_U))
+            signs_RU = _draw_signs(rng, min(step, resamples - first), len(ids_U))
             swapped_RGC = (signs_RU @ half_UGC.reshape(len(ids_U), -1)).reshape(len(signs_RU), *sums_GC.shape)
             gains_RG = headline(sums_GC + swapped_RGC) - headline(sums_GC - swapped_RGC)
             totals_RP[first : first + len(gains_RG)] += gains_RG @ share_GP
@@ -104,7 +104,7 @@ def approximate_randomisation(
     return [(int(reached) + 1) / (resamples + 1) for reached in reached_P]
 
 
-def _signs(rng: np.random.Generator, rows: int, size: int) -> NDArray[np.float64]:
+def _draw_signs(rng: np.random.Generator, rows: int, size: int) -> NDArray[np.float64]:
     """Random -1 and 1 (rows, size)."""
     bits = np.unpackbits(rng.integers(256, size=(rows, -(-size // 8)), dtype=np.uint8), axis=1, count=size)
     return bits.astype(np.float64) * 2 - 1

@@ -52,7 +52,7 @@ class Metric:
         return values
 
 
-def answers(example: Example, prediction: Prediction, shape: type[T]) -> tuple[Any, T]:
+def match_answers(example: Example, prediction: Prediction, shape: type[T]) -> tuple[Any, T]:
     """Gold and predicted answer. InputError unless the ids agree, gold is public and the prediction is a `shape`."""
     if example.id != prediction.id:
         raise InputError(f"example {example.id!r} was paired with the prediction for {prediction.id!r}; pair them by id")
@@ -65,6 +65,6 @@ def answers(example: Example, prediction: Prediction, shape: type[T]) -> tuple[A
     return example.answer, prediction.answer
 
 
-def ratio(numerator: Counts, denominator: Counts) -> Counts:
+def divide(numerator: Counts, denominator: Counts) -> Counts:
     """Elementwise quotient, 0 where the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator, dtype=np.float64), where=denominator != 0)

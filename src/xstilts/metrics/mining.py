@@ -17,12 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.registry import Example
-from xstilts.metrics.metric import answers
+from xstilts.metrics.metric import match_answers
 from xstilts.metrics.tag import CHUNK_F1
 
 
 def _tally(example: Example, prediction: Prediction) -> tuple[float, float, float]:
-    gold, predicted = map(set, answers(example, prediction, tuple))
+    gold, predicted = map(set, match_answers(example, prediction, tuple))
     return float(len(gold & predicted)), float(len(predicted)), float(len(gold))
 
 
@@ -30,7 +30,7 @@ def _tally(example: Example, prediction: Prediction) -> tuple[float, float, floa
 BUCC_F1 = replace(CHUNK_F1, name="bucc_f1", tally=_tally, cite="zweigenbaum2018bucc")
 
 
-def one_to_one(scores: ArrayLike, sources: ArrayLike, targets: ArrayLike) -> NDArray[np.int64]:
+def match_one_to_one(scores: ArrayLike, sources: ArrayLike, targets: ArrayLike) -> NDArray[np.int64]:
     """Positions of the candidates that stay when each, best score first, takes its source and its target for itself.
 
     Candidate n pairs sources[n] with targets[n] (row numbers, >= 0) at scores[n]; shapes (N,). XTREME's retrieval "max":
@@ -49,7 +49,7 @@ def one_to_one(scores: ArrayLike, sources: ArrayLike, targets: ArrayLike) -> NDA
     return np.array(kept, dtype=np.int64)
 
 
-def best_threshold(scores: ArrayLike, is_gold: ArrayLike, n_gold: int) -> float:
+def find_threshold(scores: ArrayLike, is_gold: ArrayLike, n_gold: int) -> float:
     """The threshold t whose pairs {score >= t} have the highest F1; of equal F1, the one that keeps fewest pairs.
 
     `is_gold` says which candidates are gold pairs, `n_gold` how many gold pairs there are, found or not. The threshold is

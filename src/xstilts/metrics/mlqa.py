@@ -17,8 +17,8 @@ from functools import cache
 from xstilts.errors import InputError
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.registry import Example
-from xstilts.metrics.metric import Metric, Tally, answers
-from xstilts.metrics.squad import best_of, finish_f1_em
+from xstilts.metrics.metric import Metric, Tally, match_answers
+from xstilts.metrics.squad import finish_f1_em, score_best
 
 
 def _words(articles: str) -> re.Pattern[str]:
@@ -56,8 +56,8 @@ def _tally_in(language: str) -> Tally:
     normalise("", language)
 
     def tally(example: Example, prediction: Prediction) -> tuple[float, ...]:
-        gold, text = answers(example, prediction, str)
-        return *best_of([normalise(answer.text, language) for answer in gold], normalise(text, language)), 1.0
+        gold, text = match_answers(example, prediction, str)
+        return *score_best([normalise(answer.text, language) for answer in gold], normalise(text, language)), 1.0
 
     return tally
 

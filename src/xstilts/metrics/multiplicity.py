@@ -17,16 +17,16 @@ import numpy as np
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's adjusted p values, in the order given."""
-    p, order = _sorted(p_values)
+    p, order = _sort(p_values)
     steps = np.maximum.accumulate(np.minimum(1.0, (len(p) - np.arange(len(p))) * p[order]))
-    return _restored(steps, order)
+    return _restore(steps, order)
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     """Adjusted p values in the order given; valid for independent tests and for those that rise and fall together."""
-    p, order = _sorted(p_values)
+    p, order = _sort(p_values)
     raised = np.minimum(1.0, len(p) / (1 + np.arange(len(p))) * p[order])
-    return _restored(np.minimum.accumulate(raised[::-1])[::-1], order)
+    return _restore(np.minimum.accumulate(raised[::-1])[::-1], order)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Replicability:
 
 def replicability(p_values: Sequence[float], *, alpha: float = 0.05) -> Replicability:
     """`p_values`: one-sided, one a language. By Bonferroni, so that it holds whatever the languages share: sentences, seeds."""
-    p, order = _sorted(p_values)
+    p, order = _sort(p_values)
     p_at_least: list[float] = []
     for k in range(len(p)):
         p_at_least.append(max([min(1.0, (len(p) - k) * float(p[order][k])), *p_at_least[-1:]]))
@@ -51,14 +51,14 @@ def replicability(p_values: Sequence[float], *, alpha: float = 0.05) -> Replicab
     return Replicability(sum(value <= alpha for value in p_at_least), named, tuple(p_at_least))
 
 
-def _sorted(p_values: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+def _sort(p_values: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     p = np.asarray(p_values, dtype=np.float64)
     if p.ndim != 1 or not ((p > 0) & (p <= 1)).all():
         raise ValueError(f"expected p values above 0 and up to 1, found {list(p_values)}")
     return p, np.argsort(p, kind="stable")
 
 
-def _restored(values: np.ndarray, order: np.ndarray) -> list[float]:
+def _restore(values: np.ndarray, order: np.ndarray) -> list[float]:
     out = np.empty(len(values))
     out[order] = values
     return [float(value) for value in out]

@@ -15,7 +15,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.metrics.bootstrap import Headline, Ids, TallyTable, Values, drawn, groups, same_ids, sheet
+from xstilts.metrics.bootstrap import (
+    Headline,
+    Ids,
+    TallyTable,
+    Values,
+    draw_scores,
+    group_by_ids,
+    have_same_ids,
+    make_tally_table,
+)
 from xstilts.metrics.metric import Counts
 from xstilts.metrics.variance_components import VarianceComponents, variance_components
 
@@ -38,7 +47,7 @@ class PairedTallies:
         """A control's cells are read once, however many chains are compared with it."""
         key = (id(cells), language)
         if key not in self._from:
-            self._from[key] = cells, sheet(language, *cells[language])
+            self._from[key] = cells, make_tally_table(language, *cells[language])
         return self._from[key][1]
 
     def place(self, one: TallyTable) -> int:
@@ -79,9 +88,9 @@ class PairedRuns:
             controlled = control[s] if control is not None else None
             for code in sorted(treated if controlled is None else set(treated) & set(controlled)):
                 sides = [table.read(cells, code) for cells in (treated, controlled) if cells is not None]
-                if len(sides) == 2 and not same_ids(sides[0].ids_N, sides[1].ids_N):
+                if len(sides) == 2 and not have_same_ids(sides[0].ids_N, sides[1].ids_N):
                     before = sum(len(side.ids_N) for side in sides)
-                    sides = _intersected(*sides)
+                    sides = _intersect(*sides)
                     dropped += before - 2 * len(sides[0].ids_N)
                 if len(sides[0].ids_N):
                     run[code] = tuple(table.place(side) for side in sides)
@@ -94,9 +103,9 @@ class PairedRuns:
             self.notes.append(f"paired by id on the intersection: {dropped} rows on one side only were left out")
 
 
-def _intersected(one: TallyTable, other: TallyTable) -> list[TallyTable]:
+def _intersect(one: TallyTable, other: TallyTable) -> list[TallyTable]:
     for side in (one, other):
-        groups([side])  # refuses ids that repeat
+        group_by_ids([side])  # refuses ids that repeat
     shared_N, rows, other_rows = np.intersect1d(one.ids_N, other.ids_N, assume_unique=True, return_indices=True)
     if len(shared_N) == len(one.ids_N) == len(other.ids_N):
         return [one, TallyTable(other.language, one.ids_N, other.counts_NC[other_rows[np.argsort(rows)]])]
@@ -164,7 +173,7 @@ def measure(
     products = {key: np.zeros((len(found), len(found))) for key, found in seeds_of.items()}
     replicates_RX = np.zeros((resamples, len(runs)))
     degrees_of_freedom = 0
-    for draw in drawn(table.sheets, table.headline, resamples, seed):
+    for draw in draw_scores(table.sheets, table.headline, resamples, seed):
         degrees_of_freedom += draw.ids - 1 if draw.first == 0 else 0
         column = {place: g for g, place in enumerate(draw.sheets)}
         here = {k: n for n, k in enumerate(k for k, row in enumerate(rows) if row.sheets[0] in column)}

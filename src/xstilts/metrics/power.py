@@ -16,7 +16,7 @@ import numpy as np
 
 from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies, measure
-from xstilts.metrics.variance_components import critical
+from xstilts.metrics.variance_components import critical_values
 
 MOST_SEEDS = 1000
 MOST_EXAMPLES = 10_000_000
@@ -79,7 +79,7 @@ def power(design: Design, effect: float, *, level: float = 0.95) -> float:
     df = design.seeds - 1
     found = seed_part * special.chdtri(df, (np.arange(_STEPS) + 0.5) / _STEPS) / df if seed_part else np.zeros(1)
     total = found + example_part
-    half = critical((1 - level) / 2, found / total, df, max(design.examples - 1, 1)) * np.sqrt(total)
+    half = critical_values((1 - level) / 2, found / total, df, max(design.examples - 1, 1)) * np.sqrt(total)
     error = design.standard_error
     return float(np.mean(special.ndtr((effect - half) / error) + special.ndtr((-effect - half) / error)))
 
@@ -97,15 +97,15 @@ def detectable(design: Design, *, chance: float = 0.8, level: float = 0.95) -> f
 
 def seeds_needed(design: Design, effect: float, *, chance: float = 0.8, level: float = 0.95) -> int | None:
     """The fewest seeds, 2 or more, that find the effect; None where even 1,000 do not, since examples are the limit."""
-    return _fewest(lambda seeds: replace(design, seeds=seeds), 2, MOST_SEEDS, effect, chance, level)
+    return _search(lambda seeds: replace(design, seeds=seeds), 2, MOST_SEEDS, effect, chance, level)
 
 
 def examples_needed(design: Design, effect: float, *, chance: float = 0.8, level: float = 0.95) -> int | None:
     """The fewest examples a language that find the effect; None where even ten million do not, since seeds are the limit."""
-    return _fewest(lambda examples: replace(design, examples=examples), 2, MOST_EXAMPLES, effect, chance, level)
+    return _search(lambda examples: replace(design, examples=examples), 2, MOST_EXAMPLES, effect, chance, level)
 
 
-def _fewest(design: Callable[[int], Design], least: int, most: int, effect: float, chance: float, level: float) -> int | None:
+def _search(design: Callable[[int], Design], least: int, most: int, effect: float, chance: float, level: float) -> int | None:
     if power(design(most), effect, level=level) < chance:
         return None
     low, high = least - 1, most
@@ -115,7 +115,7 @@ def _fewest(design: Callable[[int], Design], least: int, most: int, effect: floa
     return high
 
 
-def observed(
+def estimate_design(
     treatment: Sequence[LanguageTallies],
     control: Sequence[LanguageTallies],
     headline: Headline,

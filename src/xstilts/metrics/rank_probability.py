@@ -22,16 +22,16 @@ from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies, measure
 
 Values = NDArray[np.float64]
-WORLDS = 10_000
+JOINT_DRAWS = 10_000
 EQUAL = 1e-8  # scores (0-1) nearer than this differ by rounding alone
 
 
-def worlds(
+def draw_joint_scores(
     chains: Sequence[Sequence[LanguageTallies]],
     headline: Headline,
     *,
     resamples: int = 1000,
-    draws: int = WORLDS,
+    draws: int = JOINT_DRAWS,
     seed: int = 0,
 ) -> Values:
     """The scores (W, K) of each chain, mean over its languages and seeds, in `draws` worlds. Seeds are paired by position."""

@@ -13,13 +13,13 @@ from xstilts.errors import InputError
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.registry import Example
 from xstilts.metrics.classify import finish_share
-from xstilts.metrics.metric import Metric, answers
+from xstilts.metrics.metric import Metric, match_answers
 
 DEPTH = 20
 
 
 def _tally(example: Example, prediction: Prediction) -> tuple[float, float]:
-    gold, ranked = answers(example, prediction, tuple)
+    gold, ranked = match_answers(example, prediction, tuple)
     if not gold:
         raise InputError(f"example {example.id!r} has no gold candidate: its average precision is undefined; leave it out")
     left, score = set(gold), 0.0

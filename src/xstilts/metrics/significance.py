@@ -152,7 +152,7 @@ def interval_of(
     )
 
 
-def two_sided(estimate: float, spread: VarianceComponents, resamples: int) -> float:
+def two_sided_p(estimate: float, spread: VarianceComponents, resamples: int) -> float:
     """p of no gain; where nothing varies, as a bootstrap of `resamples` has it in which every replicate agrees."""
     if estimate and not spread.standard_error:
         return 2 / (resamples + 1)
@@ -230,5 +230,5 @@ def _interval(
         notes = [*notes, f"{runs}: only examples are drawn anew, seed variation is not covered"]
     elif seeds < FEW_SEEDS:
         notes = [*notes, f"exploratory: {seeds} seeds, fewer than {FEW_SEEDS}"]
-    p = two_sided(estimate, spread, resamples) if tested else None
+    p = two_sided_p(estimate, spread, resamples) if tested else None
     return Interval(estimate, low, high, level, resamples, p, seeds, "; ".join(notes), spread)

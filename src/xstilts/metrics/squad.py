@@ -18,7 +18,7 @@ import numpy as np
 
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.registry import Example
-from xstilts.metrics.metric import Counts, Metric, answers, ratio
+from xstilts.metrics.metric import Counts, Metric, divide, match_answers
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
@@ -35,27 +35,27 @@ def token_f1(gold: list[str], predicted: list[str]) -> float:
     return 2 * shared / (len(gold) + len(predicted)) if shared else 0.0
 
 
-def best_of(golds: list[list[str]], predicted: list[str]) -> tuple[float, float]:
+def score_best(golds: list[list[str]], predicted: list[str]) -> tuple[float, float]:
     """(F1, EM) of a prediction: the best over the gold answers, all as tokens; (0, 0) without any."""
     return max((token_f1(tokens, predicted) for tokens in golds), default=0.0), float(predicted in golds)
 
 
 def _tally(example: Example, prediction: Prediction) -> tuple[float, ...]:
-    gold, text = answers(example, prediction, str)
-    return *best_of([normalise(answer.text) for answer in gold], normalise(text)), 1.0
+    gold, text = match_answers(example, prediction, str)
+    return *score_best([normalise(answer.text) for answer in gold], normalise(text)), 1.0
 
 
 def finish_f1_em(sums: Counts) -> Counts:
     """(..., [f1, em, total]) -> (..., [f1, em])."""
     sums = np.asarray(sums, dtype=np.float64)
-    return ratio(sums[..., :2], np.broadcast_to(sums[..., 2:], sums[..., :2].shape))
+    return divide(sums[..., :2], np.broadcast_to(sums[..., 2:], sums[..., :2].shape))
 
 
 def _tally_v2(example: Example, prediction: Prediction) -> tuple[float, ...]:
-    gold, text = answers(example, prediction, str)
+    gold, text = match_answers(example, prediction, str)
     predicted = normalise(text)
     golds = [tokens for answer in gold if (tokens := normalise(answer.text))]
-    f1, em = best_of(golds, predicted) if golds else (float(not predicted),) * 2
+    f1, em = score_best(golds, predicted) if golds else (float(not predicted),) * 2
     return (f1, em, 1.0, f1, em, 1.0) if gold else (f1, em, 1.0, 0.0, 0.0, 0.0)
 
 

@@ -17,13 +17,13 @@ from xstilts.errors import InputError
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.registry import Example
 from xstilts.metrics.classify import finish_share
-from xstilts.metrics.metric import Counts, Metric, answers, ratio
+from xstilts.metrics.metric import Counts, Metric, divide, match_answers
 
 Chunk = tuple[str, int, int]
 Tags = tuple[str, ...]
 
 
-def chunks(tags: Sequence[str]) -> set[Chunk]:
+def find_chunks(tags: Sequence[str]) -> set[Chunk]:
     """The chunks (type, first word, last word) of one sentence.
 
     Prefix = first letter, type = what follows the last "-" (the whole tag when there is none). Between two neighbours a
@@ -44,8 +44,8 @@ def chunks(tags: Sequence[str]) -> set[Chunk]:
     return found
 
 
-def _tags(example: Example, prediction: Prediction) -> tuple[Tags, Tags]:
-    gold, predicted = answers(example, prediction, tuple)
+def _match_tags(example: Example, prediction: Prediction) -> tuple[Tags, Tags]:
+    gold, predicted = match_answers(example, prediction, tuple)
     if len(gold) != len(predicted):
         raise InputError(f"prediction {prediction.id!r}: expected {len(gold)} tags, one a word, found {len(predicted)}")
     if not all(predicted):
@@ -54,12 +54,12 @@ def _tags(example: Example, prediction: Prediction) -> tuple[Tags, Tags]:
 
 
 def _tally_chunks(example: Example, prediction: Prediction) -> tuple[float, float, float]:
-    gold, predicted = map(chunks, _tags(example, prediction))
+    gold, predicted = map(find_chunks, _match_tags(example, prediction))
     return float(len(gold & predicted)), float(len(predicted)), float(len(gold))
 
 
 def _tally_tokens(example: Example, prediction: Prediction) -> tuple[float, float]:
-    gold, predicted = _tags(example, prediction)
+    gold, predicted = _match_tags(example, prediction)
     return float(sum(g == p for g, p in zip(gold, predicted, strict=True))), float(len(gold))
 
 
@@ -70,7 +70,7 @@ def _tally_both(example: Example, prediction: Prediction) -> tuple[float, ...]:
 def _finish_chunks(sums: Counts) -> Counts:
     """(..., [tp, predicted, gold]) -> (..., [f1, precision, recall])."""
     tp, predicted, gold = np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0)
-    return np.stack([ratio(2 * tp, predicted + gold), ratio(tp, predicted), ratio(tp, gold)], axis=-1)
+    return np.stack([divide(2 * tp, predicted + gold), divide(tp, predicted), divide(tp, gold)], axis=-1)
 
 
 def _finish_both(sums: Counts) -> Counts:

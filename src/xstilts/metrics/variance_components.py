@@ -48,7 +48,7 @@ class VarianceComponents:
 
     def critical(self, tail: float) -> float:
         """How many standard errors leave `tail` (0-0.5) on each side."""
-        return float(critical(tail, np.asarray(self.seed_share), self.seed_df, self.example_df))
+        return float(critical_values(tail, np.asarray(self.seed_share), self.seed_df, self.example_df))
 
     def tail(self, deviation: float) -> float:
         """The one-sided p of an estimate that lies `deviation` above the null value, SMALLEST_P at least."""
@@ -75,7 +75,7 @@ class VarianceComponents:
         return float(optimize.brentq(excess, low, high, xtol=1e-13)) if excess(low) > 0 > excess(high) else low
 
 
-def critical(tail: float, seed_share: Values, seed_df: float, example_df: float) -> Values:
+def critical_values(tail: float, seed_share: Values, seed_df: float, example_df: float) -> Values:
     """How many standard errors leave `tail` on each side, for each share of the variance that comes from seeds."""
     from scipy import special  # type: ignore[import-untyped]
 
@@ -109,7 +109,7 @@ def variance_components(
         if seeds > 1:
             shared = (float(own_SS.sum()) - seeds * own) / (seeds * (seeds - 1))
             # Discrete scores agree by chance; the seeds' part is not taken for less than examples alone give in one of 20 cases.
-            least = _lucky(seeds - 1) * max(own - shared, 0.0) / seeds
+            least = _low_variance_ratio(seeds - 1) * max(own - shared, 0.0) / seeds
             variance = weight**2 * max(float(np.var(points_S, ddof=1)) / seeds, least)
             seed_variance += variance
             squares += variance**2 / (seeds - 1)
@@ -121,7 +121,7 @@ def variance_components(
     return VarianceComponents(seed_variance, seed_df, max(example_variance, 0.0), max(example_df, 1.0))
 
 
-def _lucky(df: int) -> float:
+def _low_variance_ratio(df: int) -> float:
     """The ratio to the true variance that an estimate with so many degrees of freedom falls below in one of 20 cases."""
     from scipy import special  # type: ignore[import-untyped]
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xstilts.errors import InputError
-from xstilts.metrics.mining import one_to_one
+from xstilts.metrics.mining import match_one_to_one
 
 Neighbours = tuple[Tensor, Tensor]
 
@@ -266,7 +266,7 @@ def pairs(
     scores = np.concatenate([forward[x_rows, x_best], backward[y_rows, y_best]])
     sources = np.concatenate([x_rows, y_near[1][y_rows, y_best]])
     targets = np.concatenate([x_near[1][x_rows, x_best], y_rows])
-    kept = one_to_one(scores, sources, targets)
+    kept = match_one_to_one(scores, sources, targets)
     kept = kept[scores[kept] > 0]
     return scores[kept], sources[kept], targets[kept]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from xstilts.errors import InputError
 from xstilts.plan.data_stages import DataStages
-from xstilts.recipe.encoder_identity import hub_commit, identity
+from xstilts.recipe.encoder_identity import identify_encoder, resolve_hub_commit
 from xstilts.stages.stage import Stage
 from xstilts.study.study import SCRATCH, WORLD
 from xstilts.tasks.files.archive import cache_folder
@@ -77,7 +77,7 @@ class EncoderStages:
     def _given(self, name: str) -> Stage:
         folder = self._folder(name)
         if folder is not None:
-            source: dict[str, Any] = {"kind": "folder", "files": identity(folder) if folder.is_dir() else "nowhere"}
+            source: dict[str, Any] = {"kind": "folder", "files": identify_encoder(folder) if folder.is_dir() else "nowhere"}
             return Stage("encoder", {"source": source}, {}, short_name(name), "encoder", {"folder": str(folder)})
         identifier, _, revision = name.partition("@")
         source = {"kind": "hub", "id": identifier, "revision": self._commit(identifier, revision)}
@@ -86,7 +86,7 @@ class EncoderStages:
     def _commit(self, identifier: str, revision: str) -> str:
         memory = cache_folder() / "commits" / hashlib.sha256(f"{identifier}@{revision}".encode()).hexdigest()
         if not self.fetches.draft:
-            commit = hub_commit(identifier, revision)
+            commit = resolve_hub_commit(identifier, revision)
             _remember(memory, commit)
             return commit
         if found := _whole(revision) or _cached(identifier, revision) or _whole(_read(memory)):

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
-from xstilts.data.yaml_records import make
+from xstilts.data.yaml_records import make_record
 from xstilts.errors import InputError
 from xstilts.plan.compile import Compiler, Plan, data_root, planned
 from xstilts.recipe.encoder_identity import Architecture
@@ -82,7 +82,7 @@ def pretraining(
     }
     for change in changes:
         apply_change(record, change)
-    made = make(Pretraining, record, "pretrain")
+    made = make_record(Pretraining, record, "pretrain")
     longest, room = made.phase_recipe(made.pretrain[0].mix, {}).max_length, made.architecture.positions - 2
     if longest > room:
         needed = f"--set architecture.positions={longest + 2}"

@@ -57,16 +57,16 @@ class Scratch(Record):
     architecture: Architecture | None = None
 
 
-def encoder_files(folder: Path) -> list[Path]:
+def list_encoder_files(folder: Path) -> list[Path]:
     """Config, tokenizer and weights (safetensors win over .bin) of a Hugging Face folder, sorted by name."""
     weights = sorted(folder.glob("model*.safetensors*")) or sorted(folder.glob("pytorch_model*.bin*"))
     others = [folder / name for name in ("config.json", *TOKENIZER_FILES) if (folder / name).is_file()]
     return sorted({*weights, *others})
 
 
-def identity(folder: Path) -> dict[str, str]:
+def identify_encoder(folder: Path) -> dict[str, str]:
     """sha256 of each of the encoder's files. Raises InputError if there is no model in the folder."""
-    files = encoder_files(folder)
+    files = list_encoder_files(folder)
     names = {path.name for path in files}
     if "config.json" not in names:
         raise InputError(f"encoder {folder}: config.json is missing; expected a Hugging Face model folder")
@@ -77,7 +77,7 @@ def identity(folder: Path) -> dict[str, str]:
     return {path.name: sha256_file(path) for path in files}
 
 
-def hub_commit(name: str, revision: str) -> str:
+def resolve_hub_commit(name: str, revision: str) -> str:
     """The commit of a Hub model's revision: itself if it is one, else as the Hub or its local cache resolves it."""
     if re.fullmatch(r"[0-9a-f]{40}", revision):
         return revision

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 CAP = 131_072  # K = 2**17 of T5's examples-proportional mixing, as Phang et al. 2020 use it
-SPELLED = ("sampling", "cap", "temperature", "weights", "smoothing", "share_heads")
+KEY_FIELDS = ("sampling", "cap", "temperature", "weights", "smoothing", "share_heads")
 
 
 class Mixture(BaseModel):
@@ -62,10 +62,10 @@ class Mixture(BaseModel):
 
     def fingerprint(self) -> dict[str, Any]:
         """What of it the train stage's config holds beside tasks, labels and recipe."""
-        return self.model_dump(mode="json", include=set(SPELLED))
+        return self.model_dump(mode="json", include=set(KEY_FIELDS))
 
 
-def proportions(tasks: Sequence[str], sizes: Sequence[int], rule: Mapping[str, Any]) -> NDArray[np.float64]:
+def compute_shares(tasks: Sequence[str], sizes: Sequence[int], rule: Mapping[str, Any]) -> NDArray[np.float64]:
     """The share of each task under a mixture's rule (`Mixture.spelled`). Shape (tasks,), sum 1."""
     capped = np.minimum(np.asarray(sizes, dtype=np.float64), rule["cap"])
     match rule["sampling"]:
@@ -90,18 +90,18 @@ def schedule(shares: NDArray[np.float64], steps: int, seed: int) -> NDArray[np.i
 
 
 @lru_cache(maxsize=64)
-def _epoch(size: int, *key: int) -> NDArray[np.int32]:
+def _shuffle_epoch(size: int, *key: int) -> NDArray[np.int32]:
     order = np.random.default_rng(list(key)).permutation(size).astype(np.int32)
     order.flags.writeable = False
     return order
 
 
-def _endless(size: int, first: int, count: int, seed: int, *key: int) -> NDArray[np.int64]:
+def _take_rows(size: int, first: int, count: int, seed: int, *key: int) -> NDArray[np.int64]:
     """Rows `first` to `first + count` of an endless row of epochs, each of them shuffled by (seed, key, epoch)."""
     parts = [np.empty(0, dtype=np.int64)]
     while count > 0:
         epoch, offset = divmod(first, size)
-        part = _epoch(size, seed, 0xBA7C4, *key, epoch)[offset : offset + count]
+        part = _shuffle_epoch(size, seed, 0xBA7C4, *key, epoch)[offset : offset + count]
         parts.append(part.astype(np.int64))
         first += len(part)
         count -= len(part)
@@ -109,7 +109,7 @@ def _endless(size: int, first: int, count: int, seed: int, *key: int) -> NDArray
 
 
 @dataclass
-class Order:
+class DataOrder:
     """Which rows each visit of one task sees. The task's rows are those of its languages (`groups`: how many each has) one
     after the other. Every epoch sees every row once; a batch may reach over its end. With a `smoothing` other than 1 each
     place of a batch first draws a language, which has epochs of its own."""
@@ -128,7 +128,7 @@ class Order:
     def rows(self, visit: int) -> NDArray[np.int64]:
         """The rows of the `visit`-th batch. Shape (batch,)."""
         if self.smoothing == 1.0 or len(self.groups) == 1:
-            return _endless(sum(self.groups), visit * self.batch, self.batch, self.seed, self.task)
+            return _take_rows(sum(self.groups), visit * self.batch, self.batch, self.seed, self.task)
         if visit < self._visits:
             self.__post_init__()
             self._visits = 0
@@ -141,7 +141,7 @@ class Order:
         for group in np.unique(drawn):
             places = drawn == group
             size, first = self.groups[group], int(self._seen[group])
-            rows[places] = starts[group] + _endless(size, first, int(places.sum()), self.seed, self.task, int(group))
+            rows[places] = starts[group] + _take_rows(size, first, int(places.sum()), self.seed, self.task, int(group))
         return rows
 
     def _languages(self, visit: int) -> NDArray[np.int64]:

@@ -24,8 +24,8 @@ from typing import Any
 
 from xstilts.errors import InputError
 from xstilts.stages.stage import KINDS
-from xstilts.store.lease import Held, Lease
-from xstilts.store.store import Damaged, Store, storage_trouble, write_json
+from xstilts.store.lease import Lease, LeaseHeld
+from xstilts.store.store import DamagedArtefact, Store, explain_storage_error, write_json
 
 RECORD_SECONDS = 3.0
 
@@ -142,12 +142,12 @@ def attempt(
             if store.is_done(folder):
                 return {"outcome": "done", "by": "another run"}
             return _attempt_leased(store, folder, lease, record, progress, stop)
-    except Held:
+    except LeaseHeld:
         return {"outcome": "held"}
     except OSError as error:
         return {
             "outcome": "failed",
-            "error": str(storage_trouble(error, store.root) or error),
+            "error": str(explain_storage_error(error, store.root) or error),
             "input_error": True,
             "storage": True,
         }
@@ -162,7 +162,7 @@ def _inputs(store: Store, record: Mapping[str, Any]) -> dict[str, Path]:
             raise _DamagedInput(key, f"the input {name} ({key[:12]}) is not in the store")
         try:
             store.verify(path, thorough=False)
-        except Damaged as error:
+        except DamagedArtefact as error:
             raise _DamagedInput(key, str(error)) from None
         found[name] = path / "out"
     return found
@@ -205,12 +205,12 @@ def _attempt_leased(
         getattr(importlib.import_module(module), function)(job)
         seconds = time.time() - started
         if not lease.still_ours():
-            raise Held(str(folder))
+            raise LeaseHeld(str(folder))
         store.publish(folder, out, {"key": record["key"], "run": run_path.name, "facts": job.facts})
         result = {"outcome": "done", "seconds": seconds, "facts": job.facts}
     except Interrupted:
         result = {"outcome": "interrupted"}
-    except Held:
+    except LeaseHeld:
         result = {"outcome": "held"}
     except Lost as error:
         result = {"outcome": "lost", "error": str(error)}
@@ -221,7 +221,7 @@ def _attempt_leased(
     except Diverged as error:
         result = {"outcome": "failed", "error": str(error), "input_error": False}
     except Exception as error:  # a bug in a body must not take the worker and its other stages along
-        trouble = storage_trouble(_as_os_error(error), store.root)
+        trouble = explain_storage_error(_as_os_error(error), store.root)
         text = str(trouble) if trouble else f"{type(error).__name__}: {error}"
         result = {"outcome": "failed", "error": text, "input_error": trouble is not None, "storage": trouble is not None}
         run["traceback"] = traceback.format_exc()

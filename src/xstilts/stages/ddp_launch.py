@@ -30,10 +30,10 @@ def others(job: Job, processes: int) -> Iterator[Group]:
     if processes == 1:
         yield Group()
         return
-    meeting = job.checkpoint / f".meeting-{uuid.uuid4().hex}"
-    started = [_start(job, rank, processes, meeting) for rank in range(1, processes)]
+    rendezvous = job.checkpoint / f".rendezvous-{uuid.uuid4().hex}"
+    started = [_start(job, rank, processes, rendezvous) for rank in range(1, processes)]
     try:
-        group = Group(0, processes, meeting, device())
+        group = Group(0, processes, rendezvous, device())
         try:
             yield group
         finally:
@@ -44,17 +44,17 @@ def others(job: Job, processes: int) -> Iterator[Group]:
             process.wait()
             assert process.stdin is not None
             process.stdin.close()
-        meeting.unlink(missing_ok=True)
+        rendezvous.unlink(missing_ok=True)
 
 
-def _start(job: Job, rank: int, size: int, meeting: Path) -> subprocess.Popen[bytes]:
+def _start(job: Job, rank: int, size: int, rendezvous: Path) -> subprocess.Popen[bytes]:
     work = {
         "config": job.config,
         "inputs": {name: str(path) for name, path in job.inputs.items()},
         "checkpoint": str(job.checkpoint),
         "rank": rank,
         "size": size,
-        "meeting": str(meeting),
+        "rendezvous": str(rendezvous),
         "tasks": job.context.get("tasks", {}),
     }
     process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_launch"], stdin=subprocess.PIPE, stdout=2)
@@ -77,7 +77,7 @@ def main() -> None:
     from xstilts.stages.train import train_as
 
     register(work["tasks"])
-    group = Group(work["rank"], work["size"], Path(work["meeting"]), device(work["rank"]))
+    group = Group(work["rank"], work["size"], Path(work["rendezvous"]), device(work["rank"]))
     inputs = {name: Path(path) for name, path in work["inputs"].items()}
     try:
         train_as(work["config"], inputs, Path(work["checkpoint"]), group)

@@ -13,7 +13,7 @@ from typing import Any
 from xstilts.errors import InputError
 from xstilts.model.encoder import check_encoder, random_encoder, save_encoder
 from xstilts.model.model import trunk_folder
-from xstilts.recipe.encoder_identity import TOKENIZER_FILES, encoder_files
+from xstilts.recipe.encoder_identity import TOKENIZER_FILES, list_encoder_files
 from xstilts.stages.attempt import Job
 from xstilts.store.store import sha256_file
 
@@ -27,7 +27,7 @@ def run(job: Job) -> None:
         case "folder" | "hub":
             folder = Path(job.context["folder"]) if source["kind"] == "folder" else _download(source["id"], source["revision"])
             check_encoder(folder)
-            for path in encoder_files(folder):
+            for path in list_encoder_files(folder):
                 expected = source.get("files", {}).get(path.name)
                 if expected is not None and sha256_file(path) != expected:
                     raise InputError(f"{path}: changed since the plan was made; run again to plan with the new file")

@@ -12,7 +12,7 @@ from typing import Any
 from xstilts.errors import InputError
 from xstilts.formats.registry import Format
 from xstilts.stages.stage import Stage
-from xstilts.store.store import Damaged, Store
+from xstilts.store.store import DamagedArtefact, Store
 
 # format -> (library class, our parameter -> theirs)
 _HEADS: dict[str, tuple[str, dict[str, str]]] = {
@@ -31,7 +31,7 @@ def export_cell(store: Store, checkpoint: Stage, folder: Path) -> str:
         raise InputError(f"{checkpoint.slug}: not trained yet; run the study first")
     try:
         store.verify(source)
-    except Damaged as error:
+    except DamagedArtefact as error:
         raise InputError(f"{error}; run the study again to make it anew") from None
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: not empty; give a new folder with --out")

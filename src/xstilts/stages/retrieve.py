@@ -26,12 +26,12 @@ from xstilts.formats.jsonl import read_jsonl
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.registry import Example
 from xstilts.metrics.metric import Metric
-from xstilts.metrics.mining import best_threshold
+from xstilts.metrics.mining import find_threshold
 from xstilts.metrics.ranking import DEPTH
 from xstilts.stages.attempt import Job
 from xstilts.stages.vectors import SIDES, Layout, Vectors, read_ids, read_vectors, resolve_layer
 from xstilts.store.store import read_json
-from xstilts.tasks.catalogue.ranking import gold_of_all_languages
+from xstilts.tasks.catalogue.ranking import merge_gold
 
 QUERIES, ROWS = 1024, 8192
 
@@ -86,7 +86,7 @@ def mined(job: Job, metric: Metric, chosen: Mapping[str, Any]) -> Iterator[tuple
         dev_pairs, test_pairs = (_pairs(job, f"{part}{language}.jsonl") for part in ("dev-", ""))
         gold = {(e.id, candidate) for e in dev for candidate in e.answer or ()}
         scores, is_gold = [score for _, _, score in dev_pairs], [(query, found) in gold for query, found, _ in dev_pairs]
-        threshold = best_threshold(scores, is_gold, len(gold))
+        threshold = find_threshold(scores, is_gold, len(gold))
         rows = [metric.tally(e, p) for e, p in zip(dev, _kept(dev, dev_pairs, threshold), strict=True)]
         facts = {"threshold": threshold, "dev_f1": float(metric.headline(np.array(rows, dtype=np.float64).sum(0)))}
         yield language, Answers(list(test), _kept(test, test_pairs, threshold), facts)
@@ -96,7 +96,7 @@ def ranked(job: Job, metric: Metric, chosen: Mapping[str, Any]) -> Iterator[tupl
     """rank: see the module. The gold candidates of a query are those of its id in all languages of the stage."""
     folder, languages = job.inputs["predictions"], job.config["languages"]
     queries = {language: _queries(job.inputs[f"gold:{language}"]) for language in languages}
-    gold = gold_of_all_languages(query for found in queries.values() for query in found)
+    gold = merge_gold(query for found in queries.values() for query in found)
     pools = [read_vectors(folder, language, "candidate", **chosen) for language in languages]
     ids = [cast(str, id) for language in languages for id in read_ids(folder, language, "candidate")]
     for language in languages:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from xstilts.store.fingerprint import key_of
+from xstilts.store.fingerprint import compute_key
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Stage:
 
     @cached_property
     def key(self) -> str:
-        return key_of(self.fingerprint)
+        return compute_key(self.fingerprint)
 
     def record(self) -> dict[str, Any]:
         """The content of `stage.json`."""

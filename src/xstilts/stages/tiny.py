@@ -15,13 +15,13 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 
 from xstilts.stages.scratch import SPECIAL, write_tokenizer, write_trunk
-from xstilts.world import vocabulary
+from xstilts.world import list_words
 from xstilts.world.config import WorldConfig
 
 
 def write_tiny(folder: Path, world: Mapping[str, Any], architecture: Mapping[str, Any], seed: int) -> None:
     """Write a Hugging Face folder: config, random weights drawn from `seed`, tokenizer."""
-    words = [*SPECIAL.values(), *vocabulary(WorldConfig(**world)), "<mask>"]
+    words = [*SPECIAL.values(), *list_words(WorldConfig(**world)), "<mask>"]
     write_word_tokenizer(folder, words, architecture["positions"] - 2)
     write_trunk(folder, len(words), architecture, seed)
 

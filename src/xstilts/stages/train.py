@@ -33,7 +33,7 @@ from xstilts.recipe.recipe import Recipe
 from xstilts.stages.attempt import Diverged, Interrupted, Job, Lost
 from xstilts.stages.ddp_launch import others
 from xstilts.stages.device import device
-from xstilts.store.fingerprint import key_of
+from xstilts.store.fingerprint import compute_key
 from xstilts.store.store import read_json, write_json
 from xstilts.tasks.registry import find_task
 from xstilts.train.ddp import Group, LostProcess
@@ -159,7 +159,7 @@ def prepare(config: Mapping[str, Any], inputs: Mapping[str, Path], checkpoint: P
     model.to(where)
     matched = [path for name, path in inputs.items() if name.startswith("match:")]
     tokens = sum(int(read_json(path / "train.json")["tokens"]) for path in matched)
-    identity = key_of({"config": config, "features": [list(m.groups) for m in members], "matched": tokens})
+    identity = compute_key({"config": config, "features": [list(m.groups) for m in members], "matched": tokens})
     return Prepared(model, members, recipe, PhaseSpec(config["mixture"], config["seed"], tokens, identity), adapters)
 
 

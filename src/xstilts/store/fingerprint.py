@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def _checked(value: Any, where: str) -> Any:
+def _check(value: Any, where: str) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
     if type(value) is int:
@@ -24,12 +24,12 @@ def _checked(value: Any, where: str) -> Any:
             raise TypeError(f"{where}: {value!r} has no canonical JSON form; expected a finite number")
         return value
     if isinstance(value, list | tuple):
-        return [_checked(item, f"{where}[{i}]") for i, item in enumerate(value)]
+        return [_check(item, f"{where}[{i}]") for i, item in enumerate(value)]
     if isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str):
                 raise TypeError(f"{where}: the name {name!r} is not a string")
-        return {name: _checked(value[name], f"{where}.{name}") for name in value}
+        return {name: _check(value[name], f"{where}.{name}") for name in value}
     raise TypeError(
         f"{where}: {type(value).__name__} has no canonical JSON form; expected None, bool, int, float, str, list or dict"
     )
@@ -37,32 +37,32 @@ def _checked(value: Any, where: str) -> Any:
 
 def canonical_json(value: Any) -> str:
     """The canonical JSON of `value`. Raises TypeError, naming the place, on what has no canonical JSON form."""
-    return json.dumps(_checked(value, "value"), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return json.dumps(_check(value, "value"), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
-def key_of(value: Any) -> str:
+def compute_key(value: Any) -> str:
     """sha256 of the canonical JSON, 64 hexadecimal digits."""
     return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()
 
 
-def differences(old: Any, new: Any, where: str = "") -> list[str]:
+def list_differences(old: Any, new: Any, where: str = "") -> list[str]:
     """The fields in which two spelled values differ, as `recipe.lr 1e-05 -> 2e-05`, in a stable order."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         found: list[str] = []
         for name in sorted({*old, *new}):
             path = f"{where}.{name}" if where else name
             if name not in old:
-                found.append(f"{path} (absent) -> {_short(new[name])}")
+                found.append(f"{path} (absent) -> {_shorten(new[name])}")
             elif name not in new:
-                found.append(f"{path} {_short(old[name])} -> (absent)")
+                found.append(f"{path} {_shorten(old[name])} -> (absent)")
             else:
-                found += differences(old[name], new[name], path)
+                found += list_differences(old[name], new[name], path)
         return found
     if isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
-        return [d for i, (a, b) in enumerate(zip(old, new, strict=True)) for d in differences(a, b, f"{where}[{i}]")]
-    return [] if old == new and type(old) is type(new) else [f"{where} {_short(old)} -> {_short(new)}"]
+        return [d for i, (a, b) in enumerate(zip(old, new, strict=True)) for d in list_differences(a, b, f"{where}[{i}]")]
+    return [] if old == new and type(old) is type(new) else [f"{where} {_shorten(old)} -> {_shorten(new)}"]
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
     return text if len(text) <= 60 else text[:57] + "..."

@@ -21,11 +21,11 @@ STALE_SECONDS = 120.0
 BEAT_SECONDS = 5.0
 
 
-class Held(Exception):
+class LeaseHeld(Exception):
     """Another process works on the stage."""
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -39,7 +39,7 @@ def _alive(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-def holder(folder: Path) -> dict[str, object] | None:
+def find_holder(folder: Path) -> dict[str, object] | None:
     """The record of a live lease on a stage's folder, or None."""
     path = folder / "lease"
     record = read_json(path)
@@ -49,7 +49,7 @@ def holder(folder: Path) -> dict[str, object] | None:
         return None
     if record is None or age > STALE_SECONDS:
         return None
-    if record["host"] == socket.gethostname() and not _alive(int(record["pid"])):
+    if record["host"] == socket.gethostname() and not _is_alive(int(record["pid"])):
         return None
     return dict(record)
 
@@ -95,11 +95,11 @@ class Lease:
     def __enter__(self) -> Lease:
         if not self._take():
             seen = read_json(self.path)
-            if holder(self.folder) is not None:
-                raise Held(str(self.folder))
+            if find_holder(self.folder) is not None:
+                raise LeaseHeld(str(self.folder))
             self._remove(seen)
             if not self._take():
-                raise Held(str(self.folder))
+                raise LeaseHeld(str(self.folder))
         self._thread.start()
         return self
 

@@ -29,7 +29,7 @@ from xstilts.errors import InputError
 KEY_DIGITS = 12
 
 
-class Damaged(Exception):
+class DamagedArtefact(Exception):
     """An artefact's files are not those that `done.json` lists."""
 
 
@@ -60,7 +60,7 @@ def read_json(path: Path) -> Any:
         return None
 
 
-def storage_trouble(error: OSError, root: Path) -> InputError | None:
+def explain_storage_error(error: OSError, root: Path) -> InputError | None:
     """A sentence for the errors of a disk that is full, read-only or closed to us; None for any other error."""
     reasons = {
         errno.ENOSPC: "the disk is full; free some space",
@@ -90,7 +90,7 @@ class Store:
             probe.write_bytes(b"x" * 4096)
             probe.unlink()
         except OSError as error:
-            raise storage_trouble(error, self.root) or error from None
+            raise explain_storage_error(error, self.root) or error from None
 
     def folder(self, kind: str, slug: str, key: str) -> Path:
         """The folder of a stage: the existing one of that key under whatever slug, else the one to be made."""
@@ -125,18 +125,18 @@ class Store:
         mark = folder / "done.json"
         done = read_json(mark)
         if not isinstance(done, dict) or not isinstance(done.get("files"), dict):
-            raise Damaged(f"{mark}: unreadable")
+            raise DamagedArtefact(f"{mark}: unreadable")
         marked = mark.stat().st_mtime_ns
         for name, expected in done["files"].items():
             path = folder / "out" / name
             try:
                 found = path.stat()
             except OSError:
-                raise Damaged(f"{path}: missing") from None
+                raise DamagedArtefact(f"{path}: missing") from None
             if found.st_size != expected["size"]:
-                raise Damaged(f"{path}: {found.st_size} bytes, expected {expected['size']}")
+                raise DamagedArtefact(f"{path}: {found.st_size} bytes, expected {expected['size']}")
             if (thorough or found.st_mtime_ns > marked) and sha256_file(path) != expected["sha256"]:
-                raise Damaged(f"{path}: its sha256 is not the one in done.json")
+                raise DamagedArtefact(f"{path}: its sha256 is not the one in done.json")
 
     @staticmethod
     def publish(folder: Path, attempt: Path, extra: Mapping[str, Any]) -> None:

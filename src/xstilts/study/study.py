@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from xstilts.data.language import LANGUAGES
-from xstilts.data.yaml_records import Record, make, parse, place, read_fields
+from xstilts.data.yaml_records import Record, locate_error, make_record, parse_yaml, read_fields
 from xstilts.errors import InputError, nearest
 from xstilts.recipe.encoder_identity import Architecture, Scratch
 from xstilts.recipe.mixture import Mixture
@@ -286,7 +286,7 @@ def _check_fields(where: str, fields: Mapping[str, Any]) -> None:
         Recipe(**fields)
     except ValidationError as error:
         if any(e["loc"] for e in error.errors()):
-            raise ValueError("; ".join(f"{where}.{place(e)}: {e['msg']}" for e in error.errors())) from None
+            raise ValueError("; ".join(f"{where}.{locate_error(e)}: {e['msg']}" for e in error.errors())) from None
 
 
 def _check_codes(where: str, codes: Iterable[str]) -> None:
@@ -331,7 +331,7 @@ def load_study(name: str, changes: list[str] | tuple[str, ...] = ()) -> Study:
 
 def make_study(record: Mapping[str, Any], where: str = "study") -> Study:
     """Validate a plain record. Raises InputError naming each wrong field and what is allowed."""
-    return make(Study, record, where)
+    return make_record(Study, record, where)
 
 
 def apply_change(record: dict[str, Any], change: str) -> None:
@@ -345,4 +345,4 @@ def apply_change(record: dict[str, Any], change: str) -> None:
         place = place.setdefault(parent, {})
         if not isinstance(place, dict):
             raise InputError(f"--set {change}: '{parent}' has no fields")
-    place[last] = parse(value, f"--set {name}")
+    place[last] = parse_yaml(value, f"--set {name}")

@@ -22,18 +22,18 @@ from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.registry import Example
 from xstilts.formats.span import Answer, SpanExample
 from xstilts.formats.tag import TagExample
-from xstilts.submission.layout import file_name, in_order
+from xstilts.submission.layout import file_name, order_examples
 from xstilts.submission.read import Gold
-from xstilts.tasks.catalogue.ranking import gold_of_all_languages
+from xstilts.tasks.catalogue.ranking import merge_gold
 from xstilts.tasks.files.locate import explain_missing, find_languages, read_examples, subsample
 from xstilts.tasks.files.read import get_field, read_json_lines, read_json_object, read_lines, split_columns
 from xstilts.tasks.task import Task
 
 # So many examples under one label are no test set; fewer may be by chance (or a file made to try things out).
-ENOUGH = 20
+PLACEHOLDERS_FROM = 20
 
 
-def gold_finder(data: Path, labels: Path | None, limit: int | None) -> Callable[[Task, str], Gold]:
+def make_gold_finder(data: Path, labels: Path | None, limit: int | None) -> Callable[[Task, str], Gold]:
     """What gives the gold of a task in a language, or raises InputError: out of label files if a folder of them is given,
     else out of the data folder; with `limit`, of the examples that a study with that limit keeps.
 
@@ -42,11 +42,11 @@ def gold_finder(data: Path, labels: Path | None, limit: int | None) -> Callable[
 
     def find(task: Task, language: str) -> Gold:
         if labels is not None:
-            return _label_gold(task, language, labels, limit)
+            return _read_label_gold(task, language, labels, limit)
         if task.format.name != "rank":
-            return _data_gold(task, language, data, limit)
+            return _read_data_gold(task, language, data, limit)
         if task.name not in rankings:
-            rankings[task.name] = _ranking(task, data, limit)
+            rankings[task.name] = _read_ranking_gold(task, data, limit)
         if language not in rankings[task.name]:
             raise InputError(explain_missing(task, "test", language, data))
         return rankings[task.name][language]
@@ -54,21 +54,21 @@ def gold_finder(data: Path, labels: Path | None, limit: int | None) -> Callable[
     return lambda task, language: _refuse_placeholders(find(task, language))
 
 
-def _label_gold(task: Task, language: str, labels: Path, limit: int | None) -> Gold:
+def _read_label_gold(task: Task, language: str, labels: Path, limit: int | None) -> Gold:
     if limit is not None:
         raise InputError(f"the submission is limited to {limit} examples, and label files do not say which; leave out --labels")
     path = labels / file_name(task, language)
     if not path.is_file():
         raise InputError(f"{path}: no such label file")
-    return Gold(tuple(_labelled(task.format.name, path)), None, str(path))
+    return Gold(tuple(_read_labels(task.format.name, path)), None, str(path))
 
 
-def _data_gold(task: Task, language: str, root: Path, limit: int | None) -> Gold:
+def _read_data_gold(task: Task, language: str, root: Path, limit: int | None) -> Gold:
     found = list(subsample(read_examples(task, "test", language, root), limit))
-    asked = in_order(found)
+    asked = order_examples(found)
     pool: frozenset[str] | None = None
     if task.format.name == "mine":
-        pool = _candidates(found)
+        pool = _select_candidates(found)
     elif task.format.name == "embed":
         place = {example.id: str(number) for number, example in enumerate(found)}
         pool = frozenset(place.values())
@@ -77,35 +77,35 @@ def _data_gold(task: Task, language: str, root: Path, limit: int | None) -> Gold
             for number, example in enumerate(asked, start=1)
             if isinstance(example, BitextRetrievalExample)
         ]
-    return Gold(tuple(asked), pool, _name(task, language))
+    return Gold(tuple(asked), pool, _name_source(task, language))
 
 
-def _ranking(task: Task, root: Path, limit: int | None) -> dict[str, Gold]:
+def _read_ranking_gold(task: Task, root: Path, limit: int | None) -> dict[str, Gold]:
     queries: dict[str, list[PoolExample]] = {}
     pool: frozenset[str] = frozenset()
     for language in find_languages(task, "test", root):
         found = list(subsample(read_examples(task, "test", language, root), limit))
-        queries[language] = [example for example in in_order(found) if isinstance(example, PoolExample)]
-        pool |= _candidates(found)
-    gold = gold_of_all_languages(query for found in queries.values() for query in found)
+        queries[language] = [example for example in order_examples(found) if isinstance(example, PoolExample)]
+        pool |= _select_candidates(found)
+    gold = merge_gold(query for found in queries.values() for query in found)
     return {
-        language: Gold(tuple(replace(query, answer=gold[query.id]) for query in found), pool, _name(task, language))
+        language: Gold(tuple(replace(query, answer=gold[query.id]) for query in found), pool, _name_source(task, language))
         for language, found in queries.items()
     }
 
 
-def _candidates(found: Iterable[Example]) -> frozenset[str]:
+def _select_candidates(found: Iterable[Example]) -> frozenset[str]:
     return frozenset(example.id for example in found if isinstance(example, PoolExample) and example.role == "candidate")
 
 
-def _name(task: Task, language: str) -> str:
+def _name_source(task: Task, language: str) -> str:
     return f"the test data of {task.name} in {language}"
 
 
-def _labelled(format: str, path: Path) -> Iterator[Example]:
+def _read_labels(format: str, path: Path) -> Iterator[Example]:
     """The examples of a label file without their texts; ids are line numbers where the file has none."""
     if format == "span":
-        yield from _questions(path)
+        yield from _read_questions(path)
     elif format == "rank":
         record = read_json_object(path)
         for id in record:
@@ -131,7 +131,7 @@ def _labelled(format: str, path: Path) -> Iterator[Example]:
             )
 
 
-def _questions(path: Path) -> Iterator[SpanExample]:
+def _read_questions(path: Path) -> Iterator[SpanExample]:
     for article in get_field(read_json_object(path), "data", list, str(path)):
         for paragraph in get_field(article, "paragraphs", list, str(path)):
             for record in get_field(paragraph, "qas", list, str(path)):
@@ -147,10 +147,10 @@ def _refuse_placeholders(gold: Gold) -> Gold:
     answers = [example.answer for example in gold.examples]
     if None in answers:
         raise InputError(f"{gold.source}: the gold answers are not public")
-    found = {label for answer in answers for label in _labels(answer)}
+    found = {label for answer in answers for label in _flatten(answer)}
     if found <= {""}:
         raise InputError(f"{gold.source}: the gold answers are blank, as XTREME's download script leaves them; get the original")
-    if len(answers) >= ENOUGH and len(found) == 1:
+    if len(answers) >= PLACEHOLDERS_FROM and len(found) == 1:
         raise InputError(
             f"{gold.source}: all {len(answers)} gold answers are {found.pop()!r}, which are placeholders (XTREME's download"
             " script removes the labels); get the original"
@@ -158,7 +158,7 @@ def _refuse_placeholders(gold: Gold) -> Gold:
     return gold
 
 
-def _labels(answer: Any) -> Iterable[Any]:
+def _flatten(answer: Any) -> Iterable[Any]:
     """The labels, ids or texts in one answer."""
     if isinstance(answer, tuple):
         return [part.text if isinstance(part, Answer) else part for part in answer]

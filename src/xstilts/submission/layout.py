@@ -37,27 +37,29 @@ def file_name(task: Task, language: str) -> str:
     return f"{task.name}/test-{language}.{SUFFIXES[task.format.name]}"
 
 
-def published(suite: Suite) -> Suite:
+def require_format(suite: Suite) -> Suite:
     """The suite, if a submission format is published for it."""
     if not suite.groups:
         raise InputError(f"suite {suite.name} has no submission format; those with one: xtreme, xtreme-r")
     return suite
 
 
-def files(suite: Suite) -> Iterator[tuple[Task, str]]:
+def list_files(suite: Suite) -> Iterator[tuple[Task, str]]:
     """The (task, language) of each file that the suite asks for."""
     for name, languages in suite.tasks.items():
         for language in languages:
             yield find_task(name), language
 
 
-def in_order(examples: Iterable[Example]) -> list[Example]:
+def order_examples(examples: Iterable[Example]) -> list[Example]:
     """The examples that have an answer, in the order of the file's lines: candidates go, Tatoeba is sorted by English."""
     asked = [example for example in examples if not (isinstance(example, PoolExample) and example.role == "candidate")]
     return sorted(asked, key=lambda example: example.english if isinstance(example, BitextRetrievalExample) else "")
 
 
-def write(task: Task, language: str, examples: Sequence[Example], predictions: Iterable[Prediction], folder: Path) -> Path:
+def write_predictions(
+    task: Task, language: str, examples: Sequence[Example], predictions: Iterable[Prediction], folder: Path
+) -> Path:
     """Write one prediction file below `folder` and give its path. `examples` are the whole test set in the order of the
     official file (their answers are not looked at); each needs a prediction.
 
@@ -65,7 +67,7 @@ def write(task: Task, language: str, examples: Sequence[Example], predictions: I
     """
     path = folder / file_name(task, language)
     by_id = {prediction.id: prediction for prediction in predictions}
-    asked = in_order(examples)
+    asked = order_examples(examples)
     lacking = [example.id for example in asked if example.id not in by_id]
     if lacking or len(by_id) > len(asked):
         known = {example.id for example in asked}
@@ -76,11 +78,11 @@ def write(task: Task, language: str, examples: Sequence[Example], predictions: I
         )
     answers = {example.id: by_id[example.id].answer for example in asked}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_text(task.format.name, answers, [example.id for example in examples]), encoding="utf-8", newline="\n")
+    path.write_text(_format(task.format.name, answers, [example.id for example in examples]), encoding="utf-8", newline="\n")
     return path
 
 
-def _text(format: str, answers: Mapping[str, Any], ids: Sequence[str]) -> str:
+def _format(format: str, answers: Mapping[str, Any], ids: Sequence[str]) -> str:
     if format == "span":
         return json.dumps(dict(answers), ensure_ascii=False, indent=1) + "\n"
     if format == "rank":
@@ -106,7 +108,7 @@ def write_note(folder: Path, note: Mapping[str, Any]) -> None:
     (folder / NOTE).write_text(json.dumps(note, ensure_ascii=False, indent=1, default=str) + "\n", encoding="utf-8")
 
 
-def limited_to(folder: Path) -> int | None:
+def read_limit(folder: Path) -> int | None:
     """How many test examples of each language the submission is limited to; None: all of them."""
     path = folder / NOTE
     if not path.is_file():
@@ -118,7 +120,7 @@ def limited_to(folder: Path) -> int | None:
     return limit
 
 
-def opened_folder(folder: Path) -> Path:
+def check_folder(folder: Path) -> Path:
     """The folder, if it is one and holds something."""
     if not folder.exists():
         raise InputError(f"{folder}: there is no such folder; expected one with a folder for each task (xnli, udpos ...)")

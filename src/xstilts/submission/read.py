@@ -78,7 +78,7 @@ def read_file(task: Task, language: str, folder: Path, gold: Gold | None) -> tup
     more for each foreign id that has no gold pair. Without gold, or after a fatal problem, there are no predictions."""
     file = _File(task, file_name(task, language), gold)
     predictions: list[Prediction] = []
-    text = _decoded(file, (folder / file.name).read_bytes())
+    text = _decode(file, (folder / file.name).read_bytes())
     if text is not None:
         predictions = _READERS[task.format.name](file, text)
     if gold is None or any(problem.fatal for problem in file.problems):
@@ -86,7 +86,7 @@ def read_file(task: Task, language: str, folder: Path, gold: Gold | None) -> tup
     return tuple(predictions), tuple(file.problems)
 
 
-def _decoded(file: _File, raw: bytes) -> str | None:
+def _decode(file: _File, raw: bytes) -> str | None:
     if raw.startswith(codecs.BOM_UTF8):
         file.problem(1, "begins with a byte order mark, which the benchmark's scorer does not know; save as UTF-8 without it")
         raw = raw.removeprefix(codecs.BOM_UTF8)
@@ -100,50 +100,50 @@ def _decoded(file: _File, raw: bytes) -> str | None:
     return None if any(problem.fatal for problem in file.problems) else raw.decode("utf-8")
 
 
-def _lines(text: str) -> list[str]:
+def _split_lines(text: str) -> list[str]:
     lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text)]
     return lines if lines[-1] else lines[:-1]
 
 
-def _labels(file: _File, text: str) -> list[Prediction]:
+def _read_labels(file: _File, text: str) -> list[Prediction]:
     assert isinstance(file.task.format, Classify)
-    lines = _lines(text)
+    lines = _split_lines(text)
     file.counted(len(lines), "lines")
     for number, label in enumerate(lines, start=1):
-        _known(file, number, label, file.task.format.labels)
-    return _paired(file, lines)
+        _check_label(file, number, label, file.task.format.labels)
+    return _pair(file, lines)
 
 
-def _known(file: _File, number: int, label: str, labels: Sequence[str]) -> None:
+def _check_label(file: _File, number: int, label: str, labels: Sequence[str]) -> None:
     if label not in labels:
         found = f"label {label!r:.60}" if label else "a blank line"
         file.problem(number, f"{found}, expected one of {', '.join(labels)}")
 
 
-def _paired(file: _File, answers: Iterable[Any]) -> list[Prediction]:
+def _pair(file: _File, answers: Iterable[Any]) -> list[Prediction]:
     examples = file.gold.examples if file.gold is not None else ()
     return [Prediction(example.id, answer) for example, answer in zip(examples, answers, strict=False)]
 
 
-def _choices(file: _File, text: str) -> list[Prediction]:
+def _read_choices(file: _File, text: str) -> list[Prediction]:
     assert isinstance(file.task.format, Choice)
-    lines, answers = _lines(text), []
+    lines, answers = _split_lines(text), []
     file.counted(len(lines), "lines")
     expected = f'{{"label": n}} with n from 0 to {file.task.format.choices - 1}'
     for number, line in enumerate(lines, start=1):
-        record = _json(file, line, number)
+        record = _parse_json(file, line, number)
         label = record.get("label") if record is not None else None
         if record is not None and "label" not in record:
             file.problem(number, f"no field 'label', expected {expected}", fatal=True)
         elif record is not None and (type(label) is not int or not 0 <= label < file.task.format.choices):
             file.problem(number, f"label {label!r:.60}, expected {expected}")
         answers.append(label if type(label) is int else -1)
-    return _paired(file, answers)
+    return _pair(file, answers)
 
 
-def _tags(file: _File, text: str) -> list[Prediction]:
+def _read_tags(file: _File, text: str) -> list[Prediction]:
     assert isinstance(file.task.format, Tag)
-    lines = _lines(text)
+    lines = _split_lines(text)
     sentences: list[list[str]] = []
     begins: list[int] = []
     open_sentence = False
@@ -154,7 +154,7 @@ def _tags(file: _File, text: str) -> list[Prediction]:
         open_sentence = bool(tag)
         if tag:
             sentences[-1].append(tag)
-            _known(file, number, tag, file.task.format.labels)
+            _check_label(file, number, tag, file.task.format.labels)
     file.counted(len(sentences), "sentences (parts between blank lines)")
     for place, (begin, tags) in enumerate(zip(begins, sentences, strict=True)):
         example = file.example(place)
@@ -163,25 +163,25 @@ def _tags(file: _File, text: str) -> list[Prediction]:
             file.problem(begin, f"sentence {place + 1} has no tags: one blank line more than one", fatal=True)
         elif expected is not None and len(tags) != expected:
             file.problem(begin, f"sentence {place + 1} has {len(tags)} tags, expected {expected}", fatal=True)
-    return _paired(file, map(tuple, sentences))
+    return _pair(file, map(tuple, sentences))
 
 
-def _line_numbers(file: _File, text: str) -> list[Prediction]:
-    lines = _lines(text)
+def _read_line_numbers(file: _File, text: str) -> list[Prediction]:
+    lines = _split_lines(text)
     file.counted(len(lines), "lines")
     pool = file.gold.pool if file.gold is not None else None
     expected = "expected the number of a foreign line" + (f", 0 to {len(pool) - 1}" if pool else ", counted from 0")
     for number, line in enumerate(lines, start=1):
         if not re.fullmatch("0|[1-9][0-9]*", line) or (pool is not None and line not in pool):
             file.problem(number, f"{line!r:.60}, {expected}")
-    return _paired(file, lines)
+    return _pair(file, lines)
 
 
-def _pairs(file: _File, text: str) -> list[Prediction]:
+def _read_pairs(file: _File, text: str) -> list[Prediction]:
     queries = {example.id for example in file.gold.examples} if file.gold is not None else set()
     pool = file.gold.pool if file.gold is not None else None
     mined: dict[str, dict[str, int]] = {}
-    for number, line in enumerate(_lines(text), start=1):
+    for number, line in enumerate(_split_lines(text), start=1):
         source, _, target = line.partition("\t")
         if not source or not target or "\t" in target:
             file.problem(number, f"{line!r:.60}, expected a foreign id, a tab and an English id")
@@ -196,15 +196,15 @@ def _pairs(file: _File, text: str) -> list[Prediction]:
     return [Prediction(id, tuple(mined.get(id, ()))) for id in dict.fromkeys(asked)]
 
 
-def _answers(file: _File, text: str) -> list[Prediction]:
-    return _by_id(file, text, lambda value: isinstance(value, str), "expected the answer as a string", UNANSWERED)
+def _read_answers(file: _File, text: str) -> list[Prediction]:
+    return _read_by_id(file, text, lambda value: isinstance(value, str), "expected the answer as a string", UNANSWERED)
 
 
-def _rankings(file: _File, text: str) -> list[Prediction]:
+def _read_rankings(file: _File, text: str) -> list[Prediction]:
     def is_ranking(value: Any) -> bool:
         return isinstance(value, list) and all(isinstance(id, str) for id in value)
 
-    predictions = _by_id(file, text, is_ranking, "expected a list of candidate ids, best first", ())
+    predictions = _read_by_id(file, text, is_ranking, "expected a list of candidate ids, best first", ())
     pool = file.gold.pool if file.gold is not None else None
     for prediction in predictions:
         assert isinstance(prediction.answer, tuple)
@@ -216,8 +216,8 @@ def _rankings(file: _File, text: str) -> list[Prediction]:
     return predictions
 
 
-def _by_id(file: _File, text: str, right: Callable[[Any], bool], expected: str, absent: Any) -> list[Prediction]:
-    record = _json(file, text)
+def _read_by_id(file: _File, text: str, right: Callable[[Any], bool], expected: str, absent: Any) -> list[Prediction]:
+    record = _parse_json(file, text)
     if record is None:
         return []
     for id, value in record.items():
@@ -233,10 +233,10 @@ def _by_id(file: _File, text: str, right: Callable[[Any], bool], expected: str, 
         if id not in record:
             file.problem(id, "no answer to this id; it scores 0")
     answers = (value if right(value := record.get(example.id)) else absent for example in file.gold.examples)
-    return _paired(file, (tuple(answer) if isinstance(answer, list) else answer for answer in answers))
+    return _pair(file, (tuple(answer) if isinstance(answer, list) else answer for answer in answers))
 
 
-def _json(file: _File, text: str, line: int | None = None) -> dict[str, Any] | None:
+def _parse_json(file: _File, text: str, line: int | None = None) -> dict[str, Any] | None:
     """The JSON object of a text, which is one line of the file or all of it."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -259,11 +259,11 @@ def _json(file: _File, text: str, line: int | None = None) -> dict[str, Any] | N
 
 
 _READERS: dict[str, Callable[[_File, str], list[Prediction]]] = {
-    "classify": _labels,
-    "choice": _choices,
-    "tag": _tags,
-    "embed": _line_numbers,
-    "mine": _pairs,
-    "span": _answers,
-    "rank": _rankings,
+    "classify": _read_labels,
+    "choice": _read_choices,
+    "tag": _read_tags,
+    "embed": _read_line_numbers,
+    "mine": _read_pairs,
+    "span": _read_answers,
+    "rank": _read_rankings,
 }

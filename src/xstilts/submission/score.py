@@ -18,10 +18,10 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.registry import Example
-from xstilts.submission.gold import gold_finder
-from xstilts.submission.layout import file_name, files, limited_to, opened_folder, published
+from xstilts.submission.gold import make_gold_finder
+from xstilts.submission.layout import check_folder, file_name, list_files, read_limit, require_format
 from xstilts.submission.read import Problem, read_file
-from xstilts.tasks.suites import Average, Averages, Suite, average
+from xstilts.tasks.suites import Suite, SuiteAverage, SuiteAverages, average_suite
 from xstilts.tasks.task import Task
 
 
@@ -32,7 +32,7 @@ class Score:
 
     suite: Suite
     scores: Mapping[str, Mapping[str, Mapping[str, float]]]
-    averages: Averages
+    averages: SuiteAverages
     unscored: Mapping[str, str]
     problems: tuple[Problem, ...]
     limit: int | None
@@ -42,9 +42,9 @@ class Score:
         return {
             **self.scores,
             "averages": {
-                "overall": _average(self.averages.overall),
-                "groups": {name: _average(group) for name, group in self.averages.groups.items()},
-                "tasks": {name: _average(task) for name, task in self.averages.tasks.items()},
+                "overall": _make_record(self.averages.overall),
+                "groups": {name: _make_record(group) for name, group in self.averages.groups.items()},
+                "tasks": {name: _make_record(task) for name, task in self.averages.tasks.items()},
             },
             "suite": self.suite.name,
             "limits": {"test": self.limit},
@@ -53,7 +53,7 @@ class Score:
         }
 
 
-def _average(average: Average) -> dict[str, Any]:
+def _make_record(average: SuiteAverage) -> dict[str, Any]:
     record = {**asdict(average), "partial": average.partial}
     return {name: value for name, value in record.items() if name != "values" or value}
 
@@ -61,13 +61,13 @@ def _average(average: Average) -> dict[str, Any]:
 def score_folder(folder: Path, suite: Suite, data: Path, labels: Path | None = None) -> Score:
     """Score every file that is there; gold is of the data folder, or of `labels` (label files)."""
     for given in (folder, *([labels] if labels else [])):
-        opened_folder(given)
-    limit = limited_to(folder)
-    gold_of = gold_finder(data, labels, limit)
+        check_folder(given)
+    limit = read_limit(folder)
+    gold_of = make_gold_finder(data, labels, limit)
     scores: dict[str, dict[str, dict[str, float]]] = {}
     unscored: dict[str, str] = {}
     problems: list[Problem] = []
-    for task, language in files(published(suite)):
+    for task, language in list_files(require_format(suite)):
         name = file_name(task, language)
         if not (folder / name).is_file():
             continue
@@ -82,19 +82,19 @@ def score_folder(folder: Path, suite: Suite, data: Path, labels: Path | None = N
             more = f" (and {len(fatal) - 1} more like it; `xstilts validate` names all)" if fatal[1:] else ""
             raise InputError(f"{folder}/{fatal[0].where}: {fatal[0].text}{more}")
         problems += found
-        scores.setdefault(task.name, {})[language] = _values(task, language, gold.examples, predictions)
+        scores.setdefault(task.name, {})[language] = _score(task, language, gold.examples, predictions)
     if not scores:
-        raise InputError(f"{folder}: nothing of {suite.name} could be scored; {_why_nothing(unscored)}")
-    return Score(suite, scores, average(suite, scores), unscored, tuple(problems), limit)
+        raise InputError(f"{folder}: nothing of {suite.name} could be scored; {_explain_nothing(unscored)}")
+    return Score(suite, scores, average_suite(suite, scores), unscored, tuple(problems), limit)
 
 
-def _why_nothing(unscored: Mapping[str, str]) -> str:
+def _explain_nothing(unscored: Mapping[str, str]) -> str:
     for name, reason in unscored.items():
         return f"{name}: {reason}"
     return "none of its files is there (expected e.g. xnli/test-de.tsv)"
 
 
-def _values(task: Task, language: str, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
+def _score(task: Task, language: str, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
     """The values of a task in a language on the 0-100 scale. Pairs mined for an id that has no gold count as mined."""
     assert task.metric is not None
     metric = task.metric.for_language(language)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xstilts.errors import InputError, nearest
-from xstilts.submission.gold import gold_finder
-from xstilts.submission.layout import NOTE, file_name, files, limited_to, opened_folder, published
+from xstilts.submission.gold import make_gold_finder
+from xstilts.submission.layout import NOTE, check_folder, file_name, list_files, read_limit, require_format
 from xstilts.submission.read import Gold, Problem, read_file
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.suites import Suite
@@ -52,14 +52,14 @@ class Validation:
 def validate_folder(folder: Path, suite: Suite, data: Path, labels: Path | None = None) -> Validation:
     """Everything that is wrong with the folder; gold is of the data folder, or of `labels` (label files)."""
     for given in (folder, *([labels] if labels else [])):
-        opened_folder(given)
-    limit = limited_to(folder)
-    gold_of = gold_finder(data, labels, limit)
+        check_folder(given)
+    limit = read_limit(folder)
+    gold_of = make_gold_finder(data, labels, limit)
     checked: list[str] = []
     missing: list[str] = []
     unchecked: dict[str, str] = {}
-    problems = list(_strangers(folder, published(suite)))
-    for task, language in files(suite):
+    problems = list(_find_unknown(folder, require_format(suite)))
+    for task, language in list_files(suite):
         name = file_name(task, language)
         if not (folder / name).is_file():
             missing.append(name)
@@ -73,7 +73,7 @@ def validate_folder(folder: Path, suite: Suite, data: Path, labels: Path | None 
     return Validation(suite, tuple(checked), unchecked, tuple(missing), tuple(problems), limit)
 
 
-def _strangers(folder: Path, suite: Suite) -> Iterator[Problem]:
+def _find_unknown(folder: Path, suite: Suite) -> Iterator[Problem]:
     """Folders and files that the suite does not ask for; hidden ones are passed over."""
     expected = {name: {Path(file_name(find_task(name), code)).name for code in codes} for name, codes in suite.tasks.items()}
     for entry in sorted(folder.iterdir()):

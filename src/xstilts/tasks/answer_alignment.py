@@ -22,25 +22,25 @@ def align_answer(context: str, text: str, near: float, language: str) -> Answer 
     """The answer `text` in `context`, close to `near` (0: at its beginning, 1: at its end); None where it is nowhere. What is
     found is spelled as the context has it."""
     spaced = LANGUAGES[language].script not in _WITHOUT_BLANKS
-    for spans in (_exact(context, text), _folded(context, text)):
-        whole = [span for span in spans if not _cuts(context, span)] if spaced else []
+    for spans in (_find_exact(context, text), _find_folded(context, text)):
+        whole = [span for span in spans if not _cuts_word(context, span)] if spaced else []
         if spans:
             start, end = min(whole or spans, key=lambda span: abs(span[0] - near * len(context)))
             return Answer(context[start:end], start)
     return None
 
 
-def _exact(context: str, text: str) -> list[_Span]:
+def _find_exact(context: str, text: str) -> list[_Span]:
     text = text.strip()
     return (
         [(found.start(), found.start() + len(text)) for found in re.finditer(f"(?={re.escape(text)})", context)] if text else []
     )
 
 
-def _folded(context: str, text: str) -> list[_Span]:
+def _find_folded(context: str, text: str) -> list[_Span]:
     """Occurrences of the same letters. One that begins or ends inside a character (the first s of ß) is none."""
-    letters, places = _letters(context)
-    wanted, _ = _letters(text)
+    letters, places = _fold(context)
+    wanted, _ = _fold(text)
     if not wanted:
         return []
     spans = []
@@ -52,7 +52,7 @@ def _folded(context: str, text: str) -> list[_Span]:
     return spans
 
 
-def _letters(text: str) -> tuple[str, list[int]]:
+def _fold(text: str) -> tuple[str, list[int]]:
     """The text in small letters of usual width without blanks, and for each of them its place in the text."""
     letters: list[str] = []
     places: list[int] = []
@@ -64,7 +64,7 @@ def _letters(text: str) -> tuple[str, list[int]]:
     return "".join(letters), places
 
 
-def _cuts(context: str, span: _Span) -> bool:
+def _cuts_word(context: str, span: _Span) -> bool:
     start, end = span
     before = start > 0 and context[start - 1].isalnum() and context[start].isalnum()
     return before or (end < len(context) and context[end - 1].isalnum() and context[end].isalnum())

@@ -30,7 +30,7 @@ class Suite:
 
 
 @dataclass(frozen=True)
-class Average:
+class SuiteAverage:
     """A mean with what it is a mean of. `value` is None when there is nothing to average.
 
     `tasks` and `languages` are (those scored, those the suite has); a language counts once for each task. `missing`
@@ -49,24 +49,24 @@ class Average:
 
 
 @dataclass(frozen=True)
-class Averages:
+class SuiteAverages:
     """The averages of a suite; `tasks` and `groups` hold all of them, scored or not."""
 
-    overall: Average
-    groups: Mapping[str, Average]
-    tasks: Mapping[str, Average]
+    overall: SuiteAverage
+    groups: Mapping[str, SuiteAverage]
+    tasks: Mapping[str, SuiteAverage]
 
 
-def average(suite: Suite, scores: Scores) -> Averages:
+def average_suite(suite: Suite, scores: Scores) -> SuiteAverages:
     """Averages of {task: {language: {value name: x}}}, on whatever scale x is. Languages outside the suite are left out.
 
     A task with some languages missing enters its group and the suite with the mean of those it has; `partial` says so."""
     for task in scores:
         if task not in suite.tasks:
             raise InputError(f"{task} is no task of {suite.name}{nearest(task, suite.tasks)}")
-    tasks = {task: _task(task, languages, scores.get(task, {})) for task, languages in suite.tasks.items()}
-    groups = {group: _pooled(tasks[task] for task in members) for group, members in suite.groups.items()}
-    return Averages(_pooled(tasks.values()), groups, tasks)
+    tasks = {task: _average_task(task, languages, scores.get(task, {})) for task, languages in suite.tasks.items()}
+    groups = {group: _pool(tasks[task] for task in members) for group, members in suite.groups.items()}
+    return SuiteAverages(_pool(tasks.values()), groups, tasks)
 
 
 def _mean(values: Iterable[float]) -> float | None:
@@ -74,7 +74,7 @@ def _mean(values: Iterable[float]) -> float | None:
     return sum(found) / len(found) if found else None
 
 
-def _task(task: str, languages: tuple[str, ...], scores: Mapping[str, Mapping[str, float]]) -> Average:
+def _average_task(task: str, languages: tuple[str, ...], scores: Mapping[str, Mapping[str, float]]) -> SuiteAverage:
     metric = find_task(task).metric
     assert metric is not None
     found = [code for code in languages if code in scores]
@@ -82,20 +82,20 @@ def _task(task: str, languages: tuple[str, ...], scores: Mapping[str, Mapping[st
     means = {name: _mean(scores[code][name] for code in found) for name in metric.values}
     values = {name: value for name, value in means.items() if value is not None}
     headline = _mean(values[metric.values[index]] for index in metric.main if values)
-    return Average(headline, (int(bool(found)), 1), (len(found), len(languages)), missing, values)
+    return SuiteAverage(headline, (int(bool(found)), 1), (len(found), len(languages)), missing, values)
 
 
-def _pooled(tasks: Iterable[Average]) -> Average:
+def _pool(tasks: Iterable[SuiteAverage]) -> SuiteAverage:
     members = list(tasks)
-    return Average(
+    return SuiteAverage(
         value=_mean(task.value for task in members if task.value is not None),
-        tasks=_total(task.tasks for task in members),
-        languages=_total(task.languages for task in members),
+        tasks=_add_counts(task.tasks for task in members),
+        languages=_add_counts(task.languages for task in members),
         missing=tuple(name for task in members for name in task.missing),
     )
 
 
-def _total(counts: Iterable[tuple[int, int]]) -> tuple[int, int]:
+def _add_counts(counts: Iterable[tuple[int, int]]) -> tuple[int, int]:
     found, of = zip(*counts, strict=True)
     return sum(found), sum(of)
 

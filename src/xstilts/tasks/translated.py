@@ -31,7 +31,7 @@ TRANSLATABLE = ("classify", "choice", "span", "rank")
 LOSSES = ("untranslated", "unlocatable")
 
 
-def strings(example: Example) -> tuple[str, ...]:
+def list_strings(example: Example) -> tuple[str, ...]:
     """Every string of an example that needs a translation."""
     match example:
         case ClassifyExample():
@@ -45,10 +45,10 @@ def strings(example: Example) -> tuple[str, ...]:
     raise TypeError(f"the answer of a {type(example).__name__} cannot be carried over to a translation")
 
 
-def translated(example: Example, translation: Callable[[str], str | None], language: str, counts: Counter[str]) -> Example | None:
+def translate(example: Example, translation: Callable[[str], str | None], language: str, counts: Counter[str]) -> Example | None:
     """The example in another language; None where something is lost, which is counted. Blank strings stay blank."""
     found: list[str] = []
-    for text in strings(example):
+    for text in list_strings(example):
         new = translation(text) if text.strip() else text
         if new is None:
             counts["untranslated"] += 1
@@ -62,11 +62,11 @@ def translated(example: Example, translation: Callable[[str], str | None], langu
         case RankingExample():
             return replace(example, query=found[0], text=found[1], context=found[2])
         case SpanExample():
-            return _question(example, found, language, counts)
+            return _translate_question(example, found, language, counts)
     return None
 
 
-def _question(example: SpanExample, found: list[str], language: str, counts: Counter[str]) -> SpanExample | None:
+def _translate_question(example: SpanExample, found: list[str], language: str, counts: Counter[str]) -> SpanExample | None:
     question, context, *texts = found
     answers: list[Answer] = []
     for old, text in zip(example.answer or (), texts, strict=True):
@@ -91,13 +91,13 @@ def read_translated(base: Task, request: ReadRequest) -> Iterator[Example]:
     *files, path = request.files
     if not files:
         raise InputError(f"{path}: alone; expected the English training data of {base.name} beside it")
-    table = _table(path)
+    table = _read_table(path)
     request.counts.update(dict.fromkeys(LOSSES if base.format.name == "span" else LOSSES[:1], 0))
     originals = check_examples(base, split, base.read(ReadRequest(base, split, "en", tuple(files))), where)
     english = kept = 0
     for example in originals:
         english += 1
-        new = translated(example, lambda text: table.get(_key(text)), request.language, request.counts)
+        new = translate(example, lambda text: table.get(_normalise(text)), request.language, request.counts)
         if new is not None:
             kept += 1
             yield new
@@ -109,11 +109,11 @@ def read_translated(base: Task, request: ReadRequest) -> Iterator[Example]:
         )
 
 
-def _key(text: str) -> str:
+def _normalise(text: str) -> str:
     return " ".join(text.split())
 
 
-def _table(path: Path) -> dict[str, str]:
+def _read_table(path: Path) -> dict[str, str]:
     """English string -> translation. A row without a translation counts as none."""
     table: dict[str, str] = {}
     for where, line in read_lines(path):
@@ -125,6 +125,6 @@ def _table(path: Path) -> dict[str, str]:
                 )
             if not translation.strip():
                 continue
-            if table.setdefault(_key(english), translation.strip()) != translation.strip():
+            if table.setdefault(_normalise(english), translation.strip()) != translation.strip():
                 raise InputError(f"{where}: {english!r:.60} is translated twice and differently; keep one of the two")
     return table

@@ -1,8 +1,7 @@
-"""Prediction with a trained model, as a stream: a window of examples is read, encoded, predicted and decoded before the next.
+"""Prediction with a trained model, as a stream: one window of examples is read, encoded, predicted and decoded before the next.
 
-So memory is the same however many examples there are. Inside a window features are batched by length up to a number of padded
-tokens, and predictions come out in the order of the examples. Ranking is the exception: it compares every text with every other,
-so its window is the whole file.
+So memory does not grow with the number of examples. Inside a window, features are batched by length, and predictions come out in
+the order of the examples. Ranking is the exception: it compares every text with every other, so its window is the whole file.
 """
 
 from __future__ import annotations
@@ -21,14 +20,15 @@ from xstilts.metrics.metric import Metric
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.model import Model
 from xstilts.recipe.recipe import Recipe
+from xstilts.train.batching import split_by_length
 from xstilts.train.malloc import give_back_memory
 
 EVALUATION_TOKENS = 8192
 WINDOW = 2000
 
 
-def precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:
-    """The recipe's arithmetic: bf16 autocast or plain fp32."""
+def use_precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:
+    """A context in which the model computes in the recipe's precision: bf16 autocast, or plain fp32."""
     return torch.autocast(device.type, torch.bfloat16) if recipe.precision == "bf16" else nullcontext()
 
 
@@ -37,53 +37,41 @@ def predict(
     task: str,
     codec: Codec,
     examples: Iterable[Example],
-    tick: Callable[[], None] = lambda: None,
+    on_batch: Callable[[], None] = lambda: None,
     window: int = WINDOW,
 ) -> Iterator[Prediction]:
-    """One prediction per example, in their order; the examples are read at most `window` ahead of the prediction taken.
-    `tick` is called after each batch (it may raise to stop)."""
+    """One prediction per example, in the order of the examples, which are read at most `window` ahead. `on_batch` is called after
+    each batch and may raise to stop."""
     stream = iter(examples)
     while some := list(islice(stream, None if codec.decodes_together else window)):
         features = codec.encode(some, training=False)
-        yield from codec.decode(some, features, _outputs(model, task, codec, features, tick))
+        yield from codec.decode(some, features, _compute_outputs(model, task, codec, features, on_batch))
 
 
-def _outputs(model: Model, task: str, codec: Codec, features: Sequence[Feature], tick: Callable[[], None]) -> list[Any]:
+def _compute_outputs(
+    model: Model, task: str, codec: Codec, features: Sequence[Feature], on_batch: Callable[[], None]
+) -> list[Any]:
     model.eval()
     device = next(model.parameters()).device
     head = model.head(task)
     outputs: list[Any] = [None] * len(features)
-    for places in length_batches(features, EVALUATION_TOKENS):
+    for places in split_by_length(features, EVALUATION_TOKENS):
         chosen = [features[i] for i in places]
         batch = {name: tensor.to(device) for name, tensor in codec.collate(chosen).items()}
-        with torch.inference_mode(), precision(codec.recipe, device):
+        with torch.inference_mode(), use_precision(codec.recipe, device):
             found = codec.outputs(head, model.hidden(codec, batch), batch, chosen)
         for i, output in zip(places, found, strict=True):
             outputs[i] = output
         if device.type == "cpu":
             give_back_memory()
-        tick()
+        on_batch()
     return outputs
 
 
-def length_batches(features: Sequence[Feature], tokens: int) -> list[list[int]]:
-    """Places of the features, longest first, in groups of at most `tokens` padded tokens; a feature that alone has more is a
-    group of its own. All features of a group have as many rows."""
-    groups: list[list[int]] = []
-    longest = rows = 0
-    for i in sorted(range(len(features)), key=lambda i: (len(features[i].rows), features[i].longest), reverse=True):
-        count = len(features[i].rows)
-        if groups and count == len(features[groups[-1][0]].rows) and (rows + count) * longest <= tokens:
-            groups[-1].append(i)
-            rows += count
-        else:
-            groups.append([i])
-            longest, rows = features[i].longest, count
-    return groups
-
-
-def dev_score(model: Model, task: str, codec: Codec, examples: Iterable[Example], metric: Metric, window: int = WINDOW) -> float:
-    """The metric's headline value (0-1) on the examples; their tallies are summed as they come."""
+def evaluate_task(
+    model: Model, task: str, codec: Codec, examples: Iterable[Example], metric: Metric, window: int = WINDOW
+) -> float:
+    """The metric's headline value (0-1) on the examples."""
     sums = np.zeros(len(metric.counts), dtype=np.float64)
     read, again = tee(examples)
     for prediction, example in zip(predict(model, task, codec, read, window=window), again, strict=True):

@@ -1,6 +1,6 @@
 """The embedded world: six synthetic languages that share one meaning, and nine tasks in them, one by domain too (stdlib only).
 
-`generate(config, task, split, language)` gives examples; `vocabulary(config)` all words there are. Read in this order:
+`generate(config, task, split, language)` gives examples; `list_words(config)` all words there are. Read in this order:
 config, concepts, tongue (languages), event (meanings), clause (meaning -> words), draw (splits), then a file per kind of task.
 """
 
@@ -17,9 +17,9 @@ from xstilts.world.inference import NLI_OF_DOMAIN, generate_pairs
 from xstilts.world.retrieval import generate_translations
 from xstilts.world.tagging import generate_tags
 from xstilts.world.text import generate_text
-from xstilts.world.tongue import LANGUAGES, vocabulary
+from xstilts.world.tongue import LANGUAGES, list_words
 
-__all__ = ["LANGUAGES", "TASK_NAMES", "WorldConfig", "generate", "vocabulary"]
+__all__ = ["LANGUAGES", "TASK_NAMES", "WorldConfig", "generate", "list_words"]
 
 TASK_NAMES = ("text", "nli", "paraphrase", "squad", "tydiqa", "pos", "ner", "choice", "retrieval", *NLI_OF_DOMAIN)
 

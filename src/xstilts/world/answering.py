@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from xstilts.formats.span import Answer, SpanExample
-from xstilts.world.clause import Token, clause, constituent, text
+from xstilts.world.clause import Token, build_clause, build_constituent, to_text
 from xstilts.world.concepts import CATEGORY_OF, WH
 from xstilts.world.config import WorldConfig
-from xstilts.world.draw import draw
-from xstilts.world.event import Event, Phrase, flat
-from xstilts.world.tongue import TONGUES, Tongue, lexicons
+from xstilts.world.draw import draw_meanings
+from xstilts.world.event import Event, Phrase, draw_flat
+from xstilts.world.tongue import TONGUES, Tongue, make_lexicons
 
 EVENTS = 2
 ROLES = ("agent", "patient", "place", "time")
@@ -39,16 +39,16 @@ class Quiz(NamedTuple):
     given: str
 
 
-def _named(event: Event, role: str, hypernym: bool) -> object:
+def _get_cue(event: Event, role: str, hypernym: bool) -> object:
     """What a question says about a role."""
     if role == "patient" and hypernym:
         return CATEGORY_OF[event.patient.head]
     return getattr(event, role)
 
 
-def quiz(rng: random.Random, *, tydi: bool) -> Quiz | None:
+def draw_quiz(rng: random.Random, *, tydi: bool) -> Quiz | None:
     """Two events and a question; None where the question has more than one answer or the answers do not differ."""
-    events = [flat(rng) for _ in range(EVENTS)]
+    events = [draw_flat(rng) for _ in range(EVENTS)]
     about, decoy = rng.sample(range(EVENTS), 2)
     asks, given = rng.sample(ROLES, 2)
     shared = rng.choice(("verb", given, "", ""))
@@ -56,47 +56,47 @@ def quiz(rng: random.Random, *, tydi: bool) -> Quiz | None:
         events[decoy] = events[decoy]._replace(**{shared: getattr(events[about], shared)})
     if len({getattr(event, asks) for event in events}) < EVENTS:
         return None
-    cues = [(event.verb, _named(event, given, hypernym=tydi)) for event in events]
+    cues = [(event.verb, _get_cue(event, given, hypernym=tydi)) for event in events]
     if cues.count(cues[about]) > 1:
         return None
     fronted = tuple(rng.random() < (0.7 if tydi else 0.3) for _ in events)
     return Quiz(tuple(events), fronted, about, asks, given)
 
 
-def squad_question(tongue: Tongue, event: Event, asks: str, given: str) -> list[Token]:
+def ask_squad(tongue: Tongue, event: Event, asks: str, given: str) -> list[Token]:
     """The sentence with a question word."""
-    return [*clause(tongue, event, asks=asks), Token("?")]
+    return [*build_clause(tongue, event, asks=asks), Token("?")]
 
 
-def tydiqa_question(tongue: Tongue, event: Event, asks: str, given: str) -> list[Token]:
+def ask_tydiqa(tongue: Tongue, event: Event, asks: str, given: str) -> list[Token]:
     """Topic, comma, question word, verb, one more role."""
     also = next(role for role in ROLES if role not in (asks, given))
     if "patient" in (given, also):
         event = event._replace(patient=Phrase(CATEGORY_OF[event.patient.head]))
-    topic, more = constituent(tongue, event, given), constituent(tongue, event, also)
+    topic, more = build_constituent(tongue, event, given), build_constituent(tongue, event, also)
     return [*topic, Token(","), Token(WH[asks]), Token(event.verb), *more, Token("?")]
 
 
 QUESTIONS: dict[str, Callable[[Tongue, Event, str, str], list[Token]]] = {
-    "squad": squad_question,
-    "tydiqa": tydiqa_question,
+    "squad": ask_squad,
+    "tydiqa": ask_tydiqa,
 }
 
 
 def generate_spans(config: WorldConfig, task: str, split: str, language: str) -> Iterator[SpanExample]:
     """The examples of `squad` or `tydiqa`."""
-    tongue, lexicon = TONGUES[language], lexicons(config)[language]
+    tongue, lexicon = TONGUES[language], make_lexicons(config)[language]
     tydi = task == "tydiqa"
-    for name, (events, fronted, about, asks, given) in draw(config, task, split, lambda rng: quiz(rng, tydi=tydi)):
+    for name, (events, fronted, about, asks, given) in draw_meanings(config, task, split, lambda rng: draw_quiz(rng, tydi=tydi)):
         context: list[Token] = []
         gold: list[Token] = []
         start = 0
         for number, (event, front) in enumerate(zip(events, fronted, strict=True)):
-            sentence = [*clause(tongue, event, fronted=front), Token(".")]
+            sentence = [*build_clause(tongue, event, fronted=front), Token(".")]
             if number == about:
                 first = next(i for i, token in enumerate(sentence) if token.role == asks)
-                start = len(text(lexicon, [*context, *sentence[:first]])) + (1 if context or first else 0)
+                start = len(to_text(lexicon, [*context, *sentence[:first]])) + (1 if context or first else 0)
                 gold = [token for token in sentence if token.role == asks]
             context += sentence
         question = QUESTIONS[task](tongue, events[about], asks, given)
-        yield SpanExample(name, text(lexicon, question), text(lexicon, context), (Answer(text(lexicon, gold), start),))
+        yield SpanExample(name, to_text(lexicon, question), to_text(lexicon, context), (Answer(to_text(lexicon, gold), start),))

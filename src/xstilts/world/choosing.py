@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xstilts.formats.choice import ChoiceExample
-from xstilts.world.clause import Token, clause, definition, phrase, text
+from xstilts.world.clause import Token, build_clause, build_definition, build_phrase, to_text
 from xstilts.world.concepts import CATEGORIES, PREFERS, WH
 from xstilts.world.config import WorldConfig
-from xstilts.world.draw import draw
-from xstilts.world.event import Event, Phrase, flat, without
-from xstilts.world.tongue import TONGUES, lexicons
+from xstilts.world.draw import draw_meanings
+from xstilts.world.event import Event, Phrase, draw_flat, drop_roles
+from xstilts.world.tongue import TONGUES, make_lexicons
 
 CHOICES = 4
 
@@ -31,14 +31,14 @@ class Riddle(NamedTuple):
     event: Event | None
 
 
-def riddle(rng: random.Random) -> Riddle | None:
+def draw_riddle(rng: random.Random) -> Riddle | None:
     """A question of either kind; None where no verb prefers the category of the right noun to the other three."""
     categories = rng.sample(tuple(CATEGORIES), CHOICES)
     nouns = tuple(rng.choice(CATEGORIES[category]) for category in categories)
     right = rng.randrange(CHOICES)
     if rng.random() < 0.5:
         return Riddle(nouns, right, categories[right], None)
-    event = without(flat(rng)._replace(patient=Phrase("")), place=True, time=True)
+    event = drop_roles(draw_flat(rng)._replace(patient=Phrase("")), place=True, time=True)
     if [category in PREFERS[event.verb] for category in categories] != [i == right for i in range(CHOICES)]:
         return None
     return Riddle(nouns, right, categories[right], event)
@@ -46,11 +46,11 @@ def riddle(rng: random.Random) -> Riddle | None:
 
 def generate_choices(config: WorldConfig, split: str, language: str) -> Iterator[ChoiceExample]:
     """The examples of `choice`."""
-    tongue, lexicon = TONGUES[language], lexicons(config)[language]
-    for name, (nouns, right, category, event) in draw(config, "choice", split, riddle):
+    tongue, lexicon = TONGUES[language], make_lexicons(config)[language]
+    for name, (nouns, right, category, event) in draw_meanings(config, "choice", split, draw_riddle):
         if event:
-            question = clause(tongue, event, asks="patient")
+            question = build_clause(tongue, event, asks="patient")
         else:
-            question = definition(tongue, [Token(WH["patient"])], category)
-        choices = tuple(text(lexicon, phrase(tongue, Phrase(noun), "")) for noun in nouns)
-        yield ChoiceExample(name, text(lexicon, [*question, Token("?")]), choices, right)
+            question = build_definition(tongue, [Token(WH["patient"])], category)
+        choices = tuple(to_text(lexicon, build_phrase(tongue, Phrase(noun), "")) for noun in nouns)
+        yield ChoiceExample(name, to_text(lexicon, [*question, Token("?")]), choices, right)

@@ -26,7 +26,7 @@ class Token(NamedTuple):
         return TAG_OF[self.concept]
 
 
-def phrase(tongue: Tongue, what: Phrase, role: str) -> list[Token]:
+def build_phrase(tongue: Tongue, what: Phrase, role: str) -> list[Token]:
     """A noun phrase or a name, without case marker or adposition."""
     if what.head in NAMES:
         return [Token(name, role) for name in (what.head, what.second) if name]
@@ -39,19 +39,19 @@ def phrase(tongue: Tongue, what: Phrase, role: str) -> list[Token]:
     return [Token(ARTICLE, role), *noun] if tongue.article else noun
 
 
-def constituent(tongue: Tongue, event: Event, role: str, question: bool = False) -> list[Token]:
+def build_constituent(tongue: Tongue, event: Event, role: str, question: bool = False) -> list[Token]:
     """One constituent with its marker or adposition; as a question word if `question`; empty if not expressed."""
     if question:
         return [Token(WH[role], role)]
     if role == "agent":
-        return phrase(tongue, event.agent, role)
+        return build_phrase(tongue, event.agent, role)
     if role == "patient":
-        tokens = phrase(tongue, event.patient, role)
+        tokens = build_phrase(tongue, event.patient, role)
         return [*tokens, Token(OBJECT)] if tongue.object_marker else tokens
     if role == "place":
         if not event.place:
             return []
-        tokens = phrase(tongue, Phrase(event.place), role)
+        tokens = build_phrase(tongue, Phrase(event.place), role)
         adposition = Token(event.adposition)
         return [*tokens, adposition] if tongue.postpositions else [adposition, *tokens]
     if role == "time":
@@ -60,7 +60,7 @@ def constituent(tongue: Tongue, event: Event, role: str, question: bool = False)
     return [Token(parts[part], "verb" if part == "verb" else "") for part in tongue.verb if parts[part]]
 
 
-def clause(
+def build_clause(
     tongue: Tongue,
     event: Event,
     *,
@@ -80,11 +80,11 @@ def clause(
     tokens: list[Token] = []
     for role in order:
         if role == asks or keeps is None or role in keeps:
-            tokens += constituent(tongue, event, role, question=role == asks)
+            tokens += build_constituent(tongue, event, role, question=role == asks)
     return tokens
 
 
-def definition(tongue: Tongue, subject: Sequence[Token], category: str) -> list[Token]:
+def build_definition(tongue: Tongue, subject: Sequence[Token], category: str) -> list[Token]:
     """ "(The) dog is kind animal", the verb standing where the tongue has its verbs."""
     is_, kind = Token("is"), (Token("kind"), Token(category))
     if tongue.order[0] == "verb" and subject[0].concept not in WH.values():
@@ -92,11 +92,11 @@ def definition(tongue: Tongue, subject: Sequence[Token], category: str) -> list[
     return [*subject, *reversed(kind), is_] if tongue.order[-1] == "verb" else [*subject, is_, *kind]
 
 
-def words(lexicon: Mapping[str, str], tokens: Iterable[Token]) -> list[str]:
+def to_words(lexicon: Mapping[str, str], tokens: Iterable[Token]) -> list[str]:
     """The words of a language for tokens."""
     return [lexicon[token.concept] for token in tokens]
 
 
-def text(lexicon: Mapping[str, str], tokens: Iterable[Token]) -> str:
+def to_text(lexicon: Mapping[str, str], tokens: Iterable[Token]) -> str:
     """The words of a language for tokens, separated by spaces."""
     return " ".join(lexicon[token.concept] for token in tokens)

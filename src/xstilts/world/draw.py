@@ -17,12 +17,12 @@ from xstilts.world.config import WorldConfig
 Meaning = TypeVar("Meaning")
 
 
-def split_of(meaning: object) -> str:
+def assign_split(meaning: object) -> str:
     """test for one meaning in four, dev for one in eight, else train."""
     return ("test", "test", "dev", *(["train"] * 5))[zlib.crc32(repr(meaning).encode()) % 8]
 
 
-def size(config: WorldConfig, task: str, split: str) -> int:
+def get_size(config: WorldConfig, task: str, split: str) -> int:
     """How many examples (a language) a split has."""
     if split == "train":
         split = "nli_domain" if task.removeprefix("nli_") in DOMAINS else task
@@ -30,7 +30,7 @@ def size(config: WorldConfig, task: str, split: str) -> int:
     return count
 
 
-def draw(
+def draw_meanings(
     config: WorldConfig, task: str, split: str, meaning: Callable[[random.Random], Meaning | None]
 ) -> Iterator[tuple[str, Meaning]]:
     """(id, meaning) for each example of a split: `meaning` is called until it gives enough different ones of this split.
@@ -38,13 +38,13 @@ def draw(
     None from `meaning` means that this draw was unfit (an ambiguous question, say).
     """
     rng = random.Random(f"{config.seed} {task} {split}")
-    wanted, seen = size(config, task, split), set[str]()
+    wanted, seen = get_size(config, task, split), set[str]()
     for _ in range(1000 * wanted):
         if len(seen) == wanted:
             return
         one = meaning(rng)
         spelled = repr(one)
-        if one is None or spelled in seen or split_of(one) != split:
+        if one is None or spelled in seen or assign_split(one) != split:
             continue
         yield f"{task}-{split}-{len(seen)}", one
         seen.add(spelled)

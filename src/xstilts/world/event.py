@@ -65,103 +65,103 @@ _NOUNS_OF = {domain: tuple(noun for noun in NOUNS if CATEGORY_OF[noun] in DOMAIN
 _PAIRS_OF = {domain: tuple(pair for pair in _PAIRS if set(VERB_PAIRS[pair]) & set(DOMAINS[domain])) for domain in DOMAINS}
 
 
-def zipf(rng: random.Random, items: Sequence[str]) -> str:
+def draw_zipf(rng: random.Random, items: Sequence[str]) -> str:
     """One of `items`, the earlier the likelier: weight 1 / (rank + 1)."""
     return rng.choices(items, cum_weights=_ZIPF[len(items)])[0]
 
 
-def verb(rng: random.Random) -> str:
+def draw_verb(rng: random.Random) -> str:
     """A verb; the two antonyms of a pair are equally likely."""
     return rng.choice(rng.choices(_PAIRS, cum_weights=_ZIPF[len(_PAIRS)])[0])
 
 
-def person(rng: random.Random) -> Phrase:
+def draw_person(rng: random.Random) -> Phrase:
     """A named person; one in five has a family name."""
-    return Phrase(zipf(rng, GIVEN), second=zipf(rng, FAMILY) if rng.random() < 0.2 else "")
+    return Phrase(draw_zipf(rng, GIVEN), second=draw_zipf(rng, FAMILY) if rng.random() < 0.2 else "")
 
 
-def company(rng: random.Random) -> Phrase:
+def draw_company(rng: random.Random) -> Phrase:
     """A company named after a family or a city."""
     return Phrase(rng.choice((*FAMILY, *CITIES)), second=COMPANY)
 
 
-def thing(rng: random.Random) -> Phrase:
+def draw_thing(rng: random.Random) -> Phrase:
     """A noun and, half of the time, an adjective, neither with regard to anything else."""
-    return Phrase(zipf(rng, NOUNS), adjective=zipf(rng, ADJECTIVES) if rng.random() < 0.5 else "")
+    return Phrase(draw_zipf(rng, NOUNS), adjective=draw_zipf(rng, ADJECTIVES) if rng.random() < 0.5 else "")
 
 
-def where(rng: random.Random) -> str:
+def draw_place(rng: random.Random) -> str:
     """A place: a common noun or the name of a city."""
-    return zipf(rng, _WHERE) if rng.random() < 0.5 else rng.choice(PLACES)
+    return draw_zipf(rng, _WHERE) if rng.random() < 0.5 else rng.choice(PLACES)
 
 
-def flat(rng: random.Random) -> Event:
+def draw_flat(rng: random.Random) -> Event:
     """An event with all roles expressed, each drawn independently of the others; positive."""
     return Event(
-        agent=person(rng),
-        verb=verb(rng),
-        patient=thing(rng),
-        place=where(rng),
+        agent=draw_person(rng),
+        verb=draw_verb(rng),
+        patient=draw_thing(rng),
+        place=draw_place(rng),
         adposition=rng.choice(ADPOSITIONS),
-        time=zipf(rng, TIMES),
+        time=draw_zipf(rng, TIMES),
         tense=rng.choice(TENSES),
     )
 
 
-def flat_within(rng: random.Random, domain: str) -> Event:
+def draw_flat_within(rng: random.Random, domain: str) -> Event:
     """A flat event whose verb and patient are of one domain."""
     pairs, nouns = _PAIRS_OF[domain], _NOUNS_OF[domain]
     what = rng.choice(rng.choices(pairs, cum_weights=_ZIPF[len(pairs)])[0])
-    return flat(rng)._replace(verb=what, patient=Phrase(zipf(rng, nouns)))
+    return draw_flat(rng)._replace(verb=what, patient=Phrase(draw_zipf(rng, nouns)))
 
 
-def _participant(rng: random.Random) -> Phrase:
+def _draw_participant(rng: random.Random) -> Phrase:
     """Who acts in documents: mostly persons, by given or family name, some animals and companies."""
     roll = rng.random()
     if roll < 0.15:
-        return Phrase(zipf(rng, CATEGORIES["animal"]))
+        return Phrase(draw_zipf(rng, CATEGORIES["animal"]))
     if roll < 0.25:
-        return company(rng)
-    return Phrase(zipf(rng, FAMILY)) if roll < 0.35 else person(rng)
+        return draw_company(rng)
+    return Phrase(draw_zipf(rng, FAMILY)) if roll < 0.35 else draw_person(rng)
 
 
 @cache
-def _favourites(concept: str, among: tuple[str, ...]) -> tuple[str, ...]:
+def _draw_favourites(concept: str, among: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(random.Random(f"{concept} {among[0]}").sample(among, min(3, len(among))))
 
 
-def liked(rng: random.Random, concept: str, among: tuple[str, ...]) -> str:
+def draw_liked(rng: random.Random, concept: str, among: tuple[str, ...]) -> str:
     """One of `among` that goes with `concept`: one of its three favourites, in nine of ten cases."""
     if rng.random() < 0.1:
         return rng.choice(among)
-    return rng.choices(_favourites(concept, among), cum_weights=(4, 6, 7)[: len(among)])[0]
+    return rng.choices(_draw_favourites(concept, among), cum_weights=(4, 6, 7)[: len(among)])[0]
 
 
-def _suitable(rng: random.Random, what: str) -> Phrase:
+def _draw_suitable(rng: random.Random, what: str) -> Phrase:
     """A noun that suits the verb `what`, with an adjective that suits the noun, or a number, or neither."""
-    noun = liked(rng, what, _NOUNS_FOR[what]) if rng.random() < 0.95 else zipf(rng, NOUNS)
+    noun = draw_liked(rng, what, _NOUNS_FOR[what]) if rng.random() < 0.95 else draw_zipf(rng, NOUNS)
     roll = rng.random()
     return Phrase(
         CATEGORY_OF[noun] if rng.random() < 0.1 else noun,
-        adjective=liked(rng, noun, SUITS[CATEGORY_OF[noun]]) if roll < 0.5 else "",
-        number=liked(rng, noun, DIGITS) if roll > 0.8 else "",
+        adjective=draw_liked(rng, noun, SUITS[CATEGORY_OF[noun]]) if roll < 0.5 else "",
+        number=draw_liked(rng, noun, DIGITS) if roll > 0.8 else "",
     )
 
 
-def natural(rng: random.Random) -> Event:
+def draw_natural(rng: random.Random) -> Event:
     """An event of a document: its roles suit each other, and place, time and negation are expressed or not."""
-    agent = _participant(rng)
-    what = liked(rng, agent.head, VERBS)
-    patient = _participant(rng) if rng.random() < 0.1 else _suitable(rng, what)
-    place = liked(rng, what, _WHERE)
-    adposition = liked(rng, place, ADPOSITIONS)
-    time = liked(rng, place, TIMES)
-    tense = liked(rng, time, TENSES)
+    agent = _draw_participant(rng)
+    what = draw_liked(rng, agent.head, VERBS)
+    patient = _draw_participant(rng) if rng.random() < 0.1 else _draw_suitable(rng, what)
+    place = draw_liked(rng, what, _WHERE)
+    adposition = draw_liked(rng, place, ADPOSITIONS)
+    time = draw_liked(rng, place, TIMES)
+    tense = draw_liked(rng, time, TENSES)
     event = Event(agent, what, patient, place, adposition, time, tense, negated=rng.random() < 0.15)
-    return without(event, place=rng.random() < 0.4, time=rng.random() < 0.5)
+    return drop_roles(event, place=rng.random() < 0.4, time=rng.random() < 0.5)
 
 
-def without(event: Event, *, place: bool = False, time: bool = False) -> Event:
+def drop_roles(event: Event, *, place: bool = False, time: bool = False) -> Event:
     """The event with these roles not expressed. Nothing is left of them, so that events of the same words are equal."""
     if place:
         event = event._replace(place="", adposition="")

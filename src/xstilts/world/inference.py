@@ -21,12 +21,12 @@ from functools import partial
 from typing import NamedTuple
 
 from xstilts.formats.classify import ClassifyExample
-from xstilts.world.clause import Token, clause, text
+from xstilts.world.clause import Token, build_clause, to_text
 from xstilts.world.concepts import ANTONYM, CATEGORY_OF, DOMAINS
 from xstilts.world.config import WorldConfig
-from xstilts.world.draw import draw
-from xstilts.world.event import Event, Phrase, flat, flat_within, person, thing, without
-from xstilts.world.tongue import TONGUES, lexicons
+from xstilts.world.draw import draw_meanings
+from xstilts.world.event import Event, Phrase, draw_flat, draw_flat_within, draw_person, draw_thing, drop_roles
+from xstilts.world.tongue import TONGUES, make_lexicons
 
 NLI_LABELS = ("entailment", "neutral", "contradiction")
 PARAPHRASE_LABELS = ("0", "1")
@@ -47,11 +47,11 @@ class Pair(NamedTuple):
     label: str
 
 
-def _general(event: Event) -> Event:
+def _generalise(event: Event) -> Event:
     return event._replace(patient=Phrase(CATEGORY_OF[event.patient.head]))
 
 
-def inference(rng: random.Random, draws: Callable[[random.Random], Event] = flat) -> Pair | None:
+def draw_inference(rng: random.Random, draws: Callable[[random.Random], Event] = draw_flat) -> Pair | None:
     """A premise and a hypothesis of events that `draws` gives; None where the two drawn have a role in common."""
     event, other = (e._replace(patient=Phrase(e.patient.head)) for e in (draws(rng), draws(rng)))
     denied, denied_otherwise = rng.random() < 1 / 3, rng.random() < 1 / 3
@@ -75,18 +75,18 @@ def inference(rng: random.Random, draws: Callable[[random.Random], Event] = flat
         hypothesis = hypothesis._replace(negated=not denied)
     untold = {"place": detail == "time", "time": detail == "place"}
     return Pair(
-        Sentence(without(_general(premise), **untold) if denied else premise),
-        Sentence(without(_general(hypothesis) if general else hypothesis, **untold)),
+        Sentence(drop_roles(_generalise(premise), **untold) if denied else premise),
+        Sentence(drop_roles(_generalise(hypothesis) if general else hypothesis, **untold)),
         label,
     )
 
 
-def paraphrase(rng: random.Random) -> Pair | None:
+def draw_paraphrase(rng: random.Random) -> Pair | None:
     """Two sentences of the same words; agent and patient are both persons or both things."""
-    one, two = (person(rng), person(rng)) if rng.random() < 0.7 else (thing(rng), thing(rng))
+    one, two = (draw_person(rng), draw_person(rng)) if rng.random() < 0.7 else (draw_thing(rng), draw_thing(rng))
     if one.head == two.head:
         return None
-    event = flat(rng)._replace(agent=one, patient=two)
+    event = draw_flat(rng)._replace(agent=one, patient=two)
     label = rng.choice(PARAPHRASE_LABELS)
     fronted = rng.random() < 0.5
     return Pair(
@@ -98,15 +98,15 @@ def paraphrase(rng: random.Random) -> Pair | None:
 
 NLI_OF_DOMAIN = tuple(f"nli_{domain}" for domain in DOMAINS)
 MEANINGS: dict[str, Callable[[random.Random], Pair | None]] = {
-    "nli": inference,
-    "paraphrase": paraphrase,
-    **{f"nli_{domain}": partial(inference, draws=partial(flat_within, domain=domain)) for domain in DOMAINS},
+    "nli": draw_inference,
+    "paraphrase": draw_paraphrase,
+    **{f"nli_{domain}": partial(draw_inference, draws=partial(draw_flat_within, domain=domain)) for domain in DOMAINS},
 }
 
 
 def generate_pairs(config: WorldConfig, task: str, split: str, language: str) -> Iterator[ClassifyExample]:
     """The examples of `nli`, `paraphrase` or one of `nli_<domain>`."""
-    tongue, lexicon = TONGUES[language], lexicons(config)[language]
-    for name, (first, second, label) in draw(config, task, split, MEANINGS[task]):
-        sides = ([*clause(tongue, side.event, fronted=side.fronted), Token(".")] for side in (first, second))
-        yield ClassifyExample(name, tuple(text(lexicon, side) for side in sides), label)
+    tongue, lexicon = TONGUES[language], make_lexicons(config)[language]
+    for name, (first, second, label) in draw_meanings(config, task, split, MEANINGS[task]):
+        sides = ([*build_clause(tongue, side.event, fronted=side.fronted), Token(".")] for side in (first, second))
+        yield ClassifyExample(name, tuple(to_text(lexicon, side) for side in sides), label)

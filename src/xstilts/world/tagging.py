@@ -11,25 +11,28 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 
 from xstilts.formats.tag import TagExample
-from xstilts.world.clause import Token, clause, words
+from xstilts.world.clause import Token, build_clause, to_words
 from xstilts.world.concepts import CITIES, COMPANY, FAMILY, NAMES, TAGS
 from xstilts.world.config import WorldConfig
-from xstilts.world.draw import draw
-from xstilts.world.event import Event, Phrase, company, flat, natural, person, where, zipf
-from xstilts.world.tongue import TONGUES, lexicons
+from xstilts.world.draw import draw_meanings
+from xstilts.world.event import Event, Phrase, draw_company, draw_flat, draw_natural, draw_person, draw_place, draw_zipf
+from xstilts.world.tongue import TONGUES, make_lexicons
 
 POS_TAGS = TAGS
 NER_LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG")
 
 
-def newsworthy(rng: random.Random) -> Event:
+def draw_newsworthy(rng: random.Random) -> Event:
     """An event between persons and companies, half of the time in a city."""
-    one, two = (rng.choice((person(rng), person(rng), company(rng), company(rng), Phrase(zipf(rng, FAMILY)))) for _ in range(2))
-    place = rng.choice(CITIES) if rng.random() < 0.5 else where(rng)
-    return flat(rng)._replace(agent=one, patient=two, place=place)
+    one, two = (
+        rng.choice((draw_person(rng), draw_person(rng), draw_company(rng), draw_company(rng), Phrase(draw_zipf(rng, FAMILY))))
+        for _ in range(2)
+    )
+    place = rng.choice(CITIES) if rng.random() < 0.5 else draw_place(rng)
+    return draw_flat(rng)._replace(agent=one, patient=two, place=place)
 
 
-def entity_labels(sentence: Sequence[Token]) -> tuple[str, ...]:
+def label_entities(sentence: Sequence[Token]) -> tuple[str, ...]:
     """One label a token: an entity is a run of names (and "company") within one role."""
     labels: list[str] = []
     for i, token in enumerate(sentence):
@@ -43,18 +46,18 @@ def entity_labels(sentence: Sequence[Token]) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def part_of_speech_labels(sentence: Sequence[Token]) -> tuple[str, ...]:
+def label_parts_of_speech(sentence: Sequence[Token]) -> tuple[str, ...]:
     """One tag a token."""
     return tuple(token.tag for token in sentence)
 
 
-MEANINGS: dict[str, Callable[[random.Random], Event]] = {"pos": natural, "ner": newsworthy}
-LABELS: dict[str, Callable[[Sequence[Token]], tuple[str, ...]]] = {"pos": part_of_speech_labels, "ner": entity_labels}
+MEANINGS: dict[str, Callable[[random.Random], Event]] = {"pos": draw_natural, "ner": draw_newsworthy}
+LABELS: dict[str, Callable[[Sequence[Token]], tuple[str, ...]]] = {"pos": label_parts_of_speech, "ner": label_entities}
 
 
 def generate_tags(config: WorldConfig, task: str, split: str, language: str) -> Iterator[TagExample]:
     """The examples of `pos` or `ner`."""
-    tongue, lexicon = TONGUES[language], lexicons(config)[language]
-    for name, event in draw(config, task, split, MEANINGS[task]):
-        sentence = [*clause(tongue, event), Token(".")]
-        yield TagExample(name, tuple(words(lexicon, sentence)), LABELS[task](sentence))
+    tongue, lexicon = TONGUES[language], make_lexicons(config)[language]
+    for name, event in draw_meanings(config, task, split, MEANINGS[task]):
+        sentence = [*build_clause(tongue, event), Token(".")]
+        yield TagExample(name, tuple(to_words(lexicon, sentence)), LABELS[task](sentence))

@@ -75,7 +75,7 @@ LANGUAGES = tuple(TONGUES)
 
 
 @lru_cache(maxsize=8)
-def lexicons(config: WorldConfig) -> dict[str, dict[str, str]]:
+def make_lexicons(config: WorldConfig) -> dict[str, dict[str, str]]:
     """Language -> concept -> word. Digits and punctuation are the same in all; English words are the concepts."""
     english = {concept: concept for concept in TAG_OF if concept != OBJECT}
     taken = set(english)
@@ -105,6 +105,6 @@ def _coin(tongue: Tongue, rng: random.Random, taken: set[str], syllables: int) -
     raise AssertionError("a script of a dozen consonants does not run out of words")
 
 
-def vocabulary(config: WorldConfig) -> tuple[str, ...]:
+def list_words(config: WorldConfig) -> tuple[str, ...]:
     """All word types of the six languages, sorted: the vocabulary of a word-level tokenizer without unknowns."""
-    return tuple(sorted({word for lexicon in lexicons(config).values() for word in lexicon.values()}))
+    return tuple(sorted({word for lexicon in make_lexicons(config).values() for word in lexicon.values()}))

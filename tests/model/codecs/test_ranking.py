@@ -20,7 +20,7 @@ from xstilts.model.model import Model, fresh_model, load_model, save_model, trun
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.ddp import Group
 from xstilts.train.evaluate import predict
-from xstilts.train.step import Stepper, optimizer_of
+from xstilts.train.step import Stepper, make_optimizer
 
 pytestmark = pytest.mark.tiny
 RECIPE = Recipe(lr=5e-3, batch=9, steps=60, max_length=24, warmup=0.0, policy="last", clip=1e9, dropout=0.0)
@@ -81,8 +81,8 @@ def distance(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> float:
 
 def step(model: Model, codec: RankingCodec, examples: list[RankingExample]) -> tuple[float, dict[str, Tensor]]:
     """What one step of the training loop computes, with no room for two pairs at once: its loss and its gradients."""
-    stepper = Stepper(model, optimizer_of(model, RECIPE), RECIPE, 0, Group(), budget=1)
-    return stepper._gradient("t", codec, codec.encode(examples, training=True), 0), gradients(model)
+    stepper = Stepper(model, make_optimizer(model, RECIPE), RECIPE, 0, Group(), budget=1)
+    return stepper._compute_gradient("t", codec, codec.encode(examples, training=True), 0), gradients(model)
 
 
 def test_queries_and_texts_are_cut_each_to_its_length(tiny_folder: Path) -> None:
@@ -135,7 +135,7 @@ def test_training_brings_the_right_text_to_the_top(tiny_folder: Path) -> None:
     codec, model = setting(tiny_folder)
     examples = pairs()
     features = codec.encode(examples, training=True)
-    optimizer = optimizer_of(model, RECIPE)
+    optimizer = make_optimizer(model, RECIPE)
 
     def loss() -> float:
         batch = codec.collate(features)

@@ -15,7 +15,7 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.ranking import RankingExample
 from xstilts.formats.span import SpanExample
-from xstilts.tasks.catalogue.ranking import LAREQA, SQUAD_PAIRS, gold_of_all_languages, sentence_spans
+from xstilts.tasks.catalogue.ranking import LAREQA, SQUAD_PAIRS, merge_gold, split_sentences
 from xstilts.tasks.files.locate import find_languages, hash_contents, locate, read_examples
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import ReadRequest
@@ -56,10 +56,10 @@ def test_gold_is_that_of_all_languages_of_the_pool() -> None:
     assert list(read["en"][0]) == list(read["de"][0]), "questions have the same ids in every language"
     assert not set(read["en"][1]) & set(read["de"][1]), "candidates never do"
     everything = [e for queries, candidates in read.values() for e in (*queries.values(), *candidates.values())]
-    gold = gold_of_all_languages(everything)
+    gold = merge_gold(everything)
     assert gold["fx02"] == ("en_1_1", "de_1_2")
     assert set(gold) == {"fx01", "fx02", "fx03", "fx04"}
-    assert gold_of_all_languages(read["de"][0].values())["fx02"] == ("de_1_2",)
+    assert merge_gold(read["de"][0].values())["fx02"] == ("de_1_2",)
 
 
 @pytest.mark.parametrize(("task", "languages"), [("lareqa", "en de"), ("mewslix", "en de")])
@@ -141,12 +141,12 @@ def test_a_bad_file_is_named_with_its_question(tmp_path: Path, changes: dict[str
 )
 def test_sentences(sentences: list[str]) -> None:
     text = " ".join(sentences)
-    assert [text[a:b] for a, b in sentence_spans(text)] == sentences
+    assert [text[a:b] for a, b in split_sentences(text)] == sentences
 
 
 @given(st.text(alphabet="aB1 .?!\"'”)[]\n\u2009", min_size=1))
 def test_sentences_lie_in_order_and_hold_everything_but_blanks(text: str) -> None:
-    spans = sentence_spans(text)
+    spans = split_sentences(text)
     places = [place for start, end in spans for place in range(start, end)]
     assert places == sorted(set(places))
     assert all(text[i].isspace() for i in range(len(text)) if i not in places)
@@ -317,7 +317,7 @@ def test_the_real_files_of_lareqa(real_data: Path) -> None:
         queries += asked.values()
         ids |= set(offered)
     assert len(ids) == sum(source.counts[code] - 1190 for code in found)
-    gold = gold_of_all_languages(queries)
+    gold = merge_gold(queries)
     assert len(gold) == 1190
     assert {len(answer) for answer in gold.values()} == {len(found)}
 
@@ -331,5 +331,5 @@ def test_our_sentences_are_nearly_those_of_lareqa(real_data: Path) -> None:
     for query in queries.values():
         ((gold),) = query.answer or ()
         context = candidates[gold].context
-        same += candidates[gold].text in [context[a:b] for a, b in sentence_spans(context)]
+        same += candidates[gold].text in [context[a:b] for a, b in split_sentences(context)]
     assert same / len(queries) > 0.985

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from xstilts.errors import InputError
 from xstilts.formats.tag import TagExample
-from xstilts.tasks.catalogue.syntax import DIRECTED, RELATIONS, ccg_labels
+from xstilts.tasks.catalogue.syntax import DIRECTED, RELATIONS, read_ccg_labels
 from xstilts.tasks.files.locate import find_languages, locate, read_examples
 from xstilts.tasks.registry import find_task
 
@@ -183,10 +183,10 @@ def test_sentences_survive_the_layout_of_xtreme(sentences: list[list[tuple[str, 
 
 
 def test_supertags_are_in_the_order_of_their_ids(tmp_path: Path) -> None:
-    assert ccg_labels(FIXTURES)[:3] == ("N", "NP", "NP/N")
+    assert read_ccg_labels(FIXTURES)[:3] == ("N", "NP", "NP/N")
     put(tmp_path, "tags_to_id.json", json.dumps({"S/NP": "2", "N": 0, "NP/N": 1}))
-    assert ccg_labels(tmp_path) == ("N", "NP/N", "S/NP")
-    assert CCG.labels_of is ccg_labels
+    assert read_ccg_labels(tmp_path) == ("N", "NP/N", "S/NP")
+    assert CCG.labels_of is read_ccg_labels
     first = read(FIXTURES, "ccg", "train")[0]
     assert (first.id, first.words, first.answer) == (
         "ccg-train-1",
@@ -217,7 +217,7 @@ def test_a_bad_copy_of_ccgbank_is_named(content: str, tags: str, message: str, t
 
 def test_without_a_copy_of_ccgbank_it_is_said_where_one_is_had(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"tags_to_id\.json is missing; looked in .*ccg and"):
-        ccg_labels(tmp_path)
+        read_ccg_labels(tmp_path)
     with pytest.raises(InputError, match=r"no file for train in en; .*https://catalog\.ldc\.upenn\.edu/LDC2005T13"):
         read(tmp_path, "ccg", "train")
     assert not any(source.downloads or source.hub for source in CCG.splits.values())

@@ -244,7 +244,7 @@ def test_what_a_killed_unpacking_left_is_not_taken_for_whole(root: Path) -> None
     assert not any(root.glob(".xstilts/*/.unpacking"))
 
 
-@pytest.mark.parametrize("step", ["_unpack", "write_json"])
+@pytest.mark.parametrize("step", ["_write_members", "write_json"])
 def test_an_interrupted_unpacking_leaves_nothing_and_is_done_again(
     step: str, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.task import ReadRequest, Task
 from xstilts.tasks.user import plain_text, user_tasks
 from xstilts.tasks.user.corpus import declare_corpus
-from xstilts.tasks.user.user_tasks import named, register
+from xstilts.tasks.user.user_tasks import register, resolve_tasks
 
 NOWHERE = Path("/nowhere")
 
@@ -81,7 +81,7 @@ def test_documents_are_cut_between_lines_and_never_joined(tmp_path: Path) -> Non
     st.lists(st.lists(st.text("ab c", min_size=1, max_size=30).filter(str.strip), min_size=1, max_size=8), min_size=1, max_size=6)
 )
 def test_no_line_is_lost_or_moved(documents: list[list[str]]) -> None:
-    stretches = [text for document in documents for text in plain_text._stretches([line.strip() for line in document])]
+    stretches = [text for document in documents for text in plain_text._join_stretches([line.strip() for line in document])]
     assert " ".join(stretches).split() == [word for document in documents for line in document for word in line.split()]
 
 
@@ -110,7 +110,7 @@ def test_a_worker_registers_the_folder_by_its_path(tmp_path: Path) -> None:
     del CATALOGUE[task.name]
     user_tasks._registered.clear()
     assert register(tmp_path / "c", task.declared)[0].name == "text/c"
-    assert named([str(tmp_path / "c"), "snli"]) == ["text/c", "snli"]
+    assert resolve_tasks([str(tmp_path / "c"), "snli"]) == ["text/c", "snli"]
 
 
 def test_aligned_files_with_one_english_side(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_tables_of_translations(tmp_path: Path) -> None:
         (b"Ein Haus.\nPK\x03\x04\x00\x00", r"de\.txt:2: a NUL byte: this is a binary file, or UTF-16"),
         ("Ein Haus.".encode("utf-16"), r"de\.txt:1: not UTF-8 \(byte 0xff at byte 0\)"),
         ("Ein Haus.\nEin Käse.".encode("latin-1"), r"de\.txt:2: not UTF-8 \(byte 0xe4"),
-        (b"Ein Haus.\n" + b"x" * (plain_text.LONGEST + 1), r"de\.txt:2: a line of more than 1,048,576 bytes"),
+        (b"Ein Haus.\n" + b"x" * (plain_text.MAX_LINE_BYTES + 1), r"de\.txt:2: a line of more than 1,048,576 bytes"),
     ],
     ids=["empty", "blank", "binary", "utf-16", "latin-1", "one line"],
 )

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from xstilts.submission.score import Score
 from xstilts.submission.validate import Validation
-from xstilts.tasks.suites import Average
+from xstilts.tasks.suites import SuiteAverage
 
 # Problems of one file, names in one list: so many are printed, the others are counted.
 SHOWN = 10
@@ -52,7 +52,7 @@ def _headline(score: Score, task: str, values: Mapping[str, float]) -> float:
     return sum(values[metric.values[index]] for index in metric.main) / len(metric.main)
 
 
-def _average_line(name: str, group: Average) -> Text:
+def _average_line(name: str, group: SuiteAverage) -> Text:
     counts = "{} of {} tasks, {} of {} languages".format(*group.tasks, *group.languages)
     if group.value is None:
         return Text(f"{name:<22}    -   nothing scored", "dim")

@@ -20,7 +20,7 @@ from xstilts.errors import InputError
 from xstilts.tasks.files.download import select_files
 from xstilts.tasks.files.locate import find_languages
 from xstilts.tasks.task import Source, Task
-from xstilts.tasks.user.user_tasks import Sample
+from xstilts.tasks.user.user_tasks import SplitPreview
 
 LONGEST_SAMPLE = 500  # characters
 
@@ -118,7 +118,7 @@ def print_task(console: Console, task: Task, root: Path) -> None:
     console.print(table)
 
 
-def print_samples(console: Console, samples: Iterable[Sample]) -> None:
+def print_samples(console: Console, samples: Iterable[SplitPreview]) -> None:
     """How many examples each file of a task has, the first of them, or what is wrong."""
     for sample in samples:
         counted = "".join(f", {count:,} {word}" for word, count in sample.counts.items())

@@ -24,7 +24,7 @@ from xstilts.plan.cost.sizes import (
     length,
     weights_of,
 )
-from xstilts.recipe.mixture import proportions
+from xstilts.recipe.mixture import compute_shares
 from xstilts.stages.stage import Stage
 from xstilts.tasks.registry import find_task
 
@@ -167,7 +167,7 @@ def _train(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
 def tokens_a_step(stage: Stage) -> float:
     """The mean over what a phase draws. Raises Unknown."""
     names = _members(stage)
-    shares = proportions(names, [max(1, round(n)) for n in _rows(stage)], stage.config["mixture"])
+    shares = compute_shares(names, [max(1, round(n)) for n in _rows(stage)], stage.config["mixture"])
     recipe = stage.config["recipe"]
     return int(recipe["batch"]) * float(sum(s * _row_tokens(n, recipe) for s, n in zip(shares, names, strict=True)))
 

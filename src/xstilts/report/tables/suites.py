@@ -16,7 +16,7 @@ from xstilts.analysis.results import LEAK, Cell
 from xstilts.report.findings import Analysis
 from xstilts.report.provenance.numbers import Number, average_id
 from xstilts.report.tables.content import ORACLE, Line, Table, grouped, limit_words
-from xstilts.tasks.suites import SUITES, Average, Averages, Scores, Suite, average
+from xstilts.tasks.suites import SUITES, Scores, Suite, SuiteAverage, SuiteAverages, average_suite
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ def _table(analysis: Analysis, suite: Suite) -> Table | None:
         if not runs:
             continue
         pairs = set.intersection(*({(c.target, code) for c in cells for code in c.languages} for cells in runs.values()))
-        means: dict[str, list[Averages]] = {}
+        means: dict[str, list[SuiteAverages]] = {}
         for (chain, _), cells in runs.items():
-            means.setdefault(chain, []).append(average(suite, _scores(cells, pairs)))
+            means.setdefault(chain, []).append(average_suite(suite, _scores(cells, pairs)))
         chains = [name for name in chains if name in means] or list(means)
         leaks = {(cell.chain, cell.target) for cells in runs.values() for cell in cells if cell.leak}
         groups.append(
@@ -118,11 +118,11 @@ def _scores(cells: list[Cell], pairs: set[tuple[str, str]]) -> Scores:
 
 
 def _lines(
-    suite: Suite, encoder: str, chains: list[str], means: Mapping[str, list[Averages]], leaks: set[tuple[str, str]]
+    suite: Suite, encoder: str, chains: list[str], means: Mapping[str, list[SuiteAverages]], leaks: set[tuple[str, str]]
 ) -> list[Line]:
     some = next(iter(means.values()))[0]
 
-    def line(name: str, of: Average, pick: list[list[Average]], members: Iterable[str]) -> Line:
+    def line(name: str, of: SuiteAverage, pick: list[list[SuiteAverage]], members: Iterable[str]) -> Line:
         marks = [ORACLE if any((chain, task) in leaks for task in members) else "" for chain in chains]
         values = [[average.value for average in own if average.value is not None] for own in pick]
         id_of = [average_id(suite.name, encoder, chain, name.removeprefix("· ")) for chain in chains]
@@ -140,7 +140,7 @@ def _lines(
     return lines
 
 
-def _covers(average: Average) -> str:
+def _covers(average: SuiteAverage) -> str:
     (tasks, of_tasks), (languages, of_languages) = average.tasks, average.languages
     if not average.partial:
         return "complete"

@@ -24,7 +24,7 @@ from xstilts.tasks.files.read import get_field, read_lines, split_columns
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 
-def _sides(request: ReadRequest, expected: Iterable[str], hint: str = "") -> list[Path]:
+def _find_sides(request: ReadRequest, expected: Iterable[str], hint: str = "") -> list[Path]:
     """The files by what their names end with, in the order asked for; all of them have to be there."""
     found = {path.name.removesuffix(".gz").rpartition(".")[2]: path for path in request.files}
     for end in expected:
@@ -37,7 +37,7 @@ def _sides(request: ReadRequest, expected: Iterable[str], hint: str = "") -> lis
 # -- Tatoeba ----------------------------------------------------------------------------------------------------------
 
 
-def _example(request: ReadRequest, number: int, text: str, english: str, where: str) -> BitextRetrievalExample:
+def _make_example(request: ReadRequest, number: int, text: str, english: str, where: str) -> BitextRetrievalExample:
     if not text.strip() or not english.strip():
         raise InputError(f"{where}: a blank sentence; the two files are aligned by line, so none can be left out")
     id = f"{request.task.codes[request.language]}-{number}"
@@ -45,19 +45,19 @@ def _example(request: ReadRequest, number: int, text: str, english: str, where: 
 
 
 def read_tatoeba(request: ReadRequest) -> Iterator[BitextRetrievalExample]:
-    sides = _sides(request, (request.task.codes[request.language], "eng"))
+    sides = _find_sides(request, (request.task.codes[request.language], "eng"))
     text, english = (list(read_lines(path)) for path in sides)
     if len(text) != len(english):
         raise InputError(f"{sides[0]} has {len(text)} lines and {sides[1]} {len(english)}: they are not aligned")
     for number, ((where, line), (_, translation)) in enumerate(zip(text, english, strict=True), start=1):
-        yield _example(request, number, line, translation, where)
+        yield _make_example(request, number, line, translation, where)
 
 
 def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[BitextRetrievalExample]:
     for number, row in enumerate(rows, start=1):
         where = f"Hub row {number}"
         text, english = get_field(row, "source_sentence", str, where), get_field(row, "target_sentence", str, where)
-        yield _example(request, number, text, english, where)
+        yield _make_example(request, number, text, english, where)
 
 
 TATOEBA_LANGUAGES = languages(
@@ -109,7 +109,7 @@ TATOEBA = Task(
 # -- BUCC -------------------------------------------------------------------------------------------------------------
 
 
-def _sentences(path: Path) -> Iterator[tuple[str, str, str]]:
+def _read_sentences(path: Path) -> Iterator[tuple[str, str, str]]:
     """(`path:line`, id, sentence) of each line; ids are unique."""
     seen: set[str] = set()
     for where, line in read_lines(path):
@@ -122,7 +122,7 @@ def _sentences(path: Path) -> Iterator[tuple[str, str, str]]:
         yield where, id, text.strip()
 
 
-def _gold(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
+def _read_gold(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
     """The English ids of each foreign one, and for each id that occurs the line where."""
     pairs: dict[str, list[str]] = {}
     places: dict[str, str] = {}
@@ -138,12 +138,12 @@ def _gold(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
 def read_bucc(request: ReadRequest) -> Iterator[PoolExample]:
     """The foreign sentences, then the English ones, in the order of the files."""
     hint = " (XTREME's download script takes the gold of the test data away: get the original)"
-    foreign, english, gold = _sides(request, (request.language, "en", "gold"), hint)
-    pairs, missing = _gold(gold)
-    for _, id, text in _sentences(foreign):
+    foreign, english, gold = _find_sides(request, (request.language, "en", "gold"), hint)
+    pairs, missing = _read_gold(gold)
+    for _, id, text in _read_sentences(foreign):
         missing.pop(id, None)
         yield PoolExample(id, text, "", "query", tuple(pairs.get(id, ())))
-    for _, id, text in _sentences(english):
+    for _, id, text in _read_sentences(english):
         missing.pop(id, None)
         yield PoolExample(id, text, "", "candidate", None)
     for id, where in missing.items():

@@ -27,19 +27,19 @@ from xstilts.tasks.files.read import (
 )
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
-Records = Iterable[tuple[str, Mapping[str, Any]]]  # where, record
+ChoiceRecords = Iterable[tuple[str, Mapping[str, Any]]]  # where, record
 Parts = tuple[str, Sequence[str], Sequence[str], str]  # prompt, choices, their labels, the gold label
 Parse = Callable[[Mapping[str, Any], str], Parts]
 
 
-def _gold(record: Mapping[str, Any], name: str, where: str) -> str:
+def _get_label(record: Mapping[str, Any], name: str, where: str) -> str:
     """A label that some files write as a number and others as its digits."""
     if name not in record:
         raise InputError(f"{where}: field '{name}' is missing")
     return str(record[name]).strip()
 
 
-def _commonsenseqa(record: Mapping[str, Any], where: str) -> Parts:
+def _parse_commonsenseqa(record: Mapping[str, Any], where: str) -> Parts:
     """The official file nests the choices in the question; the Hub has a list of labels and one of texts beside it."""
     question = record.get("question")
     if isinstance(question, str):
@@ -52,31 +52,31 @@ def _commonsenseqa(record: Mapping[str, Any], where: str) -> Parts:
     return question, texts, labels, get_field(record, "answerKey", str, where)
 
 
-def _hellaswag(record: Mapping[str, Any], where: str) -> Parts:
+def _parse_hellaswag(record: Mapping[str, Any], where: str) -> Parts:
     prompt, begun = get_field(record, "ctx_a", str, where), get_field(record, "ctx_b", str, where)
     endings = get_field(record, "endings", list, where)
-    return prompt, [f"{begun} {ending}".strip() for ending in endings], "0123", _gold(record, "label", where)
+    return prompt, [f"{begun} {ending}".strip() for ending in endings], "0123", _get_label(record, "label", where)
 
 
-def _cosmosqa(record: Mapping[str, Any], where: str) -> Parts:
+def _parse_cosmosqa(record: Mapping[str, Any], where: str) -> Parts:
     context, question, *answers = get_fields(record, "context question answer0 answer1 answer2 answer3", str, where)
-    return f"{context} {question}", answers, "0123", _gold(record, "label", where)
+    return f"{context} {question}", answers, "0123", _get_label(record, "label", where)
 
 
-def _siqa(record: Mapping[str, Any], where: str) -> Parts:
+def _parse_siqa(record: Mapping[str, Any], where: str) -> Parts:
     context, question, *answers = get_fields(record, "context question answerA answerB answerC", str, where)
     if "correct" in record:
-        return f"{context} {question}", answers, "ABC", _gold(record, "correct", where)
-    return f"{context} {question}", answers, "123", _gold(record, "label", where)
+        return f"{context} {question}", answers, "ABC", _get_label(record, "correct", where)
+    return f"{context} {question}", answers, "123", _get_label(record, "label", where)
 
 
-def _copa(record: Mapping[str, Any], where: str) -> Parts:
+def _parse_copa(record: Mapping[str, Any], where: str) -> Parts:
     premise, *choices = get_fields(record, "premise choice1 choice2", str, where)
     asked = check_label(get_field(record, "question", str, where), ("cause", "effect"), where)
-    return f"{premise} What was the {asked}?", choices, "01", _gold(record, "label", where)
+    return f"{premise} What was the {asked}?", choices, "01", _get_label(record, "label", where)
 
 
-def _examples(parse: Parse, choices: int, id: str, request: ReadRequest, records: Records) -> Iterator[ChoiceExample]:
+def _make_examples(parse: Parse, choices: int, id: str, request: ReadRequest, records: ChoiceRecords) -> Iterator[ChoiceExample]:
     """`id` is the field that names an example; without one, its number among the records does."""
     for number, (where, record) in enumerate(records, start=1):
         prompt, texts, labels, gold = parse(record, where)
@@ -86,15 +86,15 @@ def _examples(parse: Parse, choices: int, id: str, request: ReadRequest, records
         yield ChoiceExample(name, prompt, tuple(texts), labels.index(check_label(gold, tuple(labels), where)))
 
 
-def _records(request: ReadRequest) -> Records:
+def _read_records(request: ReadRequest) -> ChoiceRecords:
     (path,) = request.files
     return read_csv(path) if path.name.removesuffix(".gz").endswith(".csv") else read_json_lines(path)
 
 
-def _siqa_records(request: ReadRequest) -> Records:
+def _read_siqa_records(request: ReadRequest) -> ChoiceRecords:
     """Version 1.4 has the label in the record, the other release in a file beside it, a line for each."""
     if len(request.files) == 1:
-        return _records(request)
+        return _read_records(request)
     labels, records = sorted(request.files, key=lambda path: "-labels" not in path.name)
     found = list(read_json_lines(records))
     gold = [line for _, line in read_lines(labels) if line]
@@ -104,16 +104,21 @@ def _siqa_records(request: ReadRequest) -> Records:
 
 
 def _read(
-    parse: Parse, choices: int, request: ReadRequest, *, id: str = "", records: Callable[[ReadRequest], Records] = _records
+    parse: Parse,
+    choices: int,
+    request: ReadRequest,
+    *,
+    id: str = "",
+    records: Callable[[ReadRequest], ChoiceRecords] = _read_records,
 ) -> Iterator[ChoiceExample]:
-    return refuse_placeholders(request, _examples(parse, choices, id, request, records(request)))
+    return refuse_placeholders(request, _make_examples(parse, choices, id, request, records(request)))
 
 
 def _read_hub(
     parse: Parse, choices: int, request: ReadRequest, rows: Iterable[Mapping[str, Any]], *, id: str = ""
 ) -> Iterator[ChoiceExample]:
     records = ((f"Hub row {number}", row) for number, row in enumerate(rows, start=1))
-    return refuse_placeholders(request, _examples(parse, choices, id, request, records))
+    return refuse_placeholders(request, _make_examples(parse, choices, id, request, records))
 
 
 # Checksums and counts: dataset_infos.json of huggingface/datasets before 8803c182e6. The commits of Hub data sets are where
@@ -147,8 +152,8 @@ COMMONSENSEQA = Task(
         train=("train_rand_split.jsonl", 9741, "58ffa3c8472410e24b8c43f423d89c8a003d8284698a6ed7874355dedd09a2fb"),
         dev=("dev_rand_split.jsonl", 1221, "3210497fdaae614ac085d9eb873dd7f4d49b6f965a93adadc803e1229fd8a02a"),
     ),
-    read=partial(_read, _commonsenseqa, 5, id="id"),
-    read_hub=partial(_read_hub, _commonsenseqa, 5, id="id"),
+    read=partial(_read, _parse_commonsenseqa, 5, id="id"),
+    read_hub=partial(_read_hub, _parse_commonsenseqa, 5, id="id"),
     trains_on="commonsenseqa",
     license="MIT",
     cite="talmor2019commonsenseqa",
@@ -170,8 +175,8 @@ HELLASWAG = Task(
         train=("hellaswag_train.jsonl", 39_905, "dae5e69249868cb9fe4e23ff925c60b66169564cfb7072d793cd7356a2b69f8d"),
         dev=("hellaswag_val.jsonl", 10_042, "0aa3b88843990f3f10a97b9575c94d7b71fb2205240ba04ae4884d9e9c992588"),
     ),
-    read=partial(_read, _hellaswag, 4),
-    read_hub=partial(_read_hub, _hellaswag, 4),
+    read=partial(_read, _parse_hellaswag, 4),
+    read_hub=partial(_read_hub, _parse_hellaswag, 4),
     trains_on="hellaswag",
     license="MIT",
     cite="zellers2019hellaswag",
@@ -193,8 +198,8 @@ COSMOSQA = Task(
         train=("train.csv", 25_262, "d8d5ca1f9f6534b6530550718591af89372d976a8fc419360fab4158dee4d0b2"),
         dev=("valid.csv", 2985, "a6a94fc1463ca82bb10f98ef68ed535405e6f5c36e044ff8e136b5c19dea63f3"),
     ),
-    read=partial(_read, _cosmosqa, 4),
-    read_hub=partial(_read_hub, _cosmosqa, 4),
+    read=partial(_read, _parse_cosmosqa, 4),
+    read_hub=partial(_read_hub, _parse_cosmosqa, 4),
     trains_on="cosmosqa",
     license="CC-BY-4.0",
     cite="huang2019cosmosqa",
@@ -229,8 +234,8 @@ SIQA = Task(
         )
         for split, short, hub_split, count in (("train", "trn", "train", 33_410), ("dev", "dev", "validation", 1954))
     },
-    read=partial(_read, _siqa, 3, records=_siqa_records),
-    read_hub=partial(_read_hub, _siqa, 3),
+    read=partial(_read, _parse_siqa, 3, records=_read_siqa_records),
+    read_hub=partial(_read_hub, _parse_siqa, 3),
     trains_on="siqa",
     license="not stated by its authors; CC-BY-4.0 by some who copy it",
     cite="sap2019socialiqa",
@@ -261,8 +266,8 @@ COPA = Task(
         )
         for split, file, hub_split, count in (("train", "train", "train", 400), ("dev", "val", "validation", 100))
     },
-    read=partial(_read, _copa, 2),
-    read_hub=partial(_read_hub, _copa, 2),
+    read=partial(_read, _parse_copa, 2),
+    read_hub=partial(_read_hub, _parse_copa, 2),
     trains_on="copa",
     license="BSD-2-Clause",
     cite="roemmele2011copa",
@@ -333,8 +338,8 @@ XCOPA = Task(
         "dev": _xcopa("val", "validation", 100, _XCOPA_SHA256["dev"]),
         "test": _xcopa("test", "test", 500, _XCOPA_SHA256["test"]),
     },
-    read=partial(_read, _copa, 2),
-    read_hub=partial(_read_hub, _copa, 2),
+    read=partial(_read, _parse_copa, 2),
+    read_hub=partial(_read_hub, _parse_copa, 2),
     trains_on="copa",
     license="CC-BY-4.0",
     cite="ponti2020xcopa",

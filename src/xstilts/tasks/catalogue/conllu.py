@@ -29,7 +29,7 @@ ZERO_WIDTH_NON_JOINER = "\u200c"
 Block = list[tuple[str, str]]  # (where, line) of each line of one sentence
 
 
-def blocks(path: Path) -> Iterator[Block]:
+def read_blocks(path: Path) -> Iterator[Block]:
     """The lines between blank lines; several blank lines count as one, and the last sentence needs none."""
     block: Block = []
     for where, line in read_lines(path):
@@ -52,7 +52,7 @@ class Word(NamedTuple):
     where: str
 
 
-def _depth(words: dict[int, Word], number: int) -> int:
+def _count_above(words: dict[int, Word], number: int) -> int:
     """How many words stand above this one (bounded, since some releases have cycles)."""
     depth = 0
     while number in words and depth <= len(words):
@@ -60,15 +60,15 @@ def _depth(words: dict[int, Word], number: int) -> int:
     return depth
 
 
-def head_of(words: dict[int, Word], span: range, precedence: Sequence[str]) -> int:
+def find_head(words: dict[int, Word], span: range, precedence: Sequence[str]) -> int:
     """The word of a multi-word token that gives it its tag; `words` is the sentence by number."""
-    depths = {number: _depth(words, number) for number in span}
+    depths = {number: _count_above(words, number) for number in span}
     highest = [number for number in span if depths[number] == min(depths.values())]
     ranks = {tag: rank for rank, tag in enumerate(precedence)}
     return min(highest, key=lambda number: ranks.get(words[number].tag, len(ranks)))
 
 
-def _parsed(block: Block) -> tuple[dict[int, Word], dict[int, tuple[range, str]]]:
+def _parse(block: Block) -> tuple[dict[int, Word], dict[int, tuple[range, str]]]:
     """The syntactic words by number, and the multi-word tokens (their words, their form) by their first word."""
     words: dict[int, Word] = {}
     fused: dict[int, tuple[range, str]] = {}
@@ -96,30 +96,30 @@ def _parsed(block: Block) -> tuple[dict[int, Word], dict[int, tuple[range, str]]
     return words, fused
 
 
-def syntactic(block: Block) -> list[Word]:
+def list_syntactic_words(block: Block) -> list[Word]:
     """The syntactic words of a sentence: multi-word tokens in their parts. `head` counts these words from 1."""
-    return list(_parsed(block)[0].values())
+    return list(_parse(block)[0].values())
 
 
-def written(block: Block, language: str) -> list[Word]:
+def list_written_words(block: Block, language: str) -> list[Word]:
     """The words of a sentence as they are written: multi-word tokens whole, under the tag of their head."""
-    words, fused = _parsed(block)
+    words, fused = _parse(block)
     precedence = PRECEDENCE.get(language, PRECEDENCE[""]).split()
     surface: list[Word] = []
     number = 1
     while number in words:
         span, form = fused.get(number, (range(number, number + 1), words[number].form))
-        surface.append(words[head_of(words, span, precedence)]._replace(form=form))
+        surface.append(words[find_head(words, span, precedence)]._replace(form=form))
         number = span.stop
     return surface
 
 
-def readable(words: Sequence[Word]) -> bool:
+def is_readable(words: Sequence[Word]) -> bool:
     """Whether XTREME keeps a sentence: not one whose texts are withheld (`_`) but for at most one word."""
     withheld = sum(word.form == WITHHELD for word in words)
     return bool(words) and (not withheld or withheld < len(words) - 1)
 
 
-def visible(form: str) -> str:
+def clean_form(form: str) -> str:
     """A word as XTREME has it: without U+200C and blanks (Vietnamese words hold some), unless nothing else is in it."""
     return form.replace(ZERO_WIDTH_NON_JOINER, "").replace(" ", "") or form

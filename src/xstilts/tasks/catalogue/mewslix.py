@@ -25,11 +25,11 @@ _BRACES = re.compile(r"\{(.*?)\}")
 _BLANKS = re.compile(r"\s+")
 
 
-def _one_line(text: str) -> str:
+def _join_line(text: str) -> str:
     return _BLANKS.sub(" ", text).strip()
 
 
-def _spans(record: Any, text: str, where: str) -> list[tuple[int, int]]:
+def _read_spans(record: Any, text: str, where: str) -> list[tuple[int, int]]:
     found = []
     for span in get_field(record, "sentence_spans", list, where):
         start, end = get_fields(span, "start end", int, where)
@@ -39,7 +39,7 @@ def _spans(record: Any, text: str, where: str) -> list[tuple[int, int]]:
     return found
 
 
-def _mention(context: Any, mention: Any, where: str) -> tuple[str, str, str]:
+def _read_mention(context: Any, mention: Any, where: str) -> tuple[str, str, str]:
     """(id, query, gold entity): the query is `mention: left { mention } right` of the mention's sentence, as XTREME-R words
     it, braces that the sentence has of its own made round."""
     id = get_field(mention, "example_id", str, where)
@@ -51,26 +51,26 @@ def _mention(context: Any, mention: Any, where: str) -> tuple[str, str, str]:
     (start, end), words = get_fields(place, "start end", int, where), get_field(place, "text", str, where)
     if not 0 <= start < end <= len(text) or text[start:end] != words:
         raise InputError(f"{where}: the text has {text[max(start, 0) : end]!r:.80} at {start}, not the mention {words!r:.80}")
-    around = next(((a, b) for a, b in _spans(context, text, where) if a <= start and end <= b), None)
+    around = next(((a, b) for a, b in _read_spans(context, text, where) if a <= start and end <= b), None)
     if around is None:
         raise InputError(f"{where}: no sentence of sentence_spans holds the mention at {start} to {end}")
     left, right = (_BRACES.sub(r"(\1)", side) for side in (text[around[0] : start], text[end : around[1]]))
     entity = get_field(mention, "entity_id", str, where)
     if not entity:
         raise InputError(f"{where}: entity_id is blank (XTREME's download blanks it in test files): get the original file")
-    return id, _one_line(f"{words}: {left} {{ {words} }} {right}"), entity
+    return id, _join_line(f"{words}: {left} {{ {words} }} {right}"), entity
 
 
-def _description(entity: Any, where: str) -> str:
+def _read_description(entity: Any, where: str) -> str:
     text = get_field(entity, "description", str, where)
-    return _one_line(" ".join(text[start:end] for start, end in _spans(entity, text, where)))
+    return _join_line(" ".join(text[start:end] for start, end in _read_spans(entity, text, where)))
 
 
 def _plain_name(path: Path) -> str:
     return path.name.removesuffix(".gz")
 
 
-def _mentions(request: ReadRequest) -> Iterator[PoolExample]:
+def _read_mentions(request: ReadRequest) -> Iterator[PoolExample]:
     """The queries of one language, from the one file of get-mewsli-x.sh or from XTREME's file of the language."""
     names = (f"wikinews_mentions-{request.split}.jsonl", f"{request.split}-{request.language}.jsonl")
     for path in request.files:
@@ -79,37 +79,37 @@ def _mentions(request: ReadRequest) -> Iterator[PoolExample]:
                 context = get_field(record, "context", dict, where)
                 if get_field(context, "language", str, where) == request.language:
                     for mention in get_field(record, "mentions", list, where):
-                        id, query, entity = _mention(context, mention, where)
+                        id, query, entity = _read_mention(context, mention, where)
                         yield PoolExample(id, query, "", "query", (entity,))
 
 
-def _entities(request: ReadRequest) -> Iterator[PoolExample]:
+def _read_entities(request: ReadRequest) -> Iterator[PoolExample]:
     paths = [path for path in request.files if _plain_name(path) == "candidate_set_entities.jsonl"]
     if not paths:
         raise InputError(f"{request.files[0].parent}: candidate_set_entities.jsonl is missing; it is in the official archive")
     for where, record in read_json_lines(paths[0]):
-        yield PoolExample(get_field(record, "entity_id", str, where), _description(record, where), "", "candidate", None)
+        yield PoolExample(get_field(record, "entity_id", str, where), _read_description(record, where), "", "candidate", None)
 
 
-def _pool(request: ReadRequest) -> Iterator[PoolExample]:
+def _read_pool(request: ReadRequest) -> Iterator[PoolExample]:
     query = None
-    for query in _mentions(request):
+    for query in _read_mentions(request):
         yield query
     if query and request.language == "en":
-        yield from _entities(request)
+        yield from _read_entities(request)
 
 
-def _pairs(request: ReadRequest) -> Iterator[RankingExample]:
+def _read_pairs(request: ReadRequest) -> Iterator[RankingExample]:
     for path in request.files:
         for where, record in read_json_lines(path):
             pair = get_field(record, "contextual_mention", dict, where)
-            id, query, _ = _mention(get_field(pair, "context", dict, where), get_field(pair, "mention", dict, where), where)
-            yield RankingExample(id, query, _description(get_field(record, "entity", dict, where), where), "")
+            id, query, _ = _read_mention(get_field(pair, "context", dict, where), get_field(pair, "mention", dict, where), where)
+            yield RankingExample(id, query, _read_description(get_field(record, "entity", dict, where), where), "")
 
 
 def read_mewslix(request: ReadRequest) -> Iterator[PoolExample] | Iterator[RankingExample]:
     """Test: the mentions of one language, and with English the candidates. Train and dev: English pairs of Wikipedia."""
-    return _pool(request) if request.split == "test" else _pairs(request)
+    return _read_pool(request) if request.split == "test" else _read_pairs(request)
 
 
 # The tables of mewsli-x.md: mentions in each language, and with English the entities.

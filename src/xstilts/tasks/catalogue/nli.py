@@ -34,7 +34,7 @@ LABELS = ("entailment", "neutral", "contradiction")
 LETTERS = {label[0]: label for label in LABELS}  # as ANLI writes them
 NO_AGREEMENT = "-"  # the gold label where the annotators did not agree; such pairs are dropped, as everywhere
 
-Row = tuple[str, str, str, str]  # where, premise, hypothesis, label
+TextPair = tuple[str, str, str, str]  # where, premise, hypothesis, label
 
 # The checksums of archives are download checksums of the dataset_infos.json of huggingface/datasets before 8803c182e6; the
 # commits of Hub data sets are where public code has read the parquet files named by `hub.patterns`.
@@ -61,7 +61,7 @@ ANLI_ZIP = Download(
 _LAYOUT = f"premise, hypothesis, label (XTREME's download removes the labels of its test files: use {XNLI_ZIP.url} instead)"
 
 
-def _rows(path: Path, language: str) -> Iterator[Row]:
+def _read_rows(path: Path, language: str) -> Iterator[TextPair]:
     """The pairs of a language in any of the official files, or in XTREME's."""
     name = path.name.removesuffix(".gz")
     if name.endswith(f"-{language}.tsv"):
@@ -73,7 +73,7 @@ def _rows(path: Path, language: str) -> Iterator[Row]:
             yield where, premise, hypothesis, label
 
 
-def _pairs(request: ReadRequest, rows: Iterable[Row]) -> Iterator[ClassifyExample]:
+def _make_pairs(request: ReadRequest, rows: Iterable[TextPair]) -> Iterator[ClassifyExample]:
     for number, (where, premise, hypothesis, label) in enumerate(rows, start=1):
         if label != NO_AGREEMENT:
             id = f"{request.task.name}-{request.split}-{number}"
@@ -82,26 +82,28 @@ def _pairs(request: ReadRequest, rows: Iterable[Row]) -> Iterator[ClassifyExampl
 
 def read_pairs(request: ReadRequest) -> Iterator[ClassifyExample]:
     (path,) = request.files
-    return refuse_placeholders(request, _pairs(request, _rows(path, request.language)))
+    return refuse_placeholders(request, _make_pairs(request, _read_rows(path, request.language)))
 
 
 def read_anli(request: ReadRequest) -> Iterator[ClassifyExample]:
-    def row(record: Mapping[str, Any], where: str) -> Row:
+    def row(record: Mapping[str, Any], where: str) -> TextPair:
         premise, hypothesis, letter = get_fields(record, "context hypothesis label", str, where)
         return where, premise, hypothesis, LETTERS[check_label(letter, tuple(LETTERS), where)]
 
     rounds = (row(record, where) for path in request.files for where, record in read_json_lines(path))
-    return refuse_placeholders(request, _pairs(request, rounds))
+    return refuse_placeholders(request, _make_pairs(request, rounds))
 
 
 def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[ClassifyExample]:
-    def row(number: int, record: dict[str, Any]) -> Row:
+    def row(number: int, record: dict[str, Any]) -> TextPair:
         where = f"Hub row {number}"
         index = get_field(record, "label", int, where)
         label = NO_AGREEMENT if index == -1 else look_up_label(index, LABELS, where)
         return where, get_field(record, "premise", str, where), get_field(record, "hypothesis", str, where), label
 
-    return refuse_placeholders(request, _pairs(request, (row(number, record) for number, record in enumerate(rows, start=1))))
+    return refuse_placeholders(
+        request, _make_pairs(request, (row(number, record) for number, record in enumerate(rows, start=1)))
+    )
 
 
 XNLI_LANGUAGES = languages("ar bg de el en es fr hi ru sw th tr ur vi zh")
@@ -246,7 +248,7 @@ ANLI = Task(
 )
 
 
-def _parts_are_read(request: ReadRequest) -> Iterator[ClassifyExample]:
+def _refuse_to_read(request: ReadRequest) -> Iterator[ClassifyExample]:
     raise InputError(f"task {request.task.name} has no file of its own; read its parts: {', '.join(request.task.parts)}")
 
 
@@ -260,7 +262,7 @@ ANLI_PLUS = Task(
         split: Source((), ("en",), ANLI.url, counts={"en": sum(part.splits[split].counts["en"] for part in (ANLI, MNLI, SNLI))})
         for split in ("train", "dev")
     },
-    read=_parts_are_read,
+    read=_refuse_to_read,
     trains_on="anli_plus",
     license="CC-BY-NC-4.0 and those of its parts",
     cite="nie2020anli",

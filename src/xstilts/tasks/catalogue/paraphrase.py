@@ -27,7 +27,7 @@ from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 LABELS = ("0", "1")  # 1: the same meaning
 
-Row = tuple[str, str, str, str]  # where, text, text, label
+TextPair = tuple[str, str, str, str]  # where, text, text, label
 
 # Checksums: dataset_infos.json of huggingface/datasets before 8803c182e6 (QQP-clean.zip: the file served since its #639).
 PAWSX_TAR = Download(
@@ -43,7 +43,7 @@ QQP_ZIP = Download(
 _LAYOUT = f"sentence1, sentence2, label (XTREME's download removes the labels of its test files: use {PAWSX_TAR.url} instead)"
 
 
-def _pairs(request: ReadRequest, rows: Iterable[tuple[int, Row]]) -> Iterator[ClassifyExample]:
+def _make_pairs(request: ReadRequest, rows: Iterable[tuple[int, TextPair]]) -> Iterator[ClassifyExample]:
     for number, (where, first, second, label) in rows:
         id = f"{request.task.name}-{request.split}-{number}"
         yield ClassifyExample(id, (first.strip(), second.strip()), check_label(label.strip(), LABELS, where))
@@ -52,40 +52,42 @@ def _pairs(request: ReadRequest, rows: Iterable[tuple[int, Row]]) -> Iterator[Cl
 def read_pawsx(request: ReadRequest) -> Iterator[ClassifyExample]:
     (path,) = request.files
 
-    def official() -> Iterator[Row]:
+    def official() -> Iterator[TextPair]:
         for where, row in read_tsv(path):
             first, second, label = get_fields(row, "sentence1 sentence2 label", str, where)
             yield where, first, second, label
 
     bare = path.name.removesuffix(".gz").endswith(f"-{request.language}.tsv")
     rows = read_xtreme_pairs(path, _LAYOUT) if bare else official()
-    return refuse_placeholders(request, _pairs(request, enumerate(rows, start=1)))
+    return refuse_placeholders(request, _make_pairs(request, enumerate(rows, start=1)))
 
 
 def read_qqp(request: ReadRequest) -> Iterator[ClassifyExample]:
     """Rows that lack columns are left out, as GLUE's readers do: a question with a line break in it left its row in pieces."""
     (path,) = request.files
 
-    def whole() -> Iterator[tuple[int, Row]]:
+    def whole() -> Iterator[tuple[int, TextPair]]:
         for number, (where, row) in enumerate(read_tsv(path), start=1):
             if "is_duplicate" in row:
                 first, second = get_fields(row, "question1 question2", str, where)
                 yield number, (where, first, second, row["is_duplicate"])
 
-    return _pairs(request, whole())
+    return _make_pairs(request, whole())
 
 
 def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[ClassifyExample]:
     """PAWS-X has the columns sentence1 and sentence2, QQP question1 and question2, and `idx` for the number of its row."""
 
-    def row(number: int, record: dict[str, Any]) -> tuple[int, Row]:
+    def row(number: int, record: dict[str, Any]) -> tuple[int, TextPair]:
         where = f"Hub row {number}"
         name = "question" if "question1" in record else "sentence"
         first, second = get_fields(record, f"{name}1 {name}2", str, where)
         label = look_up_label(get_field(record, "label", int, where), LABELS, where)
         return record.get("idx", number - 1) + 1, (where, first, second, label)
 
-    return refuse_placeholders(request, _pairs(request, (row(number, record) for number, record in enumerate(rows, start=1))))
+    return refuse_placeholders(
+        request, _make_pairs(request, (row(number, record) for number, record in enumerate(rows, start=1)))
+    )
 
 
 PAWSX_LANGUAGES = languages("de en es fr ja ko zh")

@@ -27,7 +27,7 @@ from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 MAX_SHIFT = 16
 
 
-def _checked(answers: list[Answer], context: str, where: str) -> tuple[Answer, ...]:
+def _check_answers(answers: list[Answer], context: str, where: str) -> tuple[Answer, ...]:
     for answer in answers:
         found = context[answer.start : answer.start + len(answer.text)] if answer.start >= 0 else ""
         if not answer.text:
@@ -40,14 +40,14 @@ def _checked(answers: list[Answer], context: str, where: str) -> tuple[Answer, .
     return tuple(answers)
 
 
-def _gold(format: Format, answers: list[Answer], impossible: bool, context: str, where: str) -> tuple[Answer, ...] | None:
+def _make_gold(format: Format, answers: list[Answer], impossible: bool, context: str, where: str) -> tuple[Answer, ...] | None:
     """What `SpanExample.answer` is to be: without `no_answer` in the format, no answers means that they are not public."""
     if not (isinstance(format, Span) and format.no_answer):
-        return _checked(answers, context, where) or None
+        return _check_answers(answers, context, where) or None
     if impossible == bool(answers):
         said = "is_impossible is true" if impossible else "it is not said to be impossible"
         raise InputError(f"{where}: {said}, but it has {len(answers)} answers")
-    return _checked(answers, context, where)
+    return _check_answers(answers, context, where)
 
 
 class Question(NamedTuple):
@@ -61,7 +61,7 @@ class Question(NamedTuple):
     impossible: bool
 
 
-def questions(path: Path) -> Iterator[Question]:
+def read_questions(path: Path) -> Iterator[Question]:
     for article in get_field(read_json_object(path), "data", list, str(path)):
         for paragraph in get_field(article, "paragraphs", list, str(path)):
             context = get_field(paragraph, "context", str, str(path))
@@ -78,29 +78,29 @@ def questions(path: Path) -> Iterator[Question]:
 
 def read_squad(request: ReadRequest) -> Iterator[SpanExample]:
     (path,) = request.files
-    for where, id, question, context, answers, impossible in questions(path):
-        yield SpanExample(id, question, context, _gold(request.task.format, answers, impossible, context, where))
+    for where, id, question, context, answers, impossible in read_questions(path):
+        yield SpanExample(id, question, context, _make_gold(request.task.format, answers, impossible, context, where))
 
 
-def _shifted(context: str, text: str, start: int) -> Answer:
+def _shift_answer(context: str, text: str, start: int) -> Answer:
     """The answer where the Hub's context has it: near `start`, less the blanks before the context, plus its own."""
     places = [at for at in range(max(0, start - MAX_SHIFT), start + 2) if context.startswith(text, at)]
     return Answer(text, min(places, key=lambda at: abs(at - start), default=start))
 
 
-def hub_questions(rows: Iterable[dict[str, Any]]) -> Iterator[Question]:
+def read_hub_questions(rows: Iterable[dict[str, Any]]) -> Iterator[Question]:
     for row in rows:
         id = get_field(row, "id", str, "Hub row")
         where = f"Hub row {id}"
         context, answers = get_field(row, "context", str, where), get_field(row, "answers", dict, where)
         texts, starts = get_field(answers, "text", list, where), get_field(answers, "answer_start", list, where)
-        found = [_shifted(context, text, start) for text, start in zip(texts, starts, strict=True)]
+        found = [_shift_answer(context, text, start) for text, start in zip(texts, starts, strict=True)]
         yield Question(where, id, get_field(row, "question", str, where), context, found, not found)
 
 
 def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[SpanExample]:
-    for where, id, question, context, answers, impossible in hub_questions(rows):
-        yield SpanExample(id, question, context, _gold(request.task.format, answers, impossible, context, where))
+    for where, id, question, context, answers, impossible in read_hub_questions(rows):
+        yield SpanExample(id, question, context, _make_gold(request.task.format, answers, impossible, context, where))
 
 
 # Checksums and counts, unless said otherwise: dataset_infos.json of huggingface/datasets before 8803c182e6.
@@ -277,7 +277,7 @@ _TYDIQA_COUNTS = {
 }  # fmt: skip
 
 
-def _in_language(request: ReadRequest, examples: Iterable[SpanExample]) -> Iterator[SpanExample]:
+def _select_language(request: ReadRequest, examples: Iterable[SpanExample]) -> Iterator[SpanExample]:
     """The questions of one language: official ids begin with its name (`english-904...-1`, or `english--904...-1`).
 
     XTREME cuts the ids of its training files down to the last number, which repeats. Such a question is of the file's
@@ -293,11 +293,11 @@ def _in_language(request: ReadRequest, examples: Iterable[SpanExample]) -> Itera
 
 
 def read_tydiqa(request: ReadRequest) -> Iterator[SpanExample]:
-    return _in_language(request, read_squad(request))
+    return _select_language(request, read_squad(request))
 
 
 def read_tydiqa_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[SpanExample]:
-    return _in_language(request, read_hub(request, rows))
+    return _select_language(request, read_hub(request, rows))
 
 
 def _tydiqa_file(split: str, sha256: str) -> Download:

@@ -26,7 +26,7 @@ from xstilts.tasks.files.read import get_field, read_json_object
 from xstilts.tasks.task import Download, ReadRequest, Source, Task
 
 
-def gold_of_all_languages(queries: Iterable[PoolExample]) -> dict[str, tuple[str, ...]]:
+def merge_gold(queries: Iterable[PoolExample]) -> dict[str, tuple[str, ...]]:
     """The gold candidates of each query id: those of the queries of that id in all languages given, candidates skipped."""
     gold: dict[str, tuple[str, ...]] = {}
     for query in queries:
@@ -38,7 +38,7 @@ def gold_of_all_languages(queries: Iterable[PoolExample]) -> dict[str, tuple[str
 # -- LAReQA -----------------------------------------------------------------------------------------------------------
 
 
-def _breaks(paragraph: Any, context: str, where: str) -> list[tuple[int, int]]:
+def _read_breaks(paragraph: Any, context: str, where: str) -> list[tuple[int, int]]:
     """The checked sentence breaks of a paragraph: (first character, last character + 1), in order, not overlapping."""
     found: list[tuple[int, int]] = []
     for pair in get_field(paragraph, "sentence_breaks", list, where):
@@ -53,7 +53,7 @@ def _breaks(paragraph: Any, context: str, where: str) -> list[tuple[int, int]]:
     return found
 
 
-def _holding(place: int, spans: list[tuple[int, int]], where: str) -> int:
+def _find_sentence(place: int, spans: list[tuple[int, int]], where: str) -> int:
     """Which sentence holds a character."""
     for index, (start, end) in enumerate(spans):
         if start <= place < end:
@@ -69,15 +69,15 @@ def read_lareqa(request: ReadRequest) -> Iterator[PoolExample]:
     for article in get_field(read_json_object(path), "data", list, str(path)):
         for paragraph in get_field(article, "paragraphs", list, str(path)):
             number += 1
-            yield from _paragraph(paragraph, f"{request.language}_{number}", f"{path}: paragraph {number}")
+            yield from _read_paragraph(paragraph, f"{request.language}_{number}", f"{path}: paragraph {number}")
 
 
-def _paragraph(paragraph: Any, name: str, where: str) -> Iterator[PoolExample]:
+def _read_paragraph(paragraph: Any, name: str, where: str) -> Iterator[PoolExample]:
     context = get_field(paragraph, "context", str, where)
     questions = get_field(paragraph, "qas", list, where)
     if questions:
         where += f" (its first question is {get_field(questions[0], 'id', str, where)})"
-    spans = _breaks(paragraph, context, where)
+    spans = _read_breaks(paragraph, context, where)
     sentences = [context[start:end] for start, end in spans]
     for question in questions:
         id = get_field(question, "id", str, where)
@@ -86,7 +86,7 @@ def _paragraph(paragraph: Any, name: str, where: str) -> Iterator[PoolExample]:
         if not answers:
             raise InputError(f"{here}: it has no answer, expected one")
         start, text = get_field(answers[0], "answer_start", int, here), get_field(answers[0], "text", str, here)
-        gold = sentences[_holding(start, spans, here)]
+        gold = sentences[_find_sentence(start, spans, here)]
         if not context.startswith(text, start):
             raise InputError(f"{here}: the context has {context[start : start + len(text)]!r:.80} at {start}, not {text!r:.80}")
         ids = tuple(f"{name}_{place}" for place, sentence in enumerate(sentences) if sentence == gold)
@@ -154,7 +154,7 @@ _NO_END = re.compile(
 )
 
 
-def sentence_spans(text: str) -> list[tuple[int, int]]:
+def split_sentences(text: str) -> list[tuple[int, int]]:
     """Where the sentences of an English paragraph begin and end (last character + 1); blanks between them are left out.
 
     A sentence ends at `.`, `?` or `!` (and closing quotes, brackets, `[notes]`) before a blank and a capital letter or a
@@ -174,11 +174,11 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     return found or [(0, len(text))]
 
 
-def _pairs(questions: Iterable[Example], where: str) -> Iterator[RankingExample]:
+def _make_pairs(questions: Iterable[Example], where: str) -> Iterator[RankingExample]:
     context, spans = "", list[tuple[int, int]]()
     for question in cast(Iterable[SpanExample], questions):
         if question.context != context:
-            context, spans = question.context, sentence_spans(question.context)
+            context, spans = question.context, split_sentences(question.context)
         if not question.answer:
             raise InputError(f"{where}: question {question.id}: it has no answer, expected one as in SQuAD 1.1")
         begins = [begin for begin, _ in spans]
@@ -188,12 +188,12 @@ def _pairs(questions: Iterable[Example], where: str) -> Iterator[RankingExample]
 
 def read_pairs(request: ReadRequest) -> Iterator[RankingExample]:
     """Each question with the sentence in which its (first) answer begins, and the paragraph."""
-    return _pairs(SQUAD_V1.read(request), str(request.files[0]))
+    return _make_pairs(SQUAD_V1.read(request), str(request.files[0]))
 
 
 def read_pairs_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[RankingExample]:
     assert SQUAD_V1.read_hub is not None
-    return _pairs(SQUAD_V1.read_hub(request, rows), "Hub row")
+    return _make_pairs(SQUAD_V1.read_hub(request, rows), "Hub row")
 
 
 SQUAD_PAIRS = Task(

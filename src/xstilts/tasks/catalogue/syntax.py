@@ -16,14 +16,14 @@ from pathlib import Path
 from xstilts.errors import InputError
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.tag import TAG_ACCURACY
-from xstilts.tasks.catalogue.conllu import blocks, readable, syntactic, visible
+from xstilts.tasks.catalogue.conllu import clean_form, is_readable, list_syntactic_words, read_blocks
 from xstilts.tasks.files.read import check_label, read_json_object, read_lines, split_columns
 from xstilts.tasks.task import Download, ReadRequest, Source, Task
 
 _LABEL_FILE = "tags_to_id.json"
 
 
-def _labels_in(folder: Path) -> tuple[str, ...] | None:
+def _find_labels(folder: Path) -> tuple[str, ...] | None:
     """The tags of a folder's label file in the order of their ids; None if it has no such file."""
     for path in (folder / _LABEL_FILE, folder / f"{_LABEL_FILE}.gz"):
         if path.is_file():
@@ -37,9 +37,9 @@ def _labels_in(folder: Path) -> tuple[str, ...] | None:
     return None
 
 
-def ccg_labels(root: Path) -> tuple[str, ...]:
+def read_ccg_labels(root: Path) -> tuple[str, ...]:
     """The supertags of the CCGbank below a data folder. InputError if their file is not there."""
-    labels = _labels_in(root / "ccg") or _labels_in(root)
+    labels = _find_labels(root / "ccg") or _find_labels(root)
     if labels is None:
         raise InputError(f"task ccg: {_LABEL_FILE} is missing; looked in {root / 'ccg'} and {root} for the set of its labels")
     return labels
@@ -47,7 +47,7 @@ def ccg_labels(root: Path) -> tuple[str, ...]:
 
 def read_ccg(request: ReadRequest) -> Iterator[TagExample]:
     (path,) = request.files
-    labels = frozenset(_labels_in(path.parent) or ())
+    labels = frozenset(_find_labels(path.parent) or ())
     if not labels:
         raise InputError(f"{path.parent / _LABEL_FILE}: missing or empty; the set of labels has to lie beside {path.name}")
     for number, (where, line) in enumerate(read_lines(path), start=1):
@@ -82,7 +82,7 @@ CCG = Task(
     description="CCG supertags of the Wall Street Journal (CCGbank): the category of each word in a derivation.",
     notes="Licensed data: not to be had from here. Put ccg.train, ccg.dev, ccg.test (text<TAB>tag tag ...) and tags_to_id.json"
     " in ccg/. jiant's label set has 1,363 tags.",
-    labels_of=ccg_labels,
+    labels_of=read_ccg_labels,
 )
 
 # The 37 relations of UD v2 (https://universaldependencies.org/u/dep/).
@@ -95,15 +95,15 @@ DIRECTED = (*(f"{relation}{side}" for relation in RELATIONS.split() if relation 
 
 def read_relations(request: ReadRequest) -> Iterator[TagExample]:
     (path,) = request.files
-    for number, block in enumerate(blocks(path), start=1):
-        words = syntactic(block)
-        if readable(words):
+    for number, block in enumerate(read_blocks(path), start=1):
+        words = list_syntactic_words(block)
+        if is_readable(words):
             tags = []
             for place, word in enumerate(words, start=1):
                 side = "" if word.head == 0 else ">" if word.head > place else "<"
                 tags.append(check_label(word.relation.partition(":")[0] + side, DIRECTED, word.where))
             id = f"{request.task.name}-{request.split}-{number}"
-            yield TagExample(id, tuple(visible(word.form) for word in words), tuple(tags))
+            yield TagExample(id, tuple(clean_form(word.form) for word in words), tuple(tags))
 
 
 _EWT = "https://raw.githubusercontent.com/UniversalDependencies/UD_English-EWT/r2.7/"

@@ -18,7 +18,7 @@ from xstilts.data.language import languages
 from xstilts.errors import InputError
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.tag import CHUNK_F1, POS_F1
-from xstilts.tasks.catalogue.conllu import blocks, readable, visible, written
+from xstilts.tasks.catalogue.conllu import clean_form, is_readable, list_written_words, read_blocks
 from xstilts.tasks.catalogue.syntax import CCG, UD_RELATIONS
 from xstilts.tasks.files.read import check_label, get_field, look_up_label, split_columns
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
@@ -32,17 +32,17 @@ UPOS = (
 NER = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
 
 
-def _id(request: ReadRequest, number: int) -> str:
+def _make_id(request: ReadRequest, number: int) -> str:
     return f"{request.task.name}-{request.language}-{request.split}-{number}"
 
 
-def _official_name(path: Path) -> str:
+def _strip_gz(path: Path) -> str:
     return path.name.removesuffix(".gz")
 
 
-def _preprocessed(request: ReadRequest, path: Path, labels: Sequence[str], missing: str) -> Iterator[TagExample]:
+def _read_preprocessed(request: ReadRequest, path: Path, labels: Sequence[str], missing: str) -> Iterator[TagExample]:
     """The sentences of a file that XTREME's scripts wrote, `{split}-{language}.tsv`."""
-    for number, block in enumerate(blocks(path), start=1):
+    for number, block in enumerate(read_blocks(path), start=1):
         rows = [line.split("\t") for _, line in block]
         if all(len(row) == 1 for row in rows):
             raise InputError(
@@ -54,33 +54,33 @@ def _preprocessed(request: ReadRequest, path: Path, labels: Sequence[str], missi
             if len(row) > 2:
                 raise InputError(f"{where}: {len(row)} columns, expected word<TAB>tag")
             tags.append(check_label(row[1].strip(), labels, where) if row[1:] else missing)
-        yield TagExample(_id(request, number), tuple(row[0].strip() for row in rows), tuple(tags))
+        yield TagExample(_make_id(request, number), tuple(row[0].strip() for row in rows), tuple(tags))
 
 
 def read_udpos(request: ReadRequest) -> Iterator[TagExample]:
     for path in request.files:
-        name, _, suffix = _official_name(path).partition(".")
+        name, _, suffix = _strip_gz(path).partition(".")
         if suffix == "tsv":
-            yield from _preprocessed(request, path, UPOS, "X")
+            yield from _read_preprocessed(request, path, UPOS, "X")
             continue
-        for number, block in enumerate(blocks(path), start=1):
-            words = written(block, request.language)
-            if readable(words):
+        for number, block in enumerate(read_blocks(path), start=1):
+            words = list_written_words(block, request.language)
+            if is_readable(words):
                 answer = tuple(check_label(word.tag, UPOS, word.where) for word in words)
-                yield TagExample(f"{name}-{number}", tuple(visible(word.form) for word in words), answer)
+                yield TagExample(f"{name}-{number}", tuple(clean_form(word.form) for word in words), answer)
 
 
 def read_panx(request: ReadRequest) -> Iterator[TagExample]:
     """A file that its name and folder do not say to be of the language is one if the prefixes in it say so: in the official
     archive of a language it is just called `test`."""
     (path,) = request.files
-    name, code = _official_name(path), request.language
+    name, code = _strip_gz(path), request.language
     if name.endswith(".tsv"):
-        yield from _preprocessed(request, path, NER, "O")
+        yield from _read_preprocessed(request, path, NER, "O")
         return
     named = path.parent.name == code or name.startswith(f"{code}-")
     layout = f"'{code}:token<TAB>TAG'"
-    for number, block in enumerate(blocks(path), start=1):
+    for number, block in enumerate(read_blocks(path), start=1):
         if not named and not block[0][1].startswith(f"{code}:"):
             continue
         words, tags = [], []
@@ -91,7 +91,7 @@ def read_panx(request: ReadRequest) -> Iterator[TagExample]:
                 raise InputError(f"{where}: found {token!r:.80}, expected {layout}")
             words.append(word.strip())
             tags.append(check_label(tag.strip(), NER, where))
-        yield TagExample(_id(request, number), tuple(words), tuple(tags))
+        yield TagExample(_make_id(request, number), tuple(words), tuple(tags))
 
 
 ReadHub = Callable[[ReadRequest, Iterable[dict[str, Any]]], Iterator[TagExample]]
@@ -105,7 +105,7 @@ def _read_hub(column: str, labels: Sequence[str]) -> ReadHub:
             if len(words) != len(tags):
                 raise InputError(f"{where}: {len(words)} words but {len(tags)} tags")
             answer = tuple(look_up_label(tag, labels, where) for tag in tags)
-            yield TagExample(_id(request, number), tuple(map(visible, words)), answer)
+            yield TagExample(_make_id(request, number), tuple(map(clean_form, words)), answer)
 
     return read
 

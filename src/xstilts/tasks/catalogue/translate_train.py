@@ -20,7 +20,7 @@ from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.squad import SQUAD
 from xstilts.tasks.answer_alignment import align_answer
 from xstilts.tasks.catalogue import nli, paraphrase
-from xstilts.tasks.catalogue.qa import Question, hub_questions, questions
+from xstilts.tasks.catalogue.qa import Question, read_hub_questions, read_questions
 from xstilts.tasks.files.read import check_label, get_fields, read_lines, read_tsv, split_columns
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
@@ -32,10 +32,10 @@ XNLI_MT_ZIP = Download(
     {"": "f732517ba2fb1d550e9f3c2aabaef6017c91ee2dcec90e878f138764d224db05"},
 )
 
-_Row = tuple[str, str, str, str]  # where, text, text, label
+TextPair = tuple[str, str, str, str]  # where, text, text, label
 
 
-def _xtreme(path: Path) -> Iterator[_Row]:
+def _read_xtreme(path: Path) -> Iterator[TextPair]:
     """The translated pairs of a file of XTREME's: the English texts come first (google-research/xtreme, README)."""
     for where, line in read_lines(path):
         if line:
@@ -43,16 +43,16 @@ def _xtreme(path: Path) -> Iterator[_Row]:
             yield where, first, second, label
 
 
-def _named(path: Path, fields: str) -> Iterator[_Row]:
+def _read_named(path: Path, fields: str) -> Iterator[TextPair]:
     for where, record in read_tsv(path):
         first, second, label = get_fields(record, fields, str, where)
         yield where, first, second, label
 
 
-def _pairs(request: ReadRequest, fields: str, labels: Mapping[str, str]) -> Iterator[ClassifyExample]:
+def _make_pairs(request: ReadRequest, fields: str, labels: Mapping[str, str]) -> Iterator[ClassifyExample]:
     """The pairs of a training file; `fields` are the columns of the official one, `labels` its labels and ours."""
     (path,) = request.files
-    rows = _xtreme(path) if path.name.startswith("en-") else _named(path, fields)
+    rows = _read_xtreme(path) if path.name.startswith("en-") else _read_named(path, fields)
     for number, (where, first, second, label) in enumerate(rows, start=1):
         answer = labels[check_label(label.strip(), tuple(labels), where)]
         yield ClassifyExample(f"{request.task.name}-{request.split}-{number}", (first.strip(), second.strip()), answer)
@@ -67,7 +67,7 @@ _MNLI_LABELS = {**{label: label for label in nli.LABELS}, "contradictory": "cont
 def read_mnli_mt(request: ReadRequest) -> Iterator[ClassifyExample]:
     if request.split == "dev":
         return nli.read_pairs(request)
-    return _pairs(request, "premise hypo label", _MNLI_LABELS)
+    return _make_pairs(request, "premise hypo label", _MNLI_LABELS)
 
 
 MNLI_MT_LANGUAGES = tuple(code for code in nli.XNLI_LANGUAGES if code != "en")
@@ -112,7 +112,7 @@ MNLI_MT = Task(
 def read_pawsx_mt(request: ReadRequest) -> Iterator[ClassifyExample]:
     if request.split == "dev":
         return paraphrase.read_pawsx(request)
-    return _pairs(request, "sentence1 sentence2 label", {label: label for label in paraphrase.LABELS})
+    return _make_pairs(request, "sentence1 sentence2 label", {label: label for label in paraphrase.LABELS})
 
 
 PAWSX_MT_LANGUAGES = tuple(code for code in paraphrase.PAWSX_LANGUAGES if code != "en")
@@ -154,7 +154,7 @@ PAWSX_MT = Task(
 # -- SQuAD ------------------------------------------------------------------------------------------------------------
 
 
-def _refitted(request: ReadRequest, found: Iterable[Question]) -> Iterator[SpanExample]:
+def _realign(request: ReadRequest, found: Iterable[Question]) -> Iterator[SpanExample]:
     """Questions with their answers at the offsets given or, where these do not fit, where they are found again; without
     answers that are nowhere, and a question with none left is left out. All of it is counted."""
     request.counts.update(relocated=0, unlocatable=0)
@@ -174,11 +174,11 @@ def _refitted(request: ReadRequest, found: Iterable[Question]) -> Iterator[SpanE
 
 def read_squad_mt(request: ReadRequest) -> Iterator[SpanExample]:
     (path,) = request.files
-    return _refitted(request, questions(path))
+    return _realign(request, read_questions(path))
 
 
 def read_hub_squad_mt(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[SpanExample]:
-    return _refitted(request, hub_questions(rows))
+    return _realign(request, read_hub_questions(rows))
 
 
 _MLQA_TRAIN_COUNTS = {

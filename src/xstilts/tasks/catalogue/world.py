@@ -29,13 +29,13 @@ from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.tag import CHUNK_F1, TAG_ACCURACY
 from xstilts.tasks.task import ReadRequest, Source, Task
-from xstilts.tasks.translated import translated
+from xstilts.tasks.translated import translate
 from xstilts.world import LANGUAGES, WorldConfig, generate
 from xstilts.world.choosing import CHOICES
 from xstilts.world.concepts import DOMAINS
 from xstilts.world.inference import NLI_LABELS, PARAPHRASE_LABELS
 from xstilts.world.tagging import NER_LABELS, POS_TAGS
-from xstilts.world.translating import machine_translated
+from xstilts.world.translating import machine_translate
 
 PREFIX = "world/"
 MT = "_mt"
@@ -48,12 +48,12 @@ def generate_task(task: Task, split: str, language: str, world: Mapping[str, Any
     name = task.name.removeprefix(PREFIX)
     original = name.removesuffix(MT)
     found = generate(config, original, split, language)
-    return found if original == name or split != "train" else _translated(config, found, language, counts)
+    return found if original == name or split != "train" else _translate(config, found, language, counts)
 
 
-def _translated(config: WorldConfig, found: Iterable[Example], language: str, counts: Counter[str]) -> Iterator[Example]:
+def _translate(config: WorldConfig, found: Iterable[Example], language: str, counts: Counter[str]) -> Iterator[Example]:
     for example in found:
-        new = translated(example, partial(machine_translated, config, language), language, counts)
+        new = translate(example, partial(machine_translate, config, language), language, counts)
         if new is not None:
             yield new
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from xstilts.errors import InputError
-from xstilts.store.lease import Held, Lease
+from xstilts.store.lease import Lease, LeaseHeld
 from xstilts.store.store import Store, write_json
 
 MAX_BYTES = 64 << 30
@@ -92,7 +92,7 @@ def _unpack_under_lease(place: Path, archive: Path) -> None:
                 if not _is_done(place):
                     _unpack_whole(archive, place)
             return
-        except Held:
+        except LeaseHeld:
             time.sleep(_WAIT_SECONDS)
 
 

@@ -14,13 +14,13 @@ from xstilts.tasks.user.user_tasks import register
 
 def declare_corpus(folder: Path, parallel: Path | None = None) -> tuple[Task, ...]:
     """Register the text of a folder of `<code>.txt` and, if given, the translations of another: one task, or two."""
-    tasks = [_one_of(folder, "text")]
+    tasks = [_declare_one(folder, "text")]
     if parallel is not None:
-        tasks.append(_one_of(parallel, "parallel"))
+        tasks.append(_declare_one(parallel, "parallel"))
     return tuple(tasks)
 
 
-def _one_of(folder: Path, kind: str) -> Task:
+def _declare_one(folder: Path, kind: str) -> Task:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected one with " + ("<code>.txt" if kind == "text" else "translations"))
     for task in register(folder):

@@ -53,32 +53,32 @@ METRICS: dict[str, tuple[Metric, ...]] = {
 }
 
 
-def _word(value: Any) -> Any:
+def _check_word(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("YAML reads yes, no, on, off, true and false as truth values: write the word in quotes")
     return str(value) if isinstance(value, int) else value
 
 
-def _codes(value: Any) -> Any:
+def _split_codes(value: Any) -> Any:
     """`en de` is short for [en, de]."""
-    value = _word(value)
+    value = _check_word(value)
     return value.split() if isinstance(value, str) else value
 
 
-def _column(value: Any) -> int | str:
+def _check_column(value: Any) -> int | str:
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "" or (isinstance(value, int) and value < 0):
         raise ValueError(f"expected the name of a column or its number from 0, found {value!r}")
     return value
 
 
-def _several(value: Any) -> Any:
+def _to_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, int | str) else value
 
 
-def _labels(value: Any) -> Any:
+def _pair_labels(value: Any) -> Any:
     """`[a, b]` and `{a: 0, b: [1, 2]}` as pairs of a label and the values that stand for it."""
     if isinstance(value, dict):
-        return tuple((label, _several(found)) for label, found in value.items())
+        return tuple((label, _to_tuple(found)) for label, found in value.items())
     return tuple((label, (label,)) for label in value) if isinstance(value, list) else value
 
 
@@ -102,11 +102,11 @@ def _check_languages(field: str, codes: tuple[str, ...], new: Mapping[str, str])
             raise ValueError(f"{field}: unknown language '{code}'; name it: new_languages: {{{code}: its name}}")
 
 
-Word = Annotated[str, BeforeValidator(_word)]
-Codes = Annotated[tuple[Word, ...], BeforeValidator(_codes)]
-Column = Annotated[int | str, BeforeValidator(_column)]
-Columns = Annotated[tuple[Column, ...], BeforeValidator(_several)]
-Labels = Annotated[tuple[tuple[Word, tuple[Word, ...]], ...], BeforeValidator(_labels)]
+Word = Annotated[str, BeforeValidator(_check_word)]
+Codes = Annotated[tuple[Word, ...], BeforeValidator(_split_codes)]
+Column = Annotated[int | str, BeforeValidator(_check_column)]
+Columns = Annotated[tuple[Column, ...], BeforeValidator(_to_tuple)]
+Labels = Annotated[tuple[tuple[Word, tuple[Word, ...]], ...], BeforeValidator(_pair_labels)]
 Split = Literal["train", "dev", "test"]
 
 
@@ -179,7 +179,7 @@ class Declaration(Record):
     choices: Columns = ()
     label: Column = ""
     labels: Labels = ()
-    drop: Annotated[tuple[Word, ...], BeforeValidator(_several)] = ()
+    drop: Annotated[tuple[Word, ...], BeforeValidator(_to_tuple)] = ()
     id: Column = ""
     language: Column = ""
     quoted: bool = False

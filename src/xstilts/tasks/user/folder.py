@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.data.language import LANGUAGES
-from xstilts.data.yaml_records import make
+from xstilts.data.yaml_records import make_record
 from xstilts.errors import InputError
 from xstilts.tasks.user.declaration import Declaration
 
@@ -22,33 +22,33 @@ _MEMBERS = {"arb": "ar", "azj": "az", "cmn": "zh", "ekk": "et", "pes": "fa", "sw
 _CODES = {code: row.code for row in LANGUAGES.values() for code in (row.iso3, row.code)} | _MEMBERS
 _FILE = re.compile(r"(?:(?P<stem>.+)\.)?(?P<code>[a-z][a-z0-9]{1,2}(?:[-_][A-Za-z0-9]+)*)\.(?P<end>txt|tsv)(?:\.gz)?")
 
-_Codes = dict[str, str]  # our code of a language -> the one in the names of its files
+_FileCodes = dict[str, str]  # our code of a language -> the one in the names of its files
 
 
-def corpora(folder: Path) -> tuple[tuple[str, Declaration], ...]:
+def declare_folder(folder: Path) -> tuple[tuple[str, Declaration], ...]:
     """(name, declaration) of the one or two tasks that the files of a folder make. Raises InputError if they make none."""
-    alone, aligned, tables, english = _sorted(folder)
+    alone, aligned, tables, english = _sort_files(folder)
     name = re.sub(r"[^\w.-]+", "-", folder.name)
     found = []
     if alone:
-        found.append((f"text/{name}", _declaration(folder, alone, "{lang}.txt")))
+        found.append((f"text/{name}", _make_declaration(folder, alone, "{lang}.txt")))
     if aligned and tables:
         raise InputError(f"{folder}: translations both in <anything>.<code>.txt and in <code>.tsv; keep one kind in this folder")
     if aligned:
         if len(english) != 1:
             said = f"expected one English file (<anything>.en.txt), found {', '.join(sorted(english)) or 'none'}"
             raise InputError(f"{folder}: its files <anything>.<code>.txt are aligned by line with an English one; {said}")
-        found.append((f"parallel/{name}", _declaration(folder, aligned, "*.{lang}.txt", english=english.pop())))
+        found.append((f"parallel/{name}", _make_declaration(folder, aligned, "*.{lang}.txt", english=english.pop())))
     if tables:
-        found.append((f"parallel/{name}", _declaration(folder, tables, "{lang}.tsv", texts=(0, 1))))
+        found.append((f"parallel/{name}", _make_declaration(folder, tables, "{lang}.tsv", texts=(0, 1))))
     if not found:
         raise InputError(f"{folder}: no <code>.txt[.gz] with the text of a language, such as de.txt, and no translations")
     return tuple(found)
 
 
-def _sorted(folder: Path) -> tuple[_Codes, _Codes, _Codes, set[str]]:
+def _sort_files(folder: Path) -> tuple[_FileCodes, _FileCodes, _FileCodes, set[str]]:
     """Files of one language, files aligned with English, tables of translations, and the English files of the second."""
-    alone, aligned, tables = _Codes(), _Codes(), _Codes()
+    alone, aligned, tables = _FileCodes(), _FileCodes(), _FileCodes()
     english = set[str]()
     for path in sorted(folder.iterdir()):
         file = _FILE.fullmatch(path.name)
@@ -70,7 +70,7 @@ def _sorted(folder: Path) -> tuple[_Codes, _Codes, _Codes, set[str]]:
     return alone, aligned, tables, english
 
 
-def _declaration(folder: Path, codes: _Codes, pattern: str, **more: Any) -> Declaration:
+def _make_declaration(folder: Path, codes: _FileCodes, pattern: str, **more: Any) -> Declaration:
     fields = {
         "name": "corpus",
         "format": "mlm",
@@ -80,4 +80,4 @@ def _declaration(folder: Path, codes: _Codes, pattern: str, **more: Any) -> Decl
         "license": "not stated: a folder of your own",
         "description": f"{'Sentences and their English translations' if more else 'Plain text'}, from the folder {folder.name}.",
     }
-    return make(Declaration, {**fields, **more}, str(folder))
+    return make_record(Declaration, {**fields, **more}, str(folder))

@@ -18,8 +18,8 @@ from xstilts.formats.mlm import MlmExample
 from xstilts.tasks.files.read import read_lines
 from xstilts.tasks.task import ReadRequest
 
-STRETCH = 2000  # characters
-LONGEST = 1 << 20  # bytes of a line; more is no sentence but a file without line ends
+STRETCH_CHARACTERS = 2000  # characters
+MAX_LINE_BYTES = 1 << 20  # bytes of a line; more is no sentence but a file without line ends
 
 NUL = "\0"
 
@@ -28,15 +28,15 @@ def read_documents(request: ReadRequest) -> Iterator[MlmExample]:
     """The stretches of all documents of the files."""
     number = 0
     for path in request.files:
-        for document in _documents(path):
-            for text in _stretches(document):
+        for document in _split_documents(path):
+            for text in _join_stretches(document):
                 number += 1
                 yield MlmExample(f"{request.task.name}-{request.language}-{request.split}-{number}", (text,))
 
 
-def _documents(path: Path) -> Iterator[list[str]]:
+def _split_documents(path: Path) -> Iterator[list[str]]:
     document: list[str] = []
-    for line in _texts(path):
+    for line in _read_texts(path):
         if line:
             document.append(line)
         elif document:
@@ -46,19 +46,19 @@ def _documents(path: Path) -> Iterator[list[str]]:
         yield document
 
 
-def _texts(path: Path) -> Iterator[str]:
+def _read_texts(path: Path) -> Iterator[str]:
     """The lines of a text file, without the blanks around them."""
-    for where, line in read_lines(path, LONGEST):
+    for where, line in read_lines(path, MAX_LINE_BYTES):
         if NUL in line:
             raise InputError(f"{where}: a NUL byte: this is a binary file, or UTF-16; expected plain text in UTF-8")
         yield line.strip()
 
 
-def _stretches(document: list[str]) -> Iterator[str]:
+def _join_stretches(document: list[str]) -> Iterator[str]:
     stretch: list[str] = []
     size = 0
     for line in document:
-        if stretch and size + len(line) > STRETCH:
+        if stretch and size + len(line) > STRETCH_CHARACTERS:
             yield " ".join(stretch)
             stretch, size = [], 0
         stretch.append(line)
@@ -73,7 +73,7 @@ def read_aligned(request: ReadRequest) -> Iterator[MlmExample]:
         raise InputError(f"{english}: alone; expected a file of another language that is aligned with it")
     number = 0
     for path in others:
-        for text, translation in _pairs(path, english):
+        for text, translation in _read_pairs(path, english):
             number += 1
             if text and translation:
                 yield MlmExample(f"{request.task.name}-{request.language}-{request.split}-{number}", (text, translation))
@@ -81,8 +81,8 @@ def read_aligned(request: ReadRequest) -> Iterator[MlmExample]:
                 request.counts["untranslated"] += 1
 
 
-def _pairs(path: Path, english: Path) -> Iterator[tuple[str, str]]:
-    for number, (text, translation) in enumerate(zip_longest(_texts(path), _texts(english))):
+def _read_pairs(path: Path, english: Path) -> Iterator[tuple[str, str]]:
+    for number, (text, translation) in enumerate(zip_longest(_read_texts(path), _read_texts(english))):
         if text is None or translation is None:
             short, long = (path, english) if text is None else (english, path)
             raise InputError(f"{short} ends after line {number}, {long} goes on: they are not aligned by line")

@@ -29,42 +29,42 @@ from xstilts.tasks.user.declaration import Declaration
 from xstilts.tasks.user.plain_text import read_aligned, read_documents
 
 Column = int | str
-Row = Mapping[Any, Any]
+TableRow = Mapping[Any, Any]
 
 
-def read(own: Declaration, request: ReadRequest) -> Iterator[Example]:
+def read_user_task(own: Declaration, request: ReadRequest) -> Iterator[Example]:
     """The examples of a split in a language. Raises InputError with file and line."""
     match own.format:
         case "classify":
-            return _classified(own, request)
+            return _read_classify(own, request)
         case "choice":
-            return _chosen(own, request)
+            return _read_choice(own, request)
         case "tag":
-            return _tagged(own, request)
+            return _read_tag(own, request)
         case "span":
-            return _asked(own, request)
+            return _read_span(own, request)
         case "embed":
-            return _translations(own, request)
+            return _read_embed(own, request)
         case "mlm":
-            return _plain_text(own, request)
+            return _read_mlm(own, request)
 
 
-def _rows(own: Declaration, request: ReadRequest) -> Iterator[tuple[str, str, Row]]:
+def _select_rows(own: Declaration, request: ReadRequest) -> Iterator[tuple[str, str, TableRow]]:
     """(id, `path:line`, row) of each row in the language. Without an id column the rows of each language are counted."""
     code = request.task.codes.get(request.language, request.language)
     number = 0
-    for where, row in chain.from_iterable(_table(own, request, path) for path in request.files):
-        if own.language == "" or _word(row, own.language, where) == code:
+    for where, row in chain.from_iterable(_read_table(own, request, path) for path in request.files):
+        if own.language == "" or _get_word(row, own.language, where) == code:
             number += 1
-            yield (_numbered(own, request, number) if own.id == "" else _word(row, own.id, where)), where, row
+            yield (_number_example(own, request, number) if own.id == "" else _get_word(row, own.id, where)), where, row
 
 
-def _numbered(own: Declaration, request: ReadRequest, number: int) -> str:
+def _number_example(own: Declaration, request: ReadRequest, number: int) -> str:
     language = "" if own.parallel else f"{request.language}-"
     return f"{request.task.name}-{language}{request.split}-{number}"
 
 
-def _table(own: Declaration, request: ReadRequest, path: Path) -> Iterator[tuple[str, Row]]:
+def _read_table(own: Declaration, request: ReadRequest, path: Path) -> Iterator[tuple[str, TableRow]]:
     """(`path:line`, row) of each row of a table, by the names of its header or of its JSON fields, else by number."""
     type = own.type_of(request.split)
     if type == "jsonl":
@@ -72,13 +72,13 @@ def _table(own: Declaration, request: ReadRequest, path: Path) -> Iterator[tuple
         return
     columns = own.columns()
     header: list[str] = []
-    for where, cells in _quoted(path, "," if type == "csv" else "\t") if own.quoted or type == "csv" else _plain(path):
+    for where, cells in _read_quoted(path, "," if type == "csv" else "\t") if own.quoted or type == "csv" else _read_plain(path):
         if isinstance(columns[0], int):
             yield where, dict(enumerate(cells))
         elif not header:
             header = [cell.strip() for cell in cells]
             for column in columns:
-                _cell(dict.fromkeys(header), column, where)
+                _get_cell(dict.fromkeys(header), column, where)
                 if header.count(str(column)) > 1:
                     raise InputError(f"{where}: the header has {column!r} twice")
         elif len(cells) != len(header):
@@ -87,11 +87,11 @@ def _table(own: Declaration, request: ReadRequest, path: Path) -> Iterator[tuple
             yield where, dict(zip(header, cells, strict=True))
 
 
-def _plain(path: Path) -> Iterator[tuple[str, list[str]]]:
+def _read_plain(path: Path) -> Iterator[tuple[str, list[str]]]:
     return ((where, line.split("\t")) for where, line in read_lines(path) if line)
 
 
-def _quoted(path: Path, delimiter: str) -> Iterator[tuple[str, list[str]]]:
+def _read_quoted(path: Path, delimiter: str) -> Iterator[tuple[str, list[str]]]:
     """Rows by the rules of csv; a cell may hold line ends, so `path:line` is where the row begins."""
     begin = ""
 
@@ -110,7 +110,7 @@ def _quoted(path: Path, delimiter: str) -> Iterator[tuple[str, list[str]]]:
         raise InputError(f"{begin}: not csv: {error} (is a quote not closed or not doubled?)") from None
 
 
-def _cell(row: Row, column: Column, where: str) -> Any:
+def _get_cell(row: TableRow, column: Column, where: str) -> Any:
     if column not in row:
         if isinstance(column, int):
             raise InputError(f"{where}: no column {column} (counted from 0); the row has {len(row)} cells")
@@ -118,86 +118,86 @@ def _cell(row: Row, column: Column, where: str) -> Any:
     return row[column]
 
 
-def _text(row: Row, column: Column, where: str) -> str:
-    value = _cell(row, column, where)
+def _get_text(row: TableRow, column: Column, where: str) -> str:
+    value = _get_cell(row, column, where)
     if not isinstance(value, str):
         raise InputError(f"{where}: {column!r} should be text, found {value!r:.60}")
     return value.strip()
 
 
-def _word(row: Row, column: Column, where: str) -> str:
+def _get_word(row: TableRow, column: Column, where: str) -> str:
     """A label, an id or a code: text, or a JSON whole number or truth value as it is spelled."""
-    value = _cell(row, column, where)
+    value = _get_cell(row, column, where)
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, int) else _text(row, column, where)
+    return str(value) if isinstance(value, int) else _get_text(row, column, where)
 
 
-def _strings(row: Row, column: Column, where: str) -> tuple[str, ...]:
-    value = _cell(row, column, where)
+def _get_strings(row: TableRow, column: Column, where: str) -> tuple[str, ...]:
+    value = _get_cell(row, column, where)
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise InputError(f"{where}: {column!r} should be a list of texts, found {value!r:.60}")
     return tuple(item.strip() for item in value)
 
 
-def _labelled(own: Declaration, request: ReadRequest) -> Iterator[tuple[str, str, Row, str]]:
+def _label_rows(own: Declaration, request: ReadRequest) -> Iterator[tuple[str, str, TableRow, str]]:
     """(id, `path:line`, row, label); rows whose label is dropped are counted and left out."""
-    labels = _by_value(own)
-    for id, where, row in _rows(own, request):
-        value = _word(row, own.label, where)
+    labels = _map_values(own)
+    for id, where, row in _select_rows(own, request):
+        value = _get_word(row, own.label, where)
         if value not in own.drop:
             yield id, where, row, labels[check_label(value, tuple(labels), where)]
 
 
-def _by_value(own: Declaration) -> dict[str, str]:
+def _map_values(own: Declaration) -> dict[str, str]:
     return {value: label for label, values in own.labels for value in values}
 
 
-def _classified(own: Declaration, request: ReadRequest) -> Iterator[ClassifyExample]:
-    for id, where, row, label in _labelled(own, request):
-        yield ClassifyExample(id, tuple(_text(row, column, where) for column in own.texts), label)
+def _read_classify(own: Declaration, request: ReadRequest) -> Iterator[ClassifyExample]:
+    for id, where, row, label in _label_rows(own, request):
+        yield ClassifyExample(id, tuple(_get_text(row, column, where) for column in own.texts), label)
 
 
-def _chosen(own: Declaration, request: ReadRequest) -> Iterator[ChoiceExample]:
-    for id, where, row, label in _labelled(own, request):
+def _read_choice(own: Declaration, request: ReadRequest) -> Iterator[ChoiceExample]:
+    for id, where, row, label in _label_rows(own, request):
         listed = len(own.choices) == 1
-        choices = _strings(row, own.choices[0], where) if listed else tuple(_text(row, c, where) for c in own.choices)
+        choices = _get_strings(row, own.choices[0], where) if listed else tuple(_get_text(row, c, where) for c in own.choices)
         if len(choices) != len(own.labels):
             raise InputError(f"{where}: {len(choices)} choices, expected {len(own.labels)}")
-        yield ChoiceExample(id, _text(row, own.prompt, where), choices, own.names.index(label))
+        yield ChoiceExample(id, _get_text(row, own.prompt, where), choices, own.names.index(label))
 
 
-def _tagged(own: Declaration, request: ReadRequest) -> Iterator[TagExample]:
-    labels = _by_value(own)
-    sentences = _listed if own.type_of(request.split) == "jsonl" else _sentences
+def _read_tag(own: Declaration, request: ReadRequest) -> Iterator[TagExample]:
+    labels = _map_values(own)
+    sentences = _read_listed if own.type_of(request.split) == "jsonl" else _read_sentences
     for number, found in enumerate(chain.from_iterable(sentences(own, request, path) for path in request.files), start=1):
         words, tags = zip(*((word, labels[check_label(tag, tuple(labels), where)]) for where, word, tag in found), strict=True)
-        yield TagExample(_numbered(own, request, number), words, tags)
+        yield TagExample(_number_example(own, request, number), words, tags)
 
 
-Sentence = list[tuple[str, str, str]]  # (`path:line`, word, tag) of each word
+TaggedWords = list[tuple[str, str, str]]  # (`path:line`, word, tag) of each word
 
 
-def _listed(own: Declaration, request: ReadRequest, path: Path) -> Iterator[Sentence]:
+def _read_listed(own: Declaration, request: ReadRequest, path: Path) -> Iterator[TaggedWords]:
     for where, row in read_json_lines(path):
-        words, tags = _strings(row, own.words, where), _strings(row, own.tags, where)
+        words, tags = _get_strings(row, own.words, where), _get_strings(row, own.tags, where)
         if not words or len(words) != len(tags):
             raise InputError(f"{where}: {len(words)} words and {len(tags)} tags")
         yield [(where, word, tag) for word, tag in zip(words, tags, strict=True)]
 
 
-def _sentences(own: Declaration, request: ReadRequest, path: Path) -> Iterator[Sentence]:
+def _read_sentences(own: Declaration, request: ReadRequest, path: Path) -> Iterator[TaggedWords]:
     """Lines between blank lines. Columns are parted by tabs if there is one in the line, else by blanks. Of CoNLL-U, comments,
     multi-word tokens and empty nodes are left out: what is tagged are the syntactic words."""
     universal = own.type_of(request.split) == "conllu"
-    sentence: Sentence = []
+    sentence: TaggedWords = []
     for where, line in read_lines(path):
         cells = line.split("\t") if "\t" in line else line.split()
         if universal and (line.startswith("#") or (cells and not cells[0].isdecimal())):
             continue
         if line.strip():
             row = dict(enumerate(cells))
-            word, tag = _text(row, own.words, where), _text(row, own.tags, where)
+            word, tag = _get_text(row, own.words, where), _get_text(row, own.tags, where)
             if not word:
                 raise InputError(f"{where}: the word is blank")
             sentence.append((where, word, tag))
@@ -208,7 +208,7 @@ def _sentences(own: Declaration, request: ReadRequest, path: Path) -> Iterator[S
         yield sentence
 
 
-def _asked(own: Declaration, request: ReadRequest) -> Iterator[SpanExample]:
+def _read_span(own: Declaration, request: ReadRequest) -> Iterator[SpanExample]:
     for path in request.files:
         for example in read_squad(replace(request, files=(path,))):
             if not example.answer and not own.no_answer:
@@ -216,24 +216,24 @@ def _asked(own: Declaration, request: ReadRequest) -> Iterator[SpanExample]:
             yield replace(example, answer=example.answer or ())
 
 
-def _translations(own: Declaration, request: ReadRequest) -> Iterator[BitextRetrievalExample]:
+def _read_embed(own: Declaration, request: ReadRequest) -> Iterator[BitextRetrievalExample]:
     aligned = own.type_of(request.split) == "text"
-    for id, where, text, english in _aligned(own, request) if aligned else _in_columns(own, request):
+    for id, where, text, english in _pair_lines(own, request) if aligned else _pair_columns(own, request):
         if not text or not english:
             raise InputError(f"{where}: a blank sentence; each needs its translation")
         yield BitextRetrievalExample(id, text, english, id)
 
 
-Pair = tuple[str, str, str, str]  # id, `path:line`, sentence, its English translation
+Translated = tuple[str, str, str, str]  # id, `path:line`, sentence, its English translation
 
 
-def _in_columns(own: Declaration, request: ReadRequest) -> Iterator[Pair]:
-    for id, where, row in _rows(own, request):
-        text, english = (_text(row, column, where) for column in own.texts)
+def _pair_columns(own: Declaration, request: ReadRequest) -> Iterator[Translated]:
+    for id, where, row in _select_rows(own, request):
+        text, english = (_get_text(row, column, where) for column in own.texts)
         yield id, where, text, english
 
 
-def _aligned(own: Declaration, request: ReadRequest) -> Iterator[Pair]:
+def _pair_lines(own: Declaration, request: ReadRequest) -> Iterator[Translated]:
     sides = {path.name.removesuffix(".gz").rpartition(".")[2]: path for path in request.files}
     other = [path for end, path in sides.items() if end not in ("en", "eng")]
     if len(other) != 1 or len(request.files) != 2:
@@ -244,17 +244,17 @@ def _aligned(own: Declaration, request: ReadRequest) -> Iterator[Pair]:
     if len(left) != len(right):
         raise InputError(f"{other[0]} has {len(left)} lines and {english} {len(right)}: they are not aligned")
     for number, ((where, text), (_, translation)) in enumerate(zip(left, right, strict=True), start=1):
-        yield _numbered(own, request, number), where, text.strip(), translation.strip()
+        yield _number_example(own, request, number), where, text.strip(), translation.strip()
 
 
-def _plain_text(own: Declaration, request: ReadRequest) -> Iterator[MlmExample]:
+def _read_mlm(own: Declaration, request: ReadRequest) -> Iterator[MlmExample]:
     """Of a table: a row is a document or, with two columns, a sentence and its translation. A blank cell leaves the row out,
     as a blank line would; it is counted."""
     if own.type_of(request.split) == "text":
         yield from read_aligned(request) if own.english else read_documents(request)
         return
-    for id, where, row in _rows(own, request):
-        texts = tuple(_text(row, column, where) for column in own.texts)
+    for id, where, row in _select_rows(own, request):
+        texts = tuple(_get_text(row, column, where) for column in own.texts)
         if all(texts):
             yield MlmExample(id, texts)
         else:

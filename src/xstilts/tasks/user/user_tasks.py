@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import get_args
 
 from xstilts.data.language import LANGUAGES, Language
-from xstilts.data.yaml_records import make, read_fields
+from xstilts.data.yaml_records import make_record, read_fields
 from xstilts.errors import InputError, nearest
 from xstilts.formats.bitext_retrieval import BitextRetrieval
 from xstilts.formats.choice import Choice
@@ -31,18 +31,18 @@ from xstilts.formats.mlm import Mlm
 from xstilts.formats.registry import Example, Format
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
-from xstilts.store.fingerprint import key_of
+from xstilts.store.fingerprint import compute_key
 from xstilts.tasks.files.locate import read_examples, resolve_split
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.suites import SUITES
 from xstilts.tasks.task import SPLITS, Source, Task
 from xstilts.tasks.translated import TRANSLATABLE, read_translated
 from xstilts.tasks.user.declaration import NAME, Declaration, Translation
-from xstilts.tasks.user.folder import corpora
-from xstilts.tasks.user.tables import read
+from xstilts.tasks.user.folder import declare_folder
+from xstilts.tasks.user.tables import read_user_task
 
 # The version of every task in YAML: to be bumped when a reader in `tables.py` gives other examples for the same declaration.
-READERS = 1
+READERS_VERSION = 1
 
 SUFFIXES = (".yaml", ".yml", ".py")
 # Words that mean something else where a study names tasks.
@@ -63,7 +63,7 @@ def register(path: Path, declared: str = "") -> tuple[Task, ...]:
         raise InputError(f"{path}: a file that declares a task was expected, or a folder of text ({error.strerror})") from None
     sha256 = hashlib.sha256(content).hexdigest()
     before, earlier = _registered.get(path, ("", ()))
-    tasks = earlier if before == sha256 else _tasks(path, content, sha256)
+    tasks = earlier if before == sha256 else _make_tasks(path, content, sha256)
     if declared not in ("", tasks[0].declared):
         raise InputError(f"{path} changed since the plan was made; run again to plan with it")
     for task in tasks:
@@ -75,7 +75,7 @@ def register(path: Path, declared: str = "") -> tuple[Task, ...]:
     return tasks
 
 
-def named(words: Iterable[str]) -> list[str]:
+def resolve_tasks(words: Iterable[str]) -> list[str]:
     """Names of tasks; a file or a folder among them stands for the tasks that it declares, which are registered."""
     names: list[str] = []
     for word in words:
@@ -94,34 +94,34 @@ def _check_name(name: str, path: Path, own: Collection[str]) -> None:
         raise InputError(f"{path}: the name '{name}' is that of {whose}; {remedy}")
 
 
-def _tasks(path: Path, content: bytes, sha256: str) -> tuple[Task, ...]:
+def _make_tasks(path: Path, content: bytes, sha256: str) -> tuple[Task, ...]:
     if path.is_dir():
-        return tuple(replace(_task(own, path), name=name) for name, own in corpora(path))
+        return tuple(replace(_make_task(own, path), name=name) for name, own in declare_folder(path))
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path}: a file that declares a task ends in {', '.join(SUFFIXES)}")
     if path.suffix != ".py":
         fields = read_fields(path, "task")
         if "translated_from" in fields:
-            return (_translation(make(Translation, fields, str(path)), path),)
-        return (_task(make(Declaration, fields, str(path)), path.parent),)
-    tasks = _from_python(path, content, f"xstilts_own_{sha256}")
+            return (_make_translation(make_record(Translation, fields, str(path)), path),)
+        return (_make_task(make_record(Declaration, fields, str(path)), path.parent),)
+    tasks = _run_python(path, content, f"xstilts_own_{sha256}")
     return tuple(replace(task, declared=task.declared or sha256, folder=path.parent) for task in tasks)
 
 
-def _task(own: Declaration, folder: Path) -> Task:
+def _make_task(own: Declaration, folder: Path) -> Task:
     """The task of a declaration; its files are looked for below `folder` first."""
-    _name_languages(own.new_languages)
+    _add_languages(own.new_languages)
     return Task(
         name=own.name,
-        version=READERS,
-        format=_format(own),
+        version=READERS_VERSION,
+        format=_make_format(own),
         metric=own.measure(),
         languages=tuple(dict.fromkeys(code for codes in own.languages.values() for code in codes)),
         splits={
             split: Source((pattern,), own.languages[split], own.url, beside=(own.english,) if own.english else ())
             for split, pattern in own.files.items()
         },
-        read=partial(read, own),
+        read=partial(read_user_task, own),
         license=own.license,
         cite=own.cite,
         url=own.url,
@@ -130,24 +130,24 @@ def _task(own: Declaration, folder: Path) -> Task:
         heldout=own.heldout,
         codes=own.codes,
         contains=own.contains,
-        declared=key_of(own.identity()),
+        declared=compute_key(own.identity()),
         folder=folder,
     )
 
 
-def _name_languages(new: Mapping[str, str]) -> None:
+def _add_languages(new: Mapping[str, str]) -> None:
     for code, name in new.items():
         LANGUAGES.setdefault(code, Language(code, "", "", "", name))
 
 
-def _translation(own: Translation, path: Path) -> Task:
+def _make_translation(own: Translation, path: Path) -> Task:
     """Another task with its English training data translated, and its own English dev data."""
     base = CATALOGUE.get(own.translated_from)
     if base is None:
         raise InputError(f"{path}: translated_from: no task {own.translated_from!r}{nearest(own.translated_from, CATALOGUE)}")
-    if trouble := _untranslatable(base):
+    if trouble := _explain_untranslatable(base):
         raise InputError(f"{path}: translated_from: {trouble}")
-    _name_languages(own.new_languages)
+    _add_languages(own.new_languages)
     splits = {"train": Source((own.translations,), own.languages, own.url)}
     if "dev" in base.splits or base.heldout:
         dev = base.splits[resolve_split(base, "dev")]
@@ -156,7 +156,7 @@ def _translation(own: Translation, path: Path) -> Task:
     identity = {"translated_from": base.name, "version": base.version, "declared": base.declared}
     return Task(
         name=own.name,
-        version=READERS,
+        version=READERS_VERSION,
         format=base.format,
         metric=base.metric,
         languages=tuple(dict.fromkeys(code for source in splits.values() for code in source.languages)),
@@ -169,13 +169,13 @@ def _translation(own: Translation, path: Path) -> Task:
         trains_on=own.name,
         codes=own.codes,
         contains=(base.name,),
-        declared=key_of(identity),
+        declared=compute_key(identity),
         folder=path.parent,
         translates=base.name,
     )
 
 
-def _untranslatable(base: Task) -> str:
+def _explain_untranslatable(base: Task) -> str:
     """Why a task cannot be had in translation; empty if it can."""
     if base.format.name == "tag":
         return f"the tags of {base.name} belong to words, which a translation puts elsewhere; they cannot be carried over"
@@ -192,7 +192,7 @@ def _untranslatable(base: Task) -> str:
     return ""
 
 
-def _format(own: Declaration) -> Format:
+def _make_format(own: Declaration) -> Format:
     match own.format:
         case "classify":
             return Classify(own.names, len(own.texts))
@@ -208,14 +208,14 @@ def _format(own: Declaration) -> Format:
             return Mlm()
 
 
-def _from_python(path: Path, content: bytes, name: str) -> tuple[Task, ...]:
+def _run_python(path: Path, content: bytes, name: str) -> tuple[Task, ...]:
     """TASKS of a Python file. It is run from the bytes that the hash is of, and leaves no compiled file beside it."""
     module = sys.modules[name] = ModuleType(name)
     module.__file__ = str(path)
     try:
         exec(compile(content, str(path), "exec", dont_inherit=True), module.__dict__)
     except Exception as error:  # whatever the user's code raises
-        raise InputError(f"{path}:{_line(error, path)}: {type(error).__name__}: {error}") from error
+        raise InputError(f"{path}:{_find_line(error, path)}: {type(error).__name__}: {error}") from error
     tasks = getattr(module, "TASKS", None)
     if not isinstance(tasks, tuple | list) or not tasks or not all(isinstance(task, Task) for task in tasks):
         raise InputError(f"{path}: expected TASKS = (MY_TASK, ...), a tuple of `Task`s, found {tasks!r:.60}")
@@ -224,7 +224,7 @@ def _from_python(path: Path, content: bytes, name: str) -> tuple[Task, ...]:
     return tuple(tasks)
 
 
-def _line(error: Exception, path: Path) -> int:
+def _find_line(error: Exception, path: Path) -> int:
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return error.lineno or 1
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
@@ -247,7 +247,7 @@ def _check_record(task: Task, where: str) -> None:
 
 
 @dataclass(frozen=True)
-class Sample:
+class SplitPreview:
     """What a task's files hold in one split and language: how many examples, the first ones, what the reader counted beside
     them (`Request.counts`), or what is wrong with them."""
 
@@ -259,15 +259,15 @@ class Sample:
     trouble: str
 
 
-def preview(task: Task, root: Path, first: int = 2) -> Iterator[Sample]:
+def preview(task: Task, root: Path, first: int = 2) -> Iterator[SplitPreview]:
     """All files of a task read to their end, a sample for each split and language; `root` is the data folder."""
     for split in SPLITS:
         if split in task.splits or (split == "dev" and task.heldout):
             for language in task.splits[resolve_split(task, split)].languages:
-                yield _sample(task, split, language, root, first)
+                yield _read_sample(task, split, language, root, first)
 
 
-def _sample(task: Task, split: str, language: str, root: Path, first: int) -> Sample:
+def _read_sample(task: Task, split: str, language: str, root: Path, first: int) -> SplitPreview:
     shown: list[Example] = []
     counts = Counter[str]()
     count = 0
@@ -278,4 +278,4 @@ def _sample(task: Task, split: str, language: str, root: Path, first: int) -> Sa
                 shown.append(example)
     except InputError as error:
         trouble = str(error)
-    return Sample(split, language, count, tuple(shown), counts, trouble)
+    return SplitPreview(split, language, count, tuple(shown), counts, trouble)
