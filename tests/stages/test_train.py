@@ -252,5 +252,5 @@ def test_a_checkpoint_of_another_recipe_is_left_aside(tiny_folder: Path, tmp_pat
     foreign = job_of(tiny_folder, tmp_path / "foreign", NLI)
     (foreign.checkpoint / "state.pt").write_bytes((other.checkpoint / "state.pt").read_bytes())
     body.run(foreign)
-    assert record(foreign)["note"] == "the checkpoint was of another recipe, mixture or data; training began anew"
+    assert record(foreign)["note"] == "the checkpoint was of another recipe, mixture or data; training started again"
     assert_same(foreign, plain)

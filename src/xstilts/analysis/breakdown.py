@@ -17,8 +17,9 @@ from xstilts.analysis.results import Cell, Results, TargetInfo
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, arm, group_cells, metric_of
 from xstilts.data.cc100 import SIZES, find_size_group
 from xstilts.data.language import LANGUAGES
+from xstilts.metrics.metric import Values
 from xstilts.metrics.significance import Interval, gain_intervals
-from xstilts.metrics.variance_components import Values, VarianceComponents
+from xstilts.metrics.variance_components import VarianceComponents
 
 RESAMPLES = 200
 TASK_GROUPS = {
@@ -245,7 +246,7 @@ def pooled(by_seed: Values, intervals: Sequence[Interval]) -> Interval:
     degrees = min((spread.example_df for spread in spreads), default=1.0)
     spread = VarianceComponents(between, float(max(seeds - 1, 0)), examples, degrees)
     estimate = float(by_seed.mean())
-    half = spread.critical((1 - LEVEL) / 2) * spread.standard_error
+    half = spread.critical_value((1 - LEVEL) / 2) * spread.standard_error
     low, high = np.clip([estimate - half, estimate + half], -1, 1)
     return Interval(estimate, float(low), float(high), LEVEL, RESAMPLES, None, seeds, "", spread)
 

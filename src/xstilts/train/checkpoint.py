@@ -14,8 +14,8 @@ from torch import Tensor
 
 
 def save_state(folder: Path, identity: str, model: Any, optimizer: Any, selected: dict[str, Tensor], state: Any) -> None:
-    """Write the trained weights, the optimizer, the weights that the policy selected so far and the loop's `state` (a dataclass),
-    then rename the file into place. `identity` says which training this is."""
+    """Write the trained weights, the optimizer, the weights that the policy selected so far and the loop's `state` (a
+    dataclass), then rename the file into place. `identity` says which training this is."""
     temporary = folder / f".state-{uuid.uuid4().hex}"
     content = {
         "identity": identity,
@@ -34,8 +34,9 @@ def save_state(folder: Path, identity: str, model: Any, optimizer: Any, selected
 def load_state(
     folder: Path, identity: str, model: Any, optimizer: Any, selected: dict[str, Tensor], kind: type[Any]
 ) -> tuple[Any, str]:
-    """Restore in place what `save_state` wrote, and give (state, ""). The state is a fresh `kind()` where there is no checkpoint,
-    or where it is damaged or of another training. The second value then says why. This costs time, never a result."""
+    """Restore in place what `save_state` wrote, and give (state, ""). The state is a fresh `kind()` where there is no
+    checkpoint, or where it is damaged or of another training. The second value then says why. This costs time, never a
+    result."""
     path = folder / "state.pt"
     if not path.is_file():
         return kind(), ""

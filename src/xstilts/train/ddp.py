@@ -2,10 +2,9 @@
 
 Every process draws the same batch, splits it in the same way and takes every n-th micro-batch. Dropout is seeded by step and
 micro-batch, not by process. So the sum is that of one process, except for the order of addition. All processes take the
-optimizer's step. Only the first process averages weights, evaluates, writes checkpoints and decides when to stop.
-The backend is torch.distributed with gloo (CPU) or nccl (one GPU for each process). The processes run on one machine and find
-each other through a file, so there is no port and no launcher. When a process dies, the others raise LostProcess at the next
-sum.
+optimizer's step. Only the first process averages weights, evaluates, writes checkpoints and decides when to stop. The backend
+is torch.distributed with gloo (CPU) or nccl (one GPU for each process). The processes run on one machine and find each other
+through a file, so there is no port and no launcher. When a process dies, the others raise LostProcess at the next sum.
 """
 
 from __future__ import annotations

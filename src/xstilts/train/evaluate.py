@@ -1,7 +1,9 @@
-"""Prediction with a trained model, as a stream: one window of examples is read, encoded, predicted and decoded before the next.
+"""Prediction with a trained model, as a stream: one window of examples is read, encoded, predicted and decoded before the
+next.
 
-So memory does not grow with the number of examples. Inside a window, features are batched by length, and predictions come out in
-the order of the examples. Ranking is the exception: it compares every text with every other, so its window is the whole file.
+So memory does not grow with the number of examples. Inside a window, features are batched by length, and predictions come out
+in the order of the examples. Ranking is the exception: it compares every text with every other, so its window is the whole
+file.
 """
 
 from __future__ import annotations
@@ -40,8 +42,8 @@ def predict(
     on_batch: Callable[[], None] = lambda: None,
     window: int = WINDOW,
 ) -> Iterator[Prediction]:
-    """One prediction per example, in the order of the examples, which are read at most `window` ahead. `on_batch` is called after
-    each batch and may raise to stop."""
+    """One prediction per example, in the order of the examples, which are read at most `window` ahead. `on_batch` is called
+    after each batch and may raise to stop."""
     stream = iter(examples)
     while some := list(islice(stream, None if codec.decodes_together else window)):
         features = codec.encode(some, training=False)

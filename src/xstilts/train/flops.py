@@ -1,8 +1,8 @@
 """FLOPs: how fast this machine multiplies matrices, and how much work a training is.
 
 The peak is measured, not read from a data sheet: it is the best rate of square matrix products in the training's precision, on
-the threads (or the card) in use. The work of a training counts real tokens only. It follows from the weights and the lengths:
-6 x weights x tokens, and 12 x hidden x length**2 for the attention of each block. The ratio of the two, the utilisation, falls
+the threads (or the card) in use. The work of a training counts real tokens only. It follows from the weights and the lengths: 6
+x weights x tokens, and 12 x hidden x length**2 for the attention of each block. The ratio of the two, the utilisation, falls
 with padding, small batches and everything else that is not a product. Work that the loop skips, because its result is not
 needed (`unpadding.states`), does not count.
 """
@@ -28,8 +28,8 @@ _BELOW_ATTENTION = re.compile(r"\b(query|key|value|q_lin|k_lin|v_lin|query_proj|
 
 
 def measure_peak_flops(device: torch.device, precision: str) -> float:
-    """FLOP/s of the best square matrix product found in about 0.2 s. `precision` is "fp32" or "bf16". A process measures once for
-    each device, precision and number of threads. Other load on the machine lowers the number."""
+    """FLOP/s of the best square matrix product found in about 0.2 s. `precision` is "fp32" or "bf16". A process measures once
+    for each device, precision and number of threads. Other load on the machine lowers the number."""
     place = (str(device), precision, torch.get_num_threads())
     if place not in _peaks:
         _peaks[place] = _measure_products(device, torch.bfloat16 if precision == "bf16" else torch.float32)
@@ -66,16 +66,16 @@ def _time_product(a_NN: torch.Tensor, out_NN: torch.Tensor, wait: Callable[[], A
 
 @dataclass(frozen=True)
 class Work:
-    """FLOPs of forward and backward pass: for each token, and for the square of each sequence's length. A token whose last hidden
-    state is not needed (`unpadding.states`) costs `per_skipped` less."""
+    """FLOPs of forward and backward pass: for each token, and for the square of each sequence's length. A token whose last
+    hidden state is not needed (`unpadding.states`) costs `per_skipped` less."""
 
     per_token: float
     per_square: float
     per_skipped: float
 
     def flops(self, lengths: Sequence[int], skipped: int = 0) -> float:
-        """FLOPs of sequences with these real lengths (with special tokens, without padding). The last hidden states of `skipped`
-        of their tokens are not computed."""
+        """FLOPs of sequences with these real lengths (with special tokens, without padding). The last hidden states of
+        `skipped` of their tokens are not computed."""
         sizes = np.asarray(lengths, dtype=np.float64)
         return float(self.per_token * sizes.sum() - self.per_skipped * skipped + self.per_square * (sizes**2).sum())
 

@@ -65,8 +65,8 @@ class MixtureTask:
 
 @dataclass
 class PhaseSpec:
-    """What a phase is besides its recipe: the mixture's rule (`Mixture.fingerprint`), the seed, how many real tokens it trains on
-    beyond its own steps (the compute-matched control), and its identity, by which a checkpoint is recognised."""
+    """What a phase is besides its recipe: the mixture's rule (`Mixture.fingerprint`), the seed, how many real tokens it trains
+    on beyond its own steps (the compute-matched control), and its identity, by which a checkpoint is recognised."""
 
     rule: Mapping[str, Any]
     seed: int
@@ -77,8 +77,8 @@ class PhaseSpec:
 @dataclass
 class TrainingState:
     """The state of the loop, saved in checkpoints. `decay`: the factor by which weight decay has changed weights that get no
-    gradient. `selected_decay`: the same for the weights that the policy selected, summed where it averages. `stale`: evaluations
-    since the best one."""
+    gradient. `selected_decay`: the same for the weights that the policy selected, summed where it averages. `stale`:
+    evaluations since the best one."""
 
     step: int = 0
     tokens: int = 0
@@ -126,7 +126,8 @@ def mean_tokens(features: Sequence[Feature]) -> float:
 
 
 class Training:
-    """One run of the loop. `Training(...).run()` trains `model` in place and leaves the weights that the policy selects in it."""
+    """One run of the loop. `Training(...).run()` trains `model` in place and leaves the weights that the policy selects in
+    it."""
 
     def __init__(
         self,

@@ -1,5 +1,5 @@
-"""The C library's malloc (glibc; with other libraries these functions do nothing): training keeps freed memory between its steps,
-evaluation gives it back."""
+"""The C library's malloc (glibc; with other libraries these functions do nothing): training keeps freed memory between its
+steps, evaluation gives it back."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def keep_freed_memory() -> None:
 
 
 def give_back_memory() -> None:
-    """Return the free memory that malloc holds to the system. No two batches have the same shape, and the matrix library's caches
-    for each shape lie between the tensors. Without this, resident memory went from 0.8 GiB at 2,000 examples to 1.4 GiB at
-    20,000, although no more was in use."""
+    """Return the free memory that malloc holds to the system. No two batches have the same shape, and the matrix library's
+    caches for each shape lie between the tensors. Without this, resident memory went from 0.8 GiB at 2,000 examples to 1.4 GiB
+    at 20,000, although no more was in use."""
     if hasattr(_GLIBC, "malloc_trim"):
         _GLIBC.malloc_trim(0)

@@ -2,9 +2,8 @@
 
 The batch is sorted by length and computed in micro-batches of a few thousand tokens. So there is little padding (none where the
 encoder unpads), memory is bounded, and the normalisation is that of the recipe's batch: the sum of losses over the sum of loss
-terms of the *whole* batch. When memory runs out, the micro-batch is halved and the step starts again. When it cannot get smaller,
-activations are recomputed instead of kept.
-All randomness inside a step is a function of (seed, step, micro-batch).
+terms of the *whole* batch. When memory runs out, the micro-batch is halved and the step starts again. When it cannot get
+smaller, activations are recomputed instead of kept. All randomness inside a step is a function of (seed, step, micro-batch).
 """
 
 from __future__ import annotations

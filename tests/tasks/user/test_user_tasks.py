@@ -612,7 +612,7 @@ def test_two_files_cannot_declare_one_name(tmp_path: Path) -> None:
     [
         ("mine.yaml", "", "the task is empty"),
         ("mine.yaml", "- a\n", "expected fields"),
-        ("mine.yaml", "name: a\nname: b\n", "line 2: not valid YAML: 'name' stands here twice"),
+        ("mine.yaml", "name: a\nname: b\n", "line 2: not valid YAML: 'name' occurs twice"),
         ("mine.yaml", "3: a\n", "a field name must be text, found 3"),
         ("mine.txt", "name: a\n", "ends in .yaml, .yml, .py"),
     ],
