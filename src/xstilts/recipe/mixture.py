@@ -13,13 +13,15 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from xstilts.data.yaml_records import Record
 
 CAP = 131_072  # K = 2**17 of T5's examples-proportional mixing, as Phang et al. 2020 use it
 KEY_FIELDS = ("sampling", "cap", "temperature", "weights", "smoothing", "share_heads")
 
 
-class Mixture(BaseModel):
+class Mixture(Record):
     """One phase. A task's share of the steps is, by `sampling`,
 
         proportional  min(size, cap)  (T5's, Raffel et al. 2020; the paper's)
@@ -32,8 +34,6 @@ class Mixture(BaseModel):
     `languages`: those of the training data, if a task has several (translated data). None is English, and for plain text every
     language of the study. `share_heads`: tasks with the same format and labels train one head. `labels: shuffled` makes a
     placebo: the same inputs with their answers permuted at random, so that any gain does not come from the task."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     mix: tuple[str, ...] = Field(min_length=1)
     sampling: Literal["proportional", "temperature", "uniform", "fixed"] = "proportional"

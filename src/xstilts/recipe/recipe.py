@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from xstilts.data.yaml_records import Record
 
 Policy = Literal["last", "en_dev", "avg_last_k", "target_dev"]
 SELECTING = ("en_dev", "target_dev")
 
 
-class Recipe(BaseModel):
+class Recipe(Record):
     """One phase. `batch` counts features (windows for QA). `steps` overrides `epochs`. `warmup` is a share of the steps.
     Windows overlap by `stride` tokens, at most a third of `max_length`.
 
@@ -28,8 +30,6 @@ class Recipe(BaseModel):
     linear layers of the blocks are trained (Hu et al. 2021, arXiv 2106.09685), and merged when the phase ends. `processes`
     share the batch of each step (data parallel). One process that does the work of all gets the same numbers except for
     rounding."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     lr: float = Field(1e-5, gt=0)
     batch: int = Field(32, ge=1)
