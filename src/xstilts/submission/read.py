@@ -1,9 +1,9 @@
-"""Prediction files that anyone made, read into predictions and into everything that is wrong with them.
+"""Prediction files from anyone, read into predictions and into a list of everything that is wrong with them.
 
-Whatever google-research/xtreme's evaluate.py would stumble over, or score otherwise than its author thinks, is a problem;
-all are collected. A problem is fatal when that script stops (or would pair the wrong lines); after any other, the file is
-scored as there: a label outside the set is wrong, an id without an answer scores 0, unknown ids are left out, of a
-repeated id the last counts, and BUCC's pairs are a set. Lines end at LF, CR or both, and blanks around them are nothing.
+A problem is whatever google-research/xtreme's evaluate.py would stop at, or score differently than its author expects. All are
+collected. A problem is fatal if that script stops (or would pair the wrong lines). After any other problem, the file is scored
+as in that script: a label outside the set is wrong, an id without an answer scores 0, unknown ids are left out, the last of
+repeated ids counts, and BUCC's pairs are a set. Lines end at LF, CR or both, and blanks around them do not count.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from xstilts.submission.layout import file_name
 from xstilts.tasks.files.read import decode_utf8
 from xstilts.tasks.task import Task
 
-# What stands for an answer that is not there: no gold answer holds this private character, so it scores 0 everywhere.
+# The prediction for a missing answer. No gold answer has this private character, so it scores 0 everywhere.
 UNANSWERED = "\ue000"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """`where`: the file below the submission's folder, with its line or id; `text`: what is wrong, what was expected."""
+    """`where`: the file below the submission's folder, with its line or id. `text`: what is wrong and what was expected."""
 
     where: str
     text: str
@@ -43,8 +43,8 @@ class Problem:
 
 @dataclass(frozen=True)
 class Gold:
-    """What a prediction file answers. `examples`: in the order of its lines, ids as they are in the file (line numbers
-    where it has none). `pool`: the ids that may be predicted, None where they are not known."""
+    """The gold of a prediction file. `examples`: in the order of its lines, with the ids of the file (line numbers if it has
+    none). `pool`: the ids that may be predicted; None if they are not known."""
 
     examples: tuple[Example, ...]
     pool: frozenset[str] | None
@@ -60,22 +60,22 @@ class _File:
     gold: Gold | None
     problems: list[Problem] = field(default_factory=list)
 
-    def problem(self, at: int | str, text: str, fatal: bool = False) -> None:
+    def add_problem(self, at: int | str, text: str, fatal: bool = False) -> None:
         """`at` is a line number, an id, or "" for the whole file."""
         where = f"{self.name}:{at}" if isinstance(at, int) else f"{self.name}: {at}" if at else self.name
         self.problems.append(Problem(where, text, fatal))
 
-    def counted(self, found: int, what: str) -> None:
+    def check_count(self, found: int, what: str) -> None:
         if self.gold is not None and found != len(self.gold.examples):
-            self.problem("", f"{found} {what}, expected {len(self.gold.examples)} (as in {self.gold.source})", fatal=True)
+            self.add_problem("", f"{found} {what}, expected {len(self.gold.examples)} (as in {self.gold.source})", fatal=True)
 
     def example(self, number: int) -> Example | None:
         return self.gold.examples[number] if self.gold is not None and number < len(self.gold.examples) else None
 
 
 def read_file(task: Task, language: str, folder: Path, gold: Gold | None) -> tuple[tuple[Prediction, ...], tuple[Problem, ...]]:
-    """The predictions of one file, one for each example of `gold` in its order, and all problems. BUCC's come with one
-    more for each foreign id that has no gold pair. Without gold, or after a fatal problem, there are no predictions."""
+    """The predictions of one file, one for each example of `gold` in its order, and all problems. For BUCC there is one more
+    for each foreign id without a gold pair. Without gold, or after a fatal problem, there are no predictions."""
     file = _File(task, file_name(task, language), gold)
     predictions: list[Prediction] = []
     text = _decode(file, (folder / file.name).read_bytes())
@@ -88,15 +88,15 @@ def read_file(task: Task, language: str, folder: Path, gold: Gold | None) -> tup
 
 def _decode(file: _File, raw: bytes) -> str | None:
     if raw.startswith(codecs.BOM_UTF8):
-        file.problem(1, "begins with a byte order mark, which the benchmark's scorer does not know; save as UTF-8 without it")
+        file.add_problem(1, "begins with a byte order mark, which the benchmark's scorer refuses; save as UTF-8 without it")
         raw = raw.removeprefix(codecs.BOM_UTF8)
     for number, line in enumerate(raw.split(b"\n"), start=1):
         try:
             decode_utf8(line, "")
         except InputError as error:
-            file.problem(number, str(error).removeprefix(": "), fatal=True)
-    if not raw.strip() and file.task.format.name != "mine":  # of two pools, nothing may be mined
-        file.problem("", "the file is empty", fatal=True)
+            file.add_problem(number, str(error).removeprefix(": "), fatal=True)
+    if not raw.strip() and file.task.format.name != "mine":  # mining two pools may give nothing
+        file.add_problem("", "the file is empty", fatal=True)
     return None if any(problem.fatal for problem in file.problems) else raw.decode("utf-8")
 
 
@@ -108,7 +108,7 @@ def _split_lines(text: str) -> list[str]:
 def _read_labels(file: _File, text: str) -> list[Prediction]:
     assert isinstance(file.task.format, Classify)
     lines = _split_lines(text)
-    file.counted(len(lines), "lines")
+    file.check_count(len(lines), "lines")
     for number, label in enumerate(lines, start=1):
         _check_label(file, number, label, file.task.format.labels)
     return _pair(file, lines)
@@ -117,7 +117,7 @@ def _read_labels(file: _File, text: str) -> list[Prediction]:
 def _check_label(file: _File, number: int, label: str, labels: Sequence[str]) -> None:
     if label not in labels:
         found = f"label {label!r:.60}" if label else "a blank line"
-        file.problem(number, f"{found}, expected one of {', '.join(labels)}")
+        file.add_problem(number, f"{found}, expected one of {', '.join(labels)}")
 
 
 def _pair(file: _File, answers: Iterable[Any]) -> list[Prediction]:
@@ -128,15 +128,15 @@ def _pair(file: _File, answers: Iterable[Any]) -> list[Prediction]:
 def _read_choices(file: _File, text: str) -> list[Prediction]:
     assert isinstance(file.task.format, Choice)
     lines, answers = _split_lines(text), []
-    file.counted(len(lines), "lines")
+    file.check_count(len(lines), "lines")
     expected = f'{{"label": n}} with n from 0 to {file.task.format.choices - 1}'
     for number, line in enumerate(lines, start=1):
         record = _parse_json(file, line, number)
         label = record.get("label") if record is not None else None
         if record is not None and "label" not in record:
-            file.problem(number, f"no field 'label', expected {expected}", fatal=True)
+            file.add_problem(number, f"no field 'label', expected {expected}", fatal=True)
         elif record is not None and (type(label) is not int or not 0 <= label < file.task.format.choices):
-            file.problem(number, f"label {label!r:.60}, expected {expected}")
+            file.add_problem(number, f"label {label!r:.60}, expected {expected}")
         answers.append(label if type(label) is int else -1)
     return _pair(file, answers)
 
@@ -155,25 +155,25 @@ def _read_tags(file: _File, text: str) -> list[Prediction]:
         if tag:
             sentences[-1].append(tag)
             _check_label(file, number, tag, file.task.format.labels)
-    file.counted(len(sentences), "sentences (parts between blank lines)")
+    file.check_count(len(sentences), "sentences (parts between blank lines)")
     for place, (begin, tags) in enumerate(zip(begins, sentences, strict=True)):
         example = file.example(place)
         expected = len(example.answer) if example is not None and isinstance(example.answer, tuple) else None
         if not tags:
-            file.problem(begin, f"sentence {place + 1} has no tags: one blank line more than one", fatal=True)
+            file.add_problem(begin, f"sentence {place + 1} has no tags: one blank line more than one", fatal=True)
         elif expected is not None and len(tags) != expected:
-            file.problem(begin, f"sentence {place + 1} has {len(tags)} tags, expected {expected}", fatal=True)
+            file.add_problem(begin, f"sentence {place + 1} has {len(tags)} tags, expected {expected}", fatal=True)
     return _pair(file, map(tuple, sentences))
 
 
 def _read_line_numbers(file: _File, text: str) -> list[Prediction]:
     lines = _split_lines(text)
-    file.counted(len(lines), "lines")
+    file.check_count(len(lines), "lines")
     pool = file.gold.pool if file.gold is not None else None
     expected = "expected the number of a foreign line" + (f", 0 to {len(pool) - 1}" if pool else ", counted from 0")
     for number, line in enumerate(lines, start=1):
         if not re.fullmatch("0|[1-9][0-9]*", line) or (pool is not None and line not in pool):
-            file.problem(number, f"{line!r:.60}, {expected}")
+            file.add_problem(number, f"{line!r:.60}, {expected}")
     return _pair(file, lines)
 
 
@@ -184,14 +184,14 @@ def _read_pairs(file: _File, text: str) -> list[Prediction]:
     for number, line in enumerate(_split_lines(text), start=1):
         source, _, target = line.partition("\t")
         if not source or not target or "\t" in target:
-            file.problem(number, f"{line!r:.60}, expected a foreign id, a tab and an English id")
+            file.add_problem(number, f"{line!r:.60}, expected a foreign id, a tab and an English id")
         elif pool is not None and source not in queries:
-            file.problem(number, f"unknown foreign id {source!r:.60}")
+            file.add_problem(number, f"unknown foreign id {source!r:.60}")
         elif pool is not None and target not in pool:
-            file.problem(number, f"unknown English id {target!r:.60}")
+            file.add_problem(number, f"unknown English id {target!r:.60}")
         before = mined.setdefault(source, {}).setdefault(target, number)
         if before != number:
-            file.problem(number, f"the pair stands on line {before} already")
+            file.add_problem(number, f"the pair is already on line {before}")
     asked = [*(example.id for example in file.gold.examples), *mined] if file.gold is not None else []
     return [Prediction(id, tuple(mined.get(id, ()))) for id in dict.fromkeys(asked)]
 
@@ -210,9 +210,9 @@ def _read_rankings(file: _File, text: str) -> list[Prediction]:
         assert isinstance(prediction.answer, tuple)
         ranked = prediction.answer[:DEPTH]
         if len(set(ranked)) < len(ranked):
-            file.problem(prediction.id, f"a candidate occurs twice among the first {DEPTH}; only its first rank counts")
+            file.add_problem(prediction.id, f"a candidate occurs twice among the first {DEPTH}; only its first rank counts")
         for unknown in (id for id in ranked if pool is not None and id not in pool):
-            file.problem(prediction.id, f"unknown candidate id {unknown!r:.60}")
+            file.add_problem(prediction.id, f"unknown candidate id {unknown!r:.60}")
     return predictions
 
 
@@ -222,38 +222,38 @@ def _read_by_id(file: _File, text: str, right: Callable[[Any], bool], expected: 
         return []
     for id, value in record.items():
         if not right(value):
-            file.problem(id, f"found {value!r:.60}, {expected}", fatal=True)
+            file.add_problem(id, f"found {value!r:.60}, {expected}", fatal=True)
     if file.gold is None:
         return []
     asked = dict.fromkeys(example.id for example in file.gold.examples)
     for id in record:
         if id not in asked:
-            file.problem(id, "unknown id; nothing asks for it")
+            file.add_problem(id, "unknown id; no example has it")
     for id in asked:
         if id not in record:
-            file.problem(id, "no answer to this id; it scores 0")
+            file.add_problem(id, "no answer to this id; it scores 0")
     answers = (value if right(value := record.get(example.id)) else absent for example in file.gold.examples)
     return _pair(file, (tuple(answer) if isinstance(answer, list) else answer for answer in answers))
 
 
 def _parse_json(file: _File, text: str, line: int | None = None) -> dict[str, Any] | None:
-    """The JSON object of a text, which is one line of the file or all of it."""
+    """The JSON object of a text, which is one line of the file or the whole file."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         record = dict(pairs)
         if len(record) < len(pairs):
             for key, times in Counter(key for key, _ in pairs).items():
                 if times > 1:
-                    file.problem(line or key, f"{key!r:.60} occurs {times} times; the last one counts")
+                    file.add_problem(line or key, f"{key!r:.60} occurs {times} times; the last one counts")
         return record
 
     try:
         value = json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
-        file.problem(line or error.lineno, f"not JSON ({error.msg} at column {error.colno})", fatal=True)
+        file.add_problem(line or error.lineno, f"not JSON ({error.msg} at column {error.colno})", fatal=True)
         return None
     if not isinstance(value, dict):
-        file.problem(line or "", f"expected a JSON object, found {type(value).__name__}", fatal=True)
+        file.add_problem(line or "", f"expected a JSON object, found {type(value).__name__}", fatal=True)
         return None
     return value
 

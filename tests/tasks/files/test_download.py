@@ -159,9 +159,7 @@ def test_a_dropped_connection_is_resumed_where_it_dropped(server: Server, tmp_pa
 
 def test_a_download_that_was_given_up_goes_on_the_next_time(server: Server, tmp_path: Path, waits: list[float]) -> None:
     server.answers = iter([5_000, *[503] * (TRIES - 1)])
-    with pytest.raises(
-        InputError, match=r"toy\.zip: the server answers 503 .*; run again to continue after 5,000 bytes"
-    ):
+    with pytest.raises(InputError, match=r"toy\.zip: the server answers 503 .*; run again to continue after 5,000 bytes"):
         download(a_file(server), tmp_path)
     assert names(tmp_path) == ["toy.zip.part", "toy.zip.part.json"]
     assert waits == [1.0, 7.0, 7.0, 8.0], "growing, and no less than the server asks for"
