@@ -164,7 +164,7 @@ def measure(kind: str, threads: int, rounds: int) -> list[dict[str, Any]]:
 
 def main(kinds: Sequence[str] = ("noise", "encoder-like"), rounds: int = ROUNDS) -> list[dict[str, Any]]:
     try:
-        import faiss
+        import faiss  # noqa: F401
     except ImportError:
         return [{"name": "mining", "peer": "faiss-cpu", "not_run": "not installed; pip install -e '.[bench]'"}]
     print(f"\nmining, {N:,} x {N:,} x {SIZE}, both directions, k = {K}")

@@ -65,7 +65,7 @@ def arm(name: str, record: dict[str, Any], store: Path) -> None:
         unpadding.can_unpad = lambda _: False
         stage.can_unpad = lambda _: False
         stage.trim = lambda *_: False
-        step.micro_batches = lambda features, _: [list(range(len(features)))]
+        step.split_micro_batches = lambda features, _: [list(range(len(features)))]
     record["recipes"]["default"]["precision"] = "bf16" if name == "fast" else "fp32"
     plan = compile_study(make_study(record))
     place = Store(store / f"{record['name']}-{name}")

@@ -33,9 +33,6 @@ class Fork:
     ):
         import torch
 
-        import xstilts.stages.predict
-        import xstilts.stages.train
-
         assert command[:2] == [sys.executable, "-m"]
         (child_in, our_in), (our_out, child_out) = os.pipe(), os.pipe()
         self.pid = os.fork()

@@ -96,7 +96,7 @@ def test_checkpoints_that_all_differ_while_seeds_do_not_agree_are_told() -> None
     """Seeds that vary by far more than examples explain: single pairs differ clearly, in both directions."""
     one = named(analysed(6, noise=0.15, mid=0.4), "mid", "xnli")
     assert one.gain.verdict == "unclear"
-    assert {check.found(0.05) for check in one.checkpoints} >= {1, -1}
+    assert {check.decide(0.05) for check in one.checkpoints} >= {1, -1}
     assert "checkpoints: a gain with one seed, a loss with another" in one.disagree
 
 

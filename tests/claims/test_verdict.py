@@ -19,7 +19,7 @@ from xstilts.metrics.variance_components import VarianceComponents
 def measured(estimate: float, error: float = 0.2, said: float | None = None, name: str = "squad_v1") -> MeasuredGain:
     """An estimate and its standard error in points, with many degrees of freedom."""
     spread = VarianceComponents(0.0, 0, (error / 100) ** 2, 10_000)
-    half = spread.critical(0.025) * error / 100
+    half = spread.critical_value(0.025) * error / 100
     interval = Interval(estimate / 100, estimate / 100 - half, estimate / 100 + half, 0.95, 1000, None, 6, "", spread)
     return MeasuredGain(name, interval, None if said is None else said / 100)
 

@@ -31,7 +31,7 @@ def test_fields_with_a_byte_order_mark_and_crlf(tmp_path: Path) -> None:
         (b"", r"x\.yaml: the plan is empty"),
         (b"- a\n", r"x\.yaml: expected fields \(name: \.\.\.\), found a list"),
         (b"a: [\n", r"x\.yaml, line 2: not valid YAML"),
-        (b"a: {b: 1, b: 2}\n", r"x\.yaml, line 1: not valid YAML: 'b' stands here twice"),
+        (b"a: {b: 1, b: 2}\n", r"x\.yaml, line 1: not valid YAML: 'b' occurs twice"),
         (b"name: \xfc\n", r"x\.yaml: not UTF-8 \(byte 6\); save the plan as UTF-8"),
     ],
 )

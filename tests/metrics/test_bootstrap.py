@@ -14,7 +14,7 @@ from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.tag import CHUNK_F1
 
 
-def sheets(metric: Metric, seed: int = 0) -> list[TallyTable]:
+def tables(metric: Metric, seed: int = 0) -> list[TallyTable]:
     rng = np.random.default_rng(seed)
     lists = {"a": [f"p{i}" for i in range(30)], "b": [f"p{i}" for i in range(10, 40)], "c": [f"c{i}" for i in range(25)]}
     return [
@@ -27,10 +27,10 @@ def sheets(metric: Metric, seed: int = 0) -> list[TallyTable]:
 @pytest.mark.parametrize("metric", [CHUNK_F1, SQUAD])
 def test_replicates_are_those_of_a_plain_loop(metric: Metric, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "_CHUNK", 40 * 37)  # several chunks, the last one short
-    table, resamples = sheets(metric), 100
+    table, resamples = tables(metric), 100
     ours = np.full((resamples, len(table)), np.nan)
     for draw in draw_scores(table, metric.headline, resamples, seed=3):
-        ours[draw.first : draw.first + len(draw.scores_RG), draw.sheets] = draw.scores_RG
+        ours[draw.first : draw.first + len(draw.scores_RG), draw.tables] = draw.scores_RG
     for number, (members, ids_U, _) in enumerate(group_by_ids(table)):
         rng = np.random.default_rng([3, number])
         for replicate in range(resamples):

@@ -43,7 +43,7 @@ def test_mcnemar_only_where_it_is_the_randomisation_of_the_mean_gain(options: di
     rights = [np.concatenate([side[code][1][:, 0] for code in side]) for side in (one, other)]
     assert found.better - found.worse == rights[0].sum() - rights[1].sum()
     assert found.gain == pytest.approx(np.mean([one[c][1][:, 0].mean() - other[c][1][:, 0].mean() for c in one]))
-    assert found.found(0.05) == (1 if found.p <= 0.05 else 0)
+    assert found.decide(0.05) == (1 if found.p <= 0.05 else 0)
 
 
 def test_a_metric_says_whether_answers_are_right_or_wrong() -> None:
@@ -80,6 +80,6 @@ def test_what_is_more_than_right_or_wrong_has_no_discordance() -> None:
     (found,) = compare_checkpoints([({"a": (ids, better)}, {"a": (ids, worse)})], SQUAD)
     assert (found.better, found.worse, found.exact, found.p) == (None, None, False, pytest.approx(1 / 1001))
     (mirrored,) = compare_checkpoints([({"a": (ids, worse)}, {"a": (ids, better)})], SQUAD)
-    assert mirrored.found(0.05) == -found.found(0.05) == -1
+    assert mirrored.decide(0.05) == -found.decide(0.05) == -1
     with pytest.raises(ValueError, match="right \\(1\\) or wrong"):
         compare_checkpoints([({"a": (ids, better[:, [0, 2]])}, {"a": (ids, worse[:, [0, 2]])})], ACCURACY)

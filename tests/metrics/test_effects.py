@@ -23,7 +23,7 @@ def test_equivalence_is_two_one_sided_t_tests() -> None:
     above = stats.ttest_1samp(values, -0.005, alternative="greater").pvalue
     below = stats.ttest_1samp(values, 0.005, alternative="less").pvalue
     assert p == pytest.approx(max(above, below))
-    half = one.spread.critical(0.05) * one.spread.standard_error  # type: ignore[union-attr]
+    half = one.spread.critical_value(0.05) * one.spread.standard_error  # type: ignore[union-attr]
     assert (p < 0.05) == (abs(one.estimate) + half < 0.005)
     with pytest.raises(ValueError, match="above 0"):
         equivalence(one, 0)

@@ -13,8 +13,8 @@ from xstilts.metrics.variance_components import SMALLEST_P, VarianceComponents, 
 
 def test_one_source_alone_is_students_t() -> None:
     seeds, examples = VarianceComponents(0.04, 2, 0, 99), VarianceComponents(0, 2, 0.09, 99)
-    assert seeds.critical(0.025) == pytest.approx(stats.t.ppf(0.975, 2))
-    assert examples.critical(0.025) == pytest.approx(stats.t.ppf(0.975, 99))
+    assert seeds.critical_value(0.025) == pytest.approx(stats.t.ppf(0.975, 2))
+    assert examples.critical_value(0.025) == pytest.approx(stats.t.ppf(0.975, 99))
     assert seeds.tail(0.5) == pytest.approx(stats.t.sf(0.5 / 0.2, 2))
     assert examples.tail(-0.5) == pytest.approx(stats.t.cdf(0.5 / 0.3, 99))
 
@@ -26,14 +26,14 @@ def test_the_tail_inverts_the_critical_value_and_is_never_zero(share: float, df:
     assert 0 < tail < 1
     assert tail + spread.tail(-multiple * spread.standard_error) == pytest.approx(1)
     if 1e-9 < tail < 0.5:
-        assert spread.critical(tail) == pytest.approx(multiple, rel=1e-8, abs=1e-8)
+        assert spread.critical_value(tail) == pytest.approx(multiple, rel=1e-8, abs=1e-8)
     assert SMALLEST_P <= spread.tail(1e9) < 1e-6
 
 
 @given(st.integers(1, 30), st.floats(0, 1), st.floats(0, 1))
 def test_more_of_the_variance_from_few_seeds_makes_a_longer_interval(df: int, one: float, other: float) -> None:
     low, high = sorted((one, other))
-    values = [VarianceComponents(share, df, 1 - share, 1000).critical(0.025) for share in (low, high)]
+    values = [VarianceComponents(share, df, 1 - share, 1000).critical_value(0.025) for share in (low, high)]
     assert values[0] <= values[1] + 1e-12
 
 

@@ -7,12 +7,12 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.model.token_batches import token_batches
+from xstilts.model.token_batches import split_token_batches
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 50)), max_size=40), st.integers(1, 200), st.booleans())
 def test_batches_hold_each_item_once_within_the_tokens(sizes: list[tuple[int, int]], tokens: int, longest_first: bool) -> None:
-    batches = token_batches(sizes, tokens, longest_first)
+    batches = split_token_batches(sizes, tokens, longest_first)
     order = [i for batch in batches for i in batch]
     assert order == sorted(range(len(sizes)), key=lambda i: sizes[i], reverse=longest_first)
 

@@ -137,7 +137,7 @@ def test_a_lost_process_fails_the_stage_and_it_goes_on_from_its_checkpoint(
 
 def test_the_others_end_when_the_first_is_gone(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_worker"], stdin=subprocess.PIPE)
-    work = {"config": {}, "inputs": {}, "checkpoint": "", "rank": 1, "size": 2, "meeting": str(tmp_path / "m"), "tasks": {}}
+    work = {"config": {}, "inputs": {}, "checkpoint": "", "rank": 1, "size": 2, "rendezvous": str(tmp_path / "m"), "tasks": {}}
     assert process.stdin is not None
     process.stdin.write(json.dumps(work).encode() + b"\n")
     process.stdin.close()
@@ -261,5 +261,5 @@ def test_a_checkpoint_of_another_recipe_is_left_aside(tiny_folder: Path, tmp_pat
     foreign = job_of(tiny_folder, tmp_path / "foreign", NLI)
     (foreign.checkpoint / "state.pt").write_bytes((other.checkpoint / "state.pt").read_bytes())
     body.run(foreign)
-    assert record(foreign)["note"] == "the checkpoint was of another recipe, mixture or data; training began anew"
+    assert record(foreign)["note"] == "the checkpoint was of another recipe, mixture or data; training started again"
     assert_same(foreign, plain)

@@ -72,7 +72,7 @@ from xstilts.study import built_in_studies, load_study, make_study
         ({"pretrain": [{"mix": ["world/text"], "recipe": {"policy": "target_dev"}}]}, r"pretrain: policy target_dev"),
         (
             {"recipes": {"world/pos": {"patience": 2}}},
-            r"targets.world/pos: recipe: patience needs a policy that looks at dev data",
+            r"targets.world/pos: recipe: patience needs a policy that uses dev data",
         ),
         ({"chains": {"none": [], "x": [{"mix": ["world/nli"], "recipe": {"lora": 4, "freeze": 1}}]}}, r"chains.x: recipe: lora"),
     ],
@@ -88,7 +88,7 @@ def test_each_mistake_gets_one_clear_error(changes: dict[str, Any], message: str
         ("", "the study is empty"),
         ("- a\n- b\n", "expected fields"),
         ("name: x\n  question: [\n", r"line 2: not valid YAML"),
-        ("name: a\nname: b\n", r"line 2: not valid YAML: 'name' stands here twice"),
+        ("name: a\nname: b\n", r"line 2: not valid YAML: 'name' occurs twice"),
         ("name: a\n", "the field 'question' is missing"),
     ],
 )

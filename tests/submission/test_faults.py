@@ -46,7 +46,7 @@ ANSWER = "expected the answer as a string"
 NUMBER = "expected the number of a foreign line, 0 to 1"
 PAIR = "expected a foreign id, a tab and an English id"
 RANKING = "expected a list of candidate ids, best first"
-BOM = "begins with a byte order mark, which the benchmark's scorer does not know; save as UTF-8 without it"
+BOM = "begins with a byte order mark, which the benchmark's scorer refuses; save as UTF-8 without it"
 
 # (task, file, problems as "where|text"); where is what follows the file's name, ! marks what keeps the file from a score.
 FAULTS: list[tuple[str, str | bytes, list[str]]] = [
@@ -69,7 +69,7 @@ FAULTS: list[tuple[str, str | bytes, list[str]]] = [
     ("panx", "B-PER\nPER\n\nO\n", [f":2|label 'PER', {TAG}"]),
     ("panx", "w\tB-PER\nI-PER\n\nO\n", [f":1|label 'w\\tB-PER', {TAG}"]),
     ("xquad", '{"q1": "here"}', [": q2|no answer to this id; it scores 0"]),
-    ("xquad", '{"q1": "", "q2": "", "q3": ""}', [": q3|unknown id; nothing asks for it"]),
+    ("xquad", '{"q1": "", "q2": "", "q3": ""}', [": q3|unknown id; no example has it"]),
     ("xquad", '{"q1": "a", "q2": "b", "q1": "c"}', [": q1|'q1' occurs 2 times; the last one counts"]),
     ("xquad", '{"q1": ["here"], "q2": null}', [f": q1|!found ['here'], {ANSWER}", f": q2|!found None, {ANSWER}"]),
     ("xquad", '[{"q1": "here"}]', ["|!expected a JSON object, found list"]),
@@ -79,7 +79,7 @@ FAULTS: list[tuple[str, str | bytes, list[str]]] = [
     ("tatoeba", "01\n-1\n", [f":1|'01', {NUMBER}", f":2|'-1', {NUMBER}"]),
     ("bucc2018", "de-1 en-1\n", [f":1|'de-1 en-1', {PAIR}"]),
     ("bucc2018", "de-1\ten-1\n\nde-2\ten-2\t0.9\n", [f":2|'', {PAIR}", f":3|'de-2\\ten-2\\t0.9', {PAIR}"]),
-    ("bucc2018", "de-1\ten-1\nde-1\ten-1\n", [":2|the pair stands on line 1 already"]),
+    ("bucc2018", "de-1\ten-1\nde-1\ten-1\n", [":2|the pair is already on line 1"]),
     ("bucc2018", "en-1\tde-1\nde-1\ten-3\n", [":1|unknown foreign id 'en-1'", ":2|unknown English id 'en-3'"]),
     ("mewslix", '{"m1": "Q1", "m2": ["Q2", 3]}', [f": m1|!found 'Q1', {RANKING}", f": m2|!found ['Q2', 3], {RANKING}"]),
     (

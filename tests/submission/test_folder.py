@@ -54,12 +54,12 @@ def test_what_does_not_belong_is_named(made: Path) -> None:
     found = validate_folder(made, XTREME, FIXTURES)
     asked = "xnli of xtreme has test-<language>.tsv for ar bg de el en es fr hi ru sw th tr ur vi zh"
     assert {problem.where: problem.text for problem in found.problems} == {
-        "notes.txt": "unknown file; xtreme has a folder for each task, and files in these only",
+        "notes.txt": "unknown file; xtreme has only folders, one for each task",
         "xnli/test-xx.tsv": f"unknown file; {asked}",
         "xnli/test-fr.json": f"unknown file; {asked}",
         "xquad/test-ro.json": "unknown file; xquad of xtreme has test-<language>.json for en es de el ru tr ar vi th zh hi",
-        "xcopa/": "no task of xtreme (known: bucc2018, mlqa, panx, pawsx, tatoeba, tydiqa, udpos, xnli, xquad)",
-        "xnly/": "no task of xtreme (did you mean 'xnli'?)",
+        "xcopa/": "not a task of xtreme (known: bucc2018, mlqa, panx, pawsx, tatoeba, tydiqa, udpos, xnli, xquad)",
+        "xnly/": "not a task of xtreme (did you mean 'xnli'?)",
     }
     assert found.state == "invalid"
     assert score_folder(made, XTREME, FIXTURES).averages.overall.languages == (3, 162)  # nobody scores them
@@ -130,7 +130,7 @@ def test_no_folder_is_an_error_of_input(tmp_path: Path) -> None:
                 check(tmp_path / name, XTREME, FIXTURES)
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "readme").write_text("")
-    with pytest.raises(InputError, match="none of its files is there"):
+    with pytest.raises(InputError, match="found none of its files"):
         score_folder(tmp_path / "made", XTREME, FIXTURES)
     with pytest.raises(InputError, match="no such folder"):
         score_folder(tmp_path / "made", XTREME, FIXTURES, tmp_path / "labels")

@@ -118,7 +118,7 @@ def test_tags_stand_one_a_line_with_a_blank_line_between_sentences(tmp_path: Pat
 def test_a_prediction_too_few_or_too_many_is_not_written(tmp_path: Path) -> None:
     found, given = read("xnli", "de"), right("xnli", "de")
     for wrong in (given[1:], [*given, Prediction("other", "neutral")]):
-        with pytest.raises(InputError, match="exactly one each"):
+        with pytest.raises(InputError, match="exactly one for each"):
             write_predictions(find_task("xnli"), "de", found, wrong, tmp_path)
     assert not (tmp_path / "xnli").exists()
 
@@ -143,5 +143,5 @@ def test_a_limit_cannot_be_applied_to_label_files(tmp_path: Path) -> None:
     write_all(folder)
     write_right("xnli", "de", labels)
     write_note(folder, {"limits": {"test": 2}})
-    with pytest.raises(InputError, match="leave out --labels"):
+    with pytest.raises(InputError, match="run without --labels"):
         score_folder(folder, XTREME, FIXTURES, labels)

@@ -51,7 +51,7 @@ def test_the_examples_of_the_parts_one_after_the_other(both: Task, root: Path) -
 
 def test_a_part_that_is_missing_is_named(both: Task, root: Path) -> None:
     (root / "two.zip").unlink()
-    with pytest.raises(InputError, match=r"task both, train: its part two is missing below .*, its other parts are there"):
+    with pytest.raises(InputError, match=r"task both, train: its part two is missing below .*; its other parts are there"):
         locate(both, "train", "en", root)
     with pytest.raises(InputError, match=r"task two: no file for train in en; looked below .*two/train\.tsv"):
         list(read_examples(both, "train", "en", root))

@@ -77,7 +77,7 @@ def test_groups_share_the_tasks_out(suite: Suite) -> None:
 def test_an_unknown_suite_or_task_is_named() -> None:
     with pytest.raises(InputError, match=r"no suite 'xtrem' \(did you mean 'xtreme'\?\)"):
         find_suite("xtrem")
-    with pytest.raises(InputError, match=r"xcopa is no task of xtreme"):
+    with pytest.raises(InputError, match=r"xcopa is not a task of xtreme"):
         average_suite(XTREME, {"xcopa": {}})
 
 

@@ -158,7 +158,7 @@ def test_what_is_missing_is_said(tmp_path: Path, root: Path) -> None:
         ("A boat.\tEin Boot.\n", r"none of the 3 examples of snli is left \(3 untranslated\); expected every English text"),
         ("The boat sails.\n", r"de\.tsv:1: 1 column\(s\), expected English<TAB>translation"),
         ("a\tb\tc\n", r"de\.tsv:1: 3 columns, expected English<TAB>translation; is there a tab inside a text"),
-        ("a\tb\na \tb\na\tc\n", r"de\.tsv:3: 'a' is translated twice and differently"),
+        ("a\tb\na \tb\na\tc\n", r"de\.tsv:3: 'a' has two different translations"),
         ("", r"de\.tsv: the file is empty"),
     ],
 )
@@ -177,14 +177,14 @@ def test_a_table_that_cannot_be_used(table: str, message: str, tmp_path: Path, r
         ),
         ({"translated_from": "tatoeba"}, "tatoeba (bitext retrieval) cannot be translated: there are no training examples"),
         ({"translated_from": "anli_plus"}, "anli_plus is made of anli, mnli, snli; translate these, each in a declaration"),
-        ({"translated_from": "world/nli"}, "world/nli has no files; the embedded world has translated tasks of its own"),
+        ({"translated_from": "world/nli"}, "world/nli has no files; the embedded world has its own translated tasks"),
         ({"translated_from": "xquad"}, "xquad has no English training data"),
         ({"translated_from": "mnli_mt"}, "mnli_mt has no English training data"),
         ({"languages": "en"}, "languages: 'en' is that of snli itself"),
         ({"languages": "de de"}, "languages: expected languages, each once"),
         ({"languages": "xx"}, "languages: unknown language 'xx'; name it"),
-        ({"languages": "de sw", "translations": "mt.tsv"}, "translations: one file for de sw; put {lang} into its name"),
-        ({"translations": "~/mt.tsv"}, "translations: '~/mt.tsv' should be named from the folder"),
+        ({"languages": "de sw", "translations": "mt.tsv"}, "translations: one file for de sw; write {lang} in its name"),
+        ({"translations": "~/mt.tsv"}, "translations: '~/mt.tsv' expected a path below the folder"),
         ({"format": "classify"}, "unknown field 'format'"),
     ],
 )
@@ -197,7 +197,7 @@ def test_mistakes_in_a_declaration(changes: dict[str, Any], message: str, tmp_pa
 def test_a_translation_of_a_translation_is_refused(tmp_path: Path) -> None:
     declare(tmp_path)
     (tmp_path / "more").mkdir()
-    with pytest.raises(InputError, match="snli_de is a translation itself; name snli"):
+    with pytest.raises(InputError, match="snli_de is itself a translation; write snli"):
         declare(tmp_path / "more", name="other", translated_from="snli_de")
 
 

@@ -73,7 +73,7 @@ def test_states_that_nobody_reads_are_no_work(adapters: bool) -> None:
     with FlopCounterMode(display=False) as counter:
         last_states(encoder, ids, torch.ones_like(ids), read)[read].sum().backward()
     work = count_training_work(encoder)
-    assert work.flops([9, 9], unread=14) == counter.get_total_flops()
+    assert work.flops([9, 9], skipped=14) == counter.get_total_flops()
 
 
 def test_the_work_in_closed_form() -> None:

@@ -19,7 +19,7 @@ from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import Model, fresh_model
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.ddp import Group
-from xstilts.train.step import Stepper, make_optimizer, micro_batches
+from xstilts.train.step import Stepper, make_optimizer, split_micro_batches
 
 pytestmark = pytest.mark.tiny
 RECIPE = Recipe(lr=1e-2, max_length=24)
@@ -49,7 +49,7 @@ def three_steps(stepper: Stepper, codec: Any, features: Any) -> list[float]:
 
 def test_micro_batches_change_nothing(tiny_folder: Path) -> None:
     whole, small = stepper_of(tiny_folder), stepper_of(tiny_folder, budget=30)
-    assert len(micro_batches(small[2], 30)) > 4
+    assert len(split_micro_batches(small[2], 30)) > 4
     losses, others = three_steps(*whole), three_steps(*small)
     assert losses == pytest.approx(others, rel=1e-4)
     for name, value in weights(whole[0]).items():
@@ -60,10 +60,10 @@ def test_bf16_casts_once_and_counts_every_micro_batch(tiny_folder: Path) -> None
     """The weights are turned into bf16 once for all micro-batches of a step; the plain way does it for each."""
     recipe = RECIPE.model_copy(update={"precision": "bf16"})
     stepper, codec, features = stepper_of(tiny_folder, recipe, budget=30)
-    stepper._gradient("t", codec, features, 0)
+    stepper._compute_gradient("t", codec, features, 0)
     ours = {name: p.grad.clone() for name, p in stepper.model.named_parameters() if p.grad is not None}
     stepper.model.zero_grad()
-    for group in micro_batches(features, 30):
+    for group in split_micro_batches(features, 30):
         chosen = [features[i] for i in group]
         batch = codec.collate(chosen)
         codec.targets(chosen, batch, np.random.default_rng(0))
@@ -76,7 +76,7 @@ def test_bf16_casts_once_and_counts_every_micro_batch(tiny_folder: Path) -> None
 
 def test_a_row_longer_than_the_budget_goes_alone(tiny_folder: Path) -> None:
     whole, narrow = stepper_of(tiny_folder), stepper_of(tiny_folder, budget=1)
-    assert [len(group) for group in micro_batches(narrow[2], 1)] == [1] * 12
+    assert [len(group) for group in split_micro_batches(narrow[2], 1)] == [1] * 12
     assert three_steps(*whole) == pytest.approx(three_steps(*narrow), rel=1e-4)
 
 
@@ -137,7 +137,7 @@ def test_a_tagging_loss_is_the_mean_over_words_of_the_whole_batch(tiny_folder: P
     items = [TagExample(str(n), ("bo",) * n, ("N", "V") * (n // 2)) for n in (2, 4, 10, 16)]
     features = codec.encode(items, True)
     stepper = Stepper(model, make_optimizer(model, RECIPE), RECIPE, 0, Group(), 20)
-    loss = stepper._gradient("t", codec, features, 0)
+    loss = stepper._compute_gradient("t", codec, features, 0)
     batch = codec.collate(features)
     codec.targets(features, batch, np.random.default_rng(0))
     assert codec.loss_terms(batch) == 32

@@ -19,8 +19,9 @@ from xstilts.analysis.scores import ENGLISH, find_metric
 from xstilts.data.cc100 import SIZES, find_size_group
 from xstilts.data.language import LANGUAGES
 from xstilts.formats.registry import FORMATS
+from xstilts.metrics.metric import Values
 from xstilts.metrics.significance import Interval
-from xstilts.metrics.variance_components import Values, VarianceComponents
+from xstilts.metrics.variance_components import VarianceComponents
 
 RESAMPLES = 200
 OVERALL, BY_TASK, BY_FAMILY, BY_SCRIPT, BY_SIZE = (
@@ -205,7 +206,7 @@ def pool_intervals(by_seed: Values, intervals: Sequence[Interval]) -> Interval:
     degrees = min((spread.example_df for spread in spreads), default=1.0)
     spread = VarianceComponents(between, float(max(seeds - 1, 0)), examples, degrees)
     estimate = float(by_seed.mean())
-    half = spread.critical((1 - LEVEL) / 2) * spread.standard_error
+    half = spread.critical_value((1 - LEVEL) / 2) * spread.standard_error
     low, high = np.clip([estimate - half, estimate + half], -1, 1)
     return Interval(estimate, float(low), float(high), LEVEL, RESAMPLES, None, seeds, "", spread)
 

@@ -54,7 +54,7 @@ class OtherTests:
         found = {BH: sign if self.p_bh <= ALPHA else 0}
         if self.p_sign is not None and self.least_sign is not None and self.least_sign <= ALPHA:
             found[SIGNS] = sign if self.p_sign <= ALPHA else 0
-        each = {one.found(ALPHA) for one in self.checkpoints}
+        each = {one.decide(ALPHA) for one in self.checkpoints}
         if len(each) == 1:
             found[CHECKPOINTS] = each.pop()
         if self.order is not None and self.reverse is not None:
@@ -69,7 +69,7 @@ class OtherTests:
         said = {test: what for test, what in self.says().items() if what != MAIN[self.gain.verdict]}
         words = {1: "gain", -1: "loss", 0: "not clear"}
         notes = [f"{test}: {words[what]}" for test, what in said.items()]
-        if {one.found(ALPHA) for one in self.checkpoints} >= {1, -1}:
+        if {one.decide(ALPHA) for one in self.checkpoints} >= {1, -1}:
             notes.append(f"{CHECKPOINTS}: a gain with one seed, a loss with another")
         return tuple(notes)
 

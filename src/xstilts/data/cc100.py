@@ -1,8 +1,8 @@
 """How much text of each language XLM-R was pre-trained on: sizes in GiB of the CC-100 corpus.
 
-From table 6 of Conneau et al. 2020 (arXiv 1911.02116). The table's token counts are doubtful for some languages, so sizes
-stand here. Chinese is the sum of both scripts, Burmese of both encodings. A study of another encoder reads the groups as
-"has much, some or little text on the web", not as what that encoder saw.
+From table 6 of Conneau et al. 2020 (arXiv 1911.02116). The table's token counts are doubtful for some languages, so these are
+the sizes. Chinese is the sum of both scripts, Burmese of both encodings. In a study of another encoder the groups mean "has
+much, some or little text on the web", not what that encoder saw.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The languages as rows: the 40 of XTREME, the 10 that XTREME-R adds, and the five of the embedded world.
 
-Sources: XTREME (arXiv 2003.11080) and XTREME-R (arXiv 2104.07412) for the two lists; ISO 639-3 and ISO 15924 for the
-codes; the language table of google-research/xtreme (utils_preprocess.py) for `tatoeba`.
-`iso3` is the code that corresponds to the two-letter code, so a macrolanguage where ISO has one (ara, fas, swa, zho);
-`tatoeba` names the member that LASER's files hold (pes, swh, cmn) and is empty where XTREME uses no such file.
-The world's languages have the codes that ISO reserves for private use.
+Sources: XTREME (arXiv 2003.11080) and XTREME-R (arXiv 2104.07412) for the two lists; ISO 639-3 and ISO 15924 for the codes;
+the language table of google-research/xtreme (utils_preprocess.py) for `tatoeba`. `iso3` is the code that corresponds to the
+two-letter code: a macrolanguage where ISO has one (ara, fas, swa, zho). `tatoeba` names the member language of LASER's files
+(pes, swh, cmn); it is empty where XTREME uses no such file. The world's languages have codes that ISO reserves for private
+use.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """`code` is the benchmarks' two-letter code and the name of the language everywhere in this program."""
+    """`code` is the benchmarks' two-letter code and names the language everywhere in this program."""
 
     code: str
     iso3: str
@@ -95,5 +95,5 @@ LANGUAGES: dict[str, Language] = _rows()
 
 
 def languages(codes: str) -> tuple[str, ...]:
-    """The codes of a list written with spaces, each of them known."""
+    """The codes of a list that is written with blanks. Each must be known."""
     return tuple(LANGUAGES[code].code for code in codes.split())

@@ -1,7 +1,7 @@
-"""Records that people write: YAML in, a checked record out, one sentence for whatever is wrong with it.
+"""Records that people write: YAML in, a checked record out, one sentence for each error.
 
-A study and a task of the user's own are such records. A field that stands there twice or that nobody knows is refused,
-with its line or the nearest known name, where YAML and pydantic alone would lose it silently or speak of types.
+A study and a user's task are such records. A duplicate field is refused with its line, an unknown field with the nearest known
+name. YAML and pydantic alone would lose the first silently and explain the second in terms of types.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ R = TypeVar("R", bound=BaseModel)
 
 
 class _UniqueLoader(yaml.SafeLoader):
-    """YAML in which a name that stands twice in one mapping is an error, not a silent loss."""
+    """YAML in which a duplicate name in one mapping is an error, not a silent loss."""
 
 
 def _unique_mapping(loader: _UniqueLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -34,7 +34,7 @@ def _unique_mapping(loader: _UniqueLoader, node: yaml.MappingNode) -> dict[Any, 
     for key_node, _ in node.value:
         key = loader.construct_object(key_node)  # type: ignore[no-untyped-call]
         if key in seen:
-            raise yaml.MarkedYAMLError(problem=f"'{key}' stands here twice", problem_mark=key_node.start_mark)
+            raise yaml.MarkedYAMLError(problem=f"'{key}' occurs twice", problem_mark=key_node.start_mark)
         seen.add(key)
     return loader.construct_mapping(node, deep=True)
 
@@ -54,7 +54,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 def read_fields(path: Path, what: str) -> dict[str, Any]:
-    """The fields of a YAML file; `what` is what it should be ("study"). Raises InputError."""
+    """The fields of a YAML file. `what` is what it should be ("study"). Raises InputError."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -70,7 +70,7 @@ def read_fields(path: Path, what: str) -> dict[str, Any]:
 
 
 def make_record(kind: type[R], fields: Mapping[Any, Any], where: str) -> R:
-    """The record that has these fields. Raises InputError naming each wrong field and what is allowed."""
+    """The record with these fields. Raises InputError with each wrong field and what is allowed."""
     for name in fields:
         if not isinstance(name, str):
             raise InputError(f"{where}: a field name must be text, found {name!r}")
@@ -81,7 +81,7 @@ def make_record(kind: type[R], fields: Mapping[Any, Any], where: str) -> R:
 
 
 def locate_error(error: Any) -> str:
-    """The field of a pydantic error, as `limits.train`."""
+    """The field of a pydantic error, such as `limits.train`."""
     return ".".join(str(part) for part in error["loc"] if part != "[key]")
 
 

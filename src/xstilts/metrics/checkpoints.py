@@ -1,9 +1,10 @@
-"""Two checkpoints on the same examples, tested without a word about seeds: McNemar where it is exact, else randomisation.
+"""The test of two checkpoints on the same examples. It says nothing about other seeds.
 
-McNemar's test takes its examples for independent and counts them all alike. So it is used where answers are right or wrong, no
-example is in two languages, and every language has as many: there it is the exact form of the randomisation test of the mean
-gain. Surprising: accuracy on parallel languages (XNLI) is tested by randomisation, which swaps an example in all its languages
-at once; McNemar over 14 languages of the same sentences would find differences that are not there.
+McNemar's test treats the examples as independent and counts them all alike. So it is used where answers are right or wrong, no
+example is in two languages, and every language has the same number of examples. There it is the exact form of the randomisation
+test of the mean gain. Everything else is tested by approximate randomisation. Surprising: accuracy on parallel languages (XNLI)
+is tested by randomisation, which swaps an example in all its languages at once. McNemar's test over 14 languages of the same
+sentences would find differences that do not exist.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class TwoCheckpoints:
-    """`gain` is the mean over shared languages (0-1), `p` two-sided. `better` and `worse` count the examples, over all languages,
-    that only the treatment or only the control has right; None where answers are more than right or wrong. `exact`: p is
-    McNemar's."""
+    """`gain` is the mean over shared languages (0-1), `p` is two-sided. `better` and `worse` count the examples, over all
+    languages, that only the treatment or only the control answers correctly; they are None where answers are more than right or
+    wrong. `exact`: p is McNemar's."""
 
     gain: float
     p: float
@@ -33,7 +34,7 @@ class TwoCheckpoints:
     worse: int | None
     exact: bool
 
-    def found(self, alpha: float) -> int:
+    def decide(self, alpha: float) -> int:
         """1 for a gain, -1 for a loss, 0 if p is above `alpha`."""
         return int(np.sign(self.gain)) if self.p <= alpha else 0
 
@@ -42,13 +43,13 @@ def compare_checkpoints(
     pairs: Sequence[tuple[LanguageTallies, LanguageTallies]], metric: Metric, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> list[TwoCheckpoints]:
     """The test of each pair (treatment, control), over the languages and ids that both sides have."""
-    table = PairedTallies(metric.headline, "points")
-    arms = [PairedRuns(table, [treated], [controlled]) for treated, controlled in pairs]
-    sheets = [[(table.sheets[a], table.sheets[b]) for a, b in arm.runs[0].values()] for arm in arms]  # type: ignore[misc]
-    gains = [float(np.mean([_score(metric, one) - _score(metric, other) for one, other in sides])) for sides in sheets]
-    counts = [mcnemar(*_mark_right(sides)) if metric.right_or_wrong else None for sides in sheets]
+    tallies = PairedTallies(metric.headline, "points")
+    arms = [PairedRuns(tallies, [treated], [controlled]) for treated, controlled in pairs]
+    tables = [[(tallies.tables[a], tallies.tables[b]) for a, b in arm.runs[0].values()] for arm in arms]  # type: ignore[misc]
+    gains = [float(np.mean([_score(metric, one) - _score(metric, other) for one, other in sides])) for sides in tables]
+    counts = [mcnemar(*_mark_right(sides)) if metric.right_or_wrong else None for sides in tables]
     known: dict[tuple[int, ...], bool] = {}
-    exact = [metric.right_or_wrong and _are_independent([one for one, _ in sides], known) for sides in sheets]
+    exact = [metric.right_or_wrong and _are_independent([one for one, _ in sides], known) for sides in tables]
     rest = iter(
         approximate_randomisation(
             [pair for pair, is_exact in zip(pairs, exact, strict=True) if not is_exact],
@@ -69,22 +70,22 @@ def compare_checkpoints(
     ]
 
 
-def _score(metric: Metric, sheet: TallyTable) -> float:
-    return float(metric.headline(sheet.counts_NC.sum(axis=0)))
+def _score(metric: Metric, table: TallyTable) -> float:
+    return float(metric.headline(table.counts_NC.sum(axis=0)))
 
 
 def _mark_right(sides: Sequence[tuple[TallyTable, TallyTable]]) -> tuple[np.ndarray, np.ndarray]:
-    """The answers of both sides, language after language."""
+    """For treatment and control: whether each answer is right, language after language."""
     one, other = (np.concatenate([pair[side].counts_NC[:, 0] for pair in sides]) for side in (0, 1))
     if not np.isin(np.concatenate([one, other]), (0.0, 1.0)).all():
         raise ValueError("expected tallies of answers that are right (1) or wrong (0)")
     return one > 0, other > 0
 
 
-def _are_independent(sheets: Sequence[TallyTable], known: dict[tuple[int, ...], bool]) -> bool:
-    """Whether no id is in two of the sheets, and all have the same number of ids. Answers are kept in `known`."""
-    key = tuple(id(sheet.ids_N) for sheet in sheets)
+def _are_independent(tables: Sequence[TallyTable], known: dict[tuple[int, ...], bool]) -> bool:
+    """Whether no id is in two of the tables and all tables have the same number of ids. `known` remembers the results."""
+    key = tuple(id(table.ids_N) for table in tables)
     if key not in known:
-        same_size = len({len(sheet.ids_N) for sheet in sheets}) == 1
-        known[key] = same_size and len(group_by_ids(sheets)) == len(sheets)
+        same_size = len({len(table.ids_N) for table in tables}) == 1
+        known[key] = same_size and len(group_by_ids(tables)) == len(tables)
     return known[key]

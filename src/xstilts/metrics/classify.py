@@ -1,7 +1,7 @@
-"""Accuracy: the share of examples whose predicted answer is the gold answer (XNLI, PAWS-X, NLI, multiple choice).
+"""Accuracy: the share of examples with the right answer (XNLI, PAWS-X, NLI, multiple choice).
 
-Works for labels (ClassifyExample) and for indices (ChoiceExample) alike: it asks only whether the two answers are equal.
-A predicted label outside the task's label set is wrong, not an error; a prediction of another type is an error.
+It works for labels (ClassifyExample) and indices (ChoiceExample), since it only compares two answers. A predicted label outside
+the task's label set is wrong, not an error. A prediction of another type is an error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from xstilts.metrics.metric import Counts, Metric, divide, match_answers
 
 
 def tally_equal(example: Example, prediction: Prediction) -> tuple[float, float]:
-    """(correct, 1): whether the two answers are equal."""
+    """(1 if the two answers are equal, else 0; 1)."""
     gold, predicted = match_answers(example, prediction, type(example.answer))
     return float(gold == predicted), 1.0
 

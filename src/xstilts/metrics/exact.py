@@ -1,8 +1,8 @@
-"""Tests that need no approximation: two checkpoints on the same examples, or the differences of seeds.
+"""Tests without an approximation: of two checkpoints on the same examples, and of the differences between seeds.
 
 Exact McNemar (Edwards 1948 as a binomial test) for right and wrong answers, approximate randomisation (Noreen 1989; Yeh 2000,
-https://aclanthology.org/C00-2137) for any metric, sign flips over seeds. The first two speak about these two checkpoints
-only: a seed's luck is part of what they call a difference. p is never 0: the observed assignment is one of those counted.
+https://aclanthology.org/C00-2137) for any metric, sign flips over seeds. The first two are about these two checkpoints only:
+the luck of a seed is part of the difference that they test. p is never 0, because the observed assignment is counted too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CHUNK = 1 << 21  # entries of one matrix: 16 MiB
 
 @dataclass(frozen=True)
 class McNemar:
-    """Of the examples on which the two differ, `better` are right with the treatment only and `worse` with the control only."""
+    """Of the examples on which the two differ, only the treatment answers `better` correctly and only the control `worse`."""
 
     better: int
     worse: int
@@ -43,11 +43,10 @@ def mcnemar(treatment_N: NDArray[np.bool_], control_N: NDArray[np.bool_]) -> McN
 
 
 def sign_flip_test(deltas: Sequence[float], *, resamples: int = 100_000, seed: int = 0) -> float:
-    """Two-sided p of the sign-flip permutation test that per-seed differences are symmetric around 0.
+    """Two-sided p of the sign-flip permutation test that the differences of seeds are symmetric around 0.
 
-    The smallest p that S seeds can give is 2 / 2^S: 0.25 for three, 0.031 for six. Exact up to 22 seeds, then by `resamples`
-    random flips.
-    """
+    The smallest p that S seeds can give is 2 / 2^S: 0.25 for three, 0.031 for six. It is exact up to 22 seeds; beyond that it
+    uses `resamples` random flips."""
     values = np.asarray(deltas, dtype=np.float64)
     if values.ndim != 1 or not len(values):
         raise ValueError(f"expected one or more differences, one a seed, found shape {values.shape}")
@@ -68,26 +67,25 @@ def sign_flip_test(deltas: Sequence[float], *, resamples: int = 100_000, seed: i
 def approximate_randomisation(
     pairs: Sequence[tuple[LanguageTallies, LanguageTallies]], headline: Headline, *, resamples: int = 10_000, seed: int = 0
 ) -> list[float]:
-    """For each pair of checkpoints (treatment, control) the two-sided p: how often swapping the two sides of random examples
-    gives as large a difference.
+    """The two-sided p of each pair of checkpoints (treatment, control): how often swapping the two sides of random examples
+    gives at least as large a difference.
 
-    The difference is the mean over shared languages. An id is swapped in all its languages at once; ids that only one side has
-    are left out. All pairs share the swaps, so that many cost little more than one; a pair's p is the same with and without
-    others that are scored on the same ids.
-    """
-    table = PairedTallies(headline, "points")
-    runs = [run for treated, controlled in pairs for run in PairedRuns(table, [treated], [controlled]).runs]
-    sheets = table.sheets
+    The difference is the mean over shared languages. An id is swapped in all its languages at once. Ids that only one side has
+    are left out. All pairs share the swaps, so that many pairs cost little more than one. The p of a pair does not depend on
+    other pairs that are scored on the same ids."""
+    tallies = PairedTallies(headline, "points")
+    runs = [run for treated, controlled in pairs for run in PairedRuns(tallies, [treated], [controlled]).runs]
+    tables = tallies.tables
     totals_RP, observed_P = np.zeros((resamples, len(runs))), np.zeros(len(runs))
-    for number, (group, ids_U, places) in enumerate(group_by_ids(sheets)):
+    for number, (group, ids_U, places) in enumerate(group_by_ids(tables)):
         rng = np.random.default_rng([seed, number])
         at = dict(zip(group, places, strict=True))
         rows = [(p, *sides) for p, run in enumerate(runs) for sides in run.values() if sides[0] in at]
-        width = sheets[group[0]].counts_NC.shape[1]
+        width = tables[group[0]].counts_NC.shape[1]
         half_UGC, sums_GC = np.zeros((len(ids_U), len(rows), width)), np.zeros((len(rows), width))
         share_GP = np.zeros((len(rows), len(runs)))
         for g, (p, treated, controlled) in enumerate(rows):
-            one, other = sheets[treated].counts_NC, sheets[controlled].counts_NC
+            one, other = tables[treated].counts_NC, tables[controlled].counts_NC
             half_UGC[at[treated], g] = (one - other) / 2
             sums_GC[g] = (one + other).sum(axis=0) / 2
             share_GP[g, p] = 1 / len(runs[p])
@@ -99,12 +97,12 @@ def approximate_randomisation(
             swapped_RGC = (signs_RU @ half_UGC.reshape(len(ids_U), -1)).reshape(len(signs_RU), *sums_GC.shape)
             gains_RG = headline(sums_GC + swapped_RGC) - headline(sums_GC - swapped_RGC)
             totals_RP[first : first + len(gains_RG)] += gains_RG @ share_GP
-    # Equal sums added in another order differ in the last bit: rounding lets them tie.
+    # Equal sums that were added in another order differ in the last bit. Rounding makes them tie.
     reached_P = (np.round(np.abs(totals_RP), 12) >= np.round(np.abs(observed_P), 12)).sum(axis=0)
     return [(int(reached) + 1) / (resamples + 1) for reached in reached_P]
 
 
 def _draw_signs(rng: np.random.Generator, rows: int, size: int) -> NDArray[np.float64]:
-    """Random -1 and 1 (rows, size)."""
+    """Random -1 and 1. Shape (rows, size)."""
     bits = np.unpackbits(rng.integers(256, size=(rows, -(-size // 8)), dtype=np.uint8), axis=1, count=size)
     return bits.astype(np.float64) * 2 - 1

@@ -1,9 +1,9 @@
-"""A metric is a tally per example and a finish over summed tallies.
+"""A metric is a tally for each example and a finish over the summed tallies.
 
-`tally(example, prediction)` gives one row of counts (floats), in the order of `counts`. `finish(sums)` takes summed
-rows of shape (..., len(counts)) and gives the values of shape (..., len(values)), on the 0-1 scale, 0 where undefined
-(an empty denominator). Score artefacts keep the rows, so bootstraps and paired tests need no new predictions.
-The idea of measure = value + per-item rows is from ir_measures (https://ir-measur.es).
+`tally(example, prediction)` gives one row of counts (floats) in the order of `counts`. `finish(sums)` takes summed rows of
+shape (..., len(counts)) and gives values of shape (..., len(values)) on the 0-1 scale, 0 where the denominator is empty. Score
+artefacts keep the rows, so bootstraps and paired tests need no new predictions. The idea of measure = value + per-item rows is
+from ir_measures (https://ir-measur.es).
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
 
 Counts = NDArray[np.float64]
+Values = NDArray[np.float64]
 Tally = Callable[[Example, Prediction], tuple[float, ...]]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """`values[0]` is the headline value unless `main` (indices into `values` to average) says otherwise.
+    """The headline value is `values[0]`, or the mean of the values at the indices `main`.
 
-    `tally_in` gives the tally of a language where the metric is defined by language (MLQA); `tally` itself then only says
-    so. Whoever scores a language asks for `for_language` first; it changes no other metric. `right_or_wrong`: a tally is (0 or
-    1, 1) and the headline the share of ones, so that exact tests of right and wrong answers apply."""
+    `tally_in` gives the tally of a language if each language has its own definition (MLQA). `tally` then only raises an error,
+    and a scorer calls `for_language` first; it changes no other metric. `right_or_wrong`: a tally is (0 or 1, 1) and the
+    headline is the share of ones, so that exact tests apply."""
 
     name: str
     counts: tuple[str, ...]
@@ -43,7 +44,7 @@ class Metric:
     right_or_wrong: bool = False
 
     def for_language(self, code: str) -> Metric:
-        """The metric as it is defined for a language. InputError if it is defined by language and not for this one."""
+        """The metric for one language. InputError if the metric has definitions by language and none for this one."""
         return replace(self, tally=self.tally_in(code), tally_in=None) if self.tally_in else self
 
     def headline(self, sums: Counts) -> Counts:
@@ -53,7 +54,7 @@ class Metric:
 
 
 def match_answers(example: Example, prediction: Prediction, shape: type[T]) -> tuple[Any, T]:
-    """Gold and predicted answer. InputError unless the ids agree, gold is public and the prediction is a `shape`."""
+    """Gold and predicted answer. InputError unless the ids agree, gold is public and the prediction is of type `shape`."""
     if example.id != prediction.id:
         raise InputError(f"example {example.id!r} was paired with the prediction for {prediction.id!r}; pair them by id")
     if example.answer is None:
@@ -66,5 +67,5 @@ def match_answers(example: Example, prediction: Prediction, shape: type[T]) -> t
 
 
 def divide(numerator: Counts, denominator: Counts) -> Counts:
-    """Elementwise quotient, 0 where the denominator is 0."""
+    """The elementwise quotient, 0 where the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator, dtype=np.float64), where=denominator != 0)

@@ -1,11 +1,11 @@
-"""Bitext mining (BUCC 2018; Zweigenbaum et al. 2018): F1 over the mined pairs, and what mining needs to get there.
+"""Bitext mining (BUCC 2018; Zweigenbaum et al. 2018): F1 over the mined pairs, and how the pairs are selected.
 
-Protocol of XTREME (google-research/xtreme, third_party/utils_retrieve.py, after Artetxe and Schwenk 2019): candidates of
-both directions, greedily one-to-one by score, a threshold tuned on dev gold; pairs at or above it are the answer.
-Two repairs of its `bucc_optimize`: when the best cut keeps every candidate there is no next score to meet half-way
-(IndexError there), so the threshold is the lowest score itself; and a cut between equal scores is not considered, since
-no threshold can make it (there, the order of equal scores decides). Of cuts with equal F1 the highest is taken, as
-there, but F1 is one exactly rounded quotient here, so that rounding does not choose between them.
+The protocol is XTREME's (google-research/xtreme, third_party/utils_retrieve.py, after Artetxe and Schwenk 2019): candidates of
+both directions, matched one-to-one greedily by score, a threshold tuned on dev gold. Pairs at or above it are the answer. Two
+repairs of its `bucc_optimize`. When the best cut keeps every candidate, no next score is left (IndexError there), so the
+threshold is the lowest score. A cut between equal scores is not considered, since no threshold can make it (there, the order of
+equal scores decides). Of cuts with equal F1 the highest is taken, as there. But F1 is one exactly rounded quotient here, so
+that rounding does not choose between them.
 """
 
 from __future__ import annotations
@@ -26,16 +26,15 @@ def _tally(example: Example, prediction: Prediction) -> tuple[float, float, floa
     return float(len(gold & predicted)), float(len(predicted)), float(len(gold))
 
 
-# A query is a foreign sentence, its answer the English sentences mined for it. Micro: pairs are counted over the pool.
+# A query is a foreign sentence; its answer are the English sentences mined for it. Micro: pairs are counted over the pool.
 BUCC_F1 = replace(CHUNK_F1, name="bucc_f1", tally=_tally, cite="zweigenbaum2018bucc")
 
 
 def match_one_to_one(scores: ArrayLike, sources: ArrayLike, targets: ArrayLike) -> NDArray[np.int64]:
-    """Positions of the candidates that stay when each, best score first, takes its source and its target for itself.
+    """Positions of the candidates that stay when each, best score first, takes its source and its target.
 
-    Candidate n pairs sources[n] with targets[n] (row numbers, >= 0) at scores[n]; shapes (N,). XTREME's retrieval "max":
-    give it the best pair of every source and the best pair of every target. Of equal scores the earlier one comes first.
-    """
+    Candidate n pairs `sources[n]` with `targets[n]` (row numbers, >= 0) at `scores[n]`; shapes (N,). For XTREME's retrieval
+    "max", give it the best pair of every source and of every target. Of equal scores the earlier one comes first."""
     scores_N = np.asarray(scores, dtype=np.float64)
     sources_N, targets_N = np.asarray(sources, dtype=np.int64), np.asarray(targets, dtype=np.int64)
     order = np.argsort(-scores_N, kind="stable")
@@ -50,11 +49,10 @@ def match_one_to_one(scores: ArrayLike, sources: ArrayLike, targets: ArrayLike) 
 
 
 def find_threshold(scores: ArrayLike, is_gold: ArrayLike, n_gold: int) -> float:
-    """The threshold t whose pairs {score >= t} have the highest F1; of equal F1, the one that keeps fewest pairs.
+    """The threshold t with the highest F1 of the pairs {score >= t}. Of equal F1, the one that keeps the fewest pairs.
 
-    `is_gold` says which candidates are gold pairs, `n_gold` how many gold pairs there are, found or not. The threshold is
-    half-way between the last score kept and the next one. 0.0 (as XTREME has it) when no candidate is gold.
-    """
+    `is_gold` marks the candidates that are gold pairs. `n_gold` is the number of gold pairs, found or not. The threshold is
+    half-way between the last score kept and the next one. It is 0.0 (as in XTREME) when no candidate is gold."""
     scores_N = np.asarray(scores, dtype=np.float64)
     order = np.argsort(-scores_N, kind="stable")
     sorted_N = scores_N[order]

@@ -1,10 +1,10 @@
-"""MLQA exact match and F1 (Lewis et al. 2020, https://aclanthology.org/2020.acl-main.653; its official script, which
-XTREME uses): SQuAD's measures over a normalisation of each language's own, so the metric is one *per language*.
+"""MLQA exact match and F1 (Lewis et al. 2020, https://aclanthology.org/2020.acl-main.653; its official script, which XTREME
+uses): SQuAD's measures with a normalisation for each language, so each language has its own metric.
 
-Order: lower case, punctuation, articles, tokens. Punctuation is every character of a Unicode class P* and all of ASCII's.
-Tokens are those between blanks; in Chinese each character U+4E00-9FA5 is one as well. Hindi and Chinese have no articles.
-Surprising and official: the Arabic article is taken out wherever its two letters stand, inside words too, and leaves a
-blank. (The script's pattern has a second alternative that no text can match; it is left out here.)
+The order is lower case, punctuation, articles, tokens. Punctuation is every character of a Unicode class P* and all of ASCII's.
+Tokens are separated by blanks; in Chinese each character U+4E00-9FA5 is also one. Hindi and Chinese have no articles.
+Surprising and official: the Arabic article is removed wherever its two letters stand, also inside words, and leaves a blank.
+(The script's pattern has a second alternative that no text can match. It is left out here.)
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
+from dataclasses import replace
 from functools import cache
 
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.metrics.metric import Metric, Tally, match_answers
-from xstilts.metrics.squad import finish_f1_em, score_best
+from xstilts.metrics.metric import Tally, match_answers
+from xstilts.metrics.squad import SQUAD, score_best
 
 
 def _words(articles: str) -> re.Pattern[str]:
@@ -62,17 +63,8 @@ def _tally_in(language: str) -> Tally:
     return tally
 
 
-def _no_language(example: Example, prediction: Prediction) -> tuple[float, ...]:
+def _refuse(example: Example, prediction: Prediction) -> tuple[float, ...]:
     raise InputError("metric mlqa is defined by language; score each language with metric.for_language(code)")
 
 
-MLQA = Metric(
-    name="mlqa",
-    counts=("f1", "em", "total"),
-    values=("f1", "em"),
-    tally=_no_language,
-    finish=finish_f1_em,
-    cite="lewis2020mlqa",
-    main=(0, 1),
-    tally_in=_tally_in,
-)
+MLQA = replace(SQUAD, name="mlqa", tally=_refuse, cite="lewis2020mlqa", tally_in=_tally_in)

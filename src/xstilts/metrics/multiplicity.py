@@ -1,10 +1,10 @@
 """Many tests at once: Holm, Benjamini and Hochberg, and in how many languages an effect replicates.
 
-Holm (1979) keeps the chance of any false claim in a family at alpha, Benjamini and Hochberg (1995) the expected share of false
-ones among the claims. Which comparisons form a family is the caller's to say. The replicability count is the partial
-conjunction of Benjamini and Heller (2008, https://doi.org/10.1111/j.1541-0420.2007.00984.x) as Dror et al. (2017,
-https://aclanthology.org/Q17-1033) bring it to languages: "at least k of L", with an error of alpha for saying k too high.
-Surprising: counting significant languages, even after Holm, is not the same; it can name fewer.
+Holm (1979) keeps the chance of any false claim in a family at alpha. Benjamini and Hochberg (1995) keep the expected share of
+false claims among the claims. The caller says which comparisons form a family. The replicability count is the partial
+conjunction of Benjamini and Heller (2008, https://doi.org/10.1111/j.1541-0420.2007.00984.x), which Dror et al. (2017,
+https://aclanthology.org/Q17-1033) apply to languages: "at least k of L", with an error of alpha for a k that is too high.
+Surprising: counting the significant languages, even after Holm, is not the same. It can name fewer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p values in the order given; valid for independent tests and for those that rise and fall together."""
+    """Adjusted p values in the order given. They are valid for independent tests and for positively dependent ones."""
     p, order = _sort(p_values)
     raised = np.minimum(1.0, len(p) / (1 + np.arange(len(p))) * p[order])
     return _restore(np.minimum.accumulate(raised[::-1])[::-1], order)
@@ -31,10 +31,9 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
 
 @dataclass(frozen=True)
 class Replicability:
-    """An effect is claimed in at least `count` languages, and by name in `named` (Holm; indices into the p values).
+    """An effect is claimed in at least `count` languages, and by name in `named` (Holm; indices of the p values).
 
-    `p_at_least[k - 1]` is the p value of "in at least k languages".
-    """
+    `p_at_least[k - 1]` is the p value of "in at least k languages"."""
 
     count: int
     named: tuple[int, ...]
@@ -42,7 +41,8 @@ class Replicability:
 
 
 def replicability(p_values: Sequence[float], *, alpha: float = 0.05) -> Replicability:
-    """`p_values`: one-sided, one a language. By Bonferroni, so that it holds whatever the languages share: sentences, seeds."""
+    """`p_values`: one-sided, one for each language. The count uses Bonferroni, so it holds whatever the languages share
+    (sentences, seeds)."""
     p, order = _sort(p_values)
     p_at_least: list[float] = []
     for k in range(len(p)):

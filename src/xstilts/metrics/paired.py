@@ -1,9 +1,9 @@
-"""Treatment and control, paired by seed, language and example id: their gains, and how these vary when examples are drawn anew.
+"""Treatment and control, paired by seed, language and example id: their gains, and how these vary when examples are resampled.
 
-An arm is one comparison (or one side alone) over all its seeds; several arms, as the chains of a study over one control, share
-the draws of ids and the control's sums. Gains can be taken in points, by the control's headroom, or in log-odds.
+An arm is one comparison (or one side alone) over all its seeds. Several arms, such as the chains of a study over one control,
+share the draws of ids and the sums of the control. Gains are in points, relative to the control's headroom, or in log-odds.
 
-Legend: C counts, R replicates, S seeds of an arm, X runs (all seeds of all arms), G sheets of a group, N ids of one language.
+Legend: C counts, R replicates, S seeds of an arm, X runs (all seeds of all arms), G tables of a group, N ids of one language.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from xstilts.metrics.bootstrap import (
     Headline,
     Ids,
     TallyTable,
-    Values,
     draw_scores,
     group_by_ids,
     have_same_ids,
     make_tally_table,
 )
-from xstilts.metrics.metric import Counts
+from xstilts.metrics.metric import Counts, Values
 from xstilts.metrics.variance_components import VarianceComponents, variance_components
 
 LanguageTallies = Mapping[str, tuple[Ids, Counts]]  # language -> ids_N, counts_NC
@@ -33,31 +32,33 @@ Scale = Literal["points", "headroom", "logit"]
 
 
 class PairedTallies:
-    """The sheets of one analysis and the gain of a treatment's scores over a control's, on the scale asked for."""
+    """The tables of one analysis, and the gain of a treatment's scores over a control's on one scale."""
 
     def __init__(self, headline: Headline, scale: Scale) -> None:
         self.headline, self.scale = headline, scale
-        self.sheets: list[TallyTable] = []
+        self.tables: list[TallyTable] = []
         self._place: dict[int, int] = {}
         self._from: dict[
             tuple[int, str], tuple[LanguageTallies, TallyTable]
-        ] = {}  # the cells stay alive, so that no other takes their id
+        ] = {}  # the cells stay alive, so that their id() stays unique
 
     def read(self, cells: LanguageTallies, language: str) -> TallyTable:
-        """A control's cells are read once, however many chains are compared with it."""
+        """The table of a cell's language. A control is read once, however many chains are compared with it."""
         key = (id(cells), language)
         if key not in self._from:
             self._from[key] = cells, make_tally_table(language, *cells[language])
         return self._from[key][1]
 
     def place(self, one: TallyTable) -> int:
+        """The number of a table in `tables`, to which it is added if it is new."""
         if id(one) not in self._place:
-            self._place[id(one)] = len(self.sheets)
-            self.sheets.append(one)
+            self._place[id(one)] = len(self.tables)
+            self.tables.append(one)
         return self._place[id(one)]
 
     def gain(self, scores: Values, sides: NDArray[np.int64], sizes: NDArray[np.int64]) -> Values:
-        """Scores (..., sheets) to gains (..., rows): `sides` (rows, 1 or 2) says which sheets, `sizes` how many examples."""
+        """Scores (..., tables) to gains (..., rows). `sides` (rows, 1 or 2) has the numbers of the tables, `sizes` the numbers
+        of examples."""
         treated: Values = scores[..., sides[:, 0]]
         if sides.shape[1] == 1:
             return treated
@@ -73,10 +74,11 @@ class PairedTallies:
 
 
 class PairedRuns:
-    """Treatment and control, or one side alone, as places in the table: for each seed, language -> one or two sheets."""
+    """The runs of an arm: for each seed, language -> the numbers of one table or of two (treatment, control) in
+    `PairedTallies`."""
 
     def __init__(
-        self, table: PairedTallies, treatment: Sequence[LanguageTallies], control: Sequence[LanguageTallies] | None
+        self, tallies: PairedTallies, treatment: Sequence[LanguageTallies], control: Sequence[LanguageTallies] | None
     ) -> None:
         if control is not None and len(treatment) != len(control):
             raise ValueError(f"seeds are paired by position: found {len(treatment)} of treatment, {len(control)} of control")
@@ -87,13 +89,13 @@ class PairedRuns:
             run: dict[str, tuple[int, ...]] = {}
             controlled = control[s] if control is not None else None
             for code in sorted(treated if controlled is None else set(treated) & set(controlled)):
-                sides = [table.read(cells, code) for cells in (treated, controlled) if cells is not None]
+                sides = [tallies.read(cells, code) for cells in (treated, controlled) if cells is not None]
                 if len(sides) == 2 and not have_same_ids(sides[0].ids_N, sides[1].ids_N):
                     before = sum(len(side.ids_N) for side in sides)
                     sides = _intersect(*sides)
                     dropped += before - 2 * len(sides[0].ids_N)
                 if len(sides[0].ids_N):
-                    run[code] = tuple(table.place(side) for side in sides)
+                    run[code] = tuple(tallies.place(side) for side in sides)
             apart |= set(treated) ^ set(controlled) if controlled is not None else set()
             self.runs.append(run)
         if not self.runs or not all(self.runs):
@@ -105,7 +107,7 @@ class PairedRuns:
 
 def _intersect(one: TallyTable, other: TallyTable) -> list[TallyTable]:
     for side in (one, other):
-        group_by_ids([side])  # refuses ids that repeat
+        group_by_ids([side])  # raises on repeated ids
     shared_N, rows, other_rows = np.intersect1d(one.ids_N, other.ids_N, assume_unique=True, return_indices=True)
     if len(shared_N) == len(one.ids_N) == len(other.ids_N):
         return [one, TallyTable(other.language, one.ids_N, other.counts_NC[other_rows[np.argsort(rows)]])]
@@ -117,7 +119,7 @@ def _intersect(one: TallyTable, other: TallyTable) -> list[TallyTable]:
 
 @dataclass(frozen=True)
 class PairedEstimates:
-    """Points and covariances of all runs, and of the runs of each arm on each language."""
+    """The value of each run and their covariance; also by arm and language."""
 
     points_X: Values
     covariance_XX: Values
@@ -143,25 +145,25 @@ class PairedEstimates:
 
 @dataclass(frozen=True)
 class _Row:
-    """One run on one language: the places of its sheets in the table, the treatment's first."""
+    """One run on one language: the numbers of its tables, the treatment's first."""
 
     arm: int
     run: int
     language: str
-    sheets: tuple[int, ...]
+    tables: tuple[int, ...]
 
 
 def measure(
-    table: PairedTallies, arms: Sequence[PairedRuns], resamples: int, seed: int, *, over_seeds: bool = True
+    tallies: PairedTallies, arms: Sequence[PairedRuns], resamples: int, seed: int, *, over_seeds: bool = True
 ) -> PairedEstimates:
-    """All arms from the same draws. The value of a run is the mean over its languages."""
+    """Estimate all arms from the same draws. The value of a run is the mean over its languages."""
     if resamples < 2:
         raise ValueError(f"expected resamples >= 2, found {resamples}")
     runs = [(a, run) for a, arm in enumerate(arms) for run in arm.runs]
     rows = [_Row(a, x, code, sides) for x, (a, run) in enumerate(runs) for code, sides in run.items()]
-    sizes = np.array([len(table.sheets[row.sheets[0]].ids_N) for row in rows])
-    points = np.array([float(table.headline(one.counts_NC.sum(axis=0))) for one in table.sheets])
-    point_rows = table.gain(points, np.array([row.sheets for row in rows]), sizes)
+    sizes = np.array([len(tallies.tables[row.tables[0]].ids_N) for row in rows])
+    points = np.array([float(tallies.headline(one.counts_NC.sum(axis=0))) for one in tallies.tables])
+    point_rows = tallies.gain(points, np.array([row.tables for row in rows]), sizes)
     share_rows_X = np.zeros((len(rows), len(runs)))
     for k, row in enumerate(rows):
         share_rows_X[k, row.run] = 1 / len(runs[row.run][1])
@@ -173,13 +175,13 @@ def measure(
     products = {key: np.zeros((len(found), len(found))) for key, found in seeds_of.items()}
     replicates_RX = np.zeros((resamples, len(runs)))
     degrees_of_freedom = 0
-    for draw in draw_scores(table.sheets, table.headline, resamples, seed):
+    for draw in draw_scores(tallies.tables, tallies.headline, resamples, seed):
         degrees_of_freedom += draw.ids - 1 if draw.first == 0 else 0
-        column = {place: g for g, place in enumerate(draw.sheets)}
-        here = {k: n for n, k in enumerate(k for k, row in enumerate(rows) if row.sheets[0] in column)}
+        column = {place: g for g, place in enumerate(draw.tables)}
+        here = {k: n for n, k in enumerate(k for k, row in enumerate(rows) if row.tables[0] in column)}
         chosen = list(here)
-        sides = np.array([[column[place] for place in rows[k].sheets] for k in chosen])
-        deviations = table.gain(draw.scores_RG, sides, sizes[chosen]) - point_rows[chosen]
+        sides = np.array([[column[place] for place in rows[k].tables] for k in chosen])
+        deviations = tallies.gain(draw.scores_RG, sides, sizes[chosen]) - point_rows[chosen]
         replicates_RX[draw.first : draw.first + len(deviations)] += deviations @ share_rows_X[chosen]
         for key, found in seeds_of.items():
             if mine := [n for n, k in enumerate(found) if k in here]:

@@ -1,9 +1,10 @@
-"""What a study can see: the effect that it finds with a given chance, and the seeds or examples that an effect needs.
+"""Power: the effect that a study finds with a given chance, and the seeds or examples that an effect needs.
 
-The example part is that of a paired comparison: n examples of which a share `discordance` is answered differently have a
-standard error of sqrt(discordance / n). Parallel languages repeat the same sentences, so that L of them do not divide it by L,
-and seeds repeat them too. The power is that of the interval of `significance` (same critical values), by integration over what
-the seeds' spread may turn out to be. Assumed numbers give assumed answers: `observed` takes them from a study that was run.
+The example part is that of a paired comparison: if a share `discordance` of n examples is answered differently, the standard
+error is sqrt(discordance / n). Parallel languages repeat the same sentences, so that L of them do not divide it by L, and seeds
+repeat them too. The power is that of the interval of `significance.py` (same critical values). It is integrated over the values
+that the spread over seeds may have. The answers are as good as the assumed numbers; `estimate_design` takes them from a study
+that was run.
 """
 
 from __future__ import annotations
@@ -20,18 +21,17 @@ from xstilts.metrics.variance_components import critical_values
 
 MOST_SEEDS = 1000
 MOST_EXAMPLES = 10_000_000
-_STEPS = 400  # of the integral over the seeds' spread
+_STEPS = 400  # of the integral over the spread of seeds
 
 
 @dataclass(frozen=True)
 class Design:
-    """`examples` of each of `languages` languages, scored with `seeds` pairs of runs; everything on the 0-1 scale.
+    """`examples` in each of `languages` languages, scored with `seeds` pairs of runs. Everything is on the 0-1 scale.
 
     `discordance`: the share of examples on which treatment and control differ (for a score between 0 and 1 per example: the
     mean squared difference). `seed_sd`: standard deviation of the gain over seeds, without the noise of the examples.
     `shared_by_seeds`, `shared_by_languages`: correlation of an example's difference between two seeds, and between two
-    languages (1 is the cautious value; 0 for languages with ids of their own).
-    """
+    languages (1 is the cautious value; 0 for languages with ids of their own)."""
 
     examples: int
     discordance: float
@@ -50,7 +50,7 @@ class Design:
 
     @property
     def seed_variance(self) -> float:
-        """The part of the mean's variance that has seeds - 1 degrees of freedom. 0 for one seed, which cannot show it."""
+        """The part of the variance of the mean that has seeds - 1 degrees of freedom. 0 for one seed, which cannot show it."""
         if self.seeds == 1:
             return 0.0
         return (self.seed_sd**2 + (1 - self.shared_by_seeds) * self._one_seed) / self.seeds
@@ -85,7 +85,7 @@ def power(design: Design, effect: float, *, level: float = 0.95) -> float:
 
 
 def detectable(design: Design, *, chance: float = 0.8, level: float = 0.95) -> float:
-    """The smallest gain that the design finds with the given chance; inf if not even a gain of 1 (100 points)."""
+    """The smallest gain that the design finds with the given chance; inf if even a gain of 1 (100 points) is too small."""
     if power(design, 1.0, level=level) < chance:
         return math.inf
     low, high = 0.0, 1.0
@@ -96,12 +96,12 @@ def detectable(design: Design, *, chance: float = 0.8, level: float = 0.95) -> f
 
 
 def seeds_needed(design: Design, effect: float, *, chance: float = 0.8, level: float = 0.95) -> int | None:
-    """The fewest seeds, 2 or more, that find the effect; None where even 1,000 do not, since examples are the limit."""
+    """The fewest seeds, 2 or more, that find the effect. None if 1,000 seeds do not: then the examples are the limit."""
     return _search(lambda seeds: replace(design, seeds=seeds), 2, MOST_SEEDS, effect, chance, level)
 
 
 def examples_needed(design: Design, effect: float, *, chance: float = 0.8, level: float = 0.95) -> int | None:
-    """The fewest examples a language that find the effect; None where even ten million do not, since seeds are the limit."""
+    """The fewest examples for each language that find the effect. None if ten million do not: then the seeds are the limit."""
     return _search(lambda examples: replace(design, examples=examples), 2, MOST_EXAMPLES, effect, chance, level)
 
 
@@ -125,14 +125,12 @@ def estimate_design(
 ) -> Design:
     """The design of a comparison that was run, with its numbers estimated from the tallies.
 
-    `examples` is the mean over languages. What one seed cannot show takes the cautious value (`shared_by_seeds` 1) and a
-    `seed_sd` of 0.
-    """
-    table = PairedTallies(headline, "points")
-    arm = PairedRuns(table, treatment, control)
-    measured = measure(table, [arm], resamples, seed)
+    `examples` is the mean over languages. With one seed, `shared_by_seeds` takes the cautious value 1 and `seed_sd` is 0."""
+    tallies = PairedTallies(headline, "points")
+    arm = PairedRuns(tallies, treatment, control)
+    measured = measure(tallies, [arm], resamples, seed)
     codes = sorted({code for run in arm.runs for code in run})
-    sizes = {code: len(table.sheets[next(run for run in arm.runs if code in run)[code][0]].ids_N) for code in codes}
+    sizes = {code: len(tallies.tables[next(run for run in arm.runs if code in run)[code][0]].ids_N) for code in codes}
     examples, seeds, languages = round(float(np.mean(list(sizes.values())))), len(arm.runs), len(codes)
     single = [measured.by_language[0, code][1] for code in codes]  # (S, S) each
     one = float(np.mean([np.diag(covariance_SS).mean() * sizes[code] for code, covariance_SS in zip(codes, single, strict=True)]))

@@ -1,13 +1,13 @@
 """The chance of a rank: how often a chain is among the best when seeds and examples are drawn anew for all chains at once.
 
-The gap between two chains is far better known than either score, since they share examples and, seed by seed, the luck of a run.
-So ranks are taken within one world: one draw of ids (`paired.measure`) and one of seeds, the same for every chain. Surprising:
-seeds are not drawn with replacement, since with few of them the worlds would be too alike (`significance`); their part of a
-world is a multivariate t with S - 1 degrees of freedom, so that two chains change places about as often as the one-sided p of
-their difference says. With one seed only examples vary. Chains that are equal share the ranks that they hold together, so that
-of two equal ones each is the best with a chance of one half.
+The gap between two chains is known far better than either score, since they share examples and, seed by seed, the luck of a
+run. So ranks are taken within one joint draw: one draw of ids (`paired.measure`) and one of seeds, the same for every chain.
+Surprising: seeds are not drawn with replacement, because with few seeds the draws would be too alike (`significance.py`). Their
+part is a multivariate t with S - 1 degrees of freedom, so that two chains change places about as often as the one-sided p of
+their difference says. With one seed only examples vary. Equal chains share the ranks that they hold together: each of two equal
+ones is the best with a chance of one half.
 
-Legend: K chains, S seeds, W worlds.
+Legend: K chains, S seeds, W joint draws.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xstilts.metrics.bootstrap import Headline
+from xstilts.metrics.metric import Values
 from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies, measure
 
-Values = NDArray[np.float64]
 JOINT_DRAWS = 10_000
-EQUAL = 1e-8  # scores (0-1) nearer than this differ by rounding alone
+EQUAL = 1e-8  # scores (0-1) that differ by less differ by rounding alone
 
 
 def draw_joint_scores(
@@ -34,13 +33,14 @@ def draw_joint_scores(
     draws: int = JOINT_DRAWS,
     seed: int = 0,
 ) -> Values:
-    """The scores (W, K) of each chain, mean over its languages and seeds, in `draws` worlds. Seeds are paired by position."""
-    table = PairedTallies(headline, "points")
-    arms = [PairedRuns(table, cells, None) for cells in chains]
+    """The scores (W, K) of each chain, mean over its languages and seeds, in `draws` joint draws. Seeds are paired by
+    position."""
+    tallies = PairedTallies(headline, "points")
+    arms = [PairedRuns(tallies, cells, None) for cells in chains]
     seeds = len(arms[0].runs)
     if any(len(arm.runs) != seeds for arm in arms):
         raise ValueError(f"expected as many seeds of each chain, found {[len(arm.runs) for arm in arms]}")
-    measured = measure(table, arms, resamples, seed)
+    measured = measure(tallies, arms, resamples, seed)
     points_SK = measured.points_X.reshape(len(arms), seeds).T
     covariance = measured.covariance_XX.reshape(len(arms), seeds, len(arms), seeds)
     within_KK = np.einsum("ksls->kl", covariance)
@@ -55,10 +55,10 @@ def draw_joint_scores(
 
 
 def rank_probabilities(scores_WK: Values, rank: int, *, tie: float = 0.0) -> list[float]:
-    """For each chain the chance that fewer than `rank` others are ahead of it by more than `tie`.
+    """The chance of each chain that fewer than `rank` others are ahead of it by more than `tie`.
 
-    Without a tie, equal chains (to EQUAL) share: of three that are equal on top each is first in a third of that world. Within a
-    tie all are taken for first, so that the chances may add up to more than `rank`."""
+    Without a tie, equal chains (to EQUAL) share: each of three equal ones at the top is first in a third of that draw. Within a
+    tie all count as first, so that the chances may add up to more than `rank`."""
     ahead_WK = np.stack([(scores_WK > one_W[:, None] + max(tie, EQUAL)).sum(axis=1) for one_W in scores_WK.T], axis=1)
     if tie:
         return [float(share) for share in (ahead_WK < rank).mean(axis=0)]
@@ -68,7 +68,7 @@ def rank_probabilities(scores_WK: Values, rank: int, *, tie: float = 0.0) -> lis
 
 
 def best_set_probability(scores_WK: Values, members: Sequence[int], *, tie: float = 0.0) -> float:
-    """The share of worlds in which no other chain is ahead of any of the `members` (columns) by more than `tie`."""
+    """The share of joint draws in which no other chain is ahead of any of the `members` (columns) by more than `tie`."""
     rest = [k for k in range(scores_WK.shape[1]) if k not in members]
     if not members or not rest:
         raise ValueError(f"expected one or more chains inside the set and outside it, found {len(members)} and {len(rest)}")
@@ -76,7 +76,7 @@ def best_set_probability(scores_WK: Values, members: Sequence[int], *, tie: floa
 
 
 def _root(covariance_KK: Values) -> Values:
-    """A symmetric root. An estimate over seeds may have negative eigenvalues, which are taken for 0."""
+    """A symmetric root. An estimate over seeds may have negative eigenvalues, which count as 0."""
     sizes, axes = np.linalg.eigh((covariance_KK + covariance_KK.T) / 2)
     root: Values = (axes * np.sqrt(np.maximum(sizes, 0.0))) @ axes.T
     return root

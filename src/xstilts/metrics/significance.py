@@ -1,16 +1,16 @@
-"""How sure are we? Intervals for gains and scores over seeds and examples, for one comparison or a whole grid of them.
+"""Intervals for gains and scores, over seeds and examples, for one comparison or a whole grid of them.
 
-The estimand is macro: mean over seeds of the mean over languages of the headline value, or of its difference between a
-treatment and a control that share seed, language and test examples. Ids are clusters: the same sentence in 15 languages is
-not 15 independent sentences (`bootstrap`). Seeds enter through the spread of the per-seed values with S - 1 degrees of
-freedom, examples through a bootstrap of the ids (`spread`). Surprising: the usual percentiles of a bootstrap over seeds and
-ids are not used; with three seeds that differ they gave 23 % false positives at 5 %. The intervals were chosen, and are
-tested, by simulation (`tests/metrics/coverage.py`).
+The estimand is macro: the mean over seeds of the mean over languages of the headline value, or of its difference between a
+treatment and a control that share seed, language and test examples. Ids are clusters: the same sentence in 15 languages is not
+15 independent sentences (`bootstrap.py`). Seeds enter through the spread of the per-seed values with S - 1 degrees of freedom,
+examples through a bootstrap of the ids (`variance_components.py`). Surprising: the usual percentiles of a bootstrap over seeds
+and ids are not used. With three seeds that differ they gave 23 % false positives at 5 %. The intervals were chosen by
+simulation, which also tests them (`tests/metrics/coverage.py`).
 
-The interval speaks about *other seeds* and *other test examples of the same kind*, in these languages, with this recipe
-and this training data. It cannot speak about other languages, encoders or tasks, nor about a winner that was picked for
-being the winner. Seeds that share one intermediate checkpoint say nothing about intermediate training seeds. It takes the
-per-seed values as roughly normal; a collapsed run among them makes it long.
+The interval is about *other seeds* and *other test examples of the same kind*, in these languages, with this recipe and this
+training data. It is not about other languages, encoders or tasks, nor about a winner that was selected for being the winner.
+Seeds that share one intermediate checkpoint say nothing about other seeds of the intermediate training. The interval assumes
+that the per-seed values are roughly normal; a collapsed run among them makes it long.
 """
 
 from __future__ import annotations
@@ -28,16 +28,15 @@ from xstilts.metrics.paired import Scale as Scale
 from xstilts.metrics.variance_components import VarianceComponents
 
 BOUNDS: Mapping[Scale, tuple[float, float] | None] = {"points": (-1.0, 1.0), "headroom": None, "logit": None}  # of a gain
-FEW_SEEDS = 6  # below this no sign-flip test over seeds can reach two-sided 0.05
+FEW_SEEDS = 6  # with fewer, no sign-flip test over seeds can reach two-sided 0.05
 
 
 @dataclass(frozen=True)
 class Interval:
     """An interval at confidence `level`, on the 0-1 scale unless another was asked for, over `seeds` seeds.
 
-    `p` is two-sided against 0, never 0, and None for a plain score; `note` says in words what the interval leaves out; `spread`
-    says how much of the variance comes from seeds and how much from examples.
-    """
+    `p` is two-sided against 0, never 0, and None for a plain score. `note` says in words what the interval leaves out. `spread`
+    has the parts of the variance that come from seeds and from examples."""
 
     estimate: float
     low: float
@@ -58,7 +57,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Gains:
-    """One chain's gain over its languages, and each language's own."""
+    """One chain's gain over its languages, and the gain in each language."""
 
     overall: Interval
     languages: Mapping[str, Interval]
@@ -77,10 +76,9 @@ def gain_interval(
 ) -> Interval:
     """The gain headline(treatment) - headline(control), averaged over languages, then over seeds, with its interval.
 
-    Seeds are paired by position, examples by id. Languages and ids that only one side has are left out; `note` says so.
-    Without `over_seeds` it speaks about the mean of these very runs, as it must with one seed on each side: there it is the
-    paired bootstrap of two checkpoints (its standard error, with t quantiles).
-    """
+    Seeds are paired by position, examples by id. Languages and ids that only one side has are left out, and `note` says so.
+    Without `over_seeds` the interval is about the mean of these very runs. With one seed on each side it must be: there it is
+    the paired bootstrap of two checkpoints (its standard error, with t quantiles)."""
     (found,) = overall_gains(
         [(treatment, control)], headline, resamples=resamples, level=level, seed=seed, scale=scale, over_seeds=over_seeds
     )
@@ -98,9 +96,9 @@ def overall_gains(
     over_seeds: bool = True,
 ) -> list[Interval]:
     """`gain_interval` of many pairs (treatment, control) from the same draws of examples."""
-    table = PairedTallies(headline, scale)
-    arms = [PairedRuns(table, treatment, control) for treatment, control in pairs]
-    measured = measure(table, arms, resamples, seed, over_seeds=over_seeds)
+    tallies = PairedTallies(headline, scale)
+    arms = [PairedRuns(tallies, treatment, control) for treatment, control in pairs]
+    measured = measure(tallies, arms, resamples, seed, over_seeds=over_seeds)
     return [_overall(measured, a, arm, level, resamples, scale) for a, arm in enumerate(arms)]
 
 
@@ -116,11 +114,10 @@ def gain_intervals(
 ) -> list[Gains]:
     """`gain_interval` of many pairs (treatment, control), and of each of their languages, from the same draws of examples.
 
-    The overall interval of a pair equals that of `gain_interval` if all were scored on the same ids.
-    """
-    table = PairedTallies(headline, scale)
-    arms = [PairedRuns(table, treatment, control) for treatment, control in pairs]
-    measured = measure(table, arms, resamples, seed, over_seeds=over_seeds)
+    The overall interval of a pair equals that of `gain_interval` if all pairs were scored on the same ids."""
+    tallies = PairedTallies(headline, scale)
+    arms = [PairedRuns(tallies, treatment, control) for treatment, control in pairs]
+    measured = measure(tallies, arms, resamples, seed, over_seeds=over_seeds)
     found = []
     for a, arm in enumerate(arms):
         languages = {}
@@ -145,14 +142,14 @@ def interval_of(
     scale: Scale = "points",
     over_seeds: bool = True,
 ) -> Interval:
-    """The interval of a gain whose value with each seed and whose spread are known (`paired.measure`)."""
+    """The interval of a gain, from its value with each seed and its spread (`paired.measure`)."""
     return _interval(
         float(points_S.mean()), len(points_S), spread, level, resamples, notes, bounds=BOUNDS[scale], over_seeds=over_seeds
     )
 
 
 def two_sided_p(estimate: float, spread: VarianceComponents, resamples: int) -> float:
-    """p of no gain; where nothing varies, as a bootstrap of `resamples` has it in which every replicate agrees."""
+    """p of no gain. If nothing varies, it is that of a bootstrap of `resamples` replicates that all agree."""
     if estimate and not spread.standard_error:
         return 2 / (resamples + 1)
     return min(1.0, 2 * spread.tail(abs(estimate)))
@@ -167,9 +164,10 @@ def score_interval(
     seed: int = 0,
     over_seeds: bool = True,
 ) -> Interval:
-    """A plain score, averaged over languages, then over seeds, with its interval; `p` is None. `over_seeds` as above."""
-    table = PairedTallies(headline, "points")
-    measured = measure(table, [PairedRuns(table, scores, None)], resamples, seed, over_seeds=over_seeds)
+    """A plain score, averaged over languages, then over seeds, with its interval. `p` is None. `over_seeds`: see
+    `gain_interval`."""
+    tallies = PairedTallies(headline, "points")
+    measured = measure(tallies, [PairedRuns(tallies, scores, None)], resamples, seed, over_seeds=over_seeds)
     estimate, spread = float(measured.points(0).mean()), measured.spread([0], [1.0])
     return _interval(estimate, len(scores), spread, level, resamples, [], bounds=(0, 1), over_seeds=over_seeds, tested=False)
 
@@ -186,18 +184,17 @@ def interaction_interval(
 ) -> Interval:
     """How much larger the first gain (treatment, control) is than the second, for example of a Base and a Large encoder.
 
-    Seeds are paired within a gain, not between the two; ids are shared by all four. Languages that one gain lacks are left
-    out. `headroom` divides each language's gain by what its control left to gain; `logit` takes differences of log-odds: a
-    model near the ceiling cannot gain many points, so an interaction should hold on more than one scale.
-    """
+    Seeds are paired within a gain, not between the two. All four share the ids. Languages that one gain lacks are left out.
+    `headroom` divides the gain in each language by what its control left to gain; `logit` takes differences of log-odds. A
+    model near the ceiling cannot gain many points, so an interaction should hold on more than one scale."""
     shared = set.intersection(*(set(cells) for pair in (first, second) for side in pair for cells in side))
     dropped = set().union(*(set(cells) for pair in (first, second) for side in pair for cells in side)) - shared
-    table = PairedTallies(headline, scale)
+    tallies = PairedTallies(headline, scale)
     arms = [
-        PairedRuns(table, *([{code: cells[code] for code in shared} for cells in side] for side in pair))
+        PairedRuns(tallies, *([{code: cells[code] for code in shared} for cells in side] for side in pair))
         for pair in (first, second)
     ]
-    measured = measure(table, arms, resamples, seed)
+    measured = measure(tallies, arms, resamples, seed)
     notes = [f"left out, not in all: {', '.join(sorted(dropped))}"] if dropped else []
     notes += [note for arm in arms for note in arm.notes]
     estimate = float(measured.points(0).mean() - measured.points(1).mean())
@@ -220,7 +217,7 @@ def _interval(
 ) -> Interval:
     if not 0 < level < 1:
         raise ValueError(f"expected 0 < level < 1, found {level}")
-    half = spread.critical((1 - level) / 2) * spread.standard_error
+    half = spread.critical_value((1 - level) / 2) * spread.standard_error
     low, high = estimate - half, estimate + half
     if bounds is not None:
         low, high = max(low, bounds[0]), min(high, bounds[1])

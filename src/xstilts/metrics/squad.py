@@ -1,11 +1,11 @@
-"""SQuAD exact match and F1: v1.1 (Rajpurkar et al. 2016, https://aclanthology.org/D16-1264) and v2.0 (Rajpurkar et al.
-2018, https://aclanthology.org/P18-2124), as the official scripts of the two versions have them.
+"""SQuAD exact match and F1: v1.1 (Rajpurkar et al. 2016, https://aclanthology.org/D16-1264) and v2.0 (Rajpurkar et al. 2018,
+https://aclanthology.org/P18-2124), as in the official scripts of the two versions.
 
-XTREME uses v1.1's English normalisation for every language of XQuAD and TyDiQA, so Chinese and Thai are compared as
-whitespace tokens and only ASCII punctuation goes. The headline is XTREME's QA score, (EM + F1) / 2. MLQA has a
-normalisation per language and is *not* this metric (see `mlqa.py`).
-Surprising and official: when gold and prediction both normalise to nothing ("the", "?"), v1.1 says EM 1 and F1 0, and
-v2.0 says F1 1 as well; there, a gold answer that normalises to nothing is "no answer".
+XTREME uses v1.1's English normalisation for every language of XQuAD and TyDiQA. So Chinese and Thai are compared as whitespace
+tokens, and only ASCII punctuation is removed. The headline is XTREME's QA score, (EM + F1) / 2. MLQA has a normalisation for
+each language and is *not* this metric (see `mlqa.py`). Surprising and official: when gold and prediction both normalise to
+nothing ("the", "?"), v1.1 gives EM 1 and F1 0, and v2.0 gives F1 1 as well. In v2.0, a gold answer that normalises to nothing
+is "no answer".
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 
 
 def normalise(text: str) -> list[str]:
-    """Tokens of the lower-cased text without ASCII punctuation and, after that, without English articles."""
+    """Tokens of the lower-cased text without ASCII punctuation and then without English articles."""
     return _ARTICLE.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split()
 
 
 def token_f1(gold: list[str], predicted: list[str]) -> float:
-    """Harmonic mean of precision and recall over the two bags of tokens, 0 when they share none."""
+    """Harmonic mean of precision and recall over the two bags of tokens; 0 if they share none."""
     shared = (Counter(gold) & Counter(predicted)).total()
     return 2 * shared / (len(gold) + len(predicted)) if shared else 0.0
 
 
 def score_best(golds: list[list[str]], predicted: list[str]) -> tuple[float, float]:
-    """(F1, EM) of a prediction: the best over the gold answers, all as tokens; (0, 0) without any."""
+    """(F1, EM) of a prediction: the best over the gold answers, all as tokens. (0, 0) without gold answers."""
     return max((token_f1(tokens, predicted) for tokens in golds), default=0.0), float(predicted in golds)
 
 
@@ -60,8 +60,8 @@ def _tally_v2(example: Example, prediction: Prediction) -> tuple[float, ...]:
 
 
 def _finish_v2(sums: Counts) -> Counts:
-    """(..., [f1, em, total, and the same of the questions with an answer]) -> (..., values). F1 and EM are the same on the
-    questions without one."""
+    """(..., [f1, em, total, and the same for the questions with an answer]) -> (..., values). F1 and EM are equal on the
+    questions without an answer."""
     sums = np.asarray(sums, dtype=np.float64)
     both, answered = sums[..., :3], sums[..., 3:]
     return np.concatenate([finish_f1_em(both), finish_f1_em(answered), finish_f1_em(both - answered)[..., 1:]], axis=-1)

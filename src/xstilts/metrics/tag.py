@@ -1,22 +1,23 @@
 """Tagging: chunk F1 (NER), the chunk F1 that XTREME reports for part-of-speech tags, and plain token accuracy.
 
-Chunks are those of seqeval 0.0.12 (the XTREME-era version that jiant pins; https://github.com/chakki-works/seqeval),
-restated from its published rules after CoNLL's conlleval (Tjong Kim Sang and De Meulder 2003). Micro over the corpus.
-The surprise: XTREME scores POS with it too. A tag without "-" is its own type and its *first letter* is the prefix, so
-neighbours with the same tag merge (NOUN NOUN is one chunk), but SCONJ and SYM start with S, "a chunk of one", and
-never merge. seqeval >= 0.0.16 cuts the first letter off the type (CCONJ equals SCONJ), hence other POS numbers.
+Chunks are those of seqeval 0.0.12 (the XTREME-era version that jiant pins; https://github.com/chakki-works/seqeval). The code
+follows its published rules, which are after CoNLL's conlleval (Tjong Kim Sang and De Meulder 2003). F1 is micro over the
+corpus. Surprising: XTREME scores POS with it too. A tag without "-" is its own type, and its *first letter* is the prefix. So
+neighbours with the same tag merge (NOUN NOUN is one chunk), but SCONJ and SYM start with S, "a chunk of one", and never merge.
+seqeval >= 0.0.16 cuts the first letter off the type (CCONJ equals SCONJ), which gives other POS numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.metrics.classify import finish_share
+from xstilts.metrics.classify import ACCURACY, finish_share
 from xstilts.metrics.metric import Counts, Metric, divide, match_answers
 
 Chunk = tuple[str, int, int]
@@ -26,11 +27,10 @@ Tags = tuple[str, ...]
 def find_chunks(tags: Sequence[str]) -> set[Chunk]:
     """The chunks (type, first word, last word) of one sentence.
 
-    Prefix = first letter, type = what follows the last "-" (the whole tag when there is none). Between two neighbours a
-    chunk ends after E or S, where B or I meets B, S or O, and where the type changes; one starts at B and S, where I or
-    E follows O, E or S, and where the type changes. An I without a B therefore opens a chunk. Both ends of a sentence
-    count as O, which is why per-sentence chunks are those of the corpus joined with O.
-    """
+    The prefix is the first letter; the type is what follows the last "-" (the whole tag if there is none). Between two
+    neighbours a chunk ends after E or S, where B or I meets B, S or O, and where the type changes. A chunk starts at B and S,
+    where I or E follows O, E or S, and where the type changes. An I without a B therefore opens a chunk. Both ends of a
+    sentence count as O. That is why the chunks of sentences are those of the corpus joined with O."""
     found = set()
     first, prefix, kind = 0, "O", "O"
     for position, tag in enumerate((*tags, "O")):
@@ -47,7 +47,7 @@ def find_chunks(tags: Sequence[str]) -> set[Chunk]:
 def _match_tags(example: Example, prediction: Prediction) -> tuple[Tags, Tags]:
     gold, predicted = match_answers(example, prediction, tuple)
     if len(gold) != len(predicted):
-        raise InputError(f"prediction {prediction.id!r}: expected {len(gold)} tags, one a word, found {len(predicted)}")
+        raise InputError(f"prediction {prediction.id!r}: expected {len(gold)} tags, one for each word, found {len(predicted)}")
     if not all(predicted):
         raise InputError(f"prediction {prediction.id!r}: a tag is empty; write O (or, for parts of speech, X) instead")
     return gold, predicted
@@ -97,11 +97,4 @@ POS_F1 = Metric(
     cite="hu2020xtreme",
 )
 
-TAG_ACCURACY = Metric(
-    name="tag_accuracy",
-    counts=("correct", "total"),
-    values=("accuracy",),
-    tally=_tally_tokens,
-    finish=finish_share,
-    cite="hu2020xtreme",
-)
+TAG_ACCURACY = replace(ACCURACY, name="tag_accuracy", tally=_tally_tokens, right_or_wrong=False)

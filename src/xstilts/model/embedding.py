@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from xstilts.model.encoder import blocks, round_linears
-from xstilts.model.token_batches import token_batches
+from xstilts.model.token_batches import split_token_batches
 from xstilts.model.unpadding import Unpadding, can_unpad, run_unpadded
 
 
@@ -41,7 +41,7 @@ def embed(
         round_linears(encoder)
     ids, special = _token_ids(tokenizer, texts, max_length)
     device = next(encoder.parameters()).device
-    for rows in token_batches([(1, len(row)) for row in ids], tokens_a_batch):
+    for rows in split_token_batches([(1, len(row)) for row in ids], tokens_a_batch):
         longest = len(ids[rows[-1]])
         input_ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
         mask, content = (torch.zeros((len(rows), longest), dtype=torch.long) for _ in range(2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def token_batches(sizes: Sequence[tuple[int, int]], tokens: int, longest_first: bool = False) -> list[list[int]]:
+def split_token_batches(sizes: Sequence[tuple[int, int]], tokens: int, longest_first: bool = False) -> list[list[int]]:
     """Indices in batches of at most `tokens` padded tokens; one that alone has more is a batch of its own.
 
     `sizes`: of each item how many rows it has and how long the longest is. Items are sorted by them, and all items of a batch

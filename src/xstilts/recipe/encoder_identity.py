@@ -1,5 +1,5 @@
-"""Encoders: which files make one and what identifies it (the sha256 of each, or a Hub commit); or, for one that is trained
-from scratch, its shape and how its tokenizer is trained.
+"""Encoders: the files of one and what identifies it (the sha256 of each file, or a Hub commit). An encoder that is trained from
+scratch is identified by its shape and by how its tokenizer is trained.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Architecture(Record):
 
 
 class Scratch(Record):
-    """An encoder that starts from random weights and a tokenizer of its own: SentencePiece Unigram with `vocabulary` ids,
-    trained on about `sample` characters of the plain-text task `corpus`. Languages are sampled with probability
-    ~ characters ** `smoothing` (0.3 as in XLM, arXiv 1901.07291; small ones are then repeated) out of `languages` (None: the
-    study's). `coverage` is the share of characters that get a piece."""
+    """An encoder that starts from random weights, with its own tokenizer: SentencePiece Unigram with `vocabulary` ids, trained
+    on about `sample` characters of the plain-text task `corpus`. Languages are sampled with probability ~ characters **
+    `smoothing` (0.3 as in XLM, arXiv 1901.07291; small languages are repeated) from `languages` (None: the study's). `coverage`
+    is the share of characters that get a piece."""
 
     corpus: str
     vocabulary: int = Field(20_000, ge=32)
@@ -57,14 +57,14 @@ class Scratch(Record):
 
 
 def list_encoder_files(folder: Path) -> list[Path]:
-    """Config, tokenizer and weights (safetensors win over .bin) of a Hugging Face folder, sorted by name."""
+    """Config, tokenizer and weights (safetensors before .bin) of a Hugging Face folder, sorted by name."""
     weights = sorted(folder.glob("model*.safetensors*")) or sorted(folder.glob("pytorch_model*.bin*"))
     others = [folder / name for name in ("config.json", *TOKENIZER_FILES) if (folder / name).is_file()]
     return sorted({*weights, *others})
 
 
 def identify_encoder(folder: Path) -> dict[str, str]:
-    """sha256 of each of the encoder's files. Raises InputError if there is no model in the folder."""
+    """sha256 of each of the encoder's files. Raises InputError if the folder holds no model."""
     files = list_encoder_files(folder)
     names = {path.name for path in files}
     if "config.json" not in names:
@@ -77,7 +77,7 @@ def identify_encoder(folder: Path) -> dict[str, str]:
 
 
 def resolve_hub_commit(name: str, revision: str) -> str:
-    """The commit of a Hub model's revision: itself if it is one, else as the Hub or its local cache resolves it."""
+    """The commit of a Hub model's revision: the revision itself if it is a commit, else what the Hub or its local cache says."""
     if re.fullmatch(r"[0-9a-f]{40}", revision):
         return revision
     from huggingface_hub import HfApi, constants, snapshot_download

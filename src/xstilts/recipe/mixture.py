@@ -1,7 +1,7 @@
-"""Mixtures and chains: which tasks one training phase sees, in what proportion and in what order.
+"""Mixtures: which tasks one training phase sees, in what proportion and in what order.
 
-A chain is the list of phases between the encoder and the target task; it may be empty. What a step sees is a pure function
-of (seed, step): nothing about the order is ever stored.
+A chain is the list of phases between the encoder and the target task; it may be empty. What a step sees is a pure function of
+(seed, step), so the order is never stored.
 """
 
 from __future__ import annotations
@@ -14,25 +14,24 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from xstilts.data.yaml_records import Record
 from xstilts.recipe.recipe import Recipe, RecipeFields
 
 CAP = 131_072  # K = 2**17 of T5's examples-proportional mixing, as Phang et al. 2020 use it
 
 
-class MixtureRule(BaseModel):
+class MixtureRule(Record):
     """How a mixture is drawn. A task's share of the steps is, by `sampling`,
 
-    proportional  min(size, cap)  (T5's, Raffel et al. 2020; the paper's)
-    temperature   min(size, cap) ** (1 / temperature)
-    uniform       the same for all
-    fixed         its number in `weights`
+        proportional  min(size, cap)  (T5's, Raffel et al. 2020; the paper's)
+        temperature   min(size, cap) ** (1 / temperature)
+        uniform       the same for all
+        fixed         its number in `weights`
 
-    Within a task, languages are drawn with probability ~ size ** `smoothing` (1: as much as there is; XLM takes 0.3).
+    Within a task, languages are drawn with probability ~ size ** `smoothing` (1: as much as there is; XLM uses 0.3).
     `share_heads`: tasks with the same format and labels train one head."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sampling: Literal["proportional", "temperature", "uniform", "fixed"] = "proportional"
     cap: int = Field(CAP, ge=1)
@@ -43,11 +42,10 @@ class MixtureRule(BaseModel):
 
 
 class Mixture(MixtureRule):
-    """One phase: its tasks and how they are drawn. Plain text is a member like any other: masked language modelling beside a
-    task is a mixture of two (the paper's MLM co-training). `languages`: those of the training data, where a task has them in
-    several (translated data); None is English, and for plain text every language of the study.
-    `labels: shuffled` makes a placebo: the same inputs, the answers dealt out anew at random, so that whatever helps is not
-    the task."""
+    """One phase: its tasks and how they are drawn. Plain text is a task like any other: masked language modelling beside a task
+    is a mixture of two (the paper's MLM co-training). `languages`: those of the training data, if a task has several (translated
+    data). None is English, and for plain text every language of the study. `labels: shuffled` makes a placebo: the same inputs
+    with their answers permuted at random, so that any gain does not come from the task."""
 
     mix: tuple[str, ...] = Field(min_length=1)
     languages: tuple[str, ...] | None = None
@@ -57,19 +55,19 @@ class Mixture(MixtureRule):
     @model_validator(mode="after")
     def _consistent(self) -> Mixture:
         if len(set(self.mix)) != len(self.mix):
-            raise ValueError("mix: the same task stands there twice")
+            raise ValueError("mix: expected each task once, found one twice")
         if self.sampling == "fixed":
             if set(self.weights) != set(self.mix) or any(not 0 < w < float("inf") for w in self.weights.values()):
                 raise ValueError(f"weights: fixed sampling needs a positive number for each of {', '.join(self.mix)}")
         elif self.weights:
-            raise ValueError("weights: only fixed sampling has weights; say `sampling: fixed`")
+            raise ValueError("weights: only fixed sampling uses weights; write `sampling: fixed`")
         if self.temperature != 1.0 and self.sampling != "temperature":
-            raise ValueError("temperature: only temperature sampling has one; say `sampling: temperature`")
+            raise ValueError("temperature: only temperature sampling uses it; write `sampling: temperature`")
         return self
 
     @property
     def rule(self) -> MixtureRule:
-        """What of it the train stage's config holds beside tasks, labels and recipe."""
+        """The part of it in the train stage's config that is not tasks, labels or recipe."""
         return MixtureRule(**self.model_dump(include=set(MixtureRule.model_fields)))
 
 
@@ -99,7 +97,7 @@ def total_steps(sizes: Sequence[float], cap: int, recipe: Recipe) -> int:
 
 
 def schedule(shares: NDArray[np.float64], steps: int, seed: int) -> NDArray[np.int64]:
-    """Which task each step draws its batch from: a pure function of its arguments. Shape (steps,)."""
+    """The task from which each step draws its batch: a pure function of the arguments. Shape (steps,)."""
     if len(shares) == 1:
         return np.zeros(steps, dtype=np.int64)
     rng = np.random.default_rng([seed, 0x5C4ED])
@@ -114,7 +112,7 @@ def _shuffle_epoch(size: int, *key: int) -> NDArray[np.int32]:
 
 
 def _take_rows(size: int, first: int, count: int, seed: int, *key: int) -> NDArray[np.int64]:
-    """Rows `first` to `first + count` of an endless row of epochs, each of them shuffled by (seed, key, epoch)."""
+    """Rows `first` to `first + count` of an endless sequence of epochs, each shuffled by (seed, key, epoch)."""
     parts = [np.empty(0, dtype=np.int64)]
     while count > 0:
         epoch, offset = divmod(first, size)
@@ -127,9 +125,9 @@ def _take_rows(size: int, first: int, count: int, seed: int, *key: int) -> NDArr
 
 @dataclass
 class DataOrder:
-    """Which rows each visit of one task sees. The task's rows are those of its languages (`groups`: how many each has) one
-    after the other. Every epoch sees every row once; a batch may reach over its end. With a `smoothing` other than 1 each
-    place of a batch first draws a language, which has epochs of its own."""
+    """The rows that each visit of one task sees. The rows of its languages follow each other; `groups` says how many each has.
+    Every epoch sees every row once, and a batch may reach into the next epoch. With a `smoothing` other than 1, each place of a
+    batch first draws a language, and each language has its own epochs."""
 
     groups: Sequence[int]
     batch: int
@@ -150,9 +148,9 @@ class DataOrder:
             self.__post_init__()
             self._visits = 0
         while self._visits < visit:
-            self._seen += np.bincount(self._languages(self._visits), minlength=len(self.groups))
+            self._seen += np.bincount(self._draw_languages(self._visits), minlength=len(self.groups))
             self._visits += 1
-        drawn = self._languages(visit)
+        drawn = self._draw_languages(visit)
         rows = np.empty(self.batch, dtype=np.int64)
         starts = np.cumsum([0, *self.groups])
         for group in np.unique(drawn):
@@ -161,7 +159,7 @@ class DataOrder:
             rows[places] = starts[group] + _take_rows(size, first, int(places.sum()), self.seed, self.task, int(group))
         return rows
 
-    def _languages(self, visit: int) -> NDArray[np.int64]:
+    def _draw_languages(self, visit: int) -> NDArray[np.int64]:
         parts = np.asarray(self.groups, dtype=np.float64)
         parts = np.where(parts > 0, parts, np.nan) ** self.smoothing
         shares = np.nan_to_num(parts / np.nansum(parts))

@@ -1,36 +1,36 @@
 """Recipes: the hyperparameters of one training phase, and the published ones by name.
 
-A recipe enters the key with all its defaults written out. What the papers and their code say is in `PRESETS`;
-a value that is only remembered, not read in a source, does not stand there (`docs/protocols.md` lists what is open).
+A recipe enters the key with all its defaults. `PRESETS` has what the papers and their code say. It has no value that was not
+read in a source (`docs/protocols.md` lists the open ones).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator, with_config
+from pydantic import Field, model_validator, with_config
 from typing_extensions import TypedDict
+
+from xstilts.data.yaml_records import Record
 
 Policy = Literal["last", "en_dev", "avg_last_k", "target_dev"]
 SELECTING = ("en_dev", "target_dev")
 
 
-class Recipe(BaseModel):
-    """One phase. `batch` counts features (windows for QA); `steps` overrides `epochs`; `warmup` is a share of the steps;
-    windows overlap by `stride` tokens, at most a third of `max_length`.
+class Recipe(Record):
+    """One phase. `batch` counts features (windows for QA). `steps` overrides `epochs`. `warmup` is a share of the steps.
+    Windows overlap by `stride` tokens, at most a third of `max_length`.
 
-    `policy` says which weights the phase leaves: the last; the best on the English dev split at `evaluations` evenly
-    spaced points; or the mean of the weights at the last `average` of those points (Schmidt et al. 2023,
-    arXiv 2305.16834: no selection on target-language data, and better on average). `target_dev` takes the best on dev data
-    of the target *languages*: an upper bound that leaks what zero-shot transfer must not see, and is marked as such.
-    `patience`: training stops after so many of these points in a row without a better dev score.
+    `policy` selects the weights that the phase leaves: the last ones; the best on the English dev split at `evaluations` evenly
+    spaced points; or the mean of the weights at the last `average` of those points (Schmidt et al. 2023, arXiv 2305.16834: no
+    selection on target-language data, and better on average). `target_dev` takes the best on dev data of the target
+    *languages*. This is an upper bound: it leaks what zero-shot transfer must not see, and reports mark it. `patience`:
+    training stops after so many of these points in a row without a better dev score.
 
-    `freeze`: 0 trains all but the embeddings, n leaves the n lowest blocks as they are too. `lora`: only adapters of this
-    rank beside the blocks' linear layers are trained (Hu et al. 2021, arXiv 2106.09685), and merged when the phase ends.
-    `processes` share each step's batch (data parallel); one that does the work of all gets the same numbers but for rounding.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    `freeze`: 0 trains all but the embeddings; n also freezes the n lowest blocks. `lora`: only adapters of this rank beside the
+    linear layers of the blocks are trained (Hu et al. 2021, arXiv 2106.09685), and merged when the phase ends. `processes`
+    share the batch of each step (data parallel). One process that does the work of all gets the same numbers except for
+    rounding."""
 
     lr: float = Field(1e-5, gt=0)
     batch: int = Field(32, ge=1)
@@ -60,7 +60,7 @@ class Recipe(BaseModel):
         if self.average > self.evaluations:
             raise ValueError(f"average ({self.average}) must not exceed evaluations ({self.evaluations})")
         if self.patience is not None and self.policy not in SELECTING:
-            raise ValueError(f"patience needs a policy that looks at dev data ({' or '.join(SELECTING)}), not {self.policy}")
+            raise ValueError(f"patience needs a policy that uses dev data ({' or '.join(SELECTING)}), not {self.policy}")
         if self.lora is not None and self.freeze is not None:
             raise ValueError("lora already freezes everything but its adapters; leave out freeze")
         return self
@@ -71,12 +71,12 @@ if TYPE_CHECKING:
     RecipeFields = dict[str, Any]
 else:
     _FIELDS = {name: Annotated[field.annotation, Field(), *field.metadata] for name, field in Recipe.model_fields.items()}
-    RecipeFields = with_config(ConfigDict(extra="forbid"))(TypedDict("RecipeFields", _FIELDS, total=False))
+    RecipeFields = with_config({"extra": "forbid"})(TypedDict("RecipeFields", _FIELDS, total=False))
 
 
 # Hyperparameters of jiant's X-STILTs guide, by the paper's first author, target phase: nyu-mll/jiant
-# scripts/benchmarks/xtreme/subscripts/{c,d,e}_*.sh, here for every phase with that format; elsewhere the defaults of its simple
-# API (3 epochs, lr 1e-5, batch 32).
+# scripts/benchmarks/xtreme/subscripts/{c,d,e}_*.sh. Here they are for every phase with that format. The others are the defaults
+# of jiant's simple API (3 epochs, lr 1e-5, batch 32).
 _JIANT: dict[str, dict[str, Any]] = {
     "default": {"lr": 1e-5, "batch": 32, "epochs": 3.0, "warmup": 0.1, "max_length": 256},
     "span": {"batch": 16, "epochs": 2.0, "max_length": 384},

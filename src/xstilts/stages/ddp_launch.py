@@ -26,10 +26,10 @@ def start_processes(job: Job[TrainConfig, TrainInputs[Path]], processes: int) ->
     if processes == 1:
         yield Group()
         return
-    meeting = job.checkpoint / f".meeting-{uuid.uuid4().hex}"
-    started = [_start(job, rank, processes, meeting) for rank in range(1, processes)]
+    rendezvous = job.checkpoint / f".rendezvous-{uuid.uuid4().hex}"
+    started = [_start(job, rank, processes, rendezvous) for rank in range(1, processes)]
     try:
-        group = Group(0, processes, meeting, device())
+        group = Group(0, processes, rendezvous, device())
         try:
             yield group
         finally:
@@ -40,17 +40,17 @@ def start_processes(job: Job[TrainConfig, TrainInputs[Path]], processes: int) ->
             process.wait()
             assert process.stdin is not None
             process.stdin.close()
-        meeting.unlink(missing_ok=True)
+        rendezvous.unlink(missing_ok=True)
 
 
-def _start(job: Job[TrainConfig, TrainInputs[Path]], rank: int, size: int, meeting: Path) -> subprocess.Popen[bytes]:
+def _start(job: Job[TrainConfig, TrainInputs[Path]], rank: int, size: int, rendezvous: Path) -> subprocess.Popen[bytes]:
     work = {
         "config": write_config(job.config),
         "inputs": {name: str(path) for name, path in job.inputs.named().items()},
         "checkpoint": str(job.checkpoint),
         "rank": rank,
         "size": size,
-        "meeting": str(meeting),
+        "rendezvous": str(rendezvous),
         "tasks": dict(job.context.tasks),
     }
     process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_worker"], stdin=subprocess.PIPE, stdout=2)

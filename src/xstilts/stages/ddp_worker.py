@@ -28,7 +28,7 @@ def main() -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     register(work["tasks"])
-    group = Group(work["rank"], work["size"], Path(work["meeting"]), device(work["rank"]))
+    group = Group(work["rank"], work["size"], Path(work["rendezvous"]), device(work["rank"]))
     inputs = TrainInputs.read({name: Path(path) for name, path in work["inputs"].items()})
     try:
         train_as(read_config(TrainConfig, work["config"]), inputs, Path(work["checkpoint"]), group)

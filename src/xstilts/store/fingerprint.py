@@ -1,8 +1,8 @@
 """The canonical JSON of a value, and the key that is its sha256.
 
-One value has one form on every machine and Python version: JSON, sorted names, no blanks, shortest float form.
-A value without a canonical JSON form (a set, a path, a function, NaN, a name that is not a string) raises: a key never
-rests on a guess. The idea that a fingerprint must raise is from marin and tango.
+One value has one form on every machine and Python version: JSON, sorted names, no blanks, shortest float form. A value without
+a canonical form (a set, a path, a function, NaN, a name that is not a string) raises an error, so that a key never rests on a
+guess. The idea that a fingerprint must raise is from marin and tango.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _check(value: Any, where: str) -> Any:
 
 
 def canonical_json(value: Any) -> str:
-    """The canonical JSON of `value`. Raises TypeError, naming the place, on what has no canonical JSON form."""
+    """The canonical JSON of `value`. Raises TypeError, with the place, for a value that has none."""
     return json.dumps(_check(value, "value"), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
@@ -46,7 +46,7 @@ def compute_key(value: Any) -> str:
 
 
 def list_differences(old: Any, new: Any, where: str = "") -> list[str]:
-    """The fields in which two spelled values differ, as `recipe.lr 1e-05 -> 2e-05`, in a stable order."""
+    """The fields in which two fingerprints differ, such as `recipe.lr 1e-05 -> 2e-05`, in a stable order."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         found: list[str] = []
         for name in sorted({*old, *new}):

@@ -1,7 +1,8 @@
-"""Leases: who works on a stage now. Two runs of one study share its stages through them instead of spoiling them.
+"""Leases: who works on a stage now. Two runs of one study share its stages through leases, so that neither spoils the other's
+work.
 
-A lease is a small file (owner, host, pid) made by an atomic link and touched by a heartbeat thread. It is stale when
-its process is gone (same host) or when it was not touched for `STALE_SECONDS` (any host); a stale lease may be taken.
+A lease is a small file (owner, host, pid). An atomic link makes it, and a heartbeat thread touches it. It is stale when its
+process is gone (same host) or when it was not touched for `STALE_SECONDS` (any host). A stale lease may be taken.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def _is_alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    try:  # a killed process that its parent has not collected yet works no more
+    try:  # a killed process that its parent has not reaped yet does no work
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return True
@@ -55,7 +56,7 @@ def find_holder(folder: Path) -> dict[str, object] | None:
 
 
 class Lease:
-    """`with Lease(folder):` holds the stage or raises Held. `still_ours()` is asked before anything is published."""
+    """`with Lease(folder):` holds the stage, or raises LeaseHeld. Ask `still_ours()` before anything is published."""
 
     def __init__(self, folder: Path):
         self.path = folder / "lease"
@@ -85,7 +86,7 @@ class Lease:
             self.path.rename(aside)
         except FileNotFoundError:
             return
-        if read_json(aside) != stale:  # somebody was faster, and this is his new lease: give it back
+        if read_json(aside) != stale:  # another process was faster, and this is its new lease: give it back
             try:
                 os.link(aside, self.path)
             except FileExistsError:

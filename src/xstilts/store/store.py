@@ -1,14 +1,14 @@
-"""The store: one folder per stage, named by what decides its result.
+"""The store: one folder for each stage, named by what decides its result.
 
     $STORE/<kind>/<slug>-<key12>/
         stage.json      the stage's full fingerprint and key, written first
-        run-NNN.json    one per attempt: host, seconds, memory, outcome
+        run-NNN.json    one for each attempt: host, seconds, memory, outcome
         lease           who works on it now, touched every few seconds
-        checkpoint/     what an interrupted attempt left
-        out/            the outputs, renamed into place whole
-        done.json       sha256 and size of every output, renamed into place last: the one mark of done
+        checkpoint/     the state of an interrupted attempt
+        out/            the outputs, renamed into place as a whole
+        done.json       sha256 and size of every output, renamed into place last: the only mark of done
 
-The slug is for people; the key decides. Nothing under `out/` is read before `done.json` has vouched for it.
+The slug is for people; the key decides. Nothing below `out/` is read before `done.json` was checked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KEY_DIGITS = 12
 
 
 class DamagedArtefact(Exception):
-    """An artefact's files are not those that `done.json` lists."""
+    """An artefact's files differ from those that `done.json` lists."""
 
 
 def sha256_file(path: Path) -> str:
@@ -40,7 +40,7 @@ def sha256_file(path: Path) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON through a temporary file and an atomic rename, so that a reader sees all of it or none."""
+    """Write JSON through a temporary file and an atomic rename, so that a reader sees all of it or nothing."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with temporary.open("w", encoding="utf-8") as file:
@@ -53,7 +53,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON of a file; None when it is absent or cut off."""
+    """The JSON of a file; None if the file is absent or cut off."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
@@ -61,7 +61,7 @@ def read_json(path: Path) -> Any:
 
 
 def explain_storage_error(error: OSError, root: Path) -> InputError | None:
-    """A sentence for the errors of a disk that is full, read-only or closed to us; None for any other error."""
+    """The InputError for a disk that is full, read-only or not accessible; None for any other error."""
     reasons = {
         errno.ENOSPC: "the disk is full; free some space",
         errno.EDQUOT: "the disk quota is used up; free some space",
@@ -73,17 +73,17 @@ def explain_storage_error(error: OSError, root: Path) -> InputError | None:
         errno.EEXIST: "a file stands where a folder is expected; choose another folder with --store",
     }
     reason = reasons.get(error.errno or 0)
-    return InputError(f"store {root}: {reason}, then run again: what is done stays done") if reason else None
+    return InputError(f"store {root}: {reason}, then run again; finished stages are kept") if reason else None
 
 
 class Store:
-    """The artefacts below one root folder. Opening it creates nothing but the root."""
+    """The artefacts below one root folder. `Store(root)` creates nothing."""
 
     def __init__(self, root: Path | str):
         self.root = Path(root).expanduser().absolute()
 
     def prepare(self) -> None:
-        """Create the root and see that it can be written. Raises InputError otherwise."""
+        """Create the root and check that it can be written. Raises InputError if not."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             probe = self.root / f".probe-{uuid.uuid4().hex}"
@@ -93,13 +93,13 @@ class Store:
             raise explain_storage_error(error, self.root) or error from None
 
     def folder(self, kind: str, slug: str, key: str) -> Path:
-        """The folder of a stage: the existing one of that key under whatever slug, else the one to be made."""
+        """The folder of a stage: the existing one of that key under any slug, else the one to create."""
         existing = self.find(kind, key)
         safe = re.sub(r"[^\w.+@=-]+", "_", slug)[:120]
         return existing or self.root / kind / f"{safe}-{key[:KEY_DIGITS]}"
 
     def find(self, kind: str, key: str) -> Path | None:
-        """The folder that holds this key, if there is one."""
+        """The folder that holds this key, or None."""
         for path in (self.root / kind).glob(f"*-{key[:KEY_DIGITS]}"):
             record = read_json(path / "stage.json")
             if record is None or record.get("key") == key:
@@ -107,7 +107,7 @@ class Store:
         return None
 
     def records(self, kind: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """Folder and stage.json of every stage of a kind, in the order of their names."""
+        """Folder and `stage.json` of every stage of a kind, in the order of their names."""
         for path in sorted((self.root / kind).glob("*-*")):
             record = read_json(path / "stage.json")
             if record is not None:
@@ -115,13 +115,13 @@ class Store:
 
     @staticmethod
     def is_done(folder: Path) -> bool:
-        """Whether the mark of done is there (what it vouches for is not checked; see `verify`)."""
+        """Whether `done.json` is there. `verify` checks the files that it lists."""
         return (folder / "done.json").is_file()
 
     @staticmethod
     def verify(folder: Path, thorough: bool = True) -> None:
-        """Check every output against `done.json`: sizes always, sha256 too if `thorough` or if a file is newer than
-        the mark. Raises Damaged, naming the file."""
+        """Check every output against `done.json`: sizes always, sha256 if `thorough` or if a file is newer than `done.json`.
+        Raises DamagedArtefact with the file."""
         mark = folder / "done.json"
         done = read_json(mark)
         if not isinstance(done, dict) or not isinstance(done.get("files"), dict):
@@ -140,7 +140,7 @@ class Store:
 
     @staticmethod
     def publish(folder: Path, attempt: Path, extra: Mapping[str, Any]) -> None:
-        """Make the attempt's files the stage's outputs: rename them to `out/`, then `done.json` into place."""
+        """Make the attempt's files the outputs of the stage: rename them to `out/`, then `done.json` into place."""
         files = {
             path.relative_to(attempt).as_posix(): {"size": path.stat().st_size, "sha256": sha256_file(path)}
             for path in sorted(attempt.rglob("*"))
@@ -155,13 +155,13 @@ class Store:
 
     @staticmethod
     def undo(folder: Path) -> None:
-        """Take back the mark of done, then the outputs, so that the stage is made again."""
+        """Remove `done.json`, then the outputs, so that the stage runs again."""
         (folder / "done.json").unlink(missing_ok=True)
         Store.discard(folder / "out")
 
     @staticmethod
     def discard(folder: Path) -> None:
-        """Remove a folder whole: out of sight first (a rename), then off the disk."""
+        """Remove a folder: rename it out of sight first, then delete it."""
         if not folder.exists():
             return
         doomed = folder.with_name(f".trash-{uuid.uuid4().hex}")
@@ -176,7 +176,7 @@ class Store:
 
     @staticmethod
     def new_run(folder: Path) -> Path:
-        """The path of the next `run-NNN.json`, taken by creating it empty."""
+        """The path of the next `run-NNN.json`, reserved by creating it empty."""
         number = len(list(folder.glob("run-*.json")))
         while True:
             path = folder / f"run-{number:03d}.json"

@@ -1,9 +1,9 @@
-"""The gold answers that a submission is scored against: of the data folder, or of a folder of label files.
+"""The gold answers for scoring a submission: from the data folder, or from a folder of label files.
 
-Label files are XTREME's (mock_test_data/labels): laid out as predictions are, but SQuAD JSON for question answering and
-{query id: [gold id]} for ranking. They hold answers only, so what may be predicted (a pool of ids) is not known from them.
-XTREME's download script keeps test sets but blanks or levels their labels (XCOPA: all 0), and copies of such files are
-about. Scoring against those finds a third of XNLI right, so gold that is one label over and over, or blank, is refused.
+Label files are XTREME's (mock_test_data/labels). They have the layout of predictions, but SQuAD JSON for question answering and
+{query id: [gold id]} for ranking. They have answers only, so they do not tell what may be predicted (a pool of ids). XTREME's
+download script keeps test sets but blanks or overwrites their labels (XCOPA: all 0), and copies of such files circulate. With
+them, a third of XNLI would count as right. So gold that has only one label, or is blank, is refused.
 """
 
 from __future__ import annotations
@@ -20,17 +20,15 @@ from xstilts.submission.layout import file_name
 from xstilts.submission.read import decode
 from xstilts.tasks.catalogue.ranking import merge_gold
 from xstilts.tasks.files.locate import explain_missing, find_languages, read_examples, subsample
+from xstilts.tasks.files.read import PLACEHOLDERS_FROM
 from xstilts.tasks.task import Task
-
-# So many examples under one label are no test set; fewer may be by chance (or a file made to try things out).
-PLACEHOLDERS_FROM = 20
 
 
 def make_gold_finder(data: Path, labels: Path | None, limit: int | None) -> Callable[[Task, str], Gold]:
-    """What gives the gold of a task in a language, or raises InputError: out of label files if a folder of them is given,
-    else out of the data folder; with `limit`, of the examples that a study with that limit keeps.
+    """A function that gives the gold of a task in a language, or raises InputError. It reads the label files if their folder is
+    given, else the data folder. With `limit`, the gold has the examples that a study with that limit keeps.
 
-    A ranking's pool, and what is gold in it, is that of all languages of the data folder, read once."""
+    For ranking, the pool and the gold in it are those of all languages of the data folder, which are read once."""
     pools: dict[str, dict[str, Gold]] = {}
 
     def find(task: Task, language: str) -> Gold:
@@ -49,7 +47,7 @@ def make_gold_finder(data: Path, labels: Path | None, limit: int | None) -> Call
 
 def _read_label_gold(task: Task, language: str, labels: Path, limit: int | None) -> Gold:
     if limit is not None:
-        raise InputError(f"the submission is limited to {limit} examples, and label files do not say which; leave out --labels")
+        raise InputError(f"the submission is limited to {limit} examples, but label files have all; run without --labels")
     path = labels / file_name(task, language)
     if not path.is_file():
         raise InputError(f"{path}: no such label file")
@@ -79,19 +77,19 @@ def _shared_pool_gold(task: Task, root: Path, limit: int | None) -> dict[str, Go
 
 
 def _refuse_placeholders(gold: Gold) -> Gold:
-    """The same gold, if it is gold."""
+    """The same gold. Raises InputError if it is not real gold."""
     if not gold.examples:
-        raise InputError(f"{gold.source}: no gold answers in it")
+        raise InputError(f"{gold.source}: found no gold answers")
     answers = [example.answer for example in gold.examples]
     if None in answers:
         raise InputError(f"{gold.source}: the gold answers are not public")
     found = {label for answer in answers for label in _flatten(answer)}
     if found <= {""}:
-        raise InputError(f"{gold.source}: the gold answers are blank, as XTREME's download script leaves them; get the original")
+        raise InputError(f"{gold.source}: the gold answers are blank, as after XTREME's download script; get the original file")
     if len(answers) >= PLACEHOLDERS_FROM and len(found) == 1:
         raise InputError(
-            f"{gold.source}: all {len(answers)} gold answers are {found.pop()!r}, which are placeholders (XTREME's download"
-            " script removes the labels); get the original"
+            f"{gold.source}: all {len(answers)} gold answers are {found.pop()!r}, so they are placeholders (XTREME's download"
+            " script removes the labels); get the original file"
         )
     return gold
 

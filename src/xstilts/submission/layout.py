@@ -1,4 +1,4 @@
-"""A submission folder: one folder a task, one file `test-<language>` in it, as XTREME publishes them; and its writer.
+"""A submission folder: one folder for each task, with one file `test-<language>` for each language, as XTREME publishes them.
 
 Source: google-research/xtreme, evaluate.py and README ("Submissions"). What a file holds is stated by the task's format
 (`Format.write_submission`). `submission.json` in the top folder is ours; the benchmark's scorer ignores it.
@@ -28,14 +28,14 @@ def file_name(task: Task, language: str) -> str:
 
 
 def require_format(suite: Suite) -> Suite:
-    """The suite, if a submission format is published for it."""
+    """The suite, if it has a published submission format. Raises InputError if not."""
     if not suite.groups:
         raise InputError(f"suite {suite.name} has no submission format; those with one: xtreme, xtreme-r")
     return suite
 
 
 def list_files(suite: Suite) -> Iterator[tuple[Task, str]]:
-    """The (task, language) of each file that the suite asks for."""
+    """The (task, language) of each file of the suite."""
     for name, languages in suite.tasks.items():
         for language in languages:
             yield find_task(name), language
@@ -45,10 +45,9 @@ def write_predictions(
     task: Task, language: str, examples: Sequence[Example], predictions: Iterable[Prediction], folder: Path
 ) -> Path:
     """Write one prediction file below `folder` and give its path. `examples` are the whole test set in the order of the
-    official file (their answers are not looked at); each needs a prediction.
+    official file (their answers are not used). Each needs a prediction.
 
-    Of Tatoeba, the prediction for id n is the id of the foreign sentence retrieved for the English sentence n.
-    """
+    For Tatoeba, the prediction for id n is the id of the foreign sentence retrieved for the English sentence n."""
     path = folder / file_name(task, language)
     by_id = {prediction.id: prediction for prediction in predictions}
     asked = task.format.submission_order(examples)
@@ -58,7 +57,7 @@ def write_predictions(
         stray = [id for id in by_id if id not in known]
         raise InputError(
             f"{path}: {len(lacking)} of {len(asked)} examples without a prediction {lacking[:3]}, "
-            f"{len(stray)} predictions for no example {stray[:3]}; a submission needs exactly one each"
+            f"{len(stray)} predictions for no example {stray[:3]}; expected exactly one for each example"
         )
     answers = {example.id: by_id[example.id].answer for example in asked}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,13 +67,13 @@ def write_predictions(
 
 
 def write_note(folder: Path, note: Mapping[str, Any]) -> None:
-    """Write `submission.json`. A submission of a limited study has to say so: {"limits": {"test": N}}."""
+    """Write `submission.json`. The submission of a limited study must have {"limits": {"test": N}}."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NOTE).write_text(json.dumps(note, ensure_ascii=False, indent=1, default=str) + "\n", encoding="utf-8")
 
 
 def read_limit(folder: Path) -> int | None:
-    """How many test examples of each language the submission is limited to; None: all of them."""
+    """The number of test examples of each language to which the submission is limited; None: all."""
     path = folder / NOTE
     if not path.is_file():
         return None
@@ -86,9 +85,9 @@ def read_limit(folder: Path) -> int | None:
 
 
 def check_folder(folder: Path) -> Path:
-    """The folder, if it is one and holds something."""
+    """The folder. Raises InputError if it is missing, a file, or empty."""
     if not folder.exists():
-        raise InputError(f"{folder}: there is no such folder; expected one with a folder for each task (xnli, udpos ...)")
+        raise InputError(f"{folder}: no such folder; expected one with a folder for each task (xnli, udpos ...)")
     if not folder.is_dir():
         raise InputError(f"{folder}: this is a file; expected a folder with a folder for each task (xnli, udpos ...)")
     if not any(folder.iterdir()):

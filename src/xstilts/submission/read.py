@@ -1,4 +1,4 @@
-"""Prediction files that anyone made, read into predictions and into everything that is wrong with them.
+"""Prediction files from anyone, read into predictions and into a list of everything that is wrong with them.
 
 The format of a task reads its own kind of file (`Format.read_submission`); `formats/submission_file.py` says what is a problem.
 """
@@ -17,8 +17,8 @@ from xstilts.tasks.task import Task
 
 
 def read_file(task: Task, language: str, folder: Path, gold: Gold | None) -> tuple[tuple[Prediction, ...], tuple[Problem, ...]]:
-    """The predictions of one file, one for each example of `gold` in its order, and all problems. BUCC's come with one
-    more for each foreign id that has no gold pair. Without gold, or after a fatal problem, there are no predictions."""
+    """The predictions of one file, one for each example of `gold` in its order, and all problems. For BUCC there is one more
+    for each foreign id without a gold pair. Without gold, or after a fatal problem, there are no predictions."""
     file = SubmissionFile(file_name(task, language), gold)
     predictions: list[Prediction] = []
     if decode(file, (folder / file.name).read_bytes(), may_be_empty=task.format.mining):
@@ -31,7 +31,7 @@ def read_file(task: Task, language: str, folder: Path, gold: Gold | None) -> tup
 def decode(file: SubmissionFile, raw: bytes, may_be_empty: bool) -> bool:
     """Give the file its text. Gives whether that can be read; where it cannot, the file's problems say why."""
     if raw.startswith(codecs.BOM_UTF8):
-        file.problem(1, "begins with a byte order mark, which the benchmark's scorer does not know; save as UTF-8 without it")
+        file.problem(1, "begins with a byte order mark, which the benchmark's scorer refuses; save as UTF-8 without it")
         raw = raw.removeprefix(codecs.BOM_UTF8)
     for number, line in enumerate(raw.split(b"\n"), start=1):
         try:

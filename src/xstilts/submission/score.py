@@ -1,8 +1,8 @@
 """Scores of a submission folder, complete or not, as google-research/xtreme's evaluate.py gives them (0 to 100).
 
-Each task is scored by its own metric, example by example, so the numbers are those of a study on the same predictions.
-Files that are not there are missing from the averages, and said to be; files without gold are not scored, with the
-reason. A file that the benchmark's script would stop at is an error here too; `validate` names all of them.
+Each task is scored by its own metric, example by example, so the numbers are those of a study with the same predictions.
+Missing files are missing from the averages, which say so. Files without gold are not scored, and the reason is given. A file at
+which the benchmark's script would stop is an error here too; `validate.py` lists all of them.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from xstilts.tasks.task import Task
 
 @dataclass(frozen=True)
 class Score:
-    """`scores`: {task: {language: {value name: value}}}. `unscored`: files that are there and have no gold, and why.
-    `problems`: what did not keep a file from being scored. `limit`: test examples a language (None: all)."""
+    """`scores`: {task: {language: {value name: value}}}. `unscored`: existing files without gold, and why. `problems`: those
+    that did not prevent scoring. `limit`: test examples of each language (None: all)."""
 
     suite: Suite
     scores: Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -39,7 +39,7 @@ class Score:
     limit: int | None
 
     def record(self) -> dict[str, Any]:
-        """The scores as JSON: {task: {language: {value name: value}}}, and beside the tasks what else is known."""
+        """The scores as JSON: {task: {language: {value name: value}}}, and beside the tasks everything else."""
         return {
             **self.scores,
             "averages": {
@@ -60,7 +60,7 @@ def _make_record(average: SuiteAverage) -> dict[str, Any]:
 
 
 def score_folder(folder: Path, suite: Suite, data: Path, labels: Path | None = None) -> Score:
-    """Score every file that is there; gold is of the data folder, or of `labels` (label files)."""
+    """Score every file that is there. The gold is from the data folder, or from the label files in `labels`."""
     for given in (folder, *([labels] if labels else [])):
         check_folder(given)
     limit = read_limit(folder)
@@ -80,7 +80,7 @@ def score_folder(folder: Path, suite: Suite, data: Path, labels: Path | None = N
         predictions, found = read_file(task, language, folder, gold)
         fatal = [problem for problem in found if problem.fatal]
         if fatal:
-            more = f" (and {len(fatal) - 1} more like it; `xstilts benchmark validate` names all)" if fatal[1:] else ""
+            more = f" (and {len(fatal) - 1} more like it; `xstilts benchmark validate` lists all)" if fatal[1:] else ""
             raise InputError(f"{folder}/{fatal[0].where}: {fatal[0].text}{more}")
         problems += found
         scores.setdefault(task.name, {})[language] = _score(task, language, gold.examples, predictions)
@@ -92,11 +92,11 @@ def score_folder(folder: Path, suite: Suite, data: Path, labels: Path | None = N
 def _explain_nothing(unscored: Mapping[str, str]) -> str:
     for name, reason in unscored.items():
         return f"{name}: {reason}"
-    return "none of its files is there (expected e.g. xnli/test-de.tsv)"
+    return "found none of its files (expected e.g. xnli/test-de.tsv)"
 
 
 def _score(task: Task, language: str, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
-    """The values of a task in a language on the 0-100 scale. Pairs mined for an id that has no gold count as mined."""
+    """The values of a task in a language on the 0-100 scale. Pairs mined for an id without gold count as mined."""
     assert task.metric is not None
     metric = task.metric.for_language(language)
     known = {example.id: example for example in examples}

@@ -1,8 +1,8 @@
-"""What is wrong with a submission folder that anyone made, and what it lacks: everything, not only the first thing.
+"""Everything that is wrong with a submission folder, and everything that it lacks.
 
-google-research/xtreme stops at the first missing file or wrong line count, and scores in silence what it should not.
-Three states: `ok` (every file of the suite is there and faultless), `partial` (what is there is faultless, something is
-missing, or could only be checked for its form because its gold is not at hand), `invalid` (something is wrong).
+google-research/xtreme stops at the first missing file or wrong line count, and silently scores what it should not. There are
+three states: `ok` (every file of the suite is there and correct), `partial` (what is there is correct, but something is
+missing, or only its form could be checked because its gold is not available), `invalid` (something is wrong).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from xstilts.errors import InputError, nearest
 from xstilts.formats.submission_file import Gold, Problem
@@ -22,8 +23,8 @@ from xstilts.tasks.suites import Suite
 
 @dataclass(frozen=True)
 class Validation:
-    """File names are below the folder. `checked`: files compared with gold; `unchecked`: files there is no gold for, and
-    why; `missing`: files of the suite that are not there. `limit`: see `submission.json`."""
+    """File names are below the folder. `checked`: files compared with gold. `unchecked`: files without gold, and why.
+    `missing`: files of the suite that are not there. `limit`: see `submission.json`."""
 
     suite: Suite
     checked: tuple[str, ...]
@@ -33,25 +34,25 @@ class Validation:
     limit: int | None
 
     @property
-    def state(self) -> str:
+    def state(self) -> Literal["ok", "partial", "invalid"]:
         if self.problems:
             return "invalid"
         return "partial" if self.missing or self.unchecked or self.limit is not None else "ok"
 
     @property
     def tasks(self) -> tuple[int, int]:
-        """Tasks of which there is a file, and tasks of the suite."""
+        """Tasks with a file, and tasks of the suite."""
         return len({name.split("/")[0] for name in (*self.checked, *self.unchecked)}), len(self.suite.tasks)
 
     @property
     def files(self) -> tuple[int, int]:
-        """Files that are there, and files that the suite has."""
+        """Files that are there, and files of the suite."""
         found = len(self.checked) + len(self.unchecked)
         return found, found + len(self.missing)
 
 
 def validate_folder(folder: Path, suite: Suite, data: Path, labels: Path | None = None) -> Validation:
-    """Everything that is wrong with the folder; gold is of the data folder, or of `labels` (label files)."""
+    """Everything that is wrong with the folder. The gold is from the data folder, or from the label files in `labels`."""
     for given in (folder, *([labels] if labels else [])):
         check_folder(given)
     limit = read_limit(folder)
@@ -75,15 +76,15 @@ def validate_folder(folder: Path, suite: Suite, data: Path, labels: Path | None 
 
 
 def _find_unknown(folder: Path, suite: Suite) -> Iterator[Problem]:
-    """Folders and files that the suite does not ask for; hidden ones are passed over."""
+    """Folders and files that are not in the suite. Hidden ones are ignored."""
     expected = {name: {Path(file_name(find_task(name), code)).name for code in codes} for name, codes in suite.tasks.items()}
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith(".") or entry.name == NOTE:
             continue
         if not entry.is_dir():
-            yield Problem(entry.name, f"unknown file; {suite.name} has a folder for each task, and files in these only")
+            yield Problem(entry.name, f"unknown file; {suite.name} has only folders, one for each task")
         elif entry.name not in expected:
-            yield Problem(f"{entry.name}/", f"no task of {suite.name}{nearest(entry.name, expected)}")
+            yield Problem(f"{entry.name}/", f"not a task of {suite.name}{nearest(entry.name, expected)}")
         else:
             task, names = entry.name, expected[entry.name]
             suffix = Path(next(iter(names))).suffix

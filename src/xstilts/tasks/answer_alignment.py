@@ -1,8 +1,8 @@
-"""Finding the answer of a question again in a context that was machine-translated apart from it.
+"""Finding the answer of a question in a context that was machine-translated apart from it.
 
-No offset survives translation. The translated answer is looked for as it is, then without regard to case, width and blanks.
-Of several occurrences the one nearest to the relative place of the original is taken; but in languages that put blanks
-between words, one that cuts a word ("un" in "mundo") only where nothing else is there.
+No offset survives translation. The translated answer is searched as it is, then without regard to case, width and blanks. Of
+several occurrences the one nearest to the relative place of the original is taken. In languages that put blanks between words,
+an occurrence that cuts a word ("un" in "mundo") is taken only if there is no other.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _WITHOUT_BLANKS = {"Hans", "Hant", "Jpan", "Khmr", "Laoo", "Mymr", "Thai"}  # sc
 
 
 def align_answer(context: str, text: str, near: float, language: str) -> SpanAnswer | None:
-    """The answer `text` in `context`, close to `near` (0: at its beginning, 1: at its end); None where it is nowhere. What is
-    found is spelled as the context has it."""
+    """The answer `text` in `context`, close to `near` (0: at its beginning, 1: at its end), or None. It is spelled as in the
+    context."""
     spaced = LANGUAGES[language].script not in _WITHOUT_BLANKS
     for spans in (_find_exact(context, text), _find_folded(context, text)):
         whole = [span for span in spans if not _cuts_word(context, span)] if spaced else []
@@ -38,7 +38,7 @@ def _find_exact(context: str, text: str) -> list[_Span]:
 
 
 def _find_folded(context: str, text: str) -> list[_Span]:
-    """Occurrences of the same letters. One that begins or ends inside a character (the first s of ß) is none."""
+    """Occurrences of the same letters. An occurrence must not begin or end inside a character (the first s of ß)."""
     letters, places = _fold(context)
     wanted, _ = _fold(text)
     if not wanted:
@@ -53,7 +53,7 @@ def _find_folded(context: str, text: str) -> list[_Span]:
 
 
 def _fold(text: str) -> tuple[str, list[int]]:
-    """The text in small letters of usual width without blanks, and for each of them its place in the text."""
+    """The text in lower-case letters of usual width without blanks, and for each letter its place in the text."""
     letters: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):

@@ -1,4 +1,4 @@
-"""All tasks by name: those of the catalogue, which importing `xstilts.tasks` registers, and those that a user declares."""
+"""All tasks by name: the catalogue, which `import xstilts.tasks` registers, and the tasks that a user declares."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ CATALOGUE: dict[str, Task] = {}
 
 
 def find_task(name: str) -> Task:
+    """The task of that name. Raises InputError with the nearest name if there is none."""
     if name not in CATALOGUE:
         raise InputError(f"no task {name!r}{nearest(name, CATALOGUE)}")
     return CATALOGUE[name]

@@ -1,12 +1,11 @@
-"""Suites: which tasks and languages a benchmark has, and how it averages them. Numbers are never averaged silently.
+"""Suites: the tasks and languages of a benchmark, and how it averages them. Every average says what it is an average of.
 
-XTREME (Hu et al. 2020) and XTREME-R (Ruder et al. 2021): languages, groups and averages of google-research/xtreme,
-evaluate.py. A task's score is the unweighted mean of the headline value over its languages, English included (question
-answering: of (EM + F1) / 2); a group is the mean of its tasks, the suite the mean over all tasks, not over groups.
-Two choices where evaluate.py cannot be followed: its XTREME-R never scores LAReQA (no languages), which we count with
-the 11 languages of XQuAD-R and among retrieval, as one of the ten tasks; and its group `multi_choice` (XCOPA once more)
-only picks a file suffix there, so it is no group here: groups share no task.
-STILTs-9 are the intermediate tasks of Phang et al. 2020. Nothing averages them there, so it has no groups.
+XTREME (Hu et al. 2020) and XTREME-R (Ruder et al. 2021): languages, groups and averages of google-research/xtreme, evaluate.py.
+The score of a task is the unweighted mean of the headline value over its languages, English included (question answering: of
+(EM + F1) / 2). A group is the mean of its tasks. The suite is the mean over all tasks, not over groups. Two choices differ from
+evaluate.py. Its XTREME-R never scores LAReQA (no languages); here LAReQA is one of the ten tasks, in the group retrieval, with
+the 11 languages of XQuAD-R. Its group `multi_choice` (XCOPA again) only selects a file suffix, so it is no group here: groups
+share no task. STILTs-9 are the intermediate tasks of Phang et al. 2020, who do not average them, so it has no groups.
 """
 
 from __future__ import annotations
@@ -31,11 +30,10 @@ class Suite:
 
 @dataclass(frozen=True)
 class SuiteAverage:
-    """A mean with what it is a mean of. `value` is None when there is nothing to average.
+    """A mean, and what it is a mean of. `value` is None if there is nothing to average.
 
-    `tasks` and `languages` are (those scored, those the suite has); a language counts once for each task. `missing`
-    names a task, or `task/language` when only some are missing. `values`: of one task, the mean of each value.
-    """
+    `tasks` and `languages` are (scored, in the suite); a language counts once for each task. `missing` names a task, or
+    `task/language` if only some languages are missing. `values`: for one task, the mean of each value."""
 
     value: float | None
     tasks: tuple[int, int]
@@ -50,7 +48,7 @@ class SuiteAverage:
 
 @dataclass(frozen=True)
 class SuiteAverages:
-    """The averages of a suite; `tasks` and `groups` hold all of them, scored or not."""
+    """The averages of a suite. `tasks` and `groups` have all of them, scored or not."""
 
     overall: SuiteAverage
     groups: Mapping[str, SuiteAverage]
@@ -58,12 +56,13 @@ class SuiteAverages:
 
 
 def average_suite(suite: Suite, scores: Scores) -> SuiteAverages:
-    """Averages of {task: {language: {value name: x}}}, on whatever scale x is. Languages outside the suite are left out.
+    """Averages of {task: {language: {value name: x}}}, on any scale. Languages outside the suite are left out.
 
-    A task with some languages missing enters its group and the suite with the mean of those it has; `partial` says so."""
+    A task with missing languages enters its group and the suite with the mean of the languages that it has; `partial` says
+    so."""
     for task in scores:
         if task not in suite.tasks:
-            raise InputError(f"{task} is no task of {suite.name}{nearest(task, suite.tasks)}")
+            raise InputError(f"{task} is not a task of {suite.name}{nearest(task, suite.tasks)}")
     tasks = {task: _average_task(task, languages, scores.get(task, {})) for task, languages in suite.tasks.items()}
     groups = {group: _pool(tasks[task] for task in members) for group, members in suite.groups.items()}
     return SuiteAverages(_pool(tasks.values()), groups, tasks)
@@ -164,6 +163,7 @@ SUITES = {suite.name: suite for suite in (STILTS_9, XTREME, XTREME_R)}
 
 
 def find_suite(name: str) -> Suite:
+    """The suite of that name. Raises InputError with the nearest name if there is none."""
     if name not in SUITES:
         raise InputError(f"no suite {name!r}{nearest(name, SUITES)}")
     return SUITES[name]

@@ -1,4 +1,4 @@
-"""A task: data + format + metric + languages + sources + licence + citation, as one frozen record.
+"""A task: data, format, metric, languages, sources, licence and citation, as one frozen record.
 
 A task has no role. SQuAD is an intermediate task in one study and the training data of XQuAD in another.
 """
@@ -9,18 +9,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from xstilts.data.language import LANGUAGES
 from xstilts.formats.format import Example, Format
 from xstilts.metrics.metric import Metric
 
-SPLITS = ("train", "dev", "test")
+Split = Literal["train", "dev", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 @dataclass(frozen=True)
 class Hub:
-    """A Hub data set as parquet. `config` may hold the placeholders of `Task.fill`; `revision` is a commit or a ref."""
+    """A Hub data set as parquet. `config` may have the placeholders of `Task.fill`. `revision` is a commit or a ref."""
 
     id: str
     config: str
@@ -30,9 +31,9 @@ class Hub:
 
 @dataclass(frozen=True)
 class Download:
-    """An official file: where it can be had and where it is put below the data folder (an archive is put there whole).
-    `url` and `path` may hold the placeholders of `Task.fill`. `sha256` is of the file as it is served, where known: by
-    language, or under "" for a file of all languages. `languages` are those that it is for, if not all of the split's."""
+    """An official file: its `url`, and its `path` below the data folder (an archive stays packed). Both may have the
+    placeholders of `Task.fill`. `sha256` is the checksum of the file as it is served, if known: by language, or under "" for a
+    file of all languages. `languages`: the languages of the file, if it does not have all of the split's."""
 
     url: str
     path: str
@@ -42,16 +43,16 @@ class Download:
 
 @dataclass(frozen=True)
 class Source:
-    """Where one split is found: `paths` are glob patterns below the data folder, tried in order, and may hold the
-    placeholders of `Task.fill`; each also finds the same names with `.gz`. All files that the first matching pattern
-    finds are read, sorted by name. A pattern without a placeholder names a file of many languages. No paths at all:
-    the examples are made, not read. What the folder itself lacks is looked for, under the same patterns, inside the
-    official `archives` (file names, with placeholders, anywhere in the folder or one level below it). `beside` are patterns
-    of one file each that belongs to what `paths` finds and is read after it (the English side of aligned text).
+    """Where the files of one split are. `paths` are glob patterns below the data folder. They may have the placeholders of
+    `Task.fill`, and each also finds the same names with `.gz`. The patterns are tried in order. All files that the first
+    matching pattern finds are read, sorted by name. A pattern without a placeholder names a file of many languages. Without
+    `paths` the examples are generated, not read. If the folder itself has no match, the same patterns are tried inside the
+    official `archives` (file names, with placeholders, anywhere in the folder or one level below it). Each pattern of `beside`
+    finds one more file, which is read after those of `paths` (the English side of aligned text).
 
-    `url` is the page or file for people, `downloads` the files for `xstilts data download`. `sha256` maps a language to the
-    checksum of the official uncompressed file, where known, `counts` to the number of examples that the official data
-    have (as this program reads them: pairs without a gold label are not counted)."""
+    `url` is the page or file for people, `downloads` are the files for `xstilts data download`. By language: `sha256` is the
+    checksum of the official uncompressed file, if known; `counts` is the number of examples in the official data, as this
+    program reads them (pairs without a gold label do not count)."""
 
     paths: tuple[str, ...]
     languages: tuple[str, ...]
@@ -66,8 +67,8 @@ class Source:
 
 @dataclass(frozen=True)
 class ReadRequest:
-    """What a reader is asked for: the files found for one split and one language, already located. In `counts` it notes, by
-    a word that reports show, how many examples it had to leave out or change."""
+    """What a reader gets: the files of one split in one language. In `counts` it notes how many examples it left out or
+    changed, by a word that reports show."""
 
     task: Task
     split: str
@@ -78,21 +79,19 @@ class ReadRequest:
 
 @dataclass(frozen=True)
 class Task:
-    """See the module. `version` is bumped when reader, split or protocol changes: it is part of every key.
+    """`version` enters every key. Raise it when reader, split or protocol changes.
 
-    `trains_on` names the task on whose English training data this one is fine-tuned (itself, as a rule), and on whose
-    dev data, unless that has none; empty where nothing is trained (retrieval).
-    `heldout` > 0: there is no dev file, so every `heldout`-th training example by hash of its id is the dev split.
-    `codes` maps our language codes to those of the files, where they differ. `read_hub` turns Hub rows into examples.
-    `parts`: the examples are those of these tasks one after the other, and there is nothing to read (ANLI+).
-    `contains` names tasks whose training data are within this one's (SQuAD v2.0 holds v1.1), or of which it is a part or more
-    of the same kind (a genre).
-    `labels_of` gives the labels of a Tag or Classify task whose label set is a file of the data folder (CCG).
-    `translates`: the training data are those of this English task through a table of translations, so that its files are
-    looked for too; `paths` of train are those of the table (`translated.py`).
-    A task of the user's own (`user_tasks.py`) has `declared`, the identity of its declaration, which is part of the keys, and
-    `folder`, where that lies: its `paths` are below this folder or else below the data folder.
-    """
+    `trains_on` names the task on whose English training data this one is fine-tuned (usually itself). Its dev data are used
+    too, if it has any. Empty: nothing is trained (retrieval). `heldout` > 0: there is no dev file, and every `heldout`-th
+    training example, by hash of its id, belongs to the dev split. `codes` maps our language codes to those of the files, where
+    they differ. `read_hub` turns Hub rows into examples. `parts`: the examples are those of these tasks one after the other,
+    and there is nothing else to read (ANLI+). `contains` names tasks whose training data are within this one's (SQuAD v2.0
+    holds v1.1). It also names a task of which this one is a part, or more of the same kind (a genre). `labels_of` gives the
+    labels of a Tag or Classify task whose label set is a file of the data folder (CCG). `translates` names the English task
+    whose training data this one has in translation. The English files are then needed too, and the `paths` of train are those
+    of a table of translations (`translated.py`). A user's own task (`user/user_tasks.py`) has `declared`, the identity of its
+    declaration, which enters the keys, and `folder`, where the declaration lies: its `paths` are below this folder or else
+    below the data folder."""
 
     name: str
     version: int
@@ -119,9 +118,9 @@ class Task:
 
     @property
     def synthetic(self) -> bool:
-        """Whether its examples are made by the embedded world, not read."""
+        """Whether the embedded world generates its examples."""
         return not self.parts and not any(source.paths or source.hub for source in self.splits.values())
 
     def fill(self, template: str, language: str) -> str:
-        """`template` with `{lang}` = the task's own code of the language, `{code}` = ours, `{name}` = its name."""
+        """`template` with `{lang}` = the task's own code of the language, `{code}` = our code, `{name}` = its name."""
         return template.format(lang=self.codes.get(language, language), code=language, name=LANGUAGES[language].name)

@@ -1,10 +1,11 @@
-"""A task seen through a machine translation of its English training data.
+"""The English training data of a task in translation.
 
-The translation is a table of strings: every text of an example (premise, question, choice, answer) is looked up as a whole.
-White space at the ends does not count, a run of it counts as one blank, so that a context with line breaks fits into a line.
-An example with a string that has no translation is left out ("untranslated" in the counts), and so is a question none of
-whose answers is in its translated context ("unlocatable"). Tags belong to words, which a translation moves: they cannot be
-had this way. Dev data stay English. Held-out dev questions are not translated either, or training would have seen them.
+The translation is a table of strings. Every text of an example (premise, question, choice, answer) is looked up as a whole.
+White space at the ends does not count, and a run of white space counts as one blank, so that a context with line breaks fits
+into a line. An example with a string that has no translation is left out ("untranslated" in the counts). A question is left out
+if none of its answers is in its translated context ("unlocatable"). Tagging tasks cannot be translated, since tags belong to
+words and a translation moves words. Dev data stay English. Held-out dev questions are not translated either, so that training
+does not see them.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from xstilts.tasks.files.locate import check_examples, resolve_split
 from xstilts.tasks.files.read import read_lines, split_columns
 from xstilts.tasks.task import ReadRequest, Task
 
-# How an example can get lost, in the words of the counts.
+# How an example is lost, in the words of the counts.
 LOSSES = ("untranslated", "unlocatable")
 
 
 def translate(example: Example, translation: Callable[[str], str | None], language: str, counts: Counter[str]) -> Example | None:
-    """The example in another language; None where something is lost, which is counted. Blank strings stay blank."""
+    """The example in another language, or None if something is lost, which is counted. Blank strings stay blank."""
     found: list[str] = []
     for text in example.strings():
         new = translation(text) if text.strip() else text
@@ -41,8 +42,8 @@ def translate(example: Example, translation: Callable[[str], str | None], langua
 
 
 def read_translated(base: Task, request: ReadRequest) -> Iterator[Example]:
-    """The training examples of `base`, whose files come first, through the table of translations, which comes last. Of dev:
-    the examples of `base` as they are."""
+    """The training examples of `base` in translation. The files of `base` come first, the table of translations last. For dev:
+    the examples of `base` in English."""
     split, where = request.split, ", ".join(map(str, request.files))
     if split == "dev":
         yield from check_examples(
@@ -51,7 +52,7 @@ def read_translated(base: Task, request: ReadRequest) -> Iterator[Example]:
         return
     *files, path = request.files
     if not files:
-        raise InputError(f"{path}: alone; expected the English training data of {base.name} beside it")
+        raise InputError(f"{path}: found no other file; expected the English training data of {base.name} beside it")
     table = _read_table(path)
     request.counts.update(dict.fromkeys(LOSSES if base.format.answers_in_text else LOSSES[:1], 0))
     originals = check_examples(base, split, base.read(ReadRequest(base, split, "en", tuple(files))), where)
@@ -65,7 +66,7 @@ def read_translated(base: Task, request: ReadRequest) -> Iterator[Example]:
     if not kept:
         left = ", ".join(f"{count:,} {word}" for word, count in request.counts.items() if count)
         raise InputError(
-            f"{path}: none of the {english:,} examples of {base.name} is left ({left}); expected every English text of them in"
+            f"{path}: none of the {english:,} examples of {base.name} is left ({left}); expected every English text in"
             " the first column and its translation in the second"
         )
 
@@ -75,7 +76,7 @@ def _normalise(text: str) -> str:
 
 
 def _read_table(path: Path) -> dict[str, str]:
-    """English string -> translation. A row without a translation counts as none."""
+    """English string -> translation. A row without a translation is skipped."""
     table: dict[str, str] = {}
     for where, line in read_lines(path):
         if line.strip():
@@ -87,5 +88,5 @@ def _read_table(path: Path) -> dict[str, str]:
             if not translation.strip():
                 continue
             if table.setdefault(_normalise(english), translation.strip()) != translation.strip():
-                raise InputError(f"{where}: {english!r:.60} is translated twice and differently; keep one of the two")
+                raise InputError(f"{where}: {english!r:.60} has two different translations; keep one of the two")
     return table

@@ -1,5 +1,5 @@
-"""The state of an interrupted training, written whole or not at all. Only what is trained is in it: the rest comes from the
-artefact that the phase started from."""
+"""The checkpoint of a training: its state, written whole or not at all. It holds only the weights that are trained; the others
+come from the artefact that the phase started from."""
 
 from __future__ import annotations
 
@@ -13,41 +13,42 @@ import torch
 from torch import Tensor
 
 
-def save_state(folder: Path, identity: str, model: Any, optimizer: Any, kept: dict[str, Tensor], progress: Any) -> None:
-    """Write the trained weights, optimizer, the policy's weights and the progress, then rename into place. `identity` says
-    which training this is."""
+def save_state(folder: Path, identity: str, model: Any, optimizer: Any, selected: dict[str, Tensor], state: Any) -> None:
+    """Write the trained weights, the optimizer, the weights that the policy selected so far and the loop's `state` (a
+    dataclass), then rename the file into place. `identity` says which training this is."""
     temporary = folder / f".state-{uuid.uuid4().hex}"
-    state = {
+    content = {
         "identity": identity,
         "model": {name: p.detach() for name, p in model.named_parameters() if p.requires_grad},
         "optimizer": optimizer.state_dict(),
-        "kept": kept,
-        "progress": dataclasses.asdict(progress),
+        "selected": selected,
+        "state": dataclasses.asdict(state),
     }
     with temporary.open("wb") as file:
-        torch.save(state, file)
+        torch.save(content, file)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(folder / "state.pt")
 
 
 def load_state(
-    folder: Path, identity: str, model: Any, optimizer: Any, kept: dict[str, Tensor], kind: type[Any]
+    folder: Path, identity: str, model: Any, optimizer: Any, selected: dict[str, Tensor], kind: type[Any]
 ) -> tuple[Any, str]:
-    """Restore what `save_state` left, in place: (progress, ""). A fresh `kind()` where there is nothing, and where what is
-    there is damaged or of another training: this costs time, never a result, and the second value says why."""
+    """Restore in place what `save_state` wrote, and give (state, ""). The state is a fresh `kind()` where there is no
+    checkpoint, or where it is damaged or of another training. The second value then says why. This costs time, never a
+    result."""
     path = folder / "state.pt"
     if not path.is_file():
         return kind(), ""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["identity"] != identity:
-            return kind(), "the checkpoint was of another recipe, mixture or data; training began anew"
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if content["identity"] != identity:
+            return kind(), "the checkpoint was of another recipe, mixture or data; training started again"
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
-                parameter.data.copy_(state["model"][name])
-        optimizer.load_state_dict(state["optimizer"])
+                parameter.data.copy_(content["model"][name])
+        optimizer.load_state_dict(content["optimizer"])
     except Exception as error:  # torch.load raises whatever the damaged bytes lead to
-        return kind(), f"the checkpoint was damaged ({type(error).__name__}); training began anew"
-    kept.update(state["kept"])
-    return kind(**state["progress"]), ""
+        return kind(), f"the checkpoint was damaged ({type(error).__name__}); training started again"
+    selected.update(content["selected"])
+    return kind(**content["state"]), ""

@@ -1,10 +1,10 @@
-"""Data parallel: several processes share the micro-batches of each step and add up their gradients.
+"""Distributed data parallel (DDP): several processes share the micro-batches of each step and sum their gradients.
 
-Every process draws the same batch, splits it in the same way and takes every n-th micro-batch; dropout is seeded by step
-and micro-batch, not by process. So the sum is that of one process but for the order of addition. All take the optimizer's
-step; the first process alone keeps averages, looks at dev data, writes checkpoints, and says when to stop.
-torch.distributed with gloo (CPU) or nccl (a GPU for each), processes of one machine, which meet in a file: no port, no
-launcher. A process that dies is noticed by the others at the next sum (LostProcess).
+Every process draws the same batch, splits it in the same way and takes every n-th micro-batch. Dropout is seeded by step and
+micro-batch, not by process. So the sum is that of one process, except for the order of addition. All processes take the
+optimizer's step. Only the first process averages weights, evaluates, writes checkpoints and decides when to stop. The backend
+is torch.distributed with gloo (CPU) or nccl (one GPU for each process). The processes run on one machine and find each other
+through a file, so there is no port and no launcher. When a process dies, the others raise LostProcess at the next sum.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-TIMEOUT = timedelta(hours=12)  # the others wait while the first looks at dev data; a lost one is noticed at once
+TIMEOUT = timedelta(hours=12)  # the others wait while the first evaluates; a lost process is noticed at once
 
 
 class LostProcess(Exception):
-    """Another process of the group is gone."""
+    """Another process of the group has died."""
 
 
 class Group:
-    """`rank` 0 to `size` - 1. A group of one does nothing."""
+    """The processes of one training; `rank` is 0 to `size` - 1. A group of one does nothing. `rendezvous` is the file through
+    which the processes find each other."""
 
-    def __init__(self, rank: int = 0, size: int = 1, meeting: Path | None = None, device: torch.device | None = None):
+    def __init__(self, rank: int = 0, size: int = 1, rendezvous: Path | None = None, device: torch.device | None = None):
         self.rank, self.size = rank, size
         self.device = device or torch.device("cpu")
         if size > 1:
             enough = self.device.type == "cuda" and torch.cuda.device_count() >= size
             backend = "nccl" if enough else "gloo"
-            dist.init_process_group(backend, f"file://{meeting}", timeout=TIMEOUT, rank=rank, world_size=size)
+            dist.init_process_group(backend, f"file://{rendezvous}", timeout=TIMEOUT, rank=rank, world_size=size)
 
-    def add(self, tensors: Iterable[Tensor]) -> None:
+    def all_reduce(self, tensors: Iterable[Tensor]) -> None:
         """Replace each tensor by its sum over all processes. Raises LostProcess."""
         if self.size == 1:
             return
@@ -46,16 +47,16 @@ class Group:
         except RuntimeError as error:
             raise LostProcess(str(error).splitlines()[0]) from None
 
-    def same(self, value: int) -> int:
-        """What the first process says. Raises LostProcess."""
+    def broadcast(self, value: int) -> int:
+        """The `value` of the first process. Raises LostProcess."""
         if self.size == 1:
             return value
-        said = torch.tensor([value], device=self.device)
+        tensor = torch.tensor([value], device=self.device)
         try:
-            dist.broadcast(said, 0)
+            dist.broadcast(tensor, 0)
         except RuntimeError as error:
             raise LostProcess(str(error).splitlines()[0]) from None
-        return int(said)
+        return int(tensor)
 
     def close(self) -> None:
         """Leave the group."""

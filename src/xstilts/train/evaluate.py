@@ -1,8 +1,9 @@
-"""Prediction with a trained model, as a stream: a window of examples is read, encoded, predicted and decoded before the next.
+"""Prediction with a trained model, as a stream: one window of examples is read, encoded, predicted and decoded before the
+next.
 
-So memory is the same however many examples there are. Inside a window features are batched by length up to a number of padded
-tokens, and predictions come out in the order of the examples. Ranking is the exception: it compares every text with every other,
-so its window is the whole file.
+So memory does not grow with the number of examples. Inside a window, features are batched by length, and predictions come out
+in the order of the examples. Ranking is the exception: it compares every text with every other, so its window is the whole
+file.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from xstilts.formats.prediction import Prediction
 from xstilts.metrics.metric import Metric
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.model import Model
-from xstilts.model.token_batches import token_batches
+from xstilts.model.token_batches import split_token_batches
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.malloc import give_back_memory
 
@@ -29,7 +30,7 @@ WINDOW = 2000
 
 
 def use_precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[object]:
-    """The recipe's arithmetic: bf16 autocast or plain fp32."""
+    """A context in which the model computes in the recipe's precision: bf16 autocast, or plain fp32."""
     return torch.autocast(device.type, torch.bfloat16) if recipe.precision == "bf16" else nullcontext()
 
 
@@ -41,8 +42,8 @@ def predict(
     on_batch: Callable[[], None] = lambda: None,
     window: int = WINDOW,
 ) -> Iterator[Prediction]:
-    """One prediction per example, in their order; the examples are read at most `window` ahead of the prediction taken.
-    `on_batch` is called after each batch (it may raise to stop)."""
+    """One prediction per example, in the order of the examples, which are read at most `window` ahead. `on_batch` is called
+    after each batch and may raise to stop."""
     stream = iter(examples)
     while some := list(islice(stream, None if codec.decodes_together else window)):
         features = codec.encode(some, training=False)
@@ -56,7 +57,7 @@ def _compute_outputs(
     device = next(model.parameters()).device
     head = model.head(task)
     outputs: list[Any] = [None] * len(features)
-    for places in token_batches([feature.size for feature in features], EVALUATION_TOKENS, longest_first=True):
+    for places in split_token_batches([feature.size for feature in features], EVALUATION_TOKENS, longest_first=True):
         chosen = [features[i] for i in places]
         batch = {name: tensor.to(device) for name, tensor in codec.collate(chosen).items()}
         with torch.inference_mode(), use_precision(codec.recipe, device):
@@ -72,7 +73,7 @@ def _compute_outputs(
 def evaluate_task(
     model: Model, task: str, codec: Codec, examples: Iterable[Example], metric: Metric, window: int = WINDOW
 ) -> float:
-    """The metric's headline value (0-1) on the examples; their tallies are summed as they come."""
+    """The metric's headline value (0-1) on the examples."""
     sums = np.zeros(len(metric.counts), dtype=np.float64)
     read, again = tee(examples)
     for prediction, example in zip(predict(model, task, codec, read, window=window), again, strict=True):

@@ -1,10 +1,10 @@
-"""Numbers that users ask for: how fast this machine multiplies, and how much work a training is.
+"""FLOPs: how fast this machine multiplies matrices, and how much work a training is.
 
-The peak is measured, not read from a data sheet: the best rate of square matrix products in the training's precision, on
-the threads (or the card) in use. A training's work is counted for real tokens only, from the weights and lengths (the
-usual 6 x weights x tokens, and 12 x hidden x length**2 for each block's attention). Their ratio, the utilisation, thus
-falls with padding, small batches and everything else that is not a product. Work that the loop leaves out, since nobody reads
-its result (`unpadding.states`), does not count.
+The peak is measured, not read from a data sheet: it is the best rate of square matrix products in the training's precision, on
+the threads (or the card) in use. The work of a training counts real tokens only. It follows from the weights and the lengths: 6
+x weights x tokens, and 12 x hidden x length**2 for the attention of each block. The ratio of the two, the utilisation, falls
+with padding, small batches and everything else that is not a product. Work that the loop skips, because its result is not
+needed (`unpadding.states`), does not count.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _BELOW_ATTENTION = re.compile(r"\b(query|key|value|q_lin|k_lin|v_lin|query_proj|
 
 
 def measure_peak_flops(device: torch.device, precision: str) -> float:
-    """FLOP/s of the best square matrix product found in about 0.2 s, `precision` being "fp32" or "bf16". Measured once in a
-    process for each device, precision and number of threads. Whatever else runs on the machine lowers it."""
+    """FLOP/s of the best square matrix product found in about 0.2 s. `precision` is "fp32" or "bf16". A process measures once
+    for each device, precision and number of threads. Other load on the machine lowers the number."""
     place = (str(device), precision, torch.get_num_threads())
     if place not in _peaks:
         _peaks[place] = _measure_products(device, torch.bfloat16 if precision == "bf16" else torch.float32)
@@ -37,9 +37,10 @@ def measure_peak_flops(device: torch.device, precision: str) -> float:
 
 
 def _measure_products(device: torch.device, dtype: torch.dtype) -> float:
-    """Products of growing width while the next one fits into the time; then the widest again until it is used up."""
+    """Multiply matrices of growing width while the next one fits into the time, then the widest again until the time is used
+    up."""
     wait: Callable[[], Any] = partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
-    numbers = torch.Generator(device).manual_seed(0)  # drawn, since a card multiplies constants faster than what a model has
+    numbers = torch.Generator(device).manual_seed(0)  # random, since a card multiplies constants faster than real weights
     best, began = 0.0, 0.0
     for width in _WIDTHS:
         if best and 3 * 2 * width**3 / best > began + PEAK_SECONDS - time.perf_counter():
@@ -65,25 +66,27 @@ def _time_product(a_NN: torch.Tensor, out_NN: torch.Tensor, wait: Callable[[], A
 
 @dataclass(frozen=True)
 class Work:
-    """FLOPs of forward and backward: so many for each token, and for the square of each sequence's length; `per_unread` less
-    for a token whose last state nobody reads (`unpadding.states`)."""
+    """FLOPs of forward and backward pass: for each token, and for the square of each sequence's length. A token whose last
+    hidden state is not needed (`unpadding.states`) costs `per_skipped` less."""
 
     per_token: float
     per_square: float
-    per_unread: float
+    per_skipped: float
 
-    def flops(self, lengths: Sequence[int], unread: int = 0) -> float:
-        """Of sequences with these real lengths (special tokens included, padding not), `unread` tokens among them."""
+    def flops(self, lengths: Sequence[int], skipped: int = 0) -> float:
+        """FLOPs of sequences with these real lengths (with special tokens, without padding). The last hidden states of
+        `skipped` of their tokens are not computed."""
         sizes = np.asarray(lengths, dtype=np.float64)
-        return float(self.per_token * sizes.sum() - self.per_unread * unread + self.per_square * (sizes**2).sum())
+        return float(self.per_token * sizes.sum() - self.per_skipped * skipped + self.per_square * (sizes**2).sum())
 
 
 def count_training_work(encoder: Any) -> Work:
-    """What a token costs in the trunk's blocks, judged by which weights are trained now: a product costs 2 FLOPs per weight
-    forward, 2 for the gradient of its input if something at or below it is trained, 2 for its own if it is.
+    """The cost of a token in the encoder's blocks, given the weights that are trained now. A product costs 2 FLOPs per weight
+    in the forward pass, 2 for the gradient of its input if anything at or below it is trained, and 2 for its own gradient if it
+    is.
 
-    Embedding look-ups, norms, activations and softmax are not products and left out, as are the heads: their share is
-    small, except for masked language modelling with a large vocabulary, whose utilisation is thus understated.
+    Embedding look-ups, norms, activations and softmax are not products and do not count. The heads do not count either: their
+    share is small, except in masked language modelling with a large vocabulary, so the utilisation is too low there.
     """
     linear: dict[int, list[tuple[str, nn.Linear]]] = {}
     for name, module in encoder.named_modules():
@@ -91,16 +94,16 @@ def count_training_work(encoder: Any) -> Work:
         if found and isinstance(module, nn.Linear):
             linear.setdefault(int(found[1]), []).append((name, module))
     below = any(weight.requires_grad for name, weight in encoder.named_parameters() if not _BLOCK.search(name))
-    per_token, per_square, per_unread = 0, 0, 0
+    per_token, per_square, per_skipped = 0, 0, 0
     for _, block in sorted(linear.items()):
         trained = below or any(module.weight.requires_grad for _, module in block)
-        per_unread = 0  # the last block's counts
+        per_skipped = 0  # the last block's counts
         for name, module in block:
             below_attention = bool(_BELOW_ATTENTION.search(name))
             of_input = below if below_attention and "lora_B" not in name else trained
             work = 2 * (1 + of_input + module.weight.requires_grad) * module.weight.numel()
             per_token += work
-            per_unread += 0 if below_attention else work
+            per_skipped += 0 if below_attention else work
         per_square += (12 if trained else 4) * encoder.config.hidden_size
         below = trained
-    return Work(per_token, per_square, per_unread)
+    return Work(per_token, per_square, per_skipped)

@@ -1,10 +1,10 @@
-"""The training loop: one for every phase.
+"""The training loop, the same for every phase.
 
     start from an artefact -> train on a mixture -> save
 
-What makes a run repeatable and resumable bit for bit on a CPU: which task and which rows a step sees is a function of
-(seed, step); all randomness inside a step (dropout, masks) is drawn from generators seeded by (seed, step); and the
-checkpoint holds weights, optimizer, averages and step. When it was written does not matter.
+On a CPU a run can be repeated and resumed bit for bit. Which task and which rows a step sees is a function of (seed, step). All
+randomness inside a step (dropout, masks) comes from generators seeded by (seed, step). The checkpoint holds weights, optimizer,
+averages and step, so it does not matter when it was written.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class NotFinite(Exception):
 
 @dataclass
 class MixtureTask:
-    """One task of the mixture: its codec, its training features (`groups`: how many of each of its languages, one after the
-    other; none given: all are of one), and its dev examples by language (may be empty). `id_of` names the example of a row
-    of features."""
+    """One task of a mixture: its codec, its training features and its dev examples by language (may be empty). The features of
+    its languages follow each other; `groups` says how many each language has (empty: there is one language). `id_of` gives the
+    id of the example from which a feature was made."""
 
-    task: str
+    name: str
     codec: Codec
     features: Sequence[Feature]
     dev: Mapping[str, Sequence[Example]] = field(default_factory=dict)
@@ -65,8 +65,8 @@ class MixtureTask:
 
 @dataclass
 class PhaseSpec:
-    """What a training does beside its recipe: the mixture's rule, the seed, how many real tokens it has
-    to match on top of its own steps (the compute-matched control), and what names it."""
+    """What a phase is besides its recipe: the mixture's rule, the seed, how many real tokens it trains on beyond its own steps
+    (the compute-matched control), and its identity, by which a checkpoint is recognised."""
 
     rule: MixtureRule
     seed: int
@@ -76,8 +76,9 @@ class PhaseSpec:
 
 @dataclass
 class TrainingState:
-    """What the loop has seen so far; saved in checkpoints and, at the end, in `train.json`. `shrink`: the product of what
-    weight decay has done to weights without gradient, `kept_shrink` that of the policy's weights."""
+    """The state of the loop, saved in checkpoints. `decay`: the factor by which weight decay has changed weights that get no
+    gradient. `selected_decay`: the same for the weights that the policy selected, summed where it averages. `stale`:
+    evaluations since the best one."""
 
     step: int = 0
     tokens: int = 0
@@ -88,15 +89,15 @@ class TrainingState:
     dev: list[dict[str, Any]] = field(default_factory=list)
     best: float = -math.inf
     best_step: int = 0
-    misses: int = 0
-    shrink: float = 1.0
-    kept_shrink: float = 0.0
+    stale: int = 0
+    decay: float = 1.0
+    selected_decay: float = 0.0
     budget: int = 0
     halved: int = 0
 
 
 def evaluation_steps(steps: int, evaluations: int) -> list[int]:
-    """The evenly spaced steps at which weights are evaluated or averaged; the last is the last step."""
+    """The evenly spaced steps at which weights are evaluated or averaged. The last one is the last step."""
     count = min(evaluations, steps)
     return [round(steps * (i + 1) / count) for i in range(count)]
 
@@ -110,171 +111,168 @@ def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
 
 
 def mean_tokens(features: Sequence[Feature]) -> float:
-    """Real tokens of a feature on average, over at most 10,000 of them, evenly spaced."""
+    """The mean number of real tokens of a feature, over at most 10,000 evenly spaced features."""
     places = np.linspace(0, len(features) - 1, min(len(features), 10_000)).astype(int)
     return float(np.mean([features[i].tokens for i in places]))
 
 
 class Training:
-    """One run of the loop: `Training(...).run()` trains `model` in place and leaves the policy's weights in it."""
+    """One run of the loop. `Training(...).run()` trains `model` in place and leaves the weights that the policy selects in
+    it."""
 
     def __init__(
         self,
         model: Model,
-        members: Sequence[MixtureTask],
+        tasks: Sequence[MixtureTask],
         recipe: Recipe,
-        plan: PhaseSpec,
+        spec: PhaseSpec,
         checkpoint: Path,
-        tick: Callable[[dict[str, Any]], None] = lambda _: None,
+        on_batch: Callable[[dict[str, Any]], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,
         group: Group | None = None,
     ):
-        self.model, self.members, self.recipe, self.plan = model, members, recipe, plan
-        self.checkpoint, self.tick, self.should_stop = checkpoint, tick, should_stop
+        self.model, self.tasks, self.recipe, self.spec = model, tasks, recipe, spec
+        self.checkpoint, self.on_batch, self.should_stop = checkpoint, on_batch, should_stop
         self.group = group or Group()
         self.device = next(model.parameters()).device
-        self.sizes = [len(m.features) for m in members]
-        self.shares = compute_shares([m.task for m in members], self.sizes, plan.rule)
-        own = total_steps(self.sizes, plan.rule.cap, recipe)
+        self.sizes = [len(task.features) for task in tasks]
+        self.shares = compute_shares([task.name for task in tasks], self.sizes, spec.rule)
+        own = total_steps(self.sizes, spec.rule.cap, recipe)
         self.matched_steps = 0
-        if plan.matched_tokens:
-            tokens = recipe.batch * sum(s * mean_tokens(m.features) for s, m in zip(self.shares, members, strict=True))
-            self.matched_steps = round(plan.matched_tokens / tokens)
+        if spec.matched_tokens:
+            tokens = recipe.batch * sum(
+                share * mean_tokens(task.features) for share, task in zip(self.shares, tasks, strict=True)
+            )
+            self.matched_steps = round(spec.matched_tokens / tokens)
         self.steps = own + self.matched_steps
-        self.marks = evaluation_steps(self.steps, recipe.evaluations)
-        self.averaged = set(self.marks[-recipe.average :])
+        self.evaluation_steps = evaluation_steps(self.steps, recipe.evaluations)
+        self.averaged_steps = set(self.evaluation_steps[-recipe.average :])
         self.optimizer = make_optimizer(model, recipe)
-        self.kept: dict[str, Tensor] = {}  # the policy's weights: a running sum (avg_last_k) or the best so far
-        self.progress, self.note = load_state(checkpoint, plan.identity, model, self.optimizer, self.kept, TrainingState)
-        budget = self.progress.budget or choose_micro_tokens(self.device)
-        self.stepper = Stepper(model, self.optimizer, recipe, plan.seed, self.group, budget, self.progress.halved)
+        self.selected: dict[str, Tensor] = {}  # the policy's weights: a running sum (avg_last_k) or the best so far
+        self.state, self.note = load_state(checkpoint, spec.identity, model, self.optimizer, self.selected, TrainingState)
+        budget = self.state.budget or choose_micro_tokens(self.device)
+        self.stepper = Stepper(model, self.optimizer, recipe, spec.seed, self.group, budget, self.state.halved)
         self._clock = time.monotonic()
 
     def run(self) -> dict[str, Any] | None:
-        """Gives the record for `train.json`; None if it was asked to stop (the state is then in `checkpoint`), and in all
-        processes of a group but the first. Raises NotFinite, LostProcess, and InputError where nothing fits into memory."""
-        progress, first = self.progress, self.group.rank == 0
+        """Give the record for `train.json`. It is None if the training was asked to stop (its state is then in `checkpoint`),
+        and in every process of a group except the first. Raises NotFinite, LostProcess, and InputError if nothing fits into
+        memory."""
+        state, first = self.state, self.group.rank == 0
         peak = measure_peak_flops(self.device, self.recipe.precision) * self.group.size if first else math.inf
-        picks = schedule(self.shares, self.steps, self.plan.seed)
-        visits = np.bincount(picks[: progress.step], minlength=len(self.members))
+        picks = schedule(self.shares, self.steps, self.spec.seed)
+        visits = np.bincount(picks[: state.step], minlength=len(self.tasks))
         orders = [
-            DataOrder(m.groups or (len(m.features),), self.recipe.batch, self.plan.seed, i, self.plan.rule.smoothing)
-            for i, m in enumerate(self.members)
+            DataOrder(task.groups or (len(task.features),), self.recipe.batch, self.spec.seed, i, self.spec.rule.smoothing)
+            for i, task in enumerate(self.tasks)
         ]
         self._clock = saved = time.monotonic()
-        said = STOP_EARLY if self._enough() else CONTINUE
-        while progress.step < self.steps and said == CONTINUE:
-            pick = int(picks[progress.step])
-            loss = self._step(self.members[pick], orders[pick].rows(int(visits[pick])))
+        decision = STOP_EARLY if self._is_out_of_patience() else CONTINUE
+        while state.step < self.steps and decision == CONTINUE:
+            pick = int(picks[state.step])
+            loss = self._step(self.tasks[pick], orders[pick].rows(int(visits[pick])))
             visits[pick] += 1
-            self._time("train")
+            self._add_time("train")
             if first:
-                if progress.step in self.marks:
-                    self._mark()
-                    self._time("evaluate")
-                if progress.step % 10 == 1 or progress.step == self.steps:
-                    self._tell(loss, peak)
-                said = INTERRUPT if self.should_stop() else STOP_EARLY if self._enough() else CONTINUE
-                if said == INTERRUPT or time.monotonic() - saved > CHECKPOINT_SECONDS:
-                    self._save()
+                if state.step in self.evaluation_steps:
+                    self._evaluate()
+                    self._add_time("evaluate")
+                if state.step % 10 == 1 or state.step == self.steps:
+                    self._report(loss, peak)
+                decision = INTERRUPT if self.should_stop() else STOP_EARLY if self._is_out_of_patience() else CONTINUE
+                if decision == INTERRUPT or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    self._save_checkpoint()
                     saved = time.monotonic()
-            said = self.group.same(said)
-        return self._finish(visits, peak) if first and said != INTERRUPT else None
+            decision = self.group.broadcast(decision)
+        return self._finish(visits, peak) if first and decision != INTERRUPT else None
 
-    def _step(self, member: MixtureTask, rows: Any) -> float:
-        progress = self.progress
-        features = [member.features[int(i)] for i in rows]
-        lr = learning_rate(progress.step, self.steps, self.recipe)
-        loss = self.stepper.step(member.task, member.codec, features, progress.step, lr)
-        progress.step += 1
+    def _step(self, task: MixtureTask, rows: Any) -> float:
+        state = self.state
+        features = [task.features[int(i)] for i in rows]
+        lr = learning_rate(state.step, self.steps, self.recipe)
+        loss = self.stepper.step(task.name, task.codec, features, state.step, lr)
+        state.step += 1
         if not math.isfinite(loss):
-            ids = [member.id_of(int(row)) for row in rows]
-            raise NotFinite(progress.step, loss, member.task, list(dict.fromkeys(ids)))
-        progress.recent.append(loss)
-        progress.shrink *= 1 - lr * self.recipe.weight_decay
-        progress.tokens += sum(feature.tokens for feature in features)
-        progress.flops += self.stepper.flops
-        progress.budget, progress.halved = self.stepper.budget, self.stepper.halved
+            ids = [task.id_of(int(row)) for row in rows]
+            raise NotFinite(state.step, loss, task.name, list(dict.fromkeys(ids)))
+        state.recent.append(loss)
+        state.decay *= 1 - lr * self.recipe.weight_decay
+        state.tokens += sum(feature.tokens for feature in features)
+        state.flops += self.stepper.flops
+        state.budget, state.halved = self.stepper.budget, self.stepper.halved
         return loss
 
-    def _mark(self) -> None:
-        """One of the evenly spaced points: the mean loss, and what the policy does there."""
-        progress, policy = self.progress, self.recipe.policy
-        progress.losses.append((progress.step, float(np.mean(progress.recent))))
-        progress.recent = []
-        if policy == "avg_last_k" and progress.step in self.averaged:
-            for name, value in self._trained():
-                self.kept[name] = self.kept[name] + value if name in self.kept else value.clone()
-            progress.kept_shrink += progress.shrink
-        if policy in SELECTING and any(m.dev and m.metric for m in self.members):
-            scores = evaluate_dev(self.model, self.members)
-            progress.dev.append({"step": progress.step, **scores})
-            progress.misses += 1
-            if scores["mean"] > progress.best:
-                progress.best, progress.best_step, progress.misses = scores["mean"], progress.step, 0
-                self.kept.update({name: value.clone() for name, value in self._trained()})
-                progress.kept_shrink = progress.shrink
+    def _evaluate(self) -> None:
+        """At one of the evaluation steps: note the mean loss, and average or select weights as the policy says."""
+        state, policy = self.state, self.recipe.policy
+        state.losses.append((state.step, float(np.mean(state.recent))))
+        state.recent = []
+        if policy == "avg_last_k" and state.step in self.averaged_steps:
+            for name, value in self._trained_weights():
+                self.selected[name] = self.selected[name] + value if name in self.selected else value.clone()
+            state.selected_decay += state.decay
+        if policy in SELECTING and any(task.dev and task.metric for task in self.tasks):
+            scores = evaluate_dev(self.model, self.tasks)
+            state.dev.append({"step": state.step, **scores})
+            state.stale += 1
+            if scores["mean"] > state.best:
+                state.best, state.best_step, state.stale = scores["mean"], state.step, 0
+                self.selected.update({name: value.clone() for name, value in self._trained_weights()})
+                state.selected_decay = state.decay
 
-    def _enough(self) -> bool:
-        return self.recipe.patience is not None and self.progress.misses >= self.recipe.patience
+    def _is_out_of_patience(self) -> bool:
+        return self.recipe.patience is not None and self.state.stale >= self.recipe.patience
 
-    def _trained(self) -> list[tuple[str, Tensor]]:
+    def _trained_weights(self) -> list[tuple[str, Tensor]]:
         return [(name, p.detach()) for name, p in self.model.named_parameters() if p.requires_grad]
 
-    def _time(self, phase: str) -> None:
+    def _add_time(self, activity: str) -> None:
         now = time.monotonic()
-        self.progress.seconds[phase] += now - self._clock
+        self.state.seconds[activity] += now - self._clock
         self._clock = now
 
-    def _tell(self, loss: float, peak: float) -> None:
-        seconds = max(self.progress.seconds["train"], 1e-9)
-        self.tick(
-            {
-                "step": self.progress.step,
-                "steps": self.steps,
-                "loss": loss,
-                "tokens_per_second": self.progress.tokens / seconds,
-                "utilisation": self.progress.flops / seconds / peak,
-            }
-        )
+    def _rates(self, peak: float) -> dict[str, float]:
+        seconds = max(self.state.seconds["train"], 1e-9)
+        return {"tokens_per_second": self.state.tokens / seconds, "utilisation": self.state.flops / seconds / peak}
 
-    def _save(self) -> None:
-        save_state(self.checkpoint, self.plan.identity, self.model, self.optimizer, self.kept, self.progress)
-        self._time("checkpoint")
+    def _report(self, loss: float, peak: float) -> None:
+        self.on_batch({"step": self.state.step, "steps": self.steps, "loss": loss, **self._rates(peak)})
+
+    def _save_checkpoint(self) -> None:
+        save_state(self.checkpoint, self.spec.identity, self.model, self.optimizer, self.selected, self.state)
+        self._add_time("checkpoint")
 
     def _finish(self, visits: Any, peak: float) -> dict[str, Any]:
-        progress, recipe = self.progress, self.recipe
-        count = len(self.averaged) if recipe.policy == "avg_last_k" else 1
-        if self.kept:
+        state, recipe = self.state, self.recipe
+        count = len(self.averaged_steps) if recipe.policy == "avg_last_k" else 1
+        if self.selected:
             with torch.no_grad():
                 for name, p in self.model.named_parameters():
-                    if name in self.kept:
-                        p.copy_(self.kept[name] / count)
-        final = evaluate_dev(self.model, self.members)
-        self._time("evaluate")
-        seconds = max(progress.seconds["train"], 1e-9)
+                    if name in self.selected:
+                        p.copy_(self.selected[name] / count)
+        final = evaluate_dev(self.model, self.tasks)
+        self._add_time("evaluate")
         return {
-            "steps": progress.step,
+            "steps": state.step,
             "matched_steps": self.matched_steps,
-            "features": {m.task: n for m, n in zip(self.members, self.sizes, strict=True)},
-            "draws": {m.task: int(v) for m, v in zip(self.members, visits, strict=True)},
-            "tokens": progress.tokens,
-            "train_seconds": progress.seconds["train"],
-            "tokens_per_second": progress.tokens / seconds,
-            "seconds": progress.seconds,
-            "flops": progress.flops,
+            "features": {task.name: size for task, size in zip(self.tasks, self.sizes, strict=True)},
+            "draws": {task.name: int(count) for task, count in zip(self.tasks, visits, strict=True)},
+            "tokens": state.tokens,
+            "train_seconds": state.seconds["train"],
+            "seconds": state.seconds,
+            "flops": state.flops,
             "peak_flops": peak,
-            "utilisation": progress.flops / seconds / peak,
+            **self._rates(peak),
             "micro_tokens": self.stepper.budget,
             "halved": self.stepper.halved,
             "processes": self.group.size,
-            "losses": progress.losses,
+            "losses": state.losses,
             "policy": recipe.policy,
             "selection": self._selection(),
             "leak": recipe.policy == "target_dev",
-            "stopped_early": self._enough() and progress.step < self.steps,
-            "shrink": progress.kept_shrink / count if self.kept else progress.shrink,
-            "dev": progress.dev,
+            "stopped_early": self._is_out_of_patience() and state.step < self.steps,
+            "shrink": state.selected_decay / count if self.selected else state.decay,
+            "dev": state.dev,
             "dev_final": final,
             "device": str(self.device),
             "gpu_peak_mib": torch.cuda.max_memory_allocated(self.device) / 2**20 if self.device.type == "cuda" else None,
@@ -284,21 +282,21 @@ class Training:
     def _selection(self) -> str:
         match self.recipe.policy:
             case "avg_last_k":
-                return f"the mean of the weights at steps {sorted(self.averaged)}"
+                return f"the mean of the weights at steps {sorted(self.averaged_steps)}"
             case "last":
                 return "the weights of the last step"
-            case policy if self.kept:
+            case policy if self.selected:
                 where = "English dev" if policy == "en_dev" else "dev data of the target languages (a leak: an upper bound)"
-                return f"the weights of step {self.progress.best_step}, best on {where}"
+                return f"the weights of step {self.state.best_step}, best on {where}"
         return "no dev data: the last step"
 
 
-def evaluate_dev(model: Model, members: Sequence[MixtureTask]) -> dict[str, float]:
-    """Headline score of each member that has dev examples (the mean over its languages), and their unweighted mean (jiant's
+def evaluate_dev(model: Model, tasks: Sequence[MixtureTask]) -> dict[str, float]:
+    """The headline score of each task that has dev examples (the mean over its languages), and their unweighted mean (jiant's
     EqualMetricAggregator)."""
     scores = {
-        m.task: float(np.mean([evaluate_task(model, m.task, m.codec, examples, m.metric) for examples in m.dev.values()]))
-        for m in members
-        if m.dev and m.metric is not None
+        task.name: float(np.mean([evaluate_task(model, task.name, task.codec, part, task.metric) for part in task.dev.values()]))
+        for task in tasks
+        if task.dev and task.metric is not None
     }
     return {**scores, "mean": float(np.mean(list(scores.values()))) if scores else 0.0}

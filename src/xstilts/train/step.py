@@ -1,10 +1,9 @@
-"""One optimizer step on one batch of the recipe's size, whatever fits into memory at a time.
+"""One optimizer step on one batch of the recipe's size, in micro-batches that fit into memory.
 
-The batch is sorted by length and computed in micro-batches of a few thousand tokens: little padding (none at all where the
-trunk is unpadded), bounded memory, and the recipe's batch and normalisation: the sum of losses over the sum of terms of the
-*whole* batch. Where memory runs out, the micro-batch halves and the step begins anew; at the smallest, activations are
-recomputed instead of kept.
-All randomness inside a step is a function of (seed, step, micro-batch).
+The batch is sorted by length and computed in micro-batches of a few thousand tokens. So there is little padding (none where the
+encoder unpads), memory is bounded, and the normalisation is that of the recipe's batch: the sum of losses over the sum of loss
+terms of the *whole* batch. When memory runs out, the micro-batch is halved and the step starts again. When it cannot get
+smaller, activations are recomputed instead of kept. All randomness inside a step is a function of (seed, step, micro-batch).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import torch
 from xstilts.errors import InputError
 from xstilts.model.codecs.codec import Batch, Codec, Feature
 from xstilts.model.model import Model
-from xstilts.model.token_batches import token_batches
+from xstilts.model.token_batches import split_token_batches
 from xstilts.model.unpadding import can_unpad
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.ddp import Group
@@ -31,13 +30,13 @@ MICRO_TOKENS = {"cpu": 2048, "cuda": 8192}
 
 
 def choose_micro_tokens(device: torch.device) -> int:
-    """How many padded tokens a micro-batch has at most: `$XSTILTS_MICRO_TOKENS`, or the usual number of such a device."""
+    """The most padded tokens of a micro-batch: `$XSTILTS_MICRO_TOKENS`, or the default of the device."""
     return int(os.environ.get("XSTILTS_MICRO_TOKENS") or MICRO_TOKENS.get(device.type, 8192))
 
 
-def micro_batches(features: Sequence[Feature], tokens: int) -> list[list[int]]:
+def split_micro_batches(features: Sequence[Feature], tokens: int) -> list[list[int]]:
     """Indices of the features, shortest first, in groups of at most `tokens` padded tokens (at least one feature each)."""
-    return token_batches([feature.size for feature in features], tokens)
+    return split_token_batches([feature.size for feature in features], tokens)
 
 
 def make_optimizer(model: Model, recipe: Recipe) -> torch.optim.AdamW:
@@ -51,8 +50,8 @@ def make_optimizer(model: Model, recipe: Recipe) -> torch.optim.AdamW:
 
 @dataclass
 class Stepper:
-    """Takes steps. `budget`: padded tokens of a micro-batch at most; `halved`: how often it was halved; `flops`: the last
-    step's products (`numbers.training_work`), of all processes together."""
+    """Takes optimizer steps. `budget`: the most padded tokens of a micro-batch. `halved`: how often it was halved. `flops`: the
+    FLOPs of the last step, of all processes together (`flops.py`)."""
 
     model: Model
     optimizer: torch.optim.Optimizer
@@ -69,12 +68,12 @@ class Stepper:
         keep_freed_memory()
 
     def step(self, task: str, codec: Codec, features: Sequence[Feature], step: int, lr: float) -> float:
-        """Change the model by one batch; gives the batch's mean loss (not finite: the model is left as it was). Raises
+        """Train the model on one batch and give the batch's mean loss. If it is not finite, the model stays as it was. Raises
         InputError if not even one feature fits into memory."""
         self.model.train()
         while True:
             try:
-                loss = self._gradient(task, codec, features, step)
+                loss = self._compute_gradient(task, codec, features, step)
                 break
             except torch.OutOfMemoryError:
                 self._make_room(codec, features)
@@ -85,17 +84,17 @@ class Stepper:
             self.optimizer.step()
         return loss
 
-    def _gradient(self, task: str, codec: Codec, features: Sequence[Feature], step: int) -> float:
+    def _compute_gradient(self, task: str, codec: Codec, features: Sequence[Feature], step: int) -> float:
         self.optimizer.zero_grad(set_to_none=True)
         device = next(self.model.parameters()).device
         rng = np.random.default_rng([self.seed, 0x57E9, step])
-        batches = list(self._batches(codec, features, rng))
+        batches = list(self._make_batches(codec, features, rng))
         weight = sum(codec.loss_terms(batch) for batch in batches)
-        unread = sum(self._unread(codec, batch) for batch in batches)
-        self.flops = self._work.flops([len(row) for feature in features for row in feature.rows], unread)
+        skipped = sum(self._count_skipped(codec, batch) for batch in batches)
+        self.flops = self._work.flops([len(row) for feature in features for row in feature.rows], skipped)
         head = self.model.head(task)
         total = torch.zeros(1, device=device)
-        with use_precision(self.recipe, device):  # around all of them: weights are turned into bf16 once a step
+        with use_precision(self.recipe, device):  # around all micro-batches, so that weights are cast to bf16 once a step
             for i in range(self.group.rank, len(batches), self.group.size):
                 torch.manual_seed(int(np.random.default_rng([self.seed, 0xD20, step, i]).integers(2**62)))
                 batch = {name: tensor.to(device) for name, tensor in batches[i].items()}
@@ -106,25 +105,27 @@ class Stepper:
             shared = [p for part in (self.model.encoder, head) for p in part.parameters() if p.requires_grad]
             for p in shared:
                 p.grad = torch.zeros_like(p) if p.grad is None else p.grad
-            self.group.add([total, *(p.grad for p in shared if p.grad is not None)])
+            self.group.all_reduce([total, *(p.grad for p in shared if p.grad is not None)])
         return float(total)
 
-    def _unread(self, codec: Codec, batch: Batch) -> int:
-        """Tokens whose last state is not computed."""
+    def _count_skipped(self, codec: Codec, batch: Batch) -> int:
+        """Tokens whose last hidden state is not computed."""
         needed = codec.needed_positions(batch)
         return 0 if needed is None or not can_unpad(self.model.encoder) else int(batch["attention_mask"].sum() - needed.sum())
 
-    def _batches(self, codec: Codec, features: Sequence[Feature], rng: np.random.Generator) -> Iterator[Batch]:
-        groups = [list(range(len(features)))] if codec.whole_batch else micro_batches(features, self._tokens(features))
+    def _make_batches(self, codec: Codec, features: Sequence[Feature], rng: np.random.Generator) -> Iterator[Batch]:
+        groups = (
+            [list(range(len(features)))] if codec.whole_batch else split_micro_batches(features, self._choose_tokens(features))
+        )
         for group in groups:
-            chosen = [features[i] for i in group]
-            batch = codec.collate(chosen)
-            codec.targets(chosen, batch, rng)
+            part = [features[i] for i in group]
+            batch = codec.collate(part)
+            codec.targets(part, batch, rng)
             yield batch
 
-    def _tokens(self, features: Sequence[Feature]) -> int:
-        """The budget; less where the recipe's processes would otherwise have nothing to do. (The recipe's, not the group's:
-        so one process can repeat what several did.)"""
+    def _choose_tokens(self, features: Sequence[Feature]) -> int:
+        """The budget, or less if some of the recipe's processes would otherwise have nothing to do. (The recipe's processes,
+        not the group's: so one process can repeat what several did.)"""
         if self.recipe.processes == 1:
             return self.budget
         return min(self.budget, -(-sum(f.longest * len(f.rows) for f in features) // self.recipe.processes))
@@ -133,7 +134,7 @@ class Stepper:
         self.optimizer.zero_grad(set_to_none=True)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        smallest = codec.whole_batch or len(micro_batches(features, self.budget)) == len(features)
+        smallest = codec.whole_batch or len(split_micro_batches(features, self.budget)) == len(features)
         if not smallest and self.group.size == 1:
             self.budget = max(1, min(self.budget, sum(f.longest * len(f.rows) for f in features)) // 2)
             self.halved += 1

@@ -1,7 +1,9 @@
-"""The embedded world: six synthetic languages that share one meaning, and nine tasks in them, one by domain too (stdlib only).
+"""The embedded world: six synthetic languages that share one meaning, and nine tasks in them, one of them by domain too. Only
+the standard library.
 
-`generate(config, task, split, language)` gives examples; `vocabulary(config)` all words there are. Read in this order:
-config, concepts, tongue (languages), event (meanings), clause (meaning -> words), draw (splits), then a file per kind of task.
+Read in this order: `config.py`, `concepts.py`, `tongue.py` (languages), `event.py` (meanings), `clause.py` (meaning -> words),
+`draw.py` (splits), then one file for each kind of task. Public: `generate(config, task, split, language)` gives examples,
+`list_words(config)` all words.
 """
 
 from __future__ import annotations
@@ -19,16 +21,15 @@ from xstilts.world.tagging import generate_tags
 from xstilts.world.text import generate_text
 from xstilts.world.tongue import LANGUAGES, list_words
 
-__all__ = ["LANGUAGES", "TASK_NAMES", "WorldConfig", "generate", "vocabulary"]
+__all__ = ["LANGUAGES", "TASK_NAMES", "WorldConfig", "generate", "list_words"]
 
 TASK_NAMES = ("text", "nli", "paraphrase", "squad", "tydiqa", "pos", "ner", "choice", "retrieval", *NLI_OF_DOMAIN)
 
 
 def generate(config: WorldConfig, task: str, split: str, language: str) -> Iterator[Example]:
-    """The examples of a split of a task in one language; the same call gives the same examples.
+    """The examples of a split of a task in one language. The same call gives the same examples.
 
-    Splits are train, dev and test; `retrieval` has only test. Test examples are parallel: same ids, same meanings.
-    """
+    Splits are train, dev and test; `retrieval` has only test. Test examples are parallel: same ids, same meanings."""
     match task:
         case "text":
             return generate_text(config, split, language)
@@ -42,4 +43,4 @@ def generate(config: WorldConfig, task: str, split: str, language: str) -> Itera
             return generate_choices(config, split, language)
         case "retrieval":
             return generate_translations(config, split, language)
-    raise KeyError(f"the world has no task {task!r}: {', '.join(TASK_NAMES)}")
+    raise KeyError(f"the world has no task {task!r}; it has {', '.join(TASK_NAMES)}")

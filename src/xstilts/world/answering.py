@@ -1,12 +1,12 @@
 """Span question answering in two styles, after SQuAD and TyDi QA (https://arxiv.org/abs/2003.05002).
 
-Both have a context of two events and ask for one role of one of them. A `squad` question is a sentence of the context
-with a question word in place of the answer. A `tydiqa` question was written by somebody who has not seen the context:
-it names its topic first, then asks, leaves out tense and a role, and calls the patient by its hypernym; most sentences
-of its contexts begin with the adjuncts, few of SQuAD's do. Contexts of the two tasks are drawn apart.
+Both have a context of two events and ask for one role of one of them. A `squad` question is a sentence of the context with a
+question word in place of the answer. A `tydiqa` question is written by somebody who has not seen the context. It names its
+topic first and then asks. It leaves out tense and a role, and it calls the patient by its hypernym. Most sentences of its
+contexts begin with the adjuncts; few of SQuAD's do. The contexts of the two tasks are drawn separately.
 
-Who does what to whom is drawn independently (`flat`), so the question alone does not tell which of two candidates is
-the answer. Half of the time the other event shares the verb or a role that the question names: one word is not enough.
+The roles are drawn independently (`draw_flat`), so the question alone does not tell which of two candidates is the answer. In
+half of the examples the other event shares the verb or a role that the question names, so one word is not enough.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ ROLES = ("agent", "patient", "place", "time")
 
 
 class Quiz(NamedTuple):
-    """Events in the order of the context, each with its adjuncts `fronted` or not; the question asks for role `asks` of event
-    `about`, of which it gives the verb,
-    the role `given` and perhaps more."""
+    """Events in the order of the context, each with its adjuncts `fronted` or not. The question asks for role `asks` of event
+    `about`. It gives the verb, the role `given` and perhaps more."""
 
     events: tuple[Event, ...]
     fronted: tuple[bool, ...]
@@ -47,7 +46,7 @@ def _get_cue(event: Event, role: str, hypernym: bool) -> object:
 
 
 def draw_quiz(rng: random.Random, *, tydi: bool) -> Quiz | None:
-    """Two events and a question; None where the question has more than one answer or the answers do not differ."""
+    """Two events and a question; None if the question has several answers or the answers are equal."""
     events = [draw_flat(rng) for _ in range(EVENTS)]
     about, decoy = rng.sample(range(EVENTS), 2)
     asks, given = rng.sample(ROLES, 2)

@@ -1,8 +1,8 @@
-"""Multiple choice on what is known about the world: four nouns of four categories, one of which fits the question.
+"""Multiple choice about facts of the world: four nouns of four categories, one of which fits the question.
 
-Either "what is kind animal ?" or "what did ana feed ?", where one category suits the verb; no text to look it up in:
-the answer must have been learned from documents. The four nouns are drawn first and the right one among them is then
-drawn evenly, so the choices alone tell nothing.
+The question is "what is kind animal ?" or "what did ana feed ?", where one category suits the verb. There is no text with the
+answer: it must have been learned from documents. The four nouns are drawn first, and the right one among them is drawn
+uniformly, so the choices alone tell nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ CHOICES = 4
 
 
 class Riddle(NamedTuple):
-    """Four nouns, which of them is right, its category, and the event whose patient is asked for (or None: its kind is)."""
+    """Four nouns, the index of the right one, its category, and the event whose patient is asked for (None: the question is
+    about its kind)."""
 
     nouns: tuple[str, ...]
     right: int
@@ -32,7 +33,7 @@ class Riddle(NamedTuple):
 
 
 def draw_riddle(rng: random.Random) -> Riddle | None:
-    """A question of either kind; None where no verb prefers the category of the right noun to the other three."""
+    """A question of either kind; None if no verb prefers the category of the right noun to the other three."""
     categories = rng.sample(tuple(CATEGORIES), CHOICES)
     nouns = tuple(rng.choice(CATEGORIES[category]) for category in categories)
     right = rng.randrange(CHOICES)

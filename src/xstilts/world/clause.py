@@ -1,7 +1,7 @@
-"""From meanings to words: an event becomes tokens in the order of a tongue, tokens become words by its lexicon.
+"""From meanings to words: an event becomes tokens in the order of a tongue, and its lexicon turns tokens into words.
 
-A token carries its concept (to be looked up, or code-switched), its part of speech and the role it belongs to (to find
-the answer to a question). Adpositions and markers belong to no role: the answer to "where" is "the garden".
+A token has its concept (for the lexicon, or for code-switching), its part of speech and its role (to find the answer to a
+question). Adpositions and markers have no role: the answer to "where" is "the garden".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from xstilts.world.tongue import Tongue
 
 
 class Token(NamedTuple):
-    """One word to be; `role` is agent, verb, patient, place, time or empty."""
+    """A word as a concept. `role` is agent, verb, patient, place, time or empty."""
 
     concept: str
     role: str = ""
@@ -40,7 +40,7 @@ def build_phrase(tongue: Tongue, what: Phrase, role: str) -> list[Token]:
 
 
 def build_constituent(tongue: Tongue, event: Event, role: str, question: bool = False) -> list[Token]:
-    """One constituent with its marker or adposition; as a question word if `question`; empty if not expressed."""
+    """One constituent with its marker or adposition. A question word if `question`; empty if it is not expressed."""
     if question:
         return [Token(WH[role], role)]
     if role == "agent":
@@ -68,10 +68,9 @@ def build_clause(
     keeps: Sequence[str] | None = None,
     fronted: bool = False,
 ) -> list[Token]:
-    """A statement, or the question for the role `asks`; without final punctuation.
+    """A statement, or the question for the role `asks`, without final punctuation.
 
-    `keeps` are the roles to express (all by default). `fronted` puts place and time first, in any tongue.
-    """
+    `keeps` are the roles to express (default: all). `fronted` puts place and time first, in any tongue."""
     order: tuple[str, ...] = tongue.order
     if fronted:
         order = ("time", "place", *(role for role in order if role not in ("time", "place")))
@@ -85,7 +84,7 @@ def build_clause(
 
 
 def build_definition(tongue: Tongue, subject: Sequence[Token], category: str) -> list[Token]:
-    """ "(The) dog is kind animal", the verb standing where the tongue has its verbs."""
+    """ "(The) dog is kind animal", with the verb where the tongue puts its verbs."""
     is_, kind = Token("is"), (Token("kind"), Token(category))
     if tongue.order[0] == "verb" and subject[0].concept not in WH.values():
         return [is_, *subject, *kind]
@@ -98,5 +97,5 @@ def to_words(lexicon: Mapping[str, str], tokens: Iterable[Token]) -> list[str]:
 
 
 def to_text(lexicon: Mapping[str, str], tokens: Iterable[Token]) -> str:
-    """The words of a language for tokens, separated by spaces."""
-    return " ".join(lexicon[token.concept] for token in tokens)
+    """The words of a language for tokens, separated by blanks."""
+    return " ".join(to_words(lexicon, tokens))

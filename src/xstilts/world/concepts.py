@@ -1,8 +1,8 @@
-"""What there is in the world: concepts, their parts of speech, and what goes with what.
+"""The concepts of the world, their parts of speech, and which of them go together.
 
-A concept is named by its English word. The 40 nouns stand in 8 categories whose names are their hypernyms; verbs and
-adjectives come in antonym pairs; a verb pair prefers the nouns of one or two categories. Preferences differ from pair
-to pair because that asymmetry is what makes languages identifiable from monolingual text.
+A concept is named by its English word. The 40 nouns are in 8 categories, which are their hypernyms. Verbs and adjectives come
+in antonym pairs, and a verb pair prefers the nouns of one or two categories. Preferences differ from pair to pair, because this
+asymmetry makes languages identifiable from monolingual text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ CATEGORIES: dict[str, tuple[str, ...]] = {
     "instrument": ("drum", "flute", "piano", "guitar", "bell"),
     "building": ("house", "tower", "barn", "bridge", "temple"),
 }
-# What inference by domain is about: two categories each, and the verbs that prefer one of them (four pairs each; several in two).
+# The domains of inference by domain: two categories, and the verbs that prefer one of them (four pairs; several are in two
+# domains).
 DOMAINS: dict[str, tuple[str, ...]] = {
     "farm": ("animal", "food"),
     "road": ("vehicle", "building"),

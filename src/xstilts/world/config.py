@@ -1,9 +1,9 @@
-"""The one record that decides everything in the world: change a field and every text may change, repeat it and
-every byte is the same. Numbers and strings only, so that it can enter a key.
+"""The record that decides everything in the world. If a field changes, every text may change; with equal fields every byte is
+the same. It has numbers and strings only, so that it can enter a key.
 
-The default world is generous with anchors (code-switched documents, translation pairs): without them the languages align
-too, but much less in the short pre-training of a demo (measured; see `docs/decisions.md`). Set both rates to 0 for a
-world in which shared names, digits and cognates are all that languages have in common.
+The default world has many anchors (code-switched documents, translation pairs). Without them the languages align too, but much
+less in the short pre-training of a demo (measured; see `docs/decisions.md`). With both rates 0, languages have only shared
+names, digits and cognates in common.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ Rate = int | float  # 0 stays 0: with 0.0 the key would be another
 
 @dataclass(frozen=True, slots=True)
 class WorldConfig:
-    """`switch_rate` and `pair_rate` are shares of the documents of a foreign language: those in which
-    `switch_words` of the words stand in English, and those that are a sentence with its English translation.
+    """`switch_rate` and `pair_rate` are shares of the documents of a foreign language. The first are documents with
+    `switch_words` of their words in English. The second are a sentence with its English translation.
 
-    `text` counts documents a language; the other sizes count training examples (English); `dev` and `test`
-    hold for every task, a language; `nli_domain` is the size of each of the four `nli_<domain>`. `translation_noise` is the
-    share of content words that machine translation gets wrong.
-    """
+    `text` is the number of documents in each language. The other sizes are numbers of training examples (English). `dev` and
+    `test` are the sizes for every task and language, `nli_domain` that of each of the four `nli_<domain>`. `translation_noise`
+    is the share of content words that machine translation gets wrong."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}  # a study may not name an unknown field
 
@@ -46,6 +45,6 @@ class WorldConfig:
     nli_domain: int = NLI_DOMAIN
 
     def fingerprint(self) -> dict[str, Any]:
-        """The fields for a key. What was added later is left out at its default, so that it moves no older key."""
+        """The fields for a key. A later field is left out at its default, so that it moves no older key."""
         later = {"translation_noise": TRANSLATION_NOISE, "nli_domain": NLI_DOMAIN}
         return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}

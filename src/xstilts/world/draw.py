@@ -1,7 +1,7 @@
-"""Which meanings belong to which split, and how many of them are drawn.
+"""Which meanings belong to which split, and how many are drawn.
 
-Train, dev and test are disjoint by construction: a meaning's own checksum says to which split it belongs, so that a split
-can be drawn without drawing the others. All languages of a task draw the same meanings, hence parallel ids.
+Train, dev and test are disjoint by construction: the checksum of a meaning decides its split, so that one split can be drawn
+without the others. All languages of a task draw the same meanings, so their ids are parallel.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def assign_split(meaning: object) -> str:
 
 
 def get_size(config: WorldConfig, task: str, split: str) -> int:
-    """How many examples (a language) a split has."""
+    """The number of examples of a split in each language."""
     if split == "train":
         split = "nli_domain" if task.removeprefix("nli_") in DOMAINS else task
     count: int = getattr(config, split)
@@ -33,14 +33,13 @@ def get_size(config: WorldConfig, task: str, split: str) -> int:
 def draw_meanings(
     config: WorldConfig, task: str, split: str, meaning: Callable[[random.Random], Meaning | None]
 ) -> Iterator[tuple[str, Meaning]]:
-    """(id, meaning) for each example of a split: `meaning` is called until it gives enough different ones of this split.
+    """(id, meaning) for each example of a split. `meaning` is called until it gives enough different meanings of this split.
 
-    None from `meaning` means that this draw was unfit (an ambiguous question, say).
-    """
+    None from `meaning` is a draw that cannot be used (an ambiguous question, for example)."""
     rng = random.Random(f"{config.seed} {task} {split}")
-    wanted, seen = get_size(config, task, split), set[str]()
-    for _ in range(1000 * wanted):
-        if len(seen) == wanted:
+    needed, seen = get_size(config, task, split), set[str]()
+    for _ in range(1000 * needed):
+        if len(seen) == needed:
             return
         one = meaning(rng)
         spelled = repr(one)
@@ -48,4 +47,4 @@ def draw_meanings(
             continue
         yield f"{task}-{split}-{len(seen)}", one
         seen.add(spelled)
-    raise AssertionError(f"world/{task} {split}: {wanted} different meanings do not exist, ask for fewer")
+    raise AssertionError(f"world/{task} {split}: {needed} different meanings do not exist; ask for fewer")

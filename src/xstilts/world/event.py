@@ -1,8 +1,8 @@
-"""Meanings: an event is a verb with its roles, drawn without regard to any language.
+"""Meanings: an event is a verb with its roles. It does not depend on any language.
 
-Two ways to draw. `natural` follows the verb's preferences and is what documents are made of. `flat` draws every role
-independently of the others, so that exchanging roles between events, or a verb for its antonym, leaves no trace: it is what
-the tasks are made of, and the reason why no part of an example tells its label.
+There are two ways to draw. `draw_natural` follows the preferences of the verb; documents are made of it. `draw_flat` draws
+every role independently of the others, so that exchanging roles between events, or a verb for its antonym, leaves no trace. The
+tasks are made of it, so that no part of an example tells its label.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from xstilts.world.concepts import (
 
 
 class Phrase(NamedTuple):
-    """A head with what may stand around it: a noun with a number or an adjective, a name with a second name (or "company")."""
+    """A head and what may stand around it: a noun with a number or an adjective, a name with a second name (or "company")."""
 
     head: str
     adjective: str = ""
@@ -66,17 +66,17 @@ _PAIRS_OF = {domain: tuple(pair for pair in _PAIRS if set(VERB_PAIRS[pair]) & se
 
 
 def draw_zipf(rng: random.Random, items: Sequence[str]) -> str:
-    """One of `items`, the earlier the likelier: weight 1 / (rank + 1)."""
+    """One of `items`, with weight 1 / (rank + 1): earlier ones are more likely."""
     return rng.choices(items, cum_weights=_ZIPF[len(items)])[0]
 
 
 def draw_verb(rng: random.Random) -> str:
-    """A verb; the two antonyms of a pair are equally likely."""
+    """A verb. The two antonyms of a pair are equally likely."""
     return rng.choice(rng.choices(_PAIRS, cum_weights=_ZIPF[len(_PAIRS)])[0])
 
 
 def draw_person(rng: random.Random) -> Phrase:
-    """A named person; one in five has a family name."""
+    """A named person. One in five has a family name."""
     return Phrase(draw_zipf(rng, GIVEN), second=draw_zipf(rng, FAMILY) if rng.random() < 0.2 else "")
 
 
@@ -86,7 +86,7 @@ def draw_company(rng: random.Random) -> Phrase:
 
 
 def draw_thing(rng: random.Random) -> Phrase:
-    """A noun and, half of the time, an adjective, neither with regard to anything else."""
+    """A noun and, in half of the cases, an adjective, both independent of everything else."""
     return Phrase(draw_zipf(rng, NOUNS), adjective=draw_zipf(rng, ADJECTIVES) if rng.random() < 0.5 else "")
 
 
@@ -96,7 +96,7 @@ def draw_place(rng: random.Random) -> str:
 
 
 def draw_flat(rng: random.Random) -> Event:
-    """An event with all roles expressed, each drawn independently of the others; positive."""
+    """An affirmed event with all roles expressed, each drawn independently of the others."""
     return Event(
         agent=draw_person(rng),
         verb=draw_verb(rng),
@@ -109,7 +109,7 @@ def draw_flat(rng: random.Random) -> Event:
 
 
 def draw_flat_within(rng: random.Random, domain: str) -> Event:
-    """A flat event whose verb and patient are of one domain."""
+    """A flat event with verb and patient of one domain."""
     pairs, nouns = _PAIRS_OF[domain], _NOUNS_OF[domain]
     what = rng.choice(rng.choices(pairs, cum_weights=_ZIPF[len(pairs)])[0])
     return draw_flat(rng)._replace(verb=what, patient=Phrase(draw_zipf(rng, nouns)))
@@ -131,7 +131,7 @@ def _draw_favourites(concept: str, among: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def draw_liked(rng: random.Random, concept: str, among: tuple[str, ...]) -> str:
-    """One of `among` that goes with `concept`: one of its three favourites, in nine of ten cases."""
+    """One of `among` that goes with `concept`: in nine of ten cases one of its three favourites."""
     if rng.random() < 0.1:
         return rng.choice(among)
     return rng.choices(_draw_favourites(concept, among), cum_weights=(4, 6, 7)[: len(among)])[0]
@@ -149,7 +149,7 @@ def _draw_suitable(rng: random.Random, what: str) -> Phrase:
 
 
 def draw_natural(rng: random.Random) -> Event:
-    """An event of a document: its roles suit each other, and place, time and negation are expressed or not."""
+    """An event of a document. Its roles suit each other. Place, time and negation are expressed or not."""
     agent = _draw_participant(rng)
     what = draw_liked(rng, agent.head, VERBS)
     patient = _draw_participant(rng) if rng.random() < 0.1 else _draw_suitable(rng, what)
@@ -162,7 +162,7 @@ def draw_natural(rng: random.Random) -> Event:
 
 
 def drop_roles(event: Event, *, place: bool = False, time: bool = False) -> Event:
-    """The event with these roles not expressed. Nothing is left of them, so that events of the same words are equal."""
+    """The event without these roles. No trace of them is left, so that events of the same words are equal."""
     if place:
         event = event._replace(place="", adposition="")
     return event._replace(time="") if time else event

@@ -1,16 +1,17 @@
 """Two tasks on pairs of sentences: inference (entailment, neutral, contradiction) and adversarial paraphrase.
 
-Inference follows the logic of its sentences: an affirmed sentence entails its more general versions (hypernym,
-details left out), a denied one its more specific versions. Neither side tells the label: premise, hypothesis and the
-alternative used for a neutral hypothesis are drawn before the label, and a hypothesis has one of two details whatever the
-label. A third of the sentences of either side are denied under every label: contradicting an affirmed premise by its
-verb's antonym half of the time makes that come out even.
+Inference follows the logic of its sentences. An affirmed sentence entails its more general versions (hypernym, details left
+out), a denied one its more specific versions. Neither side tells the label: premise, hypothesis and the alternative of a
+neutral hypothesis are drawn before the label, and a hypothesis has one of two details under every label. A third of the
+sentences of either side are denied under every label. To achieve this, half of the contradictions of an affirmed premise use
+the antonym of its verb.
 
-Inference by domain (`nli_<domain>`) is the same logic with nouns and verbs of one domain only, in all events that are drawn: a
-noun from elsewhere would mark a neutral hypothesis. Since a meaning's checksum decides its split, none is in `nli`'s test data.
+Inference by domain (`nli_<domain>`) has the same logic, with nouns and verbs of one domain in all events that are drawn, since
+a noun from elsewhere would mark a neutral hypothesis. The checksum of a meaning decides its split, so none is in `nli`'s test
+data.
 
-Paraphrase is after PAWS (https://arxiv.org/abs/1904.01130): both sentences have the same words; in a negative two participants
-have changed places. One sentence of each pair has its adjuncts in front, so that positives are not mere copies.
+Paraphrase is after PAWS (https://arxiv.org/abs/1904.01130). Both sentences have the same words; in a negative pair two
+participants have changed places. One sentence of each pair has its adjuncts in front, so that positive pairs are not copies.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def _generalise(event: Event) -> Event:
 
 
 def draw_inference(rng: random.Random, draws: Callable[[random.Random], Event] = draw_flat) -> Pair | None:
-    """A premise and a hypothesis of events that `draws` gives; None where the two drawn have a role in common."""
+    """A premise and a hypothesis from events that `draws` gives; None if the two events have a role in common."""
     event, other = (e._replace(patient=Phrase(e.patient.head)) for e in (draws(rng), draws(rng)))
     denied, denied_otherwise = rng.random() < 1 / 3, rng.random() < 1 / 3
     detail = rng.choice(("place", "time"))
@@ -65,7 +66,7 @@ def draw_inference(rng: random.Random, draws: Callable[[random.Random], Event] =
         or event.place == other.place
         or event.time == other.time
     ):
-        return None  # under every label, lest the neutral ones be known by their rarer words
+        return None  # under every label; otherwise neutral ones would have rarer words
     premise, hypothesis = event._replace(negated=denied), event._replace(negated=denied)
     if label == "neutral":
         hypothesis = hypothesis._replace(negated=denied_otherwise, **{changed: getattr(other, changed)})
@@ -82,7 +83,7 @@ def draw_inference(rng: random.Random, draws: Callable[[random.Random], Event] =
 
 
 def draw_paraphrase(rng: random.Random) -> Pair | None:
-    """Two sentences of the same words; agent and patient are both persons or both things."""
+    """Two sentences of the same words. Agent and patient are both persons or both things."""
     one, two = (draw_person(rng), draw_person(rng)) if rng.random() < 0.7 else (draw_thing(rng), draw_thing(rng))
     if one.head == two.head:
         return None

@@ -1,7 +1,7 @@
-"""Retrieval of translations: a foreign sentence, and the English sentence that says the same, after Tatoeba.
+"""Retrieval of translations: a foreign sentence, and the English sentence with the same meaning, after Tatoeba.
 
-Names and numbers are left out: they are spelled alike in most of the languages, and finding the sentence that
-mentions the same person is no sign of a shared meaning.
+Names and numbers are left out. They are spelled alike in most of the languages, so finding a sentence about the same person
+would not show a shared meaning.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from xstilts.world.tongue import TONGUES, make_lexicons
 
 
 def draw_nameless(rng: random.Random) -> Event | None:
-    """A natural event of animals and things at no particular city."""
+    """A natural event of animals and things, not in a city."""
     event = draw_natural(rng)
     if event.patient.head not in NOUNS:
         return None

@@ -1,8 +1,8 @@
 """Two tagging tasks on single sentences: parts of speech and named entities.
 
-Entities need their context: a family name alone or after a given name belongs to a person, before "company" to an
-organisation, and so do the names of cities, which are locations elsewhere. Parts of speech are the easy case: every
-word has one, so what is tested is whether the words of another language mean what the English ones do.
+Entities need their context. A family name alone or after a given name is a person; before "company" it is an organisation. The
+same holds for the names of cities, which are locations elsewhere. Parts of speech are the easy task: every word has one, so the
+task tests whether the words of another language mean what the English ones do.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NER_LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG")
 
 
 def draw_newsworthy(rng: random.Random) -> Event:
-    """An event between persons and companies, half of the time in a city."""
+    """An event between persons and companies, in half of the cases in a city."""
     one, two = (
         rng.choice((draw_person(rng), draw_person(rng), draw_company(rng), draw_company(rng), Phrase(draw_zipf(rng, FAMILY))))
         for _ in range(2)
@@ -33,7 +33,7 @@ def draw_newsworthy(rng: random.Random) -> Event:
 
 
 def label_entities(sentence: Sequence[Token]) -> tuple[str, ...]:
-    """One label a token: an entity is a run of names (and "company") within one role."""
+    """One label for each token: an entity is a run of names (and "company") within one role."""
     labels: list[str] = []
     for i, token in enumerate(sentence):
         if token.concept not in NAMES and token.concept != COMPANY:
@@ -47,7 +47,7 @@ def label_entities(sentence: Sequence[Token]) -> tuple[str, ...]:
 
 
 def label_parts_of_speech(sentence: Sequence[Token]) -> tuple[str, ...]:
-    """One tag a token."""
+    """One tag for each token."""
     return tuple(token.tag for token in sentence)
 
 

@@ -1,9 +1,9 @@
-"""Documents for masked language modelling: what the pre-training corpus of the six languages is made of.
+"""Documents for masked language modelling: the pre-training corpus of the six languages.
 
-A document tells an event, at times a second one, and comes back to one of them: in other words (adjuncts moved to the
-front or back), or by a question and its answer, as running text on the web does; a few end by saying what kind of
-thing something is. Documents of different languages tell different events: the corpus is not parallel, except for the
-anchors (see `config`): documents with words switched to English, and pairs of a sentence and its English translation.
+A document tells an event, sometimes a second one, and returns to one of them: in other words (adjuncts moved to the front or
+back), or by a question and its answer, as texts on the web do. A few end with the kind of a thing. Documents of different
+languages tell different events, so the corpus is not parallel. The anchors are the exception (see `config.py`): documents with
+words in English, and pairs of a sentence and its English translation.
 """
 
 from __future__ import annotations

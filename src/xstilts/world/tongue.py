@@ -1,8 +1,8 @@
-"""The six languages: a tongue is a column permutation, a script and a few markers; its lexicon follows from the seed.
+"""The six languages. A tongue is an order of constituents, a script and a few markers. Its lexicon follows from the seed.
 
-Distance from English grows from l1 to l5 in every respect at once, as it does (roughly) among the languages of the
-benchmarks: order, script, cognates (words spelled as in English) and names spelled as in English.
-Every foreign word is made up of its script's syllables and is no word of any other language.
+The distance from English grows from l1 to l5 in every respect at once, as it does (roughly) among the languages of the
+benchmarks: order, script, cognates (words spelled as in English) and names spelled as in English. Every foreign word is made of
+syllables of its script and is no word of any other language.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from xstilts.world.config import WorldConfig
 
 @dataclass(frozen=True, slots=True)
 class Tongue:
-    """`order` is the order of a statement's constituents; `verb` that of the verb with its markers.
+    """`order` is the order of the constituents of a statement, `verb` that of the verb and its markers.
 
-    `wh_first` moves the question word to the front (else it stays where the answer would stand).
-    """
+    `wh_first` moves the question word to the front (else it stands in the place of the answer)."""
 
     code: str
     order: tuple[str, ...]
@@ -76,7 +75,7 @@ LANGUAGES = tuple(TONGUES)
 
 @lru_cache(maxsize=8)
 def make_lexicons(config: WorldConfig) -> dict[str, dict[str, str]]:
-    """Language -> concept -> word. Digits and punctuation are the same in all; English words are the concepts."""
+    """Language -> concept -> word. Digits and punctuation are the same in all languages. English words are the concepts."""
     english = {concept: concept for concept in TAG_OF if concept != OBJECT}
     taken = set(english)
     result = {"en": english}
@@ -95,7 +94,7 @@ def make_lexicons(config: WorldConfig) -> dict[str, dict[str, str]]:
 
 
 def _coin(tongue: Tongue, rng: random.Random, taken: set[str], syllables: int) -> str:
-    """A word of the script that nobody has taken; one more syllable where the short ones run out."""
+    """A new word of the script. It gets one more syllable if the short words are used up."""
     for attempt in range(1000):
         length = syllables + attempt // 100
         word = "".join(rng.choice(tongue.consonants) + rng.choice(tongue.vowels) for _ in range(length))
@@ -106,5 +105,5 @@ def _coin(tongue: Tongue, rng: random.Random, taken: set[str], syllables: int) -
 
 
 def list_words(config: WorldConfig) -> tuple[str, ...]:
-    """All word types of the six languages, sorted: the vocabulary of a word-level tokenizer without unknowns."""
+    """All word types of the six languages, sorted: the vocabulary of a word-level tokenizer without unknown words."""
     return tuple(sorted({word for lexicon in make_lexicons(config).values() for word in lexicon.values()}))

@@ -1,7 +1,8 @@
-"""Machine translation in the world: exact, but for words that it gets wrong.
+"""Machine translation in the world. It is exact, except for some wrong words.
 
-A string is always translated alike, and each string on its own: so an answer may come out other than in its context, as with
-real systems, and has to be found again or be lost. A wrong word is another one of the same part of speech.
+A string always has the same translation, and each string is translated alone. So an answer may be translated differently than
+in its context, as with real systems, and must be found again or is lost. A wrong word is another one of the same part of
+speech.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from xstilts.world.concepts import TAG_OF
 from xstilts.world.config import WorldConfig
 from xstilts.world.tongue import make_lexicons
 
-# Parts of speech whose words may come out wrong; names, numbers and particles never do.
+# Parts of speech with wrong translations; names, numbers and particles are never wrong.
 _CONTENT = ("NOUN", "VERB", "ADJ", "ADV")
 
 
@@ -28,8 +29,7 @@ def _list_alternatives(config: WorldConfig, language: str) -> dict[str, tuple[st
 
 
 def machine_translate(config: WorldConfig, language: str, text: str) -> str:
-    """A text of the language as a machine would have translated it: each content word wrong at the rate
-    `config.translation_noise`."""
+    """A text of the language as a machine translates it. Each content word is wrong at the rate `config.translation_noise`."""
     rng = random.Random(f"{config.seed} translation {language} {text}")
     alternatives = _list_alternatives(config, language)
     return " ".join(

@@ -23,7 +23,7 @@ from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import Model, fresh_model, load_model, save_model
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.evaluate import predict
-from xstilts.train.step import micro_batches
+from xstilts.train.step import split_micro_batches
 
 pytestmark = pytest.mark.tiny
 RECIPE = Recipe(max_length=24, stride=6)
@@ -123,8 +123,8 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch(tiny_folder: Path, s
         return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
     whole = gradient([list(range(len(features)))])
-    split = gradient(micro_batches(features, tokens=6))
-    assert len(micro_batches(features, tokens=6)) > 1
+    split = gradient(split_micro_batches(features, tokens=6))
+    assert len(split_micro_batches(features, tokens=6)) > 1
     torch.testing.assert_close(split, whole, rtol=1e-4, atol=1e-6)
 
 

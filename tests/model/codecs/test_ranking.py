@@ -82,7 +82,7 @@ def distance(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> float:
 def step(model: Model, codec: RankingCodec, examples: list[RankingExample]) -> tuple[float, dict[str, Tensor]]:
     """What one step of the training loop computes, with no room for two pairs at once: its loss and its gradients."""
     stepper = Stepper(model, make_optimizer(model, RECIPE), RECIPE, 0, Group(), budget=1)
-    return stepper._gradient("t", codec, codec.encode(examples, training=True), 0), gradients(model)
+    return stepper._compute_gradient("t", codec, codec.encode(examples, training=True), 0), gradients(model)
 
 
 def test_queries_and_texts_are_cut_each_to_its_length(tiny_folder: Path) -> None:

@@ -159,9 +159,7 @@ def test_a_dropped_connection_is_resumed_where_it_dropped(server: Server, tmp_pa
 
 def test_a_download_that_was_given_up_goes_on_the_next_time(server: Server, tmp_path: Path, waits: list[float]) -> None:
     server.answers = iter([5_000, *[503] * (TRIES - 1)])
-    with pytest.raises(
-        InputError, match=r"toy\.zip: the server answers 503 .*; run again to go on after the 5,000 bytes that are here"
-    ):
+    with pytest.raises(InputError, match=r"toy\.zip: the server answers 503 .*; run again to continue after 5,000 bytes"):
         download(a_file(server), tmp_path)
     assert names(tmp_path) == ["toy.zip.part", "toy.zip.part.json"]
     assert waits == [1.0, 7.0, 7.0, 8.0], "growing, and no less than the server asks for"
@@ -174,7 +172,7 @@ def test_a_download_that_was_given_up_goes_on_the_next_time(server: Server, tmp_
 
 def test_a_server_that_never_sends_anything_new_is_given_up(server: Server, tmp_path: Path) -> None:
     server.answers = iter([5_000, *[0] * TRIES])
-    with pytest.raises(InputError, match="5,000 bytes that are here"):
+    with pytest.raises(InputError, match="continue after 5,000 bytes"):
         download(a_file(server), tmp_path)
     assert len(server.asked) == TRIES
 
@@ -245,7 +243,7 @@ def test_a_whole_part_is_put_into_place_without_asking(server: Server, tmp_path:
 def test_wrong_bytes_are_named_and_deleted(server: Server, tmp_path: Path) -> None:
     server.content = CONTENT[:-1] + b"!"
     expected, found = (hashlib.sha256(content).hexdigest() for content in (CONTENT, server.content))
-    with pytest.raises(InputError, match=rf"toy\.zip: sha256 is {found}, expected {expected}: .* is deleted"):
+    with pytest.raises(InputError, match=rf"toy\.zip: sha256 is {found}, expected {expected}: .* were deleted"):
         download(a_file(server), tmp_path)
     assert names(tmp_path) == []
 
@@ -344,7 +342,7 @@ def test_one_file_that_fails_stops_no_other(server: Server, tmp_path: Path) -> N
     console = Console(record=True, width=200, file=io.StringIO())
     errors = download_all(console, [(toy(downloads=served), None), (toy("other"), None)], ["train"], tmp_path)
     assert [re.sub(r"http://[^/]+", "", error) for error in errors] == [
-        "/b: the server answers 404 Not Found; see the task's page for another place"
+        "/b: the server answers 404 Not Found; see the task's page for another source"
     ]
     text = console.export_text()
     assert "a: downloaded (sha256 as published)" in text

@@ -117,7 +117,7 @@ def test_a_fingerprint_is_remembered_as_long_as_size_and_times_are_the_same(
         return open_uncompressed(path)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(module, "opened", counting)
+    monkeypatch.setattr(module, "open_uncompressed", counting)
     monkeypatch.setattr(module, "_SETTLED_SECONDS", -1.0)  # every file has been at rest for long
     path = tmp_path / "file"
     path.write_bytes(b"first")

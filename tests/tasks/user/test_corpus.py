@@ -145,7 +145,7 @@ def test_tables_of_translations(tmp_path: Path) -> None:
     [
         (b"", r"de\.txt: the file is empty"),
         (b"\n\n", r"de\.txt: no examples for train of task text/c"),
-        (b"Ein Haus.\nPK\x03\x04\x00\x00", r"de\.txt:2: a NUL byte: this is a binary file, or UTF-16"),
+        (b"Ein Haus.\nPK\x03\x04\x00\x00", r"de\.txt:2: a NUL byte, so this is a binary file or UTF-16"),
         ("Ein Haus.".encode("utf-16"), r"de\.txt:1: not UTF-8 \(byte 0xff at byte 0\)"),
         ("Ein Haus.\nEin Käse.".encode("latin-1"), r"de\.txt:2: not UTF-8 \(byte 0xe4"),
         (b"Ein Haus.\n" + b"x" * (plain_text.MAX_LINE_BYTES + 1), r"de\.txt:2: a line of more than 1,048,576 bytes"),
@@ -167,12 +167,12 @@ def test_a_damaged_gzip_file_is_named(tmp_path: Path) -> None:
     ("names", "message"),
     [
         (["xx.txt"], r"xx\.txt: unknown language 'xx'; expected one of af ar"),
-        (["de.txt", "deu.txt"], r"deu\.txt: 'de' and 'deu' are both German; take one of the two out"),
+        (["de.txt", "deu.txt"], r"deu\.txt: 'de' and 'deu' are both German; remove one of the two"),
         (["notes.txt"], r"no <code>\.txt\[\.gz\] with the text of a language"),
         (["a.de.txt"], r"are aligned by line with an English one; expected one English file .*, found none"),
         (["a.de.txt", "a.en.txt", "b.en.txt"], r"found a\.en\.txt, b\.en\.txt"),
-        (["a.de.txt", "a.en.txt", "sw.tsv"], r"translations both in <anything>\.<code>\.txt and in <code>\.tsv"),
-        (["a.de.txt", "a.en.txt"], r"no text files there; expected <code>\.txt"),
+        (["a.de.txt", "a.en.txt", "sw.tsv"], r"translations in <anything>\.<code>\.txt and in <code>\.tsv"),
+        (["a.de.txt", "a.en.txt"], r"found no text files; expected <code>\.txt"),
     ],
 )
 def test_a_folder_that_cannot_be_understood(names: list[str], message: str, tmp_path: Path) -> None:
@@ -186,12 +186,12 @@ def test_a_folder_that_is_not_there_or_has_no_translations(tmp_path: Path) -> No
     with pytest.raises(InputError, match="nothing: no such folder"):
         declare_corpus(tmp_path / "nothing")
     root = folder(tmp_path / "c", de="Ein Haus.\n")
-    with pytest.raises(InputError, match=r"no parallel files there; expected <anything>\.<code>\.txt and an English file"):
+    with pytest.raises(InputError, match=r"found no parallel files; expected <anything>\.<code>\.txt and an English file"):
         declare_corpus(root, root)
     (tmp_path / "other").mkdir()
     declare_corpus(root)
     folder(tmp_path / "other" / "c", de="Ein See.\n")
-    with pytest.raises(InputError, match=r"the name 'text/c' is that of a task declared in .*; rename the folder"):
+    with pytest.raises(InputError, match=r"the name 'text/c' belongs to a task declared in .*; rename the folder"):
         declare_corpus(tmp_path / "other" / "c")
 
 
@@ -242,12 +242,14 @@ def test_rows_of_tables_are_documents_or_pairs(tmp_path: Path) -> None:
 def test_sides_of_other_lengths_and_sides_that_are_missing(tmp_path: Path) -> None:
     folder(tmp_path, de="Haus.\nSee.\n", english="House.\n")
     task = declare(tmp_path, english="english.txt")
-    with pytest.raises(InputError, match=r"english\.txt ends after line 1, .*de\.txt goes on: they are not aligned by line"):
+    with pytest.raises(
+        InputError, match=r"english\.txt ends after line 1, but .*de\.txt continues: they are not aligned by line"
+    ):
         texts(task, "de")
     (tmp_path / "english.txt").unlink()
     with pytest.raises(InputError, match=r"task web, de: no file for english\.txt\[\.gz\]; looked below"):
         locate(task, "train", "de", NOWHERE)
-    with pytest.raises(InputError, match=r"de\.txt: alone; expected a file of another language"):
+    with pytest.raises(InputError, match=r"de\.txt: found no other file; expected a file of another language"):
         list(task.read(ReadRequest(task, "train", "de", (tmp_path / "de.txt",))))
     folder(tmp_path, e1="House.\n", e2="House.\n")
     with pytest.raises(InputError, match=r"2 files for e\?\.txt, expected one"):
@@ -257,15 +259,15 @@ def test_sides_of_other_lengths_and_sides_that_are_missing(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"files": {"test": "{lang}.txt"}}, "files: plain text only trains; expected train alone"),
-        ({"heldout": 20}, "files: plain text only trains; expected train alone, and nothing held out"),
+        ({"files": {"test": "{lang}.txt"}}, "files: plain text only trains; expected only train"),
+        ({"heldout": 20}, "files: plain text only trains; expected only train, and no `heldout`"),
         ({"metric": "accuracy"}, "metric: 'accuracy' does not score mlm"),
         ({"texts": 0}, "texts: expected the columns of a table"),
         ({"files": {"train": "{lang}.tsv"}}, "texts: expected the columns of a table"),
         ({"files": {"train": "{lang}.tsv"}, "texts": [0, 1, 2]}, "texts: expected one or two columns, found 3"),
-        ({"files": {"train": "{lang}.tsv"}, "texts": [0, 1], "english": "en.txt"}, "english: of text files"),
-        ({"english": "/en.txt"}, "english: '/en.txt' should be named from the folder"),
-        ({"english": "{language}.txt"}, "only {lang}, {code} and {name} may stand in braces"),
+        ({"files": {"train": "{lang}.tsv"}, "texts": [0, 1], "english": "en.txt"}, "english: only for text files"),
+        ({"english": "/en.txt"}, "english: '/en.txt': expected a path below the folder"),
+        ({"english": "{language}.txt"}, "expected only {lang}, {code} and {name} in braces"),
         ({"languages": "de xx"}, "languages.train: unknown language 'xx'; name it: new_languages"),
     ],
 )

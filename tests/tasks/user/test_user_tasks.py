@@ -302,7 +302,7 @@ def test_a_file_that_changed_since_the_plan_is_refused_and_one_that_did_not_is_r
     (tmp_path / "mine.yaml").write_text((tmp_path / "mine.yaml").read_text() + "# a remark\n")
     assert register(tmp_path / "mine.yaml", task.declared)[0].declared == task.declared
     (tmp_path / "mine.yaml").write_text((tmp_path / "mine.yaml").read_text() + "drop: '-'\n")
-    with pytest.raises(InputError, match=r"mine\.yaml changed since the plan was made; run again"):
+    with pytest.raises(InputError, match=r"mine\.yaml changed after the plan was made; run again"):
         register(tmp_path / "mine.yaml", task.declared)
 
 
@@ -413,33 +413,33 @@ def test_real_data_that_the_catalogue_need_not_know(name: str, real_data: Path, 
         ({"label": None}, r"the field 'label' is missing; a classify task needs texts, label, labels"),
         ({"format": "clasify"}, r"format: Input should be 'classify', 'choice'"),
         ({"name": "a/b"}, r"name: String should match pattern"),
-        ({"name": "span"}, r"the name 'span' means something else in a study"),
-        ({"name": "xtreme"}, r"the name 'xtreme' means something else in a study"),
-        ({"name": "snli"}, r"the name 'snli' is that of a task of the catalogue"),
+        ({"name": "span"}, r"the name 'span' has another meaning in a study"),
+        ({"name": "xtreme"}, r"the name 'xtreme' has another meaning in a study"),
+        ({"name": "snli"}, r"the name 'snli' belongs to a task of the catalogue"),
         ({"words": 3}, r"words: not a field of a classify task"),
         ({"labels": ["good"]}, r"labels: expected two or more, found 1"),
-        ({"labels": ["good", "good"]}, r"labels: 'good' stands there twice"),
-        ({"labels": {"good": [1, 2], "bad": [2]}}, r"labels: '2' stands there twice"),
+        ({"labels": ["good", "good"]}, r"labels: 'good' occurs twice"),
+        ({"labels": {"good": [1, 2], "bad": [2]}}, r"labels: '2' occurs twice"),
         ({"labels": [True, False]}, r"labels.*write the word in quotes"),
         ({"languages": [False]}, r"languages.*write the word in quotes"),
         ({"languages": False}, r"languages.*write the word in quotes"),
         ({"languages": "en en"}, r"languages.train: expected languages, each once, found 'en en'"),
         ({"languages": "xx"}, r"languages.train: unknown language 'xx'; name it: new_languages: \{xx: its name\}"),
         ({"languages": {"test": "en"}}, r"languages: expected those of train, found test"),
-        ({"languages": "en de"}, r"files.train: one file for en de; put \{lang\} into its name"),
+        ({"languages": "en de"}, r"files.train: one file for en de; write \{lang\} in its name"),
         ({"new_languages": {"de": "Dutch"}}, r"'de' is German; give Dutch another code"),
         ({"files": {"tarin": "x.tsv"}}, r"files.tarin: Input should be 'train', 'dev' or 'test'"),
         ({"files": {"dev": "x.tsv"}}, r"files: expected train or test"),
-        ({"files": {"train": "/x.tsv"}}, r"files: train: '/x.tsv' should be named from the folder of this file"),
-        ({"files": {"train": "{language}.tsv"}}, r"only \{lang\}, \{code\} and \{name\} may stand in braces"),
-        ({"files": {"train": "x.txt"}}, r"files.train: a classify task is read from csv, jsonl, tsv; say `type:`"),
+        ({"files": {"train": "/x.tsv"}}, r"files: train: '/x.tsv': expected a path below the folder of this file"),
+        ({"files": {"train": "{language}.tsv"}}, r"expected only \{lang\}, \{code\} and \{name\} in braces"),
+        ({"files": {"train": "x.txt"}}, r"files.train: a classify task is read from csv, jsonl, tsv; write `type:`"),
         ({"files": {"train": "x.jsonl"}, "texts": 0, "label": 1}, r"columns of JSON lines are names of fields; found 0, 1"),
         ({"texts": 0}, r"columns are names \(there is a header\) or numbers \(there is none\), not both; found 0, label"),
         ({"texts": -1}, r"texts.*expected the name of a column or its number from 0, found -1"),
         ({"texts": ["a", "b", "c"]}, r"texts: expected one or two columns, found 3"),
         ({"type": "conll"}, r"files.train: a classify task is read from csv, jsonl, tsv"),
         ({"metric": "acuracy"}, r"metric: 'acuracy' does not score classify \(did you mean 'accuracy'\?\)"),
-        ({"heldout": 3, "files": {"test": "x.tsv"}}, r"heldout: takes dev examples out of the training file"),
+        ({"heldout": 3, "files": {"test": "x.tsv"}}, r"heldout: takes dev examples from the training file"),
         ({"heldout": 1}, r"heldout: Input should be greater than or equal to 2"),
     ],
 )
@@ -457,7 +457,7 @@ def test_each_mistake_in_a_declaration_gets_one_clear_error(changes: dict[str, A
         (TAGS, {"files": {"train": "x.jsonl"}}, r"columns of JSON lines are names of fields; found 0, 1"),
         (TAGS, {"id": 0}, r"id: not a field of a tag task"),
         (QUESTIONS, {"labels": ["a", "b"]}, r"labels: not a field of a span task"),
-        (PAIRS, {"files": {"train": "{lang}-en.*"}}, r"retrieval of translations is not trained; expected test alone"),
+        (PAIRS, {"files": {"train": "{lang}-en.*"}}, r"retrieval of translations is not trained; expected only test"),
         (PAIRS, {"texts": [0, 1]}, r"texts: expected .* \(of two text files: none\)"),
         (PAIRS, {"files": {"test": "{lang}.tsv"}}, r"texts: expected the columns of the sentence and of its translation"),
     ],
@@ -538,7 +538,7 @@ def test_a_wrong_offset_and_an_answer_that_is_not_there(tmp_path: Path) -> None:
     assert len(content(tmp_path, QUESTIONS, "train.json", question(13))) == 1
     with pytest.raises(InputError, match=r"train\.json.* q1: the context has .* not the answer 'noon'"):
         content(tmp_path, QUESTIONS, "train.json", question(12))
-    with pytest.raises(InputError, match=r"train\.json: question q1: no answer; say `no_answer: true`"):
+    with pytest.raises(InputError, match=r"train\.json: question q1: no answer; write `no_answer: true`"):
         content(tmp_path, QUESTIONS, "train.json", question(0, answers=False))
 
 
@@ -572,11 +572,11 @@ def test_python_that_does_not_work_is_named_with_file_and_line(code: str, messag
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('name="own_fast"', 'name="own fast"', "a name is letters"),
-        ('name="own_fast"', 'name="xnli"', "the name 'xnli' is that of a task of the catalogue"),
+        ('name="own_fast"', 'name="own fast"', "expected a name of letters"),
+        ('name="own_fast"', 'name="xnli"', "the name 'xnli' belongs to a task of the catalogue"),
         ('("train", "test")', '("train", "tset")', r"no split 'tset' \(did you mean 'test'\?\)"),
         ('.fast",), ("en",)', '.fast",), ("xx",)', r"unknown language 'xx'; add a row: LANGUAGES\['xx'\]"),
-        ('.fast",), ("en",)', '.fast",), ("de",)', r"train has 'de', `languages` has not"),
+        ('.fast",), ("en",)', '.fast",), ("de",)', r"train has 'de', but `languages` does not"),
         ('(f"reviews/{split}.fast",)', "()", r"no split has `paths`"),
     ],
 )
@@ -591,7 +591,7 @@ def test_a_task_in_python_that_cannot_work(old: str, new: str, message: str, tmp
 def test_two_files_cannot_declare_one_name(tmp_path: Path) -> None:
     declare(tmp_path, REVIEWS)
     (tmp_path / "other").mkdir()
-    with pytest.raises(InputError, match=f"the name 'films' is that of a task declared in {tmp_path}; give yours another"):
+    with pytest.raises(InputError, match=f"the name 'films' belongs to a task declared in {tmp_path}; choose another name"):
         declare(tmp_path / "other", REVIEWS)
 
 
@@ -600,7 +600,7 @@ def test_two_files_cannot_declare_one_name(tmp_path: Path) -> None:
     [
         ("mine.yaml", "", "the task is empty"),
         ("mine.yaml", "- a\n", "expected fields"),
-        ("mine.yaml", "name: a\nname: b\n", "line 2: not valid YAML: 'name' stands here twice"),
+        ("mine.yaml", "name: a\nname: b\n", "line 2: not valid YAML: 'name' occurs twice"),
         ("mine.yaml", "3: a\n", "a field name must be text, found 3"),
         ("mine.txt", "name: a\n", "ends in .yaml, .yml, .py"),
     ],
@@ -610,6 +610,6 @@ def test_a_file_that_declares_no_task(name: str, text: str, message: str, tmp_pa
     with pytest.raises(InputError, match=message):
         register(tmp_path / name)
     with pytest.raises(
-        InputError, match=r"nothing\.yaml: a file that declares a task was expected, or a folder of text \(No such file"
+        InputError, match=r"nothing\.yaml: expected a file that declares a task, or a folder of text \(No such file"
     ):
         register(tmp_path / "nothing.yaml")

@@ -132,7 +132,7 @@ def test_a_worker_refuses_a_declaration_or_a_file_that_changed(folder: Path, tmp
     stages = fetches(planned(folder))
     declare(folder, parallel=True)
     outcome = run_stage(stages["films-test-gsw"], Store(tmp_path / "store"))
-    error = f"{folder / 'films.yaml'} changed since the plan was made; run again to plan with it"
+    error = f"{folder / 'films.yaml'} changed after the plan was made; run again to plan with the new file"
     assert outcome == Outcome("failed", error, input_error=True)
     declare(folder, description="Films.")
     (folder / "test-en.tsv").write_text("bad\tIt sails.\n")
@@ -177,7 +177,7 @@ def test_a_folder_of_text_and_a_translation_of_an_own_task_are_read_by_a_worker(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tasks": ["flims.yaml"]}, r"flims\.yaml: a file that declares a task was expected"),
+        ({"tasks": ["flims.yaml"]}, r"flims\.yaml: expected a file that declares a task"),
         ({"tasks": ["films.yaml", "study.yaml"]}, r"study\.yaml: unknown field 'question'"),
         ({"tasks": "films.yaml"}, r"study\.yaml: tasks: Input should be a valid tuple"),
         ({"tasks": []}, r"chains\.own: unknown task 'films'"),

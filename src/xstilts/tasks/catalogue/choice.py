@@ -16,7 +16,15 @@ from xstilts.data.language import languages
 from xstilts.errors import InputError
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.metrics.classify import ACCURACY
-from xstilts.tasks.files.read import check_label, get_field, read_csv, read_json_lines, read_lines, refuse_placeholders
+from xstilts.tasks.files.read import (
+    check_label,
+    get_field,
+    get_fields,
+    read_csv,
+    read_json_lines,
+    read_lines,
+    refuse_placeholders,
+)
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 ChoiceRecords = Iterable[tuple[str, Mapping[str, Any]]]  # where, record
@@ -51,23 +59,19 @@ def _parse_hellaswag(record: Mapping[str, Any], where: str) -> Parts:
 
 
 def _parse_cosmosqa(record: Mapping[str, Any], where: str) -> Parts:
-    context, question, *answers = (
-        get_field(record, field, str, where) for field in ("context", "question", "answer0", "answer1", "answer2", "answer3")
-    )
+    context, question, *answers = get_fields(record, "context question answer0 answer1 answer2 answer3", str, where)
     return f"{context} {question}", answers, "0123", _get_label(record, "label", where)
 
 
 def _parse_siqa(record: Mapping[str, Any], where: str) -> Parts:
-    context, question, *answers = (
-        get_field(record, field, str, where) for field in ("context", "question", "answerA", "answerB", "answerC")
-    )
+    context, question, *answers = get_fields(record, "context question answerA answerB answerC", str, where)
     if "correct" in record:
         return f"{context} {question}", answers, "ABC", _get_label(record, "correct", where)
     return f"{context} {question}", answers, "123", _get_label(record, "label", where)
 
 
 def _parse_copa(record: Mapping[str, Any], where: str) -> Parts:
-    premise, *choices = (get_field(record, field, str, where) for field in ("premise", "choice1", "choice2"))
+    premise, *choices = get_fields(record, "premise choice1 choice2", str, where)
     asked = check_label(get_field(record, "question", str, where), ("cause", "effect"), where)
     return f"{premise} What was the {asked}?", choices, "01", _get_label(record, "label", where)
 

@@ -18,7 +18,7 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.ranking import Ranking, RankingExample
 from xstilts.metrics.ranking import MAP_20
-from xstilts.tasks.files.read import get_field, read_json_lines
+from xstilts.tasks.files.read import get_field, get_fields, read_json_lines
 from xstilts.tasks.task import Download, ReadRequest, Source, Task
 
 _BRACES = re.compile(r"\{(.*?)\}")
@@ -30,11 +30,10 @@ def _join_line(text: str) -> str:
 
 
 def _read_spans(record: Any, text: str, where: str) -> list[tuple[int, int]]:
-    found = [
-        (get_field(s, "start", int, where), get_field(s, "end", int, where))
-        for s in get_field(record, "sentence_spans", list, where)
-    ]
-    for start, end in found:
+    found = []
+    for span in get_field(record, "sentence_spans", list, where):
+        start, end = get_fields(span, "start end", int, where)
+        found.append((start, end))
         if not 0 <= start < end <= len(text):
             raise InputError(f"{where}: sentence span {start} to {end} is not inside the text of {len(text)} characters")
     return found
@@ -49,11 +48,7 @@ def _read_mention(context: Any, mention: Any, where: str) -> tuple[str, str, str
     if not text:
         raise InputError(f"{where}: the article's text is left out, as in the archive; get-mewsli-x.sh puts it in")
     place = get_field(mention, "mention_span", dict, where)
-    start, end, words = (
-        get_field(place, "start", int, where),
-        get_field(place, "end", int, where),
-        get_field(place, "text", str, where),
-    )
+    (start, end), words = get_fields(place, "start end", int, where), get_field(place, "text", str, where)
     if not 0 <= start < end <= len(text) or text[start:end] != words:
         raise InputError(f"{where}: the text has {text[max(start, 0) : end]!r:.80} at {start}, not the mention {words!r:.80}")
     around = next(((a, b) for a, b in _read_spans(context, text, where) if a <= start and end <= b), None)

@@ -20,6 +20,7 @@ from xstilts.metrics.classify import ACCURACY
 from xstilts.tasks.files.read import (
     check_label,
     get_field,
+    get_fields,
     look_up_label,
     read_json_lines,
     read_tsv,
@@ -68,9 +69,7 @@ def _read_rows(path: Path, language: str) -> Iterator[TextPair]:
         return
     for where, record in read_json_lines(path) if name.endswith(".jsonl") else read_tsv(path):
         if record.get("language", language) == language:
-            premise, hypothesis, label = (
-                get_field(record, field, str, where) for field in ("sentence1", "sentence2", "gold_label")
-            )
+            premise, hypothesis, label = get_fields(record, "sentence1 sentence2 gold_label", str, where)
             yield where, premise, hypothesis, label
 
 
@@ -88,7 +87,7 @@ def read_pairs(request: ReadRequest) -> Iterator[ClassifyExample]:
 
 def read_anli(request: ReadRequest) -> Iterator[ClassifyExample]:
     def row(record: Mapping[str, Any], where: str) -> TextPair:
-        premise, hypothesis, letter = (get_field(record, field, str, where) for field in ("context", "hypothesis", "label"))
+        premise, hypothesis, letter = get_fields(record, "context hypothesis label", str, where)
         return where, premise, hypothesis, LETTERS[check_label(letter, tuple(LETTERS), where)]
 
     rounds = (row(record, where) for path in request.files for where, record in read_json_lines(path))

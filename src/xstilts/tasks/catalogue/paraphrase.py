@@ -14,7 +14,15 @@ from typing import Any
 from xstilts.data.language import languages
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.metrics.classify import ACCURACY
-from xstilts.tasks.files.read import check_label, get_field, look_up_label, read_tsv, read_xtreme_pairs, refuse_placeholders
+from xstilts.tasks.files.read import (
+    check_label,
+    get_field,
+    get_fields,
+    look_up_label,
+    read_tsv,
+    read_xtreme_pairs,
+    refuse_placeholders,
+)
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 LABELS = ("0", "1")  # 1: the same meaning
@@ -46,7 +54,7 @@ def read_pawsx(request: ReadRequest) -> Iterator[ClassifyExample]:
 
     def official() -> Iterator[TextPair]:
         for where, row in read_tsv(path):
-            first, second, label = (get_field(row, field, str, where) for field in ("sentence1", "sentence2", "label"))
+            first, second, label = get_fields(row, "sentence1 sentence2 label", str, where)
             yield where, first, second, label
 
     bare = path.name.removesuffix(".gz").endswith(f"-{request.language}.tsv")
@@ -61,7 +69,7 @@ def read_qqp(request: ReadRequest) -> Iterator[ClassifyExample]:
     def whole() -> Iterator[tuple[int, TextPair]]:
         for number, (where, row) in enumerate(read_tsv(path), start=1):
             if "is_duplicate" in row:
-                first, second = (get_field(row, field, str, where) for field in ("question1", "question2"))
+                first, second = get_fields(row, "question1 question2", str, where)
                 yield number, (where, first, second, row["is_duplicate"])
 
     return _make_pairs(request, whole())
@@ -73,7 +81,7 @@ def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[C
     def row(number: int, record: dict[str, Any]) -> tuple[int, TextPair]:
         where = f"Hub row {number}"
         name = "question" if "question1" in record else "sentence"
-        first, second = (get_field(record, f"{name}{side}", str, where) for side in (1, 2))
+        first, second = get_fields(record, f"{name}1 {name}2", str, where)
         label = look_up_label(get_field(record, "label", int, where), LABELS, where)
         return record.get("idx", number - 1) + 1, (where, first, second, label)
 

@@ -21,7 +21,7 @@ from xstilts.metrics.squad import SQUAD
 from xstilts.tasks.answer_alignment import align_answer
 from xstilts.tasks.catalogue import nli, paraphrase
 from xstilts.tasks.catalogue.qa import Question, read_hub_questions, read_questions
-from xstilts.tasks.files.read import check_label, get_field, read_lines, read_tsv, split_columns
+from xstilts.tasks.files.read import check_label, get_fields, read_lines, read_tsv, split_columns
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 ENGLISH = ("en",)
@@ -43,13 +43,13 @@ def _read_xtreme(path: Path) -> Iterator[TextPair]:
             yield where, first, second, label
 
 
-def _read_named(path: Path, fields: tuple[str, str, str]) -> Iterator[TextPair]:
+def _read_named(path: Path, fields: str) -> Iterator[TextPair]:
     for where, record in read_tsv(path):
-        first, second, label = (get_field(record, field, str, where) for field in fields)
+        first, second, label = get_fields(record, fields, str, where)
         yield where, first, second, label
 
 
-def _make_pairs(request: ReadRequest, fields: tuple[str, str, str], labels: Mapping[str, str]) -> Iterator[ClassifyExample]:
+def _make_pairs(request: ReadRequest, fields: str, labels: Mapping[str, str]) -> Iterator[ClassifyExample]:
     """The pairs of a training file; `fields` are the columns of the official one, `labels` its labels and ours."""
     (path,) = request.files
     rows = _read_xtreme(path) if path.name.startswith("en-") else _read_named(path, fields)
@@ -67,7 +67,7 @@ _MNLI_LABELS = {**{label: label for label in nli.LABELS}, "contradictory": "cont
 def read_mnli_mt(request: ReadRequest) -> Iterator[ClassifyExample]:
     if request.split == "dev":
         return nli.read_pairs(request)
-    return _make_pairs(request, ("premise", "hypo", "label"), _MNLI_LABELS)
+    return _make_pairs(request, "premise hypo label", _MNLI_LABELS)
 
 
 MNLI_MT_LANGUAGES = tuple(code for code in nli.XNLI_LANGUAGES if code != "en")
@@ -112,7 +112,7 @@ MNLI_MT = Task(
 def read_pawsx_mt(request: ReadRequest) -> Iterator[ClassifyExample]:
     if request.split == "dev":
         return paraphrase.read_pawsx(request)
-    return _make_pairs(request, ("sentence1", "sentence2", "label"), {label: label for label in paraphrase.LABELS})
+    return _make_pairs(request, "sentence1 sentence2 label", {label: label for label in paraphrase.LABELS})
 
 
 PAWSX_MT_LANGUAGES = tuple(code for code in paraphrase.PAWSX_LANGUAGES if code != "en")

@@ -1,1 +1,5 @@
-"""Files of tasks: where they are, how they are read, unpacked, downloaded, taken from the Hub and checked."""
+"""The files of tasks: finding, unpacking, downloading, reading and checking them. All of this package is public.
+
+Read in this order: `read.py` (what readers need), `locate.py` (which files belong to a split, and their checked examples),
+`archive.py` (official archives), `hub.py` (the Hugging Face Hub), `download.py`, `check.py` (what of a task is there).
+"""

@@ -1,10 +1,10 @@
-"""Official archives (zip, tar, tar.gz, tar.bz2), unpacked once and whole.
+"""Official archives (zip, tar, tar.gz, tar.bz2). Each is unpacked once, as a whole.
 
-The contents go below `.xstilts/` in the data folder or, where that cannot be written, below `$XDG_CACHE_HOME/xstilts`;
-both can be deleted at any time. `done.json` is written last, so what a killed unpacking left is never taken for whole.
-An archive is data: a member that leaves the folder, a link, a name that comes twice, damage, or an absurd size is an
-`InputError` that names archive and member, and nothing of that archive is used. Absurd is more than MAX_BYTES or
-MAX_MEMBERS, or, beyond RATIO_FROM bytes, more than MAX_RATIO times the size of the archive.
+The contents go below `.xstilts/` in the data folder or, if that cannot be written, below `$XDG_CACHE_HOME/xstilts`. Both can be
+deleted at any time. `done.json` is written last, so that a partly unpacked archive is never used. An archive is not trusted. A
+member that leaves the folder, a link, a repeated name, damage, or an absurd size is an `InputError` with archive and member,
+and nothing of that archive is used. Absurd is more than MAX_BYTES or MAX_MEMBERS, or, beyond RATIO_FROM bytes, more than
+MAX_RATIO times the size of the archive.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _TAR_OPENERS: dict[str, Callable[..., IO[bytes]]] = {
 
 
 class _Member(NamedTuple):
-    """One entry of an archive; `size` is what it unpacks to, in bytes."""
+    """One entry of an archive. `size` is its unpacked size in bytes."""
 
     name: str
     size: int
@@ -54,13 +54,13 @@ class _Member(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Where this program keeps what it can make again: `$XDG_CACHE_HOME/xstilts`, else `~/.cache/xstilts`."""
+    """The folder of files that this program can make again: `$XDG_CACHE_HOME/xstilts`, else `~/.cache/xstilts`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xstilts"
 
 
 def unpack(archive: Path, root: Path) -> Path:
-    """The folder with the contents of an archive below the data folder `root`, unpacked now if they never were. Another
-    process that unpacks the same archive is waited for."""
+    """The folder with the contents of an archive below the data folder `root`. The archive is unpacked now if it never was. If
+    another process unpacks it, this waits."""
     found = archive.stat()
     identity = f"{archive.relative_to(root)}\n{found.st_size}\n{found.st_mtime_ns}"
     name = f"{archive.name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
@@ -110,7 +110,7 @@ def _unpack_whole(archive: Path, place: Path) -> None:
 
 
 def _write_members(archive: Path, folder: Path) -> dict[str, int]:
-    """Write all members below `folder`; gives how many and how many bytes."""
+    """Write all members below `folder`. Gives how many there are and how many bytes."""
     members, total = 0, 0
     where = str(archive)
     try:
@@ -126,22 +126,22 @@ def _write_members(archive: Path, folder: Path) -> dict[str, int]:
                 with member.open() or _refuse_no_content(where) as source, target.open("xb") as file:
                     shutil.copyfileobj(source, file, _CHUNK)
             else:
-                raise InputError(f"{where} is a link or a device; a data archive has files only, so nothing of it is used")
+                raise InputError(f"{where} is a link or a device; expected files only, so nothing of the archive is used")
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
-        raise InputError(f"{where}: the archive is damaged or cut short ({error}); fetch it again") from None
-    except RuntimeError as error:  # zipfile's word for a password, or for a compression that it lacks
+        raise InputError(f"{where}: the archive is damaged or cut short ({error}); download it again") from None
+    except RuntimeError as error:  # zipfile's error for a password, or for a compression that it lacks
         raise InputError(f"{where} cannot be read ({error}); unpack the archive yourself") from None
     except FileExistsError:
-        raise InputError(f"{where}: another member has the same name; fetch the official archive") from None
+        raise InputError(f"{where}: another member has the same name; download the official archive") from None
     except OSError as error:
         if error.errno is None:  # gzip's and bz2's own errors
-            raise InputError(f"{where}: the archive is damaged ({error}); fetch it again") from None
+            raise InputError(f"{where}: the archive is damaged ({error}); download it again") from None
         raise InputError(f"{where} cannot be unpacked to {folder.parent} ({error.strerror})") from None
     return {"members": members, "bytes": total}
 
 
 def _refuse_no_content(where: str) -> IO[bytes]:
-    raise InputError(f"{where} has no content; fetch the archive again")
+    raise InputError(f"{where} has no content; download the archive again")
 
 
 def _check_size(archive: Path, members: int, total: int) -> None:
@@ -154,18 +154,18 @@ def _check_size(archive: Path, members: int, total: int) -> None:
 
 
 def _find_target(name: str, folder: Path, where: str) -> Path:
-    """Where a member belongs, by the rules of tarfile's data filter; it has to lie inside the folder."""
+    """The path of a member, by the rules of tarfile's data filter. It must lie inside the folder."""
     try:
         member = tarfile.data_filter(tarfile.TarInfo(name), str(folder))
     except tarfile.FilterError:
         member = None
     if member is None or member.name != name:  # the filter would make an absolute name relative
-        raise InputError(f"{where} would be written outside its folder; the archive is not used")
+        raise InputError(f"{where} would be written outside its folder; nothing of the archive is used")
     return Path(os.path.normpath(folder / name))
 
 
 def _list_members(archive: Path) -> Iterator[_Member]:
-    """The members in their order; each is to be read before the next is asked for."""
+    """The members in their order. Read each one before asking for the next."""
     if archive.name.endswith(".zip"):
         yield from _list_zip_members(archive)
         return
@@ -173,7 +173,7 @@ def _list_members(archive: Path) -> Iterator[_Member]:
         if archive.name.endswith(suffix):
             yield from _list_tar_members(archive, opener)
             return
-    raise InputError(f"{archive}: not a kind of archive that is known here (zip, {', '.join(_TAR_OPENERS)})")
+    raise InputError(f"{archive}: unknown kind of archive; expected zip, {', '.join(_TAR_OPENERS)}")
 
 
 def _list_zip_members(archive: Path) -> Iterator[_Member]:
@@ -185,8 +185,8 @@ def _list_zip_members(archive: Path) -> Iterator[_Member]:
 
 
 def _list_tar_members(archive: Path, opener: Callable[..., IO[bytes]]) -> Iterator[_Member]:
-    """Read once from front to back. tarfile takes an end within a header for the end of the archive, so what is left is
-    read to the compression's own mark of the end, and an archive without compression has to end in zeros."""
+    """Read once from front to back. tarfile takes an end within a header for the end of the archive. So the rest is read up to
+    the compression's own end mark, and an archive without compression must end in zeros."""
     with opener(archive, "rb") as raw, tarfile.open(fileobj=raw, mode="r|") as file:
         for info in file:
             yield _Member(info.name, info.size, info.isdir(), info.isreg(), partial(file.extractfile, info))

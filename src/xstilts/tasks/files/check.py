@@ -1,8 +1,8 @@
-"""What of a task is in the data folder: every file is read to its end, counted, and compared with what is published.
+"""What of a task is in the data folder. Every file is read to its end, counted, and compared with the published numbers.
 
-Nothing stops the check: what a reader finds wrong with a file is noted, and the next language read. A split in a language
-is complete when it has as many examples as the official data, or, where that number is not known, when nothing says that its
-file is another one. A file is official by its own sha256 or by that of the official archive that it came out of.
+Nothing stops the check: an error in a file is noted, and the next language is read. A split in a language is complete when it
+has as many examples as the official data. If that number is not known, it is complete unless a checksum shows another file. A
+file is official by its own sha256 or by that of its official archive.
 """
 
 from __future__ import annotations
@@ -30,14 +30,13 @@ from xstilts.tasks.task import ReadRequest, Source, Task
 
 Completeness = Literal["complete", "partial", "missing", "damaged"]
 Checksum = Literal["official", "not official", "unknown"]
-Step = Callable[[str], None]  # told what is read next
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file that belongs to a task. `path` is relative to the data folder, where it lies in it; `records` are the examples
-    read from it in all languages (of a pool: its queries; of files that are read together, as the two sides of a bitext:
-    lines); `sha256` is of the uncompressed content."""
+    """A file of a task. `path` is relative to the data folder, if it lies there. `records` are the examples read from it in all
+    languages (in a pool: the queries; in files that are read together, such as the two sides of a bitext: the lines). `sha256`
+    is of the uncompressed content."""
 
     path: str
     records: int
@@ -46,7 +45,7 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class SplitCheck:
-    """One split of a task in one language. `examples` is None where there are no files or they cannot be read."""
+    """One split of a task in one language. `examples` is None if there are no files or they cannot be read."""
 
     task: str
     split: str
@@ -70,7 +69,7 @@ class SplitCheck:
 
 @dataclass(frozen=True)
 class TaskCheck:
-    """All rows of a task (of a composite one: those of its parts)."""
+    """All splits of a task in all languages (for a composite task: of its parts)."""
 
     task: str
     rows: tuple[SplitCheck, ...]
@@ -84,22 +83,25 @@ class TaskCheck:
         return found.pop() if len(found) == 1 else "partial"
 
 
-def check_task(task: Task, root: Path, step: Step = lambda _: None, known: dict[str, TaskCheck] | None = None) -> TaskCheck:
-    """Read all that the data folder has of a task. `known` are the checks so far, so that no part is read twice."""
+def check_task(
+    task: Task, root: Path, on_split: Callable[[str], None] = lambda _: None, known: dict[str, TaskCheck] | None = None
+) -> TaskCheck:
+    """Read all that the data folder has of a task. `known` has the checks so far, so that no part is read twice. `on_split` is
+    called with the name of what is read next."""
     known = {} if known is None else known
     if task.name not in known:
         if task.parts:
-            parts = [check_task(part, root, step, known) for part in find_parts(task)]
+            parts = [check_task(part, root, on_split, known) for part in find_parts(task)]
             rows = tuple(row for part in parts for row in part.rows if row.split in task.splits)
             named = {path for row in rows for path in row.files}
             files = tuple(file for part in parts for file in part.files if file.path in named)
             known[task.name] = TaskCheck(task.name, rows, files)
         else:
-            known[task.name] = _check_files(task, root, step)
+            known[task.name] = _check_files(task, root, on_split)
     return known[task.name]
 
 
-def _check_files(task: Task, root: Path, step: Step) -> TaskCheck:
+def _check_files(task: Task, root: Path, on_split: Callable[[str], None]) -> TaskCheck:
     rows: list[SplitCheck] = []
     records: Counter[Path] = Counter()
     for split, source in task.splits.items():
@@ -110,7 +112,7 @@ def _check_files(task: Task, root: Path, step: Step) -> TaskCheck:
                 found = locate_with_archives(task, split, language, root)
                 row = replace(row, files=tuple(_show_path(path, root) for path in found.files))
                 if found.files:
-                    step(f"{task.name} {split} {language}")
+                    on_split(f"{task.name} {split} {language}")
                     row = replace(row, examples=_count_examples(task, split, language, found.files, records))
                     row = replace(row, checksum=_compare_checksum(task, source, language, found))
             except InputError as error:
@@ -129,12 +131,12 @@ def _hash_if_readable(path: Path) -> str:
     try:
         return hash_contents([path])
     except InputError:
-        return ""  # damaged, which its row says
+        return ""  # damaged; its row says so
 
 
 def _count_examples(task: Task, split: str, language: str, files: tuple[Path, ...], records: Counter[Path]) -> int:
-    """The number of examples; adds to `records` those of each file. A reader that cannot do with one file at a time is given
-    all of them."""
+    """The number of examples; adds the number for each file to `records`. A reader that needs all files at once gets all of
+    them."""
     counts: Counter[Path] = Counter(dict.fromkeys(files, 0))
 
     def one_by_one() -> Iterator[Example]:
@@ -153,7 +155,7 @@ def _count_examples(task: Task, split: str, language: str, files: tuple[Path, ..
 
 
 def _compare_checksum(task: Task, source: Source, language: str, found: LocatedFiles) -> Checksum:
-    """By the declared checksum of the content, else by those of the files as they are served."""
+    """Compare with the declared checksum of the content, else with those of the files as they are served."""
     if declared := source.sha256.get(language):
         return "official" if hash_contents(found.files) == declared else "not official"
     served = {Path(task.fill(x.path, language)).name: x.sha256.get(language) or x.sha256.get("") for x in source.downloads}
@@ -172,7 +174,7 @@ def _compare_as_served(path: Path, served: Mapping[str, str | None]) -> Checksum
 
 @lru_cache(maxsize=64)
 def _hash_file(path: Path, changed_ns: int) -> str:
-    """sha256 of a file as it is; remembered, since one archive holds many languages."""
+    """sha256 of a file as it is. It is cached, since one archive has many languages."""
     return sha256_file(path)
 
 

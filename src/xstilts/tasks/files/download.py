@@ -1,10 +1,9 @@
-"""Downloading official files: resumed where they were cut, checked, and put into place whole.
+"""Downloads of official files. They are resumed, checked, and put into place as a whole.
 
-A file grows as `<name>.part`; beside it `<name>.part.json` keeps what the server said of it, so that a later attempt asks
-for the rest only, and only of the same file (Range with If-Range; RFC 9110, sections 13 and 14). A server that keeps to
-neither is noticed, and the file begun anew. Dropped connections, timeouts and errors of the server are tried again, at
-most TRIES times without a new byte. A file whose sha256 is not the declared one is deleted; files that are already there
-are never touched.
+A file grows as `<name>.part`. Beside it, `<name>.part.json` keeps what the server said about the file, so that a later attempt
+asks only for the rest of the same file (Range with If-Range; RFC 9110, sections 13 and 14). If a server ignores these, the file
+starts again. Dropped connections, timeouts and server errors are tried again, at most TRIES times without a new byte. A file
+with another sha256 than declared is deleted. Existing files are never changed.
 """
 
 from __future__ import annotations
@@ -21,6 +20,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from xstilts.errors import InputError
 from xstilts.store.store import read_json, sha256_file, write_json
 from xstilts.tasks.files.locate import find_parts, hash_contents, resolve_split
+from xstilts.tasks.registry import find_task
+from xstilts.tasks.suites import SUITES
 from xstilts.tasks.task import SPLITS, Task
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 60.0
 
-OnBytes = Callable[[int, int | None], None]  # bytes here, bytes of the whole file if the server says
+OnBytes = Callable[[int, int | None], None]  # bytes received, bytes of the whole file if the server says it
 
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """An official file: where it is, where it goes below the data folder, its sha256 as served, if that is known."""
+    """An official file: its address, its path below the data folder, and its sha256 as served, if known."""
 
     task: str
     url: str
@@ -45,26 +46,23 @@ class OfficialFile:
 
 
 class UnreachableServer(InputError):
-    """The server could not be connected to, so its other files cannot be had now either."""
+    """The server cannot be reached, so its other files cannot be downloaded now either."""
 
 
 class _Retry(Exception):
-    """An attempt that failed in a way that may pass; `wait` is what the server asks for, in seconds."""
+    """An attempt that failed and may succeed later. `wait`: the seconds that the server asks for."""
 
     def __init__(self, text: str, wait: float = 0.0):
         super().__init__(text)
         self.wait = wait
 
 
-TaskLanguages = tuple[Task, tuple[str, ...] | None]  # a task and the languages asked for; None is all of them
+TaskLanguages = tuple[Task, tuple[str, ...] | None]  # a task and the languages asked for (None: all)
 
 
 def select_tasks(names: Iterable[str], languages: Iterable[str] = ()) -> list[TaskLanguages]:
     """Tasks by name, in the languages asked for. The name of a suite gives its tasks in its languages and English, and the
     tasks whose English training data it needs."""
-    from xstilts.tasks.registry import find_task  # these two are above this file
-    from xstilts.tasks.suites import SUITES
-
     asked = tuple(languages)
     found: dict[str, TaskLanguages] = {}
     for name in names:
@@ -91,7 +89,7 @@ def select_files(choices: Iterable[TaskLanguages], splits: Iterable[str] = SPLIT
 
 
 def find_manual_pages(choices: Iterable[TaskLanguages], splits: Iterable[str] = SPLITS) -> dict[str, str]:
-    """Task -> the page where people get its data, for those that have a split with no file to download."""
+    """Task -> the page where people get its data, for tasks with a split that has no file to download."""
     pages: dict[str, str] = {}
     for task, split, _ in _select_sources(choices, tuple(splits)):
         if not task.splits[split].downloads and not task.synthetic:
@@ -100,7 +98,7 @@ def find_manual_pages(choices: Iterable[TaskLanguages], splits: Iterable[str] = 
 
 
 def _select_sources(choices: Iterable[TaskLanguages], splits: tuple[str, ...]) -> Iterator[tuple[Task, str, tuple[str, ...]]]:
-    """The declared splits of tasks, and of the parts of composite ones, with their languages that were asked for."""
+    """The declared splits of tasks, and of the parts of composite ones, with those of their languages that were asked for."""
     for task, asked in choices:
         yield from _select_sources(((part, asked) for part in find_parts(task)), splits)
         declared = {resolve_split(task, s) for s in splits if s in task.splits or (s == "dev" and task.heldout)}
@@ -111,7 +109,8 @@ def _select_sources(choices: Iterable[TaskLanguages], splits: tuple[str, ...]) -
 
 
 def download(file: OfficialFile, root: Path, progress: OnBytes = lambda *_: None) -> bool:
-    """Have one file below `root`; False when it was there. Raises InputError, with what was received kept for the next time."""
+    """Download one file below `root`. False if it was there already. Raises InputError; the bytes received so far are kept for
+    the next attempt."""
     path = root / file.path
     try:
         if _is_there(path, file):
@@ -133,14 +132,14 @@ def download(file: OfficialFile, root: Path, progress: OnBytes = lambda *_: None
         if found != file.sha256:
             part.unlink()
             raise InputError(
-                f"{file.url}: sha256 is {found}, expected {file.sha256}: not the official file, or damaged on the way;"
-                " what was received is deleted"
+                f"{file.url}: sha256 is {found}, expected {file.sha256}: not the official file, or damaged in transit;"
+                " the received bytes were deleted"
             )
         part.replace(path)
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be written ({error.strerror}); free some space or choose another folder with --to, then run again:"
-            " a download goes on where it was"
+            f"{path}: cannot be written ({error.strerror}); free some space or choose another folder with --to, then run again"
+            " to continue"
         ) from None
     return True
 
@@ -150,7 +149,7 @@ def _notes_path(path: Path) -> Path:
 
 
 def _is_there(path: Path, file: OfficialFile) -> bool:
-    """Whether the file is there, plain or packed; one that is there and not the official one is an error."""
+    """Whether the file is there, plain or packed. An existing file that is not the official one is an error."""
     packed = path.with_name(f"{path.name}.gz")
     if not path.is_file() and not packed.is_file():
         return False
@@ -159,7 +158,7 @@ def _is_there(path: Path, file: OfficialFile) -> bool:
         found = sha256_file(there) if there == path else hash_contents([there])
         if found != file.sha256:
             raise InputError(
-                f"{there}: not the official file (sha256 {found}, expected {file.sha256}); move it away to get that one"
+                f"{there}: not the official file (sha256 {found}, expected {file.sha256}); move it away and run again"
             )
     return True
 
@@ -188,7 +187,7 @@ def _receive(file: OfficialFile, sink: BinaryIO, notes: Path, progress: OnBytes)
                 reason = str(error) or type(error).__name__
                 if failures >= TRIES or isinstance(error, httpx2.UnsupportedProtocol):
                     kind = UnreachableServer if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout) else InputError
-                    raise kind(f"{file.url}: {reason}; run again to go on after the {here:,} bytes that are here") from None
+                    raise kind(f"{file.url}: {reason}; run again to continue after {here:,} bytes") from None
                 asked = error.wait if isinstance(error, _Retry) else 0.0
                 time.sleep(min(LONGEST_WAIT_SECONDS, max(asked, 2.0 ** (failures - 1))))
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
@@ -196,7 +195,7 @@ def _receive(file: OfficialFile, sink: BinaryIO, notes: Path, progress: OnBytes)
 
 
 def _request_rest(client: httpx2.Client, file: OfficialFile, sink: BinaryIO, notes: Path, progress: OnBytes) -> None:
-    """One request for what is missing. Returns when the file is whole."""
+    """One request for the missing bytes. Returns when the file is complete."""
     here = sink.seek(0, os.SEEK_END)
     known: dict[str, Any] = read_json(notes) or {}
     resumable = here > 0 and known.get("url") == file.url and known.get("validator")
@@ -205,14 +204,14 @@ def _request_rest(client: httpx2.Client, file: OfficialFile, sink: BinaryIO, not
     headers = {"Range": f"bytes={here}-", "If-Range": known["validator"]} if resumable else {}
     with client.stream("GET", file.url, headers=headers) as response:
         if resumable and response.status_code == 416:
-            _restart(sink, notes, "what is here goes beyond the end of the file")
+            _restart(sink, notes, "more bytes are here than the file has")
         _check_answer(file, response)
         total = _parse_total(response)
         validator = _get_validator(response)
         if response.status_code == 206:
             said = {"begin": _parse_begin(response), "total": total, "validator": validator}
             if said != {"begin": here, "total": known.get("total"), "validator": known.get("validator")}:
-                _restart(sink, notes, "the server has another file by now, or does not keep to ranges")
+                _restart(sink, notes, "the server has another file now, or ignores ranges")
         else:
             here = sink.truncate(0)
             write_json(notes, {"url": file.url, "validator": validator, "total": total})
@@ -230,14 +229,14 @@ def _restart(sink: BinaryIO, notes: Path, reason: str) -> None:
 
 
 def _check_answer(file: OfficialFile, response: httpx2.Response) -> None:
-    """Raise unless the answer holds the file or its rest."""
+    """Raise an error unless the answer has the file or its rest."""
     status = response.status_code
     if status in (408, 429) or status >= 500:
         wait = response.headers.get("Retry-After", "")
         raise _Retry(f"the server answers {status} {response.reason_phrase}", float(wait) if wait.isdecimal() else 0.0)
     if status not in (200, 206):
         raise InputError(
-            f"{file.url}: the server answers {status} {response.reason_phrase}; see the task's page for another place"
+            f"{file.url}: the server answers {status} {response.reason_phrase}; see the task's page for another source"
         )
     kind = response.headers.get("Content-Type", "")
     if kind.startswith("text/html") and not file.path.endswith((".html", ".htm")):
@@ -250,7 +249,7 @@ def _parse_begin(response: httpx2.Response) -> int | None:
 
 
 def _parse_total(response: httpx2.Response) -> int | None:
-    """The size of the whole file in bytes, where the server says it."""
+    """The size of the whole file in bytes, if the server says it."""
     if response.status_code == 206:
         _, _, total = response.headers.get("Content-Range", "").rpartition("/")
     else:
@@ -259,6 +258,6 @@ def _parse_total(response: httpx2.Response) -> int | None:
 
 
 def _get_validator(response: httpx2.Response) -> str:
-    """What tells this version of the file from others in If-Range: a strong ETag, else the time of its last change."""
+    """What identifies this version of the file in If-Range: a strong ETag, else the time of its last change."""
     etag: str = response.headers.get("ETag", "")
     return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")

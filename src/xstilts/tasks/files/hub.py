@@ -1,14 +1,13 @@
-"""Examples from the Hugging Face Hub: parquet files at a revision, read with pyarrow; no loading script is ever run.
+"""Examples from the Hugging Face Hub: parquet files at a revision, read with pyarrow. Loading scripts never run.
 
-Three layouts occur: `{config}/{split}-00000-of-00001.parquet` (main), `{config}/{split}/0000.parquet` (the branch
-refs/convert/parquet) and `data/{split}-*.parquet` (data sets with one config). Files come through the Hub's own cache,
-so everything works without network (HF_HUB_OFFLINE=1, or no connection) once the cache holds them.
-A branch name is resolved to its commit when the data is fetched; the fetch stage's run records it.
+There are three layouts: `{config}/{split}-00000-of-00001.parquet` (main), `{config}/{split}/0000.parquet` (the branch
+refs/convert/parquet) and `data/{split}-*.parquet` (data sets with one config). Files come through the Hub's own cache, so
+everything works without network (HF_HUB_OFFLINE=1, or no connection) once the cache has them. A branch name is resolved to its
+commit when the data are fetched; the run of the fetch stage records it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from xstilts.formats.format import Example
 from xstilts.tasks.files.locate import check_examples, find_source, resolve_split
 from xstilts.tasks.task import Hub, ReadRequest, Task
 
-COMMIT = re.compile("[0-9a-f]{40}")
 _ROWS = 1024
 
 
@@ -29,21 +27,21 @@ def list_patterns(config: str, split: str) -> tuple[str, ...]:
 
 
 def _fetch_snapshot(hub: Hub, allow: tuple[str, ...]) -> Path:
-    """The cached folder of a revision, named by its commit, with the allowed files in it where they could be had."""
+    """The cached folder of a revision, named by its commit. It has those of the allowed files that exist."""
     from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(hub.id, repo_type="dataset", revision=hub.revision, allow_patterns=list(allow)))
-    except Exception as error:  # whatever the network layer raises: its errors have no base in common
+    except Exception as error:  # the errors of the network layer have no common base
         first = str(error).strip().partition("\n")[0]
         raise InputError(
-            f"Hub data set {hub.id} at {hub.revision}: not in the local cache and not to be had now ({first});"
+            f"Hub data set {hub.id} at {hub.revision}: not in the local cache and not reachable now ({first});"
             f" see https://huggingface.co/datasets/{hub.id}"
         ) from error
 
 
 def fetch_hub_files(task: Task, split: str, language: str) -> tuple[tuple[Path, ...], str]:
-    """The parquet files of a split in a language, fetched when the cache lacks them, and the commit they are of."""
+    """The parquet files of a split in a language, downloaded if the cache lacks them, and their commit."""
     hub = find_source(task, split, language).hub
     if hub is None:
         raise InputError(f"task {task.name}: no Hub data set is declared for {split}")
@@ -71,7 +69,7 @@ def _read_rows(files: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
 
 
 def read_hub_examples(task: Task, split: str, language: str) -> Iterator[Example]:
-    """As `locate.examples`, from the Hub."""
+    """`locate.read_examples`, from the Hub."""
     if task.read_hub is None:
         raise InputError(f"task {task.name} cannot be read from the Hub")
     files, _ = fetch_hub_files(task, split, language)

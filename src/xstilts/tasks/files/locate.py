@@ -1,9 +1,9 @@
 """Finding the files of a task below a data folder, and reading them into checked examples.
 
-The data folder holds the official files under their official names, packed with gzip or not, or the official archives.
-What is read here is checked as a whole (something was found, ids are unique); the readers check each datum. Nothing is
-repaired. Two choices by hash live here: `held_out` (a dev split out of training data) and `subsample`. Both look at the
-id only, so parallel test sets keep the same examples in every language, and adding examples moves no other.
+The data folder has the official files under their official names, packed with gzip or not, or the official archives. This
+module checks the examples as a whole (there is at least one, ids are unique); the readers check each datum. Nothing is
+repaired. Two selections by hash are here: `is_held_out` (a dev split from training data) and `subsample`. Both use the id only,
+so parallel test sets keep the same examples in every language, and more examples do not move the others.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from xstilts.errors import InputError, nearest
 from xstilts.formats.format import Example
 from xstilts.tasks.files.archive import cache_folder, unpack
 from xstilts.tasks.files.read import open_uncompressed
+from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import SPLITS, ReadRequest, Source, Task
 
 E = TypeVar("E", bound=Example)
 
 _CHUNK = 1 << 20
-# An archive may hold archives (PAN-X: one a language, inside one of all), but not in turn.
+# An archive may hold archives (PAN-X: one for each language, inside one of all), which hold none.
 _DEPTH = 2
-# A file changed so lately may change again without its times showing it.
+# A file that changed so recently may change again without new times.
 _SETTLED_SECONDS = 2.0
 
 
@@ -42,7 +43,7 @@ class LocatedFiles(NamedTuple):
 
 
 def resolve_split(task: Task, split: str) -> str:
-    """The declared split that the examples of `split` come out of: train, for a held-out dev."""
+    """The declared split from which the examples of `split` come: train, for a held-out dev split."""
     if split not in SPLITS:
         raise InputError(f"no split {split!r}{nearest(split, SPLITS)}")
     if split in task.splits:
@@ -54,15 +55,15 @@ def resolve_split(task: Task, split: str) -> str:
 
 
 def select_scored_split(task: Task, split: str) -> str:
-    """The split that a target is scored on where a study asks for `split`. Of a target without dev data in a language other
-    than English (XQuAD, TyDi QA, Tatoeba) that is its test data, as in jiant's dev scores."""
+    """The split on which a target is scored when a study asks for `split`. A target that has only English dev data, or none
+    (XQuAD, TyDi QA, Tatoeba), is scored on its test data, as in jiant's dev scores."""
     if split == "dev" and "dev" in task.splits and any(language != "en" for language in task.splits["dev"].languages):
         return "dev"
     return "test"
 
 
 def find_source(task: Task, split: str, language: str) -> Source:
-    """Where that split is declared to be; an error when it has no such language."""
+    """The source of a split. Raises InputError if it does not have the language."""
     source = task.splits[resolve_split(task, split)]
     if language not in source.languages:
         raise InputError(f"task {task.name} has no {split} data in {language!r} (it has: {' '.join(source.languages)})")
@@ -70,21 +71,19 @@ def find_source(task: Task, split: str, language: str) -> Source:
 
 
 def find_parts(task: Task) -> tuple[Task, ...]:
-    """The tasks that a composite one is made of; none for any other."""
-    from xstilts.tasks.registry import find_task  # the catalogue is above this file
-
+    """The tasks of which a composite task is made; none for any other task."""
     return tuple(find_task(name) for name in task.parts)
 
 
 def locate(task: Task, split: str, language: str, root: Path) -> tuple[Path, ...]:
-    """The files of the first pattern that finds any, in the folder or else inside the official archives there; empty when
-    nothing is found, or nothing in this language. Of a composite task: the files of all parts, an error if only some are
-    there."""
+    """The files of the first pattern that matches, in the folder or else inside the official archives there. Empty if
+    nothing matches or the split lacks the language. For a composite task: the files of all parts, and an error if only some
+    are there."""
     return locate_with_archives(task, split, language, root).files
 
 
 def locate_with_archives(task: Task, split: str, language: str, root: Path) -> LocatedFiles:
-    """As `locate`, with the archives."""
+    """`locate`, with the archives."""
     from_split = resolve_split(task, split)
     source = task.splits[from_split]
     if language not in source.languages:
@@ -121,9 +120,7 @@ def _locate_beside(task: Task, source: Source, language: str, root: Path) -> Ite
 
 
 def _locate_with_original(task: Task, split: str, language: str, root: Path) -> LocatedFiles:
-    """Of train: the English files that are translated, then the table of translations. Of dev: the English files."""
-    from xstilts.tasks.registry import find_task
-
+    """For train: the English files that are translated, then the table of translations. For dev: the English files."""
     original = find_task(task.translates)
     if split == "dev":
         return locate_with_archives(original, split, language, root)
@@ -137,7 +134,7 @@ def _locate_with_original(task: Task, split: str, language: str, root: Path) -> 
 
 
 def _list_places(task: Task, root: Path) -> tuple[Path, ...]:
-    """Where files are looked for: beside the declaration of a task of the user's own, then in the data folder."""
+    """Where to look for files: beside the declaration of a user's task, then in the data folder."""
     return (task.folder, root) if task.folder else (root,)
 
 
@@ -147,7 +144,7 @@ def _locate_parts(task: Task, split: str, language: str, root: Path) -> LocatedF
     if len(missing) == len(found):
         return LocatedFiles(())
     if missing:
-        raise InputError(f"task {task.name}, {split}: its part {missing[0]} is missing below {root}, its other parts are there")
+        raise InputError(f"task {task.name}, {split}: its part {missing[0]} is missing below {root}; its other parts are there")
     return LocatedFiles(
         tuple(path for part in found.values() for path in part.files),
         tuple(path for part in found.values() for path in part.archives),
@@ -157,8 +154,8 @@ def _locate_parts(task: Task, split: str, language: str, root: Path) -> LocatedF
 def _walk_folders(
     task: Task, source: Source, language: str, folder: Path, archives: tuple[Path, ...] = ()
 ) -> Iterator[tuple[Path, tuple[Path, ...]]]:
-    """The folders to look in, with the archives that each came out of: a folder, then what the archives in it hold. None is
-    unpacked before it is asked for."""
+    """The folders to search, each with the archives that it came out of: a folder, then the contents of the archives in it. An
+    archive is unpacked only when its turn comes."""
     yield folder, archives
     if len(archives) < _DEPTH:
         for name in source.archives:
@@ -172,15 +169,15 @@ def _glob_files(root: Path, pattern: str) -> list[Path]:
 
 
 def _match_files(root: Path, pattern: str) -> tuple[Path, ...]:
-    """Plain and packed files; a plain one wins over its packed double. Sorted by name, as XTREME orders treebanks."""
+    """Plain and packed files, sorted by name, as XTREME orders treebanks. A plain file replaces its packed double."""
     found = {path.with_suffix("") if path.suffix == ".gz" else path: path for path in _glob_files(root, f"{pattern}.gz")}
-    for path in reversed(_glob_files(root, pattern)):  # of `a` and `a.gz`, both under `a*`, the plain one is last
+    for path in reversed(_glob_files(root, pattern)):  # of `a` and `a.gz`, which both match `a*`, the plain one is last
         found[path.with_suffix("") if path.suffix == ".gz" else path] = path
     return tuple(sorted(found.values(), key=lambda path: (path.name, path)))
 
 
 def _holds_language(request: ReadRequest) -> bool:
-    """Whether a file of many languages holds this one. A damaged file does: reading it says what is wrong."""
+    """Whether a file of many languages has this one. A damaged file counts as yes: reading it says what is wrong."""
     try:
         return next(iter(request.task.read(request)), None) is not None
     except InputError:
@@ -188,17 +185,17 @@ def _holds_language(request: ReadRequest) -> bool:
 
 
 def find_languages(task: Task, split: str, root: Path) -> tuple[str, ...]:
-    """The languages of a split whose files are there, in the order of the task."""
+    """The languages of a split that have files, in the order of the task."""
     source = task.splits[resolve_split(task, split)]
-    made = not source.paths and not task.parts
-    return tuple(code for code in source.languages if made or locate(task, split, code, root))
+    generated = not source.paths and not task.parts
+    return tuple(code for code in source.languages if generated or locate(task, split, code, root))
 
 
 def hash_contents(paths: Iterable[Path]) -> str:
-    """sha256 over the uncompressed contents, in order: for one official file, its published checksum.
+    """sha256 over the uncompressed contents, in order. For one official file it is the published checksum.
 
-    Remembered in the user's cache for files of the same path, size and times, since a plan asks for gigabytes again and
-    again; a file that changed in the last seconds is hashed anew."""
+    It is cached for files of the same path, size and times, since plans hash gigabytes again and again. A file that changed in
+    the last seconds is always hashed."""
     files = [(path.absolute(), path.stat()) for path in paths]
     state = [(str(path), s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in files]
     memo = cache_folder() / "sha256" / hashlib.sha256(repr(state).encode()).hexdigest()
@@ -211,23 +208,23 @@ def hash_contents(paths: Iterable[Path]) -> str:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
     if settled:
-        _remember(memo, digest.hexdigest())
+        _cache_hash(memo, digest.hexdigest())
     return digest.hexdigest()
 
 
-def _remember(memo: Path, text: str) -> None:
+def _cache_hash(memo: Path, text: str) -> None:
     try:
         memo.parent.mkdir(parents=True, exist_ok=True)
         temporary = memo.with_name(f".{uuid.uuid4().hex}")
         temporary.write_text(text, encoding="ascii")
         temporary.replace(memo)
     except OSError:
-        pass  # it is only a memory
+        pass  # it is only a cache
 
 
 def read_examples(task: Task, split: str, language: str, root: Path, counts: Counter[str] | None = None) -> Iterator[Example]:
-    """The checked examples of a split in a language, in the order of the files (of a composite task: of its parts). What the
-    reader counts beside them (`Request.counts`) is added to `counts` while they are read."""
+    """The checked examples of a split in a language, in the order of the files (for a composite task: of its parts). The
+    reader's `ReadRequest.counts` are added to `counts` as they are read."""
     source = find_source(task, split, language)
     counts = Counter() if counts is None else counts
     if task.parts:
@@ -241,7 +238,7 @@ def read_examples(task: Task, split: str, language: str, root: Path, counts: Cou
 
 
 def explain_missing(task: Task, split: str, language: str, root: Path) -> str:
-    """What is said when a split's data are not in the folder: what was looked for, and where it can be had."""
+    """The message for missing data: where they were searched, and where to get them."""
     source = find_source(task, split, language)
     looked = ", ".join(f"{task.fill(pattern, language)}[.gz]" for pattern in source.paths)
     inside = f", also inside {', '.join(task.fill(name, language) for name in source.archives)}" if source.archives else ""
@@ -250,13 +247,13 @@ def explain_missing(task: Task, split: str, language: str, root: Path) -> str:
 
 
 def read_undivided(task: Task, split: str, language: str, files: tuple[Path, ...]) -> Iterator[Example]:
-    """The checked examples of a declared split before a held-out dev is taken out of them."""
+    """The checked examples of a declared split, before a held-out dev split is taken out of them."""
     request = ReadRequest(task, split, language, files)
     return check_examples(replace(task, heldout=0), split, task.read(request), ", ".join(map(str, files)))
 
 
 def check_examples(task: Task, split: str, found: Iterable[E], where: str) -> Iterator[E]:
-    """The examples that belong to `split` out of those of its source; ids are unique and there is at least one."""
+    """The examples of `split` among those of its source. Ids must be unique, and there must be at least one example."""
     divided = task.heldout > 0 and "dev" not in task.splits and split in ("train", "dev")
     seen: set[str] = set()
     kept = 0
@@ -281,12 +278,11 @@ def is_held_out(id: str, every: int) -> bool:
 
 
 def subsample(found: Iterable[E], limit: int | None, salt: str = "") -> Iterable[E]:
-    """The `limit` examples whose salted ids hash lowest, in their order; all of them, as they come, without a limit.
+    """The `limit` examples with the lowest hashes of their salted ids, in their order. All of them if the limit is None.
 
-    A larger limit only adds examples, and parallel sets keep the same ids in every language. No more than `limit`
-    examples are held in memory; but of a pool, all. There the limit holds for queries, and for candidates: those that
-    answer a kept query stay, others fill up to the limit.
-    """
+    A larger limit only adds examples, and parallel sets keep the same ids in every language. At most `limit` examples are in
+    memory, except for a pool, which is read whole. In a pool the limit holds for queries and for candidates: those that answer
+    a kept query stay, and others fill up to the limit."""
     if limit is None:
         return found
     if limit < 1:
@@ -301,10 +297,10 @@ def subsample(found: Iterable[E], limit: int | None, salt: str = "") -> Iterable
     pool = list(enumerate(everything))
     queries = _select_lowest((entry for entry in pool if _gold_of(entry[1]) is not None), limit, salt)
     gold = {id for _, query in queries for id in _gold_of(query) or ()}
-    wanted = [entry for entry in pool if _gold_of(entry[1]) is None and entry[1].id in gold]
+    answers = [entry for entry in pool if _gold_of(entry[1]) is None and entry[1].id in gold]
     others = (entry for entry in pool if _gold_of(entry[1]) is None and entry[1].id not in gold)
-    filling = _select_lowest(others, limit - len(wanted), salt)
-    return [example for _, example in sorted((*queries, *wanted, *filling), key=lambda entry: entry[0])]
+    filling = _select_lowest(others, limit - len(answers), salt)
+    return [example for _, example in sorted((*queries, *answers, *filling), key=lambda entry: entry[0])]
 
 
 def _gold_of(example: Example) -> tuple[str, ...] | None:
@@ -313,7 +309,7 @@ def _gold_of(example: Example) -> tuple[str, ...] | None:
 
 
 def _select_lowest(entries: Iterable[tuple[int, E]], limit: int, salt: str) -> list[tuple[int, E]]:
-    """The `limit` entries (place, example) whose salted ids hash lowest, by place."""
+    """The `limit` entries (place, example) with the lowest hashes of their salted ids, by place."""
     lowest: list[tuple[int, int, E]] = []  # a heap, the highest rank first
     for place, example in entries if limit > 0 else ():
         entry = (-_hash_id(example.id, salt), -place, example)

@@ -1,8 +1,8 @@
-"""What every reader needs: files as people have them, and errors that say where.
+"""What every reader needs: files of any common kind, and errors that name the place.
 
-A file may be plain or gzip (`.gz`), with or without a byte order mark, with LF or CRLF. Lines are split at LF only:
-other line separators of Unicode may stand inside a sentence and must not cut it.
-Whatever is wrong with the bytes becomes an `InputError` that names the file and the line (or the field).
+A file may be plain or gzip (`.gz`), with or without a byte order mark, with LF or CRLF. Lines are split at LF only, since other
+Unicode line separators may occur inside a sentence. Whatever is wrong with the bytes is an `InputError` with the file and the
+line (or the field).
 """
 
 from __future__ import annotations
@@ -27,17 +27,20 @@ from xstilts.tasks.task import ReadRequest
 T = TypeVar("T")
 E = TypeVar("E", ClassifyExample, ChoiceExample)
 
-PLACEHOLDERS_FROM = 20  # so many test answers that are all the same are no chance: at most 1 in 2**19 with two balanced labels
+# With two balanced labels, this many equal test answers have a chance of 1 in 2**19, so they are placeholders.
+PLACEHOLDERS_FROM = 20
+
+TextPair = tuple[str, str, str, str]  # where, text, text, label
 
 
 @contextmanager
 def open_uncompressed(path: Path) -> Iterator[BinaryIO]:
-    """The uncompressed bytes of a file; damage that shows while reading is an `InputError`."""
+    """The uncompressed bytes of a file. Damage that shows while reading is an `InputError`."""
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             yield cast(BinaryIO, file)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}: truncated or damaged gzip file ({error}); fetch it again") from None
+        raise InputError(f"{path}: truncated or damaged gzip file ({error}); download it again") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
@@ -49,15 +52,15 @@ def decode_utf8(raw: bytes, where: str) -> str:
         raise InputError(f"{where}: not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start})") from None
 
 
-def read_lines(path: Path, longest: int = 0) -> Iterator[tuple[str, str]]:
-    """(`path:line number`, line without its end) for each line. With `longest`, a line of more bytes is an error, found
-    without reading it to its end."""
+def read_lines(path: Path, max_bytes: int = 0) -> Iterator[tuple[str, str]]:
+    """(`path:line number`, line without its end) for each line. With `max_bytes`, a longer line is an error, found without
+    reading the line to its end."""
     number = 0
     with open_uncompressed(path) as file:
-        for number, raw in enumerate(iter(partial(file.readline, longest + 1), b"") if longest else file, start=1):
+        for number, raw in enumerate(iter(partial(file.readline, max_bytes + 1), b"") if max_bytes else file, start=1):
             where = f"{path}:{number}"
-            if len(raw) > longest > 0:
-                raise InputError(f"{where}: a line of more than {longest:,} bytes; expected one sentence a line")
+            if len(raw) > max_bytes > 0:
+                raise InputError(f"{where}: a line of more than {max_bytes:,} bytes; expected one sentence on each line")
             yield (
                 where,
                 decode_utf8(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw, where).rstrip("\r\n"),
@@ -93,10 +96,9 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 
 def read_tsv(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """(`path:line number`, row by the names of the header) of a tab-separated file without quoting; blank lines are skipped.
+    """(`path:line number`, row by the names of the header) of a tab-separated file without quoting. Blank lines are skipped.
 
-    A row may lack its last columns, as those of SNLI do; `take` says so when one of them is needed.
-    """
+    A row may lack its last columns, as in SNLI. `get_field` raises an error if one of them is needed."""
     header: list[str] = []
     for where, line in read_lines(path):
         row = line.split("\t")
@@ -123,11 +125,10 @@ def read_csv(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         raise InputError(f"{path}:{rows.line_num}: not a row of csv ({error})") from None
 
 
-def read_xtreme_pairs(path: Path, layout: str) -> Iterator[tuple[str, str, str, str]]:
-    """(`path:line number`, text, text, label) of a file that XTREME's download_data.sh wrote: three columns, no header.
+def read_xtreme_pairs(path: Path, layout: str) -> Iterator[TextPair]:
+    """The pairs of a file that XTREME's download_data.sh wrote: three columns, no header.
 
-    Its test files have lost the third one and are refused: `layout` names the columns and says where the labels are.
-    """
+    Its test files lack the third column and are refused. `layout` names the columns and says where the labels are."""
     for where, line in read_lines(path):
         if line:
             first, second, label = (unquote(cell) for cell in split_columns(line, 3, where, layout)[:3])
@@ -135,7 +136,8 @@ def read_xtreme_pairs(path: Path, layout: str) -> Iterator[tuple[str, str, str, 
 
 
 def refuse_placeholders(request: ReadRequest, found: Iterable[E]) -> Iterator[E]:
-    """`found`, and an error at its end when a test set has one answer throughout: placeholders of labels that are hidden."""
+    """`found`, and an error at its end if all answers of a test set are the same: then they are placeholders of hidden
+    labels."""
     answers: Counter[object] = Counter()
     for example in found:
         answers[example.answer] += 1
@@ -143,12 +145,12 @@ def refuse_placeholders(request: ReadRequest, found: Iterable[E]) -> Iterator[E]
     if request.split == "test" and len(answers) == 1 and answers.total() >= PLACEHOLDERS_FROM:
         raise InputError(
             f"{', '.join(map(str, request.files))}: the answer is {next(iter(answers))!r} in all {answers.total()} examples, so"
-            f" these are placeholders, as XTREME's download leaves them; the labels are in {request.task.splits['test'].url}"
+            f" these are placeholders, as in XTREME's download; the labels are in {request.task.splits['test'].url}"
         )
 
 
 def get_field(record: Any, name: str, kind: type[T], where: str) -> T:
-    """`record[name]`, which has to be there and of that kind."""
+    """`record[name]`. It must be there and of that kind."""
     if not isinstance(record, dict) or name not in record:
         raise InputError(f"{where}: field '{name}' is missing")
     value = record[name]
@@ -157,8 +159,13 @@ def get_field(record: Any, name: str, kind: type[T], where: str) -> T:
     return value
 
 
+def get_fields(record: Any, names: str, kind: type[T], where: str) -> list[T]:
+    """`get_field` of several names, which are written with blanks between them."""
+    return [get_field(record, name, kind, where) for name in names.split()]
+
+
 def split_columns(line: str, least: int, where: str, layout: str) -> list[str]:
-    """The tab-separated columns of a line, at least so many; `layout` says what they should be."""
+    """The tab-separated columns of a line. It must have `least` of them; `layout` says what they should be."""
     row = line.split("\t")
     if len(row) < least:
         raise InputError(f"{where}: {len(row)} column(s), expected {layout}")
@@ -179,11 +186,10 @@ def look_up_label(index: Any, labels: Sequence[str], where: str) -> str:
 
 
 def unquote(cell: str) -> str:
-    """A cell as `csv.writer` would have found it, when `csv.writer` quoted it; any other cell as it is.
+    """The cell that `csv.writer` quoted, if it quoted this cell, else the cell as it is.
 
-    XTREME writes its XNLI files with csv quoting but reads them without, so its models see the added quotes. We undo
-    exactly what the writer does (a cell with a quote inside is wrapped in quotes and each quote is doubled) and leave a
-    cell alone that merely begins and ends with a quote, as in files written without quoting.
-    """
+    XTREME writes its XNLI files with csv quoting but reads them without, so its models see the added quotes. This undoes
+    exactly what the writer does (it wraps a cell with a quote inside in quotes and doubles each quote). A cell that merely
+    begins and ends with a quote, as in files without quoting, stays as it is."""
     inner = cell[1:-1].replace('""', '"')
     return inner if '"' in inner and cell == '"' + inner.replace('"', '""') + '"' else cell

@@ -1,6 +1,6 @@
-"""Text to pre-train on, given as folders: registered like any task of the user's own, so that workers find it again.
+"""Text to pre-train on, given as folders. It is registered like any task of a user, so that workers find it again.
 
-A study may name such a folder among its `tasks` and gets the same tasks; how files are to be called stands in `folder.py`.
+A study may name such a folder among its `tasks` and gets the same tasks. The names of the files are explained in `folder.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from xstilts.tasks.user.user_tasks import register
 
 
 def declare_corpus(folder: Path, parallel: Path | None = None) -> tuple[Task, ...]:
-    """Register the text of a folder of `<code>.txt` and, if given, the translations of another: one task, or two."""
+    """Register the text of a folder of `<code>.txt` and, if given, the translations in another folder: one task, or two."""
     tasks = [_declare_one(folder, "text")]
     if parallel is not None:
         tasks.append(_declare_one(parallel, "parallel"))
@@ -27,4 +27,4 @@ def _declare_one(folder: Path, kind: str) -> Task:
         if task.name.startswith(f"{kind}/"):
             return task
     layout = "<code>.txt" if kind == "text" else "<anything>.<code>.txt and an English file, or <code>.tsv"
-    raise InputError(f"{folder}: no {kind} files there; expected {layout}")
+    raise InputError(f"{folder}: found no {kind} files; expected {layout}")

@@ -1,7 +1,7 @@
-"""What a user writes in YAML about a task of their own: one checked record, and a table of what each format needs of it.
+"""What a user writes in YAML about a task: one checked record, and tables of what each format needs.
 
-Columns are names (of a header, of JSON fields) or numbers from 0. How the files are read with them is `tables.py`. YAML
-takes an unquoted `no` for a truth value, so that Norwegian or a label would be lost: refused, with a word about quotes.
+Columns are names (of a header, of JSON fields) or numbers from 0. `tables.py` reads the files with them. YAML reads an unquoted
+`no` as a truth value, which would lose Norwegian or a label. Such a value is refused, and the error says to write quotes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from xstilts.metrics.metric import Metric
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.squad import SQUAD, SQUAD_V2
 from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY
+from xstilts.tasks.task import Split
 
 NAME = r"^[A-Za-z][\w.-]*$"
-# The fields that each format needs beside those of all, and those that it may have.
+# The fields that each format needs besides the common ones, and those that it may have.
 FIELDS: dict[str, tuple[str, str]] = {
     "classify": ("texts label labels", "id language quoted drop"),
     "choice": ("prompt choices label labels", "id language quoted drop"),
@@ -32,7 +33,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "embed": ("", "texts id language quoted"),
     "mlm": ("", "english texts id language quoted"),
 }
-# How a file is read, by format and by the end of its name; "" is any other end. The values are what `type` may be.
+# How a file is read, by format and by the end of its name ("" is any other end). The values are those of `type`.
 TYPES: dict[str, dict[str, str]] = {
     "classify": {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl"},
     "choice": {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl"},
@@ -41,8 +42,8 @@ TYPES: dict[str, dict[str, str]] = {
     "embed": {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", "": "text"},
     "mlm": {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", "": "text"},
 }
-# The metrics that can score each format. The first is taken, but token accuracy for tags that are not chunks, and the last
-# where a question may have no answer. Plain text has none: it only trains.
+# The metrics that can score each format. The default is the first, but token accuracy for tags that are not chunks, and the
+# last if a question may have no answer. Plain text has none, since it only trains.
 METRICS: dict[str, tuple[Metric, ...]] = {
     "classify": (ACCURACY,),
     "choice": (ACCURACY,),
@@ -76,7 +77,7 @@ def _to_tuple(value: Any) -> Any:
 
 
 def _pair_labels(value: Any) -> Any:
-    """`[a, b]` and `{a: 0, b: [1, 2]}` as pairs of a label and the values that stand for it."""
+    """`[a, b]` and `{a: 0, b: [1, 2]}` as pairs of a label and the values that mean it."""
     if isinstance(value, dict):
         return tuple((label, _to_tuple(found)) for label, found in value.items())
     return tuple((label, (label,)) for label in value) if isinstance(value, list) else value
@@ -84,11 +85,11 @@ def _pair_labels(value: Any) -> Any:
 
 def _check_pattern(where: str, pattern: str) -> None:
     if PurePath(pattern).is_absolute() or pattern.startswith("~"):
-        raise ValueError(f"{where}{pattern!r} should be named from the folder of this file, or from the data folder")
+        raise ValueError(f"{where}{pattern!r}: expected a path below the folder of this file or below the data folder")
     try:
         pattern.format(lang="", code="", name="")
     except (KeyError, IndexError, ValueError):
-        raise ValueError(f"{where}{pattern!r}: only {{lang}}, {{code}} and {{name}} may stand in braces") from None
+        raise ValueError(f"{where}{pattern!r}: expected only {{lang}}, {{code}} and {{name}} in braces") from None
 
 
 def _check_languages(field: str, codes: tuple[str, ...], new: Mapping[str, str]) -> None:
@@ -107,12 +108,11 @@ Codes = Annotated[tuple[Word, ...], BeforeValidator(_split_codes)]
 Column = Annotated[int | str, BeforeValidator(_check_column)]
 Columns = Annotated[tuple[Column, ...], BeforeValidator(_to_tuple)]
 Labels = Annotated[tuple[tuple[Word, tuple[Word, ...]], ...], BeforeValidator(_pair_labels)]
-Split = Literal["train", "dev", "test"]
 
 
 class Translation(Record):
-    """Another task's English training data in other languages. `translations`: the pattern of a table for each language, of
-    two columns: an English string and its translation. The other fields are those of `Declaration`."""
+    """The English training data of another task in other languages. `translations`: the pattern of one table for each language,
+    with two columns: an English string and its translation. The other fields are those of `Declaration`."""
 
     name: str = Field(pattern=NAME)
     translated_from: str = Field(min_length=1)
@@ -127,35 +127,34 @@ class Translation(Record):
 
     @field_validator("translations")
     @classmethod
-    def _pattern(cls, pattern: str) -> str:
+    def _check_translations(cls, pattern: str) -> str:
         _check_pattern("", pattern)
         return pattern
 
     @model_validator(mode="after")
-    def _fits(self) -> Translation:
+    def _check(self) -> Translation:
         _check_languages("languages", self.languages, self.new_languages)
         if "en" in self.languages:
-            raise ValueError(f"languages: 'en' is that of {self.translated_from} itself; expected those of the translations")
+            raise ValueError(f"languages: 'en' is the language of {self.translated_from}; expected those of the translations")
         if len(self.languages) > 1 and "{" not in self.translations:
-            raise ValueError(f"translations: one file for {' '.join(self.languages)}; put {{lang}} into its name")
+            raise ValueError(f"translations: one file for {' '.join(self.languages)}; write {{lang}} in its name")
         return self
 
 
 class Declaration(Record):
-    """`files`: a pattern for each split, below the folder of the declaration or else the data folder, with `{lang}`,
-    `{code}` or `{name}` in it if each language has a file. `languages`: of each split, or of all alike. `codes`: the files'
-    own codes of languages. `new_languages`: code -> name of languages that the table lacks. `parallel`: example 7 is the
-    same in every language, so that intervals do not take translations for independent. `heldout`, `trains_on`, `contains`:
-    as in `Task`.
+    """`files`: a pattern for each split, below the folder of the declaration or else below the data folder. It has `{lang}`,
+    `{code}` or `{name}` in it if each language has its own file. `languages`: of each split, or of all splits. `codes`: the
+    files' own codes of languages. `new_languages`: code -> name of languages that the table lacks. `parallel`: example 7 is the
+    same in every language, so that intervals do not treat translations as independent. `heldout`, `trains_on`, `contains`: see
+    `Task`.
 
-    `id`: its column; without one, ids count the examples. `language`: the column that names the language of a row, where
-    one file has several. `quoted`: this TSV was written with csv quotes (a CSV always is). `labels`: a list, or label -> the
-    values that stand for it; of choices, in their order. Rows with a label among `drop` are left out. `choices`: a column
-    each, or one JSON field with a list. `texts` of embed: the sentence, its English translation; none if these are two
-    files aligned by line, one of them ending in .en or .eng. `no_answer`: a question may have none (SQuAD v2.0).
-    `english` of mlm: the file whose lines translate those of `files`; `texts` of mlm: the column with the text, or those of
-    a sentence and its English translation.
-    """
+    `id`: its column; without one, ids count the examples. `language`: the column with the language of a row, if one file has
+    several. `quoted`: this TSV was written with csv quotes (a CSV always is). `labels`: a list, or label -> the values that
+    mean it; for choices, in their order. Rows with a label in `drop` are left out. `choices`: one column for each, or one JSON
+    field with a list. `texts` of embed: the sentence and its English translation; none if these are two files aligned by line,
+    one of them ending in .en or .eng. `no_answer`: a question may have no answer (SQuAD v2.0). `english` of mlm: the file whose
+    lines translate those of `files`. `texts` of mlm: the column with the text, or those of a sentence and its English
+    translation."""
 
     name: str = Field(pattern=NAME)
     format: Literal["classify", "choice", "tag", "span", "embed", "mlm"]
@@ -190,24 +189,24 @@ class Declaration(Record):
 
     @field_validator("files")
     @classmethod
-    def _patterns(cls, files: dict[Split, str]) -> dict[Split, str]:
+    def _check_files(cls, files: dict[Split, str]) -> dict[Split, str]:
         for split, pattern in files.items():
             _check_pattern(f"{split}: ", pattern)
         return files
 
     @field_validator("english")
     @classmethod
-    def _english_pattern(cls, english: str) -> str:
+    def _check_english(cls, english: str) -> str:
         _check_pattern("", english)
         return english
 
     @field_validator("languages", mode="before")
     @classmethod
-    def _of_all_splits(cls, languages: Any, info: ValidationInfo) -> Any:
+    def _spread_over_splits(cls, languages: Any, info: ValidationInfo) -> Any:
         return languages if isinstance(languages, dict) else dict.fromkeys(info.data.get("files", ()), languages)
 
     @model_validator(mode="after")
-    def _fits(self) -> Declaration:
+    def _check(self) -> Declaration:
         self._check_fields()
         self._check_splits()
         self._check_languages()
@@ -231,13 +230,13 @@ class Declaration(Record):
 
     def _check_splits(self) -> None:
         if self.format == "embed" and set(self.files) != {"test"}:
-            raise ValueError("files: retrieval of translations is not trained; expected test alone")
+            raise ValueError("files: retrieval of translations is not trained; expected only test")
         if self.format == "mlm" and (set(self.files) != {"train"} or self.heldout):
-            raise ValueError("files: plain text only trains; expected train alone, and nothing held out")
+            raise ValueError("files: plain text only trains; expected only train, and no `heldout`")
         if not {"train", "test"} & set(self.files):
             raise ValueError("files: expected train or test")
         if self.heldout and ("train" not in self.files or "dev" in self.files):
-            raise ValueError("heldout: takes dev examples out of the training file; expected a train file and no dev file")
+            raise ValueError("heldout: takes dev examples from the training file; expected a train file and no dev file")
         if set(self.languages) != set(self.files):
             raise ValueError(f"languages: expected those of {', '.join(self.files)}, found {', '.join(self.languages) or 'none'}")
 
@@ -245,14 +244,14 @@ class Declaration(Record):
         for split, codes in self.languages.items():
             _check_languages(f"languages.{split}", codes, self.new_languages)
             if len(codes) > 1 and "{" not in self.files[split] and self.language == "":
-                raise ValueError(f"files.{split}: one file for {' '.join(codes)}; put {{lang}} into its name")
+                raise ValueError(f"files.{split}: one file for {' '.join(codes)}; write {{lang}} in its name")
 
     def _check_columns(self, split: Split) -> None:
         type, types, columns = self.type_of(split), sorted(set(TYPES[self.format].values())), self.columns()
         found = ", ".join(map(str, columns))
         if type not in types:
             raise ValueError(
-                f"files.{split}: a {self.format} task is read from {', '.join(types)}; say `type:` if the name does not"
+                f"files.{split}: a {self.format} task is read from {', '.join(types)}; write `type:` if the name does not tell"
             )
         named = {isinstance(column, str) for column in columns}
         if len(named) > 1 and type in ("tsv", "csv"):
@@ -266,7 +265,7 @@ class Declaration(Record):
         if self.format == "mlm" and (type == "text") != (not self.texts):
             raise ValueError("texts: expected the columns of a table (of text files: none)")
         if self.format == "mlm" and self.english and type != "text":
-            raise ValueError("english: of text files that are aligned by line; of a table, say `texts: [sentence, translation]`")
+            raise ValueError("english: only for text files aligned by line; for a table, write `texts: [sentence, translation]`")
         if self.format in ("classify", "mlm") and type != "text" and len(self.texts) not in (1, 2):
             raise ValueError(f"texts: expected one or two columns, found {len(self.texts)}")
 
@@ -274,7 +273,7 @@ class Declaration(Record):
         values = [value for _, found in self.labels for value in found]
         twice = [x for x in (*self.names, *values) if (*self.names,).count(x) > 1 or values.count(x) > 1]
         if twice:
-            raise ValueError(f"labels: '{twice[0]}' stands there twice")
+            raise ValueError(f"labels: '{twice[0]}' occurs twice")
         if "labels" in FIELDS[self.format][0].split() and len(self.labels) < 2:
             raise ValueError(f"labels: expected two or more, found {len(self.labels)}")
         if self.format == "choice" and len(self.choices) not in (1, len(self.labels)):
@@ -293,13 +292,14 @@ class Declaration(Record):
         return tuple(column for column in (*self.texts, *self.choices, *alone) if column != "")
 
     def type_of(self, split: str) -> str:
-        """How the files of a split are read; "" if their name does not say."""
+        """How the files of a split are read; "" if their name does not tell."""
         by_end = TYPES[self.format]
         end = PurePath(self.files[cast(Split, split)].removesuffix(".gz")).suffix
         return self.type or by_end.get(end, by_end.get("", ""))
 
-    def measure(self) -> Metric | None:
-        """The metric by name; else that of the format, of tags: chunk F1 if they are chunks (B-, I-, O), else token accuracy."""
+    def choose_metric(self) -> Metric | None:
+        """The metric of that name, else the default of the format. For tags it is chunk F1 if they are chunks (B-, I-, O), else
+        token accuracy."""
         offered = METRICS[self.format]
         if not offered:
             return None
@@ -310,8 +310,8 @@ class Declaration(Record):
         return offered[-1] if self.no_answer else offered[0]
 
     def identity(self) -> dict[str, Any]:
-        """What decides how bytes become examples and these a score. Where the files lie is not in it, since their bytes have
-        a key of their own; nor is what only people read."""
+        """What decides how bytes become examples and examples a score. The place of the files is not in it, since their bytes
+        have a key of their own. Fields for people are not in it either."""
         for_people = {"name", "license", "cite", "url", "description", "new_languages", "trains_on", "contains"}
         names = {"files", "english", "languages", "type"}
         if self.format == "mlm" and self.language == "":

@@ -1,9 +1,9 @@
-"""A folder of plain text as a task, without a declaration: what its files are called says which languages they hold.
+"""A folder of plain text as a task, without a declaration. The names of its files say which languages they have.
 
-`<code>.txt` is text of one language (task `text/<folder>`). `<anything>.<code>.txt` are files aligned by line with the only
-English one among them, and `<code>.tsv` has a sentence and its English translation in two columns (task `parallel/<folder>`).
-A folder may hold text and translations. A code is ours or ISO 639-3's, with what may follow a hyphen (`zho-CN`). A name with
-an unknown code where one belongs is an error: a language that is skipped in silence would be missed by nobody.
+`<code>.txt` is text of one language (task `text/<folder>`). Files `<anything>.<code>.txt` are aligned by line with the only
+English one among them, and `<code>.tsv` has a sentence and its English translation in two columns (task `parallel/<folder>`). A
+folder may hold both text and translations. A code is ours or that of ISO 639-3, with anything after a hyphen (`zho-CN`). An
+unknown code is an error, since nobody would notice a language that is skipped silently.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from xstilts.data.yaml_records import make_record
 from xstilts.errors import InputError
 from xstilts.tasks.user.declaration import Declaration
 
-# Members of macrolanguages that corpora name.
+# Codes of member languages that corpora use for a macrolanguage.
 _MEMBERS = {"arb": "ar", "azj": "az", "cmn": "zh", "ekk": "et", "pes": "fa", "swh": "sw", "zsm": "ms"}
 _CODES = {code: row.code for row in LANGUAGES.values() for code in (row.iso3, row.code)} | _MEMBERS
 _FILE = re.compile(r"(?:(?P<stem>.+)\.)?(?P<code>[a-z][a-z0-9]{1,2}(?:[-_][A-Za-z0-9]+)*)\.(?P<end>txt|tsv)(?:\.gz)?")
 
-_FileCodes = dict[str, str]  # our code of a language -> the one in the names of its files
+_FileCodes = dict[str, str]  # our code of a language -> the code in the names of its files
 
 
 def declare_folder(folder: Path) -> tuple[tuple[str, Declaration], ...]:
-    """(name, declaration) of the one or two tasks that the files of a folder make. Raises InputError if they make none."""
+    """(name, declaration) of the one or two tasks of a folder. Raises InputError if its files make none."""
     alone, aligned, tables, english = _sort_files(folder)
     name = re.sub(r"[^\w.-]+", "-", folder.name)
     found = []
     if alone:
         found.append((f"text/{name}", _make_declaration(folder, alone, "{lang}.txt")))
     if aligned and tables:
-        raise InputError(f"{folder}: translations both in <anything>.<code>.txt and in <code>.tsv; keep one kind in this folder")
+        raise InputError(f"{folder}: translations in <anything>.<code>.txt and in <code>.tsv; keep only one kind in this folder")
     if aligned:
         if len(english) != 1:
             said = f"expected one English file (<anything>.en.txt), found {', '.join(sorted(english)) or 'none'}"
@@ -42,12 +42,12 @@ def declare_folder(folder: Path) -> tuple[tuple[str, Declaration], ...]:
     if tables:
         found.append((f"parallel/{name}", _make_declaration(folder, tables, "{lang}.tsv", texts=(0, 1))))
     if not found:
-        raise InputError(f"{folder}: no <code>.txt[.gz] with the text of a language, such as de.txt, and no translations")
+        raise InputError(f"{folder}: found no <code>.txt[.gz] with the text of a language, such as de.txt, and no translations")
     return tuple(found)
 
 
 def _sort_files(folder: Path) -> tuple[_FileCodes, _FileCodes, _FileCodes, set[str]]:
-    """Files of one language, files aligned with English, tables of translations, and the English files of the second."""
+    """Files of one language, files aligned with English, tables of translations, and the English files."""
     alone, aligned, tables = _FileCodes(), _FileCodes(), _FileCodes()
     english = set[str]()
     for path in sorted(folder.iterdir()):
@@ -66,7 +66,7 @@ def _sort_files(folder: Path) -> tuple[_FileCodes, _FileCodes, _FileCodes, set[s
         codes = tables if file["end"] == "tsv" else aligned if file["stem"] else alone
         if codes.setdefault(code, file["code"]) != file["code"]:
             both = f"{codes[code]!r} and {file['code']!r}"
-            raise InputError(f"{path}: {both} are both {LANGUAGES[code].name}; take one of the two out of the folder")
+            raise InputError(f"{path}: {both} are both {LANGUAGES[code].name}; remove one of the two from the folder")
     return alone, aligned, tables, english
 
 

@@ -1,10 +1,10 @@
 """Plain text for masked language modelling, and sentences with their English translations (TLM).
 
-Text is UTF-8, one sentence a line, and a blank line ends a document. An example is a stretch of lines of one document, joined
-by blanks, of about STRETCH characters (more only where one line is longer), never across documents. That is some 500 tokens
-of English: a codec cuts it into rows, so longer ones would only make a limit on examples coarser.
-Aligned text is one or more files in a language, each aligned by line with the one English file. A pair of which one side is
-blank has no translation: it is left out and counted; other numbers of lines are an error, since nothing after them can be right.
+Text is UTF-8 with one sentence on each line; a blank line ends a document. An example is a stretch of lines of one document,
+joined by blanks, of about STRETCH_CHARACTERS characters (more only if one line is longer). It never crosses documents. That is
+about 500 tokens of English. A codec cuts an example into rows, so longer examples would only make a limit on examples coarser.
+Aligned text is one or more files in a language, each aligned by line with the one English file. A pair with a blank side has no
+translation; it is left out and counted. Different numbers of lines are an error, since the lines after a gap are not aligned.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from xstilts.formats.mlm import MlmExample
 from xstilts.tasks.files.read import read_lines
 from xstilts.tasks.task import ReadRequest
 
-STRETCH_CHARACTERS = 2000  # characters
-MAX_LINE_BYTES = 1 << 20  # bytes of a line; more is no sentence but a file without line ends
+STRETCH_CHARACTERS = 2000
+MAX_LINE_BYTES = 1 << 20  # a longer line means a file without line ends
 
 NUL = "\0"
 
@@ -50,7 +50,7 @@ def _read_texts(path: Path) -> Iterator[str]:
     """The lines of a text file, without the blanks around them."""
     for where, line in read_lines(path, MAX_LINE_BYTES):
         if NUL in line:
-            raise InputError(f"{where}: a NUL byte: this is a binary file, or UTF-16; expected plain text in UTF-8")
+            raise InputError(f"{where}: a NUL byte, so this is a binary file or UTF-16; expected plain text in UTF-8")
         yield line.strip()
 
 
@@ -67,10 +67,10 @@ def _join_stretches(document: list[str]) -> Iterator[str]:
 
 
 def read_aligned(request: ReadRequest) -> Iterator[MlmExample]:
-    """Pairs of a sentence and its translation; the last file is the English one, which every other is aligned with."""
+    """Pairs of a sentence and its translation. The last file is the English one, with which every other file is aligned."""
     *others, english = request.files
     if not others:
-        raise InputError(f"{english}: alone; expected a file of another language that is aligned with it")
+        raise InputError(f"{english}: found no other file; expected a file of another language that is aligned with it")
     number = 0
     for path in others:
         for text, translation in _read_pairs(path, english):
@@ -85,5 +85,5 @@ def _read_pairs(path: Path, english: Path) -> Iterator[tuple[str, str]]:
     for number, (text, translation) in enumerate(zip_longest(_read_texts(path), _read_texts(english))):
         if text is None or translation is None:
             short, long = (path, english) if text is None else (english, path)
-            raise InputError(f"{short} ends after line {number}, {long} goes on: they are not aligned by line")
+            raise InputError(f"{short} ends after line {number}, but {long} continues: they are not aligned by line")
         yield text, translation

@@ -1,8 +1,8 @@
-"""Reading a user's own files as their declaration says: tables, sentences in CoNLL's layout, SQuAD's JSON, parallel texts.
+"""Readers of users' files, as their declaration says: tables, sentences in CoNLL's layout, SQuAD's JSON, parallel texts.
 
-Rows are rows: a TSV cell is what stands between two tabs, quotes included, since quotes inside sentences are why readers
-with csv rules lose rows; files that were written with csv rules (`quoted`, CSV) are read with them, a quote that is never
-closed being an error. A row with another number of cells than the header is an error, never padded or cut.
+A cell of a TSV is the text between two tabs, quotes included: quotes inside sentences make readers with csv rules lose rows.
+Files that were written with csv rules (`quoted`, CSV) are read with them; a quote that is never closed is an error. A row with
+another number of cells than the header is an error, and is never padded or cut.
 """
 
 from __future__ import annotations
@@ -25,54 +25,57 @@ from xstilts.formats.tag import TagExample
 from xstilts.tasks.catalogue.qa import read_squad
 from xstilts.tasks.files.read import check_label, read_json_lines, read_lines
 from xstilts.tasks.task import ReadRequest
-from xstilts.tasks.user.declaration import Declaration
+from xstilts.tasks.user.declaration import Column, Declaration
 from xstilts.tasks.user.plain_text import read_aligned, read_documents
 
-Column = int | str
 TableRow = Mapping[Any, Any]
 
 
-def read_user_task(own: Declaration, request: ReadRequest) -> Iterator[Example]:
+def read_user_task(spec: Declaration, request: ReadRequest) -> Iterator[Example]:
     """The examples of a split in a language. Raises InputError with file and line."""
-    match own.format:
+    match spec.format:
         case "classify":
-            return _read_classify(own, request)
+            return _read_classify(spec, request)
         case "choice":
-            return _read_choice(own, request)
+            return _read_choice(spec, request)
         case "tag":
-            return _read_tag(own, request)
+            return _read_tag(spec, request)
         case "span":
-            return _read_span(own, request)
+            return _read_span(spec, request)
         case "embed":
-            return _read_embed(own, request)
+            return _read_embed(spec, request)
         case "mlm":
-            return _read_mlm(own, request)
+            return _read_mlm(spec, request)
 
 
-def _select_rows(own: Declaration, request: ReadRequest) -> Iterator[tuple[str, str, TableRow]]:
-    """(id, `path:line`, row) of each row in the language. Without an id column the rows of each language are counted."""
+def _select_rows(spec: Declaration, request: ReadRequest) -> Iterator[tuple[str, str, TableRow]]:
+    """(id, `path:line`, row) of each row in the language. Without an id column, the rows of each language are counted."""
     code = request.task.codes.get(request.language, request.language)
     number = 0
-    for where, row in chain.from_iterable(_read_table(own, request, path) for path in request.files):
-        if own.language == "" or _get_word(row, own.language, where) == code:
+    for where, row in chain.from_iterable(_read_table(spec, request, path) for path in request.files):
+        if spec.language == "" or _get_word(row, spec.language, where) == code:
             number += 1
-            yield (_number_example(own, request, number) if own.id == "" else _get_word(row, own.id, where)), where, row
+            yield (
+                (_number_example(spec, request, number) if spec.id == "" else _get_word(row, spec.id, where)),
+                where,
+                row,
+            )
 
 
-def _number_example(own: Declaration, request: ReadRequest, number: int) -> str:
-    language = "" if own.parallel else f"{request.language}-"
+def _number_example(spec: Declaration, request: ReadRequest, number: int) -> str:
+    language = "" if spec.parallel else f"{request.language}-"
     return f"{request.task.name}-{language}{request.split}-{number}"
 
 
-def _read_table(own: Declaration, request: ReadRequest, path: Path) -> Iterator[tuple[str, TableRow]]:
+def _read_table(spec: Declaration, request: ReadRequest, path: Path) -> Iterator[tuple[str, TableRow]]:
     """(`path:line`, row) of each row of a table, by the names of its header or of its JSON fields, else by number."""
-    type = own.type_of(request.split)
+    type = spec.type_of(request.split)
     if type == "jsonl":
         yield from read_json_lines(path)
         return
-    columns = own.columns()
+    columns = spec.columns()
     header: list[str] = []
-    for where, cells in _read_quoted(path, "," if type == "csv" else "\t") if own.quoted or type == "csv" else _read_plain(path):
+    for where, cells in _read_quoted(path, "," if type == "csv" else "\t") if spec.quoted or type == "csv" else _read_plain(path):
         if isinstance(columns[0], int):
             yield where, dict(enumerate(cells))
         elif not header:
@@ -92,7 +95,7 @@ def _read_plain(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _read_quoted(path: Path, delimiter: str) -> Iterator[tuple[str, list[str]]]:
-    """Rows by the rules of csv; a cell may hold line ends, so `path:line` is where the row begins."""
+    """Rows by the rules of csv. A cell may hold line ends, so `path:line` is where the row begins."""
     begin = ""
 
     def fed() -> Iterator[str]:
@@ -126,7 +129,7 @@ def _get_text(row: TableRow, column: Column, where: str) -> str:
 
 
 def _get_word(row: TableRow, column: Column, where: str) -> str:
-    """A label, an id or a code: text, or a JSON whole number or truth value as it is spelled."""
+    """A label, an id or a code: text, or a JSON integer or truth value as it is written."""
     value = _get_cell(row, column, where)
     if isinstance(value, bool):
         return str(value).lower()
@@ -140,56 +143,56 @@ def _get_strings(row: TableRow, column: Column, where: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in value)
 
 
-def _label_rows(own: Declaration, request: ReadRequest) -> Iterator[tuple[str, str, TableRow, str]]:
-    """(id, `path:line`, row, label); rows whose label is dropped are counted and left out."""
-    labels = _map_values(own)
-    for id, where, row in _select_rows(own, request):
-        value = _get_word(row, own.label, where)
-        if value not in own.drop:
+def _label_rows(spec: Declaration, request: ReadRequest) -> Iterator[tuple[str, str, TableRow, str]]:
+    """(id, `path:line`, row, label). Rows with a dropped label are left out."""
+    labels = _map_values(spec)
+    for id, where, row in _select_rows(spec, request):
+        value = _get_word(row, spec.label, where)
+        if value not in spec.drop:
             yield id, where, row, labels[check_label(value, tuple(labels), where)]
 
 
-def _map_values(own: Declaration) -> dict[str, str]:
-    return {value: label for label, values in own.labels for value in values}
+def _map_values(spec: Declaration) -> dict[str, str]:
+    return {value: label for label, values in spec.labels for value in values}
 
 
-def _read_classify(own: Declaration, request: ReadRequest) -> Iterator[ClassifyExample]:
-    for id, where, row, label in _label_rows(own, request):
-        yield ClassifyExample(id, tuple(_get_text(row, column, where) for column in own.texts), label)
+def _read_classify(spec: Declaration, request: ReadRequest) -> Iterator[ClassifyExample]:
+    for id, where, row, label in _label_rows(spec, request):
+        yield ClassifyExample(id, tuple(_get_text(row, column, where) for column in spec.texts), label)
 
 
-def _read_choice(own: Declaration, request: ReadRequest) -> Iterator[ChoiceExample]:
-    for id, where, row, label in _label_rows(own, request):
-        listed = len(own.choices) == 1
-        choices = _get_strings(row, own.choices[0], where) if listed else tuple(_get_text(row, c, where) for c in own.choices)
-        if len(choices) != len(own.labels):
-            raise InputError(f"{where}: {len(choices)} choices, expected {len(own.labels)}")
-        yield ChoiceExample(id, _get_text(row, own.prompt, where), choices, own.names.index(label))
+def _read_choice(spec: Declaration, request: ReadRequest) -> Iterator[ChoiceExample]:
+    for id, where, row, label in _label_rows(spec, request):
+        listed = len(spec.choices) == 1
+        choices = _get_strings(row, spec.choices[0], where) if listed else tuple(_get_text(row, c, where) for c in spec.choices)
+        if len(choices) != len(spec.labels):
+            raise InputError(f"{where}: {len(choices)} choices, expected {len(spec.labels)}")
+        yield ChoiceExample(id, _get_text(row, spec.prompt, where), choices, spec.names.index(label))
 
 
-def _read_tag(own: Declaration, request: ReadRequest) -> Iterator[TagExample]:
-    labels = _map_values(own)
-    sentences = _read_listed if own.type_of(request.split) == "jsonl" else _read_sentences
-    for number, found in enumerate(chain.from_iterable(sentences(own, request, path) for path in request.files), start=1):
+def _read_tag(spec: Declaration, request: ReadRequest) -> Iterator[TagExample]:
+    labels = _map_values(spec)
+    sentences = _read_listed if spec.type_of(request.split) == "jsonl" else _read_sentences
+    for number, found in enumerate(chain.from_iterable(sentences(spec, request, path) for path in request.files), start=1):
         words, tags = zip(*((word, labels[check_label(tag, tuple(labels), where)]) for where, word, tag in found), strict=True)
-        yield TagExample(_number_example(own, request, number), words, tags)
+        yield TagExample(_number_example(spec, request, number), words, tags)
 
 
 TaggedWords = list[tuple[str, str, str]]  # (`path:line`, word, tag) of each word
 
 
-def _read_listed(own: Declaration, request: ReadRequest, path: Path) -> Iterator[TaggedWords]:
+def _read_listed(spec: Declaration, request: ReadRequest, path: Path) -> Iterator[TaggedWords]:
     for where, row in read_json_lines(path):
-        words, tags = _get_strings(row, own.words, where), _get_strings(row, own.tags, where)
+        words, tags = _get_strings(row, spec.words, where), _get_strings(row, spec.tags, where)
         if not words or len(words) != len(tags):
             raise InputError(f"{where}: {len(words)} words and {len(tags)} tags")
         yield [(where, word, tag) for word, tag in zip(words, tags, strict=True)]
 
 
-def _read_sentences(own: Declaration, request: ReadRequest, path: Path) -> Iterator[TaggedWords]:
-    """Lines between blank lines. Columns are parted by tabs if there is one in the line, else by blanks. Of CoNLL-U, comments,
-    multi-word tokens and empty nodes are left out: what is tagged are the syntactic words."""
-    universal = own.type_of(request.split) == "conllu"
+def _read_sentences(spec: Declaration, request: ReadRequest, path: Path) -> Iterator[TaggedWords]:
+    """Lines between blank lines. Columns are separated by tabs if the line has one, else by blanks. Comments, multi-word tokens
+    and empty nodes of CoNLL-U are left out, so the syntactic words are tagged."""
+    universal = spec.type_of(request.split) == "conllu"
     sentence: TaggedWords = []
     for where, line in read_lines(path):
         cells = line.split("\t") if "\t" in line else line.split()
@@ -197,7 +200,7 @@ def _read_sentences(own: Declaration, request: ReadRequest, path: Path) -> Itera
             continue
         if line.strip():
             row = dict(enumerate(cells))
-            word, tag = _get_text(row, own.words, where), _get_text(row, own.tags, where)
+            word, tag = _get_text(row, spec.words, where), _get_text(row, spec.tags, where)
             if not word:
                 raise InputError(f"{where}: the word is blank")
             sentence.append((where, word, tag))
@@ -208,32 +211,32 @@ def _read_sentences(own: Declaration, request: ReadRequest, path: Path) -> Itera
         yield sentence
 
 
-def _read_span(own: Declaration, request: ReadRequest) -> Iterator[SpanExample]:
+def _read_span(spec: Declaration, request: ReadRequest) -> Iterator[SpanExample]:
     for path in request.files:
         for example in read_squad(replace(request, files=(path,))):
-            if not example.answer and not own.no_answer:
-                raise InputError(f"{path}: question {example.id}: no answer; say `no_answer: true` if that is meant")
+            if not example.answer and not spec.no_answer:
+                raise InputError(f"{path}: question {example.id}: no answer; write `no_answer: true` if that is intended")
             yield replace(example, answer=example.answer or ())
 
 
-def _read_embed(own: Declaration, request: ReadRequest) -> Iterator[BitextRetrievalExample]:
-    aligned = own.type_of(request.split) == "text"
-    for id, where, text, english in _pair_lines(own, request) if aligned else _pair_columns(own, request):
+def _read_embed(spec: Declaration, request: ReadRequest) -> Iterator[BitextRetrievalExample]:
+    aligned = spec.type_of(request.split) == "text"
+    for id, where, text, english in _pair_lines(spec, request) if aligned else _pair_columns(spec, request):
         if not text or not english:
-            raise InputError(f"{where}: a blank sentence; each needs its translation")
+            raise InputError(f"{where}: a blank sentence; expected a sentence and its translation")
         yield BitextRetrievalExample(id, text, english, id)
 
 
 Translated = tuple[str, str, str, str]  # id, `path:line`, sentence, its English translation
 
 
-def _pair_columns(own: Declaration, request: ReadRequest) -> Iterator[Translated]:
-    for id, where, row in _select_rows(own, request):
-        text, english = (_get_text(row, column, where) for column in own.texts)
+def _pair_columns(spec: Declaration, request: ReadRequest) -> Iterator[Translated]:
+    for id, where, row in _select_rows(spec, request):
+        text, english = (_get_text(row, column, where) for column in spec.texts)
         yield id, where, text, english
 
 
-def _pair_lines(own: Declaration, request: ReadRequest) -> Iterator[Translated]:
+def _pair_lines(spec: Declaration, request: ReadRequest) -> Iterator[Translated]:
     sides = {path.name.removesuffix(".gz").rpartition(".")[2]: path for path in request.files}
     other = [path for end, path in sides.items() if end not in ("en", "eng")]
     if len(other) != 1 or len(request.files) != 2:
@@ -244,17 +247,17 @@ def _pair_lines(own: Declaration, request: ReadRequest) -> Iterator[Translated]:
     if len(left) != len(right):
         raise InputError(f"{other[0]} has {len(left)} lines and {english} {len(right)}: they are not aligned")
     for number, ((where, text), (_, translation)) in enumerate(zip(left, right, strict=True), start=1):
-        yield _number_example(own, request, number), where, text.strip(), translation.strip()
+        yield _number_example(spec, request, number), where, text.strip(), translation.strip()
 
 
-def _read_mlm(own: Declaration, request: ReadRequest) -> Iterator[MlmExample]:
-    """Of a table: a row is a document or, with two columns, a sentence and its translation. A blank cell leaves the row out,
-    as a blank line would; it is counted."""
-    if own.type_of(request.split) == "text":
-        yield from read_aligned(request) if own.english else read_documents(request)
+def _read_mlm(spec: Declaration, request: ReadRequest) -> Iterator[MlmExample]:
+    """Documents, or sentences with a translation. In a table a row is a document or, with two columns, a sentence and its
+    translation. A row with a blank cell is left out, as a blank line would be, and counted."""
+    if spec.type_of(request.split) == "text":
+        yield from read_aligned(request) if spec.english else read_documents(request)
         return
-    for id, where, row in _select_rows(own, request):
-        texts = tuple(_get_text(row, column, where) for column in own.texts)
+    for id, where, row in _select_rows(spec, request):
+        texts = tuple(_get_text(row, column, where) for column in spec.texts)
         if all(texts):
             yield MlmExample(id, texts)
         else:

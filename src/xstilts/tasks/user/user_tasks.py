@@ -1,10 +1,10 @@
-"""A user's own task, in a file outside the package: a few lines of YAML, or Python that defines TASKS as the files here do.
-A folder of plain text is one too, or two, without any declaration (`folder.py`).
+"""A user's own task, in a file outside the package: a few lines of YAML, or Python that defines TASKS as the catalogue's files
+do. A folder of plain text is also one task, or two, without any declaration (`folder.py`).
 
-`register` puts its tasks into the catalogue of this process; a worker does the same before it runs a stage of such a study.
-What enters the keys is `Task.declared`. For YAML it is the hash of what decides the examples, so that a comment, another
-licence or another folder moves no key. For Python it is the hash of the file, since nobody can tell what in it matters,
-unless its tasks state `declared` themselves.
+`register` puts its tasks into the catalogue of this process. A worker does the same before it runs a stage of such a study.
+`Task.declared` enters the keys. For YAML it is the hash of what decides the examples, so that a comment, another licence or
+another folder moves no key. For Python it is the hash of the file, since nobody can tell what in it matters, unless its tasks
+state `declared` themselves.
 """
 
 from __future__ import annotations
@@ -41,31 +41,32 @@ from xstilts.tasks.user.declaration import NAME, Declaration, Translation
 from xstilts.tasks.user.folder import declare_folder
 from xstilts.tasks.user.tables import read_user_task
 
-# The version of every task in YAML: to be bumped when a reader in `tables.py` gives other examples for the same declaration.
+# The version of every task in YAML. Raise it when a reader in `tables.py` gives other examples for the same declaration.
 READERS_VERSION = 1
 
 SUFFIXES = (".yaml", ".yml", ".py")
-# Words that mean something else where a study names tasks.
+# Words that mean something else in a study's lists of tasks.
 RESERVED = {"all", "default", "multi", *SUITES, *(kind.name for kind in get_args(Format))}
 
 _registered: dict[Path, tuple[str, tuple[Task, ...]]] = {}
 
 
 def register(path: Path, declared: str = "") -> tuple[Task, ...]:
-    """Put the tasks of a file, or of a folder of text, into the catalogue, in place of those that it had before, and give them.
+    """Put the tasks of a file, or of a folder of text, into the catalogue, in place of those that it had before, and give
+    them.
 
-    Raises InputError for a file that declares no task, a name that the catalogue already has, or, given what was `declared`
-    when the plan was made, for one that says something else by now."""
+    Raises InputError for a file that declares no task, and for a name that the catalogue already has. `declared` is the
+    identity when the plan was made; a file that has another identity now is an InputError too."""
     path = path.expanduser().absolute()
     try:
         content = "\0".join(sorted(file.name for file in path.iterdir())).encode() if path.is_dir() else path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: a file that declares a task was expected, or a folder of text ({error.strerror})") from None
+        raise InputError(f"{path}: expected a file that declares a task, or a folder of text ({error.strerror})") from None
     sha256 = hashlib.sha256(content).hexdigest()
     before, earlier = _registered.get(path, ("", ()))
     tasks = earlier if before == sha256 else _make_tasks(path, content, sha256)
     if declared not in ("", tasks[0].declared):
-        raise InputError(f"{path} changed since the plan was made; run again to plan with it")
+        raise InputError(f"{path} changed after the plan was made; run again to plan with the new file")
     for task in tasks:
         _check_name(task.name, path, {task.name for task in earlier})
     for task in earlier:
@@ -76,7 +77,7 @@ def register(path: Path, declared: str = "") -> tuple[Task, ...]:
 
 
 def resolve_tasks(words: Iterable[str]) -> list[str]:
-    """Names of tasks; a file or a folder among them stands for the tasks that it declares, which are registered."""
+    """Names of tasks. A file or a folder among them is registered and stands for the tasks that it declares."""
     names: list[str] = []
     for word in words:
         own = Path(word).suffix in SUFFIXES or (word not in CATALOGUE and Path(word).is_dir())
@@ -86,17 +87,17 @@ def resolve_tasks(words: Iterable[str]) -> list[str]:
 
 def _check_name(name: str, path: Path, own: Collection[str]) -> None:
     if name in RESERVED:
-        raise InputError(f"{path}: the name '{name}' means something else in a study; give the task another")
+        raise InputError(f"{path}: the name '{name}' has another meaning in a study; choose another name")
     if name in CATALOGUE and name not in own:
         folder = CATALOGUE[name].folder
-        whose = f"a task declared in {folder}" if folder else "a task of the catalogue"
-        remedy = "rename the folder" if path.is_dir() else "give yours another"
-        raise InputError(f"{path}: the name '{name}' is that of {whose}; {remedy}")
+        owner = f"a task declared in {folder}" if folder else "a task of the catalogue"
+        remedy = "rename the folder" if path.is_dir() else "choose another name"
+        raise InputError(f"{path}: the name '{name}' belongs to {owner}; {remedy}")
 
 
 def _make_tasks(path: Path, content: bytes, sha256: str) -> tuple[Task, ...]:
     if path.is_dir():
-        return tuple(replace(_make_task(own, path), name=name) for name, own in declare_folder(path))
+        return tuple(replace(_make_task(spec, path), name=name) for name, spec in declare_folder(path))
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path}: a file that declares a task ends in {', '.join(SUFFIXES)}")
     if path.suffix != ".py":
@@ -108,29 +109,29 @@ def _make_tasks(path: Path, content: bytes, sha256: str) -> tuple[Task, ...]:
     return tuple(replace(task, declared=task.declared or sha256, folder=path.parent) for task in tasks)
 
 
-def _make_task(own: Declaration, folder: Path) -> Task:
-    """The task of a declaration; its files are looked for below `folder` first."""
-    _add_languages(own.new_languages)
+def _make_task(spec: Declaration, folder: Path) -> Task:
+    """The task of a declaration. Its files are searched below `folder` first."""
+    _add_languages(spec.new_languages)
     return Task(
-        name=own.name,
+        name=spec.name,
         version=READERS_VERSION,
-        format=_make_format(own),
-        metric=own.measure(),
-        languages=tuple(dict.fromkeys(code for codes in own.languages.values() for code in codes)),
+        format=_make_format(spec),
+        metric=spec.choose_metric(),
+        languages=tuple(dict.fromkeys(code for codes in spec.languages.values() for code in codes)),
         splits={
-            split: Source((pattern,), own.languages[split], own.url, beside=(own.english,) if own.english else ())
-            for split, pattern in own.files.items()
+            split: Source((pattern,), spec.languages[split], spec.url, beside=(spec.english,) if spec.english else ())
+            for split, pattern in spec.files.items()
         },
-        read=partial(read_user_task, own),
-        license=own.license,
-        cite=own.cite,
-        url=own.url,
-        description=own.description,
-        trains_on=own.trains_on or (own.name if "train" in own.files and own.format != "mlm" else ""),
-        heldout=own.heldout,
-        codes=own.codes,
-        contains=own.contains,
-        declared=compute_key(own.identity()),
+        read=partial(read_user_task, spec),
+        license=spec.license,
+        cite=spec.cite,
+        url=spec.url,
+        description=spec.description,
+        trains_on=spec.trains_on or (spec.name if "train" in spec.files and spec.format != "mlm" else ""),
+        heldout=spec.heldout,
+        codes=spec.codes,
+        contains=spec.contains,
+        declared=compute_key(spec.identity()),
         folder=folder,
     )
 
@@ -140,34 +141,34 @@ def _add_languages(new: Mapping[str, str]) -> None:
         LANGUAGES.setdefault(code, Language(code, "", "", "", name))
 
 
-def _make_translation(own: Translation, path: Path) -> Task:
-    """Another task with its English training data translated, and its own English dev data."""
-    base = CATALOGUE.get(own.translated_from)
+def _make_translation(spec: Translation, path: Path) -> Task:
+    """Another task with its English training data in translation, and its own English dev data."""
+    base = CATALOGUE.get(spec.translated_from)
     if base is None:
-        raise InputError(f"{path}: translated_from: no task {own.translated_from!r}{nearest(own.translated_from, CATALOGUE)}")
+        raise InputError(f"{path}: translated_from: no task {spec.translated_from!r}{nearest(spec.translated_from, CATALOGUE)}")
     if trouble := _explain_untranslatable(base):
         raise InputError(f"{path}: translated_from: {trouble}")
-    _add_languages(own.new_languages)
-    splits = {"train": Source((own.translations,), own.languages, own.url)}
+    _add_languages(spec.new_languages)
+    splits = {"train": Source((spec.translations,), spec.languages, spec.url)}
     if "dev" in base.splits or base.heldout:
         dev = base.splits[resolve_split(base, "dev")]
         if "en" in dev.languages:
             splits["dev"] = Source(dev.paths, ("en",), dev.url)
     identity = {"translated_from": base.name, "version": base.version, "declared": base.declared}
     return Task(
-        name=own.name,
+        name=spec.name,
         version=READERS_VERSION,
         format=base.format,
         metric=base.metric,
         languages=tuple(dict.fromkeys(code for source in splits.values() for code in source.languages)),
         splits=splits,
         read=partial(read_translated, base),
-        license=own.license,
-        cite=own.cite,
-        url=own.url,
-        description=own.description or f"The training data of {base.name}, translated.",
-        trains_on=own.name,
-        codes=own.codes,
+        license=spec.license,
+        cite=spec.cite,
+        url=spec.url,
+        description=spec.description or f"The training data of {base.name}, translated.",
+        trains_on=spec.name,
+        codes=spec.codes,
         contains=(base.name,),
         declared=compute_key(identity),
         folder=path.parent,
@@ -176,30 +177,30 @@ def _make_translation(own: Translation, path: Path) -> Task:
 
 
 def _explain_untranslatable(base: Task) -> str:
-    """Why a task cannot be had in translation; empty if it can."""
+    """Why a task has no translation; empty if it can have one."""
     if base.format.untranslatable:
         return f"{base.name} ({base.format.title}) cannot be translated: {base.format.untranslatable}"
     if base.parts:
-        return f"{base.name} is made of {', '.join(base.parts)}; translate these, each in a declaration of its own"
+        return f"{base.name} is made of {', '.join(base.parts)}; translate each of these in its own declaration"
     if base.synthetic:
-        return f"{base.name} has no files; the embedded world has translated tasks of its own"
+        return f"{base.name} has no files; the embedded world has its own translated tasks"
     if base.translates:
-        return f"{base.name} is a translation itself; name {base.translates}"
+        return f"{base.name} is itself a translation; write {base.translates}"
     if "train" not in base.splits or "en" not in base.splits["train"].languages:
         return f"{base.name} has no English training data"
     return ""
 
 
-def _make_format(own: Declaration) -> Format:
-    match own.format:
+def _make_format(spec: Declaration) -> Format:
+    match spec.format:
         case "classify":
-            return Classify(own.names, len(own.texts))
+            return Classify(spec.names, len(spec.texts))
         case "choice":
-            return Choice(len(own.labels))
+            return Choice(len(spec.labels))
         case "tag":
-            return Tag(own.names)
+            return Tag(spec.names)
         case "span":
-            return Span(own.no_answer)
+            return Span(spec.no_answer)
         case "embed":
             return BitextRetrieval()
         case "mlm":
@@ -207,7 +208,7 @@ def _make_format(own: Declaration) -> Format:
 
 
 def _run_python(path: Path, content: bytes, name: str) -> tuple[Task, ...]:
-    """TASKS of a Python file. It is run from the bytes that the hash is of, and leaves no compiled file beside it."""
+    """TASKS of a Python file. It runs from the bytes that were hashed, and leaves no compiled file beside it."""
     module = sys.modules[name] = ModuleType(name)
     module.__file__ = str(path)
     try:
@@ -231,9 +232,9 @@ def _find_line(error: Exception, path: Path) -> int:
 
 def _check_record(task: Task, where: str) -> None:
     if not re.match(NAME, task.name):
-        raise InputError(f"{where}: a name is letters, digits, '_', '.' and '-'")
+        raise InputError(f"{where}: expected a name of letters, digits, '_', '.' and '-'")
     if task.synthetic:
-        raise InputError(f"{where}: no split has `paths` (below {Path(where).parent}) or a `hub` to be read from")
+        raise InputError(f"{where}: no split has `paths` (below {Path(where).parent}) or a `hub`; expected one of the two")
     for split, source in task.splits.items():
         if split not in SPLITS:
             raise InputError(f"{where}: no split {split!r}{nearest(split, SPLITS)}")
@@ -241,13 +242,13 @@ def _check_record(task: Task, where: str) -> None:
             if code not in LANGUAGES:
                 raise InputError(f"{where}: unknown language {code!r}; add a row: LANGUAGES[{code!r}] = Language(...)")
             if code not in task.languages:
-                raise InputError(f"{where}: {split} has {code!r}, `languages` has not")
+                raise InputError(f"{where}: {split} has {code!r}, but `languages` does not")
 
 
 @dataclass(frozen=True)
 class SplitPreview:
-    """What a task's files hold in one split and language: how many examples, the first ones, what the reader counted beside
-    them (`Request.counts`), or what is wrong with them."""
+    """The content of a task's files in one split and language: how many examples, the first ones, the reader's counts
+    (`ReadRequest.counts`), or the error in them."""
 
     split: str
     language: str
@@ -258,7 +259,7 @@ class SplitPreview:
 
 
 def preview(task: Task, root: Path, first: int = 2) -> Iterator[SplitPreview]:
-    """All files of a task read to their end, a sample for each split and language; `root` is the data folder."""
+    """Read all files of a task to their end, and give a preview of each split and language. `root` is the data folder."""
     for split in SPLITS:
         if split in task.splits or (split == "dev" and task.heldout):
             for language in task.splits[resolve_split(task, split)].languages:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from xstilts.formats.classify import ClassifyExample
 from xstilts.tasks.catalogue.nli import LABELS, MNLI, MNLI_ZIP, NO_AGREEMENT
-from xstilts.tasks.files.read import check_label, get_field, read_json_lines, read_tsv
+from xstilts.tasks.files.read import check_label, get_field, get_fields, read_json_lines, read_tsv
 from xstilts.tasks.task import ReadRequest, Source, Task
 
 GENRES = ("fiction", "government", "slate", "telephone", "travel")
@@ -29,9 +29,7 @@ def read_genre(request: ReadRequest) -> Iterator[ClassifyExample]:
     records = read_json_lines(path) if path.name.removesuffix(".gz").endswith(".jsonl") else read_tsv(path)
     for number, (where, record) in enumerate(records, start=1):
         if get_field(record, "genre", str, where) == genre:
-            premise, hypothesis, label = (
-                get_field(record, field, str, where) for field in ("sentence1", "sentence2", "gold_label")
-            )
+            premise, hypothesis, label = get_fields(record, "sentence1 sentence2 gold_label", str, where)
             if label != NO_AGREEMENT:
                 texts = (premise.strip(), hypothesis.strip())
                 yield ClassifyExample(f"mnli-{request.split}-{number}", texts, check_label(label.strip(), LABELS, where))
