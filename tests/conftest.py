@@ -18,6 +18,9 @@ from xstilts.study import Study, make_study
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.user import user_tasks
 
+# One thread a process, before torch is imported: with more, small matrices spend their time waiting for a core.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 settings.register_profile("calm", deadline=None)  # a busy machine is no failure
 settings.load_profile("calm")
 

@@ -86,16 +86,7 @@ def alone(job: TrainJob, processes: int) -> Iterator[Group]:
     yield Group()
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """As in a worker; with more, the processes of a group wait for cores, not for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("forked_workers", "one_thread")
+@pytest.mark.usefixtures("forked_workers")
 def test_two_processes_are_one(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same recipe, dropout included, by two processes and by one that does the work of both."""
     two, one = (job_of(tiny_folder, tmp_path / name, NLI, MNLI, processes=2) for name in ("two", "one"))
@@ -109,7 +100,7 @@ def test_two_processes_are_one(tiny_folder: Path, tmp_path: Path, monkeypatch: p
     assert_same(two, one, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.usefixtures("forked_workers", "one_thread")
+@pytest.mark.usefixtures("forked_workers")
 def test_a_lost_process_fails_the_stage_and_it_goes_on_from_its_checkpoint(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

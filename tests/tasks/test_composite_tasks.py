@@ -85,15 +85,3 @@ def test_the_check_of_a_composite_task_is_that_of_its_parts(both: Task, root: Pa
     assert check_task(both, root).status == "partial"
     (root / "one" / "train.tsv.gz").unlink()
     assert check_task(both, root).status == "missing"
-
-
-def test_the_parts_of_the_catalogue_have_their_formats_and_splits() -> None:
-    for task in CATALOGUE.values():
-        for name in task.parts:
-            part = CATALOGUE[name]
-            assert part.format == task.format
-            assert not part.parts
-            for split, source in task.splits.items():
-                assert source.paths == ()
-                assert source.languages == ("en",)
-                assert "en" in part.splits[split].languages

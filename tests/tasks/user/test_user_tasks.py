@@ -395,7 +395,9 @@ def test_real_data_that_the_catalogue_need_not_know(name: str, real_data: Path, 
     rows = (line.split("\t") for line in manifest.read_text(encoding="utf-8").splitlines())
     records = {row[0]: row[1] for row in rows}
     task = declare(tmp_path, {"name": name, **REAL[name]})
-    for sample in preview(task, real_data):
+    samples = list(preview(task, real_data))
+    assert {sample.split for sample in samples} == set(task.splits)
+    for sample in samples:
         file = f"{task.fill(task.splits[sample.split].paths[0], sample.language)}.gz"
         unlabelled = gzip.decompress((real_data / file).read_bytes()).count(b'"gold_label": "-"')
         assert (sample.trouble, sample.count) == ("", int(records[file]) - unlabelled), file
