@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from xstilts.report.write import write_report
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Store, read_json
 from xstilts.study.study import Study
+from xstilts.tasks.registry import CATALOGUE
 from xstilts.world import WorldConfig, generate
 
 pytestmark = pytest.mark.tiny
@@ -70,12 +72,13 @@ Record = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     folder = tmp_path_factory.mktemp("engine")
     plan, store = compile_study(engine_study(folder)), Store(folder / "store")
     state = execute(plan, store, workers=2)
     assert not state.errors, state.errors
-    return plan, store
+    yield plan, store
+    del CATALOGUE["inference"]  # other modules declare a task of this name
 
 
 def record_of(store: Store, stage: Stage) -> Record:
