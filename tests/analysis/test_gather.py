@@ -126,7 +126,7 @@ def test_a_score_leads_to_every_stage_behind_it(tmp_path: Path) -> None:
     plan, _, results = gathered(tmp_path)
     inputs = {stage.key: {source.key for source in stage.parents} for stage in plan.stages}
     assert {cost.key: set(cost.inputs) for cost in results.costs} == inputs
-    cell = next(cell for cell in plan.cells if (cell.chain, cell.target) == ("squad", "world/tydiqa"))
+    cell = next(cell for cell in plan.cells if (cell.id.arm, cell.id.target) == ("squad", "world/tydiqa"))
     place = next(c for c in results.cells if c.key == cell.score.key)
     id = score_id(place.encoder, place.chain, place.control, place.target, "en", place.seed)
     scored = replace(place, languages={"en": LanguageScore({}, 0.5, np.array(["a"]), np.ones((1, 2)))})
