@@ -23,7 +23,7 @@ from xstilts.analysis.scores import ENGLISH
 from xstilts.report.document import Document
 from xstilts.report.figures import forest
 from xstilts.report.figures.heat_map import HeatMap, link_to
-from xstilts.report.figures.svg import inline, read_template
+from xstilts.report.figures.svg import draw_inline, read_template
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import gain_id
 from xstilts.report.provenance.origins import find_origins
@@ -59,7 +59,7 @@ def render_html(document: Document) -> str:
         gain_id=gain_id,
         describe_gain=describe_gain,
         bracket=fmt.bracket,
-        inline=inline,
+        draw_inline=draw_inline,
         draw_interval=forest.draw_interval,
         choose_scale=_choose_scale,
         write_percent=lambda value: f"{100 * value:.0f}",

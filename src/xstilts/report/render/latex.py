@@ -19,7 +19,7 @@ from xstilts.report.figures.heat_map import describe_bold
 from xstilts.report.findings import Findings
 from xstilts.report.tables.breakdown import best_table, parts_table
 from xstilts.report.tables.encoders import contrast_table
-from xstilts.report.tables.gains import compared_table
+from xstilts.report.tables.gains import comparisons_table
 from xstilts.report.tables.other_tests import other_tests_table
 from xstilts.report.tables.scores import NEAR
 from xstilts.report.tables.table import ORACLE, Table, describe_limits
@@ -236,7 +236,7 @@ def render_latex(findings: Findings) -> dict[str, str]:
     if findings.gains_over("none"):
         found["gains"] = write_gains(findings)
     more = {
-        "compared": compared_table(findings),
+        "compared": comparisons_table(findings),
         "parts": parts_table(findings),
         "best": best_table(findings),
         "encoders": contrast_table(findings),

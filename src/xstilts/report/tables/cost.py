@@ -62,7 +62,7 @@ def failed_table(findings: Findings) -> Table:
     return make_table("Stages that failed.", ("stage", "kind", "error", "key"), rows)
 
 
-def saved_sentence(findings: Findings) -> str:
+def describe_savings(findings: Findings) -> str:
     """What sharing saved, in runs and time."""
     kinds = [kind for kind in findings.kinds if kind.saved]
     total = fmt.seconds(findings.seconds)
@@ -73,7 +73,7 @@ def saved_sentence(findings: Findings) -> str:
     return f"The stages took {total} in total. Cells share stages, which saved {saved} ({time})."
 
 
-def missing_lines(findings: Findings) -> Line:
+def describe_missing(findings: Findings) -> Line:
     """The cells without a score, by chain and target, and the number of stages that wait."""
     pairs: dict[tuple[str, str], list[int]] = {}
     for _, chain, target, seed in findings.missing:
