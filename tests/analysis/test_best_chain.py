@@ -11,7 +11,7 @@ from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.best_chain import BestChain, halves
 from xstilts.analysis.results import Results
 from xstilts.report.findings import compute_findings
-from xstilts.report.tables.breakdown import best_sentence, best_table
+from xstilts.report.tables.breakdown import best_table, describe_best
 
 NAMES = tuple(f"c{i}" for i in range(8))
 CHAINS = (chain("none"), *(chain(name, f"task{name}") for name in NAMES))
@@ -100,6 +100,6 @@ def test_one_candidate_is_no_choice() -> None:
 
 
 def test_the_sentence_quotes_both() -> None:
-    text = best_sentence(compute_findings(results(), 50))
+    text = describe_best(compute_findings(results(), 50))
     assert "4 targets" in text
     assert "Quote the second number." in text

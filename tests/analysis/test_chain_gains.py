@@ -29,7 +29,7 @@ from xstilts.report.render.csv import GAIN_COLUMNS, PART_COLUMNS, gain_rows, par
 from xstilts.report.render.html import render_html
 from xstilts.report.render.latex import render_latex
 from xstilts.report.render.markdown import render_markdown
-from xstilts.report.tables.gains import compared_table
+from xstilts.report.tables.gains import comparisons_table
 
 ONE = (("squad_de", ("squad",)),)
 TWO = (("both", ("squad", "nli")), ("squad_de", ("squad",)))
@@ -242,7 +242,7 @@ def test_every_rendering_has_them_first_among_results(analysis: Findings) -> Non
     forest = make_comparison_forest(analysis)
     assert forest is not None
     assert [plot.title for plot in forest.plots] == ["mean over 3 targets", "tydiqa", "xquad", "tatoeba"]
-    table = compared_table(analysis)
+    table = comparisons_table(analysis)
     assert table is not None
     assert table.rows == 4 + 6
 

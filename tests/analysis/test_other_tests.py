@@ -19,7 +19,7 @@ from xstilts.report.findings import Findings, compute_findings
 from xstilts.report.render.html import render_html
 from xstilts.report.render.latex import render_latex
 from xstilts.report.render.markdown import render_markdown
-from xstilts.report.tables.other_tests import TITLE, other_tests_sentence, other_tests_table
+from xstilts.report.tables.other_tests import TITLE, describe_other_tests, other_tests_table
 from xstilts.report.write import write_report
 
 CHAINS = (chain("none"), chain("mid", "snli"), chain("bad", "qqp"), replace(chain("mid~p", "snli", placebo=True), of="mid"))
@@ -110,7 +110,7 @@ def test_near_chance_nothing_disagrees(six: Findings) -> None:
         "checkpoints: gain",
         "stochastic order: gain",
     )
-    assert "1 of 4 gains" in other_tests_sentence(replace(six, tests=(unclear, *six.tests[1:])))
+    assert "1 of 4 gains" in describe_other_tests(replace(six, tests=(unclear, *six.tests[1:])))
 
 
 def test_every_rendering_has_the_table_at_its_end(six: Findings, tmp_path: Path) -> None:

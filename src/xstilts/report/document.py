@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from xstilts.analysis import formatting as fmt
 from xstilts.report.answer.limitations import list_limitations
-from xstilts.report.answer.quality import quality_sentence, quality_table
+from xstilts.report.answer.quality import quality_table, write_points
 from xstilts.report.figures.bars import make_cost_bars
 from xstilts.report.figures.dots import make_language_plots, make_part_plots
 from xstilts.report.figures.drawing import PanelFigure, RowFigure
@@ -24,11 +24,11 @@ from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, claim_id
 from xstilts.report.references import list_references
 from xstilts.report.tables import cost
-from xstilts.report.tables.breakdown import best_sentence, best_table, gaps_table, parts_table
+from xstilts.report.tables.breakdown import best_table, describe_best, gaps_table, parts_table
 from xstilts.report.tables.data import describe_licences, list_protocol_notes, targets_table, training_table
 from xstilts.report.tables.encoders import contrast_table
-from xstilts.report.tables.gains import compared_table, control_tables
-from xstilts.report.tables.other_tests import TITLE, other_tests_sentence, other_tests_table
+from xstilts.report.tables.gains import comparisons_table, control_tables
+from xstilts.report.tables.other_tests import TITLE, describe_other_tests, other_tests_table
 from xstilts.report.tables.retrieval import group_sweeps, retrieval_table
 from xstilts.report.tables.scores import scores_tables
 from xstilts.report.tables.setup import chains_table, describe_method, recipes_table
@@ -154,7 +154,7 @@ def _method(findings: Findings) -> tuple[Block, ...]:
 
 def _comparisons(findings: Findings) -> tuple[Block, ...]:
     """The study's own comparisons, if it asks about one chain against another."""
-    table = compared_table(findings)
+    table = comparisons_table(findings)
     if table is None:
         return ()
     text = (
@@ -167,7 +167,7 @@ def _comparisons(findings: Findings) -> tuple[Block, ...]:
 
 
 def _groups(findings: Findings) -> tuple[Block, ...]:
-    sentence = best_sentence(findings)
+    sentence = describe_best(findings)
     found = _keep(
         [
             _fold_if_long("Every group in numbers", parts_table(findings)),
@@ -245,12 +245,12 @@ def _claims(findings: Findings) -> tuple[Block, ...]:
 
 def _quality(findings: Findings) -> tuple[Block, ...]:
     table = quality_table(findings)
-    return (Text(quality_sentence(findings)), table) if table else ()
+    return (Text(write_points(findings)), table) if table else ()
 
 
 def _other_tests(findings: Findings) -> tuple[Block, ...]:
     table = other_tests_table(findings)
-    return (Text(other_tests_sentence(findings)), Fold("Every gain", (table,))) if table else ()
+    return (Text(describe_other_tests(findings)), Fold("Every gain", (table,))) if table else ()
 
 
 def _cost(findings: Findings) -> tuple[Block, ...]:
@@ -258,7 +258,7 @@ def _cost(findings: Findings) -> tuple[Block, ...]:
         return ()
     return _keep(
         [
-            Text(cost.saved_sentence(findings)),
+            Text(cost.describe_savings(findings)),
             make_cost_bars(findings.kinds),
             cost.cost_table(findings),
             cost.phases_table(findings) if findings.phases else None,
@@ -269,5 +269,5 @@ def _cost(findings: Findings) -> tuple[Block, ...]:
 
 
 def _missing(findings: Findings) -> tuple[Block, ...]:
-    lines = cost.missing_lines(findings)
+    lines = cost.describe_missing(findings)
     return (*map(Text, lines), *([cost.failed_table(findings)] if findings.failed else []))

@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 
 from xstilts.report.figures.drawing import Bar, Dot, Drawing, Stroke, TextMark
-from xstilts.report.figures.svg import inline, read_palette, read_template, standalone
+from xstilts.report.figures.svg import draw_inline, draw_standalone, read_palette, read_template
 
 DRAWING = Drawing(
     (
@@ -28,14 +28,14 @@ def marks(svg: str) -> list[tuple[str, dict[str, str], str]]:
 
 
 def test_page_and_print_have_the_same_marks() -> None:
-    page, paper = inline(DRAWING), standalone(DRAWING, 400)
+    page, paper = draw_inline(DRAWING), draw_standalone(DRAWING, 400)
     assert marks(page) == marks(paper)
     assert [tag for tag, _, _ in marks(page)] == ["line", "circle", "rect", "text"]
     assert marks(page)[0][2] == "squad & <co>"
 
 
 def test_print_needs_no_variable_and_the_page_no_size() -> None:
-    page, paper = inline(DRAWING), standalone(DRAWING, 400)
+    page, paper = draw_inline(DRAWING), draw_standalone(DRAWING, 400)
     assert 'viewBox="0 0 400 20"' in paper
     assert "var(" not in paper
     assert "#0072b2" in paper
@@ -51,4 +51,4 @@ def test_every_colour_of_the_figures_is_in_the_palette_of_both_modes() -> None:
 
 
 def test_a_drawing_without_a_label_is_decoration() -> None:
-    assert 'aria-hidden="true"' in inline(Drawing((), 10))
+    assert 'aria-hidden="true"' in draw_inline(Drawing((), 10))

@@ -24,6 +24,7 @@ from xstilts.report.answer.wording import (
     PAIRS,
     VERDICTS,
     get_estimate,
+    list_near_chance,
     locate,
     name_pair,
     write_estimate,
@@ -189,11 +190,7 @@ def _describe_settings(evidence: Sequence[Gain], results: Results) -> str:
 
 def _describe_chance(evidence: Sequence[Gain], summaries: Sequence[Summary]) -> str:
     sentences = []
-    near = [
-        target
-        for target in dict.fromkeys(row.target for row in summaries)
-        if all(row.near_chance for row in summaries if row.target == target and not row.control)
-    ]
+    near = list_near_chance(summaries)
     if near:
         sentences.append(f"Every score on {fmt.listed(near, 6)} is near chance, so it is no evidence.")
     english = [

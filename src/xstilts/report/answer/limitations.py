@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import is_counted
-from xstilts.report.answer.wording import ENOUGH_SEEDS
+from xstilts.report.answer.wording import ENOUGH_SEEDS, list_near_chance
 from xstilts.report.findings import Findings
 from xstilts.report.tables.table import list_limits
 
@@ -51,13 +51,7 @@ def _lines(findings: Findings) -> Iterable[str]:
     if findings.missing:
         verb = "has" if len(findings.missing) == 1 else "have"
         yield f"{fmt.count(len(findings.missing), 'cell')} of the grid {verb} no score."
-    near = [
-        info.name
-        for info in results.targets
-        if (rows := [row for row in findings.summaries if row.target == info.name and not row.control])
-        and all(row.near_chance for row in rows)
-    ]
-    if near:
+    if near := list_near_chance(findings.summaries):
         yield f"Every score on {fmt.listed(near, 6)} is near chance. The recipe, the data or the encoder may be too small."
     codes = {code for row in findings.summaries for code in row.languages}
     one = [info.name for info in results.targets if len(set(info.languages) - {"en"}) == 1]

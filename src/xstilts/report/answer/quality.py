@@ -130,7 +130,7 @@ def quality_table(findings: Findings) -> Table | None:
     return make_table(caption, ("criterion", "points", "found", "asks"), rows, (1,))
 
 
-def quality_sentence(findings: Findings) -> str:
+def write_points(findings: Findings) -> str:
     found = assess_quality(findings)
     points, of = sum(one.points for one in found), sum(one.of for one in found)
     return f"{points} of {fmt.count(of, 'point')}." if found else ""

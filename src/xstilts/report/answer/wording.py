@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import Results
+from xstilts.analysis.scores import Summary
 
 ENOUGH_SEEDS = 6
 PAIRS = "chain\N{NON-BREAKING HYPHEN}target pair"
@@ -42,6 +45,15 @@ def write_seeds(gain: Gain) -> str:
 def get_estimate(gain: Gain) -> float:
     """On the 0-1 scale; 0 if nothing was measured."""
     return gain.interval.estimate if gain.interval is not None else 0.0
+
+
+def list_near_chance(summaries: Iterable[Summary]) -> list[str]:
+    """The targets on which every score is near chance."""
+    near: dict[str, bool] = {}
+    for row in summaries:
+        if not row.control:
+            near[row.target] = near.get(row.target, True) and row.near_chance
+    return [target for target, every in near.items() if every]
 
 
 def locate(gain: Gain) -> tuple[str, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import average_gain_id, gain_id, write_gain
 from xstilts.report.tables.gains import list_remarks
 
+IntervalLook = Literal["gain", "loss", "unclear", "void", ""]
 STEP = 0.05
 MOST_ROWS = 60  # of a forest of the study's own comparisons
 
@@ -34,8 +36,8 @@ def place(value: float, scale: float) -> float:
     return 50 + 46 * max(-1.0, min(1.0, value / scale))
 
 
-def draw_interval(interval: Interval, scale: float, look: str = "") -> Drawing:
-    """A dot with whiskers. `look`: gain, loss, unclear or void; "" chooses by whether the interval excludes zero."""
+def draw_interval(interval: Interval, scale: float, look: IntervalLook = "") -> Drawing:
+    """A dot with whiskers. The look "" chooses by whether the interval excludes zero."""
     look = look or ("gain" if interval.low > 0 else "loss" if interval.high < 0 else "unclear")
     marks = (
         Stroke(50, 0, 50, 100, "zero"),
@@ -112,11 +114,11 @@ def _make_plot(
             note, id = ", ".join(list_remarks(one)), gain_id(one)
         else:
             note, id = f"{len(one.targets)} targets" if count_targets else "", average_gain_id(one)
-        look = "void" if _is_void(one) else "unclear" if len(one.seeds) == 1 else ""
+        look: IntervalLook = "void" if _is_void(one) else "unclear" if len(one.seeds) == 1 else ""
         rows.append(make_interval_row(findings.label(label, one.encoder), note, interval, scale, id, look))
     return Plot(title, tuple(rows))
 
 
-def make_interval_row(label: str, note: str, interval: Interval, scale: float, id: str, look: str = "") -> FigureRow:
+def make_interval_row(label: str, note: str, interval: Interval, scale: float, id: str, look: IntervalLook = "") -> FigureRow:
     text, range = fmt.points(interval.estimate), fmt.bracket(interval.low, interval.high)
     return FigureRow(label, note, draw_interval(interval, scale, look), text, range, id)

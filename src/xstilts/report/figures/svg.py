@@ -1,4 +1,4 @@
-"""Drawings as SVG: `inline` for the page, `standalone` for print.
+"""Drawings as SVG: `draw_inline` for the page, `draw_standalone` for print.
 
 Both write the same marks with the same classes. On the page, colours are CSS variables that follow the reader's light or dark
 mode. Print readers such as Typst know no variables, so there the style is inside the SVG and the colours are written out.
@@ -34,13 +34,13 @@ def _print_style() -> str:
     return re.sub(r"var\(--([\w-]+)\)", lambda name: palette[name[1]], read_template("figures.css"))
 
 
-def inline(drawing: Drawing) -> Markup:
+def draw_inline(drawing: Drawing) -> Markup:
     """As wide as its place on the page."""
     role = Markup('role="img" aria-label="{}"').format(drawing.label) if drawing.label else Markup('aria-hidden="true"')
     return Markup('<svg class="drawing" width="100%" height="{}" {}>{}</svg>').format(drawing.height, role, _marks(drawing))
 
 
-def standalone(drawing: Drawing, width: float, height: float = 0) -> str:
+def draw_standalone(drawing: Drawing, width: float, height: float = 0) -> str:
     """A whole SVG file, `width` px wide. `height`: in px; 0 takes that of the drawing."""
     frame = Markup('<svg xmlns="http://www.w3.org/2000/svg" class="drawing" width="{0}" height="{1}" viewBox="0 0 {0} {1}">')
     return f"{frame.format(width, height or drawing.height)}<style>{_print_style()}</style>{_marks(drawing)}</svg>"

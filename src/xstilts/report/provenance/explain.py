@@ -29,7 +29,7 @@ def explain(findings: Findings, number: str) -> Trace:
     if number not in known:
         hint = nearest(number, known) if len(known) < 20 else _suggest(number, list(known))
         raise InputError(
-            f"the report of {findings.results.study} has no number {number}{hint}; ids stand in scores.csv and gains.csv"
+            f"the report of {findings.results.study} has no number {number}{hint}; ids are in scores.csv and gains.csv"
         )
     origin = known[number]
     stages = {cost.key: cost for cost in findings.results.costs}

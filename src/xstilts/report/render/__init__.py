@@ -1,1 +1,4 @@
-"""The renderings of a report, one file a format: HTML, PDF, Markdown, LaTeX, CSV, terminal."""
+"""The renderings of a report, one module for each format: HTML, PDF, Markdown, LaTeX, CSV and Parquet, terminal.
+
+HTML, PDF and Markdown set the same `Document`. LaTeX, CSV and the terminal are made from `Findings`.
+"""

@@ -6,10 +6,9 @@ script are inserted as markup. A number carries its id (`data-n`); a click on it
 
 from __future__ import annotations
 
-import html
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -22,15 +21,15 @@ from xstilts.analysis.results import CONTROL_WORDS
 from xstilts.analysis.scores import ENGLISH
 from xstilts.report.document import Document
 from xstilts.report.figures import forest
+from xstilts.report.figures.drawing import Dot, Drawing
 from xstilts.report.figures.heat_map import HeatMap, link_to
-from xstilts.report.figures.svg import inline, read_template
+from xstilts.report.figures.svg import draw_inline, read_template
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import gain_id
 from xstilts.report.provenance.origins import find_origins
 from xstilts.report.tables.gains import describe_gain
 
 LONG_NAME = 14
-ORIGINS = "<!-- origins -->"
 
 
 def render_html(document: Document) -> str:
@@ -45,12 +44,23 @@ def render_html(document: Document) -> str:
     )
     filters: dict[str, Callable] = {"points": fmt.points, "score": fmt.score, "host": _find_host, "break_name": break_name}
     environment.filters |= filters
-    text = environment.get_template("report.html.j2").render(
+    shown: dict[str, None] = {}
+
+    def note(id: str) -> str:
+        shown[id] = None
+        return id
+
+    def draw(drawing: Drawing) -> Markup:
+        shown.update((mark.id, None) for mark in drawing.marks if isinstance(mark, Dot) and mark.id)
+        return draw_inline(drawing)
+
+    return environment.get_template("report.html.j2").render(
         document=document,
         results=findings.results,
         style=Markup(read_template("style.css") + read_template("figures.css")),
         script=Markup(read_template("page.js")),
-        origins=Markup(ORIGINS),
+        write_origins=lambda: _write_origins(findings, shown),
+        note=note,
         list_pairs=partial(_list_pairs, findings),
         choose_open_pair=choose_open_pair,
         list_controlled=partial(_list_controlled, findings),
@@ -59,7 +69,7 @@ def render_html(document: Document) -> str:
         gain_id=gain_id,
         describe_gain=describe_gain,
         bracket=fmt.bracket,
-        inline=inline,
+        draw=draw,
         draw_interval=forest.draw_interval,
         choose_scale=_choose_scale,
         write_percent=lambda value: f"{100 * value:.0f}",
@@ -67,7 +77,6 @@ def render_html(document: Document) -> str:
         language=findings.language,
         several=findings.several_encoders,
     )
-    return text.replace(ORIGINS, _write_origins(findings, text))
 
 
 def break_name(text: str) -> Markup:
@@ -115,8 +124,8 @@ def _average_sides(gain: Gain) -> tuple[float, float]:
     return sum(row.control for row in rows) / len(rows), sum(row.treatment for row in rows) / len(rows)
 
 
-def _write_origins(findings: Findings, page: str) -> str:
-    """The origin of each number on the page, as JSON for the page's script."""
-    shown = {html.unescape(id) for id in re.findall(r'data-n="([^"]*)"', page)}
-    found = {id: [origin.how, [key[:12] for key in origin.keys]] for id, origin in find_origins(findings).items() if id in shown}
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+def _write_origins(findings: Findings, shown: Iterable[str]) -> Markup:
+    """The origins of the numbers on the page, as JSON for the page's script."""
+    known = find_origins(findings)
+    found = {id: [known[id].how, [key[:12] for key in known[id].keys]] for id in shown if id in known}
+    return Markup(json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))

@@ -20,10 +20,10 @@ from xstilts.report.figures.heat_map import describe_bold
 from xstilts.report.findings import Findings
 from xstilts.report.tables.breakdown import best_table, parts_table
 from xstilts.report.tables.encoders import contrast_table
-from xstilts.report.tables.gains import compared_table
+from xstilts.report.tables.gains import comparisons_table
 from xstilts.report.tables.other_tests import other_tests_table
 from xstilts.report.tables.scores import NEAR
-from xstilts.report.tables.table import ORACLE, Table, describe_limits
+from xstilts.report.tables.table import ORACLE, Table, list_limits
 
 REUSES = "‡"
 SIGNS = {
@@ -143,24 +143,29 @@ def write_gains(findings: Findings) -> str:
             )
             small = [_small(gain.interval.low, gain.interval.high) if gain and gain.interval else "" for gain in own]
             lines += [_row(["", *small, _small(interval.low, interval.high) if interval else ""]), r"\addlinespace[3pt]"]
-    written = "\n".join(lines)
+    bases = [row for (_, chain, _), row in scores.items() if chain == NO_CHAIN]
     caption = (
         f"{escape(findings.results.study)}: gains in points over no intermediate training (first row: its score), mean of the "
         f"languages other than English over {fmt.count(len(findings.results.seeds), 'seed')}, with 95~\\% intervals. "
         f"{describe_bold(findings)} The mean is over the targets that count as evidence."
     )
-    for sign, words in (
-        (SIGNS[NEAR], "a side is near chance"),
-        (SIGNS[REUSES], "the chain reuses the target's own training data and is not counted"),
-        (SIGNS[ORACLE], LEAK),
-    ):
-        caption += f" {sign}~{escape(words)}." if sign in written else ""
+    shown = [gain for gain in gains.values() if gain.interval]
+    marked: list[Gain | Summary] = [*shown, *bases]
+    caption += _explain(NEAR, "a side is near chance", any(one.near_chance for one in marked))
+    reuse = "the chain reuses the target's own training data and is not counted"
+    caption += _explain(REUSES, reuse, any(gain.reuses_target_data for gain in shown))
+    caption += _explain(ORACLE, LEAK, any(one.leak for one in marked))
     return _document(len(columns) + 2, lines, caption + _limits(findings), "gains")
 
 
+def _explain(sign: str, words: str, used: bool) -> str:
+    """What a caption says about a sign that the table uses."""
+    return f" {escape(sign)}~{escape(words)}." if used else ""
+
+
 def _limits(findings: Findings) -> str:
-    words = describe_limits(findings).removeprefix(". ")
-    return f" {escape(words)}." if words else ""
+    limits = list_limits(findings)
+    return f" Examples limited to {escape(limits)}." if limits else ""
 
 
 def _encoder_head(findings: Findings, encoder: str, columns: int) -> list[str]:
@@ -210,9 +215,8 @@ def write_scores(findings: Findings) -> str:
         f"{escape(findings.results.study)}: scores (0--100), mean of the languages other than English over "
         f"{fmt.count(len(findings.results.seeds), 'seed')}."
     )
-    written = "\n".join(lines)
-    caption += f" {SIGNS[NEAR]}~near chance." if SIGNS[NEAR] in written else ""
-    caption += f" {SIGNS[ORACLE]}~{escape(LEAK)}." if SIGNS[ORACLE] in written else ""
+    caption += _explain(NEAR, "near chance", any(row.near_chance for row in findings.summaries))
+    caption += _explain(ORACLE, LEAK, any(row.leak for row in findings.summaries))
     return _document(len(columns) + 1, lines, caption + _limits(findings), "scores")
 
 
@@ -237,7 +241,7 @@ def render_latex(findings: Findings) -> dict[str, str]:
     if findings.gains_over("none"):
         found["gains"] = write_gains(findings)
     more = {
-        "compared": compared_table(findings),
+        "compared": comparisons_table(findings),
         "parts": parts_table(findings),
         "best": best_table(findings),
         "encoders": contrast_table(findings),

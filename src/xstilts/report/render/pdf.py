@@ -15,7 +15,7 @@ from typing import Any
 
 from xstilts.report.document import Block, Document, Fold
 from xstilts.report.figures.drawing import Drawing, LegendEntry, Panel, RowFigure
-from xstilts.report.figures.svg import read_palette, standalone
+from xstilts.report.figures.svg import draw_standalone, read_palette
 from xstilts.report.tables.table import Table
 
 NO_TYPST = "No PDF: Typst is not installed. To get one: pip install 'xstilts[pdf]'"
@@ -89,7 +89,7 @@ def _value(value: Any, width: float) -> Any:
 
 
 def _drawing(drawing: Drawing, width: float, height: float = 0) -> dict[str, Any]:
-    return {"svg": standalone(drawing, width, height), "width": width * POINTS_PER_PX, "label": drawing.label}
+    return {"svg": draw_standalone(drawing, width, height), "width": width * POINTS_PER_PX, "label": drawing.label}
 
 
 def _table(table: Table) -> dict[str, Any]:

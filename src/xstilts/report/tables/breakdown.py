@@ -108,7 +108,7 @@ def best_table(findings: Findings) -> Table | None:
     return make_table(caption, columns, rows, (2, 3, 4))
 
 
-def best_sentence(findings: Findings) -> str:
+def describe_best(findings: Findings) -> str:
     """What choosing the best chain for each target gains, measured both ways; "" for fewer than two targets."""
     both = [best for best in findings.best if best.nested is not None]
     if len(both) < 2:

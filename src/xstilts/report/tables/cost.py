@@ -43,9 +43,13 @@ def phases_table(findings: Findings) -> Table:
         "products in the encoder's blocks (forward and backward, real tokens only) as a share of the machine's speed in matrix "
         "products at the same precision, which is measured when a training begins."
     )
-    written = " ".join(text for row in rows for text in row[1:])
-    caption += f" {fmt.NOTHING}: not recorded." if fmt.NOTHING in written else ""
-    caption += " (n of m): n of m stages recorded the value." if "(" in written else ""
+    figures = [
+        figure
+        for phase in phases
+        for figure in (*phase.seconds.values(), phase.tokens, phase.speed, phase.utilisation, phase.peak_mib)
+    ]
+    caption += f" {fmt.NOTHING}: not recorded." if any(figure.value is None for figure in figures) else ""
+    caption += " (n of m): n of m stages recorded the value." if any(0 < one.known < one.of for one in figures) else ""
     return make_table(caption, ("", *(phase.phase for phase in phases)), rows, range(1, len(phases) + 1))
 
 
@@ -62,7 +66,7 @@ def failed_table(findings: Findings) -> Table:
     return make_table("Stages that failed.", ("stage", "kind", "error", "key"), rows)
 
 
-def saved_sentence(findings: Findings) -> str:
+def describe_savings(findings: Findings) -> str:
     """What sharing saved, in runs and time."""
     kinds = [kind for kind in findings.kinds if kind.saved]
     total = fmt.seconds(findings.seconds)
@@ -73,7 +77,7 @@ def saved_sentence(findings: Findings) -> str:
     return f"The stages took {total} in total. Cells share stages, which saved {saved} ({time})."
 
 
-def missing_lines(findings: Findings) -> Line:
+def describe_missing(findings: Findings) -> Line:
     """The cells without a score, by chain and target, and the number of stages that wait."""
     pairs: dict[tuple[str, str], list[int]] = {}
     for _, chain, target, seed in findings.missing:

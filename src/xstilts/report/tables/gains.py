@@ -85,7 +85,7 @@ def gains_table(gains: Sequence[Gain], findings: Findings, caption: str = OVER_N
     return make_grouped_table(f"{caption}{describe_partial_data(findings)}.{leaks}", COLUMNS, groups, NUMERIC)
 
 
-def compared_table(findings: Findings) -> Table | None:
+def comparisons_table(findings: Findings) -> Table | None:
     """The study's own comparisons: the means over targets, then each target. None where no comparison has scores."""
     gains = findings.gains_over("chain")
     return gains_table(gains, findings, OVER_CHAINS, findings.averages) if gains else None

@@ -12,7 +12,7 @@ from xstilts.report.tables.table import Table, group_by_encoder, make_grouped_ta
 TITLE = "Gains under other tests"
 
 
-def other_tests_sentence(findings: Findings) -> str:
+def describe_other_tests(findings: Findings) -> str:
     """What each test measures, and how many rows disagree with the main verdict."""
     disagree = sum(bool(one.disagree) for one in findings.tests)
     found = f"{disagree} of {fmt.count(len(findings.tests), 'gain')}" if disagree else "none"
