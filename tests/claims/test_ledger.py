@@ -22,7 +22,7 @@ from xstilts.claims.evidence import Artefact, Evidence
 from xstilts.claims.ledger import ClaimResult, check, permute_chains
 from xstilts.claims.record import Claim
 from xstilts.claims.verdict import Finding
-from xstilts.cli.app import plan_of
+from xstilts.cli.app import load_plan
 from xstilts.cli.views.claims import ledger_block
 from xstilts.recipe.mixture import Mixture
 from xstilts.store.store import Store
@@ -403,13 +403,13 @@ def test_a_study_is_asked_by_name_and_its_store_need_not_be_complete(tmp_path: P
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(tiny_record()), encoding="utf-8")
     store = Store(tmp_path / "store")
-    assert len(judge_claims(gather(plan_of(str(path), [], draft=True), store))) == 15
+    assert len(judge_claims(gather(load_plan(str(path), [], draft=True), store))) == 15
     own = tmp_path / "claims.yaml"
     own.write_text(
         "claims:\n- {id: mine, text: SQuAD helps., source: {document: a talk, basis: recalled}, kind: comparison,\n"
         "   comparisons: [{treatment: world/squad}], direction: '+', population: {targets: [world/tydiqa]}}\n"
     )
-    (row,) = judge_claims(gather(plan_of(str(path), ["seeds=[1]"], draft=True), store), read_claims(own))
+    (row,) = judge_claims(gather(load_plan(str(path), ["seeds=[1]"], draft=True), store), read_claims(own))
     assert row.verdict == "not tested"
     assert "there is no scored cell" in row.reason
 
@@ -417,6 +417,6 @@ def test_a_study_is_asked_by_name_and_its_store_need_not_be_complete(tmp_path: P
 @pytest.mark.parametrize("name", ["phang2020", "real-mini"])
 def test_a_study_of_which_nothing_is_at_hand_has_a_reason_for_each_claim(name: str, tmp_path: Path) -> None:
     """No data, no encoder, no network."""
-    rows = judge_claims(gather(plan_of(name, [], draft=True), Store(tmp_path)))
+    rows = judge_claims(gather(load_plan(name, [], draft=True), Store(tmp_path)))
     assert {row.verdict for row in rows} == {"not tested", "out of scope"}
     assert all(row.reason for row in rows)
