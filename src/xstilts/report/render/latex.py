@@ -149,10 +149,11 @@ def write_gains(findings: Findings) -> str:
         f"{describe_bold(findings)} The mean is over the targets that count as evidence."
     )
     shown = [gain for gain in gains.values() if gain.interval]
-    caption += _explain(NEAR, "a side is near chance", any(one.near_chance for one in (*shown, *bases)))
+    near = any(gain.near_chance for gain in shown) or any(row.near_chance for row in bases)
+    caption += _explain(NEAR, "a side is near chance", near)
     reuse = "the chain reuses the target's own training data and is not counted"
     caption += _explain(REUSES, reuse, any(gain.reuses_target_data for gain in shown))
-    caption += _explain(ORACLE, LEAK, any(one.leak for one in (*shown, *bases)))
+    caption += _explain(ORACLE, LEAK, any(gain.leak for gain in shown) or any(row.leak for row in bases))
     return _document(len(columns) + 2, lines, caption + _limits(findings), "gains")
 
 
