@@ -180,11 +180,11 @@ def test_a_table_that_cannot_be_used(table: str, message: str, tmp_path: Path, r
         ({"translated_from": "world/nli"}, "world/nli has no files; the embedded world has its own translated tasks"),
         ({"translated_from": "xquad"}, "xquad has no English training data"),
         ({"translated_from": "mnli_mt"}, "mnli_mt has no English training data"),
-        ({"languages": "en"}, "languages: 'en' is that of snli itself"),
+        ({"languages": "en"}, "languages: 'en' is the language of snli"),
         ({"languages": "de de"}, "languages: expected languages, each once"),
         ({"languages": "xx"}, "languages: unknown language 'xx'; name it"),
         ({"languages": "de sw", "translations": "mt.tsv"}, "translations: one file for de sw; write {lang} in its name"),
-        ({"translations": "~/mt.tsv"}, "translations: '~/mt.tsv' expected a path below the folder"),
+        ({"translations": "~/mt.tsv"}, "translations: '~/mt.tsv': expected a path below the folder"),
         ({"format": "classify"}, "unknown field 'format'"),
     ],
 )

@@ -65,6 +65,11 @@ class Source:
     beside: tuple[str, ...] = ()
 
 
+def english_source(paths: Iterable[str], hub: Hub, count: int, download: Download, *archives: str) -> Source:
+    """One split of an English task: its official file or `archives`, its Hub data set, and its number of examples."""
+    return Source(tuple(paths), ("en",), download.url, {}, hub, archives, (download,), {"en": count})
+
+
 @dataclass(frozen=True)
 class ReadRequest:
     """What a reader gets: the files of one split in one language. In `counts` it notes how many examples it left out or

@@ -62,7 +62,7 @@ def test_squad_v1_takes_no_answers_for_hidden_ones(tmp_path: Path) -> None:
     ("question", "message"),
     [
         ({"is_impossible": True, "answers": [RED]}, "question q1: is_impossible is true, but it has 1 answers"),
-        ({"is_impossible": False, "answers": []}, "question q1: it is not said to be impossible, but it has 0 answers"),
+        ({"is_impossible": False, "answers": []}, "question q1: is_impossible is not true, but it has 0 answers"),
         ({"is_impossible": "no", "answers": [RED]}, "question q1: field 'is_impossible' should be bool, found str"),
         ({"is_impossible": False, "answers": [{"text": "", "answer_start": 0}]}, "question q1: the answer is empty"),
         ({"is_impossible": False, "answers": [{**RED, "answer_start": 3}]}, "question q1: the context has 'ed '"),

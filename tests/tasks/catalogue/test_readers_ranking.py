@@ -109,12 +109,12 @@ def test_sentences_may_touch(tmp_path: Path) -> None:
         ({"sentence_breaks": [[0, 9], [9, 9]]}, r"q7.*\[9, 9\] is empty"),
         ({"sentence_breaks": [[0, 9], [10]]}, r"q7.*\[10\] should be two character positions"),
         ({"sentence_breaks": [[0, 9.5]]}, r"q7.*two character positions"),
-        ({"sentence_breaks": [[0, 9], [18, 27]]}, r"question q7: the answer begins at 10, which is inside no sentence"),
+        ({"sentence_breaks": [[0, 9], [18, 27]]}, r"question q7: the answer begins at 10, which is in no sentence"),
         ({"sentence_breaks": ...}, r"q7.*field 'sentence_breaks' is missing"),
         ({"context": ...}, r"paragraph 1: field 'context' is missing"),
         ({"question": ...}, r"question q7: field 'question' is missing"),
         ({"id": ...}, r"paragraph 1: field 'id' is missing"),
-        ({"answers": []}, r"question q7: it has no answer"),
+        ({"answers": []}, r"question q7: no answer"),
         ({"answers": [{"text": "Bo", "answer_start": 18}]}, r"question q7: the context has 'Mi' at 18, not 'Bo'"),
         ({"answers": [{"text": "Bo"}]}, r"question q7: field 'answer_start' is missing"),
     ],
@@ -237,7 +237,7 @@ def write(path: Path, records: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (("context", "text"), "", "mention m1: the article's text is left out"),
+        (("context", "text"), "", "mention m1: the article's text is missing"),
         (("mentions", 0, "entity_id"), "", "mention m1: entity_id is blank"),
         (("mentions", 0, "mention_span", "start"), 44, "mention m1: the text has 'rmsay' at 44, not the mention 'Ormsay'"),
         (("mentions", 0, "mention_span", "end"), 4900, "mention m1: the text has .* at 43"),

@@ -68,7 +68,7 @@ def test_the_layout_of_xtreme(task: str, tag: str, missing: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a\nb\n", r"test-en\.tsv:1: no word of this sentence has a tag \(XTREME's download script takes the tags .* away"),
+        ("a\nb\n", r"test-en\.tsv:1: no word of this sentence has a tag \(XTREME's download script removes the tags"),
         ("a\tO\n\nb\n", r"test-en\.tsv:3: no word of this sentence"),
         ("a\tO\tO\n", r"test-en\.tsv:1: 3 columns, expected word<TAB>tag"),
         ("a\tB-MISC\n", r"test-en\.tsv:1: unknown label 'B-MISC'"),
@@ -200,7 +200,7 @@ def test_supertags_are_in_the_order_of_their_ids(tmp_path: Path) -> None:
     [
         ("A b\tN\n", '{"N": 0}', "ccg.dev:1: 2 words but 1 tags"),
         ("A\tN\nb\n", '{"N": 0}', r"ccg.dev:2: 1 column\(s\), expected text<TAB>tag tag"),
-        ("A\tNP\n", '{"N": 0}', "ccg.dev:1: unknown tag 'NP', it is not among the 1 of tags_to_id.json"),
+        ("A\tNP\n", '{"N": 0}', "ccg.dev:1: unknown tag 'NP'; expected one of the 1 in tags_to_id.json"),
         ("A\tN\n", '{"N": 0, "NP": 0}', "tags_to_id.json: two tags have the same id"),
         ("A\tN\n", '{"N": "zero"}', "tags_to_id.json: the id of a tag is not a whole number"),
         ("A\tN\n", "{}", "tags_to_id.json: missing or empty"),
@@ -216,7 +216,7 @@ def test_a_bad_copy_of_ccgbank_is_named(content: str, tags: str, message: str, t
 
 
 def test_without_a_copy_of_ccgbank_it_is_said_where_one_is_had(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"tags_to_id\.json is missing; looked in .*ccg and"):
+    with pytest.raises(InputError, match=r"tags_to_id\.json is missing; searched .*ccg and"):
         read_ccg_labels(tmp_path)
     with pytest.raises(InputError, match=r"no file for train in en; .*https://catalog\.ldc\.upenn\.edu/LDC2005T13"):
         read(tmp_path, "ccg", "train")

@@ -1,4 +1,9 @@
-"""The catalogue: every task that comes with the package. A new task is a record in one of these files and in its TASKS."""
+"""The catalogue: every task that comes with the package. A new task is a record in one of these files and in its TASKS.
+
+`paraphrase.py` is a good first file to read. The others: `nli.py`, `qa.py`, `choice.py`, `tagging.py` (with `conllu.py` and
+`syntax.py`), `bitext.py`, `ranking.py` (with `mewslix.py`), `translate_train.py`, `world.py`. Public: the tasks, through
+`find_task`.
+"""
 
 from __future__ import annotations
 

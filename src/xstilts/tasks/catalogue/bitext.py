@@ -1,9 +1,9 @@
-"""Translations to be found: Tatoeba as LASER cut it (Artetxe and Schwenk 2019), and BUCC 2018 (Zweigenbaum et al. 2018).
+"""Bitext: Tatoeba in LASER's version (Artetxe and Schwenk 2019), and BUCC 2018 (Zweigenbaum et al. 2018).
 
-Tatoeba has two files a language, aligned by line: `tatoeba.<l3>-eng.<l3>` and `.eng`. The right English sentence of line 17 is
-its line 17, so its id is the answer. XTREME sorts the English side for its submissions; we do not, since nothing here looks at
-the order. Line 17 of German and line 17 of French are different sentences, hence ids like `deu-17`.
-BUCC has two pools of sentences a language and the gold pairs between them. Most sentences have no partner, and a sentence may
+Tatoeba has two files for each language, aligned by line: `tatoeba.<l3>-eng.<l3>` and `.eng`. The right English sentence of line
+17 is its line 17, so its id is the answer. XTREME sorts the English side for its submissions. The order does not matter here,
+so the files are not sorted. Line 17 of German and line 17 of French are different sentences, hence ids like `deu-17`. BUCC has
+two pools of sentences for each language and the gold pairs between them. Most sentences have no partner, and a sentence may
 have several. XTREME's dev is BUCC's sample, its test BUCC's training data (BUCC's own test gold was never published).
 """
 
@@ -25,7 +25,7 @@ from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 
 def _find_sides(request: ReadRequest, expected: Iterable[str], hint: str = "") -> list[Path]:
-    """The files by what their names end with, in the order asked for; all of them have to be there."""
+    """The files with these ends of their names, in the order asked for. All must be there."""
     found = {path.name.removesuffix(".gz").rpartition(".")[2]: path for path in request.files}
     for end in expected:
         if end not in found:
@@ -39,7 +39,7 @@ def _find_sides(request: ReadRequest, expected: Iterable[str], hint: str = "") -
 
 def _make_example(request: ReadRequest, number: int, text: str, english: str, where: str) -> BitextRetrievalExample:
     if not text.strip() or not english.strip():
-        raise InputError(f"{where}: a blank sentence; the two files are aligned by line, so none can be left out")
+        raise InputError(f"{where}: a blank sentence; expected none, since the two files are aligned by line")
     id = f"{request.task.codes[request.language]}-{number}"
     return BitextRetrievalExample(id, text.strip(), english.strip(), id)
 
@@ -71,7 +71,7 @@ _TATOEBA_URL = "https://github.com/facebookresearch/LASER/raw/main/data/tatoeba/
 
 
 def _tatoeba_file(end: str) -> Download:
-    """One side of each language. The checksums are those of the same dataset_infos.json; of az, lt and pl, of the files
+    """One side of each language. The checksums are those of the same dataset_infos.json; for az, lt and pl those of the files
     themselves (LASER at 74bc6ae7ffb7). Those of uk and ro are not known."""
     rows = (files("xstilts.tasks.catalogue") / "tatoeba.sha256").read_text(encoding="ascii").splitlines()
     sums = {name: sha256 for sha256, name in map(str.split, rows)}
@@ -110,12 +110,12 @@ TATOEBA = Task(
 
 
 def _read_sentences(path: Path) -> Iterator[tuple[str, str, str]]:
-    """(`path:line`, id, sentence) of each line; ids are unique."""
+    """(`path:line`, id, sentence) of each line. Ids are unique."""
     seen: set[str] = set()
     for where, line in read_lines(path):
         id, text, *more = split_columns(line, 2, where, "id<TAB>sentence")
         if not id.strip() or not text.strip() or more:
-            raise InputError(f"{where}: found {line!r:.80}, expected id<TAB>sentence, neither of them blank")
+            raise InputError(f"{where}: found {line!r:.80}, expected id<TAB>sentence, both not blank")
         if id in seen:
             raise InputError(f"{where}: the id {id!r} occurs twice")
         seen.add(id)
@@ -123,7 +123,7 @@ def _read_sentences(path: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _read_gold(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """The English ids of each foreign one, and for each id that occurs the line where."""
+    """The English ids of each foreign id, and for each id that occurs its line."""
     pairs: dict[str, list[str]] = {}
     places: dict[str, str] = {}
     for where, line in read_lines(path):
@@ -137,7 +137,7 @@ def _read_gold(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
 
 def read_bucc(request: ReadRequest) -> Iterator[PoolExample]:
     """The foreign sentences, then the English ones, in the order of the files."""
-    hint = " (XTREME's download script takes the gold of the test data away: get the original)"
+    hint = " (XTREME's download script removes the gold of the test data; get the original)"
     foreign, english, gold = _find_sides(request, (request.language, "en", "gold"), hint)
     pairs, missing = _read_gold(gold)
     for _, id, text in _read_sentences(foreign):
@@ -194,7 +194,7 @@ BUCC2018 = Task(
     url=f"{_BUCC_URL}bucc2018-task.html",
     description="Find the pairs of translations between two pools of sentences, most of which have no partner; untrained.",
     notes="Gold pairs in dev and test: de 1,038 and 9,580, fr 929 and 9,086, ru 2,374 and 14,435, zh 257 and 1,899. The Hub's"
-    " google/xtreme bucc18 holds these pairs only, without the sentences that have no partner, so nothing can be mined there;"
+    " google/xtreme bucc18 has only these pairs, without the sentences that have no partner, so it cannot be mined."
     " mteb/BUCC has the pools of the test data, but as JSON without ids, and no dev data.",
 )
 

@@ -1,9 +1,9 @@
-"""Multiple choice: CommonsenseQA, HellaSwag, Cosmos QA as jiant reads them for X-STILTs; Social IQa, COPA, XCOPA as XTREME-R.
+"""Multiple choice: CommonsenseQA, HellaSwag and Cosmos QA as in jiant's X-STILTs; Social IQa, COPA and XCOPA as in XTREME-R.
 
-Talmor et al. 2019, Zellers et al. 2019, Huang et al. 2019, Sap et al. 2019, Roemmele et al. 2011, Ponti et al. 2020. A prompt is
-the question, with the text before it where there is one. XTREME-R asks in English whatever the language of the premise ("... What
-was the cause?", third_party/run_xcopa.py of google-research/xtreme); jiant words COPA's two questions otherwise.
-The labels of most test sets are not public: only XCOPA has a test split here. Ids are row numbers where the files have none.
+Talmor et al. 2019, Zellers et al. 2019, Huang et al. 2019, Sap et al. 2019, Roemmele et al. 2011, Ponti et al. 2020. A prompt
+is the question, after the text before it if there is one. XTREME-R asks in English whatever the language of the premise ("...
+What was the cause?", third_party/run_xcopa.py of google-research/xtreme); jiant words COPA's two questions differently. The
+labels of most test sets are not public, so only XCOPA has a test split here. Ids are row numbers if the files have none.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from xstilts.tasks.files.read import (
     check_label,
     get_field,
     get_fields,
+    name_hub_rows,
     read_csv,
     read_json_lines,
     read_lines,
     refuse_placeholders,
 )
-from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
+from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task, english_source
 
 ChoiceRecords = Iterable[tuple[str, Mapping[str, Any]]]  # where, record
 Parts = tuple[str, Sequence[str], Sequence[str], str]  # prompt, choices, their labels, the gold label
@@ -40,7 +41,7 @@ def _get_label(record: Mapping[str, Any], name: str, where: str) -> str:
 
 
 def _parse_commonsenseqa(record: Mapping[str, Any], where: str) -> Parts:
-    """The official file nests the choices in the question; the Hub has a list of labels and one of texts beside it."""
+    """The official file nests the choices in the question. The Hub has a list of labels and a list of texts."""
     question = record.get("question")
     if isinstance(question, str):
         choices = get_field(record, "choices", dict, where)
@@ -76,8 +77,10 @@ def _parse_copa(record: Mapping[str, Any], where: str) -> Parts:
     return f"{premise} What was the {asked}?", choices, "01", _get_label(record, "label", where)
 
 
-def _make_examples(parse: Parse, choices: int, id: str, request: ReadRequest, records: ChoiceRecords) -> Iterator[ChoiceExample]:
-    """`id` is the field that names an example; without one, its number among the records does."""
+def _make_examples(parse: Parse, id: str, request: ReadRequest, records: ChoiceRecords) -> Iterator[ChoiceExample]:
+    """`id` is the field with the id of an example; without one, the number among the records is the id."""
+    assert isinstance(request.task.format, Choice)
+    choices = request.task.format.choices
     for number, (where, record) in enumerate(records, start=1):
         prompt, texts, labels, gold = parse(record, where)
         if not len(texts) == len(labels) == choices:
@@ -92,7 +95,7 @@ def _read_records(request: ReadRequest) -> ChoiceRecords:
 
 
 def _read_siqa_records(request: ReadRequest) -> ChoiceRecords:
-    """Version 1.4 has the label in the record, the other release in a file beside it, a line for each."""
+    """Version 1.4 has the label in the record. The other release has it in a second file, with a line for each record."""
     if len(request.files) == 1:
         return _read_records(request)
     labels, records = sorted(request.files, key=lambda path: "-labels" not in path.name)
@@ -103,29 +106,43 @@ def _read_siqa_records(request: ReadRequest) -> ChoiceRecords:
     return ((where, {**record, "label": label}) for (where, record), label in zip(found, gold, strict=True))
 
 
-def _read(
+def _task(
+    name: str,
     parse: Parse,
     choices: int,
-    request: ReadRequest,
     *,
     id: str = "",
     records: Callable[[ReadRequest], ChoiceRecords] = _read_records,
-) -> Iterator[ChoiceExample]:
-    return refuse_placeholders(request, _make_examples(parse, choices, id, request, records(request)))
+    languages: tuple[str, ...] = ("en",),
+    trains_on: str = "",
+    **fields: Any,
+) -> Task:
+    """A multiple-choice task with the readers that follow from `parse`; `fields` are those of `Task`."""
+
+    def read(request: ReadRequest) -> Iterator[ChoiceExample]:
+        return refuse_placeholders(request, _make_examples(parse, id, request, records(request)))
+
+    def read_hub(request: ReadRequest, rows: Iterable[Mapping[str, Any]]) -> Iterator[ChoiceExample]:
+        return refuse_placeholders(request, _make_examples(parse, id, request, name_hub_rows(rows)))
+
+    return Task(
+        name=name,
+        version=1,
+        format=Choice(choices=choices),
+        metric=ACCURACY,
+        languages=languages,
+        read=read,
+        read_hub=read_hub,
+        trains_on=trains_on or name,
+        **fields,
+    )
 
 
-def _read_hub(
-    parse: Parse, choices: int, request: ReadRequest, rows: Iterable[Mapping[str, Any]], *, id: str = ""
-) -> Iterator[ChoiceExample]:
-    records = ((f"Hub row {number}", row) for number, row in enumerate(rows, start=1))
-    return refuse_placeholders(request, _make_examples(parse, choices, id, request, records))
-
-
-# Checksums and counts: dataset_infos.json of huggingface/datasets before 8803c182e6. The commits of Hub data sets are where
-# public code has read the parquet files of `hub.patterns`; for Social IQa and Cosmos QA that is the branch refs/convert/parquet.
+# Checksums and counts: dataset_infos.json of huggingface/datasets before 8803c182e6. At the commits of the Hub data sets, public
+# code has read the parquet files of `hub.list_patterns`; for Social IQa and Cosmos QA on the branch refs/convert/parquet.
 def _plain(folders: str, site: str, hub: Callable[[str], Hub], **files: tuple[str, int, str]) -> dict[str, Source]:
-    """The splits of a task with one official file a split (its name, count, sha256), which is not packed. It lies in one of the
-    folders, or at the top if its name says enough."""
+    """The splits of a task with one unpacked official file for each split (its name, count, sha256). It lies in one of the
+    folders, or at the top if its name is specific enough."""
     splits = {}
     for split, (file, count, sha256) in files.items():
         paths = (*(f"{folder}{file}" for folder in folders.split()), *((file,) if "_" in file else ()))
@@ -135,16 +152,10 @@ def _plain(folders: str, site: str, hub: Callable[[str], Hub], **files: tuple[st
     return splits
 
 
-def _packed(paths: Iterable[str], hub: Hub, count: int, download: Download, *archives: str) -> Source:
-    return Source(tuple(paths), ("en",), download.url, {}, hub, archives, (download,), {"en": count})
-
-
-COMMONSENSEQA = Task(
-    name="commonsenseqa",
-    version=1,
-    format=Choice(choices=5),
-    metric=ACCURACY,
-    languages=("en",),
+COMMONSENSEQA = _task(
+    "commonsenseqa",
+    _parse_commonsenseqa,
+    5,
     splits=_plain(
         "commonsenseqa/ csqa/",
         "https://s3.amazonaws.com/commensenseqa/",
@@ -152,22 +163,18 @@ COMMONSENSEQA = Task(
         train=("train_rand_split.jsonl", 9741, "58ffa3c8472410e24b8c43f423d89c8a003d8284698a6ed7874355dedd09a2fb"),
         dev=("dev_rand_split.jsonl", 1221, "3210497fdaae614ac085d9eb873dd7f4d49b6f965a93adadc803e1229fd8a02a"),
     ),
-    read=partial(_read, _parse_commonsenseqa, 5, id="id"),
-    read_hub=partial(_read_hub, _parse_commonsenseqa, 5, id="id"),
-    trains_on="commonsenseqa",
+    id="id",
     license="MIT",
     cite="talmor2019commonsenseqa",
     url="https://www.tau-nlp.org/commonsenseqa",
-    description="Questions that need common sense, written over ConceptNet; one of five answers is right.",
+    description="Questions that need common sense, written from ConceptNet; one of five answers is right.",
     notes="The random split.",
 )
 
-HELLASWAG = Task(
-    name="hellaswag",
-    version=1,
-    format=Choice(choices=4),
-    metric=ACCURACY,
-    languages=("en",),
+HELLASWAG = _task(
+    "hellaswag",
+    _parse_hellaswag,
+    4,
     splits=_plain(
         "hellaswag/ hellaswag/data/ hellaswag/derived/en/",
         "https://github.com/rowanz/hellaswag/raw/master/data/",
@@ -175,22 +182,17 @@ HELLASWAG = Task(
         train=("hellaswag_train.jsonl", 39_905, "dae5e69249868cb9fe4e23ff925c60b66169564cfb7072d793cd7356a2b69f8d"),
         dev=("hellaswag_val.jsonl", 10_042, "0aa3b88843990f3f10a97b9575c94d7b71fb2205240ba04ae4884d9e9c992588"),
     ),
-    read=partial(_read, _parse_hellaswag, 4),
-    read_hub=partial(_read_hub, _parse_hellaswag, 4),
-    trains_on="hellaswag",
     license="MIT",
     cite="zellers2019hellaswag",
     url="https://rowanzellers.com/hellaswag/",
     description="How does it go on? Captions of videos and how-to articles with one true ending among machine-made ones.",
-    notes="A choice begins with the words of the last sentence that is left open (ctx_b).",
+    notes="A choice begins with the words of the unfinished last sentence (ctx_b).",
 )
 
-COSMOSQA = Task(
-    name="cosmosqa",
-    version=1,
-    format=Choice(choices=4),
-    metric=ACCURACY,
-    languages=("en",),
+COSMOSQA = _task(
+    "cosmosqa",
+    _parse_cosmosqa,
+    4,
     splits=_plain(
         "cosmosqa/ cosmosqa/data/ cosmos_qa/ cosmosqa/derived/",
         "https://github.com/wilburOne/cosmosqa/raw/master/data/",
@@ -198,9 +200,6 @@ COSMOSQA = Task(
         train=("train.csv", 25_262, "d8d5ca1f9f6534b6530550718591af89372d976a8fc419360fab4158dee4d0b2"),
         dev=("valid.csv", 2985, "a6a94fc1463ca82bb10f98ef68ed535405e6f5c36e044ff8e136b5c19dea63f3"),
     ),
-    read=partial(_read, _parse_cosmosqa, 4),
-    read_hub=partial(_read_hub, _parse_cosmosqa, 4),
-    trains_on="cosmosqa",
     license="CC-BY-4.0",
     cite="huang2019cosmosqa",
     url="https://wilburone.github.io/cosmos/",
@@ -213,14 +212,12 @@ SIQA_ZIP = Download(
     {"": "ee073914a0fc33265cfbcfc50ec20df9b2e07809c3f420f599138d1f394ef5c3"},
 )
 
-SIQA = Task(
-    name="siqa",
-    version=1,
-    format=Choice(choices=3),
-    metric=ACCURACY,
-    languages=("en",),
+SIQA = _task(
+    "siqa",
+    _parse_siqa,
+    3,
     splits={
-        split: _packed(
+        split: english_source(
             (
                 *(f"{folder}socialIQa_v1.4_{short}.jsonl" for folder in ("siqa/", "siqa/socialIQa_v1.4/", "socialIQa_v1.4/", "")),
                 # the records and, beside them, their labels: train.jsonl and train-labels.lst
@@ -234,10 +231,8 @@ SIQA = Task(
         )
         for split, short, hub_split, count in (("train", "trn", "train", 33_410), ("dev", "dev", "validation", 1954))
     },
-    read=partial(_read, _parse_siqa, 3, records=_read_siqa_records),
-    read_hub=partial(_read_hub, _parse_siqa, 3),
-    trains_on="siqa",
-    license="not stated by its authors; CC-BY-4.0 by some who copy it",
+    records=_read_siqa_records,
+    license="not stated by its authors; some copies say CC-BY-4.0",
     cite="sap2019socialiqa",
     url="https://maartensap.github.io/social-iqa/",
     description="What people do, feel and mean in everyday situations; one of three answers is right.",
@@ -250,14 +245,12 @@ COPA_ZIP = Download(
     {"": "405906cddac74bc1e1ce8220f1107d1025b66a25ef10149d91b10bb30651125f"},
 )
 
-COPA = Task(
-    name="copa",
-    version=1,
-    format=Choice(choices=2),
-    metric=ACCURACY,
-    languages=("en",),
+COPA = _task(
+    "copa",
+    _parse_copa,
+    2,
     splits={
-        split: _packed(
+        split: english_source(
             (
                 *(f"{folder}COPA/{file}.jsonl" for folder in ("copa/", "")),
                 *(f"copa/{file}.jsonl", f"xcopa/{file}-{{lang}}.jsonl", f"xcopa/data/{{lang}}/{file}.{{lang}}.jsonl"),
@@ -269,9 +262,6 @@ COPA = Task(
         )
         for split, file, hub_split, count in (("train", "train", "train", 400), ("dev", "val", "validation", 100))
     },
-    read=partial(_read, _parse_copa, 2),
-    read_hub=partial(_read_hub, _parse_copa, 2),
-    trains_on="copa",
     license="BSD-2-Clause",
     cite="roemmele2011copa",
     url="https://people.ict.usc.edu/~gordon/copa.html",
@@ -331,26 +321,23 @@ _XCOPA_SHA256 = {
     """,
 }
 
-XCOPA = Task(
-    name="xcopa",
-    version=1,
-    format=Choice(choices=2),
-    metric=ACCURACY,
+XCOPA = _task(
+    "xcopa",
+    _parse_copa,
+    2,
     languages=XCOPA_LANGUAGES,
     splits={
         "dev": _xcopa("val", "validation", 100, _XCOPA_SHA256["dev"]),
         "test": _xcopa("test", "test", 500, _XCOPA_SHA256["test"]),
     },
-    read=partial(_read, _parse_copa, 2),
-    read_hub=partial(_read_hub, _parse_copa, 2),
     trains_on="copa",
     license="CC-BY-4.0",
     cite="ponti2020xcopa",
     url="https://github.com/cambridgeltl/xcopa",
-    description="COPA translated into 11 languages and annotated anew; its training data are English.",
-    notes="All Thai and all Turkish dev questions ask for the effect in the official files, and so do 37 Swahili and 51 Turkish"
-    " test questions that ask for the cause in Estonian; XTREME-R has them so, and so do we. XTREME-R's own test files have 0"
-    " in place of every label and are refused.",
+    description="COPA translated into 11 languages and annotated again; its training data are English.",
+    notes="In the official files all Thai and all Turkish dev questions ask for the effect, and so do 37 Swahili and 51 Turkish"
+    " test questions that ask for the cause in Estonian. They are read as they are, as in XTREME-R. XTREME-R's own test files"
+    " have 0 in place of every label and are refused.",
 )
 
 TASKS = (COMMONSENSEQA, HELLASWAG, COSMOSQA, SIQA, COPA, XCOPA)

@@ -1,10 +1,10 @@
-"""CoNLL-U, the format of Universal Dependencies: sentences in lines, their syntactic words, and their words as written.
+"""CoNLL-U, the format of Universal Dependencies: sentences in lines, their syntactic words, and their written words.
 
-A multi-word token ("zum" = "zu" + "dem") is one word as written and several syntactic words. XTREME tags the former, under
-the tag of its head (google-research/xtreme, third_party/ud-conversion-tools): of its syntactic words the one nearest to the
-root; of several, the first by the order in PRECEDENCE. Empty nodes are skipped in both.
-Two differences: we measure the distance in the basic tree, XTREME over basic and enhanced edges together; and XTREME's
-script fails where it has to rank a tag that its list lacks, which we rank last.
+A multi-word token ("zum" = "zu" + "dem") is one written word and several syntactic words. XTREME tags the written word with the
+tag of its head (google-research/xtreme, third_party/ud-conversion-tools). The head is the syntactic word nearest to the root;
+of several, the first in the order of PRECEDENCE. Empty nodes are skipped. Two differences: the distance is that in the basic
+tree here, and over basic and enhanced edges together in XTREME. XTREME's script fails on a tag that its list lacks; here such a
+tag ranks last.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Block = list[tuple[str, str]]  # (where, line) of each line of one sentence
 
 
 def read_blocks(path: Path) -> Iterator[Block]:
-    """The lines between blank lines; several blank lines count as one, and the last sentence needs none."""
+    """The lines between blank lines. Several blank lines count as one, and the last sentence needs none."""
     block: Block = []
     for where, line in read_lines(path):
         if line.strip():
@@ -43,7 +43,7 @@ def read_blocks(path: Path) -> Iterator[Block]:
 
 
 class Word(NamedTuple):
-    """A word of a sentence; `head` is the number of the word above it, 0 at the root."""
+    """A word of a sentence. `head` is the number of the word above it, 0 at the root."""
 
     form: str
     tag: str
@@ -53,7 +53,7 @@ class Word(NamedTuple):
 
 
 def _count_above(words: dict[int, Word], number: int) -> int:
-    """How many words stand above this one (bounded, since some releases have cycles)."""
+    """How many words are above this one. The count is bounded, since some releases have cycles."""
     depth = 0
     while number in words and depth <= len(words):
         number, depth = words[number].head, depth + 1
@@ -61,7 +61,7 @@ def _count_above(words: dict[int, Word], number: int) -> int:
 
 
 def find_head(words: dict[int, Word], span: range, precedence: Sequence[str]) -> int:
-    """The word of a multi-word token that gives it its tag; `words` is the sentence by number."""
+    """The word of a multi-word token that gives it its tag. `words` is the sentence by number."""
     depths = {number: _count_above(words, number) for number in span}
     highest = [number for number in span if depths[number] == min(depths.values())]
     ranks = {tag: rank for rank, tag in enumerate(precedence)}
@@ -92,7 +92,7 @@ def _parse(block: Block) -> tuple[dict[int, Word], dict[int, tuple[range, str]]]
     for begin, (span, form) in fused.items():
         if not span or span[-1] not in words:
             where = words[begin].where if begin in words else block[-1][0]
-            raise InputError(f"{where}: the words of the multi-word token {form!r} are not all there")
+            raise InputError(f"{where}: some words of the multi-word token {form!r} are missing")
     return words, fused
 
 
@@ -102,7 +102,7 @@ def list_syntactic_words(block: Block) -> list[Word]:
 
 
 def list_written_words(block: Block, language: str) -> list[Word]:
-    """The words of a sentence as they are written: multi-word tokens whole, under the tag of their head."""
+    """The written words of a sentence: multi-word tokens as one word, with the tag of their head."""
     words, fused = _parse(block)
     precedence = PRECEDENCE.get(language, PRECEDENCE[""]).split()
     surface: list[Word] = []
@@ -115,11 +115,11 @@ def list_written_words(block: Block, language: str) -> list[Word]:
 
 
 def is_readable(words: Sequence[Word]) -> bool:
-    """Whether XTREME keeps a sentence: not one whose texts are withheld (`_`) but for at most one word."""
+    """Whether XTREME keeps a sentence. It leaves out sentences with withheld words (`_`) and at most one other word."""
     withheld = sum(word.form == WITHHELD for word in words)
     return bool(words) and (not withheld or withheld < len(words) - 1)
 
 
 def clean_form(form: str) -> str:
-    """A word as XTREME has it: without U+200C and blanks (Vietnamese words hold some), unless nothing else is in it."""
+    """A word as in XTREME: without U+200C and blanks (some Vietnamese words have them), unless nothing else is in it."""
     return form.replace(ZERO_WIDTH_NON_JOINER, "").replace(" ", "") or form

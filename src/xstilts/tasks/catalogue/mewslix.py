@@ -1,9 +1,9 @@
-"""Mewsli-X of XTREME-R (Ruder et al. 2021): a mention in its sentence, and the description of the entity it means.
+"""Mewsli-X of XTREME-R (Ruder et al. 2021): a mention in its sentence, and the description of the entity that it means.
 
-Source: mewsli-x.md and mewsli_x/schema.py in google-research/google-research (dense_representations_for_entity_retrieval/mel);
-the wording of queries and candidates is that of google-research/xtreme, third_party/utils_mewslix.py.
-There is one candidate set, described in 50 languages, for mentions in 11: it comes with English, so that a pool is whole or
-there is none. Training and dev data are the English pairs of Wikipedia, on whose dev part XTREME-R chose its learning rates.
+Source: mewsli-x.md and mewsli_x/schema.py in google-research/google-research (dense_representations_for_entity_retrieval/mel).
+The wording of queries and candidates is that of google-research/xtreme, third_party/utils_mewslix.py. There is one candidate
+set, described in 50 languages, for mentions in 11 languages. It is read with English, so that a pool is complete or absent.
+Training and dev data are the English pairs of Wikipedia; XTREME-R chose its learning rates on the dev part.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def _read_spans(record: Any, text: str, where: str) -> list[tuple[int, int]]:
 
 
 def _read_mention(context: Any, mention: Any, where: str) -> tuple[str, str, str]:
-    """(id, query, gold entity): the query is `mention: left { mention } right` of the mention's sentence, as XTREME-R words
-    it, braces that the sentence has of its own made round."""
+    """(id, query, gold entity). The query is `mention: left { mention } right` from the sentence of the mention, worded as in
+    XTREME-R. Other braces of the sentence become parentheses."""
     id = get_field(mention, "example_id", str, where)
     where = f"{where}: mention {id}"
     text = get_field(context, "text", str, where)
     if not text:
-        raise InputError(f"{where}: the article's text is left out, as in the archive; get-mewsli-x.sh puts it in")
+        raise InputError(f"{where}: the article's text is missing, as in the archive; run get-mewsli-x.sh to add it")
     place = get_field(mention, "mention_span", dict, where)
     (start, end), words = get_fields(place, "start end", int, where), get_field(place, "text", str, where)
     if not 0 <= start < end <= len(text) or text[start:end] != words:
@@ -57,7 +57,7 @@ def _read_mention(context: Any, mention: Any, where: str) -> tuple[str, str, str
     left, right = (_BRACES.sub(r"(\1)", side) for side in (text[around[0] : start], text[end : around[1]]))
     entity = get_field(mention, "entity_id", str, where)
     if not entity:
-        raise InputError(f"{where}: entity_id is blank (XTREME's download blanks it in test files): get the original file")
+        raise InputError(f"{where}: entity_id is blank (XTREME's download blanks it in test files); get the original file")
     return id, _join_line(f"{words}: {left} {{ {words} }} {right}"), entity
 
 
@@ -158,8 +158,8 @@ MEWSLIX = Task(
     url=_URL,
     description="Mentions in WikiNews in 11 languages; rank the descriptions of 1,003,893 entities, one of which is meant.",
     notes=(
-        "The archive leaves the articles' texts out: get-mewsli-x.sh beside mewsli-x.md puts them in, and what it makes belongs"
-        f" in mewslix/. The archive's published md5 is 6d3f137027c7e0146c7aa0b3c21e90f4 ({_ARCHIVE}); no sha256 is published."
+        "The archive has no texts of the articles: get-mewsli-x.sh beside mewsli-x.md adds them; put its output into"
+        f" mewslix/. The archive's published md5 is 6d3f137027c7e0146c7aa0b3c21e90f4 ({_ARCHIVE}); no sha256 is published."
         " Its data are newer than those of the paper, whose scores are not comparable. The dev mentions of WikiNews are not used."
     ),
 )

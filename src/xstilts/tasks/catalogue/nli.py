@@ -1,15 +1,17 @@
-"""Natural language inference: XNLI, the English sets that can be trained before it (ANLI, MNLI, SNLI), and ANLI+, their sum.
+"""Natural language inference: XNLI, the English sets to train on before it (ANLI, MNLI, SNLI), and ANLI+, their sum.
 
-XNLI: Conneau et al. 2018 (https://github.com/facebookresearch/XNLI). ANLI: Nie et al. 2020. MNLI: Williams et al. 2018.
-SNLI: Bowman et al. 2015. The official files of XNLI, MNLI and SNLI (.jsonl, .txt, .tsv; GLUE's MNLI) name the same columns, so
-one reader takes them all; XTREME's files per language have three columns and no header, and those of the test set no labels.
-Ids are the number of the pair within its language, so they are parallel: `xnli-test-17` is one pair in 15 languages.
-A pair with an empty sentence stays, since benchmarks count lines; one without a gold label goes, and its number stays unused.
+XNLI: Conneau et al. 2018 (https://github.com/facebookresearch/XNLI). ANLI: Nie et al. 2020. MNLI: Williams et al. 2018. SNLI:
+Bowman et al. 2015. The official files of XNLI, MNLI and SNLI (.jsonl, .txt, .tsv; GLUE's MNLI) have columns of the same names,
+so one reader reads them all. XTREME's files of each language have three columns and no header, and its test files no labels.
+Ids are the number of the pair within its language, so they are parallel: `xnli-test-17` is one pair in 15 languages. A pair
+with an empty sentence is kept, since benchmarks count lines. A pair without a gold label is left out, and its number is not
+used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +20,26 @@ from xstilts.errors import InputError
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.tasks.files.read import (
+    TextPair,
     check_label,
     get_field,
     get_fields,
     look_up_label,
+    name_hub_rows,
     read_json_lines,
     read_tsv,
     read_xtreme_pairs,
     refuse_placeholders,
 )
-from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
+from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task, english_source
 
 # The order is also that of the class indices on the Hub (facebook/xnli, facebook/anli, stanfordnlp/snli, nyu-mll/glue).
 LABELS = ("entailment", "neutral", "contradiction")
-LETTERS = {label[0]: label for label in LABELS}  # as ANLI writes them
-NO_AGREEMENT = "-"  # the gold label where the annotators did not agree; such pairs are dropped, as everywhere
+LETTERS = {label[0]: label for label in LABELS}  # as in ANLI's files
+NO_AGREEMENT = "-"  # the gold label if the annotators did not agree; such pairs are left out, as everywhere
 
-TextPair = tuple[str, str, str, str]  # where, premise, hypothesis, label
-
-# The checksums of archives are download checksums of the dataset_infos.json of huggingface/datasets before 8803c182e6; the
-# commits of Hub data sets are where public code has read the parquet files named by `hub.patterns`.
+# The checksums of archives are download checksums of the dataset_infos.json of huggingface/datasets before 8803c182e6. At the
+# commits of the Hub data sets, public code has read the parquet files of `hub.list_patterns`.
 XNLI_ZIP = Download(
     "https://dl.fbaipublicfiles.com/XNLI/XNLI-1.0.zip",
     "xnli/XNLI-1.0.zip",
@@ -85,27 +87,29 @@ def read_pairs(request: ReadRequest) -> Iterator[ClassifyExample]:
     return refuse_placeholders(request, _make_pairs(request, _read_rows(path, request.language)))
 
 
-def read_anli(request: ReadRequest) -> Iterator[ClassifyExample]:
-    def row(record: Mapping[str, Any], where: str) -> TextPair:
-        premise, hypothesis, letter = get_fields(record, "context hypothesis label", str, where)
-        return where, premise, hypothesis, LETTERS[check_label(letter, tuple(LETTERS), where)]
+def _read_anli_rounds(request: ReadRequest) -> Iterator[TextPair]:
+    for path in request.files:
+        for where, record in read_json_lines(path):
+            premise, hypothesis, letter = get_fields(record, "context hypothesis label", str, where)
+            yield where, premise, hypothesis, LETTERS[check_label(letter, tuple(LETTERS), where)]
 
-    rounds = (row(record, where) for path in request.files for where, record in read_json_lines(path))
-    return refuse_placeholders(request, _make_pairs(request, rounds))
+
+def read_anli(request: ReadRequest) -> Iterator[ClassifyExample]:
+    return refuse_placeholders(request, _make_pairs(request, _read_anli_rounds(request)))
+
+
+def _read_hub_pairs(rows: Iterable[Mapping[str, Any]]) -> Iterator[TextPair]:
+    for where, row in name_hub_rows(rows):
+        premise, hypothesis = get_fields(row, "premise hypothesis", str, where)
+        index = get_field(row, "label", int, where)
+        yield where, premise, hypothesis, NO_AGREEMENT if index == -1 else look_up_label(index, LABELS, where)
 
 
 def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[ClassifyExample]:
-    def row(number: int, record: dict[str, Any]) -> TextPair:
-        where = f"Hub row {number}"
-        index = get_field(record, "label", int, where)
-        label = NO_AGREEMENT if index == -1 else look_up_label(index, LABELS, where)
-        return where, get_field(record, "premise", str, where), get_field(record, "hypothesis", str, where), label
-
-    return refuse_placeholders(
-        request, _make_pairs(request, (row(number, record) for number, record in enumerate(rows, start=1)))
-    )
+    return refuse_placeholders(request, _make_pairs(request, _read_hub_pairs(rows)))
 
 
+_task = partial(Task, version=1, format=Classify(labels=LABELS), metric=ACCURACY, read_hub=read_hub)
 XNLI_LANGUAGES = languages("ar bg de el en es fr hi ru sw th tr ur vi zh")
 
 
@@ -124,36 +128,25 @@ def _xnli(split: str, hub_split: str, count: int) -> Source:
     )
 
 
-XNLI = Task(
+XNLI = _task(
     name="xnli",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=XNLI_LANGUAGES,
     splits={"dev": _xnli("dev", "validation", 2490), "test": _xnli("test", "test", 5010)},
     read=read_pairs,
-    read_hub=read_hub,
     trains_on="mnli",
     license="CC-BY-NC-4.0",
     cite="conneau2018xnli",
     url="https://github.com/facebookresearch/XNLI",
     description="Does the premise entail, contradict or leave open the hypothesis? English pairs, human translations.",
-    notes="Csv quotes of XTREME's files are undone, where XTREME's own reader leaves them in the text.",
+    notes="Csv quotes of XTREME's files are removed; XTREME's own reader leaves them in the text.",
 )
 
 
-def _english(paths: Iterable[str], hub: Hub, count: int, download: Download, archives: tuple[str, ...]) -> Source:
-    return Source(tuple(paths), ("en",), download.url, {}, hub, archives, (download,), {"en": count})
-
-
-SNLI = Task(
+SNLI = _task(
     name="snli",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=("en",),
     splits={
-        split: _english(
+        split: english_source(
             (
                 f"{folder}snli_1.0_{split}.{kind}"
                 for kind in ("jsonl", "txt")
@@ -162,18 +155,17 @@ SNLI = Task(
             Hub("stanfordnlp/snli", "plain_text", hub_split, "cdb5c3d5eed6ead6e5a341c8e56e669bb666725b"),
             count,
             SNLI_ZIP,
-            ("snli_1.0.zip",),
+            "snli_1.0.zip",
         )
         for split, hub_split, count in (("train", "train", 549_367), ("dev", "validation", 9842), ("test", "test", 9824))
     },
     read=read_pairs,
-    read_hub=read_hub,
     trains_on="snli",
     license="CC-BY-SA-4.0",
     cite="bowman2015snli",
     url="https://nlp.stanford.edu/projects/snli/",
     description="Inference over captions of photographs, English.",
-    notes="Pairs without a gold label ('-', or -1 on the Hub) are dropped; the numbers in the ids count them.",
+    notes="Pairs without a gold label ('-', or -1 on the Hub) are left out; the numbers in the ids count them.",
 )
 
 _MNLI_FILES = {
@@ -188,19 +180,17 @@ _MNLI_FILES = {
     for split, file in (("train", "train"), ("dev", "dev_matched"))
 }
 
-MNLI = Task(
+MNLI = _task(
     name="mnli",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=("en",),
     splits={
-        split: _english(
+        split: english_source(
             paths,
             Hub("nyu-mll/glue", "mnli", hub_split, "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"),
             count,
             MNLI_ZIP,
-            ("multinli_1.0.zip", "MNLI.zip"),
+            "multinli_1.0.zip",
+            "MNLI.zip",
         )
         for split, paths, hub_split, count in (
             ("train", (*_MNLI_FILES["train"], "xnli/train-{lang}.tsv"), "train", 392_702),
@@ -208,24 +198,20 @@ MNLI = Task(
         )
     },
     read=read_pairs,
-    read_hub=read_hub,
     trains_on="mnli",
     license="OANC, with parts under CC-BY-3.0 and CC-BY-SA-3.0",
     cite="williams2018mnli",
     url="https://cims.nyu.edu/~sbowman/multinli/",
     description="Inference over ten genres of written and spoken English; the training data of XNLI.",
     notes="dev is the matched half. The test labels are not public. XTREME trains on the English side of XNLI-MT-1.0.zip,"
-    " its xnli/train-en.tsv, which is read where nothing else is found.",
+    " its xnli/train-en.tsv, which is read if nothing else is found.",
 )
 
-ANLI = Task(
+ANLI = _task(
     name="anli",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=("en",),
     splits={
-        split: _english(
+        split: english_source(
             (
                 f"{folder}R[123]/{split}.jsonl"
                 for folder in ("anli/anli_v0.1/", "anli_v0.1/", "anli/anli_v1.0/", "anli_v1.0/", "anli/")
@@ -233,12 +219,12 @@ ANLI = Task(
             Hub("facebook/anli", "plain_text", f"{split}_r[123]", "8e4813d81f46d313dac7892e1c28076917cfcdf9"),
             count,
             ANLI_ZIP,
-            ("anli_v0.1.zip", "anli_v1.0.zip"),
+            "anli_v0.1.zip",
+            "anli_v1.0.zip",
         )
         for split, count in (("train", 162_865), ("dev", 3200), ("test", 3200))
     },
     read=read_anli,
-    read_hub=read_hub,
     trains_on="anli",
     license="CC-BY-NC-4.0",
     cite="nie2020anli",
@@ -249,20 +235,18 @@ ANLI = Task(
 
 
 def _refuse_to_read(request: ReadRequest) -> Iterator[ClassifyExample]:
-    raise InputError(f"task {request.task.name} has no file of its own; read its parts: {', '.join(request.task.parts)}")
+    raise InputError(f"task {request.task.name} has no file; read its parts: {', '.join(request.task.parts)}")
 
 
-ANLI_PLUS = Task(
+ANLI_PLUS = _task(
     name="anli_plus",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=("en",),
     splits={
         split: Source((), ("en",), ANLI.url, counts={"en": sum(part.splits[split].counts["en"] for part in (ANLI, MNLI, SNLI))})
         for split in ("train", "dev")
     },
     read=_refuse_to_read,
+    read_hub=None,
     trains_on="anli_plus",
     license="CC-BY-NC-4.0 and those of its parts",
     cite="nie2020anli",

@@ -1,33 +1,37 @@
-"""Do two texts say the same? PAWS-X (Yang et al. 2019) and QQP, Quora's question pairs as GLUE split them.
+"""Do two texts mean the same? PAWS-X (Yang et al. 2019) and QQP, Quora's question pairs in GLUE's splits.
 
-Both are tab-separated without quoting: a quote is text. Readers that take it for csv quoting lose rows of PAWS-X, as the Hub's
-google/xtreme does (49,175 English training pairs of 49,401). Ids are row numbers, so those of PAWS-X are parallel in 7 languages.
-Some dev and test sentences of PAWS-X were not translated and read "NS" (68 dev and 32 test pairs in German). XTREME keeps them,
-so its scores are over 2,000 pairs a language; so do we, where the README of PAWS-X asks to leave them out.
+Both are tab-separated without quoting, so a quote is text. Readers that treat it as csv quoting lose rows of PAWS-X, as the
+Hub's google/xtreme does (49,175 English training pairs of 49,401). Ids are row numbers, so those of PAWS-X are parallel in 7
+languages. Some dev and test sentences of PAWS-X were not translated and read "NS" (68 dev and 32 test pairs in German). XTREME
+keeps them, so its scores are over 2,000 pairs in each language. They are kept here too, although the README of PAWS-X says to
+leave them out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from xstilts.data.language import languages
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.tasks.files.read import (
+    TextPair,
     check_label,
     get_field,
     get_fields,
     look_up_label,
+    name_hub_rows,
     read_tsv,
+    read_tsv_pairs,
     read_xtreme_pairs,
     refuse_placeholders,
 )
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 LABELS = ("0", "1")  # 1: the same meaning
-
-TextPair = tuple[str, str, str, str]  # where, text, text, label
 
 # Checksums: dataset_infos.json of huggingface/datasets before 8803c182e6 (QQP-clean.zip: the file served since its #639).
 PAWSX_TAR = Download(
@@ -51,45 +55,38 @@ def _make_pairs(request: ReadRequest, rows: Iterable[tuple[int, TextPair]]) -> I
 
 def read_pawsx(request: ReadRequest) -> Iterator[ClassifyExample]:
     (path,) = request.files
-
-    def official() -> Iterator[TextPair]:
-        for where, row in read_tsv(path):
-            first, second, label = get_fields(row, "sentence1 sentence2 label", str, where)
-            yield where, first, second, label
-
     bare = path.name.removesuffix(".gz").endswith(f"-{request.language}.tsv")
-    rows = read_xtreme_pairs(path, _LAYOUT) if bare else official()
+    rows = read_xtreme_pairs(path, _LAYOUT) if bare else read_tsv_pairs(path, "sentence1 sentence2 label")
     return refuse_placeholders(request, _make_pairs(request, enumerate(rows, start=1)))
 
 
+def _read_whole_rows(path: Path) -> Iterator[tuple[int, TextPair]]:
+    for number, (where, row) in enumerate(read_tsv(path), start=1):
+        if "is_duplicate" in row:
+            first, second = get_fields(row, "question1 question2", str, where)
+            yield number, (where, first, second, row["is_duplicate"])
+
+
 def read_qqp(request: ReadRequest) -> Iterator[ClassifyExample]:
-    """Rows that lack columns are left out, as GLUE's readers do: a question with a line break in it left its row in pieces."""
+    """Rows that lack columns are left out, as in GLUE's readers: a question with a line break cut its row into pieces."""
     (path,) = request.files
+    return _make_pairs(request, _read_whole_rows(path))
 
-    def whole() -> Iterator[tuple[int, TextPair]]:
-        for number, (where, row) in enumerate(read_tsv(path), start=1):
-            if "is_duplicate" in row:
-                first, second = get_fields(row, "question1 question2", str, where)
-                yield number, (where, first, second, row["is_duplicate"])
 
-    return _make_pairs(request, whole())
+def _read_hub_pairs(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, TextPair]]:
+    for number, (where, row) in enumerate(name_hub_rows(rows)):
+        name = "question" if "question1" in row else "sentence"
+        first, second = get_fields(row, f"{name}1 {name}2", str, where)
+        label = look_up_label(get_field(row, "label", int, where), LABELS, where)
+        yield row.get("idx", number) + 1, (where, first, second, label)
 
 
 def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[ClassifyExample]:
     """PAWS-X has the columns sentence1 and sentence2, QQP question1 and question2, and `idx` for the number of its row."""
-
-    def row(number: int, record: dict[str, Any]) -> tuple[int, TextPair]:
-        where = f"Hub row {number}"
-        name = "question" if "question1" in record else "sentence"
-        first, second = get_fields(record, f"{name}1 {name}2", str, where)
-        label = look_up_label(get_field(record, "label", int, where), LABELS, where)
-        return record.get("idx", number - 1) + 1, (where, first, second, label)
-
-    return refuse_placeholders(
-        request, _make_pairs(request, (row(number, record) for number, record in enumerate(rows, start=1)))
-    )
+    return refuse_placeholders(request, _make_pairs(request, _read_hub_pairs(rows)))
 
 
+_task = partial(Task, version=1, format=Classify(labels=LABELS), metric=ACCURACY, read_hub=read_hub)
 PAWSX_LANGUAGES = languages("de en es fr ja ko zh")
 
 
@@ -106,11 +103,8 @@ def _pawsx(split: str, file: str, hub_split: str, codes: tuple[str, ...], count:
     )
 
 
-PAWSX = Task(
+PAWSX = _task(
     name="pawsx",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=PAWSX_LANGUAGES,
     splits={
         "train": _pawsx("train", "train", "train", ("en",), 49_401),
@@ -118,13 +112,12 @@ PAWSX = Task(
         "test": _pawsx("test", "test_2k", "test", PAWSX_LANGUAGES, 2000),
     },
     read=read_pawsx,
-    read_hub=read_hub,
     trains_on="pawsx",
     license="free use with attribution (PAWS-X)",
     cite="yang2019pawsx",
     url="https://github.com/google-research-datasets/paws/tree/master/pawsx",
-    description="Same words, same meaning? Sentences of Wikipedia with words exchanged; dev and test translated by people.",
-    notes="The placeholder 'NS' of sentences that were not translated is kept, as in XTREME. The machine-translated training"
+    description="Same words, same meaning? Sentences of Wikipedia with words exchanged; people translated dev and test.",
+    notes="The placeholder 'NS' of untranslated sentences is kept, as in XTREME. The machine-translated training"
     " files are the task pawsx_mt. google/xtreme on the Hub loses rows; google-research-datasets/paws-x has all.",
 )
 
@@ -141,20 +134,16 @@ def _qqp(split: str, hub_split: str, count: int) -> Source:
     )
 
 
-QQP = Task(
+QQP = _task(
     name="qqp",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=("en",),
     splits={"train": _qqp("train", "train", 363_846), "dev": _qqp("dev", "validation", 40_430)},
     read=read_qqp,
-    read_hub=read_hub,
     trains_on="qqp",
     license="Quora terms of service, non-commercial",
     cite="iyer2017quora",
     url="https://gluebenchmark.com",
-    description="Do two questions put to Quora ask the same? Train and dev as GLUE split them.",
+    description="Do two questions on Quora ask the same? Train and dev are GLUE's.",
     notes="GLUE also reports F1. The test labels are not public. GLUE's first QQP.zip gives 363,849 training pairs.",
 )
 

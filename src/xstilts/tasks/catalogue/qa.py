@@ -1,15 +1,16 @@
 """Span question answering: SQuAD 1.1 and 2.0, XQuAD, MLQA and TyDiQA-GoldP, all in SQuAD's JSON.
 
-SQuAD: Rajpurkar et al. 2016 and 2018. XQuAD: Artetxe et al. 2020. MLQA: Lewis et al. 2020, where question and context are in
-one language, as XTREME has it. TyDiQA: Clark et al. 2020 (gold passage task, v1.1).
-Contexts are kept to the character, blanks at both ends included, since answers are offsets into them; every answer is
-checked against its context. XQuAD keeps SQuAD's question ids, so it is parallel across languages; TyDiQA is not.
-The Hub's copies of XQuAD, MLQA and TyDiQA lost the blanks around contexts and answers but kept the offsets: see `_shifted`.
+SQuAD: Rajpurkar et al. 2016 and 2018. XQuAD: Artetxe et al. 2020. MLQA: Lewis et al. 2020, with question and context in one
+language, as in XTREME. TyDiQA: Clark et al. 2020 (gold passage task, v1.1). Contexts are kept to the character, with the blanks
+at both ends, since answers are offsets into them. Every answer is checked against its context. XQuAD keeps SQuAD's question
+ids, so it is parallel across languages; TyDiQA is not. The Hub's copies of XQuAD, MLQA and TyDiQA lost the blanks around
+contexts and answers but kept the offsets: see `_shift_answer`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from xstilts.metrics.squad import SQUAD_V2 as SQUAD_V2_METRIC
 from xstilts.tasks.files.read import get_field, read_json_object
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
-# The longest run of blanks before a context that `_shifted` accounts for (6 is the longest seen).
+# The longest run of blanks before a context that `_shift_answer` handles (the longest seen is 6).
 MAX_SHIFT = 16
 
 
@@ -31,7 +32,7 @@ def _check_answers(answers: list[SpanAnswer], context: str, where: str) -> tuple
     for answer in answers:
         found = context[answer.start : answer.start + len(answer.text)] if answer.start >= 0 else ""
         if not answer.text:
-            raise InputError(f"{where}: the answer is empty (XTREME's download script blanks test answers: get the original)")
+            raise InputError(f"{where}: the answer is empty (XTREME's download script blanks test answers; get the original)")
         if found != answer.text:
             raise InputError(
                 f"{where}: the context has {found!r:.80} at {answer.start}, not the answer {answer.text!r:.80}"
@@ -43,17 +44,17 @@ def _check_answers(answers: list[SpanAnswer], context: str, where: str) -> tuple
 def _make_gold(
     format: Format, answers: list[SpanAnswer], impossible: bool, context: str, where: str
 ) -> tuple[SpanAnswer, ...] | None:
-    """What `SpanExample.answer` is to be: without `no_answer` in the format, no answers means that they are not public."""
+    """The value of `SpanExample.answer`. If the format has no `no_answer`, no answers means that they are not public."""
     if not (isinstance(format, Span) and format.no_answer):
         return _check_answers(answers, context, where) or None
     if impossible == bool(answers):
-        said = "is_impossible is true" if impossible else "it is not said to be impossible"
+        said = "is_impossible is true" if impossible else "is_impossible is not true"
         raise InputError(f"{where}: {said}, but it has {len(answers)} answers")
     return _check_answers(answers, context, where)
 
 
 class Question(NamedTuple):
-    """A question as the file has it; nothing about its answers is checked."""
+    """A question as the file has it. Nothing about its answers is checked."""
 
     where: str
     id: str
@@ -85,7 +86,8 @@ def read_squad(request: ReadRequest) -> Iterator[SpanExample]:
 
 
 def _shift_answer(context: str, text: str, start: int) -> SpanAnswer:
-    """The answer where the Hub's context has it: near `start`, less the blanks before the context, plus its own."""
+    """The answer in the Hub's context: near `start`, since the context lost its leading blanks and the answer may have lost
+    some."""
     places = [at for at in range(max(0, start - MAX_SHIFT), start + 2) if context.startswith(text, at)]
     return SpanAnswer(text, min(places, key=lambda at: abs(at - start), default=start))
 
@@ -105,6 +107,7 @@ def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[S
         yield SpanExample(id, question, context, _make_gold(request.task.format, answers, impossible, context, where))
 
 
+_task = partial(Task, version=1, format=Span(), metric=SQUAD, read=read_squad, read_hub=read_hub)
 # Checksums and counts, unless said otherwise: dataset_infos.json of huggingface/datasets before 8803c182e6.
 _SQUAD_URL = "https://rajpurkar.github.io/SQuAD-explorer/dataset/"
 
@@ -121,11 +124,8 @@ def _squad(task: str, file: str, hub: Hub, sha256: str, count: int) -> Source:
     )
 
 
-SQUAD_V1 = Task(
+SQUAD_V1 = _task(
     name="squad_v1",
-    version=1,
-    format=Span(),
-    metric=SQUAD,
     languages=("en",),
     splits={
         "train": _squad(
@@ -136,8 +136,6 @@ SQUAD_V1 = Task(
             87_599,
         )
     },
-    read=read_squad,
-    read_hub=read_hub,
     trains_on="squad_v1",
     heldout=20,
     license="CC-BY-SA-4.0",
@@ -147,9 +145,8 @@ SQUAD_V1 = Task(
     notes="dev is every 20th training question: the official dev-v1.1.json holds the paragraphs that XQuAD translates.",
 )
 
-SQUAD_V2 = Task(
+SQUAD_V2 = _task(
     name="squad_v2",
-    version=1,
     format=Span(no_answer=True),
     metric=SQUAD_V2_METRIC,
     languages=("en",),
@@ -169,15 +166,13 @@ SQUAD_V2 = Task(
             11_873,
         ),
     },
-    read=read_squad,
-    read_hub=read_hub,
     trains_on="squad_v2",
     license="CC-BY-SA-4.0",
     cite="rajpurkar2018know",
     url="https://rajpurkar.github.io/SQuAD-explorer/",
-    description="SQuAD 1.1 and as many questions again that only look as if the paragraph answered them.",
-    notes="plausible_answers are not read. The paragraphs that XQuAD translates are among those of dev, which therefore never"
-    " trains and can only choose a checkpoint.",
+    description="SQuAD 1.1 and as many questions that the paragraph only seems to answer.",
+    notes="plausible_answers are not read. The paragraphs that XQuAD translates are in dev, so dev never trains and"
+    " can only select a checkpoint.",
     contains=("squad_v1",),
 )
 
@@ -198,11 +193,8 @@ _XQUAD_SHA256 = {
     "zh": "691d0b3359bc6b8faa8de931dfdfe21d50a65861ae348e32a0d1a0190b0c8835",
 }
 
-XQUAD = Task(
+XQUAD = _task(
     name="xquad",
-    version=1,
-    format=Span(),
-    metric=SQUAD,
     languages=XQUAD_LANGUAGES,
     splits={
         "test": Source(
@@ -216,8 +208,6 @@ XQUAD = Task(
             counts=dict.fromkeys(XQUAD_LANGUAGES, 1190),
         )
     },
-    read=read_squad,
-    read_hub=read_hub,
     trains_on="squad_v1",
     license="CC-BY-SA-4.0",
     cite="artetxe2020xquad",
@@ -249,15 +239,11 @@ def _mlqa(split: str, hub_split: str) -> Source:
     )
 
 
-MLQA = Task(
+MLQA = _task(
     name="mlqa",
-    version=1,
-    format=Span(),
     metric=MLQA_METRIC,
     languages=MLQA_LANGUAGES,
     splits={"dev": _mlqa("dev", "validation"), "test": _mlqa("test", "test")},
-    read=read_squad,
-    read_hub=read_hub,
     trains_on="squad_v1",
     license="CC-BY-SA-3.0",
     cite="lewis2020mlqa",
@@ -270,7 +256,7 @@ TYDIQA_LANGUAGES = languages("en ar bn fi id ko ru sw te")
 TYDIQA_NAMES = {code: LANGUAGES[code].name.lower() for code in TYDIQA_LANGUAGES}
 _TYDIQA_URL = "https://storage.googleapis.com/tydiqa/v1.1/"
 _TYDIQA_TRAIN_SHA256 = "cefc8e09ff2548d9b10a678d3a6bbbe5bc036be543f92418819ea676c97be23b"
-# By language: language_data/README.md of sagorbrur/tydiqa-language-specific; they add up to the 49,881 and 5,077 of the Hub.
+# By language, from language_data/README.md of sagorbrur/tydiqa-language-specific. The sums are the 49,881 and 5,077 of the Hub.
 _TYDIQA_COUNTS = {
     "train": {
         "en": 3696, "ar": 14_805, "bn": 2390, "fi": 6855, "id": 5702, "ko": 1625, "ru": 6490, "sw": 2755, "te": 5563,
@@ -282,9 +268,8 @@ _TYDIQA_COUNTS = {
 def _select_language(request: ReadRequest, examples: Iterable[SpanExample]) -> Iterator[SpanExample]:
     """The questions of one language: official ids begin with its name (`english-904...-1`, or `english--904...-1`).
 
-    XTREME cuts the ids of its training files down to the last number, which repeats. Such a question is of the file's
-    language, and gets its place in the file as id.
-    """
+    XTREME cuts the ids of its training files to the last number, which repeats. Such a question has the language of the file,
+    and its place in the file becomes its id."""
     name = TYDIQA_NAMES[request.language]
     for number, example in enumerate(examples, start=1):
         prefix, dash, _ = example.id.partition("-")
@@ -307,11 +292,8 @@ def _tydiqa_file(split: str, sha256: str) -> Download:
     return Download(f"{_TYDIQA_URL}{file}", f"tydiqa/{file}", {"": sha256})
 
 
-TYDIQA = Task(
+TYDIQA = _task(
     name="tydiqa",
-    version=1,
-    format=Span(),
-    metric=SQUAD,
     languages=TYDIQA_LANGUAGES,
     splits={
         "train": Source(
@@ -323,7 +305,7 @@ TYDIQA = Task(
             ),
             languages=TYDIQA_LANGUAGES,
             url=f"{_TYDIQA_URL}tydiqa-goldp-v1.1-train.json",
-            # Of the one file of all languages.
+            # The checksum of the one file of all languages.
             sha256=dict.fromkeys(TYDIQA_LANGUAGES, _TYDIQA_TRAIN_SHA256),
             hub=Hub("google-research-datasets/tydiqa", "secondary_task", "train", "main"),
             downloads=(_tydiqa_file("train", _TYDIQA_TRAIN_SHA256),),
@@ -354,8 +336,8 @@ TYDIQA = Task(
     cite="clark2020tydiqa",
     url="https://github.com/google-research-datasets/tydiqa",
     description="Questions written by speakers of each language who did not know the answer, with the gold passage.",
-    notes="XTREME's test is the official dev set, so dev is every 20th training question. Of the official dev set there is one"
-    " file of all languages and an archive with one a language: the same questions, but only the former's checksum is known.",
+    notes="XTREME's test is the official dev set, so dev is every 20th training question. The official dev set exists as one file"
+    " of all languages and as an archive with one file for each: the same questions, but only the former's checksum is known.",
 )
 
 TASKS = (SQUAD_V1, SQUAD_V2, XQUAD, MLQA, TYDIQA)

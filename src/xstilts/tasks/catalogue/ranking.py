@@ -1,9 +1,10 @@
-"""Ranking tasks of XTREME-R: LAReQA (Roy et al. 2020), and SQuAD as pairs of a question and a sentence, to train for it.
+"""Ranking tasks of XTREME-R: LAReQA (Roy et al. 2020), and SQuAD as pairs of a question and a sentence, which is its training
+data.
 
-Sources: google-research-datasets/lareqa; google-research/xtreme, third_party/utils_lareqa.py and processors/lareqa.py.
-LAReQA's questions keep SQuAD's ids in every language, and a file knows the gold sentences of its own language only: a
-question's gold is that of its id in all languages of the pool (`gold_of_all_languages`), so missing languages drop out.
-A gold sentence is where the answer *begins*, as in both scripts of XTREME-R: 112 of the 13,090 answers go on into the next.
+Sources: google-research-datasets/lareqa; google-research/xtreme, third_party/utils_lareqa.py and processors/lareqa.py. LAReQA's
+questions keep SQuAD's ids in every language, and a file has the gold sentences of its own language only. The gold of a question
+is that of its id in all languages of the pool (`merge_gold`), so missing languages drop out. A gold sentence is the one where
+the answer *begins*, as in both scripts of XTREME-R: 112 of the 13,090 answers continue into the next sentence.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from xstilts.tasks.task import Download, ReadRequest, Source, Task
 
 
 def merge_gold(queries: Iterable[PoolExample]) -> dict[str, tuple[str, ...]]:
-    """The gold candidates of each query id: those of the queries of that id in all languages given, candidates skipped."""
+    """The gold candidates of each query id: those of the queries with that id in all languages given. Candidates are skipped."""
     gold: dict[str, tuple[str, ...]] = {}
     for query in queries:
         if query.role == "query":
@@ -39,7 +40,7 @@ def merge_gold(queries: Iterable[PoolExample]) -> dict[str, tuple[str, ...]]:
 
 
 def _read_breaks(paragraph: Any, context: str, where: str) -> list[tuple[int, int]]:
-    """The checked sentence breaks of a paragraph: (first character, last character + 1), in order, not overlapping."""
+    """The checked sentence breaks of a paragraph: (first character, last character + 1), in order, without overlap."""
     found: list[tuple[int, int]] = []
     for pair in get_field(paragraph, "sentence_breaks", list, where):
         if not (isinstance(pair, list) and len(pair) == 2 and all(type(place) is int for place in pair)):
@@ -54,15 +55,15 @@ def _read_breaks(paragraph: Any, context: str, where: str) -> list[tuple[int, in
 
 
 def _find_sentence(place: int, spans: list[tuple[int, int]], where: str) -> int:
-    """Which sentence holds a character."""
+    """The sentence that holds a character."""
     for index, (start, end) in enumerate(spans):
         if start <= place < end:
             return index
-    raise InputError(f"{where}: the answer begins at {place}, which is inside no sentence (sentence_breaks: {spans!r:.200})")
+    raise InputError(f"{where}: the answer begins at {place}, which is in no sentence (sentence_breaks: {spans!r:.200})")
 
 
 def read_lareqa(request: ReadRequest) -> Iterator[PoolExample]:
-    """The questions and sentences of one language. A sentence's id is LAReQA's own: language, paragraph (from 1), sentence
+    """The questions and sentences of one language. The id of a sentence is LAReQA's own: language, paragraph (from 1), sentence
     (from 0). Every sentence of the paragraph with the same words as the gold one is gold too, as in LAReQA's script."""
     (path,) = request.files
     number = 0
@@ -84,7 +85,7 @@ def _read_paragraph(paragraph: Any, name: str, where: str) -> Iterator[PoolExamp
         here = f"{where.partition(' (')[0]}: question {id}"
         answers = get_field(question, "answers", list, here)
         if not answers:
-            raise InputError(f"{here}: it has no answer, expected one")
+            raise InputError(f"{here}: no answer, expected one")
         start, text = get_field(answers[0], "answer_start", int, here), get_field(answers[0], "text", str, here)
         gold = sentences[_find_sentence(start, spans, here)]
         if not context.startswith(text, start):
@@ -95,13 +96,13 @@ def _read_paragraph(paragraph: Any, name: str, where: str) -> Iterator[PoolExamp
         yield PoolExample(f"{name}_{place}", sentence, context, "candidate", None)
 
 
-# Questions are 1,190 a language, candidates as in the table of LAReQA's README: 13,014 in all.
+# Each language has 1,190 questions. Candidates are those of the table in LAReQA's README: 13,014 in all.
 _CANDIDATES = {
     "ar": 1222, "de": 1276, "el": 1234, "en": 1180, "es": 1215, "hi": 1244,
     "ru": 1219, "th": 852, "tr": 1167, "vi": 1209, "zh": 1196,
 }  # fmt: skip
-# The download checksums of xquad_r in the dataset_infos.json of huggingface/datasets before 8803c182e6; the same bytes as in
-# the repository at 9bc8c7fb6dd8.
+# The download checksums of xquad_r in the dataset_infos.json of huggingface/datasets before 8803c182e6. They are also those of
+# the files in the repository at 9bc8c7fb6dd8.
 _LAREQA_SHA256 = {
     "ar": "c52922d3b8ac1ae03ed5ac38647ad59870dca3dda2beefe18ecdc30729acb69d",
     "de": "16fb0f4bf4916154b585a20c24c66074591c9718a1affe764ff4697572328949",
@@ -140,7 +141,7 @@ LAREQA = Task(
     license="CC-BY-SA-4.0",
     cite="roy2020lareqa",
     url=_LAREQA_URL,
-    description="XQuAD-R: the sentences, in all languages, that answer a question, out of those of 240 paragraphs in each.",
+    description="XQuAD-R: find the sentences that answer a question among those of 240 paragraphs in each language.",
     notes="Counts are of questions and sentences together. The Hub's copy (xquad_r) has no sentence breaks and is not read.",
 )
 
@@ -155,12 +156,11 @@ _NO_END = re.compile(
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
-    """Where the sentences of an English paragraph begin and end (last character + 1); blanks between them are left out.
+    """Where the sentences of an English paragraph begin and end (last character + 1), without the blanks between them.
 
-    A sentence ends at `.`, `?` or `!` (and closing quotes, brackets, `[notes]`) before a blank and a capital letter or a
-    digit, but not behind an initial or an abbreviation. XTREME-R has a longer list of rules, tuned on SQuAD, which is not
-    copied here: on the English XQuAD-R, 99 % of the questions get the sentence that its published breaks give them.
-    """
+    A sentence ends at `.`, `?` or `!` (and closing quotes, brackets, `[notes]`) before a blank and a capital letter or a digit,
+    but not after an initial or an abbreviation. XTREME-R has a longer list of rules, tuned on SQuAD, which is not copied here.
+    On the English XQuAD-R, 99 % of the questions get the sentence of its published breaks."""
     found: list[tuple[int, int]] = []
     begin = len(text) - len(text.lstrip())
     for end in _END.finditer(text):
@@ -180,7 +180,7 @@ def _make_pairs(questions: Iterable[Example], where: str) -> Iterator[RankingExa
         if question.context != context:
             context, spans = question.context, split_sentences(question.context)
         if not question.answer:
-            raise InputError(f"{where}: question {question.id}: it has no answer, expected one as in SQuAD 1.1")
+            raise InputError(f"{where}: question {question.id}: no answer, expected one as in SQuAD 1.1")
         begins = [begin for begin, _ in spans]
         begin, end = spans[max(0, bisect(begins, question.answer[0].start) - 1)]
         yield RankingExample(question.id, question.question, context[begin:end], context)

@@ -1,11 +1,11 @@
-"""Syntactic tagging, to train on: CCG supertags (Hockenmaier and Steedman 2007), and dependency relations as tags, which are
-free.
+"""Syntactic tagging as training data: CCG supertags (Hockenmaier and Steedman 2007), and dependency relations as tags, which
+are free.
 
-CCGbank is the LDC's and cannot be passed on, so only a user's own copy is read, in the form that jiant reads (nyu-mll/jiant,
-jiant/tasks/lib/ccg.py): `text<TAB>tag tag ...` a line, and tags_to_id.json, which is the label set.
-The tag of a word in `ud_relations` is its universal dependency relation without subtype and on which side its head is:
-`nsubj>` (the head is to the right), `obj<` (to the left), `root`. It stands in for supertagging, as a task that asks for each
-word's place in the syntax, but it is *not* CCG: other text, other tags, other numbers. Its words are the syntactic ones.
+CCGbank belongs to the LDC and cannot be redistributed. So only a user's own copy is read, in the form that jiant reads
+(nyu-mll/jiant, jiant/tasks/lib/ccg.py): `text<TAB>tag tag ...` on each line, and tags_to_id.json, which is the label set. The
+tag of a word in `ud_relations` is its universal dependency relation without subtype, with the side of its head: `nsubj>` (the
+head is to the right), `obj<` (to the left), `root`. It replaces supertagging, as a task about each word's place in the syntax,
+but it is *not* CCG: other text, other tags, other numbers. Its words are the syntactic ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LABEL_FILE = "tags_to_id.json"
 
 
 def _find_labels(folder: Path) -> tuple[str, ...] | None:
-    """The tags of a folder's label file in the order of their ids; None if it has no such file."""
+    """The tags of a folder's label file in the order of their ids; None if there is no such file."""
     for path in (folder / _LABEL_FILE, folder / f"{_LABEL_FILE}.gz"):
         if path.is_file():
             try:
@@ -38,10 +38,10 @@ def _find_labels(folder: Path) -> tuple[str, ...] | None:
 
 
 def read_ccg_labels(root: Path) -> tuple[str, ...]:
-    """The supertags of the CCGbank below a data folder. InputError if their file is not there."""
+    """The supertags of the CCGbank below a data folder. InputError if their file is missing."""
     labels = _find_labels(root / "ccg") or _find_labels(root)
     if labels is None:
-        raise InputError(f"task ccg: {_LABEL_FILE} is missing; looked in {root / 'ccg'} and {root} for the set of its labels")
+        raise InputError(f"task ccg: {_LABEL_FILE} is missing; searched {root / 'ccg'} and {root} for the label set")
     return labels
 
 
@@ -49,7 +49,7 @@ def read_ccg(request: ReadRequest) -> Iterator[TagExample]:
     (path,) = request.files
     labels = frozenset(_find_labels(path.parent) or ())
     if not labels:
-        raise InputError(f"{path.parent / _LABEL_FILE}: missing or empty; the set of labels has to lie beside {path.name}")
+        raise InputError(f"{path.parent / _LABEL_FILE}: missing or empty; expected the label set beside {path.name}")
     for number, (where, line) in enumerate(read_lines(path), start=1):
         if line.strip():
             text, tags = split_columns(line, 2, where, "text<TAB>tag tag ...")[:2]
@@ -58,7 +58,7 @@ def read_ccg(request: ReadRequest) -> Iterator[TagExample]:
                 raise InputError(f"{where}: {len(words)} words but {len(answer)} tags")
             for tag in answer:
                 if tag not in labels:
-                    raise InputError(f"{where}: unknown tag {tag!r}, it is not among the {len(labels)} of {_LABEL_FILE}")
+                    raise InputError(f"{where}: unknown tag {tag!r}; expected one of the {len(labels)} in {_LABEL_FILE}")
             yield TagExample(f"ccg-{request.split}-{number}", words, answer)
 
 
@@ -80,8 +80,8 @@ CCG = Task(
     cite="hockenmaier2007ccgbank",
     url=_LDC,
     description="CCG supertags of the Wall Street Journal (CCGbank): the category of each word in a derivation.",
-    notes="Licensed data: not to be had from here. Put ccg.train, ccg.dev, ccg.test (text<TAB>tag tag ...) and tags_to_id.json"
-    " in ccg/. jiant's label set has 1,363 tags.",
+    notes="Licensed data, which cannot be downloaded here. Put ccg.train, ccg.dev, ccg.test (text<TAB>tag tag ...) and"
+    " tags_to_id.json into ccg/. jiant's label set has 1,363 tags.",
     labels_of=read_ccg_labels,
 )
 
@@ -143,5 +143,5 @@ UD_RELATIONS = Task(
     cite="silveira2014gold",
     url="https://universaldependencies.org/treebanks/en_ewt/",
     description="Universal dependency relation and direction of the head of each word, in the English Web Treebank of UD 2.7."
-    " A free syntactic tagging task in the place of CCG supertagging; it is not CCG.",
+    " A free syntactic tagging task that replaces CCG supertagging; it is not CCG.",
 )

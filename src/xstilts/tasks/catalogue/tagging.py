@@ -1,11 +1,10 @@
-"""Tagging: parts of speech from Universal Dependencies (Nivre et al. 2020) and names from WikiANN (PAN-X; Pan et al.
-2017, splits of Rahimi et al. 2019). `syntax.py` has the syntactic tags that train only.
+"""Tagging: parts of speech from Universal Dependencies (Nivre et al. 2020) and names from WikiANN (PAN-X; Pan et al. 2017,
+splits of Rahimi et al. 2019). `syntax.py` has the syntactic tags, which are only training data.
 
-UDPOS follows XTREME (google-research/xtreme, utils_preprocess.py): all treebanks of a language one after the other, words as
-they are written (`conllu.py`), sentences whose texts are withheld left out. XTREME-R takes its five new languages from UD 2.7
-and keeps the others at 2.5, so the release is a matter of the language.
-Both tasks are also read as XTREME's scripts leave them, `word<TAB>tag`. There, a word without a tag is X or O; a sentence
-without any tag is refused, since the scripts take the tags of test files away.
+UDPOS follows XTREME (google-research/xtreme, utils_preprocess.py): all treebanks of a language one after the other, written
+words (`conllu.py`), no sentences with withheld texts. XTREME-R takes its five new languages from UD 2.7 and keeps the others at
+2.5, so the release depends on the language. Both tasks are also read as XTREME's scripts write them, `word<TAB>tag`. A word
+without a tag is X or O there. A sentence without any tag is refused, since the scripts remove the tags of test files.
 """
 
 from __future__ import annotations
@@ -46,8 +45,8 @@ def _read_preprocessed(request: ReadRequest, path: Path, labels: Sequence[str], 
         rows = [line.split("\t") for _, line in block]
         if all(len(row) == 1 for row in rows):
             raise InputError(
-                f"{block[0][0]}: no word of this sentence has a tag (XTREME's download script takes the tags of test files"
-                f" away; the original is in {request.task.splits[request.split].url})"
+                f"{block[0][0]}: no word of this sentence has a tag (XTREME's download script removes the tags of test"
+                f" files; the original is in {request.task.splits[request.split].url})"
             )
         tags = []
         for (where, _), row in zip(block, rows, strict=True):
@@ -71,8 +70,8 @@ def read_udpos(request: ReadRequest) -> Iterator[TagExample]:
 
 
 def read_panx(request: ReadRequest) -> Iterator[TagExample]:
-    """A file that its name and folder do not say to be of the language is one if the prefixes in it say so: in the official
-    archive of a language it is just called `test`."""
+    """If neither the name nor the folder of a file tells its language, the prefixes in it do: in the official archive of a
+    language the file is only called `test`."""
     (path,) = request.files
     name, code = _strip_gz(path), request.language
     if name.endswith(".tsv"):
@@ -110,9 +109,10 @@ def _read_hub(column: str, labels: Sequence[str]) -> ReadHub:
     return read
 
 
-# Sentences in train, dev and test. Sources: dataset_infos.json of huggingface/datasets before 8803c182e6: google/xtreme for
-# UD 2.5, universal_dependencies for the five languages of 2.7, summed over treebanks. In de and el the former counts other
-# languages as well (see the notes of UDPOS): less those, which the latter gives. In fr, ru and zh they cannot be told apart.
+# Sentences in train, dev and test. Sources: dataset_infos.json of huggingface/datasets before 8803c182e6: google/xtreme for UD
+# 2.5, universal_dependencies for the five languages of 2.7, summed over treebanks. In de and el the former counts other
+# languages as well (see the notes of UDPOS). They are subtracted with the latter's counts. In fr, ru and zh they cannot be
+# separated.
 _SENTENCES = """
 af 1315 194 425, ar 6075 909 1680, bg 8907 1115 1116, de 166849 19233 22358, el 1662 403 456, en 21253 3974 5440,
 es 28492 3054 3147, et 25749 3125 3760, eu 5396 1798 1799, fa 4798 599 600, fi 27198 3239 4422, he 5241 484 491,
@@ -175,8 +175,8 @@ UDPOS = Task(
     cite="nivre2020ud",
     url="https://universaldependencies.org",
     description="Universal part-of-speech tags, of all treebanks of UD 2.5, and of UD 2.7 for the languages XTREME-R adds.",
-    notes="The Hub's copy is of UD 2.5 in XTREME's 33 languages, does not fuse multi-word tokens, and holds Swiss German under"
-    " German, and likewise Ancient Greek, Old French, Old Russian and Classical Chinese; the repositories of UD hold the"
+    notes="The Hub's copy is of UD 2.5 in XTREME's 33 languages. It does not fuse multi-word tokens, and has Swiss German under"
+    " German, and likewise Ancient Greek, Old French, Old Russian and Classical Chinese. The repositories of UD have the"
     " current release. XTREME's paper has at most 20,436 test sentences a language, which is German without UD_German-LIT.",
 )
 
@@ -238,7 +238,7 @@ PANX = Task(
     url="https://github.com/afshinrahimi/mmner",
     description="Persons, organisations and places in sentences of Wikipedia, tagged from its links.",
     notes="Splits of Rahimi et al. 2019: 20,000/10,000/10,000 sentences in large languages, 100 each in the smallest. XTREME's"
-    " own download is AmazonPhotos.zip, by hand; the zip that is fetched here holds the same archives, one a language.",
+    " own download is AmazonPhotos.zip, by hand. The zip that is downloaded here has the same archives, one for each language.",
 )
 
 TASKS = (UDPOS, PANX, CCG, UD_RELATIONS)

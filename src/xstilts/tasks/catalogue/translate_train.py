@@ -1,10 +1,10 @@
-"""Training data of the benchmarks that others have machine-translated, in the layouts in which they published them.
+"""Published machine translations of the benchmarks' training data, in the layouts of their publishers.
 
-MNLI by the authors of XNLI (XNLI-MT-1.0: premise, hypo, label, with a header), PAWS-X by its own, SQuAD 1.1 by those of MLQA. The
-layouts are those that the loading scripts of huggingface/datasets before 8803c182e6 read, counts and checksums those of its
-dataset_infos.json. XTREME's translations of MNLI and PAWS-X have five columns; of its SQuAD and TyDiQA no layout is known here.
-A mixture's `languages` chooses among the languages of train. A translation of your own is
-`translated.py`'s matter.
+MNLI by the authors of XNLI (XNLI-MT-1.0: premise, hypo, label, with a header), PAWS-X by its own authors, SQuAD 1.1 by those of
+MLQA. The layouts are those that the loading scripts of huggingface/datasets before 8803c182e6 read; counts and checksums are
+those of its dataset_infos.json. XTREME's translations of MNLI and PAWS-X have five columns; the layout of its SQuAD and TyDiQA
+is not known here. A mixture's `languages` selects among the languages of train. For your own translation see
+`tasks/translated.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from xstilts.metrics.squad import SQUAD
 from xstilts.tasks.answer_alignment import align_answer
 from xstilts.tasks.catalogue import nli, paraphrase
 from xstilts.tasks.catalogue.qa import Question, read_hub_questions, read_questions
-from xstilts.tasks.files.read import check_label, get_fields, read_lines, read_tsv, split_columns
+from xstilts.tasks.files.read import TextPair, check_label, read_lines, read_tsv_pairs, split_columns
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 ENGLISH = ("en",)
@@ -32,27 +32,19 @@ XNLI_MT_ZIP = Download(
     {"": "f732517ba2fb1d550e9f3c2aabaef6017c91ee2dcec90e878f138764d224db05"},
 )
 
-TextPair = tuple[str, str, str, str]  # where, text, text, label
-
 
 def _read_xtreme(path: Path) -> Iterator[TextPair]:
-    """The translated pairs of a file of XTREME's: the English texts come first (google-research/xtreme, README)."""
+    """The translated pairs of one of XTREME's files. The English texts come first (google-research/xtreme, README)."""
     for where, line in read_lines(path):
         if line:
             _, _, first, second, label = split_columns(line, 5, where, "text, text, translation, translation, label")[:5]
             yield where, first, second, label
 
 
-def _read_named(path: Path, fields: str) -> Iterator[TextPair]:
-    for where, record in read_tsv(path):
-        first, second, label = get_fields(record, fields, str, where)
-        yield where, first, second, label
-
-
 def _make_pairs(request: ReadRequest, fields: str, labels: Mapping[str, str]) -> Iterator[ClassifyExample]:
-    """The pairs of a training file; `fields` are the columns of the official one, `labels` its labels and ours."""
+    """The pairs of a training file. `fields` are the columns of the official file, `labels` maps its labels to ours."""
     (path,) = request.files
-    rows = _read_xtreme(path) if path.name.startswith("en-") else _read_named(path, fields)
+    rows = _read_xtreme(path) if path.name.startswith("en-") else read_tsv_pairs(path, fields)
     for number, (where, first, second, label) in enumerate(rows, start=1):
         answer = labels[check_label(label.strip(), tuple(labels), where)]
         yield ClassifyExample(f"{request.task.name}-{request.split}-{number}", (first.strip(), second.strip()), answer)
@@ -61,7 +53,7 @@ def _make_pairs(request: ReadRequest, fields: str, labels: Mapping[str, str]) ->
 # -- MNLI -------------------------------------------------------------------------------------------------------------
 
 
-_MNLI_LABELS = {**{label: label for label in nli.LABELS}, "contradictory": "contradiction"}  # the last is XNLI-MT's word
+_MNLI_LABELS = {**{label: label for label in nli.LABELS}, "contradictory": "contradiction"}  # the last is in XNLI-MT
 
 
 def read_mnli_mt(request: ReadRequest) -> Iterator[ClassifyExample]:
@@ -101,7 +93,7 @@ MNLI_MT = Task(
     url="https://github.com/facebookresearch/XNLI",
     description="MNLI's training pairs, machine-translated by the authors of XNLI into its other 14 languages; dev is English.",
     notes="Ids count the pairs of MNLI's training file, so they are parallel. XTREME's own translations are read in the layout"
-    " that its README gives, under the names that its code opens; that they have no header was not verified.",
+    " of its README, under the names in its code; it was not verified that they have no header.",
     contains=("mnli",),
 )
 
@@ -145,8 +137,8 @@ PAWSX_MT = Task(
     cite="yang2019pawsx",
     url="https://github.com/google-research-datasets/paws/tree/master/pawsx",
     description="The English training pairs of PAWS-X, machine-translated by its authors; dev is English.",
-    notes="Ids are row numbers, those of pawsx. XTREME's own translations are read in the layout that its README gives, under the"
-    " names that its code opens; that they have no header was not verified.",
+    notes="Ids are row numbers, those of pawsx. XTREME's own translations are read in the layout of its README, under the names"
+    " in its code; it was not verified that they have no header.",
     contains=("pawsx",),
 )
 
@@ -155,8 +147,8 @@ PAWSX_MT = Task(
 
 
 def _realign(request: ReadRequest, found: Iterable[Question]) -> Iterator[SpanExample]:
-    """Questions with their answers at the offsets given or, where these do not fit, where they are found again; without
-    answers that are nowhere, and a question with none left is left out. All of it is counted."""
+    """Questions with their answers at the given offsets or, if these do not fit, where the answers are found. Answers that are
+    not found are left out, and so are questions without any answer left. All of it is counted."""
     request.counts.update(relocated=0, unlocatable=0)
     for one in found:
         fitting: list[SpanAnswer] = []
@@ -221,10 +213,10 @@ SQUAD_V1_MT = Task(
     license="CC-BY-SA-3.0",
     cite="lewis2020mlqa",
     url="https://github.com/facebookresearch/MLQA",
-    description="SQuAD 1.1, machine-translated by the authors of MLQA, who left some of the questions out.",
-    notes="Ids are SQuAD's. dev is SQuAD's dev set and so has the paragraphs that XQuAD translates: it can only choose a"
-    " checkpoint. An answer that is not at its offset is looked for again and counted; whether there is any in the official files"
-    " was not verified, and their counts are before that.",
+    description="SQuAD 1.1, machine-translated by the authors of MLQA, who left out some of the questions.",
+    notes="Ids are SQuAD's. dev is SQuAD's dev set, which has the paragraphs that XQuAD translates, so it can only select a"
+    " checkpoint. An answer that is not at its offset is searched in the context and counted. It was not verified whether the"
+    " official files have such answers; their counts are from before this search.",
     contains=("squad_v1",),
 )
 

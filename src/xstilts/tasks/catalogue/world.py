@@ -1,12 +1,13 @@
-"""The embedded world's nine tasks, inference by domain, two machine-translated ones: nothing to find, `xstilts.world` draws them.
+"""The embedded world's nine tasks, inference by domain, and two machine-translated tasks. There are no files: `xstilts.world`
+generates the examples.
 
-Their sources name languages and no files. A fetch stage gives `generate_task` the study's world and not the reader; the reader
-below serves whoever asks for the default world's examples as for those of any other task.
-Training and dev data are English, test data are in all six languages with parallel ids. The translated tasks have the same
-training meanings in the other five languages, with a machine's errors and the ids of the English ones.
+Their sources have languages and no files. A fetch stage calls `generate_task` with the study's world instead of the reader. The
+reader below gives the examples of the default world. Training and dev data are English; test data are in all six languages with
+parallel ids. The translated tasks have the same training meanings in the other five languages, with a machine's errors and the
+ids of the English examples.
 
-Inference by domain `contains` world/nli as MNLI's genres do MNLI: its examples are other draws of the same kind, and what a
-page flags is more training on the target's own task.
+Inference by domain `contains` world/nli, as MNLI's genres do MNLI: its examples are other draws of the same kind, and reports
+flag more training on the target's own task.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ ENGLISH = ("en",)
 
 
 def generate_task(task: Task, split: str, language: str, config: WorldConfig, counts: Counter[str]) -> Iterator[Example]:
-    """The examples of one split and language in a world; what a translation loses is counted."""
+    """The examples of one split and language in a world. What a translation loses is added to `counts`."""
     name = task.name.removeprefix(PREFIX)
     original = name.removesuffix(MT)
     found = generate(config, original, split, language)
@@ -127,7 +128,7 @@ TASKS: tuple[Task, ...] = (
         Span(),
         SQUAD,
         _SUPERVISED,
-        "Span question answering after TyDi QA: little training data, questions worded by one who has not seen the context.",
+        "Span question answering after TyDi QA: little training data, questions by somebody who has not seen the context.",
     ),
     _task(
         "pos",
@@ -141,21 +142,21 @@ TASKS: tuple[Task, ...] = (
         Tag(labels=NER_LABELS),
         CHUNK_F1,
         _SUPERVISED,
-        "Persons, places and companies; some names are any of them, as the context has it.",
+        "Persons, places and companies; some names can be any of them, depending on the context.",
     ),
     _task(
         "choice",
         Choice(choices=CHOICES),
         ACCURACY,
         _SUPERVISED,
-        "Which of four nouns is of a kind or suits a verb: knowledge to be learned from the documents.",
+        "Which of four nouns is of a kind or suits a verb? The documents teach it.",
     ),
     _task(
         "retrieval",
         BitextRetrieval(),
         RETRIEVAL,
         _splits(test=LANGUAGES[1:]),
-        "The English translation of a sentence among all others, without training; no names or numbers to go by.",
+        "Find the English translation of a sentence among all others, without training, names or numbers.",
     ),
     _task(
         "nli_mt",
@@ -170,7 +171,7 @@ TASKS: tuple[Task, ...] = (
         Span(),
         SQUAD,
         _TRANSLATED,
-        "The training data of world/squad, machine-translated (with errors), answers found again or lost; dev is English.",
+        "The training data of world/squad, machine-translated (with errors), with aligned answers; dev is English.",
         contains=(PREFIX + "squad",),
     ),
     *(

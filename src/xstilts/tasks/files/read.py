@@ -13,7 +13,7 @@ import gzip
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -133,6 +133,18 @@ def read_xtreme_pairs(path: Path, layout: str) -> Iterator[TextPair]:
         if line:
             first, second, label = (unquote(cell) for cell in split_columns(line, 3, where, layout)[:3])
             yield where, first, second, label
+
+
+def read_tsv_pairs(path: Path, names: str) -> Iterator[TextPair]:
+    """The pairs of a tab-separated file with a header; `names` are the columns of text, text and label."""
+    for where, row in read_tsv(path):
+        first, second, label = get_fields(row, names, str, where)
+        yield where, first, second, label
+
+
+def name_hub_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(`Hub row number`, row) of each row."""
+    return ((f"Hub row {number}", row) for number, row in enumerate(rows, start=1))
 
 
 def refuse_placeholders(request: ReadRequest, found: Iterable[E]) -> Iterator[E]:

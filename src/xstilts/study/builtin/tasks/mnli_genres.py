@@ -12,10 +12,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from xstilts.formats.classify import ClassifyExample
+from xstilts.tasks import (
+    ClassifyExample,
+    ReadRequest,
+    Source,
+    Task,
+    check_label,
+    get_field,
+    get_fields,
+    read_json_lines,
+    read_tsv,
+)
 from xstilts.tasks.catalogue.nli import LABELS, MNLI, MNLI_ZIP, NO_AGREEMENT
-from xstilts.tasks.files.read import check_label, get_field, get_fields, read_json_lines, read_tsv
-from xstilts.tasks.task import ReadRequest, Source, Task
 
 GENRES = ("fiction", "government", "slate", "telephone", "travel")
 PREFIX = "mnli_"
