@@ -139,22 +139,24 @@ def _packed(paths: Iterable[str], hub: Hub, count: int, download: Download, *arc
     return Source(tuple(paths), ("en",), download.url, {}, hub, archives, (download,), {"en": count})
 
 
-COMMONSENSEQA = Task(
-    name="commonsenseqa",
-    version=1,
-    format=Choice(choices=5),
-    metric=ACCURACY,
-    languages=("en",),
-    splits=_plain(
+def _task(name: str, parse: Parse, choices: int, splits: Mapping[str, Source], *, id: str = "", **fields: Any) -> Task:
+    read = partial(_read, parse, choices, id=id, records=fields.pop("records", _read_records))
+    shared = {"languages": ("en",), "read": read, "read_hub": partial(_read_hub, parse, choices, id=id), "trains_on": name}
+    return Task(name=name, version=1, format=Choice(choices), metric=ACCURACY, splits=splits, **{**shared, **fields})
+
+
+COMMONSENSEQA = _task(
+    "commonsenseqa",
+    _parse_commonsenseqa,
+    5,
+    _plain(
         "commonsenseqa/ csqa/",
         "https://s3.amazonaws.com/commensenseqa/",
         partial(Hub, "tau/commonsense_qa", "default", revision="94630fe30dad47192a8546eb75f094926d47e155"),
         train=("train_rand_split.jsonl", 9741, "58ffa3c8472410e24b8c43f423d89c8a003d8284698a6ed7874355dedd09a2fb"),
         dev=("dev_rand_split.jsonl", 1221, "3210497fdaae614ac085d9eb873dd7f4d49b6f965a93adadc803e1229fd8a02a"),
     ),
-    read=partial(_read, _parse_commonsenseqa, 5, id="id"),
-    read_hub=partial(_read_hub, _parse_commonsenseqa, 5, id="id"),
-    trains_on="commonsenseqa",
+    id="id",
     license="MIT",
     cite="talmor2019commonsenseqa",
     url="https://www.tau-nlp.org/commonsenseqa",
@@ -162,22 +164,17 @@ COMMONSENSEQA = Task(
     notes="The random split.",
 )
 
-HELLASWAG = Task(
-    name="hellaswag",
-    version=1,
-    format=Choice(choices=4),
-    metric=ACCURACY,
-    languages=("en",),
-    splits=_plain(
+HELLASWAG = _task(
+    "hellaswag",
+    _parse_hellaswag,
+    4,
+    _plain(
         "hellaswag/ hellaswag/data/ hellaswag/derived/en/",
         "https://github.com/rowanz/hellaswag/raw/master/data/",
         partial(Hub, "Rowan/hellaswag", "default", revision="218ec52e09a7e7462a5400043bb9a69a41d06b76"),
         train=("hellaswag_train.jsonl", 39_905, "dae5e69249868cb9fe4e23ff925c60b66169564cfb7072d793cd7356a2b69f8d"),
         dev=("hellaswag_val.jsonl", 10_042, "0aa3b88843990f3f10a97b9575c94d7b71fb2205240ba04ae4884d9e9c992588"),
     ),
-    read=partial(_read, _parse_hellaswag, 4),
-    read_hub=partial(_read_hub, _parse_hellaswag, 4),
-    trains_on="hellaswag",
     license="MIT",
     cite="zellers2019hellaswag",
     url="https://rowanzellers.com/hellaswag/",
@@ -185,22 +182,17 @@ HELLASWAG = Task(
     notes="A choice begins with the words of the last sentence that is left open (ctx_b).",
 )
 
-COSMOSQA = Task(
-    name="cosmosqa",
-    version=1,
-    format=Choice(choices=4),
-    metric=ACCURACY,
-    languages=("en",),
-    splits=_plain(
+COSMOSQA = _task(
+    "cosmosqa",
+    _parse_cosmosqa,
+    4,
+    _plain(
         "cosmosqa/ cosmosqa/data/ cosmos_qa/ cosmosqa/derived/",
         "https://github.com/wilburOne/cosmosqa/raw/master/data/",
         partial(Hub, "allenai/cosmos_qa", "default", revision="ed50fe83db62b355759053b1cd5eef344ee371e0"),
         train=("train.csv", 25_262, "d8d5ca1f9f6534b6530550718591af89372d976a8fc419360fab4158dee4d0b2"),
         dev=("valid.csv", 2985, "a6a94fc1463ca82bb10f98ef68ed535405e6f5c36e044ff8e136b5c19dea63f3"),
     ),
-    read=partial(_read, _parse_cosmosqa, 4),
-    read_hub=partial(_read_hub, _parse_cosmosqa, 4),
-    trains_on="cosmosqa",
     license="CC-BY-4.0",
     cite="huang2019cosmosqa",
     url="https://wilburone.github.io/cosmos/",
@@ -213,13 +205,11 @@ SIQA_ZIP = Download(
     {"": "ee073914a0fc33265cfbcfc50ec20df9b2e07809c3f420f599138d1f394ef5c3"},
 )
 
-SIQA = Task(
-    name="siqa",
-    version=1,
-    format=Choice(choices=3),
-    metric=ACCURACY,
-    languages=("en",),
-    splits={
+SIQA = _task(
+    "siqa",
+    _parse_siqa,
+    3,
+    {
         split: _packed(
             (
                 *(f"{folder}socialIQa_v1.4_{short}.jsonl" for folder in ("siqa/", "siqa/socialIQa_v1.4/", "socialIQa_v1.4/", "")),
@@ -234,9 +224,7 @@ SIQA = Task(
         )
         for split, short, hub_split, count in (("train", "trn", "train", 33_410), ("dev", "dev", "validation", 1954))
     },
-    read=partial(_read, _parse_siqa, 3, records=_read_siqa_records),
-    read_hub=partial(_read_hub, _parse_siqa, 3),
-    trains_on="siqa",
+    records=_read_siqa_records,
     license="not stated by its authors; CC-BY-4.0 by some who copy it",
     cite="sap2019socialiqa",
     url="https://maartensap.github.io/social-iqa/",
@@ -250,13 +238,11 @@ COPA_ZIP = Download(
     {"": "405906cddac74bc1e1ce8220f1107d1025b66a25ef10149d91b10bb30651125f"},
 )
 
-COPA = Task(
-    name="copa",
-    version=1,
-    format=Choice(choices=2),
-    metric=ACCURACY,
-    languages=("en",),
-    splits={
+COPA = _task(
+    "copa",
+    _parse_copa,
+    2,
+    {
         split: _packed(
             (
                 *(f"{folder}COPA/{file}.jsonl" for folder in ("copa/", "")),
@@ -269,9 +255,6 @@ COPA = Task(
         )
         for split, file, hub_split, count in (("train", "train", "train", 400), ("dev", "val", "validation", 100))
     },
-    read=partial(_read, _parse_copa, 2),
-    read_hub=partial(_read_hub, _parse_copa, 2),
-    trains_on="copa",
     license="BSD-2-Clause",
     cite="roemmele2011copa",
     url="https://people.ict.usc.edu/~gordon/copa.html",
@@ -331,19 +314,16 @@ _XCOPA_SHA256 = {
     """,
 }
 
-XCOPA = Task(
-    name="xcopa",
-    version=1,
-    format=Choice(choices=2),
-    metric=ACCURACY,
-    languages=XCOPA_LANGUAGES,
-    splits={
+XCOPA = _task(
+    "xcopa",
+    _parse_copa,
+    2,
+    {
         "dev": _xcopa("val", "validation", 100, _XCOPA_SHA256["dev"]),
         "test": _xcopa("test", "test", 500, _XCOPA_SHA256["test"]),
     },
-    read=partial(_read, _parse_copa, 2),
-    read_hub=partial(_read_hub, _parse_copa, 2),
     trains_on="copa",
+    languages=XCOPA_LANGUAGES,
     license="CC-BY-4.0",
     cite="ponti2020xcopa",
     url="https://github.com/cambridgeltl/xcopa",
