@@ -10,6 +10,7 @@ A pair with an empty sentence stays, since benchmarks count lines; one without a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,7 @@ def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[C
     )
 
 
+_inference = partial(Task, version=1, format=Classify(labels=LABELS), metric=ACCURACY)
 XNLI_LANGUAGES = languages("ar bg de el en es fr hi ru sw th tr ur vi zh")
 
 
@@ -124,11 +126,8 @@ def _xnli(split: str, hub_split: str, count: int) -> Source:
     )
 
 
-XNLI = Task(
+XNLI = _inference(
     name="xnli",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=XNLI_LANGUAGES,
     splits={"dev": _xnli("dev", "validation", 2490), "test": _xnli("test", "test", 5010)},
     read=read_pairs,
@@ -146,11 +145,8 @@ def _english(paths: Iterable[str], hub: Hub, count: int, download: Download, arc
     return Source(tuple(paths), ("en",), download.url, {}, hub, archives, (download,), {"en": count})
 
 
-SNLI = Task(
+SNLI = _inference(
     name="snli",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=("en",),
     splits={
         split: _english(
@@ -188,11 +184,8 @@ _MNLI_FILES = {
     for split, file in (("train", "train"), ("dev", "dev_matched"))
 }
 
-MNLI = Task(
+MNLI = _inference(
     name="mnli",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=("en",),
     splits={
         split: _english(
@@ -218,11 +211,8 @@ MNLI = Task(
     " its xnli/train-en.tsv, which is read where nothing else is found.",
 )
 
-ANLI = Task(
+ANLI = _inference(
     name="anli",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=("en",),
     splits={
         split: _english(
@@ -252,11 +242,8 @@ def _refuse_to_read(request: ReadRequest) -> Iterator[ClassifyExample]:
     raise InputError(f"task {request.task.name} has no file of its own; read its parts: {', '.join(request.task.parts)}")
 
 
-ANLI_PLUS = Task(
+ANLI_PLUS = _inference(
     name="anli_plus",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=("en",),
     splits={
         split: Source((), ("en",), ANLI.url, counts={"en": sum(part.splits[split].counts["en"] for part in (ANLI, MNLI, SNLI))})

@@ -9,6 +9,7 @@ so its scores are over 2,000 pairs a language; so do we, where the README of PAW
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from xstilts.data.language import languages
@@ -90,6 +91,7 @@ def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[C
     )
 
 
+_paraphrase = partial(Task, version=1, format=Classify(labels=LABELS), metric=ACCURACY, read_hub=read_hub)
 PAWSX_LANGUAGES = languages("de en es fr ja ko zh")
 
 
@@ -106,11 +108,8 @@ def _pawsx(split: str, file: str, hub_split: str, codes: tuple[str, ...], count:
     )
 
 
-PAWSX = Task(
+PAWSX = _paraphrase(
     name="pawsx",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=PAWSX_LANGUAGES,
     splits={
         "train": _pawsx("train", "train", "train", ("en",), 49_401),
@@ -118,7 +117,6 @@ PAWSX = Task(
         "test": _pawsx("test", "test_2k", "test", PAWSX_LANGUAGES, 2000),
     },
     read=read_pawsx,
-    read_hub=read_hub,
     trains_on="pawsx",
     license="free use with attribution (PAWS-X)",
     cite="yang2019pawsx",
@@ -141,15 +139,11 @@ def _qqp(split: str, hub_split: str, count: int) -> Source:
     )
 
 
-QQP = Task(
+QQP = _paraphrase(
     name="qqp",
-    version=1,
-    format=Classify(labels=LABELS),
-    metric=ACCURACY,
     languages=("en",),
     splits={"train": _qqp("train", "train", 363_846), "dev": _qqp("dev", "validation", 40_430)},
     read=read_qqp,
-    read_hub=read_hub,
     trains_on="qqp",
     license="Quora terms of service, non-commercial",
     cite="iyer2017quora",
