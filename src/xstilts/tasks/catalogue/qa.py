@@ -10,6 +10,7 @@ The Hub's copies of XQuAD, MLQA and TyDiQA lost the blanks around contexts and a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,6 +111,9 @@ def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[S
 _SQUAD_URL = "https://rajpurkar.github.io/SQuAD-explorer/dataset/"
 
 
+_squad_task = partial(Task, version=1, read=read_squad, read_hub=read_hub)
+
+
 def _squad(task: str, file: str, hub: Hub, sha256: str, count: int) -> Source:
     return Source(
         paths=(f"squad/{file}", f"{task}/{file}", f"squad/derived/{file}", file),
@@ -122,9 +126,8 @@ def _squad(task: str, file: str, hub: Hub, sha256: str, count: int) -> Source:
     )
 
 
-SQUAD_V1 = Task(
+SQUAD_V1 = _squad_task(
     name="squad_v1",
-    version=1,
     format=Span(),
     metric=SQUAD,
     languages=("en",),
@@ -137,8 +140,6 @@ SQUAD_V1 = Task(
             87_599,
         )
     },
-    read=read_squad,
-    read_hub=read_hub,
     trains_on="squad_v1",
     heldout=20,
     license="CC-BY-SA-4.0",
@@ -148,9 +149,8 @@ SQUAD_V1 = Task(
     notes="dev is every 20th training question: the official dev-v1.1.json holds the paragraphs that XQuAD translates.",
 )
 
-SQUAD_V2 = Task(
+SQUAD_V2 = _squad_task(
     name="squad_v2",
-    version=1,
     format=Span(no_answer=True),
     metric=SQUAD_V2_METRIC,
     languages=("en",),
@@ -170,8 +170,6 @@ SQUAD_V2 = Task(
             11_873,
         ),
     },
-    read=read_squad,
-    read_hub=read_hub,
     trains_on="squad_v2",
     license="CC-BY-SA-4.0",
     cite="rajpurkar2018know",
@@ -186,9 +184,8 @@ XQUAD_LANGUAGES = languages("en es de el ru tr ar vi th zh hi ro")
 _XQUAD_URL = "https://github.com/deepmind/xquad"
 _XQUAD_SHA256 = read_checksums("xquad")
 
-XQUAD = Task(
+XQUAD = _squad_task(
     name="xquad",
-    version=1,
     format=Span(),
     metric=SQUAD,
     languages=XQUAD_LANGUAGES,
@@ -204,8 +201,6 @@ XQUAD = Task(
             counts=dict.fromkeys(XQUAD_LANGUAGES, 1190),
         )
     },
-    read=read_squad,
-    read_hub=read_hub,
     trains_on="squad_v1",
     license="CC-BY-SA-4.0",
     cite="artetxe2020xquad",
@@ -237,15 +232,12 @@ def _mlqa(split: str, hub_split: str) -> Source:
     )
 
 
-MLQA = Task(
+MLQA = _squad_task(
     name="mlqa",
-    version=1,
     format=Span(),
     metric=MLQA_METRIC,
     languages=MLQA_LANGUAGES,
     splits={"dev": _mlqa("dev", "validation"), "test": _mlqa("test", "test")},
-    read=read_squad,
-    read_hub=read_hub,
     trains_on="squad_v1",
     license="CC-BY-SA-3.0",
     cite="lewis2020mlqa",
