@@ -10,7 +10,6 @@ have several. XTREME's dev is BUCC's sample, its test BUCC's training data (BUCC
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from xstilts.formats.bitext_mining import BitextMining, PoolExample
 from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
 from xstilts.metrics.mining import BUCC_F1
 from xstilts.metrics.retrieval import RETRIEVAL
+from xstilts.tasks.catalogue.checksums import read_checksums
 from xstilts.tasks.files.read import get_field, read_lines, split_columns
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
@@ -73,11 +73,8 @@ _TATOEBA_URL = "https://github.com/facebookresearch/LASER/raw/main/data/tatoeba/
 def _tatoeba_file(end: str) -> Download:
     """One side of each language. The checksums are those of the same dataset_infos.json; for az, lt and pl those of the files
     themselves (LASER at 74bc6ae7ffb7). Those of uk and ro are not known."""
-    rows = (files("xstilts.tasks.catalogue") / "tatoeba.sha256").read_text(encoding="ascii").splitlines()
-    sums = {name: sha256 for sha256, name in map(str.split, rows)}
     name = f"tatoeba.{{lang}}-eng.{end}"
-    known = {code: sums.get(name.format(lang=its)) for code, its in _TATOEBA_CODES.items()}
-    return Download(f"{_TATOEBA_URL}{name}", f"tatoeba/{name}", {code: sha256 for code, sha256 in known.items() if sha256})
+    return Download(f"{_TATOEBA_URL}{name}", f"tatoeba/{name}", read_checksums(f"tatoeba.{end}"))
 
 
 TATOEBA = Task(
@@ -153,20 +150,6 @@ def read_bucc(request: ReadRequest) -> Iterator[PoolExample]:
 BUCC_LANGUAGES = languages("de fr ru zh")
 _BUCC_URL = "https://comparable.limsi.fr/bucc2018/"
 # The same dataset_infos.json.
-_BUCC_SHA256 = {
-    "sample": {
-        "de": "8e16ba8b02ef8d648b06adfbd6dfb188f43524e18f97b2b12a14a086caac62f3",
-        "fr": "df9eb3966954e163c9264076f7c9c1eb56d9d8a91855f9d3afbf2c0fdaef0a08",
-        "ru": "fce3cabc7ee50ddb4b18aa6fb090e2669c8383d2a29fc97eed6ae70fed9a23e5",
-        "zh": "a3425be5c0320ee131a0927b66c3e29befb3b481ebf1b87257e660e514bc16ac",
-    },
-    "training": {
-        "de": "766e0fdebbd1438fb87c21254828eb13c8b997d8fbab002103dd060dcac50c5c",
-        "fr": "53c0d0e7dd97dc89593a2db25a26c5f0ccdc7113e8451263bb0c80e4c4c7dc30",
-        "ru": "1895df56e936ca3d4f5b12299ceffe0b7ff4806584c40bdaa3ae1d445f25afa5",
-        "zh": "3facb71798277c8f44dc78c1f8ae2110f254d0e14799f3508eedd54b4236877a",
-    },
-}
 
 
 def _bucc(split: str, part: str) -> Source:
@@ -177,7 +160,7 @@ def _bucc(split: str, part: str) -> Source:
         languages=BUCC_LANGUAGES,
         url=f"{_BUCC_URL}bucc2018-task.html",
         archives=(archive,),
-        downloads=(Download(f"{_BUCC_URL}{archive}", f"bucc2018/{archive}", _BUCC_SHA256[part]),),
+        downloads=(Download(f"{_BUCC_URL}{archive}", f"bucc2018/{archive}", read_checksums(f"bucc2018.{part}")),),
     )
 
 

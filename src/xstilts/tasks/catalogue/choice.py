@@ -16,6 +16,7 @@ from xstilts.data.language import languages
 from xstilts.errors import InputError
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.metrics.classify import ACCURACY
+from xstilts.tasks.catalogue.checksums import read_checksums
 from xstilts.tasks.files.read import (
     check_label,
     get_field,
@@ -273,9 +274,8 @@ XCOPA_LANGUAGES = languages("et ht id it qu sw ta th tr vi zh")
 _XCOPA_SITE = "https://raw.githubusercontent.com/cambridgeltl/xcopa/e2e9d7f105a758ee869cd13e0fe251ef93a29840/"
 
 
-def _xcopa(file: str, hub_split: str, count: int, sha256: str) -> Source:
-    official = f"data/{{lang}}/{file}.{{lang}}.jsonl"
-    checksums = dict(zip(XCOPA_LANGUAGES, sha256.split(), strict=True))
+def _xcopa(split: str, file: str, hub_split: str, count: int) -> Source:
+    official, checksums = f"data/{{lang}}/{file}.{{lang}}.jsonl", read_checksums(f"xcopa.{split}")
     return Source(
         paths=(
             *(f"{folder}{official}" for folder in ("xcopa/", "xcopa/xcopa-master/", "xcopa-master/", "")),
@@ -291,44 +291,14 @@ def _xcopa(file: str, hub_split: str, count: int, sha256: str) -> Source:
     )
 
 
-# By language, in the order of XCOPA_LANGUAGES; the files of the commit above have them.
-_XCOPA_SHA256 = {
-    "dev": """
-        c6d8f33c11e968fe519d5ddbb61769a73a5ac58ac889060df2fdf5e8a54d6a3c
-        022462ff8730fa9345e91e3d174fa346da328d2e7a1225a5938e9897697d61f5
-        b3ac8c87c516d64c05ee39becc038ae747b1522010f385796f6c19019f75c77c
-        f8389021d6595ef994ed8ff163dfddbcc3f5473b4e7b4803745fb98a7ecd1031
-        9e3306acace7bb39c35d20984f2aeca7aa2619af00871ed4743b89f950f7572d
-        e35fb416b7b9557bcede9987a53d56895c04f3608817d3326da09c52082fbfc5
-        fd22e97aab22d431a14d569fb36de4c6a2fe48ee871a1cbf5fab797176b4e9ee
-        b4c8ae4d5392e7e74667a366c5ed2e39729d67522c1bd35d82e6473505236d47
-        879848162ac5f614f4569c99d37e03bb66034c27684968643371c6c9662bc812
-        6f804ec3c25b12a3d51f58e338b631bc1b45e7223b15481f8593923e0bdb26fa
-        8f638466c196342104bdbe9276e7d91fe0abcc044e9a9ad715f30c8ad618bcdd
-    """,
-    "test": """
-        f670f3f726342fa3ccd6f844b72d378ed5d0a9a71bd152e6b3607d402eaafa92
-        ec4a5502e190a51fef4d9cb2080164726772b2d46f7a51c2b86f56748d303428
-        b6fe1cfc10bcf02f724dddf876d01df370be0a049cdf1ebf7be8f34504ff66da
-        33564a0dbefc9ff3a7dc868d9a9718d7aaaf7fb136879ae4d2ba022f311f8a88
-        ac20d5cd67545c41e2fa2e187e88ba4d4c2d7ece1a6489041d44113a5553bd7f
-        4ca583c40f9ac045a9b6114fc1f052b0f4ca7402e7a78f567c32a7d8246aa273
-        ae282423e45f0aed4174cea7594d200214a66b9c721b60f74a21fb2d5adeaf45
-        63030f192c4fd8b3c066a8954203d5cdd57d803e8e1069fcca97ff0e7b669423
-        1f0152af30bb46acccd0db14ecfe29014c1770c09b0af9b377e15bb4837178ec
-        24cb28827066abb00a2f4004d86c447c4a30a9edb17938b26b61fb2385f94170
-        c9b42590399214b9f066adacac2465d7286f5e590181fe6bfd7f6139531b83d4
-    """,
-}
-
 XCOPA = _task(
     "xcopa",
     _parse_copa,
     2,
     languages=XCOPA_LANGUAGES,
     splits={
-        "dev": _xcopa("val", "validation", 100, _XCOPA_SHA256["dev"]),
-        "test": _xcopa("test", "test", 500, _XCOPA_SHA256["test"]),
+        "dev": _xcopa("dev", "val", "validation", 100),
+        "test": _xcopa("test", "test", "test", 500),
     },
     trains_on="copa",
     license="CC-BY-4.0",

@@ -21,6 +21,7 @@ from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.metrics.mlqa import MLQA as MLQA_METRIC
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.squad import SQUAD_V2 as SQUAD_V2_METRIC
+from xstilts.tasks.catalogue.checksums import read_checksums
 from xstilts.tasks.files.read import get_field, read_json_object
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
@@ -178,20 +179,7 @@ SQUAD_V2 = _task(
 
 XQUAD_LANGUAGES = languages("en es de el ru tr ar vi th zh hi ro")
 _XQUAD_URL = "https://github.com/deepmind/xquad"
-_XQUAD_SHA256 = {
-    "ar": "abdabd7afed5c635d99cca0f3f0d0c9d9ed0bc77451e963c2e4e0638c29e486d",
-    "de": "990b5d746746ed65ed4702ea5f35f99ffa4e2f1c390c07d003642acd937916f9",
-    "el": "821cf0f88e73fa258fd2f548b19b6ec39f7025059e16f6f9fc8cd797c9c3663e",
-    "en": "e4c57d1c9143aaa1c5d265ba5987a65f4e69528d2a98f29d6e75019b10344f29",
-    "es": "dcbae93ec3a9f4b9e78fd834a171d6f96c1a875e10e15b7530b7e4ef4971e37e",
-    "hi": "df2cce3532b37e9beb8979704b5c9a4bf874358f105395a298b89427b43b9d24",
-    "ro": "94f8d54e93ad2b7dd2e76dd921a666b5b8eff2d4379df9f179c42b445f09643f",
-    "ru": "208d5b1aa154c52b1b5c5eda16281e455e8fd198cdb9af3f469f0d6037d973bf",
-    "th": "5cdda11d0e1e075f7872abf4e6ae830388ce7f617964d542308e9ae4257e0f43",
-    "tr": "92179a564774b7696100d144c1e10870d0a966b6fccbdd254a65b9d2ab1971cc",
-    "vi": "f619a1eb11fb42d3ab0834259e488a65f585447ef6154437bfb7199d85161a04",
-    "zh": "691d0b3359bc6b8faa8de931dfdfe21d50a65861ae348e32a0d1a0190b0c8835",
-}
+_XQUAD_SHA256 = read_checksums("xquad")
 
 XQUAD = _task(
     name="xquad",

@@ -21,6 +21,7 @@ from xstilts.formats.format import Example
 from xstilts.formats.ranking import Ranking, RankingExample
 from xstilts.formats.span import SpanExample
 from xstilts.metrics.ranking import MAP_20
+from xstilts.tasks.catalogue.checksums import read_checksums
 from xstilts.tasks.catalogue.mewslix import MEWSLIX
 from xstilts.tasks.catalogue.qa import SQUAD_V1
 from xstilts.tasks.files.read import get_field, read_json_object
@@ -101,21 +102,9 @@ _CANDIDATES = {
     "ar": 1222, "de": 1276, "el": 1234, "en": 1180, "es": 1215, "hi": 1244,
     "ru": 1219, "th": 852, "tr": 1167, "vi": 1209, "zh": 1196,
 }  # fmt: skip
-# The download checksums of xquad_r in the dataset_infos.json of huggingface/datasets before 8803c182e6. They are also those of
-# the files in the repository at 9bc8c7fb6dd8.
-_LAREQA_SHA256 = {
-    "ar": "c52922d3b8ac1ae03ed5ac38647ad59870dca3dda2beefe18ecdc30729acb69d",
-    "de": "16fb0f4bf4916154b585a20c24c66074591c9718a1affe764ff4697572328949",
-    "el": "163fd43ee785a30eb534ae2061e9eaa766a7ee4e8ffce5e4b422480c150f64b6",
-    "en": "7b0954f39297c27a31fef610f0883337dd2907fa8699151dc922afdd0fa12ffe",
-    "es": "f8e836b2d91009c4363e04315f7ede363eedbbb49c67dda60de6c4aa782f58de",
-    "hi": "ea45ba8ae4513d1533b222bebdc02a90bc319c055d3aeea68584a053d2e92872",
-    "ru": "7f4dff853538b9a5fcc28c070b8bb983a5c5d190ac747b8e005a1ada9cab18f1",
-    "th": "c3a041864c3a9fb0b4dd91cfdf99cf36b411b3e704c58a303c97bc6dc786cfe4",
-    "tr": "f3e8c13002bbce154a4578f535f7533cb70f3da08840e6b62735935baec7bd94",
-    "vi": "e35926bf5cc6fc6ecbdfca49467aabeb454f08d152d7818143a906bd31dde995",
-    "zh": "80c2cde7b9c2fb134c303cbb52f2ba396ead9eb0014aec43993543d2ba9e93ed",
-}
+# The download checksums of xquad_r in the dataset_infos.json of huggingface/datasets before 8803c182e6; the same bytes as in
+# the repository at 9bc8c7fb6dd8.
+_LAREQA_SHA256 = read_checksums("lareqa")
 _LAREQA_URL = "https://github.com/google-research-datasets/lareqa"
 
 LAREQA = Task(
