@@ -151,12 +151,11 @@ def _fold_if_long(title: str, table: Table | None) -> Block | None:
 
 
 def _method(findings: Findings) -> tuple[Block, ...]:
-    results = findings.results
     recipes = recipes_table(findings)
     details = _keep(
         [
-            recipes if len(recipes.columns) > 1 else None,
-            targets_table(findings) if results.targets else None,
+            recipes if recipes and len(recipes.columns) > 1 else None,
+            targets_table(findings),
             training_table(findings),
             *_bullets(list_protocol_notes(findings)),
         ]
@@ -164,7 +163,7 @@ def _method(findings: Findings) -> tuple[Block, ...]:
     return _keep(
         [
             Bullets((*describe_method(findings), *describe_licences(findings))),
-            chains_table(findings) if results.chains else None,
+            chains_table(findings),
             Fold("Recipes, data and licences", details) if details else None,
         ]
     )
@@ -230,7 +229,7 @@ def _claims(findings: Findings) -> tuple[Block, ...]:
         verdicts = dict.fromkeys(one.verdict for one in others)
         counts = fmt.listed(f"{sum(one.verdict == verdict for one in others)} {verdict}" for verdict in verdicts)
         text += f" The others: {counts}. “xstilts claims {findings.results.study}” gives the reasons."
-    return _keep([make_table(caption, columns, rows) if rows else None, Text(text) if found else None])
+    return _keep([make_table(caption, columns, rows), Text(text) if found else None])
 
 
 def _cost(findings: Findings) -> tuple[Block, ...]:
@@ -242,12 +241,11 @@ def _cost(findings: Findings) -> tuple[Block, ...]:
             make_cost_bars(findings.kinds),
             cost.cost_table(findings),
             cost.phases_table(findings) if findings.phases else None,
-            Bullets(findings.anomalies) if findings.anomalies else None,
-            cost.slowest_table(findings) if findings.slowest else None,
+            *_bullets(findings.anomalies),
+            cost.slowest_table(findings),
         ]
     )
 
 
 def _missing(findings: Findings) -> tuple[Block, ...]:
-    lines = cost.describe_missing(findings)
-    return (*map(Text, lines), *([cost.failed_table(findings)] if findings.failed else []))
+    return _keep([*map(Text, cost.describe_missing(findings)), cost.failed_table(findings)])

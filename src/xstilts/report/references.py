@@ -13,8 +13,8 @@ from importlib.resources import files
 
 from xstilts.analysis.breakdown import BY_SIZE
 from xstilts.report.findings import Findings
+from xstilts.report.tables.suites import find_suites
 from xstilts.tasks.registry import CATALOGUE
-from xstilts.tasks.suites import SUITES
 
 PAPER = "phang2020xstilts"
 
@@ -73,10 +73,8 @@ def _put_first_name_first(name: str) -> str:
 def list_references(findings: Findings) -> tuple[Reference, ...]:
     """The paper, the benchmarks that are averaged, and each task that is trained on or tested, by key."""
     uses: dict[str, tuple[str, str]] = {PAPER: ("the design of the study", "")}
-    targets = {info.name for info in findings.results.targets}
-    for suite, key in (("xtreme", "hu2020xtreme"), ("xtreme-r", "ruder2021xtremer")):
-        if suite in SUITES and len(targets & set(SUITES[suite].tasks)) > 1:
-            uses[key] = (f"the benchmark {suite.upper()}", "")
+    benchmarks = {"xtreme": "hu2020xtreme", "xtreme-r": "ruder2021xtremer"}
+    uses |= {benchmarks[suite.name]: (f"the benchmark {suite.name.upper()}", "") for suite in find_suites(findings)}
     if BY_SIZE in findings.decomposition.axes():
         uses["conneau2020xlmr"] = ("the sizes of CC-100", "")
     for name in _list_tasks(findings):
