@@ -36,6 +36,14 @@ from xstilts.report.tables.suites import suite_tables
 from xstilts.report.tables.table import Table, make_table
 
 LONG_TABLE = 30  # rows; a longer table is folded if a figure shows the same
+GROUPS = (
+    "The same gains, averaged over groups of targets and of languages. These averages are not corrected for the number of "
+    "comparisons. Treat a difference between groups as a question for another study, not as a result."
+)
+AVERAGES = (
+    "The averages that a leaderboard shows. They include English, so they are not transfer gains: an average can rise "
+    "because English rises."
+)
 
 
 @dataclass(frozen=True)
@@ -97,22 +105,26 @@ class Document:
 def build_document(findings: Findings) -> Document:
     results = findings.results
     works = [f"{work.entry} [{work.why}]" for work in list_references(findings)] if results.targets else []
+    scores = [*scores_tables(findings), Heading("By language"), make_language_plots(findings)]
+    tests = other_tests_table(findings)
     sections = (
         Section("Method", _method(findings)),
         Section("The study's own comparisons", _comparisons(findings)),
         Section("Transfer gains", _keep([*make_heat_maps(findings), make_gain_forest(findings)])),
         *(Section(title, (Text(text), table)) for title, text, table in control_tables(findings)),
-        Section("Gains by group", _groups(findings)),
-        Section("Gains by encoder", _encoders(findings)),
-        Section("Scores", _scores(findings)),
-        Section("Benchmark averages", _averages(findings)),
+        Section("Gains by group", _introduce(GROUPS, *_groups(findings))),
+        Section(
+            "Gains by encoder", _keep([make_scale_figure(findings) or make_scale_forest(findings), contrast_table(findings)])
+        ),
+        Section("Scores", _keep(scores) if findings.summaries else ()),
+        Section("Benchmark averages", _introduce(AVERAGES, *suite_tables(findings))),
         _retrieval(findings),
         Section("Claims", _claims(findings)),
         Section("Limitations", _bullets(list_limitations(findings))),
-        Section("Quality of the evidence", _quality(findings)),
+        Section("Quality of the evidence", _introduce(write_points(findings), quality_table(findings))),
         Section("Cost", _cost(findings)),
         Section("Missing results", _missing(findings)),
-        Section(TITLE, _other_tests(findings), aside=True),
+        Section(TITLE, _introduce(describe_other_tests(findings), tests and Fold("Every gain", (tests,))), aside=True),
         Section("Protocol notes", _bullets(results.notes), aside=True),
         Section("References", _bullets(works), aside=True),
     )
@@ -124,6 +136,12 @@ def _keep(blocks: Iterable[Block | None]) -> tuple[Block, ...]:
     return tuple(block for block in blocks if block is not None)
 
 
+def _introduce(text: str, *blocks: Block | None) -> tuple[Block, ...]:
+    """A text and the blocks that it introduces; nothing without a block."""
+    found = _keep(blocks)
+    return (Text(text), *found) if found else ()
+
+
 def _bullets(lines: Sequence[str]) -> tuple[Block, ...]:
     return (Bullets(tuple(lines)),) if lines else ()
 
@@ -133,12 +151,11 @@ def _fold_if_long(title: str, table: Table | None) -> Block | None:
 
 
 def _method(findings: Findings) -> tuple[Block, ...]:
-    results = findings.results
     recipes = recipes_table(findings)
     details = _keep(
         [
-            recipes if len(recipes.columns) > 1 else None,
-            targets_table(findings) if results.targets else None,
+            recipes if recipes and len(recipes.columns) > 1 else None,
+            targets_table(findings),
             training_table(findings),
             *_bullets(list_protocol_notes(findings)),
         ]
@@ -146,7 +163,7 @@ def _method(findings: Findings) -> tuple[Block, ...]:
     return _keep(
         [
             Bullets((*describe_method(findings), *describe_licences(findings))),
-            chains_table(findings) if results.chains else None,
+            chains_table(findings),
             Fold("Recipes, data and licences", details) if details else None,
         ]
     )
@@ -166,41 +183,13 @@ def _comparisons(findings: Findings) -> tuple[Block, ...]:
     return _keep([Text(text), make_comparison_forest(findings), _fold_if_long("Every comparison in numbers", table)])
 
 
-def _groups(findings: Findings) -> tuple[Block, ...]:
-    sentence = describe_best(findings)
-    found = _keep(
-        [
-            _fold_if_long("Every group in numbers", parts_table(findings)),
-            make_part_plots(findings),
-            gaps_table(findings),
-            Text(sentence) if sentence else None,
-            best_table(findings),
-        ]
-    )
-    intro = (
-        "The same gains, averaged over groups of targets and of languages. These averages are not corrected for the number of "
-        "comparisons. Treat a difference between groups as a question for another study, not as a result."
-    )
-    return (Text(intro), *found) if found else ()
-
-
-def _encoders(findings: Findings) -> tuple[Block, ...]:
-    return _keep([make_scale_figure(findings) or make_scale_forest(findings), contrast_table(findings)])
-
-
-def _scores(findings: Findings) -> tuple[Block, ...]:
-    if not findings.summaries:
-        return ()
-    return _keep([*scores_tables(findings), Heading("By language"), make_language_plots(findings)])
-
-
-def _averages(findings: Findings) -> tuple[Block, ...]:
-    tables = suite_tables(findings)
-    text = (
-        "The averages that a leaderboard shows. They include English, so they are not transfer gains: an average can rise "
-        "because English rises."
-    )
-    return (Text(text), *tables) if tables else ()
+def _groups(findings: Findings) -> Iterable[Block | None]:
+    yield _fold_if_long("Every group in numbers", parts_table(findings))
+    yield make_part_plots(findings)
+    yield gaps_table(findings)
+    if sentence := describe_best(findings):
+        yield Text(sentence)
+    yield best_table(findings)
 
 
 def _retrieval(findings: Findings) -> Section:
@@ -240,17 +229,7 @@ def _claims(findings: Findings) -> tuple[Block, ...]:
         verdicts = dict.fromkeys(one.verdict for one in others)
         counts = fmt.listed(f"{sum(one.verdict == verdict for one in others)} {verdict}" for verdict in verdicts)
         text += f" The others: {counts}. “xstilts claims {findings.results.study}” gives the reasons."
-    return _keep([make_table(caption, columns, rows) if rows else None, Text(text) if found else None])
-
-
-def _quality(findings: Findings) -> tuple[Block, ...]:
-    table = quality_table(findings)
-    return (Text(write_points(findings)), table) if table else ()
-
-
-def _other_tests(findings: Findings) -> tuple[Block, ...]:
-    table = other_tests_table(findings)
-    return (Text(describe_other_tests(findings)), Fold("Every gain", (table,))) if table else ()
+    return _keep([make_table(caption, columns, rows), Text(text) if found else None])
 
 
 def _cost(findings: Findings) -> tuple[Block, ...]:
@@ -262,12 +241,11 @@ def _cost(findings: Findings) -> tuple[Block, ...]:
             make_cost_bars(findings.kinds),
             cost.cost_table(findings),
             cost.phases_table(findings) if findings.phases else None,
-            Bullets(findings.anomalies) if findings.anomalies else None,
-            cost.slowest_table(findings) if findings.slowest else None,
+            *_bullets(findings.anomalies),
+            cost.slowest_table(findings),
         ]
     )
 
 
 def _missing(findings: Findings) -> tuple[Block, ...]:
-    lines = cost.describe_missing(findings)
-    return (*map(Text, lines), *([cost.failed_table(findings)] if findings.failed else []))
+    return _keep([*map(Text, cost.describe_missing(findings)), cost.failed_table(findings)])

@@ -143,10 +143,7 @@ def test_degenerate_pairs_are_not_counted() -> None:
 
 @pytest.mark.parametrize(
     ("chains", "words"),
-    [
-        ((chain("squad", "squad_v1"),), "no chain called none"),
-        ((chain("none"),), "no intermediate chain to compare with none"),
-    ],
+    [((chain("squad", "squad_v1"),), "no chain called none"), ((chain("none"),), "no intermediate chain to compare with none")],
 )
 def test_what_cannot_be_compared_is_explained(chains: tuple[object, ...], words: str) -> None:
     skill = {(c.name, "tydiqa"): 0.5 for c in chains}  # type: ignore[attr-defined]
@@ -163,9 +160,7 @@ def test_empty_results_have_no_answer_yet() -> None:
 
 def test_english_only() -> None:
     results = make_results(
-        chains=CHAINS,
-        targets=[target("squad", languages=["en"])],
-        skill={("none", "squad"): 0.5, ("squad", "squad"): 0.7},
+        chains=CHAINS, targets=[target("squad", languages=["en"])], skill={("none", "squad"): 0.5, ("squad", "squad"): 0.7}
     )
     findings = compute_findings(results, 500)
     assert findings.gains[0].verdict == "English only"

@@ -33,11 +33,7 @@ from xstilts.report.tables.data import describe_coverage
 from xstilts.report.tables.suites import suite_tables
 from xstilts.report.write import write_report
 
-CHAINS = (
-    chain("none"),
-    chain("squad", "squad_v1"),
-    chain("squad-placebo", "squad_v1", placebo=True),
-)
+CHAINS = (chain("none"), chain("squad", "squad_v1"), chain("squad-placebo", "squad_v1", placebo=True))
 TARGETS = (
     target("xnli", chance=1 / 3, trains_on="mnli"),
     target("tydiqa", missing=("te",)),
@@ -168,13 +164,7 @@ def test_marks_appear_where_they_should() -> None:
     plain = replace(full(), chains=CHAINS[:2], targets=TARGETS[1:2])
     plain = replace(plain, cells=tuple(c for c in plain.cells if c.target == "tydiqa" and c.chain != "squad-placebo"), costs=())
     text = Page(render_html(build_document(compute_findings(plain, 200)))).text
-    for word in (
-        "reuses target data",
-        "near chance ",
-        "Retrieval by layer",
-        "Gains over the placebo",
-        "Missing results",
-    ):
+    for word in ("reuses target data", "near chance ", "Retrieval by layer", "Gains over the placebo", "Missing results"):
         assert word not in text.replace("no colour near chance", "")
 
 

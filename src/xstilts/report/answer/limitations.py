@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import is_counted
-from xstilts.report.answer.wording import ENOUGH_SEEDS, list_near_chance
+from xstilts.report.answer.wording import ENOUGH_SEEDS, count_fewest_seeds, list_near_chance
 from xstilts.report.findings import Findings
 from xstilts.report.tables.table import list_limits
 
@@ -22,7 +21,7 @@ def _lines(findings: Findings) -> Iterable[str]:
             "The languages are synthetic. The study shows how the method behaves on data with known properties. It says nothing "
             "about natural languages."
         )
-    seeds = min((len(gain.seeds) for gain in findings.gains if is_counted(gain)), default=len(results.seeds))
+    seeds = count_fewest_seeds(findings.gains, results)
     if seeds == 1:
         yield (
             "With 1 seed, the spread between seeds is not known. Intervals cover other examples, not other seeds, and every "

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import is_counted
-from xstilts.report.answer.wording import ENOUGH_SEEDS, locate
+from xstilts.report.answer.wording import ENOUGH_SEEDS, count_fewest_seeds, locate
 from xstilts.report.findings import Findings, list_grid
 from xstilts.report.tables.table import Table, list_limits, make_table
 
@@ -42,7 +42,7 @@ def _check(name: str, asks: str, holds: bool, reason: str) -> Criterion:
 
 
 def _judge_seeds(findings: Findings) -> Iterable[Criterion]:
-    fewest = min((len(gain.seeds) for gain in findings.gains if is_counted(gain)), default=len(findings.results.seeds))
+    fewest = count_fewest_seeds(findings.gains, findings.results)
     points = 3 if fewest >= ENOUGH_SEEDS else 2 if fewest >= SOME_SEEDS else int(fewest > 1)
     need = f"a claim over seeds needs {ENOUGH_SEEDS}" if fewest < ENOUGH_SEEDS else "enough for a claim over seeds"
     yield Criterion("seeds", "how many seeds each comparison has", points, 3, f"at least {fmt.count(fewest, 'seed')}; {need}")
@@ -122,10 +122,7 @@ def _judge_records(findings: Findings) -> Iterable[Criterion]:
 
 
 def quality_table(findings: Findings) -> Table | None:
-    found = assess_quality(findings)
-    if not found:
-        return None
-    rows = [(one.name, f"{one.points} of {one.of}", one.reason, one.asks) for one in found]
+    rows = [(one.name, f"{one.points} of {one.of}", one.reason, one.asks) for one in assess_quality(findings)]
     caption = "The points are computed from the artefacts. They say how strong the evidence is, not whether the answer is true."
     return make_table(caption, ("criterion", "points", "found", "asks"), rows, (1,))
 
@@ -133,4 +130,4 @@ def quality_table(findings: Findings) -> Table | None:
 def write_points(findings: Findings) -> str:
     found = assess_quality(findings)
     points, of = sum(one.points for one in found), sum(one.of for one in found)
-    return f"{points} of {fmt.count(of, 'point')}." if found else ""
+    return f"{points} of {fmt.count(of, 'point')}."

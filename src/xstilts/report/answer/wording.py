@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import Gain
+from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import Summary
+from xstilts.report.provenance.numbers import write_gain
 
 ENOUGH_SEEDS = 6
 PAIRS = "chain\N{NON-BREAKING HYPHEN}target pair"
@@ -32,14 +33,18 @@ def write_estimate(gain: Gain) -> str:
     """+14.2 points [11.0, 17.1]"""
     if gain.interval is None:
         return "no score in languages other than English"
-    interval = gain.interval
-    return f"{fmt.points(interval.estimate)}{fmt.JOIN}points {fmt.bracket(interval.low, interval.high)}"
+    return write_gain(gain.interval).replace(" ", f"{fmt.JOIN}points ", 1)
 
 
 def write_seeds(gain: Gain) -> str:
     """3 seeds, exploratory"""
     seeds = len(gain.seeds)
     return fmt.count(seeds, "seed") + (", exploratory" if seeds < ENOUGH_SEEDS else "")
+
+
+def count_fewest_seeds(gains: Iterable[Gain], results: Results) -> int:
+    """The fewest seeds of a gain that the answer counts; those of the study if there is none."""
+    return min((len(gain.seeds) for gain in gains if is_counted(gain)), default=len(results.seeds))
 
 
 def get_estimate(gain: Gain) -> float:

@@ -10,22 +10,9 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.breakdown import OVERALL, Part, family
 from xstilts.analysis.results import LEAK
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, Summary
-from xstilts.report.figures.drawing import (
-    NONE_LOOK,
-    Dot,
-    Drawing,
-    FigureRow,
-    Mark,
-    Plot,
-    RowFigure,
-    Stroke,
-    choose_looks,
-    draw_ticks,
-    make_legend,
-    make_ringed_dot,
-    mark_chain,
-)
+from xstilts.report.figures.drawing import Dot, Drawing, FigureRow, Mark, Plot, RowFigure, Stroke
 from xstilts.report.figures.forest import choose_scale, describe_filled, place
+from xstilts.report.figures.looks import NONE_LOOK, choose_looks, draw_ticks, make_legend, make_ringed_dot, mark_chain
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import write_gain
 from xstilts.report.tables.scores import label_chain

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import DECIDED, Gain
-from xstilts.analysis.results import CONTROL_WORDS
+from xstilts.analysis.results import CONTROL_WORDS, ChainInfo
 from xstilts.analysis.scores import NO_CHAIN
 from xstilts.report.findings import Findings
 from xstilts.report.tables.gains import list_remarks
@@ -64,7 +64,7 @@ def make_heat_maps(findings: Findings) -> tuple[HeatMap, ...]:
     ]
     scale = max([*sizes, SMALLEST_SCALE])
     targets = tuple(info.name for info in findings.results.targets)
-    chains = sorted((c for c in findings.results.chains if c.name != NO_CHAIN), key=lambda chain: chain.control != "")
+    chains = list_chains(findings)
     roles = {chain.name: CONTROL_WORDS.get(chain.control, "") for chain in chains}
     roles |= {name: "" for name, role in roles.items() if role == name}
     maps = []
@@ -76,6 +76,11 @@ def make_heat_maps(findings: Findings) -> tuple[HeatMap, ...]:
             rows.append(HeatRow(chain.name, roles[chain.name], cells))
         maps += [HeatMap(encoder, targets, tuple(rows), _write_caption(findings, own, scale))] if own else []
     return tuple(maps)
+
+
+def list_chains(findings: Findings) -> list[ChainInfo]:
+    """Chains first, then controls; without the baseline."""
+    return sorted((c for c in findings.results.chains if c.name != NO_CHAIN), key=lambda chain: chain.control != "")
 
 
 def link_to(findings: Findings, gain: Gain) -> str:

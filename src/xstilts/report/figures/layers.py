@@ -8,18 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from xstilts.analysis.retrieval_sweep import Sweep
-from xstilts.report.figures.drawing import (
-    NONE_LOOK,
-    Dot,
-    Drawing,
-    Mark,
-    Panel,
-    PanelFigure,
-    Stroke,
-    TextMark,
-    choose_looks,
-    make_legend,
-)
+from xstilts.report.figures.drawing import Dot, Drawing, Mark, Panel, PanelFigure, Stroke, TextMark
+from xstilts.report.figures.looks import NONE_LOOK, choose_looks, make_legend
 from xstilts.report.findings import Findings
 from xstilts.report.tables.retrieval import find_layer, name_setting
 

@@ -14,21 +14,9 @@ from typing import Literal
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import Gain, is_counted
-from xstilts.report.figures.drawing import (
-    NONE_LOOK,
-    Dot,
-    Drawing,
-    Mark,
-    Panel,
-    PanelFigure,
-    Plot,
-    RowFigure,
-    Stroke,
-    TextMark,
-    choose_looks,
-    make_legend,
-)
+from xstilts.report.figures.drawing import Dot, Drawing, Mark, Panel, PanelFigure, Plot, RowFigure, Stroke, TextMark
 from xstilts.report.figures.forest import choose_scale, make_interval_row
+from xstilts.report.figures.looks import NONE_LOOK, choose_looks, make_legend
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import gain_id, write_gain
 from xstilts.report.tables.gains import list_remarks

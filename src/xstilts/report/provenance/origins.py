@@ -16,23 +16,10 @@ from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Cell
 from xstilts.analysis.retrieval_sweep import collect_sweeps
-from xstilts.analysis.scores import ENGLISH, Summary
+from xstilts.analysis.scores import ENGLISH
 from xstilts.report.findings import Findings
-from xstilts.report.provenance.numbers import (
-    OTHER_LANGUAGES,
-    average_gain_id,
-    best_id,
-    claim_id,
-    contrast_id,
-    gain_id,
-    gap_id,
-    part_id,
-    score_id,
-    setting_id,
-    suite_average_id,
-    summary_id,
-    write_gain,
-)
+from xstilts.report.provenance import numbers
+from xstilts.report.provenance.numbers import OTHER_LANGUAGES, write_gain
 from xstilts.report.tables.suites import compute_suite_averages
 
 
@@ -75,7 +62,7 @@ def _keys(cells: Iterable[Cell]) -> tuple[str, ...]:
 def _scores(findings: Findings) -> Iterable[Origin]:
     for cell in findings.results.cells:
         for code, found in cell.languages.items():
-            id = score_id(cell.encoder, cell.chain, cell.control, cell.target, code, cell.seed)
+            id = numbers.score_id(cell.encoder, cell.chain, cell.control, cell.target, code, cell.seed)
             where = f"on {cell.target} in {findings.language(code)}"
             how = f"The score of seed {cell.seed} {where}, over {len(found.ids_N):,} examples."
             yield Origin(id, fmt.score(found.headline), how, (cell.key,))
@@ -83,16 +70,11 @@ def _scores(findings: Findings) -> Iterable[Origin]:
         keys = _keys(_cells(findings, row.encoder, row.chain, row.control, row.target))
         values = {OTHER_LANGUAGES: row.transfer} | dict(row.languages)
         for code, value in values.items():
-            if value is None:
-                continue
-            many = f"the {_count_others(row)} languages other than English"
-            where = many if code == OTHER_LANGUAGES else findings.language(code)
-            how = f"The score on {row.target} in {where}, mean over {fmt.count(len(row.seeds), 'seed')}."
-            yield Origin(summary_id(row, code), fmt.score(value), how, keys)
-
-
-def _count_others(row: Summary) -> int:
-    return sum(code != ENGLISH for code in row.languages)
+            if value is not None:
+                many = f"the {sum(code != ENGLISH for code in row.languages)} languages other than English"
+                where = many if code == OTHER_LANGUAGES else findings.language(code)
+                how = f"The score on {row.target} in {where}, mean over {fmt.count(len(row.seeds), 'seed')}."
+                yield Origin(numbers.summary_id(row, code), fmt.score(value), how, keys)
 
 
 def _gains(findings: Findings, gain: Gain) -> Iterable[Origin]:
@@ -104,17 +86,19 @@ def _gains(findings: Findings, gain: Gain) -> Iterable[Origin]:
     over_seeds = f"over {fmt.count(len(seeds), 'seed')}"
     if gain.interval is not None:
         how = f"{what}, mean over the languages other than English, then {over_seeds}."
-        yield Origin(gain_id(gain), write_gain(gain.interval), how, keys)
+        yield Origin(numbers.gain_id(gain), write_gain(gain.interval), how, keys)
     for row in gain.languages:
         how = f"{what} in {findings.language(row.language)}, mean {over_seeds}."
-        yield Origin(gain_id(gain, row.language), write_gain(row.interval), how, keys)
+        yield Origin(numbers.gain_id(gain, row.language), write_gain(row.interval), how, keys)
     for seed in gain.seeds:
         base_cells = [c for c in control if c.seed == seed.seed] or control
         own = _keys([*(c for c in treatment if c.seed == seed.seed), *base_cells])
         for language, value in ((OTHER_LANGUAGES, seed.transfer), (ENGLISH, seed.english)):
             if value is not None:
                 where = "mean over the languages other than English" if language == OTHER_LANGUAGES else "in English"
-                yield Origin(gain_id(gain, language, seed.seed), fmt.points(value), f"{what}, {where}, seed {seed.seed}.", own)
+                yield Origin(
+                    numbers.gain_id(gain, language, seed.seed), fmt.points(value), f"{what}, {where}, seed {seed.seed}.", own
+                )
 
 
 def _sides(findings: Findings, gain: Gain) -> tuple[list[Cell], list[Cell]]:
@@ -135,7 +119,7 @@ def _average(findings: Findings, average: MeanGain) -> Origin:
         f"The mean over {fmt.count(len(average.targets), 'target')} ({fmt.listed(average.targets, 9)}) of the gain of "
         f"{average.chain} over {over} in the languages other than English, then over {fmt.count(len(average.seeds), 'seed')}."
     )
-    return Origin(average_gain_id(average), write_gain(average.interval), how, keys)
+    return Origin(numbers.average_gain_id(average), write_gain(average.interval), how, keys)
 
 
 def _part(part: Part) -> Origin:
@@ -143,40 +127,40 @@ def _part(part: Part) -> Origin:
         f"The mean over {fmt.count(len(part.targets), 'target')} ({fmt.listed(part.targets, 9)}) of the gain of {part.chain} "
         f"over no chain in {fmt.count(len(part.languages), 'language')} ({fmt.listed(part.languages, 12)}), then over seeds."
     )
-    return Origin(part_id(part), write_gain(part.interval), how, part.keys)
+    return Origin(numbers.part_id(part), write_gain(part.interval), how, part.keys)
 
 
 def _gaps(gap: Gap) -> Iterable[Origin]:
     what, over = "the score in English minus the mean of the other languages", f"mean over {fmt.listed(gap.targets, 9)} and seeds"
-    yield Origin(gap_id(gap, "without"), fmt.score(gap.without), f"With no chain, {what}, {over}.", gap.keys)
-    yield Origin(gap_id(gap, "with"), fmt.score(gap.with_chain), f"With {gap.chain}, {what}, {over}.", gap.keys)
+    yield Origin(numbers.gap_id(gap, "without"), fmt.score(gap.without), f"With no chain, {what}, {over}.", gap.keys)
+    yield Origin(numbers.gap_id(gap, "with"), fmt.score(gap.with_chain), f"With {gap.chain}, {what}, {over}.", gap.keys)
     how = f"The change that {gap.chain} makes to {what}, {over}."
-    yield Origin(gap_id(gap, "change"), fmt.points(gap.with_chain - gap.without), how, gap.keys)
+    yield Origin(numbers.gap_id(gap, "change"), fmt.points(gap.with_chain - gap.without), how, gap.keys)
 
 
 def _best(best: BestChain) -> Iterable[Origin]:
     among = f"of {fmt.count(len(best.candidates), 'chain')} on {best.target}"
     how = f"The gain of {best.best}, the largest gain {among}."
-    yield Origin(best_id(best, "plain"), write_gain(best.plain), how, best.keys)
+    yield Origin(numbers.best_id(best, "plain"), write_gain(best.plain), how, best.keys)
     how = f"The probability that {best.best} is the best {among} if seeds and examples were drawn again."
-    yield Origin(best_id(best, "probability"), fmt.chance(best.probability), how, best.keys)
+    yield Origin(numbers.best_id(best, "probability"), fmt.chance(best.probability), how, best.keys)
     if best.nested is not None:
         how = f"The gain of the best {among}, with the chain chosen on the other half of the {best.split}."
-        yield Origin(best_id(best, "nested"), write_gain(best.nested), how, best.keys)
+        yield Origin(numbers.best_id(best, "nested"), write_gain(best.nested), how, best.keys)
 
 
 def _contrasts(contrast: EncoderInteraction) -> Iterable[Origin]:
     what = f"The gain of {contrast.chain} on {contrast.target} in {contrast.encoder} minus the gain in {contrast.base}"
     for scale, interval in zip(SCALES, contrast.intervals, strict=True):
         text = f"{interval.estimate:+.4f} [{interval.low:.4f}, {interval.high:.4f}]"
-        yield Origin(contrast_id(contrast, scale), text, f"{what}, on the scale of {scale} (0-1).", contrast.keys)
+        yield Origin(numbers.contrast_id(contrast, scale), text, f"{what}, on the scale of {scale} (0-1).", contrast.keys)
 
 
 def _sweeps(findings: Findings) -> Iterable[Origin]:
     for sweep in collect_sweeps(findings.results):
         for setting, value in sweep.scores.items():
             how = f"Retrieval accuracy on {sweep.target} after {sweep.label} at {setting.label}, mean over languages and seeds."
-            id = setting_id(sweep.encoder, sweep.target, sweep.label, setting.label)
+            id = numbers.setting_id(sweep.encoder, sweep.target, sweep.label, setting.label)
             yield Origin(id, fmt.score(value), how, sweep.keys)
 
 
@@ -187,11 +171,11 @@ def _suites(findings: Findings) -> Iterable[Origin]:
                 f"The {row.suite.upper()} average of {row.of} after {row.chain}, English included, mean over seeds. "
                 f"Coverage of the benchmark: {row.covers}."
             )
-            id = suite_average_id(row.suite, row.encoder, row.chain, row.of)
+            id = numbers.suite_average_id(row.suite, row.encoder, row.chain, row.of)
             yield Origin(id, fmt.score(row.value), how, row.keys)
 
 
 def _claims(findings: Findings) -> Iterable[Origin]:
     for one in findings.claims:
         if one.measured:
-            yield Origin(claim_id(one.id), one.measured, f"{one.text} {one.verdict}: {one.reason}", one.evidence)
+            yield Origin(numbers.claim_id(one.id), one.measured, f"{one.text} {one.verdict}: {one.reason}", one.evidence)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from xstilts.analysis.breakdown import OVERALL
+from xstilts.analysis.breakdown import OVERALL, Part
 from xstilts.analysis.costs import PARTS, read_seconds
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
@@ -52,77 +52,56 @@ COST_COLUMNS = (
 MEAN = "mean of languages other than English"
 
 
-def score_rows(results: Results) -> list[Record]:
-    """Each value of each language of each cell. The headline value has a row of its own, with `value_name` "headline"."""
-    metrics = {info.name: info.metric_name for info in results.targets}
-    rows: list[Record] = []
-    for cell in results.cells:
-        for code, score in cell.languages.items():
-            for name, value in {"headline": score.headline, **score.values}.items():
-                rows.append(
-                    {
-                        "study": results.study,
-                        "encoder": cell.encoder,
-                        "chain": cell.chain,
-                        "control": cell.control,
-                        "target": cell.target,
-                        "metric": metrics.get(cell.target, ""),
-                        "value_name": name,
-                        "language": code,
-                        "seed": cell.seed,
-                        "value": float(value),
-                        "n": len(score.ids_N),
-                        "leak": cell.leak,
-                        "key": cell.key,
-                        "id": score_id(cell.encoder, cell.chain, cell.control, cell.target, code, cell.seed),
-                    }
-                )
-    return rows
+def _pick(record: object, *names: str) -> Record:
+    return {name: getattr(record, name) for name in names}
 
 
 def _interval(interval: Interval) -> Record:
-    return {"gain": interval.estimate, "low": interval.low, "high": interval.high, "level": interval.level}
+    return {"gain": interval.estimate, **_pick(interval, "low", "high", "level")}
 
 
-def _gain_rows(study: str, gain: Gain) -> list[Record]:
+def score_rows(results: Results) -> list[Record]:
+    """Each value of each language of each cell. The headline value has a row of its own, with `value_name` "headline"."""
+    metrics = {info.name: info.metric_name for info in results.targets}
+    return [
+        {
+            "study": results.study,
+            **_pick(cell, "encoder", "chain", "control", "target", "seed", "leak", "key"),
+            "metric": metrics.get(cell.target, ""),
+            "value_name": name,
+            "language": code,
+            "value": float(value),
+            "n": len(score.ids_N),
+            "id": score_id(cell.encoder, cell.chain, cell.control, cell.target, code, cell.seed),
+        }
+        for cell in results.cells
+        for code, score in cell.languages.items()
+        for name, value in {"headline": score.headline, **score.values}.items()
+    ]
+
+
+def _gain_rows(study: str, gain: Gain) -> Iterable[Record]:
     shared: Record = {
         "study": study,
-        "encoder": gain.encoder,
-        "chain": gain.chain,
-        "target": gain.target,
-        "against": gain.against,
+        **_pick(gain, "encoder", "chain", "target", "against", "reuses_target_data", "near_chance", "leak"),
         "placebo": gain.control == "placebo",
         "compute": gain.control == "compute",
-        "reuses_target_data": gain.reuses_target_data,
-        "near_chance": gain.near_chance,
-        "leak": gain.leak,
     }
-    rows: list[Record] = []
-    intervals = [(row.language, row.interval) for row in gain.languages]
+
+    def write(language: str, seed: int | None, values: Record) -> Record:
+        name = MEAN if language == OTHER_LANGUAGES else language
+        id = gain_id(gain, language, seed)
+        return {**shared, "language": name, "seed": "all" if seed is None else seed, **values, "id": id}
+
     if gain.interval is not None:
-        intervals.insert(0, (MEAN, gain.interval))
-    for place, interval in intervals:
-        whole = place == MEAN
-        rows.append(
-            {
-                **shared,
-                "language": place,
-                "seed": "all",
-                **_interval(interval),
-                "p": interval.p,
-                "p_holm": gain.p_holm if whole else None,
-                "seeds": interval.seeds,
-                "verdict": gain.verdict if whole else "",
-                "note": interval.note,
-                "id": gain_id(gain, OTHER_LANGUAGES if whole else place),
-            }
-        )
+        values = _interval(gain.interval) | _pick(gain.interval, "p", "seeds", "note") | _pick(gain, "p_holm", "verdict")
+        yield write(OTHER_LANGUAGES, None, values)
+    for row in gain.languages:
+        yield write(row.language, None, _interval(row.interval) | _pick(row.interval, "p", "seeds", "note"))
     for seed in gain.seeds:
-        for place, value in ((MEAN, seed.transfer), (ENGLISH, seed.english)):
+        for language, value in ((OTHER_LANGUAGES, seed.transfer), (ENGLISH, seed.english)):
             if value is not None:
-                id = gain_id(gain, OTHER_LANGUAGES if place == MEAN else place, seed.seed)
-                rows.append({**shared, "language": place, "seed": seed.seed, "gain": value, "seeds": 1, "id": id})
-    return rows
+                yield write(language, seed.seed, {"gain": value, "seeds": 1})
 
 
 def gain_rows(findings: Findings) -> list[Record]:
@@ -133,44 +112,27 @@ def gain_rows(findings: Findings) -> list[Record]:
 def part_rows(findings: Findings) -> list[Record]:
     """Mean gains over no chain by group, then means of the study's own comparisons. Only the latter have p values. `targets`
     and `languages` are separated by spaces."""
-    own = [_average_row(findings.results.study, average) for average in findings.averages]
-    parts: list[Record] = [
-        {
-            "study": findings.results.study,
-            "encoder": part.encoder,
-            "chain": part.chain,
-            "against": NO_CHAIN,
-            "axis": part.axis,
-            "group": part.group,
-            **_interval(part.interval),
-            "seeds": len(part.seeds),
-            "targets": " ".join(part.targets),
-            "languages": " ".join(part.languages),
-            "id": part_id(part),
-        }
+
+    def share(row: Part | MeanGain, languages: Iterable[str]) -> Record:
+        shared = {"study": findings.results.study, **_pick(row, "encoder", "chain", "group"), **_interval(row.interval)}
+        return shared | {"seeds": len(row.seeds), "targets": " ".join(row.targets), "languages": " ".join(languages)}
+
+    parts = [
+        {**share(part, part.languages), "against": NO_CHAIN, "axis": part.axis, "id": part_id(part)}
         for part in findings.decomposition.parts
     ]
+    own = [
+        {
+            **share(mean, sorted({row.language for gain in mean.gains for row in gain.languages} - {ENGLISH})),
+            "against": "+".join(mean.baseline),
+            "axis": OVERALL,
+            "p": mean.interval.p,
+            **_pick(mean, "p_holm", "verdict"),
+            "id": average_gain_id(mean),
+        }
+        for mean in findings.averages
+    ]
     return [*parts, *own]
-
-
-def _average_row(study: str, average: MeanGain) -> Record:
-    interval = average.interval
-    return {
-        "study": study,
-        "encoder": average.encoder,
-        "chain": average.chain,
-        "against": "+".join(average.baseline),
-        "axis": OVERALL,
-        "group": average.group,
-        **_interval(interval),
-        "p": interval.p,
-        "p_holm": average.p_holm,
-        "seeds": len(average.seeds),
-        "verdict": average.verdict,
-        "targets": " ".join(average.targets),
-        "languages": " ".join(sorted({row.language for gain in average.gains for row in gain.languages} - {ENGLISH})),
-        "id": average_gain_id(average),
-    }
 
 
 def _other_test_row(study: str, one: OtherTests) -> Record:
@@ -179,23 +141,16 @@ def _other_test_row(study: str, one: OtherTests) -> Record:
     counted = [check for check in checks if check.better is not None]
     return {
         "study": study,
-        "encoder": gain.encoder,
-        "chain": gain.chain,
-        "target": gain.target,
+        **_pick(gain, "encoder", "chain", "target", "p_holm", "verdict"),
         "gain": interval.estimate if interval else None,
         "p": interval.p if interval else None,
-        "p_holm": gain.p_holm,
-        "verdict": gain.verdict,
-        "p_bh": one.p_bh,
-        "p_sign": one.p_sign,
+        **_pick(one, "p_bh", "p_sign", "superiority", "order"),
         "least_p_sign": one.least_sign,
+        "order_reversed": one.reverse,
         "p_checkpoints": " ".join(str(check.p) for check in checks),
         "exact": all(check.exact for check in checks),
         "better": " ".join(str(check.better) for check in counted),
         "worse": " ".join(str(check.worse) for check in counted),
-        "superiority": one.superiority,
-        "order": one.order,
-        "order_reversed": one.reverse,
         "languages": len(others),
         "replicated": one.languages.count if one.languages else None,
         "named": " ".join(others[place] for place in one.languages.named) if one.languages else "",
@@ -213,13 +168,9 @@ def cost_rows(results: Results) -> list[Record]:
     """A row for each stage: what its last run took and recorded. Values that it did not record are left out."""
     rows: list[Record] = []
     for cost in results.costs:
-        row: Record = {
-            "study": results.study,
-            **{name: getattr(cost, name) for name in ("kind", "phase", "slug", "status", "runs", "used_by", "made_before")},
-            **{name: getattr(cost, name) for name in ("seconds", "peak_mib", "error", "key")},
-            **{f"{part}_seconds": read_seconds(cost, part) for part in PARTS},
-            **{name: cost.facts.get(name) for name in COST_FACTS},
-        }
+        row: Record = {"study": results.study}
+        row |= {name: getattr(cost, name, cost.facts.get(name)) for name in COST_COLUMNS if name != "study"}
+        row |= {f"{part}_seconds": read_seconds(cost, part) for part in PARTS}
         row |= {f"vocabulary_{name}": value for name, value in (cost.facts.get("vocabulary") or {}).items()}
         rows.append({name: value for name, value in row.items() if value is not None})
     return rows

@@ -19,6 +19,7 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS
 from xstilts.analysis.scores import ENGLISH
+from xstilts.report.answer.wording import locate
 from xstilts.report.document import Document
 from xstilts.report.figures import forest
 from xstilts.report.figures.drawing import Dot, Drawing
@@ -108,9 +109,8 @@ def _list_pairs(findings: Findings, heat_map: HeatMap) -> list[Gain]:
 
 def _list_controlled(findings: Findings, gain: Gain) -> list[Gain]:
     """The comparisons of the same chain and target with controls."""
-    place = (gain.encoder, gain.chain, gain.target)
     controlled = (*findings.gains_over("placebo"), *findings.gains_over("compute"))
-    return [other for other in controlled if (other.encoder, other.chain, other.target) == place]
+    return [other for other in controlled if locate(other) == locate(gain)]
 
 
 def _choose_scale(gain: Gain) -> float:

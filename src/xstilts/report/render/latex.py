@@ -7,8 +7,8 @@ is the score without a chain. The others are gains over it with their 95 % inter
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.breakdown import ALL, OVERALL, task_group
@@ -16,7 +16,7 @@ from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
 from xstilts.analysis.scores import NO_CHAIN, Summary
 from xstilts.formats.registry import FORMATS
-from xstilts.report.figures.heat_map import describe_bold
+from xstilts.report.figures.heat_map import describe_bold, list_chains
 from xstilts.report.findings import Findings
 from xstilts.report.tables.breakdown import best_table, parts_table
 from xstilts.report.tables.encoders import contrast_table
@@ -45,46 +45,29 @@ HEAD = r"""\documentclass{article}
 
 def escape(text: str) -> str:
     """Text as LaTeX. A letter that pdfLaTeX cannot print loses its accents or becomes a question mark."""
-    return "".join(SIGNS.get(sign) or _strip_accents(sign) for sign in text)
+    plain = {sign: unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode() for sign in text if ord(sign) >= 0x100}
+    return "".join(SIGNS.get(sign) or plain.get(sign, sign) or "?" for sign in text)
 
 
-def _strip_accents(sign: str) -> str:
-    if ord(sign) < 0x100:
-        return sign
-    base = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
-    return base or "?"
-
-
-def _shorten(name: str) -> str:
-    """The name of a task without its folder (world/)."""
-    return name.rpartition("/")[2]
-
-
-@dataclass(frozen=True)
-class _Column:
-    group: str
-    info: TargetInfo
-
-
-def _columns(findings: Findings) -> list[_Column]:
+def _columns(findings: Findings) -> list[TargetInfo]:
     """The targets that have scores, in the order of groups of Phang et al. 2020."""
     order = list(dict.fromkeys(form.group for form in FORMATS.values()))
     scored = {row.target for row in findings.summaries}
-    columns = [_Column(task_group(info), info) for info in findings.results.targets if info.name in scored]
-    return sorted(columns, key=lambda column: order.index(column.group) if column.group in order else len(order))
+    ranks = {
+        info.name: order.index(group) if (group := task_group(info)) in order else len(order) for info in findings.results.targets
+    }
+    return sorted((info for info in findings.results.targets if info.name in scored), key=lambda info: ranks[info.name])
 
 
-def _heads(columns: Sequence[_Column], last: Sequence[str]) -> list[str]:
+def _heads(columns: Sequence[TargetInfo], last: Sequence[str]) -> list[str]:
     """Three header lines: groups with rules below them, targets, measures."""
-    groups = list(dict.fromkeys(column.group for column in columns))
     spans, rules, place = [], [], 2
-    for group in groups:
-        size = sum(column.group == group for column in columns)
+    for group, size in Counter(map(task_group, columns)).items():
         spans.append(rf"\multicolumn{{{size}}}{{c}}{{{escape(group[:1].upper() + group[1:])}}}")
         rules.append(rf"\cmidrule(lr){{{place}-{place + size - 1}}}")
         place += size
-    names = [escape(f"{_shorten(column.info.name)} {column.info.coverage}".strip()) for column in columns]
-    measured = [rf"\scriptsize {escape(column.info.headline_name)}" for column in columns]
+    names = [escape(f"{column.name.rpartition('/')[2]} {column.coverage}".strip()) for column in columns]
+    measured = [rf"\scriptsize {escape(column.headline_name)}" for column in columns]
     return [
         _row(["", *spans, *("" for _ in last)]),
         "".join(rules),
@@ -107,11 +90,6 @@ def _document(columns: int, lines: Iterable[str], caption: str, label: str) -> s
     )
 
 
-def _chains(findings: Findings) -> list[ChainInfo]:
-    """Chains first, then controls."""
-    return sorted((c for c in findings.results.chains if c.name != NO_CHAIN), key=lambda chain: chain.control != "")
-
-
 def _label(chain: ChainInfo) -> str:
     role = CONTROL_WORDS.get(chain.control, "")
     return f"{chain.name} ({role})" if role and role not in chain.name else chain.name
@@ -126,11 +104,11 @@ def write_gains(findings: Findings) -> str:
     lines = [*_heads(columns, ["mean"]), r"\midrule"]
     for encoder in findings.results.encoders:
         lines += _encoder_head(findings, encoder, len(columns) + 2)
-        base = [_write_score(scores.get((encoder, NO_CHAIN, column.info.name))) for column in columns]
+        base = [_write_score(scores.get((encoder, NO_CHAIN, column.name))) for column in columns]
         lines += [_row([escape(NO_CHAIN), *base, ""]), r"\midrule"]
         controls = False
-        for chain in _chains(findings):
-            own = [gains.get((encoder, chain.name, column.info.name)) for column in columns]
+        for chain in list_chains(findings):
+            own = [gains.get((encoder, chain.name, column.name)) for column in columns]
             if not any(own):
                 continue
             if chain.control and not controls:
@@ -169,10 +147,14 @@ def _limits(findings: Findings) -> str:
 
 
 def _encoder_head(findings: Findings, encoder: str, columns: int) -> list[str]:
-    if len(findings.results.encoders) < 2:
+    if not findings.several_encoders:
         return []
     rule = [] if encoder == findings.results.encoders[0] else [r"\midrule"]
-    return [*rule, rf"\multicolumn{{{columns}}}{{l}}{{\textit{{{escape(encoder)}}}}} \\"]
+    return [*rule, _span(encoder, columns)]
+
+
+def _span(title: str, columns: int) -> str:
+    return rf"\multicolumn{{{columns}}}{{l}}{{\textit{{{escape(title)}}}}} \\"
 
 
 def _small(low: float, high: float) -> str:
@@ -198,13 +180,13 @@ def write_scores(findings: Findings) -> str:
     columns = _columns(findings)
     rows = {(row.encoder, row.chain, row.control, row.target): row for row in findings.summaries}
     lines = [*_heads(columns, []), r"\midrule"]
-    chances = [column.info.chance for column in columns]
+    chances = [column.chance for column in columns]
     if any(chance is not None for chance in chances):
         lines += [_row([r"\textit{chance}", *(escape(fmt.score(chance)) for chance in chances)]), r"\midrule"]
     for encoder in findings.results.encoders:
         lines += _encoder_head(findings, encoder, len(columns) + 1)
         for chain, control in dict.fromkeys((row.chain, row.control) for row in findings.summaries if row.encoder == encoder):
-            own = [rows.get((encoder, chain, control, column.info.name)) for column in columns]
+            own = [rows.get((encoder, chain, control, column.name)) for column in columns]
             lines.append(_row([escape(f"{chain}, {control}" if control else chain), *map(_write_score, own)]))
             english = [
                 fmt.score(row.english) if row and row.transfer is not None and row.english is not None else "" for row in own
@@ -225,10 +207,7 @@ def write_table(table: Table, label: str) -> str:
     lines = [_row(map(escape, table.columns)), r"\midrule"]
     for index, (title, rows) in enumerate(table.groups):
         if title:
-            lines += [
-                *([r"\midrule"] if index else []),
-                rf"\multicolumn{{{len(table.columns)}}}{{l}}{{\textit{{{escape(title)}}}}} \\",
-            ]
+            lines += [*([r"\midrule"] if index else []), _span(title, len(table.columns))]
         lines += [_row(map(escape, row)) for row in rows]
     return _document(len(table.columns), lines, escape(table.caption), label)
 

@@ -19,19 +19,19 @@ from xstilts.report.tables.table import LEAK_REMARK
 
 MOST_TARGETS = 4  # more columns than this do not fit 80 characters
 STYLES = {"gain": "bold blue", "loss": "bold yellow", "unclear": "", "near chance": "dim", "same": "dim", "oracle": "dim"}
-LETTERS = {"reuses target data": "d", "near chance": "c", "same artefact": "=", LEAK_REMARK: "o"}
+LETTERS = {"reuses target data": "d", "same artefact": "=", LEAK_REMARK: "o"}  # all other remarks are on chance: c
+WORDS = {"d": "reuses the target's training data", "c": "near chance", "=": "both sides are the same artefact", "o": LEAK}
 
 
-def _letters(gain: Gain) -> str:
-    found = [LETTERS.get(mark, "c") for mark in list_remarks(gain)]
-    return f" {','.join(dict.fromkeys(found))}" if found else ""
+def _letters(gain: Gain) -> list[str]:
+    return list(dict.fromkeys(LETTERS.get(remark, "c") for remark in list_remarks(gain)))
 
 
 def _cell(gain: Gain | None) -> Text:
     if gain is None or gain.interval is None:
         return Text("English only" if gain else fmt.NOTHING, style="dim")
     style = STYLES.get(gain.verdict, "")
-    text = Text(fmt.points(gain.interval.estimate) + _letters(gain), style=style)
+    text = Text(f"{fmt.points(gain.interval.estimate)} {','.join(_letters(gain))}".strip(), style=style)
     text.append("\n" + fmt.bracket(gain.interval.low, gain.interval.high), style="dim")
     return text
 
@@ -67,20 +67,11 @@ def _name_row(gain: Gain) -> str:
 
 def _legend(findings: Findings) -> str:
     gains = (*findings.gains_over("chain"), *findings.gains_over("none"))
-    found = {mark for gain in gains for mark in list_remarks(gain)}
+    found = {letter for gain in gains for letter in _letters(gain)}
     clear = (
         "bold: clear after Holm's correction" if any(len(gain.seeds) > 1 for gain in gains) else "one seed is too few to decide"
     )
-    parts = [f"[95 % interval]; {clear}"]
-    if "reuses target data" in found:
-        parts.append("d: reuses the target's training data")
-    if any("near chance" in mark for mark in found):
-        parts.append("c: near chance")
-    if "same artefact" in found:
-        parts.append("=: both sides are the same artefact")
-    if LEAK_REMARK in found:
-        parts.append(f"o: {LEAK}")
-    return "; ".join(parts)
+    return "; ".join(["[95 % interval]", clear, *(f"{letter}: {words}" for letter, words in WORDS.items() if letter in found)])
 
 
 def summarise_run(findings: Findings) -> RenderableType:

@@ -59,9 +59,6 @@ def _text(part: Part | None, brief: bool) -> str:
 
 def gaps_table(findings: Findings) -> Table | None:
     """English minus the other languages, without and with each chain."""
-    gaps = findings.decomposition.gaps
-    if not gaps:
-        return None
     rows = [
         (
             findings.label(gap.chain, gap.encoder),
@@ -71,7 +68,7 @@ def gaps_table(findings: Findings) -> Table | None:
             Number(fmt.points(gap.with_chain - gap.without), gap_id(gap, "change")),
             ", ".join(fmt.points(change) for change in gap.seeds),
         )
-        for gap in gaps
+        for gap in findings.decomposition.gaps
     ]
     caption = (
         "Transfer gap: the score in English minus the mean of the other languages, in points, mean over the targets that have "
@@ -83,8 +80,6 @@ def gaps_table(findings: Findings) -> Table | None:
 
 def best_table(findings: Findings) -> Table | None:
     """The best chain of each target: the largest gain, and the gain of a chain chosen on other languages and seeds."""
-    if not findings.best:
-        return None
     rows = []
     for best in findings.best:
         total = sum(best.chosen.values())

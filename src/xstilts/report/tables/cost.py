@@ -8,7 +8,7 @@ from xstilts.report.findings import Findings
 from xstilts.report.tables.table import Line, Table, make_table
 
 
-def cost_table(findings: Findings) -> Table:
+def cost_table(findings: Findings) -> Table | None:
     rows = [
         (
             kind.kind,
@@ -25,7 +25,7 @@ def cost_table(findings: Findings) -> Table:
     return make_table("Cost by kind of stage. Each stage is counted once.", columns, rows, range(1, 7))
 
 
-def phases_table(findings: Findings) -> Table:
+def phases_table(findings: Findings) -> Table | None:
     """What the training engine recorded: a column for each training phase."""
     phases = findings.phases
     rows = [
@@ -53,7 +53,7 @@ def phases_table(findings: Findings) -> Table:
     return make_table(caption, ("", *(phase.phase for phase in phases)), rows, range(1, len(phases) + 1))
 
 
-def slowest_table(findings: Findings) -> Table:
+def slowest_table(findings: Findings) -> Table | None:
     rows = [
         (cost.slug, cost.kind, fmt.seconds(cost.seconds), fmt.memory(cost.peak_mib), str(cost.used_by))
         for cost in findings.slowest
@@ -61,7 +61,7 @@ def slowest_table(findings: Findings) -> Table:
     return make_table("The slowest stages.", ("stage", "kind", "time", "peak memory", "cells"), rows, (2, 3, 4))
 
 
-def failed_table(findings: Findings) -> Table:
+def failed_table(findings: Findings) -> Table | None:
     rows = [(cost.slug, cost.kind, cost.error or fmt.NOTHING, cost.key[:12]) for cost in findings.failed]
     return make_table("Stages that failed.", ("stage", "kind", "error", "key"), rows)
 

@@ -11,7 +11,7 @@ from xstilts.report.tables.table import Line, Table, make_table
 from xstilts.tasks.registry import CATALOGUE
 
 
-def targets_table(findings: Findings) -> Table:
+def targets_table(findings: Findings) -> Table | None:
     rows = [
         (
             info.name,
@@ -55,7 +55,7 @@ def training_table(findings: Findings) -> Table | None:
         for task in [CATALOGUE[name]]
     ]
     columns = ("data", "format", "used by", "licence", "cite", "source")
-    return make_table("Training data that are not targets.", columns, rows) if rows else None
+    return make_table("Training data that are not targets.", columns, rows)
 
 
 def _uses(findings: Findings, name: str) -> Iterable[str]:

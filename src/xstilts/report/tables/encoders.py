@@ -5,20 +5,18 @@ from __future__ import annotations
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.encoder_interaction import SCALES
 from xstilts.report.findings import Findings
-from xstilts.report.provenance.numbers import Number, contrast_id
+from xstilts.report.provenance.numbers import Number, contrast_id, write_gain
 from xstilts.report.tables.table import Table, make_table
 
 
 def contrast_table(findings: Findings) -> Table | None:
     """Differences between gains on three scales; None where there is none."""
-    if not findings.contrasts:
-        return None
     rows = []
     for one in findings.contrasts:
         points, headroom, logit = one.intervals
         texts = (
-            f"{fmt.points(points.estimate)} {fmt.bracket(points.low, points.high)}",
-            f"{fmt.points(headroom.estimate)} {fmt.bracket(headroom.low, headroom.high)}",
+            write_gain(points),
+            write_gain(headroom),
             f"{fmt.decimal(logit.estimate)} [{fmt.decimal(logit.low)},{fmt.JOIN}{fmt.decimal(logit.high)}]",
         )
         numbers = (Number(text, contrast_id(one, scale)) for text, scale in zip(texts, SCALES, strict=True))

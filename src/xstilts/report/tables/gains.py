@@ -10,6 +10,7 @@ from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import CONTROL_WORDS, LEAK
 from xstilts.analysis.scores import ENGLISH
+from xstilts.report.answer.wording import VERDICTS
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, average_gain_id, gain_id
 from xstilts.report.tables.table import (
@@ -57,20 +58,11 @@ def describe_gain(gain: Gain) -> str:
     if gain.verdict == "same":
         return f"Both sides are the same artefact, so the gain over {fmt.mean_of(gain.baseline)} is always 0."
     interval = gain.interval
-    verdict = {
-        "gain": "a clear gain",
-        "loss": "a clear loss",
-        "unclear": "not clear",
-        "one seed": "one seed, too few to decide",
-        "near chance": "both sides are near chance, so this is no evidence",
-        "oracle": f"an upper bound, not evidence ({LEAK})",
-    }[gain.verdict]
-    found = (
-        f"{fmt.points(interval.estimate)} points {fmt.bracket(interval.low, interval.high)} "
-        f"over {fmt.mean_of(gain.baseline)}: {verdict}"
-    )
+    words = VERDICTS | {"near chance": "both sides are near chance, so this is no evidence"}
+    estimate = f"{fmt.points(interval.estimate)} points {fmt.bracket(interval.low, interval.high)}"
+    found = f"{estimate} over {fmt.mean_of(gain.baseline)}: {words[gain.verdict]}"
     if gain.verdict == "oracle":
-        return f"{found}."
+        return f"{found} ({LEAK})."
     return f"{found} (p{fmt.JOIN}{fmt.p_value(interval.p)}, after Holm {fmt.p_value(gain.p_holm)})."
 
 

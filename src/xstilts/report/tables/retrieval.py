@@ -30,7 +30,7 @@ def name_setting(pooling: str, centred: bool) -> str:
     return f"{POOLING_WORDS.get(pooling, pooling)}, {'centred' if centred else 'plain'}"
 
 
-def retrieval_table(findings: Findings, own: Sequence[Sweep]) -> Table:
+def retrieval_table(findings: Findings, own: Sequence[Sweep]) -> Table | None:
     """For each chain the score at the reported setting, the score with the other centring, and the best score of all settings
     with its name. `own` are the sweeps of one encoder and target."""
     layer = find_layer(findings, own[0].encoder, own[0].target)

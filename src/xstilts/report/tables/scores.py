@@ -50,9 +50,11 @@ def _pivot(findings: Findings, title: str, language: str, summaries: Sequence[Su
         text = f"{fmt.score(value)}{spread}{NEAR if near else ''}{short}{ORACLE if row.leak else ''}"
         return Number(text, summary_id(row, language))
 
+    ranks = {name: rank for rank, name in enumerate(findings.chains)}
+    ordered = sorted(summaries, key=lambda row: (row.control != "", row.chain != NO_CHAIN, ranks.get(row.chain, len(ranks))))
+    labels = dict.fromkeys(map(label_chain, ordered))
     groups = []
     for encoder in dict.fromkeys(row.encoder for row in summaries):
-        labels = dict.fromkeys(label_chain(row) for row in sorted(summaries, key=_chain_order(findings)))
         lines = [
             (label, *(write(cells.get((encoder, label, info.name))) for info in targets))
             for label in labels
@@ -73,8 +75,3 @@ def _pivot(findings: Findings, title: str, language: str, summaries: Sequence[Su
     names = name_targets(findings)
     columns = ("chain", *(names[info.name] for info in targets))
     return Table(f"{caption}.", columns, tuple(groups), frozenset(range(1, len(columns))))
-
-
-def _chain_order(findings: Findings) -> Callable[[Summary], tuple[bool, bool, int]]:
-    ranks = {name: rank for rank, name in enumerate(findings.chains)}
-    return lambda row: (row.control != "", row.chain != NO_CHAIN, ranks.get(row.chain, len(ranks)))

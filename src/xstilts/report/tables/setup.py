@@ -13,7 +13,7 @@ from xstilts.report.tables.table import Line, Table, list_limits, make_table
 UNSET = {"dropout": "the encoder's"}  # what a setting is when the recipe does not give it
 
 
-def chains_table(findings: Findings) -> Table:
+def chains_table(findings: Findings) -> Table | None:
     compare = findings.results.compare
 
     def describe_role(chain: ChainInfo) -> str:
@@ -47,7 +47,7 @@ def _setting(recipe: Mapping[str, object], name: str) -> str:
     return str(value) if value is not None else UNSET.get(name, fmt.NOTHING)
 
 
-def recipes_table(findings: Findings) -> Table:
+def recipes_table(findings: Findings) -> Table | None:
     """Training phases by the settings that differ between them. The method names the other settings."""
     recipes = findings.results.recipes
     shared = find_shared_settings(findings)

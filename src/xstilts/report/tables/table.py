@@ -5,7 +5,7 @@ Scores are written 0-100 and gains in points. Every rendering (HTML, PDF, Markdo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -39,9 +39,9 @@ class Table:
         return 3 * sum(long) >= max(len(long), 1)
 
 
-def make_table(caption: str, columns: Line, rows: Iterable[Line], numeric: Iterable[int] = ()) -> Table:
-    """A table of one group. Columns without content are dropped."""
-    return make_grouped_table(caption, columns, (("", tuple(rows)),), numeric)
+def make_table(caption: str, columns: Line, rows: Sequence[Line], numeric: Iterable[int] = ()) -> Table | None:
+    """A table of one group; None without rows. Columns without content are dropped."""
+    return make_grouped_table(caption, columns, [("", tuple(rows))], numeric) if rows else None
 
 
 def make_grouped_table(
