@@ -15,7 +15,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from xstilts.analysis.comparison import LEVEL
 from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.results import Cell, Results
 from xstilts.analysis.scores import collect_tallies, find_metric
@@ -123,5 +122,5 @@ def _choose_nested(
     ]
     tallies = [{code: (score.ids_N, score.counts_NC) for code, score in row.items()} for row in picked]
     controls = collect_tallies([control[seed] for seed in seeds], codes)
-    interval = gain_interval(tallies, controls, metric.headline, resamples=RESAMPLES, level=LEVEL, seed=0)
+    interval = gain_interval(tallies, controls, metric.headline, resamples=RESAMPLES)
     return interval, Counter(choice.values()), " and ".join(by)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xstilts.analysis.comparison import LEVEL, Comparison, map_groups, measure_gains
+from xstilts.analysis.comparison import Comparison, map_groups, measure_gains
 from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.results import Cell, Results, TargetInfo
 from xstilts.analysis.scores import ENGLISH, find_metric
@@ -20,7 +20,7 @@ from xstilts.data.cc100 import SIZES, find_size_group
 from xstilts.data.language import LANGUAGES
 from xstilts.formats.registry import FORMATS
 from xstilts.metrics.metric import Values
-from xstilts.metrics.significance import Interval
+from xstilts.metrics.significance import LEVEL, Interval
 from xstilts.metrics.variance_components import VarianceComponents
 
 RESAMPLES = 200

@@ -19,11 +19,11 @@ from typing import Literal
 
 import numpy as np
 
-from xstilts.analysis.comparison import LEVEL, Comparison, map_groups, measure_gains, pair_cells
+from xstilts.analysis.comparison import Comparison, map_groups, measure_gains, pair_cells
 from xstilts.analysis.results import Cell, ChainInfo, Results, TargetInfo
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, Summary, find_metric, group_cells
 from xstilts.metrics.multiplicity import holm
-from xstilts.metrics.significance import Gains, Interval
+from xstilts.metrics.significance import LEVEL, Gains, Interval
 from xstilts.study import Control
 
 CHAIN_RESAMPLES = 2000  # of the study's own comparisons: enough for the variance, since p follows from t and not from counts

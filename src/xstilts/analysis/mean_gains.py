@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xstilts.analysis.breakdown import ALL, NOT_RETRIEVAL, pool_intervals, task_group
-from xstilts.analysis.comparison import LEVEL
 from xstilts.analysis.gains import Gain, GainVerdict
 from xstilts.analysis.results import Results
 from xstilts.metrics.multiplicity import holm
-from xstilts.metrics.significance import Interval, two_sided_p
+from xstilts.metrics.significance import LEVEL, Interval, two_sided_p
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from xstilts.claims.evidence import Evidence, MeasuredGain, Observation
 from xstilts.claims.record import FACTS, Claim
 from xstilts.claims.selection import Standing
 from xstilts.metrics.effects import equivalence
-from xstilts.metrics.multiplicity import holm, replicability
+from xstilts.metrics.multiplicity import holm
 
 Verdict = Literal["supported", "refuted", "inconclusive", "not tested", "out of scope", "rejected"]
 DECIDED = ("supported", "refuted", "inconclusive")
@@ -243,7 +243,7 @@ def _judge_universal(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
     shown = [one.interval.tail_above(0.0) if sign > 0 else _below(one, 0.0) for one in measured]
     edge = rope if claim.negated else 0.0
     against = holm([_below(one, edge) if sign > 0 else one.interval.tail_above(-edge) for one in measured])
-    count = replicability(shown, alpha=ALPHA).count
+    count = sum(p <= ALPHA for p in holm(shown))
     details = [
         f"{describe_gain(one)}: p {fmt.p_value(p)}{'; clearly not' if b <= ALPHA else ''}"
         for one, p, b in zip(measured, shown, against, strict=True)

@@ -15,15 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.metrics.bootstrap import (
-    Headline,
-    Ids,
-    TallyTable,
-    draw_scores,
-    group_by_ids,
-    have_same_ids,
-    make_tally_table,
-)
+from xstilts.metrics.bootstrap import Headline, Ids, TallyTable, draw_scores, group_by_ids, have_same_ids, make_tally_table
 from xstilts.metrics.metric import Counts, Values
 from xstilts.metrics.variance_components import VarianceComponents, variance_components
 

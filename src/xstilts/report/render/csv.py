@@ -175,7 +175,6 @@ def _average_row(study: str, average: MeanGain) -> Record:
 
 def _other_test_row(study: str, one: OtherTests) -> Record:
     gain, interval, checks = one.gain, one.gain.interval, one.checkpoints
-    others = [row.language for row in gain.languages if row.language != ENGLISH]
     counted = [check for check in checks if check.better is not None]
     return {
         "study": study,
@@ -196,9 +195,9 @@ def _other_test_row(study: str, one: OtherTests) -> Record:
         "superiority": one.superiority,
         "order": one.order,
         "order_reversed": one.reverse,
-        "languages": len(others),
-        "replicated": one.languages.count if one.languages else None,
-        "named": " ".join(others[place] for place in one.languages.named) if one.languages else "",
+        "languages": sum(row.language != ENGLISH for row in gain.languages),
+        "replicated": len(one.languages) if one.languages is not None else None,
+        "named": " ".join(one.languages or ()),
         "disagree": "; ".join(one.disagree),
         "id": gain_id(gain),
     }
