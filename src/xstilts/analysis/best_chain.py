@@ -70,23 +70,12 @@ def find_best_chains(results: Results, gains: Sequence[Gain]) -> tuple[BestChain
         control = {seed: cells[0] for pair in pairs.values() for seed, cells in zip(pair.seeds, pair.control, strict=True)}
         best = max(own, key=lambda gain: gain.interval.estimate if gain.interval else 0.0)
         assert best.interval is not None
-        nested, chosen, split = _choose_nested(metric, treatment, control, seeds, codes)
         runs = [collect_tallies([cells[seed] for seed in seeds], codes) for cells in treatment.values()]
         chances = rank_probabilities(draw_joint_scores(runs, metric.headline, resamples=WORLD_RESAMPLES), 1)
-        found.append(
-            BestChain(
-                encoder=encoder,
-                target=target,
-                candidates=tuple(pairs),
-                best=best.chain,
-                probability=chances[list(pairs).index(best.chain)],
-                plain=best.interval,
-                nested=nested,
-                chosen=chosen,
-                split=split,
-                keys=tuple(dict.fromkeys(cell.key for side in (*treatment.values(), control) for cell in side.values())),
-            )
-        )
+        probability = chances[list(pairs).index(best.chain)]
+        nested = _choose_nested(metric, treatment, control, seeds, codes)
+        keys = tuple(dict.fromkeys(cell.key for side in (*treatment.values(), control) for cell in side.values()))
+        found.append(BestChain(encoder, target, tuple(pairs), best.chain, probability, best.interval, *nested, keys))
     return tuple(found)
 
 

@@ -36,7 +36,7 @@ def superiority(treatment: Sequence[float], control: Sequence[float]) -> float:
 
 
 def stochastic_order(treatment: Sequence[float], control: Sequence[float], *, resamples: int = 1000, seed: int = 0) -> float:
-    """The upper confidence bound of `violation_ratio` for two sets of scores, one score for each seed, from the bootstrap standard
+    """The upper confidence bound of `violation_ratio` of two sets of scores, one score for each seed, by the bootstrap standard
     deviation. A bound below 0.5 means that the treatment is almost above the control; below 0.2 is the stricter rule."""
     from scipy import special  # type: ignore[import-untyped]
 
