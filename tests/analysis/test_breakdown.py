@@ -20,9 +20,9 @@ from xstilts.analysis.breakdown import (
     family,
     script,
 )
-from xstilts.analysis.comparison import LEVEL
 from xstilts.analysis.results import Results
 from xstilts.data.cc100 import CC100_GIB, SIZES, find_size_group
+from xstilts.metrics.significance import LEVEL
 from xstilts.report.findings import compute_findings
 from xstilts.report.tables.breakdown import gaps_table, parts_table
 

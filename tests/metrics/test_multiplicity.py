@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from xstilts.metrics.multiplicity import benjamini_hochberg, holm, replicability
+from xstilts.metrics.multiplicity import benjamini_hochberg, holm
 
 P = st.lists(st.floats(1e-9, 1), min_size=1, max_size=30)
 
@@ -30,23 +30,17 @@ def test_holm_by_hand() -> None:
     assert holm([]) == [] and benjamini_hochberg([]) == []
 
 
-def test_replicability_by_hand() -> None:
-    p_values = [0.001, 0.04, 0.015, 0.045]
-    bonferroni = replicability(p_values)
-    assert bonferroni.p_at_least == pytest.approx((0.004, 0.045, 0.08, 0.08))  # 4 x .001, 3 x .015, 2 x .04, 1 x .045
-    assert (bonferroni.count, bonferroni.named) == (2, (0, 2))
-
-
 @given(P)
-def test_the_count_is_never_below_the_named(p_values: list[float]) -> None:
-    found = replicability(p_values)
-    assert len(found.named) <= found.count <= len(p_values)
-    assert list(found.p_at_least) == sorted(found.p_at_least)
+def test_holms_count_is_the_replicability_count(p_values: list[float]) -> None:
+    """The largest k for which "at least k" and all smaller counts have a partial conjunction p (Bonferroni) of at most alpha."""
+    conjunctions = [min(1.0, (len(p_values) - k) * p) for k, p in enumerate(sorted(p_values))]
+    count = next((k for k, p in enumerate(conjunctions) if p > 0.05), len(p_values))
+    assert sum(p <= 0.05 for p in holm(p_values)) == count
 
 
 @pytest.mark.parametrize("value", [0.0, 1.5, float("nan")])
 def test_what_is_no_p_value_is_refused(value: float) -> None:
-    for correct in (holm, benjamini_hochberg, replicability):
+    for correct in (holm, benjamini_hochberg):
         with pytest.raises(ValueError, match="p values above 0"):
             correct([0.5, value])
 
@@ -63,7 +57,7 @@ def test_errors_in_simulated_families() -> None:
         names_null += any(value <= 0.05 and not real for value, real in zip(holm(p_parallel), true, strict=True))
         claimed = np.array(benjamini_hochberg(p_own)) <= 0.05
         false_share += (claimed & ~true).sum() / max(claimed.sum(), 1)
-        counted += replicability(p_parallel).count > 8
+        counted += sum(p <= 0.05 for p in holm(p_parallel)) > 8
     assert names_null / 1500 <= 0.061
     assert false_share / 1500 == pytest.approx(0.05 * 12 / 20, abs=0.011)  # exactly this for independent tests
     assert counted / 1500 <= 0.061

@@ -114,7 +114,6 @@ def test_seed_variation_is_in_the_interval() -> None:
         (lambda t: score_interval([], ACCURACY.headline), "at least one example"),
         (lambda t: score_interval([{"en": (t["en"][0][[0, 0]], t["en"][1][:2])}], ACCURACY.headline), "repeat"),
         (lambda t: score_interval([{"en": (t["en"][0][:1], t["en"][1])}], ACCURACY.headline), "expected ids"),
-        (lambda t: score_interval([t], ACCURACY.headline, level=95), "0 < level < 1"),
     ],
 )
 def test_unfit_input_is_refused(call: object, message: str) -> None:

@@ -15,7 +15,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from xstilts.analysis.comparison import LEVEL
 from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.results import Cell, Results
 from xstilts.analysis.scores import collect_tallies, find_metric
@@ -71,23 +70,12 @@ def find_best_chains(results: Results, gains: Sequence[Gain]) -> tuple[BestChain
         control = {seed: cells[0] for pair in pairs.values() for seed, cells in zip(pair.seeds, pair.control, strict=True)}
         best = max(own, key=lambda gain: gain.interval.estimate if gain.interval else 0.0)
         assert best.interval is not None
-        nested, chosen, split = _choose_nested(metric, treatment, control, seeds, codes)
         runs = [collect_tallies([cells[seed] for seed in seeds], codes) for cells in treatment.values()]
         chances = rank_probabilities(draw_joint_scores(runs, metric.headline, resamples=WORLD_RESAMPLES), 1)
-        found.append(
-            BestChain(
-                encoder=encoder,
-                target=target,
-                candidates=tuple(pairs),
-                best=best.chain,
-                probability=chances[list(pairs).index(best.chain)],
-                plain=best.interval,
-                nested=nested,
-                chosen=chosen,
-                split=split,
-                keys=tuple(dict.fromkeys(cell.key for side in (*treatment.values(), control) for cell in side.values())),
-            )
-        )
+        probability = chances[list(pairs).index(best.chain)]
+        nested = _choose_nested(metric, treatment, control, seeds, codes)
+        keys = tuple(dict.fromkeys(cell.key for side in (*treatment.values(), control) for cell in side.values()))
+        found.append(BestChain(encoder, target, tuple(pairs), best.chain, probability, best.interval, *nested, keys))
     return tuple(found)
 
 
@@ -123,5 +111,5 @@ def _choose_nested(
     ]
     tallies = [{code: (score.ids_N, score.counts_NC) for code, score in row.items()} for row in picked]
     controls = collect_tallies([control[seed] for seed in seeds], codes)
-    interval = gain_interval(tallies, controls, metric.headline, resamples=RESAMPLES, level=LEVEL, seed=0)
+    interval = gain_interval(tallies, controls, metric.headline, resamples=RESAMPLES)
     return interval, Counter(choice.values()), " and ".join(by)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xstilts.analysis.comparison import LEVEL, Comparison, map_groups, measure_gains
+from xstilts.analysis.comparison import Comparison, map_groups, measure_gains
 from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.results import Cell, Results, TargetInfo
 from xstilts.analysis.scores import ENGLISH, find_metric
@@ -20,7 +20,7 @@ from xstilts.data.cc100 import SIZES, find_size_group
 from xstilts.data.language import LANGUAGES
 from xstilts.formats.registry import FORMATS
 from xstilts.metrics.metric import Values
-from xstilts.metrics.significance import Interval
+from xstilts.metrics.significance import LEVEL, Interval
 from xstilts.metrics.variance_components import VarianceComponents
 
 RESAMPLES = 200
@@ -37,6 +37,7 @@ SCRIPT_NAMES = {
     "Latn": "Latin", "Mlym": "Malayalam", "Mymr": "Burmese", "Taml": "Tamil", "Telu": "Telugu",
 }  # fmt: skip
 Belongs = Callable[[TargetInfo, str], bool]
+Member = tuple[Comparison, tuple[str, ...]]  # a comparison, and its languages that belong to a part
 
 
 @dataclass(frozen=True)
@@ -148,14 +149,14 @@ def decompose(results: Results, gains: Sequence[Gain]) -> Decomposition:
 def _parts(results: Results, encoder: str, chains: Mapping[str, Sequence[Comparison]]) -> list[Part]:
     infos = list(dict.fromkeys(one.target for own in chains.values() for one in own))
     codes = sorted({code for own in chains.values() for one in own for code in one.languages})
-    members: dict[tuple[str, str, str], list[tuple[Comparison, tuple[str, ...]]]] = {}
+    members: dict[tuple[str, str, str], list[Member]] = {}
     for axis, group, belongs in _axes(infos, codes) if infos else []:
         for chain, own in chains.items():
             chosen = [(one, tuple(code for code in one.languages if belongs(one.target, code))) for one in own]
             members[axis, group, chain] = [request for request in chosen if request[1]]
     requests = list(dict.fromkeys(request for own in members.values() for request in own))
 
-    def measure(group: Sequence[tuple[Comparison, tuple[str, ...]]]) -> list[Interval]:
+    def measure(group: Sequence[Member]) -> list[Interval]:
         metric = find_metric(results, group[0][0].target.name)
         assert metric is not None  # there is a gain
         return [gains.overall for gains in measure_gains(group, metric.headline, RESAMPLES)]
@@ -163,18 +164,12 @@ def _parts(results: Results, encoder: str, chains: Mapping[str, Sequence[Compari
     # chains with the same seeds share the draws of examples
     intervals = map_groups(requests, lambda request: (request[0].target.name, request[0].seeds, request[1]), measure)
     measured = dict(zip(requests, intervals, strict=True))
-    parts = [_part(*place, encoder, own, [measured[one] for one in own]) for place, own in members.items()]
+    parts = [_part(place, encoder, own, [measured[one] for one in own]) for place, own in members.items()]
     return [part for part in parts if part is not None]
 
 
-def _part(
-    axis: str,
-    group: str,
-    chain: str,
-    encoder: str,
-    members: Sequence[tuple[Comparison, tuple[str, ...]]],
-    intervals: Sequence[Interval],
-) -> Part | None:
+def _part(place: tuple[str, str, str], encoder: str, members: Sequence[Member], intervals: Sequence[Interval]) -> Part | None:
+    axis, group, chain = place
     seeds = _shared_seeds([one for one, _ in members])
     if not seeds:
         return None

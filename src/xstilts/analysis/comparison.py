@@ -26,12 +26,10 @@ from xstilts.analysis.scores import ENGLISH, find_shared_languages, is_near_chan
 from xstilts.metrics.bootstrap import Headline, have_same_ids
 from xstilts.metrics.metric import Counts, Metric
 from xstilts.metrics.paired import LanguageTallies
-from xstilts.metrics.significance import Gains, gain_intervals
+from xstilts.metrics.significance import Gains, Sides, gain_intervals
 
-LEVEL = 0.95  # of every interval
 T = TypeVar("T")
 V = TypeVar("V")
-Sides = tuple[list[LanguageTallies], list[LanguageTallies]]  # treatment and control, by seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +179,7 @@ def measure_gains(requests: Sequence[tuple[Comparison, Sequence[str]]], headline
     (members,) = {len(cells) for comparison, _ in requests for cells in comparison.control}
     reader = TallyReader()
     pairs = [comparison.tallies(codes, reader) for comparison, codes in requests]
-    return gain_intervals(pairs, mean_headline(headline, members), resamples=resamples, level=LEVEL)
+    return gain_intervals(pairs, mean_headline(headline, members), resamples=resamples)
 
 
 def map_groups(items: Sequence[T], key: Callable[[T], Hashable], apply: Callable[[list[T]], Iterable[V]]) -> list[V]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import get_args
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.comparison import LEVEL
 from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import find_metric
@@ -58,8 +57,7 @@ def compare_encoders(results: Results, gains: Sequence[Gain]) -> tuple[EncoderIn
         if codes:
             first, second = (pair.tallies(codes) for pair in pairs)
             intervals = tuple(
-                interaction_interval(first, second, metric.headline, scale=scale, resamples=RESAMPLES, level=LEVEL)
-                for scale in SCALES
+                interaction_interval(first, second, metric.headline, scale=scale, resamples=RESAMPLES) for scale in SCALES
             )
             keys = tuple(dict.fromkeys(key for pair in pairs for key in pair.keys))
             found.append(EncoderInteraction(results.encoders[0], encoder, chain, target, intervals, keys))

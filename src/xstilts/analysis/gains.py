@@ -19,11 +19,11 @@ from typing import Literal
 
 import numpy as np
 
-from xstilts.analysis.comparison import LEVEL, Comparison, map_groups, measure_gains, pair_cells
+from xstilts.analysis.comparison import Comparison, map_groups, measure_gains, pair_cells
 from xstilts.analysis.results import Cell, ChainInfo, Results, TargetInfo
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, Summary, find_metric, group_cells
 from xstilts.metrics.multiplicity import holm
-from xstilts.metrics.significance import Gains, Interval
+from xstilts.metrics.significance import LEVEL, Gains, Interval
 from xstilts.study import Control
 
 CHAIN_RESAMPLES = 2000  # of the study's own comparisons: enough for the variance, since p follows from t and not from counts
@@ -196,19 +196,24 @@ def judge(family: Sequence[Gain]) -> list[Gain]:
     adjusted = dict(zip(raw, holm(list(raw.values())), strict=True))
     judged = []
     for index, gain in enumerate(family):
-        p_holm = adjusted.get(index)
-        verdict = gain.verdict
+        p_holm, verdict = adjusted.get(index), gain.verdict
         if verdict not in DECIDED:
-            if gain.interval is None or p_holm is None:
-                verdict = "English only"
-            elif gain.near_chance == "both":
-                verdict = "near chance"
-            elif len(gain.seeds) == 1:
-                verdict = "one seed"
-            elif p_holm <= 1 - LEVEL and gain.excludes_zero:
-                verdict = "gain" if gain.interval.low > 0 else "loss"
+            verdict = "English only"
+            if gain.interval is not None and p_holm is not None:
+                verdict = decide(gain.near_chance == "both", len(gain.seeds), gain.interval, p_holm)
         judged.append(replace(gain, verdict=verdict, p_holm=p_holm))
     return judged
+
+
+def decide(near_chance: bool, seeds: int, interval: Interval, p_holm: float) -> GainVerdict:
+    """The verdict on one member of a family; `near_chance` if both sides are."""
+    if near_chance:
+        return "near chance"
+    if seeds == 1:
+        return "one seed"
+    if p_holm <= 1 - LEVEL and (interval.low > 0 or interval.high < 0):
+        return "gain" if interval.low > 0 else "loss"
+    return "unclear"
 
 
 def find_controls(chain: ChainInfo, results: Results, control: Control) -> list[ChainInfo]:

@@ -44,11 +44,8 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
     folders = {stage.key: store.folder(stage.kind, stage.slug, stage.key) for stage in plan.stages}
     cells = tuple(_cell(cell, store, folders, state) for cell in plan.cells)
     targets = tuple(_target(study, target, cells, plan) for target in study.targets)
-    metrics = {}
-    for target in study.targets:
-        metric = find_task(target.task).metric
-        assert metric is not None
-        metrics[metric.name] = metric
+    metrics = {metric.name: metric for target in study.targets if (metric := find_task(target.task).metric)}
+    recipes = _recipes(study)
     phases = _phases(plan)
     spelled = "".join(sorted(stage.key for stage in plan.stages if stage.kind == "score"))
     return Results(
@@ -59,7 +56,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         targets=targets,
         seeds=study.seeds,
         limits={k: v for k, v in study.limits.model_dump().items() if v is not None},
-        recipes=_recipes(study),
+        recipes=recipes,
         cells=cells,
         costs=tuple(_cost(stage, plan, store, folders, state, made_now, phases) for stage in plan.stages),
         notes=(*plan.unresolved, *plan.notes, *state.messages),
@@ -67,7 +64,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         layer=study.retrieval.layer,
         pooling=study.retrieval.pooling,
         centred=study.retrieval.centred,
-        policy=_policy(study),
+        policy=_policy(recipes),
         version=version("xstilts"),
         made=time.strftime("%Y-%m-%d %H:%M"),
         fingerprint=hashlib.sha256(spelled.encode()).hexdigest()[:12],
@@ -199,15 +196,14 @@ def _retrieval(study: Study) -> str:
     return f"{layer}; {POOLINGS[setting.pooling]}; {centring}; cosine"
 
 
-def _policy(study: Study) -> str:
-    recipes = _recipes(study).values()
+def _policy(recipes: dict[str, dict[str, object]]) -> str:
     words = {
         "avg_last_k": "the mean of the weights at the last few evenly spaced points (no selection)",
         "en_dev": "the best weights on English dev data",
         "last": "the weights of the last step",
         "target_dev": f"the best weights on dev data of the target languages ({LEAK}; an upper bound)",
     }
-    return "; ".join(words[p] for p in sorted({str(r["policy"]) for r in recipes}))
+    return "; ".join(words[p] for p in sorted({str(recipe["policy"]) for recipe in recipes.values()}))
 
 
 def _cost(

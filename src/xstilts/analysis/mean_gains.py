@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xstilts.analysis.breakdown import ALL, NOT_RETRIEVAL, pool_intervals, task_group
-from xstilts.analysis.comparison import LEVEL
-from xstilts.analysis.gains import Gain, GainVerdict
+from xstilts.analysis.gains import Gain, GainVerdict, decide
 from xstilts.analysis.results import Results
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import Interval, two_sided_p
@@ -46,10 +45,7 @@ def compute_mean_gains(results: Results, gains: Sequence[Gain]) -> tuple[MeanGai
     counted = [
         gain
         for gain in gains
-        if gain.over == "chain"
-        and not (gain.reuses_target_data or gain.leak)
-        and gain.interval is not None
-        and gain.verdict != "same"
+        if gain.over == "chain" and gain.interval and gain.verdict != "same" and not (gain.reuses_target_data or gain.leak)
     ]
     groups: dict[tuple[str, str, tuple[str, ...]], list[Gain]] = {}
     for gain in counted:
@@ -68,14 +64,7 @@ def compute_mean_gains(results: Results, gains: Sequence[Gain]) -> tuple[MeanGai
             interval = replace(interval, p=two_sided_p(interval.estimate, interval.spread, interval.resamples))
             found.append(MeanGain(encoder, chain, baseline, group, tuple(members), interval, tuple(map(float, by_seed))))
     adjusted = holm([one.interval.p for one in found if one.interval.p is not None])
-    return tuple(replace(one, verdict=_verdict(one, p), p_holm=p) for one, p in zip(found, adjusted, strict=True))
-
-
-def _verdict(one: MeanGain, p_holm: float) -> GainVerdict:
-    if all(gain.near_chance == "both" for gain in one.gains):
-        return "near chance"
-    if len(one.seeds) == 1:
-        return "one seed"
-    if p_holm <= 1 - LEVEL and (one.interval.low > 0 or one.interval.high < 0):
-        return "gain" if one.interval.low > 0 else "loss"
-    return "unclear"
+    return tuple(
+        replace(one, verdict=decide(all(g.near_chance == "both" for g in one.gains), len(one.seeds), one.interval, p), p_holm=p)
+        for one, p in zip(found, adjusted, strict=True)
+    )

@@ -23,7 +23,7 @@ from xstilts.analysis.scores import ENGLISH, find_metric
 from xstilts.metrics.checkpoints import TwoCheckpoints, compare_checkpoints
 from xstilts.metrics.effects import stochastic_order, superiority
 from xstilts.metrics.exact import sign_flip_test
-from xstilts.metrics.multiplicity import Replicability, benjamini_hochberg, replicability
+from xstilts.metrics.multiplicity import benjamini_hochberg, holm
 
 ALPHA = 0.05
 ORDER_SEEDS = 5  # with fewer the order calls 1 in 10 pairs of equals better (`metrics/effects.py`)
@@ -36,7 +36,7 @@ MAIN: Mapping[str, int] = {"gain": 1, "loss": -1, "unclear": 0}
 class OtherTests:
     """What other tests say of `gain`. `p_sign` is of the seeds' gains, `least_sign` the least that so many seeds can give (both
     None for one seed). `checkpoints`: a test for each seed. `order` and `reverse` are the bounds of "almost above" and "almost
-    below" none (None below ORDER_SEEDS seeds). `languages`: in how many, and in which, the gain's sign replicates."""
+    below" none (None below ORDER_SEEDS seeds). `languages`: in which the gain's sign replicates (None for a single language)."""
 
     gain: Gain
     p_bh: float
@@ -46,7 +46,7 @@ class OtherTests:
     superiority: float | None
     order: float | None
     reverse: float | None
-    languages: Replicability | None
+    languages: tuple[str, ...] | None
 
     def says(self) -> dict[str, int]:
         """By test: 1 a gain, -1 a loss, 0 neither. Tests that cannot tell are not in it."""
@@ -104,21 +104,19 @@ def _make_tests(gain: Gain, p_bh: float, checkpoints: tuple[TwoCheckpoints, ...]
         least_sign=2 / 2**seeds if several else None,
         checkpoints=checkpoints,
         superiority=superiority(treatment, control) if several else None,
-        order=stochastic_order(treatment, control).bound if enough else None,
-        reverse=stochastic_order(control, treatment).bound if enough else None,
-        languages=_count_languages(gain),
+        order=stochastic_order(treatment, control) if enough else None,
+        reverse=stochastic_order(control, treatment) if enough else None,
+        languages=_find_languages(gain),
     )
 
 
-def _count_languages(gain: Gain) -> Replicability | None:
-    """In how many languages the gain (or the loss) is there; None for a single language."""
-    others = [row.interval for row in gain.languages if row.language != ENGLISH]
+def _find_languages(gain: Gain) -> tuple[str, ...] | None:
+    others = [row for row in gain.languages if row.language != ENGLISH]
     if len(others) < 2 or gain.interval is None:
         return None
-    up = gain.interval.estimate >= 0
-    sides = [(interval.estimate > 0) == up for interval in others]
-    two_sided = [interval.p if interval.p is not None else 1.0 for interval in others]
-    return replicability([p / 2 if right else 1 - p / 2 for p, right in zip(two_sided, sides, strict=True)])
+    up, found = gain.interval.estimate >= 0, [(row.interval.estimate > 0, row.interval.p or 1.0) for row in others]
+    one_sided = [p / 2 if above == up else 1 - p / 2 for above, p in found]
+    return tuple(row.language for row, p in zip(others, holm(one_sided), strict=True) if p <= ALPHA)
 
 
 def describe_checkpoints(tests: Sequence[TwoCheckpoints]) -> str:

@@ -9,7 +9,7 @@ there.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,7 +75,8 @@ def collect_sweeps(results: Results) -> tuple[Sweep, ...]:
 @dataclass(frozen=True)
 class Shift:
     """What becomes of a retrieval gain (0-1) elsewhere. `kept` of `of` settings have its sign and at least one point.
-    `other_centring` is the gain if centring is turned on or off, `best` the gain with each side at its own best setting."""
+    `other_centring` is the gain if centring is turned on or off, `best` the gain with each side at its own best setting. It
+    `vanishes` if one of these two leaves less than a point of it, or if most settings do."""
 
     gain: Gain
     reported: SweepSetting
@@ -83,63 +84,40 @@ class Shift:
     of: int
     other_centring: float | None
     best: float
-
-    @property
-    def vanishes(self) -> bool:
-        """Whether the other centring or the best settings leave less than a point of it, or most settings do."""
-        return 2 * self.kept < self.of or any(
-            not _same(self._sign, value) for value in (self.other_centring, self.best) if value is not None
-        )
-
-    @property
-    def _sign(self) -> int:
-        return 1 if self.gain.interval is not None and self.gain.interval.estimate > 0 else -1
-
-
-def _same(sign: int, value: float) -> bool:
-    return sign * value >= LITTLE
+    vanishes: bool
 
 
 def find_shift(results: Results, gain: Gain) -> Shift | None:
     """None if nothing was swept, or not at the setting that is reported."""
-    if len(gain.baseline) > 1 or gain.interval is None:
-        return None
     pair = gain.comparison
+    layer = pair.treatment[0].layer
+    if len(gain.baseline) > 1 or gain.interval is None or layer is None:
+        return None
     treatment = average_accuracies(pair.treatment)
     control = average_accuracies([cells[0] for cells in pair.control])
-    layer = pair.treatment[0].layer
-    settings = [setting for setting in treatment if setting in control and setting.layer > 0]
-    if layer is None:
-        return None
+    gains = {at: treatment[at] - control[at] for at in treatment if at in control and at.layer > 0}
     reported = SweepSetting(layer, results.pooling, results.centred)
-    other = SweepSetting(layer, results.pooling, not results.centred)
-    if reported not in settings:
+    if reported not in gains:
         return None
+    other_centring = gains.get(replace(reported, centred=not results.centred))
+    best = max(treatment[at] for at in gains) - max(control[at] for at in gains)
     sign = 1 if gain.interval.estimate > 0 else -1
-    return Shift(
-        gain=gain,
-        reported=reported,
-        kept=sum(_same(sign, treatment[setting] - control[setting]) for setting in settings),
-        of=len(settings),
-        other_centring=treatment[other] - control[other] if other in settings else None,
-        best=max(treatment[setting] for setting in settings) - max(control[setting] for setting in settings),
-    )
+    kept = sum(sign * value >= LITTLE for value in gains.values())
+    gone = any(sign * value < LITTLE for value in (other_centring, best) if value is not None)
+    return Shift(gain, reported, kept, len(gains), other_centring, best, vanishes=gone or 2 * kept < len(gains))
 
 
 def describe_shift(found: Shift, name: str) -> str:
     """What the answer says of it; `name` is that of the pair."""
     interval = found.gain.interval
     assert interval is not None
-    noun = "gain" if interval.estimate > 0 else "loss"
-    where = f"{fmt.points(interval.estimate)} points at {found.reported.label}"
     turned = ""
     if found.other_centring is not None:
         other = "plain" if found.reported.centred else "centred"
         turned = f"{other}, at the same layer, it is {fmt.points(found.other_centring)}; "
-    rest = (
-        f"{turned}with each side at its own best setting {fmt.points(found.best)}; its sign and at least a point of it "
-        f"are kept at {found.kept} of {found.of} settings"
+    return (
+        f"The retrieval {'gain' if interval.estimate > 0 else 'loss'} of {name} ({fmt.points(interval.estimate)} points at "
+        f"{found.reported.label}) {'vanishes at another setting' if found.vanishes else 'does not depend on one setting'}: "
+        f"{turned}with each side at its own best setting {fmt.points(found.best)}; its sign and at least a point of it are kept "
+        f"at {found.kept} of {found.of} settings."
     )
-    if found.vanishes:
-        return f"The retrieval {noun} of {name} ({where}) vanishes at another setting: {rest}."
-    return f"The retrieval {noun} of {name} ({where}) does not depend on one setting: {rest}."

@@ -120,18 +120,12 @@ def summarise(results: Results) -> tuple[Summary, ...]:
 
 
 def _study_order(results: Results) -> Callable[[Summary], tuple[int, int, bool, bool, int, str]]:
-    encoders = {name: rank for rank, name in enumerate(results.encoders)}
-    targets = {info.name: rank for rank, info in enumerate(results.targets)}
-    chains = {info.name: rank for rank, info in enumerate(results.chains)}
+    named = (results.encoders, [info.name for info in results.targets], [info.name for info in results.chains])
+    ranks = [{name: rank for rank, name in enumerate(names)} for names in named]
 
     def order(row: Summary) -> tuple[int, int, bool, bool, int, str]:
-        return (
-            encoders.get(row.encoder, len(encoders)),
-            targets.get(row.target, len(targets)),
-            row.control != "",
-            row.chain != NO_CHAIN,
-            chains.get(row.chain, len(chains)),
-            row.chain,
-        )
+        own = (row.encoder, row.target, row.chain)
+        encoder, target, chain = (rank.get(name, len(rank)) for rank, name in zip(ranks, own, strict=True))
+        return encoder, target, row.control != "", row.chain != NO_CHAIN, chain, row.chain
 
     return order

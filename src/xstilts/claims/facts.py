@@ -23,17 +23,8 @@ PRETRAINED = "pre-trained encoder"
 
 def gather_facts(claim: Claim, results: Results) -> Evidence:
     """The evidence for or against a dataset_fact or a protocol_fact."""
-    match claim.quantity:
-        case "examples":
-            return _count_examples(claim, results)
-        case "formats":
-            return _check_formats(claim, results)
-        case "phases":
-            return _count_phases(claim, results)
-        case "encoder":
-            return _check_encoder(claim, results)
-        case _:
-            return _count_tasks(claim, results)
+    checks = {"examples": _count_examples, "formats": _check_formats, "phases": _count_phases, "encoder": _check_encoder}
+    return checks.get(claim.quantity, _count_tasks)(claim, results)
 
 
 def _count_examples(claim: Claim, results: Results) -> Evidence:
@@ -64,36 +55,30 @@ def _count_examples(claim: Claim, results: Results) -> Evidence:
     )
 
 
-def _list_scored(results: Results) -> dict[str, list[str]]:
-    """Chain -> keys of its score artefacts."""
-    found: dict[str, list[str]] = {}
+def _list_runs(results: Results) -> dict[str, list[str]]:
+    """Each intermediate task on which a chain with scores trains, and the keys of these scores."""
+    scored: dict[str, list[str]] = {}
     for cell in results.cells:
         if cell.languages and not cell.control:
-            found.setdefault(cell.chain, []).append(cell.key)
-    return found
+            scored.setdefault(cell.chain, []).append(cell.key)
+    trained = chains.list_trained_tasks(results)
+    return {task: keys for task, names in trained.items() if (keys := [key for name in names for key in scored.get(name, ())])}
 
 
 def _check_formats(claim: Claim, results: Results) -> Evidence:
-    scored, trained = _list_scored(results), chains.list_trained_tasks(results)
-    observed, keys = [], []
-    for name, expected in claim.expected.items():
-        ran = [key for chain in trained.get(name, ()) for key in scored.get(chain, ())]
-        if ran:
-            observed.append(Observation(name, expected, find_task(name).format.name))
-            keys += ran
+    runs = _list_runs(results)
+    have = [name for name in claim.expected if name in runs]
     return Evidence(
-        observed=tuple(observed),
+        observed=tuple(Observation(name, claim.expected[name], find_task(name).format.name) for name in have),
         asked=len(claim.expected),
-        coverage=f"{len(observed)} of {fmt.count(len(claim.expected), 'task')}",
-        missing=() if observed else ("no chain with scores trains on any of these tasks",),
-        artefacts=find_artefacts(results, keys),
+        coverage=f"{len(have)} of {fmt.count(len(claim.expected), 'task')}",
+        missing=() if have else ("no chain with scores trains on any of these tasks",),
+        artefacts=find_artefacts(results, [key for name in have for key in runs[name]]),
     )
 
 
 def _count_tasks(claim: Claim, results: Results) -> Evidence:
-    scored, trained = _list_scored(results), chains.list_trained_tasks(results)
-    ran = {name: [key for chain in found for key in scored.get(chain, ())] for name, found in trained.items()}
-    names = [name for name, keys in ran.items() if keys]
+    names = _list_runs(results)
     asked = claim.population.intermediate
     have = [name for name in asked if name in names]
     others = [name for name in names if asked and name not in asked]
@@ -106,7 +91,7 @@ def _count_tasks(claim: Claim, results: Results) -> Evidence:
         asked=1,
         coverage=f"{found} of {fmt.count(int(expected), 'intermediate task')}",
         missing=() if found else ("no chain with scores trains on any of the intermediate tasks that it is about",),
-        artefacts=find_artefacts(results, [key for name in (have if asked else names) for key in ran[name]]),
+        artefacts=find_artefacts(results, [key for name in (have if asked else names) for key in names[name]]),
     )
 
 

@@ -16,6 +16,13 @@ from xstilts.claims import chains
 from xstilts.claims.record import Claim, ClaimedComparison
 from xstilts.claims.selection import Side, TargetLanguages, choose_best, collect_sides
 
+# treatment -> how to find the chain of each intermediate task, and what is added to the name of the task
+FINDERS = {
+    "each": (chains.find_alone, ""),
+    "text": (chains.find_beside_text, " with text"),
+    "translated": (chains.find_translated, " translated"),
+}
+
 
 @dataclass(frozen=True)
 class PlannedComparison:
@@ -66,24 +73,13 @@ class Search:
         return self.arms.get(chain) if chain else None
 
     def _find(self, comparison: ClaimedComparison) -> None:
-        match comparison.treatment:
-            case "each":
-                for task in self.population.intermediate:
-                    self._add_task(task, task, chains.find_alone(self.results, task), comparison)
-            case "text":
-                for task in self.population.intermediate:
-                    self._add_task(f"{task} with text", task, chains.find_beside_text(self.results, task), comparison)
-            case "translated":
-                for task in self.population.intermediate:
-                    self._add_task(f"{task} translated", task, chains.find_translated(self.results, task), comparison)
-            case "mean":
-                self._add_mean(comparison)
-            case "multi":
-                self._add_mixed(comparison)
-            case "best":
-                self._add_best(comparison)
-            case task:
-                self._add_task(task, task, chains.find_alone(self.results, task), comparison)
+        several = {"mean": self._add_mean, "multi": self._add_mixed, "best": self._add_best}
+        if add := several.get(comparison.treatment):
+            add(comparison)
+            return
+        find, words = FINDERS.get(comparison.treatment, FINDERS["each"])
+        for task in self.population.intermediate if comparison.treatment in FINDERS else [comparison.treatment]:
+            self._add_task(task + words, task, find(self.results, task), comparison)
 
     def _add(
         self,

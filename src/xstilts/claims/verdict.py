@@ -32,7 +32,7 @@ from xstilts.claims.evidence import Evidence, MeasuredGain, Observation
 from xstilts.claims.record import FACTS, Claim
 from xstilts.claims.selection import Standing
 from xstilts.metrics.effects import equivalence
-from xstilts.metrics.multiplicity import holm, replicability
+from xstilts.metrics.multiplicity import holm
 
 Verdict = Literal["supported", "refuted", "inconclusive", "not tested", "out of scope", "rejected"]
 DECIDED = ("supported", "refuted", "inconclusive")
@@ -127,8 +127,8 @@ def _combine(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def _make_finding(verdict: Verdict, one: MeasuredGain, reason: str, details: Sequence[str]) -> Finding:
-    interval = one.interval
-    return Finding(verdict, reason, False, interval.estimate, interval.low, interval.high, tuple(details))
+    interval, sentence = one.interval, f"{reason[:1].upper()}{reason[1:]}."
+    return Finding(verdict, sentence, False, interval.estimate, interval.low, interval.high, tuple(details))
 
 
 def _find_deciding(verdict: Verdict, verdicts: Sequence[Verdict], measured: Sequence[MeasuredGain]) -> MeasuredGain:
@@ -174,15 +174,11 @@ def _judge_comparison(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding
         "refuted": f"too small to matter (within ±{claim.rope:g} points)" if small else f"clearly not {said}",
         "inconclusive": f"whether the gain is {said} cannot be told",
     }
-    return _make_finding(verdict, one, f"{_capital(meaning[verdict])}: {describe_gain(one)}.", details)
+    return _make_finding(verdict, one, f"{meaning[verdict]}: {describe_gain(one)}", details)
 
 
 def _describe_sign(claim: Claim) -> str:
     return "below 0" if claim.direction == "-" else "above 0"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _judge_reported(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
@@ -210,7 +206,7 @@ def _judge_reported(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
         "inconclusive": f"measured {compared}: the interval lies neither within the tolerance nor outside it "
         f"(its direction is {direction})",
     }
-    return _make_finding(verdict, one, f"{_capital(meaning[verdict])}.", details)
+    return _make_finding(verdict, one, meaning[verdict], details)
 
 
 def _describe_reported(claim: Claim, one: MeasuredGain) -> str:
@@ -234,7 +230,7 @@ def _judge_null(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
         "refuted": f"an effect beyond ±{claim.rope:g} points",
         "inconclusive": f"neither an effect nor its absence within ±{claim.rope:g} points can be told",
     }
-    return _make_finding(verdict, one, f"{_capital(meaning[verdict])}: {describe_gain(one)}.", details)
+    return _make_finding(verdict, one, f"{meaning[verdict]}: {describe_gain(one)}", details)
 
 
 def _judge_universal(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
@@ -243,7 +239,7 @@ def _judge_universal(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
     shown = [one.interval.tail_above(0.0) if sign > 0 else _below(one, 0.0) for one in measured]
     edge = rope if claim.negated else 0.0
     against = holm([_below(one, edge) if sign > 0 else one.interval.tail_above(-edge) for one in measured])
-    count = replicability(shown, alpha=ALPHA).count
+    count = sum(p <= ALPHA for p in holm(shown))
     details = [
         f"{describe_gain(one)}: p {fmt.p_value(p)}{'; clearly not' if b <= ALPHA else ''}"
         for one, p, b in zip(measured, shown, against, strict=True)
@@ -259,10 +255,10 @@ def _judge_universal(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
             if verdict == "supported"
             else (f"the gain is {shown_words}" + ("" if everywhere else f", and none is clearly below +{claim.rope:g}"))
         )
-        return _make_finding(verdict, one, f"{_capital(words)}.", details)
+        return _make_finding(verdict, one, words, details)
     verdict = "refuted" if counter else "supported" if everywhere else "inconclusive"
     words = f"clearly opposite: {describe_gain(one)}" if counter else f"{shown_words}; the least: {describe_gain(one)}"
-    return _make_finding(verdict, one, f"{_capital(words)}.", details)
+    return _make_finding(verdict, one, words, details)
 
 
 def _judge_ranking(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
@@ -277,7 +273,7 @@ def _judge_ranking(claim: Claim, measured: Sequence[MeasuredGain]) -> Finding:
         "refuted": f"one of the best is behind by more than {_margin(claim)}",
         "inconclusive": f"whether one of the best is behind by more than {_margin(claim)} cannot be told",
     }
-    return _make_finding(verdict, one, f"{_capital(meaning[verdict])}: {describe_gain(one)}.", details)
+    return _make_finding(verdict, one, f"{meaning[verdict]}: {describe_gain(one)}", details)
 
 
 def describe_standing(one: Standing, claim: Claim) -> str:

@@ -19,8 +19,6 @@ from xstilts.metrics.exact import approximate_randomisation, mcnemar
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies
 
-RESAMPLES = 1000
-
 
 @dataclass(frozen=True)
 class TwoCheckpoints:
@@ -40,7 +38,7 @@ class TwoCheckpoints:
 
 
 def compare_checkpoints(
-    pairs: Sequence[tuple[LanguageTallies, LanguageTallies]], metric: Metric, *, resamples: int = RESAMPLES, seed: int = 0
+    pairs: Sequence[tuple[LanguageTallies, LanguageTallies]], metric: Metric, *, resamples: int = 1000
 ) -> list[TwoCheckpoints]:
     """The test of each pair (treatment, control), over the languages and ids that both sides have."""
     tallies = PairedTallies(metric.headline, "points")
@@ -50,24 +48,13 @@ def compare_checkpoints(
     counts = [mcnemar(*_mark_right(sides)) if metric.right_or_wrong else None for sides in tables]
     known: dict[tuple[int, ...], bool] = {}
     exact = [metric.right_or_wrong and _are_independent([one for one, _ in sides], known) for sides in tables]
-    rest = iter(
-        approximate_randomisation(
-            [pair for pair, is_exact in zip(pairs, exact, strict=True) if not is_exact],
-            metric.headline,
-            resamples=resamples,
-            seed=seed,
-        )
-    )
-    return [
-        TwoCheckpoints(
-            gain=gain,
-            p=count.p if is_exact and count else next(rest),
-            better=count.better if count else None,
-            worse=count.worse if count else None,
-            exact=is_exact,
-        )
-        for gain, count, is_exact in zip(gains, counts, exact, strict=True)
-    ]
+    others = [pair for pair, is_exact in zip(pairs, exact, strict=True) if not is_exact]
+    rest = iter(approximate_randomisation(others, metric.headline, resamples=resamples))
+    found = []
+    for gain, count, is_exact in zip(gains, counts, exact, strict=True):
+        better, worse, p = count or (None, None, 1.0)
+        found.append(TwoCheckpoints(gain, p if is_exact else next(rest), better, worse, is_exact))
+    return found
 
 
 def _score(metric: Metric, table: TallyTable) -> float:

@@ -10,14 +10,12 @@ pairs each).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from xstilts.metrics.metric import Values
-from xstilts.metrics.significance import Interval
+from xstilts.metrics.significance import LEVEL, Interval
 
 
 def equivalence(interval: Interval, margin: float) -> float:
@@ -37,35 +35,25 @@ def superiority(treatment: Sequence[float], control: Sequence[float]) -> float:
     return float((signs.mean() + 1) / 2)
 
 
-@dataclass(frozen=True)
-class StochasticOrder:
-    """`violation`: 0 if the treatment's scores are above the control's at every quantile, 1 if they are below, 0.5 if neither.
-    `bound`: its upper confidence bound. A bound below 0.5 means "almost above"; below 0.2 is the stricter rule."""
-
-    violation: float
-    bound: float
-
-
-def stochastic_order(
-    treatment: Sequence[float], control: Sequence[float], *, level: float = 0.95, resamples: int = 1000, seed: int = 0
-) -> StochasticOrder:
-    """Almost stochastic order of two sets of scores, one score for each seed. The bound uses the bootstrap standard deviation."""
+def stochastic_order(treatment: Sequence[float], control: Sequence[float], *, resamples: int = 1000, seed: int = 0) -> float:
+    """The upper confidence bound of `violation_ratio` of two sets of scores, one score for each seed, by the bootstrap standard
+    deviation. A bound below 0.5 means that the treatment is almost above the control; below 0.2 is the stricter rule."""
     from scipy import special  # type: ignore[import-untyped]
 
     one, other = np.asarray(treatment, dtype=np.float64), np.asarray(control, dtype=np.float64)
     if one.size < 2 or other.size < 2:
         raise ValueError(f"expected two or more scores on each side, found {one.size} and {other.size}")
     rng = np.random.default_rng(seed)
-    violation = float(_violation(one[None], other[None])[0])
-    resampled = _violation(
+    violation = float(violation_ratio(one[None], other[None])[0])
+    resampled = violation_ratio(
         one[rng.integers(one.size, size=(resamples, one.size))], other[rng.integers(other.size, size=(resamples, other.size))]
     )
-    bound = violation + float(special.ndtri(level)) * math.sqrt(float(np.mean((resampled - resampled.mean()) ** 2)))
-    return StochasticOrder(violation, min(1.0, bound))
+    return min(1.0, violation + float(special.ndtri(LEVEL)) * float(np.std(resampled)))
 
 
-def _violation(one_RN: Values, other_RM: Values) -> Values:
-    """The violation ratio of every row. It is exact, since both quantile functions are step functions."""
+def violation_ratio(one_RN: Values, other_RM: Values) -> Values:
+    """For every row 0 if the first scores are above the others at every quantile, 1 if they are below, 0.5 if neither. It is
+    exact, since both quantile functions are step functions."""
     n, m = one_RN.shape[1], other_RM.shape[1]
     edges = np.unique(np.concatenate([np.arange(n + 1) * m, np.arange(m + 1) * n]))  # in units of 1 / (n m)
     widths, middles = np.diff(edges), (edges[:-1] + edges[1:]) / 2

@@ -8,7 +8,7 @@ the luck of a seed is part of the difference that they test. p is never 0, becau
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,7 @@ _MOST_EXACT = 22  # 2^21 signed sums: 16 MiB
 _CHUNK = 1 << 21  # entries of one matrix: 16 MiB
 
 
-@dataclass(frozen=True)
-class McNemar:
+class McNemar(NamedTuple):
     """Of the examples on which the two differ, only the treatment answers `better` correctly and only the control `worse`."""
 
     better: int

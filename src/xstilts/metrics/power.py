@@ -17,8 +17,10 @@ import numpy as np
 
 from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies, measure
+from xstilts.metrics.significance import LEVEL
 from xstilts.metrics.variance_components import critical_values
 
+CHANCE = 0.8  # with which an effect is to be found
 MOST_SEEDS = 1000
 MOST_EXAMPLES = 10_000_000
 _STEPS = 400  # of the integral over the spread of seeds
@@ -69,7 +71,7 @@ class Design:
         return self.discordance / self.examples * repeated
 
 
-def power(design: Design, effect: float, *, level: float = 0.95) -> float:
+def power(design: Design, effect: float) -> float:
     """The chance that the interval excludes 0 when the true gain is `effect`. With one seed: a gain of these two checkpoints."""
     from scipy import special  # type: ignore[import-untyped]
 
@@ -79,56 +81,52 @@ def power(design: Design, effect: float, *, level: float = 0.95) -> float:
     df = design.seeds - 1
     found = seed_part * special.chdtri(df, (np.arange(_STEPS) + 0.5) / _STEPS) / df if seed_part else np.zeros(1)
     total = found + example_part
-    half = critical_values((1 - level) / 2, found / total, df, max(design.examples - 1, 1)) * np.sqrt(total)
+    half = critical_values((1 - LEVEL) / 2, found / total, df, max(design.examples - 1, 1)) * np.sqrt(total)
     error = design.standard_error
     return float(np.mean(special.ndtr((effect - half) / error) + special.ndtr((-effect - half) / error)))
 
 
-def detectable(design: Design, *, chance: float = 0.8, level: float = 0.95) -> float:
-    """The smallest gain that the design finds with the given chance; inf if even a gain of 1 (100 points) is too small."""
-    if power(design, 1.0, level=level) < chance:
+def detectable(design: Design) -> float:
+    """The smallest gain that the design finds with CHANCE; inf if even a gain of 1 (100 points) is too small."""
+    if power(design, 1.0) < CHANCE:
         return math.inf
     low, high = 0.0, 1.0
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (low, middle) if power(design, middle, level=level) >= chance else (middle, high)
+        low, high = (low, middle) if power(design, middle) >= CHANCE else (middle, high)
     return high
 
 
-def seeds_needed(design: Design, effect: float, *, chance: float = 0.8, level: float = 0.95) -> int | None:
+def seeds_needed(design: Design, effect: float) -> int | None:
     """The fewest seeds, 2 or more, that find the effect. None if 1,000 seeds do not: then the examples are the limit."""
-    return _search(lambda seeds: replace(design, seeds=seeds), 2, MOST_SEEDS, effect, chance, level)
+    return _search(lambda seeds: replace(design, seeds=seeds), MOST_SEEDS, effect)
 
 
-def examples_needed(design: Design, effect: float, *, chance: float = 0.8, level: float = 0.95) -> int | None:
+def examples_needed(design: Design, effect: float) -> int | None:
     """The fewest examples for each language that find the effect. None if ten million do not: then the seeds are the limit."""
-    return _search(lambda examples: replace(design, examples=examples), 2, MOST_EXAMPLES, effect, chance, level)
+    return _search(lambda examples: replace(design, examples=examples), MOST_EXAMPLES, effect)
 
 
-def _search(design: Callable[[int], Design], least: int, most: int, effect: float, chance: float, level: float) -> int | None:
-    if power(design(most), effect, level=level) < chance:
+def _search(design: Callable[[int], Design], most: int, effect: float) -> int | None:
+    """The least number, 2 or more, whose design finds the effect."""
+    if power(design(most), effect) < CHANCE:
         return None
-    low, high = least - 1, most
+    low, high = 1, most
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if power(design(middle), effect, level=level) >= chance else (middle, high)
+        low, high = (low, middle) if power(design(middle), effect) >= CHANCE else (middle, high)
     return high
 
 
 def estimate_design(
-    treatment: Sequence[LanguageTallies],
-    control: Sequence[LanguageTallies],
-    headline: Headline,
-    *,
-    resamples: int = 2000,
-    seed: int = 0,
+    treatment: Sequence[LanguageTallies], control: Sequence[LanguageTallies], headline: Headline, *, resamples: int
 ) -> Design:
     """The design of a comparison that was run, with its numbers estimated from the tallies.
 
     `examples` is the mean over languages. With one seed, `shared_by_seeds` takes the cautious value 1 and `seed_sd` is 0."""
     tallies = PairedTallies(headline, "points")
     arm = PairedRuns(tallies, treatment, control)
-    measured = measure(tallies, [arm], resamples, seed)
+    measured = measure(tallies, [arm], resamples, 0)
     codes = sorted({code for run in arm.runs for code in run})
     sizes = {code: len(tallies.tables[next(run for run in arm.runs if code in run)[code][0]].ids_N) for code in codes}
     examples, seeds, languages = round(float(np.mean(list(sizes.values())))), len(arm.runs), len(codes)

@@ -26,12 +26,7 @@ EQUAL = 1e-8  # scores (0-1) that differ by less differ by rounding alone
 
 
 def draw_joint_scores(
-    chains: Sequence[Sequence[LanguageTallies]],
-    headline: Headline,
-    *,
-    resamples: int = 1000,
-    draws: int = JOINT_DRAWS,
-    seed: int = 0,
+    chains: Sequence[Sequence[LanguageTallies]], headline: Headline, *, resamples: int = 1000, draws: int = JOINT_DRAWS
 ) -> Values:
     """The scores (W, K) of each chain, mean over its languages and seeds, in `draws` joint draws. Seeds are paired by
     position."""
@@ -40,12 +35,12 @@ def draw_joint_scores(
     seeds = len(arms[0].runs)
     if any(len(arm.runs) != seeds for arm in arms):
         raise ValueError(f"expected as many seeds of each chain, found {[len(arm.runs) for arm in arms]}")
-    measured = measure(tallies, arms, resamples, seed)
+    measured = measure(tallies, arms, resamples, 0)
     points_SK = measured.points_X.reshape(len(arms), seeds).T
     covariance = measured.covariance_XX.reshape(len(arms), seeds, len(arms), seeds)
     within_KK = np.einsum("ksls->kl", covariance)
     examples_KK = within_KK if seeds == 1 else (covariance.sum(axis=(1, 3)) - within_KK) / (seeds * (seeds - 1))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     found: Values = points_SK.mean(axis=0) + rng.standard_normal((draws, len(arms))) @ _root(examples_KK)
     if seeds > 1:
         deviations_SK = (points_SK - points_SK.mean(axis=0)) / math.sqrt(seeds * (seeds - 1))

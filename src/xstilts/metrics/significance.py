@@ -15,11 +15,9 @@ that the per-seed values are roughly normal; a collapsed run among them makes it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.paired import LanguageTallies as LanguageTallies
@@ -27,13 +25,14 @@ from xstilts.metrics.paired import PairedEstimates, PairedRuns, PairedTallies, m
 from xstilts.metrics.paired import Scale as Scale
 from xstilts.metrics.variance_components import VarianceComponents
 
-BOUNDS: Mapping[Scale, tuple[float, float] | None] = {"points": (-1.0, 1.0), "headroom": None, "logit": None}  # of a gain
+Sides = tuple[Sequence[LanguageTallies], Sequence[LanguageTallies]]  # treatment and control, by seed
+LEVEL = 0.95  # of every interval
 FEW_SEEDS = 6  # with fewer, no sign-flip test over seeds can reach two-sided 0.05
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An interval at confidence `level`, on the 0-1 scale unless another was asked for, over `seeds` seeds.
+    """An interval at confidence LEVEL, on the 0-1 scale unless another was asked for, over `seeds` seeds.
 
     `p` is two-sided against 0, never 0, and None for a plain score. `note` says in words what the interval leaves out. `spread`
     has the parts of the variance that come from seeds and from examples."""
@@ -69,83 +68,49 @@ def gain_interval(
     headline: Headline,
     *,
     resamples: int = 2000,
-    level: float = 0.95,
     seed: int = 0,
-    scale: Scale = "points",
-    over_seeds: bool = True,
 ) -> Interval:
     """The gain headline(treatment) - headline(control), averaged over languages, then over seeds, with its interval.
 
     Seeds are paired by position, examples by id. Languages and ids that only one side has are left out, and `note` says so.
-    Without `over_seeds` the interval is about the mean of these very runs. With one seed on each side it must be: there it is
-    the paired bootstrap of two checkpoints (its standard error, with t quantiles)."""
-    (found,) = overall_gains(
-        [(treatment, control)], headline, resamples=resamples, level=level, seed=seed, scale=scale, over_seeds=over_seeds
-    )
+    With one seed on each side the interval is about these very runs: it is the paired bootstrap of two checkpoints (its
+    standard error, with t quantiles)."""
+    (found,) = overall_gains([(treatment, control)], headline, resamples=resamples, seed=seed)
     return found
 
 
-def overall_gains(
-    pairs: Sequence[tuple[Sequence[LanguageTallies], Sequence[LanguageTallies]]],
-    headline: Headline,
-    *,
-    resamples: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
-    scale: Scale = "points",
-    over_seeds: bool = True,
-) -> list[Interval]:
+def overall_gains(pairs: Sequence[Sides], headline: Headline, *, resamples: int = 2000, seed: int = 0) -> list[Interval]:
     """`gain_interval` of many pairs (treatment, control) from the same draws of examples."""
-    tallies = PairedTallies(headline, scale)
-    arms = [PairedRuns(tallies, treatment, control) for treatment, control in pairs]
-    measured = measure(tallies, arms, resamples, seed, over_seeds=over_seeds)
-    return [_overall(measured, a, arm, level, resamples, scale) for a, arm in enumerate(arms)]
+    return [_overall(*one, resamples) for one in _measure_pairs(pairs, headline, resamples, seed)]
 
 
-def gain_intervals(
-    pairs: Sequence[tuple[Sequence[LanguageTallies], Sequence[LanguageTallies]]],
-    headline: Headline,
-    *,
-    resamples: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
-    scale: Scale = "points",
-    over_seeds: bool = True,
-) -> list[Gains]:
+def gain_intervals(pairs: Sequence[Sides], headline: Headline, *, resamples: int = 2000) -> list[Gains]:
     """`gain_interval` of many pairs (treatment, control), and of each of their languages, from the same draws of examples.
 
     The overall interval of a pair equals that of `gain_interval` if all pairs were scored on the same ids."""
-    tallies = PairedTallies(headline, scale)
-    arms = [PairedRuns(tallies, treatment, control) for treatment, control in pairs]
-    measured = measure(tallies, arms, resamples, seed, over_seeds=over_seeds)
     found = []
-    for a, arm in enumerate(arms):
+    for measured, a, arm in _measure_pairs(pairs, headline, resamples, 0):
         languages = {}
         for code in sorted({code for run in arm.runs for code in run}):
-            languages[code] = interval_of(*measured.language(a, code), resamples, level=level, scale=scale, over_seeds=over_seeds)
-        found.append(Gains(_overall(measured, a, arm, level, resamples, scale), languages))
+            points_S, spread = measured.language(a, code)
+            languages[code] = _interval(float(points_S.mean()), len(points_S), spread, resamples, [], (-1.0, 1.0))
+        found.append(Gains(_overall(measured, a, arm, resamples), languages))
     return found
 
 
-def _overall(measured: PairedEstimates, a: int, arm: PairedRuns, level: float, resamples: int, scale: Scale) -> Interval:
+def _measure_pairs(
+    pairs: Sequence[Sides], headline: Headline, resamples: int, seed: int
+) -> list[tuple[PairedEstimates, int, PairedRuns]]:
+    """Everything that was measured, and for each pair its number in it and its runs."""
+    tallies = PairedTallies(headline, "points")
+    arms = [PairedRuns(tallies, treatment, control) for treatment, control in pairs]
+    measured = measure(tallies, arms, resamples, seed)
+    return [(measured, a, arm) for a, arm in enumerate(arms)]
+
+
+def _overall(measured: PairedEstimates, a: int, arm: PairedRuns, resamples: int) -> Interval:
     points_S, spread = measured.points(a), measured.spread([a], [1.0])
-    return interval_of(points_S, spread, resamples, arm.notes, level=level, scale=scale, over_seeds=measured.over_seeds)
-
-
-def interval_of(
-    points_S: NDArray[np.float64],
-    spread: VarianceComponents,
-    resamples: int,
-    notes: Sequence[str] = (),
-    *,
-    level: float = 0.95,
-    scale: Scale = "points",
-    over_seeds: bool = True,
-) -> Interval:
-    """The interval of a gain, from its value with each seed and its spread (`paired.measure`)."""
-    return _interval(
-        float(points_S.mean()), len(points_S), spread, level, resamples, notes, bounds=BOUNDS[scale], over_seeds=over_seeds
-    )
+    return _interval(float(points_S.mean()), len(points_S), spread, resamples, arm.notes, (-1.0, 1.0))
 
 
 def two_sided_p(estimate: float, spread: VarianceComponents, resamples: int) -> float:
@@ -156,31 +121,18 @@ def two_sided_p(estimate: float, spread: VarianceComponents, resamples: int) -> 
 
 
 def score_interval(
-    scores: Sequence[LanguageTallies],
-    headline: Headline,
-    *,
-    resamples: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
-    over_seeds: bool = True,
+    scores: Sequence[LanguageTallies], headline: Headline, *, resamples: int = 2000, over_seeds: bool = True
 ) -> Interval:
-    """A plain score, averaged over languages, then over seeds, with its interval. `p` is None. `over_seeds`: see
-    `gain_interval`."""
+    """A plain score, averaged over languages, then over seeds, with its interval. `p` is None. Without `over_seeds` the interval
+    is about the mean of these very runs."""
     tallies = PairedTallies(headline, "points")
-    measured = measure(tallies, [PairedRuns(tallies, scores, None)], resamples, seed, over_seeds=over_seeds)
+    measured = measure(tallies, [PairedRuns(tallies, scores, None)], resamples, 0, over_seeds=over_seeds)
     estimate, spread = float(measured.points(0).mean()), measured.spread([0], [1.0])
-    return _interval(estimate, len(scores), spread, level, resamples, [], bounds=(0, 1), over_seeds=over_seeds, tested=False)
+    return _interval(estimate, len(scores), spread, resamples, [], (0, 1), over_seeds=over_seeds, tested=False)
 
 
 def interaction_interval(
-    first: tuple[Sequence[LanguageTallies], Sequence[LanguageTallies]],
-    second: tuple[Sequence[LanguageTallies], Sequence[LanguageTallies]],
-    headline: Headline,
-    *,
-    scale: Scale = "points",
-    resamples: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
+    first: Sides, second: Sides, headline: Headline, *, scale: Scale = "points", resamples: int = 2000, seed: int = 0
 ) -> Interval:
     """How much larger the first gain (treatment, control) is than the second, for example of a Base and a Large encoder.
 
@@ -198,33 +150,28 @@ def interaction_interval(
     notes = [f"left out, not in all: {', '.join(sorted(dropped))}"] if dropped else []
     notes += [note for arm in arms for note in arm.notes]
     estimate = float(measured.points(0).mean() - measured.points(1).mean())
-    seeds = min(len(arm.runs) for arm in arms)
     spread = measured.spread([0, 1], [1.0, -1.0])
-    return _interval(estimate, seeds, spread, level, resamples, notes, bounds=(-2, 2) if scale == "points" else None)
+    bounds = (-2, 2) if scale == "points" else (-math.inf, math.inf)
+    return _interval(estimate, min(len(arm.runs) for arm in arms), spread, resamples, notes, bounds)
 
 
 def _interval(
     estimate: float,
     seeds: int,
     spread: VarianceComponents,
-    level: float,
     resamples: int,
     notes: Sequence[str],
+    bounds: tuple[float, float],
     *,
-    bounds: tuple[float, float] | None,
     over_seeds: bool = True,
     tested: bool = True,
 ) -> Interval:
-    if not 0 < level < 1:
-        raise ValueError(f"expected 0 < level < 1, found {level}")
-    half = spread.critical_value((1 - level) / 2) * spread.standard_error
-    low, high = estimate - half, estimate + half
-    if bounds is not None:
-        low, high = max(low, bounds[0]), min(high, bounds[1])
+    half = spread.critical_value((1 - LEVEL) / 2) * spread.standard_error
+    low, high = max(estimate - half, bounds[0]), min(estimate + half, bounds[1])
     if seeds == 1 or not over_seeds:
         runs = "one seed" if seeds == 1 else f"these {seeds} runs"
         notes = [*notes, f"{runs}: only examples are drawn anew, seed variation is not covered"]
     elif seeds < FEW_SEEDS:
         notes = [*notes, f"exploratory: {seeds} seeds, fewer than {FEW_SEEDS}"]
     p = two_sided_p(estimate, spread, resamples) if tested else None
-    return Interval(estimate, low, high, level, resamples, p, seeds, "; ".join(notes), spread)
+    return Interval(estimate, low, high, LEVEL, resamples, p, seeds, "; ".join(notes), spread)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.comparison import LEVEL
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import LEAK, Results
 from xstilts.analysis.retrieval_sweep import describe_shift, find_shift
 from xstilts.analysis.scores import NO_CHAIN, Summary
+from xstilts.metrics.significance import LEVEL
 from xstilts.report.answer.controls import compare_with_longer_training, compare_with_placebo
 from xstilts.report.answer.wording import (
     ENOUGH_SEEDS,

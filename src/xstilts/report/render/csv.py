@@ -137,7 +137,6 @@ def part_rows(findings: Findings) -> list[Record]:
 
 def _other_test_row(study: str, one: OtherTests) -> Record:
     gain, interval, checks = one.gain, one.gain.interval, one.checkpoints
-    others = [row.language for row in gain.languages if row.language != ENGLISH]
     counted = [check for check in checks if check.better is not None]
     return {
         "study": study,
@@ -151,9 +150,9 @@ def _other_test_row(study: str, one: OtherTests) -> Record:
         "exact": all(check.exact for check in checks),
         "better": " ".join(str(check.better) for check in counted),
         "worse": " ".join(str(check.worse) for check in counted),
-        "languages": len(others),
-        "replicated": one.languages.count if one.languages else None,
-        "named": " ".join(others[place] for place in one.languages.named) if one.languages else "",
+        "languages": sum(row.language != ENGLISH for row in gain.languages),
+        "replicated": len(one.languages) if one.languages is not None else None,
+        "named": " ".join(one.languages or ()),
         "disagree": "; ".join(one.disagree),
         "id": gain_id(gain),
     }

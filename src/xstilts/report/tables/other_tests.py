@@ -52,7 +52,7 @@ def _caption(findings: Findings) -> str:
     parts.append(f"Checkpoints ({test}): {each}")
     if any(check.better is not None for one in tests for check in one.checkpoints):
         parts[-1] += "; over all seeds, (answers that only the chain gets right : answers that only its control gets right)"
-    if any(one.languages for one in tests):
+    if any(one.languages is not None for one in tests):
         parts.append("Languages: at least this many languages show the gain or loss (partial conjunction test)")
     if any(one.superiority is not None for one in tests):
         parts.append("Superiority: the probability that a run with the chain scores above a run without it; ties count half")
@@ -85,7 +85,7 @@ def _line(one: OtherTests) -> tuple[str, ...]:
         fmt.p_value(one.p_bh),
         "" if one.p_sign is None else fmt.p_value(one.p_sign),
         describe_checkpoints(one.checkpoints),
-        f"{one.languages.count} of {many}" if one.languages else "",
+        f"{len(one.languages)} of {many}" if one.languages is not None else "",
         "" if one.superiority is None else f"{one.superiority:.2f}",
         "" if order is None else f"{order:.2f}",
         "; ".join(one.disagree),
