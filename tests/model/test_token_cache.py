@@ -22,7 +22,6 @@ from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.codecs.registry import CODECS
-from xstilts.model.columns import Bounds, ColumnWriter, read_column
 from xstilts.model.encoder import load_tokenizer
 from xstilts.model.token_cache import TokenCache, write_cache
 from xstilts.recipe.recipe import Recipe
@@ -93,9 +92,7 @@ def test_a_feature_comes_back_as_it_was_encoded(codecs: dict[str, Codec], tmp_pa
     assert len(cache) == len(plain)
     for found, expected in zip(cache, plain, strict=True):
         assert_same(found, expected)
-    assert cache.lengths.longest_N.tolist() == [f.longest for f in plain]
-    assert cache.lengths.tokens_N.tolist() == [f.tokens for f in plain]
-    assert cache.token_ids().tolist() == sorted({int(t) for f in plain for row in f.rows for t in row})
+    assert cache.ids.tolist() == sorted({int(t) for f in plain for row in f.rows for t in row})
 
 
 def test_any_order_and_any_process_reads_the_same(codecs: dict[str, Codec], tmp_path: Path) -> None:
@@ -116,7 +113,7 @@ def test_any_order_and_any_process_reads_the_same(codecs: dict[str, Codec], tmp_
 def test_no_examples_and_a_document_of_nothing(codecs: dict[str, Codec], tmp_path: Path) -> None:
     for examples in ([], [MlmExample("a", ("",))]):
         cache = write_cache(codecs["mlm"], examples, tmp_path / "cache")
-        assert len(cache) == len(cache.lengths.longest_N) == len(cache.token_ids()) == len(list(cache)) == 0
+        assert len(cache) == len(cache.ids) == len(list(cache)) == 0
     empty = write_cache(
         codecs["classify"], [ClassifyExample("a", ("", ""), "N")], tmp_path / "cache"
     )  # and the folder is used again
@@ -206,7 +203,7 @@ def test_a_cache_is_no_larger_than_twice_its_text(large_vocabulary: Any, tmp_pat
     codec = CODECS[name](FORMATS[name], large_vocabulary, Recipe(max_length=128, stride=32))
     examples = list(ordinary(name))
     cache = write_cache(codec, examples, tmp_path, chunk=100)
-    assert cache.token_ids()[-1] > 2**16
+    assert cache.ids[-1] > 2**16
     assert size(tmp_path) <= 2 * sum(map(utf8, examples))
 
 
@@ -238,31 +235,3 @@ def test_memory_does_not_grow_with_the_examples(codecs: dict[str, Codec], tmp_pa
 
     peak(50)  # what is imported and remembered once
     assert peak(1600) < 1.3 * peak(200)
-
-
-# -- Columns ----------------------------------------------------------------------------------------------------------
-
-number = st.integers(-3, 300) | st.integers(0, 2**17) | st.integers(-(2**40), 2**40)
-numbers = st.lists(st.lists(st.integers(0, 3) | number, max_size=5), max_size=6)
-
-
-@given(chunks=numbers)
-def test_a_column_is_what_was_appended(tmp_path_factory: pytest.TempPathFactory, chunks: list[list[int]]) -> None:
-    path = tmp_path_factory.mktemp("column") / "it"
-    writer = ColumnWriter(path)
-    for chunk in chunks:
-        writer.append(np.asarray(chunk, dtype=np.int64))
-    flat = [n for chunk in chunks for n in chunk]
-    column = read_column(path, writer.close())
-    assert column.tolist() == flat
-    assert path.exists() == (len(set(flat)) > 1)
-    if flat and min(flat) >= 0 and max(flat) < 256:
-        assert column.itemsize == 1
-    assert not list(path.parent.glob("*.wider"))
-
-
-@given(st.lists(st.integers(0, 300), min_size=1, max_size=700))
-def test_bounds_are_sums_of_lengths(lengths: list[int]) -> None:
-    bounds = Bounds(np.asarray(lengths, dtype=np.uint16))
-    for i in {0, len(lengths) // 2, len(lengths) - 1}:
-        assert bounds[i] == (sum(lengths[:i]), sum(lengths[: i + 1]))

@@ -48,12 +48,7 @@ def write_trunk(folder: Path, vocabulary: int, architecture: Architecture, seed:
 def write_tokenizer(folder: Path, backend: Tokenizer, max_length: int) -> None:
     """Write a tokenizer that has the special tokens of XLM-R."""
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        mask_token="<mask>",
-        cls_token="<s>",
-        sep_token="</s>",
-        model_max_length=max_length,
-        **SPECIAL,
+        tokenizer_object=backend, mask_token="<mask>", cls_token="<s>", sep_token="</s>", model_max_length=max_length, **SPECIAL
     )
     tokenizer.save_pretrained(folder)
     settings = read_json(folder / "tokenizer_config.json")

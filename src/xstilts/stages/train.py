@@ -118,7 +118,7 @@ def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
         caches = [write_cache(codec, found, _cache(folder, task.name, x), job.check_stop) for x, found in examples.items()]
         if not sum(map(len, caches)):
             raise InputError(f"{task.name}: no training examples, so it cannot be part of the mixture; leave it out")
-        met += [cache.token_ids() for cache in caches]
+        met += [cache.ids for cache in caches]
         dev = [inputs.dev[task.name]] if task.name in inputs.dev else []
         for path in (*dev, *inputs.oracle.get(task.name, {}).values()):
             features = (f for some in _chunks(path) for f in codec.encode(some, training=False))

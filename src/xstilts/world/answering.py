@@ -76,10 +76,7 @@ def ask_tydiqa(tongue: Tongue, event: Event, asks: str, given: str) -> list[Toke
     return [*topic, Token(","), Token(WH[asks]), Token(event.verb), *more, Token("?")]
 
 
-QUESTIONS: dict[str, Callable[[Tongue, Event, str, str], list[Token]]] = {
-    "squad": ask_squad,
-    "tydiqa": ask_tydiqa,
-}
+QUESTIONS: dict[str, Callable[[Tongue, Event, str, str], list[Token]]] = {"squad": ask_squad, "tydiqa": ask_tydiqa}
 
 
 def generate_spans(config: WorldConfig, task: str, split: str, language: str) -> Iterator[SpanExample]:

@@ -61,12 +61,7 @@ def build_constituent(tongue: Tongue, event: Event, role: str, question: bool = 
 
 
 def build_clause(
-    tongue: Tongue,
-    event: Event,
-    *,
-    asks: str = "",
-    keeps: Sequence[str] | None = None,
-    fronted: bool = False,
+    tongue: Tongue, event: Event, *, asks: str = "", keeps: Sequence[str] | None = None, fronted: bool = False
 ) -> list[Token]:
     """A statement, or the question for the role `asks`, without final punctuation.
 

@@ -91,9 +91,7 @@ def draw_paraphrase(rng: random.Random) -> Pair | None:
     label = rng.choice(PARAPHRASE_LABELS)
     fronted = rng.random() < 0.5
     return Pair(
-        Sentence(event, fronted),
-        Sentence(event if label == "1" else event._replace(agent=two, patient=one), not fronted),
-        label,
+        Sentence(event, fronted), Sentence(event if label == "1" else event._replace(agent=two, patient=one), not fronted), label
     )
 
 

@@ -42,10 +42,7 @@ class MlmHead(nn.Module):
 
 class MlmCodec(TokenCodec):
     whole_vocabulary = True
-    export = (
-        "AutoModelForMaskedLM",
-        {"dense": "lm_head.dense", "layer_norm": "lm_head.layer_norm", "bias": "lm_head.bias"},
-    )
+    export = ("AutoModelForMaskedLM", {"dense": "lm_head.dense", "layer_norm": "lm_head.layer_norm", "bias": "lm_head.bias"})
 
     def head(self, encoder: Any) -> nn.Module:
         return MlmHead(encoder)
