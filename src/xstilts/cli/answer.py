@@ -69,8 +69,7 @@ def claims(
     study: StudyArgument,
     store: StoreOption = DEFAULT_STORE,
     files: Annotated[
-        list[Path],
-        typer.Option("--claims", metavar="FILE", help="Claims of your own (YAML), instead of the built-in ones."),
+        list[Path], typer.Option("--claims", metavar="FILE", help="Claims of your own (YAML), instead of the built-in ones.")
     ] = [],
     changes: SetOption = [],
     as_json: JsonOption = False,

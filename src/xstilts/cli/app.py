@@ -71,8 +71,7 @@ NewFolderOption = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", 
 FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder with one folder of files for each task.")]
 SuiteOption = Annotated[str, typer.Option("--suite", metavar="SUITE", help="The benchmark: xtreme or xtreme-r.")]
 LabelsOption = Annotated[
-    Path | None,
-    typer.Option("--labels", metavar="FOLDER", help="Label files in XTREME's layout, used instead of $XSTILTS_DATA."),
+    Path | None, typer.Option("--labels", metavar="FOLDER", help="Label files in XTREME's layout, used instead of $XSTILTS_DATA.")
 ]
 DEFAULT_STORE = Path("xstilts-store")
 

@@ -13,14 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from xstilts.plan.compile import Plan
-from xstilts.plan.cost.sizes import (
-    TALLY_BYTES,
-    Unknown,
-    examples,
-    known_examples,
-    length,
-    weights_of,
-)
+from xstilts.plan.cost.sizes import TALLY_BYTES, Unknown, examples, known_examples, length, weights_of
 from xstilts.recipe.mixture import compute_shares, total_steps
 from xstilts.recipe.recipe import SELECTING, Recipe
 from xstilts.stages.stage import (
