@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from xstilts.cli.app import (
+from xstilts.cli.app import benchmark_app, load_plan, open_console, print_json
+from xstilts.cli.options import (
     DEFAULT_STORE,
     FolderArgument,
     JsonOption,
@@ -16,10 +17,6 @@ from xstilts.cli.app import (
     StoreOption,
     StudyArgument,
     SuiteOption,
-    benchmark_app,
-    load_plan,
-    open_console,
-    print_json,
 )
 
 

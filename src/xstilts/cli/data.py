@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from xstilts.cli.app import JsonOption, data_app, open_console, print_error, print_json
+from xstilts.cli.app import data_app, open_console, print_error, print_json
+from xstilts.cli.options import JsonOption
 from xstilts.errors import InputError
 
 TasksArgument = Annotated[
