@@ -17,9 +17,4 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to standard
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Worker processes (default: one per core).")]
 ReportOption = Annotated[Path | None, typer.Option("--out", "-o", help="The folder for the report (default: reports/STUDY).")]
 NewFolderOption = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write, new or empty.")]
-FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder with one folder of files for each task.")]
-SuiteOption = Annotated[str, typer.Option("--suite", metavar="SUITE", help="The benchmark: xtreme or xtreme-r.")]
-LabelsOption = Annotated[
-    Path | None, typer.Option("--labels", metavar="FOLDER", help="Label files in XTREME's layout, used instead of $XSTILTS_DATA.")
-]
 DEFAULT_STORE = Path("xstilts-store")
