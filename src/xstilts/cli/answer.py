@@ -8,20 +8,8 @@ from typing import Annotated
 
 import typer
 
-from xstilts.cli.app import (
-    DEFAULT_STORE,
-    READ,
-    JsonOption,
-    ReportOption,
-    SetOption,
-    StoreOption,
-    StudyArgument,
-    app,
-    load_plan,
-    load_results,
-    open_console,
-    print_json,
-)
+from xstilts.cli.app import READ, app, load_plan, load_results, open_console, print_json
+from xstilts.cli.options import DEFAULT_STORE, JsonOption, ReportOption, SetOption, StoreOption, StudyArgument
 from xstilts.errors import InputError
 
 
@@ -69,8 +57,7 @@ def claims(
     study: StudyArgument,
     store: StoreOption = DEFAULT_STORE,
     files: Annotated[
-        list[Path],
-        typer.Option("--claims", metavar="FILE", help="Claims of your own (YAML), instead of the built-in ones."),
+        list[Path], typer.Option("--claims", metavar="FILE", help="Claims of your own (YAML), instead of the built-in ones.")
     ] = [],
     changes: SetOption = [],
     as_json: JsonOption = False,

@@ -1,10 +1,10 @@
-"""The application, and what all verbs share: options, arguments, the console."""
+"""The application, and what all verbs share: plans, results, the console."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
@@ -57,24 +57,6 @@ data_app = typer.Typer(no_args_is_help=True, help="List the tasks; check and dow
 benchmark_app = typer.Typer(no_args_is_help=True, help="Score, validate and write prediction files of a benchmark.")
 app.add_typer(data_app, name="data", rich_help_panel=TASKS)
 app.add_typer(benchmark_app, name="benchmark", rich_help_panel=TASKS)
-
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study (demo, real-mini) or a YAML file.")]
-StoreOption = Annotated[Path, typer.Option("--store", envvar="XSTILTS_STORE", help="The folder that keeps all results.")]
-SetOption = Annotated[
-    list[str],
-    typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the study, e.g. limits.train=500 or 'seeds=[0,1]'."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
-WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Worker processes (default: one per core).")]
-ReportOption = Annotated[Path | None, typer.Option("--out", "-o", help="The folder for the report (default: reports/STUDY).")]
-NewFolderOption = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write, new or empty.")]
-FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder with one folder of files for each task.")]
-SuiteOption = Annotated[str, typer.Option("--suite", metavar="SUITE", help="The benchmark: xtreme or xtreme-r.")]
-LabelsOption = Annotated[
-    Path | None,
-    typer.Option("--labels", metavar="FOLDER", help="Label files in XTREME's layout, used instead of $XSTILTS_DATA."),
-]
-DEFAULT_STORE = Path("xstilts-store")
 
 
 def print_error(text: str) -> None:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from xstilts.cli.app import (
-    DEFAULT_STORE,
-    FolderArgument,
-    JsonOption,
-    LabelsOption,
-    NewFolderOption,
-    SetOption,
-    StoreOption,
-    StudyArgument,
-    SuiteOption,
-    benchmark_app,
-    load_plan,
-    open_console,
-    print_json,
-)
+from xstilts.cli.app import benchmark_app, load_plan, open_console, print_json
+from xstilts.cli.options import DEFAULT_STORE, JsonOption, NewFolderOption, SetOption, StoreOption, StudyArgument
+
+FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder with one folder of files for each task.")]
+SuiteOption = Annotated[str, typer.Option("--suite", metavar="SUITE", help="The benchmark: xtreme or xtreme-r.")]
+LabelsOption = Annotated[
+    Path | None, typer.Option("--labels", metavar="FOLDER", help="Label files in XTREME's layout, used instead of $XSTILTS_DATA.")
+]
 
 
 @benchmark_app.command()

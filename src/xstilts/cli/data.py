@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xstilts.cli.app import JsonOption, data_app, open_console, print_error, print_json
+from xstilts.cli.app import data_app, open_console, print_error, print_json
+from xstilts.cli.options import JsonOption
 from xstilts.errors import InputError
+
+if TYPE_CHECKING:
+    from xstilts.tasks.task import Task
 
 TasksArgument = Annotated[
     list[str], typer.Argument(metavar="TASK", help="Tasks, a suite (xtreme), or a file that declares tasks (default: all).")
@@ -30,12 +34,9 @@ def list_tasks(names: TasksArgument = [], as_json: JsonOption = False) -> None:
     """
     from xstilts.cli.views.catalogue import print_samples, print_task, print_tasks, task_record
     from xstilts.plan.compile import data_root
-    from xstilts.tasks.files.download import select_tasks
-    from xstilts.tasks.registry import CATALOGUE
-    from xstilts.tasks.user.user_tasks import preview, resolve_tasks
+    from xstilts.tasks.user.user_tasks import preview
 
-    console, root = open_console(), data_root()
-    tasks = [task for task, _ in select_tasks(resolve_tasks(names))] or list(CATALOGUE.values())
+    console, root, tasks = open_console(), data_root(), _select_tasks(names)
     if as_json:
         print_json([task_record(task, root) for task in tasks])
     elif names:
@@ -45,6 +46,15 @@ def list_tasks(names: TasksArgument = [], as_json: JsonOption = False) -> None:
                 print_samples(console, preview(task, root))
     else:
         print_tasks(console, tasks, root)
+
+
+def _select_tasks(names: list[str]) -> list[Task]:
+    """The named tasks, or all."""
+    from xstilts.tasks.files.download import select_tasks
+    from xstilts.tasks.registry import CATALOGUE
+    from xstilts.tasks.user.user_tasks import resolve_tasks
+
+    return [task for task, _ in select_tasks(resolve_tasks(names))] or list(CATALOGUE.values())
 
 
 @data_app.command()
@@ -61,13 +71,9 @@ def check(names: TasksArgument = [], as_json: JsonOption = False) -> None:
     from xstilts.cli.views.data import check_tasks, print_check, say_where_to_get
     from xstilts.plan.compile import data_root
     from xstilts.tasks.files.check import make_record
-    from xstilts.tasks.files.download import select_tasks
-    from xstilts.tasks.registry import CATALOGUE
-    from xstilts.tasks.user.user_tasks import resolve_tasks
 
     console, root = open_console(), data_root()
-    tasks = [task for task, _ in select_tasks(resolve_tasks(names))] or list(CATALOGUE.values())
-    tasks = [task for task in tasks if not task.synthetic]
+    tasks = [task for task in _select_tasks(names) if not task.synthetic]
     found = check_tasks(console, tasks, root)
     if as_json:
         records = [{**make_record(result), "get": say_where_to_get(task)} for task, result in zip(tasks, found, strict=True)]

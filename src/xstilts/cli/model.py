@@ -7,19 +7,8 @@ from typing import Annotated
 
 import typer
 
-from xstilts.cli.app import (
-    DEFAULT_STORE,
-    MODELS,
-    NewFolderOption,
-    SetOption,
-    StoreOption,
-    StudyArgument,
-    WorkersOption,
-    app,
-    load_plan,
-    open_console,
-    print_error,
-)
+from xstilts.cli.app import MODELS, app, load_plan, open_console, print_error
+from xstilts.cli.options import DEFAULT_STORE, NewFolderOption, SetOption, StoreOption, StudyArgument, WorkersOption
 
 
 @app.command(rich_help_panel=MODELS)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from xstilts.cli.app import DEFAULT_STORE, RUN, StoreOption, app, open_console, print_error
+from xstilts.cli.app import RUN, app, open_console, print_error
+from xstilts.cli.options import DEFAULT_STORE, StoreOption
 
 
 @app.command(rich_help_panel=RUN)

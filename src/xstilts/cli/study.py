@@ -8,21 +8,8 @@ from typing import Annotated
 
 import typer
 
-from xstilts.cli.app import (
-    DEFAULT_STORE,
-    RUN,
-    JsonOption,
-    ReportOption,
-    SetOption,
-    StoreOption,
-    StudyArgument,
-    WorkersOption,
-    app,
-    load_plan,
-    open_console,
-    print_error,
-    print_json,
-)
+from xstilts.cli.app import RUN, app, load_plan, open_console, print_error, print_json
+from xstilts.cli.options import DEFAULT_STORE, JsonOption, ReportOption, SetOption, StoreOption, StudyArgument, WorkersOption
 from xstilts.errors import InputError
 
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from xstilts.errors import InputError
 from xstilts.execution.executors.base import Executor, Report, StartExecutor
 from xstilts.execution.executors.local import start_local
-from xstilts.execution.state import StageState
 from xstilts.plan.compile import Plan
 from xstilts.stages.job import Outcome
 from xstilts.stages.stage import KINDS, Stage, TrainStage
@@ -23,6 +22,10 @@ from xstilts.store.lease import find_holder
 from xstilts.store.store import DamagedArtefact, Store, explain_storage_error, read_json, write_json
 
 LOST_LIMIT = 5
+# done: its outputs are in the store; running: this run works on it (to somebody who only looks at the store: some run does);
+# elsewhere: another run works on it; pending: it is still to be made; failed: its last attempt failed; blocked: a stage that it
+# needs failed or is blocked.
+StageState = Literal["done", "running", "elsewhere", "pending", "failed", "blocked"]
 
 
 @dataclass

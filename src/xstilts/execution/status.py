@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from xstilts.errors import InputError
-from xstilts.execution.execute import State
-from xstilts.execution.state import StageState
+from xstilts.execution.execute import StageState, State
 from xstilts.plan.compile import Plan
 from xstilts.stages.stage import Stage
 from xstilts.store.lease import find_holder

@@ -42,14 +42,10 @@ RECIPE = {
 }
 
 
-def _no_chain() -> dict[str, Chain]:
-    return {NO_CHAIN: ()}
-
-
 class Pretraining(Study):
     """A study without chains and targets: what is made is the encoder at the end of `pretrain`."""
 
-    chains: dict[str, Chain] = Field(default_factory=_no_chain)
+    chains: dict[str, Chain] = Field(default_factory=lambda: {NO_CHAIN: ()})
     targets: tuple[Target, ...] = ()
 
 

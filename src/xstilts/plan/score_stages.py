@@ -6,18 +6,7 @@ from collections.abc import Sequence
 
 from xstilts.errors import InputError
 from xstilts.plan.train_stages import TrainStages, short_task
-from xstilts.stages.contracts import (
-    EmbedConfig,
-    EmbedInputs,
-    MineConfig,
-    MineInputs,
-    PredictConfig,
-    PredictInputs,
-    PredictRecipe,
-    RetrievalSetting,
-    ScoreConfig,
-    ScoreInputs,
-)
+from xstilts.stages import contracts
 from xstilts.stages.stage import Checkpoint, EmbedStage, FetchStage, MineStage, PredictStage, ScoreStage, Stage, TrainStage
 from xstilts.study import Retrieval, Target
 from xstilts.tasks.files.locate import explain_missing
@@ -51,8 +40,8 @@ class ScoreStages:
             made, setting = self._retrieve(checkpoint, target, languages, gold, dev)
         else:
             made = self._predict(checkpoint, target, languages, gold)
-        config = ScoreConfig(task.name, task.version, languages, setting)
-        inputs: ScoreInputs[Stage] = ScoreInputs(made, gold, dev)
+        config = contracts.ScoreConfig(task.name, task.version, languages, setting)
+        inputs: contracts.ScoreInputs[Stage] = contracts.ScoreInputs(made, gold, dev)
         return ScoreStage(config, inputs, made.slug, context=self.data.context)
 
     def _predict(self, checkpoint: Checkpoint, target: Target, languages: tuple[str, ...], gold: Texts) -> PredictStage:
@@ -60,15 +49,15 @@ class ScoreStages:
         recipe = self.study.phase_recipe((source.name,), {}, task.name)
         # Labels are those that the head was trained with, in its order; whether there may be no answer is the target's.
         shape = self.trains.format_of(source if task.format.decoded_by_head else task)
-        used = PredictRecipe(recipe.max_length, recipe.stride, recipe.precision)
-        config = PredictConfig(task.name, source.name, shape, languages, used)
-        inputs: PredictInputs[Stage] = PredictInputs(checkpoint, gold)
+        used = contracts.PredictRecipe(recipe.max_length, recipe.stride, recipe.precision)
+        config = contracts.PredictConfig(task.name, source.name, shape, languages, used)
+        inputs: contracts.PredictInputs[Stage] = contracts.PredictInputs(checkpoint, gold)
         title = short_task(task)
         return PredictStage(config, inputs, f"{checkpoint.slug}@{title}", title, self.data.context)
 
     def _retrieve(
         self, checkpoint: Checkpoint, target: Target, languages: tuple[str, ...], gold: Texts, dev: Texts
-    ) -> tuple[EmbedStage | MineStage, RetrievalSetting]:
+    ) -> tuple[EmbedStage | MineStage, contracts.RetrievalSetting]:
         """The stage that leaves what is scored (vectors, or mined pairs), and the setting at which it is scored. A dual
         encoder for ranking is used as it was trained: its last layer's first token, rows as long as in training."""
         task, asked = find_task(target.task), self.study.retrieval
@@ -76,14 +65,16 @@ class ScoreStages:
             recipe = self.study.phase_recipe((target.source,), {}, task.name)
             length, precision = recipe.max_length, recipe.precision
             asked = Retrieval(layer="last", pooling="cls", centred=False, max_length=length, precision=precision)
-        setting = RetrievalSetting(asked.layer, asked.pooling, asked.centred)
+        setting = contracts.RetrievalSetting(asked.layer, asked.pooling, asked.centred)
         sweep = asked.sweep and task.format.layer_sweep
         layers, poolings = ("all", ("mean", "mean_content", "cls")) if sweep else (setting.layer, (setting.pooling,))
-        config = EmbedConfig(task.name, task.format.name, languages, asked.max_length, asked.precision, layers, poolings)
-        inputs: EmbedInputs[Stage] = EmbedInputs(checkpoint, gold, dev)
+        config = contracts.EmbedConfig(
+            task.name, task.format.name, languages, asked.max_length, asked.precision, layers, poolings
+        )
+        inputs: contracts.EmbedInputs[Stage] = contracts.EmbedInputs(checkpoint, gold, dev)
         title = short_task(task)
         made = EmbedStage(config, inputs, f"{checkpoint.slug}@{title}", title, self.data.context)
         if not task.format.mining:
             return made, setting
-        mining = MineConfig(task.name, languages, setting.layer, setting.pooling, setting.centred, k=4, margin="ratio")
-        return MineStage(mining, MineInputs(made), made.slug, title, self.data.context), setting
+        mining = contracts.MineConfig(task.name, languages, setting.layer, setting.pooling, setting.centred, k=4, margin="ratio")
+        return MineStage(mining, contracts.MineInputs(made), made.slug, title, self.data.context), setting

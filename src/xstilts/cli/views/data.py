@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 from rich.text import Text
 
 from xstilts.errors import InputError
 from xstilts.tasks.files.check import SplitCheck, TaskCheck, check_task
-from xstilts.tasks.files.download import OfficialFile, TaskLanguages, UnreachableServer, download, find_manual_pages, select_files
+from xstilts.tasks.files.download import TaskLanguages, UnreachableServer, download, find_manual_pages, select_files
 from xstilts.tasks.task import Task
 
 STYLES = {"complete": "green", "partial": "yellow", "missing": "dim", "damaged": "bold red"}
@@ -122,8 +112,9 @@ def download_all(console: Console, choices: list[TaskLanguages], splits: Iterabl
                 continue
             bar = progress.add_task(f"{number}/{len(files)} {Path(file.path).name}", total=None)
             try:
-                new = download(file, root, partial(_advance, progress, bar))
-                console.print(f"{file.path}: {_outcome(file, new)}", soft_wrap=True)
+                new = download(file, root, lambda here, size, bar=bar: progress.update(bar, completed=here, total=size))
+                checked = "sha256 as published" if file.sha256 else "no sha256 is known to check it with"
+                console.print(f"{file.path}: {'downloaded' if new else 'already there'} ({checked})", soft_wrap=True)
             except InputError as error:
                 errors.append(str(error))
                 if isinstance(error, UnreachableServer):
@@ -133,12 +124,3 @@ def download_all(console: Console, choices: list[TaskLanguages], splits: Iterabl
     for name, page in pages.items():
         console.print(f"{name}: no file to download is known; see {page}", soft_wrap=True)
     return errors
-
-
-def _outcome(file: OfficialFile, new: bool) -> str:
-    checked = "sha256 as published" if file.sha256 else "no sha256 is known to check it with"
-    return f"{'downloaded' if new else 'already there'} ({checked})"
-
-
-def _advance(progress: Progress, bar: TaskID, here: int, total: int | None) -> None:
-    progress.update(bar, completed=here, total=total)

@@ -75,13 +75,10 @@ def tabulate_running(stages: Iterable[RunningStage]) -> Table:
     names = ("", "", "step", "loss", "tokens/s", "of peak", "time")
     shown = [i for i in range(len(names)) if any(line[i] for line in lines)]
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=len(shown) > 3, header_style="dim")
-    for i in shown:
-        if i == 1:
-            table.add_column(names[i], overflow="fold", min_width=14)
-        elif i == 0:
-            table.add_column(names[i], no_wrap=True)
-        else:
-            table.add_column(names[i], no_wrap=True, justify="right", style="dim")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", min_width=14)
+    for i in shown[2:]:
+        table.add_column(names[i], no_wrap=True, justify="right", style="dim")
     for line in lines:
         table.add_row(*(line[i] for i in shown))
     return table

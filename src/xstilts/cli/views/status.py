@@ -49,7 +49,7 @@ def describe_outlook(status: StudyStatus) -> str:
 
 def list_problems(status: StudyStatus) -> list[Problem]:
     """The stages that failed, then those that are damaged, then those that were stopped."""
-    found: dict[str, list[Problem]] = {"failed": [], "damaged": [], "stopped": []}
+    found: list[Problem] = []
     for stage in status.stages:
         step = describe_progress(stage.progress or {}, 0.0).step
         sentences = {
@@ -58,9 +58,9 @@ def list_problems(status: StudyStatus) -> list[Problem]:
             "stopped": f"unfinished{f' at {step}' if step else ''}; the next run continues it",
         }
         what = stage.pending_because or stage.state
-        if what in found:
-            found[what].append(Problem(what, f"{stage.kind} {stage.slug}", sentences[what]))
-    return [problem for problems in found.values() for problem in problems]
+        if what in sentences:
+            found.append(Problem(what, f"{stage.kind} {stage.slug}", sentences[what]))
+    return sorted(found, key=lambda problem: ("failed", "damaged", "stopped").index(problem.what))
 
 
 def list_running(status: StudyStatus) -> list[RunningStage]:

@@ -32,20 +32,16 @@ class Executor(Protocol):
 
     def idle(self) -> int:
         """How many stages it would begin now."""
-        ...
 
     def submit(self, record: Mapping[str, Any]) -> None:
         """Begin a stage, given its `stage.json`, which is already in the store: `xstilts stage KEY` does the same elsewhere."""
-        ...
 
     def poll(self, seconds: float) -> list[tuple[str, Event]]:
         """(stage key, event) since the last call, waiting at most so long. Each stage that was begun ends with one Outcome; it
         is "lost" if whatever ran it died."""
-        ...
 
     def stop(self) -> None:
         """Ask running stages to checkpoint and stop, and wait for them a while."""
-        ...
 
 
 # (store, workers asked for, stages to run, processes of the largest training) -> an executor.

@@ -9,18 +9,11 @@ nobody has counted (CCGbank, BUCC, text of the user's own) is named and left out
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, assert_never
 
 from xstilts.plan.compile import Plan
-from xstilts.plan.cost.sizes import (
-    TALLY_BYTES,
-    Unknown,
-    examples,
-    known_examples,
-    length,
-    weights_of,
-)
+from xstilts.plan.cost.sizes import TALLY_BYTES, Unknown, examples, known_examples, length, weights_of
 from xstilts.recipe.mixture import compute_shares, total_steps
 from xstilts.recipe.recipe import SELECTING, Recipe
 from xstilts.stages.stage import (
@@ -92,16 +85,7 @@ class Estimate:
             "training_steps": round(self.steps),
             "flops": self.flops,
             "bytes": self.bytes,
-            "kinds": {
-                kind: {
-                    "stages": cost.stages,
-                    "tokens": cost.tokens,
-                    "flops": cost.flops,
-                    "gpu_hours": self.hours(kind),
-                    "bytes": cost.bytes,
-                }
-                for kind, cost in self.costs.items()
-            },
+            "kinds": {kind: {**asdict(cost), "gpu_hours": self.hours(kind)} for kind, cost in self.costs.items()},
             "unknown": {what: sorted(languages) for what, languages in self.unknown.items()},
             "stages_left_out": self.left_out,
             "single_precision_trainings": self.slow,

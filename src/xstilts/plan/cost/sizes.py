@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
+from xstilts.data.yaml_records import parse_yaml
 from xstilts.plan.cell import trace
 from xstilts.stages.contracts import FolderSource, HubSource, RandomSource, ScratchSource, WorldSource
 from xstilts.stages.stage import Checkpoint, FetchStage, Stage, TokenizerStage
@@ -20,45 +22,11 @@ from xstilts.tasks.task import Task
 
 EMBEDDED = "the embedded world"
 
-# Shapes of models that a plan without network names: hidden, blocks, feed-forward, vocabulary. The counts of weights that follow
-# agree with those on their pages (85 M and 302 M without embeddings, 278 M and 560 M with them, for the first two).
-HUB_SHAPES = {
-    "FacebookAI/xlm-roberta-base": (768, 12, 3072, 250_002),
-    "FacebookAI/xlm-roberta-large": (1024, 24, 4096, 250_002),
-    "facebook/xlm-roberta-xl": (2560, 36, 10_240, 250_880),
-    "nreimers/mMiniLMv2-L6-H384-distilled-from-XLMR-Large": (384, 6, 1536, 250_002),
-    "nreimers/mMiniLMv2-L12-H384-distilled-from-XLMR-Large": (384, 12, 1536, 250_002),
-}
+# Measured lengths of tasks: tokens of an example, and rows that it makes; and the shapes of encoders on the Hub.
+_SIZES = parse_yaml((resources.files("xstilts.plan.cost") / "sizes.yaml").read_text(encoding="utf-8"), "sizes.yaml")
+LENGTHS: dict[str, tuple[float, float]] = {name: (tokens, rows) for name, (tokens, rows) in _SIZES["lengths"].items()}
+HUB_SHAPES: dict[str, list[int]] = _SIZES["hub_shapes"]
 POSITIONS = 514
-
-# Tokens of one example (all its windows or choices, special tokens included) and rows that it makes, measured on real text with
-# a Unigram tokenizer of 20,000 pieces for 41 languages; XLM-R's has 250,002 and makes fewer. Training lengths of each task:
-# windows of 384 tokens that overlap by 128, everything else cut at 256. Test lengths are means over 4 to 34 languages. Tasks of
-# which there was nothing to measure have the mean of their format (`Format.usual_length`; ANLI's paragraphs are longer, QQP's
-# questions shorter).
-LENGTHS: dict[str, tuple[float, float]] = {
-    "mnli": (50, 1),  # English dev pairs of XNLI, which are MNLI's kind
-    "snli": (44, 1),
-    "xnli": (52, 1),
-    "mnli_mt": (52, 1),
-    "pawsx": (87, 1),  # German
-    "pawsx_mt": (87, 1),
-    "commonsenseqa": (149, 1),
-    "hellaswag": (544, 1),
-    "cosmosqa": (623, 1),
-    "xcopa": (71, 1),
-    "copa": (71, 1),
-    "udpos": (40, 1),
-    "panx": (20, 1),
-    "squad_v1": (304, 1.16),
-    "squad_v2": (336, 1.22),
-    "xquad": (334, 1.29),
-    "mlqa": (360, 1.41),  # German
-    "tydiqa": (270, 1.18),
-    "squad_pairs": (232, 1),
-    "lareqa": (116, 1),
-    "tatoeba": (30, 2),
-}
 # Bytes of one tally in the store, measured in a finished study.
 TALLY_BYTES = 20
 
@@ -136,8 +104,7 @@ def examples(stage: Stage) -> float:
 
 def known_examples(stages: Iterable[Stage], gaps: list[Unknown]) -> float:
     """The sum over fetch stages; those of unknown size become gaps. Raises Unknown if all are."""
-    counts: list[float] = []
-    missed: list[Unknown] = []
+    counts, missed = list[float](), list[Unknown]()
     for stage in stages:
         try:
             counts.append(examples(stage))
