@@ -30,8 +30,9 @@ class Language:
 
 def _read_languages() -> dict[str, Language]:
     lines = (files("xstilts.data") / "languages.tsv").read_text(encoding="utf-8").splitlines()
-    rows = csv.DictReader(lines, delimiter="\t")
-    return {row["code"]: Language(**row | {"cc100_gib": float(row["cc100_gib"] or 0)}) for row in rows}
+    rows = list(csv.DictReader(lines, delimiter="\t"))
+    sizes = [float(row.pop("cc100_gib") or 0) for row in rows]
+    return {row["code"]: Language(**row, cc100_gib=gib) for row, gib in zip(rows, sizes, strict=True)}
 
 
 LANGUAGES: dict[str, Language] = _read_languages()

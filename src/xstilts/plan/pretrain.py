@@ -45,7 +45,7 @@ RECIPE = {
 class Pretraining(Study):
     """A study without chains and targets: what is made is the encoder at the end of `pretrain`."""
 
-    chains: dict[str, Chain] = Field(default_factory=lambda: {NO_CHAIN: ()})
+    chains: dict[str, Chain] = Field(default_factory=lambda: dict[str, Chain]({NO_CHAIN: ()}))
     targets: tuple[Target, ...] = ()
 
 

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -94,6 +104,10 @@ def say_where_to_get(task: Task) -> str:
     return f"get it: {pages} (licence: {task.license})" + (f"; or from the Hub: {', '.join(hub)}" if hub else "")
 
 
+def _advance(progress: Progress, bar: TaskID, here: int, total: int | None) -> None:
+    progress.update(bar, completed=here, total=total)
+
+
 def download_all(console: Console, choices: list[TaskLanguages], splits: Iterable[str], root: Path) -> list[str]:
     """Download the official files of these tasks, one after the other. Gives the errors: a file that fails stops no other."""
     asked = tuple(splits)
@@ -112,7 +126,7 @@ def download_all(console: Console, choices: list[TaskLanguages], splits: Iterabl
                 continue
             bar = progress.add_task(f"{number}/{len(files)} {Path(file.path).name}", total=None)
             try:
-                new = download(file, root, lambda here, size, bar=bar: progress.update(bar, completed=here, total=size))
+                new = download(file, root, partial(_advance, progress, bar))
                 checked = "sha256 as published" if file.sha256 else "no sha256 is known to check it with"
                 console.print(f"{file.path}: {'downloaded' if new else 'already there'} ({checked})", soft_wrap=True)
             except InputError as error:
