@@ -93,14 +93,6 @@ class Document:
     sections: tuple[Section, ...]
     foot: str
 
-    @property
-    def title(self) -> str:
-        return self.findings.results.study
-
-    @property
-    def question(self) -> str:
-        return self.findings.results.question
-
 
 def build_document(findings: Findings) -> Document:
     results = findings.results

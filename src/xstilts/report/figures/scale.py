@@ -130,8 +130,7 @@ def _choose_look(gain: Gain) -> str:
 
 
 def place_sizes(sizes: Mapping[str, int]) -> tuple[dict[str, float], tuple[tuple[float, str], ...]]:
-    """The place of each encoder (percent of the width), and ticks at 1, 2 and 5 times powers of ten. Encoders of nearly the same
-    size are moved apart."""
+    """The place of each encoder in percent of the width (moved apart if sizes are close), and ticks at 1, 2, 5, 10, ..."""
     logs = {name: math.log10(size) for name, size in sizes.items()}
     low, high = min(logs.values()), max(logs.values())
     span = max(high - low, 0.1)
@@ -193,8 +192,7 @@ def place_names(encoders: Sequence[str], places: Mapping[str, float], sizes: Map
 
 
 def make_scale_forest(findings: Findings) -> RowFigure | None:
-    """The same gains where sizes are not known: a plot for each chain and target, a row for each encoder; None for one
-    encoder."""
+    """The same gains where sizes are not known: a plot for each pair, a row for each encoder; None for one encoder."""
     encoders = findings.results.encoders
     pairs = _find_compared(findings)
     if len(encoders) < 2 or not pairs:

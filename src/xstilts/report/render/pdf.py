@@ -46,12 +46,13 @@ def render_pdf(document: Document) -> bytes:
 
 def write_data(document: Document) -> dict[str, Any]:
     """What the template reads."""
+    results, answer = document.findings.results, document.findings.answer
     return {
         "palette": read_palette(),
-        "title": document.title,
-        "question": document.question,
-        "answer": document.findings.answer.sentence,
-        "support": document.findings.answer.support,
+        "title": results.study,
+        "question": results.question,
+        "answer": answer.sentence,
+        "support": answer.support,
         "foot": document.foot,
         "sections": [
             {"title": section.title, "aside": section.aside, "blocks": [_block(block) for block in section.blocks]}
