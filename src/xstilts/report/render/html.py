@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import Gain
+from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.results import CONTROL_WORDS
 from xstilts.analysis.scores import ENGLISH
 from xstilts.report.answer.wording import locate
@@ -86,16 +86,12 @@ def _find_host(url: str) -> str:
 
 def choose_open_pair(gains: list[Gain]) -> Gain | None:
     """The pair whose languages are shown first: the largest clear gain, else the largest estimate that is evidence."""
-    rank = {"gain": 2, "loss": 1, "unclear": 1}
-    return max(
-        gains,
-        key=lambda g: (
-            not g.control and not g.reuses_target_data and not g.leak,
-            rank.get(g.verdict, 0),
-            g.interval.estimate if g.interval is not None else -1.0,
-        ),
-        default=None,
-    )
+    ranks = {"gain": 2, "loss": 1, "unclear": 1}
+
+    def rank(gain: Gain) -> tuple[bool, int, float]:
+        return is_counted(gain), ranks.get(gain.verdict, 0), gain.interval.estimate if gain.interval is not None else -1.0
+
+    return max(gains, key=rank, default=None)
 
 
 def _list_controlled(findings: Findings, gain: Gain) -> list[Gain]:

@@ -42,9 +42,8 @@ def list_protocol_notes(findings: Findings) -> Line:
 
 def _training_tasks(findings: Findings) -> tuple[str, ...]:
     """The catalogue's tasks that chains and fine-tuning train on and that are not targets."""
-    chains = (task for chain in findings.results.chains for task in chain.tasks)
-    tuned = (info.trains_on for info in findings.results.targets if info.trained)
-    names = dict.fromkeys([*chains, *tuned])
+    names = dict.fromkeys(task for chain in findings.results.chains for task in chain.tasks)
+    names |= dict.fromkeys(info.trains_on for info in findings.results.targets if info.trained)
     return tuple(name for name in names if name in CATALOGUE and name not in findings.targets)
 
 

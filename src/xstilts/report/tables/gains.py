@@ -35,20 +35,17 @@ OVER_CHAINS = OVER_NONE.replace("Gain in points over no chain", "Gain in points 
 
 def list_remarks(gain: Gain) -> tuple[str, ...]:
     """What a reader must know before trusting the number."""
-    found = []
-    if gain.reuses_target_data:
-        found.append("reuses target data")
-    if gain.verdict == "same":
-        found.append("same artefact")
-    if gain.leak:
-        found.append(LEAK_REMARK)
     control = "near chance without it" if gain.over == "none" else "control near chance"
     if gain.over == "chain":
         control = f"{fmt.mean_of(gain.baseline)} near chance"
     near = {"both": "near chance", "chain": "chain near chance", "control": control}
-    if gain.near_chance:
-        found.append(near[gain.near_chance])
-    return tuple(found)
+    remarks = {
+        "reuses target data": gain.reuses_target_data,
+        "same artefact": gain.verdict == "same",
+        LEAK_REMARK: gain.leak,
+        near.get(gain.near_chance, ""): gain.near_chance,
+    }
+    return tuple(remark for remark, holds in remarks.items() if holds)
 
 
 def describe_gain(gain: Gain) -> str:
