@@ -43,7 +43,9 @@ def render_html(document: Document) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(points=fmt.points, score=fmt.score, host=_find_host, break_name=break_name)
+    environment.filters.update(
+        points=fmt.points, score=fmt.score, host=lambda url: urlsplit(url).netloc or url, break_name=break_name
+    )
     shown: dict[str, None] = {}
 
     def note(id: str) -> str:
@@ -78,10 +80,6 @@ def render_html(document: Document) -> str:
 def break_name(text: str) -> Markup:
     """A long name may wrap after a slash, a plus and the like. Copied text is unchanged."""
     return Markup("<wbr>").join(re.split(r"(?<=[/_+&@=~])", text)) if len(text) > LONG_NAME else escape(text)
-
-
-def _find_host(url: str) -> str:
-    return urlsplit(url).netloc or url
 
 
 def choose_open_pair(gains: list[Gain]) -> Gain | None:

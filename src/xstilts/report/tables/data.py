@@ -1,4 +1,4 @@
-"""The data of a study: targets and training tasks as tables, notes on protocols, and what licences forbid."""
+"""The data of a study: targets and training tasks as tables, and what licences forbid."""
 
 from __future__ import annotations
 
@@ -33,11 +33,6 @@ def describe_coverage(info: TargetInfo) -> str:
     """n of m languages, and which are missing."""
     text = info.coverage.replace("/", " of ") or f"all {len(info.languages)}"
     return f"{text}; missing {' '.join(info.missing)}" if info.missing else text
-
-
-def list_protocol_notes(findings: Findings) -> Line:
-    """What the tasks' records say about their protocols."""
-    return tuple(f"{info.name}: {info.notes}" for info in findings.results.targets if info.notes)
 
 
 def _training_tasks(findings: Findings) -> tuple[str, ...]:
