@@ -30,9 +30,11 @@ class Language:
 
 def _read_languages() -> dict[str, Language]:
     lines = (files("xstilts.data") / "languages.tsv").read_text(encoding="utf-8").splitlines()
-    rows = list(csv.DictReader(lines, delimiter="\t"))
-    sizes = [float(row.pop("cc100_gib") or 0) for row in rows]
-    return {row["code"]: Language(**row, cc100_gib=gib) for row, gib in zip(rows, sizes, strict=True)}
+    rows = csv.reader(lines[1:], delimiter="\t")
+    return {
+        code: Language(code, iso3, script, family, name, tatoeba, float(gib or 0))
+        for code, iso3, script, family, name, tatoeba, gib in rows
+    }
 
 
 LANGUAGES: dict[str, Language] = _read_languages()

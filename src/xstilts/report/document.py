@@ -25,7 +25,7 @@ from xstilts.report.provenance.numbers import Number, claim_id
 from xstilts.report.references import list_references
 from xstilts.report.tables import cost
 from xstilts.report.tables.breakdown import best_table, describe_best, gaps_table, parts_table
-from xstilts.report.tables.data import describe_licences, list_protocol_notes, targets_table, training_table
+from xstilts.report.tables.data import describe_licences, targets_table, training_table
 from xstilts.report.tables.encoders import contrast_table
 from xstilts.report.tables.gains import comparisons_table, control_tables
 from xstilts.report.tables.other_tests import TITLE, describe_other_tests, other_tests_table
@@ -93,14 +93,6 @@ class Document:
     sections: tuple[Section, ...]
     foot: str
 
-    @property
-    def title(self) -> str:
-        return self.findings.results.study
-
-    @property
-    def question(self) -> str:
-        return self.findings.results.question
-
 
 def build_document(findings: Findings) -> Document:
     results = findings.results
@@ -123,7 +115,7 @@ def build_document(findings: Findings) -> Document:
         Section("Limitations", _bullets(list_limitations(findings))),
         Section("Quality of the evidence", _introduce(write_points(findings), quality_table(findings))),
         Section("Cost", _cost(findings)),
-        Section("Missing results", _missing(findings)),
+        Section("Missing results", _keep([*map(Text, cost.describe_missing(findings)), cost.failed_table(findings)])),
         Section(TITLE, _introduce(describe_other_tests(findings), tests and Fold("Every gain", (tests,))), aside=True),
         Section("Protocol notes", _bullets(results.notes), aside=True),
         Section("References", _bullets(works), aside=True),
@@ -157,7 +149,7 @@ def _method(findings: Findings) -> tuple[Block, ...]:
             recipes if recipes and len(recipes.columns) > 1 else None,
             targets_table(findings),
             training_table(findings),
-            *_bullets(list_protocol_notes(findings)),
+            *_bullets([f"{info.name}: {info.notes}" for info in findings.results.targets if info.notes]),
         ]
     )
     return _keep(
@@ -245,7 +237,3 @@ def _cost(findings: Findings) -> tuple[Block, ...]:
             cost.slowest_table(findings),
         ]
     )
-
-
-def _missing(findings: Findings) -> tuple[Block, ...]:
-    return _keep([*map(Text, cost.describe_missing(findings)), cost.failed_table(findings)])

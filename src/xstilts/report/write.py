@@ -5,8 +5,7 @@ Each file is renamed into place when it is complete.
 
 from __future__ import annotations
 
-import os
-import tempfile
+import uuid
 from pathlib import Path
 
 from xstilts.report.document import build_document
@@ -43,12 +42,9 @@ def write_report(findings: Findings, folder: Path) -> Path:
 
 def _replace(path: Path, content: str | bytes) -> None:
     """A reader sees the old file or the new one, never a part of either."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content if isinstance(content, bytes) else content.encode())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -8,12 +8,14 @@ largest gain that its intervals allow. One seed decides nothing. If a study asks
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import Gain
+from xstilts.analysis.comparison import LEVEL
+from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.results import LEAK, Results
 from xstilts.analysis.retrieval_sweep import describe_shift, find_shift
 from xstilts.analysis.scores import NO_CHAIN, Summary
@@ -50,7 +52,7 @@ def answer_over_none(
 ) -> Answer:
     """The answer from the gains over no chain, over all pairs that count as evidence. `cells` is the size of the study."""
     real = [gain for gain in gains if gain.over == "none" and not gain.control]
-    evidence = [gain for gain in real if not gain.reuses_target_data and not gain.leak]
+    evidence = list(filter(is_counted, real))
     reuse = _describe_reuse([gain for gain in real if gain.reuses_target_data], gains, results)
     leaks = _describe_leaks([gain for gain in real if gain.leak and not gain.reuses_target_data], results)
     gaps = _describe_gaps(results, missing, cells)
@@ -206,20 +208,15 @@ def _describe_chance(evidence: Sequence[Gain], summaries: Sequence[Summary]) -> 
 
 
 def _describe_leaks(leaks: Sequence[Gain], results: Results) -> str:
-    if not leaks:
-        return ""
     names = [f"{name_pair(gain, results)} ({write_estimate(gain)})" for gain in leaks]
     bounds = "is an upper bound" if len(leaks) == 1 else "are upper bounds"
-    return f"Not counted: {fmt.listed(names, 3)} {bounds} ({LEAK})."
+    return f"Not counted: {fmt.listed(names, 3)} {bounds} ({LEAK})." if leaks else ""
 
 
 def _describe_reuse(reuse: Sequence[Gain], gains: Sequence[Gain], results: Results) -> str:
     if not reuse:
         return ""
-    names = [
-        f"{name_pair(gain, results)} ({write_estimate(gain)})" if gain.interval is not None else name_pair(gain, results)
-        for gain in reuse
-    ]
+    names = [name_pair(gain, results) + (f" ({write_estimate(gain)})" if gain.interval is not None else "") for gain in reuse]
     verb = "reuses" if len(reuse) == 1 else "reuse"
     text = f"Not counted: {fmt.listed(names, 3)} {verb} the target's own training data. "
     fair = {locate(gain): gain for gain in gains if gain.over == "compute"}
@@ -250,11 +247,9 @@ def describe_certainty(tested: Sequence[Gain], evidence: Sequence[Gain], apart: 
 
 
 def _describe_gaps(results: Results, missing: Missing, cells: int) -> str:
-    failed = sum(cost.status == "failed" for cost in results.costs)
-    blocked = sum(cost.status == "blocked" for cost in results.costs)
-    if not missing and not failed and not blocked:
+    counts = Counter(cost.status for cost in results.costs)
+    stages = [f"{fmt.count(counts[status], 'stage')} {status}" for status in ("failed", "blocked") if counts[status]]
+    if not missing and not stages:
         return ""
     text = f"Incomplete: {len(missing)} of {fmt.count(cells, 'cell')} {'has' if len(missing) == 1 else 'have'} no score"
-    stages = [f"{fmt.count(failed, 'stage')} failed"] if failed else []
-    stages += [f"{fmt.count(blocked, 'stage')} blocked"] if blocked else []
     return f"{text} ({', '.join(stages)})." if stages else f"{text}."

@@ -10,7 +10,7 @@ from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import LEAK, Results
 from xstilts.report.answer.answer import Answer, describe_certainty, write_headline
-from xstilts.report.answer.wording import VERDICTS
+from xstilts.report.answer.wording import VERDICTS, write_estimate
 
 AVERAGES_NAMED = 3
 
@@ -41,12 +41,9 @@ def _describe_averages(averages: Sequence[MeanGain], results: Results) -> str:
         return ""
     said = []
     for average in sorted(whole, key=lambda average: -average.interval.estimate)[:AVERAGES_NAMED]:
-        interval = average.interval
         where = f" in {average.encoder}" if len(results.encoders) > 1 else ""
-        said.append(
-            f"{average.chain} over {fmt.mean_of(average.baseline)}{where} {fmt.points(interval.estimate)}{fmt.JOIN}points "
-            f"{fmt.bracket(interval.low, interval.high)} ({VERDICTS.get(average.verdict, average.verdict)})"
-        )
+        verdict = VERDICTS.get(average.verdict, average.verdict)
+        said.append(f"{average.chain} over {fmt.mean_of(average.baseline)}{where} {write_estimate(average)} ({verdict})")
     which = f" (the largest of {len(whole)})" if len(whole) > len(said) else ""
     return f"Means over targets{which}: {'; '.join(said)}."
 

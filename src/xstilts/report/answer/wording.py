@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import Gain, is_counted
+from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import Summary
 from xstilts.report.provenance.numbers import write_gain
@@ -29,7 +30,7 @@ def name_pair(gain: Gain, results: Results) -> str:
     return f"{name} in {gain.encoder}" if len(results.encoders) > 1 else name
 
 
-def write_estimate(gain: Gain) -> str:
+def write_estimate(gain: Gain | MeanGain) -> str:
     """+14.2 points [11.0, 17.1]"""
     if gain.interval is None:
         return "no score in languages other than English"

@@ -47,8 +47,7 @@ def make_language_plots(findings: Findings) -> RowFigure | None:
 
 
 def sort_by_family(codes: Iterable[str], scores: Mapping[str, float]) -> list[tuple[str, str]]:
-    """(language, its family): English, then families and their languages by falling score. Synthetic languages are sorted by
-    name, which is by their distance from English."""
+    """(language, its family): English, then families and languages by falling score; synthetic languages by name."""
     members: dict[str, list[str]] = {}
     for code in codes:
         members.setdefault("" if code == ENGLISH else family(code), []).append(code)

@@ -23,8 +23,7 @@ MOST_ROWS = 60  # of a forest of the study's own comparisons
 
 
 def choose_scale(intervals: Sequence[Interval], bounds: bool = True) -> float:
-    """Half the width (0-1) that shows all estimates and, with `bounds`, most intervals. A long interval may leave the
-    drawing."""
+    """Half the width (0-1) that shows all estimates and, with `bounds`, most intervals."""
     largest = max((abs(i.estimate) for i in intervals), default=0.0)
     reach = sorted(abs(bound) for i in intervals for bound in (i.low, i.high)) if bounds else []
     usual = reach[int(0.75 * (len(reach) - 1))] if reach else 0.0
@@ -62,8 +61,7 @@ def make_gain_forest(findings: Findings) -> RowFigure | None:
 
 
 def make_comparison_forest(findings: Findings) -> RowFigure | None:
-    """The study's own comparisons: means over targets, then each target; None where there is none. With more than MOST_ROWS
-    comparisons only the means are drawn."""
+    """The study's own comparisons: means over targets, then each target; only the means if there are more than MOST_ROWS."""
     rows = [gain for gain in findings.gains_over("chain") if gain.interval is not None]
     means = [average for average in findings.averages if average.group == ALL]
     if not rows:

@@ -56,8 +56,7 @@ class HeatMap:
 
 
 def make_heat_maps(findings: Findings) -> tuple[HeatMap, ...]:
-    """One map for each encoder that has a gain. All maps share one scale, which ignores oracles and pairs that reuse target
-    data."""
+    """One map for each encoder that has a gain. They share a scale, which ignores oracles and pairs that reuse target data."""
     gains = {(gain.encoder, gain.chain, gain.target): gain for gain in findings.gains_over("none")}
     sizes = [
         abs(gain.interval.estimate) for gain in gains.values() if gain.interval and not gain.reuses_target_data and not gain.leak

@@ -103,10 +103,9 @@ def make_scale_figure(findings: Findings) -> PanelFigure | None:
 
     panels = []
     for info in findings.results.targets:
-        marks = [mark for gain in rows if gain.target == info.name for mark in draw(gain)]
-        if marks:
-            label = f"gains on {info.name} by size of the encoder"
-            panels.append(Panel(info.name, Drawing((*frame, *marks), height, label)))
+        if marks := [mark for gain in rows if gain.target == info.name for mark in draw(gain)]:
+            drawing = Drawing((*frame, *marks), height, f"gains on {info.name} by size of the encoder")
+            panels.append(Panel(info.name, drawing))
     caption = (
         "Gain over no chain, in points, with its 95 % interval (mean of the languages other than English). Horizontal: the "
         "number of the encoder's weights without embeddings, on a logarithmic scale. Filled: the interval excludes zero. The "
@@ -130,8 +129,7 @@ def _choose_look(gain: Gain) -> str:
 
 
 def place_sizes(sizes: Mapping[str, int]) -> tuple[dict[str, float], tuple[tuple[float, str], ...]]:
-    """The place of each encoder (percent of the width), and ticks at 1, 2 and 5 times powers of ten. Encoders of nearly the same
-    size are moved apart."""
+    """The place of each encoder in percent of the width (moved apart if sizes are close), and ticks at 1, 2, 5, 10, ..."""
     logs = {name: math.log10(size) for name, size in sizes.items()}
     low, high = min(logs.values()), max(logs.values())
     span = max(high - low, 0.1)
@@ -150,14 +148,9 @@ def place_sizes(sizes: Mapping[str, int]) -> tuple[dict[str, float], tuple[tuple
     for name in reversed(logs):  # and back, for those that were moved out at the right
         places[name] = min(places[name], edge)
         edge = places[name] - apart
-    ticks = [
-        (x(math.log10(tick)), fmt.weights(tick))
-        for power in range(math.floor(low) - 1, math.ceil(high) + 2)
-        for tick in (10.0**power, 2 * 10.0**power, 5 * 10.0**power)
-        if 2 <= x(math.log10(tick)) <= 98
-    ]
-    if not ticks:
-        ticks = [(50.0, fmt.weights(10**middle))]
+    sizes_shown = [times * 10.0**power for power in range(math.floor(low) - 1, math.ceil(high) + 2) for times in (1, 2, 5)]
+    ticks = [(x(math.log10(size)), fmt.weights(size)) for size in sizes_shown if 2 <= x(math.log10(size)) <= 98]
+    ticks = ticks or [(50.0, fmt.weights(10**middle))]
     if len(ticks) > MOST_TICKS:
         ticks = [tick for tick in ticks if tick[1].startswith("1")]
         ticks = ticks[:: math.ceil(len(ticks) / MOST_TICKS)]
@@ -193,8 +186,7 @@ def place_names(encoders: Sequence[str], places: Mapping[str, float], sizes: Map
 
 
 def make_scale_forest(findings: Findings) -> RowFigure | None:
-    """The same gains where sizes are not known: a plot for each chain and target, a row for each encoder; None for one
-    encoder."""
+    """The same gains where sizes are not known: a plot for each pair, a row for each encoder; None for one encoder."""
     encoders = findings.results.encoders
     pairs = _find_compared(findings)
     if len(encoders) < 2 or not pairs:

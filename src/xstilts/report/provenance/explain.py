@@ -27,26 +27,21 @@ def explain(findings: Findings, number: str) -> Trace:
     """The stages behind a number. InputError for an id that this report does not have."""
     known = find_origins(findings)
     if number not in known:
-        hint = nearest(number, known) if len(known) < 20 else _suggest(number, list(known))
-        raise InputError(
-            f"the report of {findings.results.study} has no number {number}{hint}; ids are in scores.csv and gains.csv"
-        )
+        close = difflib.get_close_matches(number, known, n=1)
+        hint = nearest(number, known) if len(known) < 20 else f" (did you mean {close[0]}?)" if close else ""
+        study = findings.results.study
+        raise InputError(f"the report of {study} has no number {number}{hint}; ids are in scores.csv and gains.csv")
     origin = known[number]
     stages = {cost.key: cost for cost in findings.results.costs}
     reached: set[str] = set()
-    left = [key for key in origin.keys if key in stages]
+    left = list(origin.keys)
     while left:
         key = left.pop()
-        if key not in reached:
+        if key in stages and key not in reached:
             reached.add(key)
-            left += [source for source in stages[key].inputs if source in stages]
+            left += stages[key].inputs
     unknown = tuple(key for key in origin.keys if key not in stages)
     return Trace(origin, tuple(cost for key, cost in stages.items() if key in reached), unknown)
-
-
-def _suggest(number: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(number, known, n=1, cutoff=0.6)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def write_trace(trace: Trace) -> tuple[str, ...]:

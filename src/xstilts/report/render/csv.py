@@ -14,7 +14,6 @@ from xstilts.analysis.breakdown import OVERALL, Part
 from xstilts.analysis.costs import PARTS, read_seconds
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
-from xstilts.analysis.other_tests import OtherTests
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
 from xstilts.metrics.significance import Interval
@@ -135,32 +134,32 @@ def part_rows(findings: Findings) -> list[Record]:
     return [*parts, *own]
 
 
-def _other_test_row(study: str, one: OtherTests) -> Record:
-    gain, interval, checks = one.gain, one.gain.interval, one.checkpoints
-    counted = [check for check in checks if check.better is not None]
-    return {
-        "study": study,
-        **_pick(gain, "encoder", "chain", "target", "p_holm", "verdict"),
-        "gain": interval.estimate if interval else None,
-        "p": interval.p if interval else None,
-        **_pick(one, "p_bh", "p_sign", "superiority", "order"),
-        "least_p_sign": one.least_sign,
-        "order_reversed": one.reverse,
-        "p_checkpoints": " ".join(str(check.p) for check in checks),
-        "exact": all(check.exact for check in checks),
-        "better": " ".join(str(check.better) for check in counted),
-        "worse": " ".join(str(check.worse) for check in counted),
-        "languages": sum(row.language != ENGLISH for row in gain.languages),
-        "replicated": len(one.languages) if one.languages is not None else None,
-        "named": " ".join(one.languages or ()),
-        "disagree": "; ".join(one.disagree),
-        "id": gain_id(gain),
-    }
-
-
 def other_test_rows(findings: Findings) -> list[Record]:
     """A row for each gain over no chain, with the results of other tests. Values by seed are separated by spaces."""
-    return [_other_test_row(findings.results.study, one) for one in findings.tests]
+    rows: list[Record] = []
+    for one in findings.tests:
+        counted = [check for check in one.checkpoints if check.better is not None]
+        rows.append(
+            {
+                "study": findings.results.study,
+                **_pick(one.gain, "encoder", "chain", "target", "p_holm", "verdict"),
+                "gain": one.gain.interval.estimate if one.gain.interval else None,
+                "p": one.gain.interval.p if one.gain.interval else None,
+                **_pick(one, "p_bh", "p_sign", "superiority", "order"),
+                "least_p_sign": one.least_sign,
+                "order_reversed": one.reverse,
+                "p_checkpoints": " ".join(str(check.p) for check in one.checkpoints),
+                "exact": all(check.exact for check in one.checkpoints),
+                "better": " ".join(str(check.better) for check in counted),
+                "worse": " ".join(str(check.worse) for check in counted),
+                "languages": sum(row.language != ENGLISH for row in one.gain.languages),
+                "replicated": None if one.languages is None else len(one.languages),
+                "named": " ".join(one.languages or ()),
+                "disagree": "; ".join(one.disagree),
+                "id": gain_id(one.gain),
+            }
+        )
+    return rows
 
 
 def cost_rows(results: Results) -> list[Record]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -16,14 +16,14 @@ import jinja2
 from markupsafe import Markup, escape
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import Gain
+from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.results import CONTROL_WORDS
 from xstilts.analysis.scores import ENGLISH
 from xstilts.report.answer.wording import locate
 from xstilts.report.document import Document
 from xstilts.report.figures import forest
 from xstilts.report.figures.drawing import Dot, Drawing
-from xstilts.report.figures.heat_map import HeatMap, link_to
+from xstilts.report.figures.heat_map import link_to
 from xstilts.report.figures.svg import draw_inline, read_template
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import gain_id
@@ -43,8 +43,9 @@ def render_html(document: Document) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    filters: dict[str, Callable] = {"points": fmt.points, "score": fmt.score, "host": _find_host, "break_name": break_name}
-    environment.filters |= filters
+    environment.filters.update(
+        points=fmt.points, score=fmt.score, host=lambda url: urlsplit(url).netloc or url, break_name=break_name
+    )
     shown: dict[str, None] = {}
 
     def note(id: str) -> str:
@@ -57,12 +58,11 @@ def render_html(document: Document) -> str:
 
     return environment.get_template("report.html.j2").render(
         document=document,
-        results=findings.results,
+        findings=findings,
         style=Markup(read_template("style.css") + read_template("figures.css")),
         script=Markup(read_template("page.js")),
         write_origins=lambda: _write_origins(findings, shown),
         note=note,
-        list_pairs=partial(_list_pairs, findings),
         choose_open_pair=choose_open_pair,
         list_controlled=partial(_list_controlled, findings),
         control_words=CONTROL_WORDS,
@@ -73,10 +73,7 @@ def render_html(document: Document) -> str:
         draw=draw,
         draw_interval=forest.draw_interval,
         choose_scale=_choose_scale,
-        write_percent=lambda value: f"{100 * value:.0f}",
         average_sides=_average_sides,
-        language=findings.language,
-        several=findings.several_encoders,
     )
 
 
@@ -85,26 +82,14 @@ def break_name(text: str) -> Markup:
     return Markup("<wbr>").join(re.split(r"(?<=[/_+&@=~])", text)) if len(text) > LONG_NAME else escape(text)
 
 
-def _find_host(url: str) -> str:
-    return urlsplit(url).netloc or url
-
-
 def choose_open_pair(gains: list[Gain]) -> Gain | None:
     """The pair whose languages are shown first: the largest clear gain, else the largest estimate that is evidence."""
-    rank = {"gain": 2, "loss": 1, "unclear": 1}
-    return max(
-        gains,
-        key=lambda g: (
-            not g.control and not g.reuses_target_data and not g.leak,
-            rank.get(g.verdict, 0),
-            g.interval.estimate if g.interval is not None else -1.0,
-        ),
-        default=None,
-    )
+    ranks = {"gain": 2, "loss": 1, "unclear": 1}
 
+    def rank(gain: Gain) -> tuple[bool, int, float]:
+        return is_counted(gain), ranks.get(gain.verdict, 0), gain.interval.estimate if gain.interval is not None else -1.0
 
-def _list_pairs(findings: Findings, heat_map: HeatMap) -> list[Gain]:
-    return [gain for gain in findings.gains_over("none") if gain.encoder == heat_map.encoder]
+    return max(gains, key=rank, default=None)
 
 
 def _list_controlled(findings: Findings, gain: Gain) -> list[Gain]:

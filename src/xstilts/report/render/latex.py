@@ -116,9 +116,8 @@ def write_gains(findings: Findings) -> str:
                 lines.append(r"\midrule")
             mean = means.get((encoder, chain.name))
             interval = mean.interval if mean else None
-            lines.append(
-                _row([escape(_label(chain)), *map(_write_gain, own), escape(fmt.points(interval.estimate)) if interval else ""])
-            )
+            written = escape(fmt.points(interval.estimate)) if interval else ""
+            lines.append(_row([escape(_label(chain)), *map(_write_gain, own), written]))
             small = [_small(gain.interval.low, gain.interval.high) if gain and gain.interval else "" for gain in own]
             lines += [_row(["", *small, _small(interval.low, interval.high) if interval else ""]), r"\addlinespace[3pt]"]
     bases = [row for (_, chain, _), row in scores.items() if chain == NO_CHAIN]
@@ -188,9 +187,8 @@ def write_scores(findings: Findings) -> str:
         for chain, control in dict.fromkeys((row.chain, row.control) for row in findings.summaries if row.encoder == encoder):
             own = [rows.get((encoder, chain, control, column.name)) for column in columns]
             lines.append(_row([escape(f"{chain}, {control}" if control else chain), *map(_write_score, own)]))
-            english = [
-                fmt.score(row.english) if row and row.transfer is not None and row.english is not None else "" for row in own
-            ]
+            both = [row is not None and row.transfer is not None and row.english is not None for row in own]
+            english = [fmt.score(row.english) if row and shown else "" for row, shown in zip(own, both, strict=True)]
             if any(english):
                 lines.append(_row([r"\scriptsize \quad in English", *(rf"\scriptsize {escape(text)}" for text in english)]))
     caption = (

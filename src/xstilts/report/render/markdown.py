@@ -59,9 +59,9 @@ def _is_lone_heading(text: str) -> bool:
 def render_markdown(document: Document) -> str:
     """The whole report as text. A table of the gains takes the place of the heat map."""
     findings = document.findings
-    parts = [f"# {escape(document.title)}"]
-    if document.question:
-        parts.append(f"*{escape(document.question)}*")
+    parts = [f"# {escape(findings.results.study)}"]
+    if findings.results.question:
+        parts.append(f"*{escape(findings.results.question)}*")
     parts += [f"**{escape(findings.answer.sentence)}**", _list(findings.answer.support)]
     for section in document.sections:
         blocks = [_block(block) for block in section.blocks]

@@ -46,12 +46,13 @@ def render_pdf(document: Document) -> bytes:
 
 def write_data(document: Document) -> dict[str, Any]:
     """What the template reads."""
+    results, answer = document.findings.results, document.findings.answer
     return {
         "palette": read_palette(),
-        "title": document.title,
-        "question": document.question,
-        "answer": document.findings.answer.sentence,
-        "support": document.findings.answer.support,
+        "title": results.study,
+        "question": results.question,
+        "answer": answer.sentence,
+        "support": answer.support,
         "foot": document.foot,
         "sections": [
             {"title": section.title, "aside": section.aside, "blocks": [_block(block) for block in section.blocks]}
@@ -95,12 +96,9 @@ def _drawing(drawing: Drawing, width: float, height: float = 0) -> dict[str, Any
 def _table(table: Table) -> dict[str, Any]:
     lines = [table.columns, *(line for _, lines in table.groups for line in lines)]
     lengths = [max(len(line[index]) for line in lines) for index in range(len(table.columns))]
-    widths = [
-        0 if index in table.numeric or length <= SHORT_COLUMN else round(10 * length**0.55)
-        for index, length in enumerate(lengths)
-    ]
-    if sum(length + 2 for length in lengths) <= LINE:
-        widths = [0] * len(lengths)
+    fits = sum(length + 2 for length in lengths) <= LINE
+    wide = [not fits and index not in table.numeric and length > SHORT_COLUMN for index, length in enumerate(lengths)]
+    widths = [round(10 * length**0.55) if more else 0 for length, more in zip(lengths, wide, strict=True)]
     fixed = sum(length + 2 for length, width in zip(lengths, widths, strict=True) if not width)
     total = fixed + sum(min(length, 22) for length, width in zip(lengths, widths, strict=True) if width)
     line = LINE if total <= LANDSCAPE * LINE else 1.45 * LINE

@@ -75,8 +75,7 @@ def _legend(findings: Findings) -> str:
 
 
 def summarise_run(findings: Findings) -> RenderableType:
-    """The table, its legend, the answer and the sentences that qualify it. The last line says how to get the PDF, if Typst is
-    missing."""
+    """The table, its legend, the answer and what qualifies it. Without Typst, the last line says how to get the PDF."""
     parts: list[RenderableType] = []
     if findings.gains_over("chain"):
         parts.append(_gains_block(findings, findings.gains_over("chain"), "the study's own comparisons, in points"))

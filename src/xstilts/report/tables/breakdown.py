@@ -15,8 +15,7 @@ CLEAR = "*"
 
 
 def parts_table(findings: Findings) -> Table | None:
-    """Groups by chain, with the size of each group. If chains differ in size (some pairs are not counted), the largest is
-    given."""
+    """Groups by chain, with the size of each group: the largest, if some pairs are not counted."""
     parts = findings.decomposition.parts
     if not parts:
         return None

@@ -28,26 +28,25 @@ def cost_table(findings: Findings) -> Table | None:
 def phases_table(findings: Findings) -> Table | None:
     """What the training engine recorded: a column for each training phase."""
     phases = findings.phases
+    measures = [
+        *((f"time: {part}", fmt.seconds, [phase.seconds[part] for phase in phases]) for part in PARTS),
+        ("real tokens", fmt.rate, [phase.tokens for phase in phases]),
+        ("real tokens a second", fmt.rate, [phase.speed for phase in phases]),
+        ("utilisation", fmt.share, [phase.utilisation for phase in phases]),
+        ("peak memory", fmt.memory, [phase.peak_mib for phase in phases]),
+    ]
     rows = [
         ("stages done", *(f"{phase.done} of {phase.stages}" for phase in phases)),
         ("made before", *(str(phase.made_before) for phase in phases)),
         ("attempts", *(str(phase.runs) for phase in phases)),
-        *((f"time: {part}", *(phase.seconds[part].describe(fmt.seconds) for phase in phases)) for part in PARTS),
-        ("real tokens", *(phase.tokens.describe(fmt.rate) for phase in phases)),
-        ("real tokens a second", *(phase.speed.describe(fmt.rate) for phase in phases)),
-        ("utilisation", *(phase.utilisation.describe(fmt.share) for phase in phases)),
-        ("peak memory", *(phase.peak_mib.describe(fmt.memory) for phase in phases)),
+        *((name, *(figure.describe(write) for figure in own)) for name, write, own in measures),
     ]
+    figures = [figure for _, _, own in measures for figure in own]
     caption = (
         "Training by phase. Each stage is counted once. Padding is not counted as tokens. Utilisation is the speed of the matrix "
         "products in the encoder's blocks (forward and backward, real tokens only) as a share of the machine's speed in matrix "
         "products at the same precision, which is measured when a training begins."
     )
-    figures = [
-        figure
-        for phase in phases
-        for figure in (*phase.seconds.values(), phase.tokens, phase.speed, phase.utilisation, phase.peak_mib)
-    ]
     caption += f" {fmt.NOTHING}: not recorded." if any(figure.value is None for figure in figures) else ""
     caption += " (n of m): n of m stages recorded the value." if any(0 < one.known < one.of for one in figures) else ""
     return make_table(caption, ("", *(phase.phase for phase in phases)), rows, range(1, len(phases) + 1))

@@ -1,4 +1,4 @@
-"""The data of a study: targets and training tasks as tables, notes on protocols, and what licences forbid."""
+"""The data of a study: targets and training tasks as tables, and what licences forbid."""
 
 from __future__ import annotations
 
@@ -35,16 +35,10 @@ def describe_coverage(info: TargetInfo) -> str:
     return f"{text}; missing {' '.join(info.missing)}" if info.missing else text
 
 
-def list_protocol_notes(findings: Findings) -> Line:
-    """What the tasks' records say about their protocols."""
-    return tuple(f"{info.name}: {info.notes}" for info in findings.results.targets if info.notes)
-
-
 def _training_tasks(findings: Findings) -> tuple[str, ...]:
     """The catalogue's tasks that chains and fine-tuning train on and that are not targets."""
-    chains = (task for chain in findings.results.chains for task in chain.tasks)
-    tuned = (info.trains_on for info in findings.results.targets if info.trained)
-    names = dict.fromkeys([*chains, *tuned])
+    names = dict.fromkeys(task for chain in findings.results.chains for task in chain.tasks)
+    names |= dict.fromkeys(info.trains_on for info in findings.results.targets if info.trained)
     return tuple(name for name in names if name in CATALOGUE and name not in findings.targets)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.breakdown import ALL
@@ -35,20 +35,17 @@ OVER_CHAINS = OVER_NONE.replace("Gain in points over no chain", "Gain in points 
 
 def list_remarks(gain: Gain) -> tuple[str, ...]:
     """What a reader must know before trusting the number."""
-    found = []
-    if gain.reuses_target_data:
-        found.append("reuses target data")
-    if gain.verdict == "same":
-        found.append("same artefact")
-    if gain.leak:
-        found.append(LEAK_REMARK)
     control = "near chance without it" if gain.over == "none" else "control near chance"
     if gain.over == "chain":
         control = f"{fmt.mean_of(gain.baseline)} near chance"
     near = {"both": "near chance", "chain": "chain near chance", "control": control}
-    if gain.near_chance:
-        found.append(near[gain.near_chance])
-    return tuple(found)
+    remarks = {
+        "reuses target data": gain.reuses_target_data,
+        "same artefact": gain.verdict == "same",
+        LEAK_REMARK: gain.leak,
+        near.get(gain.near_chance, ""): gain.near_chance,
+    }
+    return tuple(remark for remark, holds in remarks.items() if holds)
 
 
 def describe_gain(gain: Gain) -> str:
@@ -67,11 +64,10 @@ def describe_gain(gain: Gain) -> str:
 
 
 def gains_table(gains: Sequence[Gain], findings: Findings, caption: str = OVER_NONE, means: Sequence[MeanGain] = ()) -> Table:
-    """A row for each comparison, with the gain of each seed. `means` (averages over targets) come first. `caption` has no full
-    stop."""
+    """A row for each comparison; `means` (averages over targets) come first. `caption` has no full stop."""
     names = name_targets(findings)
     rows = [(average.encoder, _mean_line(average)) for average in means]
-    rows += [(gain.encoder, _line(gain, names.get(gain.target, gain.target))) for gain in gains]
+    rows += [(gain.encoder, _gain_line(gain, names.get(gain.target, gain.target))) for gain in gains]
     groups = group_by_encoder(findings, rows)
     leaks = describe_leaks(any(gain.leak for gain in gains))
     return make_grouped_table(f"{caption}{describe_partial_data(findings)}.{leaks}", COLUMNS, groups, NUMERIC)
@@ -83,38 +79,27 @@ def comparisons_table(findings: Findings) -> Table | None:
     return gains_table(gains, findings, OVER_CHAINS, findings.averages) if gains else None
 
 
-def _line(gain: Gain, target: str) -> Line:
-    interval, english = gain.interval, gain.english
+def _gain_line(gain: Gain, target: str) -> Line:
     remarks = [remark for remark in list_remarks(gain) if remark != gain.verdict]
-    return (
-        gain.chain,
-        target,
-        fmt.mean_of(gain.baseline),
-        Number(fmt.points(interval.estimate), gain_id(gain)) if interval else fmt.NOTHING,
-        Number(fmt.bracket(interval.low, interval.high), gain_id(gain)) if interval else fmt.NOTHING,
-        Number(fmt.points(english.estimate), gain_id(gain, ENGLISH)) if english else fmt.NOTHING,
-        ", ".join(fmt.points(seed.transfer) for seed in gain.seeds),
-        fmt.p_value(gain.p_holm),
-        gain.verdict,
-        ", ".join([*([CONTROL_WORDS[gain.control]] if gain.control else []), *remarks]),
-    )
+    remarks = [CONTROL_WORDS[gain.control], *remarks] if gain.control else remarks
+    english = Number(fmt.points(gain.english.estimate), gain_id(gain, ENGLISH)) if gain.english else fmt.NOTHING
+    return _line(gain, target, gain_id(gain), english, [seed.transfer for seed in gain.seeds], ", ".join(remarks))
 
 
-def _mean_line(average: MeanGain) -> Line:
-    interval = average.interval
-    id = average_gain_id(average)
-    return (
-        average.chain,
-        f"mean of {fmt.count(len(average.targets), 'target')}",
-        fmt.mean_of(average.baseline),
-        Number(fmt.points(interval.estimate), id),
-        Number(fmt.bracket(interval.low, interval.high), id),
-        "",
-        ", ".join(fmt.points(seed) for seed in average.seeds),
-        fmt.p_value(average.p_holm),
-        average.verdict,
-        average.group if average.group != ALL else "",
-    )
+def _mean_line(mean: MeanGain) -> Line:
+    target = f"mean of {fmt.count(len(mean.targets), 'target')}"
+    return _line(mean, target, average_gain_id(mean), "", mean.seeds, mean.group if mean.group != ALL else "")
+
+
+def _line(one: Gain | MeanGain, target: str, id: str, english: str, seeds: Iterable[float | None], remark: str) -> Line:
+    """A line with the COLUMNS."""
+    gain, interval = fmt.NOTHING, fmt.NOTHING
+    if one.interval:
+        gain, interval = fmt.points(one.interval.estimate), fmt.bracket(one.interval.low, one.interval.high)
+        gain, interval = Number(gain, id), Number(interval, id)
+    by_seed = ", ".join(map(fmt.points, seeds))
+    over, p = fmt.mean_of(one.baseline), fmt.p_value(one.p_holm)
+    return one.chain, target, over, gain, interval, english, by_seed, p, one.verdict, remark
 
 
 def control_tables(findings: Findings) -> tuple[tuple[str, str, Table], ...]:

@@ -27,14 +27,12 @@ def describe_other_tests(findings: Findings) -> str:
 
 def other_tests_table(findings: Findings) -> Table | None:
     """A row for each gain; None where nothing was tested."""
-    if not findings.tests:
-        return None
     groups = group_by_encoder(findings, ((one.gain.encoder, _line(one)) for one in findings.tests))
     columns = (
         "chain", "target", "verdict", "gain", "p", "Holm", "BH", "sign flips", "checkpoints", "languages", "superiority", "order",
         "disagree",
     )  # fmt: skip
-    return make_grouped_table(_caption(findings), columns, groups, range(3, 12))
+    return make_grouped_table(_caption(findings), columns, groups, range(3, 12)) if groups else None
 
 
 def _caption(findings: Findings) -> str:

@@ -42,12 +42,8 @@ def retrieval_table(findings: Findings, own: Sequence[Sweep]) -> Table | None:
         numbers = (_write(sweep, setting, "") for setting in settings)
         rows.append((sweep.label, *numbers, _write(sweep, best, f" ({best.label})")))
     reported = name_setting(pooling, centred)
-    columns = (
-        "chain",
-        f"layer {layer}, {reported}" if layer is not None else reported,
-        f"the same, {'not centred' if centred else 'centred'}",
-        "best of all",
-    )
+    reported = f"layer {layer}, {reported}" if layer is not None else reported
+    columns = ("chain", reported, f"the same, {'not centred' if centred else 'centred'}", "best of all")
     caption = (
         "Scores at the reported setting and at the best setting. The best setting is chosen on these same scores, so its score "
         "is too high."
@@ -58,5 +54,4 @@ def retrieval_table(findings: Findings, own: Sequence[Sweep]) -> Table | None:
 def _write(sweep: Sweep, setting: SweepSetting | None, name: str) -> str:
     if setting is None or setting not in sweep.scores:
         return fmt.NOTHING
-    id = setting_id(sweep.encoder, sweep.target, sweep.label, setting.label)
-    return Number(fmt.score(sweep.scores[setting]) + name, id)
+    return Number(fmt.score(sweep.scores[setting]) + name, setting_id(sweep.encoder, sweep.target, sweep.label, setting.label))

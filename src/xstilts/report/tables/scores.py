@@ -22,8 +22,7 @@ def label_chain(row: Summary) -> str:
 
 
 def scores_tables(findings: Findings) -> tuple[Table, ...]:
-    """Two tables, chain by target: the mean over the languages other than English, and English. A table without scores is
-    left out."""
+    """Two tables, chain by target: the mean of the languages other than English, and English; only those with scores."""
     halves: tuple[tuple[str, str, Pick], ...] = (
         ("Mean of the languages other than English, 0 to 100", OTHER_LANGUAGES, lambda row: (row.transfer, row.near_chance)),
         ("English, 0 to 100", ENGLISH, lambda row: (row.english, row.english_near_chance)),

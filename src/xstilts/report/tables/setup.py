@@ -66,10 +66,7 @@ def describe_method(findings: Findings) -> Line:
         "target and seed. It is averaged over the languages other than English, then over seeds. Targets are trained on English "
         "data only.",
     ]
-    if len(results.seeds) == 1:
-        over, uncovered = "examples", "seeds, encoders"
-    else:
-        over, uncovered = "seeds and examples", "encoders"
+    over, uncovered = ("examples", "seeds, encoders") if len(results.seeds) == 1 else ("seeds and examples", "encoders")
     few = " With few seeds, the spread between seeds has few degrees of freedom." if len(results.seeds) > 1 else ""
     lines.append(
         f"Intervals are 95 % bootstrap intervals over {over}.{few} An example that exists in several languages is drawn in all "

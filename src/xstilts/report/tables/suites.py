@@ -16,7 +16,7 @@ from xstilts.analysis.results import LEAK, Cell
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, suite_average_id
 from xstilts.report.tables.table import ORACLE, Table, describe_limits, make_grouped_table
-from xstilts.tasks.suites import SUITES, Suite, SuiteAverage, SuiteAverages, average_suite
+from xstilts.tasks.suites import SUITES, Suite, SuiteAverage, average_suite
 
 ALL_TASKS = "all tasks"
 
@@ -56,19 +56,19 @@ def _average_encoder(findings: Findings, suite: Suite, encoder: str) -> Iterable
     without = _left_out(findings, suite)
     runs: dict[tuple[str, int], list[Cell]] = {}
     for cell in findings.results.cells:
-        if cell.encoder != encoder or cell.control or cell.chain in without:
-            continue
-        if cell.target in suite.tasks and cell.languages:
+        own = cell.encoder == encoder and not cell.control and cell.chain not in without
+        if own and cell.target in suite.tasks and cell.languages:
             runs.setdefault((cell.chain, cell.seed), []).append(cell)
     if not runs:
         return
     pairs = set.intersection(*({(c.target, code) for c in cells for code in c.languages} for cells in runs.values()))
-    by_chain: dict[str, list[SuiteAverages]] = {}
+    by_chain: dict[str, list[dict[str, SuiteAverage]]] = {}
     for (chain, _), cells in runs.items():
-        by_chain.setdefault(chain, []).append(average_suite(suite, _shared_scores(cells, pairs)))
+        averages = average_suite(suite, _shared_scores(cells, pairs))
+        by_chain.setdefault(chain, []).append({ALL_TASKS: averages.overall, **averages.groups, **averages.tasks})
     for of, members in _rows(suite):
         for chain in [name for name in findings.chains if name in by_chain] or list(by_chain):
-            found = [_pick(averages, of) for averages in by_chain[chain]]
+            found = [averages[of] for averages in by_chain[chain]]
             values = [one.value for one in found if one.value is not None]
             behind = [cell for (name, _), cells in runs.items() if name == chain for cell in cells if cell.target in members]
             yield BenchmarkAverage(
@@ -89,12 +89,6 @@ def _rows(suite: Suite) -> Iterable[tuple[str, tuple[str, ...]]]:
     for group, members in suite.groups.items():
         yield group, members
         yield from ((task, (task,)) for task in members)
-
-
-def _pick(averages: SuiteAverages, of: str) -> SuiteAverage:
-    if of == ALL_TASKS:
-        return averages.overall
-    return averages.tasks[of] if of in averages.tasks else averages.groups[of]
 
 
 def _left_out(findings: Findings, suite: Suite) -> frozenset[str]:
