@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,10 +135,7 @@ class PairedEstimates:
         return points_S, variance_components([points_S], covariance_SS, degrees, over_seeds=self.over_seeds)
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One run on one language: the numbers of its tables, the treatment's first."""
-
+class _Row(NamedTuple):  # one run on one language; `tables` are the numbers of its tables, the treatment's first
     arm: int
     run: int
     language: str

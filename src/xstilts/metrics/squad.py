@@ -67,15 +67,7 @@ def _finish_v2(sums: Counts) -> Counts:
     return np.concatenate([finish_f1_em(both), finish_f1_em(answered), finish_f1_em(both - answered)[..., 1:]], axis=-1)
 
 
-SQUAD = Metric(
-    name="squad",
-    counts=("f1", "em", "total"),
-    values=("f1", "em"),
-    tally=_tally,
-    finish=finish_f1_em,
-    cite="rajpurkar2016squad",
-    main=(0, 1),
-)
+SQUAD = Metric("squad", ("f1", "em", "total"), ("f1", "em"), _tally, finish_f1_em, cite="rajpurkar2016squad", main=(0, 1))
 
 SQUAD_V2 = Metric(
     name="squad_v2",
