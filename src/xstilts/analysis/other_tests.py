@@ -21,8 +21,7 @@ from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import ENGLISH, find_metric
 from xstilts.metrics.checkpoints import TwoCheckpoints, compare_checkpoints
-from xstilts.metrics.effects import stochastic_order, superiority
-from xstilts.metrics.exact import sign_flip_test
+from xstilts.metrics.effects import sign_flip_test, stochastic_order, superiority
 from xstilts.metrics.multiplicity import benjamini_hochberg, holm
 
 ALPHA = 0.05

@@ -157,12 +157,8 @@ def _find_contradictions(claim: Claim, results: Results) -> tuple[str, ...]:
         if setting.layer != results.layer:
             layers = [f"layer {x}" if isinstance(x, int) else LAYER_RULES[x] for x in (setting.layer, results.layer)]
             found.append(f"retrieval: the claim is about {layers[0]}, this study scores {layers[1]}")
-        for name, claimed, here in (
-            ("pooling", setting.pooling, results.pooling),
-            ("centring", setting.centred, results.centred),
-        ):
-            if claimed != here:
-                found.append(f"retrieval: {name} is {claimed} in the claim and {here} in this study")
+        fields = {"pooling": (setting.pooling, results.pooling), "centring": (setting.centred, results.centred)}
+        found += [f"retrieval: {name} is {a} in the claim and {b} in this study" for name, (a, b) in fields.items() if a != b]
     return tuple(found)
 
 
