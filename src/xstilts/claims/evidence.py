@@ -111,11 +111,9 @@ def gather_evidence(claim: Claim, results: Results, resamples: int) -> Evidence:
     lacking = [f"{target}/{code}" for target, code in sorted(asked_rows - rows) if target in found_targets]
     if lacking:
         smaller.append(f"{len(rows)} of {fmt.count(len(asked_rows), 'target-language pair')} (without {fmt.listed(lacking, 4)})")
-    coverage = _describe_coverage(
-        (len(measured), search.asked, "comparison"),
-        (len(found_targets), len(claim.population.targets), "target"),
-        (len(rows), len(asked_rows), "target-language pair"),
-    )
+    targets, pairs = (len(found_targets), len(claim.population.targets)), (len(rows), len(asked_rows))
+    parts = {"comparison": (len(measured), search.asked), "target": targets, "target-language pair": pairs}
+    coverage = ", ".join(f"{have} of {fmt.count(of, noun)}" for noun, (have, of) in parts.items())
     return Evidence(
         smaller=tuple(smaller),
         measured=tuple(measured),
@@ -129,10 +127,6 @@ def gather_evidence(claim: Claim, results: Results, resamples: int) -> Evidence:
         if made
         else None,
     )
-
-
-def _describe_coverage(*parts: tuple[int, int, str]) -> str:
-    return ", ".join(f"{have} of {fmt.count(of, noun)}" for have, of, noun in parts)
 
 
 def _find_contradictions(claim: Claim, results: Results) -> tuple[str, ...]:
