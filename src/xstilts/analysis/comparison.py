@@ -113,8 +113,8 @@ class Comparison:
 
     def tallies(self, codes: Sequence[str], known: KnownTallies | None = None) -> Sides:
         """Both sides as `metrics.significance` takes them: language -> the ids that all cells have, and the counts (N, M * C) of
-        one cell after the other. With the same `known`, the same cells give the same object: a control is then scored once in every
-        draw of examples, however many chains are compared with it."""
+        one cell after the other. With the same `known`, the same cells give the same object: a control is then scored once in
+        every draw of examples, however many chains are compared with it."""
         known = {} if known is None else known
 
         def read(cells: tuple[Cell, ...]) -> LanguageTallies:
