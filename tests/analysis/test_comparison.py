@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.analysis.fake_results import ACCURACY, chain, make_results, target
-from xstilts.analysis.comparison import Comparison, TallyReader, measure_gains, pair_cells
+from xstilts.analysis.comparison import Comparison, KnownTallies, measure_gains, pair_cells
 from xstilts.analysis.results import Cell
 
 SKILL = {"none": 0.4, "a": 0.6, "b": 0.5, "c": 0.45}
@@ -76,8 +76,9 @@ def test_the_same_artefacts_and_the_same_outcomes_are_told_apart() -> None:
 
 
 def test_a_control_is_read_once() -> None:
-    control, reader = cells("none"), TallyReader()
+    control = cells("none")
+    known: KnownTallies = {}
     pairs: list[Comparison] = [pair_cells(XNLI, cells(name), control) for name in ("a", "b")]
-    first, second = (pair.tallies(("de",), reader) for pair in pairs)
+    first, second = (pair.tallies(("de",), known) for pair in pairs)
     assert all(one is other for one, other in zip(first[1], second[1], strict=True))
     assert first[0][0] is not second[0][0]

@@ -11,8 +11,7 @@ import pytest
 
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.other_tests import OtherTests
-from xstilts.metrics.effects import stochastic_order, superiority
-from xstilts.metrics.exact import sign_flip_test
+from xstilts.metrics.effects import sign_flip_test, stochastic_order, superiority
 from xstilts.metrics.multiplicity import benjamini_hochberg
 from xstilts.report.document import build_document
 from xstilts.report.findings import Findings, compute_findings

@@ -1,4 +1,4 @@
-"""Equivalence, superiority and stochastic order against closed forms and simulation."""
+"""Equivalence, sign flips, superiority and stochastic order against closed forms and simulation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from tests.metrics.coverage import REGIMES, intervals
-from xstilts.metrics.effects import equivalence, stochastic_order, superiority, violation_ratio
+from xstilts.metrics.effects import equivalence, sign_flip_test, stochastic_order, superiority, violation_ratio
 from xstilts.metrics.significance import Interval
 from xstilts.metrics.variance_components import VarianceComponents
 
@@ -77,3 +77,22 @@ def test_a_bound_below_one_fifth_is_rare_where_neither_side_is_above() -> None:
     assert np.mean(found) <= 0.072
     better = [stochastic_order(rng.normal(1, 1, 20), rng.normal(0, 1, 20), resamples=200, seed=s) < 0.2 for s in range(50)]
     assert np.mean(better) > 0.8
+
+
+def test_sign_flip_is_scipys_exact_permutation_test() -> None:
+    deltas = np.array([0.4, 0.1, -0.2, 0.3, 0.25, 0.0])
+    theirs = stats.permutation_test((deltas,), np.sum, permutation_type="samples", n_resamples=np.inf)
+    assert sign_flip_test(deltas.tolist()) == pytest.approx(theirs.pvalue)
+    assert sign_flip_test([1, 1, 1]) == 0.25
+    assert sign_flip_test([0.1] * 6) == pytest.approx(2 / 64)
+    assert sign_flip_test([0.0, 0.0]) == 1
+    assert sign_flip_test([3]) == 1
+    with pytest.raises(ValueError, match="one or more"):
+        sign_flip_test([])
+
+
+def test_many_seeds_are_flipped_at_random() -> None:
+    deltas = np.random.default_rng(2).normal(0.1, 0.4, size=23)
+    normal = 2 * stats.norm.sf(abs(deltas.sum()) / np.sqrt((deltas**2).sum()))
+    assert sign_flip_test(deltas.tolist()) == pytest.approx(normal, abs=0.02)
+    assert sign_flip_test([1.0] * 40, resamples=999) == 1 / 1000

@@ -96,16 +96,10 @@ def _choose_nested(
         return half == -1 or half != other
 
     choice: dict[tuple[int, int], str] = {}
-    for seed in seeds:
-        for code in codes:
-            place = (seed_half[seed], language_half[code])
-            if place in choice:
-                continue
-            on = [
-                (s, c) for s in seeds for c in codes if opposite(place[0], seed_half[s]) and opposite(place[1], language_half[c])
-            ]
-            means = {chain: float(np.mean([cells[s].languages[c].headline for s, c in on])) for chain, cells in treatment.items()}
-            choice[place] = max(means, key=lambda chain: means[chain])
+    for place in dict.fromkeys((seed_half[seed], language_half[code]) for seed in seeds for code in codes):
+        on = [(s, c) for s in seeds for c in codes if opposite(place[0], seed_half[s]) and opposite(place[1], language_half[c])]
+        means = {chain: float(np.mean([cells[s].languages[c].headline for s, c in on])) for chain, cells in treatment.items()}
+        choice[place] = max(means, key=lambda chain: means[chain])
     picked = [
         {code: treatment[choice[seed_half[seed], language_half[code]]][seed].languages[code] for code in codes} for seed in seeds
     ]

@@ -30,6 +30,7 @@ from xstilts.metrics.significance import Gains, Sides, gain_intervals
 
 T = TypeVar("T")
 V = TypeVar("V")
+KnownTallies = dict[tuple[tuple[int, ...], tuple[str, ...]], LanguageTallies]  # by id() of the cells, and languages
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,26 +111,20 @@ class Comparison:
             for code in codes
         )
 
-    def tallies(self, codes: Sequence[str], reader: TallyReader | None = None) -> Sides:
-        """Both sides as `metrics.significance` takes them."""
-        read = reader or TallyReader()
-        treatment = [read.cells((cell,) * len(cells), codes) for cell, cells in zip(self.treatment, self.control, strict=True)]
-        return treatment, [read.cells(cells, codes) for cells in self.control]
+    def tallies(self, codes: Sequence[str], known: KnownTallies | None = None) -> Sides:
+        """Both sides as `metrics.significance` takes them: language -> the ids that all cells have, and the counts (N, M * C) of
+        one cell after the other. With the same `known`, the same cells give the same object: a control is then scored once in
+        every draw of examples, however many chains are compared with it."""
+        known = {} if known is None else known
 
+        def read(cells: tuple[Cell, ...]) -> LanguageTallies:
+            key = (tuple(map(id, cells)), tuple(codes))
+            if key not in known:
+                known[key] = {code: _side_by_side(cells, code) for code in codes}
+            return known[key]
 
-class TallyReader:
-    """Reads the tallies of cells, and gives the same object for the same cells: a control is then scored once in every draw of
-    examples, however many chains are compared with it."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[tuple[int, ...], tuple[str, ...]], LanguageTallies] = {}
-
-    def cells(self, cells: tuple[Cell, ...], codes: Sequence[str]) -> LanguageTallies:
-        """Language -> the ids that all cells have, and the counts (N, M * C) of one cell after the other."""
-        key = (tuple(map(id, cells)), tuple(codes))
-        if key not in self._known:
-            self._known[key] = {code: _side_by_side(cells, code) for code in codes}
-        return self._known[key]
+        treatment = [read((cell,) * len(cells)) for cell, cells in zip(self.treatment, self.control, strict=True)]
+        return treatment, [read(cells) for cells in self.control]
 
 
 def pair_cells(target: TargetInfo, treatment: Mapping[int, Cell], *controls: Mapping[int, Cell]) -> Comparison:
@@ -177,8 +172,8 @@ def measure_gains(requests: Sequence[tuple[Comparison, Sequence[str]]], headline
     """For each comparison and languages the interval of the mean gain over these, and of the gain in each. All are measured from
     the same draws of examples; their controls have the same number of cells."""
     (members,) = {len(cells) for comparison, _ in requests for cells in comparison.control}
-    reader = TallyReader()
-    pairs = [comparison.tallies(codes, reader) for comparison, codes in requests]
+    known: KnownTallies = {}
+    pairs = [comparison.tallies(codes, known) for comparison, codes in requests]
     return gain_intervals(pairs, mean_headline(headline, members), resamples=resamples)
 
 

@@ -58,7 +58,10 @@ class StudyDiff:
 def compare_studies(first: Results, second: Results, designs: tuple[Mapping[str, Any], Mapping[str, Any]]) -> StudyDiff:
     """The second against the first. `designs` are the studies as plain records."""
     old, new = ({name: value for name, value in design.items() if name not in FOR_PEOPLE} for design in designs)
-    sides = [_by_place(first), _by_place(second)]
+    sides = [
+        {(encoder, chain, target, control): cells for (encoder, chain, control, target), cells in group_cells(results).items()}
+        for results in (first, second)
+    ]
     if len(first.encoders) == len(second.encoders) == 1:  # then it is the encoder that is compared
         sides = [{("", *place[1:]): cells for place, cells in side.items()} for side in sides]
     rows = [_row(second, place, sides[0][place], sides[1][place]) for place in sides[0] if place in sides[1]]
@@ -72,10 +75,6 @@ def compare_studies(first: Results, second: Results, designs: tuple[Mapping[str,
         if place not in other
     ]
     return StudyDiff(tuple(list_differences(old, new)), tuple(rows), tuple(alone))
-
-
-def _by_place(results: Results) -> dict[tuple[str, str, str, str], dict[int, Cell]]:
-    return {(*place[:2], place[3], place[2]): cells for place, cells in group_cells(results).items()}
 
 
 def _row(results: Results, place: tuple[str, str, str, str], old: Mapping[int, Cell], new: Mapping[int, Cell]) -> CellDiff:
@@ -109,16 +108,14 @@ def to_record(comparison: StudyDiff) -> dict[str, Any]:
             "same": row.same,
             **({} if row.interval is None else _points(row.interval) | {"note": row.interval.note}),
             "p_holm": row.p,
-            "checkpoints": [_checkpoint(seed, one) for seed, one in row.checkpoints.items()],
+            "checkpoints": [
+                {"seed": seed, **dataclasses.asdict(one), "gain": 100 * one.gain} for seed, one in row.checkpoints.items()
+            ],
         }
         for row in comparison.rows
     ]
     alone = [{"side": side, "cell": cell} for side, cell in comparison.alone]
     return {"design": list(comparison.design), "results": rows, "only_on_one_side": alone}
-
-
-def _checkpoint(seed: int, one: TwoCheckpoints) -> dict[str, Any]:
-    return {"seed": seed, **dataclasses.asdict(one), "gain": 100 * one.gain}
 
 
 def _points(interval: Interval) -> dict[str, float]:

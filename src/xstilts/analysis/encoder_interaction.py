@@ -15,7 +15,8 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import find_metric
-from xstilts.metrics.significance import Interval, Scale, interaction_interval
+from xstilts.metrics.paired import Scale
+from xstilts.metrics.significance import Interval, interaction_interval
 
 RESAMPLES = 1000
 SCALES: tuple[Scale, ...] = get_args(Scale)

@@ -17,6 +17,10 @@ def _fixed(value: float, digits: int = 1) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
+def _sign(text: str) -> str:
+    return text if text.startswith(MINUS) or float(text) == 0 else f"+{text}"
+
+
 def score(value: float | None) -> str:
     """0.8123 -> 81.2"""
     return NOTHING if value is None else _fixed(100 * value)
@@ -24,10 +28,7 @@ def score(value: float | None) -> str:
 
 def points(value: float | None) -> str:
     """0.142 -> +14.2; what rounds to zero has no sign."""
-    if value is None:
-        return NOTHING
-    text = _fixed(100 * value)
-    return text if text == "0.0" or text.startswith(MINUS) else f"+{text}"
+    return NOTHING if value is None else _sign(_fixed(100 * value))
 
 
 def bracket(low: float, high: float) -> str:
@@ -36,14 +37,11 @@ def bracket(low: float, high: float) -> str:
 
 def decimal(value: float) -> str:
     """0.1234 -> +0.12; what rounds to zero has no sign."""
-    text = _fixed(value, 2)
-    return text if text == "0.00" or text.startswith(MINUS) else f"+{text}"
+    return _sign(_fixed(value, 2))
 
 
 def p_value(p: float | None) -> str:
-    if p is None:
-        return NOTHING
-    return f"<{JOIN}0.001" if p < 0.001 else f"{p:.3f}"
+    return NOTHING if p is None else f"<{JOIN}0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def chance(value: float) -> str:
@@ -64,9 +62,7 @@ def seconds(value: float | None) -> str:
 
 
 def memory(mib: float | None) -> str:
-    if mib is None:
-        return NOTHING
-    return f"{mib:.0f} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"
+    return NOTHING if mib is None else f"{mib:.0f} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"
 
 
 def rate(value: float | None) -> str:

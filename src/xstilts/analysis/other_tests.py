@@ -16,13 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.comparison import TallyReader, map_groups
+from xstilts.analysis.comparison import KnownTallies, map_groups
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import ENGLISH, find_metric
 from xstilts.metrics.checkpoints import TwoCheckpoints, compare_checkpoints
-from xstilts.metrics.effects import stochastic_order, superiority
-from xstilts.metrics.exact import sign_flip_test
+from xstilts.metrics.effects import sign_flip_test, stochastic_order, superiority
 from xstilts.metrics.multiplicity import benjamini_hochberg, holm
 
 ALPHA = 0.05
@@ -82,8 +81,8 @@ def run_other_tests(results: Results, gains: Sequence[Gain]) -> tuple[OtherTests
     def measure(group: list[Gain]) -> list[tuple[TwoCheckpoints, ...]]:
         metric = find_metric(results, group[0].target)
         assert metric is not None  # there is a gain
-        reader = TallyReader()
-        sides = [gain.comparison.tallies(gain.comparison.transfer_languages, reader) for gain in group]
+        known: KnownTallies = {}
+        sides = [gain.comparison.tallies(gain.comparison.transfer_languages, known) for gain in group]
         tests = iter(compare_checkpoints([pair for side in sides for pair in zip(*side, strict=True)], metric))
         return [tuple(next(tests) for _ in gain.seeds) for gain in group]
 

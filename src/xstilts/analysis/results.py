@@ -63,8 +63,7 @@ class Cell:
 class ChainInfo:
     """`control`: "" (the chain is no control), "placebo" (labels were shuffled) or "compute" (no chain, but each target is
     trained longer, by as many real tokens as the chain `of` saw). `of` is the chain that it controls for. A placebo that is
-    written out in the study names none, and controls for the chains of the same tasks.
-    """
+    written out in the study names none, and controls for the chains of the same tasks."""
 
     name: str
     phases: tuple[Mixture, ...]

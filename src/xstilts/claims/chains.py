@@ -21,10 +21,7 @@ def read_only_phase(chain: ChainInfo) -> tuple[frozenset[str], bool]:
 
 def find_alone(results: Results, task: str) -> str | None:
     """The chain that trains on English data of this task and nothing else."""
-    for chain in results.chains:
-        if read_only_phase(chain) == (frozenset({task}), True):
-            return chain.name
-    return None
+    return next((chain.name for chain in results.chains if read_only_phase(chain) == (frozenset({task}), True)), None)
 
 
 def find_beside_text(results: Results, task: str) -> str | None:

@@ -111,11 +111,9 @@ def gather_evidence(claim: Claim, results: Results, resamples: int) -> Evidence:
     lacking = [f"{target}/{code}" for target, code in sorted(asked_rows - rows) if target in found_targets]
     if lacking:
         smaller.append(f"{len(rows)} of {fmt.count(len(asked_rows), 'target-language pair')} (without {fmt.listed(lacking, 4)})")
-    coverage = _describe_coverage(
-        (len(measured), search.asked, "comparison"),
-        (len(found_targets), len(claim.population.targets), "target"),
-        (len(rows), len(asked_rows), "target-language pair"),
-    )
+    targets, pairs = (len(found_targets), len(claim.population.targets)), (len(rows), len(asked_rows))
+    parts = {"comparison": (len(measured), search.asked), "target": targets, "target-language pair": pairs}
+    coverage = ", ".join(f"{have} of {fmt.count(of, noun)}" for noun, (have, of) in parts.items())
     return Evidence(
         smaller=tuple(smaller),
         measured=tuple(measured),
@@ -129,10 +127,6 @@ def gather_evidence(claim: Claim, results: Results, resamples: int) -> Evidence:
         if made
         else None,
     )
-
-
-def _describe_coverage(*parts: tuple[int, int, str]) -> str:
-    return ", ".join(f"{have} of {fmt.count(of, noun)}" for have, of, noun in parts)
 
 
 def _find_contradictions(claim: Claim, results: Results) -> tuple[str, ...]:
@@ -157,12 +151,8 @@ def _find_contradictions(claim: Claim, results: Results) -> tuple[str, ...]:
         if setting.layer != results.layer:
             layers = [f"layer {x}" if isinstance(x, int) else LAYER_RULES[x] for x in (setting.layer, results.layer)]
             found.append(f"retrieval: the claim is about {layers[0]}, this study scores {layers[1]}")
-        for name, claimed, here in (
-            ("pooling", setting.pooling, results.pooling),
-            ("centring", setting.centred, results.centred),
-        ):
-            if claimed != here:
-                found.append(f"retrieval: {name} is {claimed} in the claim and {here} in this study")
+        fields = {"pooling": (setting.pooling, results.pooling), "centring": (setting.centred, results.centred)}
+        found += [f"retrieval: {name} is {a} in the claim and {b} in this study" for name, (a, b) in fields.items() if a != b]
     return tuple(found)
 
 

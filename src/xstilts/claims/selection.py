@@ -100,12 +100,8 @@ def compute_standing(
     scores_WK = draw_joint_scores(cells, pooled.headline, resamples=resamples)
     chances = dict(zip(arms, rank_probabilities(scores_WK, len(best), tie=tie), strict=True))
     members = [place for place, name in enumerate(arms) if name in best]
-    return Standing(
-        rank=len(best),
-        chains=len(arms),
-        within=tuple((name, chances[name]) for name in present),
-        best_set=best_set_probability(scores_WK, members, tie=tie),
-    )
+    within = tuple((name, chances[name]) for name in present)
+    return Standing(len(best), len(arms), within, best_set_probability(scores_WK, members, tie=tie))
 
 
 def choose_best(

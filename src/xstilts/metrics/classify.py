@@ -26,11 +26,5 @@ def finish_share(sums: Counts) -> Counts:
 
 
 ACCURACY = Metric(
-    name="accuracy",
-    counts=("correct", "total"),
-    values=("accuracy",),
-    tally=tally_equal,
-    finish=finish_share,
-    cite="hu2020xtreme",
-    right_or_wrong=True,
+    "accuracy", ("correct", "total"), ("accuracy",), tally_equal, finish_share, cite="hu2020xtreme", right_or_wrong=True
 )

@@ -1,4 +1,4 @@
-"""Small effects and no effect: equivalence within a margin, the probability of superiority, and almost stochastic order.
+"""Small effects and no effect: equivalence within a margin, and what the scores over seeds say by themselves.
 
 "No effect" is claimed by two one-sided tests (Schuirmann 1987, https://doi.org/10.1007/BF01068419), never by a large p. The
 order of score distributions over seeds is that of Dror, Shlomov and Reichart (2019, https://aclanthology.org/P19-1266), after
@@ -17,6 +17,8 @@ import numpy as np
 from xstilts.metrics.metric import Values
 from xstilts.metrics.significance import LEVEL, Interval
 
+_MOST_EXACT = 22  # 2^21 signed sums: 16 MiB
+
 
 def equivalence(interval: Interval, margin: float) -> float:
     """p of "the true value lies within ± `margin`", on the interval's scale. It is at most 0.05 exactly where the 90 % interval
@@ -24,6 +26,28 @@ def equivalence(interval: Interval, margin: float) -> float:
     if margin <= 0:
         raise ValueError(f"expected a margin above 0, found {margin}")
     return max(interval.tail_above(-margin), 1 - interval.tail_above(margin))
+
+
+def sign_flip_test(deltas: Sequence[float], *, resamples: int = 100_000, seed: int = 0) -> float:
+    """Two-sided p of the sign-flip permutation test that the differences of seeds are symmetric around 0.
+
+    The smallest p that S seeds can give is 2 / 2^S: 0.25 for three, 0.031 for six. It is exact up to 22 seeds; beyond that it
+    uses `resamples` random flips."""
+    values = np.asarray(deltas, dtype=np.float64)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"expected one or more differences, one a seed, found shape {values.shape}")
+    reached = abs(values.sum()) - 1e-12 * np.abs(values).sum()
+    if len(values) > _MOST_EXACT:
+        rng, count = np.random.default_rng(seed), 1
+        step = max(1, (1 << 21) // len(values))
+        for first in range(0, resamples, step):
+            signs = rng.integers(2, size=(min(step, resamples - first), len(values))) * 2.0 - 1
+            count += int(np.count_nonzero(np.abs(signs @ values) >= reached))
+        return count / (resamples + 1)
+    sums = values[:1]  # flipping all signs mirrors every sum, so the first sign stays
+    for value in values[1:]:
+        sums = np.concatenate([sums + value, sums - value])
+    return float(np.mean(np.abs(sums) >= reached))
 
 
 def superiority(treatment: Sequence[float], control: Sequence[float]) -> float:

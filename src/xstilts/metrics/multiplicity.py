@@ -36,6 +36,4 @@ def _sort(p_values: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _restore(values: np.ndarray, order: np.ndarray) -> list[float]:
-    out = np.empty(len(values))
-    out[order] = values
-    return [float(value) for value in out]
+    return list(map(float, values[np.argsort(order)]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +30,8 @@ class PairedTallies:
         self.headline, self.scale = headline, scale
         self.tables: list[TallyTable] = []
         self._place: dict[int, int] = {}
-        self._from: dict[
-            tuple[int, str], tuple[LanguageTallies, TallyTable]
-        ] = {}  # the cells stay alive, so that their id() stays unique
+        # the cells stay alive, so that their id() stays unique
+        self._from: dict[tuple[int, str], tuple[LanguageTallies, TallyTable]] = {}
 
     def read(self, cells: LanguageTallies, language: str) -> TallyTable:
         """The table of a cell's language. A control is read once, however many chains are compared with it."""
@@ -135,10 +134,7 @@ class PairedEstimates:
         return points_S, variance_components([points_S], covariance_SS, degrees, over_seeds=self.over_seeds)
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One run on one language: the numbers of its tables, the treatment's first."""
-
+class _Row(NamedTuple):  # one run on one language; `tables` are the numbers of its tables, the treatment's first
     arm: int
     run: int
     language: str
@@ -185,11 +181,6 @@ def measure(
     for key, found in seeds_of.items():
         covariance_SS = (products[key] - np.outer(sums[key], sums[key]) / resamples) / (resamples - 1)
         by_language[key] = (point_rows[found], covariance_SS, float(sizes[found].max() - 1))
-    return PairedEstimates(
-        points_X=point_rows @ share_rows_X,
-        covariance_XX=np.atleast_2d(np.cov(replicates_RX, rowvar=False)),
-        arm_X=np.array([a for a, _ in runs]),
-        degrees=float(degrees_of_freedom),
-        by_language=by_language,
-        over_seeds=over_seeds,
-    )
+    covariance_XX = np.atleast_2d(np.cov(replicates_RX, rowvar=False))
+    arm_X = np.array([a for a, _ in runs])
+    return PairedEstimates(point_rows @ share_rows_X, covariance_XX, arm_X, float(degrees_of_freedom), by_language, over_seeds)

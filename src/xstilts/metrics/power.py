@@ -140,12 +140,5 @@ def estimate_design(
         seed_sd = math.sqrt(max(0.0, float(np.var(measured.points_X, ddof=1)) - (own - between)))
     repeated = own * examples / one if one else 1.0
     by_languages = (repeated * languages - 1) / (languages - 1) if languages > 1 else 1.0
-    return Design(
-        examples=examples,
-        discordance=min(1.0, one),
-        seeds=seeds,
-        languages=languages,
-        seed_sd=min(1.0, seed_sd),
-        shared_by_seeds=shared,
-        shared_by_languages=min(1.0, max(0.0, by_languages)),
-    )
+    shared_by_languages = min(1.0, max(0.0, by_languages))
+    return Design(examples, min(1.0, one), seeds, languages, min(1.0, seed_sd), shared, shared_by_languages)

@@ -29,11 +29,4 @@ def _tally(example: Example, prediction: Prediction) -> tuple[float, float]:
     return score / min(len(set(gold)), DEPTH), 1.0
 
 
-MAP_20 = Metric(
-    name="map_20",
-    counts=("average_precision", "total"),
-    values=("map@20",),
-    tally=_tally,
-    finish=finish_share,
-    cite="roy2020lareqa",
-)
+MAP_20 = Metric("map_20", ("average_precision", "total"), ("map@20",), _tally, finish_share, cite="roy2020lareqa")

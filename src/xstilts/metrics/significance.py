@@ -20,9 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xstilts.metrics.bootstrap import Headline
-from xstilts.metrics.paired import LanguageTallies as LanguageTallies
-from xstilts.metrics.paired import PairedEstimates, PairedRuns, PairedTallies, measure
-from xstilts.metrics.paired import Scale as Scale
+from xstilts.metrics.paired import LanguageTallies, PairedEstimates, PairedRuns, PairedTallies, Scale, measure
 from xstilts.metrics.variance_components import VarianceComponents
 
 Sides = tuple[Sequence[LanguageTallies], Sequence[LanguageTallies]]  # treatment and control, by seed

@@ -67,22 +67,8 @@ def _finish_v2(sums: Counts) -> Counts:
     return np.concatenate([finish_f1_em(both), finish_f1_em(answered), finish_f1_em(both - answered)[..., 1:]], axis=-1)
 
 
-SQUAD = Metric(
-    name="squad",
-    counts=("f1", "em", "total"),
-    values=("f1", "em"),
-    tally=_tally,
-    finish=finish_f1_em,
-    cite="rajpurkar2016squad",
-    main=(0, 1),
-)
+SQUAD = Metric("squad", ("f1", "em", "total"), ("f1", "em"), _tally, finish_f1_em, cite="rajpurkar2016squad", main=(0, 1))
 
-SQUAD_V2 = Metric(
-    name="squad_v2",
-    counts=("f1", "em", "total", "answered_f1", "answered_em", "answered"),
-    values=("f1", "em", "has_answer_f1", "has_answer_em", "no_answer"),
-    tally=_tally_v2,
-    finish=_finish_v2,
-    cite="rajpurkar2018know",
-    main=(0, 1),
-)
+V2_COUNTS = ("f1", "em", "total", "answered_f1", "answered_em", "answered")
+V2_VALUES = ("f1", "em", "has_answer_f1", "has_answer_em", "no_answer")
+SQUAD_V2 = Metric("squad_v2", V2_COUNTS, V2_VALUES, _tally_v2, _finish_v2, cite="rajpurkar2018know", main=(0, 1))

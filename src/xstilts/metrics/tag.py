@@ -79,22 +79,10 @@ def _finish_both(sums: Counts) -> Counts:
     return np.concatenate([_finish_chunks(sums[..., :3])[..., :1], finish_share(sums[..., 3:])], axis=-1)
 
 
+CHUNK_COUNTS = ("tp", "predicted", "gold")
 CHUNK_F1 = Metric(
-    name="chunk_f1",
-    counts=("tp", "predicted", "gold"),
-    values=("f1", "precision", "recall"),
-    tally=_tally_chunks,
-    finish=_finish_chunks,
-    cite="tjongkimsang2003conll",
+    "chunk_f1", CHUNK_COUNTS, ("f1", "precision", "recall"), _tally_chunks, _finish_chunks, cite="tjongkimsang2003conll"
 )
-
-POS_F1 = Metric(
-    name="pos_f1",
-    counts=("tp", "predicted", "gold", "correct", "total"),
-    values=("f1", "token_accuracy"),
-    tally=_tally_both,
-    finish=_finish_both,
-    cite="hu2020xtreme",
-)
-
+POS_COUNTS = (*CHUNK_COUNTS, "correct", "total")
+POS_F1 = Metric("pos_f1", POS_COUNTS, ("f1", "token_accuracy"), _tally_both, _finish_both, cite="hu2020xtreme")
 TAG_ACCURACY = replace(ACCURACY, name="tag_accuracy", tally=_tally_tokens, right_or_wrong=False)
