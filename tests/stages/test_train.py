@@ -118,7 +118,7 @@ def test_a_lost_process_fails_the_stage_and_it_goes_on_from_its_checkpoint(
     with pytest.raises(Lost, match="a process of the data-parallel group is gone"):
         body.run(broken)
     assert set(psutil.Process().children()) == before
-    at = torch.load(broken.checkpoint / "state.pt", weights_only=True)["progress"]["step"]
+    at = torch.load(broken.checkpoint / "state.pt", weights_only=True)["state"]["step"]
     assert 10 <= at < 16
     broken.progress = lambda _: None
     body.run(broken)

@@ -16,6 +16,7 @@ from xstilts.errors import InputError
 from xstilts.model.encoder import check_encoder, random_encoder, save_encoder
 from xstilts.model.model import trunk_folder
 from xstilts.recipe.encoder_identity import TOKENIZER_FILES, list_encoder_files
+from xstilts.stages import contracts
 from xstilts.stages.job import Job
 from xstilts.stages.scratch import world_tokenizer, write_scratch
 from xstilts.store.store import sha256_file
