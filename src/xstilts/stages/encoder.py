@@ -18,8 +18,9 @@ from xstilts.model.model import trunk_folder
 from xstilts.recipe.encoder_identity import TOKENIZER_FILES, list_encoder_files
 from xstilts.stages import contracts
 from xstilts.stages.job import Job
-from xstilts.stages.scratch import world_tokenizer, write_scratch
+from xstilts.stages.scratch import word_tokenizer, write_scratch
 from xstilts.store.store import sha256_file
+from xstilts.world import list_words
 
 
 def run(job: Job[contracts.EncoderConfig, contracts.EncoderInputs[Path]]) -> None:
@@ -36,7 +37,7 @@ def run(job: Job[contracts.EncoderConfig, contracts.EncoderInputs[Path]]) -> Non
             like = trunk_folder(job.inputs.like)
             save_encoder(random_encoder(like, seed), like, target)
         case contracts.WorldSource(world, architecture, seed):
-            write_scratch(target, world_tokenizer(world), architecture, seed)
+            write_scratch(target, word_tokenizer(list_words(world)), architecture, seed)
         case contracts.ScratchSource(architecture, seed):
             assert job.inputs.tokenizer is not None
             write_scratch(target, Tokenizer.from_file(str(job.inputs.tokenizer / "tokenizer.json")), architecture, seed)

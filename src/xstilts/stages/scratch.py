@@ -6,6 +6,7 @@ Ids are as in XLM-R: <s> 0, <pad> 1, </s> 2, <unk> 3, words or pieces, <mask> la
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -15,14 +16,11 @@ from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaMo
 from xstilts.recipe.encoder_identity import Architecture
 from xstilts.stages.tokenizer import MASK, PAIRS, SPECIAL
 from xstilts.store.store import read_json, write_json
-from xstilts.world import list_words
-from xstilts.world.config import WorldConfig
 
 
-def world_tokenizer(world: WorldConfig) -> Tokenizer:
-    """The words of the world between blanks."""
-    words = [*SPECIAL, *list_words(world), MASK]
-    backend = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+def word_tokenizer(words: Iterable[str]) -> Tokenizer:
+    """A tokenizer of words between blanks, with the special tokens around the given ones."""
+    backend = Tokenizer(models.WordLevel({word: i for i, word in enumerate([*SPECIAL, *words, MASK])}, unk_token="<unk>"))
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     backend.post_processor = PAIRS
     return backend
@@ -30,7 +28,7 @@ def world_tokenizer(world: WorldConfig) -> Tokenizer:
 
 def write_scratch(folder: Path, backend: Tokenizer, architecture: Architecture, seed: int) -> None:
     """Write tokenizer, config, and random weights drawn from `seed`."""
-    _write_tokenizer(folder, backend, architecture.positions - 2)
+    write_tokenizer(folder, backend, architecture.positions - 2)
     config = XLMRobertaConfig(
         vocab_size=backend.get_vocab_size(),
         hidden_size=architecture.hidden,
@@ -50,7 +48,8 @@ def write_scratch(folder: Path, backend: Tokenizer, architecture: Architecture, 
     XLMRobertaModel(config, add_pooling_layer=False).save_pretrained(folder)
 
 
-def _write_tokenizer(folder: Path, backend: Tokenizer, max_length: int) -> None:
+def write_tokenizer(folder: Path, backend: Tokenizer, max_length: int) -> None:
+    """Write a tokenizer that has the special tokens of XLM-R."""
     names = dict(zip(("bos_token", "pad_token", "eos_token", "unk_token"), SPECIAL, strict=True))
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend, mask_token=MASK, cls_token="<s>", sep_token="</s>", model_max_length=max_length, **names
