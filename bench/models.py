@@ -12,7 +12,7 @@ import torch
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from lengths import SPECIAL, VOCABULARY
-from xstilts.stages.tiny import write_word_tokenizer
+from xstilts.stages.scratch import word_tokenizer, write_tokenizer
 
 SHAPES = {
     "tiny": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 256},
@@ -24,8 +24,8 @@ SHAPES = {
 
 def write(shape: str, folder: Path) -> None:
     """A Hugging Face folder."""
-    words = ["<s>", "<pad>", "</s>", "<unk>", *(f"w{i}" for i in range(SPECIAL, VOCABULARY - 1)), "<mask>"]
-    write_word_tokenizer(folder, words, 512)
+    words = [f"w{i}" for i in range(SPECIAL, VOCABULARY - 1)]
+    write_tokenizer(folder, word_tokenizer(words), 512)
     torch.manual_seed(0)
     config = XLMRobertaConfig(
         vocab_size=VOCABULARY,

@@ -38,12 +38,9 @@ class BitextMining(Format):
     """Two pools of sentences in, the pairs that are translations out, with a threshold tuned on dev. A submission has one
     pair a line, foreign id <TAB> English id, as BUCC has (tsv)."""
 
-    name: ClassVar[str] = "mine"
-    title: ClassVar[str] = "bitext mining"
-    group: ClassVar[str] = "retrieval"
+    name, title, group = "mine", "bitext mining", "retrieval"
     examples: ClassVar[tuple[type[Example], ...]] = (PoolExample,)
-    trained: ClassVar[bool] = False
-    retrieval: ClassVar[bool] = True
+    trained, retrieval = False, True
     untranslatable: ClassVar[str] = NO_STRINGS
     sides: ClassVar[tuple[str, ...]] = ("query", "candidate")
     mining: ClassVar[bool] = True

@@ -31,12 +31,9 @@ class BitextRetrieval(Format):
     (by code point; equal ones in file order), and each holds the 0-based line of the foreign sentence that was retrieved for it.
     """
 
-    name: ClassVar[str] = "embed"
-    title: ClassVar[str] = "bitext retrieval"
-    group: ClassVar[str] = "retrieval"
+    name, title, group = "embed", "bitext retrieval", "retrieval"
     examples: ClassVar[tuple[type[Example], ...]] = (BitextRetrievalExample,)
-    trained: ClassVar[bool] = False
-    retrieval: ClassVar[bool] = True
+    trained, retrieval = False, True
     untranslatable: ClassVar[str] = NO_STRINGS
     sides: ClassVar[tuple[str, ...]] = ("text", "english")
     layer_sweep: ClassVar[bool] = True

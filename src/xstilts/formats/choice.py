@@ -33,13 +33,10 @@ class Choice(Format):
     """A prompt and `choices` continuations in, the index of the right one out. A submission has one {"label": index} a line
     (jsonl), as XCOPA has."""
 
-    name: ClassVar[str] = "choice"
-    title: ClassVar[str] = "multiple choice"
-    group: ClassVar[str] = "classification"
+    name, title, group = "choice", "multiple choice", "classification"
     examples: ClassVar[tuple[type[Example], ...]] = (ChoiceExample,)
     usual_length: ClassVar[tuple[float, float]] = (347, 1)
-    stored_bytes: ClassVar[int] = 300
-    predicted_bytes: ClassVar[int] = 50
+    stored_bytes, predicted_bytes = 300, 50
     submission_suffix: ClassVar[str] = "jsonl"
     choices: int
 

@@ -30,13 +30,10 @@ class ClassifyExample(Example):
 class Classify(Format):
     """`texts` segments in, one of `labels` out. A submission has one label a line (tsv)."""
 
-    name: ClassVar[str] = "classify"
-    title: ClassVar[str] = "classification"
-    group: ClassVar[str] = "classification"
+    name, title, group = "classify", "classification", "classification"
     examples: ClassVar[tuple[type[Example], ...]] = (ClassifyExample,)
     usual_length: ClassVar[tuple[float, float]] = (60, 1)
-    stored_bytes: ClassVar[int] = 250
-    predicted_bytes: ClassVar[int] = 50
+    stored_bytes, predicted_bytes = 250, 50
     submission_suffix: ClassVar[str] = "tsv"
     labels: tuple[str, ...]
     texts: int = 2

@@ -21,9 +21,7 @@ class MlmExample(Example):
 class Mlm(Format):
     """Plain text in, its masked tokens out. Nothing is predicted: it is no target, and there are no labels to shuffle."""
 
-    name: ClassVar[str] = "mlm"
-    title: ClassVar[str] = "masked language modelling"
-    group: ClassVar[str] = "language modelling"
+    name, title, group = "mlm", "masked language modelling", "language modelling"
     examples: ClassVar[tuple[type[Example], ...]] = (MlmExample,)
     self_supervised: ClassVar[bool] = True
     untranslatable: ClassVar[str] = NO_STRINGS

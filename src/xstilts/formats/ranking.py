@@ -44,9 +44,7 @@ class Ranking(Format):
     (RankingExample), test data a pool (PoolExample). A submission is one JSON object, {query id: [the best 20 candidate ids,
     best first]}, as Mewsli-X has. XTREME has no file for LAReQA; that it looks the same is our choice."""
 
-    name: ClassVar[str] = "rank"
-    title: ClassVar[str] = "ranking"
-    group: ClassVar[str] = "retrieval"
+    name, title, group = "rank", "ranking", "retrieval"
     examples: ClassVar[tuple[type[Example], ...]] = (RankingExample, PoolExample)
     retrieval: ClassVar[bool] = True
     sides: ClassVar[tuple[str, ...]] = ("query", "candidate")

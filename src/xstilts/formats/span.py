@@ -59,15 +59,12 @@ class Span(Format):
     """A question and a context in, a substring of the context out; with `no_answer`, possibly the empty one. A submission is
     one JSON object, {question id: answer text}; labels are a file of SQuAD's."""
 
-    name: ClassVar[str] = "span"
-    title: ClassVar[str] = "extractive question answering"
-    group: ClassVar[str] = "question answering"
+    name, title, group = "span", "extractive question answering", "question answering"
     examples: ClassVar[tuple[type[Example], ...]] = (SpanExample,)
     decoded_by_head: ClassVar[bool] = False
     answers_in_text: ClassVar[bool] = True
     usual_length: ClassVar[tuple[float, float]] = (325, 1.25)
-    stored_bytes: ClassVar[int] = 1100
-    predicted_bytes: ClassVar[int] = 95
+    stored_bytes, predicted_bytes = 1100, 95
     submission_suffix: ClassVar[str] = "json"
     no_answer: bool = False
 

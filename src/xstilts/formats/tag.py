@@ -25,14 +25,11 @@ class TagExample(Example):
 class Tag(Format):
     """Words in, one of `labels` a word out. A submission has one label a line and a blank line between sentences (tsv)."""
 
-    name: ClassVar[str] = "tag"
-    title: ClassVar[str] = "sequence tagging"
-    group: ClassVar[str] = "structured prediction"
+    name, title, group = "tag", "sequence tagging", "structured prediction"
     examples: ClassVar[tuple[type[Example], ...]] = (TagExample,)
     untranslatable: ClassVar[str] = "tags belong to words, which a translation puts elsewhere; they cannot be carried over"
     usual_length: ClassVar[tuple[float, float]] = (30, 1)
-    stored_bytes: ClassVar[int] = 350
-    predicted_bytes: ClassVar[int] = 180
+    stored_bytes, predicted_bytes = 350, 180
     submission_suffix: ClassVar[str] = "tsv"
     labels: tuple[str, ...]
 

@@ -10,45 +10,37 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from xstilts.errors import InputError
 from xstilts.model.encoder import check_encoder, random_encoder, save_encoder
 from xstilts.model.model import trunk_folder
 from xstilts.recipe.encoder_identity import TOKENIZER_FILES, list_encoder_files
-from xstilts.stages.contracts import (
-    EncoderConfig,
-    EncoderInputs,
-    FolderSource,
-    HubSource,
-    RandomSource,
-    ScratchSource,
-    WorldSource,
-)
+from xstilts.stages import contracts
 from xstilts.stages.job import Job
+from xstilts.stages.scratch import word_tokenizer, write_scratch
 from xstilts.store.store import sha256_file
+from xstilts.world import list_words
 
 
-def run(job: Job[EncoderConfig, EncoderInputs[Path]]) -> None:
+def run(job: Job[contracts.EncoderConfig, contracts.EncoderInputs[Path]]) -> None:
     """Leaves `encoder/`, a Hugging Face folder."""
     target = trunk_folder(job.out)
     target.mkdir()
     match job.config.source:
-        case FolderSource(files):
+        case contracts.FolderSource(files):
             _copy(Path(job.context.folder), target, files if isinstance(files, Mapping) else {})
-        case HubSource(id, revision):
+        case contracts.HubSource(id, revision):
             _copy(_download(id, revision), target, {})
-        case RandomSource(seed):
+        case contracts.RandomSource(seed):
             assert job.inputs.like is not None
             like = trunk_folder(job.inputs.like)
             save_encoder(random_encoder(like, seed), like, target)
-        case WorldSource(world, architecture, seed):
-            from xstilts.stages.tiny import write_tiny
-
-            write_tiny(target, world, architecture, seed)
-        case ScratchSource(architecture, seed):
-            from xstilts.stages.scratch import write_scratch
-
+        case contracts.WorldSource(world, architecture, seed):
+            write_scratch(target, word_tokenizer(list_words(world)), architecture, seed)
+        case contracts.ScratchSource(architecture, seed):
             assert job.inputs.tokenizer is not None
-            write_scratch(target, job.inputs.tokenizer / "tokenizer.json", architecture, seed)
+            write_scratch(target, Tokenizer.from_file(str(job.inputs.tokenizer / "tokenizer.json")), architecture, seed)
     check_encoder(target)
 
 
@@ -64,10 +56,9 @@ def _copy(folder: Path, target: Path, expected: Mapping[str, str]) -> None:
 def _download(name: str, revision: str) -> Path:
     from huggingface_hub import snapshot_download
 
+    patterns = ["config.json", "model*.safetensors*", *TOKENIZER_FILES]
     try:
-        return Path(
-            snapshot_download(name, revision=revision, allow_patterns=["config.json", "model*.safetensors*", *TOKENIZER_FILES])
-        )
+        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except Exception as error:
         raise InputError(
             f"encoder {name}@{revision}: neither in the local Hub cache nor on the Hub ({type(error).__name__}); "

@@ -26,6 +26,9 @@ from xstilts.stages.job import Job
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 MASK = "<mask>"
+PAIRS = processors.TemplateProcessing(
+    single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+)
 
 
 def run(job: Job[TokenizerConfig, TokenizerInputs[Path]]) -> None:
@@ -66,7 +69,7 @@ def sample(folders: Mapping[str, Path], smoothing: float, budget: int) -> Iterat
 
 
 def train_tokenizer(texts: Iterator[str], vocabulary: int, coverage: float, corpus: str) -> Tokenizer:
-    """A tokenizer with `vocabulary` ids. Raises InputError if there is no text, or more characters than ids."""
+    """Raises InputError if there is no text, or more characters than ids."""
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
@@ -103,8 +106,6 @@ def unigram(pieces: list[tuple[str, float]]) -> Tokenizer:
     backend.normalizer = normalizers.Sequence([normalizers.NFKC(), blanks, normalizers.Strip()])
     backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     backend.decoder = decoders.Metaspace(prepend_scheme="always")
-    backend.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
+    backend.post_processor = PAIRS
     backend.add_special_tokens([*SPECIAL, AddedToken(MASK, lstrip=True, special=True)])
     return backend

@@ -85,14 +85,10 @@ def score_folder(folder: Path, suite: Suite, data: Path, labels: Path | None = N
         problems += found
         scores.setdefault(task.name, {})[language] = _score(task, language, gold.examples, predictions)
     if not scores:
-        raise InputError(f"{folder}: nothing of {suite.name} could be scored; {_explain_nothing(unscored)}")
+        reasons = [f"{name}: {reason}" for name, reason in unscored.items()]
+        why = reasons[0] if reasons else "found none of its files (expected e.g. xnli/test-de.tsv)"
+        raise InputError(f"{folder}: nothing of {suite.name} could be scored; {why}")
     return Score(suite, scores, average_suite(suite, scores), unscored, tuple(problems), limit)
-
-
-def _explain_nothing(unscored: Mapping[str, str]) -> str:
-    for name, reason in unscored.items():
-        return f"{name}: {reason}"
-    return "found none of its files (expected e.g. xnli/test-de.tsv)"
 
 
 def _score(task: Task, language: str, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:

@@ -178,7 +178,7 @@ class Training:
                     self._evaluate()
                     self._add_time("evaluate")
                 if state.step % 10 == 1 or state.step == self.steps:
-                    self._report(loss, peak)
+                    self.on_batch({"step": state.step, "steps": self.steps, "loss": loss, **self._rates(peak)})
                 decision = INTERRUPT if self.should_stop() else STOP_EARLY if self._is_out_of_patience() else CONTINUE
                 if decision == INTERRUPT or time.monotonic() - saved > CHECKPOINT_SECONDS:
                     self._save_checkpoint()
@@ -234,9 +234,6 @@ class Training:
     def _rates(self, peak: float) -> dict[str, float]:
         seconds = max(self.state.seconds["train"], 1e-9)
         return {"tokens_per_second": self.state.tokens / seconds, "utilisation": self.state.flops / seconds / peak}
-
-    def _report(self, loss: float, peak: float) -> None:
-        self.on_batch({"step": self.state.step, "steps": self.steps, "loss": loss, **self._rates(peak)})
 
     def _save_checkpoint(self) -> None:
         save_state(self.checkpoint, self.spec.identity, self.model, self.optimizer, self.selected, self.state)

@@ -75,16 +75,6 @@ ADPOSITIONS = ("in", "near")
 TENSES = ("", "did", "will")
 WH = {"agent": "who", "patient": "what", "place": "where", "time": "when"}
 ARTICLE, NEGATION, OBJECT, COMPANY = "the", "not", "-obj", "company"
-PARTICLES = {
-    ARTICLE: "DET",
-    NEGATION: "PART",
-    OBJECT: "PART",
-    "did": "AUX",
-    "will": "AUX",
-    "is": "AUX",
-    "kind": "NOUN",
-    COMPANY: "NOUN",
-}
 PUNCTUATION = (".", "?", ",")
 
 TAG_OF: dict[str, str] = {
@@ -96,7 +86,10 @@ TAG_OF: dict[str, str] = {
     **dict.fromkeys(NAMES, "PROPN"),
     **dict.fromkeys(ADPOSITIONS, "ADP"),
     **dict.fromkeys(WH.values(), "PRON"),
-    **PARTICLES,
+    ARTICLE: "DET",
+    **dict.fromkeys((NEGATION, OBJECT), "PART"),
+    **dict.fromkeys(("did", "will", "is"), "AUX"),
+    **dict.fromkeys(("kind", COMPANY), "NOUN"),
     **dict.fromkeys(PUNCTUATION, "PUNCT"),
 }
 TAGS = tuple(sorted(set(TAG_OF.values())))

@@ -13,26 +13,7 @@ from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
-from xstilts.world.concepts import (
-    ADJECTIVES,
-    ADPOSITIONS,
-    CATEGORIES,
-    CATEGORY_OF,
-    CITIES,
-    COMPANY,
-    DIGITS,
-    DOMAINS,
-    FAMILY,
-    GIVEN,
-    NOUNS,
-    PLACES,
-    PREFERS,
-    SUITS,
-    TENSES,
-    TIMES,
-    VERB_PAIRS,
-    VERBS,
-)
+from xstilts.world import concepts
 
 
 class Phrase(NamedTuple):
@@ -58,11 +39,17 @@ class Event(NamedTuple):
 
 
 _ZIPF = {n: tuple(accumulate(1 / (rank + 1) for rank in range(n))) for n in range(1, 50)}
-_NOUNS_FOR = {verb: tuple(noun for c in PREFERS[verb] for noun in CATEGORIES[c]) for verb in VERBS}
-_PAIRS = tuple(VERB_PAIRS)
-_WHERE = (*PLACES, *CITIES)
-_NOUNS_OF = {domain: tuple(noun for noun in NOUNS if CATEGORY_OF[noun] in DOMAINS[domain]) for domain in DOMAINS}
-_PAIRS_OF = {domain: tuple(pair for pair in _PAIRS if set(VERB_PAIRS[pair]) & set(DOMAINS[domain])) for domain in DOMAINS}
+_NOUNS_FOR = {verb: tuple(noun for c in concepts.PREFERS[verb] for noun in concepts.CATEGORIES[c]) for verb in concepts.VERBS}
+_PAIRS = tuple(concepts.VERB_PAIRS)
+_WHERE = (*concepts.PLACES, *concepts.CITIES)
+_NOUNS_OF = {
+    domain: tuple(noun for noun in concepts.NOUNS if concepts.CATEGORY_OF[noun] in concepts.DOMAINS[domain])
+    for domain in concepts.DOMAINS
+}
+_PAIRS_OF = {
+    domain: tuple(pair for pair in _PAIRS if set(concepts.VERB_PAIRS[pair]) & set(concepts.DOMAINS[domain]))
+    for domain in concepts.DOMAINS
+}
 
 
 def draw_zipf(rng: random.Random, items: Sequence[str]) -> str:
@@ -77,22 +64,22 @@ def draw_verb(rng: random.Random) -> str:
 
 def draw_person(rng: random.Random) -> Phrase:
     """A named person. One in five has a family name."""
-    return Phrase(draw_zipf(rng, GIVEN), second=draw_zipf(rng, FAMILY) if rng.random() < 0.2 else "")
+    return Phrase(draw_zipf(rng, concepts.GIVEN), second=draw_zipf(rng, concepts.FAMILY) if rng.random() < 0.2 else "")
 
 
 def draw_company(rng: random.Random) -> Phrase:
     """A company named after a family or a city."""
-    return Phrase(rng.choice((*FAMILY, *CITIES)), second=COMPANY)
+    return Phrase(rng.choice((*concepts.FAMILY, *concepts.CITIES)), second=concepts.COMPANY)
 
 
 def draw_thing(rng: random.Random) -> Phrase:
     """A noun and, in half of the cases, an adjective, both independent of everything else."""
-    return Phrase(draw_zipf(rng, NOUNS), adjective=draw_zipf(rng, ADJECTIVES) if rng.random() < 0.5 else "")
+    return Phrase(draw_zipf(rng, concepts.NOUNS), adjective=draw_zipf(rng, concepts.ADJECTIVES) if rng.random() < 0.5 else "")
 
 
 def draw_place(rng: random.Random) -> str:
     """A place: a common noun or the name of a city."""
-    return draw_zipf(rng, _WHERE) if rng.random() < 0.5 else rng.choice(PLACES)
+    return draw_zipf(rng, _WHERE) if rng.random() < 0.5 else rng.choice(concepts.PLACES)
 
 
 def draw_flat(rng: random.Random) -> Event:
@@ -102,9 +89,9 @@ def draw_flat(rng: random.Random) -> Event:
         verb=draw_verb(rng),
         patient=draw_thing(rng),
         place=draw_place(rng),
-        adposition=rng.choice(ADPOSITIONS),
-        time=draw_zipf(rng, TIMES),
-        tense=rng.choice(TENSES),
+        adposition=rng.choice(concepts.ADPOSITIONS),
+        time=draw_zipf(rng, concepts.TIMES),
+        tense=rng.choice(concepts.TENSES),
     )
 
 
@@ -119,10 +106,10 @@ def _draw_participant(rng: random.Random) -> Phrase:
     """Who acts in documents: mostly persons, by given or family name, some animals and companies."""
     roll = rng.random()
     if roll < 0.15:
-        return Phrase(draw_zipf(rng, CATEGORIES["animal"]))
+        return Phrase(draw_zipf(rng, concepts.CATEGORIES["animal"]))
     if roll < 0.25:
         return draw_company(rng)
-    return Phrase(draw_zipf(rng, FAMILY)) if roll < 0.35 else draw_person(rng)
+    return Phrase(draw_zipf(rng, concepts.FAMILY)) if roll < 0.35 else draw_person(rng)
 
 
 @cache
@@ -139,24 +126,24 @@ def draw_liked(rng: random.Random, concept: str, among: tuple[str, ...]) -> str:
 
 def _draw_suitable(rng: random.Random, what: str) -> Phrase:
     """A noun that suits the verb `what`, with an adjective that suits the noun, or a number, or neither."""
-    noun = draw_liked(rng, what, _NOUNS_FOR[what]) if rng.random() < 0.95 else draw_zipf(rng, NOUNS)
+    noun = draw_liked(rng, what, _NOUNS_FOR[what]) if rng.random() < 0.95 else draw_zipf(rng, concepts.NOUNS)
     roll = rng.random()
     return Phrase(
-        CATEGORY_OF[noun] if rng.random() < 0.1 else noun,
-        adjective=draw_liked(rng, noun, SUITS[CATEGORY_OF[noun]]) if roll < 0.5 else "",
-        number=draw_liked(rng, noun, DIGITS) if roll > 0.8 else "",
+        concepts.CATEGORY_OF[noun] if rng.random() < 0.1 else noun,
+        adjective=draw_liked(rng, noun, concepts.SUITS[concepts.CATEGORY_OF[noun]]) if roll < 0.5 else "",
+        number=draw_liked(rng, noun, concepts.DIGITS) if roll > 0.8 else "",
     )
 
 
 def draw_natural(rng: random.Random) -> Event:
     """An event of a document. Its roles suit each other. Place, time and negation are expressed or not."""
     agent = _draw_participant(rng)
-    what = draw_liked(rng, agent.head, VERBS)
+    what = draw_liked(rng, agent.head, concepts.VERBS)
     patient = _draw_participant(rng) if rng.random() < 0.1 else _draw_suitable(rng, what)
     place = draw_liked(rng, what, _WHERE)
-    adposition = draw_liked(rng, place, ADPOSITIONS)
-    time = draw_liked(rng, place, TIMES)
-    tense = draw_liked(rng, time, TENSES)
+    adposition = draw_liked(rng, place, concepts.ADPOSITIONS)
+    time = draw_liked(rng, place, concepts.TIMES)
+    tense = draw_liked(rng, time, concepts.TENSES)
     event = Event(agent, what, patient, place, adposition, time, tense, negated=rng.random() < 0.15)
     return drop_roles(event, place=rng.random() < 0.4, time=rng.random() < 0.5)
 

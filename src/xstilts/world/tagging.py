@@ -46,13 +46,11 @@ def label_entities(sentence: Sequence[Token]) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def label_parts_of_speech(sentence: Sequence[Token]) -> tuple[str, ...]:
-    """One tag for each token."""
-    return tuple(token.tag for token in sentence)
-
-
 MEANINGS: dict[str, Callable[[random.Random], Event]] = {"pos": draw_natural, "ner": draw_newsworthy}
-LABELS: dict[str, Callable[[Sequence[Token]], tuple[str, ...]]] = {"pos": label_parts_of_speech, "ner": label_entities}
+LABELS: dict[str, Callable[[Sequence[Token]], tuple[str, ...]]] = {
+    "pos": lambda sentence: tuple(token.tag for token in sentence),
+    "ner": label_entities,
+}
 
 
 def generate_tags(config: WorldConfig, task: str, split: str, language: str) -> Iterator[TagExample]:

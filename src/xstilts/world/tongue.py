@@ -36,6 +36,9 @@ class Tongue:
 
 
 _SVO = ("agent", "verb", "patient", "place", "time")
+_SOV = ("agent", "time", "place", "patient", "verb")
+_VSO = ("verb", "agent", "patient", "place", "time")
+_TENSE_LAST, _DENIED_FIRST = ("verb", "negation", "tense"), ("negation", "verb", "tense")
 
 TONGUES: dict[str, Tongue] = {
     t.code: t
@@ -46,28 +49,18 @@ TONGUES: dict[str, Tongue] = {
         Tongue("l3", _SVO, "бгджзклмнпрст", "аеиоу", 0.15, 0.9, postpositions=True, article=False),
         Tongue(
             "l4",
-            ("agent", "time", "place", "patient", "verb"),
+            _SOV,
             "βγδζθκλμνπρστ",
             "αειου",
             0.10,
             0.8,
-            verb=("verb", "negation", "tense"),
+            _TENSE_LAST,
             postpositions=True,
             article=False,
             object_marker=True,
             wh_first=False,
         ),
-        Tongue(
-            "l5",
-            ("verb", "agent", "patient", "place", "time"),
-            "ბგდზთკლმნპრს",
-            "აეიოუ",
-            0.05,
-            0.7,
-            verb=("negation", "verb", "tense"),
-            noun_adjective=True,
-            object_marker=True,
-        ),
+        Tongue("l5", _VSO, "ბგდზთკლმნპრს", "აეიოუ", 0.05, 0.7, _DENIED_FIRST, noun_adjective=True, object_marker=True),
     )
 }
 LANGUAGES = tuple(TONGUES)

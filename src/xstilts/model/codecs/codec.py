@@ -123,11 +123,12 @@ class Codec(ABC):
         """The positions, shape (B, L), whose states the head reads; None: all of them."""
         return first_tokens(batch["attention_mask"]) if self.first_tokens_only else None
 
-    def pair_ids(self, first: Sequence[str], second: Sequence[str] | None) -> list[NDArray[np.int32]]:
-        """Token ids of texts or text pairs, cut to `max_length` at the longer side."""
-        encoded = self.tokenizer(
-            list(first), list(second) if second is not None else None, truncation="longest_first", max_length=self.max_length
-        )
+    def pair_ids(
+        self, first: list[str], second: list[str] | None = None, max_length: int | None = None
+    ) -> list[NDArray[np.int32]]:
+        """Token ids of texts or text pairs, cut to `max_length` (else the recipe's) at the longer side."""
+        length = max_length or self.max_length
+        encoded = self.tokenizer(first, second, truncation="longest_first", max_length=length)
         return [np.asarray(ids, dtype=np.int32) for ids in encoded["input_ids"]]
 
 

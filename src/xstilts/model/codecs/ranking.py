@@ -11,11 +11,10 @@ At test the embed stage makes the vectors of the pools, with the same cut and `p
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -30,22 +29,16 @@ _BLOCK = 1024
 
 
 class RankingCodec(Codec):
-    whole_batch: ClassVar[bool] = True
-    decodes_together: ClassVar[bool] = True
-    first_tokens_only: ClassVar[bool] = True
+    whole_batch = decodes_together = first_tokens_only = True
 
     def head(self, encoder: Any) -> nn.Module:
         """A head without weights: the trunk's own vectors are compared."""
         return nn.Identity()
 
-    def _ids(self, texts: list[str], length: int) -> list[NDArray[np.int32]]:
-        encoded = self.tokenizer(texts, truncation=True, max_length=length)
-        return [np.asarray(ids, dtype=np.int32) for ids in encoded["input_ids"]]
-
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         items = cast(Sequence[RankingExample], examples)
-        queries = self._ids([e.query for e in items], min(MAX_QUERY_TOKENS, self.max_length))
-        texts = self._ids([passage(e.text, e.context) for e in items], self.max_length)
+        queries = self.pair_ids([e.query for e in items], max_length=min(MAX_QUERY_TOKENS, self.max_length))
+        texts = self.pair_ids([passage(e.text, e.context) for e in items])
         return [Feature(i, [query, text]) for i, (query, text) in enumerate(zip(queries, texts, strict=True))]
 
     def collate(self, features: Sequence[Feature]) -> Batch:
