@@ -96,7 +96,7 @@ class StatusReader:
         self.plan, self.store, self.least_seconds = plan, store, least_seconds
         self._folders: dict[str, Path] = {}
         self._done: dict[str, tuple[_Mark, StageStatus]] = {}
-        self._damage: dict[str, tuple[_Mark, str]] = {}
+        self._damage: dict[tuple[str, _Mark], str] = {}
         self._workers_seen: list[tuple[float, int]] = []
         self._last: tuple[float, StudyStatus] | None = None
         self._lock = threading.Lock()
@@ -186,17 +186,15 @@ class StatusReader:
 
     def _find_damage(self, stage: Stage, folder: Path, mark: _Mark | None) -> str:
         """What is wrong with the files that a done mark lists; empty if nothing is, or if there is no mark."""
-        known = self._damage.pop(stage.key, None)
         if mark is None:
             return ""
-        if known is None or known[0] != mark:
+        if (stage.key, mark) not in self._damage:
             try:
                 self.store.verify(folder, thorough=False)
-                known = (mark, "")
+                self._damage[stage.key, mark] = ""
             except DamagedArtefact as error:
-                known = (mark, str(error))
-        self._damage[stage.key] = known
-        return known[1]
+                self._damage[stage.key, mark] = str(error)
+        return self._damage[stage.key, mark]
 
     def _estimate_seconds_left(self, stages: list[StageStatus]) -> float | None:
         """The estimate of a run, for as many workers as were seen at once within the last minute."""

@@ -14,10 +14,8 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
 from typing import Any, ClassVar
 
 import jinja2
@@ -38,17 +36,19 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string((resources.files("xstilts.cli.views") / "status.html.j2").read_text(encoding="utf-8"))
+_PAGES = jinja2.Environment(
+    loader=jinja2.PackageLoader("xstilts.cli", "views"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
+)
 
 
 def render_status(status: StudyStatus, nonce: str) -> str:
     """The page. Its script carries the `nonce` that the Content-Security-Policy allows."""
     by_kind = {kind: Counter(stage.state for stage in status.stages if stage.kind == kind) for kind in KINDS}
-    return _template().render(
+    return _PAGES.get_template("status.html.j2").render(
         status=status,
         name=status.plan.study.name,
         question=status.plan.study.question,

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from xstilts.stages.job import Outcome
 
-
-@dataclass(frozen=True)
-class Report:
-    """What a running stage says of itself: step, steps, loss and so on."""
-
-    facts: Mapping[str, Any]
-
-
-Event = Report | Outcome
+# What a running stage reports (step, steps, loss and so on), or how it ended.
+Event = Mapping[str, Any] | Outcome
 
 
 class Executor(Protocol):
