@@ -181,11 +181,8 @@ def _loop(state: State, executor: Executor, watch: Callable[[State], None]) -> N
     urgency = _urgency(state)
     seen_elsewhere: dict[str, float] = {}
     while True:
-        ready = [
-            s
-            for s in state.plan.stages
-            if state.status[s.key] == "pending" and all(state.status[i.key] == "done" for i in s.parents)
-        ]
+        pending = [stage for stage in state.plan.stages if state.status[stage.key] == "pending"]
+        ready = [stage for stage in pending if all(state.status[i.key] == "done" for i in stage.parents)]
         ready.sort(key=lambda s: (s.kind != "fetch", -urgency[s.key]))  # bad data must show before hours of training
         for stage in ready[: executor.idle()]:
             state.status[stage.key] = "running"

@@ -53,9 +53,7 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """The state of each stage, in the plan's order, at the time `at` (seconds since the epoch).
-
-    `seconds_left` is an estimate; None when nothing runs or no training was timed yet."""
+    """The state of each stage at the time `at` (since the epoch). `seconds_left`: None if nothing runs or none was timed."""
 
     plan: Plan
     store: Store
@@ -89,8 +87,7 @@ def read_number(value: Any) -> float | None:
 
 
 class StatusReader:
-    """Reads the status of a plan. `read` may be called from several threads; calls within `least_seconds` of each other share
-    one reading."""
+    """Reads the status of a plan, from any thread. Calls of `read` within `least_seconds` of each other share one reading."""
 
     def __init__(self, plan: Plan, store: Store, least_seconds: float = 0.0):
         self.plan, self.store, self.least_seconds = plan, store, least_seconds
@@ -162,13 +159,8 @@ class StatusReader:
         outcome = last.get("outcome")
         if outcome == "running" and not held:  # it may have begun just now
             held = find_holder(folder) is not None
-        status = replace(
-            pending,
-            attempts=len(runs),
-            seconds=read_number(last.get("seconds")),
-            started=read_number(last.get("started")),
-            folder=str(folder),
-        )
+        seconds, started = read_number(last.get("seconds")), read_number(last.get("started"))
+        status = replace(pending, attempts=len(runs), seconds=seconds, started=started, folder=str(folder))
         if mark and not damage:
             status = replace(status, state="done")
             if not held:  # otherwise its run record is still to be written
@@ -237,8 +229,7 @@ def _read_steps(stage: StageStatus) -> dict[str, float]:
 
 
 def _estimate_elapsed(stage: StageStatus) -> float:
-    """Seconds that a running stage took so far: at its reported rate if there is one, since an attempt may have begun at a
-    checkpoint."""
+    """Seconds that a running stage took, by its rate if it reported one: its attempt may have begun at a checkpoint."""
     left, steps = read_number((stage.progress or {}).get("seconds_left")), _read_steps(stage)
     if left is not None and steps and 0 < steps["step"] < steps["steps"]:
         return left * steps["step"] / (steps["steps"] - steps["step"])

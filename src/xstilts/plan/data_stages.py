@@ -160,8 +160,7 @@ class DataStages:
         return None
 
     def target_dev(self, task: Task) -> dict[str, FetchStage]:
-        """Language -> dev data of a target in the study's languages other than English: what a policy that leaks looks at.
-        Raises InputError if there are none."""
+        """Language -> dev data of a target in other languages than English, for a policy that leaks. Raises InputError."""
         offered = task.splits["dev"].languages if "dev" in task.splits else ()
         asked = [x for x in offered if x in self.study.languages_of(task) and x != "en"]
         found = {x: stage for x in asked if (stage := self._find(task, "dev", x)) is not None}

@@ -97,9 +97,8 @@ class _Request(BaseHTTPRequestHandler):
         except InputError as error:
             return self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, f"{error}\n")
         if path == "/status.json":
-            return self._answer(
-                HTTPStatus.OK, json.dumps(status.record(), ensure_ascii=False), {"Content-Type": "application/json"}
-            )
+            text = json.dumps(status.record(), ensure_ascii=False)
+            return self._answer(HTTPStatus.OK, text, {"Content-Type": "application/json"})
         nonce = secrets.token_urlsafe(16)
         policy = (
             "default-src 'none'; connect-src 'self'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
@@ -128,8 +127,7 @@ class _Request(BaseHTTPRequestHandler):
 
 
 class StatusServer(ThreadingHTTPServer):
-    """Answers with what `reader` reads, once `serve_forever` is called. Port 0 is any free one. Raises InputError if the port
-    cannot be opened."""
+    """Answers with what `reader` reads. Port 0 is any free one. Raises InputError if the port cannot be opened."""
 
     daemon_threads = True
 

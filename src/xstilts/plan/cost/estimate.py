@@ -141,8 +141,7 @@ Tokens = Mapping[str, float]
 
 
 def cost_of(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
-    """(tokens, FLOPs, bytes) of a stage. `tokens` are those of the trainings before it, `gaps` takes what is left out. Raises
-    Unknown."""
+    """(tokens, FLOPs, bytes). `tokens`: of the trainings before it; `gaps` takes what is left out. Raises Unknown."""
     match stage:
         case TrainStage():
             return _train(stage, tokens, gaps)
