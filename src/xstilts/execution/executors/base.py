@@ -29,7 +29,7 @@ class Executor(Protocol):
         """Begin a stage, given its `stage.json`, which is already in the store: `xstilts stage KEY` does the same elsewhere."""
 
     def poll(self, seconds: float) -> list[tuple[str, Event]]:
-        """(stage key, event) since the last call, after at most so long. A stage ends with one Outcome: "lost" if its runner died."""
+        """(stage key, event) since the last call, waiting at most so long. A stage ends with one Outcome ("lost": it died)."""
 
     def stop(self) -> None:
         """Ask running stages to checkpoint and stop, and wait for them a while."""
