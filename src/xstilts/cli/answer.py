@@ -37,19 +37,11 @@ def report(
     plan = load_plan(study, changes, draft=True)
     findings, path = write_study_report(plan, Store(store), None, out or Path("reports") / plan.study.name)
     if as_json:
-        print_json(
-            {
-                "study": plan.study.name,
-                "question": plan.study.question,
-                "answer": dataclasses.asdict(findings.answer),
-                "report": str(path),
-                "scores": score_rows(findings.results),
-            }
-        )
-        return
-    console = open_console()
-    console.print(summarise_run(findings))
-    console.print(f"\nreport: {path}", soft_wrap=True)
+        record = {"study": plan.study.name, "question": plan.study.question, "answer": dataclasses.asdict(findings.answer)}
+        print_json(record | {"report": str(path), "scores": score_rows(findings.results)})
+    else:
+        open_console().print(summarise_run(findings))
+        open_console().print(f"\nreport: {path}", soft_wrap=True)
 
 
 @app.command(rich_help_panel=READ)
@@ -184,11 +176,8 @@ def power(
     found: dict[str, float | int | None] = {"detectable_points": 100 * detectable(design)}
     if effect is not None:
         share = effect / 100
-        found |= {
-            "power": power_of(design, share),
-            "seeds_needed": seeds_needed(design, share),
-            "examples_needed": examples_needed(design, share),
-        }
+        found |= {"power": power_of(design, share), "seeds_needed": seeds_needed(design, share)}
+        found["examples_needed"] = examples_needed(design, share)
     if as_json:
         print_json(found)
         return

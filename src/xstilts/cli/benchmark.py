@@ -89,9 +89,8 @@ def submit(
     console, invalid = open_console(), False
     plan = load_plan(study, changes)
     for made in write_submissions(plan, Store(store), find_suite(suite), out, data_root(), chain, seed):
-        console.print(
-            f"[bold]{made.folder}[/bold]  {short_name(made.encoder)}, chain {made.chain}, seed {made.seed}", soft_wrap=True
-        )
+        what = f"{short_name(made.encoder)}, chain {made.chain}, seed {made.seed}"
+        console.print(f"[bold]{made.folder}[/bold]  {what}", soft_wrap=True)
         if made.lacking:
             console.print(f"left out, because they have no score yet: {', '.join(made.lacking)}")
         print_validation(console, made.validation)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from xstilts.cli.app import MODELS, app, load_plan, open_console, print_error
+from xstilts.cli.app import MODELS, app, load_plan, open_console
 from xstilts.cli.options import DEFAULT_STORE, NewFolderOption, SetOption, StoreOption, StudyArgument, WorkersOption
 
 
@@ -38,7 +38,7 @@ def pretrain(
 
         xstilts pretrain text -o my-xlmr --steps 50000 --set recipes.default.lr=3e-4
     """
-    from xstilts.cli.running import choose_exit_code, list_failures, run_plan
+    from xstilts.cli.running import choose_exit_code, print_failures, run_plan
     from xstilts.plan.pretrain import check_free, compile_pretraining, make_pretraining, summarise
     from xstilts.stages.export import export_cell
     from xstilts.store.store import Store
@@ -47,8 +47,7 @@ def pretrain(
     study = make_pretraining(folder, parallel, steps, vocabulary, {"layers": layers, "hidden": hidden}, seed, changes)
     plan, trained = compile_pretraining(study)
     state = run_plan(open_console(), plan, Store(store), workers)
-    for failure in list_failures(plan, state):
-        print_error(failure)
+    print_failures(state)
     if code := choose_exit_code(state):
         raise SystemExit(code)
     written = export_cell(Store(store), trained, out)

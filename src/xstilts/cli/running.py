@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from xstilts.cli.app import print_error
 from xstilts.cli.views.plan import print_gaps
 from xstilts.cli.views.progress import LiveView
 from xstilts.execution.execute import State, execute
@@ -32,17 +33,16 @@ def run_plan(console: Console, plan: Plan, store: Store, workers: int | None) ->
         raise SystemExit(130) from None
 
 
-def list_failures(plan: Plan, state: State) -> list[str]:
-    """One sentence for each stage that failed."""
-    stages = {stage.key: stage for stage in plan.stages}
-    return [f"{stages[key].kind} {stages[key].slug}: {error.error}" for key, error in state.errors.items()]
+def print_failures(state: State) -> None:
+    """Print one sentence for each stage that failed."""
+    for stage in state.plan.stages:
+        if stage.key in state.errors:
+            print_error(f"{stage.kind} {stage.slug}: {state.errors[stage.key].error}")
 
 
 def choose_exit_code(state: State) -> int:
     """0 without failures, 2 if a failure is due to the user's input, otherwise 1."""
-    if not state.errors:
-        return 0
-    return 2 if any(error.input_error for error in state.errors.values()) else 1
+    return max((2 if error.input_error else 1 for error in state.errors.values()), default=0)
 
 
 def write_study_report(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Findings, Path]:

@@ -90,7 +90,7 @@ def run(
 
 def _run(name: str, changes: list[str], store_folder: Path, workers: int | None, out: Path | None, twice: bool = False) -> None:
     """`twice`: repeat the finished run, to show how long a run takes that finds everything in the store."""
-    from xstilts.cli.running import choose_exit_code, list_failures, run_plan, write_study_report
+    from xstilts.cli.running import choose_exit_code, print_failures, run_plan, write_study_report
     from xstilts.cli.views.progress import format_seconds
     from xstilts.execution.execute import execute
     from xstilts.report.render.terminal import summarise_run
@@ -118,8 +118,7 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
         repeated = load_plan(name, changes)
         write_study_report(repeated, store, execute(repeated, store, workers), folder)
         console.print(f"cold {seconds:.1f} s, warm (all of it again, from the store) {time.monotonic() - again:.1f} s")
-    for failure in list_failures(plan, state):
-        print_error(failure)
+    print_failures(state)
     if path.read_bytes() != before:
         print_error(f"{path} changed while the study ran; these results are of the file before the change. Run it again.")
     console.print(f"report: {report}", soft_wrap=True)

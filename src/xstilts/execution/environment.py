@@ -6,8 +6,7 @@ import os
 
 
 def worker_environment() -> dict[str, str]:
-    """The environment of this process, with one thread a worker: as many workers as cores share them better than threads do, and
-    results stay bit-equal."""
+    """The environment of this process, with one thread a worker: workers share the cores best, and results stay bit-equal."""
     threads = os.environ.get("XSTILTS_THREADS", "1")
     # oneDNN: each new shape adds an entry to its caches, 2 GiB in minutes.
     defaults = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64", "LRU_CACHE_CAPACITY": "64", "TOKENIZERS_PARALLELISM": "false"}

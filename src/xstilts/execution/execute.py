@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from xstilts.errors import InputError
-from xstilts.execution.executors.base import Executor, Report, StartExecutor
+from xstilts.execution.executors.base import Executor, StartExecutor
 from xstilts.execution.executors.local import start_local
 from xstilts.plan.compile import Plan
 from xstilts.stages.job import Outcome
@@ -181,11 +181,8 @@ def _loop(state: State, executor: Executor, watch: Callable[[State], None]) -> N
     urgency = _urgency(state)
     seen_elsewhere: dict[str, float] = {}
     while True:
-        ready = [
-            s
-            for s in state.plan.stages
-            if state.status[s.key] == "pending" and all(state.status[i.key] == "done" for i in s.parents)
-        ]
+        pending = [stage for stage in state.plan.stages if state.status[stage.key] == "pending"]
+        ready = [stage for stage in pending if all(state.status[i.key] == "done" for i in stage.parents)]
         ready.sort(key=lambda s: (s.kind != "fetch", -urgency[s.key]))  # bad data must show before hours of training
         for stage in ready[: executor.idle()]:
             state.status[stage.key] = "running"
@@ -195,10 +192,10 @@ def _loop(state: State, executor: Executor, watch: Callable[[State], None]) -> N
         if not state.count("running", "elsewhere") and not ready:
             return
         for key, event in executor.poll(0.25):
-            if isinstance(event, Report):
-                state.live.setdefault(key, {}).update(event.facts)
-            else:
+            if isinstance(event, Outcome):
                 _settle(state, stages[key], event, state.live.pop(key, {}))
+            else:
+                state.live.setdefault(key, {}).update(event)
         for key, found in list(state.status.items()):
             if found == "elsewhere" and time.monotonic() - seen_elsewhere.get(key, 0.0) > 1.0:
                 seen_elsewhere[key] = time.monotonic()

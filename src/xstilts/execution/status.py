@@ -53,9 +53,7 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """The state of each stage, in the plan's order, at the time `at` (seconds since the epoch).
-
-    `seconds_left` is an estimate; None when nothing runs or no training was timed yet."""
+    """The state of each stage at the time `at` (since the epoch). `seconds_left`: None if nothing runs or none was timed."""
 
     plan: Plan
     store: Store
@@ -89,14 +87,13 @@ def read_number(value: Any) -> float | None:
 
 
 class StatusReader:
-    """Reads the status of a plan. `read` may be called from several threads; calls within `least_seconds` of each other share
-    one reading."""
+    """Reads the status of a plan, from any thread. Calls of `read` within `least_seconds` of each other share one reading."""
 
     def __init__(self, plan: Plan, store: Store, least_seconds: float = 0.0):
         self.plan, self.store, self.least_seconds = plan, store, least_seconds
         self._folders: dict[str, Path] = {}
         self._done: dict[str, tuple[_Mark, StageStatus]] = {}
-        self._damage: dict[str, tuple[_Mark, str]] = {}
+        self._damage: dict[tuple[str, _Mark], str] = {}
         self._workers_seen: list[tuple[float, int]] = []
         self._last: tuple[float, StudyStatus] | None = None
         self._lock = threading.Lock()
@@ -162,13 +159,8 @@ class StatusReader:
         outcome = last.get("outcome")
         if outcome == "running" and not held:  # it may have begun just now
             held = find_holder(folder) is not None
-        status = replace(
-            pending,
-            attempts=len(runs),
-            seconds=read_number(last.get("seconds")),
-            started=read_number(last.get("started")),
-            folder=str(folder),
-        )
+        seconds, started = read_number(last.get("seconds")), read_number(last.get("started"))
+        status = replace(pending, attempts=len(runs), seconds=seconds, started=started, folder=str(folder))
         if mark and not damage:
             status = replace(status, state="done")
             if not held:  # otherwise its run record is still to be written
@@ -186,17 +178,15 @@ class StatusReader:
 
     def _find_damage(self, stage: Stage, folder: Path, mark: _Mark | None) -> str:
         """What is wrong with the files that a done mark lists; empty if nothing is, or if there is no mark."""
-        known = self._damage.pop(stage.key, None)
         if mark is None:
             return ""
-        if known is None or known[0] != mark:
+        if (stage.key, mark) not in self._damage:
             try:
                 self.store.verify(folder, thorough=False)
-                known = (mark, "")
+                self._damage[stage.key, mark] = ""
             except DamagedArtefact as error:
-                known = (mark, str(error))
-        self._damage[stage.key] = known
-        return known[1]
+                self._damage[stage.key, mark] = str(error)
+        return self._damage[stage.key, mark]
 
     def _estimate_seconds_left(self, stages: list[StageStatus]) -> float | None:
         """The estimate of a run, for as many workers as were seen at once within the last minute."""
@@ -239,8 +229,7 @@ def _read_steps(stage: StageStatus) -> dict[str, float]:
 
 
 def _estimate_elapsed(stage: StageStatus) -> float:
-    """Seconds that a running stage took so far: at its reported rate if there is one, since an attempt may have begun at a
-    checkpoint."""
+    """Seconds that a running stage took, by its rate if it reported one: its attempt may have begun at a checkpoint."""
     left, steps = read_number((stage.progress or {}).get("seconds_left")), _read_steps(stage)
     if left is not None and steps and 0 < steps["step"] < steps["steps"]:
         return left * steps["step"] / (steps["steps"] - steps["step"])

@@ -25,8 +25,7 @@ from xstilts.tasks.suites import Suite
 
 @dataclass(frozen=True)
 class Submission:
-    """One folder that was written, and the validator's result. `lacking`: the tasks of the suite that are targets of the
-    study and have no score yet."""
+    """One folder that was written. `lacking`: targets of the study that are tasks of the suite and have no score yet."""
 
     folder: Path
     encoder: str
@@ -44,10 +43,9 @@ def write_submissions(
     `folder/<encoder>/<chain>/seed-<n>`. Raises InputError if there is nothing to submit."""
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: the folder is not empty; give a new or empty one")
-    if plan.study.split != "test":
-        raise InputError(
-            f"study {plan.study.name}: its targets are scored on {plan.study.split} data; a submission needs split: test"
-        )
+    study = plan.study
+    if study.split != "test":
+        raise InputError(f"study {study.name}: its targets are scored on {study.split} data; a submission needs split: test")
     known_arms = arms(plan.study)
     names = [arm.name for arm in known_arms]
     wanted = [arm.name for arm in known_arms if not arm.control] if chain is None else [chain]

@@ -55,8 +55,7 @@ class PlannedCell:
 
     @property
     def leak(self) -> bool:
-        """Whether weights were chosen on dev data of the target languages: its score is an upper bound, not zero-shot
-        transfer."""
+        """Whether weights were chosen on dev data of the target languages: the score is then an upper bound."""
         return any(stage.config.recipe.policy == "target_dev" for stage in self.trainings)
 
 

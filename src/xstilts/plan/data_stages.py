@@ -39,7 +39,7 @@ class DataStages:
         self.notes: list[str] = []
         self.draft = draft
         self.unresolved: list[str] = []
-        self._nowhere: dict[tuple[str, str], str] = {}
+        self._nowhere: dict[tuple[str, str], str] = {}  # said once, for the first of its languages
         self._found: dict[tuple[str, str], tuple[str, ...]] = {}
         self.world = study.world
         declared = {str(Path(path).absolute()): register(Path(path))[0].declared for path in study.tasks}
@@ -81,11 +81,10 @@ class DataStages:
                 self.note(f"{task.name} ({split}, {language}): not the official file; it is named by its own sha256")
             return f"sha256:{identity}"
         if source.hub is None:
+            missing = explain_missing(task, split, language, self.root)
             if not self.draft:
-                raise InputError(explain_missing(task, split, language, self.root))
-            if (task.name, split) not in self._nowhere:  # said once, for the first of its languages
-                self._nowhere[task.name, split] = explain_missing(task, split, language, self.root)
-                self.leave_unresolved(self._nowhere[task.name, split])
+                raise InputError(missing)
+            self.leave_unresolved(self._nowhere.setdefault((task.name, split), missing))
             return "nowhere"
         self.note(f"{task.name} ({split}): not in the data folder; it comes from the Hub data set {source.hub.id}")
         config = task.fill(source.hub.config, language)
@@ -161,8 +160,7 @@ class DataStages:
         return None
 
     def target_dev(self, task: Task) -> dict[str, FetchStage]:
-        """Language -> dev data of a target in the study's languages other than English: what a policy that leaks looks at.
-        Raises InputError if there are none."""
+        """Language -> dev data of a target in other languages than English, for a policy that leaks. Raises InputError."""
         offered = task.splits["dev"].languages if "dev" in task.splits else ()
         asked = [x for x in offered if x in self.study.languages_of(task) and x != "en"]
         found = {x: stage for x in asked if (stage := self._find(task, "dev", x)) is not None}
@@ -177,14 +175,12 @@ class DataStages:
         """The stage of a split, or None. A task of which the data folder has some splits does not get the others from the Hub."""
         try:
             made = (task.name, split, language) in self._made
-            if made or task.synthetic or locate(task, split, language, self.root) or not self._here(task):
+            here = any(self._available(task, split) for split in task.splits)
+            if made or task.synthetic or locate(task, split, language, self.root) or not here:
                 return self.stage(task, split, language)
         except InputError:
             pass
         return None
-
-    def _here(self, task: Task) -> bool:
-        return any(self._available(task, split) for split in task.splits)
 
     def _available(self, task: Task, split: str) -> tuple[str, ...]:
         """The languages whose files are in the data folder, looked for once in a plan."""

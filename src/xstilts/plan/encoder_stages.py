@@ -87,11 +87,7 @@ class EncoderStages:
             commit = resolve_hub_commit(identifier, revision)
             _remember(memory, commit)
             return commit
-        if (
-            found := _commit_or_nothing(revision)
-            or _read_hub_cache(identifier, revision)
-            or _commit_or_nothing(_read_memory(memory))
-        ):
+        if found := _commit_or_nothing(revision) or _read_hub_cache(identifier, revision) or _read_memory(memory):
             return found
         self.data.leave_unresolved(
             f"encoder {identifier}: the commit of '{revision or 'main'}' is resolved when run (with network); only then are the "
@@ -130,7 +126,7 @@ def _read_hub_cache(identifier: str, revision: str) -> str:
 
 def _read_memory(memory: Path) -> str:
     try:
-        return memory.read_text(encoding="ascii")
+        return _commit_or_nothing(memory.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return ""
 

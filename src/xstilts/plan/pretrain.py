@@ -30,16 +30,8 @@ HEAD, WIDER = 64, 4
 SHAPE = Architecture(hidden=256, layers=6, heads=256 // HEAD, feed_forward=256 * WIDER, positions=514)
 # AdamW's beta2 and epsilon as in RoBERTa (Liu et al. 2019, arXiv 1907.11692, table 9); no dropout, since most of the text is seen
 # a few times only. Batch, length and learning rate are a choice for small models, not tuned.
-RECIPE = {
-    "lr": 5e-4,
-    "batch": 64,
-    "max_length": 128,
-    "warmup": 0.05,
-    "adam_beta2": 0.98,
-    "adam_epsilon": 1e-6,
-    "dropout": 0.0,
-    "policy": "last",
-}
+OPTIMISER = {"lr": 5e-4, "warmup": 0.05, "adam_beta2": 0.98, "adam_epsilon": 1e-6, "dropout": 0.0}
+RECIPE: dict[str, Any] = {**OPTIMISER, "batch": 64, "max_length": 128, "policy": "last"}
 
 
 class Pretraining(Study):

@@ -92,9 +92,8 @@ class TrainStages:
         name = f"{short_task(target)}={name}" if own and target and target not in tasks else name
         members = tuple(TrainedTask(task.name, task.version, self.format_of(task)) for task in tasks)
         config = TrainConfig(members, mixture.rule, mixture.labels, recipe, seed)
-        inputs: TrainInputs[Stage] = TrainInputs(
-            init, train, dev, oracle, {str(number): stage for number, stage in enumerate(match)}
-        )
+        matched = {str(number): stage for number, stage in enumerate(match)}
+        inputs: TrainInputs[Stage] = TrainInputs(init, train, dev, oracle, matched)
         encoder, before = trace(init)
         path = "+".join([encoder.title, *(stage.title for stage in reversed(before)), name])
         return TrainStage(config, inputs, f"{path}-s{seed}", name, self.data.context)

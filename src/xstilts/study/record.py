@@ -166,9 +166,8 @@ class Study(Record):
             if (name == NO_CHAIN) != (len(chain) == 0):
                 raise ValueError(f"chains.{name}: 'none' names the empty chain, and no other; gains are measured from it")
             if name.endswith(tuple(f"~{control}" for control in get_args(Control))):
-                raise ValueError(
-                    f"chains.{name}: controls have such names; choose another, or write `controls: [placebo, compute]`"
-                )
+                hint = "choose another, or write `controls: [placebo, compute]`"
+                raise ValueError(f"chains.{name}: controls have such names; {hint}")
         if self.preset not in PRESETS:
             raise ValueError(f"preset: unknown preset '{self.preset}'{nearest(self.preset, PRESETS)}")
         for target in self.targets:

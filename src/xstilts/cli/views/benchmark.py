@@ -19,8 +19,7 @@ _STATES = {"ok": "green", "partial": "yellow", "invalid": "red"}
 
 
 def print_score(console: Console, score: Score) -> None:
-    """Print a row for each task with its mean and its languages, then the averages of the groups and of all tasks, each with
-    what it lacks."""
+    """Print a row for each task, then the averages of the groups and of all tasks, each with what it lacks."""
     if score.limit is not None:
         console.print(Text(f"Limited to {score.limit} examples per language: not comparable with published scores.", "yellow"))
     table = Table("task", "mean", "of", "languages", box=None, pad_edge=False, header_style="dim")

@@ -40,17 +40,11 @@ def list_found_languages(task: Task, root: Path) -> dict[str, list[str]]:
 def task_record(task: Task, root: Path) -> dict[str, Any]:
     """The record of a task as JSON."""
     return {
-        "name": task.name,
-        "version": task.version,
-        "description": task.description,
+        **{name: getattr(task, name) for name in ("name", "version", "description", "license", "cite", "url", "notes")},
         "format": task.format.name,
         "metric": task.metric.name if task.metric else None,
         "languages": list(task.languages),
         "trains_on": task.trains_on or task.name,
-        "license": task.license,
-        "cite": task.cite,
-        "url": task.url,
-        "notes": task.notes,
         "parts": list(task.parts),
         "data": {"folder": str(root), "found": list_found_languages(task, root)},
         "hub": {split: f"{s.hub.id} {s.hub.config} @{s.hub.revision}" for split, s in task.splits.items() if s.hub},

@@ -73,11 +73,8 @@ def _tabulate_trainings(found: list[Trainings], state: State) -> Table:
 def _print_cost(console: Console, cost: Estimate) -> None:
     if cost.flops:
         parts = ", ".join(f"{kind} {cost.hours(kind):,.2g}" for kind, one in cost.costs.items() if one.flops)
-        console.print(
-            f"[bold]at least {cost.hours():,.3g} GPU-hours[/bold] ({parts}; {cost.flops:.2g} FLOPs), "
-            f"{format_bytes(cost.bytes)} of disk",
-            soft_wrap=True,
-        )
+        rest = f"({parts}; {cost.flops:.2g} FLOPs), {format_bytes(cost.bytes)} of disk"
+        console.print(f"[bold]at least {cost.hours():,.3g} GPU-hours[/bold] {rest}", soft_wrap=True)
         for sentence in assumptions(cost):
             console.print(f"[dim]  {sentence}[/dim]", soft_wrap=True)
     unknown = {what: languages for what, languages in cost.unknown.items() if what != EMBEDDED}
@@ -104,9 +101,8 @@ def print_gaps(console: Console, plan: Plan) -> None:
     for sentence in plan.unresolved:
         console.print(f"[yellow]before it can run: {sentence}[/yellow]", soft_wrap=True)
     for task, absent in plan.missing.items():
-        console.print(
-            f"[yellow]{task}: no data for {len(absent)} languages ({' '.join(absent)}); left out[/yellow]", soft_wrap=True
-        )
+        gap = f"{task}: no data for {len(absent)} languages ({' '.join(absent)}); left out"
+        console.print(f"[yellow]{gap}[/yellow]", soft_wrap=True)
     same: dict[str, list[str]] = {}
     for note in plan.notes:
         what, _, remark = note.partition(": ")

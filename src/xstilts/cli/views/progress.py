@@ -85,8 +85,7 @@ def tabulate_running(stages: Iterable[RunningStage]) -> Table:
 
 
 class LiveView:
-    """A bar over all stages, a line for each running stage, and the time left. Where the output is not a terminal: a line from
-    time to time."""
+    """A bar over all stages, the running stages and the time left. Not in a terminal: a line from time to time."""
 
     def __init__(self, console: Console):
         self.console = console
@@ -119,11 +118,8 @@ class LiveView:
         now = time.monotonic()
         running = [RunningStage(stages[key].kind, stages[key].slug, x, now - x["started"]) for key, x in state.live.items()]
         bar = Table.grid(padding=(0, 1))
-        bar.add_row(
-            Text(state.plan.study.name, style="bold"),
-            ProgressBar(total=len(stages), completed=state.count("done"), width=20),
-            Text(_count_stages(state)),
-        )
+        done = ProgressBar(total=len(stages), completed=state.count("done"), width=20)
+        bar.add_row(Text(state.plan.study.name, style="bold"), done, Text(_count_stages(state)))
         return Group(bar, tabulate_running(running))
 
 

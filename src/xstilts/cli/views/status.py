@@ -65,12 +65,9 @@ def list_problems(status: StudyStatus) -> list[Problem]:
 
 def list_running(status: StudyStatus) -> list[RunningStage]:
     """The running stages, the longest-running first."""
-    running = [
-        RunningStage(s.kind, s.slug, s.progress or {}, status.at - (s.started or status.at))
-        for s in status.stages
-        if s.state == "running"
-    ]
-    return sorted(running, key=lambda stage: -stage.seconds)
+    running = [stage for stage in status.stages if stage.state == "running"]
+    found = [RunningStage(s.kind, s.slug, s.progress or {}, status.at - (s.started or status.at)) for s in running]
+    return sorted(found, key=lambda stage: -stage.seconds)
 
 
 def draw_status(status: StudyStatus, bar: bool = True, height: int | None = None) -> Group:

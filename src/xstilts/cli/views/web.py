@@ -14,10 +14,8 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
 from typing import Any, ClassVar
 
 import jinja2
@@ -38,17 +36,19 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string((resources.files("xstilts.cli.views") / "status.html.j2").read_text(encoding="utf-8"))
+_PAGES = jinja2.Environment(
+    loader=jinja2.PackageLoader("xstilts.cli", "views"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
+)
 
 
 def render_status(status: StudyStatus, nonce: str) -> str:
     """The page. Its script carries the `nonce` that the Content-Security-Policy allows."""
     by_kind = {kind: Counter(stage.state for stage in status.stages if stage.kind == kind) for kind in KINDS}
-    return _template().render(
+    return _PAGES.get_template("status.html.j2").render(
         status=status,
         name=status.plan.study.name,
         question=status.plan.study.question,
@@ -97,9 +97,8 @@ class _Request(BaseHTTPRequestHandler):
         except InputError as error:
             return self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, f"{error}\n")
         if path == "/status.json":
-            return self._answer(
-                HTTPStatus.OK, json.dumps(status.record(), ensure_ascii=False), {"Content-Type": "application/json"}
-            )
+            text = json.dumps(status.record(), ensure_ascii=False)
+            return self._answer(HTTPStatus.OK, text, {"Content-Type": "application/json"})
         nonce = secrets.token_urlsafe(16)
         policy = (
             "default-src 'none'; connect-src 'self'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
@@ -128,8 +127,7 @@ class _Request(BaseHTTPRequestHandler):
 
 
 class StatusServer(ThreadingHTTPServer):
-    """Answers with what `reader` reads, once `serve_forever` is called. Port 0 is any free one. Raises InputError if the port
-    cannot be opened."""
+    """Answers with what `reader` reads. Port 0 is any free one. Raises InputError if the port cannot be opened."""
 
     daemon_threads = True
 

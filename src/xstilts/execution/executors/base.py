@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from xstilts.stages.job import Outcome
 
-
-@dataclass(frozen=True)
-class Report:
-    """What a running stage says of itself: step, steps, loss and so on."""
-
-    facts: Mapping[str, Any]
-
-
-Event = Report | Outcome
+# What a running stage reports (step, steps, loss and so on), or how it ended.
+Event = Mapping[str, Any] | Outcome
 
 
 class Executor(Protocol):
@@ -37,8 +29,7 @@ class Executor(Protocol):
         """Begin a stage, given its `stage.json`, which is already in the store: `xstilts stage KEY` does the same elsewhere."""
 
     def poll(self, seconds: float) -> list[tuple[str, Event]]:
-        """(stage key, event) since the last call, waiting at most so long. Each stage that was begun ends with one Outcome; it
-        is "lost" if whatever ran it died."""
+        """(stage key, event) since the last call, waiting at most so long. A stage ends with one Outcome ("lost": it died)."""
 
     def stop(self) -> None:
         """Ask running stages to checkpoint and stop, and wait for them a while."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from xstilts.execution.environment import worker_environment
-from xstilts.execution.executors.base import Event, Report
+from xstilts.execution.executors.base import Event
 from xstilts.stages.job import Outcome
 
 STOP_SECONDS = 30.0
@@ -138,7 +138,7 @@ class LocalExecutor:
                 assert key is not None  # a worker says nothing of itself
                 if "outcome" in event:
                     worker.key = None
-                found.append((key, Outcome(**event["outcome"]) if "outcome" in event else Report(event["report"])))
+                found.append((key, Outcome(**event["outcome"]) if "outcome" in event else event["report"]))
         return found
 
     def stop(self) -> None:

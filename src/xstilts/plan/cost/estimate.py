@@ -15,7 +15,7 @@ from typing import Any, assert_never
 from xstilts.plan.compile import Plan
 from xstilts.plan.cost.sizes import TALLY_BYTES, Unknown, examples, known_examples, length, weights_of
 from xstilts.recipe.mixture import compute_shares, total_steps
-from xstilts.recipe.recipe import SELECTING, Recipe
+from xstilts.recipe.recipe import SELECTING
 from xstilts.stages.stage import (
     EmbedStage,
     EncoderStage,
@@ -101,21 +101,18 @@ def estimate(plan: Plan, keys: Collection[str], rate: float = RATE) -> Estimate:
         gaps: list[Unknown] = []
         try:
             cost = cost_of(stage, tokens, gaps)
+            tokens[stage.key] = cost[0]
+            if stage.key in keys:
+                found.costs.setdefault(stage.kind, Cost()).add(*cost)
+                if isinstance(stage, TrainStage):
+                    found.slow += stage.config.recipe.precision == "fp32"
+                    found.steps += cost[0] / tokens_a_step(stage)
         except Unknown as error:
             gaps.append(error)
-            cost = None
+            found.left_out += stage.key in keys
         if stage.key in keys:
             for gap in gaps:
                 found.unknown.setdefault(gap.what, set()).update(filter(None, (gap.language,)))
-        if cost is None:
-            found.left_out += stage.key in keys
-            continue
-        tokens[stage.key] = cost[0]
-        if stage.key in keys:
-            found.costs.setdefault(stage.kind, Cost()).add(*cost)
-            if isinstance(stage, TrainStage):
-                found.slow += stage.config.recipe.precision == "fp32"
-                found.steps += cost[0] / tokens_a_step(stage)
     return found
 
 
@@ -144,8 +141,7 @@ Tokens = Mapping[str, float]
 
 
 def cost_of(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
-    """(tokens, FLOPs, bytes) of a stage. `tokens` are those of the trainings before it, `gaps` takes what is left out. Raises
-    Unknown."""
+    """(tokens, FLOPs, bytes). `tokens`: of the trainings before it; `gaps` takes what is left out. Raises Unknown."""
     match stage:
         case TrainStage():
             return _train(stage, tokens, gaps)
@@ -169,7 +165,7 @@ def cost_of(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
 
 def _train(stage: TrainStage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
     size = weights_of(stage)
-    trained = own_steps(stage) * tokens_a_step(stage)
+    trained = total_steps(_rows(stage), stage.config.mixture.cap, stage.config.recipe) * tokens_a_step(stage)
     for source in stage.inputs.match.values():
         if source.key not in tokens:
             raise Unknown("controls that match a training of unknown length")
@@ -179,23 +175,11 @@ def _train(stage: TrainStage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
 
 
 def tokens_a_step(stage: TrainStage) -> float:
-    """The mean over what a phase draws. Raises Unknown."""
-    names = [task.name for task in stage.config.tasks]
-    shares = compute_shares(names, [max(1, round(n)) for n in _rows(stage)], stage.config.mixture)
-    recipe = stage.config.recipe
-    return recipe.batch * float(sum(s * _row_tokens(n, recipe) for s, n in zip(shares, names, strict=True)))
-
-
-def own_steps(stage: TrainStage) -> int:
-    """The steps of a phase, without those that match another's. Raises Unknown."""
-    return total_steps(_rows(stage), stage.config.mixture.cap, stage.config.recipe)
-
-
-def _row_tokens(name: str, recipe: Recipe) -> float:
-    """The length of a row: plain text fills it, choices are rows side by side."""
-    task = find_task(name)
-    tokens, rows = length(task)
-    return task.format.row_tokens(tokens, rows, recipe.max_length)
+    """The mean over what a phase draws (plain text fills a row, choices are rows side by side). Raises Unknown."""
+    recipe, tasks = stage.config.recipe, [find_task(task.name) for task in stage.config.tasks]
+    shares = compute_shares([task.name for task in tasks], [max(1, round(n)) for n in _rows(stage)], stage.config.mixture)
+    row_tokens = [task.format.row_tokens(*length(task), recipe.max_length) for task in tasks]
+    return recipe.batch * float(sum(share * tokens for share, tokens in zip(shares, row_tokens, strict=True)))
 
 
 def _rows(stage: TrainStage) -> list[float]:
