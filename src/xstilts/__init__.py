@@ -9,8 +9,6 @@
 These names are imported when they are first used, so `import xstilts` is fast.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:

@@ -1,7 +1,5 @@
 """The one error that a user sees as a sentence instead of a stack trace."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

@@ -6,8 +6,6 @@ its languages nor its seeds, so that a lucky sentence or a lucky seed cannot cho
 one gain. With one seed or one language only the other is cut; with one of both, no chain can be chosen honestly.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

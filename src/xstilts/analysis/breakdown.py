@@ -5,8 +5,6 @@ others. Pairs that the answer does not count (the target's own data, oracles) ar
 `metrics.variance_components`: seeds are paired across targets, and the test data of different targets are independent.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 

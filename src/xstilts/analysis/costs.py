@@ -3,8 +3,6 @@
 A figure that a run did not record (if an older version made it) is missing, never zero. A sum says how many stages it covers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 

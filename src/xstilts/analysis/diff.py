@@ -6,8 +6,6 @@ over the languages that both have. What only one side has is named, not compared
 it; with one seed, or if the same checkpoints were scored twice, it is all that can be said.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

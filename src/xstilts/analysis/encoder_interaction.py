@@ -5,8 +5,6 @@ gain (headroom) and in log-odds. Only a difference that excludes zero on all thr
 Encoders differ in more than their size, and two or three of them are points, not a curve: no line is fitted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args

@@ -5,8 +5,6 @@ so sizes are compared without it. They are read from the header of the weights' 
 and needs no torch. Files of pickled weights have no such header; their size follows from the shape in config.json.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -3,8 +3,6 @@
 Scores and gains are 0-1 inside and are written 0-100; gains carry a sign (with a true minus) and are called points.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 MINUS = "\u2212"

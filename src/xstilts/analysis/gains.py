@@ -10,8 +10,6 @@ evidence. Surprising: with one seed nothing is called a gain or a loss, whatever
 speaks of these very runs only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product

@@ -1,7 +1,5 @@
 """Gather the records that a report is made from out of a plan and a store. Only score artefacts and run records are read."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from importlib.metadata import version

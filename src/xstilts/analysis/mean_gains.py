@@ -4,8 +4,6 @@ They are a family of their own, with their own Holm's correction. How the interv
 `breakdown.pool_intervals`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

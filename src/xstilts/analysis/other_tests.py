@@ -8,8 +8,6 @@ give a small p, and the stochastic order calls equals different too often. So a 
 as disagreeing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ target's own data, oracles, one artefact on both sides) are left out. Surprising
 their size, so that a plan does not rest on an effect that was large by luck.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

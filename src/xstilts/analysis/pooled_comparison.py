@@ -5,8 +5,6 @@ are paired by number and examples by id, as in every `Comparison`. The targets a
 `metrics.significance`: two more columns (how many examples, and of which target) tell the headline whose counts it sums.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal

@@ -3,8 +3,6 @@
 Everything after the gathering is a pure function of `Results`, so that a report can be rendered and tested without a store.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal

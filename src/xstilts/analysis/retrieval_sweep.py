@@ -6,8 +6,6 @@ best. The sweep has accuracies only, no intervals. The embeddings (layer 0) are 
 there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -6,8 +6,6 @@ say anything about transfer. A score `leak`s if dev data of the target languages
 is an upper bound, which every rendering marks and no answer rests on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Controls and chains of several phases are none of these.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from xstilts.analysis.results import ChainInfo, Results

@@ -5,8 +5,6 @@ claim's population, the claim is `outside` what they can say. If they are only l
 fewer targets, languages or intermediate tasks), they are `smaller`, and a verdict can only be one by proxy.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Counts are those that the fetch stages made while they read, whatever the limits
 protocol follows from what was run: which chains have scores, and which training stages are done.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence

@@ -6,8 +6,6 @@ stay the same although the artefacts of the chains changed places (for a fact: a
 looks like a verification does not pass as one.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Sequence

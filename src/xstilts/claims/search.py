@@ -3,8 +3,6 @@
 If one is missing, a note says so; nothing similar takes its place.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

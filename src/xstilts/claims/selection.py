@@ -5,8 +5,6 @@ on the other half of the languages than those on which it is then scored, since 
 win is too high. `compute_standing` says how surely some chains are ahead of others (`metrics.rank_probability`).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

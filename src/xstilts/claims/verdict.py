@@ -21,8 +21,6 @@ of the least sure one, so a rule of "at least 95 %" for all would support fewer 
 err in at most 5 % of cases.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal

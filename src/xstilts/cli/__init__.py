@@ -3,8 +3,6 @@
 Importing it costs almost no time: each verb imports what it needs.
 """
 
-from __future__ import annotations
-
 from xstilts.cli.app import app, print_error
 from xstilts.errors import InputError
 

@@ -1,7 +1,5 @@
 """Verbs that read results: the report, claims, where a number comes from, how two studies differ, and statistical power."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 from typing import Annotated

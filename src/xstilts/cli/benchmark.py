@@ -1,7 +1,5 @@
 """Verbs about prediction files of a benchmark: `xstilts benchmark score|validate|submit`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

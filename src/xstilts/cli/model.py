@@ -1,7 +1,5 @@
 """Verbs that make model folders: an encoder from scratch, or a trained model of a study."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The verb that runs one stage, for executors and for a close look at what fails."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """Verbs that plan, run and watch a study."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Annotated

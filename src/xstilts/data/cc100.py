@@ -5,8 +5,6 @@ the sizes. Chinese is the sum of both scripts, Burmese of both encodings. In a s
 much, some or little text on the web", not what that encoder saw.
 """
 
-from __future__ import annotations
-
 from xstilts.data.language import LANGUAGES
 
 CC100_GIB = {row.code: row.cc100_gib for row in LANGUAGES.values() if row.cc100_gib}

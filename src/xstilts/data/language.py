@@ -7,8 +7,6 @@ two-letter code: a macrolanguage where ISO has one (ara, fas, swa, zho). `tatoeb
 use.
 """
 
-from __future__ import annotations
-
 import csv
 from dataclasses import dataclass
 from importlib.resources import files

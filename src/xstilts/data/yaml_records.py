@@ -4,8 +4,6 @@ A study and a user's task are such records. A duplicate field is refused with it
 name. YAML and pydantic alone would lose the first silently and explain the second in terms of types.
 """
 
-from __future__ import annotations
-
 import re
 import reprlib
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The environment of a process that runs stages. It must be set before numpy and torch are imported."""
 
-from __future__ import annotations
-
 import os
 
 

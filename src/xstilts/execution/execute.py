@@ -4,8 +4,6 @@ A stage that fails blocks what rests on it and nothing else. A worker that dies 
 checkpoint. A stage that another run holds is waited for, not repeated. A damaged artefact is made again, and said so.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,8 +1,6 @@
 """Run one stage in this process, out of the `stage.json` that a run has written into the store. An executor that runs stages
 elsewhere (a cluster's queue) starts this for each of them."""
 
-from __future__ import annotations
-
 import threading
 from typing import Any
 

@@ -5,8 +5,6 @@ and nothing is written. After the first reading, a done stage costs one `stat`, 
 but the listing of its kind's folder: the files that a done mark lists are checked once for each mark, not at each reading.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import threading

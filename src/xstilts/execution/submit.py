@@ -4,8 +4,6 @@ Test sets and predictions are read from the store. With `limits.test`, a submiss
 and its `submission.json` says so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -5,8 +5,6 @@ of libraries go to standard error instead). The end of its input means that the 
 leaving what its stage last checkpointed.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import queue

@@ -1,7 +1,5 @@
 """Bitext mining: two pools of sentences -> the pairs that are translations. Nothing is trained."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

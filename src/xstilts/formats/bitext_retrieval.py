@@ -1,7 +1,5 @@
 """Bitext retrieval: a sentence -> its English translation among all English sentences. Nothing is trained."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

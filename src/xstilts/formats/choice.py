@@ -1,7 +1,5 @@
 """Choice: a prompt and its candidate continuations -> the index of the right one."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Classify: one or two texts -> a label out of a closed set."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self

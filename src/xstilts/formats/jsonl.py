@@ -1,7 +1,5 @@
 """Examples and predictions as files: one JSON object a line."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator

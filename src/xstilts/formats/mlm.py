@@ -1,7 +1,5 @@
 """Mlm: plain text -> its masked tokens."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -4,8 +4,6 @@ What a chain gains with gold answers over its placebo is what the *task* gives. 
 training and its head. How the answers of a format are shuffled is stated by the format (`Format.shuffle`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A prediction: what a model answers to one example."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """Ranking: a query -> a ranking of the candidates of a pool (retrieval of answers by a dual encoder)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """All formats by name, and the classes of their examples by the name that they have in files."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Span: a question and a context -> a stretch of the context (extractive question answering)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -6,8 +6,6 @@ scored as that script scores it: a label outside the set is wrong, an id without
 of a repeated id the last counts, and BUCC's pairs are a set. Lines end at LF, CR or both; blanks around them do not count.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

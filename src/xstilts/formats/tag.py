@@ -1,7 +1,5 @@
 """Tag: a sentence in words -> one tag a word."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby

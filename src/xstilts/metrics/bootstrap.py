@@ -9,8 +9,6 @@ noise of any number of replicates. The chunk bounds the memory.
 Legend: N ids of one table, U ids of a group of languages, C counts, R replicates, G tables of a group, K different columns.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 

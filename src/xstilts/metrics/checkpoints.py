@@ -10,8 +10,6 @@ is tested by randomisation, which swaps an example in all its languages at once.
 sentences would find differences that do not exist.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -4,8 +4,6 @@ It works for labels (ClassifyExample) and indices (ChoiceExample), since it only
 the task's label set is wrong, not an error. A prediction of another type is an error.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from xstilts.formats.format import Example

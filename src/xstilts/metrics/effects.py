@@ -8,8 +8,6 @@ it calls 16 in 100 better (< 0.5). The stricter 0.2 calls 10 in 100 with three s
 pairs each).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

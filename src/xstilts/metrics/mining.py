@@ -8,8 +8,6 @@ equal scores decides). Of cuts with equal F1 the highest is taken, as there. But
 that rounding does not choose between them.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

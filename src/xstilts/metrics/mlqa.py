@@ -7,8 +7,6 @@ Surprising and official: the Arabic article is removed wherever its two letters 
 (The script's pattern has a second alternative that no text can match. It is left out here.)
 """
 
-from __future__ import annotations
-
 import re
 import string
 import unicodedata

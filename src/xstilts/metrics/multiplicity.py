@@ -7,8 +7,6 @@ with an error of alpha for a k that is too high. It is the partial conjunction o
 https://doi.org/10.1111/j.1541-0420.2007.00984.x) with Bonferroni's bound, and holds whatever the languages share.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -6,8 +6,6 @@ share the draws of ids and the sums of the control. Gains are in points, relativ
 Legend: C counts, R replicates, S seeds of an arm, X runs (all seeds of all arms), G tables of a group, N ids of one language.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple

@@ -7,8 +7,6 @@ that the spread over seeds may have. The answers are as good as the assumed numb
 that was run.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

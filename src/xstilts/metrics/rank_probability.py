@@ -10,8 +10,6 @@ ones is the best with a chance of one half.
 Legend: K chains, S seeds, W joint draws.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -7,8 +7,6 @@ below rank 20, which XTREME-R prints under the name map@20. A candidate that is 
 still uses both ranks.
 """
 
-from __future__ import annotations
-
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction

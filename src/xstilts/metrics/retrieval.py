@@ -5,8 +5,6 @@ is the id of the example with the retrieved foreign sentence. Source: Artetxe an
 (https://doi.org/10.1162/tacl_a_00288), used by XTREME (Hu et al. 2020), which reports accuracy, not error rate.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from xstilts.metrics.classify import ACCURACY

@@ -13,8 +13,6 @@ Seeds that share one intermediate checkpoint say nothing about other seeds of th
 that the per-seed values are roughly normal; a collapsed run among them makes it long.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ nothing ("the", "?"), v1.1 gives EM 1 and F1 0, and v2.0 gives F1 1 as well. In 
 is "no answer".
 """
 
-from __future__ import annotations
-
 import re
 import string
 from collections import Counter

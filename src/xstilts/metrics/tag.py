@@ -7,8 +7,6 @@ neighbours with the same tag merge (NOUN NOUN is one chunk), but SCONJ and SYM s
 seqeval >= 0.0.16 cuts the first letter off the type (CCONJ equals SCONJ), which gives other POS numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -10,8 +10,6 @@ extremes, Satterthwaite's degrees of freedom down to 92.1 %, and this rule 95 to
 Legend: A arms (a contrast has one or more), S seeds of one arm, X runs (seeds of all arms).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

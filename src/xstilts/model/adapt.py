@@ -1,7 +1,5 @@
 """What of the trunk a phase trains: everything, everything above some blocks, or low-rank adapters beside its weights."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import nn

@@ -7,8 +7,6 @@ Poolings: "mean" over all tokens, special tokens included (what XTREME and jiant
 --pool_skip_special_token; a sentence of nothing else keeps them), "cls" = the first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

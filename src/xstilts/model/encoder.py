@@ -2,8 +2,6 @@
 `AutoModel.from_pretrained` reads. The tokenizer's files travel unchanged from phase to phase.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -5,8 +5,6 @@ heads.safetensors   the heads' weights, `<task>.<parameter>`: dropped by the nex
 heads.json          each head's task and format
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

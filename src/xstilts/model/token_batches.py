@@ -1,7 +1,5 @@
 """Batches by length: as many sequences together as a number of padded tokens allows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 

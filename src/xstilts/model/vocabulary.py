@@ -7,8 +7,6 @@ table is restored, exactly (without weight decay: bit for bit; with it: but for 
 Not for masked language modelling, whose softmax is over all tokens.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

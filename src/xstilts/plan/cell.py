@@ -1,7 +1,5 @@
 """A cell of a study: one point of its grid, the stage that scores it, and the way back from the score to the encoder."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -5,8 +5,6 @@ decided in `data_stages.py`, which encoder it starts from in `encoder_stages.py`
 what is scored in `score_stages.py`.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ phase: each target's own training goes on for as many more real tokens as the ch
 over it is not just longer training. Plain text has no labels to shuffle, and a chain that is a placebo gets no control.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

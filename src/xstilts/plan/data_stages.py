@@ -4,8 +4,6 @@ A plan needs no data. A file in the data folder is identified by its sha256, a d
 without data are left out, and the plan says so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -5,8 +5,6 @@ so that seeds vary pre-training too. The tokenizer of `scratch/<name>` has no se
 identified by its commit, which only a run looks up on the network.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from dataclasses import replace

@@ -4,8 +4,6 @@ It is the same computation as in a study with `scratch` and `pretrain`: the toke
 modelling are stages of the store, so that a run goes on where it was and a study on the same text finds them done.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path

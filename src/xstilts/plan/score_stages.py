@@ -1,7 +1,5 @@
 """The scores of a plan: a target's own training, what predicts, embeds or mines with the checkpoint, and the score."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from xstilts.errors import InputError

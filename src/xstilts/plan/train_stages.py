@@ -1,7 +1,5 @@
 """The trainings of a plan: the phases of pre-training and of chains, and each target's own training."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -4,8 +4,6 @@ A training is one phase of a chain or the fine-tuning on a target. One and the s
 SQuAD, and the target XQuAD with the same recipe); it is counted once, as what comes first here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Everything that a report shows, computed once from `Results`: scores, gains, answer, costs, claims."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal

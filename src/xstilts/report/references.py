@@ -4,8 +4,6 @@ Every field was checked against a public record of the work (data set card, proc
 are empty. A key without an entry here (a user's task, or a data set without a paper) becomes its name and its address.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass

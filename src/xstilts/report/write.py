@@ -3,8 +3,6 @@
 Each file is renamed into place when it is complete.
 """
 
-from __future__ import annotations
-
 import uuid
 from pathlib import Path
 

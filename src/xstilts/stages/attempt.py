@@ -3,8 +3,6 @@
 Everything that goes wrong inside a body becomes an `Outcome`; only the end of the process itself does not.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import platform

@@ -9,8 +9,6 @@ input is that of its field, and after it the parts that tell the field's inputs 
 `train:<task>:<language>`. In a `BARE` field it is the part alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache

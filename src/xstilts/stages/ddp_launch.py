@@ -4,8 +4,6 @@ A group lives and dies as one: the others end when their input closes (the first
 first, when it ends or fails, kills what is left.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

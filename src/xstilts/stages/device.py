@@ -1,7 +1,5 @@
 """Which device a stage runs on: context, never part of a key."""
 
-from __future__ import annotations
-
 import os
 
 import torch

@@ -5,8 +5,6 @@ One pass over the encoder; a language and side that is finished is kept if the a
 stated by the format (`Format.side_texts`).
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

@@ -4,8 +4,6 @@ Four sources: a local Hugging Face folder or a Hub model at a pinned revision (c
 weights (the random-init control); the embedded world's tiny XLM-R; an XLM-R from scratch around a tokenizer of its own.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping
 from pathlib import Path

@@ -3,8 +3,6 @@
 Our heads compute what the library's heads of the same name compute at test time; only the names of their weights differ.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Examples stream from the reader to the file; a limit holds as many as it allows,
 leave out or change (translations that are missing, answers that are nowhere) is counted beside them.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain

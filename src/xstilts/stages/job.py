@@ -4,8 +4,6 @@ A body writes into `job.out` only, may keep an interrupted state in `job.checkpo
 sees the study.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import threading
 from collections.abc import Callable, Mapping

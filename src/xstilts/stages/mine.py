@@ -4,8 +4,6 @@ Every candidate is kept with its score, best first: where to cut is tuned on dev
 A language that is finished is kept if the attempt is interrupted.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

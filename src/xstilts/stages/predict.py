@@ -2,8 +2,6 @@
 
 Examples stream from their file through the model into the predictions' file."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import asdict
 from pathlib import Path

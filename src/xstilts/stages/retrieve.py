@@ -8,8 +8,6 @@ rank   each query searches the candidates of *all* languages of the stage, and f
 Searches are exact and by cosine; of equal ones the earlier row is nearer.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections import defaultdict

@@ -4,8 +4,6 @@ The three formats of retrieval have vectors or mined pairs instead of prediction
 which are kept as well.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any

@@ -4,8 +4,6 @@ the embedded world, whose tokenizer is word-level over the world's vocabulary. T
 Ids are as in XLM-R: <s> 0, <pad> 1, </s> 2, <unk> 3, words or pieces, <mask> last; pairs are `<s> A </s></s> B </s>`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

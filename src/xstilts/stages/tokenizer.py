@@ -7,8 +7,6 @@ tokenizers library does not (its scores differ from run to run) and took four ti
 Ids: <s> 0, <pad> 1, </s> 2, <unk> 3, pieces, <mask> last; pairs are `<s> A </s></s> B </s>`.
 """
 
-from __future__ import annotations
-
 import io
 import unicodedata
 from collections.abc import Iterator, Mapping

@@ -4,8 +4,6 @@ First the training data become token caches in the checkpoint folder, then the t
 to the tokens that occur) and trained, alone or by several processes (`ddp_launch.py`), which all begin with `prepare`.
 """
 
-from __future__ import annotations
-
 import shutil
 import time
 from collections.abc import Iterator

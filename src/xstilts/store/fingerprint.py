@@ -5,8 +5,6 @@ a canonical form (a set, a path, a function, NaN, a name that is not a string) r
 guess. The idea that a fingerprint must raise is from marin and tango.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

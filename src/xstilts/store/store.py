@@ -11,8 +11,6 @@
 The slug is for people; the key decides. Nothing below `out/` is read before `done.json` was checked.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json

@@ -4,8 +4,6 @@
 files of studies, and `builtin/` has the studies that come with the package. What other packages use is named here.
 """
 
-from __future__ import annotations
-
 from xstilts.study.comparison import ChainComparison
 from xstilts.study.read import built_in_studies, change_field, find_study
 from xstilts.study.record import NO_CHAIN, SCRATCH, WORLD, Chain, Control, Retrieval, Study, Target, load_study, make_study

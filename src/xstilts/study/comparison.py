@@ -3,8 +3,6 @@
 They decide what the report answers, and not what is run: they are in no stage key.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from typing import Any
 

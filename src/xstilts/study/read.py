@@ -1,7 +1,5 @@
 """The files of studies, built in or the user's own, as plain fields with `--set FIELD=VALUE` changes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path

@@ -6,8 +6,6 @@ download script keeps test sets but blanks or overwrites their labels (XCOPA: al
 them, a third of XNLI would count as right. So gold that has only one label, or is blank, is refused.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path

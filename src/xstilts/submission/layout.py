@@ -4,8 +4,6 @@ Source: google-research/xtreme, evaluate.py and README ("Submissions"). What a f
 (`Format.write_submission`). `submission.json` in the top folder is ours; the benchmark's scorer ignores it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 The format of a task reads its own kind of file (`Format.read_submission`); `formats/submission_file.py` says what is a problem.
 """
 
-from __future__ import annotations
-
 import codecs
 from pathlib import Path
 

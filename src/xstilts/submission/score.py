@@ -5,8 +5,6 @@ Missing files are missing from the averages, which say so. Files without gold ar
 which the benchmark's script would stop is an error here too; `validate.py` lists all of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path

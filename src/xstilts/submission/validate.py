@@ -5,8 +5,6 @@ three states: `ok` (every file of the suite is there and correct), `partial` (wh
 missing, or only its form could be checked because its gold is not available), `invalid` (something is wrong).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path

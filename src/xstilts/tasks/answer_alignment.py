@@ -5,8 +5,6 @@ several occurrences the one nearest to the relative place of the original is tak
 an occurrence that cuts a word ("un" in "mundo") is taken only if there is no other.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

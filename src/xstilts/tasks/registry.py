@@ -1,7 +1,5 @@
 """All tasks by name: the catalogue, which `import xstilts.tasks` registers, and the tasks that a user declares."""
 
-from __future__ import annotations
-
 from xstilts.errors import InputError, nearest
 from xstilts.tasks.task import Task
 

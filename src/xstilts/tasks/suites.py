@@ -8,8 +8,6 @@ the 11 languages of XQuAD-R. Its group `multi_choice` (XCOPA again) only selects
 share no task. STILTs-9 are the intermediate tasks of Phang et al. 2020, who do not average them, so it has no groups.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 

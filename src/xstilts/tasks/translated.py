@@ -8,8 +8,6 @@ words and a translation moves words. Dev data stay English. Held-out dev questio
 does not see them.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial

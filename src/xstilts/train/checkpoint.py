@@ -1,8 +1,6 @@
 """The checkpoint of a training: its state, written whole or not at all. It holds only the weights that are trained; the others
 come from the artefact that the phase started from."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import uuid

@@ -7,8 +7,6 @@ is torch.distributed with gloo (CPU) or nccl (one GPU for each process). The pro
 through a file, so there is no port and no launcher. When a process dies, the others raise LostProcess at the next sum.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path

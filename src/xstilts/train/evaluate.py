@@ -6,8 +6,6 @@ in the order of the examples. Ranking is the exception: it compares every text w
 file.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice, tee

@@ -7,8 +7,6 @@ with padding, small batches and everything else that is not a product. Work that
 needed (`unpadding.states`), does not count.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable, Sequence

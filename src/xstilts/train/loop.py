@@ -7,8 +7,6 @@ randomness inside a step (dropout, masks) comes from generators seeded by (seed,
 averages and step, so it does not matter when it was written.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import time

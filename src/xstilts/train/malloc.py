@@ -1,8 +1,6 @@
 """The C library's malloc (glibc; with other libraries these functions do nothing): training keeps freed memory between its
 steps, evaluation gives it back."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 from typing import Any

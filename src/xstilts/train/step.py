@@ -6,8 +6,6 @@ terms of the *whole* batch. When memory runs out, the micro-batch is halved and 
 smaller, activations are recomputed instead of kept. All randomness inside a step is a function of (seed, step, micro-batch).
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

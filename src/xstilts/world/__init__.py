@@ -6,8 +6,6 @@ Read in this order: `config.py`, `concepts.py`, `tongue.py` (languages), `event.
 `list_words(config)` all words.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from xstilts.formats.format import Example

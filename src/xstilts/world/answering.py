@@ -9,8 +9,6 @@ The roles are drawn independently (`draw_flat`), so the question alone does not 
 half of the examples the other event shares the verb or a role that the question names, so one word is not enough.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

@@ -5,8 +5,6 @@ answer: it must have been learned from documents. The four nouns are drawn first
 uniformly, so the choices alone tell nothing.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -4,8 +4,6 @@ A token has its concept (for the lexicon, or for code-switching), its part of sp
 question). Adpositions and markers have no role: the answer to "where" is "the garden".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ in antonym pairs, and a verb pair prefers the nouns of one or two categories. Pr
 asymmetry makes languages identifiable from monolingual text.
 """
 
-from __future__ import annotations
-
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "animal": ("dog", "horse", "cat", "goat", "bird"),
     "food": ("bread", "soup", "apple", "cheese", "rice"),

@@ -6,8 +6,6 @@ less in the short pre-training of a demo (measured; see `docs/decisions.md`). Wi
 names, digits and cognates in common.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 

@@ -4,8 +4,6 @@ Train, dev and test are disjoint by construction: the checksum of a meaning deci
 without the others. All languages of a task draw the same meanings, so their ids are parallel.
 """
 
-from __future__ import annotations
-
 import random
 import zlib
 from collections.abc import Callable, Iterator

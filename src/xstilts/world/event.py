@@ -5,8 +5,6 @@ every role independently of the others, so that exchanging roles between events,
 tasks are made of it, so that no part of an example tells its label.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from functools import cache

@@ -14,8 +14,6 @@ Paraphrase is after PAWS (https://arxiv.org/abs/1904.01130). Both sentences have
 participants have changed places. One sentence of each pair has its adjuncts in front, so that positive pairs are not copies.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterator
 from functools import partial

@@ -4,8 +4,6 @@ Names and numbers are left out. They are spelled alike in most of the languages,
 would not show a shared meaning.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 

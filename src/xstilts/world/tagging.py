@@ -5,8 +5,6 @@ same holds for the names of cities, which are locations elsewhere. Parts of spee
 task tests whether the words of another language mean what the English ones do.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterator, Sequence
 

@@ -6,8 +6,6 @@ languages tell different events, so the corpus is not parallel. The anchors are 
 words in English, and pairs of a sentence and its English translation.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 

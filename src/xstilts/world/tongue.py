@@ -5,8 +5,6 @@ benchmarks: order, script, cognates (words spelled as in English) and names spel
 syllables of its script and is no word of any other language.
 """
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
 from functools import lru_cache

@@ -5,8 +5,6 @@ in its context, as with real systems, and must be found again or is lost. A wron
 speech.
 """
 
-from __future__ import annotations
-
 import random
 from functools import lru_cache
 

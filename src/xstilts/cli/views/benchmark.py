@@ -1,7 +1,5 @@
 """The scores and the problems of a submission in the terminal, in 80 columns."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import Console

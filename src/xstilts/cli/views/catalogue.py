@@ -3,8 +3,6 @@
 Only the names of data files are looked at. `xstilts data check` reads the files (`views/data.py`).
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Iterable

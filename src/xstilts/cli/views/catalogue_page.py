@@ -5,8 +5,6 @@
 It shows what the tasks declare, whatever a data folder has.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

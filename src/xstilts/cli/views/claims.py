@@ -1,7 +1,5 @@
 """The ledger of claims in the terminal, in 80 columns: each claim with its verdict, the measured effect and the reason."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

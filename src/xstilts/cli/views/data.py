@@ -1,7 +1,5 @@
 """Data files in the terminal: the results of `xstilts data check`, and the progress of downloads."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import groupby

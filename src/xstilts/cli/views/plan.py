@@ -1,7 +1,5 @@
 """A plan in the terminal and as JSON: its stages and trainings, what cells share, what is new and why, what it costs."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The status of a study in the terminal, once or again and again, whichever process runs the study."""
 
-from __future__ import annotations
-
 import time
 from typing import Any, NamedTuple
 

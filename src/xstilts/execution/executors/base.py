@@ -1,7 +1,5 @@
 """What an executor is: something that runs stages. Which stages are run, and when, is decided in `execute`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType

@@ -2,8 +2,6 @@
 softmax over the candidates (jiant's multiple-choice head). So one head serves questions with any number of candidates: XCOPA's
 two after a task with five, say; all questions of one batch have as many."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """Classify: one or two texts -> a label. Cross-entropy over labels on the first token's state."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 

@@ -4,8 +4,6 @@ A *feature* is one row of training: the token ids of one sequence (or of the can
 needs, and the position of its example. Shapes: B sequences, L tokens, D hidden, C labels.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

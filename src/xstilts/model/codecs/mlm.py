@@ -5,8 +5,6 @@ B </s>` (TLM). Masks are drawn anew at each visit from (seed, step). Logits are 
 decoder is tied to the word embeddings.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast

@@ -8,8 +8,6 @@ weights, so vectors need only the trunk, and a query is compared with all texts 
 At test the embed stage makes the vectors of the pools, with the same cut and `passage`; `decode` ranks the texts of dev pairs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 

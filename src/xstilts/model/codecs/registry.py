@@ -1,7 +1,5 @@
 """The codec of each trained format, by the format's name."""
 
-from __future__ import annotations
-
 from xstilts.model.codecs.choice import ChoiceCodec
 from xstilts.model.codecs.classify import ClassifyCodec
 from xstilts.model.codecs.codec import Codec

@@ -8,8 +8,6 @@ best span. Of several windows the *lowest* null score counts: no answer means th
 the transformers library and of jiant, with their default threshold of 0.)
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 

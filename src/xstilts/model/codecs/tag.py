@@ -5,8 +5,6 @@ than `max_length` is split at a word into several rows, never cut (XTREME's util
 one more special token): every word has a prediction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 

@@ -6,8 +6,6 @@ softmax of masked language modelling are left out. Hours follow from a rate that
 nobody has counted (CCGbank, BUCC, text of the user's own) is named and left out, never guessed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, assert_never

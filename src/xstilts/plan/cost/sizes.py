@@ -4,8 +4,6 @@ All of it is declared, catalogued or was measured once, so that a plan needs nei
 is an `Unknown`, never a guess.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources

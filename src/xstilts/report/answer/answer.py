@@ -6,15 +6,12 @@ largest gain that its intervals allow. One seed decides nothing. If a study asks
 `comparisons.py` writes the answer.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.comparison import LEVEL
 from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.results import LEAK, Results
 from xstilts.analysis.retrieval_sweep import describe_shift, find_shift

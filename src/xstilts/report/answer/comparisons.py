@@ -1,7 +1,5 @@
 """The answer of a study that asks about one chain against another. Its own comparisons come first, gains over no chain second."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from xstilts.analysis import formatting as fmt

@@ -1,7 +1,5 @@
 """What remains of the gains after the controls: the placebo of the same tasks, and longer training on the target."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Literal
 

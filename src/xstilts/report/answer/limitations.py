@@ -1,7 +1,5 @@
 """What this study cannot show, derived from what it lacks. The most serious limitations come first."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from xstilts.analysis import formatting as fmt

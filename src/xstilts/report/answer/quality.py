@@ -5,8 +5,6 @@ whether it is true. The criteria are the practice that the report recommends: si
 no selection on target languages.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """How the answer names a comparison and its measurement, and how many seeds make it more than exploratory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from xstilts.analysis import formatting as fmt

@@ -1,7 +1,5 @@
 """Bars: the time that each kind of stage took, and the time that sharing stages saved."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from xstilts.analysis import formatting as fmt

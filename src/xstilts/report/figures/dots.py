@@ -1,7 +1,5 @@
 """Dot plots: a row for each language or group, a dot for each chain."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ Positions are in percent of a drawing's width and height, so that one drawing se
 rows stay text beside the drawing: text wraps, and it can be selected.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Forest plots: estimates with their intervals, row below row, zero in the middle."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Literal
 

@@ -3,8 +3,6 @@
 Its cells are numbers and words that must wrap, and on the page each one is a link, so every rendering sets it as a table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal

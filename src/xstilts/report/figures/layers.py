@@ -1,7 +1,5 @@
 """Retrieval accuracy by layer: for each encoder and target, a panel for each pooling, plain and centred."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 

@@ -4,8 +4,6 @@ Colours are names of classes (`figures.css`): `gain`, `loss`, `unclear` and `voi
 `kr` for chains, after Okabe and Ito (https://jfly.uni-koeln.de/color/). A control has the colour of its chain and a hollow dot.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 from xstilts.analysis.scores import NO_CHAIN

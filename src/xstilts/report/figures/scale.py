@@ -4,8 +4,6 @@ Size is the number of weights in the encoder's blocks, on a logarithmic axis. En
 two or three sizes make no curve, and encoders of different size usually differ in more than size.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

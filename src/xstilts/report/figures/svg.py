@@ -4,8 +4,6 @@ Both write the same marks with the same classes. On the page, colours are CSS va
 mode. Print readers such as Typst know no variables, so there the style is inside the SVG and the colours are written out.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from importlib import resources

@@ -1,7 +1,5 @@
 """From a number of the report back to the stages behind it: its score artefacts and all their inputs."""
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 `xstilts explain` looks ids up here. The renderings carry only the ids.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

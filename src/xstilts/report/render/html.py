@@ -4,8 +4,6 @@ The template escapes everything that comes from a study. Only the drawings of `f
 script are inserted as markup. A number carries its id (`data-n`); a click on it shows how it was made and from which artefacts.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable

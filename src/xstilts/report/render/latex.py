@@ -4,8 +4,6 @@ Each file compiles as it stands (booktabs and graphicx, nothing else) and its `t
 is the score without a chain. The others are gains over it with their 95 % intervals. Bold: clear after Holm's correction.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """The report as Markdown, for a repository or a pull request: the same document without its figures."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

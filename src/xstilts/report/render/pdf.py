@@ -5,8 +5,6 @@ markup; figures come as SVG. The fonts are those inside the `typst` package, whi
 Letters that these fonts lack come from the system's fonts.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import json
 from dataclasses import fields, is_dataclass

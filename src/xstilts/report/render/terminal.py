@@ -1,7 +1,5 @@
 """What the terminal shows at the end of a run: the gains, chain by target, and the answer. It fits 80 columns."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType

@@ -1,7 +1,5 @@
 """Gains by group, the gap between English and the other languages, and the best chain of a target, as tables."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from xstilts.analysis import formatting as fmt

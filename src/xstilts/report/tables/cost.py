@@ -1,7 +1,5 @@
 """Costs, failures and missing cells of a study, as tables and sentences."""
 
-from __future__ import annotations
-
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.costs import PARTS
 from xstilts.report.findings import Findings

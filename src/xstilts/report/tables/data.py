@@ -1,7 +1,5 @@
 """The data of a study: targets and training tasks as tables, and what licences forbid."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from xstilts.analysis import formatting as fmt

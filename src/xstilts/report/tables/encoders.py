@@ -1,7 +1,5 @@
 """How much the gains differ between encoders, as a table."""
 
-from __future__ import annotations
-
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.encoder_interaction import SCALES
 from xstilts.report.findings import Findings

@@ -1,7 +1,5 @@
 """Gains as tables and sentences: over no chain, over other chains, and over controls."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from xstilts.analysis import formatting as fmt

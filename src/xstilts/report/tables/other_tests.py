@@ -1,7 +1,5 @@
 """The gains under other tests, as a table for the end of a report, with a paragraph that says how to read it."""
 
-from __future__ import annotations
-
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.other_tests import ALPHA, ORDER_SEEDS, ORDERED, OtherTests, describe_checkpoints
 from xstilts.report.findings import Findings

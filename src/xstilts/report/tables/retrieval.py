@@ -1,7 +1,5 @@
 """Retrieval at the reported setting and at others, as a table: layer, pooling, centring."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from xstilts.analysis import formatting as fmt

@@ -1,7 +1,5 @@
 """Scores as tables: chain by target."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from xstilts.analysis import formatting as fmt

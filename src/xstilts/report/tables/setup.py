@@ -1,7 +1,5 @@
 """The set-up of a study: its chains and recipes as tables, and its method in sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from xstilts.analysis import formatting as fmt

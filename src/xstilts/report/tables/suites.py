@@ -4,8 +4,6 @@ Chains are compared over the task-language pairs that every chain and seed of an
 row are means of the same things. Each row says how much of the benchmark it covers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 

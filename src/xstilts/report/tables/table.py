@@ -3,8 +3,6 @@
 Scores are written 0-100 and gains in points. Every rendering (HTML, PDF, Markdown, LaTeX) prints the same tables.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar

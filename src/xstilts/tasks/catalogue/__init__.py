@@ -5,8 +5,6 @@
 `find_task`.
 """
 
-from __future__ import annotations
-
 from xstilts.tasks.catalogue import bitext, choice, nli, paraphrase, qa, ranking, tagging, translate_train, world
 from xstilts.tasks.registry import CATALOGUE
 

@@ -7,8 +7,6 @@ two pools of sentences for each language and the gold pairs between them. Most s
 have several. XTREME's dev is BUCC's sample, its test BUCC's training data (BUCC's own test gold was never published).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any

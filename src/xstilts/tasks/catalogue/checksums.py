@@ -1,7 +1,5 @@
 """The sha256 of official files that come one a language, from `checksums.tsv` (file, language, sha256 of the file as served)."""
 
-from __future__ import annotations
-
 from importlib.resources import files
 
 _TABLE = (files("xstilts.tasks.catalogue") / "checksums.tsv").read_text(encoding="ascii")

@@ -6,8 +6,6 @@ What was the cause?", third_party/run_xcopa.py of google-research/xtreme); jiant
 labels of most test sets are not public, so only XCOPA has a test split here. Ids are row numbers if the files have none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any

@@ -7,8 +7,6 @@ tree here, and over basic and enhanced edges together in XTREME. XTREME's script
 tag ranks last.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple

@@ -6,8 +6,6 @@ set, described in 50 languages, for mentions in 11 languages. It is read with En
 Training and dev data are the English pairs of Wikipedia; XTREME-R chose its learning rates on the dev part.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

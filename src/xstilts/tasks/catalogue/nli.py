@@ -8,8 +8,6 @@ with an empty sentence is kept, since benchmarks count lines. A pair without a g
 used.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path

@@ -7,8 +7,6 @@ keeps them, so its scores are over 2,000 pairs in each language. They are kept h
 leave them out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path

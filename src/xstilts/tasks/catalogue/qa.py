@@ -7,8 +7,6 @@ ids, so it is parallel across languages; TyDiQA is not. The Hub's copies of XQuA
 contexts and answers but kept the offsets: see `_shift_answer`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path

@@ -7,8 +7,6 @@ is that of its id in all languages of the pool (`merge_gold`), so missing langua
 the answer *begins*, as in both scripts of XTREME-R: 112 of the 13,090 answers continue into the next sentence.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect
 from collections.abc import Iterable, Iterator

@@ -8,8 +8,6 @@ head is to the right), `obj<` (to the left), `root`. It replaces supertagging, a
 but it is *not* CCG: other text, other tags, other numbers. Its words are the syntactic ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -7,8 +7,6 @@ words (`conllu.py`), no sentences with withheld texts. XTREME-R takes its five n
 without a tag is X or O there. A sentence without any tag is refused, since the scripts remove the tags of test files.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any

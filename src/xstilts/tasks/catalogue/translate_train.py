@@ -7,8 +7,6 @@ is not known here. A mixture's `languages` selects among the languages of train.
 `tasks/translated.py`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path

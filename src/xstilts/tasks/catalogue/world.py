@@ -10,8 +10,6 @@ Inference by domain `contains` world/nli, as MNLI's genres do MNLI: its examples
 flag more training on the target's own task.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial

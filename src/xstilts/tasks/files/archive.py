@@ -7,8 +7,6 @@ and nothing of that archive is used. Absurd is more than MAX_BYTES or MAX_MEMBER
 MAX_RATIO times the size of the archive.
 """
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import hashlib

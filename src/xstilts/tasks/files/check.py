@@ -5,8 +5,6 @@ has as many examples as the official data. If that number is not known, it is co
 file is official by its own sha256 or by that of its official archive.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -6,8 +6,6 @@ everything works without network (HF_HUB_OFFLINE=1, or no connection) once the c
 commit when the data are fetched; the run of the fetch stage records it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

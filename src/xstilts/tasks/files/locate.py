@@ -6,8 +6,6 @@ repaired. Two selections by hash are here: `is_held_out` (a dev split from train
 so parallel test sets keep the same examples in every language, and more examples do not move the others.
 """
 
-from __future__ import annotations
-
 import hashlib
 import heapq
 import time

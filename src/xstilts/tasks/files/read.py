@@ -5,8 +5,6 @@ Unicode line separators may occur inside a sentence. Whatever is wrong with the 
 line (or the field).
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import gzip

@@ -3,8 +3,6 @@
 A study may name such a folder among its `tasks` and gets the same tasks. The names of the files are explained in `folder.py`.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from xstilts.errors import InputError

@@ -6,8 +6,6 @@ folder may hold both text and translations. A code is ours or that of ISO 639-3,
 unknown code is an error, since nobody would notice a language that is skipped silently.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -7,8 +7,6 @@ Aligned text is one or more files in a language, each aligned by line with the o
 translation; it is left out and counted. Different numbers of lines are an error, since the lines after a gap are not aligned.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path

@@ -5,8 +5,6 @@ Files that were written with csv rules (`quoted`, CSV) are read with them; a quo
 another number of cells than the header is an error, and is never padded or cut.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

@@ -7,8 +7,6 @@ another folder moves no key. For Python it is the hash of the file, since nobody
 state `declared` themselves.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import sys

@@ -7,8 +7,6 @@ of the pair in the whole file, as in `mnli`. `contains` names MNLI, although eac
 chain that trains on any part of the target's own data, and XNLI is trained on all of MNLI.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 
