@@ -85,6 +85,17 @@ def test_a_damaged_checkpoint_costs_time_and_no_result(tiny_folder: Path, tmp_pa
     assert all(torch.equal(v, model.state_dict()[n]) for n, v in whole.state_dict().items())
 
 
+def test_a_checkpoint_of_an_earlier_version_costs_time_and_no_result(tiny_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    whole, _ = go(tiny_folder, tmp_path / "a", RECIPE)
+    steps = itertools.count(1)
+    assert go(tiny_folder, tmp_path, RECIPE, lambda: next(steps) >= 5)[1] is None
+    content = torch.load(tmp_path / "state.pt", weights_only=True)
+    torch.save({{"state": "progress", "selected": "kept"}.get(n, n): v for n, v in content.items()}, tmp_path / "state.pt")
+    model, _ = go(tiny_folder, tmp_path, RECIPE)
+    assert all(torch.equal(v, model.state_dict()[n]) for n, v in whole.state_dict().items())
+
+
 def test_average_is_the_mean_of_the_last_marks(tiny_folder: Path, tmp_path: Path) -> None:
     """The plain way: stop at each mark and keep the weights oneself."""
     marks = evaluation_steps(14, 7)[-3:]

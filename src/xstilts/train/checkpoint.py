@@ -42,6 +42,8 @@ def load_state(
         content = torch.load(path, map_location="cpu", weights_only=True)
         if content["identity"] != identity:
             return kind(), "the checkpoint was of another recipe, mixture or data; training started again"
+        if "state" not in content:
+            return kind(), "the checkpoint was written by an earlier version of xstilts; training started again"
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 parameter.data.copy_(content["model"][name])
