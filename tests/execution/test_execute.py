@@ -225,7 +225,7 @@ def test_ctrl_c_keeps_what_is_done_and_exits_with_130(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert b"run the same command again" in errors
+    assert b"Run the same command again" in errors
     assert b"Traceback" not in errors
     assert (folder / "checkpoint" / "state.pt").exists()
     assert store.runs(folder)[0]["outcome"] == "interrupted"

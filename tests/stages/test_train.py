@@ -132,7 +132,7 @@ def test_the_others_end_when_the_first_is_gone(tmp_path: Path) -> None:
     assert process.stdin is not None
     process.stdin.write(json.dumps(work).encode() + b"\n")
     process.stdin.close()
-    assert process.wait(60) == 3
+    assert process.wait(200) == 3  # a busy machine imports torch for a minute
 
 
 def test_the_vocabulary_is_trimmed_and_restored(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
