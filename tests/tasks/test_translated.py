@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 from xstilts.tasks.translated import translate
 from xstilts.tasks.user.user_tasks import preview, register
+from xstilts.world.config import WorldConfig
 
 NLI = [
     ("The boat sails.", "It moves.", "entailment"),
@@ -176,7 +178,10 @@ def test_a_table_that_cannot_be_used(table: str, message: str, tmp_path: Path, r
             "udpos (sequence tagging) cannot be translated: tags belong to words",
         ),
         ({"translated_from": "tatoeba"}, "tatoeba (bitext retrieval) cannot be translated: there are no training examples"),
-        ({"translated_from": "anli_plus"}, "anli_plus is made of anli, mnli, snli; translate these, each in a declaration"),
+        (
+            {"translated_from": "anli_plus"},
+            "anli_plus is made of anli, mnli, snli; translate each of these in its own declaration",
+        ),
         ({"translated_from": "world/nli"}, "world/nli has no files; the embedded world has its own translated tasks"),
         ({"translated_from": "xquad"}, "xquad has no English training data"),
         ({"translated_from": "mnli_mt"}, "mnli_mt has no English training data"),
@@ -203,17 +208,17 @@ def test_a_translation_of_a_translation_is_refused(tmp_path: Path) -> None:
 
 # -- the embedded world ------------------------------------------------------------------------------------------------
 
-SMALL = {"squad": 80, "nli": 80, "dev": 10}
+SMALL = WorldConfig(squad=80, nli=80, dev=10)
 
 
 @pytest.mark.parametrize("language", ["l1", "l4"])
 def test_the_world_translates_its_training_data_with_errors(language: str) -> None:
     task = find_task("world/squad_mt")
     counts: Counter[str] = Counter()
-    noisy = list(generate_task(task, "train", language, {**SMALL, "translation_noise": 0.2}, counts))
+    noisy = list(generate_task(task, "train", language, replace(SMALL, translation_noise=0.2), counts))
     assert len(noisy) + counts["unlocatable"] == 80
     assert counts["unlocatable"] > 0
-    exact = list(generate_task(task, "train", language, {**SMALL, "translation_noise": 0.0}, counts))
+    exact = list(generate_task(task, "train", language, replace(SMALL, translation_noise=0.0), counts))
     assert exact == list(generate_task(find_task("world/squad"), "train", language, SMALL, Counter()))
     english = {e.id for e in generate_task(find_task("world/squad"), "train", "en", SMALL, Counter())}
     assert {e.id for e in exact} == english

@@ -70,7 +70,7 @@ class BitextMining(Format):
                 file.problem(number, f"unknown English id {target!r:.60}")
             before = mined.setdefault(source, {}).setdefault(target, number)
             if before != number:
-                file.problem(number, f"the pair stands on line {before} already")
+                file.problem(number, f"the pair is already on line {before}")
         asked = [*file.asked, *mined] if file.gold is not None else []
         return [Prediction(id, tuple(mined.get(id, ()))) for id in dict.fromkeys(asked)]
 

@@ -117,7 +117,7 @@ class SubmissionFile:
         asked = dict.fromkeys(self.asked)
         for id in record:
             if id not in asked:
-                self.problem(id, "unknown id; nothing asks for it")
+                self.problem(id, "unknown id; no example has it")
         for id in asked:
             if id not in record:
                 self.problem(id, "no answer to this id; it scores 0")

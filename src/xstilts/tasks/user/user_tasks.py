@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import get_args
 
 from xstilts.data.language import LANGUAGES, Language
 from xstilts.data.yaml_records import make_record, read_fields
@@ -27,6 +26,7 @@ from xstilts.formats.choice import Choice
 from xstilts.formats.classify import Classify
 from xstilts.formats.format import Example, Format
 from xstilts.formats.mlm import Mlm
+from xstilts.formats.registry import FORMATS
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
 from xstilts.store.fingerprint import compute_key
@@ -44,7 +44,7 @@ READERS_VERSION = 1
 
 SUFFIXES = (".yaml", ".yml", ".py")
 # Words that mean something else in a study's lists of tasks.
-RESERVED = {"all", "default", "multi", *SUITES, *(kind.name for kind in get_args(Format))}
+RESERVED = {"all", "default", "multi", *SUITES, *FORMATS}
 
 _registered: dict[Path, tuple[str, tuple[Task, ...]]] = {}
 
