@@ -127,7 +127,7 @@ def test_a_lost_process_fails_the_stage_and_it_goes_on_from_its_checkpoint(
 
 
 def test_the_others_end_when_the_first_is_gone(tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_launch"], stdin=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_worker"], stdin=subprocess.PIPE)
     work = {"config": {}, "inputs": {}, "checkpoint": "", "rank": 1, "size": 2, "rendezvous": str(tmp_path / "m"), "tasks": {}}
     assert process.stdin is not None
     process.stdin.write(json.dumps(work).encode() + b"\n")

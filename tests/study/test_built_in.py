@@ -150,7 +150,7 @@ def test_a_commit_in_the_local_cache_is_that_of_the_plan(tmp_path: Path) -> None
 
 def test_a_plan_knows_the_commit_that_a_run_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = "89abcdef" * 5
-    monkeypatch.setattr("xstilts.plan.encoder_stages.hub_commit", lambda name, revision: commit)
+    monkeypatch.setattr("xstilts.plan.encoder_stages.resolve_hub_commit", lambda name, revision: commit)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     study = tiny_study(encoders=["org/resolved@branch"], chains={"none": []}, pretrain=[])
     before = compile_study(study, tmp_path, draft=True)

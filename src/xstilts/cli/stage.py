@@ -18,7 +18,9 @@ def stage(
     A run writes each stage's record into the store before it hands the stage out; the record is all that this needs. Ctrl-C
     leaves a checkpoint, and the same command goes on from it.
 
-    Example:  xstilts stage 9eba6a7c5557 --store xstilts-store
+    Example:
+
+        xstilts stage 9eba6a7c5557 --store xstilts-store
     """
     import os
     import signal

@@ -1,24 +1,21 @@
-"""The processes of a data-parallel training. The first one starts the others, which run this module.
+"""The processes of a data-parallel training. The first one starts the others, which run `ddp_worker.py`.
 
 A group lives and dies as one: the others end when their input closes (the first is gone) or the group breaks, and the
 first, when it ends or fails, kills what is left.
 """
 
 import json
-import os
 import subprocess
 import sys
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from xstilts.stages.contracts import TrainConfig, TrainInputs, read_config, write_config
+from xstilts.stages.contracts import TrainConfig, TrainInputs, write_config
 from xstilts.stages.device import device
 from xstilts.stages.job import Job
-from xstilts.train.ddp import Group, LostProcess
+from xstilts.train.ddp import Group
 
 
 @contextmanager
@@ -54,34 +51,8 @@ def _start(job: Job[TrainConfig, TrainInputs[Path]], rank: int, size: int, rende
         "rendezvous": str(rendezvous),
         "tasks": dict(job.context.tasks),
     }
-    process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_launch"], stdin=subprocess.PIPE, stdout=2)
+    process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_worker"], stdin=subprocess.PIPE, stdout=2)
     assert process.stdin is not None
     process.stdin.write(json.dumps(work).encode() + b"\n")
     process.stdin.flush()
     return process
-
-
-def main() -> None:
-    """A further process: takes the steps that the first one takes. What it has to do is a line of JSON on its standard input."""
-    from xstilts.stages.attempt import register
-    from xstilts.stages.train import train_as
-
-    work: dict[str, Any] = json.loads(sys.stdin.readline())
-
-    def listen() -> None:
-        sys.stdin.read()
-        os._exit(3)
-
-    threading.Thread(target=listen, daemon=True).start()
-    register(work["tasks"])
-    group = Group(work["rank"], work["size"], Path(work["rendezvous"]), device(work["rank"]))
-    inputs = TrainInputs.read({name: Path(path) for name, path in work["inputs"].items()})
-    try:
-        train_as(read_config(TrainConfig, work["config"]), inputs, Path(work["checkpoint"]), group)
-    except LostProcess:
-        os._exit(4)  # the first says so to people
-    group.close()
-
-
-if __name__ == "__main__":
-    main()
