@@ -15,6 +15,7 @@ from tests.conftest import same_catalogue, tiny_study
 from xstilts.analysis.gather import gather
 from xstilts.execution.execute import execute
 from xstilts.plan.compile import Plan, compile_study
+from xstilts.report.findings import compute_findings
 from xstilts.report.write import write_report
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Store, read_json
@@ -99,7 +100,7 @@ def test_every_cell_has_a_score_and_the_page_is_written(ran: Ran, tmp_path: Path
     assert all(cell.languages for cell in results.cells)
     leaks = {"inference": True, "world/tydiqa": False, "world/retrieval": False}
     assert all(cell.leak == leaks[cell.target] for cell in results.cells)
-    page = write_report(results, tmp_path).read_text()
+    page = write_report(compute_findings(results), tmp_path).read_text()
     assert "two_processes~compute" in page
     assert "leak" in page
 

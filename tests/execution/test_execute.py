@@ -301,7 +301,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_done(tmp_path: Path) -> Non
     line = " ".join(command(study, tmp_path / "store"))
     done = subprocess.run(["bash", "-c", f"ulimit -f 24; {line}"], capture_output=True, text=True, timeout=200)
     assert done.returncode == 2
-    assert "then run again: finished stages are kept" in done.stderr
+    assert "then run again; finished stages are kept" in done.stderr
     assert "Traceback" not in done.stderr
     assert not execute(compile_study(tiny_study()), Store(tmp_path / "store"), workers=1).errors
 
