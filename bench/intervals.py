@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from xstilts.metrics.classify import ACCURACY
-from xstilts.metrics.significance import LanguageTallies, gain_interval, gain_intervals
+from xstilts.metrics.paired import LanguageTallies
+from xstilts.metrics.significance import gain_interval, gain_intervals
 from xstilts.stages.attempt import forget_peak_memory, peak_memory_mib
 
 TARGETS, PARALLEL, CHAINS, LANGUAGES, SEEDS, IDS = 9, 4, 10, 40, 3, 500
@@ -45,15 +46,15 @@ def measure() -> dict[str, float]:
     seconds, intervals, peak = 0.0, 0, 0.0
     for target in range(TARGETS):
         chains, control = tallies(target)
-        gain_intervals({"warm": chains["chain0"]}, control, ACCURACY.headline, resamples=2)
+        gain_intervals([(chains["chain0"], control)], ACCURACY.headline, resamples=2)
         forget_peak_memory()
         before, begin = peak_memory_mib(), time.perf_counter()
-        found = gain_intervals(chains, control, ACCURACY.headline, resamples=RESAMPLES)
+        found = gain_intervals([(chain, control) for chain in chains.values()], ACCURACY.headline, resamples=RESAMPLES)
         seconds += time.perf_counter() - begin
         peak = max(peak, peak_memory_mib() - before)
-        intervals += sum(1 + len(gains.languages) for gains in found.values())
+        intervals += sum(1 + len(gains.languages) for gains in found)
         if target == 0:
-            together, ten_seconds = found["chain0"].overall, seconds
+            together, ten_seconds = found[0].overall, seconds
             begin = time.perf_counter()
             alone = gain_interval(chains["chain0"], control, ACCURACY.headline, resamples=RESAMPLES)
             one_seconds = time.perf_counter() - begin
