@@ -116,7 +116,7 @@ class Format:
         return None
 
     def shuffle(self, examples: Sequence[Example], rng: Random) -> list[Example]:
-        """The examples in their order, with answers dealt out at random (`placebo.py`)."""
+        """The examples in their order, with answers permuted or drawn at random (`placebo.py`)."""
         return list(examples)
 
     def row_tokens(self, tokens: float, rows: float, max_length: int) -> float:

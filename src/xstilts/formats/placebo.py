@@ -1,4 +1,4 @@
-"""Placebo data: the same inputs, with the answers dealt out at random (the shuffled-label control; see docs/protocols.md).
+"""Placebo data: the same inputs with answers at random (the shuffled-label control; see docs/protocols.md).
 
 What a chain gains with gold answers over its placebo is what the *task* gives. The rest comes from its text, the length of its
 training and its head. How the answers of a format are shuffled is stated by the format (`Format.shuffle`).

@@ -44,7 +44,7 @@ def data_root() -> Path:
 
 def compile_study(study: Study, root: Path | None = None, base: Path | None = None, draft: bool = False) -> Plan:
     """The plan of a study. `root` is the data folder, `base` a folder that paths of encoders may be relative to. Raises
-    InputError for data or encoders that are nowhere. A `draft` is for reading, not for running: it uses no network, and what
+    InputError for missing data or encoders. A `draft` is for reading, not for running: it uses no network, and what
     it could not settle without stands in `Plan.unresolved`."""
     data = DataStages(study, root or data_root(), draft)
     trains = TrainStages(data, EncoderStages(data, base))

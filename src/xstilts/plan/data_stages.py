@@ -28,7 +28,7 @@ from xstilts.tasks.user.user_tasks import register
 
 class DataStages:
     """Builds fetch stages once each. `root` is the data folder; `missing`, `notes` and `unresolved` are for the reader of
-    the plan. `draft`: data that are nowhere are no error but stand in `unresolved`. `context` is that of every stage."""
+    the plan. `draft`: missing data are not an error; they are listed in `unresolved`. `context` is that of every stage."""
 
     def __init__(self, study: Study, root: Path, draft: bool = False):
         self.study = study
@@ -37,7 +37,7 @@ class DataStages:
         self.notes: list[str] = []
         self.draft = draft
         self.unresolved: list[str] = []
-        self._nowhere: dict[tuple[str, str], str] = {}  # said once, for the first of its languages
+        self._nowhere: dict[tuple[str, str], str] = {}  # a message once, for the first of its languages
         self._found: dict[tuple[str, str], tuple[str, ...]] = {}
         self.world = study.world
         declared = {str(Path(path).absolute()): register(Path(path))[0].declared for path in study.tasks}
@@ -55,7 +55,7 @@ class DataStages:
             self.unresolved.append(text)
 
     def stage(self, task: Task, split: str, language: str) -> FetchStage:
-        """The stage that reads one split in one language. Raises InputError if its data is nowhere."""
+        """The stage that reads one split in one language. Raises InputError if its data are missing."""
         name = (task.name, split, language)
         if name not in self._made:
             limit = getattr(self.study.limits, split)

@@ -31,7 +31,7 @@ class EncoderStages:
         self._tokenizers: dict[str, TokenizerStage] = {}
 
     def stage(self, name: str, seed: int) -> EncoderStage:
-        """The stage of an encoder. Raises InputError if it is nowhere."""
+        """The stage of an encoder. Raises InputError if it is not found."""
         place = (name, seed if is_random(name) else None)
         if place not in self._made:
             self._made[place] = self._stage(name, seed)

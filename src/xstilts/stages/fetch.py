@@ -1,7 +1,7 @@
 """fetch: read one split of one task in one language, check every row, and leave `examples.jsonl`.
 
 Examples stream from the reader to the file; a limit holds as many as it allows, never the whole split. What a reader had to
-leave out or change (translations that are missing, answers that are nowhere) is counted beside them.
+leave out or change (missing translations, answers that are not in the context) is counted beside them.
 """
 
 from collections import Counter

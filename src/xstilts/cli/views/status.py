@@ -16,7 +16,7 @@ from xstilts.execution.status import STATES, StatusReader, StudyStatus
 REFRESH_SECONDS = 1.0
 
 
-class Problem(NamedTuple):
+class StageProblem(NamedTuple):
     """A stage that failed, is damaged or was stopped, and a sentence about it."""
 
     what: str
@@ -45,9 +45,9 @@ def describe_outlook(status: StudyStatus) -> str:
     return f"About {format_seconds(status.seconds_left)} {'hours' if status.seconds_left >= 3600 else 'minutes'} left."
 
 
-def list_problems(status: StudyStatus) -> list[Problem]:
+def list_problems(status: StudyStatus) -> list[StageProblem]:
     """The stages that failed, then those that are damaged, then those that were stopped."""
-    found: list[Problem] = []
+    found: list[StageProblem] = []
     for stage in status.stages:
         step = describe_progress(stage.progress or {}, 0.0).step
         sentences = {
@@ -57,7 +57,7 @@ def list_problems(status: StudyStatus) -> list[Problem]:
         }
         what = stage.pending_because or stage.state
         if what in sentences:
-            found.append(Problem(what, f"{stage.kind} {stage.slug}", sentences[what]))
+            found.append(StageProblem(what, f"{stage.kind} {stage.slug}", sentences[what]))
     return sorted(found, key=lambda problem: ("failed", "damaged", "stopped").index(problem.what))
 
 
