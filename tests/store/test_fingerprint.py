@@ -50,7 +50,7 @@ def test_the_error_names_the_place() -> None:
 
 
 def test_key_is_golden_and_the_same_in_another_process() -> None:
-    code = "from xstilts.store.fingerprint import key_of; print(key_of({'b': [1, 2.5, None], 'a': 'ü', 'c': 1e-05}))"
+    code = "from xstilts.store.fingerprint import compute_key; print(compute_key({'b': [1, 2.5, None], 'a': 'ü', 'c': 1e-05}))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "7"})
     here = compute_key({"c": 1e-05, "a": "ü", "b": [1, 2.5, None]})
     assert other.stdout.strip() == here
