@@ -105,6 +105,21 @@ def _read_siqa_records(request: ReadRequest) -> ChoiceRecords:
     return ((where, {**record, "label": label}) for (where, record), label in zip(found, gold, strict=True))
 
 
+# Task -> licence, citation, page.
+_PUBLISHED = {
+    "commonsenseqa": ("MIT", "talmor2019commonsenseqa", "https://www.tau-nlp.org/commonsenseqa"),
+    "hellaswag": ("MIT", "zellers2019hellaswag", "https://rowanzellers.com/hellaswag/"),
+    "cosmosqa": ("CC-BY-4.0", "huang2019cosmosqa", "https://wilburone.github.io/cosmos/"),
+    "siqa": (
+        "not stated by its authors; some copies say CC-BY-4.0",
+        "sap2019socialiqa",
+        "https://maartensap.github.io/social-iqa/",
+    ),
+    "copa": ("BSD-2-Clause", "roemmele2011copa", "https://people.ict.usc.edu/~gordon/copa.html"),
+    "xcopa": ("CC-BY-4.0", "ponti2020xcopa", "https://github.com/cambridgeltl/xcopa"),
+}
+
+
 def _task(
     name: str,
     parse: Parse,
@@ -124,6 +139,7 @@ def _task(
     def read_hub(request: ReadRequest, rows: Iterable[Mapping[str, Any]]) -> Iterator[ChoiceExample]:
         return refuse_placeholders(request, _make_examples(parse, id, request, name_hub_rows(rows)))
 
+    license, cite, url = _PUBLISHED[name]
     return Task(
         name=name,
         version=1,
@@ -133,21 +149,25 @@ def _task(
         read=read,
         read_hub=read_hub,
         trains_on=trains_on or name,
+        license=license,
+        cite=cite,
+        url=url,
         **fields,
     )
 
 
 # Checksums and counts: dataset_infos.json of huggingface/datasets before 8803c182e6. At the commits of the Hub data sets, public
 # code has read the parquet files of `hub.list_patterns`; for Social IQa and Cosmos QA on the branch refs/convert/parquet.
-def _plain(folders: str, site: str, hub: Callable[[str], Hub], **files: tuple[str, int, str]) -> dict[str, Source]:
-    """The splits of a task with one unpacked official file for each split (its name, count, sha256). It lies in one of the
-    folders, or at the top if its name is specific enough."""
+def _plain(folders: str, site: str, hub: Callable[[str], Hub], files: Mapping[str, tuple[str, int]]) -> dict[str, Source]:
+    """The splits of a task with one unpacked official file for each split (its name and count). It lies in one of the folders, or
+    at the top if its name is specific enough."""
     splits = {}
-    for split, (file, count, sha256) in files.items():
+    for split, (file, count) in files.items():
         paths = (*(f"{folder}{file}" for folder in folders.split()), *((file,) if "_" in file else ()))
-        download = Download(site + file, paths[0], {"en": sha256})
+        sha256 = read_checksums(paths[0])
+        download = Download(site + file, paths[0], sha256)
         source = hub("train" if split == "train" else "validation")
-        splits[split] = Source(paths, ("en",), download.url, {"en": sha256}, source, (), (download,), {"en": count})
+        splits[split] = Source(paths, ("en",), download.url, sha256, source, (), (download,), {"en": count})
     return splits
 
 
@@ -159,50 +179,11 @@ COMMONSENSEQA = _task(
         "commonsenseqa/ csqa/",
         "https://s3.amazonaws.com/commensenseqa/",
         partial(Hub, "tau/commonsense_qa", "default", revision="94630fe30dad47192a8546eb75f094926d47e155"),
-        train=("train_rand_split.jsonl", 9741, "58ffa3c8472410e24b8c43f423d89c8a003d8284698a6ed7874355dedd09a2fb"),
-        dev=("dev_rand_split.jsonl", 1221, "3210497fdaae614ac085d9eb873dd7f4d49b6f965a93adadc803e1229fd8a02a"),
+        {"train": ("train_rand_split.jsonl", 9741), "dev": ("dev_rand_split.jsonl", 1221)},
     ),
     id="id",
-    license="MIT",
-    cite="talmor2019commonsenseqa",
-    url="https://www.tau-nlp.org/commonsenseqa",
     description="Questions that need common sense, written from ConceptNet; one of five answers is right.",
     notes="The random split.",
-)
-
-HELLASWAG = _task(
-    "hellaswag",
-    _parse_hellaswag,
-    4,
-    splits=_plain(
-        "hellaswag/ hellaswag/data/ hellaswag/derived/en/",
-        "https://github.com/rowanz/hellaswag/raw/master/data/",
-        partial(Hub, "Rowan/hellaswag", "default", revision="218ec52e09a7e7462a5400043bb9a69a41d06b76"),
-        train=("hellaswag_train.jsonl", 39_905, "dae5e69249868cb9fe4e23ff925c60b66169564cfb7072d793cd7356a2b69f8d"),
-        dev=("hellaswag_val.jsonl", 10_042, "0aa3b88843990f3f10a97b9575c94d7b71fb2205240ba04ae4884d9e9c992588"),
-    ),
-    license="MIT",
-    cite="zellers2019hellaswag",
-    url="https://rowanzellers.com/hellaswag/",
-    description="How does it go on? Captions of videos and how-to articles with one true ending among machine-made ones.",
-    notes="A choice begins with the words of the unfinished last sentence (ctx_b).",
-)
-
-COSMOSQA = _task(
-    "cosmosqa",
-    _parse_cosmosqa,
-    4,
-    splits=_plain(
-        "cosmosqa/ cosmosqa/data/ cosmos_qa/ cosmosqa/derived/",
-        "https://github.com/wilburOne/cosmosqa/raw/master/data/",
-        partial(Hub, "allenai/cosmos_qa", "default", revision="ed50fe83db62b355759053b1cd5eef344ee371e0"),
-        train=("train.csv", 25_262, "d8d5ca1f9f6534b6530550718591af89372d976a8fc419360fab4158dee4d0b2"),
-        dev=("valid.csv", 2985, "a6a94fc1463ca82bb10f98ef68ed535405e6f5c36e044ff8e136b5c19dea63f3"),
-    ),
-    license="CC-BY-4.0",
-    cite="huang2019cosmosqa",
-    url="https://wilburone.github.io/cosmos/",
-    description="Why, what next, what if: questions about people's blogs whose answer is not in the words of the text.",
 )
 
 SIQA_ZIP = Download(
@@ -231,11 +212,22 @@ SIQA = _task(
         for split, short, hub_split, count in (("train", "trn", "train", 33_410), ("dev", "dev", "validation", 1954))
     },
     records=_read_siqa_records,
-    license="not stated by its authors; some copies say CC-BY-4.0",
-    cite="sap2019socialiqa",
-    url="https://maartensap.github.io/social-iqa/",
     description="What people do, feel and mean in everyday situations; one of three answers is right.",
     notes="XTREME-R trains on it before COPA.",
+)
+
+HELLASWAG = _task(
+    "hellaswag",
+    _parse_hellaswag,
+    4,
+    splits=_plain(
+        "hellaswag/ hellaswag/data/ hellaswag/derived/en/",
+        "https://github.com/rowanz/hellaswag/raw/master/data/",
+        partial(Hub, "Rowan/hellaswag", "default", revision="218ec52e09a7e7462a5400043bb9a69a41d06b76"),
+        {"train": ("hellaswag_train.jsonl", 39_905), "dev": ("hellaswag_val.jsonl", 10_042)},
+    ),
+    description="How does it go on? Captions of videos and how-to articles with one true ending among machine-made ones.",
+    notes="A choice begins with the words of the unfinished last sentence (ctx_b).",
 )
 
 COPA_ZIP = Download(
@@ -244,28 +236,34 @@ COPA_ZIP = Download(
     {"": "405906cddac74bc1e1ce8220f1107d1025b66a25ef10149d91b10bb30651125f"},
 )
 
+
+def _copa(file: str, hub_split: str, count: int) -> Source:
+    paths = [f"{folder}COPA/{file}.jsonl" for folder in ("copa/", "")]
+    paths += [f"copa/{file}.jsonl", f"xcopa/{file}-{{lang}}.jsonl", f"xcopa/data/{{lang}}/{file}.{{lang}}.jsonl"]
+    hub = Hub("aps/super_glue", "copa", hub_split, "3de24cf8022e94f4ee4b9d55a6f539891524d646")
+    return english_source(paths, hub, count, COPA_ZIP, "COPA.zip")
+
+
 COPA = _task(
     "copa",
     _parse_copa,
     2,
-    splits={
-        split: english_source(
-            (
-                *(f"{folder}COPA/{file}.jsonl" for folder in ("copa/", "")),
-                *(f"copa/{file}.jsonl", f"xcopa/{file}-{{lang}}.jsonl", f"xcopa/data/{{lang}}/{file}.{{lang}}.jsonl"),
-            ),
-            Hub("aps/super_glue", "copa", hub_split, "3de24cf8022e94f4ee4b9d55a6f539891524d646"),
-            count,
-            COPA_ZIP,
-            "COPA.zip",
-        )
-        for split, file, hub_split, count in (("train", "train", "train", 400), ("dev", "val", "validation", 100))
-    },
-    license="BSD-2-Clause",
-    cite="roemmele2011copa",
-    url="https://people.ict.usc.edu/~gordon/copa.html",
+    splits={"train": _copa("train", "train", 400), "dev": _copa("val", "validation", 100)},
     description="Which of two alternatives is the more plausible cause or effect of the premise? SuperGLUE's split.",
     notes="The training data of XCOPA in XTREME-R, after Social IQa. English copies in xcopa/ are read as well.",
+)
+
+COSMOSQA = _task(
+    "cosmosqa",
+    _parse_cosmosqa,
+    4,
+    splits=_plain(
+        "cosmosqa/ cosmosqa/data/ cosmos_qa/ cosmosqa/derived/",
+        "https://github.com/wilburOne/cosmosqa/raw/master/data/",
+        partial(Hub, "allenai/cosmos_qa", "default", revision="ed50fe83db62b355759053b1cd5eef344ee371e0"),
+        {"train": ("train.csv", 25_262), "dev": ("valid.csv", 2985)},
+    ),
+    description="Why, what next, what if: questions about people's blogs whose answer is not in the words of the text.",
 )
 
 XCOPA_LANGUAGES = languages("et ht id it qu sw ta th tr vi zh")
@@ -299,9 +297,6 @@ XCOPA = _task(
         "test": _xcopa("test", "test", "test", 500),
     },
     trains_on="copa",
-    license="CC-BY-4.0",
-    cite="ponti2020xcopa",
-    url="https://github.com/cambridgeltl/xcopa",
     description="COPA translated into 11 languages and annotated again; its training data are English.",
     notes="In the official files all Thai and all Turkish dev questions ask for the effect, and so do 37 Swahili and 51 Turkish"
     " test questions that ask for the cause in Estonian. They are read as they are, as in XTREME-R. XTREME-R's own test files"
