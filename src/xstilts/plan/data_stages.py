@@ -37,7 +37,7 @@ class DataStages:
         self.notes: list[str] = []
         self.draft = draft
         self.unresolved: list[str] = []
-        self._nowhere: dict[tuple[str, str], str] = {}  # a message once, for the first of its languages
+        self._missing_messages: dict[tuple[str, str], str] = {}  # (task, split) -> the one message
         self._found: dict[tuple[str, str], tuple[str, ...]] = {}
         self.world = study.world
         declared = {str(Path(path).absolute()): register(Path(path))[0].declared for path in study.tasks}
@@ -82,7 +82,7 @@ class DataStages:
             missing = explain_missing(task, split, language, self.root)
             if not self.draft:
                 raise InputError(missing)
-            self.leave_unresolved(self._nowhere.setdefault((task.name, split), missing))
+            self.leave_unresolved(self._missing_messages.setdefault((task.name, split), missing))
             return "nowhere"
         self.note(f"{task.name} ({split}): not in the data folder; it comes from the Hub data set {source.hub.id}")
         config = task.fill(source.hub.config, language)

@@ -83,7 +83,7 @@ def count(found: Sequence[Trainings], role: str) -> int:
 
 
 def describe_sharing(plan: Plan, found: Sequence[Trainings]) -> list[str]:
-    """What cells have in common, a sentence each."""
+    """Sentences that say how many trainings the plan has, and which of them cells share."""
     said = []
     if chained := count(found, INTERMEDIATE):
         chains = len([chain for chain in plan.study.chains.values() if chain])

@@ -36,8 +36,8 @@ LATER = {"later": True}
 @dataclass(frozen=True)
 class FetchConfig:
     """One split of a task in one language; at most `limit` examples. `declared`: the identity of a user's own task. `world`:
-    the embedded world that makes the examples. `source`: where the examples come from, "sha256:...", "hub:..." or, in a draft,
-    "nowhere"; of a task with parts, this for each part."""
+    the embedded world that makes the examples. `source` says where the examples come from: "sha256:...", "hub:...", or "nowhere"
+    in a draft whose data are missing. A task with parts has a mapping of each part to such a text."""
 
     task: str
     version: int

@@ -115,7 +115,7 @@ def estimate(plan: Plan, keys: Collection[str], rate: float = RATE) -> Estimate:
 
 
 def assumptions(found: Estimate) -> list[str]:
-    """What the figures rest on, a sentence each."""
+    """The assumptions behind the figures, one sentence for each."""
     card = f"{SHARE * 100:.0f} % of the {PEAK_FLOPS / 1e12:,.0f} TFLOP/s (bf16, dense) in {CARD}'s data sheet"
     trained = found.costs.get("train", Cost())
     said = [
