@@ -31,7 +31,8 @@ def xstilts(spec: dict[str, Any], answers: Answers) -> None:
     import torch
 
     from xstilts.model.embedding import embed
-    from xstilts.model.encoder import load_encoder, load_tokenizer
+    from xstilts.model.encoder import load_encoder
+    from xstilts.model.tokenizer import load_tokenizer
     from xstilts.stages.embed import TOKENS_A_BATCH
 
     folder = Path(spec["folder"])

@@ -56,8 +56,9 @@ def xstilts(count: int, folder: Path) -> float:
     from xstilts.formats.jsonl import read_jsonl, write_jsonl, write_predictions
     from xstilts.formats.tag import Tag, TagExample
     from xstilts.model.codecs.tag import TagCodec
-    from xstilts.model.encoder import load_encoder, load_tokenizer
+    from xstilts.model.encoder import load_encoder
     from xstilts.model.model import Model
+    from xstilts.model.tokenizer import load_tokenizer
     from xstilts.recipe.recipe import Recipe
     from xstilts.stages.attempt import forget_peak_memory, peak_memory_mib
     from xstilts.train.evaluate import predict

@@ -48,8 +48,9 @@ def xstilts(spec: dict[str, Any]) -> None:
     """As the train stage does it: packed, the vocabulary trimmed to what the data meet, micro-batches by tokens."""
     from xstilts.model.codecs.codec import Feature
     from xstilts.model.codecs.registry import CODECS
-    from xstilts.model.encoder import load_encoder, load_tokenizer
+    from xstilts.model.encoder import load_encoder
     from xstilts.model.model import Model
+    from xstilts.model.tokenizer import load_tokenizer
     from xstilts.model.vocabulary import trim
     from xstilts.recipe.recipe import Recipe
     from xstilts.train.ddp import Group

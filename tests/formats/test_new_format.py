@@ -22,9 +22,9 @@ from xstilts.formats.registry import EXAMPLES, FORMATS, format_of
 from xstilts.metrics.metric import Metric
 from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead
 from xstilts.model.codecs.registry import CODECS
-from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import fresh_model, load_model, save_model, trunk_folder
 from xstilts.model.token_cache import write_cache
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.score import tally
 from xstilts.train.ddp import Group

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from xstilts.errors import InputError
-from xstilts.model.embedding import embed, pool, run_through
-from xstilts.model.encoder import load_encoder, load_tokenizer
+from xstilts.model.embedding import embed, pool
+from xstilts.model.encoder import load_encoder
+from xstilts.model.tokenizer import load_tokenizer
 
 pytestmark = pytest.mark.tiny
 
@@ -97,11 +96,3 @@ def test_poolings() -> None:
     assert pool(hidden, mask, content, "mean").tolist() == [[4.0], [2.0]]
     assert pool(hidden, mask, content, "mean_content").tolist() == [[3.0], [2.0]], "nothing but special tokens: all of them"
     assert pool(hidden, mask, content, "cls").tolist() == [[1.0], [1.0]]
-
-
-def test_an_encoder_whose_blocks_cannot_be_told_apart_is_an_error() -> None:
-    class Shared(nn.Module):
-        config = type("Config", (), {"num_hidden_layers": 3, "model_type": "albert"})
-
-    with pytest.raises(InputError, match="albert without a list of 3 blocks"):
-        run_through(Shared(), torch.zeros(1, 2), torch.zeros(1, 2), [1], lambda *_: None)

@@ -16,8 +16,8 @@ from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.span import SpanCodec, best_answer, span_of
 from xstilts.model.codecs.tag import TagCodec
-from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import fresh_model
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.evaluate import predict
 

@@ -22,8 +22,8 @@ from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.codecs.registry import CODECS
-from xstilts.model.encoder import load_tokenizer
 from xstilts.model.token_cache import TokenCache, write_cache
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 
 pytestmark = pytest.mark.tiny

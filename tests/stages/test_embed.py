@@ -17,7 +17,8 @@ from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.format import Example
 from xstilts.formats.jsonl import write_jsonl
 from xstilts.model.embedding import embed
-from xstilts.model.encoder import load_encoder, load_tokenizer
+from xstilts.model.encoder import load_encoder
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.stages import embed as stage
 from xstilts.stages.contracts import EmbedConfig, EmbedInputs
 from xstilts.stages.job import Interrupted, Job

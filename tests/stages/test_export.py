@@ -18,8 +18,8 @@ from xstilts.formats.mlm import Mlm
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
 from xstilts.model.codecs.registry import CODECS
-from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import fresh_model, save_model
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.plan.cell import find_cell
 from xstilts.plan.compile import compile_study
 from xstilts.stages.export import export_cell, write_folder

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from xstilts.errors import InputError
 from xstilts.formats.jsonl import write_jsonl
 from xstilts.formats.mlm import MlmExample
-from xstilts.model.encoder import check_encoder, load_tokenizer
+from xstilts.model.encoder import check_encoder
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.encoder_identity import Architecture
 from xstilts.stages import encoder, tokenizer
 from xstilts.stages.contracts import EncoderConfig, EncoderInputs, ScratchSource, TokenizerConfig, TokenizerInputs

@@ -29,8 +29,8 @@ from xstilts.metrics.tag import TAG_ACCURACY
 from xstilts.model.codecs.classify import ClassifyCodec
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.codecs.registry import CODECS
-from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import Model, fresh_model, save_model
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages import predict as predict_stage
 from xstilts.stages.contracts import PredictConfig, PredictInputs, PredictRecipe

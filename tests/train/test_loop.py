@@ -15,8 +15,8 @@ from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.mlm import Mlm, MlmExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.model.codecs.registry import CODECS
-from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import fresh_model
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.mixture import Mixture, total_steps
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.loop import MixtureTask, NotFinite, PhaseSpec, Training, evaluation_steps, learning_rate

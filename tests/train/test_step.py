@@ -15,8 +15,8 @@ from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs import codec as codec_module
 from xstilts.model.codecs.registry import CODECS
-from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import Model, fresh_model
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.ddp import Group
 from xstilts.train.step import Stepper, make_optimizer, split_micro_batches

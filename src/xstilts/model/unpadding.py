@@ -23,11 +23,9 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from xstilts.model.encoder import POSITIONS_BEHIND_PADDING, blocks, first_position
+from xstilts.model.encoder import blocks, row_of
 
 ATTENTION = "xstilts_packed"  # the name that transformers knows the attention function by
-# Architectures whose attention is plain and whose positions can be given.
-ARCHITECTURES = (*POSITIONS_BEHIND_PADDING, "bert")
 
 
 @dataclass(frozen=True)
@@ -66,39 +64,44 @@ class Unpadding:
 
 
 def can_unpad(encoder: Any) -> bool:
-    """Whether this trunk is run unpadded: its architecture is known. (Even with 64 hidden units that is faster on a CPU.)"""
-    return encoder.config.model_type in ARCHITECTURES
+    """Whether this trunk is run unpadded: its attention is plain and its positions can be given. (Even with 64 hidden units that
+    is faster on a CPU.)"""
+    return row_of(encoder).unpadded
 
 
-def last_states(encoder: Any, input_ids_BL: Tensor, mask_BL: Tensor, needed_BL: Tensor | None = None) -> Tensor:
+def last_states(
+    encoder: Any, input_ids_BL: Tensor, mask_BL: Tensor, needed_BL: Tensor | None = None, types_BL: Tensor | None = None
+) -> Tensor:
     """The trunk's last states, shape (B, L, D), with arbitrary values at the padding. Unpadded where the trunk allows it and it
     saves something. `needed_BL`: the positions whose states are needed; values elsewhere are arbitrary. The last block then
     computes only these (they attend to all): with one in thirty, the first token of a pair of sentences, this saves a 16th of
-    a trunk of 12 blocks."""
+    a trunk of 12 blocks. `types_BL`: the token types, if the trunk has any."""
     output: Tensor
     if not can_unpad(encoder) or (needed_BL is None and bool(mask_BL.all())):
-        output = encoder(input_ids=input_ids_BL, attention_mask=mask_BL).last_hidden_state
+        types = {} if types_BL is None else {"token_type_ids": types_BL}
+        output = encoder(input_ids=input_ids_BL, attention_mask=mask_BL, **types).last_hidden_state
         return output
     unpadding = Unpadding.of(mask_BL)
     if needed_BL is None:
-        return unpadding.pad(run_unpadded(encoder, input_ids_BL, unpadding))
+        return unpadding.pad(run_unpadded(encoder, input_ids_BL, unpadding, types_BL))
     needed_T = unpadding.unpad(needed_BL)[0].nonzero()[:, 0]
-    needed_1ND = run_unpadded(encoder, input_ids_BL, replace(unpadding, needed_T=needed_T))
+    needed_1ND = run_unpadded(encoder, input_ids_BL, replace(unpadding, needed_T=needed_T), types_BL)
     return Unpadding(unpadding.index_T[needed_T], mask_BL, ()).pad(needed_1ND)
 
 
-def run_unpadded(encoder: Any, input_ids_BL: Tensor, unpadding: Unpadding) -> Tensor:
+def run_unpadded(encoder: Any, input_ids_BL: Tensor, unpadding: Unpadding, types_BL: Tensor | None = None) -> Tensor:
     """The last states of all tokens, shape (1, T, D), or of the needed ones, (1, N, D)."""
     config = encoder.config
-    offset = first_position(config)
+    offset = row_of(encoder).first_position(config)
     positions_BL = torch.arange(offset, offset + input_ids_BL.shape[1], device=input_ids_BL.device).expand_as(input_ids_BL)
     config._attn_implementation = ATTENTION
     last: Any = blocks(encoder)[-1]
     if unpadding.needed_T is not None and not hasattr(last.attention.output, "needed_T"):
         last.register_forward_pre_hook(_note_needed, with_kwargs=True)
         last.attention.output.register_forward_pre_hook(_keep_needed)
+    types = {} if types_BL is None else {"token_type_ids": unpadding.unpad(types_BL)}
     output: Tensor = encoder(
-        input_ids=unpadding.unpad(input_ids_BL), position_ids=unpadding.unpad(positions_BL), unpadding=unpadding
+        input_ids=unpadding.unpad(input_ids_BL), position_ids=unpadding.unpad(positions_BL), unpadding=unpadding, **types
     ).last_hidden_state
     return output
 

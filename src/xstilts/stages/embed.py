@@ -13,8 +13,9 @@ from typing import Any
 from xstilts.formats.jsonl import read_jsonl
 from xstilts.formats.registry import FORMATS
 from xstilts.model.embedding import embed
-from xstilts.model.encoder import load_encoder, load_tokenizer, max_positions
+from xstilts.model.encoder import load_encoder, max_positions
 from xstilts.model.model import trunk_folder
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.stages.contracts import EmbedConfig, EmbedInputs
 from xstilts.stages.device import device
 from xstilts.stages.job import Job

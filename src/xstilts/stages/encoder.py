@@ -11,7 +11,8 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from xstilts.errors import InputError
-from xstilts.model.encoder import check_encoder, random_encoder, save_encoder
+from xstilts.model.encoder import check_encoder, complete_folder, random_encoder, save_encoder
+from xstilts.model.encoder_files import check_files
 from xstilts.model.model import trunk_folder
 from xstilts.recipe.encoder_identity import TOKENIZER_FILES, list_encoder_files
 from xstilts.stages import contracts
@@ -44,11 +45,12 @@ def run(job: Job[contracts.EncoderConfig, contracts.EncoderInputs[Path]]) -> Non
 
 def _copy(folder: Path, target: Path, expected: Mapping[str, str]) -> None:
     """Copy an encoder's files. Raises InputError for one that has not the `expected` sha256."""
-    check_encoder(folder)
+    check_files(folder)
     for path in list_encoder_files(folder):
         if path.name in expected and sha256_file(path) != expected[path.name]:
             raise InputError(f"{path}: changed since the plan was made; run again to plan with the new file")
         shutil.copyfile(path, target / path.name)
+    complete_folder(target)
 
 
 def _download(name: str, revision: str) -> Path:
@@ -56,7 +58,10 @@ def _download(name: str, revision: str) -> Path:
 
     patterns = ["config.json", "model*.safetensors*", *TOKENIZER_FILES]
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
+        if not any(folder.glob("model*.safetensors")):
+            folder = Path(snapshot_download(name, revision=revision, allow_patterns=["pytorch_model*.bin*"]))
+        return folder
     except Exception as error:
         raise InputError(
             f"encoder {name}@{revision}: neither in the local Hub cache nor on the Hub ({type(error).__name__}); "

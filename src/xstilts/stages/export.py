@@ -47,24 +47,26 @@ def write_folder(source: Path, folder: Path) -> str:
     """Turn the `out/` folder of a `train` (or `encoder`) stage into a plain Hugging Face folder."""
     import transformers
 
+    from xstilts.model.architectures import encoder_type
     from xstilts.model.codecs.registry import CODECS
-    from xstilts.model.encoder import load_tokenizer, save_encoder
+    from xstilts.model.encoder import save_encoder
     from xstilts.model.model import head_formats, load_model, trunk_folder
+    from xstilts.model.tokenizer import load_tokenizer
     from xstilts.recipe.recipe import Recipe
 
     transformers.utils.logging.disable_progress_bar()
     trunk = trunk_folder(source)
     formats = head_formats(source)
     task = _only_head(source, formats)
-    export = None if task is None else CODECS[formats[task].name].export
-    if task is None or export is None:  # several heads, or one without weights of its own
-        model: Any = transformers.AutoModel.from_pretrained(trunk)
+    config = transformers.AutoConfig.from_pretrained(trunk)
+    name = "AutoModel" if task is None else CODECS[formats[task].name].export or "AutoModel"
+    names = encoder_type(config.model_type).heads.get(name)
+    if task is None or names is None:  # several heads, one without weights of its own, or one that transformers does not have
         name = "AutoModel"
+        model: Any = transformers.AutoModel.from_pretrained(trunk)
     else:
         spec = formats[task]
-        name, names = export
         trained = load_model(source, task, CODECS[spec.name](spec, load_tokenizer(trunk), Recipe()))
-        config = transformers.AutoConfig.from_pretrained(trunk)
         if labels := getattr(spec, "labels", ()):
             config.id2label = dict(enumerate(labels))
             config.label2id = {label: i for i, label in enumerate(labels)}
@@ -75,7 +77,8 @@ def write_folder(source: Path, folder: Path) -> str:
             target = names[part] if dot else names[rest]
             theirs[f"{target}.{rest}" if dot else target] = tensor
         missing, unexpected = model.load_state_dict(theirs, strict=False)
-        left = [n for n in missing if "position_ids" not in n and "decoder" not in n]
+        tied = model.all_tied_weights_keys
+        left = [n for n in missing if "position_ids" not in n and n not in tied]
         if left or unexpected:
             raise InputError(f"export: this encoder's architecture has other parts than expected ({left or unexpected})")
     save_encoder(model, trunk, folder)

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from xstilts.formats.jsonl import read_jsonl, write_predictions
-from xstilts.model.encoder import load_tokenizer, round_linears
+from xstilts.model.encoder import round_linears
 from xstilts.model.model import load_model, trunk_folder
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.contracts import PredictConfig, PredictInputs
 from xstilts.stages.device import device

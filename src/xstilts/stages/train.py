@@ -23,9 +23,10 @@ from xstilts.formats.placebo import shuffle_answers
 from xstilts.model.adapt import adapt, merge
 from xstilts.model.codecs.codec import Codec
 from xstilts.model.codecs.registry import CODECS
-from xstilts.model.encoder import load_tokenizer, max_positions, stored_embeddings
+from xstilts.model.encoder import max_positions, stored_embeddings
 from xstilts.model.model import Model, fresh_model, save_model, trunk_folder
 from xstilts.model.token_cache import TokenCache, write_cache
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.model.unpadding import can_unpad
 from xstilts.model.vocabulary import TrimmedEmbedding, restore, trim
 from xstilts.recipe.recipe import Recipe

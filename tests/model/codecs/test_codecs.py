@@ -19,8 +19,8 @@ from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.registry import CODECS
 from xstilts.model.codecs.span import MAX_ANSWER_TOKENS, best_span, span_of
-from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import Model, fresh_model, load_model, save_model
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.evaluate import predict
 from xstilts.train.step import split_micro_batches

@@ -15,8 +15,8 @@ from xstilts.formats.ranking import DEPTH, MAX_QUERY_TOKENS, Ranking, RankingExa
 from xstilts.metrics.ranking import MAP_20
 from xstilts.model.codecs import ranking
 from xstilts.model.codecs.ranking import RankingCodec
-from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import Model, fresh_model, load_model, save_model, trunk_folder
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.ddp import Group
 from xstilts.train.evaluate import predict

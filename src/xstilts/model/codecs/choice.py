@@ -12,14 +12,15 @@ from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
 from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead
+from xstilts.model.encoder import head_dropout
 
 
 class ChoiceCodec(Codec):
     first_tokens_only = True
-    export = ("AutoModelForMultipleChoice", {"dense": "roberta.pooler.dense", "out_proj": "classifier"})
+    export = "AutoModelForMultipleChoice"
 
     def head(self, encoder: Any) -> nn.Module:
-        return FirstTokenHead(encoder.config.hidden_size, 1, encoder.config.hidden_dropout_prob)
+        return FirstTokenHead(encoder.config.hidden_size, 1, head_dropout(encoder))
 
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         items = cast(Sequence[ChoiceExample], examples)

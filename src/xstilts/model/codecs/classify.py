@@ -10,14 +10,15 @@ from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
 from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead
+from xstilts.model.encoder import head_dropout
 
 
 class ClassifyCodec(Codec):
     first_tokens_only = True
-    export = ("AutoModelForSequenceClassification", {"dense": "classifier.dense", "out_proj": "classifier.out_proj"})
+    export = "AutoModelForSequenceClassification"
 
     def head(self, encoder: Any) -> nn.Module:
-        return FirstTokenHead(encoder.config.hidden_size, len(self.spec.labels), encoder.config.hidden_dropout_prob)
+        return FirstTokenHead(encoder.config.hidden_size, len(self.spec.labels), head_dropout(encoder))
 
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         items = cast(Sequence[ClassifyExample], examples)

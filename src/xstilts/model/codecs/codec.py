@@ -5,7 +5,7 @@ needs, and the position of its example. Shapes: B sequences, L tokens, D hidden,
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +18,8 @@ from torch.nn import functional
 
 from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
+from xstilts.model.encoder import has_token_types
+from xstilts.model.tokenizer import token_types, type_separator
 from xstilts.model.unpadding import last_states
 from xstilts.recipe.recipe import Recipe
 
@@ -56,19 +58,20 @@ class Codec(ABC):
     `decodes_together`: a prediction depends on all examples of its file, which is then not read in windows.
     `first_tokens_only`: the head reads nothing but the first token of each row.
     `whole_vocabulary`: the loss needs the embedding of every token, so the vocabulary is not trimmed.
-    `export`: transformers' class with such a head, and the names of our head's parameters in it; None if there is none."""
+    `export`: transformers' class with such a head; None if there is none. `architectures.py` has the names of its parameters."""
 
     whole_batch: ClassVar[bool] = False
     decodes_together: ClassVar[bool] = False
     first_tokens_only: ClassVar[bool] = False
     whole_vocabulary: ClassVar[bool] = False
-    export: ClassVar[tuple[str, Mapping[str, str]] | None] = None
+    export: ClassVar[str | None] = None
 
     def __init__(self, spec: Any, tokenizer: Any, recipe: Recipe):
         self.spec = spec
         self.tokenizer = tokenizer
         self.recipe = recipe
         self.max_length = recipe.max_length
+        self._type_separator = type_separator(tokenizer)
 
     @abstractmethod
     def head(self, encoder: Any) -> nn.Module:
@@ -103,7 +106,8 @@ class Codec(ABC):
         raise TypeError(f"{self.spec.name} has no predictions to decode; it is scored by its loss")
 
     def collate(self, features: Sequence[Feature]) -> Batch:
-        """Pad the features' rows to the longest among them: `input_ids`, `attention_mask`, shape (B, L)."""
+        """Pad the features' rows to the longest among them: `input_ids`, `attention_mask` and, if the tokenizer tells the texts
+        of a pair apart, `token_type_ids`, each of shape (B, L)."""
         rows = [row for feature in features for row in feature.rows]
         longest = max(len(row) for row in rows)
         ids = np.full((len(rows), longest), self.tokenizer.pad_token_id, dtype=np.int64)
@@ -111,11 +115,18 @@ class Codec(ABC):
         for i, row in enumerate(rows):
             ids[i, : len(row)] = row
             mask[i, : len(row)] = 1
-        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        batch = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        if self._type_separator is not None:
+            types = np.zeros_like(ids)
+            for i, row in enumerate(rows):
+                types[i, : len(row)] = token_types(row, self._type_separator)
+            batch["token_type_ids"] = torch.from_numpy(types)
+        return batch
 
     def hidden(self, encoder: Any, batch: Batch) -> Tensor:
         """What the head reads: the trunk's last states, shape (B, L, D), at the needed positions (anything elsewhere)."""
-        return last_states(encoder, batch["input_ids"], batch["attention_mask"], self.needed_positions(batch))
+        types_BL = batch.get("token_type_ids") if has_token_types(encoder) else None
+        return last_states(encoder, batch["input_ids"], batch["attention_mask"], self.needed_positions(batch), types_BL)
 
     def needed_positions(self, batch: Batch) -> Tensor | None:
         """The positions, shape (B, L), whose states the head reads; None: all of them."""

@@ -14,10 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.formats.mlm import MlmExample
 from xstilts.model.codecs.codec import IGNORED, Batch, Feature, TokenCodec
-from xstilts.model.encoder import mlm_head_weights, word_embeddings
+from xstilts.model.encoder import mlm_head_weights, row_of, word_embeddings
+from xstilts.model.tokenizer import frame
 
 
 class MlmHead(nn.Module):
@@ -25,9 +27,9 @@ class MlmHead(nn.Module):
 
     def __init__(self, encoder: Any):
         super().__init__()
-        size = encoder.config.hidden_size
-        self.dense = nn.Linear(size, size)
-        self.layer_norm = nn.LayerNorm(size, eps=encoder.config.layer_norm_eps)
+        size = word_embeddings(encoder).shape[1]  # in a few types not the hidden size
+        self.dense = nn.Linear(encoder.config.hidden_size, size)
+        self.layer_norm = nn.LayerNorm(size, eps=row_of(encoder).norm_epsilon(encoder.config))
         self.bias = nn.Parameter(torch.zeros(encoder.config.vocab_size))
         nn.init.normal_(self.dense.weight, std=0.02)
         nn.init.zeros_(self.dense.bias)
@@ -40,9 +42,11 @@ class MlmHead(nn.Module):
 
 class MlmCodec(TokenCodec):
     whole_vocabulary = True
-    export = ("AutoModelForMaskedLM", {"dense": "lm_head.dense", "layer_norm": "lm_head.layer_norm", "bias": "lm_head.bias"})
+    export = "AutoModelForMaskedLM"
 
     def head(self, encoder: Any) -> nn.Module:
+        if self.tokenizer.mask_token_id is None:
+            raise InputError("masked language modelling: the encoder's tokenizer has no mask token")
         return MlmHead(encoder)
 
     def pretrained_head(self, folder: Path) -> dict[str, Tensor]:
@@ -50,16 +54,16 @@ class MlmCodec(TokenCodec):
 
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         features: list[Feature] = []
-        special = (self.tokenizer.cls_token_id, self.tokenizer.sep_token_id)
+        first, last = frame(self.tokenizer)
         items = cast(Sequence[MlmExample], examples)
         for i, e in enumerate(items):
             if len(e.texts) == 2:
                 features.append(Feature(i, self.pair_ids([e.texts[0]], [e.texts[1]])))
                 continue
             ids = self.tokenizer(e.texts[0], add_special_tokens=False)["input_ids"]
-            room = self.max_length - 2
+            room = self.max_length - len(first) - len(last)
             for begin in range(0, len(ids), room):
-                row = np.asarray([special[0], *ids[begin : begin + room], special[1]], dtype=np.int32)
+                row = np.asarray([*first, *ids[begin : begin + room], *last], dtype=np.int32)
                 features.append(Feature(i, [row]))
         return features
 

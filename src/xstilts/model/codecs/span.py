@@ -29,7 +29,7 @@ Found = tuple[float, int, int, float]  # score, first and last + 1 character of 
 
 
 class SpanCodec(Codec):
-    export = ("AutoModelForQuestionAnswering", {"linear": "qa_outputs"})
+    export = "AutoModelForQuestionAnswering"
 
     def head(self, encoder: Any) -> nn.Module:
         return TokenHead(encoder.config.hidden_size, 2, 0.0)  # no dropout, as in RobertaForQuestionAnswering

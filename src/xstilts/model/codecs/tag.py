@@ -16,19 +16,30 @@ from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.tag import TagExample
 from xstilts.model.codecs.codec import IGNORED, Batch, Feature, TokenCodec, TokenHead
+from xstilts.model.encoder import head_dropout
+from xstilts.model.tokenizer import frame, needs_blank
 
 
 class TagCodec(TokenCodec):
-    export = ("AutoModelForTokenClassification", {"linear": "classifier"})
+    export = "AutoModelForTokenClassification"
 
     def head(self, encoder: Any) -> nn.Module:
-        return TokenHead(encoder.config.hidden_size, len(self.spec.labels), encoder.config.hidden_dropout_prob)
+        return TokenHead(encoder.config.hidden_size, len(self.spec.labels), head_dropout(encoder))
+
+    @property
+    def _special(self) -> int:
+        """How many special tokens a row has."""
+        special: int = self.tokenizer.num_special_tokens_to_add(pair=False)
+        return special
 
     def _word_ids(self, examples: Sequence[TagExample]) -> dict[str, list[int]]:
         """Token ids of each distinct word, tokenised as a word inside a sentence; the unknown token where they do not fit."""
         words = sorted({word for e in examples for word in e.words})
-        encoded = self.tokenizer([[w] for w in words], is_split_into_words=True, add_special_tokens=False)["input_ids"]
-        room = self.max_length - 2
+        if needs_blank(self.tokenizer):
+            encoded = self.tokenizer([f" {w}" for w in words], add_special_tokens=False)["input_ids"]
+        else:
+            encoded = self.tokenizer([[w] for w in words], is_split_into_words=True, add_special_tokens=False)["input_ids"]
+        room = self.max_length - self._special
         unknown = [self.tokenizer.unk_token_id]
         return {word: ids if 0 < len(ids) <= room else unknown for word, ids in zip(words, encoded, strict=True)}
 
@@ -37,10 +48,11 @@ class TagCodec(TokenCodec):
         ids_of = self._word_ids(items)
         index = {label: i for i, label in enumerate(self.spec.labels)}
         features: list[Feature] = []
+        first, last = frame(self.tokenizer)
 
         def close(i: int, ids: list[int], starts: list[int], tags: list[int] | None) -> None:
-            row = np.asarray([self.tokenizer.cls_token_id, *ids, self.tokenizer.sep_token_id], dtype=np.int32)
-            features.append(Feature(i, [row], tags, {"starts": [s + 1 for s in starts]}))
+            row = np.asarray([*first, *ids, *last], dtype=np.int32)
+            features.append(Feature(i, [row], tags, {"starts": [s + len(first) for s in starts]}))
 
         for i, e in enumerate(items):
             ids: list[int] = []
@@ -49,7 +61,7 @@ class TagCodec(TokenCodec):
             tags = [index[tag] for tag in e.answer] if training and e.answer is not None else None
             for w, word in enumerate(e.words):
                 piece = ids_of[word]
-                if ids and len(ids) + len(piece) > self.max_length - 2:
+                if ids and len(ids) + len(piece) > self.max_length - self._special:
                     close(i, ids, starts, tags[begin:w] if tags is not None else None)
                     ids, starts, begin = [], [], w
                 starts.append(len(ids))

@@ -1,0 +1,116 @@
+"""The files of an encoder's folder, checked without torch: what a plan can say before anything runs.
+
+The `encoder` stage checks the rest by loading the model (`encoder.py`).
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from xstilts.errors import InputError
+from xstilts.model.architectures import ENCODER_TYPES, EncoderType, encoder_type
+from xstilts.recipe.encoder_identity import list_encoder_files
+
+# One network under three names.
+_ALIKE = {"xlm-roberta", "roberta", "camembert"}
+_TOKEN_EMBEDDINGS = ("word_embeddings.weight", "tok_embeddings.weight", "embed_tokens.weight")
+_LFS = b"version https://git-lfs"
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The config.json of a folder. Raises InputError."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"encoder {folder}: config.json is missing; expected a Hugging Face model folder{_hint(folder)}"
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"encoder {folder}: config.json is not valid JSON ({error})") from None
+    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+        raise InputError(f"encoder {folder}: config.json has no `model_type`; expected the config of a transformers model")
+    return config
+
+
+def _hint(folder: Path) -> str:
+    if (folder / "adapter_config.json").is_file():
+        return "; this one holds an adapter: merge it into its encoder and save that (peft: merge_and_unload)"
+    inside = next((path.parent for path in sorted(folder.glob("*/config.json"))), None)
+    return f" (there is one in {inside})" if inside else ""
+
+
+def check_files(folder: Path) -> EncoderType:
+    """See that a folder has the config of a known type, weights that can be read and hold the blocks and the vocabulary that the
+    config says, and a tokenizer. Gives the type's row. Raises InputError."""
+    if not folder.is_dir():
+        raise InputError(f"encoder {folder}: no such folder; expected a Hugging Face model folder or a Hub id")
+    config = read_config(folder)
+    try:
+        row = encoder_type(config["model_type"])
+    except InputError as error:
+        raise InputError(f"encoder {folder}: {str(error).removeprefix('encoder: ')}") from None
+    for name in config.get("architectures") or ():
+        if (other := _type_of_class(str(name))) and other != row.model_type and not {other, row.model_type} <= _ALIKE:
+            raise InputError(
+                f"encoder {folder}: config.json contradicts itself: model_type is '{row.model_type}', but architectures names "
+                f"{name}, which is '{other}'; set model_type to what the weights are"
+            )
+    files = list_encoder_files(folder)
+    for path in files:
+        with path.open("rb") as file:
+            if file.read(len(_LFS)) == _LFS:
+                raise InputError(f"encoder {folder}: {path.name} is a Git LFS pointer, not the file itself; run `git lfs pull`")
+    names = {path.name for path in files}
+    for index in (path for path in files if path.name.endswith(".index.json")):
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        if lost := sorted(shards - names):
+            raise InputError(
+                f"encoder {folder}: {index.name} names {', '.join(lost)}, which is not there; fetch the folder again"
+            )
+    if not any(name.endswith((".safetensors", ".bin")) for name in names):
+        raise InputError(f"encoder {folder}: no weights; expected model.safetensors (or pytorch_model.bin)")
+    if shapes := read_shapes(folder):
+        _check_shapes(folder, config, row, shapes)
+    return row
+
+
+def _type_of_class(name: str) -> str | None:
+    """The known type whose classes are called like this."""
+    found = [kind for kind in ENCODER_TYPES if name.lower().startswith(re.sub(r"[-_]", "", kind))]
+    return max(found, key=len, default=None)
+
+
+def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor of a folder's safetensors files by name; {} if its weights are in other files. Raises InputError
+    for a file that cannot be read."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for path in sorted(folder.glob("model*.safetensors")):
+        try:
+            with safe_open(path, framework="numpy") as file:
+                shapes |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        except Exception as error:
+            raise InputError(f"encoder {folder}: {path.name} cannot be read ({error}); fetch the file again") from None
+    return shapes
+
+
+def _check_shapes(folder: Path, config: dict[str, Any], row: EncoderType, shapes: dict[str, tuple[int, ...]]) -> None:
+    depth = int(config.get("num_hidden_layers", config.get("n_layers", 0)))
+    in_block = re.compile(rf"(?:^|\.){re.escape(row.blocks)}\.(\d+)\.")
+    blocks = {int(found[1]) for found in map(in_block.search, shapes) if found}
+    if blocks != set(range(depth)):
+        raise InputError(
+            f"encoder {folder}: its weights hold {len(blocks)} of {depth} blocks that config.json says (num_hidden_layers); "
+            "blocks without weights would be random, and blocks that are too many would be dropped"
+            if blocks
+            else f"encoder {folder}: its weights have no blocks of {row.model_type} ({row.blocks}.N): is it another model?"
+        )
+    tables = [shape for name, shape in shapes.items() if name.endswith(_TOKEN_EMBEDDINGS)]
+    if not tables:
+        raise InputError(f"encoder {folder}: its weights have no token embeddings ({', '.join(_TOKEN_EMBEDDINGS)})")
+    if all(shape[0] != config.get("vocab_size") for shape in tables):
+        raise InputError(
+            f"encoder {folder}: its weights embed {tables[0][0]} tokens, config.json says {config.get('vocab_size')}"
+        )
