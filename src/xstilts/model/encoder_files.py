@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from xstilts.errors import InputError
 from xstilts.model.architectures import ENCODER_TYPES, EncoderType, encoder_type
-from xstilts.recipe.encoder_identity import list_encoder_files
+from xstilts.recipe.encoder_identity import TOKENIZER_FILES, list_encoder_files
 
 # One network under three names.
 _ALIKE = {"xlm-roberta", "roberta", "camembert"}
@@ -72,6 +72,8 @@ def check_files(folder: Path) -> EncoderType:
             )
     if not any(name.endswith((".safetensors", ".bin")) for name in names):
         raise InputError(f"encoder {folder}: no weights; expected model.safetensors (or pytorch_model.bin)")
+    if not names & set(TOKENIZER_FILES):
+        raise InputError(f"encoder {folder}: no tokenizer; expected tokenizer.json or sentencepiece.bpe.model")
     if shapes := read_shapes(folder):
         _check_shapes(folder, config, row, shapes)
     return row

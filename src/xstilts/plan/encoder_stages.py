@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from xstilts.errors import InputError
+from xstilts.model.encoder_files import check_files
 from xstilts.plan.data_stages import DataStages
 from xstilts.recipe.encoder_identity import identify_encoder, resolve_hub_commit
 from xstilts.stages import contracts
@@ -53,7 +54,10 @@ class EncoderStages:
             return self._new(contracts.ScratchSource(self.study.architecture_of(name), seed), title, seed, inputs)
         folder = self._folder(name)
         if folder is not None:
-            files = identify_encoder(folder) if folder.is_dir() else "nowhere"
+            files: dict[str, str] | str = "nowhere"
+            if folder.is_dir():
+                check_files(folder)
+                files = identify_encoder(folder)
             return self._new(contracts.FolderSource(files), title, folder=str(folder))
         identifier, _, revision = name.partition("@")
         return self._new(contracts.HubSource(identifier, self._commit(identifier, revision)), title)

@@ -41,7 +41,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind("fetch", 1, "xstilts.stages.fetch:run", contracts.FetchConfig, contracts.Inputs, 0.5),
         Kind("tokenizer", 1, "xstilts.stages.tokenizer:run", contracts.TokenizerConfig, contracts.TokenizerInputs, 30.0),
-        Kind("encoder", 1, "xstilts.stages.encoder:run", contracts.EncoderConfig, contracts.EncoderInputs, 2.0),
+        Kind("encoder", 2, "xstilts.stages.encoder:run", contracts.EncoderConfig, contracts.EncoderInputs, 2.0),
         Kind("train", 4, "xstilts.stages.train:run", contracts.TrainConfig, contracts.TrainInputs, 20.0),
         Kind("predict", 2, "xstilts.stages.predict:run", contracts.PredictConfig, contracts.PredictInputs, 5.0),
         Kind("embed", 3, "xstilts.stages.embed:run", contracts.EmbedConfig, contracts.EmbedInputs, 5.0),
