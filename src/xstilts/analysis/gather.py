@@ -2,13 +2,15 @@
 
 import hashlib
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from xstilts.analysis import formatting as fmt
 from xstilts.analysis.costs import PHASES
-from xstilts.analysis.encoder_sizes import body_weights
+from xstilts.analysis.encoder_sizes import body_weights, count_blocks
 from xstilts.analysis.results import LEAK, Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
@@ -22,9 +24,10 @@ from xstilts.study import NO_CHAIN, Study, Target
 from xstilts.tasks.registry import find_task
 
 LAYER_RULES = {
+    "first": "the first layer",
     "last": "the last layer",
-    "jiant": "the layer of X-STILTs (block 14 of 24, scaled to the encoder's depth)",
-    "xtreme": "the layer of XTREME's scripts (of 24 blocks the 14th for translations, the 20th for mining; scaled to the depth)",
+    "jiant": "the layer of X-STILTs, block 14 of 24, scaled to the encoder's depth",
+    "xtreme": "the layer of XTREME's scripts, of 24 blocks the 14th for translations and the 20th for mining, scaled to depth",
 }
 VALUE_NAMES = {"f1": "F1", "em": "EM"}
 POOLINGS = {
@@ -58,7 +61,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         cells=cells,
         costs=tuple(_cost(stage, plan, store, folders, state, made_now, phases) for stage in plan.stages),
         notes=(*plan.unresolved, *plan.notes, *state.messages),
-        retrieval=_retrieval(study),
+        retrieval=_retrieval(plan, cells, folders),
         layer=study.retrieval.layer,
         pooling=study.retrieval.pooling,
         centred=study.retrieval.centred,
@@ -185,13 +188,32 @@ def _recipe(study: Study, mixture: Mixture) -> dict[str, object]:
     return study.phase_recipe(mixture.mix, mixture.recipe).model_dump(exclude=None if masks else {"mlm_rate"})
 
 
-def _retrieval(study: Study) -> str:
-    if not any(find_task(target.task).format.retrieval for target in study.targets):
-        return ""
-    setting = study.retrieval
-    layer = f"layer {setting.layer}" if isinstance(setting.layer, int) else LAYER_RULES[setting.layer]
-    centring = "each language's mean taken away" if setting.centred else "not centred"
-    return f"{layer}; {POOLINGS[setting.pooling]}; {centring}; cosine"
+def _retrieval(plan: Plan, cells: Sequence[Cell], folders: dict[str, Any]) -> str:
+    """How retrieval is scored, in words. Trained rankers have a setting of their own."""
+    tasks = [find_task(target.task) for target in plan.study.targets]
+    said = []
+    if any(task.format.retrieval and not task.format.trained for task in tasks):
+        setting = plan.study.retrieval
+        layer = f"layer {setting.layer}" if isinstance(setting.layer, int) else LAYER_RULES[setting.layer]
+        prefix = f'; "{setting.prefix}" before every sentence' if setting.prefix else ""
+        centring = "each language's mean taken away" if setting.centred else "not centred"
+        said.append(f"{layer}{_places(plan, cells, folders)}; {POOLINGS[setting.pooling]}{prefix}; {centring}; cosine")
+    if ranked := [task.name for task in tasks if task.format.retrieval and task.format.trained]:
+        said.append(f"{', '.join(ranked)} by the last layer's first token, as trained; cosine")
+    return ". ".join(said)
+
+
+def _places(plan: Plan, cells: Sequence[Cell], folders: dict[str, Any]) -> str:
+    """The layers that were scored without training, such as " (12 of 12)"; "" where nothing has been scored yet."""
+    found: dict[str, list[str]] = {}
+    for planned, cell in zip(plan.cells, cells, strict=True):
+        blocks = count_blocks(folders[planned.start.key] / "out" / "encoder")
+        if cell.layer is not None and blocks and not find_task(cell.target).format.trained:
+            names = found.setdefault(f"{cell.layer} of {blocks}", [])
+            names += [name] if (name := f"{cell.target} with {cell.encoder}") not in names else []
+    if len(found) < 2:
+        return "".join(f" ({place})" for place in found)
+    return f" ({'; '.join(f'{place} on {fmt.listed(names, 4)}' for place, names in found.items())})"
 
 
 def _policy(recipes: dict[str, dict[str, object]]) -> str:

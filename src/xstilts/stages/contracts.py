@@ -32,6 +32,9 @@ FormatRecord = Annotated[Format, PlainValidator(format_of)]
 # that it moves no other key.
 LATER = {"later": True}
 
+# The last layer in the keys of targets without training, where "last" used to mean jiant's layer: stores hold scores under it.
+TOP = "top"
+
 
 @dataclass(frozen=True)
 class FetchConfig:
@@ -160,7 +163,7 @@ class PredictConfig:
 
 @dataclass(frozen=True)
 class EmbedConfig:
-    """`layers`: "all", or the rule or number of one layer (see `vectors.resolve_layer`)."""
+    """`layers`: "all", or the rule or number of one layer (see `vectors.resolve_layer`). `prefix`: text put before each one."""
 
     task: str
     format: str
@@ -169,6 +172,7 @@ class EmbedConfig:
     precision: Precision
     layers: str | int
     poolings: tuple[str, ...]
+    prefix: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True)
