@@ -85,7 +85,13 @@ def test_what_was_stored_as_last_while_it_meant_another_layer_is_not_taken_for_i
 
 
 def test_a_trained_ranker_has_a_setting_of_its_own(tmp_path: Path) -> None:
-    study = tiny_study(targets=["lareqa"], languages=["de"], retrieval={"layer": 1, "prefix": "query: ", "pooling": "mean"})
+    study = tiny_study(
+        pretrain=[],
+        chains={"none": []},
+        targets=["lareqa"],
+        languages=["de"],
+        retrieval={"layer": 1, "prefix": "query: ", "pooling": "mean"},
+    )
     plan = compile_study(study, tmp_path, draft=True)
     for stage in plan.stages:
         if isinstance(stage.config, EmbedConfig):
