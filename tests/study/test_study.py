@@ -28,6 +28,7 @@ from xstilts.study import built_in_studies, load_study, make_study
         ({"recipes": {"default": 3}}, r"recipes.default: Input should be a valid dictionary, found 3"),
         ({"retrieval": {"layer": "lats"}}, r"retrieval.layer: expected jiant, xtreme, first, last, or .*, found 'lats'"),
         ({"retrieval": {"layer": -1}}, r"retrieval.layer: expected jiant, .* the number of a layer .*, found -1"),
+        ({"recipes": {"tag": {"word_state": "last"}}}, r"recipes.tag.word_state: Input should be 'first', 'next' or 'mean'"),
         ({"world": {"textt": 5}}, r"unknown field 'world.textt' \(did you mean 'text'\?\)"),
         ({"world": {"text": "five"}}, r"world.text: Input should be a valid integer.*, found 'five'"),
         ({"preset": "jaint"}, r"unknown preset 'jaint' \(did you mean 'jiant'\?\)"),

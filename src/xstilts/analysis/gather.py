@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -18,7 +18,7 @@ from xstilts.execution.execute import State, inspect
 from xstilts.plan.compile import Plan, PlannedCell, short_name
 from xstilts.plan.controls import RANDOM_INIT, Arm, arms
 from xstilts.recipe.mixture import Mixture
-from xstilts.stages.stage import FetchStage, Stage, TrainStage
+from xstilts.stages.stage import FetchStage, PredictStage, Stage, TrainStage
 from xstilts.store.store import DamagedArtefact, Store, read_json
 from xstilts.study import NO_CHAIN, Study, Target
 from xstilts.tasks.registry import find_task
@@ -48,6 +48,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
     metrics = {metric.name: metric for target in study.targets if (metric := find_task(target.task).metric)}
     recipes = _recipes(study)
     phases = _phases(plan)
+    costs = tuple(_cost(stage, plan, store, folders, state, made_now, phases) for stage in plan.stages)
     spelled = "".join(sorted(stage.key for stage in plan.stages if stage.kind == "score"))
     return Results(
         study=study.name,
@@ -59,8 +60,8 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         limits={k: v for k, v in study.limits.model_dump().items() if v is not None},
         recipes=recipes,
         cells=cells,
-        costs=tuple(_cost(stage, plan, store, folders, state, made_now, phases) for stage in plan.stages),
-        notes=(*plan.unresolved, *plan.notes, *state.messages),
+        costs=costs,
+        notes=(*plan.unresolved, *plan.notes, *state.messages, *_describe_bare_words(plan, costs)),
         retrieval=_retrieval(plan, cells, folders),
         layer=study.retrieval.layer,
         pooling=study.retrieval.pooling,
@@ -179,13 +180,19 @@ def _recipes(study: Study) -> dict[str, dict[str, object]]:
         if task.format.trained:
             source = target.train or task.trains_on or task.name
             name = f"fine-tuning for {task.name}" + (f" on {source}" if source != task.name else "")
-            found[name] = study.phase_recipe((source,), {}, task.name).model_dump(exclude={"mlm_rate"})
+            found[name] = study.phase_recipe((source,), {}, task.name).model_dump(exclude=_idle_fields((task.name,)))
     return found
 
 
 def _recipe(study: Study, mixture: Mixture) -> dict[str, object]:
-    masks = any(find_task(name).format.self_supervised for name in mixture.mix)
-    return study.phase_recipe(mixture.mix, mixture.recipe).model_dump(exclude=None if masks else {"mlm_rate"})
+    return study.phase_recipe(mixture.mix, mixture.recipe).model_dump(exclude=_idle_fields(mixture.mix))
+
+
+def _idle_fields(tasks: Sequence[str]) -> set[str]:
+    """Fields of a recipe that no format of these tasks reads."""
+    formats = [find_task(name).format for name in tasks]
+    readers = {"mlm_rate": [f.self_supervised for f in formats], "word_state": [f.name == "tag" for f in formats]}
+    return {name for name, reads in readers.items() if not any(reads)}
 
 
 def _retrieval(plan: Plan, cells: Sequence[Cell], folders: dict[str, Any]) -> str:
@@ -214,6 +221,23 @@ def _places(plan: Plan, cells: Sequence[Cell], folders: dict[str, Any]) -> str:
     if len(found) < 2:
         return "".join(f" ({place})" for place in found)
     return f" ({'; '.join(f'{place} on {fmt.listed(names, 4)}' for place, names in found.items())})"
+
+
+def _describe_bare_words(plan: Plan, costs: Sequence[StageCost]) -> Iterable[str]:
+    """A sentence for each task of tags with languages in which many words are read off a piece with nothing in it. Runs of older
+    versions did not record it."""
+    found: dict[str, dict[str, float]] = {}
+    for stage, cost in zip(plan.stages, costs, strict=True):
+        if isinstance(stage, PredictStage):
+            for language, share in cost.facts.get("bare_words", {}).items():
+                own = found.setdefault(stage.config.task, {})
+                own[language] = max(share, own.get(language, 0.0))
+    for task, shares in found.items():
+        told = fmt.listed(f"{share:.0%} in {language}" for language, share in sorted(shares.items(), key=lambda x: -x[1]))
+        yield (
+            f"{task}: many words are read at a first piece without letters ({told}), so scores there are low whatever the "
+            "encoder knows; with `word_state: next` or `mean` in the recipe they are read elsewhere"
+        )
 
 
 def _policy(recipes: dict[str, dict[str, object]]) -> str:

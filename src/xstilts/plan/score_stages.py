@@ -47,7 +47,7 @@ class ScoreStages:
         recipe = self.study.phase_recipe((source.name,), {}, task.name)
         # Labels are those that the head was trained with, in its order; whether there may be no answer is the target's.
         shape = self.trains.format_of(source if task.format.decoded_by_head else task)
-        used = contracts.PredictRecipe(recipe.max_length, recipe.stride, recipe.precision)
+        used = contracts.PredictRecipe(recipe.max_length, recipe.stride, recipe.precision, recipe.word_state)
         config = contracts.PredictConfig(task.name, source.name, shape, languages, used)
         inputs: contracts.PredictInputs[Stage] = contracts.PredictInputs(checkpoint, gold)
         title = short_task(task)

@@ -1,11 +1,13 @@
-"""Tag: words -> one tag a word, read off the word's first token.
+"""Tag: words -> one tag a word, read off the state of the word: by the recipe's `word_state` that of its first token (XTREME),
+of its first token that is more than the mark of a word's beginning, or the mean of all its tokens.
 
 A word that the tokenizer maps to nothing, or to more tokens than a row holds, becomes the unknown token, and a sentence longer
 than `max_length` is split at a word into several rows, never cut (XTREME's utils_preprocess.py does both, leaving room for
 one more special token): every word has a prediction.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -24,17 +26,29 @@ class TagCodec(TokenCodec):
     def head(self, encoder: Any) -> nn.Module:
         return TokenHead(encoder.config.hidden_size, len(self.spec.labels), encoder.config.hidden_dropout_prob)
 
-    def _word_ids(self, examples: Sequence[TagExample]) -> dict[str, list[int]]:
+    def _word_ids(self, words: Iterable[str]) -> dict[str, list[int]]:
         """Token ids of each distinct word, tokenised as a word inside a sentence; the unknown token where they do not fit."""
-        words = sorted({word for e in examples for word in e.words})
+        words = sorted(set(words))
         encoded = self.tokenizer([[w] for w in words], is_split_into_words=True, add_special_tokens=False)["input_ids"]
         room = self.max_length - 2
         unknown = [self.tokenizer.unk_token_id]
         return {word: ids if 0 < len(ids) <= room else unknown for word, ids in zip(words, encoded, strict=True)}
 
+    def _bare(self, ids: Iterable[int]) -> set[int]:
+        """Those of the tokens that have nothing in them but the mark of a word's beginning ("▁")."""
+        return {id for id in set(ids) if not self.tokenizer.decode([id]).replace("▁", " ").strip()}
+
+    def share_of_bare_words(self, examples: Iterable[Example]) -> float:
+        """The share (0-1) of the words whose first token is bare; 0 if there are no words."""
+        count = Counter(word for e in cast(Iterable[TagExample], examples) for word in e.words)
+        first = {word: ids[0] for word, ids in self._word_ids(count).items()}
+        bare = self._bare(first.values())
+        return sum(n for word, n in count.items() if first[word] in bare) / max(1, count.total())
+
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         items = cast(Sequence[TagExample], examples)
-        ids_of = self._word_ids(items)
+        ids_of = self._word_ids(word for e in items for word in e.words)
+        bare = self._bare(id for ids in ids_of.values() for id in ids) if self.recipe.word_state == "next" else set()
         index = {label: i for i, label in enumerate(self.spec.labels)}
         features: list[Feature] = []
 
@@ -52,10 +66,33 @@ class TagCodec(TokenCodec):
                 if ids and len(ids) + len(piece) > self.max_length - 2:
                     close(i, ids, starts, tags[begin:w] if tags is not None else None)
                     ids, starts, begin = [], [], w
-                starts.append(len(ids))
+                starts.append(len(ids) + next((p for p, id in enumerate(piece) if id not in bare), 0))
                 ids = ids + piece
             close(i, ids, starts, tags[begin:] if tags is not None else None)
         return features
+
+    def collate(self, features: Sequence[Feature]) -> Batch:
+        """For the mean also `words`: at each token of a word the position of its first token, 0 elsewhere; shape (B, L)."""
+        batch = super().collate(features)
+        if self.recipe.word_state == "mean":
+            batch["words"] = torch.zeros_like(batch["input_ids"])
+            for i, feature in enumerate(features):
+                starts = torch.tensor(feature.extra["starts"])
+                ends = torch.tensor([*feature.extra["starts"][1:], len(feature.rows[0]) - 1])
+                batch["words"][i, 1 : len(feature.rows[0]) - 1] = starts.repeat_interleave(ends - starts)
+        return batch
+
+    def needed_positions(self, batch: Batch) -> Tensor | None:
+        return batch["words"] > 0 if "words" in batch else super().needed_positions(batch)
+
+    def hidden(self, encoder: Any, batch: Batch) -> Tensor:
+        """The last states; for the mean, that of a word's tokens in the place of its first one."""
+        hidden_BLD = super().hidden(encoder, batch)
+        if "words" not in batch:
+            return hidden_BLD
+        places_L = torch.arange(hidden_BLD.shape[1], device=hidden_BLD.device)
+        of_word_BLL = (batch["words"][:, None, :] == places_L[:, None]).to(hidden_BLD.dtype)
+        return of_word_BLL @ hidden_BLD / of_word_BLL.sum(-1, keepdim=True).clamp(min=1)
 
     def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
         labels = torch.full_like(batch["input_ids"], IGNORED)
