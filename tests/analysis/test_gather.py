@@ -122,6 +122,25 @@ def test_the_facts_of_the_last_attempt_that_ended_well_are_shown(tmp_path: Path)
     assert f"{stage.slug} 3" in render_markdown(build_document(compute_findings(results, 100)))
 
 
+def test_words_that_are_read_at_an_empty_piece_are_noted(tmp_path: Path) -> None:
+    plan, store, before = gathered(tmp_path)
+    stage = next(stage for stage in plan.stages if stage.kind == "predict" and stage.title == "pos")
+    folder = store.folder(stage.kind, stage.slug, stage.key)
+    (folder / "attempt").mkdir(parents=True)
+    write_json(folder / "run-000.json", {"outcome": "done", "facts": {"bare_words": {"en": 0.26, "l1": 0.714}}, "seconds": 1.0})
+    store.publish(folder, folder / "attempt", {"key": stage.key, "run": "run-000.json"})
+    (note,) = set(gather(plan, store).notes) - set(before.notes)
+    assert note.startswith("world/pos: many words are read at a first piece without letters (71% in l1 and 26% in en)")
+    assert "word_state" in note
+
+
+def test_only_tagging_shows_the_state_of_words(tmp_path: Path) -> None:
+    _, _, results = gathered(tmp_path, recipes={**tiny_record()["recipes"], "tag": {"word_state": "next"}})
+    assert {name: recipe["word_state"] for name, recipe in results.recipes.items() if "word_state" in recipe} == {
+        "fine-tuning for world/pos": "next"
+    }
+
+
 def test_a_score_leads_to_every_stage_behind_it(tmp_path: Path) -> None:
     plan, _, results = gathered(tmp_path)
     inputs = {stage.key: {source.key for source in stage.parents} for stage in plan.stages}

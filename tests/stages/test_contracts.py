@@ -59,3 +59,18 @@ def test_what_this_version_does_not_write_is_refused(changes: dict[str, Any]) ->
     record = write_config(FetchConfig("t", 1, "test", "en", None, source="sha256:0"))
     with pytest.raises(InputError, match=r"^stage\.json: .*plan the study again$"):
         read_config(FetchConfig, record | changes)
+
+
+@pytest.mark.parametrize("kind", ["train", "predict"])
+def test_a_later_field_is_written_only_if_it_is_set(kind: str) -> None:
+    """`word_state` of a recipe: the field of a pydantic record, and the field of a dataclass."""
+
+    def config_of(**recipe: str) -> Any:
+        recipes = {**tiny_study().recipes, "tag": recipe}
+        stages = compile_study(tiny_study(recipes=recipes)).stages
+        return next(stage.config for stage in stages if stage.kind == kind and stage.slug.endswith(("pos-s0", "@pos")))
+
+    plain, default, other = config_of(), config_of(word_state="first"), config_of(word_state="mean")
+    assert write_config(plain) == write_config(default) and "word_state" not in write_config(plain)["recipe"]
+    assert write_config(other)["recipe"] == {**write_config(plain)["recipe"], "word_state": "mean"}
+    assert read_config(type(other), as_json(write_config(other))) == other

@@ -10,6 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoModel, AutoTokenizer
 
 from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import PoolExample
@@ -20,7 +24,7 @@ from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.stages import embed as stage
-from xstilts.stages.contracts import EmbedConfig, EmbedInputs
+from xstilts.stages.contracts import TOP, EmbedConfig, EmbedInputs
 from xstilts.stages.job import Interrupted, Job
 from xstilts.stages.vectors import Layout, read_ids, read_vectors, resolve_layer, resolve_layers
 
@@ -73,6 +77,34 @@ def test_translations(tiny_folder: Path, tmp_path: Path) -> None:
         [f"{x}.{side}.{end}" for x in ("de", "fr") for side in ("text", "english") for end in ("npy", "ids.json")]
         + ["vectors.json"]
     )
+
+
+@pytest.mark.parametrize("prefix", ["", "query: ", "mi ka "])
+@pytest.mark.parametrize("encoder", ["tiny", "mini-xlmr"])
+def test_prefixed_sentences_are_embedded_as_transformers_does(
+    encoder: str, prefix: str, tiny_folder: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """As E5's authors do: the prefix is part of the text, and the mean is over all tokens of the last layer, the special ones
+    too; as BGE-M3's do: the first token of the last layer."""
+    model = tmp_path / "model"
+    source = tiny_folder / "encoder" if encoder == "tiny" else request.getfixturevalue("mini_xlmr")
+    model.mkdir()
+    (model / "encoder").symlink_to(source)
+    examples = [BitextRetrievalExample("x-1", "bo ka bo", "A sentence.", "x-1"), BitextRetrievalExample("x-2", "ka", "mi", "x-2")]
+    poolings = ("mean", "cls")
+    job = job_of(tmp_path, model, "embed", {"de": examples}, prefix=prefix, layers=TOP, poolings=poolings)
+    stage.run(job)
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    trunk = AutoModel.from_pretrained(source, add_pooling_layer=False).eval()
+    for side in ("text", "english"):
+        batch = tokenizer([prefix + getattr(e, side) for e in examples], return_tensors="pt", padding=True)
+        with torch.inference_mode():
+            last = trunk(**batch).last_hidden_state
+        mask = batch["attention_mask"].bool()
+        mean = last.masked_fill(~mask[..., None], 0.0).sum(dim=1) / mask.sum(dim=1)[..., None]
+        for pooling, wanted in zip(poolings, (mean, last[:, 0]), strict=True):
+            found = read_vectors(job.out, "de", side, trunk.config.num_hidden_layers, pooling, False)
+            np.testing.assert_allclose(found, wanted.numpy(), atol=1e-4)
 
 
 def test_only_the_layer_of_a_rule(tiny_folder: Path, tmp_path: Path) -> None:
@@ -172,6 +204,27 @@ def test_layer_rules(rule: Any, depth: int, task_format: str, layer: int) -> Non
 def test_a_layer_that_the_encoder_lacks_is_an_error(rule: int) -> None:
     with pytest.raises(InputError, match=f"{rule} is not a layer of this encoder; expected 0 to 12"):
         resolve_layer(rule, 12, "embed")
+
+
+@given(depth=st.integers(1, 48), task_format=st.sampled_from(["embed", "mine", "rank"]), data=st.data())
+def test_every_rule_means_what_it_says(depth: int, task_format: str, data: st.DataObject) -> None:
+    assert resolve_layer("first", depth, task_format) == 1
+    assert resolve_layer("last", depth, task_format) == resolve_layer(TOP, depth, task_format) == depth
+    number = data.draw(st.integers(0, depth))
+    assert resolve_layer(number, depth, task_format) == number
+    jiant, xtreme = (resolve_layer(rule, depth, task_format) for rule in ("jiant", "xtreme"))
+    if task_format == "rank":
+        assert jiant == xtreme == depth, "as it was trained"
+    else:
+        assert 1 <= jiant <= depth and abs(jiant - depth * 14 / 24) <= 0.5
+        assert 1 <= xtreme <= depth and (depth <= 12 or xtreme == (depth - 4 if task_format == "mine" else jiant))
+
+
+@pytest.mark.parametrize("task_format", ["embed", "mine", "rank"])
+@given(rule=st.text().filter(lambda word: word not in {"jiant", "xtreme", "first", "last", TOP}))
+def test_an_unknown_word_is_an_error(task_format: str, rule: str) -> None:
+    with pytest.raises(InputError, match=r"unknown layer .*; expected jiant, xtreme, first, last or 0 to 12"):
+        resolve_layer(rule, 12, task_format)
 
 
 def test_all_layers_begin_with_the_embeddings() -> None:

@@ -28,6 +28,12 @@ def body_weights(folder: Path) -> int | None:
         return None
 
 
+def count_blocks(folder: Path) -> int | None:
+    """The blocks of the model in a Hugging Face folder; None if its config.json does not say."""
+    blocks = (read_json(folder / "config.json") or {}).get("num_hidden_layers")
+    return blocks if isinstance(blocks, int) else None
+
+
 def _in_blocks(path: Path) -> int:
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))

@@ -2,13 +2,15 @@
 
 import hashlib
 import time
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from xstilts.analysis import formatting as fmt
 from xstilts.analysis.costs import PHASES
-from xstilts.analysis.encoder_sizes import body_weights
+from xstilts.analysis.encoder_sizes import body_weights, count_blocks
 from xstilts.analysis.results import LEAK, Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
@@ -16,15 +18,16 @@ from xstilts.execution.execute import State, inspect
 from xstilts.plan.compile import Plan, PlannedCell, short_name
 from xstilts.plan.controls import RANDOM_INIT, Arm, arms
 from xstilts.recipe.mixture import Mixture
-from xstilts.stages.stage import FetchStage, Stage, TrainStage
+from xstilts.stages.stage import FetchStage, PredictStage, Stage, TrainStage
 from xstilts.store.store import DamagedArtefact, Store, read_json
 from xstilts.study import NO_CHAIN, Study, Target
 from xstilts.tasks.registry import find_task
 
 LAYER_RULES = {
+    "first": "the first layer",
     "last": "the last layer",
-    "jiant": "the layer of X-STILTs (block 14 of 24, scaled to the encoder's depth)",
-    "xtreme": "the layer of XTREME's scripts (of 24 blocks the 14th for translations, the 20th for mining; scaled to the depth)",
+    "jiant": "the layer of X-STILTs, block 14 of 24, scaled to the encoder's depth",
+    "xtreme": "the layer of XTREME's scripts, of 24 blocks the 14th for translations and the 20th for mining, scaled to depth",
 }
 VALUE_NAMES = {"f1": "F1", "em": "EM"}
 POOLINGS = {
@@ -45,6 +48,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
     metrics = {metric.name: metric for target in study.targets if (metric := find_task(target.task).metric)}
     recipes = _recipes(study)
     phases = _phases(plan)
+    costs = tuple(_cost(stage, plan, store, folders, state, made_now, phases) for stage in plan.stages)
     spelled = "".join(sorted(stage.key for stage in plan.stages if stage.kind == "score"))
     return Results(
         study=study.name,
@@ -56,9 +60,9 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         limits={k: v for k, v in study.limits.model_dump().items() if v is not None},
         recipes=recipes,
         cells=cells,
-        costs=tuple(_cost(stage, plan, store, folders, state, made_now, phases) for stage in plan.stages),
-        notes=(*plan.unresolved, *plan.notes, *state.messages),
-        retrieval=_retrieval(study),
+        costs=costs,
+        notes=(*plan.unresolved, *plan.notes, *state.messages, *_describe_bare_words(plan, costs)),
+        retrieval=_retrieval(plan, cells, folders),
         layer=study.retrieval.layer,
         pooling=study.retrieval.pooling,
         centred=study.retrieval.centred,
@@ -176,22 +180,64 @@ def _recipes(study: Study) -> dict[str, dict[str, object]]:
         if task.format.trained:
             source = target.train or task.trains_on or task.name
             name = f"fine-tuning for {task.name}" + (f" on {source}" if source != task.name else "")
-            found[name] = study.phase_recipe((source,), {}, task.name).model_dump(exclude={"mlm_rate"})
+            found[name] = study.phase_recipe((source,), {}, task.name).model_dump(exclude=_idle_fields((task.name,)))
     return found
 
 
 def _recipe(study: Study, mixture: Mixture) -> dict[str, object]:
-    masks = any(find_task(name).format.self_supervised for name in mixture.mix)
-    return study.phase_recipe(mixture.mix, mixture.recipe).model_dump(exclude=None if masks else {"mlm_rate"})
+    return study.phase_recipe(mixture.mix, mixture.recipe).model_dump(exclude=_idle_fields(mixture.mix))
 
 
-def _retrieval(study: Study) -> str:
-    if not any(find_task(target.task).format.retrieval for target in study.targets):
-        return ""
-    setting = study.retrieval
-    layer = f"layer {setting.layer}" if isinstance(setting.layer, int) else LAYER_RULES[setting.layer]
-    centring = "each language's mean taken away" if setting.centred else "not centred"
-    return f"{layer}; {POOLINGS[setting.pooling]}; {centring}; cosine"
+def _idle_fields(tasks: Sequence[str]) -> set[str]:
+    """Fields of a recipe that no format of these tasks reads."""
+    formats = [find_task(name).format for name in tasks]
+    readers = {"mlm_rate": [f.self_supervised for f in formats], "word_state": [f.name == "tag" for f in formats]}
+    return {name for name, reads in readers.items() if not any(reads)}
+
+
+def _retrieval(plan: Plan, cells: Sequence[Cell], folders: dict[str, Any]) -> str:
+    """How retrieval is scored, in words. Trained rankers have a setting of their own."""
+    tasks = [find_task(target.task) for target in plan.study.targets]
+    said = []
+    if any(task.format.retrieval and not task.format.trained for task in tasks):
+        setting = plan.study.retrieval
+        layer = f"layer {setting.layer}" if isinstance(setting.layer, int) else LAYER_RULES[setting.layer]
+        prefix = f'; "{setting.prefix}" before every sentence' if setting.prefix else ""
+        centring = "each language's mean taken away" if setting.centred else "not centred"
+        said.append(f"{layer}{_places(plan, cells, folders)}; {POOLINGS[setting.pooling]}{prefix}; {centring}; cosine")
+    if ranked := [task.name for task in tasks if task.format.retrieval and task.format.trained]:
+        said.append(f"{', '.join(ranked)} by the last layer's first token, as trained; cosine")
+    return ". ".join(said)
+
+
+def _places(plan: Plan, cells: Sequence[Cell], folders: dict[str, Any]) -> str:
+    """The layers that were scored without training, such as " (12 of 12)"; "" where nothing has been scored yet."""
+    found: dict[str, list[str]] = {}
+    for planned, cell in zip(plan.cells, cells, strict=True):
+        blocks = count_blocks(folders[planned.start.key] / "out" / "encoder")
+        if cell.layer is not None and blocks and not find_task(cell.target).format.trained:
+            names = found.setdefault(f"{cell.layer} of {blocks}", [])
+            names += [name] if (name := f"{cell.target} with {cell.encoder}") not in names else []
+    if len(found) < 2:
+        return "".join(f" ({place})" for place in found)
+    return f" ({'; '.join(f'{place} on {fmt.listed(names, 4)}' for place, names in found.items())})"
+
+
+def _describe_bare_words(plan: Plan, costs: Sequence[StageCost]) -> Iterable[str]:
+    """A sentence for each task of tags with languages in which many words are read off a piece with nothing in it. Runs of older
+    versions did not record it."""
+    found: dict[str, dict[str, float]] = {}
+    for stage, cost in zip(plan.stages, costs, strict=True):
+        if isinstance(stage, PredictStage):
+            for language, share in cost.facts.get("bare_words", {}).items():
+                own = found.setdefault(stage.config.task, {})
+                own[language] = max(share, own.get(language, 0.0))
+    for task, shares in found.items():
+        told = fmt.listed(f"{share:.0%} in {language}" for language, share in sorted(shares.items(), key=lambda x: -x[1]))
+        yield (
+            f"{task}: many words are read at a first piece without letters ({told}), so scores there are low whatever the "
+            "encoder knows; with `word_state: next` or `mean` in the recipe they are read elsewhere"
+        )
 
 
 def _policy(recipes: dict[str, dict[str, object]]) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xstilts.formats.registry import FORMATS
 from xstilts.metrics.metric import Metric
 from xstilts.recipe.mixture import Mixture
-from xstilts.study import Control
+from xstilts.study import Control, Layer
 
 LEAK = "oracle: chosen on target-language dev data — a leak"
 CONTROL_WORDS = {"placebo": "placebo", "compute": "compute-matched"}
@@ -162,7 +162,7 @@ class Results:
     costs: tuple[StageCost, ...]
     notes: tuple[str, ...]
     retrieval: str
-    layer: Literal["jiant", "xtreme", "last"] | int
+    layer: Layer
     pooling: str
     centred: bool
     policy: str

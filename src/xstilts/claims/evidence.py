@@ -148,7 +148,7 @@ def _find_contradictions(claim: Claim, results: Results) -> tuple[str, ...]:
         setting = population.retrieval
         if setting.layer != results.layer:
             layers = [f"layer {x}" if isinstance(x, int) else LAYER_RULES[x] for x in (setting.layer, results.layer)]
-            found.append(f"retrieval: the claim is about {layers[0]}, this study scores {layers[1]}")
+            found.append(f"retrieval: the claim is about {layers[0]}; this study scores {layers[1]}")
         fields = {"pooling": (setting.pooling, results.pooling), "centring": (setting.centred, results.centred)}
         found += [f"retrieval: {name} is {a} in the claim and {b} in this study" for name, (a, b) in fields.items() if a != b]
     return tuple(found)

@@ -18,6 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from xstilts.data.language import LANGUAGES
 from xstilts.data.yaml_records import Record, make_record, read_fields
 from xstilts.errors import InputError, nearest
+from xstilts.study import Layer
 from xstilts.tasks.files.locate import select_scored_split
 from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.suites import SUITES
@@ -62,7 +63,7 @@ class ClaimedComparison(Record):
 class ClaimedRetrieval(Record):
     """How retrieval is scored; the words are those of a study's `retrieval`."""
 
-    layer: Literal["jiant", "xtreme", "last"] | int = "jiant"
+    layer: Layer = "jiant"
     pooling: Literal["mean", "mean_content", "cls"] = "mean"
     centred: bool = False
 

@@ -20,6 +20,17 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+# Marks a field that a record did not have from the start, or that not all of its kind have (pydantic: `json_schema_extra`,
+# dataclass: `metadata`): the JSON that enters keys leaves it out at its default, so that it moves no other key.
+LATER: dict[str, Any] = {"later": True}
+
+
+def unset_later_fields(record: BaseModel) -> set[str]:
+    """The fields marked LATER that have their default."""
+    marked = {name: field for name, field in type(record).model_fields.items() if field.json_schema_extra == LATER}
+    return {name for name, field in marked.items() if getattr(record, name) == field.default}
+
+
 R = TypeVar("R", bound=BaseModel)
 
 

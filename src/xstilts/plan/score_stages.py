@@ -47,7 +47,7 @@ class ScoreStages:
         recipe = self.study.phase_recipe((source.name,), {}, task.name)
         # Labels are those that the head was trained with, in its order; whether there may be no answer is the target's.
         shape = self.trains.format_of(source if task.format.decoded_by_head else task)
-        used = contracts.PredictRecipe(recipe.max_length, recipe.stride, recipe.precision)
+        used = contracts.PredictRecipe(recipe.max_length, recipe.stride, recipe.precision, recipe.word_state)
         config = contracts.PredictConfig(task.name, source.name, shape, languages, used)
         inputs: contracts.PredictInputs[Stage] = contracts.PredictInputs(checkpoint, gold)
         title = short_task(task)
@@ -57,17 +57,18 @@ class ScoreStages:
         self, checkpoint: Checkpoint, target: Target, languages: tuple[str, ...], gold: Texts, dev: Texts
     ) -> tuple[EmbedStage | MineStage, contracts.RetrievalSetting]:
         """The stage that leaves what is scored (vectors, or mined pairs), and the setting at which it is scored. A dual
-        encoder for ranking is used as it was trained: its last layer's first token, rows as long as in training."""
+        encoder for ranking is used as it was trained: its last layer's first token, rows as long as in training, no prefix."""
         task, asked = find_task(target.task), self.study.retrieval
         if task.format.trained:
             recipe = self.study.phase_recipe((target.source,), {}, task.name)
             length, precision = recipe.max_length, recipe.precision
             asked = Retrieval(layer="last", pooling="cls", centred=False, max_length=length, precision=precision)
-        setting = contracts.RetrievalSetting(asked.layer, asked.pooling, asked.centred)
+        layer = contracts.TOP if asked.layer == "last" and not task.format.trained else asked.layer
+        setting = contracts.RetrievalSetting(layer, asked.pooling, asked.centred)
         sweep = asked.sweep and task.format.layer_sweep
         layers, poolings = ("all", ("mean", "mean_content", "cls")) if sweep else (setting.layer, (setting.pooling,))
         config = contracts.EmbedConfig(
-            task.name, task.format.name, languages, asked.max_length, asked.precision, layers, poolings
+            task.name, task.format.name, languages, asked.max_length, asked.precision, layers, poolings, asked.prefix
         )
         inputs: contracts.EmbedInputs[Stage] = contracts.EmbedInputs(checkpoint, gold, dev)
         title = short_task(task)

@@ -1,7 +1,7 @@
 """Recipes: the hyperparameters of one training phase, and the published ones by name.
 
-A recipe enters the key with all its defaults. `PRESETS` has what the papers and their code say. It has no value that was not
-read in a source (`docs/protocols.md` lists the open ones).
+A recipe enters the key with all its defaults, but for those of fields marked LATER. `PRESETS` has what the papers and their code
+say. It has no value that was not read in a source (`docs/protocols.md` lists the open ones).
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, model_validator, with_config
 from typing_extensions import TypedDict
 
-from xstilts.data.yaml_records import Record
+from xstilts.data.yaml_records import LATER, Record
 
 Policy = Literal["last", "en_dev", "avg_last_k", "target_dev"]
+WordState = Literal["first", "next", "mean"]
 SELECTING = ("en_dev", "target_dev")
 
 
@@ -30,7 +31,9 @@ class Recipe(Record):
     `freeze`: 0 trains all but the embeddings; n also freezes the n lowest blocks. `lora`: only adapters of this rank beside the
     linear layers of the blocks are trained (Hu et al. 2021, arXiv 2106.09685), and merged when the phase ends. `processes`
     share the batch of each step (data parallel). One process that does the work of all gets the same numbers except for
-    rounding."""
+    rounding. `word_state`: what a tag is read off: the state of the word's "first" piece (XTREME's rule), that of the first
+    piece with anything in it ("next": XLM-R's tokenizer often makes a bare "▁" the first piece of a word in Chinese, Japanese or
+    Thai), or the "mean" of all its pieces."""
 
     lr: float = Field(1e-5, gt=0)
     batch: int = Field(32, ge=1)
@@ -54,6 +57,7 @@ class Recipe(Record):
     lora: int | None = Field(None, ge=1)
     lora_alpha: int = Field(16, ge=1)
     processes: int = Field(1, ge=1, le=64)
+    word_state: WordState = Field("first", json_schema_extra=LATER)
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:

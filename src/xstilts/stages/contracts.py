@@ -16,21 +16,21 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, PlainValidator, TypeAdapter, ValidationError
 
+from xstilts.data.yaml_records import LATER, unset_later_fields
 from xstilts.errors import InputError
 from xstilts.formats.format import Format
 from xstilts.formats.registry import format_of
 from xstilts.recipe.encoder_identity import Architecture
 from xstilts.recipe.mixture import MixtureRule
-from xstilts.recipe.recipe import Recipe
+from xstilts.recipe.recipe import Recipe, WordState
 from xstilts.world.config import WorldConfig
 
 Precision = Literal["fp32", "bf16"]
 FormatRecord = Annotated[Format, PlainValidator(format_of)]
 
 
-# A field that a kind did not have from the start, or that not all its stages have: the JSON leaves it out at its default, so
-# that it moves no other key.
-LATER = {"later": True}
+# The last layer in the keys of targets without training, where "last" used to mean jiant's layer: stores hold scores under it.
+TOP = "top"
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,7 @@ class PredictRecipe:
     max_length: int
     stride: int
     precision: Precision
+    word_state: WordState = field(default="first", metadata=LATER)
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ class PredictConfig:
 
 @dataclass(frozen=True)
 class EmbedConfig:
-    """`layers`: "all", or the rule or number of one layer (see `vectors.resolve_layer`)."""
+    """`layers`: "all", or the rule or number of one layer (see `vectors.resolve_layer`). `prefix`: text put before each one."""
 
     task: str
     format: str
@@ -169,6 +170,7 @@ class EmbedConfig:
     precision: Precision
     layers: str | int
     poolings: tuple[str, ...]
+    prefix: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ def write_config(config: Config) -> dict[str, Any]:
 
 def _write(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        return value.model_dump(mode="json", exclude=unset_later_fields(value))
     if isinstance(value, WorldConfig):
         return value.fingerprint()
     if isinstance(value, Format):

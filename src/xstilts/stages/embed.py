@@ -40,6 +40,7 @@ def run(job: Job[EmbedConfig, EmbedInputs[Path]]) -> None:
         for side in task_format.sides:
             if not all((job.checkpoint / name).is_file() for name in names(part, side)):
                 ids, texts = task_format.side_texts(read_jsonl(path / "examples.jsonl"), side)
+                texts = [config.prefix + text for text in texts]
                 length = task_format.side_tokens(side, longest)
                 working = job.checkpoint / ".working"
                 working.mkdir(exist_ok=True)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from xstilts.formats.jsonl import read_jsonl, write_predictions
+from xstilts.model.codecs.tag import TagCodec
 from xstilts.model.encoder import round_linears
 from xstilts.model.model import load_model, trunk_folder
 from xstilts.model.tokenizer import load_tokenizer
@@ -17,9 +18,12 @@ from xstilts.stages.job import Job
 from xstilts.stages.train import codec_of
 from xstilts.train.evaluate import predict
 
+MANY = 0.25
+
 
 def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
-    """Leaves `<language>.jsonl`, one prediction a line."""
+    """Leaves `<language>.jsonl`, one prediction a line; in the run's record `bare_words`: the share of words whose tag is read
+    off a token with nothing in it, for languages where it is above MANY."""
     config, folder = job.config, job.inputs.model
     codec = codec_of(config.format, load_tokenizer(trunk_folder(folder)), Recipe(**asdict(config.recipe)))
     model = load_model(folder, config.head, codec).to(device())
@@ -34,5 +38,9 @@ def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
             write_predictions(job.checkpoint / f".{name}", predict(model, config.head, codec, examples, job.check_stop))
             (job.checkpoint / f".{name}").replace(finished)
         job.check_stop()
+    if isinstance(codec, TagCodec) and config.recipe.word_state == "first":
+        tests = {language: read_jsonl(job.inputs.test[language] / "examples.jsonl") for language in config.languages}
+        shares = {language: round(codec.share_of_bare_words(examples), 3) for language, examples in tests.items()}
+        job.facts["bare_words"] = {language: share for language, share in shares.items() if share > MANY}
     for language in config.languages:
         shutil.copyfile(job.checkpoint / f"{language}.jsonl", job.out / f"{language}.jsonl")

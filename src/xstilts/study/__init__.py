@@ -6,7 +6,7 @@ files of studies, and `builtin/` has the studies that come with the package. Wha
 
 from xstilts.study.comparison import ChainComparison
 from xstilts.study.read import built_in_studies, change_field, find_study
-from xstilts.study.record import NO_CHAIN, SCRATCH, WORLD, Chain, Control, Retrieval, Study, Target, load_study, make_study
+from xstilts.study.record import NO_CHAIN, SCRATCH, WORLD, Chain, Control, Layer, Retrieval, Study, Target, load_study, make_study
 
 __all__ = [
     "NO_CHAIN",
@@ -15,6 +15,7 @@ __all__ = [
     "Chain",
     "ChainComparison",
     "Control",
+    "Layer",
     "Retrieval",
     "Study",
     "Target",

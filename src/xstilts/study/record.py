@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from xstilts.data.language import LANGUAGES
 from xstilts.data.yaml_records import Record, make_record
@@ -58,15 +58,27 @@ class Limits(Record):
     test: int | None = Field(None, ge=1)
 
 
-class Retrieval(Record):
-    """How sentences are embedded and compared. `layer`: the published choice of "jiant" (used by X-STILTs) or of "xtreme",
-    both scaled to the encoder's depth, "last", or a number (0 = embeddings). `pooling`: "mean" over all tokens (both published
-    choices), "mean_content" without the special tokens, or "cls". `sweep`: also keep and score every other layer and pooling
-    of translation retrieval; this needs far more disk."""
+def _check_layer(layer: str | int) -> str | int:
+    if layer not in ("jiant", "xtreme", "first", "last") and not (isinstance(layer, int) and layer >= 0):
+        raise ValueError(f"expected jiant, xtreme, first, last, or the number of a layer (0 = embeddings), found {layer!r}")
+    return layer
 
-    layer: Literal["jiant", "xtreme", "last"] | int = "jiant"
+
+# The published choices "jiant" (used by X-STILTs) and "xtreme", both scaled to the encoder's depth; the "first" or "last" block;
+# or a number, where 0 is the output of the embeddings and n that of block n.
+Layer = Annotated[str | int, AfterValidator(_check_layer)]
+
+
+class Retrieval(Record):
+    """How sentences are embedded and compared by an encoder that was not trained for it. `layer`: see `Layer`. `pooling`: "mean"
+    over all tokens (both published choices), "mean_content" without the special tokens, or "cls". `prefix` is put before every
+    sentence, and its tokens are pooled with the others. `sweep`: also keep and score every other layer and pooling of
+    translation retrieval; this needs far more disk."""
+
+    layer: Layer = "jiant"
     pooling: Literal["mean", "mean_content", "cls"] = "mean"
     centred: bool = False
+    prefix: str = ""
     max_length: int = Field(512, ge=8)
     precision: Literal["fp32", "bf16"] = "fp32"
     sweep: bool = True
