@@ -17,8 +17,8 @@ from transformers import AutoModel, PreTrainedTokenizerFast
 from xstilts.formats.jsonl import write_jsonl
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.tag import TagCodec
-from xstilts.model.encoder import load_tokenizer
 from xstilts.model.model import fresh_model, save_model
+from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages import predict as stage
 from xstilts.stages.contracts import PredictConfig, PredictInputs, PredictRecipe
