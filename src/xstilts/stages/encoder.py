@@ -26,11 +26,14 @@ def run(job: Job[contracts.EncoderConfig, contracts.EncoderInputs[Path]]) -> Non
     """Leaves `encoder/`, a Hugging Face folder."""
     target = trunk_folder(job.out)
     target.mkdir()
+    given = target
     match job.config.source:
         case contracts.FolderSource(files):
-            _copy(Path(job.context.folder), target, files if isinstance(files, Mapping) else {})
+            given = Path(job.context.folder)
+            _copy(given, target, files if isinstance(files, Mapping) else {})
         case contracts.HubSource(id, revision):
-            _copy(_download(id, revision), target, {})
+            given = _download(id, revision)
+            _copy(given, target, {})
         case contracts.RandomSource(seed):
             assert job.inputs.like is not None
             like = trunk_folder(job.inputs.like)
@@ -40,7 +43,11 @@ def run(job: Job[contracts.EncoderConfig, contracts.EncoderInputs[Path]]) -> Non
         case contracts.ScratchSource(architecture, seed):
             assert job.inputs.tokenizer is not None
             write_scratch(target, Tokenizer.from_file(str(job.inputs.tokenizer / "tokenizer.json")), architecture, seed)
-    check_encoder(target)
+    try:
+        complete_folder(target)
+        check_encoder(target)
+    except InputError as error:
+        raise InputError(str(error).replace(str(target), str(given))) from None
 
 
 def _copy(folder: Path, target: Path, expected: Mapping[str, str]) -> None:
@@ -50,7 +57,6 @@ def _copy(folder: Path, target: Path, expected: Mapping[str, str]) -> None:
         if path.name in expected and sha256_file(path) != expected[path.name]:
             raise InputError(f"{path}: changed since the plan was made; run again to plan with the new file")
         shutil.copyfile(path, target / path.name)
-    complete_folder(target)
 
 
 def _download(name: str, revision: str) -> Path:
