@@ -5,8 +5,39 @@ from typing import Annotated
 
 import typer
 
-from xstilts.cli.app import MODELS, app, load_plan, open_console
-from xstilts.cli.options import DEFAULT_STORE, NewFolderOption, SetOption, StoreOption, StudyArgument, WorkersOption
+from xstilts.cli.app import MODELS, app, load_plan, open_console, print_json
+from xstilts.cli.options import DEFAULT_STORE, JsonOption, NewFolderOption, SetOption, StoreOption, StudyArgument, WorkersOption
+
+
+@app.command(rich_help_panel=MODELS)
+def encoders(
+    folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="A Hugging Face folder to check.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the types of encoders that can be used, or check one.
+
+    A check loads every weight, compares the tokenizer with its tokenizer.json, and encodes a sentence. It says what a study would
+    use, or why the encoder is refused. Nothing is written into the folder, and code that comes with a model is never run.
+
+    Examples:
+
+        xstilts encoders
+        xstilts encoders ./xlm-roberta-base
+    """
+    from xstilts.cli.views.encoders import encoder_record, print_encoder, print_types, type_record
+    from xstilts.model.architectures import ENCODER_TYPES
+
+    if folder is None:
+        if as_json:
+            print_json([type_record(row) for row in ENCODER_TYPES.values()])
+        else:
+            print_types(open_console())
+        return
+    record = encoder_record(folder)
+    if as_json:
+        print_json(record)
+    else:
+        print_encoder(open_console(), record)
 
 
 @app.command(rich_help_panel=MODELS)
