@@ -130,7 +130,7 @@ def test_words_that_are_read_at_an_empty_piece_are_noted(tmp_path: Path) -> None
     write_json(folder / "run-000.json", {"outcome": "done", "facts": {"bare_words": {"en": 0.26, "l1": 0.714}}, "seconds": 1.0})
     store.publish(folder, folder / "attempt", {"key": stage.key, "run": "run-000.json"})
     (note,) = set(gather(plan, store).notes) - set(before.notes)
-    assert note.startswith("world/pos: many words are read at a first piece without letters (71% in l1 and 26% in en)")
+    assert note.startswith("world/pos: many words are read at a first piece without letters (71 % in l1 and 26 % in en)")
     assert "word_state" in note
 
 

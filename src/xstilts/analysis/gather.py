@@ -233,10 +233,10 @@ def _describe_bare_words(plan: Plan, costs: Sequence[StageCost]) -> Iterable[str
                 own = found.setdefault(stage.config.task, {})
                 own[language] = max(share, own.get(language, 0.0))
     for task, shares in found.items():
-        told = fmt.listed(f"{share:.0%} in {language}" for language, share in sorted(shares.items(), key=lambda x: -x[1]))
+        told = fmt.listed(f"{100 * share:.0f} % in {language}" for language, share in sorted(shares.items(), key=lambda x: -x[1]))
         yield (
-            f"{task}: many words are read at a first piece without letters ({told}), so scores there are low whatever the "
-            "encoder knows; with `word_state: next` or `mean` in the recipe they are read elsewhere"
+            f"{task}: many words are read at a first piece without letters ({told}), whose state says little about the word; "
+            "`word_state: next` or `mean` in the recipe reads them elsewhere"
         )
 
 
