@@ -14,7 +14,7 @@ from xstilts.plan.compile import compile_study
 from xstilts.report.document import build_document
 from xstilts.report.findings import compute_findings
 from xstilts.report.render.markdown import render_markdown
-from xstilts.stages.contracts import TOP, EmbedConfig
+from xstilts.stages.contracts import EmbedConfig
 from xstilts.store.store import Store, read_json
 
 pytestmark = [pytest.mark.tiny, pytest.mark.usefixtures("forked_workers")]
@@ -78,10 +78,6 @@ def test_no_prefix_is_no_part_of_the_key() -> None:
     assert embed_config(prefix="") == embed_config()
     assert embed_config(prefix="query: ")[0] != embed_config()[0]
     assert embed_config(prefix="query: ")[1].prefix == "query: "
-
-
-def test_what_was_stored_as_last_while_it_meant_another_layer_is_not_taken_for_it() -> None:
-    assert embed_config(layer="last", sweep=False)[1].layers == TOP
 
 
 def test_a_trained_ranker_has_a_setting_of_its_own(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_an_encoder_that_is_nowhere(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"config.json is missing"):
         compile_study(tiny_study(encoders=[str(tmp_path / "empty")]))
-    (tmp_path / "empty" / "config.json").write_text("{}")
+    (tmp_path / "empty" / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(InputError, match="no weights"):
         compile_study(tiny_study(encoders=[str(tmp_path / "empty")]))
     with pytest.raises(InputError, match="'world/large' has no shape under `architectures`"):

@@ -24,7 +24,7 @@ from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.stages import embed as stage
-from xstilts.stages.contracts import TOP, EmbedConfig, EmbedInputs
+from xstilts.stages.contracts import EmbedConfig, EmbedInputs
 from xstilts.stages.job import Interrupted, Job
 from xstilts.stages.vectors import Layout, read_ids, read_vectors, resolve_layer, resolve_layers
 
@@ -92,7 +92,7 @@ def test_prefixed_sentences_are_embedded_as_transformers_does(
     (model / "encoder").symlink_to(source)
     examples = [BitextRetrievalExample("x-1", "bo ka bo", "A sentence.", "x-1"), BitextRetrievalExample("x-2", "ka", "mi", "x-2")]
     poolings = ("mean", "cls")
-    job = job_of(tmp_path, model, "embed", {"de": examples}, prefix=prefix, layers=TOP, poolings=poolings)
+    job = job_of(tmp_path, model, "embed", {"de": examples}, prefix=prefix, layers="last", poolings=poolings)
     stage.run(job)
     tokenizer = AutoTokenizer.from_pretrained(source)
     trunk = AutoModel.from_pretrained(source, add_pooling_layer=False).eval()
@@ -209,7 +209,7 @@ def test_a_layer_that_the_encoder_lacks_is_an_error(rule: int) -> None:
 @given(depth=st.integers(1, 48), task_format=st.sampled_from(["embed", "mine", "rank"]), data=st.data())
 def test_every_rule_means_what_it_says(depth: int, task_format: str, data: st.DataObject) -> None:
     assert resolve_layer("first", depth, task_format) == 1
-    assert resolve_layer("last", depth, task_format) == resolve_layer(TOP, depth, task_format) == depth
+    assert resolve_layer("last", depth, task_format) == depth
     number = data.draw(st.integers(0, depth))
     assert resolve_layer(number, depth, task_format) == number
     jiant, xtreme = (resolve_layer(rule, depth, task_format) for rule in ("jiant", "xtreme"))
@@ -221,7 +221,7 @@ def test_every_rule_means_what_it_says(depth: int, task_format: str, data: st.Da
 
 
 @pytest.mark.parametrize("task_format", ["embed", "mine", "rank"])
-@given(rule=st.text().filter(lambda word: word not in {"jiant", "xtreme", "first", "last", TOP}))
+@given(rule=st.text().filter(lambda word: word not in {"jiant", "xtreme", "first", "last"}))
 def test_an_unknown_word_is_an_error(task_format: str, rule: str) -> None:
     with pytest.raises(InputError, match=r"unknown layer .*; expected jiant, xtreme, first, last or 0 to 12"):
         resolve_layer(rule, 12, task_format)

@@ -24,7 +24,7 @@ def encoders(
         xstilts encoders
         xstilts encoders ./xlm-roberta-base
     """
-    from xstilts.cli.views.encoders import encoder_record, print_encoder, print_types, type_record
+    from xstilts.cli.views.encoders import print_encoder, print_types, type_record
     from xstilts.model.architectures import ENCODER_TYPES
 
     if folder is None:
@@ -33,7 +33,12 @@ def encoders(
         else:
             print_types(open_console())
         return
-    record = encoder_record(folder)
+    from transformers.utils.logging import disable_progress_bar
+
+    from xstilts.model.inspection import inspect_encoder
+
+    disable_progress_bar()
+    record = inspect_encoder(folder)
     if as_json:
         print_json(record)
     else:

@@ -63,8 +63,7 @@ class ScoreStages:
             recipe = self.study.phase_recipe((target.source,), {}, task.name)
             length, precision = recipe.max_length, recipe.precision
             asked = Retrieval(layer="last", pooling="cls", centred=False, max_length=length, precision=precision)
-        layer = contracts.TOP if asked.layer == "last" and not task.format.trained else asked.layer
-        setting = contracts.RetrievalSetting(layer, asked.pooling, asked.centred)
+        setting = contracts.RetrievalSetting(asked.layer, asked.pooling, asked.centred)
         sweep = asked.sweep and task.format.layer_sweep
         layers, poolings = ("all", ("mean", "mean_content", "cls")) if sweep else (setting.layer, (setting.pooling,))
         config = contracts.EmbedConfig(

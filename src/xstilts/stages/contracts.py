@@ -29,10 +29,6 @@ Precision = Literal["fp32", "bf16"]
 FormatRecord = Annotated[Format, PlainValidator(format_of)]
 
 
-# The last layer in the keys of targets without training, where "last" used to mean jiant's layer: stores hold scores under it.
-TOP = "top"
-
-
 @dataclass(frozen=True)
 class FetchConfig:
     """One split of a task in one language; at most `limit` examples. `declared`: the identity of a user's own task. `world`:

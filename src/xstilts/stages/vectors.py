@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from xstilts.errors import InputError
 from xstilts.formats.registry import FORMATS
-from xstilts.stages.contracts import TOP
 from xstilts.store.store import read_json, write_json
 
 Vectors = NDArray[np.float32]
@@ -55,7 +54,7 @@ class Layout:
 def resolve_layer(rule: str | int, depth: int, task_format: str) -> int:
     """The layer that a rule means for an encoder of `depth` blocks. Raises InputError for one that it does not have.
 
-    A number is itself. "first": block 1. "last", and "top" in the keys of targets without training: block `depth`.
+    A number is itself. "first": block 1. "last": block `depth`.
     "jiant": 14 of 24 blocks, for translations and mining (Phang et al. 2020, by jiant's xtreme_runconfig_writer.py). "xtreme":
     its scripts count from 0 and after the embeddings, so Tatoeba's layer 13 of 24 is block 14, its layer 7 of 12 block 8, and
     BUCC's layer 7 *of the last 12* is block 20 of 24 and 8 of 12 (run_tatoeba.sh, run_bucc2018.sh). Other depths: in
@@ -67,7 +66,7 @@ def resolve_layer(rule: str | int, depth: int, task_format: str) -> int:
         return rule
     if rule == "first":
         return 1
-    if rule in ("last", TOP):
+    if rule == "last":
         return depth
     if rule not in ("jiant", "xtreme"):
         raise InputError(f"retrieval.layer: unknown layer {rule!r}; expected jiant, xtreme, first, last or 0 to {depth}")

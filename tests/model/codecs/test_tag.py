@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from torch.nn import functional
 from transformers import AutoModel, PreTrainedTokenizerFast
 
@@ -42,6 +42,8 @@ def folder(tiny_folder: Path, tmp_path: Path, request: pytest.FixtureRequest) ->
     shutil.copytree(tiny_folder / "encoder", tmp_path / "encoder")
     backend = Tokenizer(models.Unigram([(piece, -float(i)) for i, piece in enumerate(PIECES)], unk_id=3))
     backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = [("<s>", 0), ("</s>", 2)]
+    backend.post_processor = processors.TemplateProcessing("<s> $A </s>", "<s> $A </s> </s> $B </s>", special)
     if request.param:
         backend.decoder = decoders.Metaspace()
     names = {"bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "unk_token": "<unk>"}
