@@ -89,7 +89,10 @@ def half(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         (lambda f: change_config(f, hidden_size=16), "its weights cannot be loaded"),
         (lambda f: change_weights(f, lambda w: {n: t * float("nan") for n, t in w.items()}), "its states are not finite"),
         (lambda f: change_weights(f, lambda w: {n: t * 0 for n, t in w.items()}), "the same state for different texts"),
-        (lambda f: change_config(f, model_type="new", auto_map={"AutoModel": "modeling.NewModel"}), "its type 'new' is not one"),
+        (
+            lambda f: change_config(f, model_type="new", auto_map={"AutoModel": "modeling.NewModel"}),
+            r"its type \(`model_type`\) 'new' is not one",
+        ),
         (lambda f: (f / "config.json").write_text('{"hidden_size": 3}'), "config.json has no `model_type`"),
         (lambda f: (f / "model.safetensors").unlink(), "no weights; expected model.safetensors"),
         (lambda f: (f / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n"), "is a Git LFS pointer"),

@@ -33,11 +33,12 @@ def encoders(
         else:
             print_types(open_console())
         return
-    from transformers.utils.logging import disable_progress_bar
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
     from xstilts.model.inspection import inspect_encoder
 
     disable_progress_bar()
+    set_verbosity_error()
     record = inspect_encoder(folder)
     if as_json:
         print_json(record)

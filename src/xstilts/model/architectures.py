@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from xstilts.errors import InputError, nearest
+from xstilts.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def encoder_type(model_type: str) -> EncoderType:
     """The row of a `model_type`. Raises InputError for one that has none."""
     if model_type not in ENCODER_TYPES:
         raise InputError(
-            f"encoder: its type '{model_type}' is not one that xstilts knows{nearest(model_type, ENCODER_TYPES)}; "
-            "`xstilts encoders` lists those. Code that comes with a model is never run"
+            f"encoder: its type (`model_type`) '{model_type}' is not one that xstilts knows; `xstilts encoders` lists those. "
+            "Code that comes with a model is never run"
         )
     return ENCODER_TYPES[model_type]
