@@ -99,6 +99,11 @@ def test_nothing_odd_is_not_mentioned() -> None:
         (trained("a", packed=False), "1 training computed padding too"),
         (stage("fetch", "squad_mt-train-de", facts={"unlocatable": 12}), "12 examples of translated data dropped"),
         (stage("fetch", "snli_mt-train-de", facts={"untranslated": 3}), "lack a string of theirs: snli_mt-train-de 3"),
+        (trained("a", unreached={"squad_v1": 12}), "squad_v1: the answer of 12 training questions is in no window of tokens"),
+        (
+            stage("predict", "a-s0@tydiqa", facts={"unreached": {"ar": 3, "ru": 1}}),
+            "no window of tokens holds the answer: 3 in ar",
+        ),
         (stage("train", "a", runs=3), "1 stage took more than one attempt (most: a, 3)"),
     ],
 )

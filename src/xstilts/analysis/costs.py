@@ -141,7 +141,7 @@ def describe_anomalies(costs: Sequence[StageCost]) -> tuple[str, ...]:
     """A sentence for each anomaly."""
     done = [cost for cost in costs if cost.status == "done"]
     trained = [cost for cost in done if cost.kind == "train"]
-    lines = [*_engine_lines(trained), *_data_lines(done)]
+    lines = [*_engine_lines(trained), *_data_lines(done), *_reach_lines(done)]
     again = [cost for cost in done if cost.runs > 1]
     if again:
         most = max(again, key=lambda cost: cost.runs)
@@ -184,7 +184,22 @@ def _engine_lines(trained: Sequence[StageCost]) -> Iterable[str]:
     padded = [cost for cost in trained if cost.facts.get("packed") is False]
     if padded:
         noun = fmt.count(len(padded), "training")
-        yield f"{noun} computed padding too, since unpadding does not know the architecture."
+        yield f"{noun} computed padding too: the attention of this type of encoder cannot leave it out (see `xstilts encoders`)."
+
+
+def _reach_lines(done: Sequence[StageCost]) -> Iterable[str]:
+    """Questions whose answer is in no window of tokens. Runs of older versions did not count them."""
+    trained, tested = dict[str, int](), dict[str, dict[str, int]]()
+    for cost in done:
+        counts = cost.facts.get("unreached") or {}
+        own = trained if cost.kind == "train" else tested.setdefault(cost.slug.rpartition("@")[2], {})
+        own |= {name: max(int(n), own.get(name, 0)) for name, n in counts.items()}
+    for task, n in trained.items():
+        yield f"{task}: the answer of {fmt.count(n, 'training question')} is in no window of tokens; trained on as unanswerable."
+    for task, counts in tested.items():
+        if counts:
+            told = fmt.listed((f"{n:,} in {language}" for language, n in counts.items()), 6)
+            yield f"{task}: some test questions cannot be answered right, since no window of tokens holds the answer: {told}."
 
 
 def _data_lines(done: Sequence[StageCost]) -> Iterable[str]:

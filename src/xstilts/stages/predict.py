@@ -16,28 +16,35 @@ from xstilts.stages.contracts import PredictConfig, PredictInputs
 from xstilts.stages.device import device
 from xstilts.stages.job import Job
 from xstilts.stages.train import codec_of
+from xstilts.store.store import read_json, write_json
 from xstilts.train.evaluate import predict
 
 MANY = 0.25
 
 
 def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
-    """Leaves `<language>.jsonl`, one prediction a line; in the run's record `bare_words`: the share of words whose tag is read
-    off a token with nothing in it, for languages where it is above MANY."""
+    """Leaves `<language>.jsonl`, one prediction a line; in the run's record, for each language, `unreached`: how many examples
+    have an answer that no row of tokens holds; and `bare_words`: the share of words whose tag is read off a token with nothing
+    in it, where it is above MANY."""
     config, folder = job.config, job.inputs.model
     codec = codec_of(config.format, load_tokenizer(trunk_folder(folder)), Recipe(**asdict(config.recipe)))
     model = load_model(folder, config.head, codec).to(device())
     if config.recipe.precision == "bf16":
         round_linears(model.encoder)
+    unreached: dict[str, int] = read_json(job.checkpoint / "unreached.json") or {}
     for number, language in enumerate(config.languages):
         job.progress({"step": number, "steps": len(config.languages), "language": language})
         name = f"{language}.jsonl"
         finished = job.checkpoint / name
         if not finished.is_file():
             examples = read_jsonl(job.inputs.test[language] / "examples.jsonl")
+            codec.unreached.clear()
             write_predictions(job.checkpoint / f".{name}", predict(model, config.head, codec, examples, job.check_stop))
+            unreached[language] = len(codec.unreached)
+            write_json(job.checkpoint / "unreached.json", unreached)
             (job.checkpoint / f".{name}").replace(finished)
         job.check_stop()
+    job.facts["unreached"] = {language: count for language, count in unreached.items() if count}
     if isinstance(codec, TagCodec) and config.recipe.word_state == "first":
         tests = {language: read_jsonl(job.inputs.test[language] / "examples.jsonl") for language in config.languages}
         shares = {language: round(codec.share_of_bare_words(examples), 3) for language, examples in tests.items()}

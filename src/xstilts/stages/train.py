@@ -107,7 +107,7 @@ def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     folder = job.checkpoint / CACHES
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    met = []
+    met, unreached = [], {}
     for task in config.tasks:
         codec = codec_of(task.format, tokenizer, config.recipe)
         sources = inputs.train[task.name]
@@ -115,6 +115,8 @@ def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
         if config.labels == "shuffled":
             examples = {x: shuffle_answers(codec.spec, list(found), config.seed) for x, found in examples.items()}
         caches = [write_cache(codec, found, _cache(folder, task.name, x), job.check_stop) for x, found in examples.items()]
+        if codec.unreached:
+            unreached[task.name] = len(codec.unreached)
         if not sum(map(len, caches)):
             raise InputError(f"{task.name}: no training examples, so it cannot be part of the mixture; leave it out")
         met += [cache.ids for cache in caches]
@@ -123,6 +125,7 @@ def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
             features = (f for some in _chunks(path) for f in codec.encode(some, training=False))
             met.append(np.unique(np.concatenate([np.zeros(0, np.int32), *(row for f in features for row in f.rows)])))
     np.save(folder / "met.npy", np.unique(np.concatenate(met)))
+    job.facts["unreached"] = unreached
 
 
 def _cache(folder: Path, task: str, language: str) -> Path:

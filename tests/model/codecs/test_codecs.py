@@ -184,6 +184,18 @@ def test_span_targets_point_at_the_answer(tiny_folder: Path) -> None:
         assert c.tokenizer.decode(f.rows[0][start : end + 1]).replace(" ", "").strip("▁") == "bomi"
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_answers_that_no_window_holds_are_counted(tiny_folder: Path, training: bool) -> None:
+    c = codec(Span(), tiny_folder)
+    long = "ka " * 60
+    reached = SpanExample("reached", "mi", long + "bomi", (SpanAnswer("bomi", 180),))
+    too_long = SpanExample("too long", "mi", long, (SpanAnswer(long.strip(), 0),))
+    one_of_two = SpanExample("one of two", "mi", long, (SpanAnswer(long.strip(), 0), SpanAnswer("ka", 0)))
+    without = SpanExample("without", "mi", long, ())
+    c.encode([reached, too_long, one_of_two, without], training)
+    assert c.unreached == ["too long"]
+
+
 @given(st.integers(0, 30), st.integers(1, 12))
 def test_span_of_covers_exactly_the_tokens_of_the_answer(start: int, length: int) -> None:
     offsets = np.array([[-1, -1]] * 3 + [[i, i + 3] for i in range(0, 42, 3)])

@@ -71,6 +71,7 @@ class Codec(ABC):
         self.tokenizer = tokenizer
         self.recipe = recipe
         self.max_length = recipe.max_length
+        self.unreached: list[str] = []  # ids of encoded examples whose answer no row holds
         self._type_separator = type_separator(tokenizer)
 
     @abstractmethod

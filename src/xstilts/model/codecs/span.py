@@ -58,6 +58,8 @@ class SpanCodec(Codec):
         return features
 
     def _windows(self, begin: int, items: Sequence[SpanExample], questions: list[str], training: bool) -> Iterator[Feature]:
+        """The features of some examples. Those with an answer that no window holds become `unreached`: in training their windows
+        all point at the first token, and at test they cannot be answered right."""
         least_context = self.max_length - self._question_tokens - self.tokenizer.num_special_tokens_to_add(pair=True)
         encoded = self.tokenizer(
             questions,
@@ -68,6 +70,7 @@ class SpanCodec(Codec):
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
         )
+        missed = {i for i, e in enumerate(items) if e.answer}
         for w, source in enumerate(encoded["overflow_to_sample_mapping"]):
             row = np.asarray(encoded["input_ids"][w], dtype=np.int32)
             inside = np.asarray([s == 1 for s in encoded.sequence_ids(w)])
@@ -75,8 +78,11 @@ class SpanCodec(Codec):
             offsets[~inside] = -1
             example = items[source]
             target = _target(example, offsets) if training else None
+            if source in missed and any(span_of(answer, offsets) != (0, 0) for answer in example.answer or ()):
+                missed.discard(source)
             extra = {} if training else {"offsets": offsets}
             yield Feature(begin + source, [row], target, extra)
+        self.unreached += [items[i].id for i in sorted(missed)]
 
     def _logits(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         logits_BL2 = head(hidden_BLD).float().masked_fill(batch["attention_mask"][..., None] == 0, -1e9)
