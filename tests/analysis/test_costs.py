@@ -97,7 +97,7 @@ def test_nothing_odd_is_not_mentioned() -> None:
         (trained("a", processes=2), "1 training shared each batch among 2 processes"),
         (trained("a", vocabulary={"kept": 5120, "of": 250_002}), "held only the 5,120 embeddings (of 250,002)"),
         (trained("a", packed=False), "1 training computed padding too"),
-        (stage("fetch", "squad_mt-train-de", facts={"unlocatable": 12}), "12 examples of translated data dropped"),
+        (stage("fetch", "squad_mt-train-de", facts={"unlocatable": 12}), "12 examples of training data dropped"),
         (stage("fetch", "snli_mt-train-de", facts={"untranslated": 3}), "lack a string of theirs: snli_mt-train-de 3"),
         (trained("a", unreached={"squad_v1": 12}), "squad_v1: the answer of 12 training questions is in no window of tokens"),
         (

@@ -54,6 +54,7 @@ def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
         ),
         ({"population": {"targets": ["tydiqaa"]}}, "population.targets: unknown task 'tydiqaa'"),
         ({"population": {"targets": ["tydiqa"], "languages": ["xx"]}}, "unknown language 'xx'"),
+        ({"population": {"targets": ["tydiqa"], "languages": ["german"]}}, "(did you mean 'de', German?)"),
         ({"source": {"document": "a talk"}}, "the field 'source.basis' is missing"),
         ({"direction": ""}, "a comparison needs '+' or '-'"),
         ({"direction": "0"}, "a comparison needs '+' or '-', found '0'"),

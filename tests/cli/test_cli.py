@@ -240,6 +240,23 @@ def test_one_clear_line_and_exit_code_2(words: list[str], message: str, tmp_path
     assert "Traceback" not in done.stderr
 
 
+def test_the_list_of_an_own_task_ends_with_code_2_if_its_data_cannot_be_read(tmp_path: Path) -> None:
+    record = {"name": "asked", "format": "span", "files": {"test": "{lang}.json"}, "languages": "de", "license": "CC0-1.0"}
+    task = write(tmp_path / "asked.yaml", {**record, "trains_on": "squad_v1"})
+    question = {"id": 3, "question": "Wann?", "answers": [{"text": "im Mai", "answer_start": 4}]}
+    (tmp_path / "de.json").write_text(
+        json.dumps({"data": [{"paragraphs": [{"context": "Sie sank im\u00a0Mai.", "qas": [question]}]}]})
+    )
+    done = xstilts("data", "list", task, data=tmp_path, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "test de  1 examples, 1 misplaced" in done.stdout
+    (tmp_path / "de.json").write_text('{"data": [')
+    done = xstilts("data", "list", task, data=tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "de.json: not JSON" in done.stdout
+    assert xstilts("data", "check", task, data=tmp_path, cwd=tmp_path).returncode == 1, "damaged is what a check finds"
+
+
 @pytest.mark.parametrize("harm", ["cut weights", "other tokenizer", "no tokenizer"])
 def test_an_encoder_folder_that_does_not_work(harm: str, tiny_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "encoder"

@@ -85,6 +85,35 @@ def test_each_mistake_gets_one_clear_error(changes: dict[str, Any], message: str
         make_study(tiny_record(**changes))
 
 
+def test_other_codes_of_languages_are_ours_and_move_no_key(tmp_path: Path) -> None:
+    def keys(en: str, l1: str) -> list[str]:
+        record = tiny_record(
+            languages=[en, l1],
+            chains={"none": [], "mt": [{"mix": ["world/nli_mt"], "languages": [l1]}]},
+            encoders=["scratch/own"],
+            scratch={"own": {"corpus": "world/text", "vocabulary": 64, "sample": 2000, "languages": [en, l1]}},
+        )
+        study = make_study(record)
+        assert study.languages == ("en", "l1")
+        return [stage.key for stage in compile_study(study, tmp_path).stages]
+
+    assert keys("eng", "qaa") == keys("en-GB", "qaa") == keys("en", "l1")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("zh-TW", r"languages: unknown language 'zh-TW' \('zh' is Chinese in the script Hans; there is no other\)"),
+        ("swahili", r"unknown language 'swahili' \(did you mean 'sw', Swahili\?\)"),
+        ("fiu", r"unknown language 'fiu' \(known: af, ar"),
+        ("fil", r"no target of this study has 'tl' \(Tagalog\)"),
+    ],
+)
+def test_a_code_is_not_taken_for_one_that_looks_alike(code: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make_study(tiny_record(languages=["en", code]))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

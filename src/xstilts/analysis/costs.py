@@ -204,14 +204,14 @@ def _reach_lines(done: Sequence[StageCost]) -> Iterable[str]:
 
 def _data_lines(done: Sequence[StageCost]) -> Iterable[str]:
     for name, words in (
-        ("unlocatable", "their answers were not found again in the translated text"),
+        ("unlocatable", "their answers were not found in the context"),
         ("untranslated", "the translation files lack a string of theirs"),
     ):
         found = [cost for cost in done if cost.kind == "fetch" and cost.facts.get(name)]
         if found:
             total = fmt.count(sum(int(cost.facts[name]) for cost in found), "example")
             places = fmt.listed((f"{cost.slug} {int(cost.facts[name]):,}" for cost in found), 6)
-            yield f"{total} of translated data dropped because {words}: {places}."
+            yield f"{total} of training data dropped because {words}: {places}."
 
 
 def _span(values: Sequence[int]) -> str:

@@ -15,8 +15,8 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from xstilts.data.language import LANGUAGES
-from xstilts.data.yaml_records import Record, make_record, read_fields
+from xstilts.data.language import LANGUAGES, explain_code
+from xstilts.data.yaml_records import LanguageCode, Record, make_record, read_fields
 from xstilts.errors import InputError, nearest
 from xstilts.study import Layer
 from xstilts.tasks.files.locate import select_scored_split
@@ -77,7 +77,7 @@ class Population(Record):
     model: str = ""
     intermediate: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
-    languages: str | tuple[str, ...] = "all"
+    languages: str | tuple[LanguageCode, ...] = "all"
     english: bool = False
     split: Literal["", "train", "dev", "test"] = ""
     policy: Literal["", "last", "en_dev", "avg_last_k"] = ""
@@ -106,7 +106,7 @@ class Population(Record):
             return value
         for code in value:
             if code not in LANGUAGES:
-                raise ValueError(f"unknown language '{code}'{nearest(code, LANGUAGES)}")
+                raise ValueError(f"unknown language '{code}'{explain_code(code)}")
         return value
 
     def languages_of(self, target: str) -> tuple[str, ...]:

@@ -25,7 +25,8 @@ def list_tasks(names: TasksArgument = [], as_json: JsonOption = False) -> None:
     """List the tasks, or describe those that are named.
 
     The list has a line for each task: format, metric, languages, licence, and which of its data were found. For a named task
-    it shows everything that is known about it, and for one from a file of your own also its first examples.
+    it shows everything that is known about it. The data of a task from a file of your own are read to their end: it shows
+    how many examples there are and the first of them, and the exit code is 2 if some cannot be read.
 
     Examples:
 
@@ -37,15 +38,18 @@ def list_tasks(names: TasksArgument = [], as_json: JsonOption = False) -> None:
     from xstilts.tasks.user.user_tasks import preview
 
     console, root, tasks = open_console(), data_root(), _select_tasks(names)
+    unread = False
     if as_json:
         print_json([task_record(task, root) for task in tasks])
     elif names:
         for task in tasks:
             print_task(console, task, root)
             if task.declared:
-                print_samples(console, preview(task, root))
+                unread |= not print_samples(console, preview(task, root))
     else:
         print_tasks(console, tasks, root)
+    if unread:
+        raise SystemExit(2)
 
 
 def _select_tasks(names: list[str]) -> list[Task]:
@@ -62,7 +66,7 @@ def check(names: TasksArgument = [], as_json: JsonOption = False) -> None:
     """Check the data files: count the examples and compare the checksums.
 
     Every file is read to its end. A task is complete, partial (the languages are listed), missing (with the place to get it
-    from) or damaged. The exit code is 1 if a task is damaged.
+    from) or damaged: a file cannot be read. The exit code is 1 if a task is damaged.
 
     Example:
 
@@ -103,19 +107,22 @@ def download(
         xstilts data download xquad --lang de --lang zh --to ~/data
     """
     from xstilts.cli.views.data import download_all
-    from xstilts.data.language import LANGUAGES
+    from xstilts.data.language import LANGUAGES, explain_code, to_code
     from xstilts.errors import nearest
     from xstilts.plan.compile import data_root
     from xstilts.tasks.files.download import select_tasks
     from xstilts.tasks.task import SPLITS
 
-    for given, known, what in ((splits, SPLITS, "split"), (languages, LANGUAGES, "language")):
-        for word in given:
-            if word not in known:
-                raise InputError(f"unknown {what} '{word}'{nearest(word, known)}")
+    for split in splits:
+        if split not in SPLITS:
+            raise InputError(f"unknown split '{split}'{nearest(split, SPLITS)}")
+    codes = [to_code(word) for word in languages]
+    for code in codes:
+        if code not in LANGUAGES:
+            raise InputError(f"unknown language '{code}'{explain_code(code)}")
     root = folder.expanduser().absolute() if folder else data_root()
     try:
-        errors = download_all(open_console(), select_tasks(names, languages), splits or SPLITS, root)
+        errors = download_all(open_console(), select_tasks(names, codes), splits or SPLITS, root)
     except KeyboardInterrupt:
         print("\nInterrupted. Run the same command again to continue.", file=sys.stderr)
         raise SystemExit(130) from None

@@ -8,11 +8,12 @@ import re
 import reprlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from xstilts.data.language import to_code
 from xstilts.errors import InputError, nearest
 
 
@@ -32,6 +33,8 @@ def unset_later_fields(record: BaseModel) -> set[str]:
 
 
 R = TypeVar("R", bound=BaseModel)
+# A language as people write it: it becomes our code, if it has one.
+LanguageCode = Annotated[str, AfterValidator(to_code)]
 
 
 class _UniqueLoader(yaml.SafeLoader):

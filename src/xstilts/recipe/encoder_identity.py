@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from xstilts.data.yaml_records import Record
+from xstilts.data.yaml_records import LanguageCode, Record
 from xstilts.errors import InputError
 from xstilts.store.store import sha256_file
 
@@ -50,7 +50,7 @@ class Scratch(Record):
 
     corpus: str
     vocabulary: int = Field(20_000, ge=32)
-    languages: tuple[str, ...] | None = Field(None, min_length=1)
+    languages: tuple[LanguageCode, ...] | None = Field(None, min_length=1)
     smoothing: float = Field(0.3, ge=0, le=1)
     coverage: float = Field(0.9995, gt=0.9, le=1)
     sample: int = Field(10_000_000, ge=1000)

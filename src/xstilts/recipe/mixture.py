@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from xstilts.data.yaml_records import Record
+from xstilts.data.yaml_records import LanguageCode, Record
 from xstilts.recipe.recipe import Recipe, RecipeFields
 
 CAP = 131_072  # K = 2**17 of T5's examples-proportional mixing, as Phang et al. 2020 use it
@@ -48,7 +48,7 @@ class Mixture(MixtureRule):
     with their answers permuted at random, so that any gain does not come from the task."""
 
     mix: tuple[str, ...] = Field(min_length=1)
-    languages: tuple[str, ...] | None = None
+    languages: tuple[LanguageCode, ...] | None = None
     labels: Literal["gold", "shuffled"] = "gold"
     recipe: RecipeFields = Field(default_factory=dict)
 

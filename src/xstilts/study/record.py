@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
-from xstilts.data.language import LANGUAGES
-from xstilts.data.yaml_records import Record, make_record
+from xstilts.data.language import LANGUAGES, explain_code
+from xstilts.data.yaml_records import LanguageCode, Record, make_record
 from xstilts.errors import nearest
 from xstilts.formats.registry import FORMATS
 from xstilts.recipe.encoder_identity import Architecture, Scratch
@@ -96,7 +96,7 @@ class Study(Record):
     compare: tuple[ChainComparison, ...] = ()
     targets: tuple[Target, ...] = Field(min_length=1)
     tasks: tuple[str, ...] = ()
-    languages: str | tuple[str, ...] = "all"
+    languages: str | tuple[LanguageCode, ...] = "all"
     seeds: tuple[int, ...] = Field(min_length=1)
     limits: Limits = Limits()
     split: Literal["test", "dev"] = "test"
@@ -159,13 +159,15 @@ class Study(Record):
             return _expand_chain(value)
         return {name: _expand_chain(chain) for name, chain in value.items()} if isinstance(value, Mapping) else value
 
-    @field_validator("tasks")
+    @model_validator(mode="before")
     @classmethod
-    def _register_tasks(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        """Makes the user's tasks known to the checks that follow. Raises InputError."""
-        for path in paths:
-            register(Path(path))
-        return paths
+    def _register_tasks(cls, fields: Any) -> Any:
+        """Makes the user's tasks, and the languages that they add, known to the checks that follow. Raises InputError."""
+        paths = fields.get("tasks") if isinstance(fields, Mapping) else ()
+        for path in paths if isinstance(paths, list | tuple) else ():
+            if isinstance(path, str):
+                register(Path(path))
+        return fields
 
     @model_validator(mode="after")
     def _check(self) -> Study:
@@ -310,4 +312,4 @@ def _expand_chain(value: Any) -> Any:
 def _check_codes(where: str, codes: Iterable[str]) -> None:
     for code in codes:
         if code not in LANGUAGES:
-            raise ValueError(f"{where}: unknown language '{code}'{nearest(code, LANGUAGES)}")
+            raise ValueError(f"{where}: unknown language '{code}'{explain_code(code)}")

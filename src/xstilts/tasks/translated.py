@@ -45,7 +45,7 @@ def read_translated(base: Task, request: ReadRequest) -> Iterator[Example]:
     split, where = request.split, ", ".join(map(str, request.files))
     if split == "dev":
         yield from check_examples(
-            base, split, base.read(ReadRequest(base, resolve_split(base, split), "en", request.files)), where
+            base, split, base.read(ReadRequest(base, resolve_split(base, split), "en", request.files, request.counts)), where
         )
         return
     *files, path = request.files
@@ -53,7 +53,7 @@ def read_translated(base: Task, request: ReadRequest) -> Iterator[Example]:
         raise InputError(f"{path}: found no other file; expected the English training data of {base.name} beside it")
     table = _read_table(path)
     request.counts.update(dict.fromkeys(LOSSES if base.format.answers_in_text else LOSSES[:1], 0))
-    originals = check_examples(base, split, base.read(ReadRequest(base, split, "en", tuple(files))), where)
+    originals = check_examples(base, split, base.read(ReadRequest(base, split, "en", tuple(files), request.counts)), where)
     english = kept = 0
     for example in originals:
         english += 1

@@ -375,6 +375,7 @@ def test_nothing_to_download_is_an_error(tmp_path: Path) -> None:
         (["xnil"], "no task 'xnil' (did you mean 'xnli'?)"),
         (["xnli", "--split", "tset"], "unknown split 'tset' (did you mean 'test'?)"),
         (["xnli", "--lang", "xx"], "unknown language 'xx'"),
+        (["xnli", "--lang", "german"], "unknown language 'german' (did you mean 'de', German?)"),
         (["world/nli"], "nothing to download"),
     ],
 )

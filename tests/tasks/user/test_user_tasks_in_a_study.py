@@ -37,7 +37,8 @@ def forget() -> None:
     for task in [task for task in CATALOGUE.values() if task.declared]:
         del CATALOGUE[task.name]
     user_tasks._registered.clear()
-    LANGUAGES.pop("gsw", None)
+    for code in ("gsw", "fil"):
+        LANGUAGES.pop(code, None)
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +116,18 @@ def test_keys_move_with_what_decides_the_examples_and_with_nothing_else(folder: 
     (moved / "test-gsw.tsv").write_text("good\tIt sails far.\nbad\tIt sinks.\n")
     changed = {stage.slug for stage in planned(moved).stages if stage.key not in base}
     assert changed == {f"{slug}@films" for slug in ("tiny+films-s0", "tiny+films+films-s0")} | {"films-test-gsw"}
+
+
+def test_a_code_of_its_own_is_known_before_the_languages_of_a_phase_are_read(folder: Path) -> None:
+    """`fil` is Tagalog, unless a task says what it means by it."""
+    (folder / "train-gsw.tsv").rename(folder / "train-fil.tsv")
+    (folder / "test-gsw.tsv").rename(folder / "test-fil.tsv")
+    record = yaml.safe_load((folder / "study.yaml").read_text()) | {"languages": ["en", "fil"]}
+    record["chains"]["own"] = [{"mix": ["films"], "languages": ["fil"]}]
+    (folder / "study.yaml").write_text(yaml.safe_dump(record))
+    for new, code in (({}, "tl"), ({"fil": "Filipino"}, "fil")):
+        declare(folder, languages={"train": "de fil", "test": "en fil"}, new_languages=new)
+        assert {f"films-train-{code}", f"films-test-{code}"} <= set(fetches(planned(folder)))
 
 
 def run_stage(stage: Stage, store: Store) -> Outcome:

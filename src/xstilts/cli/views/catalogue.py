@@ -110,8 +110,10 @@ def print_task(console: Console, task: Task, root: Path) -> None:
     console.print(table)
 
 
-def print_samples(console: Console, samples: Iterable[SplitPreview]) -> None:
-    """Print, for each split and language, the number of examples and the first of them, or what is wrong."""
+def print_samples(console: Console, samples: Iterable[SplitPreview]) -> bool:
+    """Print, for each split and language, the number of examples and the first of them, or what is wrong. Gives whether all
+    could be read."""
+    readable = True
     for sample in samples:
         counted = "".join(f", {count:,} {word}" for word, count in sample.counts.items())
         console.print(f"\n[bold]{sample.split} {sample.language}[/bold]  {sample.count:,} examples{counted}")
@@ -120,7 +122,9 @@ def print_samples(console: Console, samples: Iterable[SplitPreview]) -> None:
             text = text if len(text) <= LONGEST_SAMPLE else f"{text[: LONGEST_SAMPLE - 1]}…"
             console.print(f"  {text}", markup=False, soft_wrap=True)
         if sample.trouble:
+            readable = False
             console.print(f"  {sample.trouble}", style="red", markup=False, soft_wrap=True)
+    return readable
 
 
 def source_rows(task: Task, split: str, source: Source) -> dict[str, str]:

@@ -2,9 +2,9 @@
 
 SQuAD: Rajpurkar et al. 2016 and 2018. XQuAD: Artetxe et al. 2020. MLQA: Lewis et al. 2020, with question and context in one
 language, as in XTREME. TyDiQA: Clark et al. 2020 (gold passage task, v1.1). Contexts are kept to the character, with the blanks
-at both ends, since answers are offsets into them. Every answer is checked against its context. XQuAD keeps SQuAD's question
-ids, so it is parallel across languages; TyDiQA is not. The Hub's copies of XQuAD, MLQA and TyDiQA lost the blanks around
-contexts and answers but kept the offsets: see `_shift_answer`.
+at both ends, since answers are offsets into them. Every answer is checked against its context (`make_examples`). XQuAD keeps
+SQuAD's question ids, so it is parallel across languages; TyDiQA is not. The Hub's copies of XQuAD, MLQA and TyDiQA lost the
+blanks around contexts and answers but kept the offsets: see `_shift_answer`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,42 +14,17 @@ from typing import Any, NamedTuple
 
 from xstilts.data.language import LANGUAGES, languages
 from xstilts.errors import InputError
-from xstilts.formats.format import Format
 from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.metrics.mlqa import MLQA as MLQA_METRIC
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.squad import SQUAD_V2 as SQUAD_V2_METRIC
+from xstilts.tasks.answer_alignment import align_answer
 from xstilts.tasks.catalogue.checksums import read_checksums
-from xstilts.tasks.files.read import get_field, read_json_object
+from xstilts.tasks.files.read import get_field, get_id, name_hub_rows, read_json_object
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
 # The longest run of blanks before a context that `_shift_answer` handles (the longest seen is 6).
 MAX_SHIFT = 16
-
-
-def _check_answers(answers: list[SpanAnswer], context: str, where: str) -> tuple[SpanAnswer, ...]:
-    for answer in answers:
-        found = context[answer.start : answer.start + len(answer.text)] if answer.start >= 0 else ""
-        if not answer.text:
-            raise InputError(f"{where}: the answer is empty (XTREME's download script blanks test answers; get the original)")
-        if found != answer.text:
-            raise InputError(
-                f"{where}: the context has {found!r:.80} at {answer.start}, not the answer {answer.text!r:.80}"
-                f" (context of {len(context)} characters)"
-            )
-    return tuple(answers)
-
-
-def _make_gold(
-    format: Format, answers: list[SpanAnswer], impossible: bool, context: str, where: str
-) -> tuple[SpanAnswer, ...] | None:
-    """The value of `SpanExample.answer`. If the format has no `no_answer`, no answers means that they are not public."""
-    if not (isinstance(format, Span) and format.no_answer):
-        return _check_answers(answers, context, where) or None
-    if impossible == bool(answers):
-        said = "is_impossible is true" if impossible else "is_impossible is not true"
-        raise InputError(f"{where}: {said}, but it has {len(answers)} answers")
-    return _check_answers(answers, context, where)
 
 
 class Question(NamedTuple):
@@ -64,24 +39,89 @@ class Question(NamedTuple):
 
 
 def read_questions(path: Path) -> Iterator[Question]:
-    for article in get_field(read_json_object(path), "data", list, str(path)):
-        for paragraph in get_field(article, "paragraphs", list, str(path)):
-            context = get_field(paragraph, "context", str, str(path))
-            for record in get_field(paragraph, "qas", list, str(path)):
-                id = get_field(record, "id", str, str(path))
-                where = f"{path}: question {id}"
-                answers = [
-                    SpanAnswer(get_field(answer, "text", str, where), get_field(answer, "answer_start", int, where))
-                    for answer in get_field(record, "answers", list, where)
-                ]
-                impossible = get_field(record, "is_impossible", bool, where) if "is_impossible" in record else not answers
-                yield Question(where, id, get_field(record, "question", str, where), context, answers, impossible)
+    """The questions of SQuAD's JSON."""
+    for a, article in enumerate(get_field(read_json_object(path), "data", list, str(path)), start=1):
+        for p, paragraph in enumerate(get_field(article, "paragraphs", list, f"{path}: article {a}"), start=1):
+            here = f"{path}: article {a}, paragraph {p}"
+            context = get_field(paragraph, "context", str, here)
+            for q, record in enumerate(get_field(paragraph, "qas", list, here), start=1):
+                yield _make_question(record, context, path, f"{here}, question {q}")
+
+
+def parse_question(row: Any, where: str, file: object) -> Question:
+    """A question with its context in one record, as `datasets` has it. Errors name it by its id after `file`, or by `where` if
+    that is wrong."""
+    return _make_question(row, get_field(row, "context", str, where), file, where)
+
+
+def _make_question(record: Any, context: str, file: object, where: str) -> Question:
+    id = get_id(record, where)
+    where = f"{file}: question {id}"
+    answers = _get_answers(record, where)
+    impossible = get_field(record, "is_impossible", bool, where) if "is_impossible" in record else not answers
+    return Question(where, id, get_field(record, "question", str, where), context, answers, impossible)
+
+
+def _get_answers(record: Any, where: str) -> list[SpanAnswer]:
+    """`[{text, answer_start}, ...]` of SQuAD's JSON, or `{text: [...], answer_start: [...]}` of `datasets`."""
+    found = get_field(record, "answers", object, where)
+    if isinstance(found, dict):
+        texts, starts = get_field(found, "text", list, where), get_field(found, "answer_start", list, where)
+        if len(texts) != len(starts):
+            raise InputError(f"{where}: {len(texts)} answers, but {len(starts)} places where they start")
+        found = [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
+    if not isinstance(found, list):
+        raise InputError(f"{where}: field 'answers' should be a list, or an object of two lists, found {found!r:.60}")
+    return [SpanAnswer(get_field(x, "text", str, where), get_field(x, "answer_start", int, where)) for x in found]
+
+
+def make_examples(request: ReadRequest, found: Iterable[Question]) -> Iterator[SpanExample]:
+    """The examples of these questions. Raises InputError for an empty answer. If the format has no `no_answer`, no answers means
+    that they are not public.
+
+    An answer may not be at its offset in the context, often because of a no-break space. Training needs the place, so there it
+    is searched (`locate_answers`). Other splits are scored by the texts of answers, so there the question is kept as it is and
+    counted ("misplaced")."""
+    format = request.task.format
+    may_lack = isinstance(format, Span) and format.no_answer
+    for one in found:
+        if may_lack and one.impossible == bool(one.answers):
+            said = "is_impossible is true" if one.impossible else "is_impossible is not true"
+            raise InputError(f"{one.where}: {said}, but it has {len(one.answers)} answers")
+        if not all(answer.text for answer in one.answers):
+            raise InputError(f"{one.where}: the answer is empty (XTREME's download script blanks test answers; get the original)")
+        answers = tuple(one.answers)
+        if request.split == "train" and answers:
+            answers = locate_answers(request, one)
+            if not answers:
+                continue
+        elif not all(_is_in_place(answer, one.context) for answer in answers):
+            request.counts["misplaced"] += 1
+        yield SpanExample(one.id, one.question, one.context, answers if answers or may_lack else None)
+
+
+def locate_answers(request: ReadRequest, one: Question) -> tuple[SpanAnswer, ...]:
+    """The answers of a question, at their offsets or where they are found near these (counted as "relocated"). Answers that are
+    not found are left out. If none is left, the question is counted as "unlocatable"."""
+    found: list[SpanAnswer] = []
+    for answer in one.answers:
+        if answer.text and _is_in_place(answer, one.context):
+            found.append(answer)
+        elif place := align_answer(one.context, answer.text, answer.start / max(1, len(one.context)), request.language):
+            request.counts["relocated"] += 1
+            found.append(place)
+    if not found:
+        request.counts["unlocatable"] += 1
+    return tuple(found)
+
+
+def _is_in_place(answer: SpanAnswer, context: str) -> bool:
+    return answer.start >= 0 and context.startswith(answer.text, answer.start)
 
 
 def read_squad(request: ReadRequest) -> Iterator[SpanExample]:
     (path,) = request.files
-    for where, id, question, context, answers, impossible in read_questions(path):
-        yield SpanExample(id, question, context, _make_gold(request.task.format, answers, impossible, context, where))
+    return make_examples(request, read_questions(path))
 
 
 def _shift_answer(context: str, text: str, start: int) -> SpanAnswer:
@@ -92,18 +132,13 @@ def _shift_answer(context: str, text: str, start: int) -> SpanAnswer:
 
 
 def read_hub_questions(rows: Iterable[dict[str, Any]]) -> Iterator[Question]:
-    for row in rows:
-        id = get_field(row, "id", str, "Hub row")
-        where = f"Hub row {id}"
-        context, answers = get_field(row, "context", str, where), get_field(row, "answers", dict, where)
-        texts, starts = get_field(answers, "text", list, where), get_field(answers, "answer_start", list, where)
-        found = [_shift_answer(context, text, start) for text, start in zip(texts, starts, strict=True)]
-        yield Question(where, id, get_field(row, "question", str, where), context, found, not found)
+    for where, row in name_hub_rows(rows):
+        one = parse_question(row, where, "Hub")
+        yield one._replace(answers=[_shift_answer(one.context, answer.text, answer.start) for answer in one.answers])
 
 
 def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[SpanExample]:
-    for where, id, question, context, answers, impossible in read_hub_questions(rows):
-        yield SpanExample(id, question, context, _make_gold(request.task.format, answers, impossible, context, where))
+    return make_examples(request, read_hub_questions(rows))
 
 
 _task = partial(Task, version=1, format=Span(), metric=SQUAD, read=read_squad, read_hub=read_hub)

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.formats.classify import Classify, ClassifyExample
-from xstilts.formats.span import Span, SpanAnswer, SpanExample
+from xstilts.formats.span import Span, SpanExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.squad import SQUAD
-from xstilts.tasks.answer_alignment import align_answer
 from xstilts.tasks.catalogue import nli, paraphrase
-from xstilts.tasks.catalogue.qa import Question, read_hub_questions, read_questions
+from xstilts.tasks.catalogue.qa import Question, locate_answers, read_hub_questions, read_questions
 from xstilts.tasks.files.read import TextPair, check_label, read_lines, read_tsv_pairs, split_columns
 from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
 
@@ -145,21 +144,12 @@ PAWSX_MT = Task(
 
 
 def _realign(request: ReadRequest, found: Iterable[Question]) -> Iterator[SpanExample]:
-    """Questions with their answers at the given offsets or, if these do not fit, where the answers are found. Answers that are
-    not found are left out, and so are questions without any answer left. All of it is counted."""
+    """Questions with their answers where they are found, in dev as in train. Questions without any answer left are left out,
+    and counted."""
     request.counts.update(relocated=0, unlocatable=0)
     for one in found:
-        fitting: list[SpanAnswer] = []
-        for answer in one.answers:
-            if answer.text and answer.start >= 0 and one.context.startswith(answer.text, answer.start):
-                fitting.append(answer)
-            elif place := align_answer(one.context, answer.text, answer.start / max(1, len(one.context)), request.language):
-                request.counts["relocated"] += 1
-                fitting.append(place)
-        if fitting:
-            yield SpanExample(one.id, one.question, one.context, tuple(fitting))
-        else:
-            request.counts["unlocatable"] += 1
+        if answers := locate_answers(request, one):
+            yield SpanExample(one.id, one.question, one.context, answers)
 
 
 def read_squad_mt(request: ReadRequest) -> Iterator[SpanExample]:

@@ -6,6 +6,7 @@ everything works without network (HF_HUB_OFFLINE=1, or no connection) once the c
 commit when the data are fetched; the run of the fetch stage records it.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,10 +67,10 @@ def _read_rows(files: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
             raise InputError(f"{path}: not a readable parquet file ({error})") from None
 
 
-def read_hub_examples(task: Task, split: str, language: str) -> Iterator[Example]:
+def read_hub_examples(task: Task, split: str, language: str, counts: Counter[str] | None = None) -> Iterator[Example]:
     """`locate.read_examples`, from the Hub."""
     if task.read_hub is None:
         raise InputError(f"task {task.name} cannot be read from the Hub")
     files, _ = fetch_hub_files(task, split, language)
-    request = ReadRequest(task, resolve_split(task, split), language, files)
+    request = ReadRequest(task, resolve_split(task, split), language, files, Counter() if counts is None else counts)
     return check_examples(task, split, task.read_hub(request, _read_rows(files)), ", ".join(map(str, files)))

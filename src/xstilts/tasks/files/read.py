@@ -67,11 +67,18 @@ def read_lines(path: Path, max_bytes: int = 0) -> Iterator[tuple[str, str]]:
         raise InputError(f"{path}: the file is empty")
 
 
-def parse_object(text: str, where: str) -> dict[str, Any]:
+def _parse(text: str, where: str) -> Any:
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(f"{where}: not JSON ({error})") from None
+
+
+def parse_object(text: str, where: str) -> dict[str, Any]:
+    return _check_object(_parse(text, where), where)
+
+
+def _check_object(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{where}: expected a JSON object, found {type(value).__name__}")
     return value
@@ -86,11 +93,16 @@ def read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def read_json_object(path: Path) -> dict[str, Any]:
     """The one JSON object of a file."""
+    return _check_object(read_json(path), str(path))
+
+
+def read_json(path: Path) -> Any:
+    """The one JSON value of a file."""
     with open_uncompressed(path) as file:
         raw = file.read()
     if not raw.strip():
         raise InputError(f"{path}: the file is empty")
-    return parse_object(decode_utf8(raw.removeprefix(codecs.BOM_UTF8), str(path)), str(path))
+    return _parse(decode_utf8(raw.removeprefix(codecs.BOM_UTF8), str(path)), str(path))
 
 
 def read_tsv(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
@@ -167,6 +179,14 @@ def get_field(record: Any, name: str, kind: type[T], where: str) -> T:
     if not isinstance(value, kind):
         raise InputError(f"{where}: field '{name}' should be {kind.__name__}, found {type(value).__name__} ({value!r:.60})")
     return value
+
+
+def get_id(record: Any, where: str) -> str:
+    """`record["id"]`: text, or a whole number as its text."""
+    id = get_field(record, "id", object, where)
+    if isinstance(id, bool) or not isinstance(id, str | int):
+        raise InputError(f"{where}: field 'id' should be text or a whole number, found {type(id).__name__} ({id!r:.60})")
+    return str(id)
 
 
 def get_fields(record: Any, names: str, kind: type[T], where: str) -> list[T]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from xstilts.data.language import LANGUAGES
+from xstilts.data.language import LANGUAGES, suggest_code, to_code
 from xstilts.data.yaml_records import Record
-from xstilts.errors import nearest
+from xstilts.errors import InputError, nearest
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.metric import Metric
+from xstilts.metrics.mlqa import MLQA
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.squad import SQUAD, SQUAD_V2
 from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY
@@ -28,7 +29,7 @@ NAME = r"^[A-Za-z][\w.-]*$"
 FIELDS: dict[str, tuple[str, str]] = {
     "classify": ("texts label labels", "id language quoted drop"),
     "choice": ("prompt choices label labels", "id language quoted drop"),
-    "tag": ("labels", "words tags"),
+    "tag": ("labels", "words tags comment"),
     "span": ("", "no_answer"),
     "embed": ("", "texts id language quoted"),
     "mlm": ("", "english texts id language quoted"),
@@ -42,13 +43,13 @@ TYPES: dict[str, dict[str, str]] = {
     "embed": {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", "": "text"},
     "mlm": {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", "": "text"},
 }
-# The metrics that can score each format. The default is the first, but token accuracy for tags that are not chunks, and the
-# last if a question may have no answer. Plain text has none, since it only trains.
+# The metrics that can score each format. The default is the first, but token accuracy for tags that are not chunks, and
+# SQuAD v2.0's if a question may have no answer. Plain text has none, since it only trains.
 METRICS: dict[str, tuple[Metric, ...]] = {
     "classify": (ACCURACY,),
     "choice": (ACCURACY,),
     "tag": (CHUNK_F1, TAG_ACCURACY, POS_F1),
-    "span": (SQUAD, SQUAD_V2),
+    "span": (SQUAD, SQUAD_V2, MLQA),
     "embed": (RETRIEVAL,),
     "mlm": (),
 }
@@ -69,6 +70,13 @@ def _split_codes(value: Any) -> Any:
 def _check_column(value: Any) -> int | str:
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "" or (isinstance(value, int) and value < 0):
         raise ValueError(f"expected the name of a column or its number from 0, found {value!r}")
+    return value
+
+
+def _check_comment(value: Any) -> Any:
+    """YAML takes an unquoted # for the beginning of its own comment."""
+    if value is None or value == "":
+        raise ValueError("expected what a comment begins with, in quotes: comment: '# '")
     return value
 
 
@@ -96,11 +104,18 @@ def _check_languages(field: str, codes: tuple[str, ...], new: Mapping[str, str])
     for code, name in new.items():
         if code in LANGUAGES and LANGUAGES[code].name != name:
             raise ValueError(f"new_languages: '{code}' is {LANGUAGES[code].name}; give {name} another code")
-    if not codes or len(set(codes)) != len(codes):
+    ours = {_to_our_code(code, new) for code in codes}
+    if not codes or len(ours) != len(codes):
         raise ValueError(f"{field}: expected languages, each once, found '{' '.join(codes)}'")
     for code in codes:
-        if code not in LANGUAGES and code not in new:
-            raise ValueError(f"{field}: unknown language '{code}'; name it: new_languages: {{{code}: its name}}")
+        if _to_our_code(code, new) not in {*LANGUAGES, *new}:
+            name_it = f"name it: new_languages: {{{code}: its name}}"
+            raise ValueError(f"{field}: unknown language '{code}'{suggest_code(code)}; {name_it}")
+
+
+def _to_our_code(code: str, new: Mapping[str, str]) -> str:
+    """Our code of a language, unless the declaration itself says what its code means."""
+    return code if code in new else to_code(code)
 
 
 Word = Annotated[str, BeforeValidator(_check_word)]
@@ -151,10 +166,10 @@ class Declaration(Record):
     `id`: its column; without one, ids count the examples. `language`: the column with the language of a row, if one file has
     several. `quoted`: this TSV was written with csv quotes (a CSV always is). `labels`: a list, or label -> the values that
     mean it; for choices, in their order. Rows with a label in `drop` are left out. `choices`: one column for each, or one JSON
-    field with a list. `texts` of embed: the sentence and its English translation; none if these are two files aligned by line,
-    one of them ending in .en or .eng. `no_answer`: a question may have no answer (SQuAD v2.0). `english` of mlm: the file whose
-    lines translate those of `files`. `texts` of mlm: the column with the text, or those of a sentence and its English
-    translation."""
+    field with a list. `comment`: how the lines of a CoNLL file begin that are comments. `texts` of embed: the sentence and its
+    English translation; none if these are two files aligned by line, one of them ending in .en or .eng. `no_answer`: a question
+    may have no answer (SQuAD v2.0). `english` of mlm: the file whose lines translate those of `files`. `texts` of mlm: the
+    column with the text, or those of a sentence and its English translation."""
 
     name: str = Field(pattern=NAME)
     format: Literal["classify", "choice", "tag", "span", "embed", "mlm"]
@@ -184,6 +199,7 @@ class Declaration(Record):
     quoted: bool = False
     words: Column = 0
     tags: Column = 1
+    comment: Annotated[str, BeforeValidator(_check_comment)] = ""
     no_answer: bool = False
     english: str = ""
 
@@ -213,10 +229,23 @@ class Declaration(Record):
         for split in self.files:
             self._check_columns(split)
         self._check_labels()
+        self._check_metric()
+        return self
+
+    def _check_metric(self) -> None:
+        """Whether the metric is one of the format's, and is defined in every language that is scored."""
         offered = [metric.name for metric in METRICS[self.format]]
         if self.metric and self.metric not in offered:
             raise ValueError(f"metric: '{self.metric}' does not score {self.format}{nearest(self.metric, offered)}")
-        return self
+        metric = self.choose_metric()
+        if metric is None:
+            return
+        for split, codes in self.languages.items():
+            for code in codes if split != "train" or self.heldout else ():
+                try:
+                    metric.for_language(_to_our_code(code, self.new_languages))
+                except InputError as error:
+                    raise ValueError(f"languages.{split}: {error}") from None
 
     def _check_fields(self) -> None:
         needed, optional = (names.split() for names in FIELDS[self.format])
@@ -241,6 +270,9 @@ class Declaration(Record):
             raise ValueError(f"languages: expected those of {', '.join(self.files)}, found {', '.join(self.languages) or 'none'}")
 
     def _check_languages(self) -> None:
+        written = {code for codes in self.languages.values() for code in codes}
+        if len({_to_our_code(code, self.new_languages) for code in written}) != len(written):
+            raise ValueError(f"languages: expected one code for each language, found {' '.join(sorted(written))}")
         for split, codes in self.languages.items():
             _check_languages(f"languages.{split}", codes, self.new_languages)
             if len(codes) > 1 and "{" not in self.files[split] and self.language == "":
@@ -258,6 +290,8 @@ class Declaration(Record):
             raise ValueError(f"columns are names (there is a header) or numbers (there is none), not both; found {found}")
         if type == "jsonl" and False in named:
             raise ValueError(f"files.{split}: columns of JSON lines are names of fields; found {found}")
+        if self.comment and type != "conll":
+            raise ValueError(f"files.{split}: comment: only for lines of type conll, found {type}")
         if type in ("conll", "conllu") and True in named:
             raise ValueError(f"words, tags: columns of a {type} file are numbers from 0; found {found}")
         if self.format == "embed" and len(self.texts) != (0 if type == "text" else 2):
@@ -307,7 +341,7 @@ class Declaration(Record):
             return next(metric for metric in offered if metric.name == self.metric)
         if self.format == "tag" and not all(re.fullmatch("O|[BIES]-.+", label) for label in self.names):
             return TAG_ACCURACY
-        return offered[-1] if self.no_answer else offered[0]
+        return SQUAD_V2 if self.no_answer else offered[0]
 
     def identity(self) -> dict[str, Any]:
         """What decides how bytes become examples and examples a score. The place of the files is not in it, since their bytes
@@ -320,3 +354,24 @@ class Declaration(Record):
         if self.english:
             fields["aligned"] = True
         return {**fields, "types": {split: self.type_of(split) for split in self.files}}
+
+
+D = TypeVar("D", Declaration, Translation)
+
+
+def use_our_codes(spec: D) -> D:
+    """The declaration with our codes of languages. A code that is written otherwise is the one that the files have."""
+
+    def translate(codes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_to_our_code(code, spec.new_languages) for code in codes)
+
+    languages: object
+    if isinstance(spec, Declaration):
+        written = tuple(dict.fromkeys(code for codes in spec.languages.values() for code in codes))
+        languages = {split: translate(codes) for split, codes in spec.languages.items()}
+    else:
+        written = spec.languages
+        languages = translate(written)
+    codes = {our: code for our, code in zip(translate(written), written, strict=True) if our != code}
+    codes |= dict(zip(translate(tuple(spec.codes)), spec.codes.values(), strict=True))
+    return spec.model_copy(update={"languages": languages, "codes": codes})

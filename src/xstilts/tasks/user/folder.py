@@ -2,7 +2,7 @@
 
 `<code>.txt` is text of one language (task `text/<folder>`). Files `<anything>.<code>.txt` are aligned by line with the only
 English one among them, and `<code>.tsv` has a sentence and its English translation in two columns (task `parallel/<folder>`). A
-folder may hold both text and translations. A code is ours or that of ISO 639-3, with anything after a hyphen (`zho-CN`). An
+folder may hold both text and translations. A code is any of the table's (`CODES`), with anything after a hyphen (`zho-CN`). An
 unknown code is an error, since nobody would notice a language that is skipped silently.
 """
 
@@ -10,14 +10,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from xstilts.data.language import LANGUAGES
+from xstilts.data.language import CODES, LANGUAGES
 from xstilts.data.yaml_records import make_record
 from xstilts.errors import InputError
 from xstilts.tasks.user.declaration import Declaration
 
-# Codes of member languages that corpora use for a macrolanguage.
-_MEMBERS = {"arb": "ar", "azj": "az", "cmn": "zh", "ekk": "et", "pes": "fa", "swh": "sw", "zsm": "ms"}
-_CODES = {code: row.code for row in LANGUAGES.values() for code in (row.iso3, row.code)} | _MEMBERS
 _FILE = re.compile(r"(?:(?P<stem>.+)\.)?(?P<code>[a-z][a-z0-9]{1,2}(?:[-_][A-Za-z0-9]+)*)\.(?P<end>txt|tsv)(?:\.gz)?")
 
 _FileCodes = dict[str, str]  # our code of a language -> the code in the names of its files
@@ -52,7 +49,7 @@ def _sort_files(folder: Path) -> tuple[_FileCodes, _FileCodes, _FileCodes, set[s
         file = _FILE.fullmatch(path.name)
         if not file or not path.is_file() or (file["end"] == "tsv" and file["stem"]):
             continue
-        code = _CODES.get(re.split("[-_]", file["code"])[0])
+        code = CODES.get(re.split("[-_]", file["code"])[0])
         if code is None:
             raise InputError(
                 f"{path}: unknown language {file['code']!r}; expected one of {' '.join(sorted(LANGUAGES))}, or the ISO 639-3"

@@ -1,11 +1,14 @@
-"""Readers of users' files, as their declaration says: tables, sentences in CoNLL's layout, SQuAD's JSON, parallel texts.
+"""Readers of users' files, as their declaration says: tables, sentences in CoNLL's layout, questions, parallel texts.
 
 A cell of a TSV is the text between two tabs, quotes included: quotes inside sentences make readers with csv rules lose rows.
 Files that were written with csv rules (`quoted`, CSV) are read with them; a quote that is never closed is an error. A row with
-another number of cells than the header is an error, and is never padded or cut.
+another number of cells than the header is an error, and is never padded or cut. Words and questions are read as those of the
+catalogue: a word may be blank (udpos, panx), and answers are placed by `make_examples` (xquad).
 """
 
 import csv
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -20,13 +23,17 @@ from xstilts.formats.format import Example
 from xstilts.formats.mlm import MlmExample
 from xstilts.formats.span import SpanExample
 from xstilts.formats.tag import TagExample
-from xstilts.tasks.catalogue.qa import read_squad
-from xstilts.tasks.files.read import check_label, read_json_lines, read_lines
+from xstilts.tasks.catalogue.conllu import read_blocks
+from xstilts.tasks.catalogue.qa import Question, make_examples, parse_question, read_questions
+from xstilts.tasks.files.read import check_label, read_json, read_json_lines, read_lines
 from xstilts.tasks.task import ReadRequest
 from xstilts.tasks.user.declaration import Column, Declaration
 from xstilts.tasks.user.plain_text import read_aligned, read_documents
 
 TableRow = Mapping[Any, Any]
+
+# The word of CoNLL's shared tasks that stands where a document begins.
+DOCSTART = "-DOCSTART-"
 
 
 def read_user_task(spec: Declaration, request: ReadRequest) -> Iterator[Example]:
@@ -129,9 +136,11 @@ def _get_text(row: TableRow, column: Column, where: str) -> str:
 def _get_word(row: TableRow, column: Column, where: str) -> str:
     """A label, an id or a code: text, or a JSON integer or truth value as it is written."""
     value = _get_cell(row, column, where)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int) else _get_text(row, column, where)
+    return _spell(value) if isinstance(value, int) else _get_text(row, column, where)
+
+
+def _spell(value: str | int) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value).strip()
 
 
 def _get_strings(row: TableRow, column: Column, where: str) -> tuple[str, ...]:
@@ -139,6 +148,13 @@ def _get_strings(row: TableRow, column: Column, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise InputError(f"{where}: {column!r} should be a list of texts, found {value!r:.60}")
     return tuple(item.strip() for item in value)
+
+
+def _get_words(row: TableRow, column: Column, where: str) -> tuple[str, ...]:
+    value = _get_cell(row, column, where)
+    if not isinstance(value, list) or not all(isinstance(item, str | int) for item in value):
+        raise InputError(f"{where}: {column!r} should be a list of labels, found {value!r:.60}")
+    return tuple(map(_spell, value))
 
 
 def _label_rows(spec: Declaration, request: ReadRequest) -> Iterator[tuple[str, str, TableRow, str]]:
@@ -181,40 +197,69 @@ TaggedWords = list[tuple[str, str, str]]  # (`path:line`, word, tag) of each wor
 
 def _read_listed(spec: Declaration, request: ReadRequest, path: Path) -> Iterator[TaggedWords]:
     for where, row in read_json_lines(path):
-        words, tags = _get_strings(row, spec.words, where), _get_strings(row, spec.tags, where)
+        words, tags = _get_strings(row, spec.words, where), _get_words(row, spec.tags, where)
         if not words or len(words) != len(tags):
             raise InputError(f"{where}: {len(words)} words and {len(tags)} tags")
-        yield [(where, word, tag) for word, tag in zip(words, tags, strict=True)]
+        if DOCSTART in words:
+            request.counts["docstarts"] += words.count(DOCSTART)
+        if sentence := [(where, word, tag) for word, tag in zip(words, tags, strict=True) if word != DOCSTART]:
+            yield sentence
 
 
 def _read_sentences(spec: Declaration, request: ReadRequest, path: Path) -> Iterator[TaggedWords]:
     """Lines between blank lines. Columns are separated by tabs if the line has one, else by blanks. Comments, multi-word tokens
-    and empty nodes of CoNLL-U are left out, so the syntactic words are tagged."""
+    and empty nodes of CoNLL-U are left out, so the syntactic words are tagged. So are lines that begin as the declaration's
+    comments do. A line of DOCSTART is no word; it ends a sentence. These two are counted."""
     universal = spec.type_of(request.split) == "conllu"
-    sentence: TaggedWords = []
-    for where, line in read_lines(path):
-        cells = line.split("\t") if "\t" in line else line.split()
-        if universal and (line.startswith("#") or (cells and not cells[0].isdecimal())):
-            continue
-        if line.strip():
-            row = dict(enumerate(cells))
-            word, tag = _get_text(row, spec.words, where), _get_text(row, spec.tags, where)
-            if not word:
-                raise InputError(f"{where}: the word is blank")
-            sentence.append((where, word, tag))
-        elif sentence:
+    for block in read_blocks(path):
+        sentence: TaggedWords = []
+        for where, line in block:
+            if spec.comment and line.startswith(spec.comment):
+                request.counts["comments"] += 1
+                continue
+            cells = line.split("\t") if "\t" in line else re.split(" +", line.strip(" "))  # no-break spaces are in words
+            if universal and (line.startswith("#") or not cells[0].isdecimal()):
+                continue
+            row: TableRow = dict(enumerate(cells))
+            if any(row.get(column, "").startswith(DOCSTART) for column in (0, spec.words)):
+                request.counts["docstarts"] += 1
+                if sentence:
+                    yield sentence
+                sentence = []
+            else:
+                sentence.append((where, _get_text(row, spec.words, where), _get_text(row, spec.tags, where)))
+        if sentence:
             yield sentence
-            sentence = []
-    if sentence:
-        yield sentence
 
 
 def _read_span(spec: Declaration, request: ReadRequest) -> Iterator[SpanExample]:
     for path in request.files:
-        for example in read_squad(replace(request, files=(path,))):
+        for example in make_examples(request, _read_questions(path)):
             if not example.answer and not spec.no_answer:
                 raise InputError(f"{path}: question {example.id}: no answer; write `no_answer: true` if that is intended")
             yield replace(example, answer=example.answer or ())
+
+
+def _read_questions(path: Path) -> Iterator[Question]:
+    """The questions of SQuAD's JSON, or of lines with a question each, as `datasets` exports them. The first line tells."""
+    first = _parse_first(path)
+    if isinstance(first, dict) and "data" in first:
+        return read_questions(path)
+    if isinstance(first, dict) and {"question", "context", "answers"} <= set(first):
+        return (parse_question(row, where, path) for where, row in read_json_lines(path))
+    found = f"an object with {', '.join(map(repr, first)) or 'nothing'}" if isinstance(first, dict) else f"{first!r:.60}"
+    raise InputError(
+        f"{path}: expected SQuAD's JSON, {{data: [{{paragraphs: [{{context, qas}}]}}]}}, or on each line a question,"
+        f" {{id, question, context, answers: {{text: [...], answer_start: [...]}}}}; found {found}"
+    )
+
+
+def _parse_first(path: Path) -> Any:
+    """The JSON of the first line that is not blank, or of the whole file if it goes over several lines."""
+    try:
+        return json.loads(next((line for _, line in read_lines(path) if line.strip()), ""))
+    except json.JSONDecodeError:
+        return read_json(path)
 
 
 def _read_embed(spec: Declaration, request: ReadRequest) -> Iterator[BitextRetrievalExample]:

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from xstilts.data.language import LANGUAGES, Language
+from xstilts.data.language import LANGUAGES, Language, suggest_code
 from xstilts.data.yaml_records import make_record, read_fields
 from xstilts.errors import InputError, nearest
 from xstilts.formats.bitext_retrieval import BitextRetrieval
@@ -35,12 +35,14 @@ from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.suites import SUITES
 from xstilts.tasks.task import SPLITS, Source, Task
 from xstilts.tasks.translated import read_translated
-from xstilts.tasks.user.declaration import NAME, Declaration, Translation
+from xstilts.tasks.user.declaration import NAME, Declaration, Translation, use_our_codes
 from xstilts.tasks.user.folder import declare_folder
 from xstilts.tasks.user.tables import read_user_task
 
-# The version of every task in YAML. Raise it when a reader in `tables.py` gives other examples for the same declaration.
+# The version of every task in YAML. Raise it when a reader in `tables.py` gives other examples for the same declaration. Tags
+# have their own: since 2, -DOCSTART- is no word, and a no-break space is part of a word.
 READERS_VERSION = 1
+TAGS_VERSION = 2
 
 SUFFIXES = (".yaml", ".yml", ".py")
 # Words that mean something else in a study's lists of tasks.
@@ -101,8 +103,8 @@ def _make_tasks(path: Path, content: bytes, sha256: str) -> tuple[Task, ...]:
     if path.suffix != ".py":
         fields = read_fields(path, "task")
         if "translated_from" in fields:
-            return (_make_translation(make_record(Translation, fields, str(path)), path),)
-        return (_make_task(make_record(Declaration, fields, str(path)), path.parent),)
+            return (_make_translation(use_our_codes(make_record(Translation, fields, str(path))), path),)
+        return (_make_task(use_our_codes(make_record(Declaration, fields, str(path))), path.parent),)
     tasks = _run_python(path, content, f"xstilts_own_{sha256}")
     return tuple(replace(task, declared=task.declared or sha256, folder=path.parent) for task in tasks)
 
@@ -112,7 +114,7 @@ def _make_task(spec: Declaration, folder: Path) -> Task:
     _add_languages(spec.new_languages)
     return Task(
         name=spec.name,
-        version=READERS_VERSION,
+        version=TAGS_VERSION if spec.format == "tag" else READERS_VERSION,
         format=_make_format(spec),
         metric=spec.choose_metric(),
         languages=tuple(dict.fromkeys(code for codes in spec.languages.values() for code in codes)),
@@ -238,7 +240,8 @@ def _check_record(task: Task, where: str) -> None:
             raise InputError(f"{where}: no split {split!r}{nearest(split, SPLITS)}")
         for code in source.languages:
             if code not in LANGUAGES:
-                raise InputError(f"{where}: unknown language {code!r}; add a row: LANGUAGES[{code!r}] = Language(...)")
+                row = f"a row: LANGUAGES[{code!r}] = Language(...)"
+                raise InputError(f"{where}: unknown language {code!r}{suggest_code(code)}; add {row}")
             if code not in task.languages:
                 raise InputError(f"{where}: {split} has {code!r}, but `languages` does not")
 
