@@ -374,7 +374,7 @@ def test_the_layouts_of_official_archives_are_read(layout: str, tmp_path: Path) 
         # Made up: no header that names the columns, which are 8 in one file and 10 in another.
         ("multi_nli/dummy/plain_text/1.0.0/dummy_data.zip", "mnli", r"txt:2: 8 columns, but the header has 1"),
         # Made up: answers that the context does not hold.
-        ("squad/dummy/plain_text/1.0.0/dummy_data.zip", "squad_v1", r"question \d+: the context has .* not the answer"),
+        ("squad/dummy/plain_text/1.0.0/dummy_data.zip", "squad_v1", r"question \d+: its context of .* does not have the answer"),
     ],
 )
 def test_what_only_bears_the_name_of_a_data_set_is_refused(path: str, name: str, message: str, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from xstilts.formats.tag import Tag, TagExample
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.mining import BUCC_F1
+from xstilts.metrics.mlqa import MLQA
 from xstilts.metrics.ranking import MAP_20
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.squad import SQUAD, SQUAD_V2

@@ -111,6 +111,13 @@ def test_training_answers_are_found_again_or_left_out_and_counted(tmp_path: Path
     assert counts == {"relocated": 3, "unlocatable": 1}
 
 
+def test_training_data_in_which_no_answer_is_in_its_context_are_refused(tmp_path: Path) -> None:
+    green = {"answers": [{"text": "green", "answer_start": 2}]}
+    put(tmp_path, "train-v1.1.json", squad(green, green))
+    with pytest.raises(InputError, match="question q1: its context of 10 characters does not have the answer 'green', and"):
+        read(tmp_path, "squad_v1", "train")
+
+
 def test_answers_that_are_only_scored_stay_as_they_are_and_are_counted(tmp_path: Path) -> None:
     put(tmp_path, "xquad/xquad.en.json", MISPLACED)
     counts: Counter[str] = Counter()

@@ -80,10 +80,12 @@ def make_examples(request: ReadRequest, found: Iterable[Question]) -> Iterator[S
     that they are not public.
 
     An answer may not be at its offset in the context, often because of a no-break space. Training needs the place, so there it
-    is searched (`locate_answers`). Other splits are scored by the texts of answers, so there the question is kept as it is and
-    counted ("misplaced")."""
+    is searched (`locate_answers`), and it is an InputError if no question has its answer in its context. Other splits are scored
+    by the texts of answers, so there the question is kept as it is and counted ("misplaced")."""
     format = request.task.format
     may_lack = isinstance(format, Span) and format.no_answer
+    kept = False
+    lost: Question | None = None
     for one in found:
         if may_lack and one.impossible == bool(one.answers):
             said = "is_impossible is true" if one.impossible else "is_impossible is not true"
@@ -94,10 +96,17 @@ def make_examples(request: ReadRequest, found: Iterable[Question]) -> Iterator[S
         if request.split == "train" and answers:
             answers = locate_answers(request, one)
             if not answers:
+                lost = lost or one
                 continue
         elif not all(_is_in_place(answer, one.context) for answer in answers):
             request.counts["misplaced"] += 1
+        kept = True
         yield SpanExample(one.id, one.question, one.context, answers if answers or may_lack else None)
+    if lost and not kept:
+        raise InputError(
+            f"{lost.where}: its context of {len(lost.context)} characters does not have the answer {lost.answers[0].text!r:.80},"
+            " and it is likewise with all other questions; are these the contexts of the questions?"
+        )
 
 
 def locate_answers(request: ReadRequest, one: Question) -> tuple[SpanAnswer, ...]:

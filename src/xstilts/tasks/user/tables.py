@@ -10,7 +10,6 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -233,11 +232,13 @@ def _read_sentences(spec: Declaration, request: ReadRequest, path: Path) -> Iter
 
 
 def _read_span(spec: Declaration, request: ReadRequest) -> Iterator[SpanExample]:
-    for path in request.files:
-        for example in make_examples(request, _read_questions(path)):
-            if not example.answer and not spec.no_answer:
-                raise InputError(f"{path}: question {example.id}: no answer; write `no_answer: true` if that is intended")
-            yield replace(example, answer=example.answer or ())
+    def list_questions() -> Iterator[Question]:
+        for one in chain.from_iterable(map(_read_questions, request.files)):
+            if not one.answers and not spec.no_answer:
+                raise InputError(f"{one.where}: no answer; write `no_answer: true` if that is intended")
+            yield one
+
+    return make_examples(request, list_questions())
 
 
 def _read_questions(path: Path) -> Iterator[Question]:
