@@ -17,12 +17,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, normalizers, pre_tokenizers
 
-from tests.model.tiny_encoders import TEXT, make_encoder, write_tokenizer
+from tests.model.tiny_encoders import TEXT, as_bert, make_encoder, write_tokenizer
 from tests.model.tiny_encoders import sentencepiece as unigram
 from xstilts.errors import InputError
 from xstilts.model.encoder import check_encoder, complete_folder, load_encoder
 from xstilts.model.encoder_files import check_files
 from xstilts.model.tokenizer import load_tokenizer
+from xstilts.model.unpadding import last_states
 from xstilts.recipe.encoder_identity import list_encoder_files
 from xstilts.stages import contracts, encoder
 from xstilts.stages.job import Job
@@ -209,3 +210,18 @@ def test_roberta_names_of_one_network_are_no_contradiction(folder: Path) -> None
     change_config(folder, architectures=["RobertaForMaskedLM"])
     complete_folder(folder)
     assert check_encoder(folder).model_type == "xlm-roberta"
+
+
+def test_one_network_in_two_formats_gives_equal_states(folder: Path, tmp_path: Path) -> None:
+    """Multilingual E5 small is published as a `bert` with XLM-R's tokenizer: token type 0 everywhere, and positions from 0."""
+    folders = [folder, as_bert(folder, tmp_path / "bert")]
+    texts = ["the tower is old .", "bo ka", "a human is in the tower . bo ka mi"]
+    states = []
+    for each in folders:
+        assert check_encoder(each)
+        trunk, tokenizer = load_encoder(each).eval(), load_tokenizer(each)
+        batch = tokenizer(texts, padding=True, return_tensors="pt")
+        with torch.inference_mode():
+            found = last_states(trunk, batch["input_ids"], batch["attention_mask"])
+        states.append(found[batch["attention_mask"].bool()])
+    torch.testing.assert_close(*states, rtol=1e-5, atol=1e-6)

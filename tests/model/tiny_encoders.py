@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM
 
@@ -126,3 +128,18 @@ def make_encoder(folder: Path, model_type: str, **changes: Any) -> Path:
     model.save_pretrained(folder)
     write_tokenizer(folder, tokenizer)
     return folder
+
+
+def as_bert(folder: Path, out: Path) -> Path:
+    """The same network as a `bert`: positions begin at 0, so their table loses the rows up to the padding id."""
+    shutil.copytree(folder, out)
+    first = 2
+    weights = {n.removeprefix("roberta."): t for n, t in load_file(out / "model.safetensors").items() if "lm_head" not in n}
+    name = "embeddings.position_embeddings.weight"
+    weights[name] = weights[name][first:].contiguous()
+    save_file(weights, out / "model.safetensors", {"format": "pt"})
+    config = json.loads((out / "config.json").read_text())
+    config |= {"model_type": "bert", "architectures": ["BertModel"], "pad_token_id": 0}
+    config["max_position_embeddings"] -= first
+    (out / "config.json").write_text(json.dumps(config))
+    return out
