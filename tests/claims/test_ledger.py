@@ -414,7 +414,7 @@ def test_a_study_is_asked_by_name_and_its_store_need_not_be_complete(tmp_path: P
     assert "there is no scored cell" in row.reason
 
 
-@pytest.mark.parametrize("name", ["phang2020", "real-mini"])
+@pytest.mark.parametrize("name", ["phang2020", "real-small"])
 def test_a_study_of_which_nothing_is_at_hand_has_a_reason_for_each_claim(name: str, tmp_path: Path) -> None:
     """No data, no encoder, no network."""
     rows = judge_claims(gather(load_plan(name, [], draft=True), Store(tmp_path)))

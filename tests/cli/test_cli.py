@@ -102,17 +102,20 @@ def test_power_says_what_it_takes(tmp_path: Path) -> None:
 
 
 def test_real_data_and_a_real_encoder(real_data: Path, mini_xlmr: Path, tmp_path: Path) -> None:
-    """The built-in study `real-mini`, cut down to a minute."""
+    """The built-in study `real-small`, cut down to a minute."""
     cuts = ["limits={train: 12, dev: 6, test: 5}", "recipes.default.steps=2", "recipes.default.evaluations=2"]
     cuts += ["recipes.default.average=1", "seeds=[0]", "languages=[en, de, sw]", f"encoders=[{mini_xlmr}]"]
     cuts += ["chains={none: [], multi: [{mix: [snli, commonsenseqa, squad_v1]}]}"]
-    cuts += ["recipes.default.batch=4", "recipes.span.batch=4", "recipes.span.max_length=160"]
+    cuts += ["targets=[{task: xnli, train: snli}, udpos, tydiqa, tatoeba]"]
+    groups = ("snli", "xnli", "tag", "span", "choice", "multi")
+    cuts += [f"recipes.{group}.steps=2" for group in groups] + ["recipes.default.batch=4", "recipes.multi.batch=4"]
+    cuts += ["recipes.span.batch=4", "recipes.span.max_length=160", "recipes.choice.batch=4"]
     sets = [word for cut in cuts for word in ("--set", cut)]
-    done = xstilts("run", "real-mini", *sets, "--workers", 1, data=real_data, cwd=tmp_path)
+    done = xstilts("run", "real-small", *sets, "--workers", 1, data=real_data, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    page = (tmp_path / "reports/real-mini/report.html").read_text()
+    page = (tmp_path / "reports/real-small/report.html").read_text()
     assert "reuses target data" in page
-    again = xstilts("run", "real-mini", *sets, data=real_data, cwd=tmp_path)
+    again = xstilts("run", "real-small", *sets, data=real_data, cwd=tmp_path)
     assert re.search(r"^0 stages run", again.stdout, re.MULTILINE), "run again, it trains nothing"
 
 
@@ -320,7 +323,7 @@ def test_help_fits_the_terminal(columns: int, tmp_path: Path) -> None:
 
 
 def test_the_built_in_studies_are_there(tmp_path: Path) -> None:
-    assert set(built_in_studies()) >= {"demo", "real-mini"}
+    assert set(built_in_studies()) >= {"demo", "real-small"}
     done = xstilts("plan", "demo", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "how long it takes is not known yet" in done.stdout

@@ -24,7 +24,8 @@ from xstilts.tasks.suites import STILTS_9
 from xstilts.tasks.user.user_tasks import register
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-ALONE = ("real-mini", "targets-mini")  # they name a folder with an encoder, which is not here
+# They name a folder with an encoder, which is not here.
+ALONE = ("real-small", "real-small-controls", "scale-small", "targets-mini")
 QUESTIONS = ("phang2020", "scale", "diversity", "mlm_cotraining", "translated", "layers")
 
 

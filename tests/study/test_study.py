@@ -133,8 +133,8 @@ def test_a_file_that_is_no_study(tmp_path: Path, text: str, message: str) -> Non
 
 
 def test_a_study_that_is_not_there_or_not_text(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no built-in study \(did you mean 'real-mini'\?\)"):
-        load_study("real-mni")
+    with pytest.raises(InputError, match=r"no built-in study \(did you mean 'real-small'\?\)"):
+        load_study("real-smal")
     with pytest.raises(InputError, match="no such file"):
         load_study(str(tmp_path / "x.yaml"))
     with pytest.raises(InputError, match="a folder"):

@@ -112,7 +112,7 @@ def diff(
 
     Example:
 
-        xstilts diff real-mini real-mini --set recipes.default.lr=2e-5
+        xstilts diff real-small real-small --set recipes.default.lr=2e-5
     """
     from xstilts.analysis.diff import build_table, compare_studies, to_record
     from xstilts.study import load_study

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study (demo, real-mini) or a YAML file.")]
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study (demo, real-small) or a YAML file.")]
 StoreOption = Annotated[Path, typer.Option("--store", envvar="XSTILTS_STORE", help="The folder that keeps all results.")]
 SetOption = Annotated[
     list[str],

@@ -81,7 +81,7 @@ def run(
 
     Example:
 
-        XSTILTS_DATA=~/data xstilts run real-mini --set 'encoders=[~/models/mini-xlmr]' --set 'seeds=[0]'
+        XSTILTS_DATA=~/data xstilts run real-small --set 'encoders=[~/models/multilingual-e5-small]' --set 'seeds=[0]'
     """
     _run(study, changes, store, workers, out)
 

@@ -51,7 +51,7 @@ def _read(job: FetchJob, task: Task, counts: Counter[str]) -> Iterator[Example]:
     if source.startswith("hub:"):
         try:
             job.facts["commit"] = fetch_hub_files(task, split, language)[1]
-            return read_hub_examples(task, split, language)
+            return read_hub_examples(task, split, language, counts)
         except InputError as error:
             raise InputError(f"{explain_missing(task, split, language, root)}\n{error}") from None
     if hash_contents(locate(task, split, language, root)) != source.removeprefix("sha256:"):
