@@ -13,12 +13,6 @@ from xstilts.plan.cost.sizes import weights
 from xstilts.store.store import write_json
 
 HIDDEN, LAYERS, FEED_FORWARD, VOCABULARY = 8, 3, 16, 50
-CONFIG = {
-    "hidden_size": HIDDEN,
-    "num_hidden_layers": LAYERS,
-    "intermediate_size": FEED_FORWARD,
-    "vocab_size": VOCABULARY,
-}
 SQUARE, VECTOR = (HIDDEN, HIDDEN), (HIDDEN,)
 BLOCK = {
     **{f"attention.{part}.weight": SQUARE for part in ("self.query", "self.key", "self.value", "output.dense")},
@@ -53,12 +47,6 @@ def test_only_blocks_count_and_agree_with_the_shape(tmp_path: Path, prefix: str)
 def test_parts_of_a_split_model_add_up(tmp_path: Path) -> None:
     save_file(tensors("", range(2)), tmp_path / "model-00001-of-00002.safetensors")
     save_file(tensors("", range(2, LAYERS)), tmp_path / "model-00002-of-00002.safetensors")
-    assert body_weights(tmp_path) == weights(HIDDEN, LAYERS, FEED_FORWARD, VOCABULARY).body
-
-
-def test_pickled_weights_are_judged_by_their_shape(tmp_path: Path) -> None:
-    (tmp_path / "pytorch_model.bin").write_bytes(b"not read")
-    write_json(tmp_path / "config.json", CONFIG)
     assert body_weights(tmp_path) == weights(HIDDEN, LAYERS, FEED_FORWARD, VOCABULARY).body
 
 

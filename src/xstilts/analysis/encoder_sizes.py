@@ -2,7 +2,7 @@
 
 The embedding table grows with the vocabulary (it is two thirds of XLM-R Base) and says little about what an encoder can compute,
 so sizes are compared without it. They are read from the header of the weights' files, which is exact for every class of model
-and needs no torch. Files of pickled weights have no such header; their size follows from the shape in config.json.
+and needs no torch.
 """
 
 import json
@@ -11,11 +11,10 @@ import re
 import struct
 from pathlib import Path
 
-from xstilts.plan.cost.sizes import weights
+from xstilts.model.encoder_files import shape_number
 from xstilts.store.store import read_json
 
 BLOCK = re.compile(r"(^|\.)(layers?|h|blocks?)\.\d+\.")
-SHAPE = ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size")
 LONGEST_HEAD = 100_000_000  # bytes; the format's own limit
 
 
@@ -23,15 +22,14 @@ def body_weights(folder: Path) -> int | None:
     """The weights in the blocks of the model in a Hugging Face folder; None if its files do not say."""
     files = sorted(folder.glob("model*.safetensors"))
     try:
-        return (sum(map(_in_blocks, files)) if files else _by_shape(folder)) or None
+        return sum(map(_in_blocks, files)) or None
     except (OSError, ValueError, struct.error):  # the run reports a damaged file
         return None
 
 
 def count_blocks(folder: Path) -> int | None:
     """The blocks of the model in a Hugging Face folder; None if its config.json does not say."""
-    blocks = (read_json(folder / "config.json") or {}).get("num_hidden_layers")
-    return blocks if isinstance(blocks, int) else None
+    return shape_number(read_json(folder / "config.json") or {}, "num_hidden_layers")
 
 
 def _in_blocks(path: Path) -> int:
@@ -39,9 +37,3 @@ def _in_blocks(path: Path) -> int:
         (length,) = struct.unpack("<Q", file.read(8))
         head = json.loads(file.read(length)) if length <= LONGEST_HEAD else {}
     return sum(math.prod(entry["shape"]) for name, entry in head.items() if BLOCK.search(name))
-
-
-def _by_shape(folder: Path) -> int:
-    config = read_json(folder / "config.json") or {}
-    numbers = [number for name in SHAPE if isinstance(number := config.get(name), int)]
-    return weights(*numbers).body if len(numbers) == len(SHAPE) else 0

@@ -5,6 +5,7 @@ The `encoder` stage checks the rest by loading the model (`encoder.py`).
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from xstilts.recipe.encoder_identity import TOKENIZER_FILES, list_encoder_files
 # One network under three names.
 _ALIKE = {"xlm-roberta", "roberta", "camembert"}
 _TOKEN_EMBEDDINGS = ("word_embeddings.weight", "tok_embeddings.weight", "embed_tokens.weight")
+# DistilBERT's words for the shape of an encoder.
+_ALSO_CALLED = {"hidden_size": "dim", "num_hidden_layers": "n_layers", "intermediate_size": "hidden_dim"}
 _LFS = b"version https://git-lfs"
 
 
@@ -33,6 +36,12 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise InputError(f"encoder {folder}: config.json has no `model_type`; expected the config of a transformers model")
     return config
+
+
+def shape_number(config: Mapping[str, Any], name: str) -> int | None:
+    """A number of an encoder's shape by transformers' usual name, also where its type has another; None if it is not there."""
+    value = config.get(name, config.get(_ALSO_CALLED.get(name, "")))
+    return value if isinstance(value, int) else None
 
 
 def _hint(folder: Path) -> str:
@@ -99,7 +108,7 @@ def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 def _check_shapes(folder: Path, config: dict[str, Any], row: EncoderType, shapes: dict[str, tuple[int, ...]]) -> None:
-    depth = int(config.get("num_hidden_layers", config.get("n_layers", 0)))
+    depth = shape_number(config, "num_hidden_layers") or 0
     in_block = re.compile(rf"(?:^|\.){re.escape(row.blocks)}\.(\d+)\.")
     blocks = {int(found[1]) for found in map(in_block.search, shapes) if found}
     if blocks != set(range(depth)):

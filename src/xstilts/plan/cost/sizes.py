@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from xstilts.data.yaml_records import parse_yaml
+from xstilts.model.encoder_files import shape_number
 from xstilts.plan.cell import trace
 from xstilts.stages.contracts import FolderSource, HubSource, RandomSource, ScratchSource, WorldSource
 from xstilts.stages.stage import Checkpoint, FetchStage, Stage, TokenizerStage
@@ -69,9 +70,10 @@ def weights_of(checkpoint: Stage) -> Weights:
         case FolderSource():
             config = read_json(Path(encoder.context.folder) / "config.json") or {}
             names = ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size", "max_position_embeddings")
-            if not all(isinstance(config.get(name), int) for name in names):
+            numbers = [number for name in names if (number := shape_number(config, name)) is not None]
+            if len(numbers) < len(names):
                 raise Unknown(f"encoder {encoder.slug}: its config.json does not say its size in the usual words")
-            return weights(*(config[name] for name in names))
+            return weights(*numbers)
         case ScratchSource(architecture=shape):
             tokenizer = encoder.inputs.tokenizer
             assert isinstance(tokenizer, TokenizerStage)
