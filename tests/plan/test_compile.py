@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ import yaml
 from tests.conftest import tiny_study
 
 from xstilts.errors import InputError
-from xstilts.plan.compile import compile_study
+from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.stage import Stage
 from xstilts.study import load_study, make_study
 from xstilts.tasks.registry import CATALOGUE
@@ -246,6 +247,22 @@ def test_partial_real_data_is_said_to_be_partial(real_data: Path, mini_xlmr: Pat
     squad = [s for s in plan.stages if s.slug == "mini-xlmr+squad_v1-s0"]
     assert len(squad) == 1
     assert plan.uses[squad[0].key] == 8, "seven targets after it, and xquad without a chain is trained on it too"
+
+
+def test_rows_longer_than_a_folders_encoder_can_number(tmp_path: Path) -> None:
+    """Said before anything runs. CamemBERT counts positions from 2, as XLM-R does."""
+    config = {"model_type": "camembert", "max_position_embeddings": 66, "pad_token_id": 1}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "pytorch_model.bin").write_bytes(b"not read")
+    (tmp_path / "tokenizer.json").write_text("{}")
+
+    def plan(length: int) -> Plan:
+        recipes = {"world/pos": {"max_length": length}, "span": {"max_length": 64}}
+        return compile_study(tiny_study(encoders=[str(tmp_path)], pretrain=[], recipes=recipes))
+
+    assert plan(64).cells
+    with pytest.raises(InputError, match=r"recipe of world/pos: max_length 65 is more than the 64 positions"):
+        plan(65)
 
 
 @pytest.mark.parametrize(

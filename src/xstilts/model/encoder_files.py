@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from safetensors import safe_open
@@ -42,6 +43,14 @@ def shape_number(config: Mapping[str, Any], name: str) -> int | None:
     """A number of an encoder's shape by transformers' usual name, also where its type has another; None if it is not there."""
     value = config.get(name, config.get(_ALSO_CALLED.get(name, "")))
     return value if isinstance(value, int) else None
+
+
+def count_positions(folder: Path) -> int | None:
+    """How many tokens the encoder in a folder can number; None if its config.json does not say."""
+    config = read_config(folder)
+    if not isinstance(config.get("max_position_embeddings"), int) or not isinstance(config.get("pad_token_id"), int):
+        return None
+    return encoder_type(config["model_type"]).max_positions(SimpleNamespace(**config))
 
 
 def _hint(folder: Path) -> str:

@@ -10,13 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xstilts.plan.cell import CellId, PlannedCell
+from xstilts.errors import InputError
+from xstilts.model.encoder_files import count_positions
+from xstilts.plan.cell import CellId, PlannedCell, trace
 from xstilts.plan.controls import RANDOM_INIT, Arm, arms, describe
 from xstilts.plan.data_stages import DataStages
 from xstilts.plan.encoder_stages import EncoderStages, short_name
 from xstilts.plan.score_stages import ScoreStages
 from xstilts.plan.train_stages import TrainStages
-from xstilts.stages.stage import Stage, upstream
+from xstilts.stages.contracts import FolderSource
+from xstilts.stages.stage import Stage, TrainStage, upstream
 from xstilts.study import Study
 from xstilts.tasks.registry import find_task
 
@@ -75,9 +78,25 @@ def _cells(trains: TrainStages, encoder: str, arm: Arm, seed: int) -> list[Plann
     ]
 
 
+def _check_lengths(stages: Iterable[Stage]) -> None:
+    """Raises InputError if a training's rows may be longer than its encoder can number, where the encoder is a folder."""
+    trains = [(stage, trace(stage)[0]) for stage in stages if isinstance(stage, TrainStage)]
+    folders = {start.context.folder for _, start in trains if isinstance(start.config.source, FolderSource)}
+    most = {folder: count_positions(Path(folder)) for folder in folders if Path(folder).is_dir()}
+    for stage, start in trains:
+        length, positions = stage.config.recipe.max_length, most.get(start.context.folder)
+        if positions and length > positions:
+            tasks = "&".join(task.name for task in stage.config.tasks)
+            raise InputError(
+                f"recipe of {tasks}: max_length {length} is more than the {positions} positions of the encoder "
+                f"{start.context.folder}; lower it (recipes.{tasks if len(stage.config.tasks) == 1 else 'multi'}.max_length)"
+            )
+
+
 def assemble(data: DataStages, ends: Iterable[Stage], cells: list[PlannedCell]) -> Plan:
     """The plan of everything that the stages at its ends rest on."""
     stages = list(upstream(ends))
+    _check_lengths(stages)
     uses = {stage.key: 0 for stage in stages}
     for cell in cells:
         for stage in upstream([cell.score]):
