@@ -2,10 +2,10 @@
 
     python bench/hf_cell.py '{"encoder": FOLDER, "phases": [...], "tests": {...}, "padding": "max_length", ...}'
 
-Each phase begins with a fresh head on the trunk that the phase before left, is trained by `transformers.Trainer`, and its model is
-saved. Then the test languages are predicted one after the other. What the scripts do by default is done here: fp32; all rows padded to
-128 tokens for classification (`pad_to_max_length`), batches padded to their longest row for tagging; batches of 8 for prediction.
-What costs them more by default is left out: no checkpoint with the optimizer's state, no evaluation in between.
+Each phase begins with a fresh head on the trunk that the phase before left, is trained by `transformers.Trainer`, and its model
+is saved. Then the test languages are predicted one after the other. What the scripts do by default is done here: fp32; all rows
+padded to 128 tokens for classification (`pad_to_max_length`), batches padded to their longest row for tagging; batches of 8 for
+prediction. What costs them more by default is left out: no checkpoint with the optimizer's state, no evaluation in between.
 """
 
 from __future__ import annotations

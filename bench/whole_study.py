@@ -41,7 +41,7 @@ STUDY: dict[str, Any] = {
     "targets": [{"task": "xnli", "train": "snli"}, {"task": "pawsx", "train": "pawsx"}, {"task": "udpos", "train": "udpos"}],
     "languages": ["en", "de", "zh"],
     "seeds": [0],
-    "limits": {"train": 320, "dev": 16, "test": 150},
+    "limits": {"train": 288, "dev": 16, "test": 100},
     "recipes": {
         "default": {"lr": 1e-4, "batch": 16, "epochs": 1, "warmup": 0.1, "max_length": 128, "policy": "last", "precision": "fp32"}
     },
