@@ -62,7 +62,7 @@ def peak() -> Records:
             flops._peaks.clear()
             rates.append(flops.measure_peak_flops(device, precision) / 1e12)
         found.append({"name": f"matrix product, {precision}", "tflops": sorted(rates)})
-        print(f"{precision}: {', '.join(f'{rate:,.2f}' for rate in sorted(rates))} TFLOP/s")
+        print(f"{precision}: {', '.join(f'{rate:.3g}' for rate in sorted(rates))} TFLOP/s")
     return found
 
 
