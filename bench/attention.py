@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from inputs import Inputs
 from lengths import Rows
+from rounds import WARM
 from xstilts.model import unpadding
 from xstilts.model.unpadding import Unpadding
 
@@ -61,12 +62,14 @@ def use(name: str) -> None:
     unpadding._by_length = unpadding._padded = WAYS[name]
 
 
-def measure(inputs: Inputs, device: str, repeats: int = REPEATS) -> list[dict[str, Any]]:
+def measure(inputs: Inputs, device: str) -> Iterator[dict[str, Any]]:
+    """A record for each way, shape and kind of lengths, as it is measured."""
     in_use = unpadding._padded if device == "cuda" else unpadding._by_length
     ways = {"in use": in_use, **WAYS}
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    found = []
-    for kind, batch in BATCH.items():
+    repeats, share = (2, 8) if inputs.tiny else (REPEATS, 1)
+    for kind, whole in BATCH.items():
+        batch = whole // share
         rows = sorted(Rows.read(inputs.rows(kind, batch)).rows, key=lambda row: len(row.ids))
         longest = len(rows[-1].ids)
         lengths = torch.tensor([len(row.ids) for row in rows], device=device)
@@ -85,18 +88,17 @@ def measure(inputs: Inputs, device: str, repeats: int = REPEATS) -> list[dict[st
                 except Exception as error:
                     record["not_run"] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
                     print(f"  {name:8} not run: {record['not_run']}")
-                found.append(record)
-    return found
+                yield record
 
 
 def _seconds(attend: Attend, qkv: list[Tensor], packed: Unpadding, device: str, repeats: int) -> float:
     """The median of forward and backward passes."""
     leaves = tuple(x.clone().requires_grad_() for x in qkv)
     taken = []
-    for _ in range(repeats + 3):
+    for _ in range(WARM + repeats):
         began = time.perf_counter()
         attend(leaves, packed, 0.0, None).sum().backward()
         if device == "cuda":
             torch.cuda.synchronize()
         taken.append(time.perf_counter() - began)
-    return statistics.median(taken[3:])
+    return statistics.median(taken[WARM:])

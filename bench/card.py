@@ -3,7 +3,7 @@
     python bench/card.py [--out FOLDER] [--minutes 9.5] [--encoder FOLDER] [--only PART ...] [--tiny]
 
 The parts are in the order of their importance. Each is a process with a time limit of its own; its rows are appended to
-card.jsonl when it ends, and a part that fails or is stopped costs only itself. card.md is the same as tables, card.log what the
+card.jsonl as it has them, and a part that fails or is stopped costs only itself. card.md is the same as tables, card.log what the
 parts printed. They are written into --out, or $OUT, or bench/out. Encoders have random weights in the shapes of XLM-R Base and
 Large. With --encoder the study at the end is `real-mini` on that encoder and $XSTILTS_DATA, else the built-in demo. `--tiny` runs
 all of it on any machine in some minutes: does it run? (figures mean nothing)
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def command(name: str, words: list[str]) -> dict[str, Any]:
     return {"name": name, "seconds": time.perf_counter() - began, "exit": done.returncode, "last_lines": last}
 
 
-def parts(folder: Path, encoder: Path | None, tiny: bool) -> dict[str, tuple[float, Callable[[], Records]]]:
+def parts(folder: Path, encoder: Path | None, tiny: bool) -> dict[str, tuple[float, Callable[[], Iterable[dict[str, Any]]]]]:
     """Name -> the most seconds it may take, and what measures it."""
     import attention
     import embedding
@@ -112,7 +112,7 @@ def parts(folder: Path, encoder: Path | None, tiny: bool) -> dict[str, tuple[flo
         "step-qa-base": (60, step("qa", "base", 16)),
         "step-qa-large": (75, step("qa", "large", 16)),
         "ways": (110, lambda: training.measure_ways(inputs, "base", device, rounds, 2 * seconds)),
-        "attention": (40, lambda: attention.measure(inputs, device, 2 if tiny else attention.REPEATS)),
+        "attention": (40, lambda: attention.measure(inputs, device)),
         "prediction": (60, lambda: prediction.measure("nli", inputs, "base", device, rounds, seconds)),
         "embedding": (60, lambda: embedding.measure(inputs, "base", device, rounds, seconds)),
         "tests": (100, lambda: tests(tiny)),

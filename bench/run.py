@@ -128,7 +128,7 @@ def main() -> None:
 def _obstacle(name: str, given: argparse.Namespace, seconds: float) -> str:
     """Why a section is left out; empty if it is not."""
     if not given.only and seconds > TOTAL_SECONDS:
-        return f"the ten minutes were over; python bench/run.py --only {name}"
+        return f"the ten minutes were over; measure it alone with --only {name}"
     if name == "training-large" and not given.quick and machine.memory_gib() < GIB_FOR_LARGE:
         return f"less than {GIB_FOR_LARGE} GiB of memory are free"
     return ""

@@ -71,7 +71,7 @@ def xstilts(spec: dict[str, Any]) -> None:
     if spec.get("attention"):
         attention.use(spec["attention"])
     if spec.get("compile"):
-        for block in blocks(trunk):  # all blocks share what is compiled
+        for block in blocks(trunk)[:-1]:  # they share what is compiled; it would not see the hooks of the last one
             block.compile(dynamic=True)
     optimizer = make_optimizer(model, recipe)
     stepper = Stepper(model, optimizer, recipe, 0, Group(), choose_micro_tokens(device))
@@ -81,7 +81,7 @@ def xstilts(spec: dict[str, Any]) -> None:
             return Feature(i, [row.ids], row.tags, {"starts": row.starts})
         return Feature(i, [row.ids], row.label if form.name == "classify" else row.span)
 
-    features = [[feature(i, row) for i, row in enumerate(batch)] for batch in spec["batches"]]
+    features = [[feature(i, row) for i, row in enumerate(batch)] for batch in spec["batches"] for _ in range(spec["turns"])]
     answers = Answers()
     answers.ready(parameters=parameters, trained=sum(p.numel() for p in model.parameters()), met=len(spec["met"]))
     for step, batch in enumerate(features):
