@@ -111,7 +111,7 @@ def parts(folder: Path, encoder: Path | None, tiny: bool) -> dict[str, tuple[flo
         "step-nli-large": (90, step("nli", "large", 32)),
         "step-qa-base": (60, step("qa", "base", 16)),
         "step-qa-large": (75, step("qa", "large", 16)),
-        "ways": (110, lambda: training.measure_ways(inputs, "base", device, rounds, 2 * seconds)),
+        "ways": (130, lambda: training.measure_ways(inputs, "base", device, rounds, 2 * seconds)),
         "attention": (40, lambda: attention.measure(inputs, device)),
         "prediction": (60, lambda: prediction.measure("nli", inputs, "base", device, rounds, seconds)),
         "embedding": (60, lambda: embedding.measure(inputs, "base", device, rounds, seconds)),
