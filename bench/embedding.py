@@ -1,4 +1,5 @@
-"""Sentences to vectors against sentence-transformers, in the shape of XLM-R: Tatoeba-like lengths, mean over tokens.
+"""Sentences to vectors against sentence-transformers, in the shape of XLM-R, or with a given encoder: Tatoeba's lengths, mean
+over tokens.
 
 The peer sorts by length itself and takes batches of 32, its defaults, in fp32 and in bf16; it always gives the last layer.
 Ours gives that too, for comparing like with like, and the layer at which the paper retrieves (7 of 12, 14 of 24), above which
@@ -19,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import machine
-from lengths import efficiency, rows, texts
+from inputs import Inputs
+from lengths import Rows, efficiency
 from rounds import HERE, WARM, Answers, Turn, Variant, interleave, median_seconds, ratio, shown
 
 SENTENCES = 300
@@ -37,7 +39,7 @@ def xstilts(spec: dict[str, Any], answers: Answers) -> None:
 
     folder = Path(spec["folder"])
     tokenizer, encoder = load_tokenizer(folder), load_encoder(folder).to(spec["device"]).eval()
-    sentences = texts(rows("embed", spec["sentences"]))
+    sentences = [row.texts[0] for row in Rows.read(spec["rows"]).rows]
     answers.ready()
     vectors = np.zeros((1, 1, len(sentences), spec["size"]), dtype=np.float32)
     for turn in count():
@@ -60,7 +62,7 @@ def sentence_transformers(spec: dict[str, Any], answers: Answers) -> None:
     trunk = Transformer(spec["folder"], model_kwargs={"dtype": torch.bfloat16} if spec["precision"] == "bf16" else {})
     model = SentenceTransformer(modules=[trunk, Pooling(spec["size"], POOLING)], device=spec["device"])
     model.max_seq_length = 128
-    sentences = texts(rows("embed", spec["sentences"]))
+    sentences = [row.texts[0] for row in Rows.read(spec["rows"]).rows]
     answers.ready()
     for turn in count():
         answers.wait()
@@ -77,15 +79,17 @@ def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> dict[str, f
     return {"min": float(found.min()), "mean": float(found.mean())}
 
 
-def measure(folder: Path, shape: str, device: str, rounds: int, seconds: float) -> list[dict[str, Any]]:
+def measure(inputs: Inputs, shape: str, device: str, rounds: int, seconds: float) -> list[dict[str, Any]]:
     from transformers import AutoConfig
 
     from xstilts.stages.vectors import resolve_layer
 
+    folder, shape = inputs.model(shape)
     config = AutoConfig.from_pretrained(folder)
     last = config.num_hidden_layers
     published = resolve_layer("jiant", last, "embed")
     sentences = SENTENCES * (50 if device == "cuda" else 1)
+    path = inputs.rows("embed", sentences)
     title = f"embedding, Tatoeba-like, {shape}, {sentences:,} sentences" + (", GPU" if device == "cuda" else "")
     print(f"\n{title}")
     missing = []
@@ -93,7 +97,7 @@ def measure(folder: Path, shape: str, device: str, rounds: int, seconds: float) 
     if not bf16:
         missing.append({"name": title, "peer": "bf16", "not_run": "this processor does not multiply bf16"})
     with tempfile.TemporaryDirectory() as out:
-        spec: dict[str, Any] = {"folder": str(folder), "size": config.hidden_size, "sentences": sentences, "device": device}
+        spec: dict[str, Any] = {"folder": str(folder), "size": config.hidden_size, "rows": str(path), "device": device}
         spec["threads"] = machine.threads()
 
         def file(name: str) -> Path:
@@ -116,7 +120,7 @@ def measure(folder: Path, shape: str, device: str, rounds: int, seconds: float) 
         taken = interleave(variants, rounds, WARM, seconds)
         missing += [{"name": title, "peer": v.name, "not_run": v.trouble} for v in variants if v.trouble]
         vectors = {v.name: np.load(file(v.name)) for v in variants if v.name in taken and file(v.name).is_file()}
-    order = sorted(rows("embed", sentences), key=lambda row: len(row.ids))
+    order = sorted(Rows.read(path).rows, key=lambda row: len(row.ids))
     full = efficiency(order, ST_BATCH)
     print(f"  padding: {full:.2f} of the peer's tokens are real; leaving out blocks is worth {last / published:.2f}x at most")
     found = []

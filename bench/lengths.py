@@ -1,4 +1,5 @@
-"""Made-up data with the lengths of real tasks, since speed depends on lengths and not on what is said.
+"""The rows that are measured, and made-up ones with the lengths of real tasks, since speed depends on lengths and not on what is
+said. (`inputs.py` makes rows of real data where an encoder is given.)
 
 Log-normal, fitted to how full real batches of XLM-R tokens are: share of real tokens when padded to the maximum / in random
 batches of 8 padded to their longest. XNLI .31 / .55, UDPOS .19 / .47, SQuAD (windows of 384) .51 / .63, Tatoeba .09 / .49.
@@ -8,8 +9,10 @@ Token ids are drawn, with Zipf's frequencies, from 35,000 ids spread over XLM-R'
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,42 +49,64 @@ LENGTHS = {
 
 @dataclass(frozen=True)
 class Row:
-    """One sequence. `label` for nli; `starts` (first tokens of words) and their `tags` for tag; `span` for qa."""
+    """One sequence. `label` for nli; `starts` (first tokens of words) and their `tags` for tag; `span` for qa. `texts`: the same
+    before it was tokenised; a sentence, a pair, or the words of a sentence."""
 
     ids: Ids
-    label: int
-    starts: list[int]
-    tags: list[int]
-    span: tuple[int, int]
+    texts: list[str]
+    label: int = 0
+    starts: list[int] | None = None
+    tags: list[int] | None = None
+    span: tuple[int, int] = (0, 0)
 
 
-def met_ids() -> NDArray[np.int64]:
-    """The ids that occur, ascending, without the special ones."""
-    return np.sort(np.random.default_rng(1).choice(np.arange(SPECIAL, VOCABULARY - 1), MET, replace=False))
+@dataclass(frozen=True)
+class Rows:
+    """Rows, and the ids that occur in the training data that they stand for, ascending, without the special ones."""
+
+    rows: list[Row]
+    met: NDArray[np.int64]
+
+    def write(self, path: Path) -> None:
+        """A file for the processes that are measured, the same for all of them."""
+        rows = [{**asdict(row), "ids": row.ids.tolist()} for row in self.rows]
+        path.write_text(json.dumps({"met": self.met.tolist(), "rows": rows}), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path | str) -> Rows:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        rows = [Row(**{**row, "ids": np.array(row["ids"], np.int32)}) for row in found["rows"]]
+        return cls(rows, np.array(found["met"], np.int64))
 
 
-def rows(kind: str, count: int, seed: int = 0) -> list[Row]:
-    """The same for all variants."""
+def make_up(kind: str, count: int, seed: int = 0) -> Rows:
+    """Rows of a kind; their texts are for a tokenizer whose words are w<id>."""
     rng = np.random.default_rng(seed)
+    met = np.sort(np.random.default_rng(1).choice(np.arange(SPECIAL, VOCABULARY - 1), MET, replace=False))
     lengths = LENGTHS[kind].draw(rng, count)
     frequencies = 1 / np.arange(1, MET + 1)
-    drawn = rng.choice(rng.permutation(met_ids()), int(lengths.sum()), p=frequencies / frequencies.sum()).astype(np.int32)
+    drawn = rng.choice(rng.permutation(met), int(lengths.sum()), p=frequencies / frequencies.sum()).astype(np.int32)
     ends = np.cumsum(lengths)
-    return [_row(rng, drawn[end - length : end]) for length, end in zip(lengths, ends, strict=True)]
+    return Rows([_row(kind, rng, drawn[end - length : end]) for length, end in zip(lengths, ends, strict=True)], met)
 
 
-def _row(rng: np.random.Generator, ids: Ids) -> Row:
+def _row(kind: str, rng: np.random.Generator, ids: Ids) -> Row:
     ids[0], ids[-1] = CLS, SEP
     inside = len(ids) - 1
     starts = [i for i in range(1, inside) if i == 1 or rng.random() < 0.7]
     tags = [int(tag) for tag in rng.integers(LABELS["tag"], size=len(starts))]
     begin = int(rng.integers(1, inside))
-    return Row(ids, int(rng.integers(LABELS["nli"])), starts, tags, (begin, min(begin + 3, inside - 1)))
+    words = [f"w{i}" for i in ids[1:-1]]
+    return Row(ids, _texts(kind, words), int(rng.integers(LABELS["nli"])), starts, tags, (begin, min(begin + 3, inside - 1)))
 
 
-def texts(found: list[Row]) -> list[str]:
-    """As text for a tokenizer whose words are w<id>."""
-    return [" ".join(f"w{i}" for i in row.ids[1:-1]) for row in found]
+def _texts(kind: str, words: list[str]) -> list[str]:
+    if kind == "tag":
+        return words
+    if kind == "embed":
+        return [" ".join(words)]
+    half = max(1, len(words) // 2)  # the separator between them takes the place of one word
+    return [" ".join(words[:half]), " ".join(words[half + 1 :]) or words[-1]]
 
 
 def batches(found: list[Row], size: int) -> Iterator[list[Row]]:

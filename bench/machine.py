@@ -14,6 +14,11 @@ FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf1
 PACKAGES = ("xstilts", "torch", "transformers", "accelerate", "sentence-transformers", "faiss-cpu", "numpy")
 
 
+def device() -> str:
+    """`$BENCH_DEVICE`, or what torch finds."""
+    return os.environ.get("BENCH_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def threads() -> int:
     """`$BENCH_THREADS`, or as many as there are processors for this process."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -57,7 +62,17 @@ def facts(device: str) -> dict[str, Any]:
         "flags": [flag for flag in FLAGS if flag in has],
         "threads": threads(),
         "memory_free_gib": round(memory_gib(), 1),
-        "load_before": round(os.getloadavg()[0], 2),
+        "load_before": round(os.getloadavg()[0], 1),
         "system": platform.platform(terse=True),
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
     }
+
+
+def line(found: dict[str, Any]) -> str:
+    """The processor and what it can, the card, versions and the load at that time, for the head of a table."""
+    has = set(found["flags"])
+    can = {"AVX2": "avx2", "AVX-512": "avx512f", "AVX-512 bf16": "avx512_bf16", "AMX": "amx_tile"}
+    features = ", ".join(name if flag in has else f"no {name}" for name, flag in can.items())
+    names = ", ".join(f"{name} {number}" for name, number in versions().items() if name in ("torch", "transformers"))
+    card = "" if found["device"] == "cpu" else f", {found['device']}"
+    return f"{found['processor']} ({features}), {found['threads']} threads{card}; {names}; load {found['load_before']}"

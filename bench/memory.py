@@ -14,20 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import machine
-from lengths import LABELS, rows
+from inputs import Inputs
+from lengths import LABELS, Rows
 from rounds import HERE
 
 COUNTS = (500, 2000, 8000)
 TAGS = tuple(f"l{i}" for i in range(LABELS["tag"]))
 
 
-def measure(folder: Path, counts: tuple[int, ...] = COUNTS) -> list[dict[str, Any]]:
+def measure(inputs: Inputs, counts: tuple[int, ...] = COUNTS) -> list[dict[str, Any]]:
+    folder = inputs.model("small")[0]
     print("\npeak memory of evaluation, tagging, MiB above the loaded model")
     peaks: dict[str, list[float]] = {}
     missing: list[dict[str, Any]] = []
     for engine in ("xstilts", "Trainer"):
         try:
-            peaks[engine] = [_peak(engine, count, folder) for count in counts]
+            peaks[engine] = [_peak(engine, inputs.rows("tag", count), folder) for count in counts]
         except subprocess.CalledProcessError as error:
             last = [line for line in error.stderr.splitlines() if line.strip()]
             missing.append({"name": "memory of evaluation", "peer": engine, "not_run": last[-1][:200] if last else "it ended"})
@@ -47,12 +49,12 @@ def measure(folder: Path, counts: tuple[int, ...] = COUNTS) -> list[dict[str, An
     return found + missing
 
 
-def _peak(engine: str, count: int, folder: Path) -> float:
-    command = [sys.executable, str(HERE / "memory.py"), engine, str(count), str(folder), str(machine.threads())]
+def _peak(engine: str, rows: Path, folder: Path) -> float:
+    command = [sys.executable, str(HERE / "memory.py"), engine, str(rows), str(folder), str(machine.threads())]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 
-def xstilts(count: int, folder: Path) -> float:
+def xstilts(sentences: list[tuple[str, ...]], folder: Path) -> float:
     from xstilts.formats.jsonl import read_jsonl, write_jsonl, write_predictions
     from xstilts.formats.tag import Tag, TagExample
     from xstilts.model.codecs.tag import TagCodec
@@ -68,15 +70,15 @@ def xstilts(count: int, folder: Path) -> float:
     model = Model(trunk, {"task": codec.head(trunk)})
     with tempfile.TemporaryDirectory() as out:
         path = Path(out) / "examples.jsonl"
-        write_jsonl(path, (TagExample(str(i), words, None) for i, words in enumerate(_sentences(count))))
-        list(predict(model, "task", codec, [TagExample(str(i), words, None) for i, words in enumerate(_sentences(64))]))
+        write_jsonl(path, (TagExample(str(i), words, None) for i, words in enumerate(sentences)))
+        list(predict(model, "task", codec, [TagExample(str(i), words, None) for i, words in enumerate(sentences[:64])]))
         forget_peak_memory()
         before = peak_memory_mib()
         write_predictions(Path(out) / "predictions.jsonl", predict(model, "task", codec, read_jsonl(path)))
         return peak_memory_mib() - before
 
 
-def trainer(count: int, folder: Path) -> float:
+def trainer(sentences: list[tuple[str, ...]], folder: Path) -> float:
     import torch
     from transformers import (
         AutoModelForTokenClassification,
@@ -92,8 +94,8 @@ def trainer(count: int, folder: Path) -> float:
     model = AutoModelForTokenClassification.from_pretrained(folder, num_labels=len(TAGS))
 
     class Data(torch.utils.data.Dataset[dict[str, Any]]):
-        def __init__(self, size: int):
-            self.sentences = list(_sentences(size))
+        def __init__(self, some: list[tuple[str, ...]]):
+            self.sentences = some
 
         def __len__(self) -> int:
             return len(self.sentences)
@@ -109,21 +111,18 @@ def trainer(count: int, folder: Path) -> float:
     with tempfile.TemporaryDirectory() as out:
         arguments = TrainingArguments(out, per_device_eval_batch_size=64, use_cpu=True, report_to=[], disable_tqdm=True)
         judge = Trainer(model, arguments, data_collator=DataCollatorForTokenClassification(tokenizer))
-        judge.predict(Data(64))
-        examples = Data(count)
+        judge.predict(Data(sentences[:64]))
+        examples = Data(sentences)
         forget_peak_memory()
         before = peak_memory_mib()
         found = judge.predict(examples)
-        assert len(found.predictions) == count
+        assert len(found.predictions) == len(sentences)
         return peak_memory_mib() - before
-
-
-def _sentences(count: int) -> Any:
-    return (tuple(f"w{i}" for i in row.ids[1:-1]) for row in rows("tag", count))
 
 
 if __name__ == "__main__":
     import torch
 
     torch.set_num_threads(int(sys.argv[4]))
-    print({"xstilts": xstilts, "Trainer": trainer}[sys.argv[1]](int(sys.argv[2]), Path(sys.argv[3])))
+    sentences = [tuple(row.texts) for row in Rows.read(sys.argv[2]).rows]
+    print({"xstilts": xstilts, "Trainer": trainer}[sys.argv[1]](sentences, Path(sys.argv[3])))

@@ -1,8 +1,9 @@
 """Exact bitext mining against faiss-cpu: neighbours in both directions and their ratio margins, 20,000 x 20,000 x 768, k = 4.
 
 The peer is `IndexFlatIP`, searched once each way on unit vectors (XTREME's way), with the same number of threads. Two kinds
-of made-up vectors, half of them translations: noise, and vectors like an encoder's (few directions, cosines near 1). Rounds
-are interleaved, the order rotates, the peer runs twice a round; peak memory is that of a fresh process, without the vectors.
+of made-up vectors, half of them translations: noise, and vectors like an encoder's (few directions, cosines near 1). Where an
+encoder is given, its own vectors of real sentences and their translations (`inputs.py`). Rounds are interleaved, the order
+rotates, the peer runs twice a round; peak memory is that of a fresh process, without the vectors.
 By itself, `python bench/mining.py`, it measures both kinds in more rounds.
 """
 
@@ -32,7 +33,10 @@ Near = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
 def vectors(kind: str) -> tuple[Vectors, Vectors]:
-    """Two pools of unit vectors."""
+    """Two pools of unit vectors, of a made-up kind or in a file."""
+    if kind.endswith(".npz"):
+        with np.load(kind) as found:
+            return found["x"], found["y"]
     rng = np.random.default_rng(0)
     directions = rng.standard_normal((64, SIZE), dtype=np.float32)
     common = 30 * rng.standard_normal(SIZE, dtype=np.float32)
@@ -67,7 +71,7 @@ def with_faiss(x: Vectors, y: Vectors) -> tuple[Near, Near]:
 
     near = []
     for queries, database in ((x, y), (y, x)):
-        index = faiss.IndexFlatIP(SIZE)
+        index = faiss.IndexFlatIP(database.shape[1])
         index.add(database)
         near.append(index.search(queries, K))
     neighbours.margins(*near)
@@ -102,7 +106,7 @@ def differences(ours: tuple[Near, Near], theirs: tuple[Near, Near], x: Vectors, 
             places += 1
             ties += int(abs(one - other) < SAME)
         farthest = max(farthest, float(np.abs(margin - margin_)[found == found_].max()))
-    return {"neighbours": 2 * N * K, "differ": places, "of_these_ties": ties, "margins": farthest}
+    return {"neighbours": K * (len(x) + len(y)), "differ": places, "of_these_ties": ties, "margins": farthest}
 
 
 def peak_mib(variant: str, kind: str, threads: int) -> float:
@@ -123,6 +127,8 @@ def print_peak(variant: str, kind: str, threads: int) -> None:
 
 def measure(kind: str, threads: int, rounds: int) -> list[dict[str, Any]]:
     x, y = vectors(kind)
+    label = "an encoder's vectors" if kind.endswith(".npz") else kind
+    print(f"\nmining, {label}, {len(x):,} x {len(y):,} x {x.shape[1]}, both directions, k = {K}")
     set_threads(threads)
     seconds: dict[str, list[float]] = {name: [] for name in VARIANTS}
     found: dict[str, tuple[Near, Near]] = {}
@@ -140,7 +146,7 @@ def measure(kind: str, threads: int, rounds: int) -> list[dict[str, Any]]:
     for name in (names[0], names[1], names[3]):
         ratios = sorted(f / s for f, s in zip(seconds["faiss"], seconds[name], strict=True))
         result: dict[str, Any] = {
-            "name": f"mining, {kind} ({name})",
+            "name": f"mining, {label} ({name})",
             "peer": f"faiss-cpu IndexFlatIP, two searches, {threads} threads",
             "ratio": {"median": statistics.median(ratios), "min": ratios[0], "max": ratios[-1]},
             "seconds": statistics.median(seconds[name]),
@@ -151,7 +157,7 @@ def measure(kind: str, threads: int, rounds: int) -> list[dict[str, Any]]:
         results.append(result)
         memory = f", peak {peaks[name]:,.0f} MiB (faiss {peaks['faiss']:,.0f})" if name in peaks else ""
         print(
-            f"mining, {kind + ', ' + name:35} {statistics.median(ratios):5.2f}x faiss  [{ratios[0]:.2f}, {ratios[-1]:.2f}]"
+            f"  {name:20} {statistics.median(ratios):5.2f}x faiss  [{ratios[0]:.2f}, {ratios[-1]:.2f}]"
             f"  {result['seconds']:.2f} s{memory}"
         )
     equal = results[0]["equal"]
@@ -167,7 +173,6 @@ def main(kinds: Sequence[str] = ("noise", "encoder-like"), rounds: int = ROUNDS)
         import faiss  # noqa: F401
     except ImportError:
         return [{"name": "mining", "peer": "faiss-cpu", "not_run": "not installed; pip install -e '.[bench]'"}]
-    print(f"\nmining, {N:,} x {N:,} x {SIZE}, both directions, k = {K}")
     return [result for kind in kinds for result in measure(kind, machine.threads(), rounds)]
 
 

@@ -49,28 +49,28 @@ def install(source: str) -> None:
         subprocess.run(command, check=True)
 
 
-def variant(folder: Path, found: list[Any], batch: int, threads: int) -> Variant:
-    """Writes the data beside the model: all rows, and a batch more, since its first step is taken before the first turn."""
-    with (folder / "machamp.tsv").open("w", encoding="utf-8") as file:
+def variant(folder: Path, out: Path, found: list[Any], batch: int, threads: int) -> Variant:
+    """Writes the data into `out`: all rows, and a batch more, since its first step is taken before the first turn."""
+    with (out / "machamp.tsv").open("w", encoding="utf-8") as file:
         for row in found + found[:batch]:
-            words = [f"w{i}" for i in row.ids[1:-1]]
-            half = max(1, len(words) // 2)  # the separator between them takes the place of one word
-            file.write(f"{' '.join(words[:half])}\t{' '.join(words[half + 1 :]) or words[-1]}\tl{row.label}\n")
+            first, second = (" ".join(text.split()) for text in row.texts)
+            file.write(f"{first}\t{second}\tl{row.label}\n")
     task = {"task_type": "classification", "column_idx": 2}
-    data = {"nli": {"train_data_path": str(folder / "machamp.tsv"), "sent_idxs": [0, 1], "tasks": {"nli": task}}}
-    (folder / "machamp.json").write_text(json.dumps(data), encoding="utf-8")
+    data = {"nli": {"train_data_path": str(out / "machamp.tsv"), "sent_idxs": [0, 1], "tasks": {"nli": task}}}
+    (out / "machamp.json").write_text(json.dumps(data), encoding="utf-8")
     command = [
         str(home() / "env" / "bin" / "python"),
         str(HERE / "peer_machamp.py"),
         "--run",
         str(folder),
+        str(out),
         str(batch),
         str(threads),
     ]
     return Variant(NAME, command)
 
 
-def run(folder: Path, batch: int, threads: int) -> None:
+def run(folder: Path, data: Path, batch: int, threads: int) -> None:
     """The variant's process, in MaChAmp's environment and folder."""
     os.chdir(home() / "code")
     sys.path[0] = str(home() / "code")  # instead of this folder, whose files may be named like what it imports
@@ -84,7 +84,7 @@ def run(folder: Path, batch: int, threads: int) -> None:
     parameters["transformer_model"] = str(folder)
     parameters["batching"] |= {"batch_size": batch, "max_tokens": 4096}
     parameters["training"]["learning_rate_scheduler"]["gradual_unfreezing"] = False
-    (folder / "machamp-parameters.json").write_text(json.dumps(parameters), encoding="utf-8")
+    (data / "machamp-parameters.json").write_text(json.dumps(parameters), encoding="utf-8")
     answers = Answers()
     begun = False
 
@@ -98,17 +98,17 @@ def run(folder: Path, batch: int, threads: int) -> None:
         answers.wait()
 
     register_optimizer_step_post_hook(between)
-    configs = [str(folder / "machamp.json")]
-    out = str(Path(tempfile.mkdtemp(dir=folder)) / "out")
-    trainer.train("bench", str(folder / "machamp-parameters.json"), configs, "cpu", seed=8446, model_dir=out)
+    configs = [str(data / "machamp.json")]
+    out = str(Path(tempfile.mkdtemp(dir=data)) / "out")
+    trainer.train("bench", str(data / "machamp-parameters.json"), configs, "cpu", seed=8446, model_dir=out)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--from", dest="source", default=REPOSITORY)
-    parser.add_argument("--run", nargs=3, metavar=("FOLDER", "BATCH", "THREADS"))
+    parser.add_argument("--run", nargs=4, metavar=("FOLDER", "DATA", "BATCH", "THREADS"))
     given = parser.parse_args()
     if given.run:
-        run(Path(given.run[0]), int(given.run[1]), int(given.run[2]))
+        run(Path(given.run[0]), Path(given.run[1]), int(given.run[2]), int(given.run[3]))
     else:
         install(given.source)

@@ -1,6 +1,7 @@
-"""A whole training step against `transformers.Trainer` (and MaChAmp, where it is installed), in the shape of XLM-R.
+"""A whole training step against `transformers.Trainer` (and MaChAmp, where it is installed), in the shape of XLM-R or
+with a given encoder.
 
-Four kinds of lengths (`lengths.py`), batches of 8; on a card batches of 32, Base and Large. `training_variants.py` says what
+Four kinds of rows (`inputs.py`), batches of 8; on a card batches of 32, Base and Large. `training_variants.py` says what
 a turn is. Beside each ratio stands what bounds it: padding alone cannot give more than 1 / (share of real tokens in the
 peer's batches), and nothing can give more than products at this machine's peak, measured in the same process.
 """
@@ -15,12 +16,15 @@ from typing import Any
 
 import machine
 import peer_machamp
-from lengths import efficiency, rows
+from attention import WAYS
+from inputs import Inputs
+from lengths import Rows, efficiency
 from rounds import HERE, WARM, Turn, Variant, interleave, median_seconds, ratio, shown
 
 NAMES = {"nli": "XNLI-like", "tag": "tagging-like", "qa": "QA-like", "full": "QA, all windows full"}
-# What a variant keeps on a CPU, seen in Base (MaChAmp also has its optimizer's intermediate results).
-GIB = {"tiny": {"xstilts": 1.0, "Trainer": 1.0, "MaChAmp": 1.0}, "base": {"xstilts": 2.5, "Trainer": 4.8, "MaChAmp": 6.5}}
+# What a variant keeps on a CPU, in sizes of the model, seen in Base (MaChAmp also has its optimizer's intermediate results).
+TIMES_THE_MODEL = {"xstilts": 2.0, "Trainer": 4.2, "MaChAmp": 5.8}
+GIB_EACH = 0.5
 
 
 def variant(name: str, spec: dict[str, Any], **changes: Any) -> Variant:
@@ -29,24 +33,27 @@ def variant(name: str, spec: dict[str, Any], **changes: Any) -> Variant:
     return Variant(name, command, turns=spec["turns"])
 
 
-def measure(kind: str, folder: Path, shape: str, device: str, batch: int, rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """The table of one kind of lengths: a record for each pair, and one for each variant that did not run."""
+def measure(kind: str, inputs: Inputs, shape: str, device: str, batch: int, rounds: int, seconds: float) -> list[dict[str, Any]]:
+    """The table of one kind of rows: a record for each pair, and one for each variant that did not run."""
+    folder, shape = inputs.model(shape)
+    path = inputs.rows(kind, batch * (WARM + rounds))
+    found_rows = Rows.read(path)
     title = f"training step, {NAMES[kind]}, {shape}, batch {batch}" + (", GPU" if device == "cuda" else "")
     spec: dict[str, Any] = {
         "kind": kind,
         "folder": str(folder),
         "batch": batch,
-        "count": batch * (WARM + rounds),
+        "rows": str(path),
         "threads": machine.threads(),
         "device": device,
         "turns": 1,
     }
-    variants, missing = _variants(kind, spec, shape, title)
-    print(f"\n{title}")
+    variants, missing = _variants(kind, spec, inputs.folder, title)
+    print(f"\n{title}; {len(found_rows.met):,} of the tokens occur")
     taken = interleave(variants, rounds, WARM, seconds)
     missing += [{"name": title, "peer": v.name, "not_run": v.trouble} for v in variants if v.trouble]
     count = max(map(len, taken.values()), default=0)
-    full = efficiency(rows(kind, spec["count"])[batch * WARM : batch * (WARM + count)], batch) if count else 1.0
+    full = efficiency(found_rows.rows[batch * WARM : batch * (WARM + count)], batch) if count else 1.0
     print(f"  padding: {full:.2f} of Trainer's tokens are real, so that it alone explains at most {1 / full:.2f}x")
     found = [_record(title, pair, taken, variants, full) for pair in _pairs(taken)]
     for record in found:
@@ -56,7 +63,7 @@ def measure(kind: str, folder: Path, shape: str, device: str, batch: int, rounds
     return found + missing
 
 
-def _variants(kind: str, spec: dict[str, Any], shape: str, title: str) -> tuple[list[Variant], list[dict[str, Any]]]:
+def _variants(kind: str, spec: dict[str, Any], out: Path, title: str) -> tuple[list[Variant], list[dict[str, Any]]]:
     """Those that can be measured here, in the order of importance: as many as memory allows. And why the others cannot."""
     device = spec["device"]
     precisions = ["fp32"] * (device == "cpu") + ["bf16"] * machine.multiplies_bf16(device)
@@ -71,17 +78,20 @@ def _variants(kind: str, spec: dict[str, Any], shape: str, title: str) -> tuple[
         if trouble := peer_machamp.trouble():
             why["MaChAmp"] = trouble
         else:
-            wanted.append(peer_machamp.variant(Path(spec["folder"]), rows(kind, spec["count"]), spec["batch"], spec["threads"]))
+            wanted.append(
+                peer_machamp.variant(Path(spec["folder"]), out, Rows.read(spec["rows"]).rows, spec["batch"], spec["threads"])
+            )
     wanted += [of("trainer", precision) for precision in precisions[1:]]
     kept: list[Variant] = []
     free = machine.memory_gib() if device == "cpu" else math.inf
+    model = sum(file.stat().st_size for file in Path(spec["folder"]).glob("*.safetensors")) / 1024**3
     for one in wanted:
-        needed = GIB[shape][one.name.split()[0]] if device == "cpu" else 0.0
+        needed = GIB_EACH + TIMES_THE_MODEL[one.name.split()[0]] * model
         if needed < free:
             kept.append(one)
             free -= needed
         else:
-            why[one.name] = f"too little memory is free: about {needed} GiB more would be needed"
+            why[one.name] = f"too little memory is free: about {needed:.1f} GiB more would be needed"
     return kept, [{"name": title, "peer": name, "not_run": text} for name, text in why.items()]
 
 
@@ -129,7 +139,8 @@ def _record(
     for name, side in (("gpu_peak_mib", turns), ("peer_gpu_peak_mib", theirs)):
         if "gpu_peak_mib" in side[-1]:
             record[name] = side[-1]["gpu_peak_mib"]
-    if "parameters" in one.facts and peer != peer_machamp.NAME and one.facts["parameters"] != other.facts["trained"]:
+    theirs_all = other.facts.get("parameters", other.facts.get("trained"))  # ours trains fewer: the vocabulary is trimmed
+    if "parameters" in one.facts and peer != peer_machamp.NAME and one.facts["parameters"] != theirs_all:
         record["doubt"] = "not the same model"
     if record.get("bound", record["ratio"]["max"]) < record["ratio"]["median"]:
         record["doubt"] = "above its bound: do not believe it"
@@ -143,13 +154,40 @@ def _line(record: dict[str, Any]) -> str:
     if "utilisation" in record:
         speed = f"{record['tokens_per_second']:,.0f} tokens/s, {record['utilisation']:.0%} of the peak"
         text += f"; {speed}, bound {record['bound']:.1f}x"
+    if "gpu_peak_mib" in record:
+        text += f"; GPU memory {record['gpu_peak_mib']:,.0f} MiB against {record.get('peer_gpu_peak_mib', 0):,.0f}"
     return text + (f"; {record['doubt']}" if "doubt" in record else "")
 
 
-def large_step(folder: Path, rounds: int) -> list[dict[str, Any]]:
+def measure_ways(inputs: Inputs, shape: str, device: str, rounds: int, seconds: float) -> list[dict[str, Any]]:
+    """Our step against itself with its blocks compiled, and with other ways of attention (attention.py)."""
+    precision, batch = ("bf16", 32) if device == "cuda" else ("fp32", 8)
+    folder, shape = inputs.model(shape)
+    warm = 2 * WARM  # the first steps compile
+    path = inputs.rows("nli", batch * (warm + rounds))
+    title = f"our training step in other ways, XNLI-like, {shape}, batch {batch}"
+    print(f"\n{title}")
+    spec = {"kind": "nli", "folder": str(folder), "batch": batch, "rows": str(path), "threads": machine.threads()}
+    spec |= {"device": device, "turns": 1, "engine": "xstilts", "precision": precision}
+    usual = f"xstilts {precision}"
+    ways: dict[str, dict[str, Any]] = {"compiled": {"compile": True}, **{name: {"attention": name} for name in WAYS}}
+    variants = [variant(usual, spec, turns=2), *(variant(name, spec, **change) for name, change in ways.items())]
+    taken = interleave(variants, rounds, warm, seconds)
+    names = [name for name in (f"{usual} again", *ways) if name in taken and usual in taken]
+    found = [_record(title, (name, usual), taken, variants, 1.0) for name in names]
+    for record in found:
+        print(_line(record))
+    missing = [{"name": title, "peer": v.name, "not_run": v.trouble} for v in variants if v.trouble]
+    for record in missing:
+        print(f"  not run: {record['peer']}: {record['not_run']}")
+    return found + missing
+
+
+def large_step(inputs: Inputs, rounds: int) -> list[dict[str, Any]]:
     """One step of XLM-R Large at the paper's batch, on this CPU: seconds and memory, with no peer."""
     title = "training step, XNLI-like, large, batch 32, CPU"
-    spec = {"kind": "nli", "folder": str(folder), "batch": 32, "count": 32 * (1 + rounds), "threads": machine.threads()}
+    folder, rows = inputs.model("large")[0], inputs.rows("nli", 32 * (1 + rounds))
+    spec = {"kind": "nli", "folder": str(folder), "batch": 32, "rows": str(rows), "threads": machine.threads()}
     spec |= {"device": "cpu", "turns": 1, "engine": "xstilts"}
     bf16 = machine.multiplies_bf16("cpu")
     found: list[dict[str, Any]] = []

@@ -1,6 +1,6 @@
 """One variant of a training step, as a process of `rounds.py`: ours, or a real `transformers.Trainer`.
 
-    python bench/training_variants.py '{"engine": "xstilts", "kind": "nli", "precision": "fp32", ...}'
+    python bench/training_variants.py '{"engine": "xstilts", "kind": "nli", "rows": FILE, "precision": "fp32", ...}'
 
 Both start from the same folder, have heads of the same shape and see the same batches. A turn is a whole step: batch put
 together, forward, backward, clipping at 1.0, fused AdamW, learning rate. Trainer runs its own loop, `Trainer.train()`, with
@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from lengths import LABELS, MET, Row, batches, met_ids, rows
+from lengths import LABELS, Row, Rows, batches
 from rounds import Answers
 from xstilts.formats.classify import Classify
 from xstilts.formats.format import Format
@@ -45,10 +45,12 @@ def gpu_peak(device: str) -> dict[str, float]:
 
 
 def xstilts(spec: dict[str, Any]) -> None:
-    """As the train stage does it: packed, the vocabulary trimmed to what the data meet, micro-batches by tokens."""
+    """As the train stage does it: packed, the vocabulary trimmed to what the data meet, micro-batches by tokens. `attention` and
+    `compile` are what is tried beside it (training.py)."""
+    import attention
     from xstilts.model.codecs.codec import Feature
     from xstilts.model.codecs.registry import CODECS
-    from xstilts.model.encoder import load_encoder
+    from xstilts.model.encoder import blocks, load_encoder
     from xstilts.model.model import Model
     from xstilts.model.tokenizer import load_tokenizer
     from xstilts.model.vocabulary import trim
@@ -65,8 +67,13 @@ def xstilts(spec: dict[str, Any]) -> None:
     trunk: Any = load_encoder(folder)
     model = Model(trunk, {"task": codec.head(trunk)})
     parameters = sum(p.numel() for p in model.parameters())
-    trim(trunk, met_ids(), tokenizer.all_special_ids)
+    trim(trunk, spec["met"], tokenizer.all_special_ids)
     model.to(device)
+    if spec.get("attention"):
+        attention.use(spec["attention"])
+    if spec.get("compile"):
+        for block in blocks(trunk)[:-1]:  # they share what is compiled; it would not see the hooks of the last one
+            block.compile(dynamic=True)
     optimizer = make_optimizer(model, recipe)
     stepper = Stepper(model, optimizer, recipe, 0, Group(), choose_micro_tokens(device))
 
@@ -75,9 +82,9 @@ def xstilts(spec: dict[str, Any]) -> None:
             return Feature(i, [row.ids], row.tags, {"starts": row.starts})
         return Feature(i, [row.ids], row.label if form.name == "classify" else row.span)
 
-    features = [[feature(i, row) for i, row in enumerate(batch)] for batch in spec["batches"]]
+    features = [[feature(i, row) for i, row in enumerate(batch)] for batch in spec["batches"] for _ in range(spec["turns"])]
     answers = Answers()
-    answers.ready(parameters=parameters, trained=sum(p.numel() for p in model.parameters()), met=MET)
+    answers.ready(parameters=parameters, trained=sum(p.numel() for p in model.parameters()), met=len(spec["met"]))
     for step, batch in enumerate(features):
         answers.wait()
         peak = measure_peak_flops(device, spec["precision"])  # measured in the first turn, which is not kept: nobody else runs
@@ -117,7 +124,7 @@ def trainer(spec: dict[str, Any]) -> None:
         tokens = {"input_ids": row.ids.tolist(), "attention_mask": [1] * len(row.ids)}
         if form.name == "tag":
             targets = [IGNORED] * len(row.ids)
-            for start, tag in zip(row.starts, row.tags, strict=True):
+            for start, tag in zip(row.starts or (), row.tags or (), strict=True):
                 targets[start] = tag
             return {**tokens, "labels": targets}
         if form.name == "span":
@@ -157,8 +164,8 @@ def trainer(spec: dict[str, Any]) -> None:
 def main() -> None:
     spec = json.loads(sys.argv[1])
     torch.set_num_threads(spec["threads"])
-    found = rows(spec["kind"], spec["count"])
-    spec["batches"] = list(batches(found, spec["batch"]))
+    found = Rows.read(spec["rows"])
+    spec |= {"met": found.met, "batches": list(batches(found.rows, spec["batch"]))}
     {"xstilts": xstilts, "trainer": trainer}[spec["engine"]](spec)
     sys.stdin.read()
     os._exit(0)
