@@ -46,10 +46,11 @@ class State:
         return sum(1 for status in self.status.values() if status in states)
 
     def _timed(self) -> dict[str, float]:
-        """Seconds of each stage that is done, and of running ones by how far they are; per key."""
+        """Seconds of each stage that is done, and of running ones by how far they are; per key. Not before a twentieth of its
+        steps: what comes before the first step would count for each of them."""
         timed = dict(self.seconds)
         for key, live in self.live.items():
-            if live.get("steps") and live.get("step"):
+            if live.get("steps") and live.get("step", 0) >= live["steps"] / 20:
                 timed[key] = (time.monotonic() - live["started"]) * live["steps"] / live["step"]
         return timed
 
