@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import save_file
 
 from tests.conftest import tiny_record, tiny_study
 from xstilts.analysis.gather import gather
 from xstilts.analysis.results import LanguageScore, Results
 from xstilts.plan.compile import Plan, compile_study
-from xstilts.plan.cost.sizes import weights
 from xstilts.report.document import build_document
 from xstilts.report.findings import compute_findings
 from xstilts.report.provenance.explain import explain
@@ -81,9 +81,10 @@ def test_the_size_of_an_encoder_is_that_of_its_artefact(tmp_path: Path) -> None:
     stage = next(stage for stage in plan.stages if stage.kind == "encoder")
     folder = store.folder(stage.kind, stage.slug, stage.key) / "out" / "encoder"
     folder.mkdir(parents=True)
-    shape = {"hidden_size": 8, "num_hidden_layers": 3, "intermediate_size": 16, "vocab_size": 50}
-    write_json(folder / "config.json", shape)
-    assert gather(plan, store).sizes == {"tiny": weights(8, 3, 16, 50).body}
+    save_file(
+        {"encoder.layer.0.dense.weight": np.zeros((8, 3)), "embeddings.weight": np.zeros((50, 8))}, folder / "model.safetensors"
+    )
+    assert gather(plan, store).sizes == {"tiny": 24}
 
 
 def test_phases_are_those_of_the_plan(tmp_path: Path) -> None:

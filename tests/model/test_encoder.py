@@ -67,6 +67,12 @@ def change_config(folder: Path, **changes: Any) -> None:
     (folder / "config.json").write_text(json.dumps({**record, **changes}))
 
 
+def add_words(folder: Path, count: int) -> None:
+    backend = unigram()
+    backend.add_tokens([f"word{i}" for i in range(count)])
+    write_tokenizer(folder, backend)
+
+
 def half(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return dict(sorted(weights.items())[1::2])
 
@@ -100,6 +106,7 @@ def half(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         (lambda f: (f / "tokenizer.json").write_text("version https://git-lfs.github.com/spec/v1\n"), "is a Git LFS pointer"),
         (lambda f: (f / "model.safetensors").write_bytes(b"12345678"), "model.safetensors cannot be read"),
         (lambda f: (f / "tokenizer.json").write_text("{}"), "tokenizer.json cannot be read"),
+        (lambda f: add_words(f, 900), r"the tokenizer does not fit: it has ids up to 9\d\d, the model's vocab_size is"),
         (lambda f: (f / "tokenizer.json").unlink(), "no tokenizer; expected tokenizer.json"),
     ],
 )

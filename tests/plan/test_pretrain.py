@@ -91,7 +91,8 @@ def test_text_and_translations_become_one_model_that_a_study_takes(text: Path, t
     assert tokenizer.unk_token_id not in tokenizer((text / "sw.txt").read_text()[:500])["input_ids"]
     again, _ = compile_pretraining(small(text, translations))
     assert execute(again, store).cached == {stage.key for stage in plan.stages}
-    compile_study(tiny_study(encoders=[str(tmp_path / "model")]))
+    recipes = {"default": {"max_length": 32, "steps": 10}}
+    assert compile_study(tiny_study(encoders=[str(tmp_path / "model")], pretrain=[], recipes=recipes)).cells
 
 
 def test_what_is_wrong_is_said_before_anything_runs(text: Path, tmp_path: Path) -> None:

@@ -90,11 +90,11 @@ def limited(monkeypatch: pytest.MonkeyPatch, tokens: int) -> list[int]:
     """A trunk that runs out of memory above so many tokens at a time; gives the sizes that were tried."""
     real, tried = codec_module.last_states, []
 
-    def last_states(encoder: Any, ids_BL: Tensor, mask_BL: Tensor, read_BL: Tensor | None) -> Tensor:
+    def last_states(encoder: Any, ids_BL: Tensor, *others: Tensor | None) -> Tensor:
         tried.append(ids_BL.numel())
         if ids_BL.numel() > tokens:
             raise torch.OutOfMemoryError("out of memory (a test)")
-        return real(encoder, ids_BL, mask_BL, read_BL)
+        return real(encoder, ids_BL, *others)
 
     monkeypatch.setattr(codec_module, "last_states", last_states)
     return tried

@@ -44,7 +44,8 @@ def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
             write_json(job.checkpoint / "unreached.json", unreached)
             (job.checkpoint / f".{name}").replace(finished)
         job.check_stop()
-    job.facts["unreached"] = {language: count for language, count in unreached.items() if count}
+    if missed := {language: count for language, count in unreached.items() if count}:
+        job.facts["unreached"] = missed
     if isinstance(codec, TagCodec) and config.recipe.word_state == "first":
         tests = {language: read_jsonl(job.inputs.test[language] / "examples.jsonl") for language in config.languages}
         shares = {language: round(codec.share_of_bare_words(examples), 3) for language, examples in tests.items()}

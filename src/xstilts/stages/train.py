@@ -125,7 +125,8 @@ def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
             features = (f for some in _chunks(path) for f in codec.encode(some, training=False))
             met.append(np.unique(np.concatenate([np.zeros(0, np.int32), *(row for f in features for row in f.rows)])))
     np.save(folder / "met.npy", np.unique(np.concatenate(met)))
-    job.facts["unreached"] = unreached
+    if unreached:
+        job.facts["unreached"] = unreached
 
 
 def _cache(folder: Path, task: str, language: str) -> Path:
