@@ -20,7 +20,7 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers
 from tests.model.tiny_encoders import TEXT, as_bert, make_encoder, write_tokenizer
 from tests.model.tiny_encoders import sentencepiece as unigram
 from xstilts.errors import InputError
-from xstilts.model.encoder import check_encoder, complete_folder, load_encoder
+from xstilts.model.encoder import check_encoder, complete_folder, load_encoder, mlm_head_weights
 from xstilts.model.encoder_files import check_files
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.model.unpadding import last_states
@@ -106,6 +106,7 @@ def half(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         (lambda f: (f / "tokenizer.json").write_text("version https://git-lfs.github.com/spec/v1\n"), "is a Git LFS pointer"),
         (lambda f: (f / "model.safetensors").write_bytes(b"12345678"), "model.safetensors cannot be read"),
         (lambda f: (f / "tokenizer.json").write_text("{}"), "tokenizer.json cannot be read"),
+        (lambda f: (f / "model.safetensors.index.json").write_text("[]"), "index.json has no `weight_map` as JSON"),
         (lambda f: add_words(f, 900), r"the tokenizer does not fit: it has ids up to 9\d\d, the model's vocab_size is"),
         (lambda f: (f / "tokenizer.json").unlink(), "no tokenizer; expected tokenizer.json"),
     ],
@@ -128,8 +129,10 @@ def test_most_of_it_is_said_when_the_plan_is_made(folder: Path) -> None:
         check_files(folder)
 
 
-def test_weights_of_bin_files_are_the_same_as_safetensors(folder: Path, whole: Path, tmp_path: Path) -> None:
-    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+@pytest.mark.parametrize("zipped", [True, False], ids=["", "before torch 1.6"])
+def test_weights_of_bin_files_are_the_same_as_safetensors(folder: Path, whole: Path, tmp_path: Path, zipped: bool) -> None:
+    weights = load_file(folder / "model.safetensors")
+    torch.save(weights, folder / "pytorch_model.bin", _use_new_zipfile_serialization=zipped)
     (folder / "model.safetensors").unlink()
     found = bring_in(folder, tmp_path)
     assert {p.name for p in list_encoder_files(found)} == {p.name for p in list_encoder_files(whole)}
@@ -156,6 +159,18 @@ def test_shards_are_read_and_a_missing_one_is_named(folder: Path, whole: Path, t
     (folder / f"{stem}-00002-of-00002.{suffix}").unlink()
     with pytest.raises(InputError, match=f"names {stem}-00002-of-00002.{suffix}, which is not there"):
         check_files(folder)
+
+
+def test_layer_norms_of_the_first_bert_files_are_called_gamma_and_beta(tmp_path: Path) -> None:
+    new, old = (make_encoder(tmp_path / name, "bert") for name in ("new", "old"))
+    rename_weights(old, lambda n: n.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"))
+    for a, b in zip(load_encoder(new).parameters(), load_encoder(old).parameters(), strict=True):
+        assert torch.equal(a, b)
+    heads = mlm_head_weights(new), mlm_head_weights(old)
+    assert heads[0].keys() == heads[1].keys() and all(torch.equal(heads[0][n], heads[1][n]) for n in heads[0])
+    change_weights(old, lambda weights: {n: t for n, t in weights.items() if n != "cls.predictions.transform.dense.bias"})
+    with pytest.raises(InputError, match=r"masked-language-modelling head lacks dense\.bias"):
+        mlm_head_weights(old)
 
 
 def test_weights_in_half_precision_are_read_as_fp32(folder: Path) -> None:

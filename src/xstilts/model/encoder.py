@@ -24,6 +24,8 @@ from xstilts.model.encoder_files import check_files
 from xstilts.model.tokenizer import check_tokenizer, settle_tokenizer
 from xstilts.recipe.encoder_identity import TOKENIZER_FILES
 
+_OLD_NAMES = {"gamma": "weight", "beta": "bias"}
+
 
 def row_of(encoder: Any) -> EncoderType:
     """The row of a trunk in the table of architectures. Raises InputError."""
@@ -92,7 +94,7 @@ def complete_folder(folder: Path) -> None:
     tokenizer.json. Raises InputError for files that cannot be read."""
     for path in sorted(folder.glob("pytorch_model*.bin")):
         try:
-            tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
             raise InputError(f"encoder {folder}: {path.name} cannot be read ({type(error).__name__}); fetch it again") from None
         tensors = {name: t.clone().contiguous() for name, t in tensors.items() if isinstance(t, Tensor)}
@@ -127,7 +129,7 @@ def check_encoder(folder: Path) -> EncoderType:
 
 def mlm_head_weights(folder: Path) -> dict[str, Tensor]:
     """The masked-language-modelling head of a pretrained folder under our names (`dense.weight`, ...; the decoder is tied), or
-    {}: it has none, or its head computes something else."""
+    {}: it has none, or its head computes something else. Raises InputError if a part of it is missing."""
     names = encoder_type(AutoConfig.from_pretrained(folder, trust_remote_code=False).model_type).mlm_head()
     found: dict[str, Tensor] = {}
     for path in folder.glob("*.safetensors"):
@@ -135,16 +137,22 @@ def mlm_head_weights(folder: Path) -> dict[str, Tensor]:
             for name in file.keys():  # noqa: SIM118 (not a dict)
                 if ours := our_parameter(name, names):
                     found[ours] = file.get_tensor(name).float()
+    wanted = {"bias", *(f"{part}.{kind}" for part in ("dense", "layer_norm") for kind in ("weight", "bias"))}
+    if found and set(found) != wanted:
+        missing = ", ".join(sorted(wanted - set(found)))
+        raise InputError(f"encoder {folder}: its masked-language-modelling head lacks {missing}; fetch the folder again")
     return found
 
 
 def our_parameter(name: str, names: Mapping[str, str]) -> str | None:
-    """Our name of a head's parameter, given transformers' and the table of both; None if it is none of the head's."""
+    """Our name of a head's parameter, given transformers' and the table of both; None if it is none of the head's. Files of
+    the first BERT models call the weight and bias of layer norms gamma and beta."""
+    part, _, kind = name.rpartition(".")
     for ours, theirs in names.items():
         if name == theirs:
             return ours
-        if name.rpartition(".")[0] == theirs:
-            return f"{ours}.{name.rpartition('.')[2]}"
+        if part == theirs:
+            return f"{ours}.{_OLD_NAMES.get(kind, kind)}"
     return None
 
 

@@ -83,7 +83,10 @@ def check_files(folder: Path) -> EncoderType:
                 raise InputError(f"encoder {folder}: {path.name} is a Git LFS pointer, not the file itself; run `git lfs pull`")
     names = {path.name for path in files}
     for index in (path for path in files if path.name.endswith(".index.json")):
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        try:
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise InputError(f"encoder {folder}: {index.name} has no `weight_map` as JSON; fetch the file again") from None
         if lost := sorted(shards - names):
             raise InputError(
                 f"encoder {folder}: {index.name} names {', '.join(lost)}, which is not there; fetch the folder again"
