@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +204,23 @@ def test_each_mixture_is_compared_with_its_own_members(name: str) -> None:
     for one in study.compare:
         members = [task for other in one.over for task in study.chains[other][0].mix]
         assert sorted(members) == sorted(study.chains[one.chain][0].mix)
+
+
+def test_primary_pairs_and_margins_name_what_the_study_has() -> None:
+    chains = {"none": [], "squad": ["squad_v1"]}
+    fields = {"name": "s", "question": "?", "encoders": ["e"], "chains": chains, "targets": ["xnli", "tydiqa"], "seeds": [0]}
+    study = make_study(
+        {**fields, "primary": [{"chain": "squad", "target": "tydiqa"}, {"target": "xnli"}], "margins": {"xnli": 0.5}}
+    )
+    assert [(one.chain, one.target) for one in study.primary] == [("squad", "tydiqa"), ("", "xnli")]
+    assert [study.margin_of(name) for name in ("xnli", "tydiqa")] == [0.5, 2.0]
+    for wrong, words in (
+        ({"primary": [{"chain": "sqaud"}]}, "primary.0.chain: 'sqaud' is not a chain of this study (did you mean 'squad'?)"),
+        ({"primary": [{"chain": "none"}]}, "gains are measured from 'none'"),
+        ({"primary": [{"target": "xnil"}]}, "primary.0.target: 'xnil' is not a target"),
+        ({"primary": [{}, {}]}, "primary.1: given twice"),
+        ({"margins": {"panx": 1}}, "margins: 'panx' is not a target of this study"),
+        ({"margins": {"xnli": 0}}, "margins.xnli"),
+    ):
+        with pytest.raises(InputError, match=re.escape(words)):
+            make_study({**fields, **wrong})

@@ -74,6 +74,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         language_names={code: language.name for code, language in LANGUAGES.items()},
         sizes=_sizes(plan, folders),
         compare=tuple((one.chain, one.over) for one in study.compare),
+        primary=study.primary,
     )
 
 
@@ -163,6 +164,7 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
         notes=task.notes,
         training_data=training_data(source) if task.format.trained else frozenset(),
         split=gold.config.split,
+        margin=study.margin_of(task.name) / 100,
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xstilts.formats.registry import FORMATS
 from xstilts.metrics.metric import Metric
 from xstilts.recipe.mixture import Mixture
-from xstilts.study import Control, Layer
+from xstilts.study import Control, Layer, PrimaryPair
 
 LEAK = "oracle: chosen on target-language dev data — a leak"
 CONTROL_WORDS = {"placebo": "placebo", "compute": "compute-matched"}
@@ -89,7 +89,7 @@ class TargetInfo:
     """`chance` is the score of guessing (None if it has no simple value). `missing` are languages of the task that were
     asked for and have no data. `metric_name` is e.g. "squad", `headline_name` e.g. "mean of F1 and EM". `training_data` are
     the tasks whose training data it is fine-tuned on, those inside others included; `split` is the data that it is scored
-    on."""
+    on; `margin` is the difference (0-1) that is too small to matter."""
 
     name: str
     format: str
@@ -106,6 +106,7 @@ class TargetInfo:
     notes: str
     training_data: frozenset[str] = frozenset()
     split: str = "test"
+    margin: float = 0.01
 
     @property
     def trained(self) -> bool:
@@ -148,7 +149,8 @@ class Results:
     """`retrieval` says in words how retrieval is scored ("" if no target is retrieval); `layer`, `pooling` and `centred` are the
     study's setting. `metrics` maps the name of each target's metric to the metric, for bootstraps from the tallies. `sizes` are
     the weights of each encoder's blocks (no embeddings), if its files are in the store. `compare` are the study's own
-    comparisons: a chain, and the chains whose mean it is compared with."""
+    comparisons: a chain, and the chains whose mean it is compared with. `primary` are the pairs that the answer rests on (all of
+    them if there are none)."""
 
     study: str
     question: str
@@ -173,3 +175,7 @@ class Results:
     language_names: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
     compare: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    primary: tuple[PrimaryPair, ...] = ()
+
+    def is_primary(self, chain: str, target: str) -> bool:
+        return not self.primary or any(pair.covers(chain, target) for pair in self.primary)

@@ -42,6 +42,7 @@ class BitextMining(Format):
     untranslatable: ClassVar[str] = NO_STRINGS
     sides: ClassVar[tuple[str, ...]] = ("query", "candidate")
     mining: ClassVar[bool] = True
+    margin: ClassVar[float] = 2.0
     usual_length: ClassVar[tuple[float, float]] = (15, 1)
     stored_bytes: ClassVar[int] = 170
     submission_suffix: ClassVar[str] = "tsv"

@@ -35,6 +35,7 @@ class BitextRetrieval(Format):
     untranslatable: ClassVar[str] = NO_STRINGS
     sides: ClassVar[tuple[str, ...]] = ("text", "english")
     layer_sweep: ClassVar[bool] = True
+    margin: ClassVar[float] = 2.0
     usual_length: ClassVar[tuple[float, float]] = (30, 2)
     stored_bytes: ClassVar[int] = 170
     submission_suffix: ClassVar[str] = "tsv"

@@ -80,6 +80,8 @@ class Format:
     tuned on dev data. `layer_sweep`: all layers and poolings are scored. `shared_pool`: the candidates of all languages are one
     pool.
 
+    `margin`: how many points of a score are too few to matter, unless a study says otherwise.
+
     Sizes for estimates: `usual_length`: tokens of an example and rows that it makes (endless: a text fills its rows);
     `stored_bytes` and `predicted_bytes`: of one example and of one prediction on disk, measured in a finished study.
     `submission_suffix`: of a file in a benchmark's submission; empty if no such file is published."""
@@ -98,6 +100,7 @@ class Format:
     mining: ClassVar[bool] = False
     layer_sweep: ClassVar[bool] = False
     shared_pool: ClassVar[bool] = False
+    margin: ClassVar[float] = 1.0
     usual_length: ClassVar[tuple[float, float]] = (inf, 1)
     stored_bytes: ClassVar[int]
     predicted_bytes: ClassVar[int] = 0

@@ -47,6 +47,7 @@ class Ranking(Format):
     retrieval: ClassVar[bool] = True
     sides: ClassVar[tuple[str, ...]] = ("query", "candidate")
     shared_pool: ClassVar[bool] = True
+    margin: ClassVar[float] = 2.0
     usual_length: ClassVar[tuple[float, float]] = (174, 1)
     stored_bytes: ClassVar[int] = 300
     submission_suffix: ClassVar[str] = "json"

@@ -61,6 +61,7 @@ class Span(Format):
     examples: ClassVar[tuple[type[Example], ...]] = (SpanExample,)
     decoded_by_head: ClassVar[bool] = False
     answers_in_text: ClassVar[bool] = True
+    margin: ClassVar[float] = 2.0
     usual_length: ClassVar[tuple[float, float]] = (325, 1.25)
     stored_bytes, predicted_bytes = 1100, 95
     submission_suffix: ClassVar[str] = "json"

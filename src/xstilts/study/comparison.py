@@ -1,4 +1,5 @@
-"""The comparisons that a study's question is about: one chain with another, or with the mean of several.
+"""What a study's question is about: comparisons of one chain with another (or with the mean of several), and the pairs of chain
+and target that its answer rests on.
 
 They decide what the report answers, and not what is run: they are in no stage key.
 """
@@ -22,6 +23,30 @@ class ChainComparison(Record):
     @classmethod
     def _accept_one_name(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+
+class PrimaryPair(Record):
+    """A chain and a target whose gain over no chain the answer rests on. A field that is left out stands for every one."""
+
+    chain: str = ""
+    target: str = ""
+
+    def covers(self, chain: str, target: str) -> bool:
+        return self.chain in ("", chain) and self.target in ("", target)
+
+
+def check_primary(primary: Sequence[PrimaryPair], chains: Collection[str], targets: Collection[str], none: str) -> None:
+    """Raises ValueError for an unknown chain or target, for the chain `none`, and for a pair that is given twice."""
+    for number, one in enumerate(primary):
+        where = f"primary.{number}"
+        if one.chain == none:
+            raise ValueError(f"{where}.chain: gains are measured from '{none}'; name another chain")
+        if one.chain and one.chain not in chains:
+            raise ValueError(f"{where}.chain: '{one.chain}' is not a chain of this study{nearest(one.chain, chains)}")
+        if one.target and one.target not in targets:
+            raise ValueError(f"{where}.target: '{one.target}' is not a target of this study{nearest(one.target, targets)}")
+        if one in primary[:number]:
+            raise ValueError(f"{where}: given twice; leave one out")
 
 
 def check_comparisons(comparisons: Sequence[ChainComparison], chains: Collection[str], none: str) -> None:

@@ -20,7 +20,7 @@ from xstilts.formats.registry import FORMATS
 from xstilts.recipe.encoder_identity import Architecture, Scratch
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import PRESETS, Recipe, RecipeFields
-from xstilts.study.comparison import ChainComparison, check_comparisons
+from xstilts.study.comparison import ChainComparison, PrimaryPair, check_comparisons, check_primary
 from xstilts.study.read import read_study
 from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.suites import SUITES
@@ -85,7 +85,10 @@ class Retrieval(Record):
 
 
 class Study(Record):
-    """A question and the grid that answers it: encoders x chains x targets x seeds."""
+    """A question and the grid that answers it: encoders x chains x targets x seeds.
+
+    `primary`: the pairs that the answer rests on; without any, all of them. `margins`: for each target, how many points are too
+    few to matter; without one, the format's."""
 
     name: str = Field(pattern=r"^[\w.-]+$")
     question: str = Field(min_length=1)
@@ -94,6 +97,8 @@ class Study(Record):
     chains: dict[str, Chain] = Field(min_length=1)
     controls: tuple[Control, ...] = ()
     compare: tuple[ChainComparison, ...] = ()
+    primary: tuple[PrimaryPair, ...] = ()
+    margins: dict[str, Annotated[float, Field(gt=0, le=100)]] = Field(default_factory=dict)
     targets: tuple[Target, ...] = Field(min_length=1)
     tasks: tuple[str, ...] = ()
     languages: str | tuple[LanguageCode, ...] = "all"
@@ -125,6 +130,10 @@ class Study(Record):
         if isinstance(self.languages, str):
             return tuple(SUITES[self.languages].tasks.get(task.name, task.languages))
         return tuple(x for x in task.languages if x in self.languages)
+
+    def margin_of(self, target: str) -> float:
+        """How many points of a target's score are too few to matter."""
+        return self.margins.get(target, find_task(target).format.margin)
 
     def phase_recipe(self, tasks: tuple[str, ...], extra: Mapping[str, Any], target: str = "") -> Recipe:
         """The recipe of one phase: the preset, then the study's; in each `default`, then the format, then the task; `extra`
@@ -188,6 +197,11 @@ class Study(Record):
             self._check_target(target)
         self._check_recipes()
         check_comparisons(self.compare, self.chains, NO_CHAIN)
+        names = [target.task for target in self.targets]
+        check_primary(self.primary, self.chains, names, NO_CHAIN)
+        for name in self.margins:
+            if name not in names:
+                raise ValueError(f"margins: '{name}' is not a target of this study{nearest(name, names)}")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds: a seed is given twice; leave one out")
         return self
