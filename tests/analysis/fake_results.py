@@ -81,7 +81,7 @@ def make_results(
     chains: Sequence[ChainInfo],
     targets: Sequence[TargetInfo],
     skill: Mapping[tuple[str, str], float],
-    seeds: Sequence[int] = (0, 1),
+    seeds: Sequence[int] = (0, 1, 2),
     encoders: Sequence[str] = ("mini-xlmr",),
     n: int = 300,
     costs: Sequence[StageCost] = (),

@@ -201,7 +201,7 @@ def test_the_answer_is_about_them_and_gains_over_none_come_second(analysis: Find
 def test_a_chain_that_loses_to_the_other_is_told_so_whatever_both_gain() -> None:
     answer = compute_findings(study(ONE, {"none": 0.4, "squad": 0.6, "squad_de": 0.5}), 500).answer
     assert answer.verdict == "no"
-    assert answer.sentence.startswith("No: no clear gain for any of 3 comparisons; a loss for 3 (largest: squad_de over squad on")
+    assert answer.sentence.startswith("No for 3 of 3 comparisons: a loss for 3 (largest: squad_de over squad on")
 
 
 def test_own_data_on_either_side_is_not_counted() -> None:
@@ -274,16 +274,16 @@ def test_with_very_many_only_the_means_are_drawn(analysis: Findings, monkeypatch
 
 def test_one_seed_decides_nothing() -> None:
     found = compute_findings(study(seeds=1), 500)
-    assert {g.verdict for g in found.gains} == {"one seed"}
-    assert {one.verdict for one in found.averages} == {"one seed"}
+    assert {g.verdict for g in found.gains} == {"few seeds"}
+    assert {one.verdict for one in found.averages} == {"few seeds"}
     assert found.answer.verdict == "unclear"
     assert found.answer.sentence.startswith(
-        "One seed is too few to decide. In these runs, the interval lies above zero for 6 of 6 comparisons (largest: both over"
+        "One seed is too few to decide; it takes 3. In these runs, the interval lies above zero for 6 of 6 comparisons (largest:"
     )
     page, markdown = render_html(build_document(found)), render_markdown(build_document(found))
     assert ' clear"' not in page
-    assert "Nothing is bold, because one seed is too few to decide." in page
-    assert "No mark is filled, because one seed is too few to decide." in page
+    assert "Nothing is bold: it takes 3 seeds to decide." in page
+    assert "No mark is filled: it takes 3 seeds to decide." in page
     assert "a clear gain" not in page + markdown
     forest = make_comparison_forest(found)
     assert forest is not None

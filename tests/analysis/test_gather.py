@@ -12,14 +12,16 @@ from safetensors.numpy import save_file
 
 from tests.conftest import tiny_record, tiny_study
 from xstilts.analysis.gather import gather
-from xstilts.analysis.results import LanguageScore, Results
+from xstilts.analysis.results import LanguageScore, Results, Treatment
+from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.jsonl import write_jsonl
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.report.document import build_document
 from xstilts.report.findings import compute_findings
 from xstilts.report.provenance.explain import explain
 from xstilts.report.provenance.numbers import score_id
 from xstilts.report.render.markdown import render_markdown
-from xstilts.stages.stage import upstream
+from xstilts.stages.stage import TrainStage, upstream
 from xstilts.store.store import Store, write_json
 from xstilts.tasks.registry import CATALOGUE
 
@@ -156,3 +158,22 @@ def test_a_score_leads_to_every_stage_behind_it(tmp_path: Path) -> None:
     kinds = [cost.kind for cost in trace.stages]
     assert kinds.count("train") == 3  # pre-training, intermediate, target
     assert kinds[-1] == "score"
+
+
+def test_what_a_chain_learned_is_read_from_its_training_and_its_dev_data(tmp_path: Path) -> None:
+    """Four of five dev answers are one label. A placebo is not asked what it learned."""
+    plan, store, before = gathered(tmp_path, chains={"none": [], "nli": ["world/nli"]}, controls=["placebo"])
+    assert before.treatments == ()
+    trainings = [s for s in plan.stages if isinstance(s, TrainStage) and s.config.tasks[0].name == "world/nli"]
+    assert {stage.config.labels for stage in trainings} == {"gold", "shuffled"}
+    dev = trainings[0].inputs.dev["world/nli"]
+    labels = CATALOGUE["world/nli"].format.labels  # type: ignore[attr-defined]
+    examples = [ClassifyExample(str(n), ("a", "b"), labels[min(n, 1)]) for n in range(5)]
+    for stage, facts in [(dev, {}), *((stage, {"dev_final": {"world/nli": 0.9, "mean": 0.9}}) for stage in trainings)]:
+        folder = store.folder(stage.kind, stage.slug, stage.key)
+        (folder / "attempt").mkdir(parents=True)
+        if stage is dev:
+            write_jsonl(folder / "attempt" / "examples.jsonl", examples)
+        write_json(folder / "run-000.json", {"outcome": "done", "facts": facts, "seconds": 1.0})
+        store.publish(folder, folder / "attempt", {"key": stage.key, "run": "run-000.json"})
+    assert gather(plan, store).treatments == (Treatment("tiny", "nli", "world/nli", 0, 0.9, 0.8, 5),)

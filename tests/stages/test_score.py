@@ -96,7 +96,7 @@ def test_given_predictions(job: ScoreJob) -> None:
     answers = [Prediction(str(i), "yes" if i else "no") for i in reversed(range(4))]
     write_predictions(job.inputs.predictions / "de.jsonl", answers)
     scores = scores_of(job)
-    assert scores["languages"] == {"de": {"values": {"accuracy": 0.75}, "headline": 0.75, "n": 4}}
+    assert scores["languages"] == {"de": {"values": {"accuracy": 0.75}, "headline": 0.75, "n": 4, "baseline": 1.0}}
     assert scores["layers"] == [] and scores["layer"] is None and scores["retrieval"] is None
     tallies = np.load(job.out / "tallies.npz")
     assert tallies["de.ids"].tolist() == ["0", "1", "2", "3"] and tallies["de.counts"][:, 0].tolist() == [0, 1, 1, 1]
@@ -145,7 +145,7 @@ def test_english_sentences_search_the_foreign_ones(job: ScoreJob) -> None:
     scores = scores_of(job)
     found = [(p.id, p.answer) for p in read_predictions(job.out / "de.jsonl")]
     assert found == [("x-0", "x-1"), ("x-1", "x-1"), ("x-2", "x-2")]
-    assert scores["languages"]["de"] == {"values": {"accuracy": 2 / 3}, "headline": 2 / 3, "n": 3}
+    assert scores["languages"]["de"] == {"values": {"accuracy": 2 / 3}, "headline": 2 / 3, "n": 3, "baseline": 1 / 3}
     assert np.load(job.out / "tallies.npz")["de.counts"][:, 0].tolist() == [0, 1, 1]
 
 
@@ -213,6 +213,7 @@ def test_the_threshold_is_tuned_on_dev_and_applied_to_test(job: ScoreJob) -> Non
         "values": {"f1": pytest.approx(2 / 5), "precision": 1 / 2, "recall": pytest.approx(1 / 3)},
         "headline": pytest.approx(2 / 5),
         "n": 4,
+        "baseline": None,
         "threshold": pytest.approx(1.1),
         "dev_f1": 1.0,
     }

@@ -1,8 +1,8 @@
 """Does the gain depend on the encoder? The difference between two encoders' gains, on three scales.
 
 Raw gains shrink if the score without a chain is already high. So a difference is also given as a share of what was left to
-gain (headroom) and in log-odds. Only a difference that excludes zero on all three is called clear; with one seed none is.
-Encoders differ in more than their size, and two or three of them are points, not a curve: no line is fitted.
+gain (headroom) and in log-odds. Only a difference that excludes zero on all three is called clear; with fewer than three
+seeds none is. Encoders differ in more than their size, and two or three of them are points, not a curve: no line is fitted.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import Gain, is_counted
+from xstilts.analysis.gains import FEWEST_SEEDS, Gain, is_counted
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import find_metric
 from xstilts.metrics.paired import Scale
@@ -33,8 +33,8 @@ class EncoderInteraction:
 
     @property
     def verdict(self) -> str:
-        if any(interval.seeds == 1 for interval in self.intervals):
-            return "one seed"
+        if any(interval.seeds < FEWEST_SEEDS for interval in self.intervals):
+            return "few seeds"
         if all(interval.low > 0 for interval in self.intervals):
             return "larger"
         if all(interval.high < 0 for interval in self.intervals):
@@ -65,7 +65,7 @@ def compare_encoders(results: Results, gains: Sequence[Gain]) -> tuple[EncoderIn
 
 def describe_interactions(found: Sequence[EncoderInteraction]) -> str:
     """What the answer says of differences between encoders; "" if there are none to speak of."""
-    told = [one for one in found if one.verdict != "one seed"]
+    told = [one for one in found if one.verdict != "few seeds"]
     if not told:
         return ""
     compared = f"{fmt.count(len(told), 'gain')} compared"

@@ -3,11 +3,17 @@
 The baseline is no chain (a transfer gain), a control of the chain, or other chains that the study itself compares with. A
 gain is a mean over the target's languages other than English and over seeds; its interval is the crossed bootstrap of
 `metrics.significance`. Holm's correction (Holm 1979) runs over a whole family of comparisons: chains against none, placebos
-against none, chains against their placebo, the same two with compute-matched controls, and the study's own comparisons. A
-pair `reuses_target_data` if a side holds the target's own training task, and says nothing if both sides are near chance. A
-pair whose weights were chosen on target-language dev data is an `oracle`: it is shown, is in no family and is never
-evidence. Surprising: with one seed nothing is called a gain or a loss, whatever the interval, since the interval then
-speaks of these very runs only.
+against none, chains against their placebo, the same two with compute-matched controls, and the study's own comparisons. Pairs
+that are not primary are corrected among themselves, and so are pairs whose chain or target `reuses_target_data`.
+
+A verdict has three values: a gain or a loss; equivalent, that is, surely smaller than the target's margin (two one-sided tests,
+with a Holm's correction of their own); or unclear. Whatever surely is within the margin is called equivalent, even if it surely
+is not 0. `sees` is the gain that the pair would have been seen to have, after the correction, with a chance of 80 %.
+
+Gates come first. A pair that does not pass them gets no such verdict and is in no family: the chain did not learn its
+intermediate task (`treatments.py`); the score without the chain, or its English score, is near chance; both sides are one
+artefact; weights were chosen on target-language dev data (an `oracle`). Surprising: with fewer than three seeds nothing is
+called anything, since intervals and corrections were tested for three and more (docs/trust.md).
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -20,13 +26,21 @@ import numpy as np
 from xstilts.analysis.comparison import Comparison, map_groups, measure_gains, pair_cells
 from xstilts.analysis.results import Cell, ChainInfo, Results, TargetInfo
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, Summary, find_metric, group_cells
+from xstilts.analysis.treatments import has_taken
+from xstilts.metrics.effects import equivalence
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import LEVEL, Gains, Interval
+from xstilts.metrics.variance_components import SMALLEST_P
 from xstilts.study import Control
 
 CHAIN_RESAMPLES = 2000  # of the study's own comparisons: enough for the variance, since p follows from t and not from counts
-DECIDED = ("same", "oracle")  # verdicts that no number changes
-GainVerdict = Literal["gain", "loss", "unclear", "one seed", "near chance", "same", "English only", "oracle"]
+FEWEST_SEEDS = 3
+POWER = 0.8  # of `sees`
+GainVerdict = Literal[
+    "gain", "loss", "equivalent", "unclear", "few seeds", "near chance", "not taken", "same", "English only", "oracle"
+]  # fmt: skip
+NOT_TESTED: tuple[GainVerdict, ...] = ("near chance", "not taken", "same", "English only", "oracle")
+DECIDED: tuple[GainVerdict, ...] = ("same", "oracle")  # verdicts that no number changes
 Place = tuple[str, TargetInfo, ChainInfo, tuple[ChainInfo, ...]]  # encoder, target, chain, and its baseline
 
 
@@ -54,8 +68,9 @@ class Gain:
     """One comparison, measured. `control` says what the chain itself is ("", placebo, compute). `baseline` are the chains whose
     mean it is compared with (nearly always one), and `over` what they are. `interval` is None if only English has scores.
 
-    `verdict`: near chance means both sides, same that both sides are one artefact. `near_chance` names the side that is near
-    chance."""
+    `verdict`: see the module; same means that both sides are one artefact. `near_chance` names the side that is near chance.
+    `family`: how many comparisons the correction covers. `margin` (0-1): a difference too small to matter. `p_equal`: Holm's p
+    of a true value within the margin."""
 
     encoder: str
     chain: str
@@ -72,6 +87,10 @@ class Gain:
     comparison: Comparison = field(repr=False, compare=False)
     verdict: GainVerdict = "unclear"
     p_holm: float | None = None
+    p_equal: float | None = None
+    family: int = 0
+    margin: float = 0.01
+    primary: bool = True
 
     @property
     def against(self) -> str:
@@ -80,6 +99,16 @@ class Gain:
     @property
     def leak(self) -> bool:
         return self.comparison.leak
+
+    @property
+    def sees(self) -> float | None:
+        """The gain (0-1) that would be seen with a chance of POWER after the correction; None if it was not tested, or if its
+        spread over seeds is not known."""
+        if self.interval is None or self.interval.spread is None or not self.family or len(self.seeds) < FEWEST_SEEDS:
+            return None
+        spread = self.interval.spread
+        errors = spread.critical_value((1 - LEVEL) / 2 / self.family) + spread.critical_value(1 - POWER)
+        return errors * spread.standard_error
 
     @property
     def excludes_zero(self) -> bool:
@@ -138,16 +167,34 @@ def _measure_family(
     measured: dict[Comparison, list[Gains]] = {one: [] for _, one in found}
     for (one, _), gains in zip(requests, map_groups(requests, lambda request: together(*request), measure), strict=True):
         measured[one].append(gains)
-    near = {(row.encoder, row.chain, row.target): row.near_chance for row in summaries if not row.control}
-    return judge([_make_gain(place, one, own, near, measured[one]) for place, one in found])
+    near = {(row.encoder, row.chain, row.target): row for row in summaries if not row.control}
+    return judge([_make_gain(results, place, one, own, near, measured[one]) for place, one in found])
 
 
 def _make_gain(
-    place: Place, comparison: Comparison, own: bool, near: Mapping[tuple[str, str, str], bool], measured: Sequence[Gains]
+    results: Results,
+    place: Place,
+    comparison: Comparison,
+    own: bool,
+    rows: Mapping[tuple[str, str, str], Summary],
+    measured: Sequence[Gains],
 ) -> Gain:
     encoder, target, chain, baseline = place
     languages = {code: interval for gains in measured for code, interval in gains.languages.items()}
-    chain_near, *baseline_near = (near.get((encoder, info.name, target.name), False) for info in (chain, *baseline))
+    sides = [rows.get((encoder, info.name, target.name)) for info in (chain, *baseline)]
+    chain_near, *baseline_near = (row is not None and row.near_chance for row in sides)
+    both = chain_near and all(baseline_near)
+    # A target that is not trained has nothing to learn, so a chain may well lift it from chance.
+    unlearned = target.trained and any(row is not None and (row.near_chance or row.english_near_chance) for row in sides[1:])
+    verdict: GainVerdict = "unclear"
+    if comparison.same_artefacts or comparison.leak:
+        verdict = "same" if comparison.same_artefacts else "oracle"
+    elif has_taken(results, encoder, chain.name) is False:
+        verdict = "not taken"
+    elif both or unlearned:
+        verdict = "near chance"
+    elif not comparison.transfer_languages:
+        verdict = "English only"
     seeds = range(len(comparison.seeds))
 
     def gain(seed: int, codes: Sequence[str]) -> float | None:
@@ -161,9 +208,7 @@ def _make_gain(
         control="" if own else chain.control,
         over="chain" if own else baseline[0].control or "none",
         reuses_target_data=any(reuses_target_data(info, target) for info in (chain, *baseline)),
-        near_chance=(
-            "both" if chain_near and all(baseline_near) else "chain" if chain_near else "control" if any(baseline_near) else ""
-        ),
+        near_chance="both" if both else "chain" if chain_near else "control" if any(baseline_near) else "",
         interval=measured[0].overall if comparison.transfer_languages else None,
         english=languages.get(ENGLISH),
         languages=tuple(
@@ -180,35 +225,43 @@ def _make_gain(
             for seed in seeds
         ),
         comparison=comparison,
-        verdict="same" if comparison.same_artefacts else "oracle" if comparison.leak else "unclear",
+        verdict=verdict,
+        margin=target.margin,
+        primary=results.is_primary(chain.of or chain.name, target.name),
     )
 
 
-def judge(family: Sequence[Gain]) -> list[Gain]:
-    """Holm over the family, then a verdict for each member."""
-    raw = {
-        index: gain.interval.p
-        for index, gain in enumerate(family)
-        if gain.interval is not None and gain.interval.p is not None and gain.verdict not in DECIDED
-    }
-    adjusted = dict(zip(raw, holm(list(raw.values())), strict=True))
-    judged = []
-    for index, gain in enumerate(family):
-        p_holm, verdict = adjusted.get(index), gain.verdict
-        if verdict not in DECIDED:
-            verdict = "English only"
-            if gain.interval is not None and p_holm is not None:
-                verdict = decide(gain.near_chance == "both", len(gain.seeds), gain.interval, p_holm)
-        judged.append(replace(gain, verdict=verdict, p_holm=p_holm))
+def judge(gains: Sequence[Gain]) -> list[Gain]:
+    """Holm over each family, then a verdict for each member. What did not pass the gates keeps its verdict."""
+    families: dict[tuple[bool, bool], list[int]] = {}
+    for place, gain in enumerate(gains):
+        if gain.verdict not in NOT_TESTED:
+            families.setdefault((gain.primary, gain.reuses_target_data), []).append(place)
+    judged = list(gains)
+    for places in families.values():
+        intervals = [interval for place in places if (interval := gains[place].interval)]
+        margins = [gains[place].margin for place in places]
+        for place, p_holm, p_equal in zip(places, *correct(intervals, margins), strict=True):
+            gain = gains[place]
+            assert gain.interval is not None  # it has languages other than English
+            verdict = decide(len(gain.seeds), gain.interval, p_holm, p_equal)
+            judged[place] = replace(gain, verdict=verdict, p_holm=p_holm, p_equal=p_equal, family=len(places))
     return judged
 
 
-def decide(near_chance: bool, seeds: int, interval: Interval, p_holm: float) -> GainVerdict:
-    """The verdict on one member of a family; `near_chance` if both sides are."""
-    if near_chance:
-        return "near chance"
-    if seeds == 1:
-        return "one seed"
+def correct(intervals: Sequence[Interval], margins: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Holm's p values over one family: of a true value other than 0, and of one within the margin."""
+    different = holm([interval.p for interval in intervals if interval.p is not None])
+    equal = [max(equivalence(interval, margin), SMALLEST_P) for interval, margin in zip(intervals, margins, strict=True)]
+    return different, holm(equal)
+
+
+def decide(seeds: int, interval: Interval, p_holm: float, p_equal: float) -> GainVerdict:
+    """The verdict on one member of a family that passed the gates."""
+    if seeds < FEWEST_SEEDS:
+        return "few seeds"
+    if p_equal <= 1 - LEVEL:
+        return "equivalent"
     if p_holm <= 1 - LEVEL and (interval.low > 0 or interval.high < 0):
         return "gain" if interval.low > 0 else "loss"
     return "unclear"

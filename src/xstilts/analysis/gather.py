@@ -12,6 +12,7 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.costs import PHASES
 from xstilts.analysis.encoder_sizes import body_weights, count_blocks
 from xstilts.analysis.results import LEAK, Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
+from xstilts.analysis.treatments import gather_treatments
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.execution.execute import State, inspect
@@ -75,6 +76,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         sizes=_sizes(plan, folders),
         compare=tuple((one.chain, one.over) for one in study.compare),
         primary=study.primary,
+        treatments=gather_treatments(plan, {cost.key: cost.facts for cost in costs}, folders),
     )
 
 
@@ -94,7 +96,7 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
         with np.load(folder / "out" / "tallies.npz", allow_pickle=False) as tallies:
             for language, found in scores["languages"].items():
                 ids, counts = tallies[f"{language}.ids"], tallies[f"{language}.counts"]
-                languages[language] = LanguageScore(found["values"], found["headline"], ids, counts)
+                languages[language] = LanguageScore(found["values"], found["headline"], ids, counts, found["baseline"])
     chain, control = (NO_CHAIN, cell.id.arm) if cell.id.arm == RANDOM_INIT.name else (cell.id.arm, "")
     place = (short_name(cell.id.encoder), chain, cell.id.target, cell.id.seed, control)
     return Cell(*place, languages, layers, layer, cell.score.key, cell.leak)

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xstilts.analysis.breakdown import ALL, NOT_RETRIEVAL, pool_intervals, task_group
-from xstilts.analysis.gains import Gain, GainVerdict, decide
+from xstilts.analysis.gains import Gain, GainVerdict, correct, decide
 from xstilts.analysis.results import Results
-from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.significance import Interval, two_sided_p
 
 
@@ -61,8 +60,14 @@ def compute_mean_gains(results: Results, gains: Sequence[Gain]) -> tuple[MeanGai
             assert interval.spread is not None
             interval = replace(interval, p=two_sided_p(interval.estimate, interval.spread, interval.resamples))
             found.append(MeanGain(encoder, chain, baseline, group, tuple(members), interval, tuple(map(float, by_seed))))
-    adjusted = holm([one.interval.p for one in found if one.interval.p is not None])
+    margins = [float(np.mean([gain.margin for gain in one.gains])) for one in found]
+    different, equal = correct([one.interval for one in found], margins) if found else ([], [])
     return tuple(
-        replace(one, verdict=decide(all(g.near_chance == "both" for g in one.gains), len(one.seeds), one.interval, p), p_holm=p)
-        for one, p in zip(found, adjusted, strict=True)
+        replace(one, verdict=_decide(one, p_holm, p_equal), p_holm=p_holm)
+        for one, p_holm, p_equal in zip(found, different, equal, strict=True)
     )
+
+
+def _decide(one: MeanGain, p_holm: float, p_equal: float) -> GainVerdict:
+    near = all(gain.near_chance == "both" for gain in one.gains)
+    return "near chance" if near else decide(len(one.seeds), one.interval, p_holm, p_equal)

@@ -21,12 +21,28 @@ CONTROL_WORDS = {"placebo": "placebo", "compute": "compute-matched"}
 
 @dataclass(frozen=True)
 class LanguageScore:
-    """One language of one cell. `counts_NC` holds the metric's tally rows, in the order of `ids_N`; values are 0-1."""
+    """One language of one cell. `counts_NC` holds the metric's tally rows, in the order of `ids_N`; values are 0-1. `baseline`:
+    the headline of the best trivial rule, such as one label for all (`metrics.baseline`)."""
 
     values: Mapping[str, float]
     headline: float
     ids_N: NDArray[np.str_]
     counts_NC: NDArray[np.float64]
+    baseline: float | None = None
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What one chain learned of one of its tasks with one seed: the score on `examples` dev examples at the end of the phase, and
+    that of the best trivial rule (0-1)."""
+
+    encoder: str
+    chain: str
+    task: str
+    seed: int
+    score: float
+    baseline: float
+    examples: int
 
 
 @dataclass(frozen=True)
@@ -150,7 +166,7 @@ class Results:
     study's setting. `metrics` maps the name of each target's metric to the metric, for bootstraps from the tallies. `sizes` are
     the weights of each encoder's blocks (no embeddings), if its files are in the store. `compare` are the study's own
     comparisons: a chain, and the chains whose mean it is compared with. `primary` are the pairs that the answer rests on (all of
-    them if there are none)."""
+    them if there are none). `treatments`: what the chains learned, where the store knows it."""
 
     study: str
     question: str
@@ -176,6 +192,7 @@ class Results:
     sizes: Mapping[str, int] = field(default_factory=dict)
     compare: tuple[tuple[str, tuple[str, ...]], ...] = ()
     primary: tuple[PrimaryPair, ...] = ()
+    treatments: tuple[Treatment, ...] = ()
 
     def is_primary(self, chain: str, target: str) -> bool:
         return not self.primary or any(pair.covers(chain, target) for pair in self.primary)

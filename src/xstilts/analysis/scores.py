@@ -1,8 +1,9 @@
 """Absolute scores: the cells of one encoder, chain and target averaged over seeds, and whether they are near chance.
 
-A score is near chance if it is at most two points above it, or if its bootstrap interval over examples reaches chance. Few
-examples make the interval wide, so that a lucky guess does not count; with very many, two points are still too few to
-say anything about transfer. A score `leak`s if dev data of the target languages chose its weights (policy target_dev): it
+Chance is the score of the best trivial rule on the same test data (`metrics.baseline`): guessing, one label for all, the whole
+context as an answer. A score is near chance if it is at most two points above it, or if its bootstrap interval over examples
+reaches it. Few examples make the interval wide, so that a lucky guess does not count; with very many, two points are still too
+few to say anything about transfer. A score `leak`s if dev data of the target languages chose its weights (policy target_dev): it
 is an upper bound, which every rendering marks and no answer rests on.
 """
 
@@ -72,15 +73,24 @@ def collect_tallies(cells: Iterable[Cell], languages: Iterable[str]) -> list[Lan
 
 
 def is_near_chance(cells: Sequence[Cell], languages: Sequence[str], metric: Metric | None, chance: float | None) -> bool:
-    """Whether the mean score of some cells (seeds) over some languages is near chance; see the module. Without a chance level or
-    a score it is not."""
-    if chance is None or not languages:
+    """Whether the mean score of some cells (seeds) over some languages is near chance; see the module. `chance`: that of
+    guessing, where the cells do not say. Without a chance level or a score it is not."""
+    levels = [find_chance(cells, code, chance) for code in languages]
+    known = [level for level in levels if level is not None]
+    if not known or len(known) < len(levels):
         return False
+    chance = float(np.mean(known))
     score = float(np.mean([np.mean([cell.languages[code].headline for cell in cells]) for code in languages]))
     if score - chance <= CHANCE_MARGIN or metric is None:
         return score - chance <= CHANCE_MARGIN
     tallies = collect_tallies(cells, languages)
     return score_interval(tallies, metric.headline, resamples=RESAMPLES, over_seeds=False).low <= chance
+
+
+def find_chance(cells: Sequence[Cell], code: str, guess: float | None) -> float | None:
+    """The score of the best trivial rule in one language, at least that of guessing; None if neither is known."""
+    levels = [guess, *(cell.languages[code].baseline for cell in cells[:1])]
+    return max((level for level in levels if level is not None), default=None)
 
 
 def summarise(results: Results) -> tuple[Summary, ...]:

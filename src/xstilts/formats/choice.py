@@ -44,6 +44,10 @@ class Choice(Format):
     def chance(self, sizes: Sequence[int]) -> float:
         return 1 / self.choices
 
+    def blind_answers(self, examples: Sequence[Any]) -> Iterator[list[Any]]:
+        """One place for all."""
+        return ([place] * len(examples) for place in range(self.choices))
+
     def shuffle(self, examples: Sequence[Any], rng: Random) -> list[Example]:
         """Each index is drawn anew."""
         return [replace(example, answer=int(rng.integers(len(example.choices)))) for example in examples]

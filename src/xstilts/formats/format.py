@@ -118,6 +118,11 @@ class Format:
         """The score of guessing, 0 to 1, on test sets with so many examples; None where there is no such value."""
         return None
 
+    def blind_answers(self, examples: Sequence[Any]) -> Iterator[list[Any]]:
+        """Answers of rules that read nothing of an example's meaning, one list a rule: the best of them is what a model has to
+        beat."""
+        return iter(())
+
     def shuffle(self, examples: Sequence[Example], rng: Random) -> list[Example]:
         """The examples in their order, with answers permuted or drawn at random (`placebo.py`)."""
         return list(examples)

@@ -1,7 +1,7 @@
 """Span: a question and a context -> a stretch of the context (extractive question answering)."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -11,6 +11,7 @@ from xstilts.formats.submission_file import SubmissionFile
 
 # What stands for an answer that is not there: no gold answer holds this private character, so it scores 0 everywhere.
 UNANSWERED = "\ue000"
+BLIND_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,12 @@ class Span(Format):
 
     def describe(self) -> str:
         return f"{self.name}, or no answer" if self.no_answer else self.name
+
+    def blind_answers(self, examples: Sequence[Any]) -> Iterator[list[Any]]:
+        """The whole context, its beginning, or that there is no answer."""
+        rules: list[Callable[[str], str]] = [lambda context: context, lambda context: context[:BLIND_CHARACTERS]]
+        rules += [lambda context: ""] if self.no_answer else []
+        return ([rule(example.context) for example in examples] for rule in rules)
 
     def shuffle(self, examples: Sequence[Any], rng: Random) -> list[Example]:
         """Each answer becomes another stretch of whole words of the same context, with as many words as the gold answer

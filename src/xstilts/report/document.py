@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from xstilts.analysis import formatting as fmt
 from xstilts.report.answer.limitations import list_limitations
-from xstilts.report.answer.quality import quality_table, write_points
+from xstilts.report.answer.quality import describe_quality, quality_table
 from xstilts.report.figures.bars import make_cost_bars
 from xstilts.report.figures.dots import make_language_plots, make_part_plots
 from xstilts.report.figures.drawing import PanelFigure, RowFigure
@@ -113,7 +113,7 @@ def build_document(findings: Findings) -> Document:
         _retrieval(findings),
         Section("Claims", _claims(findings)),
         Section("Limitations", _bullets(list_limitations(findings))),
-        Section("Quality of the evidence", _introduce(write_points(findings), quality_table(findings))),
+        Section("Quality of the evidence", _introduce(describe_quality(findings), quality_table(findings))),
         Section("Cost", _cost(findings)),
         Section("Missing results", _keep([*map(Text, cost.describe_missing(findings)), cost.failed_table(findings)])),
         Section(TITLE, _introduce(describe_other_tests(findings), tests and Fold("Every gain", (tests,))), aside=True),

@@ -14,6 +14,7 @@ from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.formats.jsonl import read_jsonl, read_predictions, write_predictions
 from xstilts.formats.prediction import Prediction
+from xstilts.metrics.baseline import measure_baseline
 from xstilts.metrics.metric import Metric
 from xstilts.stages.retrieve import Answers, ScoreJob, answer_mined, answer_ranked, answer_translations, resolve_setting
 from xstilts.store.store import write_json
@@ -37,11 +38,12 @@ def run(job: ScoreJob) -> None:
     languages: dict[str, Any] = {}
     layers: list[dict[str, Any]] = []
     for language, answers in answered:
-        counts = tally(metric.for_language(language), answers.examples, answers.predictions, language)
+        own = metric.for_language(language)
+        counts = tally(own, answers.examples, answers.predictions, language)
         sums = counts.sum(0)
         values = dict(zip(metric.values, metric.finish(sums).tolist(), strict=True))
-        n = len(answers.examples)
-        languages[language] = {"values": values, "headline": float(metric.headline(sums)), "n": n, **answers.facts}
+        beside = {"n": len(answers.examples), "baseline": measure_baseline(task.format, own, answers.examples)}
+        languages[language] = {"values": values, "headline": float(metric.headline(sums)), **beside, **answers.facts}
         layers += answers.sweep
         tallies[f"{language}.ids"] = np.array([e.id for e in answers.examples])
         tallies[f"{language}.counts"] = counts

@@ -46,7 +46,7 @@ KINDS: dict[str, Kind] = {
         Kind("predict", 2, "xstilts.stages.predict:run", contracts.PredictConfig, contracts.PredictInputs, 5.0),
         Kind("embed", 3, "xstilts.stages.embed:run", contracts.EmbedConfig, contracts.EmbedInputs, 5.0),
         Kind("mine", 1, "xstilts.stages.mine:run", contracts.MineConfig, contracts.MineInputs, 5.0),
-        Kind("score", 2, "xstilts.stages.score:run", contracts.ScoreConfig, contracts.ScoreInputs, 0.3),
+        Kind("score", 3, "xstilts.stages.score:run", contracts.ScoreConfig, contracts.ScoreInputs, 0.3),
     )
 }
 _KIND_OF: Mapping[Any, KindName] = {kind.config: kind.name for kind in KINDS.values()}

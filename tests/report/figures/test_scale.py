@@ -137,7 +137,7 @@ def test_what_is_near_chance_is_grey() -> None:
     figure = make_scale_figure(findings)
     assert figure is not None
     assert {dot.look for panel in figure.panels for dot in pick(panel.drawing, Dot)} == {"k1 void"}
-    assert "Grey: near chance" in figure.caption
+    assert "Grey: no evidence (near chance" in figure.caption
     assert ".drawing .void" in render_html(build_document(findings))
 
 

@@ -90,13 +90,13 @@ def test_every_number_of_a_result_table_has_an_id(findings: Findings) -> None:
 def test_the_chain_of_stages_is_complete_and_in_order(findings: Findings) -> None:
     trace = explain(findings, "gain/mini/squad/tydiqa/sw")
     assert {cost.kind for cost in trace.stages} == {"encoder", "train", "score"}
-    assert len(trace.stages) == 1 + 2 * 4  # two seeds of two chains
+    assert len(trace.stages) == 1 + 2 * 6  # three seeds of two chains
     place = {cost.key: rank for rank, cost in enumerate(trace.stages)}
     assert all(place[source] < place[cost.key] for cost in trace.stages for source in cost.inputs)
     assert trace.unknown == ()
     text = "\n".join(write_trace(trace))
     assert "squad minus the score of none on tydiqa in Swahili" in text
-    assert "9 stages in total" in text
+    assert "13 stages in total" in text
 
 
 def test_one_seed_leads_to_its_own_artefacts_only(findings: Findings) -> None:

@@ -167,19 +167,24 @@ def test_training_data_and_licences_are_named() -> None:
 
 
 def test_quality_follows_from_what_was_run() -> None:
-    few = {one.name: one for one in assess_quality(compute_findings(results(seeds=(0,)), 50))}
-    assert (few["seeds"].points, few["placebo control"].points, few["compute-matched control"].points) == (0, 0, 0)
-    assert few["languages"].points == few["whole data"].points == 0
-    assert (few["cells"].points, few["no leak"].points) == (1, 1)
+    def assess(found: Results) -> dict[str, str]:
+        checks = assess_quality(compute_findings(found, 50))
+        assert all(one.reason for one in checks)
+        assert [one.group for one in checks] == sorted((one.group for one in checks), key=[*dict.fromkeys(GROUPS)].index)
+        return {one.asks: one.holds for one in checks}
+
+    few = assess(results(seeds=(0,)))
+    placebo, compute = "Is each chain compared with a placebo?", "Is each chain compared with a compute-matched control?"
+    enough, whole, weights = "Are there enough seeds?", "Were all examples used?", "Were weights taken without selection?"
+    assert (few[enough], few[placebo], few[compute], few[whole], few[weights]) == ("no", "no", "no", "no", "yes")
+    assert few["Was the intermediate task learned?"] == "not known"
     chains = (chain("none"), SQUAD, *controls(SQUAD))
-    many = {one.name: one for one in assess_quality(compute_findings(results(chains, seeds=(0, 1, 2, 3, 4, 5), limits={}), 50))}
-    assert (many["seeds"].points, many["placebo control"].points, many["compute-matched control"].points) == (3, 2, 2)
-    assert many["whole data"].points == 1
-    assert all(0 <= one.points <= one.of and one.reason for one in many.values())
-    leaking = {
-        one.name: one for one in assess_quality(compute_findings(results(recipes={"target": {"policy": "target_dev"}}), 50))
-    }
-    assert leaking["checkpoints"].points == 0
+    many = assess(results(chains, seeds=(0, 1, 2, 3, 4, 5), limits={}))
+    assert (many[enough], many[placebo], many[compute], many[whole]) == ("yes", "yes", "yes", "yes")
+    assert assess(results(recipes={"target": {"policy": "target_dev"}}))[weights] == "no"
+
+
+GROUPS = ("before a pair counts", "precision", "controls", "breadth", "records")
 
 
 def test_limitations_follow_from_what_is_missing() -> None:

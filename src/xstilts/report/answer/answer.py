@@ -1,21 +1,25 @@
 """The study's answer in one sentence with its uncertainty, and the few sentences that qualify it.
 
-The text follows from the numbers by fixed rules. Pairs that reuse the target's own training data are not counted, and neither
-are oracles (weights chosen on target-language dev data). Losses are reported as losses. A result that is not clear names the
-largest gain that its intervals allow. One seed decides nothing. If a study asks about one chain against another,
-`comparisons.py` writes the answer.
+The text follows from the numbers by fixed rules. It says yes for the pairs with a clear gain. It says no only if every tested
+pair is equivalent to no chain within its margin, or clearly worse: a gain that was not seen is no evidence that there is none.
+Otherwise it says that it cannot tell, which gains the intervals allow, and which ones the study could have seen. Pairs that
+reuse the target's own training data are not counted, and neither are oracles (weights chosen on target-language dev data).
+Fewer than three seeds decide nothing. If a study asks about one chain against another, `comparisons.py` writes the answer.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+import numpy as np
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import Gain, is_counted
+from xstilts.analysis.gains import FEWEST_SEEDS, POWER, Gain, GainVerdict, is_counted
 from xstilts.analysis.results import LEAK, Results
 from xstilts.analysis.retrieval_sweep import describe_shift, find_shift
 from xstilts.analysis.scores import NO_CHAIN, Summary
+from xstilts.analysis.treatments import group_by_task, is_learned
 from xstilts.metrics.significance import LEVEL
 from xstilts.report.answer.controls import compare_with_longer_training, compare_with_placebo
 from xstilts.report.answer.wording import (
@@ -32,6 +36,7 @@ from xstilts.report.answer.wording import (
 
 SETTINGS_NAMED = 2
 Missing = Sequence[tuple[str, str, str, int]]
+VERDICT_NAMES: tuple[GainVerdict, ...] = get_args(GainVerdict)
 AnswerVerdict = Literal["yes", "no", "unclear", "none"]
 
 
@@ -49,22 +54,26 @@ def answer_over_none(
 ) -> Answer:
     """The answer from the gains over no chain, over all pairs that count as evidence. `cells` is the size of the study."""
     real = [gain for gain in gains if gain.over == "none" and not gain.control]
-    evidence = list(filter(is_counted, real))
+    counted = list(filter(is_counted, real))
+    evidence, explored = ([gain for gain in counted if gain.primary is primary] for primary in (True, False))
     reuse = _describe_reuse([gain for gain in real if gain.reuses_target_data], gains, results)
     leaks = _describe_leaks([gain for gain in real if gain.leak and not gain.reuses_target_data], results)
     gaps = _describe_gaps(results, missing, cells)
     if not evidence:
-        return Answer("none", _explain_no_answer(results, gains), tuple(text for text in (leaks, reuse, gaps) if text))
+        beside = (_describe_explored(explored, results), leaks, reuse, gaps)
+        return Answer("none", _explain_no_answer(results, gains), tuple(text for text in beside if text))
     verdict, sentence = write_headline(evidence, results)
     support = (
         compare_with_placebo(evidence, gains, results),
         compare_with_longer_training(evidence, gains, results),
         _describe_retrieval(evidence, results),
         _describe_settings(evidence, results),
-        _describe_chance(evidence, summaries),
+        _describe_chance(evidence, summaries, results),
+        describe_treatments(evidence, results),
+        _describe_explored(explored, results),
         leaks,
         reuse,
-        "" if results.compare else describe_certainty([gain for gain in real if gain.p_holm is not None], evidence, 0),
+        "" if results.compare else describe_certainty(evidence, 0),
         gaps,
     )
     return Answer(verdict, sentence, tuple(text for text in support if text))
@@ -80,6 +89,8 @@ def _explain_no_answer(results: Results, gains: Sequence[Gain]) -> str:
     if not [chain for chain in results.chains if chain.name != NO_CHAIN and not chain.control]:
         return "No answer: the study has no intermediate chain to compare with none."
     real = [gain for gain in gains if gain.over == "none" and not gain.control]
+    if any(is_counted(gain) for gain in real):
+        return "No answer yet: no primary pair has scores both with and without its chain for the same seed."
     reuse = sum(gain.reuses_target_data for gain in real)
     leaks = sum(gain.leak and not gain.reuses_target_data for gain in real)
     causes = [f"{fmt.count(reuse, PAIRS)} {'reuses' if reuse == 1 else 'reuse'} the target's own training data"] if reuse else []
@@ -91,53 +102,59 @@ def _explain_no_answer(results: Results, gains: Sequence[Gain]) -> str:
 
 def write_headline(evidence: Sequence[Gain], results: Results) -> tuple[AnswerVerdict, str]:
     """Verdict and sentence for the comparisons of one family. There must be at least one."""
-    found = {
-        verdict: [gain for gain in evidence if gain.verdict == verdict]
-        for verdict in ("gain", "loss", "unclear", "one seed", "near chance", "same", "English only")
+    found: dict[GainVerdict, list[Gain]] = {
+        verdict: [gain for gain in evidence if gain.verdict == verdict] for verdict in VERDICT_NAMES
     }
-    total = len(evidence)
     own = evidence[0].over == "chain"
     noun, sides = ("comparison", "on both sides") if own else (PAIRS, "with and without the chain")
-    compared = fmt.count(total, noun)
-    tail = []
-    if found["unclear"]:
-        tail.append(f"{'no clear gain' if found['gain'] else 'nothing clear'} for {len(found['unclear'])}")
-    if found["loss"]:
-        loss = f"a loss for {len(found['loss'])}"
-        if not found["gain"]:
-            worst = min(found["loss"], key=get_estimate)
-            loss += f" ({_name_one('largest', worst, found['loss'], results)}, {write_seeds(worst)})"
-        tail.append(loss)
-    for verdict, words in (
-        ("one seed", "with one seed, which is too few to decide"),
-        ("near chance", "near chance"),
-        ("same", f"the same artefact {sides}"),
-        ("English only", "scored in English only"),
-    ):
-        if found[verdict]:
-            tail.append(f"{len(found[verdict])} {words}")
+    total, compared = len(evidence), fmt.count(len(evidence), noun)
+    reasons: dict[GainVerdict, str] = {
+        "few seeds": f"with fewer than {FEWEST_SEEDS} seeds, which are too few to decide",
+        "near chance": "near chance, which is no evidence",
+        "not taken": "whose intermediate task was not learned, which is no evidence",
+        "same": f"the same artefact {sides}",
+        "English only": "scored in English only",
+    }
+    untested = [f"{len(found[verdict])} {words}" for verdict, words in reasons.items() if found[verdict]]
+    equivalent = f"equivalent for {len(found['equivalent'])} (within {_list_margins(found['equivalent'])})"
+    others = [equivalent] if found["equivalent"] else []
+    others += [_describe_losses(found["loss"], results)] if found["loss"] else []
     if found["gain"]:
         best = max(found["gain"], key=get_estimate)
         head = f"Yes for {len(found['gain'])} of {compared} ({_name_one('largest', best, found['gain'], results)}"
-        return "yes", "; ".join([f"{head}, {write_seeds(best)})", *([", ".join(tail)] if tail else [])]) + "."
-    if len(found["English only"]) == total:
-        return "none", "No answer: the targets have scores in English only, so nothing was transferred."
-    if len(found["near chance"]) == total:
-        every = f"the only {noun} is" if total == 1 else f"all {total} {noun}s are"
-        return "unclear", f"No evidence either way: {every} near chance, {sides}."
-    if found["loss"]:
-        return "no", f"No: no clear gain for any of {compared}; {', '.join(tail)}."
+        others += [f"cannot be told for {len(found['unclear'])}"] if found["unclear"] else []
+        return "yes", f"{'; '.join([f'{head}, {write_seeds(best)})', *_join([*others, *untested])])}."
     if found["unclear"]:
         best = max(found["unclear"], key=get_estimate)
         bound = max(gain.interval.high for gain in found["unclear"] if gain.interval is not None)
-        rest = f" The others: {', '.join(tail[1:])}." if tail[1:] else ""
+        rest = f" The others: {', '.join([*others, *untested])}." if others or untested else ""
         return "unclear", (
-            f"No clear gain for any of {compared} (largest: {name_pair(best, results)} {write_estimate(best)}, "
+            f"Cannot be told: no clear gain for any of {compared} (largest: {name_pair(best, results)} {write_estimate(best)}, "
             f"{write_seeds(best)}). A gain is not ruled out: the intervals reach up to {fmt.points(bound)} points.{rest}"
         )
-    if found["one seed"]:
-        return "unclear", _describe_one_seed(found["one seed"], compared, tail[1:], results)
-    return "unclear", f"No verdict for any of {compared}: {', '.join(tail)}."
+    if others:
+        tested = len(found["equivalent"]) + len(found["loss"])
+        return "no", f"{'; '.join([f'No for {tested} of {compared}: {fmt.listed(others)}', *_join(untested)])}."
+    if len(found["English only"]) == total:
+        return "none", "No answer: the targets have scores in English only, so nothing was transferred."
+    if found["few seeds"]:
+        return "unclear", _describe_few_seeds(found["few seeds"], compared, untested[1:], results)
+    return "unclear", f"No evidence either way for {compared}: {', '.join(untested)}."
+
+
+def _join(parts: Sequence[str]) -> list[str]:
+    return [", ".join(parts)] if parts else []
+
+
+def _list_margins(gains: Sequence[Gain]) -> str:
+    """±1 point, or ±1 or ±2 points"""
+    margins = sorted({round(100 * gain.margin, 3) for gain in gains})
+    return f"{' or '.join(f'±{margin:g}' for margin in margins)} {'point' if margins == [1.0] else 'points'}"
+
+
+def _describe_losses(losses: Sequence[Gain], results: Results) -> str:
+    worst = min(losses, key=get_estimate)
+    return f"a loss for {len(losses)} ({_name_one('largest', worst, losses, results)}, {write_seeds(worst)})"
 
 
 def _name_one(rank: str, one: Gain, among: Sequence[Gain], results: Results) -> str:
@@ -145,18 +162,19 @@ def _name_one(rank: str, one: Gain, among: Sequence[Gain], results: Results) -> 
     return f"{f'{rank}: ' if len(among) > 1 else ''}{name_pair(one, results)} {write_estimate(one)}"
 
 
-def _describe_one_seed(seen: Sequence[Gain], compared: str, rest: Sequence[str], results: Results) -> str:
-    """What was measured where every comparison has one seed. It holds for these runs and is not an answer."""
+def _describe_few_seeds(seen: Sequence[Gain], compared: str, rest: Sequence[str], results: Results) -> str:
+    """What was measured where no comparison has enough seeds. It holds for these runs and is not an answer."""
     above = [gain for gain in seen if gain.interval is not None and gain.interval.low > 0]
     below = [gain for gain in seen if gain.interval is not None and gain.interval.high < 0]
-    few = above or seen
+    few, most = above or seen, max(len(gain.seeds) for gain in seen)
     text = (
-        f"One seed is too few to decide. In these runs, the interval lies above zero for {len(above) or 'none'} of {compared} "
+        f"{'One seed is' if most == 1 else f'{most} seeds are'} too few to decide; it takes {FEWEST_SEEDS}. In these runs, the "
+        f"interval lies above zero for {len(above) or 'none'} of {compared} "
         f"({_name_one('largest', max(few, key=get_estimate), few, results)})"
     )
     if below:
         text += f" and below zero for {len(below)} ({_name_one('lowest', min(below, key=get_estimate), below, results)})"
-    return "; ".join([text, *([", ".join(rest)] if rest else [])]) + "."
+    return f"{'; '.join([text, *_join(rest)])}."
 
 
 def _describe_retrieval(evidence: Sequence[Gain], results: Results) -> str:
@@ -187,21 +205,52 @@ def _describe_settings(evidence: Sequence[Gain], results: Results) -> str:
     return " ".join(sentences)
 
 
-def _describe_chance(evidence: Sequence[Gain], summaries: Sequence[Summary]) -> str:
+def _describe_chance(evidence: Sequence[Gain], summaries: Sequence[Summary], results: Results) -> str:
+    """Which pairs are near chance and why: every score of a target, its English score, or the score without a chain."""
+    near = [gain for gain in evidence if gain.verdict == "near chance"]
+    every = [target for target in list_near_chance(summaries) if any(gain.target == target for gain in near)]
     sentences = []
-    near = list_near_chance(summaries)
-    if near:
-        sentences.append(f"Every score on {fmt.listed(near, 6)} is near chance, so it is no evidence.")
-    english = [
-        target for target in near if all(row.english_near_chance for row in summaries if row.target == target and not row.control)
-    ]
+    if every:
+        sentences.append(f"Every score on {fmt.listed(every, 6)} is near chance (the best trivial rule), so it is no evidence.")
+    unlearned = {
+        row.target: row
+        for row in summaries
+        if not row.control
+        and row.chain == NO_CHAIN
+        and row.target not in every
+        and any(gain.target == row.target for gain in near)
+    }
+    english = [target for target, row in unlearned.items() if row.english_near_chance]
     if english:
-        sentences.append(f"The English score on {fmt.listed(english, 6)} is near chance too: the task was not learned.")
-    one_side = [gain for gain in evidence if gain.near_chance == "control" and gain.verdict == "gain"]
-    if one_side:
-        names = fmt.listed((f"{gain.chain} → {gain.target}" for gain in one_side), 4)
-        sentences.append(f"The gain of {names} may be a failed control: the score without a chain is near chance.")
+        sentences.append(f"The English score on {fmt.listed(english, 6)} is near chance without a chain: it was not learned.")
+    if control := [target for target in unlearned if target not in english]:
+        names = fmt.listed(control, 6)
+        sentences.append(f"Without a chain, the score on {names} is near chance, so a gain may be a failed control.")
+    lifted = [gain for gain in evidence if gain.near_chance == "control" and gain.verdict == "gain"]
+    if lifted:
+        names = fmt.listed((name_pair(gain, results) for gain in lifted), 4)
+        sentences.append(f"Without a chain, {names} starts near chance.")
     return " ".join(sentences)
+
+
+def describe_treatments(evidence: Sequence[Gain], results: Results) -> str:
+    """The chains that did not learn a task: score and trivial baseline on its dev data, mean over seeds."""
+    said = []
+    for encoder, chain in dict.fromkeys((gain.encoder, gain.chain) for gain in evidence):
+        for task, treatments in group_by_task(results, encoder, chain).items():
+            if not is_learned(treatments):
+                score, baseline = (np.mean([getattr(one, name) for one in treatments]) for name in ("score", "baseline"))
+                where = f" in {encoder}" if len(results.encoders) > 1 else ""
+                said.append(f"{chain}{where} did not learn {task} (dev {fmt.score(score)}, trivial {fmt.score(baseline)})")
+    return f"The treatment did not take: {fmt.listed(said, 6)}." if said else ""
+
+
+def _describe_explored(explored: Sequence[Gain], results: Results) -> str:
+    """The pairs that are not primary."""
+    if not explored:
+        return ""
+    _, sentence = write_headline(explored, results)
+    return f"Exploratory, since not among the primary pairs: {sentence[:1].lower()}{sentence[1:]}"
 
 
 def _describe_leaks(leaks: Sequence[Gain], results: Results) -> str:
@@ -224,16 +273,26 @@ def _describe_reuse(reuse: Sequence[Gain], gains: Sequence[Gain], results: Resul
     return f"{text}The fair comparison is with the compute-matched control: {fmt.listed(found, 3)}."
 
 
-def describe_certainty(tested: Sequence[Gain], evidence: Sequence[Gain], apart: int) -> str:
-    """When a gain or loss is called clear. `apart`: how many comparisons with no chain are corrected as a second family."""
+def describe_certainty(evidence: Sequence[Gain], apart: int) -> str:
+    """When a verdict is given, and which gains could have been seen. `apart`: how many comparisons with no chain are corrected
+    as a second family."""
+    seeds = sorted({len(gain.seeds) for gain in evidence})
+    tested = [gain for gain in evidence if gain.family]
+    if seeds and seeds[-1] < FEWEST_SEEDS:
+        beside = "not other seeds" if seeds == [1] else "other seeds only roughly"
+        few = fmt.count(seeds[-1], "seed")
+        return f"With {few}, intervals cover other examples but {beside}, so no gain or loss is called clear."
     if not tested:
         return ""
-    seeds = sorted({len(gain.seeds) for gain in tested})
-    if seeds == [1]:
-        return "With one seed, intervals cover other examples but not other seeds, so no gain or loss is called clear."
     text = f"A gain or loss is called clear if its {100 * LEVEL:.0f}{fmt.JOIN}% interval excludes zero and its p value passes "
-    text += f"Holm's correction over {fmt.count(len(tested), 'comparison')}"
+    text += f"Holm's correction over {fmt.count(max(gain.family for gain in tested), 'comparison')}"
     text += f" of chains (the {fmt.count(apart, 'comparison')} with no chain are corrected separately)." if apart else "."
+    text += " Equivalent: surely within the margin, corrected likewise."
+    sees = sorted(gain.sees for gain in tested if gain.sees is not None)
+    if sees:
+        least, most = (f"{100 * value:.1f}" for value in (sees[0], sees[-1]))
+        span = least if least == most else f"{least} to {most}"
+        text += f" After the correction, this study sees a gain of {span} points with a chance of {100 * POWER:.0f}{fmt.JOIN}%."
     if dropped := sum(gain.excludes_zero and gain.verdict == "unclear" for gain in evidence):
         found = f"{dropped} interval excludes" if dropped == 1 else f"{dropped} intervals exclude"
         text += f" {found} zero without passing the correction."

@@ -20,11 +20,10 @@ def answer_comparisons(results: Results, gains: Sequence[Gain], averages: Sequen
     verdict, sentence = write_headline(evidence, results) if evidence else ("none", _explain_no_answer(own))
     dropped = len(own) - len(evidence)
     left = f"Not counted: {fmt.count(dropped, 'comparison')} of chains that reuse the target's own training data, or oracles."
-    tested = [gain for gain in own if gain.p_holm is not None]
     apart = sum(gain.over == "none" and not gain.control and gain.p_holm is not None for gain in gains)
     support = (
         _describe_averages(averages, results),
-        describe_certainty(tested, evidence, apart),
+        describe_certainty(evidence, apart),
         left if dropped and evidence else "",
         f"Gains over no chain: {rest.sentence[:1].lower()}{rest.sentence[1:]}",
         *rest.support,

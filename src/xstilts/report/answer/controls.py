@@ -11,14 +11,16 @@ from xstilts.report.answer.wording import PAIRS, get_estimate, locate, name_pair
 PLACEBO = "placebo (the same data with shuffled labels)"
 COMPUTE = "compute-matched control (no chain; the target is trained longer by as many tokens)"
 PLACEBO_MEANING = {
-    "gain": "this part comes from the task, not from its text or the extra steps",
+    "gain": "come from the task, not from its text or the extra steps",
     "loss": "the placebo does better, so the gain does not come from the task",
-    "": "no part of the gain can be attributed to the task",
+    "equivalent": "the placebo does as well, so the gain does not come from the task",
+    "": "how much of the gain comes from the task cannot be told",
 }
 COMPUTE_MEANING = {
-    "gain": "longer training does not explain it",
+    "gain": "are not explained by longer training",
     "loss": "longer training does better",
-    "": "longer training may do as well",
+    "equivalent": "longer training does as well",
+    "": "whether longer training does as well cannot be told",
 }
 
 
@@ -56,11 +58,15 @@ def _compare(
 ) -> str:
     tested = _with_clear_gain(compared, evidence)
     if tested:
-        best = max(tested, key=get_estimate)
+        over_none = {locate(gain): get_estimate(gain) for gain in evidence}
+        best = max(tested, key=lambda gain: min(get_estimate(gain), over_none[locate(gain)]))
         kept = sum(gain.verdict == "gain" for gain in tested)
         text = f"Compared with its {control}, {name_pair(best, results)} has a gain of {write_estimate(best)}: "
-        text += meaning.get(best.verdict, meaning[""])
-        return text + (f"; {kept} of {len(tested)} gains stay clear over this control" if len(tested) > 1 else "")
+        said = meaning.get(best.verdict, meaning[""])
+        if best.verdict == "gain":
+            # A control that lost something itself makes the difference larger than what the chain gained.
+            said = f"up to {fmt.points(min(get_estimate(best), over_none[locate(best)]))} points {said}"
+        return text + said + (f"; {kept} of {len(tested)} gains stay clear over this control" if len(tested) > 1 else "")
     better = [gain for gain in compared if gain.verdict == "gain"]
     if not better:
         return f"Compared with their {control}, no chain is clearly better ({fmt.count(len(compared), PAIRS)} compared)"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import Gain, is_counted
+from xstilts.analysis.gains import FEWEST_SEEDS, Gain, is_counted
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import Summary
@@ -14,8 +14,11 @@ PAIRS = "chain\N{NON-BREAKING HYPHEN}target pair"
 VERDICTS = {
     "gain": "a clear gain",
     "loss": "a clear loss",
-    "unclear": "not clear",
-    "one seed": "one seed, too few to decide",
+    "equivalent": "equivalent",
+    "unclear": "cannot be told",
+    "few seeds": f"fewer than {FEWEST_SEEDS} seeds, too few to decide",
+    "near chance": "near chance, so this is no evidence",
+    "not taken": "the intermediate task was not learned, so this is no evidence",
     "oracle": "an upper bound, not evidence",
 }
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.breakdown import ALL
-from xstilts.analysis.gains import DECIDED, Gain
+from xstilts.analysis.gains import FEWEST_SEEDS, NOT_TESTED, Gain
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.metrics.significance import Interval
 from xstilts.report.figures.drawing import Dot, Drawing, FigureRow, Plot, RowFigure, Stroke
@@ -47,8 +47,8 @@ def draw_interval(interval: Interval, scale: float, look: IntervalLook = "") -> 
 
 def describe_filled(seeds: Iterable[int]) -> str:
     """What a filled mark means, for comparisons with so many seeds each."""
-    if set(seeds) == {1}:
-        return "No mark is filled, because one seed is too few to decide."
+    if max(seeds, default=FEWEST_SEEDS) < FEWEST_SEEDS:
+        return f"No mark is filled: it takes {FEWEST_SEEDS} seeds to decide."
     return "Filled: the 95 % interval excludes zero."
 
 
@@ -94,7 +94,7 @@ def _make_forest(findings: Findings, what: str, rows: Sequence[Gain], means: Seq
 def _is_void(one: Gain | MeanGain) -> bool:
     """Whether a comparison is no evidence, whatever its interval."""
     if isinstance(one, Gain):
-        return one.near_chance == "both" or one.verdict in DECIDED
+        return one.verdict in NOT_TESTED
     return one.verdict == "near chance"
 
 
@@ -110,7 +110,7 @@ def _make_plot(
             note, id = ", ".join(list_remarks(one)), gain_id(one)
         else:
             note, id = f"{len(one.targets)} targets" if count_targets else "", average_gain_id(one)
-        look: IntervalLook = "void" if _is_void(one) else "unclear" if len(one.seeds) == 1 else ""
+        look: IntervalLook = "void" if _is_void(one) else "unclear" if len(one.seeds) < FEWEST_SEEDS else ""
         rows.append(make_interval_row(findings.label(label, one.encoder), note, interval, scale, id, look))
     return Plot(title, tuple(rows))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import DECIDED, Gain
+from xstilts.analysis.gains import FEWEST_SEEDS, NOT_TESTED, Gain
 from xstilts.analysis.results import CONTROL_WORDS, ChainInfo
 from xstilts.analysis.scores import NO_CHAIN
 from xstilts.report.findings import Findings
@@ -87,13 +87,13 @@ def link_to(findings: Findings, gain: Gain) -> str:
 
 def describe_bold(findings: Findings) -> str:
     """What bold type means for the gains over no chain."""
-    if all(len(gain.seeds) == 1 for gain in findings.gains_over("none")):
-        return "Nothing is bold, because one seed is too few to decide."
+    if all(len(gain.seeds) < FEWEST_SEEDS for gain in findings.gains_over("none")):
+        return f"Nothing is bold: it takes {FEWEST_SEEDS} seeds to decide."
     return "Bold: clear after Holm's correction."
 
 
 def _write_caption(findings: Findings, own: Iterable[Gain], scale: float) -> str:
-    grey = "; no colour if near chance" if any(gain.near_chance == "both" for gain in findings.gains) else ""
+    grey = "; no colour if near chance" if any(gain.verdict == "near chance" for gain in findings.gains) else ""
     return (
         "Gain in points over no chain, mean of the languages other than English, with its 95 % interval. "
         f"{describe_bold(findings)} Colour: the size of the gain, from {fmt.MINUS}{fmt.score(scale)} (orange) to "
@@ -105,7 +105,7 @@ def _make_cell(findings: Findings, gain: Gain | None, scale: float) -> HeatCell:
     if gain is None:
         return HeatCell()
     interval, verdict = gain.interval, gain.verdict
-    colourless = interval is None or gain.near_chance == "both" or verdict in DECIDED
+    colourless = interval is None or verdict in NOT_TESTED
     size = 0.0 if colourless or interval is None else interval.estimate
     return HeatCell(
         text=fmt.points(interval.estimate) if interval else fmt.NOTHING,
@@ -113,6 +113,6 @@ def _make_cell(findings: Findings, gain: Gain | None, scale: float) -> HeatCell:
         link=link_to(findings, gain),
         sign="gain" if size > 0 else "loss" if size < 0 else "",
         strength=round(STRONGEST * min(1.0, abs(size) / scale), 3),
-        weight="clear" if verdict in ("gain", "loss") else "void" if verdict in ("near chance", "same", "oracle") else "",
-        remarks=list_remarks(gain),
+        weight="clear" if verdict in ("gain", "loss") else "void" if verdict in NOT_TESTED else "",
+        remarks=(*(["equivalent"] if verdict == "equivalent" else []), *list_remarks(gain)),
     )

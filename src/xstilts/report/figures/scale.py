@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Literal
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import Gain, is_counted
+from xstilts.analysis.gains import NOT_TESTED, Gain, is_counted
 from xstilts.report.figures.drawing import Dot, Drawing, Mark, Panel, PanelFigure, Plot, RowFigure, Stroke, TextMark
 from xstilts.report.figures.forest import choose_scale, make_interval_row
 from xstilts.report.figures.looks import NONE_LOOK, choose_looks, make_legend
@@ -109,7 +109,7 @@ def make_scale_figure(findings: Findings) -> PanelFigure | None:
         "number of the encoder's weights without embeddings, on a logarithmic scale. Filled: the interval excludes zero. The "
         "encoders are points, not a curve: they may differ in more than size."
     )
-    caption += " Grey: near chance with and without the chain, so no evidence." if any(map(_is_void, rows)) else ""
+    caption += " Grey: no evidence (near chance, or the intermediate task was not learned)." if any(map(_is_void, rows)) else ""
     if any(i.low < bottom or i.high > top for i in intervals):
         caption += " Longer intervals are cut off at the edge."
     if unknown := [name for name in findings.results.encoders if name not in sizes]:
@@ -118,12 +118,12 @@ def make_scale_figure(findings: Findings) -> PanelFigure | None:
 
 
 def _is_void(gain: Gain) -> bool:
-    return gain.near_chance == "both"
+    return gain.verdict in NOT_TESTED
 
 
 def _choose_look(gain: Gain) -> str:
     """Class names in addition to the chain's own."""
-    return " void" if _is_void(gain) else "" if gain.excludes_zero and gain.verdict != "one seed" else " hollow"
+    return " void" if _is_void(gain) else "" if gain.excludes_zero and gain.verdict != "few seeds" else " hollow"
 
 
 def place_sizes(sizes: Mapping[str, int]) -> tuple[dict[str, float], tuple[tuple[float, str], ...]]:

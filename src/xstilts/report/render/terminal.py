@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import Gain
+from xstilts.analysis.gains import FEWEST_SEEDS, NOT_TESTED, Gain
 from xstilts.analysis.results import CONTROL_WORDS, LEAK
 from xstilts.report.findings import Findings
 from xstilts.report.render.pdf import NO_TYPST, has_typst
@@ -16,13 +16,20 @@ from xstilts.report.tables.gains import list_remarks
 from xstilts.report.tables.table import LEAK_REMARK
 
 MOST_TARGETS = 4  # more columns than this do not fit 80 characters
-STYLES = {"gain": "bold blue", "loss": "bold yellow", "unclear": "", "near chance": "dim", "same": "dim", "oracle": "dim"}
-LETTERS = {"reuses target data": "d", "same artefact": "=", LEAK_REMARK: "o"}  # all other remarks are on chance: c
-WORDS = {"d": "reuses the target's training data", "c": "near chance", "=": "both sides are the same artefact", "o": LEAK}
+STYLES = {"gain": "bold blue", "loss": "bold yellow"} | dict.fromkeys(NOT_TESTED, "dim")
+LETTERS = {  # all other remarks are on chance: c
+    "reuses target data": "d", "same artefact": "=", LEAK_REMARK: "o", "intermediate task not learned": "n", "not primary": "x",
+}  # fmt: skip
+WORDS = {
+    "≈": "equivalent: within the margin", "d": "reuses the target's training data", "c": "near chance",
+    "n": "the intermediate task was not learned", "x": "exploratory: not a primary pair", "=": "both sides are the same artefact",
+    "o": LEAK,
+}  # fmt: skip
 
 
 def _letters(gain: Gain) -> list[str]:
-    return list(dict.fromkeys(LETTERS.get(remark, "c") for remark in list_remarks(gain)))
+    found = ["≈"] if gain.verdict == "equivalent" else []
+    return list(dict.fromkeys([*found, *(LETTERS.get(remark, "c") for remark in list_remarks(gain))]))
 
 
 def _cell(gain: Gain | None) -> Text:
@@ -66,9 +73,8 @@ def _name_row(gain: Gain) -> str:
 def _legend(findings: Findings) -> str:
     gains = (*findings.gains_over("chain"), *findings.gains_over("none"))
     found = {letter for gain in gains for letter in _letters(gain)}
-    clear = (
-        "bold: clear after Holm's correction" if any(len(gain.seeds) > 1 for gain in gains) else "one seed is too few to decide"
-    )
+    enough = any(len(gain.seeds) >= FEWEST_SEEDS for gain in gains)
+    clear = "bold: clear after Holm's correction" if enough else f"it takes {FEWEST_SEEDS} seeds to decide"
     return "; ".join(["[95 % interval]", clear, *(f"{letter}: {words}" for letter, words in WORDS.items() if letter in found)])
 
 

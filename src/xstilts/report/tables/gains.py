@@ -42,6 +42,9 @@ def list_remarks(gain: Gain) -> tuple[str, ...]:
         "same artefact": gain.verdict == "same",
         LEAK_REMARK: gain.leak,
         near.get(gain.near_chance, ""): gain.near_chance,
+        "English near chance": gain.verdict == "near chance" and not gain.near_chance,
+        "intermediate task not learned": gain.verdict == "not taken",
+        "not primary": not gain.primary,
     }
     return tuple(remark for remark, holds in remarks.items() if holds)
 
@@ -53,9 +56,8 @@ def describe_gain(gain: Gain) -> str:
     if gain.verdict == "same":
         return f"Both sides are the same artefact, so the gain over {fmt.mean_of(gain.baseline)} is always 0."
     interval = gain.interval
-    words = VERDICTS | {"near chance": "both sides are near chance, so this is no evidence"}
     estimate = f"{fmt.points(interval.estimate)} points {fmt.bracket(interval.low, interval.high)}"
-    found = f"{estimate} over {fmt.mean_of(gain.baseline)}: {words[gain.verdict]}"
+    found = f"{estimate} over {fmt.mean_of(gain.baseline)}: {VERDICTS[gain.verdict]}"
     if gain.verdict == "oracle":
         return f"{found} ({LEAK})."
     return f"{found} (p{fmt.JOIN}{fmt.p_value(interval.p)}, after Holm {fmt.p_value(gain.p_holm)})."
