@@ -11,7 +11,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from tests.conftest import tiny_record, tiny_study
-from xstilts.analysis.gather import gather
+from xstilts.analysis.gains import reuses_target_data
+from xstilts.analysis.gather import gather, merge_parallel
 from xstilts.analysis.results import LanguageScore, Results, Treatment
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.jsonl import write_jsonl
@@ -23,6 +24,7 @@ from xstilts.report.provenance.numbers import score_id
 from xstilts.report.render.markdown import render_markdown
 from xstilts.stages.stage import TrainStage, upstream
 from xstilts.store.store import Store, write_json
+from xstilts.study import make_study
 from xstilts.tasks.registry import CATALOGUE
 
 
@@ -177,3 +179,29 @@ def test_what_a_chain_learned_is_read_from_its_training_and_its_dev_data(tmp_pat
         write_json(folder / "run-000.json", {"outcome": "done", "facts": facts, "seconds": 1.0})
         store.publish(folder, folder / "attempt", {"key": stage.key, "run": "run-000.json"})
     assert gather(plan, store).treatments == (Treatment("tiny", "nli", "world/nli", 0, 0.9, 0.8, 5),)
+
+
+def test_sentences_of_parallel_treebanks_are_one_cluster_in_every_language() -> None:
+    pattern = CATALOGUE["udpos"].parallel_ids
+    merged = [
+        merge_parallel(np.array(ids), pattern).tolist()
+        for ids in (["ar_pud-ud-test-3", "ar_padt-ud-test-3"], ["hi_pud-ud-test-3"])
+    ]
+    assert merged == [["pud-ud-test-3", "ar_padt-ud-test-3"], ["pud-ud-test-3"]]
+    assert merge_parallel(np.array(["a"]), "").tolist() == ["a"]
+
+
+def test_a_chain_on_the_same_sentences_with_other_labels_reuses_the_target(tmp_path: Path) -> None:
+    fields = {
+        "name": "s",
+        "question": "?",
+        "chains": {"none": [], "syntax": ["ud_relations"]},
+        "targets": ["udpos", "panx"],
+        "seeds": [0],
+    }
+    plan = compile_study(make_study({**fields, "encoders": ["world/tiny"]}), draft=True)
+    store = Store(tmp_path)
+    store.prepare()
+    results = gather(plan, store)
+    syntax = results.chains[1]
+    assert [reuses_target_data(syntax, info) for info in results.targets] == [True, False]

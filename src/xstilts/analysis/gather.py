@@ -1,12 +1,14 @@
 """Gather the records that a report is made from out of a plan and a store. Only score artefacts and run records are read."""
 
 import hashlib
+import re
 import time
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.costs import PHASES
@@ -22,7 +24,7 @@ from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import FetchStage, PredictStage, Stage, TrainStage
 from xstilts.store.store import DamagedArtefact, Store, read_json
 from xstilts.study import NO_CHAIN, Study, Target
-from xstilts.tasks.registry import find_task
+from xstilts.tasks.registry import CATALOGUE, find_task
 
 LAYER_RULES = {
     "first": "the first layer",
@@ -95,11 +97,20 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
         layers = tuple(LayerScore(**found) for found in scores["layers"])
         with np.load(folder / "out" / "tallies.npz", allow_pickle=False) as tallies:
             for language, found in scores["languages"].items():
-                ids, counts = tallies[f"{language}.ids"], tallies[f"{language}.counts"]
+                ids = merge_parallel(tallies[f"{language}.ids"], find_task(cell.id.target).parallel_ids)
+                counts = tallies[f"{language}.counts"]
                 languages[language] = LanguageScore(found["values"], found["headline"], ids, counts, found["baseline"])
     chain, control = (NO_CHAIN, cell.id.arm) if cell.id.arm == RANDOM_INIT.name else (cell.id.arm, "")
     place = (short_name(cell.id.encoder), chain, cell.id.target, cell.id.seed, control)
     return Cell(*place, languages, layers, layer, cell.score.key, cell.leak)
+
+
+def merge_parallel(ids_N: NDArray[np.str_], pattern: str) -> NDArray[np.str_]:
+    """The ids as `Task.parallel_ids` reads them, so that one sentence in several languages is one cluster."""
+    if not pattern:
+        return ids_N
+    found = (re.fullmatch(pattern, id) for id in ids_N)
+    return np.array([match[1] if match else id for match, id in zip(found, ids_N, strict=True)])
 
 
 def _sizes(plan: Plan, folders: dict[str, Any]) -> dict[str, int]:
@@ -130,6 +141,11 @@ def training_data(name: str) -> frozenset[str]:
     """The tasks whose training data are within a task's own: itself, its parts, what it contains, and so on for these."""
     task = find_task(name)
     return frozenset({name}).union(*(training_data(other) for other in (*task.parts, *task.contains)))
+
+
+def _list_same_texts(name: str) -> frozenset[str]:
+    """The tasks that train on the same texts under other labels."""
+    return frozenset(find_task(name).same_texts) | {other for other, task in CATALOGUE.items() if name in task.same_texts}
 
 
 def _chain(arm: Arm) -> ChainInfo:
@@ -164,7 +180,7 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
         cite=task.cite,
         url=task.url,
         notes=task.notes,
-        training_data=training_data(source) if task.format.trained else frozenset(),
+        training_data=training_data(source) | _list_same_texts(source) if task.format.trained else frozenset(),
         split=gold.config.split,
         margin=study.margin_of(task.name) / 100,
     )

@@ -102,10 +102,10 @@ def _words(mixture: Mixture) -> str:
 
 @dataclass(frozen=True)
 class TargetInfo:
-    """`chance` is the score of guessing (None if it has no simple value). `missing` are languages of the task that were
-    asked for and have no data. `metric_name` is e.g. "squad", `headline_name` e.g. "mean of F1 and EM". `training_data` are
-    the tasks whose training data it is fine-tuned on, those inside others included; `split` is the data that it is scored
-    on; `margin` is the difference (0-1) that is too small to matter."""
+    """`chance` is the score of guessing (None if it has no simple value). `missing` are languages of the task that were asked
+    for and have no data. `metric_name` is e.g. "squad", `headline_name` e.g. "mean of F1 and EM". `training_data` are the
+    tasks whose training data it is fine-tuned on, those inside others and those with the same texts included; `split` is the
+    data that it is scored on; `margin` is the difference (0-1) that is too small to matter."""
 
     name: str
     format: str

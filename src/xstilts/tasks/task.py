@@ -91,12 +91,13 @@ class Task:
     training example, by hash of its id, belongs to the dev split. `codes` maps our language codes to those of the files, where
     they differ. `read_hub` turns Hub rows into examples. `parts`: the examples are those of these tasks one after the other,
     and there is nothing else to read (ANLI+). `contains` names tasks whose training data are within this one's (SQuAD v2.0
-    holds v1.1). It also names a task of which this one is a part, or more of the same kind (a genre). `labels_of` gives the
-    labels of a Tag or Classify task whose label set is a file of the data folder (CCG). `translates` names the English task
-    whose training data this one has in translation. The English files are then needed too, and the `paths` of train are those
-    of a table of translations (`translated.py`). A user's own task (`user/user_tasks.py`) has `declared`, the identity of its
-    declaration, which enters the keys, and `folder`, where the declaration lies: its `paths` are below this folder or else
-    below the data folder."""
+    holds v1.1). It also names a task of which this one is a part, or more of the same kind (a genre). `same_texts` names tasks
+    whose training examples have the same texts under other labels. `parallel_ids`: a pattern of ids whose group 1 is the same
+    for one sentence in every language; other ids are compared as they are. `labels_of` gives the labels of a Tag or Classify
+    task whose label set is a file of the data folder (CCG). `translates` names the English task whose training data this one
+    has in translation. The English files are then needed too, and the `paths` of train are those of a table of translations
+    (`translated.py`). A user's own task (`user/user_tasks.py`) has `declared`, the identity of its declaration, which enters
+    the keys, and `folder`, where the declaration lies: its `paths` are below this folder or else below the data folder."""
 
     name: str
     version: int
@@ -116,6 +117,8 @@ class Task:
     notes: str = ""
     parts: tuple[str, ...] = ()
     contains: tuple[str, ...] = ()
+    same_texts: tuple[str, ...] = ()
+    parallel_ids: str = ""
     labels_of: Callable[[Path], tuple[str, ...]] | None = None
     declared: str = ""
     folder: Path | None = None

@@ -137,6 +137,7 @@ UD_RELATIONS = Task(
     splits={split: _relations(split) for split in _EWT_FILES},
     read=read_relations,
     trains_on="ud_relations",
+    same_texts=("udpos",),
     license="CC-BY-SA-4.0",
     cite="silveira2014gold",
     url="https://universaldependencies.org/treebanks/en_ewt/",

@@ -168,6 +168,7 @@ UDPOS = Task(
     read=read_udpos,
     read_hub=_read_hub("pos_tags", UPOS),
     trains_on="udpos",
+    parallel_ids=r"[a-z]+_(pud-ud-test-\d+)",  # the parallel treebanks have the same sentences in the same order
     codes=UD_RELEASES,
     license="per treebank; many CC-BY-SA-4.0, some non-commercial",
     cite="nivre2020ud",
