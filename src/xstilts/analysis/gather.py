@@ -15,8 +15,10 @@ from xstilts.analysis.results import LEAK, Cell, ChainInfo, LanguageScore, Layer
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.execution.execute import State, inspect
+from xstilts.execution.freeze import read_frozen
 from xstilts.plan.compile import Plan, PlannedCell, short_name
 from xstilts.plan.controls import RANDOM_INIT, Arm, arms
+from xstilts.plan.design import identify_code, make_design
 from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import FetchStage, PredictStage, Stage, TrainStage
 from xstilts.store.store import DamagedArtefact, Store, read_json
@@ -49,6 +51,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
     recipes = _recipes(study)
     phases = _phases(plan)
     costs = tuple(_cost(stage, plan, store, folders, state, made_now, phases) for stage in plan.stages)
+    frozen = read_frozen(plan, store)
     spelled = "".join(sorted(stage.key for stage in plan.stages if stage.kind == "score"))
     return Results(
         study=study.name,
@@ -75,6 +78,9 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         sizes=_sizes(plan, folders),
         compare=tuple((one.chain, one.over) for one in study.compare),
         primary=study.primary,
+        frozen=frozen,
+        design=make_design(plan) if frozen else None,
+        code=identify_code() if frozen else None,
     )
 
 

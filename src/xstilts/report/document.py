@@ -23,6 +23,7 @@ from xstilts.report.figures.scale import make_scale_figure, make_scale_forest
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, claim_id
 from xstilts.report.references import list_references
+from xstilts.report.registration import describe_registration, design_table, list_deviations
 from xstilts.report.tables import cost
 from xstilts.report.tables.breakdown import best_table, describe_best, gaps_table, parts_table
 from xstilts.report.tables.data import describe_licences, targets_table, training_table
@@ -101,6 +102,7 @@ def build_document(findings: Findings) -> Document:
     tests = other_tests_table(findings)
     sections = (
         Section("Method", _method(findings)),
+        Section("Frozen design", _registration(findings)),
         Section("The study's own comparisons", _comparisons(findings)),
         Section("Transfer gains", _keep([*make_heat_maps(findings), make_gain_forest(findings)])),
         *(Section(title, (Text(text), table)) for title, text, table in control_tables(findings)),
@@ -159,6 +161,16 @@ def _method(findings: Findings) -> tuple[Block, ...]:
             Fold("Recipes, data and licences", details) if details else None,
         ]
     )
+
+
+def _registration(findings: Findings) -> tuple[Block, ...]:
+    """What was decided before the run, and what deviates from it."""
+    found = findings.registration
+    said = [Text(sentence) for sentence in describe_registration(found)]
+    if found is None:
+        return tuple(said)
+    table = design_table(found.frozen.design)
+    return _keep([*said, *_bullets(list_deviations(found)), Fold("What was frozen", (table,)) if table else None])
 
 
 def _comparisons(findings: Findings) -> tuple[Block, ...]:

@@ -11,6 +11,7 @@ from xstilts.analysis.encoder_interaction import EncoderInteraction, compare_enc
 from xstilts.analysis.gains import Gain, compute_chain_gains, compute_transfer_gains
 from xstilts.analysis.mean_gains import MeanGain, compute_mean_gains
 from xstilts.analysis.other_tests import OtherTests, run_other_tests
+from xstilts.analysis.registration import Registration, check_registration
 from xstilts.analysis.results import ChainInfo, Results, StageCost, TargetInfo
 from xstilts.analysis.scores import Summary, summarise
 from xstilts.claims.ledger import ClaimResult, judge_claims
@@ -42,6 +43,7 @@ class Findings:
     contrasts: tuple[EncoderInteraction, ...]
     tests: tuple[OtherTests, ...]
     claims: tuple[ClaimResult, ...]
+    registration: Registration | None
 
     @property
     def chains(self) -> Mapping[str, ChainInfo]:
@@ -119,4 +121,5 @@ def compute_findings(results: Results, resamples: int = 0) -> Findings:
         contrasts=between,
         tests=run_other_tests(results, gains),
         claims=tuple(judge_claims(results)) if summaries else (),
+        registration=check_registration(results),
     )
