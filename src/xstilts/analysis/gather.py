@@ -28,7 +28,7 @@ from xstilts.tasks.registry import find_task
 LAYER_RULES = {
     "first": "the first layer",
     "last": "the last layer",
-    "jiant": "the layer of X-STILTs, block 14 of 24, scaled to the encoder's depth",
+    "jiant": "the layer of jiant's guide to X-STILTs, block 14 of 24, scaled to the encoder's depth",
     "xtreme": "the layer of XTREME's scripts, of 24 blocks the 14th for translations and the 20th for mining, scaled to depth",
 }
 VALUE_NAMES = {"f1": "F1", "em": "EM"}

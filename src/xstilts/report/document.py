@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xstilts.analysis import formatting as fmt
+from xstilts.claims.published import describe_population
 from xstilts.report.answer.limitations import list_limitations
 from xstilts.report.answer.quality import quality_table, write_points
 from xstilts.report.figures.bars import make_cost_bars
@@ -30,6 +31,7 @@ from xstilts.report.tables.data import describe_licences, targets_table, trainin
 from xstilts.report.tables.encoders import contrast_table
 from xstilts.report.tables.gains import comparisons_table, control_tables
 from xstilts.report.tables.other_tests import TITLE, describe_other_tests, other_tests_table
+from xstilts.report.tables.published import describe_published, list_covered_papers, published_table
 from xstilts.report.tables.retrieval import group_sweeps, retrieval_table
 from xstilts.report.tables.scores import scores_tables
 from xstilts.report.tables.setup import chains_table, describe_method, recipes_table
@@ -114,6 +116,7 @@ def build_document(findings: Findings) -> Document:
         Section("Benchmark averages", _introduce(AVERAGES, *suite_tables(findings))),
         _retrieval(findings),
         Section("Claims", _claims(findings)),
+        Section("Published numbers beside ours", tuple(_published(findings))),
         Section("Limitations", _bullets(list_limitations(findings))),
         Section("Quality of the evidence", _introduce(write_points(findings), quality_table(findings))),
         Section("Cost", _cost(findings)),
@@ -234,6 +237,15 @@ def _claims(findings: Findings) -> tuple[Block, ...]:
         counts = fmt.listed(f"{sum(one.verdict == verdict for one in others)} {verdict}" for verdict in verdicts)
         text += f" The others: {counts}. “xstilts claims {findings.results.study}” gives the reasons."
     return _keep([make_table(caption, columns, rows), Text(text) if found else None])
+
+
+def _published(findings: Findings) -> Iterable[Block]:
+    for paper, found in list_covered_papers(findings):
+        table = published_table(findings, paper, found)
+        yield Text(describe_published(found))
+        yield Fold("Every number and the published one", (table,)) if table.rows > LONG_TABLE else table
+        yield Text("What differs between theirs and ours:")
+        yield Bullets(describe_population(paper, findings.results, found))
 
 
 def _cost(findings: Findings) -> tuple[Block, ...]:

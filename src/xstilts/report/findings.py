@@ -15,6 +15,7 @@ from xstilts.analysis.registration import Registration, check_registration
 from xstilts.analysis.results import ChainInfo, Results, StageCost, TargetInfo
 from xstilts.analysis.scores import Summary, summarise
 from xstilts.claims.ledger import ClaimResult, judge_claims
+from xstilts.claims.published import PublishedComparison, compare_published
 from xstilts.report.answer.answer import Answer, answer_over_none
 from xstilts.report.answer.comparisons import answer_comparisons
 
@@ -44,6 +45,7 @@ class Findings:
     tests: tuple[OtherTests, ...]
     claims: tuple[ClaimResult, ...]
     registration: Registration | None
+    published: tuple[PublishedComparison, ...]
 
     @property
     def chains(self) -> Mapping[str, ChainInfo]:
@@ -122,4 +124,5 @@ def compute_findings(results: Results, resamples: int = 0) -> Findings:
         tests=run_other_tests(results, gains),
         claims=tuple(judge_claims(results)) if summaries else (),
         registration=check_registration(results),
+        published=compare_published(results, gains, resamples),
     )
