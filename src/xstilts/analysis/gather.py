@@ -18,8 +18,10 @@ from xstilts.analysis.treatments import gather_treatments
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.execution.execute import State, inspect
+from xstilts.execution.freeze import read_frozen
 from xstilts.plan.compile import Plan, PlannedCell, short_name
 from xstilts.plan.controls import RANDOM_INIT, Arm, arms
+from xstilts.plan.design import identify_code, make_design
 from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import FetchStage, PredictStage, Stage, TrainStage
 from xstilts.store.store import DamagedArtefact, Store, read_json
@@ -29,7 +31,7 @@ from xstilts.tasks.registry import CATALOGUE, find_task
 LAYER_RULES = {
     "first": "the first layer",
     "last": "the last layer",
-    "jiant": "the layer of X-STILTs, block 14 of 24, scaled to the encoder's depth",
+    "jiant": "the layer of jiant's guide to X-STILTs, block 14 of 24, scaled to the encoder's depth",
     "xtreme": "the layer of XTREME's scripts, of 24 blocks the 14th for translations and the 20th for mining, scaled to depth",
 }
 VALUE_NAMES = {"f1": "F1", "em": "EM"}
@@ -52,6 +54,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
     recipes = _recipes(study)
     phases = _phases(plan)
     costs = tuple(_cost(stage, plan, store, folders, state, made_now, phases) for stage in plan.stages)
+    frozen = read_frozen(plan, store)
     spelled = "".join(sorted(stage.key for stage in plan.stages if stage.kind == "score"))
     return Results(
         study=study.name,
@@ -79,6 +82,9 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         compare=tuple((one.chain, one.over) for one in study.compare),
         primary=study.primary,
         treatments=gather_treatments(plan, {cost.key: cost.facts for cost in costs}, folders),
+        frozen=frozen,
+        design=make_design(plan) if frozen else None,
+        code=identify_code() if frozen else None,
     )
 
 

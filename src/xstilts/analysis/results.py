@@ -10,8 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from xstilts.execution.freeze import FrozenDesign
 from xstilts.formats.registry import FORMATS
 from xstilts.metrics.metric import Metric
+from xstilts.plan.design import CodeVersion, Design
 from xstilts.recipe.mixture import Mixture
 from xstilts.study import Control, Layer, PrimaryPair
 
@@ -162,11 +164,12 @@ class StageCost:
 
 @dataclass(frozen=True)
 class Results:
-    """`retrieval` says in words how retrieval is scored ("" if no target is retrieval); `layer`, `pooling` and `centred` are the
-    study's setting. `metrics` maps the name of each target's metric to the metric, for bootstraps from the tallies. `sizes` are
-    the weights of each encoder's blocks (no embeddings), if its files are in the store. `compare` are the study's own
-    comparisons: a chain, and the chains whose mean it is compared with. `primary` are the pairs that the answer rests on (all of
-    them if there are none). `treatments`: what the chains learned, where the store knows it."""
+    """`retrieval` says in words how retrieval is scored ("" if no target is retrieval); `layer`, `pooling` and `centred` are
+    the study's setting. `metrics` maps the name of each target's metric to the metric, for bootstraps from the tallies.
+    `sizes` are the weights of each encoder's blocks (no embeddings), if its files are in the store. `compare` are the study's
+    own comparisons: a chain, and the chains whose mean it is compared with. `primary` are the pairs that the answer rests on
+    (all of them if there are none). `treatments`: what the chains learned, where the store knows it. `frozen` are the designs
+    that were frozen under the study's name, the oldest first; with any, `design` and `code` are what they are held against."""
 
     study: str
     question: str
@@ -193,6 +196,9 @@ class Results:
     compare: tuple[tuple[str, tuple[str, ...]], ...] = ()
     primary: tuple[PrimaryPair, ...] = ()
     treatments: tuple[Treatment, ...] = ()
+    frozen: tuple[FrozenDesign, ...] = ()
+    design: Design | None = None
+    code: CodeVersion | None = None
 
     def is_primary(self, chain: str, target: str) -> bool:
         return not self.primary or any(pair.covers(chain, target) for pair in self.primary)

@@ -28,7 +28,8 @@ def report(
         xstilts report swahili.yaml -o reports/swahili
     """
     from xstilts.cli.running import write_study_report
-    from xstilts.report.render.csv import score_rows
+    from xstilts.report.registration import registration_record
+    from xstilts.report.render.csv import published_rows, score_rows
     from xstilts.report.render.terminal import summarise_run
     from xstilts.store.store import Store
 
@@ -36,7 +37,8 @@ def report(
     findings, path = write_study_report(plan, Store(store), None, out or Path("reports") / plan.study.name)
     if as_json:
         record = {"study": plan.study.name, "question": plan.study.question, "answer": dataclasses.asdict(findings.answer)}
-        print_json(record | {"report": str(path), "scores": score_rows(findings.results)})
+        record |= {"registration": registration_record(findings.registration), "report": str(path)}
+        print_json(record | {"published": published_rows(findings), "scores": score_rows(findings.results)})
     else:
         open_console().print(summarise_run(findings))
         open_console().print(f"\nreport: {path}", soft_wrap=True)

@@ -33,6 +33,9 @@ def plan(
     flops: Annotated[
         float | None, typer.Option("--flops", min=1.0, help="FLOP/s of a training, for GPU-hours (default: 40 % of an H100).")
     ] = None,
+    freezing: Annotated[
+        bool, typer.Option("--freeze", help="Keep the design in the store with its date, before the study is run.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a run would do and cost, and why. Runs nothing.
@@ -50,9 +53,12 @@ def plan(
     Example:
 
         xstilts plan phang2020 --set 'seeds=[0]'
+        xstilts plan swahili.yaml --freeze
     """
+    from xstilts.cli.views.frozen import describe_freezing, describe_known
     from xstilts.cli.views.plan import plan_record, print_plan
     from xstilts.execution.execute import inspect, reasons
+    from xstilts.execution.freeze import freeze, read_frozen
     from xstilts.plan.cost.estimate import RATE, estimate
     from xstilts.store.store import Store
 
@@ -60,10 +66,18 @@ def plan(
     state = inspect(made, Store(store), thorough=False)
     why = reasons(made, state)
     cost = estimate(made, {key for key, status in state.status.items() if status != "done"}, flops or RATE)
-    if as_json:
-        print_json(plan_record(made, state, why, cost))
+    earlier = read_frozen(made, Store(store))
+    if freezing:
+        said = describe_freezing(*freeze(made, Store(store)), earlier)
     else:
-        print_plan(open_console(), made, state, why, cost)
+        said = describe_known(made, earlier)
+    if as_json:
+        frozen = [one.record() for one in read_frozen(made, Store(store))]
+        print_json(plan_record(made, state, why, cost) | {"frozen": frozen})
+        return
+    print_plan(open_console(), made, state, why, cost)
+    for line in said:
+        open_console().print(line, markup=False, soft_wrap=True)
 
 
 @app.command(rich_help_panel=RUN)
@@ -147,7 +161,9 @@ def status(
 
     from rich.text import Text
 
+    from xstilts.cli.views.frozen import describe_known
     from xstilts.cli.views.status import follow_status, print_status
+    from xstilts.execution.freeze import read_frozen
     from xstilts.execution.status import StatusReader
     from xstilts.store.store import Store
 
@@ -157,6 +173,8 @@ def status(
     if not as_json:
         for sentence in made.unresolved:
             open_console().print(Text(f"before it can run: {sentence}", style="yellow"), soft_wrap=True)
+        for sentence in describe_known(made, read_frozen(made, Store(store))):
+            open_console().print(sentence, markup=False, soft_wrap=True)
     reader = StatusReader(made, Store(store), least_seconds=0.5)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

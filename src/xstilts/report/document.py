@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xstilts.analysis import formatting as fmt
+from xstilts.claims.published import describe_population
 from xstilts.report.answer.limitations import list_limitations
 from xstilts.report.answer.quality import describe_quality, quality_table
 from xstilts.report.figures.bars import make_cost_bars
@@ -23,12 +24,14 @@ from xstilts.report.figures.scale import make_scale_figure, make_scale_forest
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, claim_id
 from xstilts.report.references import list_references
+from xstilts.report.registration import describe_registration, design_table, list_deviations
 from xstilts.report.tables import cost
 from xstilts.report.tables.breakdown import best_table, describe_best, gaps_table, parts_table
 from xstilts.report.tables.data import describe_licences, targets_table, training_table
 from xstilts.report.tables.encoders import contrast_table
 from xstilts.report.tables.gains import comparisons_table, control_tables
 from xstilts.report.tables.other_tests import TITLE, describe_other_tests, other_tests_table
+from xstilts.report.tables.published import describe_published, list_covered_papers, published_table
 from xstilts.report.tables.retrieval import group_sweeps, retrieval_table
 from xstilts.report.tables.scores import scores_tables
 from xstilts.report.tables.setup import chains_table, describe_method, recipes_table
@@ -101,6 +104,7 @@ def build_document(findings: Findings) -> Document:
     tests = other_tests_table(findings)
     sections = (
         Section("Method", _method(findings)),
+        Section("Frozen design", _registration(findings)),
         Section("The study's own comparisons", _comparisons(findings)),
         Section("Transfer gains", _keep([*make_heat_maps(findings), make_gain_forest(findings)])),
         *(Section(title, (Text(text), table)) for title, text, table in control_tables(findings)),
@@ -112,6 +116,7 @@ def build_document(findings: Findings) -> Document:
         Section("Benchmark averages", _introduce(AVERAGES, *suite_tables(findings))),
         _retrieval(findings),
         Section("Claims", _claims(findings)),
+        Section("Published numbers beside ours", tuple(_published(findings))),
         Section("Limitations", _bullets(list_limitations(findings))),
         Section("Quality of the evidence", _introduce(describe_quality(findings), quality_table(findings))),
         Section("Cost", _cost(findings)),
@@ -159,6 +164,16 @@ def _method(findings: Findings) -> tuple[Block, ...]:
             Fold("Recipes, data and licences", details) if details else None,
         ]
     )
+
+
+def _registration(findings: Findings) -> tuple[Block, ...]:
+    """What was decided before the run, and what deviates from it."""
+    found = findings.registration
+    said = [Text(sentence) for sentence in describe_registration(found)]
+    if found is None:
+        return tuple(said)
+    table = design_table(found.frozen.design)
+    return _keep([*said, *_bullets(list_deviations(found)), Fold("What was frozen", (table,)) if table else None])
 
 
 def _comparisons(findings: Findings) -> tuple[Block, ...]:
@@ -222,6 +237,15 @@ def _claims(findings: Findings) -> tuple[Block, ...]:
         counts = fmt.listed(f"{sum(one.verdict == verdict for one in others)} {verdict}" for verdict in verdicts)
         text += f" The others: {counts}. “xstilts claims {findings.results.study}” gives the reasons."
     return _keep([make_table(caption, columns, rows), Text(text) if found else None])
+
+
+def _published(findings: Findings) -> Iterable[Block]:
+    for paper, found in list_covered_papers(findings):
+        table = published_table(findings, paper, found)
+        yield Text(describe_published(found))
+        yield Fold("Every number and the published one", (table,)) if table.rows > LONG_TABLE else table
+        yield Text("What differs between theirs and ours:")
+        yield Bullets(describe_population(paper, findings.results, found))
 
 
 def _cost(findings: Findings) -> tuple[Block, ...]:

@@ -11,9 +11,11 @@ from xstilts.analysis.encoder_interaction import EncoderInteraction, compare_enc
 from xstilts.analysis.gains import Gain, compute_chain_gains, compute_transfer_gains
 from xstilts.analysis.mean_gains import MeanGain, compute_mean_gains
 from xstilts.analysis.other_tests import OtherTests, run_other_tests
+from xstilts.analysis.registration import Registration, check_registration
 from xstilts.analysis.results import ChainInfo, Results, StageCost, TargetInfo
 from xstilts.analysis.scores import Summary, summarise
 from xstilts.claims.ledger import ClaimResult, judge_claims
+from xstilts.claims.published import PublishedComparison, compare_published
 from xstilts.report.answer.answer import Answer, answer_over_none
 from xstilts.report.answer.comparisons import answer_comparisons
 
@@ -42,6 +44,8 @@ class Findings:
     contrasts: tuple[EncoderInteraction, ...]
     tests: tuple[OtherTests, ...]
     claims: tuple[ClaimResult, ...]
+    registration: Registration | None
+    published: tuple[PublishedComparison, ...]
 
     @property
     def chains(self) -> Mapping[str, ChainInfo]:
@@ -119,4 +123,6 @@ def compute_findings(results: Results, resamples: int = 0) -> Findings:
         contrasts=between,
         tests=run_other_tests(results, gains),
         claims=tuple(judge_claims(results)) if summaries else (),
+        registration=check_registration(results),
+        published=compare_published(results, gains, resamples),
     )

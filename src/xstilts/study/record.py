@@ -64,8 +64,8 @@ def _check_layer(layer: str | int) -> str | int:
     return layer
 
 
-# The published choices "jiant" (used by X-STILTs) and "xtreme", both scaled to the encoder's depth; the "first" or "last" block;
-# or a number, where 0 is the output of the embeddings and n that of block n.
+# The published choices "jiant" (its guide to X-STILTs) and "xtreme", both scaled to the encoder's depth; the "first" or "last"
+# block; or a number, where 0 is the output of the embeddings and n that of block n.
 Layer = Annotated[str | int, AfterValidator(_check_layer)]
 
 

@@ -126,6 +126,7 @@ def test_numbers_on_the_page_are_those_in_the_csv(tmp_path: Path) -> None:
         "costs.csv",
         "gains.csv",
         "parts.csv",
+        "published.csv",
         "references.bib",
         "report.html",
         "report.md",

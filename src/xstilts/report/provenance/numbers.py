@@ -15,6 +15,7 @@ from xstilts.analysis.encoder_interaction import EncoderInteraction
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.scores import NO_CHAIN, Summary
+from xstilts.claims.published import PublishedComparison
 from xstilts.metrics.significance import Interval
 
 OTHER_LANGUAGES = "others"  # stands for the mean of the languages other than English
@@ -82,6 +83,10 @@ def contrast_id(contrast: EncoderInteraction, scale: str) -> str:
 
 def claim_id(name: str) -> str:
     return _join("claim", _clean(name))
+
+
+def published_id(one: PublishedComparison) -> str:
+    return _join("published", one.encoder, one.chain, one.cell.id)
 
 
 def setting_id(encoder: str, target: str, chain: str, setting: str) -> str:

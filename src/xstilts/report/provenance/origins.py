@@ -15,6 +15,7 @@ from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Cell
 from xstilts.analysis.retrieval_sweep import collect_sweeps
 from xstilts.analysis.scores import ENGLISH
+from xstilts.claims.published import PublishedComparison
 from xstilts.report.findings import Findings
 from xstilts.report.provenance import numbers
 from xstilts.report.provenance.numbers import OTHER_LANGUAGES, write_gain
@@ -32,7 +33,8 @@ class Origin:
 
 
 def find_origins(findings: Findings) -> dict[str, Origin]:
-    """Every number that has an id, by id: scores, gains, means of gains, gaps, best chains, retrieval, suites, claims."""
+    """Every number that has an id, by id: scores, gains, means of gains, gaps, best chains, retrieval, suites, claims,
+    numbers beside published ones."""
     found = [
         *_scores(findings),
         *(origin for gain in findings.gains for origin in _gains(findings, gain)),
@@ -44,6 +46,7 @@ def find_origins(findings: Findings) -> dict[str, Origin]:
         *_sweeps(findings),
         *_suites(findings),
         *_claims(findings),
+        *map(_published, findings.published),
     ]
     return {origin.id: origin for origin in found}
 
@@ -177,3 +180,12 @@ def _claims(findings: Findings) -> Iterable[Origin]:
     for one in findings.claims:
         if one.measured:
             yield Origin(numbers.claim_id(one.id), one.measured, f"{one.text} {one.verdict}: {one.reason}", one.evidence)
+
+
+def _published(one: PublishedComparison) -> Origin:
+    what = f"the gain of {one.chain} over no chain" if one.gain else "the score without a chain"
+    how = (
+        f"Our number for {one.cell.id}: {what} on {one.cell.target}, mean over {fmt.count(len(one.languages), 'language')} "
+        f"(English among them, if it has scores), then over {fmt.count(one.ours.seeds, 'run')}."
+    )
+    return Origin(numbers.published_id(one), write_gain(one.ours) if one.gain else fmt.score(one.ours.estimate), how, one.keys)

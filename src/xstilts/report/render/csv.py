@@ -18,7 +18,7 @@ from xstilts.analysis.results import Results
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
 from xstilts.metrics.significance import Interval
 from xstilts.report.findings import Findings
-from xstilts.report.provenance.numbers import OTHER_LANGUAGES, average_gain_id, gain_id, part_id, score_id
+from xstilts.report.provenance.numbers import OTHER_LANGUAGES, average_gain_id, gain_id, part_id, published_id, score_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +47,10 @@ COST_FACTS = (
 COST_COLUMNS = (
     "study", "kind", "phase", "slug", "status", "runs", "used_by", "made_before", "seconds",
     *(f"{part}_seconds" for part in PARTS), "peak_mib", *COST_FACTS, "vocabulary_kept", "vocabulary_of", "error", "key",
+)  # fmt: skip
+PUBLISHED_COLUMNS = (
+    "study", "published", "quantity", "encoder", "chain", "target", "ours", "low", "high", "level", "theirs", "difference",
+    "difference_low", "difference_high", "inside", "seeds", "languages", "verdict", "id",
 )  # fmt: skip
 MEAN = "mean of languages other than English"
 
@@ -162,6 +166,29 @@ def other_test_rows(findings: Findings) -> list[Record]:
     return rows
 
 
+def published_rows(findings: Findings) -> list[Record]:
+    """A row for each published number that the study covers. `published` is the id of its cell; `languages` are separated by
+    spaces."""
+    return [
+        {
+            "study": findings.results.study,
+            "published": one.cell.id,
+            "quantity": one.cell.quantity,
+            **_pick(one, "encoder", "chain", "difference", "inside"),
+            "target": one.cell.target,
+            "ours": one.ours.estimate,
+            **_pick(one.ours, "low", "high", "level", "seeds"),
+            "theirs": one.cell.value,
+            "difference_low": one.difference_range[0],
+            "difference_high": one.difference_range[1],
+            "languages": " ".join(one.languages),
+            "verdict": one.gain.verdict if one.gain else "",
+            "id": published_id(one),
+        }
+        for one in findings.published
+    ]
+
+
 def cost_rows(results: Results) -> list[Record]:
     """A row for each stage: what its last run took and recorded. Values that it did not record are left out."""
     rows: list[Record] = []
@@ -182,6 +209,7 @@ def render_csv(findings: Findings) -> dict[str, str]:
         "gains.csv": to_csv(gain_rows(findings), GAIN_COLUMNS),
         "tests.csv": to_csv(other_test_rows(findings), TEST_COLUMNS),
         "parts.csv": to_csv(part_rows(findings), PART_COLUMNS),
+        "published.csv": to_csv(published_rows(findings), PUBLISHED_COLUMNS),
         "costs.csv": to_csv(cost_rows(results), COST_COLUMNS),
     }
 

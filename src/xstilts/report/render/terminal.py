@@ -11,6 +11,7 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import FEWEST_SEEDS, NOT_TESTED, Gain
 from xstilts.analysis.results import CONTROL_WORDS, LEAK
 from xstilts.report.findings import Findings
+from xstilts.report.registration import describe_registration
 from xstilts.report.render.pdf import NO_TYPST, has_typst
 from xstilts.report.tables.gains import list_remarks
 from xstilts.report.tables.table import LEAK_REMARK
@@ -88,6 +89,7 @@ def summarise_run(findings: Findings) -> RenderableType:
         parts += [Text(_legend(findings), style="dim"), Text("")]
     parts.append(Text(findings.answer.sentence, style="bold"))
     parts += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in findings.answer.support]
+    parts += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in describe_registration(findings.registration)]
     if not has_typst():
         parts += [Text(""), Text(NO_TYPST, style="dim")]
     return Group(*parts)
