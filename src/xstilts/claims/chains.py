@@ -26,7 +26,7 @@ def find_beside_text(results: Results, task: str) -> str | None:
     """The chain that trains on this task with masked language modelling beside it."""
     for chain in results.chains:
         tasks, _ = read_only_phase(chain)
-        if task in tasks and (rest := tasks - {task}) and all(map(_is_text, rest)):
+        if task in tasks and (rest := tasks - {task}) and all(map(is_text, rest)):
             return chain.name
     return None
 
@@ -35,7 +35,7 @@ def find_translated(results: Results, task: str) -> str | None:
     """The chain that trains on machine translations of this task, whether or not the original stands beside them."""
     for chain in results.chains:
         rest = read_only_phase(chain)[0] - {task}
-        if rest and all(_original(name) == task for name in rest):
+        if rest and all(find_original(name) == task for name in rest):
             return chain.name
     return None
 
@@ -48,27 +48,17 @@ def find_mixed(results: Results, tasks: Sequence[str]) -> tuple[str, tuple[str, 
         names, english = read_only_phase(chain)
         has = tuple(task for task in tasks if task in names)
         others = tuple(sorted(names - set(tasks)))
-        if len(has) > 1 and english and not any(_is_text(name) or _original(name) for name in names):
+        if len(has) > 1 and english and not any(is_text(name) or find_original(name) for name in names):
             found.append((chain.name, has, others))
     return max(found, key=lambda one: (len(one[1]), -len(one[2])), default=None)
 
 
-def list_trained_tasks(results: Results) -> dict[str, list[str]]:
-    """Each intermediate task and the chains that train on it. Plain text, translations and controls are not counted."""
-    found: dict[str, list[str]] = {}
-    for chain in results.chains:
-        names = {name for phase in chain.phases for name in phase.mix} if not chain.control else set()
-        for name in sorted(names):
-            if not _is_text(name) and not _original(name):
-                found.setdefault(name, []).append(chain.name)
-    return found
-
-
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
+    """Whether it is plain text for masked language modelling."""
     return name in CATALOGUE and CATALOGUE[name].format.self_supervised
 
 
-def _original(name: str) -> str:
+def find_original(name: str) -> str:
     """The English task that a task's data are translated from, or "". A translation contains the original and has training data,
     but none in English."""
     task = CATALOGUE.get(name)

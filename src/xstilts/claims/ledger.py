@@ -1,38 +1,44 @@
 """The ledger: every claim with its verdict, from a study's results; for the terminal, as JSON, or as rows for a page.
 
-The way of one claim: `judge_claim` takes its evidence (`evidence.py` for gains, `facts.py` for facts), lets the rule judge it
-(`verdict.py`), and repeats both on changed results. A check that does not depend on the data is "rejected": verdict and estimate
-stay the same although the artefacts of the chains changed places (for a fact: although they were removed). So a constant that
-looks like a verification does not pass as one.
+The way of one claim: `judge_claim` takes its evidence (`evidence.py` for gains, `facts.py` for the sizes of data sets), lets the
+rule judge it (`verdict.py`), and repeats both on changed results. A check that does not depend on the data is "rejected": verdict
+and estimate stay the same although the artefacts of the chains changed places. So a constant that looks like a verification does
+not pass as one, and neither does one that only asks whether there are any scores. A gain of exactly 0 between chains that are
+alike in every score survives any exchange; such a check must change when chains lose right answers instead.
 """
 
 import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.results import Cell, Results
-from xstilts.analysis.scores import NO_CHAIN
+from xstilts.analysis.results import Cell, LanguageScore, Results, StageCost
 from xstilts.claims.evidence import Evidence, gather_evidence
 from xstilts.claims.facts import gather_facts
-from xstilts.claims.record import FACTS, Claim, ClaimSource, built_in_claims
-from xstilts.claims.verdict import DECIDED, Finding, Verdict, judge
+from xstilts.claims.properties import Property, describe_property
+from xstilts.claims.record import Claim, ClaimSource, Verdict, built_in_claims
+from xstilts.claims.verdict import DECIDED, Finding, judge
 from xstilts.store.fingerprint import compute_key
 
 RESAMPLES = 1000
 FEW_RESAMPLES = 20  # an estimate needs none
+EXCHANGES = 3  # random ones, after the first
+DocumentVerdict = Literal["unchecked"]  # whether documents say it has not been asked
 
 
 @dataclass(frozen=True)
 class ClaimResult:
     """One row. `outcome` is the verdict, `verdict` the same as a reader sees it, e.g. "supported (proxy)". `estimate`, `low` and
-    `high` are 0-1 if `unit` is "gain" and a count if it is "count", else None; `measured` is how a reader sees them. `evidence`
-    are the keys of the artefacts that it rests on, `artefacts` the same with the sha256 of what was read from each, and
-    `provenance` the hash of the claim and all of these. `reason` is one sentence or two; `details` and `notes` say more."""
+    `high` are 0-1 if `unit` is "gain" and a count if it is "count", else None; `measured` is how a reader sees them. `p` is the
+    corrected p value of the verdict, `shown` for how many of `comparisons` the claim is shown, `bound` (0-1) the effect that
+    the study could have shown in each; `strength` is how a reader sees these. `population` is what was measured. `document` is
+    what documents say, apart from runs. `evidence` are the keys of the artefacts that it rests on, `artefacts` the same with the
+    sha256 of what was read from each, and `provenance` the hash of the claim and all of these. `reason` is one sentence or two;
+    `details` and `notes` say more."""
 
     id: str
     text: str
@@ -40,12 +46,19 @@ class ClaimResult:
     source: str
     outcome: Verdict
     verdict: str
+    document: DocumentVerdict
     estimate: float | None
     low: float | None
     high: float | None
     unit: str
     measured: str
+    p: float | None
+    shown: int | None
+    comparisons: int
+    bound: float | None
+    strength: str
     coverage: str
+    population: str
     reason: str
     details: tuple[str, ...]
     notes: tuple[str, ...]
@@ -60,13 +73,25 @@ class ClaimResult:
 
 
 def judge_claims(results: Results, claims: Sequence[Claim] = (), resamples: int = RESAMPLES) -> list[ClaimResult]:
-    """A row for each claim (by default the built-in ones), in their order. Pure and repeatable."""
-    return [judge_claim(claim, results, resamples) for claim in claims or built_in_claims()]
+    """A row for each claim (by default the built-in ones), in their order; properties are no claims. Pure and repeatable."""
+    return [judge_claim(claim, results, resamples) for claim in claims or built_in_claims() if claim.kind != "property"]
+
+
+def describe_properties(results: Results, claims: Sequence[Claim] = ()) -> list[Property]:
+    """A row for each property (by default the built-in ones), in their order."""
+    return [
+        describe_property(claim, describe_source(claim.source), results)
+        for claim in claims or built_in_claims()
+        if claim.kind == "property"
+    ]
 
 
 def check(claim: Claim, results: Results, resamples: int) -> tuple[Finding, Evidence]:
     """The verdict on a claim and the evidence for it."""
-    evidence = gather_facts(claim, results) if claim.kind in FACTS else gather_evidence(claim, results, resamples)
+    if claim.kind == "dataset_fact":
+        evidence = gather_facts(claim, results)
+    else:
+        evidence = gather_evidence(claim, results, resamples) if claim.about_gains else Evidence()
     return judge(claim, evidence), evidence
 
 
@@ -75,7 +100,7 @@ def judge_claim(claim: Claim, results: Results, resamples: int = RESAMPLES) -> C
     found, evidence = check(claim, results, resamples)
     if found.verdict in DECIDED and (why := _find_independence(claim, results, found, evidence, resamples)):
         found = Finding("rejected", f"Rejected: the check does not depend on the data: {why}.")
-    unit = "" if found.estimate is None else "count" if claim.kind in FACTS else "gain"
+    unit = "" if found.estimate is None else "count" if claim.kind == "dataset_fact" else "gain"
     return ClaimResult(
         id=claim.id,
         text=claim.text,
@@ -83,12 +108,19 @@ def judge_claim(claim: Claim, results: Results, resamples: int = RESAMPLES) -> C
         source=describe_source(claim.source),
         outcome=found.verdict,
         verdict=f"{found.verdict} (proxy)" if found.proxy else found.verdict,
+        document="unchecked",
         estimate=found.estimate,
         low=found.low,
         high=found.high,
         unit=unit,
         measured=_describe_measured(found, unit),
+        p=found.p,
+        shown=found.shown,
+        comparisons=len(evidence.measured),
+        bound=found.bound,
+        strength=_describe_strength(found, len(evidence.measured)),
         coverage=evidence.coverage,
+        population=evidence.population,
         reason=found.reason,
         details=found.details,
         notes=(*evidence.notes, *(evidence.missing if evidence.measured or evidence.observed else ())),
@@ -109,39 +141,65 @@ def _find_independence(claim: Claim, results: Results, found: Finding, evidence:
         again = (check(claim, changed, count)[0] for count in (FEW_RESAMPLES, resamples))  # few are mostly enough to differ
         return all(one.estimate == found.estimate and one.verdict == found.verdict for one in again)
 
-    if claim.kind in FACTS:
-        without = replace(results, cells=(), costs=())
-        return "verdict and estimate stay the same without the artefacts" if stays_the_same(without) else ""
-    # A gain of exactly 0 also stays 0 if the sides change places, but not if one side has nothing right.
-    if stays_the_same(permute_chains(results)) and stays_the_same(zero_chains(results)):
+    if claim.kind == "dataset_fact":
+        return "verdict and estimate stay the same with other counts" if stays_the_same(recount(results)) else ""
+    exchanged = [exchange_chains(results), *(exchange_chains(results, draw) for draw in range(1, EXCHANGES + 1))]
+    if not all(map(stays_the_same, exchanged)):
+        return ""
+    if any(_list_scores(one) != _list_scores(results) for one in exchanged):
         return "verdict and estimate stay the same when the artefacts of the chains change places"
-    return ""
+    return "verdict and estimate stay the same when chains lose right answers" if stays_the_same(damage_chains(results)) else ""
 
 
-def permute_chains(results: Results) -> Results:
-    """The same results, but each chain has the score artefacts of the next one, for each encoder, target and seed."""
+def _list_scores(results: Results) -> list[float]:
+    return [score.headline for cell in results.cells for score in cell.languages.values()]
+
+
+def exchange_chains(results: Results, draw: int = 0) -> Results:
+    """The same results, but the chains have each other's score artefacts, for each encoder, target and seed: each that of the next
+    chain, or (`draw` 1, 2, ...) for each seed and language by another number of chains, drawn at random. The latter also moves
+    what a full circle leaves, such as a gain that is 0 on average."""
     groups: dict[tuple[str, str, int], list[int]] = {}
     for place, cell in enumerate(results.cells):
         if not cell.control and cell.languages:
             groups.setdefault((cell.encoder, cell.target, cell.seed), []).append(place)
     cells: list[Cell] = list(results.cells)
+    rng = np.random.default_rng(draw)
     for places in groups.values():
-        for place, other in zip(places, places[1:] + places[:1], strict=True):
-            from_cell = results.cells[other]
-            cells[place] = replace(cells[place], languages=from_cell.languages, layers=from_cell.layers, key=from_cell.key)
+        codes = sorted({code for place in places for code in results.cells[place].languages})
+        steps = {code: int(rng.integers(len(places))) if draw else 1 for code in codes}
+        for number, place in enumerate(places):
+            others = {code: results.cells[places[(number + step) % len(places)]] for code, step in steps.items()}
+            languages = {code: other.languages[code] for code, other in others.items() if code in other.languages}
+            one = next(iter(others.values()))
+            cells[place] = replace(cells[place], languages=languages, layers=one.layers, key=one.key)
     return replace(results, cells=tuple(cells))
 
 
-def zero_chains(results: Results) -> Results:
-    """The same results, but every chain except none has all examples wrong."""
+def damage_chains(results: Results) -> Results:
+    """The same results, but every chain has lost a part of its right answers, each another part."""
+    names = list(dict.fromkeys(cell.chain for cell in results.cells))
 
-    def zero(cell: Cell) -> Cell:
-        if cell.chain == NO_CHAIN:
-            return cell
-        scores = {x: replace(s, counts_NC=np.zeros_like(s.counts_NC), headline=0.0) for x, s in cell.languages.items()}
-        return replace(cell, languages=scores)
+    def damage(cell: Cell) -> Cell:
+        kept = (1 + names.index(cell.chain)) / (1 + len(names))
+        return replace(cell, languages={code: cut(score, kept) for code, score in cell.languages.items()})
 
-    return replace(results, cells=tuple(map(zero, results.cells)))
+    def cut(score: LanguageScore, kept: float) -> LanguageScore:
+        counts = score.counts_NC.copy()
+        counts[int(kept * len(counts)) :, 0] = 0.0
+        return replace(score, counts_NC=counts, headline=kept * score.headline)
+
+    return replace(results, cells=tuple(map(damage, results.cells)))
+
+
+def recount(results: Results) -> Results:
+    """The same results, but every data set that was read has one example more."""
+
+    def add(cost: StageCost) -> StageCost:
+        found = cost.facts.get("available")
+        return cost if found is None else replace(cost, facts={**cost.facts, "available": found + 1})
+
+    return replace(results, costs=tuple(map(add, results.costs)))
 
 
 def describe_source(source: ClaimSource) -> str:
@@ -161,7 +219,22 @@ def _describe_measured(found: Finding, unit: str) -> str:
     return f"{fmt.points(found.estimate)}{fmt.JOIN}points{bracket}"
 
 
-def to_json(study: str, rows: Sequence[ClaimResult]) -> str:
+def _describe_strength(found: Finding, comparisons: int) -> str:
+    """shown in 2 of 3 comparisons; p 0.003 (Holm); an effect of 1.2 points could have been seen"""
+    parts = []
+    if found.shown is not None and comparisons > 1:
+        parts.append(f"shown in {found.shown} of {comparisons} comparisons")
+    if found.p is not None:
+        parts.append(f"p{'' if found.p < 0.001 else ' '}{fmt.p_value(found.p)}")
+    if found.bound is not None:
+        parts.append(f"an effect of {100 * found.bound:.1f}{fmt.JOIN}points could have been seen")
+    return "; ".join(parts)
+
+
+def to_json(study: str, rows: Sequence[ClaimResult], properties: Sequence[Property] = ()) -> str:
     """The rows as JSON for other programs."""
-    listed: list[dict[str, Any]] = [dataclasses.asdict(row) for row in rows]
-    return json.dumps({"study": study, "claims": listed}, indent=1, ensure_ascii=False)
+    listed: dict[str, list[dict[str, Any]]] = {
+        "claims": [dataclasses.asdict(row) for row in rows],
+        "properties": [dataclasses.asdict(row) for row in properties],
+    }
+    return json.dumps({"study": study, **listed}, indent=1, ensure_ascii=False)

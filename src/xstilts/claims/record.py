@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -24,31 +24,38 @@ from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.suites import SUITES
 
 ClaimKind = Literal[
-    "reported_number", "comparison", "ranking", "universal", "null", "dataset_fact", "protocol_fact", "hypothesis"
+    "reported_number", "comparison", "replication", "no_benefit", "no_effect", "ranking", "question", "dataset_fact", "property",
+    "hypothesis",
 ]  # fmt: skip
-FACTS = ("dataset_fact", "protocol_fact")
-Quantity = Literal["gain", "examples", "encoder", "phases", "intermediate_tasks", "formats"]
-# Treatments that are not the name of a task. `each`: every intermediate task by itself; `mean`: their mean; `multi`: one phase
-# on several of them; `best`: the best of them for each target; `text`: each with masked language modelling beside it;
-# `translated`: each in machine-translated form.
-TREATMENTS = ("each", "mean", "multi", "best", "text", "translated")
+Verdict = Literal["supported", "refuted", "inconclusive", "not tested", "out of scope", "rejected"]
+DIRECTED = ("reported_number", "comparison", "replication", "question")
+UNTESTED = ("hypothesis", "property")  # no verdict comes from runs
+# What a property can be about; `properties.py` reads each off a study.
+Quantity = Literal[
+    "encoders", "phases", "intermediate tasks", "intermediate languages", "fine-tuning languages", "formats", "arrangements",
+    "targets", "targets without training", "most languages of a target",
+]  # fmt: skip
+# Treatments that are not the name of a task. `alone`: each intermediate task by itself; `multi`: one phase on several of them;
+# `best`: the best of them for each target; `text`: each with masked language modelling beside it; `translated`: each in
+# machine-translated form.
+TREATMENTS = ("alone", "multi", "best", "text", "translated")
 
 
 class ClaimSource(Record):
     """`basis`: "read" in the source that is named, "derived" by arithmetic from numbers that were read, "recalled" from memory,
-    or "repeated" by others without a source that could be read."""
+    "repeated" by others without a source that could be read, or "asked" as a question, so that nobody claims it."""
 
     document: str
     version: str = ""
     locator: str = ""
     arxiv: str = ""
-    basis: Literal["read", "derived", "recalled", "repeated"]
+    basis: Literal["read", "derived", "recalled", "repeated", "asked"]
     note: str = ""
 
 
 class ClaimedComparison(Record):
-    """A treatment over a control: no intermediate training ("none"), the same task alone in English ("alone"), or a control of
-    the treatment. `magnitude`: the gain in points that the source reports."""
+    """A treatment over a control: no intermediate training ("none"), the same tasks alone in English ("alone"; of `multi` the
+    mean of its members), or a control of the treatment. `magnitude`: the gain in points that the source reports."""
 
     treatment: str
     control: Literal["none", "alone", "placebo", "compute"] = "none"
@@ -72,7 +79,7 @@ class Population(Record):
     """What the claim is about. An empty field is not compared. `targets` and `languages` may be the name of a suite. `english`:
     whether English counts in the averages. A target whose only dev data are English counts as scored on dev if it is scored on
     test (`scored_split`). `own_data`: what happens to a pair whose chain trains on the target's own training data. With fewer
-    than `min_seeds` seeds a claim is not tested."""
+    than `min_seeds` seeds, at least three, a claim is not tested."""
 
     model: str = ""
     intermediate: tuple[str, ...] = ()
@@ -82,7 +89,7 @@ class Population(Record):
     split: Literal["", "train", "dev", "test"] = ""
     policy: Literal["", "last", "en_dev", "avg_last_k"] = ""
     retrieval: ClaimedRetrieval | None = None
-    min_seeds: int = Field(3, ge=1)
+    min_seeds: int = Field(3, ge=3)
     own_data: Literal["kept", "left out"] = "kept"
 
     @field_validator("targets", mode="before")
@@ -121,83 +128,136 @@ class Population(Record):
         return tuple(code for code in offered if self.english or code != "en")
 
 
+Points = float | dict[str, float]  # a gain, or a gain for each target
+
+
+class ArtefactSet(Record):
+    """Scores made up by hand and the verdict that they must give: a claim's own test (`artefact_sets.py`).
+
+    `gains`: points for the name of each comparison's side ("squad_v1", "squad_v1 with text", "squad_v1 translated", "multi"), or
+    points for each target of it; `others` stands for all that are not named. `than`: those of the claim's other encoder.
+    `noise`: the standard deviation over seeds of each chain, in points. `counts`: examples of each data set, of a copy that is
+    known to be `whole` or not."""
+
+    gives: Verdict
+    gains: dict[str, Points] = Field(default_factory=dict)
+    than: dict[str, Points] = Field(default_factory=dict)
+    noise: float = Field(0.4, gt=0)
+    counts: dict[str, int] = Field(default_factory=dict)
+    whole: bool = False
+
+
 class Claim(Record):
-    """See the module. `direction` is the sign of the treatment's gain ("0" for a null). `at_least`, `tolerance` and `rope` (a
-    gain too small to matter) are in points. `best`: the tasks that a ranking puts first. `negated`: the source denies the
-    universal statement. `expected`: what should be found for a fact, by name."""
+    """See the module. `direction` is the sign of the treatment's gain. `each` says of what the claim holds one by one (each
+    intermediate task, each target); the gain is a mean over the rest. `share`: of how many of the comparisons a replication
+    speaks, so that 1 is "every". `negated`: the source denies it. `at_least`, `at_most`, `tolerance` and `rope` (a gain too
+    small to matter) are in points. `best`: what a ranking puts first, tasks or "multi". `than`: an encoder; the claim is about
+    how much larger the gain is than that with it. `expected`: how many examples a data set has. `says`: what the source says of
+    a property's `quantity`. `sets`: its own tests."""
 
     id: str = Field(pattern=r"^[\w.-]+$")
     text: str = Field(min_length=1)
     source: ClaimSource
     kind: ClaimKind
-    quantity: Quantity = "gain"
     comparisons: tuple[ClaimedComparison, ...] = ()
-    direction: Literal["", "+", "-", "0"] = ""
+    direction: Literal["", "+", "-"] = ""
+    each: tuple[Literal["task", "target"], ...] = ()
+    share: float = Field(1.0, gt=0, le=1)
+    negated: bool = False
     at_least: float | None = Field(None, gt=0)
+    at_most: float | None = Field(None, gt=0)
     tolerance: float = Field(1.0, gt=0)
     rope: float = Field(1.0, gt=0)
     best: tuple[str, ...] = ()
-    negated: bool = False
-    expected: dict[str, int | str] = Field(default_factory=dict)
+    than: str = ""
+    expected: dict[str, int] = Field(default_factory=dict)
+    quantity: Quantity | None = None
+    says: tuple[str, ...] = ()
     population: Population = Population()
+    sets: tuple[ArtefactSet, ...] = ()
+
+    @property
+    def about_gains(self) -> bool:
+        """Whether its verdict comes from gains. A question that no cell could answer is about none."""
+        return self.kind not in (*UNTESTED, "dataset_fact") and bool(self.comparisons or self.best)
+
+    @property
+    def reachable(self) -> tuple[Verdict, ...]:
+        """The verdicts that its artefact sets must show to be possible."""
+        if self.kind == "dataset_fact":
+            return ("supported", "refuted", "not tested")
+        return ("supported", "refuted", "inconclusive") if self.about_gains else ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Claim:
-        if self.kind in FACTS:
-            self._check_fact()
-        elif self.quantity != "gain":
-            raise ValueError(f"quantity: a {self.kind} is about gains; '{self.quantity}' belongs to {' or '.join(FACTS)}")
-        elif self.kind == "ranking":
-            self._need("best", self.best, "the tasks that it puts first")
-            for name in self.best:
-                if name not in self.population.intermediate:
-                    raise ValueError(f"best: '{name}' is not under population.intermediate, among which it is to be the best")
-        elif self.kind != "hypothesis":
-            self._need("comparisons", self.comparisons, "a treatment and a control")
-            self._check_direction()
-        if self.kind not in FACTS and self.kind != "hypothesis":
-            self._need("population.targets", self.population.targets, "the tasks on which the gain is measured")
-        several = self.kind != "ranking" and all(c.treatment not in TREATMENTS for c in self.comparisons)
-        if self.kind not in (*FACTS, "hypothesis") and not several:
-            self._need("population.intermediate", self.population.intermediate, "the intermediate tasks that it is about")
+        self._check_strays()
+        if self.kind == "dataset_fact":
+            self._need("expected", self.expected, "what should be found, e.g. {mnli: 392702}")
+            for name in self.expected:
+                _task(name)
+        elif self.kind == "property":
+            self._need("quantity", self.quantity, "what it is about, e.g. encoders")
+            self._need("says", self.says, "what the source says, as a list")
+        elif self.kind != "hypothesis" and (self.kind != "question" or self.comparisons):
+            self._check_gains()
         return self
 
     def _need(self, field: str, value: object, what: str) -> None:
         if not value:
             raise ValueError(f"{field}: a {self.kind} needs {what}")
 
-    def _check_fact(self) -> None:
-        self._need("expected", self.expected, "what should be found, e.g. {mnli: 392702}")
-        if (self.kind == "dataset_fact") != (self.quantity == "examples"):
-            raise ValueError(
-                f"quantity: a dataset_fact counts examples, a protocol_fact is about one of "
-                f"{', '.join(q for q in get_args(Quantity) if q not in ('gain', 'examples'))}; found '{self.quantity}'"
-            )
-        if self.quantity in ("examples", "formats"):
-            for name in self.expected:
-                _task(name)
-        elif set(self.expected) != {self.quantity}:
-            raise ValueError(f"expected: a fact about {self.quantity} has one entry, {{{self.quantity}: ...}}")
-        if self.quantity in ("examples", "phases", "intermediate_tasks"):
-            for name, value in self.expected.items():
-                if not isinstance(value, int):
-                    raise ValueError(f"expected.{name}: a whole number is needed, found '{value}'")
+    def _check_strays(self) -> None:
+        """Fields that this kind does not read."""
+        readers = {
+            "expected": ("dataset_fact",),
+            "quantity": ("property",),
+            "says": ("property",),
+            "best": ("ranking",),
+            "negated": ("replication",),
+            "at_least": ("comparison", "replication"),
+            "at_most": ("comparison", "replication"),
+            "direction": DIRECTED,
+        }
+        for field, kinds in readers.items():
+            if getattr(self, field) and self.kind not in kinds:
+                raise ValueError(f"{field}: only a {' or '.join(kinds)} has it, found a {self.kind}")
+        if self.share < 1 and self.kind != "replication":
+            raise ValueError(f"share: only a replication has it, found a {self.kind}")
 
-    def _check_direction(self) -> None:
-        if (self.direction == "0") != (self.kind == "null") or not self.direction:
-            wanted = "'0'" if self.kind == "null" else "'+' or '-'"
-            raise ValueError(f"direction: a {self.kind} needs {wanted}, found '{self.direction}'")
-        if self.at_least is not None and (self.kind != "comparison" or self.direction != "+"):
-            raise ValueError("at_least: only a comparison with direction '+' has a least gain")
+    def _check_gains(self) -> None:
+        self._need("population.targets", self.population.targets, "the tasks on which the gain is measured")
+        if self.kind == "ranking":
+            self._check_ranking()
+        else:
+            self._need("comparisons", self.comparisons, "a treatment and a control")
+        if self.kind == "ranking" or any(c.treatment in TREATMENTS for c in self.comparisons):
+            self._need("population.intermediate", self.population.intermediate, "the intermediate tasks that it is about")
+        if self.kind in DIRECTED and not self.direction:
+            raise ValueError(f"direction: a {self.kind} needs '+' or '-', found ''")
+        if (self.at_least or self.at_most) and self.direction != "+":
+            raise ValueError("at_least, at_most: only with direction '+'")
+        if self.at_least and self.at_most and self.at_least >= self.at_most:
+            raise ValueError(f"at_most: expected more than at_least ({self.at_least:g}), found {self.at_most:g}")
+        if self.negated and (self.at_least or self.at_most):
+            raise ValueError("negated: with a least or greatest gain nothing is denied")
+        if self.than and self.than.lower() == self.population.model.lower():
+            raise ValueError(f"than: expected another encoder than population.model ({self.than})")
         for one in self.comparisons:
             if one.treatment == "best" and one.control != "none":
                 raise ValueError(f"comparisons: the best chain for each target is compared with none, not with {one.control}")
-            if one.treatment in ("mean", "best") and self.population.own_data != "kept":
+            pooled = one.treatment == "best" or (one.treatment in TREATMENTS and one.treatment != "multi" and "task" not in self.each)
+            if pooled and self.population.own_data != "kept":
                 raise ValueError(f"own_data: of '{one.treatment}', which is over several chains, nothing is left out")
         if self.kind == "reported_number" and any(c.magnitude is None for c in self.comparisons):
             raise ValueError("comparisons: every comparison of a reported_number needs a magnitude (in points)")
-        if self.negated and self.kind != "universal":
-            raise ValueError("negated: only a universal statement can be denied")
+
+    def _check_ranking(self) -> None:
+        self._need("best", self.best, "what it puts first: tasks, or multi")
+        if self.comparisons or self.each:
+            raise ValueError(f"{'comparisons' if self.comparisons else 'each'}: a ranking makes its own comparisons, by the mean")
+        for name in self.best:
+            if name not in (*self.population.intermediate, "multi"):
+                raise ValueError(f"best: '{name}' is not under population.intermediate, among which it is to be the best")
 
 
 def _task(name: str, beside: tuple[str, ...] = ()) -> str:

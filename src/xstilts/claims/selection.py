@@ -74,7 +74,7 @@ def pool_sides(
 @dataclass(frozen=True)
 class Standing:
     """`within`: the chance that each of the chains claimed to be best is among the first `rank` of `chains`. `best_set`: the
-    chance that no other chain is ahead of any of them. Gaps up to the claim's tolerance are ties."""
+    chance that no other chain is ahead of any of them. Equal chains share the ranks that they hold together."""
 
     rank: int
     chains: int
@@ -83,7 +83,7 @@ class Standing:
 
 
 def compute_standing(
-    arms: Mapping[str, Side], best: Sequence[str], languages: TargetLanguages, results: Results, tie: float, resamples: int
+    arms: Mapping[str, Side], best: Sequence[str], languages: TargetLanguages, results: Results, resamples: int
 ) -> Standing | None:
     """How surely the chains named in `best` are ahead of the other `arms`, by the mean over targets, then languages; over what
     all of them have. None if that is nothing, or if either group has no chain."""
@@ -96,10 +96,10 @@ def compute_standing(
         return None
     cells = [pooled.tallies("treatment", pair) for pair in range(len(arms))]
     scores_WK = draw_joint_scores(cells, pooled.headline, resamples=resamples)
-    chances = dict(zip(arms, rank_probabilities(scores_WK, len(best), tie=tie), strict=True))
+    chances = dict(zip(arms, rank_probabilities(scores_WK, len(best)), strict=True))
     members = [place for place, name in enumerate(arms) if name in best]
     within = tuple((name, chances[name]) for name in present)
-    return Standing(len(best), len(arms), within, best_set_probability(scores_WK, members, tie=tie))
+    return Standing(len(best), len(arms), within, best_set_probability(scores_WK, members))
 
 
 def choose_best(
