@@ -23,7 +23,7 @@ from xstilts.claims.record import Claim
 from xstilts.claims.search import PlannedComparison, Search, explain_absence
 from xstilts.claims.selection import Standing, Unusable, compute_standing, pool_sides
 from xstilts.formats.registry import FORMATS
-from xstilts.metrics.significance import Interval, interaction_interval
+from xstilts.metrics.significance import Interval, Sides, interaction_interval
 from xstilts.tasks.files.locate import select_scored_split
 from xstilts.tasks.registry import find_task
 
@@ -163,9 +163,7 @@ def _measure(made: Sequence[Made], resamples: int) -> list[MeasuredGain]:
     """The gain of each, or how much larger it is than with the other encoder."""
     plain = measure_pooled([pooled for _, pooled, other in made if other is None], resamples)
     contrasts = [
-        interaction_interval(
-            *((one.tallies("treatment"), one.tallies("control")) for one in (pooled, other)), pooled.headline, resamples=resamples
-        )
+        interaction_interval(_list_sides(pooled), _list_sides(other), pooled.headline, resamples=resamples)
         for _, pooled, other in made
         if other is not None
     ]
@@ -174,6 +172,10 @@ def _measure(made: Sequence[Made], resamples: int) -> list[MeasuredGain]:
         MeasuredGain(planned.name, interval, planned.reported, planned.target)
         for (planned, *_), interval in zip(made, intervals, strict=True)
     ]
+
+
+def _list_sides(pooled: PooledComparison) -> Sides:
+    return pooled.tallies("treatment"), pooled.tallies("control")
 
 
 def _list_keys(sides: Iterable[PooledComparison | None]) -> list[str]:

@@ -12,8 +12,8 @@ from xstilts.tasks.registry import find_task
 
 
 def gather_facts(claim: Claim, results: Results) -> Evidence:
-    """The evidence for or against a dataset_fact. A copy is known to be whole if it has as many examples as the catalogue knows of
-    the official data, or if it is one data set that was read from the Hub at a commit."""
+    """The evidence for or against a dataset_fact. A copy is known to be whole if it has as many examples as the catalogue knows
+    of the official data, or if it is one data set that was read from the Hub at a commit."""
     split = claim.population.split or "train"
     done = {
         cost.task: cost
@@ -25,7 +25,7 @@ def gather_facts(claim: Claim, results: Results) -> Evidence:
         cost = done.get(name)
         found = cost.facts.get("available") if cost else None
         if cost is None or found is None:
-            missing.append(f"the {split} data of {name} were not read in this study")
+            missing.append(name)
             continue
         stages.append(cost)
         task = find_task(name)
@@ -37,7 +37,7 @@ def gather_facts(claim: Claim, results: Results) -> Evidence:
         observed=tuple(observed),
         asked=len(claim.expected),
         coverage=f"{len(observed)} of {fmt.count(len(claim.expected), 'data set')}",
-        missing=tuple(missing),
+        missing=(f"the {split} data of {fmt.listed(missing)} were not read in this study",) if missing else (),
         artefacts=hash_stages(stages),
     )
 

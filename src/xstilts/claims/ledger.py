@@ -156,9 +156,9 @@ def _list_scores(results: Results) -> list[float]:
 
 
 def exchange_chains(results: Results, draw: int = 0) -> Results:
-    """The same results, but the chains have each other's score artefacts, for each encoder, target and seed: each that of the next
-    chain, or (`draw` 1, 2, ...) for each seed and language by another number of chains, drawn at random. The latter also moves
-    what a full circle leaves, such as a gain that is 0 on average."""
+    """The same results, but the chains have each other's score artefacts, for each encoder, target and seed: each that of the
+    next chain, or (`draw` 1, 2, ...) for each seed and language that of a chain so many places on, drawn at random. The latter
+    also moves what a full circle leaves, such as a gain that is 0 on average."""
     groups: dict[tuple[str, str, int], list[int]] = {}
     for place, cell in enumerate(results.cells):
         if not cell.control and cell.languages:

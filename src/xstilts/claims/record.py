@@ -245,8 +245,8 @@ class Claim(Record):
         for one in self.comparisons:
             if one.treatment == "best" and one.control != "none":
                 raise ValueError(f"comparisons: the best chain for each target is compared with none, not with {one.control}")
-            pooled = one.treatment == "best" or (one.treatment in TREATMENTS and one.treatment != "multi" and "task" not in self.each)
-            if pooled and self.population.own_data != "kept":
+            pooled = one.treatment in ("alone", "text", "translated") and "task" not in self.each
+            if (pooled or one.treatment == "best") and self.population.own_data != "kept":
                 raise ValueError(f"own_data: of '{one.treatment}', which is over several chains, nothing is left out")
         if self.kind == "reported_number" and any(c.magnitude is None for c in self.comparisons):
             raise ValueError("comparisons: every comparison of a reported_number needs a magnitude (in points)")
@@ -287,4 +287,4 @@ def read_claims(path: Path) -> tuple[Claim, ...]:
 def built_in_claims() -> tuple[Claim, ...]:
     """The claims that come with the package."""
     folder = Path(str(resources.files("xstilts.claims") / "builtin"))
-    return tuple(claim for path in sorted(folder.glob("*.yaml")) for claim in read_claims(path))
+    return tuple(claim for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem) for claim in read_claims(path))

@@ -42,8 +42,8 @@ _POWER_ERRORS = 0.8416  # standard errors above the critical value for a power o
 class Finding:
     """What the rule finds. `estimate`, `low` and `high` are those of the comparison that decides: 0-1 for gains; for facts
     `estimate` is a count. `p` is the corrected p value of the verdict, None if it is inconclusive. `shown` counts the comparisons
-    for which the claim is shown. `bound`: the effect (0-1) that every comparison could have shown with 80 % power. `reason` is one
-    sentence; `details` has a line for each comparison or entry."""
+    for which the claim is shown. `bound`: the effect (0-1) that every comparison could have shown with 80 % power. `reason` is
+    one sentence; `details` has a line for each comparison or entry."""
 
     verdict: Verdict
     reason: str
@@ -284,14 +284,15 @@ def _judge_reported(claim: Claim, evidence: Evidence) -> Finding:
         size = "within" if inside <= ALPHA else "outside" if beyond <= ALPHA else "neither within nor outside"
         details.append(f"{describe_gain(one)} against {_describe_reported(claim, one)}: direction {direction.verdict}, {size}")
     verdict = _combine([one.verdict for one in judged])
-    one = _find_deciding(verdict, judged)
-    direction = directions[judged.index(one)].verdict
+    deciding = _find_deciding(verdict, judged)
+    direction_found = directions[judged.index(deciding)].verdict
     meaning = {
         "supported": "within the tolerance",
-        "refuted": f"outside the tolerance (its direction is {direction})",
-        "inconclusive": f"the interval lies neither within the tolerance nor outside it (its direction is {direction})",
+        "refuted": f"outside the tolerance (its direction is {direction_found})",
+        "inconclusive": f"the interval lies neither within the tolerance nor outside it (its direction is {direction_found})",
     }
-    return _make_finding(verdict, one, f"{_describe_reported(claim, one.gain)} reported, {meaning[verdict]}", judged, details)
+    reason = f"{_describe_reported(claim, deciding.gain)} reported, {meaning[verdict]}"
+    return _make_finding(verdict, deciding, reason, judged, details)
 
 
 def _describe_reported(claim: Claim, one: MeasuredGain) -> str:

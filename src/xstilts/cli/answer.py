@@ -46,32 +46,51 @@ def report(
 
 @app.command(rich_help_panel=READ)
 def claims(
-    study: StudyArgument,
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study or a YAML file; none with --check.")] = "",
     store: StoreOption = DEFAULT_STORE,
     files: Annotated[
         list[Path], typer.Option("--claims", metavar="FILE", help="Claims of your own (YAML), instead of the built-in ones.")
     ] = [],
+    check: Annotated[
+        bool, typer.Option("--check", help="Test the claims themselves: each must give the verdicts of its artefact sets.")
+    ] = False,
     changes: SetOption = [],
     as_json: JsonOption = False,
 ) -> None:
     """Judge published claims by the scores of a study, and give the reasons.
 
-    A claim is supported, refuted, inconclusive, not tested or out of scope. Fifteen claims about English intermediate-task
-    training are built in. A verdict rests on scores alone: a check that would give the same verdict without them is rejected.
+    A claim is supported, refuted, inconclusive, not tested or out of scope. What Phang et al. 2020 claim about English
+    intermediate-task training is built in, and what others repeat of it. A verdict rests on scores alone: a check that would give
+    the same verdict without them is rejected. With --check no study is read: the claims are tested on scores made up by hand, and
+    a verdict that is wrong, or that no scores give, is an error.
 
-    Example:
+    Examples:
 
         xstilts claims swahili.yaml
+        xstilts claims --check
     """
-    from xstilts.claims import judge_claims, read_claims, to_json
-    from xstilts.cli.views.claims import ledger_block
+    from xstilts.claims import built_in_claims, describe_properties, judge_claims, read_claims, run_sets, to_json
+    from xstilts.cli.views.claims import describe_sets, ledger_block
 
+    if bool(study) == check:
+        raise InputError(f"claims: --check reads no study; leave out {study}" if check else "claims: expected STUDY or --check")
+    chosen = [claim for path in files for claim in read_claims(path)] or list(built_in_claims())
+    if check:
+        found = run_sets(chosen)
+        if as_json:
+            print_json([dataclasses.asdict(one) | {"right": one.right} for one in found])
+        if wrong := [one for one in found if not one.right]:
+            raise InputError("\n".join(describe_sets(wrong)))
+        if not as_json:
+            without = len(chosen) - len({one.claim for one in found})
+            open_console().print(f"{len(found)} artefact sets give their verdicts; {without} of {len(chosen)} claims have none")
+        return
     results = load_results(study, changes, store)
-    rows = judge_claims(results, [claim for path in files for claim in read_claims(path)])
+    rows, properties = judge_claims(results, chosen), describe_properties(results, chosen)
     if as_json:
-        print(to_json(results.study, rows))
+        print(to_json(results.study, rows, properties))
     else:
-        open_console().print(ledger_block(rows))
+        open_console().print(ledger_block(rows, properties))
 
 
 @app.command(rich_help_panel=READ)
