@@ -9,7 +9,7 @@ from typing import Any
 from tests.analysis.fake_results import chain, make_results, stage, target, trained
 from xstilts.analysis.results import Cell, Results
 from xstilts.claims.ledger import ClaimResult, judge_claim
-from xstilts.claims.record import Claim
+from xstilts.claims.record import DIRECTED, Claim
 from xstilts.tasks.registry import find_task
 
 XNLI, TYDIQA, TATOEBA = "xnli", "tydiqa", "tatoeba"
@@ -68,7 +68,7 @@ def claim(kind: str, *, population: Mapping[str, Any] | None = None, **fields: A
         "source": {"document": "a test", "basis": "read"},
         "kind": kind,
         "comparisons": [{"treatment": "squad_v1"}],
-        "direction": "0" if kind == "null" else "+",
+        "direction": "+" if kind in DIRECTED else "",
         "population": {**about, **(population or {})},
     }
     return Claim(**{**record, **fields})
