@@ -18,7 +18,7 @@ GOOD: dict[str, Any] = {
     "kind": "comparison",
     "comparisons": [{"treatment": "squad_v1"}],
     "direction": "+",
-    "population": {"targets": ["tydiqa"], "min_seeds": 2},
+    "population": {"targets": ["tydiqa"], "min_seeds": 4},
 }
 
 
@@ -28,14 +28,39 @@ def written(folder: Path, *claims: dict[str, Any]) -> Path:
     return path
 
 
-def test_fifteen_claims_ship_each_with_its_source() -> None:
+def test_every_claim_ships_with_its_source_and_its_own_tests() -> None:
     claims = built_in_claims()
-    assert len(claims) == len({claim.id for claim in claims}) == 15
+    assert len(claims) == len({claim.id for claim in claims})
     for claim in claims:
         assert claim.source.document
         assert claim.source.basis == "read" or claim.source.note, claim.id  # what was not read says what is known
-    repeated = {claim.id for claim in claims if claim.source.basis == "repeated"}
-    assert repeated == {"best-tasks-average", "multi-task-average", "robustness-scale-images"}
+        assert {one.gives for one in claim.sets} == set(claim.reachable), claim.id
+
+
+def test_every_statement_that_is_repeated_of_the_paper_is_in_the_ledger() -> None:
+    """Ids start with the number of the statement that they test; 1 to 15 are claims, 16 to 20 questions."""
+    kinds: dict[int, set[str]] = {}
+    for claim in built_in_claims():
+        kinds.setdefault(int(claim.id.partition("-")[0]), set()).add(claim.kind)
+    assert sorted(kinds) == list(range(1, 21))
+    assert all(kinds[number] == {"question"} for number in range(16, 21))
+    assert "ranking" in kinds[1] & kinds[2]
+    assert kinds[3] == {"comparison", "replication", "property"}
+    assert kinds[5] == {"no_benefit"}
+    assert kinds[15] == {"dataset_fact"}
+    assert {claim.population.split for claim in built_in_claims() if claim.kind == "ranking"} == {"dev"}
+
+
+def test_two_versions_that_differ_are_two_claims() -> None:
+    by_id = {claim.id: claim for claim in built_in_claims()}
+    assert by_id["1-v1-squad-average"].comparisons[0].magnitude == 8.3
+    assert by_id["1-squad-average"].comparisons[0].magnitude == 8.2
+    assert by_id["6-best-per-target"].comparisons[0].magnitude == 5.4
+    assert by_id["6-v1-best-per-target"].comparisons[0].magnitude == 8.1
+    assert all(
+        (claim.source.version == "v1") == ("-v1-" in claim.id) for claim in by_id.values() if claim.id[:2] not in ("15", "16")
+    )
+    assert by_id["1-v1-squad-average"].source.basis == "read"
 
 
 def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
@@ -57,16 +82,27 @@ def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
         ({"population": {"targets": ["tydiqa"], "languages": ["german"]}}, "(did you mean 'de', German?)"),
         ({"source": {"document": "a talk"}}, "the field 'source.basis' is missing"),
         ({"direction": ""}, "a comparison needs '+' or '-'"),
-        ({"direction": "0"}, "a comparison needs '+' or '-', found '0'"),
-        ({"kind": "null"}, "a null needs '0'"),
+        ({"direction": "0"}, "direction: Input should be '', '+' or '-', found '0'"),
+        ({"kind": "no_effect"}, "direction: only a reported_number or comparison or replication or question has it"),
+        ({"kind": "universal"}, "kind: Input should be 'reported_number'"),
+        (
+            {"population": {"targets": ["tydiqa"], "min_seeds": 2}},
+            "population.min_seeds: Input should be greater than or equal to 3",
+        ),
         ({"kind": "reported_number"}, "needs a magnitude"),
-        ({"kind": "ranking", "comparisons": []}, "best: a ranking needs"),
+        ({"kind": "ranking", "comparisons": [], "direction": ""}, "best: a ranking needs"),
+        ({"kind": "ranking", "direction": "", "best": ["qqp"]}, "comparisons: a ranking makes its own"),
         ({"population": {}}, "population.targets: a comparison needs"),
-        ({"comparisons": [{"treatment": "each"}]}, "population.intermediate: a comparison needs"),
-        ({"kind": "dataset_fact"}, "expected: a dataset_fact needs"),
-        ({"kind": "dataset_fact", "quantity": "phases", "expected": {"phases": 3}}, "a dataset_fact counts examples"),
-        ({"kind": "protocol_fact", "quantity": "phases", "expected": {"phase": 3}}, "{phases: ...}"),
-        ({"quantity": "examples"}, "a comparison is about gains"),
+        ({"comparisons": [{"treatment": "alone"}]}, "population.intermediate: a comparison needs"),
+        ({"kind": "dataset_fact", "direction": ""}, "expected: a dataset_fact needs"),
+        ({"kind": "dataset_fact", "direction": "", "expected": {"mnlii": 3}}, "unknown task 'mnlii'"),
+        ({"kind": "property", "direction": "", "quantity": "phases"}, "says: a property needs"),
+        ({"kind": "property", "direction": "", "quantity": "phase"}, "quantity: Input should be"),
+        ({"quantity": "phases"}, "quantity: only a property has it, found a comparison"),
+        ({"share": 0.5}, "share: only a replication has it"),
+        ({"at_least": 10, "at_most": 5}, "at_most: expected more than at_least (10), found 5"),
+        ({"than": "XLM-R", "population": {"targets": ["tydiqa"], "model": "xlm-r"}}, "than: expected another encoder"),
+        ({"sets": [{"gives": "yes"}]}, "sets.0.gives: Input should be"),
         (
             {
                 "comparisons": [{"treatment": "best", "control": "placebo"}],
@@ -76,13 +112,13 @@ def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
         ),
         (
             {
-                "comparisons": [{"treatment": "mean"}],
+                "comparisons": [{"treatment": "alone"}],
                 "population": {"targets": ["xnli"], "intermediate": ["qqp"], "own_data": "left out"},
             },
-            "own_data: of 'mean'",
+            "own_data: of 'alone'",
         ),
-        ({"negated": True}, "only a universal statement can be denied"),
-        ({"at_least": 10, "direction": "-"}, "only a comparison with direction '+'"),
+        ({"negated": True}, "negated: only a replication has it"),
+        ({"at_least": 10, "direction": "-"}, "at_least, at_most: only with direction '+'"),
     ],
 )
 def test_a_wrong_record_is_one_sentence_that_names_claim_and_field(tmp_path: Path, changes: dict[str, Any], words: str) -> None:

@@ -150,8 +150,7 @@ def _pool(search: Search, smaller: Search | None) -> tuple[list[Made], list[str]
             missing.append(str(reason))
             continue
         made.append((planned, pooled, other))
-        if near:
-            search.notes.append(f"{planned.name}: near chance on both sides: {fmt.listed(near)}")
+        search.notes += [f"{planned.name}: {clause}" for clause in near]
         if unpaired := sum(one.unpaired_rows(one.languages) for pair in pooled.pairs for one in pair):
             search.notes.append(f"{planned.name}: {describe_unpaired(unpaired)}")
         if search.claim.kind == "comparison":

@@ -13,10 +13,10 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import find_controls, reuses_target_data
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import NO_CHAIN
+from xstilts.analysis.treatments import has_taken
 from xstilts.claims import chains
 from xstilts.claims.record import TREATMENTS, Claim, ClaimedComparison
 from xstilts.claims.selection import Side, TargetLanguages, choose_best, collect_sides
-from xstilts.claims.treatment import has_taken
 
 # treatment -> how to find the chain of each intermediate task, and what is added to the name of the task
 FINDERS = {

@@ -15,7 +15,8 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.comparison import Comparison, pair_cells
 from xstilts.analysis.pooled_comparison import PooledComparison, pool_targets
 from xstilts.analysis.results import Cell, Results
-from xstilts.analysis.scores import ENGLISH, find_metric
+from xstilts.analysis.scores import ENGLISH, find_metric, is_near_chance
+from xstilts.metrics.metric import Metric
 from xstilts.metrics.rank_probability import best_set_probability, draw_joint_scores, rank_probabilities
 
 Side = Mapping[str, Mapping[int, Cell]]  # target -> seed -> cell
@@ -54,21 +55,34 @@ def pair_sides(pairs: Sequence[tuple[Side, Side]], languages: TargetLanguages, r
 def pool_sides(
     name: str, pairs: Sequence[tuple[Side, Side]], languages: TargetLanguages, results: Results
 ) -> tuple[PooledComparison, list[str]]:
-    """The mean over `pairs` (treatment, control) as one comparison, and the targets on which all are near chance. Raises Unusable
+    """The mean over `pairs` (treatment, control) as one comparison, and in clauses what is near chance in it. A target that was
+    not learned without the chain is left out; retrieval, which is not trained, may be near chance on one side. Raises Unusable
     with the reason if nothing can be compared."""
     found = pair_sides(pairs, languages, results)
     if not found:
         raise Unusable(f"{name}: no target has scores on both sides for the same seed, language and examples")
+    unlearned = [target for target, own in found.items() if any(_is_unlearned(one, find_metric(results, target)) for one in own)]
+    both = [target for target, own in found.items() if all(one.near_chance(find_metric(results, target)) for one in own)]
+    clauses = [f"near chance on both sides: {fmt.listed(both)}"] if both else []
+    if alone := [target for target in unlearned if target not in both]:
+        clauses.append(f"near chance without the chain, so not learned: {fmt.listed(alone)}")
+    if set(found) <= {*unlearned, *both}:
+        raise Unusable(f"{name}: {'; '.join(clauses)}")
+    found = {target: own for target, own in found.items() if target not in unlearned}
     pooled = pool_targets(found, results)
     if pooled is None:
         raise Unusable(f"{name}: no seed has scores on all of {fmt.listed(found)}")
-    by_target = zip(found, pooled.metrics, zip(*pooled.pairs, strict=True), strict=True)
-    near = [target for target, metric, own in by_target if all(one.near_chance(metric) for one in own)]
-    if len(near) == len(found):
-        raise Unusable(f"{name}: {fmt.listed(near)} {'is' if len(near) == 1 else 'are'} near chance on both sides")
     if all(one.same_outcomes for pair in pooled.pairs for one in pair):
         raise Unusable(f"{name}: every example has the same outcome on both sides, so nothing was compared")
-    return pooled, near
+    return pooled, clauses
+
+
+def _is_unlearned(one: Comparison, metric: Metric | None) -> bool:
+    """Whether a trained target's score without the chain is near chance, in English or in the languages that are compared."""
+    controls = [cell for cells in one.control for cell in cells]
+    english = [ENGLISH] if all(ENGLISH in cell.languages for cell in controls) else []
+    parts = (one.languages, english)
+    return one.target.trained and any(is_near_chance(controls, codes, metric, one.target.chance) for codes in parts)
 
 
 @dataclass(frozen=True)
