@@ -144,4 +144,4 @@ def test_the_how_to_shows_a_file_that_is_read(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "how-to" / "claim.md").read_text(encoding="utf-8")
     path = tmp_path / "claims.yaml"
     path.write_text(page.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
-    assert [claim.id for claim in read_claims(path)] == ["squad-helps-tydiqa", "by-its-answers"]
+    assert [claim.id for claim in read_claims(path)] == ["squad-helps-tydiqa", "by-its-answers", "most-tasks-help"]

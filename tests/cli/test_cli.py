@@ -85,10 +85,40 @@ def test_every_real_format_runs_from_file_to_report(tiny_folder: Path, tmp_path:
     assert re.search(r"^\* score +[0-9a-f]{12}", explained.stdout, re.MULTILINE)
     judged = xstilts("claims", study, "--json", data=FIXTURES, cwd=tmp_path)
     assert judged.returncode == 0, judged.stderr
-    assert len(json.loads(judged.stdout)["claims"]) == 15
+    ledger = json.loads(judged.stdout)
+    assert {int(row["id"].partition("-")[0]) for row in ledger["claims"] + ledger["properties"]} == set(range(1, 21))
+    assert {row["document"] for row in ledger["claims"]} == {"unchecked"}
     compared = xstilts("diff", study, study, "--set", "limits.test=7", "--json", data=FIXTURES, cwd=tmp_path)
     assert compared.returncode == 0, compared.stderr
     assert json.loads(compared.stdout)["design"] == ["limits.test null -> 7"]
+
+
+def test_claims_are_checked_by_their_own_sets(tmp_path: Path) -> None:
+    """No study, no store, no data."""
+    path = tmp_path / "claims.yaml"
+    claim = {
+        "id": "mine",
+        "text": "SQuAD helps TyDiQA.",
+        "source": {"document": "a talk", "basis": "recalled"},
+        "kind": "comparison",
+        "comparisons": [{"treatment": "squad_v1"}],
+        "direction": "+",
+        "population": {"targets": ["tydiqa"]},
+        "sets": [
+            {"gives": "supported", "gains": {"squad_v1": 5}},
+            {"gives": "refuted", "gains": {"squad_v1": -5}},
+            {"gives": "inconclusive", "gains": {"squad_v1": 1}, "noise": 5},
+        ],
+    }
+    path.write_text(yaml.safe_dump({"claims": [claim]}))
+    right = xstilts("claims", "--check", "--claims", path, cwd=tmp_path)
+    assert (right.returncode, right.stdout) == (0, "3 artefact sets give their verdicts; 0 of 1 claims have none\n")
+    path.write_text(yaml.safe_dump({"claims": [{**claim, "sets": [claim["sets"][0], {**claim["sets"][0], "gives": "refuted"}]}]}))
+    wrong = xstilts("claims", "--check", "--claims", path, cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "mine, set 2: expected refuted" in wrong.stderr
+    assert "mine: no set shows that it can be inconclusive" in wrong.stderr
+    assert xstilts("claims", cwd=tmp_path).stderr == "Error: claims: expected STUDY or --check\n"
 
 
 def test_power_says_what_it_takes(tmp_path: Path) -> None:
