@@ -108,8 +108,8 @@ def _variance_ratios(df: float) -> tuple[Values, Values]:
     the logarithmic scale, on which the trapezium rule converges fast and the tail of small values is well covered."""
     from scipy import special
 
-    ends = special.gammaincinv(df / 2, _OUTSIDE), special.gammainccinv(df / 2, _OUTSIDE)
-    log_Q = np.linspace(*np.log(ends), _NODES)  # of half a chi-square
+    least, most = (math.log(inverse(df / 2, _OUTSIDE)) for inverse in (special.gammaincinv, special.gammainccinv))
+    log_Q = np.linspace(least, most, _NODES)  # of half a chi-square
     weight_Q = np.exp(df / 2 * log_Q - np.exp(log_Q) - special.gammaln(df / 2))
     return 2 * np.exp(log_Q) / df, weight_Q / weight_Q.sum()
 
