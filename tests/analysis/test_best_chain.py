@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.analysis.fake_results import chain, make_results, target
-from xstilts.analysis.best_chain import BestChain, halves
+from xstilts.analysis.best_chain import BestChain
 from xstilts.analysis.results import Results
 from xstilts.report.findings import compute_findings
 from xstilts.report.tables.breakdown import best_table, describe_best
@@ -34,7 +34,6 @@ def test_under_the_null_the_plain_maximum_is_too_large_and_the_nested_one_is_not
     nested = float(np.mean([row.nested.estimate for row in rows if row.nested]))
     assert plain > 0.02
     assert abs(nested) < 0.5 * plain
-    assert all(row.nested.estimate <= row.plain.estimate + 1e-9 for row in rows if row.nested)
     assert all(1 / 8 < row.probability < 0.9 for row in rows)  # the largest of eight equals is not known to be the best
 
 
@@ -42,8 +41,8 @@ def test_a_chain_that_is_best_is_chosen_everywhere_and_both_agree() -> None:
     for row in found(results("c3")):
         assert row.best == "c3"
         assert row.probability > 0.8  # two seeds leave a doubt
-        assert row.chosen == {"c3": 4}
-        assert row.split == "languages and seeds"
+        assert row.chosen == {"c3": 8}
+        assert row.split == "seeds, languages and examples"
         assert row.nested is not None
         assert row.nested.estimate == pytest.approx(row.plain.estimate)
 
@@ -51,36 +50,16 @@ def test_a_chain_that_is_best_is_chosen_everywhere_and_both_agree() -> None:
 @pytest.mark.parametrize(
     ("languages", "seeds", "split", "choices"),
     [
-        (LANGUAGES, (0,), "languages", 2),
-        (("en", "de"), (0, 1), "seeds", 2),
-        (("en", "de"), (0,), "", 0),
-        (LANGUAGES, (0, 1, 2), "languages and seeds", 4),
+        (LANGUAGES, (0,), "languages and examples", 4),
+        (("en", "de"), (0, 1), "seeds and examples", 4),
+        (("en", "de"), (0,), "examples", 2),
+        (LANGUAGES, (0, 1, 2), "seeds, languages and examples", 12),
     ],
 )
 def test_what_can_be_split_is(languages: tuple[str, ...], seeds: tuple[int, ...], split: str, choices: int) -> None:
     for row in found(results("c3", languages, seeds)):
         assert (row.split, sum(row.chosen.values())) == (split, choices)
-        assert (row.nested is None) == (not split)
-
-
-def test_the_quarter_that_is_reported_does_not_choose() -> None:
-    """c0 is best only in the cells of one quarter: nothing chosen elsewhere may pick it there."""
-    of = results("c3")
-    codes, seeds = halves([c for c in LANGUAGES if c != "en"]), (0,)
-    cells = []
-    for cell in of.cells:
-        languages = dict(cell.languages)
-        if cell.chain == "c0" and cell.seed in seeds:
-            for code in (code for code, half in codes.items() if half == 0):
-                row = languages[code]
-                perfect = np.ones_like(row.counts_NC)
-                languages[code] = type(row)({"accuracy": 1.0}, 1.0, row.ids_N, perfect)
-        cells.append(type(cell)(**{**cell.__dict__, "languages": languages}))
-    changed = type(of)(**{**of.__dict__, "cells": tuple(cells)})
-    for row in found(changed):
-        assert row.chosen["c0"] == 1  # by the lucky quarter for the opposite one, and nowhere else
         assert row.nested is not None
-        assert row.nested.estimate < row.plain.estimate
 
 
 def test_equal_chains_share_the_chance_of_being_the_best() -> None:

@@ -58,7 +58,7 @@ def compute_mean_gains(results: Results, gains: Sequence[Gain]) -> tuple[MeanGai
             by_seed = values.mean(axis=0)
             interval = pool_intervals(by_seed, [gain.interval for gain in members if gain.interval is not None])
             assert interval.spread is not None
-            interval = replace(interval, p=two_sided_p(interval.estimate, interval.spread, interval.resamples))
+            interval = replace(interval, p=two_sided_p(interval.estimate, interval.spread))
             found.append(MeanGain(encoder, chain, baseline, group, tuple(members), interval, tuple(map(float, by_seed))))
     margins = [float(np.mean([gain.margin for gain in one.gains])) for one in found]
     different, equal = correct([one.interval for one in found], margins) if found else ([], [])

@@ -1,18 +1,16 @@
 """The sides of a claim's comparisons: the cells of each chain, what two sides share, and which chains are the best.
 
-`choose_best` is the nested selection behind "the best intermediate task for each target": a chain is chosen on other seeds and
-on the other half of the languages than those on which it is then scored, since the score of a winner on the data that made it
-win is too high. `compute_standing` says how surely some chains are ahead of others (`metrics.rank_probability`).
+`choose_best` is the nested selection behind "the best intermediate task for each target": a chain is chosen on other seeds,
+languages and examples than those on which it is then scored (`analysis.nested_choice`). `compute_standing` says how surely some
+chains are ahead of others (`metrics.rank_probability`).
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.comparison import Comparison, pair_cells
+from xstilts.analysis.nested_choice import choose_nested
 from xstilts.analysis.pooled_comparison import PooledComparison, pool_targets
 from xstilts.analysis.results import Cell, Results
 from xstilts.analysis.scores import ENGLISH, find_metric, is_near_chance
@@ -127,34 +125,13 @@ def choose_best(
     for target, codes in languages.items():
         have = {name: arm for name, arm in arms.items() if target in arm}
         found = pair_sides([(arm, none) for arm in have.values()], {target: codes}, results) if have else {}
-        if not found:
+        metric = find_metric(results, target)
+        if not found or metric is None:
             continue
         seeds, shared = found[target][0].seeds, found[target][0].languages
-        picked: Counter[str] = Counter()
-        halves = {code: rank % 2 for rank, code in enumerate(sorted(shared, key=lambda code: (code != ENGLISH, code)))}
-        for seed in seeds:
-            scores = {}
-            for code in shared:
-                if places := _find_others(seed, code, seeds, halves):
-                    means = {
-                        name: float(np.mean([arm[target][s].languages[c].headline for s, c in places]))
-                        for name, arm in have.items()
-                    }
-                    best = max(means, key=lambda name: means[name])
-                    picked[best] += 1
-                    scores[code] = have[best][target][seed].languages[code]
-            if scores:
-                side.setdefault(target, {})[seed] = replace(none[target][seed], languages=scores)
-        if picked:
+        if choice := choose_nested({name: arm[target] for name, arm in have.items()}, seeds, shared, metric):
+            side[target] = {seed: replace(none[target][seed], languages=choice.scores[seed]) for seed in seeds}
             keys += [have[name][target][seed].key for name in have for seed in seeds]
-            words.append(f"{target}: {fmt.listed(f'{name} {n} of {picked.total()}' for name, n in picked.most_common())}")
+            total, picks = sum(choice.chosen.values()), sorted(choice.chosen.items(), key=lambda pick: -pick[1])
+            words.append(f"{target}: {fmt.listed(f'{name} {n} of {total}' for name, n in picks)}")
     return side, tuple(keys), "; ".join(words)
-
-
-def _find_others(seed: int, code: str, seeds: Sequence[int], halves: Mapping[str, int]) -> list[tuple[int, str]]:
-    """The (seed, language) pairs on which to choose for one: other seeds and the other half of the languages. With one seed only
-    the languages differ, with one language only the seeds; with one of both there are none."""
-    rest = [s for s in seeds if s != seed] or list(seeds)
-    codes = [c for c in halves if halves[c] != halves[code]] or list(halves)
-    found = [(s, c) for s in rest for c in codes]
-    return [] if (seed, code) in found else found

@@ -3,9 +3,14 @@
 An arm is one comparison (or one side alone) over all its seeds. Several arms, such as the chains of a study over one control,
 share the draws of ids and the sums of the control. Gains are in points, relative to the control's headroom, or in log-odds.
 
+Examples that all agree do not make an error vanish. If none of N differs, up to 1 - .05^(1/N) of all others may, about 3/N (the
+rule of three: Hanley and Lippman-Hand 1983, JAMA 249:1743). The variance of one run on one language is at least that of N
+examples of which so many differ. With three or more that differ, this changes nothing.
+
 Legend: C counts, R replicates, S seeds of an arm, X runs (all seeds of all arms), G tables of a group, N ids of one language.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -19,6 +24,8 @@ from xstilts.metrics.variance_components import VarianceComponents, variance_com
 
 LanguageTallies = Mapping[str, tuple[Ids, Counts]]  # language -> ids_N, counts_NC
 Scale = Literal["points", "headroom", "logit"]
+_UNSEEN = 0.05  # the chance that a share as large as the assumed one shows in none of the examples
+_NOTHING = 1e-8  # of the least variance: less is rounding
 
 
 class PairedTallies:
@@ -60,6 +67,15 @@ class PairedTallies:
             return gains
         difference: Values = treated - controlled
         return difference
+
+    def weights(self, scores: Values, sides: NDArray[np.int64], sizes: NDArray[np.int64]) -> Values:
+        """What one example more that is right on the first side adds to each row's gain, times the number of examples."""
+        treated: Values = scores[sides[:, 0]]
+        if self.scale == "headroom":
+            return 1 / np.maximum(1 - scores[sides[:, 1]], 1 / sizes)
+        if self.scale == "logit":
+            return sizes / (sizes * treated + 0.5) + sizes / (sizes * (1 - treated) + 0.5)
+        return np.ones_like(treated)
 
 
 class PairedRuns:
@@ -149,7 +165,8 @@ def measure(
     rows = [_Row(a, x, code, sides) for x, (a, run) in enumerate(runs) for code, sides in run.items()]
     sizes = np.array([len(tallies.tables[row.tables[0]].ids_N) for row in rows])
     points = np.array([float(tallies.headline(one.counts_NC.sum(axis=0))) for one in tallies.tables])
-    point_rows = tallies.gain(points, np.array([row.tables for row in rows]), sizes)
+    sides_rows = np.array([row.tables for row in rows])
+    point_rows, weight_rows = tallies.gain(points, sides_rows, sizes), tallies.weights(points, sides_rows, sizes)
     share_rows_X = np.zeros((len(rows), len(runs)))
     for k, row in enumerate(rows):
         share_rows_X[k, row.run] = 1 / len(runs[row.run][1])
@@ -160,9 +177,10 @@ def measure(
     sums = {key: np.zeros(len(found)) for key, found in seeds_of.items()}
     products = {key: np.zeros((len(found), len(found))) for key, found in seeds_of.items()}
     replicates_RX = np.zeros((resamples, len(runs)))
-    degrees_of_freedom = 0
+    ids = groups = 0
     for draw in draw_scores(tallies.tables, tallies.headline, resamples, seed):
-        degrees_of_freedom += draw.ids - 1 if draw.first == 0 else 0
+        if draw.first == 0:
+            ids, groups = ids + draw.ids, groups + 1
         column = {place: g for g, place in enumerate(draw.tables)}
         here = {k: n for n, k in enumerate(k for k, row in enumerate(rows) if row.tables[0] in column)}
         chosen = list(here)
@@ -176,9 +194,28 @@ def measure(
                 products[key][np.ix_(mine, mine)] += part.T @ part
 
     by_language = {}
+    own_rows, least_rows = np.zeros(len(rows)), weight_rows**2 * _unseen_variance(sizes)
     for key, found in seeds_of.items():
         covariance_SS = (products[key] - np.outer(sums[key], sums[key]) / resamples) / (resamples - 1)
+        own_rows[found] = np.diag(covariance_SS)
+        own, least = float(own_rows[found].mean()), float(least_rows[found].mean())
+        covariance_SS = np.full_like(covariance_SS, least) if own < _NOTHING * least else covariance_SS * max(1.0, least / own)
         by_language[key] = (point_rows[found], covariance_SS, float(sizes[found].max() - 1))
     covariance_XX = np.atleast_2d(np.cov(replicates_RX, rowvar=False))
-    arm_X = np.array([a for a, _ in runs])
-    return PairedEstimates(point_rows @ share_rows_X, covariance_XX, arm_X, float(degrees_of_freedom), by_language, over_seeds)
+    arm_X, arm_rows = np.array([a for a, _ in runs]), np.array([row.arm for row in rows])
+    for a in range(len(arms)):
+        mine_X, mine_rows = arm_X == a, arm_rows == a
+        own, least = float(own_rows[mine_rows].mean()), float(least_rows[mine_rows].mean())
+        if own < _NOTHING * least:
+            unseen = _unseen_variance(np.array(ids))
+            covariance_XX[np.ix_(mine_X, mine_X)] = weight_rows[mine_rows].mean() ** 2 * unseen
+        elif own < least:
+            covariance_XX[mine_X] *= math.sqrt(least / own)
+            covariance_XX[:, mine_X] *= math.sqrt(least / own)
+    return PairedEstimates(point_rows @ share_rows_X, covariance_XX, arm_X, float(ids - groups), by_language, over_seeds)
+
+
+def _unseen_variance(sizes: NDArray[np.int64]) -> Values:
+    """The variance of the mean of so many examples if the share of the rule of three differs, by one each."""
+    share: Values = 1 - _UNSEEN ** (1 / sizes)
+    return share / sizes

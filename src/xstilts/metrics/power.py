@@ -10,18 +10,20 @@ that was run.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from xstilts.metrics.bootstrap import Headline
+from xstilts.metrics.metric import Values
 from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies, measure
 from xstilts.metrics.significance import LEVEL
 from xstilts.metrics.variance_components import critical_values
 
 CHANCE = 0.8  # with which an effect is to be found
-MOST_SEEDS = 1000
+LEAST_SEEDS, MOST_SEEDS = 3, 1000  # nothing is called with two
 MOST_EXAMPLES = 10_000_000
-_STEPS = 400  # of the integral over the spread of seeds
+_STEPS = 200  # of the integral over the spread of seeds
 
 
 @dataclass(frozen=True)
@@ -69,50 +71,62 @@ class Design:
         return self.discordance / self.examples * repeated
 
 
-def power(design: Design, effect: float) -> float:
-    """The chance that the interval excludes 0 when the true gain is `effect`. With one seed: a gain of these two checkpoints."""
+def power(design: Design, effect: float, tests: int = 1) -> float:
+    """The chance that a true gain of `effect` is found. With one seed: a gain of these two checkpoints.
+
+    `tests`: the size of the family in which the gain has to pass the first step of Holm's correction. It is the chance of the
+    only gain in its family; with more of them, later steps ask for less."""
     from scipy import special  # type: ignore[import-untyped]
 
-    seed_part, example_part = design.seed_variance, design.example_variance
-    if not seed_part + example_part:
-        return float(effect != 0)
-    df = design.seeds - 1
-    found = seed_part * special.chdtri(df, (np.arange(_STEPS) + 0.5) / _STEPS) / df if seed_part else np.zeros(1)
-    total = found + example_part
-    half = critical_values((1 - LEVEL) / 2, found / total, df, max(design.examples - 1, 1)) * np.sqrt(total)
     error = design.standard_error
+    if not error:
+        return float(effect != 0)
+    half = _half_widths(design, tests)
     return float(np.mean(special.ndtr((effect - half) / error) + special.ndtr((-effect - half) / error)))
 
 
-def detectable(design: Design) -> float:
+@lru_cache(maxsize=256)
+def _half_widths(design: Design, tests: int) -> Values:
+    """The half widths of the corrected interval, for every spread of the seeds that a study may find."""
+    from scipy import special
+
+    df, steps = max(design.seeds - 1, 1), _STEPS if design.seed_variance else 1
+    found = design.seed_variance * special.chdtri(df, (np.arange(steps) + 0.5) / steps) / df
+    total = found + design.example_variance
+    values: Values = critical_values((1 - LEVEL) / 2 / tests, found / total, df, max(design.examples - 1, 1)) * np.sqrt(total)
+    return values
+
+
+def detectable(design: Design, tests: int = 1) -> float:
     """The smallest gain that the design finds with CHANCE; inf if even a gain of 1 (100 points) is too small."""
-    if power(design, 1.0) < CHANCE:
+    if power(design, 1.0, tests) < CHANCE:
         return math.inf
     low, high = 0.0, 1.0
-    for _ in range(50):
+    for _ in range(40):
         middle = (low + high) / 2
-        low, high = (low, middle) if power(design, middle) >= CHANCE else (middle, high)
+        low, high = (low, middle) if power(design, middle, tests) >= CHANCE else (middle, high)
     return high
 
 
-def seeds_needed(design: Design, effect: float) -> int | None:
-    """The fewest seeds, 2 or more, that find the effect. None if 1,000 seeds do not: then the examples are the limit."""
-    return _search(lambda seeds: replace(design, seeds=seeds), MOST_SEEDS, effect)
+def seeds_needed(design: Design, effect: float, tests: int = 1) -> int | None:
+    """The fewest seeds, LEAST_SEEDS or more, that find the effect. None if 1,000 seeds do not: then the examples are the
+    limit."""
+    return _search(lambda seeds: replace(design, seeds=seeds), LEAST_SEEDS, MOST_SEEDS, effect, tests)
 
 
-def examples_needed(design: Design, effect: float) -> int | None:
+def examples_needed(design: Design, effect: float, tests: int = 1) -> int | None:
     """The fewest examples for each language that find the effect. None if ten million do not: then the seeds are the limit."""
-    return _search(lambda examples: replace(design, examples=examples), MOST_EXAMPLES, effect)
+    return _search(lambda examples: replace(design, examples=examples), 2, MOST_EXAMPLES, effect, tests)
 
 
-def _search(design: Callable[[int], Design], most: int, effect: float) -> int | None:
-    """The least number, 2 or more, whose design finds the effect."""
-    if power(design(most), effect) < CHANCE:
+def _search(design: Callable[[int], Design], least: int, most: int, effect: float, tests: int) -> int | None:
+    """The least number whose design finds the effect."""
+    if power(design(most), effect, tests) < CHANCE:
         return None
-    low, high = 1, most
+    low, high = least - 1, most
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if power(design(middle), effect) >= CHANCE else (middle, high)
+        low, high = (low, middle) if power(design(middle), effect, tests) >= CHANCE else (middle, high)
     return high
 
 

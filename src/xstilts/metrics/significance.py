@@ -109,10 +109,8 @@ def _overall(measured: PairedEstimates, a: int, arm: PairedRuns, resamples: int)
     return _interval(float(points_S.mean()), len(points_S), spread, resamples, arm.notes, (-1.0, 1.0))
 
 
-def two_sided_p(estimate: float, spread: VarianceComponents, resamples: int) -> float:
-    """p of no gain. If nothing varies, it is that of a bootstrap of `resamples` replicates that all agree."""
-    if estimate and not spread.standard_error:
-        return 2 / (resamples + 1)
+def two_sided_p(estimate: float, spread: VarianceComponents) -> float:
+    """p of no gain. It is at most 0.05 exactly where the interval at LEVEL excludes 0."""
     return min(1.0, 2 * spread.tail(abs(estimate)))
 
 
@@ -169,5 +167,5 @@ def _interval(
         notes = [*notes, f"{runs}: only examples are drawn anew, seed variation is not covered"]
     elif seeds < FEW_SEEDS:
         notes = [*notes, f"exploratory: {seeds} seeds, fewer than {FEW_SEEDS}"]
-    p = two_sided_p(estimate, spread, resamples) if tested else None
+    p = two_sided_p(estimate, spread) if tested else None
     return Interval(estimate, low, high, LEVEL, resamples, p, seeds, "; ".join(notes), spread)

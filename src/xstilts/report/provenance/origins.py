@@ -146,7 +146,7 @@ def _best(best: BestChain) -> Iterable[Origin]:
     how = f"The probability that {best.best} is the best {among} if seeds and examples were drawn again."
     yield Origin(numbers.best_id(best, "probability"), fmt.chance(best.probability), how, best.keys)
     if best.nested is not None:
-        how = f"The gain of the best {among}, with the chain chosen on the other half of the {best.split}."
+        how = f"The gain of the best {among}, with the chain chosen on other {best.split}."
         yield Origin(numbers.best_id(best, "nested"), write_gain(best.nested), how, best.keys)
 
 
