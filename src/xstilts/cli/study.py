@@ -51,6 +51,7 @@ def plan(
 
         xstilts plan phang2020 --set 'seeds=[0]'
     """
+    from xstilts.analysis.planning import assume_designs, describe_assumed, to_record
     from xstilts.cli.views.plan import plan_record, print_plan
     from xstilts.execution.execute import inspect, reasons
     from xstilts.plan.cost.estimate import RATE, estimate
@@ -60,10 +61,13 @@ def plan(
     state = inspect(made, Store(store), thorough=False)
     why = reasons(made, state)
     cost = estimate(made, {key for key, status in state.status.items() if status != "done"}, flops or RATE)
+    designs = assume_designs(made)
     if as_json:
-        print_json(plan_record(made, state, why, cost))
+        print_json(plan_record(made, state, why, cost) | {"sees": [to_record(one, None) for one in designs]})
     else:
         print_plan(open_console(), made, state, why, cost)
+        for line in describe_assumed(designs):
+            open_console().print(line, markup=False, soft_wrap=True)
 
 
 @app.command(rich_help_panel=RUN)

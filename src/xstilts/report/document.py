@@ -25,6 +25,7 @@ from xstilts.report.provenance.numbers import Number, claim_id
 from xstilts.report.references import list_references
 from xstilts.report.tables import cost
 from xstilts.report.tables.breakdown import best_table, describe_best, gaps_table, parts_table
+from xstilts.report.tables.calibration import calibration_table, describe_calibration
 from xstilts.report.tables.data import describe_licences, targets_table, training_table
 from xstilts.report.tables.encoders import contrast_table
 from xstilts.report.tables.gains import comparisons_table, control_tables
@@ -112,6 +113,7 @@ def build_document(findings: Findings) -> Document:
         Section("Benchmark averages", _introduce(AVERAGES, *suite_tables(findings))),
         _retrieval(findings),
         Section("Claims", _claims(findings)),
+        Section("Calibration of this study", _calibration(findings)),
         Section("Limitations", _bullets(list_limitations(findings))),
         Section("Quality of the evidence", _introduce(write_points(findings), quality_table(findings))),
         Section("Cost", _cost(findings)),
@@ -222,6 +224,11 @@ def _claims(findings: Findings) -> tuple[Block, ...]:
         counts = fmt.listed(f"{sum(one.verdict == verdict for one in others)} {verdict}" for verdict in verdicts)
         text += f" The others: {counts}. “xstilts claims {findings.results.study}” gives the reasons."
     return _keep([make_table(caption, columns, rows), Text(text) if found else None])
+
+
+def _calibration(findings: Findings) -> tuple[Block, ...]:
+    text = describe_calibration(findings)
+    return _keep([Text(text) if text else None, calibration_table(findings)])
 
 
 def _cost(findings: Findings) -> tuple[Block, ...]:
