@@ -68,7 +68,7 @@ def test_what_an_effect_needs_is_said() -> None:
     (line,) = describe_designs([row], 0.025)
     assert "3 seeds, 2,000 examples in 14 languages" in line
     assert f"sees {record['detectable_points']:.2f} points alone, {record['corrected_points']:.2f} points after" in line
-    assert f"for 80 % it takes {record['seeds_needed']} seeds or" in line
+    assert f"for 80 % it takes {record['seeds_needed']} seeds" in line
     (plain,) = describe_designs([row], None)
     assert "1.5 points" not in plain
     (lone,) = describe_designs([TargetDesign("mini", "xnli", 1, Design(2, 1.0, seeds=2, seed_sd=1.0))], 0.01)
