@@ -1,22 +1,30 @@
-"""Do 95 % intervals hold what they say? Simulated studies whose true gain is known, by regime of noise and number of seeds.
+"""Do intervals and corrected p values hold what they say? Simulated studies whose true gain is known.
 
-An answer is right where a latent normal is above 0, so that the true gain is a difference of normal probabilities. By hand:
-`python -m tests.metrics.coverage [STUDIES]` prints the table in Markdown; the suite runs a small part of it.
+Three levels. `coverage`: single intervals through the whole bootstrap, by regime of noise and number of seeds; an answer is right
+where a latent normal is above 0, so that the true gain is a difference of normal probabilities. `simulate_family`: whole null
+studies at the level of variance components (seeds, and the sums of squares of examples, drawn as normal and chi-square), so that
+tails of many comparisons can be counted. `null_results`: whole null studies through the bootstrap and Holm's correction.
+
+By hand: `python -m tests.metrics.coverage [STUDIES]` prints the tables of docs/trust.md in Markdown; the suite runs a small part.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from tests.analysis.fake_results import chain, make_results, target
+from xstilts.analysis.gains import compute_transfer_gains
+from xstilts.analysis.results import Cell, LanguageScore, Results
 from xstilts.metrics.classify import ACCURACY
-from xstilts.metrics.significance import Interval, gain_interval
+from xstilts.metrics.significance import LEVEL, Interval, gain_interval
 from xstilts.metrics.tag import CHUNK_F1
+from xstilts.metrics.variance_components import critical_values
 
 Values = NDArray[np.float64]
 Side = list[dict[str, tuple[NDArray[np.str_], Values]]]
@@ -116,18 +124,157 @@ def coverage(regime: Regime, seeds: int, gain: float, studies: int, seed: int = 
     return float(covered), float(declared)
 
 
+SHARES = (0.2, 0.5, 0.8, 0.95, 0.98)  # of seeds, of the variance of a gain
+FAMILIES = {12: (3, 4), 81: (9, 9)}  # chains and targets
+_GRID = np.concatenate([[0.0], np.geomspace(1e-4, 0.5, 40), 1 - np.geomspace(0.5, 1e-5, 50)[1:], [1.0]])
+
+
+@dataclass(frozen=True)
+class FamilyRates:
+    """Shares of simulated null studies: in which a corrected p is at most .05 (`any_false`); of single p at most `tail` / .05 by
+    tail, divided by the tail; of 95 % intervals that hold 0."""
+
+    any_false: float
+    tails: dict[float, float]
+    coverage: float
+
+
+def estimate_components(gain_S: Values, shared: Values, own: Values) -> tuple[Values, Values]:
+    """`variance_components` of one arm for arrays (..., S): the parts of seeds and of examples. `own` and `shared` are the mean
+    variance of a run and the mean covariance of two when only examples are drawn anew."""
+    seeds = gain_S.shape[-1]
+    least = stats.chi2.ppf(0.05, seeds - 1) / (seeds - 1) * np.maximum(own - shared, 0.0) / seeds
+    return np.maximum(gain_S.var(axis=-1, ddof=1) / seeds, least), np.maximum(shared, 0.0)
+
+
+def simulate_family(seeds: int, share: float, family: int, studies: int, examples: int = 500, seed: int = 0) -> FamilyRates:
+    """Null studies of a family in FAMILIES. Chains of a target share a control: half of the variance of a gain is common. A third
+    of what varies by seed is seed x example."""
+    chains, targets = FAMILIES[family]
+    rng = np.random.default_rng([seed, seeds, family, round(100 * share)])
+    by_seed, interaction, shared = share * seeds * 2 / 3, share * seeds / 3, 1 - share  # the variance of the mean is 1
+
+    def less_control(variance: float, *shape: int) -> Values:
+        noise = rng.standard_normal((studies, targets, chains + 1, *shape)) * np.sqrt(variance / 2)
+        difference: Values = noise[:, :, 1:] - noise[:, :, :1]
+        return difference
+
+    gain_S = less_control(by_seed + interaction, seeds) + less_control(shared)[..., None]
+    along = (interaction + seeds * shared) * rng.chisquare(examples - 1, gain_S.shape[:-1]) / (examples - 1)
+    across = interaction * rng.chisquare((examples - 1) * (seeds - 1), along.shape) / ((examples - 1) * (seeds - 1))
+    part_seeds, part_examples = estimate_components(gain_S, (along - across) / seeds, (along + (seeds - 1) * across) / seeds)
+    total = part_seeds + part_examples
+    errors, shares = np.abs(gain_S.mean(axis=-1)) / np.sqrt(total), part_seeds / total
+    levels = (0.05, 0.05 / 9, 0.05 / 81, 0.05 / family)
+    called = {
+        level: errors > np.interp(shares, _GRID, critical_values(level / 2, _GRID, seeds - 1, examples - 1)) for level in levels
+    }
+    by_study = called[levels[3]].reshape(studies, -1).any(axis=1)
+    return FamilyRates(
+        float(by_study.mean()), {x: float(called[x].mean()) / x for x in levels[:3]}, 1 - float(called[levels[0]].mean())
+    )
+
+
+def null_results(seeds: int, share: float, family: int, rng: np.random.Generator, examples: int = 150) -> Results:
+    """A study whose chains do nothing, in one language. The shift of a latent normal by seed makes `share` of the variance of a
+    gain; half of the rest is common to all seeds."""
+    chains, targets = FAMILIES[family]
+    names = ["none", *(f"c{k}" for k in range(chains))]
+    infos = [target(f"t{k}", languages=("de",)) for k in range(targets)]
+    made = make_results(
+        chains=[chain(name, *([f"task-{name}"] if name != "none" else [])) for name in names],
+        targets=infos,
+        skill={},
+        seeds=range(seeds),
+    )
+    ids_N = np.array([f"{i:03d}" for i in range(examples)])
+    spread = np.sqrt(share / (1 - share) * seeds * 0.8 / examples)  # of a seed's shift, for unit variance of the answers
+    cells = []
+    for info in infos:
+        ease_N = rng.standard_normal(examples)
+        for name in names:
+            own_N = 0.8 * rng.standard_normal(examples)
+            for s in range(seeds):
+                latent_N = ease_N + own_N + 0.8 * rng.standard_normal(examples) + 1.5 * spread * rng.standard_normal()
+                counts_NC = np.stack([latent_N > 0, np.ones(examples)], axis=1).astype(float)
+                score = float(counts_NC[:, 0].mean())
+                scores = {"de": LanguageScore({"accuracy": score}, score, ids_N, counts_NC)}
+                cells.append(Cell("mini-xlmr", name, info.name, s, "", scores, (), None, f"{name}-{info.name}-{s}"))
+    return replace(made, cells=tuple(cells))
+
+
+def any_false(seeds: int, share: float, family: int, studies: int, seed: int = 0) -> tuple[float, float]:
+    """Of null studies through the product's own gains: the share in which a corrected p is at most .05, and the mean share of
+    seeds that was measured."""
+    rng = np.random.default_rng([seed, seeds, family])
+    found, measured = [], []
+    for _ in range(studies):
+        gains = compute_transfer_gains(null_results(seeds, share, family, rng), (), resamples=200)
+        found.append(any(gain.p_holm is not None and gain.p_holm <= 1 - LEVEL for gain in gains))
+        measured += [gain.interval.spread.seed_share for gain in gains if gain.interval and gain.interval.spread]
+    return float(np.mean(found)), float(np.mean(measured))
+
+
+def collapsing_coverage(seeds: int, studies: int, collapse: float = 0.2, loss: float = 0.4, seed: int = 0) -> float:
+    """The share of intervals that hold the true gain where the treatment loses `loss` in a share `collapse` of its runs."""
+    rng = np.random.default_rng([seed, seeds])
+    ids, truth, held = np.arange(1000).astype(str), -collapse * loss, []
+
+    def side(levels: Values) -> Side:
+        ease_N = rng.random(1000)
+        return [{"de": (ids, np.stack([ease_N < level, np.ones(1000)], axis=1).astype(float))} for level in levels]
+
+    for number in range(studies):
+        lost = loss * (rng.random(seeds) < collapse)
+        treated, control = (side(0.7 - down + 0.01 * rng.standard_normal(seeds)) for down in (lost, np.zeros(seeds)))
+        one = gain_interval(treated, control, ACCURACY.headline, resamples=200, seed=number)
+        held.append(one.low <= truth <= one.high)
+    return float(np.mean(held))
+
+
 def main(studies: int) -> None:
+    print(f"| studies with a false claim, % ({studies} simulated, Holm) | " + " | ".join(f"share {x}" for x in SHARES) + " |")
+    print("|---|" + "---|" * len(SHARES))
+    for family in FAMILIES:
+        for seeds in (2, 3, 6, 10):
+            rates = [simulate_family(seeds, share, family, studies) for share in SHARES]
+            print(
+                f"| {family} comparisons, {seeds} seeds | " + " | ".join(f"{100 * rate.any_false:.1f}" for rate in rates) + " |"
+            )
+    print("\n| rate of p over its nominal value, at .05, .05/9, .05/81 | " + " | ".join(f"share {x}" for x in SHARES) + " |")
+    print("|---|" + "---|" * len(SHARES))
+    for seeds in (2, 3, 6, 10):
+        rates = [simulate_family(seeds, share, 81, studies) for share in SHARES]
+        cells = [" / ".join(f"{ratio:.2f}" for ratio in rate.tails.values()) for rate in rates]
+        print(f"| {seeds} seeds | " + " | ".join(cells) + " |")
+    print("\n| 95 % intervals that hold, % | " + " | ".join(f"share {x}" for x in SHARES) + " |")
+    print("|---|" + "---|" * len(SHARES))
+    for seeds in (2, 3, 6, 10):
+        rates = [simulate_family(seeds, share, 81, studies) for share in SHARES]
+        print(f"| {seeds} seeds | " + " | ".join(f"{100 * rate.coverage:.1f}" for rate in rates) + " |", flush=True)
+    whole, single = max(studies // 20, 100), max(studies // 40, 100)
+    print(f"\n| studies with a false claim, % ({whole} simulated through the bootstrap) | share of seeds, measured | rate |")
+    print("|---|---|---|")
+    for family, seeds, share in ((12, 2, 0.9), (12, 3, 0.5), (12, 3, 0.95), (12, 6, 0.95)):
+        rate, measured = any_false(seeds, share, family, whole)
+        print(f"| {family} comparisons, {seeds} seeds | {measured:.2f} | {100 * rate:.1f} |", flush=True)
     print(
-        f"| regime ({studies} studies a cell; false positives under no gain / coverage under a gain, %) | 3 seeds | 5 | 6 | 10 |"
+        "\n| one run in five collapses: intervals that hold, % | "
+        + " | ".join(f"{s} seeds" for s in (3, 6, 10))
+        + " |\n|---|---|---|---|"
+    )
+    print("| | " + " | ".join(f"{100 * collapsing_coverage(s, whole):.0f}" for s in (3, 6, 10)) + " |", flush=True)
+    print(
+        f"\n| regime ({single} studies a cell; false positives under no gain / coverage under a gain, %) | 3 seeds | 5 | 6 | 10 |"
     )
     print("|---|---|---|---|---|")
     for regime in REGIMES:
-        cells = [(coverage(regime, s, 0.0, studies)[1], coverage(regime, s, 0.15, studies)[0]) for s in (3, 5, 6, 10)]
-        print(
-            f"| {regime.name} | " + " | ".join(f"{100 * false:.1f} / {100 * held:.1f}" for false, held in cells) + " |",
-            flush=True,
-        )
+        cells = [
+            f"{100 * coverage(regime, s, 0.0, single)[1]:.1f} / {100 * coverage(regime, s, 0.15, single)[0]:.1f}"
+            for s in (3, 5, 6, 10)
+        ]
+        print(f"| {regime.name} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 4000)

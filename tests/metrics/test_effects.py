@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from tests.metrics.coverage import REGIMES, intervals
-from xstilts.metrics.effects import equivalence, sign_flip_test, stochastic_order, superiority, violation_ratio
+from xstilts.metrics.effects import equivalence, sign_flip_test, stochastic_order, superiority, unseen_collapse, violation_ratio
 from xstilts.metrics.significance import Interval
 from xstilts.metrics.variance_components import VarianceComponents
 
@@ -96,3 +96,12 @@ def test_many_seeds_are_flipped_at_random() -> None:
     normal = 2 * stats.norm.sf(abs(deltas.sum()) / np.sqrt((deltas**2).sum()))
     assert sign_flip_test(deltas.tolist()) == pytest.approx(normal, abs=0.02)
     assert sign_flip_test([1.0] * 40, resamples=999) == 1 / 1000
+
+
+def test_what_no_seed_shows_is_not_excluded() -> None:
+    """A collapse in 63 % of runs is not seen in any of three with a chance of 5 %."""
+    assert [round(unseen_collapse(seeds), 2) for seeds in (1, 3, 6, 10)] == [0.95, 0.63, 0.39, 0.26]
+    for seeds in (3, 10):
+        assert (1 - unseen_collapse(seeds)) ** seeds == pytest.approx(0.05)
+    with pytest.raises(ValueError, match="one or more seeds"):
+        unseen_collapse(0)

@@ -1,13 +1,15 @@
-"""Plan the next study from one that was run: how much its scores vary, what it could see, and what an effect needs.
+"""Plan a study: what it can see after the correction for its number of comparisons, and what an effect needs.
 
-For each target this takes the median, over its comparisons with none, of what `metrics.power.observed` measures: discordance,
-the spread over seeds, and how much of an example's difference seeds and languages share. Pairs that are no evidence (the
-target's own data, oracles, one artefact on both sides) are left out. Surprising: only the variation of the gains is used, not
-their size, so that a plan does not rest on an effect that was large by luck.
+From a study that was run, `measure_designs` takes for each target the median, over its comparisons with none, of what
+`metrics.power.estimate_design` measures: discordance, the spread over seeds, and how much of an example's difference seeds and
+languages share. For a plan without results, `assume_designs` takes the catalogued number of test examples and assumed values.
+Both count the family of Holm's correction, without pairs that cannot count (the target's own data, oracles, near chance): a gain
+that is alone in it has to pass its first step, .05 / m. Surprising: only the variation of the gains is used, not their size, so
+that a plan does not rest on an effect that was large by luck.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -15,27 +17,52 @@ from typing import Any
 import numpy as np
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import compare_chains, reuses_target_data
+from xstilts.analysis.gains import Gain, compare_chains, compute_transfer_gains, is_counted, reuses_target_data
+from xstilts.analysis.gather import training_data
 from xstilts.analysis.results import Results
-from xstilts.analysis.scores import NO_CHAIN, find_metric, group_cells
-from xstilts.metrics.power import Design, detectable, estimate_design, examples_needed, power, seeds_needed
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN, find_metric, group_cells, summarise
+from xstilts.metrics.power import LEAST_SEEDS, Design, detectable, estimate_design, examples_needed, power, seeds_needed
+from xstilts.plan.compile import Plan
+from xstilts.plan.cost.sizes import Unknown, examples
+from xstilts.tasks.registry import find_task
 
 RESAMPLES = 400
 
 
+# Assumed for a plan: the share of the examples on which two systems differ, by format and by task, and the tasks whose languages
+# have sentences of their own. The standard deviation of a score over seeds is usually 0.2 to 0.6 points; that of a gain is
+# larger by the root of two.
+ASSUMED_DISCORDANCE = {"classify": 0.10, "choice": 0.25, "span": 0.15, "tag": 0.15, "ranking": 0.20, "embed": 0.20}
+ASSUMED_BY_TASK = {"pawsx": 0.08}
+OWN_SENTENCES = {"tydiqa", "panx", "tatoeba", "bucc2018"}
+ASSUMED_SEED_SD = 0.006
+ASSUMED_SHARED = 0.5  # of an example's difference, by seeds
+
+
 @dataclass(frozen=True)
 class TargetDesign:
-    """One target of one encoder: the design, measured over so many comparisons. With one seed its spread over seeds is not
-    known."""
+    """One target of one encoder: the design, measured over so many comparisons (0: assumed). With one seed its spread over seeds
+    is not known. `family` is the number of comparisons that Holm's correction covers."""
 
     encoder: str
     target: str
     comparisons: int
     design: Design
+    family: int = 1
+
+
+def count_family(gains: Iterable[Gain]) -> int:
+    """How many pairs of chain and target the correction covers: those that count and are not near chance."""
+    return sum(is_counted(gain) and gain.p_holm is not None and gain.verdict != "near chance" for gain in gains)
 
 
 def measure_designs(results: Results) -> tuple[TargetDesign, ...]:
     """Every target with a comparison over none in a language other than English, in the study's order."""
+    family = max(1, count_family(compute_transfer_gains(results, summarise(results), resamples=RESAMPLES)))
+    return tuple(dataclasses.replace(one, family=family) for one in _measure(results))
+
+
+def _measure(results: Results) -> list[TargetDesign]:
     cells = group_cells(results)
     found = []
     for encoder, info in product(results.encoders, results.targets):
@@ -49,7 +76,54 @@ def measure_designs(results: Results) -> tuple[TargetDesign, ...]:
                 designs.append(estimate_design(*pair.tallies(pair.transfer_languages), metric.headline, resamples=RESAMPLES))
         if designs:
             found.append(TargetDesign(encoder, info.name, len(designs), _median(designs)))
+    return found
+
+
+def assume_designs(plan: Plan) -> tuple[TargetDesign, ...]:
+    """Every target of a plan whose test data have a catalogued size in a language other than English, with assumed values."""
+    study = plan.study
+    held = [set().union(*(training_data(task) for m in phases for task in m.mix)) for phases in study.chains.values() if phases]
+    own = {
+        t.task: {t.task, t.source} | (training_data(t.source) if find_task(t.task).format.trained else set())
+        for t in study.targets
+    }
+    family = len(study.encoders) * sum(not (tasks & data) for tasks, data in product(held, own.values()))
+    found = []
+    for target in dict.fromkeys(target.task for target in study.targets):
+        score = next((cell.score for cell in plan.cells if cell.id.target == target), None)
+        try:
+            counts = [examples(gold) for code, gold in score.inputs.gold.items() if code != ENGLISH] if score else []
+        except Unknown:
+            continue
+        if counts:
+            discordance = ASSUMED_BY_TASK.get(target) or ASSUMED_DISCORDANCE.get(find_task(target).format.name, 0.15)
+            parallel = 0.0 if target in OWN_SENTENCES else 1.0
+            assumed = (len(study.seeds), len(counts), ASSUMED_SEED_SD, ASSUMED_SHARED, parallel)
+            design = Design(round(float(np.mean(counts))), discordance, *assumed)
+            found.append(TargetDesign("", target, 0, design, max(1, family)))
     return tuple(found)
+
+
+def describe_assumed(rows: Sequence[TargetDesign]) -> tuple[str, ...]:
+    """What a plan can see, in two lines; none without a target of known size."""
+    if not rows:
+        return ()
+    seeds, family = rows[0].design.seeds, rows[0].family
+    if seeds < LEAST_SEEDS:
+        return (
+            f"With {fmt.count(seeds, 'seed')} nothing is called a gain or a loss: {LEAST_SEEDS} are the fewest, 6 are advised.",
+        )
+    seen = [(row.target, detectable(row.design), detectable(row.design, family)) for row in rows]
+    words = ", ".join(f"{target} {_points(corrected)} ({_points(alone)})" for target, alone, corrected in seen)
+    return (
+        f"sees with a chance of 80 %, in points, after the correction for {fmt.count(family, 'comparison')} (alone): {words}",
+        f"assumed, not measured: {', '.join(f'{row.target} {fmt.share(row.design.discordance)}' for row in rows)} of the answers "
+        f"differ, half of that in all seeds; gains vary over seeds by {100 * ASSUMED_SEED_SD:g} points (sd)",
+    )
+
+
+def _points(effect: float) -> str:
+    return f"{100 * effect:.1f}" if np.isfinite(effect) else "none"
 
 
 def _median(designs: Sequence[Design]) -> Design:
@@ -59,15 +133,20 @@ def _median(designs: Sequence[Design]) -> Design:
 
 
 def to_record(one: TargetDesign, effect: float | None) -> dict[str, Any]:
-    """For --json. `effect` is 0-1; fields named points are in points. null: no number of seeds or examples is enough."""
-    sees = detectable(one.design)
-    record = {**dataclasses.asdict(one), "detectable_points": 100 * sees if np.isfinite(sees) else None}
+    """For --json. `effect` is 0-1; fields named points are in points. `corrected`: at the first step of Holm's correction, as are
+    power and needs. null: no number of seeds or examples is enough."""
+    alone, corrected = detectable(one.design), detectable(one.design, one.family)
+    record = {
+        **dataclasses.asdict(one),
+        "detectable_points": 100 * alone if np.isfinite(alone) else None,
+        "corrected_points": 100 * corrected if np.isfinite(corrected) else None,
+    }
     if effect is None:
         return record
     return record | {
-        "power": power(one.design, effect),
-        "seeds_needed": seeds_needed(one.design, effect),
-        "examples_needed": examples_needed(one.design, effect),
+        "power": power(one.design, effect, one.family),
+        "seeds_needed": seeds_needed(one.design, effect, one.family),
+        "examples_needed": examples_needed(one.design, effect, one.family),
     }
 
 
@@ -78,18 +157,24 @@ def describe_designs(rows: Sequence[TargetDesign], effect: float | None) -> tupl
     for row in rows:
         design, record = row.design, to_record(row, effect)
         name = f"{row.target}, {row.encoder}" if several else row.target
-        seen = record["detectable_points"]
         line = (
             f"{name}: {fmt.count(design.seeds, 'seed')}, {fmt.count(design.examples, 'example')} in "
             f"{fmt.count(design.languages, 'language')}, {fmt.share(design.discordance)} discordant"
             + (f", sd {100 * design.seed_sd:.2f} points over seeds" if design.seeds > 1 else ", spread over seeds not known")
-            + (f": sees {seen:.2f} points" if seen is not None else ": sees no gain")
+            + f": sees {_seen(record['detectable_points'])} alone, {_seen(record['corrected_points'])} after the correction for "
+            f"{fmt.count(row.family, 'comparison')}"
         )
+        if design.seeds < LEAST_SEEDS:
+            line += f"; nothing is called with fewer than {LEAST_SEEDS} seeds"
         if effect is not None:
             chance = f"{100 * record['power']:.0f} %"
             line += f"; {100 * effect:g} points are seen with a chance of {chance}, for 80 % {_needs(record)}"
         said.append(line)
     return tuple(said)
+
+
+def _seen(points: float | None) -> str:
+    return "no gain" if points is None else f"{points:.2f} points"
 
 
 def _needs(record: Mapping[str, Any]) -> str:

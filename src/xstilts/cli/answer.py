@@ -37,7 +37,8 @@ def report(
     findings, path = write_study_report(plan, Store(store), None, out or Path("reports") / plan.study.name)
     if as_json:
         record = {"study": plan.study.name, "question": plan.study.question, "answer": dataclasses.asdict(findings.answer)}
-        record |= {"registration": registration_record(findings.registration), "report": str(path)}
+        calibration = findings.calibration and dataclasses.asdict(findings.calibration)
+        record |= {"registration": registration_record(findings.registration), "calibration": calibration, "report": str(path)}
         print_json(record | {"published": published_rows(findings), "scores": score_rows(findings.results)})
     else:
         open_console().print(summarise_run(findings))
@@ -168,6 +169,7 @@ def power(
     languages: Annotated[int, typer.Option(min=1, help="Languages that are averaged.")] = 1,
     seed_sd: Annotated[float, typer.Option(min=0.0, help="Standard deviation of the gain over seeds, in points.")] = 0.4,
     parallel: Annotated[bool, typer.Option("--parallel/--own-examples", help="The same examples in every language.")] = True,
+    family: Annotated[int, typer.Option(min=1, help="Comparisons that Holm's correction covers.")] = 1,
     like: Annotated[str, typer.Option(metavar="STUDY", help="Take all of these, by target, from a study that was run.")] = "",
     store: StoreOption = DEFAULT_STORE,
     changes: SetOption = [],
@@ -175,12 +177,13 @@ def power(
 ) -> None:
     """Show how many seeds and examples it takes to detect a gain.
 
-    Without POINTS it gives the smallest gain that a design can detect. Both are for a power of 80 % at the 5 % level.
+    Without POINTS it gives the smallest gain that a design can detect. Both are for a power of 80 % at the 5 % level, after
+    Holm's correction for a family of comparisons (with --like: the study's own family).
     Discordance is typically 8 to 10 % on PAWS-X and XNLI, 15 % on XQuAD, 20 to 25 % on Tatoeba and XCOPA.
 
     Examples:
 
-        xstilts power 1.5 --examples 5010 --discordance 10 --seeds 3 --languages 14
+        xstilts power 1.5 --examples 5010 --discordance 10 --seeds 6 --languages 14 --family 12
         xstilts power 1.5 --like demo
     """
     if like:
@@ -192,16 +195,18 @@ def power(
     if discordance == 0:
         raise InputError("power: --discordance 0 means that the two systems never differ; expected more than 0 percent")
     design = Design(examples, discordance / 100, seeds, languages, seed_sd / 100, shared_by_languages=1.0 if parallel else 0.0)
-    found: dict[str, float | int | None] = {"detectable_points": 100 * detectable(design)}
+    found: dict[str, float | int | None] = {"detectable_points": 100 * detectable(design, family)}
     if effect is not None:
         share = effect / 100
-        found |= {"power": power_of(design, share), "seeds_needed": seeds_needed(design, share)}
-        found["examples_needed"] = examples_needed(design, share)
+        found |= {"power": power_of(design, share, family), "seeds_needed": seeds_needed(design, share, family)}
+        found["examples_needed"] = examples_needed(design, share, family)
     if as_json:
         print_json(found)
         return
     console = open_console()
-    console.print(f"{seeds} seeds, {examples:,} examples, {languages} languages: detects {found['detectable_points']:.2f} points")
+    among = f", {family} comparisons" if family > 1 else ""
+    sees = f"detects {found['detectable_points']:.2f} points"
+    console.print(f"{seeds} seeds, {examples:,} examples, {languages} languages{among}: {sees}")
     if effect is not None:
         console.print(f"a gain of {effect:g} points is detected with a probability of {100 * (found['power'] or 0):.0f} %")
         for name, least in (("seeds", found["seeds_needed"]), ("examples per language", found["examples_needed"])):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,9 +48,11 @@ def choose_exit_code(state: State) -> int:
 
 def write_study_report(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Findings, Path]:
     """Write the report of what the store has. Gives the analysis and the HTML file."""
+    from xstilts.analysis.calibration import calibrate
     from xstilts.analysis.gather import gather
     from xstilts.report.findings import compute_findings
     from xstilts.report.write import write_report
 
     findings = compute_findings(gather(plan, store, state))
+    findings = replace(findings, calibration=calibrate(findings.gains, store))
     return findings, write_report(findings, folder)

@@ -55,6 +55,7 @@ def plan(
         xstilts plan phang2020 --set 'seeds=[0]'
         xstilts plan swahili.yaml --freeze
     """
+    from xstilts.analysis.planning import assume_designs, describe_assumed, to_record
     from xstilts.cli.views.frozen import describe_freezing, describe_known
     from xstilts.cli.views.plan import plan_record, print_plan
     from xstilts.execution.execute import inspect, reasons
@@ -71,12 +72,14 @@ def plan(
         said = describe_freezing(*freeze(made, Store(store)), earlier)
     else:
         said = describe_known(made, earlier)
+    designs = assume_designs(made)
     if as_json:
         frozen = [one.record() for one in read_frozen(made, Store(store))]
-        print_json(plan_record(made, state, why, cost) | {"frozen": frozen})
+        sees = [to_record(one, None) for one in designs]
+        print_json(plan_record(made, state, why, cost) | {"sees": sees, "frozen": frozen})
         return
     print_plan(open_console(), made, state, why, cost)
-    for line in said:
+    for line in (*describe_assumed(designs), *said):
         open_console().print(line, markup=False, soft_wrap=True)
 
 

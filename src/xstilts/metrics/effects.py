@@ -26,6 +26,14 @@ def equivalence(interval: Interval, margin: float) -> float:
     return max(interval.tail_above(-margin), 1 - interval.tail_above(margin))
 
 
+def unseen_collapse(seeds: int) -> float:
+    """The greatest share of runs (0-1) that may collapse with a chance of 5 % that none of `seeds` runs shows it. No interval
+    covers a collapse that no seed shows: it knows the spread of the seeds that it has seen."""
+    if seeds < 1:
+        raise ValueError(f"expected one or more seeds, found {seeds}")
+    return 1 - float((1 - LEVEL) ** (1 / seeds))
+
+
 def sign_flip_test(deltas: Sequence[float], *, resamples: int = 100_000, seed: int = 0) -> float:
     """Two-sided p of the sign-flip permutation test that the differences of seeds are symmetric around 0.
 

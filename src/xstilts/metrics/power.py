@@ -18,12 +18,11 @@ from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.metric import Values
 from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies, measure
 from xstilts.metrics.significance import LEVEL
-from xstilts.metrics.variance_components import critical_values
+from xstilts.metrics.variance_components import critical_values, variance_ratios
 
 CHANCE = 0.8  # with which an effect is to be found
 LEAST_SEEDS, MOST_SEEDS = 3, 1000  # nothing is called with two
 MOST_EXAMPLES = 10_000_000
-_STEPS = 200  # of the integral over the spread of seeds
 
 
 @dataclass(frozen=True)
@@ -81,20 +80,20 @@ def power(design: Design, effect: float, tests: int = 1) -> float:
     error = design.standard_error
     if not error:
         return float(effect != 0)
-    half = _half_widths(design, tests)
-    return float(np.mean(special.ndtr((effect - half) / error) + special.ndtr((-effect - half) / error)))
+    half_Q, weight_Q = _half_widths(design, tests)
+    found_Q = special.ndtr((effect - half_Q) / error) + special.ndtr((-effect - half_Q) / error)
+    return float(found_Q @ weight_Q)
 
 
 @lru_cache(maxsize=256)
-def _half_widths(design: Design, tests: int) -> Values:
-    """The half widths of the corrected interval, for every spread of the seeds that a study may find."""
-    from scipy import special
-
-    df, steps = max(design.seeds - 1, 1), _STEPS if design.seed_variance else 1
-    found = design.seed_variance * special.chdtri(df, (np.arange(steps) + 0.5) / steps) / df
-    total = found + design.example_variance
-    values: Values = critical_values((1 - LEVEL) / 2 / tests, found / total, df, max(design.examples - 1, 1)) * np.sqrt(total)
-    return values
+def _half_widths(design: Design, tests: int) -> tuple[Values, Values]:
+    """The half widths of the corrected interval for every spread of the seeds that a study may find, and the weights of these."""
+    df = max(design.seeds - 1, 1)
+    ratio_Q, weight_Q = variance_ratios(float(df))
+    total_Q = design.seed_variance * ratio_Q + design.example_variance
+    share_Q = design.seed_variance * ratio_Q / total_Q
+    critical_Q = critical_values((1 - LEVEL) / 2 / tests, share_Q, df, max(design.examples - 1, 1))
+    return critical_Q * np.sqrt(total_Q), weight_Q
 
 
 def detectable(design: Design, tests: int = 1) -> float:

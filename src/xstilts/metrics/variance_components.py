@@ -68,7 +68,7 @@ def tails(errors: Values, seed_share: Values, seed_df: float, example_df: float)
     their variance comes from seeds. Arrays of one shape."""
     from scipy import special  # type: ignore[import-untyped]
 
-    ratio_Q, weight_Q = _variance_ratios(max(seed_df, 1.0))
+    ratio_Q, weight_Q = variance_ratios(max(seed_df, 1.0))
     share = np.asarray(seed_share, dtype=np.float64)[..., None]
     variance = share / ratio_Q + (1 - share)  # relative to the estimated one
     # What is left of the examples' uncertainty, by the rule of Welch and Satterthwaite.
@@ -103,7 +103,7 @@ def critical_values(tail: float, seed_share: Values, seed_df: float, example_df:
 
 
 @lru_cache(maxsize=256)
-def _variance_ratios(df: float) -> tuple[Values, Values]:
+def variance_ratios(df: float) -> tuple[Values, Values]:
     """Nodes chi2(df) / df of an integral over the chi-square distribution, and their weights, which add up to 1. They are even on
     the logarithmic scale, on which the trapezium rule converges fast and the tail of small values is well covered."""
     from scipy import special

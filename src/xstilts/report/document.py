@@ -27,6 +27,7 @@ from xstilts.report.references import list_references
 from xstilts.report.registration import describe_registration, design_table, list_deviations
 from xstilts.report.tables import cost
 from xstilts.report.tables.breakdown import best_table, describe_best, gaps_table, parts_table
+from xstilts.report.tables.calibration import calibration_table, describe_calibration
 from xstilts.report.tables.data import describe_licences, targets_table, training_table
 from xstilts.report.tables.encoders import contrast_table
 from xstilts.report.tables.gains import comparisons_table, control_tables
@@ -117,6 +118,7 @@ def build_document(findings: Findings) -> Document:
         _retrieval(findings),
         Section("Claims", _claims(findings)),
         Section("Published numbers beside ours", tuple(_published(findings))),
+        Section("Calibration of this study", _calibration(findings)),
         Section("Limitations", _bullets(list_limitations(findings))),
         Section("Quality of the evidence", _introduce(describe_quality(findings), quality_table(findings))),
         Section("Cost", _cost(findings)),
@@ -246,6 +248,11 @@ def _published(findings: Findings) -> Iterable[Block]:
         yield Fold("Every number and the published one", (table,)) if table.rows > LONG_TABLE else table
         yield Text("What differs between theirs and ours:")
         yield Bullets(describe_population(paper, findings.results, found))
+
+
+def _calibration(findings: Findings) -> tuple[Block, ...]:
+    text = describe_calibration(findings)
+    return _keep([Text(text) if text else None, calibration_table(findings)])
 
 
 def _cost(findings: Findings) -> tuple[Block, ...]:

@@ -1,4 +1,6 @@
-"""Everything that a report shows, computed once from `Results`: scores, gains, answer, costs, claims."""
+"""Everything that a report shows, computed once from `Results`: scores, gains, answer, costs, claims.
+
+The certificate of calibration takes seconds, so who writes a report adds it (`analysis.calibration`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,6 +8,7 @@ from typing import Literal
 
 from xstilts.analysis.best_chain import BestChain, find_best_chains
 from xstilts.analysis.breakdown import Decomposition, decompose
+from xstilts.analysis.calibration import Calibration
 from xstilts.analysis.costs import KindCost, PhaseCost, describe_anomalies, sum_by_kind, sum_by_phase
 from xstilts.analysis.encoder_interaction import EncoderInteraction, compare_encoders, describe_interactions
 from xstilts.analysis.gains import Gain, compute_chain_gains, compute_transfer_gains
@@ -46,6 +49,7 @@ class Findings:
     claims: tuple[ClaimResult, ...]
     registration: Registration | None
     published: tuple[PublishedComparison, ...]
+    calibration: Calibration | None = None
 
     @property
     def chains(self) -> Mapping[str, ChainInfo]:

@@ -193,5 +193,7 @@ def test_limitations_follow_from_what_is_missing() -> None:
         assert words in few
     chains = (chain("none"), SQUAD, *controls(SQUAD))
     many = " ".join(list_limitations(compute_findings(results(chains, seeds=(0, 1, 2, 3, 4, 5), limits={}), 50)))
+    assert "a collapse in up to 39 % of runs is not excluded" in many and "The seeds differ most for" in many
+    assert "a collapse in up to 95 % of runs is not excluded" in few and "The seeds differ most" not in few
     for words in ("comparison is exploratory", "Examples were limited", "Without a placebo", "Without a compute"):
         assert words not in many

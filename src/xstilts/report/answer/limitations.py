@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from xstilts.analysis import formatting as fmt
+from xstilts.metrics.effects import unseen_collapse
 from xstilts.report.answer.wording import ENOUGH_SEEDS, count_fewest_seeds, list_near_chance
 from xstilts.report.findings import Findings
 from xstilts.report.tables.table import list_limits
@@ -29,6 +30,11 @@ def _lines(findings: Findings) -> Iterable[str]:
         yield (
             f"With {fmt.count(seeds, 'seed')}, the spread between seeds is poorly known. Every comparison is exploratory, and "
             "intervals are long where seeds differ."
+        )
+    if seeds:
+        yield (
+            f"With {fmt.count(seeds, 'seed')}, a collapse in up to {100 * unseen_collapse(seeds):.0f} % of runs is not excluded. "
+            f"No interval covers what no seed shows.{_describe_range(findings)}"
         )
     if limits := list_limits(findings):
         yield f"Examples were limited ({limits}), so scores and gains cannot be compared with published ones."
@@ -70,3 +76,17 @@ def _lines(findings: Findings) -> Iterable[str]:
             f"The study makes {fmt.count(len(findings.gains), 'comparison')}. Verdicts are corrected for the number of "
             "comparisons in their family (Holm). Results by language and by group are not corrected: they are exploratory."
         )
+
+
+def _describe_range(findings: Findings) -> str:
+    """The gain over none whose seeds differ most, by its least and greatest seed."""
+    ranges = []
+    for gain in findings.gains_over("none"):
+        values = [seed.transfer for seed in gain.seeds if seed.transfer is not None]
+        if len(values) > 1:
+            ranges.append((max(values) - min(values), min(values), max(values), gain))
+    if not ranges:
+        return ""
+    _, least, greatest, gain = max(ranges, key=lambda one: one[0])
+    pair = f"{gain.chain} → {findings.label(gain.target, gain.encoder)}"
+    return f" The seeds differ most for {pair}: from {fmt.points(least)} to {fmt.points(greatest)} points."
