@@ -35,6 +35,7 @@ from xstilts.metrics.significance import Interval
 DECIDED = ("supported", "refuted", "inconclusive")
 ALPHA = 0.05
 ENOUGH_SEEDS = 6
+HELD = {"supported": "as claimed", "refuted": "clearly not", "inconclusive": "cannot be told"}  # of one comparison
 _POWER_ERRORS = 0.8416  # standard errors above the critical value for a power of 80 %
 
 
@@ -194,7 +195,7 @@ def _make_finding(verdict: Verdict, one: Judged, reason: str, judged: Sequence[J
         interval.estimate,
         interval.low,
         interval.high,
-        tuple(details or [f"{describe_gain(each.gain)}: {each.verdict}" for each in judged]),
+        tuple(details or [f"{describe_gain(each.gain)}: {HELD[each.verdict]}" for each in judged]),
         p={"supported": one.holds, "refuted": one.fails}.get(verdict),
         shown=sum(each.verdict == "supported" for each in judged),
     )
@@ -247,13 +248,13 @@ def _judge_replication(claim: Claim, evidence: Evidence) -> Finding:
         verdicts[target] = "refuted" if failed > allowed else "supported" if shown >= needed else "inconclusive"
         where = f" on {target}" if target else ""
         words.append(
-            f"{_describe_claimed(claim)} in at least {shown} of {len(own)}{where}, clearly not in {failed} "
+            f"shown in {f'at least {shown}' if shown else 'none'} of {len(own)}{where}, clearly not in {failed or 'any'} "
             f"({needed} needed{f', at most {allowed} failures' if allowed else ''})"
         )
     verdict = _combine(list(verdicts.values()))
     deciding = [one for target, own in groups.items() if verdicts[target] == verdict for one in _rank(own, verdict, claim)]
     one = deciding[0] if deciding else judged[0]
-    reason = f"the gain is {'; '.join(words)}; {'a counterexample' if verdict == 'refuted' else 'the least sure that counts'}"
+    reason = f"a gain {_describe_claimed(claim)} is {'; '.join(words)}; {'a counterexample' if verdict == 'refuted' else 'the least sure that counts'}"
     found = _make_finding(verdict, one, reason, judged)
     if claim.negated:
         turned: dict[Verdict, Verdict] = {"supported": "refuted", "refuted": "supported"}
@@ -307,9 +308,9 @@ def _judge_no_benefit(claim: Claim, evidence: Evidence) -> Finding:
     verdict = _combine([one.verdict for one in judged])
     several = f" in each of {len(judged)} comparisons; the least sure" if len(judged) > 1 else ""
     meaning = {
-        "supported": f"no benefit of {claim.rope:g} points{several}",
-        "refuted": f"a benefit above {claim.rope:g} points",
-        "inconclusive": f"whether there is a benefit above {claim.rope:g} points cannot be told",
+        "supported": f"no benefit of {_points(claim.rope)}{several}",
+        "refuted": f"a benefit above {_points(claim.rope)}",
+        "inconclusive": f"whether there is a benefit above {_points(claim.rope)} cannot be told",
     }
     return _make_finding(verdict, _find_deciding(verdict, judged), meaning[verdict], judged)
 
@@ -321,11 +322,15 @@ def _judge_no_effect(claim: Claim, evidence: Evidence) -> Finding:
     verdict = _combine([one.verdict for one in judged])
     several = f" in each of {len(judged)} comparisons; the least sure" if len(judged) > 1 else ""
     meaning = {
-        "supported": f"equivalent to no effect within ±{claim.rope:g} points{several}",
-        "refuted": f"an effect beyond ±{claim.rope:g} points",
-        "inconclusive": f"neither an effect nor its absence within ±{claim.rope:g} points can be told",
+        "supported": f"equivalent to no effect within ±{_points(claim.rope)}{several}",
+        "refuted": f"an effect beyond ±{_points(claim.rope)}",
+        "inconclusive": f"neither an effect nor its absence within ±{_points(claim.rope)} can be told",
     }
     return _make_finding(verdict, _find_deciding(verdict, judged), meaning[verdict], judged)
+
+
+def _points(number: float) -> str:
+    return f"{number:g} {'point' if number == 1 else 'points'}"
 
 
 def _judge_ranking(claim: Claim, evidence: Evidence) -> Finding:
