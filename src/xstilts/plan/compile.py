@@ -67,7 +67,8 @@ def _cells(trains: TrainStages, encoder: str, arm: Arm, seed: int) -> list[Plann
     """The cells of one arm. Targets that are not trained have no compute-matched control, and they alone have random-init."""
     study = trains.study
     random = arm is RANDOM_INIT
-    start = trains.encoders.random(encoder, seed) if random else trains.pretrain(encoder, seed)
+    born = seed if study.pretrain_seed is None else study.pretrain_seed
+    start = trains.encoders.random(encoder, born) if random else trains.pretrain(encoder, born)
     checkpoint = trains.end_of(start, arm.phases, seed)
     match = trains.train_chain(start, arm.matched, seed)
     scores = ScoreStages(trains)

@@ -88,12 +88,14 @@ class Study(Record):
     """A question and the grid that answers it: encoders x chains x targets x seeds.
 
     `primary`: the pairs that the answer rests on; without any, all of them. `margins`: for each target, how many points are too
-    few to matter; without one, the format's."""
+    few to matter; without one, the format's. `pretrain_seed`: the seed of the encoder's random weights and of its pre-training,
+    for all seeds of the study, which then share one encoder, like a published one; without it each seed has its own."""
 
     name: str = Field(pattern=r"^[\w.-]+$")
     question: str = Field(min_length=1)
     encoders: tuple[str, ...] = Field(min_length=1)
     pretrain: Chain = ()
+    pretrain_seed: int | None = None
     chains: dict[str, Chain] = Field(min_length=1)
     controls: tuple[Control, ...] = ()
     compare: tuple[ChainComparison, ...] = ()
