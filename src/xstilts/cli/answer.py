@@ -38,8 +38,8 @@ def report(
     if as_json:
         record = {"study": plan.study.name, "question": plan.study.question, "answer": dataclasses.asdict(findings.answer)}
         calibration = findings.calibration and dataclasses.asdict(findings.calibration)
-        record |= {"registration": registration_record(findings.registration), "calibration": calibration, "report": str(path)}
-        print_json(record | {"published": published_rows(findings), "scores": score_rows(findings.results)})
+        more = {"registration": registration_record(findings.registration), "calibration": calibration, "report": str(path)}
+        print_json({**record, **more, "published": published_rows(findings), "scores": score_rows(findings.results)})
     else:
         open_console().print(summarise_run(findings))
         open_console().print(f"\nreport: {path}", soft_wrap=True)
