@@ -143,7 +143,7 @@ def test_every_means_each_and_falls_by_one() -> None:
     assert judged("replication", *good).verdict == "supported"
     assert judged("replication", *good, measured(0.5, 1.0, name="unsure")).verdict == "inconclusive"
     found = judged("replication", *good, measured(0.5, 1.0, name="unsure"))
-    assert "gain above 0 is shown in at least 3 of 4, clearly not in any" in found.reason
+    assert "the gain is above 0 is shown in at least 3 of 4, clearly not in any" in found.reason
     assert (found.shown, found.p) == (3, None)
     for bad in (-2, 0.0):  # opposite, or too small to matter
         opposite = judged("replication", *good, measured(bad, name="qqp"))

@@ -252,9 +252,12 @@ def _judge_replication(claim: Claim, evidence: Evidence) -> Finding:
             f"({needed} needed{f', at most {allowed} failures' if allowed else ''})"
         )
     verdict = _combine(list(verdicts.values()))
-    deciding = [one for target, own in groups.items() if verdicts[target] == verdict for one in _rank(own, verdict, claim)]
+    deciding = [
+        one for target, own in groups.items() if verdicts[target] == verdict for one in _rank(own, verdict, claim, allowed)
+    ]
     one = deciding[0] if deciding else judged[0]
-    reason = f"a gain {_describe_claimed(claim)} is {'; '.join(words)}; {'a counterexample' if verdict == 'refuted' else 'the least sure that counts'}"
+    deciding_words = "the last counterexample that it takes" if verdict == "refuted" else "the least sure that counts"
+    reason = f"that the gain is {_describe_claimed(claim)} is {'; '.join(words)}; {deciding_words}"
     found = _make_finding(verdict, one, reason, judged)
     if claim.negated:
         turned: dict[Verdict, Verdict] = {"supported": "refuted", "refuted": "supported"}
@@ -262,10 +265,10 @@ def _judge_replication(claim: Claim, evidence: Evidence) -> Finding:
     return found
 
 
-def _rank(own: Sequence[Judged], verdict: Verdict, claim: Claim) -> list[Judged]:
-    """The comparisons of one target, the one that decides first."""
+def _rank(own: Sequence[Judged], verdict: Verdict, claim: Claim, allowed: int) -> list[Judged]:
+    """The comparisons of one target, without those that would not have been enough; so the first decides."""
     if verdict == "refuted":
-        return sorted(own, key=lambda one: one.fails)
+        return sorted(own, key=lambda one: one.fails)[allowed:]
     needed = math.ceil(claim.share * len(own) - 1e-9)
     return sorted(own, key=lambda one: one.holds)[needed - 1 :]
 
