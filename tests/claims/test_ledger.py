@@ -246,7 +246,7 @@ def test_a_ranking_and_the_best_for_each_target() -> None:
     best = claim("reported_number", comparisons=[{"treatment": "best", "magnitude": 8.0}], tolerance=4.0)
     row = verdict(best, results)
     assert row.verdict == "supported"
-    assert any("tydiqa: squad_v1 12 of 12" in note for note in row.notes)
+    assert any("tydiqa: squad_v1 24 of 24" in note for note in row.notes)
 
 
 def test_a_retrieval_gain_is_told_at_other_layers_too() -> None:
