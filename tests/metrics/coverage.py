@@ -5,7 +5,8 @@ where a latent normal is above 0, so that the true gain is a difference of norma
 studies at the level of variance components (seeds, and the sums of squares of examples, drawn as normal and chi-square), so that
 tails of many comparisons can be counted. `null_results`: whole null studies through the bootstrap and Holm's correction.
 
-By hand: `python -m tests.metrics.coverage [STUDIES]` prints the tables of docs/trust.md in Markdown; the suite runs a small part.
+By hand: `python -m tests.metrics.coverage [STUDIES]` prints the tables of docs/trust.md in Markdown, `python -m
+tests.metrics.coverage FILE.svg` draws its figure; the suite runs a small part.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +26,7 @@ from xstilts.analysis.results import Cell, LanguageScore, Results
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.significance import LEVEL, Interval, gain_interval
 from xstilts.metrics.tag import CHUNK_F1
-from xstilts.metrics.variance_components import critical_values
+from xstilts.metrics.variance_components import critical_values, variance_ratios
 
 Values = NDArray[np.float64]
 Side = list[dict[str, tuple[NDArray[np.str_], Values]]]
@@ -147,12 +149,15 @@ def estimate_components(gain_S: Values, shared: Values, own: Values) -> tuple[Va
     return np.maximum(gain_S.var(axis=-1, ddof=1) / seeds, least), np.maximum(shared, 0.0)
 
 
-def simulate_family(seeds: int, share: float, family: int, studies: int, examples: int = 500, seed: int = 0) -> FamilyRates:
-    """Null studies of a family in FAMILIES. Chains of a target share a control: half of the variance of a gain is common. A third
-    of what varies by seed is seed x example."""
+def simulate_family(
+    seeds: int, share: float, family: int, studies: int, *, crossed: float = 0.0, examples: int = 500, seed: int = 0
+) -> FamilyRates:
+    """Null studies of a family in FAMILIES. Chains of a target share a control: half of the variance of a gain is common.
+    `crossed`: how much of what varies by seed is seed x example; none is the hardest case."""
     chains, targets = FAMILIES[family]
     rng = np.random.default_rng([seed, seeds, family, round(100 * share)])
-    by_seed, interaction, shared = share * seeds * 2 / 3, share * seeds / 3, 1 - share  # the variance of the mean is 1
+    # The variance of a mean gain is 1.
+    by_seed, interaction, shared = share * seeds * (1 - crossed), share * seeds * crossed, 1 - share
 
     def less_control(variance: float, *shape: int) -> Values:
         noise = rng.standard_normal((studies, targets, chains + 1, *shape)) * np.sqrt(variance / 2)
@@ -276,5 +281,54 @@ def main(studies: int) -> None:
         print(f"| {regime.name} | " + " | ".join(cells) + " |", flush=True)
 
 
+def exact_rates(seeds: int, tail: float, rule: Callable[[Values], Values], shares: Values) -> list[float]:
+    """How often a null is rejected at two-sided `tail`, by the true share of seeds, over the tail. `rule` gives the critical
+    values for estimated shares. Exact but for the grid: an integral over what the spread of the seeds may be."""
+    ratio_Q, weight_Q = variance_ratios(float(seeds - 1))
+    found = []
+    for share in shares:
+        total_Q = share * ratio_Q + 1 - share
+        found.append(float(2 * stats.norm.sf(rule(share * ratio_Q / total_Q) * np.sqrt(total_Q)) @ weight_Q / tail))
+    return found
+
+
+def draw_figure(path: Path) -> None:
+    """Rejections over their nominal rate at .05/81, by the share of seeds: this p, and the t quantiles weighted by share^1.1 that
+    were used before."""
+    shares, tail, colours = np.linspace(0.02, 0.99, 60), 0.05 / 81, {2: "#b2182b", 3: "#ef8a62", 6: "#67a9cf", 10: "#2166ac"}
+
+    def place(share: float, rate: float) -> str:
+        return f"{60 + 480 * share:.1f},{150 - 110 * np.log10(np.clip(rate, 0.05, 12)):.1f}"
+
+    parts = []
+    for rate in (0.1, 0.2, 0.5, 1, 2, 5, 10):
+        x, y = place(0, rate).split(",")
+        parts.append(f'<path d="M{x} {y}H540" stroke="{"#333" if rate == 1 else "#ddd"}"/>')
+        parts.append(f'<text x="52" y="{float(y) + 4}" text-anchor="end">{rate:g}</text>')
+    parts += [f'<text x="{60 + 480 * x}" y="315" text-anchor="middle">{x:g}</text>' for x in (0, 0.2, 0.4, 0.6, 0.8, 1)]
+    for seeds, colour in colours.items():
+        ends = [-stats.t.ppf(tail / 2, df) for df in (1e6, seeds - 1)]
+        rules = (
+            (lambda share, df=seeds - 1: critical_values(tail / 2, share, df, 1e6), "none"),
+            (lambda share, ends=ends: ends[0] + (ends[1] - ends[0]) * share**1.1, "5 4"),
+        )
+        for rule, dashes in rules:
+            rates = exact_rates(seeds, tail, rule, shares)
+            points = " ".join(place(share, rate) for share, rate in zip(shares, rates, strict=True))
+            parts.append(
+                f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"/>'
+            )
+    for row, (seeds, colour) in enumerate(colours.items()):
+        parts.append(f'<text x="560" y="{60 + 20 * row}" fill="{colour}">{seeds} seeds</text>')
+    parts.append('<text x="560" y="150">solid: this p</text><text x="560" y="170">dashed: before</text>')
+    parts.append('<text x="60" y="16">rejections of a true null over their nominal rate, at .05/81</text>')
+    parts.append('<text x="300" y="338" text-anchor="middle">share of the variance that comes from seeds</text>')
+    box = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 350" font-family="sans-serif" font-size="13">'
+    path.write_text(f'{box}<rect width="680" height="350" fill="#fff"/>{"".join(parts)}</svg>\n', encoding="utf-8")
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 4000)
+    if sys.argv[1:] and sys.argv[1].endswith(".svg"):
+        draw_figure(Path(sys.argv[1]))
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 4000)
