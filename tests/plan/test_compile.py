@@ -271,3 +271,15 @@ def test_rows_longer_than_a_folders_encoder_can_number(tmp_path: Path) -> None:
 def test_planning_imports_no_torch(module: str) -> None:
     code = f"import {module}, sys; sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'pandas', 'pyarrow')))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_seeds_may_share_one_pretrained_encoder() -> None:
+    def count(**changes: Any) -> tuple[int, set[str]]:
+        plan = compile_study(tiny_study(seeds=[0, 1], **changes))
+        first = {cell.trainings[-1].key for cell in plan.cells if cell.id.arm in ("none", "squad")}
+        return len(first), {cell.score.key for cell in plan.cells if cell.id.seed == 0}
+
+    (own, of_zero), (shared, with_zero), (other, with_one) = count(), count(pretrain_seed=0), count(pretrain_seed=1)
+    assert (own, shared, other) == (2, 1, 1)
+    assert of_zero == with_zero  # seed 0 keeps its keys
+    assert not of_zero & with_one
