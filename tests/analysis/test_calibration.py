@@ -11,6 +11,7 @@ import pytest
 
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.calibration import Calibration, SimulatedTarget, calibrate, describe_design, simulate
+from xstilts.cli.running import write_study_report
 from xstilts.report.document import build_document
 from xstilts.report.findings import Findings, compute_findings
 from xstilts.report.tables.calibration import calibration_table, describe_calibration
@@ -95,3 +96,13 @@ def test_the_report_shows_it(findings: Findings) -> None:
     assert table is not None and table.rows == 2
     broken = replace(certified.calibration, any_false_null=replace(certified.calibration.any_false_null, share=0.2))  # type: ignore[type-var, union-attr]
     assert "does not keep its promise" in describe_calibration(replace(certified, calibration=broken))
+
+
+def test_a_written_report_has_its_certificate_in_the_store(
+    findings: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xstilts.analysis.gather.gather", lambda *_: findings.results)
+    written, page = write_study_report(None, Store(tmp_path / "store"), None, tmp_path / "report")  # type: ignore[arg-type]
+    assert written.calibration == calibrate(written.gains)
+    assert len(list((tmp_path / "store").glob("calibration/*/certificate.json"))) == 1
+    assert "Calibration of this study" in page.read_text(encoding="utf-8")

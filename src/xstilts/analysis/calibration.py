@@ -83,7 +83,7 @@ def describe_design(gains: Sequence[Gain]) -> tuple[SimulatedTarget, ...]:
     """The design of the gains over none that count and were tested, one entry for each encoder and target."""
     groups: dict[tuple[str, str], list[Gain]] = {}
     for gain in gains:
-        if is_counted(gain) and gain.p_holm is not None and gain.verdict != "near chance":
+        if is_counted(gain) and gain.primary and gain.family:
             groups.setdefault((gain.encoder, gain.target), []).append(gain)
     found = []
     for own in groups.values():

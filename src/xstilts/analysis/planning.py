@@ -53,7 +53,7 @@ class TargetDesign:
 
 def count_family(gains: Iterable[Gain]) -> int:
     """How many pairs of chain and target the correction covers: those that count and are not near chance."""
-    return sum(is_counted(gain) and gain.p_holm is not None and gain.verdict != "near chance" for gain in gains)
+    return sum(is_counted(gain) and gain.primary and gain.family > 0 for gain in gains)
 
 
 def measure_designs(results: Results) -> tuple[TargetDesign, ...]:
