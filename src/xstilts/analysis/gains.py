@@ -276,7 +276,7 @@ def find_controls(chain: ChainInfo, results: Results, control: Control) -> list[
 def compute_transfer_gains(results: Results, summaries: Sequence[Summary], resamples: int = 0) -> tuple[Gain, ...]:
     """Every chain against none, then every control against none and every chain against its controls.
 
-    `resamples` 0 chooses enough for Holm over m comparisons: 2 / resamples, the smallest p, well below .05 / m."""
+    `resamples`: draws of the bootstrap; 0 chooses them by the number of comparisons."""
     real = [chain for chain in results.chains if chain.name != NO_CHAIN and not chain.control]
     grid = list(product(results.encoders, results.targets))
     most = resamples or min(20_000, max(2_000, 100 * len(real) * len(grid)))
