@@ -5,7 +5,7 @@
 The parts are in the order of their importance. Each is a process with a time limit of its own; its rows are appended to
 card.jsonl as it has them, and a part that fails or is stopped costs only itself. card.md is the same as tables, card.log what the
 parts printed. They are written into --out, or $OUT, or bench/out. Encoders have random weights in the shapes of XLM-R Base and
-Large. With --encoder the study at the end is `real-mini` on that encoder and $XSTILTS_DATA, else the built-in demo. `--tiny` runs
+Large. With --encoder the study at the end is `real-small` on it, with $XSTILTS_DATA, else the built-in demo. `--tiny` runs
 all of it on any machine in some minutes: does it run? (figures mean nothing)
 """
 
@@ -72,11 +72,11 @@ def tests(tiny: bool) -> Records:
         return [{"name": "tests", "not_run": "pytest is not installed"}]
     chosen = ["tests/train/test_flops.py"] if tiny else ["-m", "tiny", *TESTS]
     many = ["-n", "4"] if importlib.util.find_spec("xdist") and not tiny else []
-    return [command("tests", [sys.executable, "-m", "pytest", "-q", "-rfE", *many, *chosen])]
+    return [command("tests", [sys.executable, "-m", "pytest", "-v", "-rfE", *many, *chosen])]
 
 
 def study(folder: Path, encoder: Path | None, tiny: bool) -> Records:
-    name = ["real-mini", "--set", f"encoders=[{encoder}]"] if encoder else ["demo"]
+    name = ["real-small", "--workers", "8", "--set", f"encoders=[{encoder}]"] if encoder else ["demo"]
     where = ["--store", str(folder / "store"), "--set", "seeds=[0]"]
     verb = ["plan"] if tiny else ["run", "--out", str(folder / "report")]
     return [command("study", [sys.executable, "-m", "xstilts.cli", *verb, *name, *where])]

@@ -23,7 +23,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 OUT = HERE / "out"
-WARM = 2
+WARM, WARM_ON_A_CARD = 2, 12  # rounds; the first steps on a card load kernels from disk
 PATIENCE_SECONDS = 300.0
 
 Turn = dict[str, Any]
@@ -121,7 +121,7 @@ class Variant:
 
 def interleave(variants: Sequence[Variant], rounds: int, warm: int, seconds: float) -> dict[str, list[Turn]]:
     """Turns by name, as many of each: of `rounds` rounds, or of as many (3 at least) as fit into `seconds`. Rounds to warm up
-    come before and are not kept. Variants in trouble are left out."""
+    come before; they are neither kept nor counted. Variants in trouble are left out."""
     taken: dict[str, list[Turn]] = {}
     try:
         for variant in variants:
@@ -130,8 +130,9 @@ def interleave(variants: Sequence[Variant], rounds: int, warm: int, seconds: flo
             variant.facts = variant.listen() or {}
             variant.start_mib = variant.memory_mib("VmRSS:") or 0.0
         slots = [(v, v.name + " again" * second) for v in variants for second in range(v.turns)]
-        began = time.perf_counter()
+        began = 0.0
         for number in range(-warm, rounds):
+            began = time.perf_counter() if number <= 0 else began
             if number >= 3 and time.perf_counter() - began > seconds:
                 break
             turn = number % len(slots)

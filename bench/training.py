@@ -19,7 +19,7 @@ import peer_machamp
 from attention import WAYS
 from inputs import Inputs
 from lengths import Rows, efficiency
-from rounds import HERE, WARM, Turn, Variant, interleave, median_seconds, ratio, shown
+from rounds import HERE, WARM, WARM_ON_A_CARD, Turn, Variant, interleave, median_seconds, ratio, shown
 
 NAMES = {"nli": "XNLI-like", "tag": "tagging-like", "qa": "QA-like", "full": "QA, all windows full"}
 # What a variant keeps on a CPU, in sizes of the model, seen in Base (MaChAmp also has its optimizer's intermediate results).
@@ -36,7 +36,8 @@ def variant(name: str, spec: dict[str, Any], **changes: Any) -> Variant:
 def measure(kind: str, inputs: Inputs, shape: str, device: str, batch: int, rounds: int, seconds: float) -> list[dict[str, Any]]:
     """The table of one kind of rows: a record for each pair, and one for each variant that did not run."""
     folder, shape = inputs.model(shape)
-    path = inputs.rows(kind, batch * (WARM + rounds))
+    warm = WARM_ON_A_CARD if device == "cuda" and not inputs.tiny else WARM
+    path = inputs.rows(kind, batch * (warm + rounds))
     found_rows = Rows.read(path)
     title = f"training step, {NAMES[kind]}, {shape}, batch {batch}" + (", GPU" if device == "cuda" else "")
     spec: dict[str, Any] = {
@@ -50,10 +51,10 @@ def measure(kind: str, inputs: Inputs, shape: str, device: str, batch: int, roun
     }
     variants, missing = _variants(kind, spec, inputs.folder, title)
     print(f"\n{title}; {len(found_rows.met):,} of the tokens occur")
-    taken = interleave(variants, rounds, WARM, seconds)
+    taken = interleave(variants, rounds, warm, seconds)
     missing += [{"name": title, "peer": v.name, "not_run": v.trouble} for v in variants if v.trouble]
     count = max(map(len, taken.values()), default=0)
-    full = efficiency(found_rows.rows[batch * WARM : batch * (WARM + count)], batch) if count else 1.0
+    full = efficiency(found_rows.rows[batch * warm : batch * (warm + count)], batch) if count else 1.0
     print(f"  padding: {full:.2f} of Trainer's tokens are real, so that it alone explains at most {1 / full:.2f}x")
     found = [_record(title, pair, taken, variants, full) for pair in _pairs(taken)]
     for record in found:
@@ -163,7 +164,7 @@ def measure_ways(inputs: Inputs, shape: str, device: str, rounds: int, seconds: 
     """Our step against itself with its blocks compiled, and with other ways of attention (attention.py)."""
     precision, batch = ("bf16", 32) if device == "cuda" else ("fp32", 8)
     folder, shape = inputs.model(shape)
-    warm = 2 * WARM  # the first steps compile
+    warm = WARM_ON_A_CARD if device == "cuda" and not inputs.tiny else 2 * WARM  # the first steps compile
     path = inputs.rows("nli", batch * (warm + rounds))
     title = f"our training step in other ways, XNLI-like, {shape}, batch {batch}"
     print(f"\n{title}")

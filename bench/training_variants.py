@@ -55,11 +55,13 @@ def xstilts(spec: dict[str, Any]) -> None:
     from xstilts.model.tokenizer import load_tokenizer
     from xstilts.model.vocabulary import trim
     from xstilts.recipe.recipe import Recipe
+    from xstilts.stages.device import device as choose_device
     from xstilts.train.ddp import Group
     from xstilts.train.flops import measure_peak_flops
     from xstilts.train.step import Stepper, choose_micro_tokens, make_optimizer
 
-    folder, device = Path(spec["folder"]), torch.device(spec["device"])
+    os.environ["XSTILTS_DEVICE"] = spec["device"]
+    folder, device = Path(spec["folder"]), choose_device()
     recipe = Recipe(batch=spec["batch"], max_length=384, precision=spec["precision"])
     tokenizer = load_tokenizer(folder)
     form = FORMATS[spec["kind"]]

@@ -133,6 +133,19 @@ def test_learning_a_rule(tiny_folder: Path, tmp_path: Path) -> None:
     assert record["dev_final"]["t"] > 0.9
 
 
+def test_work_faster_than_the_peak_has_no_utilisation(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was measured while other work slowed it down, and then says nothing."""
+    (tmp_path / "a").mkdir()
+    known = go(tiny_folder, tmp_path / "a", RECIPE)[1]
+    assert 0 < known["utilisation"] <= 1
+    assert known["peak_flops"] > 0
+    monkeypatch.setattr("xstilts.train.loop.measure_peak_flops", lambda *_: 1.0)
+    (tmp_path / "b").mkdir()
+    unknown = go(tiny_folder, tmp_path / "b", RECIPE)[1]
+    assert (unknown["utilisation"], unknown["peak_flops"]) == (None, None)
+    assert unknown["tokens_per_second"] > 0
+
+
 def test_a_loss_that_is_not_finite_names_the_step(tiny_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFinite, match=r"at step \d+"):
         go(tiny_folder, tmp_path, RECIPE.model_copy(update={"lr": 1e30, "clip": 1e30, "warmup": 0.0}))

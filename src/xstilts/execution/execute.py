@@ -146,6 +146,11 @@ def reasons(plan: Plan, state: State) -> dict[str, list[str]]:
     return found
 
 
+# Bad data must show before hours of training, and a trained model is scored before the next one is trained: what a run has done
+# when it is stopped has its scores.
+ORDER = {"fetch": 0, "train": 2}
+
+
 def execute(
     plan: Plan,
     store: Store,
@@ -182,7 +187,7 @@ def _loop(state: State, executor: Executor, watch: Callable[[State], None]) -> N
     while True:
         pending = [stage for stage in state.plan.stages if state.status[stage.key] == "pending"]
         ready = [stage for stage in pending if all(state.status[i.key] == "done" for i in stage.parents)]
-        ready.sort(key=lambda s: (s.kind != "fetch", -urgency[s.key]))  # bad data must show before hours of training
+        ready.sort(key=lambda s: (ORDER.get(s.kind, 1), -urgency[s.key]))
         for stage in ready[: executor.idle()]:
             state.status[stage.key] = "running"
             state.live[stage.key] = {"started": time.monotonic()}

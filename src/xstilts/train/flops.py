@@ -9,9 +9,9 @@ needed (`unpadding.states`), does not count.
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ _BELOW_ATTENTION = re.compile(r"\b(query|key|value|q_lin|k_lin|v_lin|query_proj|
 
 def measure_peak_flops(device: torch.device, precision: str) -> float:
     """FLOP/s of the best square matrix product found in about 0.2 s. `precision` is "fp32" or "bf16". A process measures once
-    for each device, precision and number of threads. Other load on the machine lowers the number."""
+    for each device, precision and number of threads. Other load lowers the number on a CPU. On a card, which several processes
+    use by turns, the single products are timed, so that waiting for a turn does not count."""
     place = (str(device), precision, torch.get_num_threads())
     if place not in _peaks:
         _peaks[place] = _measure_products(device, torch.bfloat16 if precision == "bf16" else torch.float32)
@@ -37,7 +38,7 @@ def measure_peak_flops(device: torch.device, precision: str) -> float:
 def _measure_products(device: torch.device, dtype: torch.dtype) -> float:
     """Multiply matrices of growing width while the next one fits into the time, then the widest again until the time is used
     up."""
-    wait: Callable[[], Any] = partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
+    time_products = _time_on_card if device.type == "cuda" else _time_on_cpu
     numbers = torch.Generator(device).manual_seed(0)  # random, since a card multiplies constants faster than real weights
     best, began = 0.0, 0.0
     for width in _WIDTHS:
@@ -46,20 +47,34 @@ def _measure_products(device: torch.device, dtype: torch.dtype) -> float:
         a_NN = torch.randn((width, width), generator=numbers, device=device, dtype=dtype)
         out_NN = torch.empty_like(a_NN)
         if not best:
-            _time_product(a_NN, out_NN, wait)  # the first product loads libraries and starts threads
+            time_products(a_NN, out_NN)  # the first product loads libraries and starts threads
             began = time.perf_counter()
-        best = max(best, *(_time_product(a_NN, out_NN, wait) for _ in range(3)))
+        best = max(best, 2 * width**3 / time_products(a_NN, out_NN))
     while time.perf_counter() - began < PEAK_SECONDS:
-        best = max(best, _time_product(a_NN, out_NN, wait))
+        best = max(best, 2 * width**3 / time_products(a_NN, out_NN))
     return best
 
 
-def _time_product(a_NN: torch.Tensor, out_NN: torch.Tensor, wait: Callable[[], Any]) -> float:
-    wait()
-    start = time.perf_counter()
-    torch.mm(a_NN, a_NN, out=out_NN)
-    wait()
-    return float(2 * len(a_NN) ** 3 / (time.perf_counter() - start))
+def _time_on_cpu(a_NN: torch.Tensor, out_NN: torch.Tensor) -> float:
+    """Seconds of the fastest of three products."""
+    taken = []
+    for _ in range(3):
+        start = time.perf_counter()
+        torch.mm(a_NN, a_NN, out=out_NN)
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def _time_on_card(a_NN: torch.Tensor, out_NN: torch.Tensor) -> float:
+    """Seconds of the fastest of ten products that are queued at once."""
+    with torch.cuda.device(a_NN.device):
+        marks = [torch.cuda.Event(enable_timing=True) for _ in range(11)]
+        marks[0].record()
+        for mark in marks[1:]:
+            torch.mm(a_NN, a_NN, out=out_NN)
+            mark.record()
+        torch.cuda.synchronize()
+        return max(min(float(one.elapsed_time(other)) for one, other in pairwise(marks)) / 1000, 1e-6)
 
 
 @dataclass(frozen=True)

@@ -229,9 +229,11 @@ class Training:
         self.state.seconds[activity] += now - self._clock
         self._clock = now
 
-    def _rates(self, peak: float) -> dict[str, float]:
+    def _rates(self, peak: float) -> dict[str, float | None]:
+        """No utilisation where the work went faster than the peak: that was then measured while others used the machine."""
         seconds = max(self.state.seconds["train"], 1e-9)
-        return {"tokens_per_second": self.state.tokens / seconds, "utilisation": self.state.flops / seconds / peak}
+        share = self.state.flops / seconds / peak
+        return {"tokens_per_second": self.state.tokens / seconds, "utilisation": share if share <= 1 else None}
 
     def _save_checkpoint(self) -> None:
         save_state(self.checkpoint, self.spec.identity, self.model, self.optimizer, self.selected, self.state)
@@ -247,6 +249,7 @@ class Training:
                         p.copy_(self.selected[name] / count)
         final = evaluate_dev(self.model, self.tasks)
         self._add_time("evaluate")
+        rates = self._rates(peak)
         return {
             "steps": state.step,
             "matched_steps": self.matched_steps,
@@ -256,8 +259,8 @@ class Training:
             "train_seconds": state.seconds["train"],
             "seconds": state.seconds,
             "flops": state.flops,
-            "peak_flops": peak,
-            **self._rates(peak),
+            "peak_flops": peak if rates["utilisation"] is not None else None,
+            **rates,
             "micro_tokens": self.stepper.budget,
             "halved": self.stepper.halved,
             "processes": self.group.size,
