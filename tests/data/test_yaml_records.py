@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pydantic import Field
@@ -16,6 +16,8 @@ class Limit(Record):
 
 class Plan(Record):
     name: str
+    on: bool = False
+    codes: Literal["all"] | tuple[str, ...] = "all"
     limit: Limit = Limit()
     chains: dict[str, tuple[Limit, ...]] = Field(default_factory=dict)
 
@@ -48,10 +50,41 @@ def test_what_is_not_a_record(text: bytes, message: str, tmp_path: Path) -> None
         ({"name": "a", "nmae": "b"}, r"^here: unknown field 'nmae' \(did you mean 'name'\?\)$"),
         ({"name": "a", "limit": {"mots": 3}}, r"unknown field 'limit\.mots' \(did you mean 'most'\?\)"),
         ({"name": "a", "chains": {"x": [{}, {"mots": 3}]}}, r"unknown field 'chains\.x\.1\.mots' \(did you mean 'most'\?\)"),
-        ({"name": "a", "limit": {"most": "many"}}, r"limit\.most: Input should be a valid integer"),
+        ({"name": "a", "limit": {"most": "many"}}, r"limit\.most: expected a whole number"),
         ({3: "a"}, r"here: a field name must be text, found 3"),
+        ({"name": 3}, r"^here: name: expected text, found 3$"),
+        ({"name": "a", "codes": ["x", 3]}, r"^here: codes\.1: expected text, found 3$"),
+        ({"name": "a", "limit": 3}, r"limit: expected fields, such as \{name: value\}, found 3"),
+        ({"name": "a", "chains": {"x": 3}}, r"chains\.x: expected a list, such as \[a, b\], found 3"),
     ],
 )
 def test_each_wrong_field_is_named_with_the_nearest_of_its_record(fields: dict[Any, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         make_record(Plan, fields, "here")
+
+
+def test_names_that_other_programs_use() -> None:
+    class Recipe(Record):
+        lr: float = 1.0
+
+    class Study(Record):
+        recipe: Recipe = Recipe()
+        seeds: tuple[int, ...] = ()
+
+    for fields, hint in [
+        ({"recipe": {"learning_rate": 1}}, r"'recipe\.learning_rate' \(did you mean 'lr'\?\)"),
+        ({"learning_rate": 1}, r"'learning_rate' \(did you mean 'lr', a field inside 'recipe'\?\)"),
+        ({"seed": 1}, r"'seed' \(did you mean 'seeds'\?\)"),
+    ]:
+        with pytest.raises(InputError, match=hint):
+            make_record(Study, fields, "here")
+
+
+def test_only_true_and_false_are_truth_values(tmp_path: Path) -> None:
+    """YAML 1.1 reads the language code `no` and the label `yes` as such."""
+    (tmp_path / "x.yaml").write_text("name: no\non: true\ncodes: [yes, no, off]\n")
+    assert make_record(Plan, read_fields(tmp_path / "x.yaml", "plan"), "x") == Plan(
+        name="no", on=True, codes=("yes", "no", "off")
+    )
+    (tmp_path / "y.yaml").write_text("name: y\non: yes\n")
+    assert make_record(Plan, read_fields(tmp_path / "y.yaml", "plan"), "y").on, "what people wrote before means the same"

@@ -101,5 +101,5 @@ def test_a_submission_knows_the_names_of_controls(tmp_path: Path) -> None:
 def test_names_of_controls_are_not_for_chains() -> None:
     with pytest.raises(InputError, match=r"chains.x~compute: controls have such names"):
         make_study(tiny_record(chains={"none": [], "x~compute": ["world/nli"]}))
-    with pytest.raises(InputError, match=r"controls.0: Input should be 'placebo' or 'compute'"):
+    with pytest.raises(InputError, match=r"controls.0: expected 'placebo' or 'compute'"):
         make_study(tiny_record(controls=["placeboo"]))

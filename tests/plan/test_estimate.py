@@ -137,7 +137,7 @@ def test_hours_follow_from_the_rate(tmp_path: Path) -> None:
 def test_single_precision_is_said_to_be_slower(tmp_path: Path) -> None:
     found = costs(drafted(tmp_path, recipes={}))
     assert found.slow == 1
-    assert any("1 trainings are in fp32" in sentence for sentence in found.record()["assumptions"])
+    assert any("trainings in fp32: 1," in sentence for sentence in found.record()["assumptions"])
 
 
 def test_what_nobody_has_counted_is_named_and_left_out(tmp_path: Path) -> None:

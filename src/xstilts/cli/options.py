@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study (demo, real-small) or a YAML file.")]
+
+def _complete_study(begun: str) -> list[str]:
+    from xstilts.study.read import built_in_studies
+
+    files = [str(path) for path in Path().glob(f"{begun}*") if path.suffix in (".yaml", ".yml") or path.is_dir()]
+    return [name for name in built_in_studies() if name.startswith(begun)] + sorted(files)
+
+
+StudyArgument = Annotated[
+    str,
+    typer.Argument(metavar="STUDY", help="A built-in study (demo, real-small) or a YAML file.", autocompletion=_complete_study),
+]
 StoreOption = Annotated[Path, typer.Option("--store", envvar="XSTILTS_STORE", help="The folder that keeps all results.")]
 SetOption = Annotated[
     list[str],

@@ -1,12 +1,13 @@
 """Records that people write: YAML in, a checked record out, one sentence for each error.
 
 A study and a user's task are such records. A duplicate field is refused with its line, an unknown field with the nearest known
-name. YAML and pydantic alone would lose the first silently and explain the second in terms of types.
+name or the name that others use for it. YAML and pydantic alone would lose the first silently and explain the second in terms of
+types. As in YAML 1.2, only `true` and `false` are truth values: `no` is Norwegian, and `[yes, no]` are labels.
 """
 
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -51,6 +52,11 @@ def _unique_mapping(loader: _UniqueLoader, node: yaml.MappingNode) -> dict[Any, 
     return loader.construct_mapping(node, deep=True)
 
 
+_UniqueLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_UniqueLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 _UniqueLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 
 
@@ -89,24 +95,75 @@ def make_record(kind: type[R], fields: Mapping[Any, Any], where: str) -> R:
     try:
         return kind(**fields)
     except ValidationError as error:
-        raise InputError("\n".join(f"{where}: {_explain(kind, e)}" for e in error.errors())) from None
+        raise InputError("\n".join(f"{where}: {_explain(kind, e)}" for e in _deepest(error.errors()))) from None
+
+
+def _is_union_branch(part: Any) -> bool:
+    """Whether part of a pydantic location is no field but names what was tried of a union, such as `tuple[str, ...]`."""
+    return isinstance(part, str) and (part in ("str", "int", "float", "bool", "none") or "[" in part)
+
+
+def _deepest(errors: Sequence[Any]) -> list[Any]:
+    """Without those of the other branches, where a value fits no branch of a union: what fits best is wrong furthest inside."""
+    found: dict[tuple[Any, ...], list[Any]] = {}
+    for error in errors:
+        branch = next((i for i, part in enumerate(error["loc"]) if part != "[key]" and _is_union_branch(part)), None)
+        found.setdefault(("alone", id(error)) if branch is None else error["loc"][:branch], []).append(error)
+    depth = {name: max(len(error["loc"]) for error in group) for name, group in found.items()}
+    return [next(error for error in group if len(error["loc"]) == depth[name]) for name, group in found.items()]
 
 
 def locate_error(error: Any) -> str:
     """The field of a pydantic error, such as `limits.train`."""
-    return ".".join(str(part) for part in error["loc"] if part != "[key]")
+    return ".".join(str(part) for part in error["loc"] if not _is_union_branch(part))
+
+
+# What pydantic's types of values are called here. The first word of an error's type is the key.
+EXPECTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "string": "text",
+    "bool": "true or false",
+    "tuple": "a list, such as [a, b]",
+    "list": "a list, such as [a, b]",
+    "dict": "fields, such as {name: value}",
+    "model": "fields, such as {name: value}",
+}
+# What people write who know other programs.
+SYNONYMS = {
+    "learning_rate": "lr", "batch_size": "batch", "train_batch_size": "batch", "per_device_train_batch_size": "batch",
+    "num_epochs": "epochs", "num_train_epochs": "epochs", "max_steps": "steps", "max_seq_length": "max_length",
+    "warmup_ratio": "warmup", "max_grad_norm": "clip", "seed": "seeds", "model": "encoders", "models": "encoders",
+    "encoder": "encoders", "language": "languages", "target": "targets", "chain": "chains",
+}  # fmt: skip
 
 
 def _explain(kind: type[BaseModel], error: Any) -> str:
     field = locate_error(error)
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         *parents, name = error["loc"]
-        return f"unknown field '{field}'{nearest(str(name), _fields_at(kind, parents))}"
+        return f"unknown field '{field}'{_suggest(kind, str(name), parents)}"
     if error["type"] == "missing":
         return f"the field '{field}' is missing"
     message = re.sub(r"^Value error, ", "", error["msg"])
+    is_type = error["type"].endswith(("_type", "_parsing", "_from_float"))
+    wanted = EXPECTED.get(error["type"].split("_")[0]) if is_type else None
+    message = (
+        f"expected {wanted}" if wanted else re.sub(r"^Input should be (?=greater|less|finite)", "expected a value ", message)
+    )
+    message = re.sub(r"^Input should be ", "expected ", message)
     found = "" if error["type"] == "value_error" else f", found {reprlib.repr(error['input'])}"
     return f"{field}: {message}{found}" if field else message
+
+
+def _suggest(kind: type[BaseModel], name: str, parents: list[Any]) -> str:
+    """The field that is probably meant: another word for it, one of a record further inside, or the nearest of the known."""
+    known, usual = _fields_at(kind, parents), SYNONYMS.get(name, name)
+    if usual not in known:
+        inside = next((field for field, annotation in known.items() if usual in _fields_of(annotation)), None)
+        if inside:
+            return f" (did you mean '{usual}', a field inside '{inside}'?)"
+    return f" (did you mean '{usual}'?)" if usual in known else nearest(name, known)
 
 
 def _fields_at(kind: type[BaseModel], parents: list[Any]) -> Mapping[str, Any]:

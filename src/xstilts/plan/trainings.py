@@ -88,10 +88,11 @@ def describe_sharing(plan: Plan, found: Sequence[Trainings]) -> list[str]:
     if chained := count(found, INTERMEDIATE):
         chains = len([chain for chain in plan.study.chains.values() if chain])
         encoders = f" x {len(plan.study.encoders)} encoders" if len(plan.study.encoders) > 1 else ""
-        said.append(f"{chained} intermediate trainings: {chains} chains x {len(plan.study.seeds)} seeds{encoders}")
+        of = f"{_count(chains, 'chain')} x {_count(len(plan.study.seeds), 'seed')}{encoders}"
+        said.append(f"{_count(chained, 'intermediate training')}: {of}")
     for group in found:
         if group.role == TARGET and len(group.targets) > 1:
-            said.append(f"{group.name} is trained once for {_words(group.targets)}: {len(group.keys)} trainings")
+            said.append(f"{group.name} is trained once for {_words(group.targets)}: {_count(len(group.keys), 'training')}")
         if group.role == INTERMEDIATE and TARGET in group.also:
             said.append(
                 f"the chain on {group.name} is also {_words(group.trained)}'s target training without a chain (same recipe)"
@@ -101,6 +102,10 @@ def describe_sharing(plan: Plan, found: Sequence[Trainings]) -> list[str]:
     if alone > once:
         said.append(f"{once} trainings in all; each cell by itself would need {alone:,}")
     return said
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _words(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from xstilts.data.language import LANGUAGES, explain_code
 from xstilts.data.yaml_records import LanguageCode, Record, make_record
-from xstilts.errors import nearest
+from xstilts.errors import InputError, nearest
 from xstilts.formats.registry import FORMATS
 from xstilts.recipe.encoder_identity import Architecture, Scratch
 from xstilts.recipe.mixture import Mixture
@@ -159,6 +159,15 @@ class Study(Record):
             raise ValueError("architecture: give the shape under the encoder's name: architectures: {tiny: {...}} for world/tiny")
         return fields
 
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _list_seeds(cls, value: Any) -> Any:
+        """A number alone could be one seed or how many there are."""
+        if isinstance(value, int):
+            many = f"; for {value} seeds write {list(range(value))}" if 1 < value <= 20 else ""
+            raise ValueError(f"expected a list, found {value}: for this one seed write [{value}]{many}")
+        return value
+
     @field_validator("pretrain", "chains", "targets", mode="before")
     @classmethod
     def _expand_short_forms(cls, value: Any, info: Any) -> Any:
@@ -299,9 +308,16 @@ class Study(Record):
 
 
 def load_study(name: str, changes: Sequence[str] = ()) -> Study:
-    """A built-in study or a YAML file, with `field=value` changes. Raises InputError that names the file and the field."""
+    """A built-in study or a YAML file, with `field=value` changes. Raises InputError that names the field, and the file or the
+    change that is wrong."""
     path, fields = read_study(name, changes)
-    return make_study(fields, str(path))
+    try:
+        return make_study(fields, str(path))
+    except InputError:
+        if changes:
+            make_study(read_study(name)[1], str(path))
+            make_study(fields, " ".join(f"--set {change}" for change in changes))
+        raise
 
 
 def make_study(fields: Mapping[str, Any], where: str = "study") -> Study:

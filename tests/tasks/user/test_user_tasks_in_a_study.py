@@ -192,7 +192,7 @@ def test_a_folder_of_text_and_a_translation_of_an_own_task_are_read_by_a_worker(
     [
         ({"tasks": ["flims.yaml"]}, r"flims\.yaml: expected a file that declares a task"),
         ({"tasks": ["films.yaml", "study.yaml"]}, r"study\.yaml: unknown field 'question'"),
-        ({"tasks": "films.yaml"}, r"study\.yaml: tasks: Input should be a valid tuple"),
+        ({"tasks": "films.yaml"}, r"study\.yaml: tasks: expected a list, such as"),
         ({"tasks": []}, r"chains\.own: unknown task 'films'"),
         ({"languages": ["en", "l1"]}, r"no target of this study has 'l1'"),
     ],

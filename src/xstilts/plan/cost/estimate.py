@@ -128,7 +128,7 @@ def assumptions(found: Estimate) -> list[str]:
         "checkpoint of up to four times its weights",
     ]
     if found.slow:
-        said.append(f"{found.slow} trainings are in fp32, for which this rate is too high (recipes.default.precision: bf16)")
+        said.append(f"trainings in fp32: {found.slow}, for which this rate is too high (recipes.default.precision: bf16)")
     return said
 
 
