@@ -149,13 +149,13 @@ def test_time_left_is_the_executors_estimate(plan: Plan, tmp_path: Path) -> None
         finish(store, trainings[0], seconds=40.0)
         state = inspect(plan, store)
         state.status[trainings[1].key] = "running"
-        assert reader.read().seconds_left == pytest.approx(state.seconds_left())
+        assert reader.read().seconds_left == pytest.approx(state.time_left().seconds)
         second = begin(store, trainings[2], progress={"step": 50, "steps": 100, "seconds_left": 7.0})
         with Lease(second):
             state.status[trainings[2].key] = "running"
             state.live[trainings[2].key] = {"started": time.monotonic() - 7.0, "step": 50, "steps": 100}
             state.workers = 2
-            assert reader.read().seconds_left == pytest.approx(state.seconds_left(), rel=0.05)
+            assert reader.read().seconds_left == pytest.approx(state.time_left().seconds, rel=0.05)
     assert reader.read().seconds_left is None
 
 

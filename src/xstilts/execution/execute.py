@@ -7,14 +7,16 @@ checkpoint. A stage that another run holds is waited for, not repeated. A damage
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from xstilts.errors import InputError
 from xstilts.execution.executors.base import Executor, StartExecutor
 from xstilts.execution.executors.local import start_local
+from xstilts.execution.time_left import TimeLeft, expect_seconds, measure_work, relative_error, with_error
 from xstilts.plan.compile import Plan
 from xstilts.stages.job import Outcome
-from xstilts.stages.stage import KINDS, Stage, TrainStage
+from xstilts.stages.stage import Stage, TrainStage
 from xstilts.store.fingerprint import list_differences
 from xstilts.store.lease import find_holder
 from xstilts.store.store import DamagedArtefact, Store, explain_storage_error, read_json, write_json
@@ -41,6 +43,7 @@ class State:
     lost: dict[str, tuple[int, int]] = field(default_factory=dict)
     workers: int = 1
     started: float = field(default_factory=time.monotonic)
+    _measured: tuple[int, dict[str, float]] | None = None
 
     def count(self, *states: StageState) -> int:
         return sum(1 for status in self.status.values() if status in states)
@@ -54,50 +57,48 @@ class State:
                 timed[key] = (time.monotonic() - live["started"]) * live["steps"] / live["step"]
         return timed
 
+    def _work(self) -> dict[str, float]:
+        """The work of each stage, as far as the data are read (measured again when more are)."""
+        fetches = [stage for stage in self.plan.stages if stage.kind == "fetch"]
+        done = sum(self.status[stage.key] == "done" for stage in fetches)
+        if self._measured is None or self._measured[0] != done:
+            texts = {}
+            for stage in fetches:
+                mark = read_json(self.store.folder(stage.kind, stage.slug, stage.key) / "done.json")
+                if self.status[stage.key] == "done" and mark:
+                    size = sum(file["size"] for file in mark["files"].values())
+                    texts[stage.key] = (int(mark["facts"].get("examples", 0)), size)
+            self._measured = done, measure_work(self.plan, texts)
+        return self._measured[1]
+
     def expected(self) -> dict[str, float]:
-        """Seconds that each stage will probably take: the mean of its label; else, for a training of known length, the rate
-        of other trainings; else the mean of its kind, or a usual value."""
-        timed = self._timed()
-        groups: dict[str, list[float]] = {}
-        for stage in self.plan.stages:
-            if stage.key in timed:
-                groups.setdefault(stage.label, []).append(timed[stage.key])
-                groups.setdefault(stage.kind, []).append(timed[stage.key])
-                if rows := _rows(stage):
-                    groups.setdefault("second a row", []).append(timed[stage.key] / rows)
-        known = {name: sum(values) / len(values) for name, values in groups.items()}
-        found = {}
-        for stage in self.plan.stages:
-            by_rate = (_rows(stage) or 0) * known.get("second a row", 0.0)
-            found[stage.key] = known.get(stage.label) or by_rate or known.get(stage.kind) or KINDS[stage.kind].usual_seconds
-        return found
+        """Seconds that each stage will probably take; per key."""
+        return expect_seconds(self.plan.stages, self._timed(), self._work())
 
-    @property
-    def measured(self) -> bool:
-        """Whether the estimate rests on a training that was timed, here or in an earlier run."""
+    def time_left(self) -> TimeLeft | None:
+        """The expected seconds of what is open, shared among the workers; at least the longest path. None until a training was
+        timed, here or in an earlier run."""
         timed = self._timed()
-        return any(stage.kind == "train" and stage.key in timed for stage in self.plan.stages)
-
-    def seconds_left(self) -> float:
-        """An estimate: the expected seconds of what is open, shared among the workers; at least the longest path."""
-        expected = self.expected()
+        trained = {key: seconds for key, seconds in timed.items() if key in self._trainings}
+        if not trained:
+            return None
+        expected = expect_seconds(self.plan.stages, timed, self._work())
         path: dict[str, float] = {}
-        total = 0.0
+        total, still = 0.0, 0
         for stage in self.plan.stages:
             live = self.live.get(stage.key, {})
             share = 1 - live["step"] / live["steps"] if live.get("steps") else 1.0
             open_ = self.status[stage.key] in ("pending", "running", "elsewhere")
             own = expected[stage.key] * share if open_ else 0.0
             total += own
+            still += open_ and stage.kind == "train"
             path[stage.key] = own + max((path[i.key] for i in stage.parents), default=0.0)
-        return max(total / max(self.workers, 1), max(path.values(), default=0.0))
+        seconds = max(total / max(self.workers, 1), max(path.values(), default=0.0))
+        return with_error(seconds, relative_error(trained, expected, still))
 
-
-def _rows(stage: Stage) -> int | None:
-    """How many training rows a stage sees, where its recipe says so."""
-    if not isinstance(stage, TrainStage) or stage.config.recipe.steps is None:
-        return None
-    return stage.config.recipe.steps * stage.config.recipe.batch
+    @cached_property
+    def _trainings(self) -> set[str]:
+        return {stage.key for stage in self.plan.stages if stage.kind == "train"}
 
 
 def inspect(plan: Plan, store: Store, thorough: bool = True) -> State:

@@ -199,7 +199,8 @@ class StatusReader:
         state.seconds = {s.key: s.seconds for s in stages if s.state == "done" and s.seconds is not None}
         for stage in running:
             state.live[stage.key] = {"started": now - _estimate_elapsed(stage)} | _read_steps(stage)
-        return state.seconds_left() if state.measured else None
+        left = state.time_left()
+        return left.seconds if left else None
 
 
 def _read_mark(folder: Path) -> _Mark | None:

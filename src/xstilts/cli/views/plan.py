@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from xstilts.cli.views.progress import format_seconds
+from xstilts.cli.views.progress import describe_time_left
 from xstilts.execution.execute import State
 from xstilts.plan.compile import Plan
 from xstilts.plan.controls import arms
@@ -38,8 +38,8 @@ def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[s
     if new:
         console.print("")
         _print_cost(console, cost)
-        if state.measured:
-            console.print(f"about {format_seconds(state.seconds_left())} on one worker, estimated from earlier runs")
+        if left := state.time_left():
+            console.print(f"{describe_time_left(left)} on one worker, estimated from earlier runs")
         else:
             console.print("how long it takes is not known yet: no similar stage is in the store")
     print_gaps(console, plan)
@@ -149,5 +149,5 @@ def plan_record(plan: Plan, state: State, why: dict[str, list[str]], cost: Estim
         "unresolved": plan.unresolved,
         "missing": plan.missing,
         "notes": plan.notes,
-        "seconds_left": state.seconds_left() if state.count("pending") else 0.0,
+        "seconds_left": left.seconds if (left := state.time_left()) else None,
     }

@@ -5,6 +5,7 @@ The status of a study (`views/status.py`) shows running stages with the same tab
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -18,9 +19,12 @@ from rich.text import Text
 
 from xstilts.execution.execute import State
 from xstilts.execution.status import read_number
+from xstilts.execution.time_left import TimeLeft
 
 # Where the output is not a terminal, a line is printed at most this often.
 PLAIN_SECONDS = 10.0
+# How fast the time left follows a new estimate.
+SMOOTHING_SECONDS = 30.0
 # A rate that was reported longer ago than this is not shown any more.
 SILENT_SECONDS = 60.0
 
@@ -50,6 +54,15 @@ def format_seconds(seconds: float) -> str:
     whole = int(seconds)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+def describe_time_left(left: TimeLeft) -> str:
+    """`about 12 minutes (10 to 15)`: two digits of the largest unit, as the estimate is no better."""
+    if left.seconds < 60:
+        return "less than a minute"
+    unit, name = (3600, "h") if left.most >= 5400 else (60, "minutes")
+    values = [max(1, round(x / unit)) if unit == 60 else round(x / unit, 1) for x in (left.seconds, left.least, left.most)]
+    return f"about {values[0]:g} {name} ({values[1]:g} to {values[2]:g})"
 
 
 def describe_progress(report: Mapping[str, Any], seconds: float) -> ProgressWords:
@@ -91,6 +104,8 @@ class LiveView:
         self.console = console
         self.live = Live(console=console, refresh_per_second=5, transient=False) if console.is_terminal else None
         self.messages_shown = 0
+        self.ends: float | None = None
+        self.looked = 0.0
         self.last_line_at: float | None = None
 
     def __enter__(self) -> LiveView:
@@ -111,7 +126,7 @@ class LiveView:
             self.live.update(self._draw(state))
         elif self.last_line_at is None or time.monotonic() - self.last_line_at > PLAIN_SECONDS:
             self.last_line_at = time.monotonic()
-            self.console.print(f"{state.plan.study.name}: {_count_stages(state)}", soft_wrap=True)
+            self.console.print(f"{state.plan.study.name}: {self._count_stages(state)}", soft_wrap=True)
 
     def _draw(self, state: State) -> Group:
         stages = {stage.key: stage for stage in state.plan.stages}
@@ -119,15 +134,26 @@ class LiveView:
         running = [RunningStage(stages[key].kind, stages[key].slug, x, now - x["started"]) for key, x in state.live.items()]
         bar = Table.grid(padding=(0, 1))
         done = ProgressBar(total=len(stages), completed=state.count("done"), width=20)
-        bar.add_row(Text(state.plan.study.name, style="bold"), done, Text(_count_stages(state)))
+        bar.add_row(Text(state.plan.study.name, style="bold"), done, Text(self._count_stages(state)))
         return Group(bar, tabulate_running(running))
 
+    def _count_stages(self, state: State) -> str:
+        parts = [f"{state.count('done')}/{len(state.plan.stages)} stages", f"{len(state.cached)} from the store"]
+        if state.errors:
+            parts.append(f"{state.count('failed')} failed")
+        if state.count("pending", "running"):
+            left = self._smooth(state.time_left())
+            parts.append(f"{describe_time_left(left)} left" if left else "the time left is not known yet")
+        return ", ".join(parts)
 
-def _count_stages(state: State) -> str:
-    parts = [f"{state.count('done')}/{len(state.plan.stages)} stages", f"{len(state.cached)} from the store"]
-    if state.errors:
-        parts.append(f"{state.count('failed')} failed")
-    if state.count("pending", "running"):
-        known = state.measured
-        parts.append(f"about {format_seconds(state.seconds_left())} left" if known else "the time left is not known yet")
-    return ", ".join(parts)
+    def _smooth(self, left: TimeLeft | None) -> TimeLeft | None:
+        """The estimate moves towards the newest one within about half a minute, so that no single stage makes it jump."""
+        if left is None:
+            return None
+        now = time.monotonic()
+        weight = 1.0 if self.ends is None else 1 - math.exp(-(now - self.looked) / SMOOTHING_SECONDS)
+        before = now + left.seconds if self.ends is None else self.ends
+        self.ends, self.looked = before + weight * (now + left.seconds - before), now
+        seconds = max(self.ends - now, 0.0)
+        factor = left.most / left.seconds if left.seconds else 1.0
+        return TimeLeft(seconds, seconds / factor, seconds * factor)

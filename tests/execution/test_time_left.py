@@ -1,0 +1,90 @@
+"""The time left: by work, at the rate of what was timed, with an error that holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.conftest import tiny_study
+
+from xstilts.cli.views.progress import describe_time_left
+from xstilts.execution.time_left import TimeLeft, expect_seconds, measure_work, relative_error, with_error
+from xstilts.plan.compile import Plan, compile_study
+from xstilts.stages.stage import Stage
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return compile_study(tiny_study(seeds=[0, 1]))
+
+
+def texts_of(plan: Plan, size: int = 100) -> dict[str, tuple[int, int]]:
+    return {stage.key: (10, 10 * size) for stage in plan.stages if stage.kind == "fetch"}
+
+
+def of_kind(plan: Plan, kind: str) -> list[Stage]:
+    return [stage for stage in plan.stages if stage.kind == kind]
+
+
+def test_work_is_known_once_the_data_are_read(plan: Plan) -> None:
+    assert measure_work(plan, {}) == {}
+    work = measure_work(plan, texts_of(plan))
+    assert {stage.key for stage in plan.stages if stage.kind in ("train", "predict", "embed")} == set(work)
+    predicted = of_kind(plan, "predict")[0].key
+    assert measure_work(plan, texts_of(plan, 200))[predicted] == pytest.approx(2 * work[predicted])
+
+
+def test_more_steps_are_more_work(plan: Plan) -> None:
+    recipes: Any = {**tiny_study().model_dump()["recipes"]}
+    recipes["default"] = {**recipes["default"], "steps": 10}
+    ten, twenty = (
+        measure_work(found, texts_of(found))
+        for found in (
+            compile_study(tiny_study(recipes={**recipes, "default": {**recipes["default"], "steps": steps}}))
+            for steps in (10, 20)
+        )
+    )
+    assert sorted(twenty.values())[-1] > 1.5 * sorted(ten.values())[-1]
+
+
+def test_what_was_timed_sets_the_rate(plan: Plan) -> None:
+    work = measure_work(plan, texts_of(plan))
+    trained = of_kind(plan, "train")
+    timed = {trained[0].key: 7.0}
+    expected = expect_seconds(plan.stages, timed, work)
+    assert expected[trained[0].key] == pytest.approx(7.0)
+    same = [stage for stage in trained[1:] if stage.label == trained[0].label]
+    assert same
+    assert all(expected[stage.key] == pytest.approx(7.0 * work[stage.key] / work[trained[0].key]) for stage in same)
+    predicted = of_kind(plan, "predict")[0]
+    slower = expect_seconds(plan.stages, {trained[0].key: 70.0}, work)
+    assert slower[predicted.key] == pytest.approx(10 * expected[predicted.key]), "a kind that was not timed follows the trainings"
+
+
+def test_stages_without_work_take_the_mean_of_their_kind(plan: Plan) -> None:
+    first, second, *others = of_kind(plan, "score")
+    expected = expect_seconds(plan.stages, {first.key: 1.0, second.key: 3.0}, {})
+    assert all(expected[stage.key] == pytest.approx(2.0) for stage in others)
+
+
+def test_the_error_falls_with_what_was_timed_and_with_what_is_open() -> None:
+    expected = {str(i): 1.0 for i in range(50)}
+    near = {str(i): 1.0 + 0.02 * (-1) ** i for i in range(50)}
+    few = {"0": 1.02}
+    assert relative_error(near, expected, 50) < relative_error(few, expected, 50)
+    assert relative_error(few, expected, 50) < relative_error(few, expected, 1)
+    left = with_error(100.0, 0.5)
+    assert left.least * left.most == pytest.approx(100.0**2)
+    assert left.least < 60 < left.seconds < 150 < left.most
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (TimeLeft(20, 10, 40), "less than a minute"),
+        (TimeLeft(600, 480, 780), "about 10 minutes (8 to 13)"),
+        (TimeLeft(9000, 7200, 10800), "about 2.5 h (2 to 3)"),
+    ],
+)
+def test_in_words(left: TimeLeft, words: str) -> None:
+    assert describe_time_left(left) == words
