@@ -240,9 +240,10 @@ def collapsing_coverage(seeds: int, studies: int, collapse: float = 0.2, loss: f
 # Family, seeds, the share of seeds that is put in, examples. Shares near 1 are the hardest. With few examples such a share takes
 # seeds that move the score by tens of points; a score is bounded, so that their tails are lighter than normal ones.
 WHOLE_STUDIES = (
-    *((12, 2, 0.9, 150), (12, 3, 0.5, 150), (12, 3, 0.95, 150), (12, 6, 0.95, 150)),
-    *((81, seeds, 0.95, 600) for seeds in (2, 3, 6, 10)),
-    (81, 10, 0.95, 150),
+    *((12, 2, 0.9, 150), (12, 3, 0.5, 150), (12, 3, 0.95, 150)),
+    *((12, seeds, 0.95, examples) for seeds in (6, 10) for examples in (150, 1000)),
+    *((81, seeds, 0.95, 150) for seeds in (2, 3, 6, 10)),
+    (81, 10, 0.95, 600),
 )
 
 
