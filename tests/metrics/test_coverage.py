@@ -90,8 +90,8 @@ def test_the_fast_simulation_takes_variance_apart_as_the_product_does() -> None:
 
 @pytest.mark.parametrize(("family", "seeds", "studies"), [(12, 2, 120), (12, 3, 120), (81, 3, 60)])
 def test_a_family_through_the_whole_bootstrap(family: int, seeds: int, studies: int) -> None:
-    """Nearly all of the variance from seeds. The rule of before had false claims in 18 % of such studies with two seeds and twelve
-    comparisons, and in 13 % with three and 81."""
+    """Nearly all of the variance from seeds. The rule of before had false claims in 18 % of such studies with two seeds and
+    twelve comparisons, and in 13 % with three and 81."""
     rate, share = any_false(seeds, 0.9, family, studies)
     assert 0.6 < share < 0.99
     assert rate <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
