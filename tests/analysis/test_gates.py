@@ -163,6 +163,17 @@ def test_primary_pairs_are_the_answer_and_the_others_are_exploratory() -> None:
     assert "Exploratory, since not among the primary pairs: yes for 1 of 1" in " ".join(findings.answer.support)
 
 
+def test_the_answer_about_chains_rests_on_primary_pairs_too() -> None:
+    names = ["xnli", "tydiqa"]
+    skill = {("none", t): 0.5 for t in names} | {("squad", "xnli"): 0.5, ("squad", "tydiqa"): 0.7}
+    skill |= {("nli", t): 0.5 for t in names}
+    compared = replace(study(skill, names), compare=(("squad", ("nli",)),))
+    assert compute_findings(compared, 300).answer.verdict == "yes"
+    found = compute_findings(replace(compared, primary=(PrimaryPair(target="xnli"),)), 300).answer
+    assert found.verdict != "yes" and "of 1 comparison" in found.sentence
+    assert "Exploratory, since not among the primary pairs: yes for 1 of 1 comparison" in " ".join(found.support)
+
+
 def test_what_comes_from_the_task_is_at_most_the_gain_itself() -> None:
     """A gain of 2 whose placebo loses 8 is not credited with 10; a gain over a placebo that cannot be told is no "no part"."""
     skill = {("none", "tydiqa"): 0.5, ("squad", "tydiqa"): 0.52, ("squad~placebo", "tydiqa"): 0.42}

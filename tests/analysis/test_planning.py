@@ -21,7 +21,7 @@ from xstilts.analysis.results import Results
 from xstilts.analysis.scores import collect_tallies
 from xstilts.metrics.power import Design, detectable, estimate_design, power, seeds_needed
 from xstilts.plan.compile import compile_study
-from xstilts.study import load_study, make_study
+from xstilts.study import PrimaryPair, load_study, make_study
 
 CHAINS = (chain("none"), chain("one", "snli"), chain("two", "qqp"), chain("own", "xnli"))
 TARGETS = (target("xnli"), target("pos", languages=("en", "de")))
@@ -79,6 +79,12 @@ def test_what_an_effect_needs_is_said() -> None:
     assert "examples a language (no number of seeds is enough)" in single
 
 
+def test_exploratory_targets_have_a_family_of_their_own(results: Results) -> None:
+    xnli, pos = measure_designs(replace(results, primary=(PrimaryPair(chain="one", target="xnli"),)))
+    assert (xnli.primary, xnli.family) == (True, 1)
+    assert (pos.primary, pos.family) == (False, 4)
+
+
 def test_pairs_near_chance_are_not_in_the_family() -> None:
     low = target("low", chance=0.5)
     skill = {(c.name, t): 0.6 if t == "xnli" else 0.5 for c in CHAINS for t in ("xnli", "low")}
@@ -97,17 +103,28 @@ def test_a_plan_says_what_it_can_see_before_it_runs(tmp_path: Path, monkeypatch:
         "targets": ["xnli", "xquad", "tatoeba"],
         "seeds": [0, 1, 2],
     }
-    rows = assume_designs(compile_study(make_study(fields), tmp_path, draft=True))
+
+    def planned(**changes: object) -> tuple[tuple[TargetDesign, ...], tuple[str, ...]]:
+        study = make_study({**fields, **changes})
+        rows = assume_designs(compile_study(study, tmp_path, draft=True))
+        return rows, describe_assumed(study, rows)
+
+    rows, (exploratory, sees, assumed) = planned()
+    assert exploratory == "exploratory: 3 seeds, fewer than 6"
     assert [row.target for row in rows] == ["xnli", "xquad", "tatoeba"]
     assert {row.family for row in rows} == {4}  # MNLI is XNLI's training data, SQuAD is XQuAD's
     assert (rows[0].design.examples, rows[0].design.languages, rows[0].design.discordance) == (5010, 14, 0.10)
     assert (rows[0].design.shared_by_languages, rows[2].design.shared_by_languages) == (1.0, 0.0)
-    sees, assumed = describe_assumed(rows)
     assert f"xnli {100 * detectable(rows[0].design, 4):.1f} ({100 * detectable(rows[0].design):.1f})" in sees
     assert "4 comparisons" in sees and "assumed, not measured" in assumed
-    few = assume_designs(compile_study(make_study({**fields, "primary": [{"target": "tatoeba"}]}), tmp_path, draft=True))
-    assert {row.family for row in few} == {2}
-    two = assume_designs(compile_study(make_study({**fields, "seeds": [0, 1]}), tmp_path, draft=True))
-    assert "With 2 seeds nothing is called" in describe_assumed(two)[0]
-    world = compile_study(load_study("demo"), tmp_path, draft=True)
-    assert describe_assumed(assume_designs(world)) == ()  # sizes of the embedded world are not catalogued
+    few, (primary, others, _) = planned(primary=[{"target": "tatoeba"}], seeds=range(6))
+    assert [(row.target, row.primary, row.family) for row in few] == [
+        ("xnli", False, 2), ("xquad", False, 2), ("tatoeba", True, 2),
+    ]  # fmt: skip
+    assert "2 primary comparisons (alone): tatoeba" in primary and "2 exploratory comparisons (alone): xnli" in others
+    assert planned(primary=[{"chain": "mnli"}])[0][2].family == 2  # xnli reuses MNLI
+    assert "With 2 seeds nothing is called" in planned(seeds=[0, 1])[1][0]
+    own, _ = planned(compare=[{"chain": "squad", "over": "mnli"}])
+    assert [(row.target, row.family) for row in own] == [("tatoeba", 1)]  # either chain reuses the data of the other targets
+    world = load_study("demo", ["seeds=[0,1,2,3,4,5]"])
+    assert describe_assumed(world, assume_designs(compile_study(world, tmp_path, draft=True))) == ()  # no catalogued sizes

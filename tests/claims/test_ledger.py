@@ -22,7 +22,7 @@ from xstilts.analysis.results import Cell, Results, Treatment
 from xstilts.analysis.scores import summarise
 from xstilts.claims import built_in_claims, describe_properties, judge_claims, read_claims, to_json
 from xstilts.claims.evidence import Artefact, Evidence
-from xstilts.claims.ledger import ClaimResult, check, exchange_chains
+from xstilts.claims.ledger import ClaimResult, check, describe_numbers, exchange_chains
 from xstilts.claims.properties import Property
 from xstilts.claims.record import Claim
 from xstilts.claims.verdict import Finding
@@ -49,6 +49,20 @@ def test_a_gain_supports_a_claim_with_everything_that_it_rests_on() -> None:
     assert set(row.evidence) == {f"xlm-roberta-large-{c}-tydiqa-{s}" for c in ("squad", "none") for s in range(6)}
     assert all(len(content) == 64 for _, content in row.artefacts)
     assert "squad_v1 +" in row.reason
+
+
+def test_the_claimed_the_published_and_our_number_stand_together() -> None:
+    cells = ["phang2020-v1/dev/squad_v1/tydiqa"]
+    asked = claim("reported_number", comparisons=[{"treatment": "squad_v1", "magnitude": 6.5}], cells=cells)
+    row = verdict(asked, study({("squad", TYDIQA): 0.065}))
+    assert (row.claimed, [(one.id, one.value) for one in row.published]) == ("+6.5\u00a0points", [(cells[0], "+6.5")])
+    said = f"claimed +6.5\u00a0points; published +6.5 ({cells[0]})"
+    assert describe_numbers(row) == said and row.measured
+    assert f"{said}; here {row.measured}".replace("\u00a0", " ") in " ".join(text_of([row]).replace("\u00a0", " ").split())
+    none = verdict(asked, study({}, chains={"none": ()}))
+    assert f"{said}; here nothing".replace("\u00a0", " ") in " ".join(text_of([none]).replace("\u00a0", " ").split())
+    assert json.loads(to_json("x", [row]))["claims"][0]["published"] == [{"id": cells[0], "value": "+6.5"}]
+    assert describe_numbers(verdict(claim("comparison"), study({}))) == ""
 
 
 def test_the_other_side_refutes() -> None:

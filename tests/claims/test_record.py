@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from xstilts.analysis import formatting as fmt
+from xstilts.claims.published.tables import read_numbers
 from xstilts.claims.record import built_in_claims, read_claims
 from xstilts.errors import InputError
 
@@ -35,6 +37,24 @@ def test_every_claim_ships_with_its_source_and_its_own_tests() -> None:
         assert claim.source.document
         assert claim.source.basis == "read" or claim.source.note, claim.id  # what was not read says what is known
         assert {one.gives for one in claim.sets} == set(claim.reachable), claim.id
+
+
+def test_a_claim_that_rests_on_a_table_names_its_numbers() -> None:
+    """Of the first version the tables were read, and what a claim says follows from what is printed."""
+    numbers, claims = read_numbers(), {claim.id: claim for claim in built_in_claims()}
+    for claim in claims.values():
+        if claim.source.version == "v1" and claim.kind != "property":
+            assert claim.cells, claim.id
+        magnitudes = [one.magnitude for one in claim.comparisons if one.magnitude is not None]
+        if claim.cells and magnitudes and claim.source.basis == "read":
+            assert [fmt.points(one / 100) for one in magnitudes] == [numbers[id].value for id in claim.cells], claim.id
+        if claim.cells and claim.expected:
+            assert [f"{count:,}" for count in claim.expected.values()] == [numbers[id].value for id in claim.cells], claim.id
+    best, none = (float(numbers[id].value) for id in claims["6-v1-best-per-target"].cells)
+    assert best - none == pytest.approx(claims["6-v1-best-per-target"].comparisons[0].magnitude)
+    large = [float(numbers[id].value.replace(fmt.MINUS, "-")) >= 10 for id in claims["3-v1-retrieval"].cells]
+    assert (len(large), sum(large)) == (14, 13)
+    assert all(numbers[id].value.startswith(fmt.MINUS) for id in claims["5-v1-xnli-no-benefit"].cells)
 
 
 def test_every_statement_that_is_repeated_of_the_paper_is_in_the_ledger() -> None:
@@ -116,6 +136,14 @@ def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
                 "population": {"targets": ["xnli"], "intermediate": ["qqp"], "own_data": "left out"},
             },
             "own_data: of 'alone'",
+        ),
+        (
+            {"cells": ["phang2020-v1/dev/squad/tydiqa"]},
+            "no published number is called 'phang2020-v1/dev/squad/tydiqa' (did you mean",
+        ),
+        (
+            {"kind": "hypothesis", "comparisons": [], "direction": "", "cells": ["phang2020-v1/dev/qqp"]},
+            "cells: a hypothesis rests on no number",
         ),
         ({"negated": True}, "negated: only a replication has it"),
         ({"at_least": 10, "direction": "-"}, "at_least, at_most: only with direction '+'"),

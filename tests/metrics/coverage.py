@@ -5,8 +5,8 @@ where a latent normal is above 0, so that the true gain is a difference of norma
 studies at the level of variance components (seeds, and the sums of squares of examples, drawn as normal and chi-square), so that
 tails of many comparisons can be counted. `null_results`: whole null studies through the bootstrap and Holm's correction.
 
-By hand: `python -m tests.metrics.coverage [STUDIES]` prints the tables of docs/trust.md in Markdown, `python -m
-tests.metrics.coverage FILE.svg` draws its figure; the suite runs a small part.
+By hand: `python -m tests.metrics.coverage PART [STUDIES]` prints a part of the tables of docs/trust.md in Markdown (`PARTS`),
+`python -m tests.metrics.coverage FILE.svg` draws its figure; the suite runs a small part.
 """
 
 from __future__ import annotations
@@ -208,13 +208,13 @@ def null_results(seeds: int, share: float, family: int, rng: np.random.Generator
     return replace(made, cells=tuple(cells))
 
 
-def any_false(seeds: int, share: float, family: int, studies: int, seed: int = 0) -> tuple[float, float]:
+def any_false(seeds: int, share: float, family: int, studies: int, *, examples: int = 150, seed: int = 0) -> tuple[float, float]:
     """Of null studies through the product's own gains: the share in which a corrected p is at most .05, and the mean share of
     seeds that was measured."""
     rng = np.random.default_rng([seed, seeds, family])
     found, measured = [], []
     for _ in range(studies):
-        gains = compute_transfer_gains(null_results(seeds, share, family, rng), (), resamples=200)
+        gains = compute_transfer_gains(null_results(seeds, share, family, rng, examples), (), resamples=200)
         found.append(any(gain.p_holm is not None and gain.p_holm <= 1 - LEVEL for gain in gains))
         measured += [gain.interval.spread.seed_share for gain in gains if gain.interval and gain.interval.spread]
     return float(np.mean(found)), float(np.mean(measured))
@@ -237,48 +237,89 @@ def collapsing_coverage(seeds: int, studies: int, collapse: float = 0.2, loss: f
     return float(np.mean(held))
 
 
-def main(studies: int) -> None:
-    print(f"| studies with a false claim, % ({studies} simulated, Holm) | " + " | ".join(f"share {x}" for x in SHARES) + " |")
-    print("|---|" + "---|" * len(SHARES))
+# Family, seeds, the share of seeds that is put in, examples. Shares near 1 are the hardest. With few examples such a share takes
+# seeds that move the score by tens of points; a score is bounded, so that their tails are lighter than normal ones.
+WHOLE_STUDIES = (
+    *((12, 2, 0.9, 150), (12, 3, 0.5, 150), (12, 3, 0.95, 150)),
+    *((12, seeds, 0.95, examples) for seeds in (6, 10) for examples in (150, 1000)),
+    *((81, seeds, 0.95, 150) for seeds in (2, 3, 6, 10)),
+    (81, 10, 0.95, 600),
+)
+
+
+def print_variances(studies: int) -> None:
+    """The tables that are simulated at the level of variances."""
+    top = " | ".join(f"share {x}" for x in SHARES) + " |\n|---|" + "---|" * len(SHARES)
+    print(f"| studies with a false claim, % ({studies} simulated, Holm) | {top}")
     for family in FAMILIES:
         for seeds in (2, 3, 6, 10):
-            rates = [simulate_family(seeds, share, family, studies) for share in SHARES]
-            print(
-                f"| {family} comparisons, {seeds} seeds | " + " | ".join(f"{100 * rate.any_false:.1f}" for rate in rates) + " |"
-            )
-    print("\n| rate of p over its nominal value, at .05, .05/9, .05/81 | " + " | ".join(f"share {x}" for x in SHARES) + " |")
-    print("|---|" + "---|" * len(SHARES))
-    for seeds in (2, 3, 6, 10):
-        rates = [simulate_family(seeds, share, 81, studies) for share in SHARES]
-        cells = [" / ".join(f"{ratio:.2f}" for ratio in rate.tails.values()) for rate in rates]
-        print(f"| {seeds} seeds | " + " | ".join(cells) + " |")
-    print("\n| 95 % intervals that hold, % | " + " | ".join(f"share {x}" for x in SHARES) + " |")
-    print("|---|" + "---|" * len(SHARES))
-    for seeds in (2, 3, 6, 10):
-        rates = [simulate_family(seeds, share, 81, studies) for share in SHARES]
-        print(f"| {seeds} seeds | " + " | ".join(f"{100 * rate.coverage:.1f}" for rate in rates) + " |", flush=True)
-    whole, single = max(studies // 20, 100), max(studies // 40, 100)
-    print(f"\n| studies with a false claim, % ({whole} simulated through the bootstrap) | share of seeds, measured | rate |")
+            cells = [f"{100 * simulate_family(seeds, share, family, studies).any_false:.1f}" for share in SHARES]
+            print(f"| {family} comparisons, {seeds} seeds | {' | '.join(cells)} |", flush=True)
+    rates = {s: [simulate_family(s, share, 81, studies) for share in SHARES] for s in (2, 3, 6, 10)}
+    print(f"\n| rate of p over its nominal value, at .05, .05/9, .05/81 | {top}")
+    for seeds, found in rates.items():
+        print(f"| {seeds} seeds | {' | '.join(' / '.join(f'{x:.2f}' for x in rate.tails.values()) for rate in found)} |")
+    print(f"\n| 95 % intervals that hold, % | {top}")
+    for seeds, found in rates.items():
+        print(f"| {seeds} seeds | {' | '.join(f'{100 * rate.coverage:.1f}' for rate in found)} |", flush=True)
+
+
+def print_whole_studies(studies: int) -> None:
+    """Families through the bootstrap. The error is twice that of the simulation."""
+    print(f"| {studies} null studies through the bootstrap | share of seeds, measured | studies with a false claim, % |")
     print("|---|---|---|")
-    for family, seeds, share in ((12, 2, 0.9), (12, 3, 0.5), (12, 3, 0.95), (12, 6, 0.95)):
-        rate, measured = any_false(seeds, share, family, whole)
-        print(f"| {family} comparisons, {seeds} seeds | {measured:.2f} | {100 * rate:.1f} |", flush=True)
-    print(
-        "\n| one run in five collapses: intervals that hold, % | "
-        + " | ".join(f"{s} seeds" for s in (3, 6, 10))
-        + " |\n|---|---|---|---|"
-    )
-    print("| | " + " | ".join(f"{100 * collapsing_coverage(s, whole):.0f}" for s in (3, 6, 10)) + " |", flush=True)
-    print(
-        f"\n| regime ({single} studies a cell; false positives under no gain / coverage under a gain, %) | 3 seeds | 5 | 6 | 10 |"
-    )
+    for family, seeds, share, examples in WHOLE_STUDIES:
+        rate, measured = any_false(seeds, share, family, studies, examples=examples)
+        design, error = f"{family} comparisons, {seeds} seeds, {examples} examples", 2 * np.sqrt(rate * (1 - rate) / studies)
+        print(f"| {design} | {measured:.2f} | {100 * rate:.1f} ± {100 * error:.1f} |", flush=True)
+
+
+def print_light_tails(comparisons: int) -> None:
+    """Student's t over seeds whose scores are bounded: the normal distribution function of a latent normal, or unbounded."""
+    spreads = (1.0, 0.39, 0.2, 0.0)  # of the latent normal; 0: unbounded
+    rng, level = np.random.default_rng(0), 0.05 / 81
+    sds = [100 * float(np.std(stats.norm.cdf(spread * rng.standard_normal(100_000)))) for spread in spreads[:3]]
+    print("| rejections by t over their nominal rate at .05/81; seeds vary by | " + " | ".join(f"{sd:.0f}" for sd in sds), end="")
+    print(" points (sd) | unbounded |\n|---|---|---|---|---|")
+    for seeds in (3, 6, 10):
+        critical, found = stats.t.isf(level / 2, seeds - 1), []
+        for spread in spreads:
+            rejected = 0
+            for _ in range(comparisons // 100_000):
+                latent_2NS = rng.standard_normal((2, 100_000, seeds))
+                score_2NS = stats.norm.cdf(spread * latent_2NS) if spread else latent_2NS
+                gain_NS = score_2NS[0] - score_2NS[1]
+                t_N = gain_NS.mean(axis=-1) / gain_NS.std(axis=-1, ddof=1) * np.sqrt(seeds)
+                rejected += int((np.abs(t_N) > critical).sum())
+            found.append(rejected / comparisons / level)
+        print(f"| {seeds} seeds | {' | '.join(f'{rate:.2f}' for rate in found)} |", flush=True)
+
+
+def print_collapses(studies: int) -> None:
+    print(f"| one run in five collapses ({studies} studies): intervals that hold, % | 3 seeds | 6 | 10 |\n|---|---|---|---|")
+    print(f"| | {' | '.join(f'{100 * collapsing_coverage(s, studies):.0f}' for s in (3, 6, 10))} |", flush=True)
+
+
+def print_regimes(studies: int) -> None:
+    """Single intervals through the bootstrap."""
+    print(f"| {studies} studies a cell: false positives under no gain / coverage under a gain, % | 3 seeds | 5 | 6 | 10 |")
     print("|---|---|---|---|---|")
     for regime in REGIMES:
         cells = [
-            f"{100 * coverage(regime, s, 0.0, single)[1]:.1f} / {100 * coverage(regime, s, 0.15, single)[0]:.1f}"
+            f"{100 * coverage(regime, s, 0.0, studies)[1]:.1f} / {100 * coverage(regime, s, 0.15, studies)[0]:.1f}"
             for s in (3, 5, 6, 10)
         ]
         print(f"| {regime.name} | " + " | ".join(cells) + " |", flush=True)
+
+
+# The parts of docs/trust.md and how many studies its figures are from.
+PARTS: dict[str, tuple[Callable[[int], None], int]] = {
+    "variances": (print_variances, 10_000),
+    "whole-studies": (print_whole_studies, 1_000),
+    "light-tails": (print_light_tails, 6_000_000),
+    "collapses": (print_collapses, 500),
+    "regimes": (print_regimes, 500),
+}
 
 
 def exact_rates(seeds: int, tail: float, rule: Callable[[Values], Values], shares: Values) -> list[float]:
@@ -328,7 +369,9 @@ def draw_figure(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] and sys.argv[1].endswith(".svg"):
-        draw_figure(Path(sys.argv[1]))
+    part, number = sys.argv[1], sys.argv[2:]
+    if part.endswith(".svg"):
+        draw_figure(Path(part))
     else:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 4000)
+        run, usual = PARTS[part]
+        run(int(number[0]) if number else usual)

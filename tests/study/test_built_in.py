@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 from tests.conftest import tiny_record, tiny_study
 
+from xstilts.analysis.planning import assume_designs, describe_assumed
 from xstilts.errors import InputError
 from xstilts.execution.execute import execute
+from xstilts.metrics.power import detectable
+from xstilts.metrics.significance import ENOUGH_SEEDS
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.plan.trainings import COMPUTE, INTERMEDIATE, PLACEBO, PRETRAINING, TARGET, count, describe_sharing, trainings
 from xstilts.store.store import Store
@@ -26,6 +29,7 @@ from xstilts.tasks.user.user_tasks import register
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 # They name a folder with an encoder, which is not here.
 ALONE = ("real-small", "real-small-controls", "scale-small", "targets-mini")
+NO_CHAINS = ("chains={none: []}", "primary=[]")
 QUESTIONS = ("phang2020", "scale", "diversity", "mlm_cotraining", "translated", "layers")
 
 
@@ -41,6 +45,30 @@ def test_every_study_compiles_on_a_machine_without_data(name: str, tmp_path: Pat
     assert sum(len(group.keys) for group in trainings(plan)) == sum(stage.kind == "train" for stage in plan.stages)
 
 
+@pytest.mark.parametrize("name", [name for name in built_in_studies() if name not in ALONE])
+def test_a_study_that_cannot_answer_says_so(name: str, tmp_path: Path) -> None:
+    """In its file, and `plan` says it too."""
+    plan, comment = drafted(name, tmp_path), built_in_studies()[name].read_text(encoding="utf-8").partition("name: ")[0]
+    said = describe_assumed(plan.study, assume_designs(plan))
+    if len(plan.study.seeds) < ENOUGH_SEEDS:
+        assert said[0].startswith(("exploratory: ", "With "))
+        assert any(words in comment for words in ("exploratory", "nothing", "too\n# small to answer", "takes a few minutes"))
+    else:
+        assert any("sees with a chance of 80 %" in line for line in said)
+
+
+def test_phang2020_rests_on_what_the_abstract_names(tmp_path: Path) -> None:
+    """Three tasks on retrieval and question answering, without SQuAD on the targets that are fine-tuned on it."""
+    rows = assume_designs(plan := drafted("phang2020", tmp_path))
+    assert {one.chain for one in plan.study.primary} == {"mnli", "squad_v1", "hellaswag"}
+    assert {(row.primary, row.family) for row in rows} == {(True, 13), (False, 68)}
+    assert {row.target for row in rows if row.primary} == {"xquad", "mlqa", "tydiqa", "tatoeba"}  # BUCC's size is not known
+    assert all(100 * detectable(row.design, row.family) < 4 for row in rows if row.primary)
+    first = assume_designs(drafted("phang2020-v1", tmp_path))
+    assert {(row.primary, row.family) for row in first} == {(True, 7), (False, 129)}
+    assert all(100 * detectable(row.design, row.family) < 2.5 for row in first if row.primary)
+
+
 def test_every_question_has_a_mini() -> None:
     assert {f"{name}-mini" for name in QUESTIONS} | set(QUESTIONS) <= set(built_in_studies())
     for name in QUESTIONS:
@@ -52,34 +80,34 @@ def test_every_question_has_a_mini() -> None:
 # -- phang2020 ---------------------------------------------------------------------------------------------------------
 
 
-def test_phang2020_trains_ten_chains_thrice_and_squad_once(tmp_path: Path) -> None:
+def test_phang2020_trains_ten_chains_with_six_seeds_and_squad_once(tmp_path: Path) -> None:
     plan = drafted("phang2020", tmp_path)
     found = trainings(plan)
     assert set(plan.study.chains) == {"none", "multi", *STILTS_9.tasks}
-    assert count(found, INTERMEDIATE) == 30
+    assert count(found, INTERMEDIATE) == 60
     assert {group.name: len(group.keys) for group in found if group.role == INTERMEDIATE} == {
-        **dict.fromkeys(STILTS_9.tasks, 3),
-        "&".join(STILTS_9.tasks): 3,
+        **dict.fromkeys(STILTS_9.tasks, 6),
+        "&".join(STILTS_9.tasks): 6,
     }
     targets = {group.name: (group.targets, len(group.keys)) for group in found if group.role == TARGET}
-    assert targets["squad_v1"] == (("xquad", "mlqa"), 30), "and three more are the chain squad_v1's own trainings"
-    assert targets["xnli=mnli"] == (("xnli",), 33)
-    assert sum(n for _, n in targets.values()) == 5 * 33 + 30
+    assert targets["squad_v1"] == (("xquad", "mlqa"), 60), "and six more are the chain squad_v1's own trainings"
+    assert targets["xnli=mnli"] == (("xnli",), 66)
+    assert sum(n for _, n in targets.values()) == 5 * 66 + 60
     squad = next(group for group in found if group.name == "squad_v1" and group.role == INTERMEDIATE)
     assert squad.also == (TARGET,)
     said = describe_sharing(plan, found)
-    assert "30 intermediate trainings: 10 chains x 3 seeds" in said
-    assert "squad_v1 is trained once for xquad and mlqa: 30 trainings" in said
+    assert "60 intermediate trainings: 10 chains x 6 seeds" in said
+    assert "squad_v1 is trained once for xquad and mlqa: 60 trainings" in said
     kinds = Counter(stage.kind for stage in plan.stages)
-    assert kinds["train"] == 30 + 5 * 33 + 30
-    assert len(plan.cells) == 11 * 9 * 3 + 2 * 3, "and retrieval by random weights"
-    assert kinds["predict"] == 7 * 33
-    assert kinds["embed"] == 2 * (1 + 10 * 3 + 3), "without a chain all seeds have the same encoder"
+    assert kinds["train"] == 60 + 5 * 66 + 60
+    assert len(plan.cells) == 11 * 9 * 6 + 2 * 6, "and retrieval by random weights"
+    assert kinds["predict"] == 7 * 66
+    assert kinds["embed"] == 2 * (1 + 10 * 6 + 6), "without a chain all seeds have the same encoder"
 
 
 def test_the_shared_training_is_one_stage_whatever_chooses_its_weights(tmp_path: Path) -> None:
     for policy in ("avg_last_k", "en_dev"):
-        plan = drafted("phang2020", tmp_path, f"recipes.default.policy={policy}", "seeds=[0]", "chains={none: []}")
+        plan = drafted("phang2020", tmp_path, f"recipes.default.policy={policy}", "seeds=[0]", *NO_CHAINS)
         trained = {cell.id.target: cell.trainings[0] for cell in plan.cells if cell.trainings}
         assert trained["xquad"].key == trained["mlqa"].key
         assert trained["xquad"].inputs.dev["squad_v1"].config.task == "squad_v1"
@@ -88,7 +116,7 @@ def test_the_shared_training_is_one_stage_whatever_chooses_its_weights(tmp_path:
     pawsx = next(cell.trainings[0] for cell in other.cells if cell.id.target == "pawsx")
     assert pawsx.inputs.dev["pawsx_de_dev"].config.task == "pawsx", "its training task has no dev data"
     assert pawsx.slug.endswith("pawsx=pawsx_de_dev-s0")
-    own = drafted("phang2020", tmp_path, "recipes.mlqa.epochs=1", "seeds=[0]", "chains={none: []}")
+    own = drafted("phang2020", tmp_path, "recipes.mlqa.epochs=1", "seeds=[0]", *NO_CHAINS)
     trained = {cell.id.target: cell.trainings[0] for cell in own.cells if cell.trainings}
     assert trained["xquad"].key != trained["mlqa"].key
     assert trained["mlqa"].slug.endswith("mlqa=squad_v1-s0")
@@ -116,8 +144,8 @@ def test_the_plan_needs_no_data_no_network_and_no_torch(tmp_path: Path) -> None:
     done = offline("plan", "phang2020", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record: dict[str, Any] = json.loads(done.stdout)
-    assert sum(group["count"] for group in record["trainings"] if group["role"] == "intermediate") == 30
-    assert record["counts"]["train"] == 225
+    assert sum(group["count"] for group in record["trainings"] if group["role"] == "intermediate") == 60
+    assert record["counts"]["train"] == 450
     assert record["estimate"]["gpu_hours"] > 0
     assert {"ccg (train)", "bucc2018 (test)"} <= set(record["estimate"]["unknown"])
     assert any("the commit of 'main' is resolved when run" in sentence for sentence in record["unresolved"])
@@ -130,7 +158,8 @@ def test_the_plan_in_words(tmp_path: Path) -> None:
     done = offline("plan", "phang2020", "--flops", "1e14", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     words = " ".join(done.stdout.split())
-    assert "30 intermediate trainings: 10 chains x 3 seeds" in words
+    assert "60 intermediate trainings: 10 chains x 6 seeds" in words
+    assert "for 13 primary comparisons (alone): xquad" in words and "for 68 exploratory comparisons (alone): xnli" in words
     assert "GPU-hours" in words and "GiB of disk" in words
     assert "rate: 100 TFLOP/s, given" in words
     assert "its size is not known: udpos (test) in fr ru zh, bucc2018 (test) in de fr ru zh" in words
@@ -167,7 +196,7 @@ def test_a_plan_knows_the_commit_that_a_run_resolved(tmp_path: Path, monkeypatch
 
 
 def test_only_a_draft_leaves_anything_open(tmp_path: Path) -> None:
-    study = load_study("phang2020", ["encoders=[world/tiny]", "chains={none: [], ccg: [ccg]}", "targets=[tydiqa]"])
+    study = load_study("phang2020", ["encoders=[world/tiny]", "chains={none: [], ccg: [ccg]}", "targets=[tydiqa]", "primary=[]"])
     with pytest.raises(InputError, match=r"ccg: no file for train"):
         compile_study(study, tmp_path)
     plan = compile_study(study, tmp_path, draft=True)

@@ -4,8 +4,9 @@ From a study that was run, `measure_designs` takes for each target the median, o
 `metrics.power.estimate_design` measures: discordance, the spread over seeds, and how much of an example's difference seeds and
 languages share. For a plan without results, `assume_designs` takes the catalogued number of test examples and assumed values.
 Both count the family of Holm's correction, without pairs that cannot count (the target's own data, oracles, those that fail a
-gate): a gain that is alone in it has to pass its first step, .05 / m. Surprising: only the variation of the gains is used, not
-their size, so that a plan does not rest on an effect that was large by luck.
+gate): a gain that is alone in it has to pass its first step, .05 / m. Primary pairs are a family, and so are the others. The plan
+of a study with comparisons of its own counts these, since its answer is about them. Surprising: only the variation of the gains
+is used, not their size, so that a plan does not rest on an effect that was large by luck.
 """
 
 import dataclasses
@@ -25,7 +26,7 @@ from xstilts.metrics.power import Design, detectable, estimate_design, examples_
 from xstilts.metrics.significance import ENOUGH_SEEDS, FEWEST_SEEDS
 from xstilts.plan.compile import Plan
 from xstilts.plan.cost.sizes import Unknown, examples
-from xstilts.study import is_primary
+from xstilts.study import Study, is_primary
 from xstilts.tasks.registry import find_task
 
 RESAMPLES = 400
@@ -44,24 +45,27 @@ ASSUMED_SHARED = 0.5  # of an example's difference, by seeds
 @dataclass(frozen=True)
 class TargetDesign:
     """One target of one encoder: the design, measured over so many comparisons (0: assumed). With one seed its spread over seeds
-    is not known. `family` is the number of comparisons that Holm's correction covers."""
+    is not known. `family` is the number of comparisons that Holm's correction covers; `primary`: whether one of the target's is
+    primary, so that the family is that of the answer."""
 
     encoder: str
     target: str
     comparisons: int
     design: Design
     family: int = 1
+    primary: bool = True
 
 
-def count_family(gains: Iterable[Gain]) -> int:
-    """How many pairs of chain and target the correction covers: those that count, are primary and passed the gates."""
-    return sum(is_evidence(gain) and gain.primary for gain in gains)
+def count_family(gains: Iterable[Gain], primary: bool = True) -> int:
+    """How many pairs of chain and target the correction covers: those that count and passed the gates, primary or not."""
+    return sum(is_evidence(gain) and gain.primary is primary for gain in gains)
 
 
 def measure_designs(results: Results) -> tuple[TargetDesign, ...]:
     """Every target with a comparison over none in a language other than English, in the study's order."""
-    family = max(1, count_family(compute_transfer_gains(results, summarise(results), resamples=RESAMPLES)))
-    return tuple(dataclasses.replace(one, family=family) for one in _measure(results))
+    gains = compute_transfer_gains(results, summarise(results), resamples=RESAMPLES)
+    families = {primary: max(1, count_family(gains, primary)) for primary in (True, False)}
+    return tuple(dataclasses.replace(one, family=families[one.primary]) for one in _measure(results))
 
 
 def _measure(results: Results) -> list[TargetDesign]:
@@ -69,27 +73,28 @@ def _measure(results: Results) -> list[TargetDesign]:
     found = []
     for encoder, info in product(results.encoders, results.targets):
         metric = find_metric(results, info.name)
-        designs = []
+        designs, primary = [], False
         for chain in results.chains:
             if metric is None or chain.name == NO_CHAIN or chain.control or reuses_target_data(chain, info):
                 continue
             pair = compare_chains(cells, encoder, info, chain.name)
             if pair.transfer_languages and not pair.leak and not pair.same_artefacts:
                 designs.append(estimate_design(*pair.tallies(pair.transfer_languages), metric.headline, resamples=RESAMPLES))
+                primary = primary or results.is_primary(chain.name, info.name)
         if designs:
-            found.append(TargetDesign(encoder, info.name, len(designs), _median(designs)))
+            found.append(TargetDesign(encoder, info.name, len(designs), _median(designs), primary=primary))
     return found
 
 
 def assume_designs(plan: Plan) -> tuple[TargetDesign, ...]:
-    """Every target of a plan whose test data have a catalogued size in a language other than English, with assumed values."""
+    """Every target of a plan that a pair can count for, and whose test data have a catalogued size in a language other than
+    English, with assumed values."""
     study = plan.study
-    held = {name: set().union(*(training_data(task) for m in phases for task in m.mix)) for name, phases in study.chains.items()}
-    own = {target.task: {target.task, target.source} | list_training_texts(target) for target in study.targets}
-    pairs = [(chain, target) for chain, target in product(held, own) if held[chain] and not held[chain] & own[target]]
-    family = len(study.encoders) * sum(is_primary(study.primary, *pair) for pair in pairs)
+    pairs = _list_pairs(study)
+    primary = {pair for pair in pairs if is_primary(study.primary, *pair)}
+    families = {True: len(study.encoders) * len(primary), False: len(study.encoders) * (len(pairs) - len(primary))}
     found = []
-    for target in dict.fromkeys(target.task for target in study.targets):
+    for target in dict.fromkeys(target for _, target in pairs):
         score = next((cell.score for cell in plan.cells if cell.id.target == target), None)
         try:
             counts = [examples(gold) for code, gold in score.inputs.gold.items() if code != ENGLISH] if score else []
@@ -100,27 +105,48 @@ def assume_designs(plan: Plan) -> tuple[TargetDesign, ...]:
             parallel = 0.0 if target in OWN_SENTENCES else 1.0
             assumed = (len(study.seeds), len(counts), ASSUMED_SEED_SD, ASSUMED_SHARED, parallel)
             design = Design(round(float(np.mean(counts))), discordance, *assumed)
-            found.append(TargetDesign("", target, 0, design, max(1, family)))
+            answers = any(target == own for _, own in primary)
+            found.append(TargetDesign("", target, 0, design, families[answers], answers))
     return tuple(found)
 
 
-def describe_assumed(rows: Sequence[TargetDesign]) -> tuple[str, ...]:
-    """What a plan can see, in two lines; none without a target of known size."""
-    if not rows:
-        return ()
-    seeds, family = rows[0].design.seeds, rows[0].family
+def _list_pairs(study: Study) -> list[tuple[str, str]]:
+    """The comparisons of a plan that can count, by treatment and target: over none, or the study's own."""
+    held = {name: set().union(*(training_data(task) for m in phases for task in m.mix)) for name, phases in study.chains.items()}
+    own = {target.task: {target.task, target.source} | list_training_texts(target) for target in study.targets}
+    compared = [(one.chain, one.over) for one in study.compare] or [(name, ()) for name in held if held[name]]
+    return [
+        (chain, target)
+        for target in own
+        for chain, over in compared
+        if not any(held[name] & own[target] for name in (chain, *over))
+    ]
+
+
+def describe_assumed(study: Study, rows: Sequence[TargetDesign]) -> tuple[str, ...]:
+    """What a plan can see: whether its seeds are enough, and a line for the primary and for the other targets of known size."""
+    seeds = len(study.seeds)
     if seeds < FEWEST_SEEDS:
         return (
             f"With {fmt.count(seeds, 'seed')} nothing is called a gain or a loss: {FEWEST_SEEDS} are the fewest, "
             f"{ENOUGH_SEEDS} are advised.",
         )
-    seen = [(row.target, detectable(row.design), detectable(row.design, family)) for row in rows]
-    words = ", ".join(f"{target} {_points(corrected)} ({_points(alone)})" for target, alone, corrected in seen)
-    return (
-        f"sees with a chance of 80 %, in points, after the correction for {fmt.count(family, 'comparison')} (alone): {words}",
-        f"assumed, not measured: {', '.join(f'{row.target} {fmt.share(row.design.discordance)}' for row in rows)} of the answers "
-        f"differ, half of that in all seeds; gains vary over seeds by {100 * ASSUMED_SEED_SD:g} points (sd)",
-    )
+    said = [f"exploratory: {seeds} seeds, fewer than {ENOUGH_SEEDS}"] if seeds < ENOUGH_SEEDS else []
+    for primary in (True, False):
+        if group := [row for row in rows if row.primary is primary]:
+            what = ("primary " if study.primary else "") if primary else "exploratory "
+            seen = [(row.target, detectable(row.design), detectable(row.design, row.family)) for row in group]
+            words = ", ".join(f"{target} {_points(corrected)} ({_points(alone)})" for target, alone, corrected in seen)
+            said.append(
+                "sees with a chance of 80 %, in points, after the correction for "
+                f"{fmt.count(group[0].family, f'{what}comparison')} (alone): {words}"
+            )
+    if rows:
+        said.append(
+            f"assumed, not measured: {', '.join(f'{row.target} {fmt.share(row.design.discordance)}' for row in rows)} of the "
+            f"answers differ, half of that in all seeds; gains vary over seeds by {100 * ASSUMED_SEED_SD:g} points (sd)"
+        )
+    return tuple(said)
 
 
 def _points(effect: float) -> str:

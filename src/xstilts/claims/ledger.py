@@ -20,12 +20,15 @@ from xstilts.analysis.results import Cell, LanguageScore, Results, StageCost
 from xstilts.claims.evidence import Evidence, gather_evidence
 from xstilts.claims.facts import gather_facts
 from xstilts.claims.properties import Property, describe_property
-from xstilts.claims.record import Claim, ClaimSource, Verdict, built_in_claims
+from xstilts.claims.published.tables import PublishedNumber, read_numbers
+from xstilts.claims.record import Claim, Verdict, built_in_claims
+from xstilts.claims.source import ClaimSource
 from xstilts.claims.verdict import DECIDED, Finding, judge
 from xstilts.store.fingerprint import compute_key
 
 RESAMPLES = 1000
 FEW_RESAMPLES = 20  # an estimate needs none
+MOST_NUMBERS = 4  # are named to a reader; JSON has all
 EXCHANGES = 3  # random ones, after the first
 DocumentVerdict = Literal["unchecked"]  # whether documents say it has not been asked
 
@@ -33,7 +36,8 @@ DocumentVerdict = Literal["unchecked"]  # whether documents say it has not been 
 @dataclass(frozen=True)
 class ClaimResult:
     """One row. `outcome` is the verdict, `verdict` the same as a reader sees it, e.g. "supported (proxy)". `estimate`, `low` and
-    `high` are 0-1 if `unit` is "gain" and a count if it is "count", else None; `measured` is how a reader sees them. `p` is the
+    `high` are 0-1 if `unit` is "gain" and a count if it is "count", else None; `measured` is how a reader sees them. `claimed` is
+    the number that the claim states, and `published` are those that it rests on, to be read beside `measured`. `p` is the
     corrected p value of the verdict, `shown` for how many of `comparisons` the claim is shown, `bound` (0-1) the effect that
     the study could have shown in each; `strength` is how a reader sees these. `population` is what was measured. `document` is
     what documents say, apart from runs. `evidence` are the keys of the artefacts that it rests on, `artefacts` the same with the
@@ -52,6 +56,8 @@ class ClaimResult:
     high: float | None
     unit: str
     measured: str
+    claimed: str
+    published: tuple[PublishedNumber, ...]
     p: float | None
     shown: int | None
     comparisons: int
@@ -114,6 +120,8 @@ def judge_claim(claim: Claim, results: Results, resamples: int = RESAMPLES) -> C
         high=found.high,
         unit=unit,
         measured=_describe_measured(found, unit),
+        claimed=_describe_claimed(claim),
+        published=tuple(read_numbers()[id] for id in claim.cells),
         p=found.p,
         shown=found.shown,
         comparisons=len(evidence.measured),
@@ -208,6 +216,21 @@ def describe_source(source: ClaimSource) -> str:
     parts = [f"{name}, {source.locator}" if source.locator else name]
     parts += [f"arXiv {source.arxiv}"] if source.arxiv else []
     return "; ".join([*parts, source.basis])
+
+
+def _describe_claimed(claim: Claim) -> str:
+    if claim.expected:
+        return ", ".join(f"{count:,}" for count in claim.expected.values())
+    magnitudes = [one.magnitude for one in claim.comparisons if one.magnitude is not None]
+    return f"{', '.join(fmt.points(one / 100) for one in magnitudes)}{fmt.JOIN}points" if magnitudes else ""
+
+
+def describe_numbers(row: ClaimResult) -> str:
+    """claimed +8.3 points; published +8.3 (phang2020-v1/dev/squad_v1)"""
+    parts = [f"claimed {row.claimed}"] if row.claimed else []
+    if row.published:
+        parts.append(f"published {fmt.listed((f'{one.value} ({one.id})' for one in row.published), MOST_NUMBERS)}")
+    return "; ".join(parts)
 
 
 def _describe_measured(found: Finding, unit: str) -> str:

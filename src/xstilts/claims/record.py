@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from xstilts.claims.published.tables import read_numbers
+from xstilts.claims.source import ClaimSource
 from xstilts.data.language import LANGUAGES, explain_code
 from xstilts.data.yaml_records import LanguageCode, Record, make_record, read_fields
 from xstilts.errors import InputError, nearest
@@ -39,18 +41,6 @@ Quantity = Literal[
 # `best`: the best of them for each target; `text`: each with masked language modelling beside it; `translated`: each in
 # machine-translated form.
 TREATMENTS = ("alone", "multi", "best", "text", "translated")
-
-
-class ClaimSource(Record):
-    """`basis`: "read" in the source that is named, "derived" by arithmetic from numbers that were read, "recalled" from memory,
-    "repeated" by others without a source that could be read, or "asked" as a question, so that nobody claims it."""
-
-    document: str
-    version: str = ""
-    locator: str = ""
-    arxiv: str = ""
-    basis: Literal["read", "derived", "recalled", "repeated", "asked"]
-    note: str = ""
 
 
 class ClaimedComparison(Record):
@@ -153,7 +143,8 @@ class Claim(Record):
     speaks, so that 1 is "every". `negated`: the source denies it. `at_least`, `at_most`, `tolerance` and `rope` (a gain too
     small to matter) are in points. `best`: what a ranking puts first, tasks or "multi". `than`: an encoder; the claim is about
     how much larger the gain is than that with it. `expected`: how many examples a data set has. `says`: what the source says of
-    a property's `quantity`. `sets`: its own tests."""
+    a property's `quantity`. `cells`: the published numbers that it rests on, by id (`published/tables.py`). `sets`: its own
+    tests."""
 
     id: str = Field(pattern=r"^[\w.-]+$")
     text: str = Field(min_length=1)
@@ -173,6 +164,7 @@ class Claim(Record):
     expected: dict[str, int] = Field(default_factory=dict)
     quantity: Quantity | None = None
     says: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
     population: Population = Population()
     sets: tuple[ArtefactSet, ...] = ()
 
@@ -191,6 +183,7 @@ class Claim(Record):
     @model_validator(mode="after")
     def _consistent(self) -> Claim:
         self._check_strays()
+        self._check_cells()
         if self.kind == "dataset_fact":
             self._need("expected", self.expected, "what should be found, e.g. {mnli: 392702}")
             for name in self.expected:
@@ -223,6 +216,14 @@ class Claim(Record):
                 raise ValueError(f"{field}: only a {' or '.join(kinds)} has it, found a {self.kind}")
         if self.share < 1 and self.kind != "replication":
             raise ValueError(f"share: only a replication has it, found a {self.kind}")
+
+    def _check_cells(self) -> None:
+        if self.cells and self.kind in UNTESTED:
+            raise ValueError(f"cells: a {self.kind} rests on no number; leave them out")
+        known = read_numbers()
+        for id in self.cells:
+            if id not in known:
+                raise ValueError(f"cells: no published number is called '{id}'{nearest(id, known)}")
 
     def _check_gains(self) -> None:
         self._need("population.targets", self.population.targets, "the tasks on which the gain is measured")

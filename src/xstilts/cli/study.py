@@ -79,7 +79,7 @@ def plan(
         print_json(plan_record(made, state, why, cost) | {"sees": sees, "frozen": frozen})
         return
     print_plan(open_console(), made, state, why, cost)
-    for line in (*describe_assumed(designs), *said):
+    for line in (*describe_assumed(made.study, designs), *said):
         open_console().print(line, markup=False, soft_wrap=True)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xstilts.analysis import formatting as fmt
+from xstilts.claims.ledger import describe_numbers
 from xstilts.claims.published import describe_population
 from xstilts.report.answer.limitations import list_limitations
 from xstilts.report.answer.quality import describe_quality, quality_table
@@ -224,6 +225,7 @@ def _claims(findings: Findings) -> tuple[Block, ...]:
         (
             f"{one.text} ({one.source})",
             one.verdict,
+            describe_numbers(one),
             Number(one.measured, claim_id(one.id)) if one.measured else "",
             one.coverage,
             one.reason,
@@ -231,7 +233,7 @@ def _claims(findings: Findings) -> tuple[Block, ...]:
         )
         for one in decided
     ]
-    columns = ("claim", "verdict", "measured", "coverage", "why", "evidence")
+    columns = ("claim", "verdict", "claimed and published", "measured", "coverage", "why", "evidence")
     caption = "Claims, decided by a fixed rule from the score artefacts of this study, which are named as evidence."
     text = f"This study decides {len(decided) or 'none'} of {fmt.count(len(found), 'claim')} in the ledger."
     if others:

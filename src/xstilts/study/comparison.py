@@ -26,7 +26,8 @@ class ChainComparison(Record):
 
 
 class PrimaryPair(Record):
-    """A chain and a target whose gain over no chain the answer rests on. A field that is left out stands for every one."""
+    """A chain and a target whose gain the answer rests on: over no chain, or over what the study compares the chain with. A field
+    that is left out stands for every one."""
 
     chain: str = ""
     target: str = ""
@@ -42,14 +43,15 @@ def is_primary(primary: Sequence[PrimaryPair], chain: str, target: str) -> bool:
 
 def check_primary(primary: Sequence[PrimaryPair], chains: Collection[str], targets: Collection[str], none: str) -> None:
     """Raises ValueError for an unknown chain or target, for the chain `none`, and for a pair that is given twice."""
+    other = "; other chains or targets need other primary pairs, or none (primary: [])"
     for number, one in enumerate(primary):
         where = f"primary.{number}"
         if one.chain == none:
             raise ValueError(f"{where}.chain: gains are measured from '{none}'; name another chain")
         if one.chain and one.chain not in chains:
-            raise ValueError(f"{where}.chain: '{one.chain}' is not a chain of this study{nearest(one.chain, chains)}")
+            raise ValueError(f"{where}.chain: '{one.chain}' is not a chain of this study{nearest(one.chain, chains)}{other}")
         if one.target and one.target not in targets:
-            raise ValueError(f"{where}.target: '{one.target}' is not a target of this study{nearest(one.target, targets)}")
+            raise ValueError(f"{where}.target: '{one.target}' is not a target of this study{nearest(one.target, targets)}{other}")
         if one in primary[:number]:
             raise ValueError(f"{where}: given twice; leave one out")
 

@@ -173,7 +173,7 @@ def test_rows_of_sentences_name_their_columns_for_a_phone() -> None:
     html = render_html(build_document(compute_findings(full(), 200)))
     tables = re.findall(r'<table class="table( wordy)?">(.*?)</table>', html, flags=re.DOTALL)
     claims = next(body for wordy, body in tables if wordy and ">verdict</th>" in body and ">evidence</th>" in body)
-    assert 'data-column="why"' in claims
+    assert 'data-column="why"' in claims and 'data-column="claimed and published"' in claims
     assert all("data-column" not in body for wordy, body in tables if not wordy)
 
 

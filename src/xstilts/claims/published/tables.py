@@ -1,8 +1,9 @@
 """Papers as data: their tables cell by cell, with the source and how it was read.
 
-A cell has an id that stays, `<paper>/<table>/<row>/<target>`, such as phang2020-v1/dev/squad_v1/tydiqa. Numbers are in points, as
-they are printed. Surprising: a row may say what it is only by its name (a best-of row, somebody else's baseline). Such rows have
-no `tasks`, and no chain of a study is compared with them.
+A cell has an id that stays, `<paper>/<table>/<row>/<target>`, such as phang2020-v1/dev/squad_v1/tydiqa. The printed average of a
+row has the id without a target, and the training examples of a task are `<paper>/sizes/<task>`. Numbers are in points, as they
+are printed. Surprising: a row may say what it is only by its name (a best-of row, somebody else's baseline). Such rows have no
+`tasks`, and no chain of a study is compared with them.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from xstilts.claims.record import ClaimSource
+from xstilts.analysis import formatting as fmt
+from xstilts.claims.source import ClaimSource
 from xstilts.data.yaml_records import Record, make_record, read_fields
 from xstilts.errors import nearest
 from xstilts.tasks.registry import CATALOGUE, find_task
@@ -145,6 +147,14 @@ class PublishedCell:
         return "gain" if self.row.tasks else "score"
 
 
+@dataclass(frozen=True)
+class PublishedNumber:
+    """A number as a reader sees it, with its id: a cell (the mean of F1 and EM for question answering), an average, a size."""
+
+    id: str
+    value: str
+
+
 def average_cells(row: PublishedRow) -> float:
     """The mean of a row's cells, in points."""
     return sum(map(_mean, row.cells)) / len(row.cells)
@@ -176,3 +186,19 @@ def published_papers() -> tuple[PublishedPaper, ...]:
 def published_cells() -> dict[str, PublishedCell]:
     """The cells of all papers by id."""
     return {cell.id: cell for paper in published_papers() for cell in paper.cells()}
+
+
+@cache
+def read_numbers() -> dict[str, PublishedNumber]:
+    """Every number that a claim may rest on, by id."""
+    found = {}
+    for paper in published_papers():
+        for cell in paper.cells():
+            found[cell.id] = fmt.points(cell.value) if cell.quantity == "gain" else fmt.score(cell.value)
+        for table in paper.tables:
+            for row in table.rows:
+                average = row.average / 100
+                found[f"{paper.id}/{table.id}/{row.id}"] = fmt.points(average) if row.tasks else fmt.score(average)
+        for task, (training, _) in paper.sizes.items():
+            found[f"{paper.id}/sizes/{task}"] = f"{training:,}"
+    return {id: PublishedNumber(id, value) for id, value in found.items()}

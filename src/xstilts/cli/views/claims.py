@@ -13,7 +13,7 @@ from rich.text import Text
 
 from xstilts.analysis import formatting as fmt
 from xstilts.claims.artefact_sets import SetResult
-from xstilts.claims.ledger import ClaimResult
+from xstilts.claims.ledger import ClaimResult, describe_numbers
 from xstilts.claims.properties import Property
 
 STYLES = {"supported": "bold blue", "refuted": "bold yellow", "rejected": "bold red", "inconclusive": "bold"}
@@ -69,6 +69,7 @@ def _indent(lines: Iterable[Text]) -> list[RenderableType]:
 def _describe_claim(row: ClaimResult) -> Iterator[Text]:
     yield Text(row.text)
     yield Text(row.reason, style="italic")
+    yield from _describe_numbers(row)
     if row.strength:
         yield Text(row.strength)
     if len(row.details) > 1:
@@ -84,8 +85,15 @@ def _describe_claim(row: ClaimResult) -> Iterator[Text]:
         yield Text(f"evidence: {fmt.listed(keys, MOST_KEYS)}", style="dim")
 
 
+def _describe_numbers(row: ClaimResult) -> Iterator[Text]:
+    """What is claimed, what was published, and what was measured here."""
+    if said := describe_numbers(row):
+        yield Text(f"{said}; here {row.measured or 'nothing'}")
+
+
 def _describe_undecided(row: ClaimResult) -> Iterator[Text]:
     yield Text(f"{row.id}  ").append(row.text, style="dim")
+    yield from _describe_numbers(row)
     yield from (Text(f"· {line}", style="dim") for line in row.details)
 
 

@@ -61,7 +61,7 @@ def answer_over_none(
     leaks = _describe_leaks([gain for gain in real if gain.leak and not gain.reuses_target_data], results)
     gaps = _describe_gaps(results, missing, cells)
     if not evidence:
-        beside = (_describe_explored(explored, results), leaks, reuse, gaps)
+        beside = (describe_explored(explored, results), leaks, reuse, gaps)
         return Answer("none", _explain_no_answer(results, gains), tuple(text for text in beside if text))
     verdict, sentence = write_headline(evidence, results)
     support = (
@@ -71,7 +71,7 @@ def answer_over_none(
         _describe_settings(evidence, results),
         _describe_chance(evidence, summaries, results),
         describe_treatments(evidence, results),
-        _describe_explored(explored, results),
+        describe_explored(explored, results),
         leaks,
         reuse,
         "" if results.compare else describe_certainty(evidence, 0),
@@ -246,7 +246,7 @@ def describe_treatments(evidence: Sequence[Gain], results: Results) -> str:
     return f"The treatment did not take: {fmt.listed(said, 6)}." if said else ""
 
 
-def _describe_explored(explored: Sequence[Gain], results: Results) -> str:
+def describe_explored(explored: Sequence[Gain], results: Results) -> str:
     """The pairs that are not primary."""
     if not explored:
         return ""
