@@ -83,7 +83,7 @@ def languages(table: pd.DataFrame, ax: Axes | None = None) -> _Figure:
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set_xlabel(f"{_describe(rows)}, points; bold: the interval excludes zero")
+    ax.set_xlabel(f"{_describe(rows)}, points\nbold: the interval excludes zero")
     return cast(_Figure, ax.figure)
 
 

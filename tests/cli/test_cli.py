@@ -357,17 +357,3 @@ def test_the_built_in_studies_are_there(tmp_path: Path) -> None:
     done = xstilts("plan", "demo", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "how long it takes is not known yet" in done.stdout
-
-
-def test_the_notebook_interface(forked_workers: None, tmp_path: Path) -> None:
-    from tests.conftest import tiny_study
-
-    from xstilts import Store, run, scores, write_report
-
-    study = tiny_study(chains={"none": []}, targets=["world/pos"])
-    store = Store(tmp_path / "store")
-    assert not run(study, store, workers=1).errors
-    frame = scores(study, store)
-    assert set(frame["language"]) == {"en", "l1"}
-    assert frame["value"].between(0, 1).all()
-    assert write_report(study, store, tmp_path / "report").is_file()
