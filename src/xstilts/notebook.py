@@ -8,6 +8,7 @@ but `run` only reads, and needs neither data nor network. Scores, gains and thei
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -186,17 +187,22 @@ def predict(cell: Cell, inputs: Iterable[Any]) -> list[Any]:
     [choice, choice, ...]]; or a mapping with the fields `texts`, `words`, `question` and `context`, or `prompt` and `choices`. An
     answer is a label, a tag for each word, a part of the context, or the index of a choice. `xstilts predict` does the same with
     a file of any length. Raises InputError that names the input and says what this cell expects."""
-    from xstilts.stages.own_inputs import predict_inputs
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")  # a progress bar that is not shown
+        from xstilts.stages.own_inputs import predict_inputs
 
     return predict_inputs(cell.store, cell.planned.answered, inputs)
 
 
-def write_report(study: AnyStudy, store: AnyStore, folder: Path | str, data: Path | str | None = None) -> Path:
-    """Write the report of a study into a folder, in all formats. Gives the path of the HTML file."""
+def write_report(
+    study: AnyStudy, store: AnyStore = None, folder: Path | str | None = None, data: Path | str | None = None
+) -> Path:
+    """Write the report of a study into a folder (default: reports/STUDY), in all formats. Gives the path of the HTML file."""
     from xstilts.report.findings import compute_findings
     from xstilts.report.write import write_report as write
 
-    return write(compute_findings(_gather(study, store, data)), Path(folder))
+    results = _gather(study, store, data)
+    return write(compute_findings(results), Path(folder or Path("reports") / results.study))
 
 
 def _compile(study: AnyStudy, data: Path | str | None, draft: bool = True) -> Plan:
