@@ -70,13 +70,14 @@ def languages(table: pd.DataFrame, ax: Axes | None = None) -> _Figure:
     labels = list(dict.fromkeys(row["label"] for row in rows))
     ax = ax or Figure(figsize=(2.6 + 0.62 * len(codes), 1.0 + 0.36 * len(labels))).subplots()
     values = np.full((len(labels), len(codes)), np.nan)
+    reach = 130 * max(0.01, *(abs(row["gain"]) for row in rows))
     for row in rows:
         place = labels.index(row["label"]), codes.index(row["language"])
         values[place] = 100 * row["gain"]
         text = f"{values[place]:+.1f}".replace("-", "\u2212")
         weight = "bold" if row["low"] > 0 or row["high"] < 0 else "normal"
-        ax.text(place[1], place[0], text, ha="center", va="center", weight=weight, fontsize=9)
-    reach = 1.3 * max(float(np.nanmax(np.abs(values))), 1.0)
+        color = "white" if abs(values[place]) > 0.6 * reach else "black"
+        ax.text(place[1], place[0], text, ha="center", va="center", weight=weight, color=color, fontsize=9)
     ax.imshow(values, cmap="PuOr", vmin=-reach, vmax=reach, aspect="auto")
     ax.set_xticks(range(len(codes)), codes)
     ax.set_yticks(range(len(labels)), labels)
