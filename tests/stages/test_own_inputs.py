@@ -20,8 +20,6 @@ from xstilts.stages.contracts import PredictConfig, PredictInputs, PredictRecipe
 from xstilts.stages.stage import PredictStage
 from xstilts.store.store import Store
 
-WINDOW = 10
-
 
 class Lengths:
     """Stands for a model: it answers with the length of the first text, a window at a time."""
@@ -29,9 +27,9 @@ class Lengths:
     def __init__(self) -> None:
         self.read = 0
 
-    def answer(self, examples: Iterable[Example]) -> Iterator[Prediction]:
+    def answer(self, examples: Iterable[Example], window: int) -> Iterator[Prediction]:
         stream = iter(examples)
-        while some := list(islice(stream, WINDOW)):
+        while some := list(islice(stream, window)):
             self.read += len(some)
             yield from (Prediction(example.id, str(len(example.texts[0]))) for example in some)  # type: ignore[attr-defined]
 
@@ -64,7 +62,8 @@ def test_lines_keep_their_fields_and_order(model: Lengths, tmp_path: Path) -> No
     ]
 
 
-def test_a_long_file_streams(model: Lengths, tmp_path: Path) -> None:
+def test_a_long_file_streams(model: Lengths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_inputs, "WINDOW", 10)
     given = write(tmp_path / "in.jsonl", (["x" * (n % 7)] for n in range(300)))
     ahead, seen = [], []
 
@@ -73,7 +72,7 @@ def test_a_long_file_streams(model: Lengths, tmp_path: Path) -> None:
         seen.append((done, total))
 
     assert own_inputs.predict_lines(Store(tmp_path), stage(), given, io.StringIO(), show) == 300
-    assert max(ahead) <= WINDOW
+    assert max(ahead) <= 10
     assert seen[0] == (0, 300)
     assert seen[-1] == (300, 300)
 

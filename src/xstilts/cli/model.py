@@ -150,7 +150,8 @@ def predict(
     from xstilts.stages.own_inputs import predict_file, predict_lines
 
     made = find_cell(load_plan(study, changes, draft=True).cells, cell).answered
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("loading the model", total=None)
 
         def show(done: int, total: int) -> None:

@@ -1,7 +1,6 @@
 """Predictions for inputs of one's own, with the model of a finished cell: from Python values, or from JSON lines to JSON lines.
 
-A file is read twice, first to check each line before anything is computed. Neither time is more of it held than one window of
-`train.evaluate`.
+A file is read twice, first to check each line before anything is computed. Neither time is more of it held than WINDOW lines.
 """
 
 import json
@@ -20,6 +19,7 @@ from xstilts.stages.stage import PredictStage
 from xstilts.store.store import Store
 
 FIELD = "prediction"
+WINDOW = 256  # lines that are computed together: enough to sort by length, few enough for a progress bar that moves
 _load = lru_cache(maxsize=1)(Predictor)  # for a notebook that asks again
 
 
@@ -49,7 +49,7 @@ def predict_lines(
     predictor = load_predictor(store, stage)
     on_line(0, total)
     lines, again = tee(_read_lines(path, stage.config.format))
-    answers = predictor.answer(example for _, example in lines)
+    answers = predictor.answer((example for _, example in lines), window=WINDOW)
     for done, (prediction, (fields, _)) in enumerate(zip(answers, again, strict=True), start=1):
         target.write(json.dumps({**fields, FIELD: prediction.answer}, ensure_ascii=False) + "\n")
         on_line(done, total)

@@ -20,7 +20,7 @@ from xstilts.stages.device import device
 from xstilts.stages.job import Job
 from xstilts.stages.train import codec_of
 from xstilts.store.store import read_json, write_json
-from xstilts.train.evaluate import predict
+from xstilts.train.evaluate import WINDOW, predict
 
 MANY = 0.25
 
@@ -35,9 +35,11 @@ class Predictor:
         if config.recipe.precision == "bf16":
             round_linears(self.model.encoder)
 
-    def answer(self, examples: Iterable[Example], on_batch: Callable[[], None] = lambda: None) -> Iterator[Prediction]:
+    def answer(
+        self, examples: Iterable[Example], on_batch: Callable[[], None] = lambda: None, window: int = WINDOW
+    ) -> Iterator[Prediction]:
         """A prediction for each example, in their order, as a stream; see `train.evaluate.predict`."""
-        return predict(self.model, self.head, self.codec, examples, on_batch)
+        return predict(self.model, self.head, self.codec, examples, on_batch, window)
 
 
 def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
