@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from xstilts import cells, examples
 from xstilts.study import built_in_studies
 from xstilts.tasks.suites import SUITES
 
@@ -60,6 +61,12 @@ def test_every_real_format_runs_from_file_to_report(tiny_folder: Path, tmp_path:
     page = (tmp_path / "reports/formats/report.html").read_text()
     assert "Do the real formats run" in page
     assert not re.search(r"(src|href)=[\"']?https?://[^\"'>]*\.(js|css)", page)
+    made = cells(study, tmp_path / "xstilts-store", data=FIXTURES)
+    for cell in made.values():
+        assert (examples(cell).text.str.len() > 0).all(), cell
+    asked = examples(made["all/lareqa/0"])
+    found = [any(one in gold for one in ranked) for gold, ranked in zip(asked.gold, asked.prediction, strict=True)]
+    assert list(asked.score > 0) == found, "gold candidates are those of all languages"
     again = xstilts("run", study, data=FIXTURES, cwd=tmp_path)
     assert again.returncode == 0
     assert re.search(r"^0 stages run", again.stdout, re.MULTILINE)

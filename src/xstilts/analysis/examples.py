@@ -7,17 +7,20 @@ tally is empty: in a sentence without names and without predicted ones, F1 of na
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from xstilts.errors import InputError, nearest
+from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.format import Example
 from xstilts.formats.jsonl import read_jsonl, read_predictions
 from xstilts.plan.cell import PlannedCell
 from xstilts.stages.stage import PredictStage, Stage
 from xstilts.store.store import Store
+from xstilts.tasks.catalogue.ranking import merge_gold
 from xstilts.tasks.registry import find_task
 
 
@@ -39,6 +42,7 @@ def read_examples(cell: PlannedCell, store: Store, language: str = "") -> list[S
     assert task.metric is not None
     scored = _outputs(store, cell.score)
     texts = _pool_texts(cell, store) if task.format.retrieval else {}
+    merged = _merge_gold(cell, store) if task.format.shared_pool else {}
     rows = []
     with np.load(scored / "tallies.npz", allow_pickle=False) as tallies:
         for code in _languages(cell, language):
@@ -47,7 +51,7 @@ def read_examples(cell: PlannedCell, store: Store, language: str = "") -> list[S
             pairs = _read_pairs(cell, store, code)
             for id, score in zip(tallies[f"{code}.ids"].tolist(), headline_N.tolist(), strict=True):
                 example, answer = pairs[id]
-                gold, predicted = (task.format.write_answer(one, texts) for one in (example.answer, answer))
+                gold, predicted = (task.format.write_answer(x, texts) for x in (merged.get(id, example.answer), answer))
                 rows.append(ScoredExample(id, code, task.format.write_text(example), gold, predicted, score))
     return rows
 
@@ -82,6 +86,12 @@ def _read_pairs(cell: PlannedCell, store: Store, language: str) -> dict[str, tup
 
 def _read_gold(cell: PlannedCell, store: Store, language: str) -> Iterator[Example]:
     return read_jsonl(_outputs(store, cell.score.inputs.gold[language]) / "examples.jsonl")
+
+
+def _merge_gold(cell: PlannedCell, store: Store) -> dict[str, tuple[str, ...]]:
+    """id -> gold candidates in the pool that all languages share."""
+    pools = (cast(Iterator[PoolExample], _read_gold(cell, store, code)) for code in cell.score.config.languages)
+    return merge_gold(chain.from_iterable(pools))
 
 
 def _pool_texts(cell: PlannedCell, store: Store) -> dict[str, str]:
