@@ -1,40 +1,218 @@
-"""The Python interface: run a study, get its scores as a table, write its report.
+"""The Python interface: run a study; its scores, gains and examples as tables; predictions for texts of one's own.
 
-Each function takes a `Study` and a `Store`. Data files are looked for in `data`, else in `$XSTILTS_DATA`, else in ./data.
+A study is a `Study`, the name of a built-in one or the path of a YAML file. A store is a `Store` or its folder; without one,
+`$XSTILTS_STORE`, else ./xstilts-store. Data files are looked for in `data`, else in `$XSTILTS_DATA`, else in ./data. Everything
+but `run` only reads, and needs neither data nor network. Scores, gains and their intervals are between 0 and 1.
 """
 
 from __future__ import annotations
 
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
+from xstilts.analysis.examples import count_confusions, read_examples
 from xstilts.analysis.gather import gather
+from xstilts.analysis.results import Results
+from xstilts.analysis.tidy import GAIN_COLUMNS, SCORE_COLUMNS, tidy_gains, tidy_scores
+from xstilts.data.html import write_html
+from xstilts.errors import InputError
 from xstilts.execution.execute import State, execute
-from xstilts.plan.compile import compile_study
+from xstilts.plan.cell import PlannedCell, find_cell, name_cells
+from xstilts.plan.compile import Plan, compile_study
 from xstilts.store.store import Store
 from xstilts.study import Study
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
+
+AnyStudy = Study | Path | str
+AnyStore = Store | Path | str | None
+Over = Literal["none", "placebo", "compute", "chain"]
+EXAMPLE_COLUMNS = ("id", "language", "text", "gold", "prediction", "score")
 
 
-def run(study: Study, store: Store, workers: int | None = None, data: Path | str | None = None) -> State:
+def run(study: AnyStudy, store: AnyStore = None, workers: int | None = None, data: Path | str | None = None) -> State:
     """Run what the store lacks of a study. `errors` of the result has the stages that failed. Raises InputError."""
-    return execute(compile_study(study, Path(data) if data else None), store, workers)
+    return execute(_compile(study, data, draft=False), _open(store), workers)
 
 
-def scores(study: Study, store: Store, data: Path | str | None = None) -> pandas.DataFrame:
-    """The scores that the store has: a row for each encoder, chain, target, value of the metric, language and seed. `value` is
-    between 0 and 1."""
-    from xstilts.report.render.csv import scores_frame
+def scores(
+    study: AnyStudy,
+    store: AnyStore = None,
+    controls: bool = False,
+    metrics: Literal["headline", "all"] = "headline",
+    data: Path | str | None = None,
+) -> pd.DataFrame:
+    """The headline scores that the store has of the study's chains: one row for each cell and language.
 
-    return scores_frame(gather(compile_study(study, Path(data) if data else None), store))
+    So a mean by chain is the mean of that chain. `controls`: also the rows of placebos (those that the study writes out itself,
+    too), compute-matched controls and random weights. They are chains of their own, and `control` says what they are. `metrics`:
+    "all" adds a column for each value of each metric (`f1`, `em`, ...), and no row. `n`: examples; `leak`: whether weights were
+    chosen on dev data of the target languages, so that the score is an upper bound. Raises InputError."""
+    import pandas as pd
+
+    if metrics not in ("headline", "all"):
+        raise InputError(f"metrics: expected 'headline' or 'all', found {metrics!r}")
+    rows = tidy_scores(_gather(study, store, data), controls, metrics == "all")
+    values = sorted({name for row in rows for name in row} - set(SCORE_COLUMNS))
+    return pd.DataFrame(rows, columns=[*SCORE_COLUMNS, *values])
 
 
-def write_report(study: Study, store: Store, folder: Path | str, data: Path | str | None = None) -> Path:
-    """Write the report of a study into a folder, in all formats. Gives the path of the HTML file."""
+def gains(
+    study: AnyStudy,
+    store: AnyStore = None,
+    over: Over = "none",
+    languages: bool = False,
+    controls: bool = False,
+    data: Path | str | None = None,
+) -> pd.DataFrame:
+    """The gain of each chain on each target, the mean over the languages other than English (`language` is "mean"), as the report
+    has it.
+
+    `over`: what chains are compared with: "none" (no chain), their "placebo" or "compute"-matched control, or "chain" for the
+    study's own comparisons. `low` and `high`: the 95 % interval; `p_holm`: p after Holm's correction; `verdict`: gain, loss,
+    equivalent or unclear, or why it was not tested. `languages`: a row for each language instead, with an uncorrected p and
+    without a verdict. `controls`: also what the controls themselves gain over no chain. Raises InputError."""
+    import pandas as pd
+
+    from xstilts.analysis.gains import compute_chain_gains, compute_transfer_gains
+    from xstilts.analysis.scores import summarise
+
+    if over not in ("none", "placebo", "compute", "chain"):
+        raise InputError(f"over: expected 'none', 'placebo', 'compute' or 'chain', found {over!r}")
+    results = _gather(study, store, data)
+    measure = compute_chain_gains if over == "chain" else compute_transfer_gains
+    found = [gain for gain in measure(results, summarise(results)) if gain.over == over and (controls or not gain.control)]
+    left_out = {"p_holm", "verdict"} if languages else set()
+    return pd.DataFrame(tidy_gains(results, found, languages), columns=[c for c in GAIN_COLUMNS if c not in left_out])
+
+
+@dataclass(frozen=True, repr=False)
+class Cell:
+    """One point of a study's grid in a store; `cells` gives them by name."""
+
+    name: str
+    planned: PlannedCell
+    store: Store
+
+    def __repr__(self) -> str:
+        return f"Cell({self.name!r})"
+
+    @property
+    def done(self) -> bool:
+        """Whether it has a score."""
+        score = self.planned.score
+        return self.store.is_done(self.store.folder(score.kind, score.slug, score.key))
+
+
+class Cells(Mapping[str, Cell]):
+    """The cells of a study by name, CHAIN/TARGET/SEED (ENCODER/CHAIN/TARGET/SEED if there are several encoders). CHAIN may be
+    any control too, and of a target such as `world/tydiqa` the last part is enough. Names are completed in notebooks."""
+
+    def __init__(self, plan: Plan, store: Store):
+        self._study, self._store, self._named = plan.study.name, store, name_cells(plan.cells)
+
+    def __getitem__(self, name: str) -> Cell:
+        planned = find_cell(list(self._named.values()), name)
+        return Cell(next(full for full, one in self._named.items() if one is planned), planned, self._store)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named)
+
+    def __len__(self) -> int:
+        return len(self._named)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._named)
+
+    def __repr__(self) -> str:
+        return f"Cells({self._study!r}: {len(self)}, {sum(cell.done for cell in self.values())} done)"
+
+    def _repr_html_(self) -> str:
+        return write_html(repr(self), {name: "done" if cell.done else "not made yet" for name, cell in self.items()})
+
+
+def cells(study: AnyStudy, store: AnyStore = None, data: Path | str | None = None) -> Cells:
+    """The cells of a study by name: `cells("demo")["squad/tydiqa/2"]`. Raises InputError."""
+    return Cells(_compile(study, data), _open(store))
+
+
+def examples(cell: Cell, language: str = "") -> pd.DataFrame:
+    """The test examples of a finished cell: id, language, text, gold answer, prediction and score.
+
+    `text` is what the model read; of multiple choice and retrieval see `Format.write_text`. The score is the metric's headline
+    on the one example (0-1), and NaN if there is nothing to count in it. Raises InputError."""
+    import pandas as pd
+
+    rows = [asdict(one) for one in read_examples(cell.planned, cell.store, language)]
+    return pd.DataFrame(rows, columns=list(EXAMPLE_COLUMNS))
+
+
+def compare(a: Cell, b: Cell, language: str = "") -> pd.DataFrame:
+    """Two cells of one target, example by example: first those on which they `disagree`, by how much b scores higher than a.
+
+    Raises InputError if they were not tested on the same examples."""
+    if a.planned.id.target != b.planned.id.target:
+        raise InputError(f"{a.name} and {b.name} have different targets; compare cells of one target")
+    both = ["id", "language", "text", "gold"]
+    one, other = examples(a, language), examples(b, language)
+    found = one.merge(other.drop(columns=["text", "gold"]), on=["id", "language"], suffixes=("_a", "_b"), validate="1:1")
+    if not len(found) == len(one) == len(other):
+        raise InputError(f"{a.name} and {b.name} were tested on different examples ({len(one)} and {len(other)})")
+    found["disagree"] = found["prediction_a"] != found["prediction_b"]
+    found["difference"] = found["score_b"] - found["score_a"]
+    found = found.sort_values(["disagree", "difference"], ascending=False, kind="stable", ignore_index=True)
+    return found[[*both, "prediction_a", "prediction_b", "score_a", "score_b", "difference", "disagree"]]
+
+
+def confusion(cell: Cell, language: str = "") -> pd.DataFrame:
+    """How often each gold answer (row) was answered by each answer (column): examples, or words of a tagging task.
+
+    Raises InputError if the answers are no closed set."""
+    import pandas as pd
+
+    answers, counts = count_confusions(cell.planned, cell.store, language)
+    rows = [[counts.get((gold, predicted), 0) for predicted in answers] for gold in answers]
+    return pd.DataFrame(rows, index=pd.Index(answers, name="gold"), columns=pd.Index(answers, name="prediction"))
+
+
+def predict(cell: Cell, inputs: Iterable[Any]) -> list[Any]:
+    """What the model of a finished cell answers to inputs of one's own, in their order.
+
+    An input is a text or a list of two (classification), a list of words (tagging), [question, context] (span), or [prompt,
+    [choice, choice, ...]]; or a mapping with the fields `texts`, `words`, `question` and `context`, or `prompt` and `choices`. An
+    answer is a label, a tag for each word, a part of the context, or the index of a choice. `xstilts predict` does the same with
+    a file of any length. Raises InputError that names the input and says what this cell expects."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")  # a progress bar that is not shown
+        from xstilts.stages.own_inputs import predict_inputs
+
+    return predict_inputs(cell.store, cell.planned.answered, inputs)
+
+
+def write_report(
+    study: AnyStudy, store: AnyStore = None, folder: Path | str | None = None, data: Path | str | None = None
+) -> Path:
+    """Write the report of a study into a folder (default: reports/STUDY), in all formats. Gives the path of the HTML file."""
     from xstilts.report.findings import compute_findings
     from xstilts.report.write import write_report as write
 
-    results = gather(compile_study(study, Path(data) if data else None), store)
-    return write(compute_findings(results), Path(folder))
+    results = _gather(study, store, data)
+    return write(compute_findings(results), Path(folder or Path("reports") / results.study))
+
+
+def _compile(study: AnyStudy, data: Path | str | None, draft: bool = True) -> Plan:
+    found = study if isinstance(study, Study) else Study.load(study)
+    return compile_study(found, Path(data) if data else None, base=found.folder, draft=draft)
+
+
+def _open(store: AnyStore) -> Store:
+    return store if isinstance(store, Store) else Store(store or os.environ.get("XSTILTS_STORE") or "xstilts-store")
+
+
+def _gather(study: AnyStudy, store: AnyStore, data: Path | str | None) -> Results:
+    return gather(_compile(study, data), _open(store))

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from xstilts import cells, examples
 from xstilts.study import built_in_studies
 from xstilts.tasks.suites import SUITES
 
@@ -60,6 +61,12 @@ def test_every_real_format_runs_from_file_to_report(tiny_folder: Path, tmp_path:
     page = (tmp_path / "reports/formats/report.html").read_text()
     assert "Do the real formats run" in page
     assert not re.search(r"(src|href)=[\"']?https?://[^\"'>]*\.(js|css)", page)
+    made = cells(study, tmp_path / "xstilts-store", data=FIXTURES)
+    for cell in made.values():
+        assert (examples(cell).text.str.len() > 0).all(), cell
+    asked = examples(made["all/lareqa/0"])
+    found = [any(one in gold for one in ranked) for gold, ranked in zip(asked.gold, asked.prediction, strict=True)]
+    assert list(asked.score > 0) == found, "gold candidates are those of all languages"
     again = xstilts("run", study, data=FIXTURES, cwd=tmp_path)
     assert again.returncode == 0
     assert re.search(r"^0 stages run", again.stdout, re.MULTILINE)
@@ -262,7 +269,7 @@ def test_data_and_encoder_come_from_the_hub_cache(tiny_folder: Path, tmp_path: P
         (["tasks", "xnli"], "xstilts tasks is now: xstilts data list"),
         (["run", "demo", "--set", "world.textt=5"], "--set world.textt=5: unknown field 'world.textt' (did you mean 'text'?)"),
         (["run", "demo", "--set", "architecture.hidden=8"], "architecture: give the shape under the encoder's name"),
-        (["export", "demo", "squad/tydiqa/2", "-o", "out"], "not trained yet; run the study first"),
+        (["export", "demo", "squad/tydiqa/2", "-o", "out"], "; run the study first"),
         (["run", "demo", "--store", "/dev/null/x"], "a file stands where a folder is expected"),
     ],
 )
@@ -357,17 +364,3 @@ def test_the_built_in_studies_are_there(tmp_path: Path) -> None:
     done = xstilts("plan", "demo", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "how long it takes is not known yet" in done.stdout
-
-
-def test_the_notebook_interface(forked_workers: None, tmp_path: Path) -> None:
-    from tests.conftest import tiny_study
-
-    from xstilts import Store, run, scores, write_report
-
-    study = tiny_study(chains={"none": []}, targets=["world/pos"])
-    store = Store(tmp_path / "store")
-    assert not run(study, store, workers=1).errors
-    frame = scores(study, store)
-    assert set(frame["language"]) == {"en", "l1"}
-    assert frame["value"].between(0, 1).all()
-    assert write_report(study, store, tmp_path / "report").is_file()

@@ -83,7 +83,7 @@ def test_a_cell_that_is_not_trained_or_not_there(tmp_path: Path) -> None:
     plan = compile_study(tiny_study())
     cell = find_cell(plan.cells, "squad/tydiqa/0")
     assert cell is find_cell(plan.cells, "tiny/squad/world/tydiqa/0")
-    with pytest.raises(InputError, match="not trained yet"):
+    with pytest.raises(InputError, match="not made yet"):
         export_cell(Store(tmp_path), cell.checkpoint, tmp_path / "out")
     with pytest.raises(InputError, match=r"expected CHAIN/TARGET/SEED \(did you mean 'squad/tydiqa/0'\?\)"):
         find_cell(plan.cells, "sqad/tydiqa/0")

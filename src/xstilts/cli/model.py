@@ -112,3 +112,53 @@ def export(
     made = load_plan(study, changes)
     written = export_cell(Store(store), find_cell(made.cells, cell).checkpoint, out)
     open_console().print(f"{written} written to {out}", soft_wrap=True)
+
+
+@app.command(rich_help_panel=MODELS)
+def predict(
+    study: StudyArgument,
+    cell: Annotated[str, typer.Argument(metavar="CELL", help="CHAIN/TARGET/SEED, or ENCODER/CHAIN/TARGET/SEED.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines: an input on each line.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="The file to write (default: standard output).")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    changes: SetOption = [],
+) -> None:
+    """Let the model of a finished cell answer inputs of your own.
+
+    What a line holds depends on the target's format: `{"texts": ["...", "..."]}` for pairs of texts, `{"words": ["...", "..."]}`
+    for tagging, `{"question": "...", "context": "..."}`, or `{"prompt": "...", "choices": ["...", "..."]}`. Each line is written
+    with its answer as `prediction`: a label, a tag for each word, a part of the context, or the number of a choice, from 0. Other
+    fields are kept. All lines are checked before the first is answered. A file may be of any length.
+
+    Example:
+
+        xstilts predict swahili.yaml squad_v1/tydiqa/0 questions.jsonl -o answers.jsonl
+    """
+    import os
+    import sys
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from xstilts.execution.environment import worker_environment
+    from xstilts.plan.cell import find_cell
+    from xstilts.store.store import Store
+
+    os.environ.update(worker_environment(threads=os.cpu_count() or 1))
+    from xstilts.stages.own_inputs import predict_file, predict_lines
+
+    made = find_cell(load_plan(study, changes, draft=True).cells, cell).answered
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("loading the model", total=None)
+
+        def show(done: int, total: int) -> None:
+            progress.update(bar, description="lines", completed=done, total=total)
+
+        if out is None:
+            predict_lines(Store(store), made, file, sys.stdout, show)
+            return
+        total = predict_file(Store(store), made, file, out, show)
+    open_console().print(f"{total} predictions written to {out}", soft_wrap=True)

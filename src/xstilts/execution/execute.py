@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from xstilts.data.html import write_html
 from xstilts.errors import InputError
 from xstilts.execution.executors.base import Executor, StartExecutor
 from xstilts.execution.executors.local import start_local
@@ -28,7 +29,7 @@ LOST_LIMIT = 5
 StageState = Literal["done", "running", "elsewhere", "pending", "failed", "blocked"]
 
 
-@dataclass
+@dataclass(repr=False)
 class State:
     """Where an execution stands. `live` maps the keys of running stages to what they last reported."""
 
@@ -47,6 +48,17 @@ class State:
 
     def count(self, *states: StageState) -> int:
         return sum(1 for status in self.status.values() if status in states)
+
+    def _counts(self) -> dict[str, int]:
+        counts = {state: self.count(state) for state in get_args(StageState)}
+        return {state: count for state, count in counts.items() if count}
+
+    def __repr__(self) -> str:
+        return f"State({self.plan.study.name!r}: {', '.join(f'{count} {state}' for state, count in self._counts().items())})"
+
+    def _repr_html_(self) -> str:
+        failed = {stage.slug: self.errors[stage.key].error for stage in self.plan.stages if stage.key in self.errors}
+        return write_html(f"{self.plan.study.name}: {len(self.plan.stages)} stages", {**self._counts(), **failed})
 
     def _timed(self) -> dict[str, float]:
         """Seconds of each stage that is done, and of running ones by how far they are; per key. Not before a twentieth of its

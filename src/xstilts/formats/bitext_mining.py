@@ -47,6 +47,13 @@ class BitextMining(Format):
     stored_bytes: ClassVar[int] = 170
     submission_suffix: ClassVar[str] = "tsv"
 
+    def write_text(self, example: Any) -> str:
+        text: str = example.text
+        return text
+
+    def write_answer(self, answer: Any, texts: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(texts.get(id, id) for id in answer)
+
     def side_texts(self, examples: Iterable[Any], side: str) -> tuple[list[str | None], list[str]]:
         """Repeated texts become one row without an id, as in XTREME: they take part in the search but in no pair."""
         pool = [example for example in examples if example.role == side]

@@ -40,6 +40,18 @@ class BitextRetrieval(Format):
     stored_bytes: ClassVar[int] = 170
     submission_suffix: ClassVar[str] = "tsv"
 
+    def write_text(self, example: Any) -> str:
+        """The English sentence, which searches the others."""
+        text: str = example.english
+        return text
+
+    def pool_text(self, example: Any) -> str:
+        text: str = example.text
+        return text
+
+    def write_answer(self, answer: Any, texts: Mapping[str, str]) -> str:
+        return texts.get(answer, answer)
+
     def chance(self, sizes: Sequence[int]) -> float | None:
         """Guessing among N sentences is right once in N: the mean over the test sets."""
         return fsum(1 / size for size in sizes) / len(sizes) if sizes else None

@@ -41,6 +41,20 @@ class Choice(Format):
     def describe(self) -> str:
         return f"{self.name} of {self.choices}"
 
+    @property
+    def answers(self) -> tuple[int, ...]:
+        return tuple(range(self.choices))
+
+    @property
+    def asked(self) -> str:
+        return json.dumps({"prompt": "...", "choices": ["..."] * self.choices})
+
+    def find_fault(self, example: Any) -> str:
+        return "" if len(example.choices) > 1 else f"{len(example.choices)} choices, expected two or more"
+
+    def write_text(self, example: Any) -> str:
+        return " | ".join((example.prompt, *(f"{place}: {choice}" for place, choice in enumerate(example.choices))))
+
     def chance(self, sizes: Sequence[int]) -> float:
         return 1 / self.choices
 

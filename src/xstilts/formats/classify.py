@@ -1,5 +1,6 @@
 """Classify: one or two texts -> a label out of a closed set."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
@@ -38,6 +39,21 @@ class Classify(Format):
 
     def describe(self) -> str:
         return describe_labels(self.name, self.labels)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        return self.labels
+
+    @property
+    def asked(self) -> str:
+        return json.dumps({"texts": ["..."] * self.texts})
+
+    @property
+    def takes_text(self) -> bool:
+        return self.texts == 1
+
+    def find_fault(self, example: Any) -> str:
+        return "" if len(example.texts) == self.texts else f"{len(example.texts)} texts, expected {self.texts}"
 
     def chance(self, sizes: Sequence[int]) -> float:
         return 1 / len(self.labels)

@@ -131,6 +131,39 @@ class Format:
         """The tokens of one training row of a task whose examples have so many `tokens` in so many `rows`."""
         return min(tokens / rows, max_length)
 
+    # -- for people ----------------------------------------------------------------------------------------------------
+
+    @property
+    def answers(self) -> tuple[Any, ...]:
+        """All answers that there are, of an example or of each of its words; empty if they are no closed set."""
+        return ()
+
+    @property
+    def asked(self) -> str:
+        """What is given for one prediction, as JSON; empty if nothing is predicted for inputs of one's own (`inputs.py`)."""
+        return ""
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether a text alone is an input."""
+        return False
+
+    def find_fault(self, example: Any) -> str:
+        """What is wrong with an example that a person gave; empty if nothing is."""
+        return ""
+
+    def write_text(self, example: Any) -> str:
+        """What the model reads of an example, on one line."""
+        return " | ".join(example.strings())
+
+    def write_answer(self, answer: Any, texts: Mapping[str, str]) -> Any:
+        """A gold or predicted answer as people read it. `texts`: id -> text of what may be retrieved."""
+        return answer
+
+    def pool_text(self, example: Any) -> str:
+        """What is retrieved where this example is an answer."""
+        return self.write_text(example)
+
     # -- retrieval -----------------------------------------------------------------------------------------------------
 
     def side_texts(self, examples: Iterable[Any], side: str) -> tuple[list[str | None], list[str]]:

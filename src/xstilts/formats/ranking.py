@@ -57,6 +57,13 @@ class Ranking(Format):
         found = [examples[i] for i in rng.permutation(len(examples))]
         return [replace(e, text=other.text, context=other.context) for e, other in zip(examples, found, strict=True)]
 
+    def write_text(self, example: Any) -> str:
+        text: str = example.text
+        return text
+
+    def write_answer(self, answer: Any, texts: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(texts.get(id, id) for id in answer)
+
     def side_texts(self, examples: Iterable[Any], side: str) -> tuple[list[str | None], list[str]]:
         pool = [example for example in examples if example.role == side]
         texts = [passage(example.text, example.context) if side == "candidate" else example.text for example in pool]

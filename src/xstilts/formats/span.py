@@ -71,6 +71,20 @@ class Span(Format):
     def describe(self) -> str:
         return f"{self.name}, or no answer" if self.no_answer else self.name
 
+    @property
+    def asked(self) -> str:
+        return '{"question": "...", "context": "..."}'
+
+    def find_fault(self, example: Any) -> str:
+        return "" if example.context.strip() else "the context is blank"
+
+    def write_text(self, example: Any) -> str:
+        return f"{example.question} | {example.context}"
+
+    def write_answer(self, answer: Any, texts: Mapping[str, str]) -> str:
+        """Several gold answers are separated by " | "; no answer is empty."""
+        return answer if isinstance(answer, str) else " | ".join(dict.fromkeys(one.text for one in answer))
+
     def blind_answers(self, examples: Sequence[Any]) -> Iterator[list[Any]]:
         """The whole context, its beginning, or that there is no answer."""
         rules: list[Callable[[str], str]] = [lambda context: context, lambda context: context[:BLIND_CHARACTERS]]

@@ -37,6 +37,23 @@ class Tag(Format):
     def describe(self) -> str:
         return describe_labels(self.name, self.labels)
 
+    @property
+    def answers(self) -> tuple[str, ...]:
+        return self.labels
+
+    @property
+    def asked(self) -> str:
+        return '{"words": ["...", "...", "..."]}'
+
+    def find_fault(self, example: Any) -> str:
+        if not example.words:
+            return "no words"
+        blank = next((place for place, word in enumerate(example.words, start=1) if not word.strip()), 0)
+        return f"word {blank} is blank" if blank else ""
+
+    def write_text(self, example: Any) -> str:
+        return " ".join(example.words)
+
     def blind_answers(self, examples: Sequence[Any]) -> Iterator[list[Any]]:
         """One tag for all words, of the most frequent ones."""
         frequent = Counter(tag for example in examples for tag in example.answer).most_common(BLIND_TAGS)

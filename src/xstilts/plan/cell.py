@@ -31,6 +31,14 @@ class PlannedCell:
     score: ScoreStage
 
     @property
+    def answered(self) -> PredictStage:
+        """The stage that predicts, with the model's head. Raises InputError for retrieval, which has no head."""
+        made = self.score.inputs.predictions
+        if not isinstance(made, PredictStage):
+            raise InputError(f"{self.id.target} is scored by comparing vectors: its model has no head that predicts")
+        return made
+
+    @property
     def checkpoint(self) -> Checkpoint:
         """The stage whose weights are scored."""
         made = self.score.inputs.predictions
@@ -68,16 +76,27 @@ def trace(checkpoint: Checkpoint) -> tuple[EncoderStage, list[TrainStage]]:
     return checkpoint, trainings
 
 
+def name_cells(cells: Sequence[PlannedCell]) -> dict[str, PlannedCell]:
+    """The cells by their names, CHAIN/TARGET/SEED, or ENCODER/CHAIN/TARGET/SEED if there are several encoders."""
+    alone = len({cell.id.encoder for cell in cells}) == 1
+    found = {}
+    for cell in cells:
+        place = f"{cell.id.arm}/{cell.id.target}/{cell.id.seed}"
+        found[place if alone else f"{short_name(cell.id.encoder)}/{place}"] = cell
+    return found
+
+
 def find_cell(cells: Sequence[PlannedCell], name: str) -> PlannedCell:
     """The cell called CHAIN/TARGET/SEED, or ENCODER/CHAIN/TARGET/SEED; CHAIN may be any arm.
 
     A target such as `world/tydiqa` has a slash of its own; its last part is enough. Raises InputError."""
-    alone = len({cell.id.encoder for cell in cells}) == 1
-    known: dict[str, PlannedCell] = {}
+    known = name_cells(cells)
     for cell in cells:
         for target in (cell.id.target, cell.id.target.rpartition("/")[2]):
             place = f"{cell.id.arm}/{target}/{cell.id.seed}"
-            known |= {f"{short_name(cell.id.encoder)}/{place}": cell} | ({place: cell} if alone else {})
+            known.setdefault(f"{short_name(cell.id.encoder)}/{place}", cell)
+            if len({cell.id.encoder for cell in cells}) == 1:
+                known.setdefault(place, cell)
     if name not in known:
         raise InputError(f"cell '{name}': expected CHAIN/TARGET/SEED{nearest(name, known)}")
     return known[name]

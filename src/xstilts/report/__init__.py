@@ -5,6 +5,6 @@ answer in sentences), `tables/` and `figures/` (plain records), `document.py` (`
 figures), `render/` (one module for each format), `write.py` (`write_report`: all files of a report folder). `provenance/` gives
 every number an id and says how it was made.
 
-Public: `compute_findings`, `build_document`, `write_report`, `render.terminal.summarise_run`, `render.csv.score_rows` and
-`scores_frame`, and `provenance.explain.explain`.
+Public: `compute_findings`, `build_document`, `write_report`, `render.terminal.summarise_run`, `render.csv.score_rows`
+and `provenance.explain.explain`.
 """

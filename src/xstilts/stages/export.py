@@ -10,21 +10,15 @@ from typing import Any
 from xstilts.errors import InputError
 from xstilts.formats.format import Format
 from xstilts.stages.stage import Stage
-from xstilts.store.store import DamagedArtefact, Store
+from xstilts.store.store import Store
 
 
 def export_cell(store: Store, checkpoint: Stage, folder: Path) -> str:
     """Write the folder; gives the name of the class that loads it. Raises InputError if the cell is not trained."""
-    source = store.folder(checkpoint.kind, checkpoint.slug, checkpoint.key)
-    if not store.is_done(source):
-        raise InputError(f"{checkpoint.slug}: not trained yet; run the study first")
-    try:
-        store.verify(source)
-    except DamagedArtefact as error:
-        raise InputError(f"{error}; run the study again to make it anew") from None
+    source = store.outputs(checkpoint.kind, checkpoint.slug, checkpoint.key)
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: not empty; give a new folder with --out")
-    return write_folder(source / "out", folder)
+    return write_folder(source, folder)
 
 
 def _only_head(source: Path, formats: Mapping[str, Format]) -> str | None:

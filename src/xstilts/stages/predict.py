@@ -3,10 +3,13 @@
 Examples stream from their file through the model into the predictions' file."""
 
 import shutil
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from xstilts.formats.format import Example
 from xstilts.formats.jsonl import read_jsonl, write_predictions
+from xstilts.formats.prediction import Prediction
 from xstilts.model.codecs.tag import TagCodec
 from xstilts.model.encoder import round_linears
 from xstilts.model.model import load_model, trunk_folder
@@ -17,20 +20,35 @@ from xstilts.stages.device import device
 from xstilts.stages.job import Job
 from xstilts.stages.train import codec_of
 from xstilts.store.store import read_json, write_json
-from xstilts.train.evaluate import predict
+from xstilts.train.evaluate import WINDOW, predict
 
 MANY = 0.25
+
+
+class Predictor:
+    """A finished checkpoint (the `out/` folder of its stage) with the head and the recipe of a predict stage, on its device."""
+
+    def __init__(self, folder: Path, config: PredictConfig):
+        self.head = config.head
+        self.codec = codec_of(config.format, load_tokenizer(trunk_folder(folder)), Recipe(**asdict(config.recipe)))
+        self.model = load_model(folder, config.head, self.codec).to(device())
+        if config.recipe.precision == "bf16":
+            round_linears(self.model.encoder)
+
+    def answer(
+        self, examples: Iterable[Example], on_batch: Callable[[], None] = lambda: None, window: int = WINDOW
+    ) -> Iterator[Prediction]:
+        """A prediction for each example, in their order, as a stream; see `train.evaluate.predict`."""
+        return predict(self.model, self.head, self.codec, examples, on_batch, window)
 
 
 def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
     """Leaves `<language>.jsonl`, one prediction a line; in the run's record, for each language, `unreached`: how many examples
     have an answer that no row of tokens holds; and `bare_words`: the share of words whose tag is read off a token with nothing
     in it, where it is above MANY."""
-    config, folder = job.config, job.inputs.model
-    codec = codec_of(config.format, load_tokenizer(trunk_folder(folder)), Recipe(**asdict(config.recipe)))
-    model = load_model(folder, config.head, codec).to(device())
-    if config.recipe.precision == "bf16":
-        round_linears(model.encoder)
+    config = job.config
+    predictor = Predictor(job.inputs.model, config)
+    codec = predictor.codec
     unreached: dict[str, int] = read_json(job.checkpoint / "unreached.json") or {}
     for number, language in enumerate(config.languages):
         job.progress({"step": number, "steps": len(config.languages), "language": language})
@@ -39,7 +57,7 @@ def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
         if not finished.is_file():
             examples = read_jsonl(job.inputs.test[language] / "examples.jsonl")
             codec.unreached.clear()
-            write_predictions(job.checkpoint / f".{name}", predict(model, config.head, codec, examples, job.check_stop))
+            write_predictions(job.checkpoint / f".{name}", predictor.answer(examples, job.check_stop))
             unreached[language] = len(codec.unreached)
             write_json(job.checkpoint / "unreached.json", unreached)
             (job.checkpoint / f".{name}").replace(finished)

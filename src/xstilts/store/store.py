@@ -80,6 +80,9 @@ class Store:
     def __init__(self, root: Path | str):
         self.root = Path(root).expanduser().absolute()
 
+    def __repr__(self) -> str:
+        return f"Store({str(self.root)!r})"
+
     def prepare(self) -> None:
         """Create the root and check that it can be written. Raises InputError if not."""
         try:
@@ -95,6 +98,17 @@ class Store:
         existing = self.find(kind, key)
         safe = re.sub(r"[^\w.+@=-]+", "_", slug)[:120]
         return existing or self.root / kind / f"{safe}-{key[:KEY_DIGITS]}"
+
+    def outputs(self, kind: str, slug: str, key: str) -> Path:
+        """The `out/` folder of a finished stage, checked. Raises InputError if it is not there or not what it was."""
+        folder = self.folder(kind, slug, key)
+        if not self.is_done(folder):
+            raise InputError(f"{slug}: not made yet in {self.root}; run the study first")
+        try:
+            self.verify(folder)
+        except DamagedArtefact as error:
+            raise InputError(f"{error}; run the study again to make it anew") from None
+        return folder / "out"
 
     def find(self, kind: str, key: str) -> Path | None:
         """The folder that holds this key, or None."""

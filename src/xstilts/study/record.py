@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from xstilts.data.html import write_html
 from xstilts.data.language import LANGUAGES, explain_code
 from xstilts.data.yaml_records import LanguageCode, Record, make_record
 from xstilts.errors import InputError, nearest
@@ -21,7 +22,7 @@ from xstilts.recipe.encoder_identity import Architecture, Scratch
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import PRESETS, Recipe, RecipeFields
 from xstilts.study.comparison import ChainComparison, PrimaryPair, check_comparisons, check_primary
-from xstilts.study.read import read_study
+from xstilts.study.read import find_study, read_study
 from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.suites import SUITES
 from xstilts.tasks.task import Task
@@ -114,11 +115,38 @@ class Study(Record):
     world: WorldConfig = WorldConfig()
     architectures: dict[str, Architecture] = Field(default_factory=dict)
     scratch: dict[str, Scratch] = Field(default_factory=dict)
+    _folder: Path | None = PrivateAttr(None)
 
     @classmethod
-    def load(cls, name: str, *changes: str) -> Study:
+    def load(cls, name: str | Path, *changes: str) -> Study:
         """A built-in study or a YAML file, with `field=value` changes. Raises InputError."""
-        return load_study(name, changes)
+        study = load_study(str(name), changes)
+        study._folder = find_study(str(name)).parent
+        return study
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that paths of its encoders may be relative to, if it was loaded from a file."""
+        return self._folder
+
+    def __repr__(self) -> str:
+        grid = {"encoder": self.encoders, "chain": self.chains, "target": self.targets, "seed": self.seeds}
+        sizes = (f"{len(some)} {word}{'s' if len(some) != 1 else ''}" for word, some in grid.items())
+        return f"Study({self.name!r}: {' x '.join(sizes)})"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        languages = self.languages if isinstance(self.languages, str) else ", ".join(self.languages)
+        rows = {
+            "encoders": ", ".join(self.encoders),
+            "chains": ", ".join(self.chains),
+            "controls": ", ".join(self.controls),
+            "targets": ", ".join(target.task for target in self.targets),
+            "languages": languages,
+            "seeds": ", ".join(map(str, self.seeds)),
+        }
+        return write_html(f"Study {self.name}: {self.question}", rows)
 
     def architecture_of(self, encoder: str) -> Architecture:
         """The shape of an encoder that starts from random weights: `architectures.tiny` is that of world/tiny, and so on."""

@@ -1,4 +1,4 @@
-"""Tidy rows: one score, one gain or one stage's cost in each row, as dicts, CSV text and a pandas frame.
+"""Tidy rows: one score, one gain or one stage's cost in each row, as dicts and CSV text.
 
 Values are 0-1 (times in seconds, memory in MiB), in full precision. A value that was not recorded is empty, never 0.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from xstilts.analysis.breakdown import OVERALL, Part
 from xstilts.analysis.costs import PARTS, read_seconds
@@ -19,9 +18,6 @@ from xstilts.analysis.scores import ENGLISH, NO_CHAIN
 from xstilts.metrics.significance import Interval
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import OTHER_LANGUAGES, average_gain_id, gain_id, part_id, published_id, score_id
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Record = dict[str, object]
 SCORE_COLUMNS = (
@@ -64,12 +60,14 @@ def _interval(interval: Interval) -> Record:
 
 
 def score_rows(results: Results) -> list[Record]:
-    """Each value of each language of each cell. The headline value has a row of its own, with `value_name` "headline"."""
+    """Each value of each language of each cell. The headline value has a row of its own, with `value_name` "headline". Random
+    weights are a chain of their own here, `random-init`, so that no control bears the name of a chain."""
     metrics = {info.name: info.metric_name for info in results.targets}
     return [
         {
             "study": results.study,
-            **_pick(cell, "encoder", "chain", "control", "target", "seed", "leak", "key"),
+            **_pick(cell, "encoder", "control", "target", "seed", "leak", "key"),
+            "chain": cell.control or cell.chain,
             "metric": metrics.get(cell.target, ""),
             "value_name": name,
             "language": code,
@@ -234,10 +232,3 @@ def to_parquet(rows: Sequence[Record], columns: Sequence[str]) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
     return bytes(sink.getvalue().to_pybytes())
-
-
-def scores_frame(results: Results) -> pd.DataFrame:
-    """The score rows as a frame, for a notebook."""
-    import pandas as pd
-
-    return pd.DataFrame(score_rows(results), columns=list(SCORE_COLUMNS))

@@ -1,0 +1,51 @@
+"""Tables for notebooks: one row for each thing that may be averaged, and nothing else in it.
+
+Controls and values other than the headline stand apart, so that a mean by chain is the mean of that chain. A control is named by
+its arm (`squad~placebo`, `random-init`), never by the chain that it resembles. All values are 0-1.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from xstilts.analysis.gains import Gain
+from xstilts.analysis.results import Results
+
+Row = dict[str, Any]
+SCORE_COLUMNS = ("study", "encoder", "chain", "control", "target", "language", "seed", "score", "n", "leak")
+GAIN_COLUMNS = (
+    "study", "encoder", "chain", "over", "target", "language", "gain", "low", "high", "p", "p_holm", "verdict", "seeds",
+    "reuses_target_data", "leak",
+)  # fmt: skip
+
+
+def tidy_scores(results: Results, controls: bool = False, every_metric: bool = False) -> list[Row]:
+    """One row for each cell and language that has a score. `every_metric`: each value of the metrics has a column beside it."""
+    sorts = {info.name: info.control for info in results.chains}
+    rows = []
+    for cell in results.cells:
+        control = cell.control or sorts.get(cell.chain, "")
+        if control and not controls:
+            continue
+        for code, score in cell.languages.items():
+            row: Row = {"study": results.study, "encoder": cell.encoder, "chain": cell.control or cell.chain, "control": control}
+            row |= {"target": cell.target, "language": code, "seed": cell.seed, "score": float(score.headline)}
+            row |= {"n": len(score.ids_N), "leak": cell.leak}
+            rows.append(row | (dict(score.values) if every_metric else {}))
+    return rows
+
+
+def tidy_gains(results: Results, gains: Sequence[Gain], languages: bool = False) -> list[Row]:
+    """One row for each gain: the mean over the languages other than English, or each language, whose p is not corrected and which
+    has no verdict."""
+    rows = []
+    for gain in gains:
+        row: Row = {"study": results.study, "encoder": gain.encoder, "chain": gain.chain, "over": gain.against}
+        row |= {"target": gain.target, "seeds": len(gain.seeds), "leak": gain.leak, "reuses_target_data": gain.reuses_target_data}
+        found = {"mean": gain.interval} if gain.interval else {}
+        if languages:
+            found = {one.language: one.interval for one in gain.languages}
+        for language, interval in found.items():
+            values: Row = {"language": language, "gain": interval.estimate, "low": interval.low, "high": interval.high}
+            values["p"] = interval.p
+            rows.append(row | values | ({} if languages else {"p_holm": gain.p_holm, "verdict": gain.verdict}))
+    return rows

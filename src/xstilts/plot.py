@@ -1,0 +1,113 @@
+"""Figures of the tables that `gains` gives, with matplotlib (`pip install 'xstilts[plot]'`).
+
+Each function takes a table, all of it or the rows that one wants to see, and gives a matplotlib figure: show it, change it, or
+save it (`figure.savefig("gains.pdf")`). With `ax` it draws there. Gains are shown in points.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+try:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as _Figure
+except ImportError as error:
+    raise ImportError("xstilts.plot needs matplotlib: pip install 'xstilts[plot]'") from error
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+GAIN, LOSS, UNCLEAR = "#1a6e4c", "#b3401f", "#5b6470"
+
+
+class Figure(_Figure):
+    """A figure that notebooks show without pyplot, whose list of open figures would keep it in memory."""
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, layout="constrained", **options)
+        FigureCanvasAgg(self)
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png", dpi=110)
+        return file.getvalue()
+
+
+def gains(table: pd.DataFrame, ax: Axes | None = None) -> _Figure:
+    """A forest plot: each row of the table with its 95 % interval, the targets below each other, the largest gain first.
+
+    Filled: the verdict is a gain or a loss, after correction. Of a table by language, which has no verdicts, none is filled.
+    Raises ValueError for a table that has no such rows."""
+    rows = _read(table)
+    targets = list(dict.fromkeys(row["target"] for row in rows))
+    rows = sorted(rows, key=lambda row: (targets.index(row["target"]), -row["gain"]))
+    ax = ax or Figure(figsize=(6.4, 0.9 + 0.3 * len(rows))).subplots()
+    ax.axvline(0, color=UNCLEAR, linewidth=0.8)
+    for place, row in enumerate(rows):
+        verdict = row.get("verdict", "")
+        color = {"gain": GAIN, "loss": LOSS}.get(verdict, UNCLEAR)
+        ax.plot([100 * row["low"], 100 * row["high"]], [place, place], color=color, linewidth=1.4)
+        filled = color if verdict in ("gain", "loss") else "white"
+        ax.plot([100 * row["gain"]], [place], marker="o", markersize=6, color=color, markerfacecolor=filled)
+    names = (row["label"] if row["language"] == "mean" else f"{row['label']}, {row['language']}" for row in rows)
+    ax.set_yticks(range(len(rows)), list(names))
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_xlabel(f"{_describe(rows)}, points, 95 % interval")
+    ax.spines[["top", "right"]].set_visible(False)
+    return cast(_Figure, ax.figure)
+
+
+def languages(table: pd.DataFrame, ax: Axes | None = None) -> _Figure:
+    """A heat map of a table by language, `gains(..., languages=True)`: a row for each chain and target, a column for each
+    language, English first. Bold: the 95 % interval of that one gain excludes zero (not corrected). Raises ValueError for a
+    table that has no such rows."""
+    rows = _read(table)
+    codes = sorted({row["language"] for row in rows}, key=lambda code: (code != "en", code))
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    ax = ax or Figure(figsize=(2.6 + 0.62 * len(codes), 1.0 + 0.36 * len(labels))).subplots()
+    values = np.full((len(labels), len(codes)), np.nan)
+    reach = 130 * max(0.01, *(abs(row["gain"]) for row in rows))
+    for row in rows:
+        place = labels.index(row["label"]), codes.index(row["language"])
+        values[place] = 100 * row["gain"]
+        text = f"{values[place]:+.1f}".replace("-", "\u2212")
+        weight = "bold" if row["low"] > 0 or row["high"] < 0 else "normal"
+        color = "white" if abs(values[place]) > 0.6 * reach else "black"
+        ax.text(place[1], place[0], text, ha="center", va="center", weight=weight, color=color, fontsize=9)
+    ax.imshow(values, cmap="PuOr", vmin=-reach, vmax=reach, aspect="auto")
+    ax.set_xticks(range(len(codes)), codes)
+    ax.set_yticks(range(len(labels)), labels)
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_xlabel(f"{_describe(rows)}, points\nbold: the interval excludes zero")
+    return cast(_Figure, ax.figure)
+
+
+def _read(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows, each with a `label`. Raises ValueError if they are not those of one table of gains."""
+    columns = ("study", "encoder", "chain", "over", "target", "language")
+    if lacking := [name for name in (*columns, "gain", "low", "high") if name not in table.columns]:
+        raise ValueError(f"the table has no column {', '.join(lacking)}; give one that xstilts.gains(...) made")
+    if table.empty:
+        raise ValueError("the table has no rows, so there is nothing to draw")
+    if table.duplicated(list(columns)).any():
+        raise ValueError("the table has two rows for one chain, target and language; draw one table of gains at a time")
+    several = [name for name in ("study", "encoder") if table[name].nunique() > 1]
+    alike = table["over"].nunique() == 1
+
+    def label(row: dict[str, Any]) -> str:
+        chain = row["chain"] if alike else f"{row['chain']} over {row['over']}"
+        return ", ".join([f"{chain} \u2192 {row['target']}", *(row[name] for name in several)])
+
+    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    return [{**row, "label": label(row)} for row in rows]
+
+
+def _describe(rows: list[dict[str, Any]]) -> str:
+    over = {row["over"] for row in rows}
+    return "gain" if len(over) > 1 else f"gain over {'no chain' if over == {'none'} else over.pop()}"

@@ -1,0 +1,76 @@
+"""The figures of notebooks say what their table says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from xstilts import plot
+
+
+def table(*rows: dict[str, Any]) -> pd.DataFrame:
+    usual = {"study": "s", "encoder": "e", "over": "none", "target": "xnli", "language": "mean", "low": -0.01, "high": 0.03}
+    return pd.DataFrame([{**usual, **row} for row in rows])
+
+
+GAINS = table(
+    {"chain": "squad", "gain": 0.01, "verdict": "unclear"},
+    {"chain": "snli", "gain": 0.05, "low": 0.04, "high": 0.06, "verdict": "gain"},
+    {"chain": "squad", "target": "udpos", "gain": -0.05, "low": -0.06, "high": -0.04, "verdict": "loss"},
+)
+
+
+def labels(axis: Any) -> list[str]:
+    return [text.get_text() for text in axis.get_ticklabels()]
+
+
+def test_a_forest_has_a_row_for_each_gain_in_points() -> None:
+    figure = plot.gains(GAINS)
+    (ax,) = figure.axes
+    assert labels(ax.yaxis) == ["snli \u2192 xnli", "squad \u2192 xnli", "squad \u2192 udpos"]
+    lines = {tuple(round(float(x), 6) for x in line.get_xdata()) for line in ax.lines}
+    assert {(4.0, 6.0), (5.0,), (-1.0, 3.0), (1.0,), (-6.0, -4.0), (-5.0,)} <= lines
+    filled = {float(line.get_xdata()[0]): line.get_markerfacecolor() for line in ax.lines if len(line.get_xdata()) == 1}
+    assert [filled[x] for x in (5.0, 1.0, -5.0)] == [plot.GAIN, "white", plot.LOSS]
+    assert "over no chain" in ax.get_xlabel()
+
+
+def test_a_heat_map_has_a_column_for_each_language() -> None:
+    found = table(
+        {"chain": "squad", "language": "sw", "gain": 0.02},
+        {"chain": "squad", "language": "en", "gain": -0.015, "low": -0.02, "high": -0.01},
+        {"chain": "snli", "language": "sw", "gain": 0.0},
+    )
+    (ax,) = plot.languages(found).axes
+    assert labels(ax.xaxis) == ["en", "sw"]
+    assert labels(ax.yaxis) == ["squad \u2192 xnli", "snli \u2192 xnli"]
+    said = {(text.get_position(), text.get_text(), text.get_weight()) for text in ax.texts}
+    assert said == {((1, 0), "+2.0", "normal"), ((0, 0), "\u22121.5", "bold"), ((1, 1), "+0.0", "normal")}
+
+
+def test_what_differs_is_in_the_labels() -> None:
+    several = table(
+        {"chain": "a", "gain": 0.1}, {"chain": "a", "gain": 0.2, "encoder": "f"}, {"chain": "a", "gain": 0.3, "over": "b"}
+    )
+    found = labels(plot.gains(several).axes[0].yaxis)
+    assert found == ["a over b \u2192 xnli, e", "a over none \u2192 xnli, f", "a over none \u2192 xnli, e"]
+
+
+def test_figures_are_matplotlib_and_show_themselves() -> None:
+    figure = plot.gains(GAINS)
+    assert isinstance(figure, Figure)
+    assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+    own = Figure().subplots()
+    assert plot.gains(GAINS, ax=own) is own.figure
+
+
+def test_other_tables_are_refused() -> None:
+    with pytest.raises(ValueError, match="no column low"):
+        plot.gains(GAINS.drop(columns="low"))
+    with pytest.raises(ValueError, match="no rows"):
+        plot.gains(GAINS.head(0))
+    with pytest.raises(ValueError, match="two rows"):
+        plot.languages(pd.concat([GAINS, GAINS]))
