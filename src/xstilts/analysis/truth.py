@@ -30,8 +30,8 @@ class TrueGain(Record):
 
 
 class Truth(Record):
-    """`design`: what the study must be for it to hold (`identify`). `seeds`: the first and the last. `repeats`: how many studies of
-    `size` seeds they were cut into. `code` and `processor`: what the runs were made with."""
+    """`design`: what the study must be for it to hold (`identify`). `seeds`: the first and the last. `repeats`: how many studies
+    of `size` seeds they were cut into. `code` and `processor`: what the runs were made with."""
 
     design: str
     seeds: tuple[int, int]

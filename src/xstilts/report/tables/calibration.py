@@ -31,8 +31,8 @@ def summarise_calibration(findings: Findings) -> str:
         return ""
     return (
         f"The certificate: of {one.studies:,} simulated studies of this design, {_write(one.any_false_null)} make a false claim; "
-        f"{_write(one.coverage)} of the 95 % intervals hold; of gains of {one.planted_points:.1f} points, {_write(one.power)} are "
-        "called."
+        f"{_write(one.coverage)} of the 95 % intervals hold; of gains of {one.planted_points:.1f} points, {_write(one.power)} "
+        "are called."
     )
 
 

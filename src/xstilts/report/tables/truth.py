@@ -2,7 +2,7 @@
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import Gain
-from xstilts.analysis.truth import TrueGain, Truth
+from xstilts.analysis.truth import TrueGain
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, gain_id
 from xstilts.report.tables.table import Table, make_table
@@ -25,9 +25,10 @@ def describe_truth(findings: Findings) -> str:
         return ""
     return (
         f"The data are synthetic, so the study could be run with {truth.runs} other seeds ({truth.seeds[0]} to {truth.seeds[1]}; "
-        f"{truth.code}, {truth.date}, {truth.processor}). Their mean is the truth, ± its standard error: the gain that other seeds "
-        "of the intermediate training and of the fine-tuning have on average, from this pre-trained encoder and on these test "
-        f"examples. Cut into {truth.repeats} studies of {truth.size} seeds, these runs also say how often such a study finds it."
+        f"{truth.code}, {truth.date}, {truth.processor}). Their mean is the truth, ± its standard error: the gain that other "
+        "seeds of the intermediate training and of the fine-tuning have on average, from this pre-trained encoder and on these "
+        f"test examples. Cut into {truth.repeats} studies of {truth.size} seeds, these runs also say how often such a study "
+        "finds it."
     )
 
 
@@ -63,7 +64,7 @@ def write_truth(true: TrueGain) -> str:
 
 
 def write_verdicts(true: TrueGain) -> str:
-    """19 of 20 gain, 1 unclear"""
+    """19 of 20 gain and 1 unclear"""
     total = sum(true.verdicts.values())
     most, *others = sorted(true.verdicts.items(), key=lambda item: (-item[1], item[0]))
     return fmt.listed([f"{most[1]} of {total} {most[0]}", *(f"{number} {verdict}" for verdict, number in others)])
