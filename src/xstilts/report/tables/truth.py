@@ -64,10 +64,10 @@ def write_truth(true: TrueGain) -> str:
 
 
 def write_verdicts(true: TrueGain) -> str:
-    """19 of 20 gain and 1 unclear"""
+    """gain in 19 of 20, unclear in 1"""
     total = sum(true.verdicts.values())
     most, *others = sorted(true.verdicts.items(), key=lambda item: (-item[1], item[0]))
-    return fmt.listed([f"{most[1]} of {total} {most[0]}", *(f"{number} {verdict}" for verdict, number in others)])
+    return ", ".join([f"{most[0]} in {most[1]} of {total}", *(f"{verdict} in {number}" for verdict, number in others)])
 
 
 def summarise_truth(findings: Findings) -> list[str]:
@@ -84,6 +84,6 @@ def summarise_truth(findings: Findings) -> list[str]:
         over = f" over {true.over}" if true.kind != "none" else ""
         measured = f"{fmt.points(gain.interval.estimate)} {fmt.bracket(gain.interval.low, gain.interval.high)}"
         said.append(
-            f"{true.chain} → {true.target}{over}: {write_truth(true)}, here {measured}; in those studies {write_verdicts(true)}."
+            f"{true.chain} → {true.target}{over}: {write_truth(true)}, here {measured}; those studies: {write_verdicts(true)}."
         )
     return said
