@@ -75,6 +75,17 @@ def test_a_certificate_is_kept_and_read_again(findings: Findings, tmp_path: Path
     assert calibrate(findings.gains, store) == made
 
 
+@pytest.mark.parametrize("damaged", ["[]", "{}", '{"studies": 3}', "{", "null"])
+def test_a_damaged_certificate_is_made_again(findings: Findings, tmp_path: Path, damaged: str) -> None:
+    store = Store(tmp_path)
+    made = calibrate(findings.gains, store)
+    (path,) = tmp_path.glob("calibration/*/certificate.json")
+    whole = path.read_text()
+    path.write_text(damaged)
+    assert calibrate(findings.gains, store) == made
+    assert path.read_text() == whole
+
+
 def test_a_store_that_cannot_be_written_gives_the_same(findings: Findings, tmp_path: Path) -> None:
     (tmp_path / "calibration").write_text("in the way")
     assert isinstance(calibrate(findings.gains, Store(tmp_path)), Calibration)

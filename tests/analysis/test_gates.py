@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -194,3 +195,30 @@ def test_the_answer_says_which_gain_the_study_could_have_seen() -> None:
     half = (gain.interval.high - gain.interval.low) / 2
     assert half < gain.sees < 2 * half
     assert f"this study sees a gain of {100 * gain.sees:.1f} points" in " ".join(findings.answer.support)
+
+
+def test_what_did_not_pass_the_gates_is_in_no_mean_and_no_choice() -> None:
+    """Of two chains the one that did not learn its task has by far the larger gain."""
+    results = study({("none", "xnli"): 0.5, ("squad", "xnli"): 0.7, ("nli", "xnli"): 0.5}, ["xnli"])
+    assert [best.best for best in compute_findings(results, 200).best] == ["squad"]
+    findings = compute_findings(treated(results, 0.11), 200)
+    assert findings.best == ()  # a single candidate is no choice
+    assert {part.chain for part in findings.decomposition.parts} == {"nli"}
+
+
+def test_a_chain_is_not_compared_with_one_that_learned_nothing() -> None:
+    results = study({("none", "xnli"): 0.5, ("squad", "xnli"): 0.5, ("nli", "xnli"): 0.7}, ["xnli"])
+    results = replace(results, compare=(("nli", ("squad",)),))
+    learned, failed = (compute_findings(treated(results, score), 200) for score in (0.6, 0.11))
+    assert [[gain.verdict for gain in one.gains_over("chain")] for one in (learned, failed)] == [["gain"], ["not taken"]]
+
+
+def test_a_study_that_sees_nothing_says_so() -> None:
+    """Three seeds that differ by far more than any gain can be."""
+    names = [f"t{number}" for number in range(40)]
+    skill = {(c, t): 0.5 for c in ("none", "squad") for t in names}
+    noisy = study(skill, names, seeds=3, noise=0.3, n=50)
+    findings = compute_findings(noisy, 100)
+    assert any(gain.sees is not None and math.isinf(gain.sees) for gain in findings.gains_over("none"))
+    assert "none of any size" in " ".join(findings.answer.support) or "no gain of any size" in " ".join(findings.answer.support)
+    assert any("no points are seen" in one.reason for one in assess_quality(findings))

@@ -105,6 +105,8 @@ def test_a_plan_says_what_it_can_see_before_it_runs(tmp_path: Path, monkeypatch:
     sees, assumed = describe_assumed(rows)
     assert f"xnli {100 * detectable(rows[0].design, 4):.1f} ({100 * detectable(rows[0].design):.1f})" in sees
     assert "4 comparisons" in sees and "assumed, not measured" in assumed
+    few = assume_designs(compile_study(make_study({**fields, "primary": [{"target": "tatoeba"}]}), tmp_path, draft=True))
+    assert {row.family for row in few} == {2}
     two = assume_designs(compile_study(make_study({**fields, "seeds": [0, 1]}), tmp_path, draft=True))
     assert "With 2 seeds nothing is called" in describe_assumed(two)[0]
     world = compile_study(load_study("demo"), tmp_path, draft=True)

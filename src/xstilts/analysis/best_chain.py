@@ -7,7 +7,7 @@ of a chain that is chosen by `nested_choice` is not: what is reported has no par
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from xstilts.analysis.gains import Gain, is_counted
+from xstilts.analysis.gains import Gain, is_evidence
 from xstilts.analysis.nested_choice import choose_nested
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import collect_tallies, find_metric
@@ -42,7 +42,7 @@ def find_best_chains(results: Results, gains: Sequence[Gain]) -> tuple[BestChain
     """For each encoder and target with two or more chains that the answer counts."""
     found = []
     for encoder, target in dict.fromkeys((gain.encoder, gain.target) for gain in gains):
-        own = [g for g in gains if (g.encoder, g.target) == (encoder, target) and is_counted(g) and g.interval is not None]
+        own = [g for g in gains if (g.encoder, g.target) == (encoder, target) and is_evidence(g) and g.interval is not None]
         metric = find_metric(results, target)
         if len(own) < 2 or metric is None:
             continue

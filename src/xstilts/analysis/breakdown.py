@@ -1,7 +1,7 @@
 """Where the gains are: by task group, language family, script and amount of pre-training text, with and without retrieval.
 
 A part is the mean over its targets of the mean over its languages, so that a target with many languages weighs no more than
-others. Pairs that the answer does not count (the target's own data, oracles) are left out here too. Intervals follow
+others. Pairs that the answer does not count, and those that did not pass the gates, are left out here too. Intervals follow
 `metrics.variance_components`: seeds are paired across targets, and the test data of different targets are independent.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xstilts.analysis.comparison import Comparison, map_groups, measure_gains
-from xstilts.analysis.gains import Gain, is_counted
+from xstilts.analysis.gains import Gain, is_evidence
 from xstilts.analysis.results import Cell, Results, TargetInfo
 from xstilts.analysis.scores import ENGLISH, find_metric
 from xstilts.data.cc100 import SIZES, find_size_group
@@ -136,7 +136,7 @@ def decompose(results: Results, gains: Sequence[Gain]) -> Decomposition:
     for encoder in results.encoders:
         chains: dict[str, list[Comparison]] = {chain.name: [] for chain in results.chains}  # the study's order
         for gain in gains:
-            if gain.encoder == encoder and is_counted(gain):
+            if gain.encoder == encoder and is_evidence(gain):
                 chains[gain.chain].append(gain.comparison)
         chains = {chain: own for chain, own in chains.items() if own}
         parts += _parts(results, encoder, chains)

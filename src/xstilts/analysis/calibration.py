@@ -16,17 +16,18 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
+from pydantic import TypeAdapter, ValidationError
 
-from xstilts.analysis.gains import Gain, is_counted
+from xstilts.analysis.gains import Gain, is_evidence
 from xstilts.metrics.metric import Values
 from xstilts.metrics.multiplicity import holm
-from xstilts.metrics.power import LEAST_SEEDS, Design, detectable
-from xstilts.metrics.significance import LEVEL
-from xstilts.metrics.variance_components import SMALLEST_P, critical_values, tails
+from xstilts.metrics.power import Design, describe_spread, detectable
+from xstilts.metrics.significance import FEWEST_SEEDS, LEVEL
+from xstilts.metrics.variance_components import SMALLEST_P, VarianceComponents, critical_values, tails
 from xstilts.store.fingerprint import canonical_json
 from xstilts.store.store import Store, read_json, write_json
 
@@ -48,9 +49,8 @@ class SimulatedTarget:
 
     @property
     def design(self) -> Design:
-        examples = round(self.example_df) + 1
-        discordance = min(1.0, self.example_variance * examples)
-        return Design(examples, discordance, self.seeds, seed_sd=min(1.0, math.sqrt(self.seed_variance * self.seeds)))
+        spread = VarianceComponents(self.seed_variance, self.seeds - 1, self.example_variance, self.example_df)
+        return describe_spread(spread, self.seeds)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def describe_design(gains: Sequence[Gain]) -> tuple[SimulatedTarget, ...]:
     """The design of the gains over none that count and were tested, one entry for each encoder and target."""
     groups: dict[tuple[str, str], list[Gain]] = {}
     for gain in gains:
-        if is_counted(gain) and gain.primary and gain.family:
+        if is_evidence(gain) and gain.primary:
             groups.setdefault((gain.encoder, gain.target), []).append(gain)
     found = []
     for own in groups.values():
@@ -105,21 +105,27 @@ def calibrate(gains: Sequence[Gain], store: Store | None = None) -> Calibration 
     """The certificate of a study's gains, from the store if it was made before. None if nothing can be called: no pair was
     tested, or with fewer than three seeds."""
     design = describe_design(gains)
-    if not design or min(target.seeds for target in design) < LEAST_SEEDS:
+    if not design or min(target.seeds for target in design) < FEWEST_SEEDS:
         return None
     if store is None:
         return simulate(design)
     text = canonical_json([VERSION, STUDIES, [dataclasses.astuple(target) for target in design]])
     path = store.folder("calibration", "design", hashlib.sha256(text.encode()).hexdigest()) / "certificate.json"
-    kept: dict[str, Any] | None = read_json(path)
-    if kept is not None:
-        kept |= {name: Rate(**value) for name, value in kept.items() if isinstance(value, dict)}
-        return Calibration(**kept)
+    if (kept := _read(path)) is not None:
+        return kept
     made = simulate(design)
     with suppress(OSError):  # a store that cannot be written is simulated again
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, dataclasses.asdict(made))
     return made
+
+
+def _read(path: Path) -> Calibration | None:
+    """A kept certificate; None if it is absent or damaged."""
+    try:
+        return TypeAdapter(Calibration).validate_python(read_json(path))
+    except ValidationError:
+        return None
 
 
 def simulate(design: Sequence[SimulatedTarget], studies: int = STUDIES) -> Calibration:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import get_args
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import FEWEST_SEEDS, Gain, is_counted
+from xstilts.analysis.gains import Gain, is_evidence
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import find_metric
 from xstilts.metrics.paired import Scale
-from xstilts.metrics.significance import Interval, interaction_interval
+from xstilts.metrics.significance import FEWEST_SEEDS, Interval, interaction_interval
 
 RESAMPLES = 1000
 SCALES: tuple[Scale, ...] = get_args(Scale)
@@ -45,7 +45,7 @@ class EncoderInteraction:
 def compare_encoders(results: Results, gains: Sequence[Gain]) -> tuple[EncoderInteraction, ...]:
     """Every chain and target that the answer counts in the first encoder and in another one."""
     found = []
-    known = {(gain.encoder, gain.chain, gain.target): gain for gain in gains if is_counted(gain) and gain.interval is not None}
+    known = {(gain.encoder, gain.chain, gain.target): gain for gain in gains if is_evidence(gain) and gain.interval is not None}
     for (encoder, chain, target), gain in known.items():
         base = known.get((results.encoders[0], chain, target))
         metric = find_metric(results, target)

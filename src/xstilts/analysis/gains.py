@@ -13,7 +13,7 @@ is not 0. `sees` is the gain that the pair would have been seen to have, after t
 Gates come first. A pair that does not pass them gets no such verdict and is in no family: the chain did not learn its
 intermediate task (`treatments.py`); the score without the chain, or its English score, is near chance; both sides are one
 artefact; weights were chosen on target-language dev data (an `oracle`). Surprising: with fewer than three seeds nothing is
-called anything, since intervals and corrections were tested for three and more (docs/trust.md).
+called anything (docs/trust.md).
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -29,18 +29,16 @@ from xstilts.analysis.scores import ENGLISH, NO_CHAIN, Summary, find_metric, gro
 from xstilts.analysis.treatments import has_taken
 from xstilts.metrics.effects import equivalence
 from xstilts.metrics.multiplicity import holm
-from xstilts.metrics.significance import LEVEL, Gains, Interval
+from xstilts.metrics.power import describe_spread, detectable
+from xstilts.metrics.significance import FEWEST_SEEDS, LEVEL, Gains, Interval
 from xstilts.metrics.variance_components import SMALLEST_P
 from xstilts.study import Control
 
 CHAIN_RESAMPLES = 2000  # of the study's own comparisons: enough for the variance, since p follows from t and not from counts
-FEWEST_SEEDS = 3
-POWER = 0.8  # of `sees`
 GainVerdict = Literal[
     "gain", "loss", "equivalent", "unclear", "few seeds", "near chance", "not taken", "same", "English only", "oracle"
 ]  # fmt: skip
 NOT_TESTED: tuple[GainVerdict, ...] = ("near chance", "not taken", "same", "English only", "oracle")
-DECIDED: tuple[GainVerdict, ...] = ("same", "oracle")  # verdicts that no number changes
 Place = tuple[str, TargetInfo, ChainInfo, tuple[ChainInfo, ...]]  # encoder, target, chain, and its baseline
 
 
@@ -102,13 +100,11 @@ class Gain:
 
     @property
     def sees(self) -> float | None:
-        """The gain (0-1) that would be seen with a chance of POWER after the correction; None if it was not tested, or if its
-        spread over seeds is not known."""
+        """The gain (0-1) that would be seen with a chance of 80 % after the correction (inf if none would be); None if it was not
+        tested, or if its spread over seeds is not known."""
         if self.interval is None or self.interval.spread is None or not self.family or len(self.seeds) < FEWEST_SEEDS:
             return None
-        spread = self.interval.spread
-        errors = spread.critical_value((1 - LEVEL) / 2 / self.family) + spread.critical_value(1 - POWER)
-        return errors * spread.standard_error
+        return detectable(describe_spread(self.interval.spread, len(self.seeds)), self.family)
 
     @property
     def excludes_zero(self) -> bool:
@@ -118,6 +114,11 @@ class Gain:
 def is_counted(gain: Gain) -> bool:
     """Whether it is a gain over no chain that the answer counts."""
     return gain.over == "none" and not gain.control and not gain.reuses_target_data and not gain.leak
+
+
+def is_evidence(gain: Gain) -> bool:
+    """Whether it is counted and passed the gates."""
+    return is_counted(gain) and gain.verdict not in NOT_TESTED
 
 
 def reuses_target_data(chain: ChainInfo, target: TargetInfo) -> bool:
@@ -189,7 +190,7 @@ def _make_gain(
     verdict: GainVerdict = "unclear"
     if comparison.same_artefacts or comparison.leak:
         verdict = "same" if comparison.same_artefacts else "oracle"
-    elif has_taken(results, encoder, chain.name) is False:
+    elif any(has_taken(results, encoder, info.name) is False for info in (chain, *baseline)):
         verdict = "not taken"
     elif both or unlearned:
         verdict = "near chance"

@@ -151,9 +151,13 @@ def training_data(name: str) -> frozenset[str]:
     return frozenset({name}).union(*(training_data(other) for other in (*task.parts, *task.contains)))
 
 
-def _list_same_texts(name: str) -> frozenset[str]:
-    """The tasks that train on the same texts under other labels."""
-    return frozenset(find_task(name).same_texts) | {other for other, task in CATALOGUE.items() if name in task.same_texts}
+def list_training_texts(target: Target) -> frozenset[str]:
+    """The tasks whose training data, or the same texts under other labels, a target is fine-tuned on."""
+    if not find_task(target.task).format.trained:
+        return frozenset()
+    source = target.source
+    same = {other for other, task in CATALOGUE.items() if source in task.same_texts}
+    return training_data(source) | {*find_task(source).same_texts, *same}
 
 
 def _chain(arm: Arm) -> ChainInfo:
@@ -188,7 +192,7 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
         cite=task.cite,
         url=task.url,
         notes=task.notes,
-        training_data=training_data(source) | _list_same_texts(source) if task.format.trained else frozenset(),
+        training_data=list_training_texts(target),
         split=gold.config.split,
         margin=study.margin_of(task.name) / 100,
     )

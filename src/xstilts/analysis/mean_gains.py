@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xstilts.analysis.breakdown import ALL, NOT_RETRIEVAL, pool_intervals, task_group
-from xstilts.analysis.gains import Gain, GainVerdict, correct, decide
+from xstilts.analysis.gains import NOT_TESTED, Gain, GainVerdict, correct, decide
 from xstilts.analysis.results import Results
 from xstilts.metrics.significance import Interval, two_sided_p
 
 
 @dataclass(frozen=True)
 class MeanGain:
-    """The mean over `targets` of one comparison; `group` is all targets, or those without retrieval. Pairs that the answer does
-    not count (the target's own data, oracles) are left out. `verdict` is as that of a gain; `seeds` are the means of each
-    seed."""
+    """The mean over `targets` of one comparison; `group` is all targets, or those without retrieval. Pairs that the answer
+    does not count (the target's own data) and those that did not pass the gates are left out. `verdict` is as that of a gain;
+    `seeds` are the means of each seed."""
 
     encoder: str
     chain: str
@@ -42,7 +42,7 @@ def compute_mean_gains(results: Results, gains: Sequence[Gain]) -> tuple[MeanGai
     counted = [
         gain
         for gain in gains
-        if gain.over == "chain" and gain.interval and gain.verdict != "same" and not (gain.reuses_target_data or gain.leak)
+        if gain.over == "chain" and gain.interval and gain.verdict not in NOT_TESTED and not gain.reuses_target_data
     ]
     groups: dict[tuple[str, str, tuple[str, ...]], list[Gain]] = {}
     for gain in counted:
@@ -63,11 +63,6 @@ def compute_mean_gains(results: Results, gains: Sequence[Gain]) -> tuple[MeanGai
     margins = [float(np.mean([gain.margin for gain in one.gains])) for one in found]
     different, equal = correct([one.interval for one in found], margins) if found else ([], [])
     return tuple(
-        replace(one, verdict=_decide(one, p_holm, p_equal), p_holm=p_holm)
+        replace(one, verdict=decide(len(one.seeds), one.interval, p_holm, p_equal), p_holm=p_holm)
         for one, p_holm, p_equal in zip(found, different, equal, strict=True)
     )
-
-
-def _decide(one: MeanGain, p_holm: float, p_equal: float) -> GainVerdict:
-    near = all(gain.near_chance == "both" for gain in one.gains)
-    return "near chance" if near else decide(len(one.seeds), one.interval, p_holm, p_equal)

@@ -3,9 +3,9 @@
 From a study that was run, `measure_designs` takes for each target the median, over its comparisons with none, of what
 `metrics.power.estimate_design` measures: discordance, the spread over seeds, and how much of an example's difference seeds and
 languages share. For a plan without results, `assume_designs` takes the catalogued number of test examples and assumed values.
-Both count the family of Holm's correction, without pairs that cannot count (the target's own data, oracles, near chance): a gain
-that is alone in it has to pass its first step, .05 / m. Surprising: only the variation of the gains is used, not their size, so
-that a plan does not rest on an effect that was large by luck.
+Both count the family of Holm's correction, without pairs that cannot count (the target's own data, oracles, those that fail a
+gate): a gain that is alone in it has to pass its first step, .05 / m. Surprising: only the variation of the gains is used, not
+their size, so that a plan does not rest on an effect that was large by luck.
 """
 
 import dataclasses
@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import Gain, compare_chains, compute_transfer_gains, is_counted, reuses_target_data
-from xstilts.analysis.gather import training_data
+from xstilts.analysis.gains import Gain, compare_chains, compute_transfer_gains, is_evidence, reuses_target_data
+from xstilts.analysis.gather import list_training_texts, training_data
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, find_metric, group_cells, summarise
-from xstilts.metrics.power import LEAST_SEEDS, Design, detectable, estimate_design, examples_needed, power, seeds_needed
+from xstilts.metrics.power import Design, detectable, estimate_design, examples_needed, power, seeds_needed
+from xstilts.metrics.significance import ENOUGH_SEEDS, FEWEST_SEEDS
 from xstilts.plan.compile import Plan
 from xstilts.plan.cost.sizes import Unknown, examples
+from xstilts.study import is_primary
 from xstilts.tasks.registry import find_task
 
 RESAMPLES = 400
@@ -52,8 +54,8 @@ class TargetDesign:
 
 
 def count_family(gains: Iterable[Gain]) -> int:
-    """How many pairs of chain and target the correction covers: those that count and are not near chance."""
-    return sum(is_counted(gain) and gain.primary and gain.family > 0 for gain in gains)
+    """How many pairs of chain and target the correction covers: those that count, are primary and passed the gates."""
+    return sum(is_evidence(gain) and gain.primary for gain in gains)
 
 
 def measure_designs(results: Results) -> tuple[TargetDesign, ...]:
@@ -82,12 +84,10 @@ def _measure(results: Results) -> list[TargetDesign]:
 def assume_designs(plan: Plan) -> tuple[TargetDesign, ...]:
     """Every target of a plan whose test data have a catalogued size in a language other than English, with assumed values."""
     study = plan.study
-    held = [set().union(*(training_data(task) for m in phases for task in m.mix)) for phases in study.chains.values() if phases]
-    own = {
-        t.task: {t.task, t.source} | (training_data(t.source) if find_task(t.task).format.trained else set())
-        for t in study.targets
-    }
-    family = len(study.encoders) * sum(not (tasks & data) for tasks, data in product(held, own.values()))
+    held = {name: set().union(*(training_data(task) for m in phases for task in m.mix)) for name, phases in study.chains.items()}
+    own = {target.task: {target.task, target.source} | list_training_texts(target) for target in study.targets}
+    pairs = [(chain, target) for chain, target in product(held, own) if held[chain] and not held[chain] & own[target]]
+    family = len(study.encoders) * sum(is_primary(study.primary, *pair) for pair in pairs)
     found = []
     for target in dict.fromkeys(target.task for target in study.targets):
         score = next((cell.score for cell in plan.cells if cell.id.target == target), None)
@@ -109,9 +109,10 @@ def describe_assumed(rows: Sequence[TargetDesign]) -> tuple[str, ...]:
     if not rows:
         return ()
     seeds, family = rows[0].design.seeds, rows[0].family
-    if seeds < LEAST_SEEDS:
+    if seeds < FEWEST_SEEDS:
         return (
-            f"With {fmt.count(seeds, 'seed')} nothing is called a gain or a loss: {LEAST_SEEDS} are the fewest, 6 are advised.",
+            f"With {fmt.count(seeds, 'seed')} nothing is called a gain or a loss: {FEWEST_SEEDS} are the fewest, "
+            f"{ENOUGH_SEEDS} are advised.",
         )
     seen = [(row.target, detectable(row.design), detectable(row.design, family)) for row in rows]
     words = ", ".join(f"{target} {_points(corrected)} ({_points(alone)})" for target, alone, corrected in seen)
@@ -164,8 +165,8 @@ def describe_designs(rows: Sequence[TargetDesign], effect: float | None) -> tupl
             + f": sees {_seen(record['detectable_points'])} alone, {_seen(record['corrected_points'])} after the correction for "
             f"{fmt.count(row.family, 'comparison')}"
         )
-        if design.seeds < LEAST_SEEDS:
-            line += f"; nothing is called with fewer than {LEAST_SEEDS} seeds"
+        if design.seeds < FEWEST_SEEDS:
+            line += f"; nothing is called with fewer than {FEWEST_SEEDS} seeds"
         if effect is not None:
             chance = f"{100 * record['power']:.0f} %"
             line += f"; {100 * effect:g} points are seen with a chance of {chance}, for 80 % {_needs(record)}"

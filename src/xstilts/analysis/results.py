@@ -16,7 +16,7 @@ from xstilts.formats.registry import FORMATS
 from xstilts.metrics.metric import Metric
 from xstilts.plan.design import CodeVersion, Design
 from xstilts.recipe.mixture import Mixture
-from xstilts.study import Control, Layer, PrimaryPair
+from xstilts.study import Control, Layer, PrimaryPair, is_primary
 
 LEAK = "oracle: chosen on target-language dev data — a leak"
 CONTROL_WORDS = {"placebo": "placebo", "compute": "compute-matched"}
@@ -204,4 +204,4 @@ class Results:
     truth: Truth | None = None
 
     def is_primary(self, chain: str, target: str) -> bool:
-        return not self.primary or any(pair.covers(chain, target) for pair in self.primary)
+        return is_primary(self.primary, chain, target)

@@ -30,13 +30,12 @@ from xstilts.claims.record import Claim, Verdict
 from xstilts.claims.selection import Standing
 from xstilts.metrics.effects import equivalence
 from xstilts.metrics.multiplicity import holm
-from xstilts.metrics.significance import Interval
+from xstilts.metrics.power import describe_spread, detectable
+from xstilts.metrics.significance import ENOUGH_SEEDS, Interval
 
 DECIDED = ("supported", "refuted", "inconclusive")
 ALPHA = 0.05
-ENOUGH_SEEDS = 6
 HELD = {"supported": "as claimed", "refuted": "clearly not", "inconclusive": "cannot be told"}  # of one comparison
-_POWER_ERRORS = 0.8416  # standard errors above the critical value for a power of 80 %
 
 
 @dataclass(frozen=True)
@@ -132,19 +131,10 @@ def describe_gain(one: MeasuredGain) -> str:
 
 
 def find_visible_effect(intervals: Sequence[Interval]) -> float:
-    """The true gain (0-1) that the widest of these intervals shows to be above 0 with a power of about 80 %, at the first step of
-    Holm's correction over them."""
-    errors = [one.spread.standard_error if one.spread else 0.0 for one in intervals]
-    error = max(errors)
-    widest = intervals[errors.index(error)]
-    low, high = 0.0, error
-    while high and widest.tail_above(widest.estimate - high) > ALPHA / 2 / len(intervals):
-        low, high = high, 2 * high
-    for _ in range(20):  # the deviation whose p is critical
-        middle = (low + high) / 2
-        critical = widest.tail_above(widest.estimate - middle) <= ALPHA / 2 / len(intervals)
-        low, high = (low, middle) if critical else (middle, high)
-    return high + _POWER_ERRORS * error
+    """The true gain (0-1; at most 1) that the widest of these intervals shows with a chance of 80 %, at the first step of Holm's
+    correction over them."""
+    widest = max(intervals, key=lambda one: one.spread.standard_error if one.spread else 0.0)
+    return min(1.0, detectable(describe_spread(widest.spread, widest.seeds), len(intervals))) if widest.spread else 0.0
 
 
 def _above(one: MeasuredGain, null: float) -> float:

@@ -17,11 +17,11 @@ import numpy as np
 from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.metric import Values
 from xstilts.metrics.paired import LanguageTallies, PairedRuns, PairedTallies, measure
-from xstilts.metrics.significance import LEVEL
-from xstilts.metrics.variance_components import critical_values, variance_ratios
+from xstilts.metrics.significance import FEWEST_SEEDS, LEVEL
+from xstilts.metrics.variance_components import VarianceComponents, critical_values, variance_ratios
 
 CHANCE = 0.8  # with which an effect is to be found
-LEAST_SEEDS, MOST_SEEDS = 3, 1000  # nothing is called with two
+MOST_SEEDS = 1000
 MOST_EXAMPLES = 10_000_000
 
 
@@ -108,9 +108,9 @@ def detectable(design: Design, tests: int = 1) -> float:
 
 
 def seeds_needed(design: Design, effect: float, tests: int = 1) -> int | None:
-    """The fewest seeds, LEAST_SEEDS or more, that find the effect. None if 1,000 seeds do not: then the examples are the
+    """The fewest seeds, FEWEST_SEEDS or more, that find the effect. None if 1,000 seeds do not: then the examples are the
     limit."""
-    return _search(lambda seeds: replace(design, seeds=seeds), LEAST_SEEDS, MOST_SEEDS, effect, tests)
+    return _search(lambda seeds: replace(design, seeds=seeds), FEWEST_SEEDS, MOST_SEEDS, effect, tests)
 
 
 def examples_needed(design: Design, effect: float, tests: int = 1) -> int | None:
@@ -127,6 +127,13 @@ def _search(design: Callable[[int], Design], least: int, most: int, effect: floa
         middle = (low + high) // 2
         low, high = (low, middle) if power(design(middle), effect, tests) >= CHANCE else (middle, high)
     return high
+
+
+def describe_spread(spread: VarianceComponents, seeds: int) -> Design:
+    """A design with the variances of an estimate that was measured over so many seeds, whatever they came from."""
+    examples = round(spread.example_df) + 1
+    discordance, seed_sd = min(1.0, spread.example_variance * examples), min(1.0, math.sqrt(spread.seed_variance * seeds))
+    return Design(examples, discordance, seeds, seed_sd=seed_sd)
 
 
 def estimate_design(

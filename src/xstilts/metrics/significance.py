@@ -23,7 +23,8 @@ from xstilts.metrics.variance_components import VarianceComponents
 
 Sides = tuple[Sequence[LanguageTallies], Sequence[LanguageTallies]]  # treatment and control, by seed
 LEVEL = 0.95  # of every interval
-FEW_SEEDS = 6  # with fewer, no sign-flip test over seeds can reach two-sided 0.05
+FEWEST_SEEDS = 3  # with fewer nothing is called: intervals and corrections were tested for three and more
+ENOUGH_SEEDS = 6  # with fewer, no sign-flip test over seeds can reach two-sided 0.05
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _interval(
     if seeds == 1 or not over_seeds:
         runs = "one seed" if seeds == 1 else f"these {seeds} runs"
         notes = [*notes, f"{runs}: only examples are drawn anew, seed variation is not covered"]
-    elif seeds < FEW_SEEDS:
-        notes = [*notes, f"exploratory: {seeds} seeds, fewer than {FEW_SEEDS}"]
+    elif seeds < ENOUGH_SEEDS:
+        notes = [*notes, f"exploratory: {seeds} seeds, fewer than {ENOUGH_SEEDS}"]
     p = two_sided_p(estimate, spread) if tested else None
     return Interval(estimate, low, high, LEVEL, resamples, p, seeds, "; ".join(notes), spread)

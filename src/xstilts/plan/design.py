@@ -19,7 +19,7 @@ from xstilts.recipe.recipe import Recipe
 from xstilts.stages.contracts import FolderSource, HubSource
 from xstilts.stages.stage import EncoderStage, FetchStage, Stage
 from xstilts.store.fingerprint import compute_key
-from xstilts.study import NO_CHAIN, Study, Target
+from xstilts.study import NO_CHAIN, Study, Target, is_primary
 from xstilts.tasks.files.locate import select_scored_split
 from xstilts.tasks.registry import find_task
 
@@ -100,7 +100,7 @@ def make_design(plan: Plan) -> Design:
 
 def _resolve_primary(study: Study) -> tuple[Pair, ...]:
     pairs = [(chain, target.task) for chain in study.chains if chain != NO_CHAIN for target in study.targets]
-    return tuple(pair for pair in pairs if not study.primary or any(one.covers(*pair) for one in study.primary))
+    return tuple(pair for pair in pairs if is_primary(study.primary, *pair))
 
 
 def _write_phases(study: Study, chain: Iterable[Mixture]) -> tuple[Phase, ...]:

@@ -4,7 +4,7 @@
 reads the YAML files of studies, and `builtin/` has the studies that come with the package. What other packages use is named here.
 """
 
-from xstilts.study.comparison import ChainComparison, PrimaryPair
+from xstilts.study.comparison import ChainComparison, PrimaryPair, is_primary
 from xstilts.study.read import built_in_studies, change_field, find_study
 from xstilts.study.record import NO_CHAIN, SCRATCH, WORLD, Chain, Control, Layer, Retrieval, Study, Target, load_study, make_study
 
@@ -23,6 +23,7 @@ __all__ = [
     "built_in_studies",
     "change_field",
     "find_study",
+    "is_primary",
     "load_study",
     "make_study",
 ]

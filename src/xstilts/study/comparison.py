@@ -35,6 +35,11 @@ class PrimaryPair(Record):
         return self.chain in ("", chain) and self.target in ("", target)
 
 
+def is_primary(primary: Sequence[PrimaryPair], chain: str, target: str) -> bool:
+    """Whether the answer rests on a pair; without any primary pairs it rests on all."""
+    return not primary or any(one.covers(chain, target) for one in primary)
+
+
 def check_primary(primary: Sequence[PrimaryPair], chains: Collection[str], targets: Collection[str], none: str) -> None:
     """Raises ValueError for an unknown chain or target, for the chain `none`, and for a pair that is given twice."""
     for number, one in enumerate(primary):

@@ -7,6 +7,7 @@ reuse the target's own training data are not counted, and neither are oracles (w
 Fewer than three seeds decide nothing. If a study asks about one chain against another, `comparisons.py` writes the answer.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +16,15 @@ from typing import Literal, get_args
 import numpy as np
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import FEWEST_SEEDS, POWER, Gain, GainVerdict, is_counted
+from xstilts.analysis.gains import Gain, GainVerdict, is_counted
 from xstilts.analysis.results import LEAK, Results
 from xstilts.analysis.retrieval_sweep import describe_shift, find_shift
 from xstilts.analysis.scores import NO_CHAIN, Summary
 from xstilts.analysis.treatments import group_by_task, is_learned
-from xstilts.metrics.significance import LEVEL
+from xstilts.metrics.power import CHANCE
+from xstilts.metrics.significance import ENOUGH_SEEDS, FEWEST_SEEDS, LEVEL
 from xstilts.report.answer.controls import compare_with_longer_training, compare_with_placebo
 from xstilts.report.answer.wording import (
-    ENOUGH_SEEDS,
     PAIRS,
     VERDICTS,
     get_estimate,
@@ -288,11 +289,7 @@ def describe_certainty(evidence: Sequence[Gain], apart: int) -> str:
     text += f"Holm's correction over {fmt.count(max(gain.family for gain in tested), 'comparison')}"
     text += f" of chains (the {fmt.count(apart, 'comparison')} with no chain are corrected separately)." if apart else "."
     text += " Equivalent: surely within the margin, corrected likewise."
-    sees = sorted(gain.sees for gain in tested if gain.sees is not None)
-    if sees:
-        least, most = (f"{100 * value:.1f}" for value in (sees[0], sees[-1]))
-        span = least if least == most else f"{least} to {most}"
-        text += f" After the correction, this study sees a gain of {span} points with a chance of {100 * POWER:.0f}{fmt.JOIN}%."
+    text += _describe_seen(tested)
     if dropped := sum(gain.excludes_zero and gain.verdict == "unclear" for gain in evidence):
         found = f"{dropped} interval excludes" if dropped == 1 else f"{dropped} intervals exclude"
         text += f" {found} zero without passing the correction."
@@ -300,6 +297,20 @@ def describe_certainty(evidence: Sequence[Gain], apart: int) -> str:
         span = fmt.count(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
         text += f" With {span}, fewer than {ENOUGH_SEEDS}, all of this is exploratory."
     return text
+
+
+def _describe_seen(tested: Sequence[Gain]) -> str:
+    """Which gains the study could have seen: the least and the greatest over its pairs, and for how many pairs none is enough."""
+    sees = sorted(gain.sees for gain in tested if gain.sees is not None)
+    finite = [f"{100 * value:.1f}" for value in sees if math.isfinite(value)]
+    if not sees:
+        return ""
+    blind = len(sees) - len(finite)
+    if not finite:
+        return " After the correction, this study sees no gain of any size."
+    span = finite[0] if finite[0] == finite[-1] else f"{finite[0]} to {finite[-1]}"
+    text = f" After the correction, this study sees a gain of {span} points with a chance of {100 * CHANCE:.0f}{fmt.JOIN}%"
+    return f"{text}, and on {fmt.count(blind, PAIRS)} none of any size." if blind else f"{text}."
 
 
 def _describe_gaps(results: Results, missing: Missing, cells: int) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from xstilts.analysis import formatting as fmt
 from xstilts.metrics.effects import unseen_collapse
-from xstilts.report.answer.wording import ENOUGH_SEEDS, count_fewest_seeds, list_near_chance
+from xstilts.metrics.significance import ENOUGH_SEEDS
+from xstilts.report.answer.wording import count_fewest_seeds, list_near_chance
 from xstilts.report.findings import Findings
 from xstilts.report.tables.table import list_limits
 

@@ -5,6 +5,7 @@ that does not hold. First comes what must hold before a pair counts at all, then
 were run, then breadth and records.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +13,8 @@ from typing import Literal
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import NOT_TESTED, Gain, is_counted
 from xstilts.analysis.treatments import has_taken
-from xstilts.report.answer.wording import ENOUGH_SEEDS, count_fewest_seeds, locate
+from xstilts.metrics.significance import ENOUGH_SEEDS, FEWEST_SEEDS
+from xstilts.report.answer.wording import count_fewest_seeds, locate
 from xstilts.report.findings import Findings, list_grid
 from xstilts.report.tables.table import Table, list_limits, make_table
 
@@ -60,7 +62,7 @@ def _check_gates(findings: Findings) -> Iterable[Check]:
     tested = [gain for gain in counted if gain.family]
     lacking = [gain for gain in findings.gains_over("none") if not gain.control and not is_counted(gain)]
     reason = f"{len(tested)} of {fmt.count(len(counted) + len(lacking), 'pair')}"
-    why = {"reuse target data": [gain.reuses_target_data for gain in lacking], "oracles": [gain.leak for gain in lacking]}
+    why = {"with target data": [gain.reuses_target_data for gain in lacking], "by oracles": [gain.leak for gain in lacking]}
     reason += "".join(f"; not counted: {sum(has)} {words}" for words, has in why.items() if any(has))
     yield Check(GATES, "Which pairs count?", _grade(len(tested), len(counted) + len(lacking)), reason)
     policies = {str(recipe.get("policy", "")) for recipe in results.recipes.values()}
@@ -73,15 +75,18 @@ def _check_gates(findings: Findings) -> Iterable[Check]:
 def _check_precision(findings: Findings) -> Iterable[Check]:
     counted = _list_counted(findings)
     fewest = count_fewest_seeds(findings.gains, findings.results)
-    holds: Holds = "yes" if fewest >= ENOUGH_SEEDS else "in part" if fewest > 2 else "no"
-    reason = f"at least {fmt.count(fewest, 'seed')}; fewer than {ENOUGH_SEEDS} are exploratory, fewer than 3 decide nothing"
+    holds: Holds = "yes" if fewest >= ENOUGH_SEEDS else "in part" if fewest >= FEWEST_SEEDS else "no"
+    reason = f"at least {fmt.count(fewest, 'seed')}; fewer than {ENOUGH_SEEDS} are exploratory, "
+    reason += f"fewer than {FEWEST_SEEDS} decide nothing"
     yield Check("precision", "Are there enough seeds?", holds, reason)
     sees = {locate(gain): gain.sees for gain in counted if gain.sees is not None}
     margins = {locate(gain): gain.margin for gain in counted}
     fine = sum(seen <= margins[place] for place, seen in sees.items())
     if sees:
-        least, most = min(sees.values()), max(sees.values())
-        reason = f"gains of {100 * least:.1f} to {100 * most:.1f} points are seen in 80 % of studies, after the correction; "
+        least, most = (
+            f"{100 * value:.1f}" if math.isfinite(value) else "no" for value in (min(sees.values()), max(sees.values()))
+        )
+        reason = f"gains of {least} to {most} points are seen in 80 % of studies, after the correction; "
         reason += f"{fine} of {fmt.count(len(sees), 'pair')} at their margin"
         yield Check("precision", "Could a gain as small as the margin be seen?", _grade(fine, len(sees)), reason)
     else:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import FEWEST_SEEDS, Gain, is_counted
+from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Results
 from xstilts.analysis.scores import Summary
+from xstilts.metrics.significance import ENOUGH_SEEDS, FEWEST_SEEDS
 from xstilts.report.provenance.numbers import write_gain
 
-ENOUGH_SEEDS = 6
 PAIRS = "chain\N{NON-BREAKING HYPHEN}target pair"
 VERDICTS = {
     "gain": "a clear gain",

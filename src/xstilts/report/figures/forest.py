@@ -7,9 +7,9 @@ import numpy as np
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.breakdown import ALL
-from xstilts.analysis.gains import FEWEST_SEEDS, NOT_TESTED, Gain
+from xstilts.analysis.gains import NOT_TESTED, Gain
 from xstilts.analysis.mean_gains import MeanGain
-from xstilts.metrics.significance import Interval
+from xstilts.metrics.significance import FEWEST_SEEDS, Interval
 from xstilts.report.figures.drawing import Dot, Drawing, FigureRow, Plot, RowFigure, Stroke
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import average_gain_id, gain_id, write_gain
@@ -93,9 +93,7 @@ def _make_forest(findings: Findings, what: str, rows: Sequence[Gain], means: Seq
 
 def _is_void(one: Gain | MeanGain) -> bool:
     """Whether a comparison is no evidence, whatever its interval."""
-    if isinstance(one, Gain):
-        return one.verdict in NOT_TESTED
-    return one.verdict == "near chance"
+    return one.verdict in NOT_TESTED
 
 
 def _make_plot(

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import FEWEST_SEEDS, NOT_TESTED, Gain
+from xstilts.analysis.gains import NOT_TESTED, Gain
 from xstilts.analysis.results import CONTROL_WORDS, ChainInfo
 from xstilts.analysis.scores import NO_CHAIN
+from xstilts.metrics.significance import FEWEST_SEEDS
 from xstilts.report.findings import Findings
 from xstilts.report.tables.gains import list_remarks
 from xstilts.report.tables.table import describe_leaks

@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import FEWEST_SEEDS, NOT_TESTED, Gain
+from xstilts.analysis.gains import NOT_TESTED, Gain
 from xstilts.analysis.results import CONTROL_WORDS, LEAK
+from xstilts.metrics.significance import FEWEST_SEEDS
 from xstilts.report.findings import Findings
 from xstilts.report.registration import describe_registration
 from xstilts.report.render.pdf import NO_TYPST, has_typst

@@ -2,7 +2,7 @@
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.calibration import Rate
-from xstilts.metrics.power import LEAST_SEEDS
+from xstilts.metrics.significance import FEWEST_SEEDS
 from xstilts.report.findings import Findings
 from xstilts.report.tables.table import Table, make_table
 
@@ -13,7 +13,7 @@ def describe_calibration(findings: Findings) -> str:
     if not findings.gains:
         return ""
     if one is None:
-        return f"No comparison that counts has {LEAST_SEEDS} seeds. Nothing is called, so there is nothing to calibrate."
+        return f"No comparison that counts has {FEWEST_SEEDS} seeds. Nothing is called, so there is nothing to calibrate."
     held = "keeps" if one.any_false_null.share <= 0.05 + 2 * one.any_false_null.error else "does not keep"
     return (
         f"This study's design was simulated {one.studies:,} times: {fmt.count(one.family, 'comparison')} on "
