@@ -25,6 +25,7 @@ def test_other_seeds_have_the_same_truth_and_another_recipe_has_not() -> None:
     assert find_truth(Study.load("demo", "seeds=[0,1]", "margins={world/pos: 1}")) is not None
     assert find_truth(Study.load("demo", "recipes.world/pos.steps=151")) is None
     assert find_truth(Study.load("demo", "pretrain_seed=1")) is None
+    assert find_truth(Study.load("demo", "seeds=[0,219]")) is None  # that run made a part of the truth
     assert identify(Study.load("demo", "world.test=200")) != identify(Study.load("demo"))
     assert find_truth(Study.load("diversity-mini")) is None  # nobody ran it with many seeds
 

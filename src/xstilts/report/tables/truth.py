@@ -7,7 +7,7 @@ from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, gain_id
 from xstilts.report.tables.table import Table, make_table
 
-COLUMNS = ("chain", "target", "over", "truth", "here", "95 %", "holds the truth", "verdict here", "verdicts of the other studies")
+COLUMNS = ("chain", "target", "over", "truth", "here", "95 %", "holds it", "verdict")
 
 
 def list_true_gains(findings: Findings) -> list[tuple[TrueGain, Gain]]:
@@ -34,8 +34,11 @@ def describe_truth(findings: Findings) -> str:
 
 def truth_table(findings: Findings) -> Table | None:
     truth = findings.results.truth
+    if truth is None:
+        return None
+    caption = "The truth beside the estimates, in points; whether the interval holds it; the verdicts here and in the other studies."
     rows = [_line(true, gain) for true, gain in list_true_gains(findings)]
-    return make_table("The truth beside the estimates, in points.", COLUMNS, rows, (3, 4, 5)) if truth else None
+    return make_table(caption, (*COLUMNS, f"{truth.repeats} other studies"), rows, (3, 4, 5))
 
 
 def _line(true: TrueGain, gain: Gain) -> tuple[str, ...]:
@@ -64,10 +67,9 @@ def write_truth(true: TrueGain) -> str:
 
 
 def write_verdicts(true: TrueGain) -> str:
-    """gain in 19 of 20, unclear in 1"""
-    total = sum(true.verdicts.values())
-    most, *others = sorted(true.verdicts.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join([f"{most[0]} in {most[1]} of {total}", *(f"{verdict} in {number}" for verdict, number in others)])
+    """19 gain, 1 unclear"""
+    verdicts = sorted(true.verdicts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{number} {verdict}" for verdict, number in verdicts)
 
 
 def summarise_truth(findings: Findings) -> list[str]:
