@@ -36,7 +36,9 @@ def truth_table(findings: Findings) -> Table | None:
     truth = findings.results.truth
     if truth is None:
         return None
-    caption = "The truth beside the estimates, in points; whether the interval holds it; the verdicts here and in the other studies."
+    caption = (
+        "The truth beside the estimates, in points. Holds it: whether the interval does. Last: how often each verdict was given."
+    )
     rows = [_line(true, gain) for true, gain in list_true_gains(findings)]
     return make_table(caption, (*COLUMNS, f"{truth.repeats} other studies"), rows, (3, 4, 5))
 
