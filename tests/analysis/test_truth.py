@@ -30,11 +30,12 @@ def test_other_seeds_have_the_same_truth_and_another_recipe_has_not() -> None:
     assert find_truth(Study.load("diversity-mini")) is None  # nobody ran it with many seeds
 
 
-def test_the_runs_were_cut_into_twenty_demos_with_seeds_that_the_demo_does_not_have() -> None:
+def test_the_runs_were_cut_into_demos_with_seeds_that_the_demo_does_not_have() -> None:
     study = Study.load("demo")
     truth = find_truth(study)
     assert truth is not None
-    assert (truth.repeats, truth.size, truth.runs) == (20, len(study.seeds), 20 * len(study.seeds))
+    assert truth.repeats >= 15
+    assert (truth.size, truth.runs) == (len(study.seeds), truth.repeats * len(study.seeds))
     assert not set(study.seeds) & set(range(truth.seeds[0], truth.seeds[1] + 1))
     assert all(sum(one.verdicts.values()) == truth.repeats for one in truth.gains)
 
@@ -43,10 +44,10 @@ def test_the_runs_were_cut_into_twenty_demos_with_seeds_that_the_demo_does_not_h
 def test_the_planted_gain_was_found_in_nine_of_ten_demos_over_none_and_over_the_placebo(over: str) -> None:
     gain = get_gain(PLANTED, over)
     assert gain.points > 10 * gain.error
-    assert gain.verdicts["gain"] >= 18
+    assert gain.verdicts["gain"] >= 0.9 * sum(gain.verdicts.values())
 
 
 def test_the_planted_null_is_within_the_margin_and_was_claimed_in_nine_of_ten_demos() -> None:
     gain = get_gain(NULL, "none")
     assert abs(gain.points) + 3 * gain.error < Study.load("demo").margin_of(NULL)
-    assert gain.verdicts["equivalent"] >= 18
+    assert gain.verdicts["equivalent"] >= 0.9 * sum(gain.verdicts.values())
