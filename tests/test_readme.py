@@ -35,6 +35,6 @@ def test_the_truth_is_that_of_the_file() -> None:
         if (gain.chain, gain.target, gain.over) in shown:
             over = "" if gain.over == "none" else f" over {gain.over}"
             assert f"{gain.chain} → {gain.target}{over}: {write_truth(gain)}, here " in output
-            assert f"; those studies: {write_verdicts(gain)}." in output
+            assert f"; their verdicts: {write_verdicts(gain)}." in output
             shown.remove((gain.chain, gain.target, gain.over))
     assert not shown

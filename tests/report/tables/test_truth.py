@@ -68,5 +68,5 @@ def test_the_end_of_a_run_says_truth_estimate_and_how_often_it_is_found() -> Non
     head, line = summarise_truth(find_with_truth(true_gain("xnli", 8.0, gain=20)))
     assert "120 runs with other seeds (20 studies of 6)" in head
     assert line.startswith("good → xnli: +8.0 ± 0.2, here +")
-    assert line.endswith("those studies: 20 gain.")
+    assert line.endswith("their verdicts: 20 gain.")
     assert write_verdicts(true_gain("xnli", 8.0, unclear=3, gain=17)) == "17 gain, 3 unclear"

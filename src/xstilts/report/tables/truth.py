@@ -88,6 +88,6 @@ def summarise_truth(findings: Findings) -> list[str]:
         over = f" over {true.over}" if true.kind != "none" else ""
         measured = f"{fmt.points(gain.interval.estimate)} {fmt.bracket(gain.interval.low, gain.interval.high)}"
         said.append(
-            f"{true.chain} → {true.target}{over}: {write_truth(true)}, here {measured}; those studies: {write_verdicts(true)}."
+            f"{true.chain} → {true.target}{over}: {write_truth(true)}, here {measured}; their verdicts: {write_verdicts(true)}."
         )
     return said
