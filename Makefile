@@ -30,7 +30,7 @@ setup: .venv/.test .venv/.check
 	touch $@
 
 .venv/.demo: .venv/.venv pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pdf]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[pdf]'
 	touch $@
 
 .venv/.test: .venv/.venv pyproject.toml

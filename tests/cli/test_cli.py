@@ -269,7 +269,7 @@ def test_data_and_encoder_come_from_the_hub_cache(tiny_folder: Path, tmp_path: P
         (["tasks", "xnli"], "xstilts tasks is now: xstilts data list"),
         (["run", "demo", "--set", "world.textt=5"], "--set world.textt=5: unknown field 'world.textt' (did you mean 'text'?)"),
         (["run", "demo", "--set", "architecture.hidden=8"], "architecture: give the shape under the encoder's name"),
-        (["export", "demo", "squad/tydiqa/2", "-o", "out"], "; run the study first"),
+        (["export", "demo", "squad/tydiqa/30", "-o", "out"], "; run the study first"),
         (["run", "demo", "--store", "/dev/null/x"], "a file stands where a folder is expected"),
     ],
 )

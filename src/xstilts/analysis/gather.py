@@ -15,6 +15,7 @@ from xstilts.analysis.costs import PHASES
 from xstilts.analysis.encoder_sizes import body_weights, count_blocks
 from xstilts.analysis.results import LEAK, Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
 from xstilts.analysis.treatments import gather_treatments
+from xstilts.analysis.truth import find_truth
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.execution.execute import State, inspect
@@ -85,6 +86,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         frozen=frozen,
         design=make_design(plan) if frozen else None,
         code=identify_code() if frozen else None,
+        truth=find_truth(study),
     )
 
 

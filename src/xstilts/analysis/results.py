@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from xstilts.analysis.truth import Truth
 from xstilts.execution.freeze import FrozenDesign
 from xstilts.formats.registry import FORMATS
 from xstilts.metrics.metric import Metric
@@ -169,7 +170,8 @@ class Results:
     `sizes` are the weights of each encoder's blocks (no embeddings), if its files are in the store. `compare` are the study's
     own comparisons: a chain, and the chains whose mean it is compared with. `primary` are the pairs that the answer rests on
     (all of them if there are none). `treatments`: what the chains learned, where the store knows it. `frozen` are the designs
-    that were frozen under the study's name, the oldest first; with any, `design` and `code` are what they are held against."""
+    that were frozen under the study's name, the oldest first; with any, `design` and `code` are what they are held against.
+    `truth`: the true gains, where they are known."""
 
     study: str
     question: str
@@ -199,6 +201,7 @@ class Results:
     frozen: tuple[FrozenDesign, ...] = ()
     design: Design | None = None
     code: CodeVersion | None = None
+    truth: Truth | None = None
 
     def is_primary(self, chain: str, target: str) -> bool:
         return is_primary(self.primary, chain, target)

@@ -39,6 +39,7 @@ from xstilts.report.tables.scores import scores_tables
 from xstilts.report.tables.setup import chains_table, describe_method, recipes_table
 from xstilts.report.tables.suites import suite_tables
 from xstilts.report.tables.table import Table, make_table
+from xstilts.report.tables.truth import describe_truth, truth_table
 
 LONG_TABLE = 30  # rows; a longer table is folded if a figure shows the same
 GROUPS = (
@@ -105,6 +106,7 @@ def build_document(findings: Findings) -> Document:
     scores = [*scores_tables(findings), Heading("By language"), make_language_plots(findings)]
     tests = other_tests_table(findings)
     sections = (
+        Section(f"The truth, which the {results.study} knows", _introduce(describe_truth(findings), truth_table(findings))),
         Section("Method", _method(findings)),
         Section("Frozen design", _registration(findings)),
         Section("The study's own comparisons", _comparisons(findings)),

@@ -49,8 +49,9 @@ def test_a_remark_does_not_repeat_the_verdict_and_names_the_side() -> None:
     assert list_remarks(gains["qqp"]) == ("near chance without it",)
     table = gains_table(findings.gains_over("none"), findings, "Gains.")
     rows = {row[0]: row for _, rows in table.groups for row in rows}
-    assert rows["squad"][-2:] == ("near chance", "")
-    assert rows["qqp"][-1] == "near chance without it"
+    verdict = table.columns.index("verdict")
+    assert rows["squad"][verdict : verdict + 2] == ("near chance", "")
+    assert rows["qqp"][verdict + 1] == "near chance without it"
 
 
 def test_a_long_table_by_group_is_folded() -> None:

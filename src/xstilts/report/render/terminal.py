@@ -14,8 +14,10 @@ from xstilts.metrics.significance import FEWEST_SEEDS
 from xstilts.report.findings import Findings
 from xstilts.report.registration import describe_registration
 from xstilts.report.render.pdf import NO_TYPST, has_typst
+from xstilts.report.tables.calibration import summarise_calibration
 from xstilts.report.tables.gains import list_remarks
 from xstilts.report.tables.table import LEAK_REMARK
+from xstilts.report.tables.truth import summarise_truth
 
 MOST_TARGETS = 4  # more columns than this do not fit 80 characters
 STYLES = {"gain": "bold blue", "loss": "bold yellow"} | dict.fromkeys(NOT_TESTED, "dim")
@@ -91,6 +93,10 @@ def summarise_run(findings: Findings) -> RenderableType:
     parts.append(Text(findings.answer.sentence, style="bold"))
     parts += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in findings.answer.support]
     parts += [Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in describe_registration(findings.registration)]
+    if said := summarise_truth(findings):
+        parts += [Text(""), *(Padding(Text(line), (0, 0, 0, 2 if number else 0)) for number, line in enumerate(said))]
+    if certificate := summarise_calibration(findings):
+        parts += [Text(""), Text(certificate)]
     if not has_typst():
         parts += [Text(""), Text(NO_TYPST, style="dim")]
     return Group(*parts)

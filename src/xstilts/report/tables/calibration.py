@@ -24,6 +24,18 @@ def describe_calibration(findings: Findings) -> str:
     )
 
 
+def summarise_calibration(findings: Findings) -> str:
+    """The rates in a sentence, for the end of a run; "" if nothing was simulated."""
+    one = findings.calibration
+    if one is None:
+        return ""
+    return (
+        f"The certificate: of {one.studies:,} simulated studies of this design, {_write(one.any_false_null)} make a false claim; "
+        f"{_write(one.coverage)} of the 95 % intervals hold; of gains of {one.planted_points:.1f} points, {_write(one.power)} "
+        "are called."
+    )
+
+
 def calibration_table(findings: Findings) -> Table | None:
     one = findings.calibration
     if one is None:

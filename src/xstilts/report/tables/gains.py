@@ -22,8 +22,8 @@ from xstilts.report.tables.table import (
     name_targets,
 )
 
-COLUMNS = ("chain", "target", "over", "gain", "95 %", "English", "by seed", "p (Holm)", "verdict", "remark")
-NUMERIC = (3, 4, 5, 6, 7)
+COLUMNS = ("chain", "target", "over", "gain", "95 %", "English", "p (Holm)", "verdict", "remark", "by seed")
+NUMERIC = (3, 4, 5, 6)
 OVER_NONE = (
     "Gain in points over no chain: mean of the languages other than English, with its 95 % interval, the gain in English, "
     "and the gain of each seed"
@@ -99,7 +99,7 @@ def _line(one: Gain | MeanGain, target: str, id: str, english: str, seeds: Itera
         gain, interval = Number(gain, id), Number(interval, id)
     by_seed = ", ".join(map(fmt.points, seeds))
     over, p = fmt.mean_of(one.baseline), fmt.p_value(one.p_holm)
-    return one.chain, target, over, gain, interval, english, by_seed, p, one.verdict, remark
+    return one.chain, target, over, gain, interval, english, p, one.verdict, remark, by_seed
 
 
 def control_tables(findings: Findings) -> tuple[tuple[str, str, Table], ...]:
