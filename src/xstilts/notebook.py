@@ -21,6 +21,7 @@ from xstilts.analysis.tidy import GAIN_COLUMNS, SCORE_COLUMNS, tidy_gains, tidy_
 from xstilts.data.html import write_html
 from xstilts.errors import InputError
 from xstilts.execution.execute import State, execute
+from xstilts.execution.partial import leave_out_unread, run_what_is_there
 from xstilts.plan.cell import PlannedCell, find_cell, name_cells
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.store.store import Store
@@ -37,7 +38,9 @@ EXAMPLE_COLUMNS = ("id", "language", "text", "gold", "prediction", "score")
 
 def run(study: AnyStudy, store: AnyStore = None, workers: int | None = None, data: Path | str | None = None) -> State:
     """Run what the store lacks of a study. `errors` of the result has the stages that failed. Raises InputError."""
-    return execute(_compile(study, data, draft=False), _open(store), workers)
+    found = _open(store)
+    _, states = run_what_is_there(_compile(study, data, draft=False), lambda plan: execute(plan, found, workers))
+    return states[-1]
 
 
 def scores(
@@ -138,7 +141,8 @@ class Cells(Mapping[str, Cell]):
 
 def cells(study: AnyStudy, store: AnyStore = None, data: Path | str | None = None) -> Cells:
     """The cells of a study by name: `cells("demo")["squad/tydiqa/2"]`. Raises InputError."""
-    return Cells(_compile(study, data), _open(store))
+    found = _open(store)
+    return Cells(leave_out_unread(_compile(study, data), found), found)
 
 
 def examples(cell: Cell, language: str = "") -> pd.DataFrame:
@@ -215,4 +219,5 @@ def _open(store: AnyStore) -> Store:
 
 
 def _gather(study: AnyStudy, store: AnyStore, data: Path | str | None) -> Results:
-    return gather(_compile(study, data), _open(store))
+    found = _open(store)
+    return gather(leave_out_unread(_compile(study, data), found), found)

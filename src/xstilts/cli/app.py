@@ -96,9 +96,11 @@ def load_plan(name: str, changes: list[str], draft: bool = False) -> Plan:
 def load_results(name: str, changes: list[str], store: Path) -> Results:
     """The scores that a store has of a study."""
     from xstilts.analysis.gather import gather
+    from xstilts.execution.partial import leave_out_unread
     from xstilts.store.store import Store
 
-    return gather(load_plan(name, changes, draft=True), Store(store))
+    found = Store(store)
+    return gather(leave_out_unread(load_plan(name, changes, draft=True), found), found)
 
 
 def open_console() -> Console:

@@ -111,6 +111,7 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     from xstilts.cli.views.progress import format_seconds
     from xstilts.execution.execute import execute
     from xstilts.execution.freeze import freeze
+    from xstilts.execution.partial import run_what_is_there
     from xstilts.report.render.terminal import summarise_run
     from xstilts.store.store import Store
     from xstilts.study import find_study
@@ -123,7 +124,8 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     store = Store(store_folder)
     if demo:
         freeze(plan, store)
-    state = run_plan(console, plan, store, workers)
+    plan, states = run_what_is_there(plan, lambda one: run_plan(console, one, store, workers))
+    state = states[-1]
     folder = out or Path("reports") / plan.study.name
     with console.status("writing the report"):
         findings, report = write_study_report(plan, store, state, folder)
@@ -138,11 +140,12 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
         repeated = load_plan(name, changes)
         write_study_report(repeated, store, execute(repeated, store, workers), folder)
         console.print(f"cold {seconds:.1f} s, warm (all of it again, from the store) {time.monotonic() - again:.1f} s")
-    print_failures(state)
+    for one in states:
+        print_failures(one)
     if path.read_bytes() != before:
         print_error(f"{path} changed while the study ran; these results are of the file before the change. Run it again.")
     console.print(f"report: {report}", soft_wrap=True)
-    if code := choose_exit_code(state):
+    if code := max(choose_exit_code(one) for one in states):
         raise SystemExit(code)
 
 

@@ -6,8 +6,8 @@ what is scored in `score_stages.py`.
 """
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from xstilts.errors import InputError
@@ -29,7 +29,7 @@ __all__ = ["Plan", "PlannedCell", "compile_study", "data_root", "short_name"]
 @dataclass
 class Plan:
     """`stages` in an order in which inputs come first, one per key. `uses` counts the cells that need each stage.
-    `unresolved`: why a draft could not be run as it is."""
+    `unresolved`: why a draft could not be run as it is. `origin`: what `compile_study` was given beside the study."""
 
     study: Study
     stages: list[Stage]
@@ -38,6 +38,7 @@ class Plan:
     notes: list[str]
     uses: dict[str, int] = field(default_factory=dict)
     unresolved: list[str] = field(default_factory=list)
+    origin: tuple[Path | None, Path | None, bool] = (None, None, False)
 
 
 def data_root() -> Path:
@@ -45,11 +46,17 @@ def data_root() -> Path:
     return Path(os.environ.get("XSTILTS_DATA") or "data").expanduser().absolute()
 
 
-def compile_study(study: Study, root: Path | None = None, base: Path | None = None, draft: bool = False) -> Plan:
+def compile_study(
+    study: Study,
+    root: Path | None = None,
+    base: Path | None = None,
+    draft: bool = False,
+    without: Mapping[str, Collection[str]] | None = None,
+) -> Plan:
     """The plan of a study. `root` is the data folder, `base` a folder that paths of encoders may be relative to. Raises
     InputError for missing data or encoders. A `draft` is for reading, not for running: it uses no network, and what
-    it could not settle without stands in `Plan.unresolved`."""
-    data = DataStages(study, root or data_root(), draft)
+    it could not settle without stands in `Plan.unresolved`. `without`: target -> languages that are not tested."""
+    data = DataStages(study, root or data_root(), draft, without)
     trains = TrainStages(data, EncoderStages(data, base))
     cells = [
         cell
@@ -60,7 +67,7 @@ def compile_study(study: Study, root: Path | None = None, base: Path | None = No
     ]
     for sentence in describe(study):
         data.note(sentence)
-    return assemble(data, [cell.score for cell in cells], cells)
+    return replace(assemble(data, [cell.score for cell in cells], cells), origin=(root, base, draft))
 
 
 def _cells(trains: TrainStages, encoder: str, arm: Arm, seed: int) -> list[PlannedCell]:

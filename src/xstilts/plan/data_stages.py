@@ -4,7 +4,7 @@ A plan needs no data. A file in the data folder is identified by its sha256, a d
 without data are left out, and the plan says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from xstilts.data.language import LANGUAGES
@@ -28,10 +28,12 @@ from xstilts.tasks.user.user_tasks import register
 
 class DataStages:
     """Builds fetch stages once each. `root` is the data folder; `missing`, `notes` and `unresolved` are for the reader of
-    the plan. `draft`: missing data are not an error; they are listed in `unresolved`. `context` is that of every stage."""
+    the plan. `draft`: missing data are not an error; they are listed in `unresolved`. `without`: target -> languages that are
+    not tested, because their data could not be read. `context` is that of every stage."""
 
-    def __init__(self, study: Study, root: Path, draft: bool = False):
+    def __init__(self, study: Study, root: Path, draft: bool = False, without: Mapping[str, Collection[str]] | None = None):
         self.study = study
+        self.without = without or {}
         self.root = root
         self.missing: dict[str, set[str]] = {}
         self.notes: list[str] = []
@@ -84,7 +86,8 @@ class DataStages:
                 raise InputError(missing)
             self.leave_unresolved(self._missing_messages.setdefault((task.name, split), missing))
             return "nowhere"
-        self.note(f"{task.name} ({split}): not in the data folder; it comes from the Hub data set {source.hub.id}")
+        where = f", {language}" if self._available(task, split) else ""
+        self.note(f"{task.name} ({split}{where}): not in the data folder; it comes from the Hub data set {source.hub.id}")
         config = task.fill(source.hub.config, language)
         return f"hub:{source.hub.id}/{config}/{source.hub.split}@{source.hub.revision}"
 
@@ -102,10 +105,19 @@ class DataStages:
         """The study's languages of a task that have data: those in the data folder if it has any, else all (the Hub).
         Languages that the study names one by one come from the Hub if the folder lacks them."""
         asked = self.study.languages_of(task)
-        wanted = [x for x in task.splits[resolve_split(task, split)].languages if x in asked]
-        if not isinstance(self.study.languages, str) or task.synthetic:
+        offered = [x for x in task.splits[resolve_split(task, split)].languages if x in asked]
+        wanted = [x for x in offered if x not in self.without.get(task.name, ())]
+        if len(wanted) < len(offered):
+            self.missing.setdefault(task.name, set()).update(x for x in offered if x not in wanted)
+        if task.synthetic:
             return wanted
         here = [x for x in self._available(task, split) if x in wanted]
+        if self.study.names_languages_of(task):
+            nowhere = [x for x in wanted if x not in here and find_source(task, split, x).hub is None]
+            if nowhere and here:
+                self.missing.setdefault(task.name, set()).update(nowhere)
+                return [x for x in wanted if x not in nowhere]
+            return wanted
         if here:
             self.missing.setdefault(task.name, set()).update(x for x in wanted if x not in here)
         return here or wanted

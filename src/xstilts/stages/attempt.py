@@ -21,6 +21,7 @@ from typing import Any
 from xstilts.errors import InputError
 from xstilts.stages.contracts import read_config
 from xstilts.stages.job import Diverged, Interrupted, Job, Lost, Outcome
+from xstilts.stages.reuse import reuse_languages
 from xstilts.stages.stage import KINDS, Context
 from xstilts.store.lease import Lease, LeaseHeld
 from xstilts.store.store import DamagedArtefact, Store, explain_storage_error, read_json, write_json
@@ -100,6 +101,8 @@ def _attempt_leased(
         config, inputs = read_config(kind.config, record["config"]), kind.inputs.read(_inputs(store, record))
         out.mkdir()
         (folder / "checkpoint").mkdir(exist_ok=True)
+        if reused := reuse_languages(store, folder, record):
+            facts["reused"] = reused
         reporter = Reporter(progress, run_path, run)
         module, _, function = kind.body.partition(":")
         body: Callable[[Job[Any, Any]], None] = getattr(importlib.import_module(module), function)

@@ -5,8 +5,6 @@ One pass over the encoder; a language and side that is finished is kept if the a
 stated by the format (`Format.side_texts`).
 """
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from xstilts.stages.contracts import EmbedConfig, EmbedInputs
 from xstilts.stages.device import device
 from xstilts.stages.job import Job
 from xstilts.stages.vectors import Layout, create, names, resolve_layers
+from xstilts.store.store import link_or_copy
 
 TOKENS_A_BATCH = 8192
 
@@ -54,13 +53,5 @@ def run(job: Job[EmbedConfig, EmbedInputs[Path]]) -> None:
     for part in parts:
         for side in task_format.sides:
             for name in names(part, side):
-                _hand_over(job.checkpoint / name, job.out / name)
+                link_or_copy(job.checkpoint / name, job.out / name)
     layout.write(job.out)
-
-
-def _hand_over(source: Path, target: Path) -> None:
-    """The same file under a second name, which costs no space; a copy where the file system has no links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

@@ -58,6 +58,14 @@ def read_json(path: Path) -> Any:
         return None
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same file under a second name, which costs no space; a copy where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def explain_storage_error(error: OSError, root: Path) -> InputError | None:
     """The InputError for a disk that is full, read-only or not accessible; None for any other error."""
     reasons = {

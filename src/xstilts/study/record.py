@@ -40,10 +40,12 @@ RECIPE_GROUPS = {"default", "multi", *(format.name for format in FORMATS.values(
 
 
 class Target(Record):
-    """A task to be fine-tuned on and tested. `train` names another task whose English training data are used instead."""
+    """A task to be fine-tuned on and tested. `train` names another task whose English training data are used instead.
+    `languages`: those that are tested, if they are others than the study's."""
 
     task: str
     train: str = ""
+    languages: tuple[LanguageCode, ...] | None = Field(None, min_length=1)
 
     @property
     def source(self) -> str:
@@ -153,13 +155,22 @@ class Study(Record):
         return self.architectures.get(encoder.partition("/")[2], Architecture())
 
     def languages_of(self, task: Task) -> tuple[str, ...]:
-        """The languages of a task that this study asks for: all of them, those of a suite, or those it names. A task that is
-        not in the suite (training data of another) keeps all of its own."""
+        """The languages of a task that this study asks for: all of them, those of a suite, or those it names, for this target or
+        for all. A task that is not in the suite (training data of another) keeps all of its own."""
+        if named := self._named_languages(task):
+            return tuple(x for x in task.languages if x in named)
         if self.languages == "all":
             return task.languages
-        if isinstance(self.languages, str):
-            return tuple(SUITES[self.languages].tasks.get(task.name, task.languages))
-        return tuple(x for x in task.languages if x in self.languages)
+        assert isinstance(self.languages, str)
+        return tuple(SUITES[self.languages].tasks.get(task.name, task.languages))
+
+    def names_languages_of(self, task: Task) -> bool:
+        """Whether the study names the languages of a task one by one."""
+        return self._named_languages(task) is not None
+
+    def _named_languages(self, task: Task) -> tuple[str, ...] | None:
+        own = next((target.languages for target in self.targets if target.task == task.name and target.languages), None)
+        return own or (None if isinstance(self.languages, str) else self.languages)
 
     def margin_of(self, target: str) -> float:
         """How many points of a target's score are too few to matter."""
@@ -291,6 +302,9 @@ class Study(Record):
             raise ValueError(f"targets: '{task.name}' cannot be a target (it has no metric)")
         if "test" not in task.splits:
             raise ValueError(f"targets: '{task.name}' has no labelled test split; use it in a chain")
+        for language in target.languages or ():
+            if language not in task.languages:
+                raise ValueError(f"targets: '{task.name}' has no '{language}'{nearest(language, task.languages)}")
         if not task.format.trained:
             if target.train:
                 raise ValueError(f"targets: '{task.name}' is retrieval without training; leave out `train`")

@@ -99,7 +99,7 @@ def print_gaps(console: Console, plan: Plan) -> None:
     for sentence in plan.unresolved:
         console.print(f"[yellow]before it can run: {sentence}[/yellow]", soft_wrap=True)
     for task, absent in plan.missing.items():
-        gap = f"{task}: no data for {len(absent)} languages ({' '.join(absent)}); left out"
+        gap = f"{task}: left out for want of data: {', '.join(absent)}"
         console.print(f"[yellow]{gap}[/yellow]", soft_wrap=True)
     same: dict[str, list[str]] = {}
     for note in plan.notes:
