@@ -1,21 +1,28 @@
 """A plan in the terminal and as JSON: its stages and trainings, what cells share, what is new and why, what it costs."""
 
+import os
+import shutil
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from xstilts.cli.views.progress import describe_time_left
 from xstilts.execution.execute import State
+from xstilts.execution.executors.local import graphics_cards
 from xstilts.plan.compile import Plan
 from xstilts.plan.controls import arms
-from xstilts.plan.cost.estimate import Estimate, assumptions
+from xstilts.plan.cost.estimate import SHARE, Estimate, assumptions, measure_processor
 from xstilts.plan.cost.sizes import EMBEDDED
 from xstilts.plan.trainings import Trainings, describe_sharing, trainings
-from xstilts.stages.stage import KINDS
+from xstilts.plan.warnings import list_warnings, measure_length
+from xstilts.stages.stage import KINDS, TrainStage
 
 GIB = 2**30
+LEAST_GPU_HOURS = 0.1  # fewer say nothing to somebody who has no card
 
 
 def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[str]], cost: Estimate) -> None:
@@ -32,17 +39,28 @@ def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[s
         console.print(f"{others} new because their inputs are new, or because they were never made before")
     if found := trainings(plan):
         console.print("")
-        console.print(_tabulate_trainings(found, state))
+        console.print(_tabulate_trainings(found, plan, state))
         for sentence in describe_sharing(plan, found):
             console.print(f"  {sentence}", soft_wrap=True)
     if new:
         console.print("")
         _print_cost(console, cost)
+        room = free_space(state.store.root)
+        if cost.bytes > room:
+            text = f"the store needs {format_bytes(cost.bytes)}, and {format_bytes(room)} are free on its disk"
+            console.print(f"[bold red]{text}[/bold red]", soft_wrap=True)
         if left := state.time_left():
             console.print(f"{describe_time_left(left)} on one worker, estimated from earlier runs")
         else:
             console.print("how long it takes is not known yet: no similar stage is in the store")
     print_gaps(console, plan)
+    for sentence in list_warnings(plan):
+        console.print(f"[yellow]warning: {escape(sentence)}[/yellow]", soft_wrap=True)
+
+
+def free_space(folder: Path) -> int:
+    """Bytes that are free on the disk on which a folder is, or will be."""
+    return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
 
 
 def _tabulate_stages(plan: Plan, state: State) -> Table:
@@ -57,19 +75,32 @@ def _tabulate_stages(plan: Plan, state: State) -> Table:
     return table
 
 
-def _tabulate_trainings(found: list[Trainings], state: State) -> Table:
-    table = Table(box=None, padding=(0, 2), header_style="bold")
-    for name in ("training", "on", "new", "cached", "for targets"):
-        table.add_column(name, justify="right" if name in ("new", "cached") else "left", overflow="fold")
+def _tabulate_trainings(found: list[Trainings], plan: Plan, state: State) -> Table:
+    stages = {stage.key: stage for stage in plan.stages}
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    for name in ("training", "on", "new", "cached", "steps", "epochs", "for targets"):
+        words = name in ("training", "on", "for targets")
+        table.add_column(name, justify="left" if words else "right", overflow="fold", no_wrap=name == "training")
     for group in found:
         fresh = sum(1 for key in group.keys if state.status[key] != "done")
         targets = group.targets if group.role in ("target", "compute-matched") else ()
-        table.add_row(group.role, group.name, str(fresh), str(len(group.keys) - fresh), ", ".join(targets))
+        stage = stages[group.keys[0]]
+        long = measure_length(stage) if isinstance(stage, TrainStage) else None
+        steps = f"{long.steps:,}" if long else ""
+        epochs = f"{long.epochs:.3g}" if long and long.epochs else ""
+        table.add_row(group.role, group.name, str(fresh), str(len(group.keys) - fresh), steps, epochs, ", ".join(targets))
     return table
 
 
 def _print_cost(console: Console, cost: Estimate) -> None:
-    if cost.flops:
+    if cost.flops and not graphics_cards():
+        rate = measure_processor()
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        words = f"about {cost.flops / rate / 3600:,.2g} hours on this processor's {cores} core{'s' * (cores > 1)}"
+        console.print(f"[bold]{words}[/bold] ({cost.flops:.2g} FLOPs), {format_bytes(cost.bytes)} of disk", soft_wrap=True)
+        assumed = f"rate: {rate / 1e9:,.0f} GFLOP/s, assumed: {SHARE:.0%} of what numpy multiplies here now in fp32"
+        console.print(f"[dim]  {assumed}; bf16 is faster where the processor has it[/dim]", soft_wrap=True)
+    if cost.flops and (graphics_cards() or cost.hours() >= LEAST_GPU_HOURS):
         parts = ", ".join(f"{kind} {cost.hours(kind):,.2g}" for kind, one in cost.costs.items() if one.flops)
         rest = f"({parts}; {cost.flops:.2g} FLOPs), {format_bytes(cost.bytes)} of disk"
         console.print(f"[bold]at least {cost.hours():,.3g} GPU-hours[/bold] {rest}", soft_wrap=True)
@@ -149,5 +180,6 @@ def plan_record(plan: Plan, state: State, why: dict[str, list[str]], cost: Estim
         "unresolved": plan.unresolved,
         "missing": plan.missing,
         "notes": plan.notes,
+        "warnings": list_warnings(plan),
         "seconds_left": left.seconds if (left := state.time_left()) else None,
     }
