@@ -3,7 +3,7 @@
 Its cells are numbers and words that must wrap, and on the page each one is a link, so every rendering sets it as a table.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -11,9 +11,11 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import NOT_TESTED, Gain
 from xstilts.analysis.results import CONTROL_WORDS, ChainInfo
 from xstilts.analysis.scores import NO_CHAIN
-from xstilts.metrics.significance import FEWEST_SEEDS
+from xstilts.report.answer.wording import locate
+from xstilts.report.figures.forest import describe_marks
 from xstilts.report.findings import Findings
 from xstilts.report.tables.gains import list_remarks
+from xstilts.report.tables.learned import describe_learned
 from xstilts.report.tables.table import describe_leaks
 
 STRONGEST = 0.62
@@ -36,10 +38,11 @@ class HeatCell:
 
 @dataclass(frozen=True)
 class HeatRow:
-    """A chain; `role` is its kind of control in words, or ""."""
+    """A chain; `role` is its kind of control in words, or ""; `learned` are the scores of its own tasks on dev data, in words."""
 
     name: str
     role: str
+    learned: tuple[str, ...]
     cells: tuple[HeatCell, ...]
 
 
@@ -71,8 +74,9 @@ def make_heat_maps(findings: Findings) -> tuple[HeatMap, ...]:
         rows = []
         for chain in chains if own else ():
             cells = tuple(_make_cell(findings, gains.get((encoder, chain.name, target)), scale) for target in targets)
-            rows.append(HeatRow(chain.name, roles[chain.name], cells))
-        maps += [HeatMap(encoder, targets, tuple(rows), _write_caption(findings, own, scale))] if own else []
+            learned = describe_learned(findings, encoder, chain.name)
+            rows.append(HeatRow(chain.name, roles[chain.name], learned, cells))
+        maps += [HeatMap(encoder, targets, tuple(rows), _write_caption(own, rows, scale))] if own else []
     return tuple(maps)
 
 
@@ -86,20 +90,14 @@ def link_to(findings: Findings, gain: Gain) -> str:
     return f"pair-{findings.gains.index(gain)}"
 
 
-def describe_bold(findings: Findings) -> str:
-    """What bold type means for the gains over no chain."""
-    if all(len(gain.seeds) < FEWEST_SEEDS for gain in findings.gains_over("none")):
-        return f"Nothing is bold: it takes {FEWEST_SEEDS} seeds to decide."
-    return "Bold: clear after Holm's correction."
-
-
-def _write_caption(findings: Findings, own: Iterable[Gain], scale: float) -> str:
-    grey = "; no colour if near chance" if any(gain.verdict == "near chance" for gain in findings.gains) else ""
-    return (
+def _write_caption(own: Sequence[Gain], rows: Sequence[HeatRow], scale: float) -> str:
+    text = (
         "Gain in points over no chain, mean of the languages other than English, with its 95 % interval. "
-        f"{describe_bold(findings)} Colour: the size of the gain, from {fmt.MINUS}{fmt.score(scale)} (orange) to "
-        f"+{fmt.score(scale)} (blue){grey}.{describe_leaks(any(gain.leak for gain in own))}"
+        f"{describe_marks(gain.verdict for gain in own)} Colour: from {fmt.MINUS}{fmt.score(scale)} (orange) to "
+        f"+{fmt.score(scale)} (blue).{describe_leaks(any(gain.leak for gain in own))}"
     )
+    dev = " Under a chain: the score of its own task on dev data, and that of the best trivial rule."
+    return text + dev if any(row.learned for row in rows) else text
 
 
 def _make_cell(findings: Findings, gain: Gain | None, scale: float) -> HeatCell:
@@ -115,5 +113,16 @@ def _make_cell(findings: Findings, gain: Gain | None, scale: float) -> HeatCell:
         sign="gain" if size > 0 else "loss" if size < 0 else "",
         strength=round(STRONGEST * min(1.0, abs(size) / scale), 3),
         weight="clear" if verdict in ("gain", "loss") else "void" if verdict in NOT_TESTED else "",
-        remarks=(*(["equivalent"] if verdict == "equivalent" else []), *list_remarks(gain)),
+        remarks=(
+            *(["equivalent"] if verdict == "equivalent" else []),
+            *list_remarks(gain),
+            *_compare_with_controls(findings, gain),
+        ),
     )
+
+
+def _compare_with_controls(findings: Findings, gain: Gain) -> list[str]:
+    """What a cell says of the chain's controls: only that it is clearly worse than one."""
+    words = {"placebo": "worse than its placebo", "compute": "worse than longer training"}
+    controlled = (*findings.gains_over("placebo"), *findings.gains_over("compute"))
+    return [words[one.over] for one in controlled if locate(one) == locate(gain) and one.verdict == "loss"]

@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import Gain, is_counted
+from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS
 from xstilts.analysis.scores import ENGLISH
 from xstilts.report.answer.wording import locate
@@ -61,7 +61,6 @@ def render_html(document: Document) -> str:
         script=Markup(read_template("page.js")),
         write_origins=lambda: _write_origins(findings, shown),
         note=note,
-        choose_open_pair=choose_open_pair,
         list_controlled=partial(_list_controlled, findings),
         control_words=CONTROL_WORDS,
         link_to=partial(link_to, findings),
@@ -69,7 +68,9 @@ def render_html(document: Document) -> str:
         describe_gain=describe_gain,
         bracket=fmt.bracket,
         draw=draw,
+        draw_axis=forest.draw_axis,
         draw_interval=forest.draw_interval,
+        choose_look=forest.choose_look,
         choose_scale=_choose_scale,
         average_sides=_average_sides,
     )
@@ -78,16 +79,6 @@ def render_html(document: Document) -> str:
 def break_name(text: str) -> Markup:
     """A long name may wrap after a slash, a plus and the like. Copied text is unchanged."""
     return Markup("<wbr>").join(re.split(r"(?<=[/_+&@=~])", text)) if len(text) > LONG_NAME else escape(text)
-
-
-def choose_open_pair(gains: list[Gain]) -> Gain | None:
-    """The pair whose languages are shown first: the largest clear gain, else the largest estimate that is evidence."""
-    ranks = {"gain": 2, "loss": 1, "unclear": 1}
-
-    def rank(gain: Gain) -> tuple[bool, int, float]:
-        return is_counted(gain), ranks.get(gain.verdict, 0), gain.interval.estimate if gain.interval is not None else -1.0
-
-    return max(gains, key=rank, default=None)
 
 
 def _list_controlled(findings: Findings, gain: Gain) -> list[Gain]:

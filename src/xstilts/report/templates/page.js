@@ -1,30 +1,51 @@
-// A cell of the heat map opens its pair below the map without a jump; without this script the link's target does it.
+// A cell of the heat map opens its pair below the maps; without this script the link's target does it.
 document.documentElement.classList.add("js");
-function show(link, scroll) {
-  const pair = document.getElementById(link.hash.slice(1));
-  const map = link.closest(".map");
-  if (!pair) return;
-  for (const other of map.querySelectorAll(".pair.open")) other.classList.remove("open");
-  for (const other of map.querySelectorAll("a[aria-current]")) other.removeAttribute("aria-current");
-  pair.classList.add("open");
-  link.setAttribute("aria-current", "true");
-  if (scroll) pair.scrollIntoView({ block: "nearest" });
-}
 const links = [...document.querySelectorAll(".heat a[href]")];
+function open(link) {
+  for (const other of document.querySelectorAll(".pair.open")) other.classList.remove("open");
+  for (const other of links) other.toggleAttribute("aria-current", other === link);
+  const pair = document.getElementById(link.hash.slice(1));
+  pair.classList.add("open");
+  pair.scrollIntoView({ block: "nearest" });
+}
 for (const link of links) {
   link.addEventListener("click", (event) => {
     event.preventDefault();
     history.replaceState(null, "", link.hash);
-    show(link, true);
+    open(link);
   });
 }
-for (const map of document.querySelectorAll(".map")) {
-  const open = map.querySelector(".pair.open");
-  const link = open && map.querySelector(`a[href="#${open.id}"]`);
-  if (link) show(link, false);
-}
 const wanted = links.find((link) => link.hash === location.hash);
-if (wanted) show(wanted, true);
+if (wanted) open(wanted);
+// Languages are filtered by their groups; the last row is then the plain mean of those that are shown.
+for (const figure of document.querySelectorAll(".by-language")) {
+  const form = figure.querySelector("form");
+  if (!form) continue;
+  const feet = [...figure.querySelectorAll("tfoot")].map((foot) => [foot, foot.innerHTML]);
+  form.addEventListener("input", () => {
+    const asked = [...form.elements].filter((one) => one.value && one.name);
+    const names = new Set();
+    for (const row of figure.querySelectorAll("tbody tr")) {
+      row.hidden = asked.some((one) => row.getAttribute(`data-${one.name}`) !== one.value);
+      if (!row.hidden) names.add(row.cells[0].textContent);
+    }
+    form.querySelector("output").textContent = asked.length ? `${names.size} of the languages` : "";
+    for (const [foot, all] of feet) {
+      foot.innerHTML = all;
+      if (!asked.length) continue;
+      const rows = [...foot.parentElement.tBodies[0].rows].filter((row) => !row.hidden);
+      foot.rows[0].cells[0].textContent = `mean of these ${rows.length}`;
+      for (const cell of [...foot.rows[0].cells].slice(1)) {
+        const values = rows.map((row) => row.cells[cell.cellIndex].dataset.v).filter(Boolean).map(Number);
+        const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+        const text = Math.abs(mean).toFixed(1);
+        cell.replaceWith(Object.assign(document.createElement("td"), {
+          textContent: values.length ? `${text === "0.0" ? "" : mean < 0 ? "\u2212" : "+"}${text}` : "\u2013",
+        }));
+      }
+    }
+  });
+}
 // A number says where it comes from: its id, how it was made, and the keys of its score artefacts.
 const origins = JSON.parse(document.querySelector(".origins").textContent || "{}");
 const origin = document.querySelector("aside.origin");
@@ -45,7 +66,4 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") origin.hidden = true;
-});
-addEventListener("beforeprint", () => {
-  for (const fold of document.querySelectorAll("details")) fold.open = true;
 });
