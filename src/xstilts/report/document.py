@@ -37,8 +37,8 @@ from xstilts.report.tables.gains import comparisons_table, control_tables
 from xstilts.report.tables.learned import learned_table
 from xstilts.report.tables.other_tests import TITLE, describe_other_tests, other_tests_table
 from xstilts.report.tables.published import describe_published, list_covered_papers, published_table
-from xstilts.report.tables.retrieval import group_sweeps, retrieval_table
-from xstilts.report.tables.scores import scores_tables
+from xstilts.report.tables.retrieval import best_settings_table, group_sweeps, retrieval_table
+from xstilts.report.tables.scores import scores_table
 from xstilts.report.tables.setup import chains_table, describe_method, recipes_table
 from xstilts.report.tables.suites import suite_tables
 from xstilts.report.tables.table import Table, make_table
@@ -137,7 +137,7 @@ def build_document(findings: Findings) -> Document:
         Section("Benchmark averages", _introduce(AVERAGES, *suite_tables(findings))),
         Section("Published numbers beside ours", tuple(_published(findings))),
         Section("Calibration of this study", _calibration(findings)),
-        Section("Limitations", _bullets(limitations), gist=limitations[0] if limitations else ""),
+        Section("Limitations", _bullets(limitations)),
         Section(
             "Quality of the evidence",
             _introduce(describe_quality(findings), quality_table(findings)),
@@ -220,9 +220,9 @@ def _comparisons(findings: Findings) -> tuple[Block, ...]:
 
 
 def _scores(findings: Findings) -> tuple[Block, ...]:
-    plots = make_language_plots(findings)
-    by_language = Fold("Scores by language", (plots,)) if plots else None
-    return _keep([*scores_tables(findings), by_language]) if findings.summaries else ()
+    others, english = scores_table(findings, english=False), scores_table(findings, english=True)
+    details = _keep([english, make_language_plots(findings)])
+    return _keep([others, Fold("Scores in English and by language", details) if details else None])
 
 
 def _groups(findings: Findings) -> Iterable[Block | None]:
@@ -241,6 +241,8 @@ def _retrieval(findings: Findings) -> Section:
         "already matches words that are spelled alike."
     )
     blocks: list[Block] = [Text(text)]
+    best = best_settings_table(findings)
+    blocks += [best] if best else []
     title = "Retrieval, plain and centred"
     for (encoder, target), own in group_sweeps(findings).items():
         figure = make_layer_figure(findings, own)
@@ -256,8 +258,12 @@ def _claims(findings: Findings) -> tuple[Block, ...]:
         return ()
     decided = [one for one in found if one.decided]
     gains, facts = (_claims_table([one for one in decided if bool(one.comparisons) is about]) for about in (True, False))
-    text = f"“xstilts claims {findings.results.study}” gives the reasons."
-    return _keep([gains, Fold("Claims about the data", (facts,)) if facts else None, Text(f"{_count_claims(findings)} {text}")])
+    others = [one.verdict for one in found if not one.decided]
+    counts = fmt.listed(f"{others.count(verdict)} {verdict}" for verdict in dict.fromkeys(others))
+    text = (
+        f"{_count_claims(findings)} The others: {counts or 'none'}. “xstilts claims {findings.results.study}” gives the reasons."
+    )
+    return _keep([gains, Fold("Claims about the data", (facts,)) if facts else None, Text(text)])
 
 
 def _claims_table(claims: Sequence[ClaimResult]) -> Table | None:
@@ -279,11 +285,8 @@ def _claims_table(claims: Sequence[ClaimResult]) -> Table | None:
 
 
 def _count_claims(findings: Findings) -> str:
-    found = findings.claims
-    others = [one.verdict for one in found if not one.decided]
-    text = f"This study decides {len(found) - len(others) or 'none'} of {fmt.count(len(found), 'claim')} in the ledger."
-    counts = fmt.listed(f"{others.count(verdict)} {verdict}" for verdict in dict.fromkeys(others))
-    return f"{text} The others: {counts}." if others else text
+    decided = sum(one.decided for one in findings.claims)
+    return f"This study decides {decided or 'none'} of {fmt.count(len(findings.claims), 'claim')} in the ledger."
 
 
 def _published(findings: Findings) -> Iterable[Block]:

@@ -11,11 +11,12 @@ from xstilts.analysis.breakdown import ALL
 from xstilts.analysis.gains import NOT_TESTED, Gain, GainVerdict
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.metrics.significance import FEWEST_SEEDS, Interval
-from xstilts.report.figures.drawing import Arrow, Dot, Drawing, FigureRow, Plot, RowFigure, Stroke
+from xstilts.report.figures.drawing import Arrow, Dot, Drawing, FigureRow, Mark, Plot, RowFigure, Stroke
 from xstilts.report.figures.looks import draw_ticks
 from xstilts.report.findings import Findings
-from xstilts.report.provenance.numbers import average_gain_id, gain_id, write_gain
+from xstilts.report.provenance.numbers import average_gain_id, best_setting_id, gain_id, write_gain
 from xstilts.report.tables.gains import list_remarks
+from xstilts.report.tables.retrieval import name_columns
 
 IntervalLook = Literal["gain", "loss", "unclear", "void"]
 STEP = 0.05
@@ -49,7 +50,7 @@ def draw_interval(interval: Interval, scale: float, look: IntervalLook = "unclea
     cut = [Arrow(low, 50, "left", look)] if interval.low < -scale else []
     cut += [Arrow(high, 50, "right", look)] if interval.high > scale else []
     dot = [] if look == "void" else [Dot(place(interval.estimate, scale), 50, look, radius=3.5)]
-    marks = (*grid, Stroke(50, 0, 50, 100, "zero"), Stroke(low, 50, high, 50, look), *cut, *dot)
+    marks: tuple[Mark, ...] = (*grid, Stroke(50, 0, 50, 100, "zero"), Stroke(low, 50, high, 50, look), *cut, *dot)
     return Drawing(marks, 18, write_gain(interval).replace(" ", " points ", 1))
 
 
@@ -69,14 +70,14 @@ def describe_marks(verdicts: Iterable[GainVerdict]) -> str:
     if found <= {"few seeds", *NOT_TESTED}:
         text = f"Nothing is bold or filled: it takes {FEWEST_SEEDS} seeds to decide."
     else:
-        text = "Bold and filled: clear after Holm's correction. Hollow: not clear."
-    return f"{text} Grey and dotted: no evidence, for the reason beside it." if found & set(NOT_TESTED) else text
+        text = "Bold and filled: clear after Holm's correction. Hollow: not."
+    return f"{text} Grey and dotted: no evidence." if found & set(NOT_TESTED) else text
 
 
 def make_gain_forest(findings: Findings) -> RowFigure | None:
     """Every chain's gain over no chain, by target, the largest first; None where there is none."""
     rows = [gain for gain in findings.gains_over("none") if gain.interval is not None and not gain.control]
-    return _make_forest(findings, "The same gains over no chain, by target, the largest first", rows, ()) if rows else None
+    return _make_forest(findings, "The same gains by target, the largest first", rows, ()) if rows else None
 
 
 def make_comparison_forest(findings: Findings) -> RowFigure | None:
@@ -93,7 +94,8 @@ def make_comparison_forest(findings: Findings) -> RowFigure | None:
 
 def _make_forest(findings: Findings, what: str, rows: Sequence[Gain], means: Sequence[MeanGain], more: str = "") -> RowFigure:
     shown: list[Gain | MeanGain] = [*means, *rows]
-    scale = choose_scale([one.interval for one in shown if one.interval is not None])
+    best = [one.gain for gain in rows if gain.over == "none" and (one := findings.find_setting(gain))]
+    scale = choose_scale([*(one.interval for one in shown if one.interval is not None), *best])
     plots = []
     if means:
         alike = len({average.targets for average in means}) == 1
@@ -101,7 +103,10 @@ def _make_forest(findings: Findings, what: str, rows: Sequence[Gain], means: Seq
         plots.append(_make_plot(findings, title, means, scale, count_targets=not alike))
     for info in findings.results.targets:
         own = [gain for gain in rows if gain.target == info.name]
-        plots += [_make_plot(findings, info.name, own, scale)] if own else []
+        swept = [gain for gain in own if gain.over == "none" and findings.find_setting(gain)]
+        names = name_columns(findings, swept[0].encoder, info.name) if swept else (info.name,)
+        plots += [_make_best_plot(findings, names[0], swept, scale)] if swept else []
+        plots += [_make_plot(findings, names[-1], own, scale)] if own else []
     return RowFigure(
         "forest", with_axis(plots, scale), f"{what}, in points, with 95 % intervals.{describe_cut(shown, scale)}{more}"
     )
@@ -131,6 +136,17 @@ def _make_plot(
         else:
             note, id = f"{len(one.targets)} targets" if count_targets else "", average_gain_id(one)
         rows.append(make_interval_row(findings.label(label, one.encoder), note, interval, scale, id, choose_look(one.verdict)))
+    return Plot(title, tuple(rows))
+
+
+def _make_best_plot(findings: Findings, title: str, gains: Sequence[Gain], scale: float) -> Plot:
+    """Gains in retrieval at its best setting, the largest first; none of them is tested."""
+    rows = []
+    found = [(gain, best) for gain in gains if (best := findings.find_setting(gain))]
+    for gain, best in sorted(found, key=lambda pair: -pair[1].gain.estimate):
+        look: IntervalLook = "void" if gain.verdict in NOT_TESTED else "unclear"
+        label, note = findings.label(gain.chain, gain.encoder), ", ".join(list_remarks(gain))
+        rows.append(make_interval_row(label, note, best.gain, scale, best_setting_id(best), look))
     return Plot(title, tuple(rows))
 
 

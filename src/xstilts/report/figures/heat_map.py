@@ -4,18 +4,20 @@ Its cells are numbers and words that must wrap, and on the page each one is a li
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import NOT_TESTED, Gain
 from xstilts.analysis.results import CONTROL_WORDS, ChainInfo
 from xstilts.analysis.scores import NO_CHAIN
+from xstilts.metrics.significance import Interval
 from xstilts.report.answer.wording import locate
 from xstilts.report.figures.forest import describe_marks
 from xstilts.report.findings import Findings
 from xstilts.report.tables.gains import list_remarks
 from xstilts.report.tables.learned import describe_learned
+from xstilts.report.tables.retrieval import name_columns
 from xstilts.report.tables.table import describe_leaks
 
 STRONGEST = 0.62
@@ -63,20 +65,25 @@ def make_heat_maps(findings: Findings) -> tuple[HeatMap, ...]:
     sizes = [
         abs(gain.interval.estimate) for gain in gains.values() if gain.interval and not gain.reuses_target_data and not gain.leak
     ]
-    scale = max([*sizes, SMALLEST_SCALE])
-    targets = tuple(info.name for info in findings.results.targets)
+    scale = max([*sizes, *(abs(one.gain.estimate) for one in findings.settings), SMALLEST_SCALE])
     chains = list_chains(findings)
     roles = {chain.name: CONTROL_WORDS.get(chain.control, "") for chain in chains}
     roles |= {name: "" for name, role in roles.items() if role == name}
     maps = []
     for encoder in findings.results.encoders:
         own = [gain for gain in gains.values() if gain.encoder == encoder]
+        columns = {info.name: name_columns(findings, encoder, info.name) for info in findings.results.targets}
         rows = []
         for chain in chains if own else ():
-            cells = tuple(_make_cell(findings, gains.get((encoder, chain.name, target)), scale) for target in targets)
+            cells: list[HeatCell] = []
+            for target, names in columns.items():
+                gain = gains.get((encoder, chain.name, target))
+                cells += [_make_best_cell(findings, gain, scale)] if len(names) > 1 else []
+                cells.append(_make_cell(findings, gain, gain.interval if gain else None, scale))
             learned = describe_learned(findings, encoder, chain.name)
-            rows.append(HeatRow(chain.name, roles[chain.name], learned, cells))
-        maps += [HeatMap(encoder, targets, tuple(rows), _write_caption(own, rows, scale))] if own else []
+            rows.append(HeatRow(chain.name, roles[chain.name], learned, tuple(cells)))
+        names = tuple(name for found in columns.values() for name in found)
+        maps += [HeatMap(encoder, names, tuple(rows), _write_caption(findings, own, rows, scale))] if own else []
     return tuple(maps)
 
 
@@ -90,22 +97,22 @@ def link_to(findings: Findings, gain: Gain) -> str:
     return f"pair-{findings.gains.index(gain)}"
 
 
-def _write_caption(own: Sequence[Gain], rows: Sequence[HeatRow], scale: float) -> str:
+def _write_caption(findings: Findings, own: Sequence[Gain], rows: Sequence[HeatRow], scale: float) -> str:
     text = (
         "Gain in points over no chain, mean of the languages other than English, with its 95 % interval. "
-        f"{describe_marks(gain.verdict for gain in own)} Colour: from {fmt.MINUS}{fmt.score(scale)} (orange) to "
-        f"+{fmt.score(scale)} (blue).{describe_leaks(any(gain.leak for gain in own))}"
+        f"{describe_marks(gain.verdict for gain in own)} Orange to blue: {fmt.MINUS}{fmt.score(scale)} to +{fmt.score(scale)}."
     )
-    dev = " Under a chain: the score of its own task on dev data, and that of the best trivial rule."
+    text += describe_leaks(any(gain.leak for gain in own))
+    text += " Best setting: chosen on other data, not tested." if findings.settings else ""
+    dev = " Under a chain: its own task on dev data, and the best trivial rule there."
     return text + dev if any(row.learned for row in rows) else text
 
 
-def _make_cell(findings: Findings, gain: Gain | None, scale: float) -> HeatCell:
+def _make_cell(findings: Findings, gain: Gain | None, interval: Interval | None, scale: float) -> HeatCell:
     if gain is None:
         return HeatCell()
-    interval, verdict = gain.interval, gain.verdict
-    colourless = interval is None or verdict in NOT_TESTED
-    size = 0.0 if colourless or interval is None else interval.estimate
+    verdict = gain.verdict
+    size = interval.estimate if interval and verdict not in NOT_TESTED else 0.0
     return HeatCell(
         text=fmt.points(interval.estimate) if interval else fmt.NOTHING,
         range=fmt.bracket(interval.low, interval.high) if interval else "English only",
@@ -119,6 +126,15 @@ def _make_cell(findings: Findings, gain: Gain | None, scale: float) -> HeatCell:
             *_compare_with_controls(findings, gain),
         ),
     )
+
+
+def _make_best_cell(findings: Findings, gain: Gain | None, scale: float) -> HeatCell:
+    """The gain at the best setting of retrieval. It is in no family of comparisons, so it is never clear."""
+    best = findings.find_setting(gain) if gain else None
+    if gain is None or best is None:
+        return HeatCell()
+    cell = _make_cell(findings, gain, best.gain, scale)
+    return replace(cell, weight=cell.weight if cell.weight == "void" else "", remarks=list_remarks(gain))
 
 
 def _compare_with_controls(findings: Findings, gain: Gain) -> list[str]:

@@ -3,7 +3,7 @@
 Every row knows the family, the script and the size of the language's pre-training text, so that the page can filter by them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -79,9 +79,9 @@ def make_language_maps(findings: Findings) -> LanguageMaps | None:
     found = [dict.fromkeys(row.groups[axis] for map in maps for row in map.rows if row.groups) for axis in range(len(axes))]
     filters = tuple((axis, axes[axis], tuple(sorted(own))) for axis, own in enumerate(found) if len(own) > 1)
     caption = (
-        "Gain in points over no chain, mean over seeds. English is first; the other languages follow by family. Single languages "
-        "are not corrected for their number, so none is bold: look for patterns, not for winners. Colour: up to "
-        f"±{fmt.score(scale)}; grey: no evidence. Pre-training text: the language's size in CC-100."
+        "Gain in points over no chain; English, then the other languages by family. Single languages are not corrected for their "
+        f"number, so none is bold: look for patterns, not for winners. Orange to blue: {fmt.MINUS}{fmt.score(scale)} to "
+        f"+{fmt.score(scale)}. Pre-training text: size in CC-100."
     )
     return LanguageMaps(tuple(maps), filters, caption)
 

@@ -115,8 +115,8 @@ def make_scale_figure(findings: Findings) -> PanelFigure | None:
             panels.append(Panel(info.name, drawing))
     caption = (
         "Gain over no chain, in points, with its 95 % interval (mean of the languages other than English). Horizontal: the "
-        "number of the encoder's weights without embeddings, on a logarithmic scale. The encoders are points, not a curve: they may "
-        f"differ in more than size. {describe_marks(gain.verdict for gain in rows)}"
+        "number of the encoder's weights without embeddings, on a logarithmic scale. The encoders are points, not a curve: they "
+        f"may differ in more than size. {describe_marks(gain.verdict for gain in rows)}"
     )
     if any(i.low < bottom or i.high > top for i in intervals):
         caption += " An arrow: the interval goes on."

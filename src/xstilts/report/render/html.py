@@ -27,6 +27,7 @@ from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import gain_id
 from xstilts.report.provenance.origins import find_origins
 from xstilts.report.tables.gains import describe_gain
+from xstilts.report.tables.retrieval import describe_best_setting
 
 LONG_NAME = 14
 
@@ -66,6 +67,7 @@ def render_html(document: Document) -> str:
         link_to=partial(link_to, findings),
         gain_id=gain_id,
         describe_gain=describe_gain,
+        describe_best_setting=describe_best_setting,
         bracket=fmt.bracket,
         draw=draw,
         draw_axis=forest.draw_axis,

@@ -19,7 +19,7 @@ def describe_learned(findings: Findings, encoder: str, chain: str) -> Line:
     for task, own in tasks.items():
         score, baseline = (fmt.score(float(np.mean([getattr(one, name) for one in own]))) for name in ("score", "baseline"))
         name = f"{task} " if len(tasks) > 1 else ""
-        lines.append(f"{name}dev {score}, trivial {baseline}{'' if is_learned(own) else ': not learned'}")
+        lines.append(f"{name}dev{fmt.JOIN}{score}, trivial{fmt.JOIN}{baseline}{'' if is_learned(own) else ': not learned'}")
     return tuple(lines)
 
 
@@ -35,8 +35,8 @@ def learned_table(findings: Findings) -> Table | None:
                 by_seed = ", ".join(fmt.score(one.score) for one in own)
                 rows.append((findings.label(chain, encoder), task, *numbers, by_seed, "yes" if is_learned(own) else "no"))
     caption = (
-        "The intermediate tasks on their own dev data at the end of the phase, 0 to 100, mean over seeds. Learned: above the best "
-        "trivial rule by two points and by more than the sampling error."
+        "The intermediate tasks on their own dev data at the end of the phase, 0 to 100, mean over seeds. Learned: above the "
+        "best trivial rule by two points and by more than the sampling error."
     )
     columns = ("chain", "task", "dev score", "trivial rule", "difference", "examples", "by seed", "learned")
     return make_table(caption, columns, rows, range(2, 7))
