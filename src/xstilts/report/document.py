@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from xstilts.analysis import formatting as fmt
+from xstilts.analysis.example_choice import TargetExamples
 from xstilts.claims.ledger import ClaimResult, describe_numbers
 from xstilts.claims.published import describe_population
 from xstilts.report.answer.limitations import list_limitations
@@ -76,6 +77,14 @@ class Heading:
 
 
 @dataclass(frozen=True)
+class ExampleBrowser:
+    """Examples that a reader filters, on the page only."""
+
+    kind: ClassVar[str] = "examples"
+    targets: tuple[TargetExamples, ...]
+
+
+@dataclass(frozen=True)
 class Fold:
     """Details inside a section that most readers skip: folded on the page."""
 
@@ -84,7 +93,7 @@ class Fold:
     blocks: tuple[Block, ...]
 
 
-Block = Text | Bullets | Heading | Table | HeatMap | LanguageMaps | RowFigure | PanelFigure | Fold
+Block = Text | Bullets | Heading | Table | HeatMap | LanguageMaps | RowFigure | PanelFigure | ExampleBrowser | Fold
 Place = Literal["lead", "body", "appendix"]
 
 
@@ -127,6 +136,7 @@ def build_document(findings: Findings) -> Document:
         ),
         Section("Scores", _scores(findings), "body"),
         Section("Claims", _claims(findings), "body" if own else "appendix", _count_claims(findings)),
+        Section("Examples", *_examples(findings)),
         Section("Method", _method(findings), gist=next(iter(describe_method(findings)), "")),
         Section("The study's own comparisons", _comparisons(findings)),
         Section("Frozen design", _registration(findings), gist=next(iter(describe_registration(findings.registration)), "")),
@@ -249,6 +259,21 @@ def _retrieval(findings: Findings) -> Section:
         title = "Retrieval by layer" if figure else title
         blocks += _keep([Heading(findings.label(target, encoder)), figure, retrieval_table(findings, own)])
     return Section(title, tuple(blocks) if len(blocks) > 1 else ())
+
+
+def _examples(findings: Findings) -> tuple[tuple[Block, ...], Place, str]:
+    """The browser of examples: blocks, place and gist of its section."""
+    if not findings.examples:
+        return (), "appendix", ""
+    shown, total = (sum(values) for values in zip(*((len(one.examples), one.total) for one in findings.examples), strict=True))
+    gist = f"{shown:,} of {total:,} test examples with the answers of every chain, by language, right or wrong, and disagreement."
+    text = (
+        f"{shown:,} of {total:,} test examples, for each target the same number in each language, of one seed. Up to half of "
+        "them are chosen because the scores of chains differ, so they are no sample: count nothing on them."
+    )
+    hidden = [f"{one.target}: ids only, since {one.hidden}." for one in findings.examples if one.hidden]
+    where = "“xstilts.examples” shows all of them in Python."
+    return (Text(" ".join([text, *hidden, where])), ExampleBrowser(findings.examples)), "appendix", gist
 
 
 def _claims(findings: Findings) -> tuple[Block, ...]:

@@ -1,6 +1,7 @@
 """Everything that a report shows, computed once from `Results`: scores, gains, answer, costs, claims.
 
-The certificate of calibration takes seconds, so who writes a report adds it (`analysis.calibration`)."""
+The certificate of calibration takes seconds, and examples are read from the store, so who writes a report adds both
+(`analysis.calibration`, `analysis.example_choice`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from xstilts.analysis.breakdown import Decomposition, decompose
 from xstilts.analysis.calibration import Calibration
 from xstilts.analysis.costs import KindCost, PhaseCost, describe_anomalies, sum_by_kind, sum_by_phase
 from xstilts.analysis.encoder_interaction import EncoderInteraction, compare_encoders, describe_interactions
+from xstilts.analysis.example_choice import TargetExamples
 from xstilts.analysis.gains import Gain, compute_chain_gains, compute_transfer_gains
 from xstilts.analysis.mean_gains import MeanGain, compute_mean_gains
 from xstilts.analysis.other_tests import OtherTests, run_other_tests
@@ -52,6 +54,7 @@ class Findings:
     registration: Registration | None
     published: tuple[PublishedComparison, ...]
     calibration: Calibration | None = None
+    examples: tuple[TargetExamples, ...] = ()
 
     @property
     def chains(self) -> Mapping[str, ChainInfo]:

@@ -5,15 +5,18 @@ script are inserted as markup. A number carries its id (`data-n`); a click on it
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 import jinja2
 from markupsafe import Markup, escape
 
 from xstilts.analysis import formatting as fmt
+from xstilts.analysis.example_choice import TargetExamples
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS
 from xstilts.analysis.scores import ENGLISH
@@ -61,6 +64,7 @@ def render_html(document: Document) -> str:
         style=Markup(read_template("style.css") + read_template("figures.css")),
         script=Markup(read_template("page.js")),
         write_origins=lambda: _write_origins(findings, shown),
+        write_examples=partial(_write_examples, findings),
         note=note,
         list_controlled=partial(_list_controlled, findings),
         control_words=CONTROL_WORDS,
@@ -100,8 +104,36 @@ def _average_sides(gain: Gain) -> tuple[float, float]:
     return sum(row.control for row in rows) / len(rows), sum(row.treatment for row in rows) / len(rows)
 
 
+def _write_examples(findings: Findings, targets: Iterable[TargetExamples]) -> Markup:
+    """The examples as JSON for the page's script: a row is [language, id, text, gold, [[prediction, score], ...]]."""
+    return _write_json(
+        [
+            {
+                "title": findings.label(one.target, one.encoder),
+                "seed": one.seed,
+                "chains": one.chains,
+                "hidden": bool(one.hidden),
+                "languages": {code: findings.language(code) for code in dict.fromkeys(row.language for row in one.examples)},
+                "rows": [
+                    (row.language, row.id, row.text, row.gold, [(a.prediction, _round(a.score)) for a in row.answers])
+                    for row in one.examples
+                ],
+            }
+            for one in targets
+        ]
+    )
+
+
+def _round(score: float) -> float | None:
+    return None if math.isnan(score) else round(score, 3)
+
+
+def _write_json(value: Any) -> Markup:
+    return Markup(json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
 def _write_origins(findings: Findings, shown: Iterable[str]) -> Markup:
     """The origins of the numbers on the page, as JSON for the page's script."""
     known = find_origins(findings)
     found = {id: [known[id].how, [key[:12] for key in known[id].keys]] for id in shown if id in known}
-    return Markup(json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
+    return _write_json(found)

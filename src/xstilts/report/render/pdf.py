@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from importlib import resources
 from typing import Any
 
-from xstilts.report.document import Block, Document, Fold, Section
+from xstilts.report.document import Block, Document, ExampleBrowser, Fold, Section
 from xstilts.report.figures.drawing import Drawing, LegendEntry, Panel, RowFigure
 from xstilts.report.figures.language_map import LanguageMaps
 from xstilts.report.figures.svg import draw_standalone, read_palette
@@ -91,7 +91,8 @@ def count_columns(maps: LanguageMaps) -> int:
 
 
 def _section(section: Section) -> dict[str, Any]:
-    return {"title": section.title, "blocks": [_block(block) for block in section.blocks]}
+    blocks = [_block(block) for block in section.blocks if not isinstance(block, ExampleBrowser)]
+    return {"title": section.title, "blocks": blocks}
 
 
 def _block(block: Block) -> dict[str, Any]:

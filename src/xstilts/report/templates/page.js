@@ -46,6 +46,75 @@ for (const figure of document.querySelectorAll(".by-language")) {
     }
   });
 }
+// Examples are listed by target, language, and whether a chain is right or two chains disagree. Right: the whole score.
+for (const browser of document.querySelectorAll(".examples")) {
+  const targets = JSON.parse(browser.querySelector("script").textContent);
+  const form = browser.querySelector("form").elements;
+  const page = 25;
+  let most = page;
+  const fill = (select, names, chosen) => {
+    select.replaceChildren(...names.map(([value, text]) => new Option(text, value)));
+    select.value = chosen;
+  };
+  const list = () => {
+    const target = targets[form.target.value];
+    const [first, second] = [form.first.value, form.second.value].map(Number);
+    const tests = {
+      all: () => true,
+      wrong: (row) => row[4][first][1] < 1,
+      right: (row) => row[4][first][1] === 1,
+      apart: (row) => row[4][first][0] !== row[4][second][0] || row[4][first][1] !== row[4][second][1],
+    };
+    const rows = target.rows.filter((row) => (!form.language.value || row[0] === form.language.value) && tests[form.show.value](row));
+    const table = document.createElement("table");
+    table.className = "table wordy";
+    const add = (parent, tag, text, name = "", column = "") => {
+      const cell = parent.appendChild(document.createElement(tag));
+      cell.append(Object.assign(document.createElement("bdi"), { textContent: text }));
+      cell.className = name;
+      if (column) cell.dataset.column = column;
+      return cell;
+    };
+    const answers = first === second ? [first] : [first, second];
+    const head = table.createTHead().insertRow();
+    const texts = target.hidden ? ["id"] : ["text", "gold"];
+    for (const name of ["language", ...texts, ...answers.map((at) => target.chains[at])]) add(head, "th", name);
+    const body = table.createTBody();
+    for (const row of rows.slice(0, most)) {
+      const made = body.insertRow();
+      add(made, "th", target.languages[row[0]]).scope = "row";
+      add(made, "td", target.hidden ? row[1] : row[2], "long").title = row[1];
+      if (!target.hidden) add(made, "td", row[3], "short", "gold");
+      for (const at of answers) {
+        const [answer, score] = row[4][at];
+        const mark = score === null ? "" : score === 1 ? "\u2713" : score === 0 ? "\u2717" : (100 * score).toFixed(0);
+        add(made, "td", `${mark} ${answer}`, score === 1 ? "short right" : "short wrong", target.chains[at]);
+      }
+    }
+    browser.querySelector(".scroll").replaceChildren(table);
+    browser.querySelector("button").hidden = rows.length <= most;
+    browser.querySelector("output").textContent = `${rows.length} of ${target.rows.length}, seed ${target.seed}`;
+  };
+  const turn = () => {
+    const target = targets[form.target.value];
+    fill(form.language, [["", "all"], ...Object.entries(target.languages)], "");
+    const chains = target.chains.map((name, at) => [at, name]);
+    fill(form.first, chains, 0);
+    fill(form.second, chains, Math.min(1, chains.length - 1));
+  };
+  fill(form.target, targets.map((target, at) => [at, target.title]), 0);
+  turn();
+  list();
+  browser.addEventListener("input", (event) => {
+    if (event.target === form.target) turn();
+    most = page;
+    list();
+  });
+  browser.querySelector("button").addEventListener("click", () => {
+    most += page;
+    list();
+  });
+}
 // A number says where it comes from: its id, how it was made, and the keys of its score artefacts.
 const origins = JSON.parse(document.querySelector(".origins").textContent || "{}");
 const origin = document.querySelector("aside.origin");
