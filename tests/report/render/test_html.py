@@ -197,7 +197,7 @@ def test_bold_and_filled_are_the_same_pairs_and_only_the_clear_ones() -> None:
     shown = Counter("void" if g.verdict == "near chance" else g.verdict for g in over if not g.control)
     assert drawn == {look: number for look, number in shown.items() if look != "void"}
     assert forest.count('<line class="void"') == forest.count("<em>near chance</em>") == shown["void"] == 1
-    assert html.count("Bold and filled: clear after Holm&#39;s correction.") == 1
+    assert html.count("Bold and filled: clear after Holm&#39;s correction;") == 1
     languages = html[html.index('class="by-language"') :].partition("</figure>")[0]
     assert "<b>" not in languages
 

@@ -70,7 +70,7 @@ def describe_marks(verdicts: Iterable[GainVerdict]) -> str:
     if found <= {"few seeds", *NOT_TESTED}:
         text = f"Nothing is bold or filled: it takes {FEWEST_SEEDS} seeds to decide."
     else:
-        text = "Bold and filled: clear after Holm's correction. Hollow: not."
+        text = "Bold and filled: clear after Holm's correction; otherwise hollow."
     return f"{text} Grey and dotted: no evidence." if found & set(NOT_TESTED) else text
 
 

@@ -56,7 +56,8 @@ class LanguageMap:
 
 @dataclass(frozen=True)
 class LanguageMaps:
-    """`filters` are (name, values): the groups that occur on an axis on which languages differ."""
+    """`filters` are (axis, name, values): the groups that occur, for each axis on which languages differ. `axis` is the place of
+    the group in `LanguageRow.groups`."""
 
     kind: ClassVar[str] = "languages"
     maps: tuple[LanguageMap, ...]
@@ -83,6 +84,7 @@ def make_language_maps(findings: Findings) -> LanguageMaps | None:
         f"number, so none is bold: look for patterns, not for winners. Orange to blue: {fmt.MINUS}{fmt.score(scale)} to "
         f"+{fmt.score(scale)}. Pre-training text: size in CC-100."
     )
+    caption += " Retrieval: at the study's setting." if findings.settings else ""
     return LanguageMaps(tuple(maps), filters, caption)
 
 

@@ -29,7 +29,7 @@ for (const figure of document.querySelectorAll(".by-language")) {
       row.hidden = asked.some((one) => row.getAttribute(`data-${one.name}`) !== one.value);
       if (!row.hidden) names.add(row.cells[0].textContent);
     }
-    form.querySelector("output").textContent = asked.length ? `${names.size} of the languages` : "";
+    form.querySelector("output").textContent = asked.length ? `${names.size} ${names.size === 1 ? "language" : "languages"}` : "";
     for (const [foot, all] of feet) {
       foot.innerHTML = all;
       if (!asked.length) continue;
