@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -202,11 +202,13 @@ def write_report(
     study: AnyStudy, store: AnyStore = None, folder: Path | str | None = None, data: Path | str | None = None
 ) -> Path:
     """Write the report of a study into a folder (default: reports/STUDY), in all formats. Gives the path of the HTML file."""
+    from xstilts.analysis.example_choice import choose_examples
     from xstilts.report.findings import compute_findings
     from xstilts.report.write import write_report as write
 
-    results = _gather(study, store, data)
-    return write(compute_findings(results), Path(folder or Path("reports") / results.study))
+    plan, opened = _compile(study, data), _open(store)
+    findings = replace(compute_findings(gather(plan, opened)), examples=choose_examples(plan, opened))
+    return write(findings, Path(folder or Path("reports") / plan.study.name))
 
 
 def _compile(study: AnyStudy, data: Path | str | None, draft: bool = True) -> Plan:

@@ -26,7 +26,7 @@ def written(found: Results) -> tuple[str, str]:
     document = build_document(findings)
     console = Console(width=300, record=True, file=io.StringIO())
     console.print(summarise_run(findings))
-    assert "<h2>Frozen design</h2>" in render_html(document)
+    assert "<h3>Frozen design</h3>" in render_html(document)
     return render_markdown(document).split("## Frozen design\n")[1].split("\n## ")[0], console.export_text()
 
 

@@ -5,7 +5,7 @@ tally is empty: in a sentence without names and without predicted ones, F1 of na
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -36,8 +36,11 @@ class ScoredExample:
     score: float
 
 
-def read_examples(cell: PlannedCell, store: Store, language: str = "") -> list[ScoredExample]:
-    """The examples of a finished cell, in all languages or one. Raises InputError if the store does not have them."""
+def read_examples(
+    cell: PlannedCell, store: Store, language: str = "", only: Mapping[str, Container[str]] | None = None
+) -> list[ScoredExample]:
+    """The examples of a finished cell, in all languages or one; `only`: language -> the ids that are wanted. Raises InputError if
+    the store does not have them."""
     task = find_task(cell.id.target)
     assert task.metric is not None
     scored = _outputs(store, cell.score)
@@ -48,8 +51,10 @@ def read_examples(cell: PlannedCell, store: Store, language: str = "") -> list[S
         for code in _languages(cell, language):
             counts_NC = tallies[f"{code}.counts"]
             headline_N = np.where(counts_NC.any(axis=1), task.metric.headline(counts_NC), np.nan)
-            pairs = _read_pairs(cell, store, code)
+            pairs = _read_pairs(cell, store, code, only[code] if only is not None else None)
             for id, score in zip(tallies[f"{code}.ids"].tolist(), headline_N.tolist(), strict=True):
+                if only is not None and id not in only[code]:
+                    continue
                 example, answer = pairs[id]
                 gold, predicted = (task.format.write_answer(x, texts) for x in (merged.get(id, example.answer), answer))
                 rows.append(ScoredExample(id, code, task.format.write_text(example), gold, predicted, score))
@@ -76,16 +81,18 @@ def _languages(cell: PlannedCell, language: str) -> tuple[str, ...]:
     return (language,) if language else known
 
 
-def _read_pairs(cell: PlannedCell, store: Store, language: str) -> dict[str, tuple[Example, Any]]:
+def _read_pairs(
+    cell: PlannedCell, store: Store, language: str, only: Container[str] | None = None
+) -> dict[str, tuple[Example, Any]]:
     """id -> the example and its predicted answer."""
     made = cell.score.inputs.predictions
     folder = _outputs(store, made if isinstance(made, PredictStage) else cell.score)
-    examples = {example.id: example for example in _read_gold(cell, store, language) if example.scored}
-    return {one.id: (examples[one.id], one.answer) for one in read_predictions(folder / f"{language}.jsonl")}
+    examples = {example.id: example for example in _read_gold(cell, store, language, only) if example.scored}
+    return {one.id: (examples[one.id], one.answer) for one in read_predictions(folder / f"{language}.jsonl", only)}
 
 
-def _read_gold(cell: PlannedCell, store: Store, language: str) -> Iterator[Example]:
-    return read_jsonl(_outputs(store, cell.score.inputs.gold[language]) / "examples.jsonl")
+def _read_gold(cell: PlannedCell, store: Store, language: str, only: Container[str] | None = None) -> Iterator[Example]:
+    return read_jsonl(_outputs(store, cell.score.inputs.gold[language]) / "examples.jsonl", only)
 
 
 def _merge_gold(cell: PlannedCell, store: Store) -> dict[str, tuple[str, ...]]:

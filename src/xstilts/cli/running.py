@@ -49,10 +49,11 @@ def choose_exit_code(state: State) -> int:
 def write_study_report(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Findings, Path]:
     """Write the report of what the store has. Gives the analysis and the HTML file."""
     from xstilts.analysis.calibration import calibrate
+    from xstilts.analysis.example_choice import choose_examples
     from xstilts.analysis.gather import gather
     from xstilts.report.findings import compute_findings
     from xstilts.report.write import write_report
 
     findings = compute_findings(gather(plan, store, state))
-    findings = replace(findings, calibration=calibrate(findings.gains, store))
+    findings = replace(findings, calibration=calibrate(findings.gains, store), examples=choose_examples(plan, store))
     return findings, write_report(findings, folder)

@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from xstilts.formats.format import Example, to_tuples
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.registry import EXAMPLES
+
+ID = re.compile(r'"id": ("(?:[^"\\]|\\.)*")')  # no field before the id has text in it
 
 
 def to_record(example: Example) -> dict[str, Any]:
@@ -31,11 +34,18 @@ def write_jsonl(path: Path, examples: Iterable[Example]) -> int:
     return count
 
 
-def read_jsonl(path: Path) -> Iterator[Example]:
-    """The examples of a file that `write_jsonl` wrote."""
+def read_jsonl(path: Path, only: Container[str] | None = None) -> Iterator[Example]:
+    """The examples of a file that `write_jsonl` wrote, or only those with these ids."""
+    for line in _read_lines(path, only):
+        yield from_record(json.loads(line))
+
+
+def _read_lines(path: Path, only: Container[str] | None) -> Iterator[str]:
+    """The lines with these ids. The id is found without reading the whole line, which would take much longer."""
     with path.open(encoding="utf-8") as file:
         for line in file:
-            yield from_record(json.loads(line))
+            if only is None or ((found := ID.search(line)) and json.loads(found[1]) in only):
+                yield line
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
@@ -45,9 +55,8 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
             file.write(json.dumps({"id": p.id, "answer": p.answer}, ensure_ascii=False) + "\n")
 
 
-def read_predictions(path: Path) -> Iterator[Prediction]:
-    """The predictions of a file that `write_predictions` wrote."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            record = json.loads(line)
-            yield Prediction(record["id"], to_tuples(record["answer"]))
+def read_predictions(path: Path, only: Container[str] | None = None) -> Iterator[Prediction]:
+    """The predictions of a file that `write_predictions` wrote, or only those with these ids."""
+    for line in _read_lines(path, only):
+        record = json.loads(line)
+        yield Prediction(record["id"], to_tuples(record["answer"]))

@@ -1,17 +1,19 @@
 """The report as a document, before any markup. Each rendering (HTML, PDF, Markdown) sets it in its own way.
 
-The order is that of a short paper: question, answer, method, results, claims, limitations, quality of the evidence, cost,
-references. Sections without content are left out, so the report of an unfinished study is short.
+The answer comes first, with the gains on the same screen; then what qualifies it, the gains by language, and the scores.
+Everything else is an appendix: folded on the page, after the rest in print. A folded section says its gist in its title. Sections
+without content are left out, so the report of an unfinished study is short.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from xstilts.analysis import formatting as fmt
-from xstilts.claims.ledger import describe_numbers
+from xstilts.analysis.example_choice import TargetExamples
+from xstilts.claims.ledger import ClaimResult, describe_numbers
 from xstilts.claims.published import describe_population
 from xstilts.report.answer.limitations import list_limitations
 from xstilts.report.answer.quality import describe_quality, quality_table
@@ -20,6 +22,7 @@ from xstilts.report.figures.dots import make_language_plots, make_part_plots
 from xstilts.report.figures.drawing import PanelFigure, RowFigure
 from xstilts.report.figures.forest import make_comparison_forest, make_gain_forest
 from xstilts.report.figures.heat_map import HeatMap, make_heat_maps
+from xstilts.report.figures.language_map import LanguageMaps, make_language_maps
 from xstilts.report.figures.layers import make_layer_figure
 from xstilts.report.figures.scale import make_scale_figure, make_scale_forest
 from xstilts.report.findings import Findings
@@ -32,10 +35,11 @@ from xstilts.report.tables.calibration import calibration_table, describe_calibr
 from xstilts.report.tables.data import describe_licences, targets_table, training_table
 from xstilts.report.tables.encoders import contrast_table
 from xstilts.report.tables.gains import comparisons_table, control_tables
+from xstilts.report.tables.learned import learned_table
 from xstilts.report.tables.other_tests import TITLE, describe_other_tests, other_tests_table
 from xstilts.report.tables.published import describe_published, list_covered_papers, published_table
-from xstilts.report.tables.retrieval import group_sweeps, retrieval_table
-from xstilts.report.tables.scores import scores_tables
+from xstilts.report.tables.retrieval import best_settings_table, group_sweeps, retrieval_table
+from xstilts.report.tables.scores import scores_table
 from xstilts.report.tables.setup import chains_table, describe_method, recipes_table
 from xstilts.report.tables.suites import suite_tables
 from xstilts.report.tables.table import Table, make_table
@@ -73,24 +77,35 @@ class Heading:
 
 
 @dataclass(frozen=True)
+class ExampleBrowser:
+    """Examples that a reader filters, on the page only."""
+
+    kind: ClassVar[str] = "examples"
+    targets: tuple[TargetExamples, ...]
+
+
+@dataclass(frozen=True)
 class Fold:
-    """Details that most readers skip: folded on the page, open in print."""
+    """Details inside a section that most readers skip: folded on the page."""
 
     kind: ClassVar[str] = "fold"
     title: str
     blocks: tuple[Block, ...]
 
 
-Block = Text | Bullets | Heading | Table | HeatMap | RowFigure | PanelFigure | Fold
+Block = Text | Bullets | Heading | Table | HeatMap | LanguageMaps | RowFigure | PanelFigure | ExampleBrowser | Fold
+Place = Literal["lead", "body", "appendix"]
 
 
 @dataclass(frozen=True)
 class Section:
-    """`aside`: reference material, set smaller."""
+    """`place`: beside the answer on the first screen; below it; or in the appendix, where `gist` stands beside the folded
+    title."""
 
     title: str
     blocks: tuple[Block, ...]
-    aside: bool = False
+    place: Place = "appendix"
+    gist: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,32 +118,45 @@ class Document:
 def build_document(findings: Findings) -> Document:
     results = findings.results
     works = [f"{work.entry} [{work.why}]" for work in list_references(findings)] if results.targets else []
-    scores = [*scores_tables(findings), Heading("By language"), make_language_plots(findings)]
     tests = other_tests_table(findings)
+    limitations = list_limitations(findings)
+    own = any(one.decided and one.comparisons and one.verdict == one.outcome for one in findings.claims)  # by no proxy
     sections = (
-        Section(f"The truth, which the {results.study} knows", _introduce(describe_truth(findings), truth_table(findings))),
-        Section("Method", _method(findings)),
-        Section("Frozen design", _registration(findings)),
+        Section("Transfer gains", _gains(findings), "lead"),
+        Section(
+            f"The truth, which the {results.study} knows", _introduce(describe_truth(findings), truth_table(findings)), "body"
+        ),
+        Section("What qualifies the answer", _bullets(findings.answer.support), "body"),
+        Section("Missing results", _keep([*map(Text, cost.describe_missing(findings)), cost.failed_table(findings)]), "body"),
+        Section("Gains by language", _keep([make_language_maps(findings)]), "body"),
+        Section(
+            "Gains by encoder",
+            _keep([make_scale_figure(findings) or make_scale_forest(findings), contrast_table(findings)]),
+            "body",
+        ),
+        Section("Scores", _scores(findings), "body"),
+        Section("Claims", _claims(findings), "body" if own else "appendix", _count_claims(findings)),
+        Section("Examples", *_examples(findings)),
+        Section("Method", _method(findings), gist=next(iter(describe_method(findings)), "")),
         Section("The study's own comparisons", _comparisons(findings)),
-        Section("Transfer gains", _keep([*make_heat_maps(findings), make_gain_forest(findings)])),
+        Section("Frozen design", _registration(findings), gist=next(iter(describe_registration(findings.registration)), "")),
+        Section("What the chains learned", _keep([learned_table(findings)])),
         *(Section(title, (Text(text), table)) for title, text, table in control_tables(findings)),
         Section("Gains by group", _introduce(GROUPS, *_groups(findings))),
-        Section(
-            "Gains by encoder", _keep([make_scale_figure(findings) or make_scale_forest(findings), contrast_table(findings)])
-        ),
-        Section("Scores", _keep(scores) if findings.summaries else ()),
-        Section("Benchmark averages", _introduce(AVERAGES, *suite_tables(findings))),
         _retrieval(findings),
-        Section("Claims", _claims(findings)),
+        Section("Benchmark averages", _introduce(AVERAGES, *suite_tables(findings))),
         Section("Published numbers beside ours", tuple(_published(findings))),
         Section("Calibration of this study", _calibration(findings)),
-        Section("Limitations", _bullets(list_limitations(findings))),
-        Section("Quality of the evidence", _introduce(describe_quality(findings), quality_table(findings))),
-        Section("Cost", _cost(findings)),
-        Section("Missing results", _keep([*map(Text, cost.describe_missing(findings)), cost.failed_table(findings)])),
-        Section(TITLE, _introduce(describe_other_tests(findings), tests and Fold("Every gain", (tests,))), aside=True),
-        Section("Protocol notes", _bullets(results.notes), aside=True),
-        Section("References", _bullets(works), aside=True),
+        Section("Limitations", _bullets(limitations)),
+        Section(
+            "Quality of the evidence",
+            _introduce(describe_quality(findings), quality_table(findings)),
+            gist=describe_quality(findings),
+        ),
+        Section("Cost", _cost(findings), gist=cost.describe_savings(findings)),
+        Section(TITLE, _introduce(describe_other_tests(findings), tests and Fold("Every gain", (tests,)))),
+        Section("Protocol notes", _bullets(results.notes)),
+        Section("References", _bullets(works)),
     )
     foot = f"xstilts {results.version} · {results.made} · fingerprint {results.fingerprint}"
     return Document(findings, tuple(section for section in sections if section.blocks), foot)
@@ -166,7 +194,7 @@ def _method(findings: Findings) -> tuple[Block, ...]:
         [
             Bullets((*describe_method(findings), *describe_licences(findings))),
             chains_table(findings),
-            Fold("Recipes, data and licences", details) if details else None,
+            *details,
         ]
     )
 
@@ -181,8 +209,14 @@ def _registration(findings: Findings) -> tuple[Block, ...]:
     return _keep([*said, *_bullets(list_deviations(found)), Fold("What was frozen", (table,)) if table else None])
 
 
+def _gains(findings: Findings) -> tuple[Block, ...]:
+    """What the answer is about, for the first screen."""
+    own = make_comparison_forest(findings)
+    return _keep([*([own] if own else []), *make_heat_maps(findings), None if own else make_gain_forest(findings)])
+
+
 def _comparisons(findings: Findings) -> tuple[Block, ...]:
-    """The study's own comparisons, if it asks about one chain against another."""
+    """The study's own comparisons, if it asks about one chain against another; the gains over no chain are beside them."""
     table = comparisons_table(findings)
     if table is None:
         return ()
@@ -192,7 +226,13 @@ def _comparisons(findings: Findings) -> tuple[Block, ...]:
     )
     if any(len(others) > 1 for _, others in findings.results.compare):
         text += " A chain that is compared with several chains is compared with the mean of their scores, seed by seed."
-    return _keep([Text(text), make_comparison_forest(findings), _fold_if_long("Every comparison in numbers", table)])
+    return _keep([Text(text), _fold_if_long("Every comparison in numbers", table), make_gain_forest(findings)])
+
+
+def _scores(findings: Findings) -> tuple[Block, ...]:
+    others, english = scores_table(findings, english=False), scores_table(findings, english=True)
+    details = _keep([english, make_language_plots(findings)])
+    return _keep([others, Fold("Scores in English and by language", details) if details else None])
 
 
 def _groups(findings: Findings) -> Iterable[Block | None]:
@@ -211,6 +251,8 @@ def _retrieval(findings: Findings) -> Section:
         "already matches words that are spelled alike."
     )
     blocks: list[Block] = [Text(text)]
+    best = best_settings_table(findings)
+    blocks += [best] if best else []
     title = "Retrieval, plain and centred"
     for (encoder, target), own in group_sweeps(findings).items():
         figure = make_layer_figure(findings, own)
@@ -219,10 +261,37 @@ def _retrieval(findings: Findings) -> Section:
     return Section(title, tuple(blocks) if len(blocks) > 1 else ())
 
 
+def _examples(findings: Findings) -> tuple[tuple[Block, ...], Place, str]:
+    """The browser of examples: blocks, place and gist of its section."""
+    if not findings.examples:
+        return (), "appendix", ""
+    shown, total = (sum(values) for values in zip(*((len(one.examples), one.total) for one in findings.examples), strict=True))
+    gist = f"{shown:,} of {total:,} test examples with the answers of every chain, by language, right or wrong, and disagreement."
+    text = (
+        f"{shown:,} of {total:,} test examples, for each target the same number in each language, of one seed. Up to half of "
+        "them are chosen because the scores of chains differ, so they are no sample: count nothing on them."
+    )
+    hidden = [f"{one.target}: ids only, since {one.hidden}." for one in findings.examples if one.hidden]
+    where = "“xstilts.examples” shows all of them in Python."
+    return (Text(" ".join([text, *hidden, where])), ExampleBrowser(findings.examples)), "appendix", gist
+
+
 def _claims(findings: Findings) -> tuple[Block, ...]:
-    """The claims that this study decides, with their evidence, and the number of other claims."""
+    """The claims that this study decides, with their evidence. Those about data sets, which no run decides, are folded."""
     found = findings.claims
-    decided, others = [one for one in found if one.decided], [one for one in found if not one.decided]
+    if not found:
+        return ()
+    decided = [one for one in found if one.decided]
+    gains, facts = (_claims_table([one for one in decided if bool(one.comparisons) is about]) for about in (True, False))
+    others = [one.verdict for one in found if not one.decided]
+    counts = fmt.listed(f"{others.count(verdict)} {verdict}" for verdict in dict.fromkeys(others))
+    text = (
+        f"{_count_claims(findings)} The others: {counts or 'none'}. “xstilts claims {findings.results.study}” gives the reasons."
+    )
+    return _keep([gains, Fold("Claims about the data", (facts,)) if facts else None, Text(text)])
+
+
+def _claims_table(claims: Sequence[ClaimResult]) -> Table | None:
     rows = [
         (
             f"{one.text} ({one.source})",
@@ -233,16 +302,16 @@ def _claims(findings: Findings) -> tuple[Block, ...]:
             one.reason,
             fmt.listed((key[:12] for key in one.evidence), 2),
         )
-        for one in decided
+        for one in claims
     ]
     columns = ("claim", "verdict", "claimed and published", "measured", "coverage", "why", "evidence")
-    caption = "Claims, decided by a fixed rule from the score artefacts of this study, which are named as evidence."
-    text = f"This study decides {len(decided) or 'none'} of {fmt.count(len(found), 'claim')} in the ledger."
-    if others:
-        verdicts = dict.fromkeys(one.verdict for one in others)
-        counts = fmt.listed(f"{sum(one.verdict == verdict for one in others)} {verdict}" for verdict in verdicts)
-        text += f" The others: {counts}. “xstilts claims {findings.results.study}” gives the reasons."
-    return _keep([make_table(caption, columns, rows), Text(text) if found else None])
+    caption = "Decided by a fixed rule from the score artefacts of this study, which are named as evidence."
+    return make_table(caption, columns, rows)
+
+
+def _count_claims(findings: Findings) -> str:
+    decided = sum(one.decided for one in findings.claims)
+    return f"This study decides {decided or 'none'} of {fmt.count(len(findings.claims), 'claim')} in the ledger."
 
 
 def _published(findings: Findings) -> Iterable[Block]:

@@ -1,16 +1,19 @@
 """Everything that a report shows, computed once from `Results`: scores, gains, answer, costs, claims.
 
-The certificate of calibration takes seconds, so who writes a report adds it (`analysis.calibration`)."""
+The certificate of calibration takes seconds, and examples are read from the store, so who writes a report adds both
+(`analysis.calibration`, `analysis.example_choice`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from xstilts.analysis.best_chain import BestChain, find_best_chains
+from xstilts.analysis.best_setting import BestSetting, find_best_settings
 from xstilts.analysis.breakdown import Decomposition, decompose
 from xstilts.analysis.calibration import Calibration
 from xstilts.analysis.costs import KindCost, PhaseCost, describe_anomalies, sum_by_kind, sum_by_phase
 from xstilts.analysis.encoder_interaction import EncoderInteraction, compare_encoders, describe_interactions
+from xstilts.analysis.example_choice import TargetExamples
 from xstilts.analysis.gains import Gain, compute_chain_gains, compute_transfer_gains
 from xstilts.analysis.mean_gains import MeanGain, compute_mean_gains
 from xstilts.analysis.other_tests import OtherTests, run_other_tests
@@ -44,12 +47,14 @@ class Findings:
     missing: tuple[tuple[str, str, str, int], ...]
     decomposition: Decomposition
     best: tuple[BestChain, ...]
+    settings: tuple[BestSetting, ...]
     contrasts: tuple[EncoderInteraction, ...]
     tests: tuple[OtherTests, ...]
     claims: tuple[ClaimResult, ...]
     registration: Registration | None
     published: tuple[PublishedComparison, ...]
     calibration: Calibration | None = None
+    examples: tuple[TargetExamples, ...] = ()
 
     @property
     def chains(self) -> Mapping[str, ChainInfo]:
@@ -70,6 +75,11 @@ class Findings:
     @property
     def several_encoders(self) -> bool:
         return len(self.results.encoders) > 1
+
+    def find_setting(self, gain: Gain) -> BestSetting | None:
+        """The same gain with both sides at their best setting of retrieval."""
+        place = (gain.encoder, gain.chain, gain.target)
+        return next((one for one in self.settings if (one.encoder, one.chain, one.target) == place), None)
 
     def label(self, name: str, encoder: str) -> str:
         """A name, with its encoder if the study has several."""
@@ -104,7 +114,8 @@ def compute_findings(results: Results, resamples: int = 0) -> Findings:
     gains = (*compute_transfer_gains(results, summaries, resamples), *compute_chain_gains(results, summaries, resamples))
     means = compute_mean_gains(results, gains)
     missing = find_missing_cells(results)
-    over_none = answer_over_none(results, summaries, gains, missing, len(list_grid(results)))
+    settings = find_best_settings(results, gains)
+    over_none = answer_over_none(results, summaries, gains, settings, missing, len(list_grid(results)))
     between = compare_encoders(results, gains)
     if said := describe_interactions(between):
         over_none = replace(over_none, support=(said, *over_none.support))
@@ -124,6 +135,7 @@ def compute_findings(results: Results, resamples: int = 0) -> Findings:
         missing=missing,
         decomposition=decompose(results, gains),
         best=find_best_chains(results, gains),
+        settings=settings,
         contrasts=between,
         tests=run_other_tests(results, gains),
         claims=tuple(judge_claims(results)) if summaries else (),

@@ -245,7 +245,14 @@ def test_longer_training_that_does_better_is_said_where_no_chain_gains() -> None
     findings = controlled({"none": 0.5, "squad": 0.5, "squad~placebo": 0.5, "squad~compute": 0.7})
     assert findings.answer.verdict == "unclear"
     text = " ".join(findings.answer.support)
-    assert "no chain is clearly better (1 chain\u2011target pair compared); longer training is clearly better for 1" in text
+    assert "the chain is clearly worse than longer training for 1 chain\u2011target pair (squad → tydiqa −20" in text
+
+
+def test_a_chain_that_is_worse_than_its_placebo_is_said_to_be() -> None:
+    findings = controlled({"none": 0.5, "squad": 0.5, "squad~placebo": 0.6, "squad~compute": 0.5})
+    (text,) = [line for line in findings.answer.support if "placebo" in line]
+    assert "no chain is clearly better" in text
+    assert "the chain is clearly worse than the placebo for 1 chain\u2011target pair (squad → tydiqa −10" in text
 
 
 def test_a_control_that_names_its_chain_is_not_compared_with_another_of_the_same_tasks() -> None:

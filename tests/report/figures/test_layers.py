@@ -30,7 +30,7 @@ def test_one_layer_is_a_table_and_no_empty_drawing() -> None:
     assert retrieval_table(findings, own).rows == 3  # none, squad, random weights
     section = next(section for section in build_document(findings).sections if section.title.startswith("Retrieval"))
     assert section.title == "Retrieval, plain and centred"
-    assert [block.kind for block in section.blocks] == ["text", "heading", "table"]
+    assert [block.kind for block in section.blocks] == ["text", "table", "heading", "table"]
 
 
 def test_several_layers_are_drawn() -> None:
@@ -43,4 +43,4 @@ def test_several_layers_are_drawn() -> None:
         spots = [mark.look for mark in panel.drawing.marks if isinstance(mark, Dot)]
         assert spots == [look for look in ("k0", "k1", "kr") for _ in range(3)]  # three layers of each chain
     section = next(section for section in build_document(findings).sections if section.title == "Retrieval by layer")
-    assert [block.kind for block in section.blocks] == ["text", "heading", "panels", "table"]
+    assert [block.kind for block in section.blocks] == ["text", "table", "heading", "panels", "table"]

@@ -17,7 +17,7 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.encoder_interaction import SCALES, compare_encoders
 from xstilts.analysis.results import Results
 from xstilts.report.document import build_document
-from xstilts.report.figures.drawing import Dot, Drawing, Mark, Stroke, TextMark
+from xstilts.report.figures.drawing import Arrow, Dot, Drawing, Mark, Stroke, TextMark
 from xstilts.report.figures.scale import APART, MOST_TICKS, make_scale_figure, make_scale_forest, place_sizes
 from xstilts.report.findings import compute_findings
 from xstilts.report.render.html import render_html
@@ -137,7 +137,7 @@ def test_what_is_near_chance_is_grey() -> None:
     figure = make_scale_figure(findings)
     assert figure is not None
     assert {dot.look for panel in figure.panels for dot in pick(panel.drawing, Dot)} == {"k1 void"}
-    assert "Grey: no evidence (near chance" in figure.caption
+    assert "Grey and dotted: no evidence" in figure.caption
     assert ".drawing .void" in render_html(build_document(findings))
 
 
@@ -147,12 +147,15 @@ def test_an_interval_too_long_for_the_drawing_reaches_its_edge() -> None:
     cells = (*large, *(replace(cell, encoder="base") for cell in large))
     figure = make_scale_figure(compute_findings(replace(high, cells=cells, seeds=(0, 1)), 200))
     assert figure is not None
-    assert "cut off" in figure.caption
+    assert "An arrow: the interval goes on." in figure.caption
     drawing = figure.panels[0].drawing
     whiskers = [mark for mark in pick(drawing, Stroke) if mark.look.startswith("k")]
     plot = [mark for mark in pick(drawing, Stroke) if mark.look == "lead"]  # from the names to the end of the plot
     grid = [mark.y1 for mark in pick(drawing, Stroke) if mark.look == "grid"]
-    assert any(mark.y1 < min(grid) or mark.y2 == plot[0].y2 for mark in whiskers)
+    cut = [mark for mark in whiskers if mark.y1 < min(grid) or mark.y2 == plot[0].y2]
+    assert cut
+    heads = {(arrow.x, arrow.y) for arrow in pick(drawing, Arrow)}
+    assert all({(mark.x1, mark.y1), (mark.x2, mark.y2)} & heads for mark in cut)
 
 
 SIZE = st.integers(min_value=1_000, max_value=20_000_000_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -17,9 +18,12 @@ from rich.console import Console
 from tests.analysis.fake_results import chain, controls, make_results, stage, target, trained
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.results import Results
+from xstilts.metrics.significance import Interval
 from xstilts.report.answer.limitations import list_limitations
 from xstilts.report.answer.quality import assess_quality
 from xstilts.report.document import build_document
+from xstilts.report.figures.drawing import Arrow
+from xstilts.report.figures.forest import draw_interval
 from xstilts.report.findings import compute_findings
 from xstilts.report.provenance.explain import explain
 from xstilts.report.provenance.origins import find_origins
@@ -177,17 +181,35 @@ def test_rows_of_sentences_name_their_columns_for_a_phone() -> None:
     assert all("data-column" not in body for wordy, body in tables if not wordy)
 
 
-def test_a_dot_is_hollow_where_the_caption_says_so() -> None:
-    html = render_html(build_document(compute_findings(full(), 200)))
+def test_bold_and_filled_are_the_same_pairs_and_only_the_clear_ones() -> None:
+    findings = compute_findings(full(), 200)
+    html = render_html(build_document(findings))
     assert re.search(r"circle\.unclear, [^{}]*\{\s*fill: var\(--paper\)", html)
-    drawn = re.findall(r'aria-label="([^"]* points \[[^"]*)"[^>]*>[^\n]*?<circle class="(\w+)"', html)
-    assert {look for _, look in drawn} == {"gain", "unclear", "void"}
-    for label, look in drawn:
-        low, high = (float(text.replace("−", "-")) for text in re.findall(r"[−\d.]+", label.partition("[")[2]))
-        assert look == "void" or (look == "unclear") == (low <= 0 <= high)
+    over = findings.gains_over("none")
+    assert {gain.verdict for gain in over} == {"gain", "unclear", "near chance"}
+    bold = set(re.findall(r'<a href="#(pair-\d+)" class="\w* clear"', html))
+    assert bold == {f"pair-{findings.gains.index(gain)}" for gain in over if gain.verdict in ("gain", "loss")}
     forest = html[html.index('class="plots forest"') :].partition("</figure>")[0]
-    assert forest.count('<circle class="void"') == forest.count("<em>near chance</em>") == 1
-    assert "Grey and filled" in forest
+    best = forest[forest.index("tatoeba, best setting") : forest.index("tatoeba, layer 2")]
+    assert best.count('<circle class="unclear"') == 1  # it is in no family of comparisons
+    forest = forest.replace(best, "")
+    drawn = Counter(re.findall(r'<circle class="(\w+)"', forest))
+    shown = Counter("void" if g.verdict == "near chance" else g.verdict for g in over if not g.control)
+    assert drawn == {look: number for look, number in shown.items() if look != "void"}
+    assert forest.count('<line class="void"') == forest.count("<em>near chance</em>") == shown["void"] == 1
+    assert html.count("Bold and filled: clear after Holm&#39;s correction;") == 1
+    languages = html[html.index('class="by-language"') :].partition("</figure>")[0]
+    assert "<b>" not in languages
+
+
+def test_what_is_cut_ends_in_an_arrow_and_axes_have_ticks() -> None:
+    long = Interval(0.02, -0.3, 0.3, 0.95, 10, 0.5, 3, "")
+    drawing = draw_interval(long, 0.05)
+    assert [(mark.x, mark.to) for mark in drawing.marks if isinstance(mark, Arrow)] == [(4.0, "left"), (96.0, "right")]
+    assert not any(isinstance(mark, Arrow) for mark in draw_interval(long, 0.5).marks)
+    html = render_html(build_document(compute_findings(full(), 200)))
+    forest = html[html.index('class="plots forest"') :].partition("</figure>")[0]
+    assert len(re.findall(r"<text [^>]*>[+−]?[\d.]+</text>", forest)) == 5
 
 
 def test_coverage_names_missing_languages() -> None:
@@ -290,7 +312,7 @@ def test_every_rendering_marks_an_oracle() -> None:
     for text in (page.text, markdown):
         assert "§ oracle: chosen on target-language dev data — a leak" in text
     gains = [line for line in markdown.splitlines() if line.startswith("| squad | tydiqa")]
-    section = markdown.partition("## Scores")[2].partition("## Benchmark")[0]
+    section = markdown.partition("## Scores")[2].partition("\n## ")[0]
     scores = [line for line in section.splitlines() if line.startswith("| squad |")]
     assert len(gains) == 3  # over none, over the placebo, over the compute-matched control
     assert len(scores) == 2  # the other languages, English
@@ -321,7 +343,7 @@ def test_controls_are_shown_as_controls() -> None:
     for role in ("placebo", "compute-matched"):
         assert f"<small>{role}</small>" in html
     for title in ("Gains over the placebo", "Gains over longer training"):
-        assert f"<h2>{title}</h2>" in html
+        assert f"<h3>{title}</h3>" in html
         assert f"## {title}" in markdown
     assert "compute-matched control of squad" in markdown
     pair = next(part for part in html.split("<section")[1:] if "<h3>squad → xquad</h3>" in part)

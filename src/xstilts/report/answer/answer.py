@@ -9,13 +9,14 @@ Fewer than three seeds decide nothing. If a study asks about one chain against a
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
 from xstilts.analysis import formatting as fmt
+from xstilts.analysis.best_setting import BestSetting
 from xstilts.analysis.gains import Gain, GainVerdict, is_counted
 from xstilts.analysis.results import LEAK, Results
 from xstilts.analysis.retrieval_sweep import describe_shift, find_shift
@@ -35,7 +36,7 @@ from xstilts.report.answer.wording import (
     write_seeds,
 )
 
-SETTINGS_NAMED = 2
+SETTINGS_NAMED = 1
 Missing = Sequence[tuple[str, str, str, int]]
 VERDICT_NAMES: tuple[GainVerdict, ...] = get_args(GainVerdict)
 AnswerVerdict = Literal["yes", "no", "unclear", "none"]
@@ -51,7 +52,12 @@ class Answer:
 
 
 def answer_over_none(
-    results: Results, summaries: Sequence[Summary], gains: Sequence[Gain], missing: Missing, cells: int
+    results: Results,
+    summaries: Sequence[Summary],
+    gains: Sequence[Gain],
+    settings: Sequence[BestSetting],
+    missing: Missing,
+    cells: int,
 ) -> Answer:
     """The answer from the gains over no chain, over all pairs that count as evidence. `cells` is the size of the study."""
     real = [gain for gain in gains if gain.over == "none" and not gain.control]
@@ -68,6 +74,7 @@ def answer_over_none(
         compare_with_placebo(evidence, gains, results),
         compare_with_longer_training(evidence, gains, results),
         _describe_retrieval(evidence, results),
+        _describe_best_settings(settings, evidence),
         _describe_settings(evidence, results),
         _describe_chance(evidence, summaries, results),
         describe_treatments(evidence, results),
@@ -192,6 +199,28 @@ def _describe_retrieval(evidence: Sequence[Gain], results: Results) -> str:
         f"and depends on the layer and on centring. Without retrieval, {len(clear)} of {fmt.count(len(rest), PAIRS)} "
         f"{'has' if len(clear) == 1 else 'have'} a clear gain."
     )
+
+
+def _describe_best_settings(settings: Sequence[BestSetting], evidence: Sequence[Gain]) -> str:
+    """What retrieval is worth at its best setting, for each encoder and target."""
+    tested = {locate(gain): get_estimate(gain) for gain in evidence}
+    sentences = []
+    for encoder, target in dict.fromkeys((one.encoder, one.target) for one in settings):
+        own = [one for one in settings if (one.encoder, one.target) == (encoder, target) and locate(one) in tested]
+        if own:
+            change, there = _write_span(one.gain.estimate for one in own), _write_span(tested[locate(one)] for one in own)
+            sentences.append(
+                f"At the best setting, chosen on other {own[0].split}, {target} without a chain is "
+                f"{fmt.score(own[0].control.accuracy)}, and chains change it by {change} (at the study's setting, which the "
+                f"verdicts are about, by {there})."
+            )
+    return " ".join(sentences)
+
+
+def _write_span(values: Iterable[float]) -> str:
+    """+1.0, or -1.0 to +2.0"""
+    found = list(values)
+    return " to ".join(dict.fromkeys(map(fmt.points, (min(found), max(found)))))
 
 
 def _describe_settings(evidence: Sequence[Gain], results: Results) -> str:

@@ -34,7 +34,9 @@ def compare_with_placebo(evidence: Sequence[Gain], gains: Sequence[Gain], result
     compared = _find_comparable(gains, "placebo")
     if not compared:
         return "No chain could be compared with a placebo of the same tasks."
-    return f"{_compare(compared, evidence, results, PLACEBO, PLACEBO_MEANING)}."
+    return (
+        f"{_compare(compared, evidence, results, PLACEBO, PLACEBO_MEANING)}{_describe_worse(compared, results, 'the placebo')}."
+    )
 
 
 def compare_with_longer_training(evidence: Sequence[Gain], gains: Sequence[Gain], results: Results) -> str:
@@ -43,14 +45,18 @@ def compare_with_longer_training(evidence: Sequence[Gain], gains: Sequence[Gain]
     if not compared:
         return ""
     text = _compare(compared, evidence, results, COMPUTE, COMPUTE_MEANING)
+    return f"{text}{_describe_worse(compared, results, 'longer training')}."
+
+
+def _describe_worse(compared: Sequence[Gain], results: Results, control: str) -> str:
+    """For how many pairs the chain is clearly worse than its control; "" for none."""
     worse = [gain for gain in compared if gain.verdict == "loss"]
-    if worse and not _with_clear_gain(compared, evidence):
-        worst = min(worse, key=get_estimate)
-        most = "largest difference: " if len(worse) > 1 else ""
-        text += (
-            f"; longer training is clearly better for {len(worse)} ({most}{name_pair(worst, results)} {write_estimate(worst)})"
-        )
-    return f"{text}."
+    if not worse:
+        return ""
+    worst = min(worse, key=get_estimate)
+    most = "largest difference: " if len(worse) > 1 else ""
+    pairs = fmt.count(len(worse), PAIRS)
+    return f"; the chain is clearly worse than {control} for {pairs} ({most}{name_pair(worst, results)} {write_estimate(worst)})"
 
 
 def _compare(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from xstilts.analysis import formatting as fmt
+from xstilts.analysis.best_setting import BestSetting
 from xstilts.analysis.gains import Gain, is_counted
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Results
@@ -63,6 +64,6 @@ def list_near_chance(summaries: Iterable[Summary]) -> list[str]:
     return [target for target, every in near.items() if every]
 
 
-def locate(gain: Gain) -> tuple[str, str, str]:
+def locate(gain: Gain | BestSetting) -> tuple[str, str, str]:
     """(encoder, chain, target)"""
     return gain.encoder, gain.chain, gain.target

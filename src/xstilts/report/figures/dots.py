@@ -9,8 +9,8 @@ from xstilts.analysis.breakdown import OVERALL, Part, family
 from xstilts.analysis.results import LEAK
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, Summary
 from xstilts.report.figures.drawing import Dot, Drawing, FigureRow, Mark, Plot, RowFigure, Stroke
-from xstilts.report.figures.forest import choose_scale, describe_filled, place
-from xstilts.report.figures.looks import NONE_LOOK, choose_looks, draw_ticks, make_legend, make_ringed_dot, mark_chain
+from xstilts.report.figures.forest import choose_scale, draw_axis, place
+from xstilts.report.figures.looks import NONE_LOOK, choose_looks, draw_ticks, make_legend, mark_chain
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import write_gain
 from xstilts.report.tables.scores import label_chain
@@ -89,31 +89,24 @@ def _make_language_plot(findings: Findings, title: str, rows: Sequence[Summary],
 
 
 def make_part_plots(findings: Findings) -> RowFigure | None:
-    """Mean gains by group on every axis except the overall one. A filled dot has an interval that excludes zero."""
+    """Mean gains by group on every axis except the overall one."""
     parts = [part for part in findings.decomposition.parts if part.axis != OVERALL]
     if not parts:
         return None
     looks = choose_looks(findings)
     scale = choose_scale([part.interval for part in parts], bounds=False)
-    ticks = draw_ticks(
-        (place(share * scale, scale), fmt.points(share * scale).removesuffix(".0")) for share in (-1, -0.5, 0, 0.5, 1)
-    )
+    ticks = draw_axis(scale)
     plots = []
     for encoder, axis in dict.fromkeys((part.encoder, part.axis) for part in parts):
         rows = []
         own = [part for part in parts if (part.encoder, part.axis) == (encoder, axis)]
         for group in dict.fromkeys(part.group for part in own):
             dots = [_draw_part(part, scale, looks) for part in own if part.group == group]
-            rows.append(FigureRow(group, "", _draw_row(dots, 50.0, ", ".join(dot.label for dot in dots))))
+            rows.append(FigureRow(group, "", _draw_row(dots, 50.0, ", ".join(dot.label for dot in dots if isinstance(dot, Dot)))))
         plots.append(Plot(findings.label(f"by {axis}", encoder), tuple(rows), ticks))
-    caption = (
-        f"Mean gain in points over no chain in each group. {describe_filled(len(part.seeds) for part in parts)} "
-        "The dashed line is no gain."
-    )
+    caption = "Mean gain in points over no chain in each group. The dashed line is no gain."
     return RowFigure("dots", tuple(plots), caption, make_legend(dict.fromkeys(part.chain for part in parts), looks))
 
 
-def _draw_part(part: Part, scale: float, looks: Mapping[str, str]) -> Dot:
-    filled = len(part.seeds) > 1 and (part.interval.low > 0 or part.interval.high < 0)
-    look = f"{looks.get(part.chain, NONE_LOOK)}{'' if filled else ' hollow'}"
-    return make_ringed_dot(place(part.interval.estimate, scale), look, f"{part.chain} {write_gain(part.interval)}", filled)
+def _draw_part(part: Part, scale: float, looks: Mapping[str, str]) -> Mark:
+    return mark_chain(place(part.interval.estimate, scale), looks[part.chain], f"{part.chain} {write_gain(part.interval)}")

@@ -42,6 +42,16 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Arrow:
+    """The head of an arrow: a line goes on beyond the edge."""
+
+    x: float
+    y: float
+    to: Literal["left", "right", "up", "down"]
+    look: str
+
+
+@dataclass(frozen=True)
 class TextMark:
     """Text on a drawing."""
 
@@ -51,7 +61,7 @@ class TextMark:
     anchor: Literal["start", "middle", "end"] = "middle"
 
 
-Mark = Stroke | Dot | Bar | TextMark
+Mark = Stroke | Dot | Bar | Arrow | TextMark
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,21 @@
 Its cells are numbers and words that must wrap, and on the page each one is a link, so every rendering sets it as a table.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import NOT_TESTED, Gain
 from xstilts.analysis.results import CONTROL_WORDS, ChainInfo
 from xstilts.analysis.scores import NO_CHAIN
-from xstilts.metrics.significance import FEWEST_SEEDS
+from xstilts.metrics.significance import Interval
+from xstilts.report.answer.wording import locate
+from xstilts.report.figures.forest import describe_marks
 from xstilts.report.findings import Findings
 from xstilts.report.tables.gains import list_remarks
+from xstilts.report.tables.learned import describe_learned
+from xstilts.report.tables.retrieval import name_columns
 from xstilts.report.tables.table import describe_leaks
 
 STRONGEST = 0.62
@@ -36,10 +40,11 @@ class HeatCell:
 
 @dataclass(frozen=True)
 class HeatRow:
-    """A chain; `role` is its kind of control in words, or ""."""
+    """A chain; `role` is its kind of control in words, or ""; `learned` are the scores of its own tasks on dev data, in words."""
 
     name: str
     role: str
+    learned: tuple[str, ...]
     cells: tuple[HeatCell, ...]
 
 
@@ -60,19 +65,25 @@ def make_heat_maps(findings: Findings) -> tuple[HeatMap, ...]:
     sizes = [
         abs(gain.interval.estimate) for gain in gains.values() if gain.interval and not gain.reuses_target_data and not gain.leak
     ]
-    scale = max([*sizes, SMALLEST_SCALE])
-    targets = tuple(info.name for info in findings.results.targets)
+    scale = max([*sizes, *(abs(one.gain.estimate) for one in findings.settings), SMALLEST_SCALE])
     chains = list_chains(findings)
     roles = {chain.name: CONTROL_WORDS.get(chain.control, "") for chain in chains}
     roles |= {name: "" for name, role in roles.items() if role == name}
     maps = []
     for encoder in findings.results.encoders:
         own = [gain for gain in gains.values() if gain.encoder == encoder]
+        columns = {info.name: name_columns(findings, encoder, info.name) for info in findings.results.targets}
         rows = []
         for chain in chains if own else ():
-            cells = tuple(_make_cell(findings, gains.get((encoder, chain.name, target)), scale) for target in targets)
-            rows.append(HeatRow(chain.name, roles[chain.name], cells))
-        maps += [HeatMap(encoder, targets, tuple(rows), _write_caption(findings, own, scale))] if own else []
+            cells: list[HeatCell] = []
+            for target, names in columns.items():
+                gain = gains.get((encoder, chain.name, target))
+                cells += [_make_best_cell(findings, gain, scale)] if len(names) > 1 else []
+                cells.append(_make_cell(findings, gain, gain.interval if gain else None, scale))
+            learned = describe_learned(findings, encoder, chain.name)
+            rows.append(HeatRow(chain.name, roles[chain.name], learned, tuple(cells)))
+        names = tuple(name for found in columns.values() for name in found)
+        maps += [HeatMap(encoder, names, tuple(rows), _write_caption(findings, own, rows, scale))] if own else []
     return tuple(maps)
 
 
@@ -86,28 +97,22 @@ def link_to(findings: Findings, gain: Gain) -> str:
     return f"pair-{findings.gains.index(gain)}"
 
 
-def describe_bold(findings: Findings) -> str:
-    """What bold type means for the gains over no chain."""
-    if all(len(gain.seeds) < FEWEST_SEEDS for gain in findings.gains_over("none")):
-        return f"Nothing is bold: it takes {FEWEST_SEEDS} seeds to decide."
-    return "Bold: clear after Holm's correction."
-
-
-def _write_caption(findings: Findings, own: Iterable[Gain], scale: float) -> str:
-    grey = "; no colour if near chance" if any(gain.verdict == "near chance" for gain in findings.gains) else ""
-    return (
+def _write_caption(findings: Findings, own: Sequence[Gain], rows: Sequence[HeatRow], scale: float) -> str:
+    text = (
         "Gain in points over no chain, mean of the languages other than English, with its 95 % interval. "
-        f"{describe_bold(findings)} Colour: the size of the gain, from {fmt.MINUS}{fmt.score(scale)} (orange) to "
-        f"+{fmt.score(scale)} (blue){grey}.{describe_leaks(any(gain.leak for gain in own))}"
+        f"{describe_marks(gain.verdict for gain in own)} Orange to blue: {fmt.MINUS}{fmt.score(scale)} to +{fmt.score(scale)}."
     )
+    text += describe_leaks(any(gain.leak for gain in own))
+    text += " Best setting: chosen on other data, not tested." if findings.settings else ""
+    dev = " Under a chain: its own task on dev data, and the best trivial rule there."
+    return text + dev if any(row.learned for row in rows) else text
 
 
-def _make_cell(findings: Findings, gain: Gain | None, scale: float) -> HeatCell:
+def _make_cell(findings: Findings, gain: Gain | None, interval: Interval | None, scale: float) -> HeatCell:
     if gain is None:
         return HeatCell()
-    interval, verdict = gain.interval, gain.verdict
-    colourless = interval is None or verdict in NOT_TESTED
-    size = 0.0 if colourless or interval is None else interval.estimate
+    verdict = gain.verdict
+    size = interval.estimate if interval and verdict not in NOT_TESTED else 0.0
     return HeatCell(
         text=fmt.points(interval.estimate) if interval else fmt.NOTHING,
         range=fmt.bracket(interval.low, interval.high) if interval else "English only",
@@ -115,5 +120,25 @@ def _make_cell(findings: Findings, gain: Gain | None, scale: float) -> HeatCell:
         sign="gain" if size > 0 else "loss" if size < 0 else "",
         strength=round(STRONGEST * min(1.0, abs(size) / scale), 3),
         weight="clear" if verdict in ("gain", "loss") else "void" if verdict in NOT_TESTED else "",
-        remarks=(*(["equivalent"] if verdict == "equivalent" else []), *list_remarks(gain)),
+        remarks=(
+            *(["equivalent"] if verdict == "equivalent" else []),
+            *list_remarks(gain),
+            *_compare_with_controls(findings, gain),
+        ),
     )
+
+
+def _make_best_cell(findings: Findings, gain: Gain | None, scale: float) -> HeatCell:
+    """The gain at the best setting of retrieval. It is in no family of comparisons, so it is never clear."""
+    best = findings.find_setting(gain) if gain else None
+    if gain is None or best is None:
+        return HeatCell()
+    cell = _make_cell(findings, gain, best.gain, scale)
+    return replace(cell, weight=cell.weight if cell.weight == "void" else "", remarks=list_remarks(gain))
+
+
+def _compare_with_controls(findings: Findings, gain: Gain) -> list[str]:
+    """What a cell says of the chain's controls: only that it is clearly worse than one."""
+    words = {"placebo": "worse than its placebo", "compute": "worse than longer training"}
+    controlled = (*findings.gains_over("placebo"), *findings.gains_over("compute"))
+    return [words[one.over] for one in controlled if locate(one) == locate(gain) and one.verdict == "loss"]

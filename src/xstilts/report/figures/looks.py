@@ -35,15 +35,12 @@ def make_legend(labels: Iterable[str], looks: Mapping[str, str], lines: bool = F
 
 
 def mark_chain(x: float, look: str, label: str = "") -> Mark:
-    """The mark of a chain in a dot plot: an upright line for no chain, which stays visible among dots, else a dot."""
+    """The mark of a chain in a dot plot: an upright line for no chain, which stays visible among dots, else a dot. A ring keeps
+    dots apart that overlap."""
     if look == NONE_LOOK:
         return Stroke(x, 8, x, 92, f"upright {look}", label)
-    return make_ringed_dot(x, look, label, filled=look != RANDOM_LOOK and " " not in look)
-
-
-def make_ringed_dot(x: float, look: str, label: str, filled: bool) -> Dot:
-    """A dot of a dot plot. A ring keeps dots apart that overlap; with the edge of a hollow one, both are of one size."""
-    return Dot(x, 50, f"ringed {look}", label, 4.75 if filled else 3.75)
+    control = look == RANDOM_LOOK or " " in look
+    return Dot(x, 50, f"ringed {look}", label, 3.75 if control else 4.75)  # with its edge, a hollow one is as large
 
 
 def draw_ticks(ticks: Iterable[tuple[float, str]]) -> Drawing:

@@ -11,9 +11,16 @@ from itertools import pairwise
 from typing import Literal
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import NOT_TESTED, Gain, is_counted
-from xstilts.report.figures.drawing import Dot, Drawing, Mark, Panel, PanelFigure, Plot, RowFigure, Stroke, TextMark
-from xstilts.report.figures.forest import choose_scale, make_interval_row
+from xstilts.analysis.gains import Gain, is_counted
+from xstilts.report.figures.drawing import Arrow, Dot, Drawing, Mark, Panel, PanelFigure, Plot, RowFigure, Stroke, TextMark
+from xstilts.report.figures.forest import (
+    choose_look,
+    choose_scale,
+    describe_cut,
+    describe_marks,
+    make_interval_row,
+    with_axis,
+)
 from xstilts.report.figures.looks import NONE_LOOK, choose_looks, make_legend
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import gain_id, write_gain
@@ -97,7 +104,9 @@ def make_scale_figure(findings: Findings) -> PanelFigure | None:
         look = looks.get(gain.chain, NONE_LOOK) + _choose_look(gain)
         label = f"{gain.chain}, {gain.encoder}: {write_gain(gain.interval)}"
         whisker = Stroke(at, y(gain.interval.high), at, y(gain.interval.low), look)
-        return [whisker, Dot(at, y(gain.interval.estimate), look, label, 4.5, gain_id(gain))]
+        cut = [Arrow(at, whisker.y1, "up", look)] if gain.interval.high > top else []
+        cut += [Arrow(at, whisker.y2, "down", look)] if gain.interval.low < bottom else []
+        return [whisker, *cut, Dot(at, y(gain.interval.estimate), look, label, 4.5, gain_id(gain))]
 
     panels = []
     for info in findings.results.targets:
@@ -106,24 +115,19 @@ def make_scale_figure(findings: Findings) -> PanelFigure | None:
             panels.append(Panel(info.name, drawing))
     caption = (
         "Gain over no chain, in points, with its 95 % interval (mean of the languages other than English). Horizontal: the "
-        "number of the encoder's weights without embeddings, on a logarithmic scale. Filled: the interval excludes zero. The "
-        "encoders are points, not a curve: they may differ in more than size."
+        "number of the encoder's weights without embeddings, on a logarithmic scale. The encoders are points, not a curve: they "
+        f"may differ in more than size. {describe_marks(gain.verdict for gain in rows)}"
     )
-    caption += " Grey: no evidence (near chance, or the intermediate task was not learned)." if any(map(_is_void, rows)) else ""
     if any(i.low < bottom or i.high > top for i in intervals):
-        caption += " Longer intervals are cut off at the edge."
+        caption += " An arrow: the interval goes on."
     if unknown := [name for name in findings.results.encoders if name not in sizes]:
         caption += f" Not drawn, because its size is not known: {fmt.listed(unknown)}."
     return PanelFigure(tuple(panels), caption, make_legend(chains, looks))
 
 
-def _is_void(gain: Gain) -> bool:
-    return gain.verdict in NOT_TESTED
-
-
 def _choose_look(gain: Gain) -> str:
     """Class names in addition to the chain's own."""
-    return " void" if _is_void(gain) else "" if gain.excludes_zero and gain.verdict != "few seeds" else " hollow"
+    return {"void": " void", "unclear": " hollow"}.get(choose_look(gain.verdict), "")
 
 
 def place_sizes(sizes: Mapping[str, int]) -> tuple[dict[str, float], tuple[tuple[float, str], ...]]:
@@ -193,13 +197,15 @@ def make_scale_forest(findings: Findings) -> RowFigure | None:
     plots = []
     for own in pairs:
         rows = tuple(
-            make_interval_row(gain.encoder, ", ".join(list_remarks(gain)), gain.interval, scale, gain_id(gain))
+            make_interval_row(
+                gain.encoder, ", ".join(list_remarks(gain)), gain.interval, scale, gain_id(gain), choose_look(gain.verdict)
+            )
             for gain in sorted(own, key=lambda gain: encoders.index(gain.encoder))
             if gain.interval is not None
         )
         plots.append(Plot(f"{own[0].chain} → {own[0].target}", rows))
     caption = (
-        "The same chain and target in each encoder: gains over no chain with 95 % intervals, from "
-        f"{fmt.MINUS}{100 * scale:.0f} to +{100 * scale:.0f} points."
+        "The same chain and target in each encoder: gains over no chain, in points, with 95 % intervals."
+        f"{describe_cut([gain for own in pairs for gain in own], scale)}"
     )
-    return RowFigure("forest", tuple(plots), caption)
+    return RowFigure("forest", with_axis(plots, scale), caption)

@@ -10,8 +10,9 @@ from importlib import resources
 
 from markupsafe import Markup
 
-from xstilts.report.figures.drawing import Bar, Dot, Drawing, Mark, Stroke
+from xstilts.report.figures.drawing import Arrow, Bar, Dot, Drawing, Mark, Stroke
 
+HEADS = {"right": "M-5,-3.5L0,0L-5,3.5", "left": "M5,-3.5L0,0L5,3.5", "up": "M-3.5,5L0,0L3.5,5", "down": "M-3.5,-5L0,0L3.5,-5"}
 PRINT_FONT = '"Libertinus Serif"'
 
 
@@ -59,6 +60,9 @@ def _mark(mark: Mark) -> Markup:
     if isinstance(mark, Bar):
         rectangle = '<rect class="{}" x="{:.2f}%" width="{:.2f}%" height="100%"/>'
         return Markup(rectangle).format(mark.look, mark.x, mark.width)
+    if isinstance(mark, Arrow):
+        head = '<svg class="{}" x="{:.2f}%" y="{:.2f}%" overflow="visible"><path d="{}"/></svg>'
+        return Markup(head).format(mark.look, mark.x, mark.y, HEADS[mark.to])
     text = '<text x="{:.2f}%" y="{:.2f}%" dy=".35em" text-anchor="{}">{}</text>'
     return Markup(text).format(mark.x, mark.y, mark.anchor, mark.text)
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.best_chain import BestChain
+from xstilts.analysis.best_setting import BestSetting
 from xstilts.analysis.breakdown import OVERALL, Gap, Part
 from xstilts.analysis.encoder_interaction import EncoderInteraction
 from xstilts.analysis.gains import Gain
@@ -91,6 +92,10 @@ def published_id(one: PublishedComparison) -> str:
 
 def setting_id(encoder: str, target: str, chain: str, setting: str) -> str:
     return _join("retrieval", encoder, target, chain, _clean(setting))
+
+
+def best_setting_id(one: BestSetting, value: Literal["gain", "without", "with"] = "gain") -> str:
+    return _join("retrieval", one.encoder, one.target, one.chain, "best-setting", value)
 
 
 def suite_average_id(suite: str, encoder: str, chain: str, of: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.best_chain import BestChain
+from xstilts.analysis.best_setting import BestSetting
 from xstilts.analysis.breakdown import Gap, Part
 from xstilts.analysis.encoder_interaction import SCALES, EncoderInteraction
 from xstilts.analysis.gains import Gain
@@ -44,6 +45,7 @@ def find_origins(findings: Findings) -> dict[str, Origin]:
         *(origin for best in findings.best for origin in _best(best)),
         *(origin for contrast in findings.contrasts for origin in _contrasts(contrast)),
         *_sweeps(findings),
+        *(origin for one in findings.settings for origin in _best_setting(one)),
         *_suites(findings),
         *_claims(findings),
         *map(_published, findings.published),
@@ -163,6 +165,15 @@ def _sweeps(findings: Findings) -> Iterable[Origin]:
             how = f"Retrieval accuracy on {sweep.target} after {sweep.label} at {setting.label}, mean over languages and seeds."
             id = numbers.setting_id(sweep.encoder, sweep.target, sweep.label, setting.label)
             yield Origin(id, fmt.score(value), how, sweep.keys)
+
+
+def _best_setting(one: BestSetting) -> Iterable[Origin]:
+    chosen = f"at the setting that was chosen for it on other {one.split}"
+    how = f"The accuracy of {one.chain} minus that of no chain on {one.target}, each {chosen}."
+    yield Origin(numbers.best_setting_id(one), write_gain(one.gain), how, one.keys)
+    without, with_chain = f"Without {one.chain}, the accuracy on {one.target}", f"With {one.chain}, the accuracy on {one.target}"
+    yield Origin(numbers.best_setting_id(one, "without"), fmt.score(one.control.accuracy), f"{without}, {chosen}.", one.keys)
+    yield Origin(numbers.best_setting_id(one, "with"), fmt.score(one.treatment.accuracy), f"{with_chain}, {chosen}.", one.keys)
 
 
 def _suites(findings: Findings) -> Iterable[Origin]:

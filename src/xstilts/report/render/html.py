@@ -5,16 +5,19 @@ script are inserted as markup. A number carries its id (`data-n`); a click on it
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 import jinja2
 from markupsafe import Markup, escape
 
 from xstilts.analysis import formatting as fmt
-from xstilts.analysis.gains import Gain, is_counted
+from xstilts.analysis.example_choice import TargetExamples
+from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS
 from xstilts.analysis.scores import ENGLISH
 from xstilts.report.answer.wording import locate
@@ -27,6 +30,7 @@ from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import gain_id
 from xstilts.report.provenance.origins import find_origins
 from xstilts.report.tables.gains import describe_gain
+from xstilts.report.tables.retrieval import describe_best_setting
 
 LONG_NAME = 14
 
@@ -60,16 +64,19 @@ def render_html(document: Document) -> str:
         style=Markup(read_template("style.css") + read_template("figures.css")),
         script=Markup(read_template("page.js")),
         write_origins=lambda: _write_origins(findings, shown),
+        write_examples=partial(_write_examples, findings),
         note=note,
-        choose_open_pair=choose_open_pair,
         list_controlled=partial(_list_controlled, findings),
         control_words=CONTROL_WORDS,
         link_to=partial(link_to, findings),
         gain_id=gain_id,
         describe_gain=describe_gain,
+        describe_best_setting=describe_best_setting,
         bracket=fmt.bracket,
         draw=draw,
+        draw_axis=forest.draw_axis,
         draw_interval=forest.draw_interval,
+        choose_look=forest.choose_look,
         choose_scale=_choose_scale,
         average_sides=_average_sides,
     )
@@ -78,16 +85,6 @@ def render_html(document: Document) -> str:
 def break_name(text: str) -> Markup:
     """A long name may wrap after a slash, a plus and the like. Copied text is unchanged."""
     return Markup("<wbr>").join(re.split(r"(?<=[/_+&@=~])", text)) if len(text) > LONG_NAME else escape(text)
-
-
-def choose_open_pair(gains: list[Gain]) -> Gain | None:
-    """The pair whose languages are shown first: the largest clear gain, else the largest estimate that is evidence."""
-    ranks = {"gain": 2, "loss": 1, "unclear": 1}
-
-    def rank(gain: Gain) -> tuple[bool, int, float]:
-        return is_counted(gain), ranks.get(gain.verdict, 0), gain.interval.estimate if gain.interval is not None else -1.0
-
-    return max(gains, key=rank, default=None)
 
 
 def _list_controlled(findings: Findings, gain: Gain) -> list[Gain]:
@@ -107,8 +104,36 @@ def _average_sides(gain: Gain) -> tuple[float, float]:
     return sum(row.control for row in rows) / len(rows), sum(row.treatment for row in rows) / len(rows)
 
 
+def _write_examples(findings: Findings, targets: Iterable[TargetExamples]) -> Markup:
+    """The examples as JSON for the page's script: a row is [language, id, text, gold, [[prediction, score], ...]]."""
+    return _write_json(
+        [
+            {
+                "title": findings.label(one.target, one.encoder),
+                "seed": one.seed,
+                "chains": one.chains,
+                "hidden": bool(one.hidden),
+                "languages": {code: findings.language(code) for code in dict.fromkeys(row.language for row in one.examples)},
+                "rows": [
+                    (row.language, row.id, row.text, row.gold, [(a.prediction, _round(a.score)) for a in row.answers])
+                    for row in one.examples
+                ],
+            }
+            for one in targets
+        ]
+    )
+
+
+def _round(score: float) -> float | None:
+    return None if math.isnan(score) else round(score, 3)
+
+
+def _write_json(value: Any) -> Markup:
+    return Markup(json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
 def _write_origins(findings: Findings, shown: Iterable[str]) -> Markup:
     """The origins of the numbers on the page, as JSON for the page's script."""
     known = find_origins(findings)
     found = {id: [known[id].how, [key[:12] for key in known[id].keys]] for id in shown if id in known}
-    return Markup(json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
+    return _write_json(found)

@@ -14,7 +14,8 @@ from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import CONTROL_WORDS, LEAK, ChainInfo, TargetInfo
 from xstilts.analysis.scores import NO_CHAIN, Summary
 from xstilts.formats.registry import FORMATS
-from xstilts.report.figures.heat_map import describe_bold, list_chains
+from xstilts.metrics.significance import FEWEST_SEEDS
+from xstilts.report.figures.heat_map import list_chains
 from xstilts.report.findings import Findings
 from xstilts.report.tables.breakdown import best_table, parts_table
 from xstilts.report.tables.encoders import contrast_table
@@ -122,7 +123,7 @@ def write_gains(findings: Findings) -> str:
     caption = (
         f"{escape(findings.results.study)}: gains in points over no intermediate training (first row: its score), mean of the "
         f"languages other than English over {fmt.count(len(findings.results.seeds), 'seed')}, with 95~\\% intervals. "
-        f"{describe_bold(findings)} The mean is over the targets that count as evidence."
+        f"{_describe_bold(findings)} The mean is over the targets that count as evidence."
     )
     shown = [gain for gain in gains.values() if gain.interval]
     marked: list[Gain | Summary] = [*shown, *bases]
@@ -131,6 +132,12 @@ def write_gains(findings: Findings) -> str:
     caption += _explain(REUSES, reuse, any(gain.reuses_target_data for gain in shown))
     caption += _explain(ORACLE, LEAK, any(one.leak for one in marked))
     return _document(len(columns) + 2, lines, caption + _limits(findings), "gains")
+
+
+def _describe_bold(findings: Findings) -> str:
+    if all(len(gain.seeds) < FEWEST_SEEDS for gain in findings.gains_over("none")):
+        return f"Nothing is bold: it takes {FEWEST_SEEDS} seeds to decide."
+    return "Bold: clear after Holm's correction."
 
 
 def _explain(sign: str, words: str, used: bool) -> str:

@@ -60,7 +60,7 @@ def render_markdown(document: Document) -> str:
     parts = [f"# {escape(findings.results.study)}"]
     if findings.results.question:
         parts.append(f"*{escape(findings.results.question)}*")
-    parts += [f"**{escape(findings.answer.sentence)}**", _list(findings.answer.support)]
+    parts.append(f"**{escape(findings.answer.sentence)}**")
     for section in document.sections:
         blocks = [_block(block) for block in section.blocks]
         if any(isinstance(block, HeatMap) for block in section.blocks):

@@ -7,12 +7,14 @@ Letters that these fonts lack come from the system's fonts.
 
 import importlib.util
 import json
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass, replace
 from importlib import resources
 from typing import Any
 
-from xstilts.report.document import Block, Document, Fold
+from xstilts.report.document import Block, Document, ExampleBrowser, Fold, Section
 from xstilts.report.figures.drawing import Drawing, LegendEntry, Panel, RowFigure
+from xstilts.report.figures.language_map import LanguageMaps
 from xstilts.report.figures.svg import draw_standalone, read_palette
 from xstilts.report.tables.table import Table
 
@@ -24,6 +26,8 @@ LANDSCAPE = 1.5  # lines; what is longer has a page of its own, on its side
 POINTS_PER_PX = 0.58  # the size of drawings on paper
 ROW_WIDTHS = {"forest": 380, "bars": 560, "dots": 255}  # px
 SINGLE_PLOT, PANEL, SAMPLE = 420, 400, 22  # px: a dot plot that stands alone, a panel, a sample in a legend
+TEXT_MM, NAME_MM, CELL_MM = 170, 18, 7.5  # widths: of the text, and in a map by language of a name and of a cell
+MAP_HEAD, MOST_LINES = 4, 50  # lines of such a map besides its rows, and of all maps before the appendix
 PANEL_HEIGHT = 0.75  # of a panel on the page
 
 
@@ -50,13 +54,45 @@ def write_data(document: Document) -> dict[str, Any]:
         "title": results.study,
         "question": results.question,
         "answer": answer.sentence,
-        "support": answer.support,
         "foot": document.foot,
-        "sections": [
-            {"title": section.title, "aside": section.aside, "blocks": [_block(block) for block in section.blocks]}
-            for section in document.sections
-        ],
+        **{place: [_section(section) for section in found] for place, found in _arrange(document.sections).items()},
     }
+
+
+def _arrange(sections: Iterable[Section]) -> dict[str, list[Section]]:
+    """The sections before the appendix and in it. Folds of the first, and maps by language that take more than half a page, are
+    in the appendix too."""
+    front, appendix, later = [], [], []
+    for section in sections:
+        if section.place == "appendix":
+            appendix.append(section)
+            continue
+        apart = [block for block in section.blocks if isinstance(block, Fold) or _is_long(block)]
+        later += [
+            replace(section, title=block.title if isinstance(block, Fold) else section.title, blocks=(block,)) for block in apart
+        ]
+        kept = tuple(block for block in section.blocks if block not in apart)
+        front += [replace(section, blocks=kept)] if kept else []
+    return {"front": front, "appendix": [*later, *appendix]}
+
+
+def _is_long(block: Block) -> bool:
+    """Whether maps by language are too long for the first pages."""
+    if not isinstance(block, LanguageMaps):
+        return False
+    rows = [len(map.rows) + MAP_HEAD for map in block.maps]
+    columns = count_columns(block)
+    return sum(max(rows[start : start + columns]) for start in range(0, len(rows), columns)) > MOST_LINES
+
+
+def count_columns(maps: LanguageMaps) -> int:
+    """How many maps by language stand side by side."""
+    return max(1, int(TEXT_MM / (NAME_MM + CELL_MM * max(len(map.chains) for map in maps.maps))))
+
+
+def _section(section: Section) -> dict[str, Any]:
+    blocks = [_block(block) for block in section.blocks if not isinstance(block, ExampleBrowser)]
+    return {"title": section.title, "blocks": blocks}
 
 
 def _block(block: Block) -> dict[str, Any]:
@@ -64,6 +100,8 @@ def _block(block: Block) -> dict[str, Any]:
         return _table(block)
     if isinstance(block, Fold):
         return {"kind": block.kind, "title": block.title, "blocks": [_block(inner) for inner in block.blocks]}
+    if isinstance(block, LanguageMaps):
+        return {"kind": block.kind, "columns": count_columns(block), "name": NAME_MM, "cell": CELL_MM, **_record(block, 0)}
     width = PANEL
     if isinstance(block, RowFigure):
         width = SINGLE_PLOT if block.sort == "dots" and len(block.plots) == 1 else ROW_WIDTHS[block.sort]

@@ -22,7 +22,7 @@ from xstilts.report.tables.truth import summarise_truth
 MOST_TARGETS = 4  # more columns than this do not fit 80 characters
 STYLES = {"gain": "bold blue", "loss": "bold yellow"} | dict.fromkeys(NOT_TESTED, "dim")
 LETTERS = {  # all other remarks are on chance: c
-    "reuses target data": "d", "same artefact": "=", LEAK_REMARK: "o", "intermediate task not learned": "n", "not primary": "x",
+    "reuses target data": "d", "same artefact": "=", LEAK_REMARK: "o", "task not learned": "n", "not primary": "x",
 }  # fmt: skip
 WORDS = {
     "≈": "equivalent: within the margin", "d": "reuses the target's training data", "c": "near chance",

@@ -43,7 +43,7 @@ def list_remarks(gain: Gain) -> tuple[str, ...]:
         LEAK_REMARK: gain.leak,
         near.get(gain.near_chance, ""): gain.near_chance,
         "English near chance": gain.verdict == "near chance" and not gain.near_chance,
-        "intermediate task not learned": gain.verdict == "not taken",
+        "task not learned": gain.verdict == "not taken",
         "not primary": not gain.primary,
     }
     return tuple(remark for remark, holds in remarks.items() if holds)

@@ -19,18 +19,15 @@ def label_chain(row: Summary) -> str:
     return f"{row.chain}, {row.control} control" if row.control else row.chain
 
 
-def scores_tables(findings: Findings) -> tuple[Table, ...]:
-    """Two tables, chain by target: the mean of the languages other than English, and English; only those with scores."""
-    halves: tuple[tuple[str, str, Pick], ...] = (
-        ("Mean of the languages other than English, 0 to 100", OTHER_LANGUAGES, lambda row: (row.transfer, row.near_chance)),
-        ("English, 0 to 100", ENGLISH, lambda row: (row.english, row.english_near_chance)),
-    )
-    tables = []
-    for title, language, pick in halves:
-        rows = [row for row in findings.summaries if pick(row)[0] is not None]
-        if rows:
-            tables.append(_pivot(findings, title, language, rows, pick))
-    return tuple(tables)
+def scores_table(findings: Findings, english: bool) -> Table | None:
+    """Chain by target, in English or the mean of the other languages; None without scores."""
+
+    def pick(row: Summary) -> tuple[float | None, bool]:
+        return (row.english, row.english_near_chance) if english else (row.transfer, row.near_chance)
+
+    rows = [row for row in findings.summaries if pick(row)[0] is not None]
+    title = f"{'English' if english else 'Mean of the languages other than English'}, 0 to 100"
+    return _pivot(findings, title, ENGLISH if english else OTHER_LANGUAGES, rows, pick) if rows else None
 
 
 def _pivot(findings: Findings, title: str, language: str, summaries: Sequence[Summary], pick: Pick) -> Table:
