@@ -17,8 +17,8 @@ from xstilts.study import NO_CHAIN
 from xstilts.tasks.registry import find_task
 
 # AdamW moves a weight by at most about the learning rate a step, half of it on average over a linear schedule. When it was looked
-# at, 57 steps at 1e-5 (0.0003) had learned nothing; the shortest published training of XLM-R Large that did (TyDiQA in version 1 of
-# Phang et al. 2020) has about 500 steps at 3e-6 (0.0008).
+# at, 57 steps at 1e-5 (0.0003) had learned nothing. The shortest published training of XLM-R Large that learned (TyDiQA in
+# version 1 of Phang et al. 2020) has about 500 steps at 3e-6 (0.0008).
 LEAST_MOVE = 0.0005
 
 
