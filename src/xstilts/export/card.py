@@ -198,7 +198,7 @@ def _write_licences(license: str | None, uses: Uses, own: str, start: EncoderSta
     text = (
         f"The weights were made from parts under several licences, or under terms that no short name says: {'; '.join(listed)}."
     )
-    if any("-NC" in given or "non-commercial" in given.lower() for given in (*trained.values(), own.upper())):
+    if any("-nc" in given.lower() or "non-commercial" in given.lower() for given in (*trained.values(), own)):
         text += " Some of them exclude commercial use."
     return f"{text} Check them before you publish the weights, and then name their licence in the front matter of this card."
 
