@@ -243,7 +243,7 @@ def test_the_card_says_what_must_not_be_overlooked(tiny_folder: Path, tmp_path: 
     assert "The question of the study: Does NLI help questions?" in text
     text = card_of(draft(chains={"none": [], "qqp": ["qqp"]}), Store(tmp_path), "qqp/xnli/0", tiny_folder)
     assert "Some of them exclude commercial use." in text
-    text = card_of(draft(recipes={"tydiqa": {"policy": "target_dev"}}), Store(tmp_path), "none/tydiqa/0", tiny_folder)
+    text = card_of(draft(recipes={"xnli": {"policy": "target_dev"}}), Store(tmp_path), "none/xnli/0", tiny_folder)
     assert "upper bounds" in text and "it is what the chains of the study are compared with" in text
 
 

@@ -106,18 +106,25 @@ def _describe_training(stage: TrainStage, phase: str) -> str:
 
 
 def _write_recipes(phases: Sequence[tuple[TrainStage, str]], store: Store) -> str:
-    head = ("step", "learning rate", "batch", "length", "warm-up", "weights kept", "other fields")
+    head = ("step", "learning rate", "batch", "length", "tokens a row", "warm-up", "weights kept", "other fields")
     rows = []
     for number, (stage, _) in enumerate(phases, start=2):
         recipe, made = stage.config.recipe, store.folder(stage.kind, stage.slug, stage.key)
         record = read_json(made / "out" / "train.json") or {}
         steps = record.get("steps") or recipe.steps
         long = f"{steps:,} steps" if steps else f"{recipe.epochs:g} epochs"
-        extra = {n: v for n, v in recipe.model_dump().items() if n not in _SHOWN and v != Recipe.model_fields[n].default}
+        idle = _SHOWN | _idle_fields(stage)
+        extra = {n: v for n, v in recipe.model_dump().items() if n not in idle and v != Recipe.model_fields[n].default}
         others = ", ".join(f"{name} {value}" for name, value in extra.items()) or fmt.NOTHING
-        numbers = (f"{recipe.lr:g}", recipe.batch, f"{long}, {recipe.max_length} tokens", f"{100 * recipe.warmup:g} %")
+        numbers = (f"{recipe.lr:g}", recipe.batch, long, recipe.max_length, f"{100 * recipe.warmup:g} %")
         rows.append((number, *numbers, POLICIES[recipe.policy], others))
     return _table(head, rows) if rows else ""
+
+
+def _idle_fields(stage: TrainStage) -> set[str]:
+    """Fields of a recipe that no format of a training reads."""
+    formats = {task.format.name for task in stage.config.tasks}
+    return {name for name, reader in (("stride", "span"), ("word_state", "tag"), ("mlm_rate", "mlm")) if reader not in formats}
 
 
 def _write_data(uses: Uses) -> str:
@@ -219,7 +226,7 @@ def _list_limits(
         yield "It had no intermediate training: it is what the chains of the study are compared with."
     if cell.leak:
         yield "Weights were chosen on dev data of the target languages, so the scores are upper bounds, not zero-shot transfer."
-    near = [r.code for r in rows if r.baseline is not None and r.headline - r.baseline <= CHANCE_MARGIN]
+    near = [LANGUAGES[r.code].name for r in rows if r.baseline is not None and r.headline - r.baseline <= CHANCE_MARGIN]
     if near:
         yield f"In {fmt.listed(near)} it scores hardly better than the best rule that reads nothing: do not use it there."
     if limits := study.limits.model_dump(exclude_none=True):
