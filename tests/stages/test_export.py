@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import transformers
 from safetensors import safe_open
-
 from tests.model.codecs.test_codecs import RECIPE
+
 from xstilts.formats.classify import Classify
 from xstilts.formats.mlm import Mlm
 from xstilts.model.codecs.registry import CODECS
