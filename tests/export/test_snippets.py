@@ -36,7 +36,10 @@ CONTEXT = "the tower is old . Die Türme sind alt , sagt ein Mensch . " * 4
 MORE: list[tuple[Any, Any]] = [
     (
         Span(no_answer=True),
-        [SpanExample(str(n), QUESTION[n:], CONTEXT[n * 9 :], None) for n in range(6)],
+        [
+            *(SpanExample(str(n), QUESTION[n:], CONTEXT[n * 9 :], None) for n in range(6)),
+            *(SpanExample(word, "is bo ?", word, None) for word in ("bo", "mi", "the", "塔", "old", "Mensch")),  # often no answer
+        ],
     ),
     (
         Tag(("N", "V", "X")),
