@@ -249,7 +249,7 @@ def test_what_is_exported_computes_the_same(folder: Path, tmp_path: Path, spec: 
     codec = CODECS[spec.name](spec, load_tokenizer(folder / "encoder"), RECIPE)
     model = fresh_model(folder, {"t": codec}, None).eval()
     save_model(model, {"t": spec}, folder / "encoder", tmp_path / "stage")
-    name = write_folder(tmp_path / "stage", tmp_path / "hf")
+    name = write_folder(tmp_path / "stage", tmp_path / "hf", "t")
     row = ENCODER_TYPES[model.encoder.config.model_type]  # type: ignore[union-attr, index]
     assert name == (codec.export if codec.export in row.heads else "AutoModel")
     theirs, info = getattr(transformers, name).from_pretrained(tmp_path / "hf", output_loading_info=True)

@@ -15,7 +15,7 @@ from xstilts.errors import InputError
 from xstilts.execution.execute import execute
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.plan.pretrain import Pretraining, check_free, compile_pretraining, make_pretraining, summarise
-from xstilts.stages.export import export_cell
+from xstilts.stages.export import export_encoder
 from xstilts.store.store import Store
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.world import WorldConfig, generate
@@ -82,7 +82,7 @@ def test_text_and_translations_become_one_model_that_a_study_takes(text: Path, t
     plan, trained = compile_pretraining(small(text, translations))
     state = execute(plan, store, workers=1)
     assert not state.errors
-    assert export_cell(store, trained, tmp_path / "model") == "AutoModelForMaskedLM"
+    assert export_encoder(store, trained, tmp_path / "model") == "AutoModelForMaskedLM"
     assert summarise(store, trained).startswith("12 steps, ")
     model, info = transformers.AutoModelForMaskedLM.from_pretrained(tmp_path / "model", output_loading_info=True)
     assert not [name for name in info["missing_keys"] if "position_ids" not in name]

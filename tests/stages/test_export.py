@@ -1,89 +1,68 @@
-"""Exported folders are plain Hugging Face models, and plain Hugging Face code predicts what we predict."""
+"""What is in an exported folder besides weights. That it computes the same: `tests/model/test_architectures.py`; that its code
+predicts the same: `tests/export/test_snippets.py`."""
 
 from __future__ import annotations
 
+import json
+import os
+import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 import transformers
-from tests.conftest import tiny_study
-from tests.model.codecs.test_codecs import RECIPE, SPECS
+from safetensors import safe_open
+from tests.model.codecs.test_codecs import RECIPE
 
-from xstilts.errors import InputError
-from xstilts.formats.choice import Choice
 from xstilts.formats.classify import Classify
 from xstilts.formats.mlm import Mlm
-from xstilts.formats.span import Span
-from xstilts.formats.tag import Tag
 from xstilts.model.codecs.registry import CODECS
 from xstilts.model.model import fresh_model, save_model
 from xstilts.model.tokenizer import load_tokenizer
-from xstilts.plan.cell import find_cell
-from xstilts.plan.compile import compile_study
-from xstilts.stages.export import export_cell, write_folder
-from xstilts.store.store import Store
+from xstilts.stages.export import write_folder
 
 pytestmark = pytest.mark.tiny
+SPECS = {"a/nli": Classify(("yes", "no")), "text": Mlm()}
 
 
-def exported(tiny_folder: Path, tmp_path: Path, spec: Any) -> tuple[Any, Any, Any, Any]:
-    codec = CODECS[spec.name](spec, load_tokenizer(tiny_folder / "encoder"), RECIPE)
-    model = fresh_model(tiny_folder, {"t": codec}, None).eval()
-    save_model(model, {"t": spec}, tiny_folder / "encoder", tmp_path / "stage")
-    name = write_folder(tmp_path / "stage", tmp_path / "hf")
-    theirs, info = getattr(transformers, name).from_pretrained(tmp_path / "hf", output_loading_info=True)
-    assert not info["unexpected_keys"]
-    assert not [k for k in info["missing_keys"] if "position_ids" not in k]
-    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "hf")
-    return codec, model, theirs.eval(), tokenizer
+@pytest.fixture
+def trained(tiny_folder: Path, tmp_path: Path) -> Path:
+    """The `out/` folder of a training with two heads."""
+    tokenizer = load_tokenizer(tiny_folder / "encoder")
+    codecs = {task: CODECS[spec.name](spec, tokenizer, RECIPE) for task, spec in SPECS.items()}
+    save_model(fresh_model(tiny_folder, codecs, None), SPECS, tiny_folder / "encoder", tmp_path / "stage")
+    return tmp_path / "stage"
 
 
-@pytest.mark.parametrize(("spec", "examples"), SPECS, ids=lambda x: getattr(x, "name", ""))
-def test_plain_transformers_computes_our_logits(tiny_folder: Path, tmp_path: Path, spec: Any, examples: Any) -> None:
-    codec, model, theirs, _ = exported(tiny_folder, tmp_path, spec)
-    features = codec.encode(examples, training=False)
-    batch = codec.collate(features)
-    with torch.inference_mode():
-        ours = model.head("t")(codec.hidden(model.encoder, batch))
-        inputs = {k: batch[k] for k in ("input_ids", "attention_mask")}
-        if isinstance(spec, Choice):
-            inputs = {k: v.view(len(features), spec.choices, -1) for k, v in inputs.items()}
-        output = theirs(**inputs)
-    match spec:
-        case Span():
-            found = torch.stack([output.start_logits, output.end_logits], dim=-1)
-        case Choice():
-            found = output.logits.view(-1, 1)
-        case _:
-            found = output.logits
-    if found.ndim == 3:  # what stands at the padding is nobody's business
-        found, ours = (x[batch["attention_mask"].bool()] for x in (found, ours))
-    torch.testing.assert_close(found, ours, rtol=1e-4, atol=1e-6)
-    if isinstance(spec, Classify | Tag):
-        assert list(theirs.config.id2label.values()) == list(spec.labels)
+def test_the_head_is_that_of_the_task(trained: Path, tmp_path: Path) -> None:
+    assert write_folder(trained, tmp_path / "text", "text") == "AutoModelForMaskedLM"
+    assert write_folder(trained, tmp_path / "nli", "a/nli") == "AutoModelForSequenceClassification"
+    config = transformers.AutoConfig.from_pretrained(tmp_path / "nli")
+    assert config.id2label == {0: "yes", 1: "no"} and config.label2id == {"yes": 0, "no": 1}
+    assert not hasattr(config, "word_state")
 
 
-def test_the_tokenizer_travels_along(tiny_folder: Path, tmp_path: Path) -> None:
-    codec, _, _, tokenizer = exported(tiny_folder, tmp_path, SPECS[0][0])
-    texts = SPECS[0][1][0].texts
-    assert tokenizer(*texts)["input_ids"] == codec.tokenizer(*texts)["input_ids"]
+def test_without_a_head_there_are_only_the_weights_of_the_encoder(trained: Path, tmp_path: Path) -> None:
+    assert write_folder(trained, tmp_path / "out", None) == "AutoModel"
+    with safe_open(tmp_path / "out" / "model.safetensors", framework="pt") as file:
+        assert not [name for name in file.keys() if "pooler" in name or "classifier" in name]  # noqa: SIM118 (not a dict)
+    assert not (tmp_path / "out" / "head.safetensors").exists()
 
 
-def test_masked_language_models_export_too(tiny_folder: Path, tmp_path: Path) -> None:
-    codec, model, theirs, tokenizer = exported(tiny_folder, tmp_path, Mlm())
-    ids = torch.tensor([tokenizer("bo ka <mask> mi")["input_ids"]])
-    with torch.inference_mode():
-        hidden = codec.hidden(model.encoder, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})
-        torch.testing.assert_close(theirs(input_ids=ids).logits, model.head("t")(hidden), rtol=1e-4, atol=1e-6)
+def test_the_tokenizer_travels_along(trained: Path, tmp_path: Path) -> None:
+    write_folder(trained, tmp_path / "out", "a/nli")
+    before, after = (load_tokenizer(folder) for folder in (trained / "encoder", tmp_path / "out"))
+    assert after("bo ka", "mi bo")["input_ids"] == before("bo ka", "mi bo")["input_ids"]
+    assert set(after("bo")) == {"input_ids", "attention_mask"}, "this encoder has no types of tokens"
+    first, second = (
+        json.loads((folder / "tokenizer_config.json").read_text()) for folder in (trained / "encoder", tmp_path / "out")
+    )
+    assert first.items() <= second.items()
 
 
-def test_a_cell_that_is_not_trained_or_not_there(tmp_path: Path) -> None:
-    plan = compile_study(tiny_study())
-    cell = find_cell(plan.cells, "squad/tydiqa/0")
-    assert cell is find_cell(plan.cells, "tiny/squad/world/tydiqa/0")
-    with pytest.raises(InputError, match="not made yet"):
-        export_cell(Store(tmp_path), cell.checkpoint, tmp_path / "out")
-    with pytest.raises(InputError, match=r"expected CHAIN/TARGET/SEED \(did you mean 'squad/tydiqa/0'\?\)"):
-        find_cell(plan.cells, "sqad/tydiqa/0")
+def test_modes_are_those_of_new_files(trained: Path, tmp_path: Path) -> None:
+    before = os.umask(0o026)
+    try:
+        write_folder(trained, tmp_path / "out", None)
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "out").iterdir()} == {0o640}

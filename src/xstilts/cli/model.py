@@ -75,7 +75,7 @@ def pretrain(
     """
     from xstilts.cli.running import choose_exit_code, print_failures, run_plan
     from xstilts.plan.pretrain import check_free, compile_pretraining, make_pretraining, summarise
-    from xstilts.stages.export import export_cell
+    from xstilts.stages.export import export_encoder
     from xstilts.store.store import Store
 
     check_free(out)
@@ -85,7 +85,7 @@ def pretrain(
     print_failures(state)
     if code := choose_exit_code(state):
         raise SystemExit(code)
-    written = export_cell(Store(store), trained, out)
+    written = export_encoder(Store(store), trained, out)
     open_console().print(f"{written} written to {out}: {summarise(Store(store), trained)}", soft_wrap=True)
 
 
@@ -97,21 +97,21 @@ def export(
     store: StoreOption = DEFAULT_STORE,
     changes: SetOption = [],
 ) -> None:
-    """Write the trained model of one cell as a Hugging Face folder.
+    """Write the trained model of one cell as a folder for the Hugging Face Hub.
 
-    `AutoModel...from_pretrained` loads it without xstilts. The encoder must be named if the study has several.
+    The folder has the weights, the tokenizer and a model card, README.md: the question, the data with their licences, the scores
+    with intervals, and code that loads the model and predicts as the study did, without xstilts. The encoder must be named if the
+    study has several.
 
     Example:
 
         xstilts export swahili.yaml squad_v1/tydiqa/0 -o model
     """
-    from xstilts.plan.cell import find_cell
-    from xstilts.stages.export import export_cell
+    from xstilts.export.export import export_cell
     from xstilts.store.store import Store
 
-    made = load_plan(study, changes)
-    written = export_cell(Store(store), find_cell(made.cells, cell).checkpoint, out)
-    open_console().print(f"{written} written to {out}", soft_wrap=True)
+    written = export_cell(load_plan(study, changes, draft=True), Store(store), cell, out)
+    open_console().print(f"{written} written to {out}, with a model card (README.md)", soft_wrap=True)
 
 
 @app.command(rich_help_panel=MODELS)

@@ -35,15 +35,22 @@ class SpanCodec(Codec):
         return TokenHead(encoder.config.hidden_size, 2, 0.0)  # no dropout, as in RobertaForQuestionAnswering
 
     @property
-    def _question_tokens(self) -> int:
+    def question_tokens(self) -> int:
+        """How many tokens of a question are read."""
         return min(MAX_QUESTION_TOKENS, self.max_length // 3)
+
+    @property
+    def overlap(self) -> int:
+        """How many tokens of the context two windows share."""
+        least_context = self.max_length - self.question_tokens - self.tokenizer.num_special_tokens_to_add(pair=True)
+        return min(self.recipe.stride, self.max_length // 3, int(least_context) - 1)
 
     def _cut_question(self, question: str) -> str:
         """The question, or the beginning of it that is no more tokens than it may be. (Tokenised anew, what was cut off at a
         token can be more tokens than before, hence the loop.)"""
-        for kept in range(self._question_tokens, -1, -1):
+        for kept in range(self.question_tokens, -1, -1):
             offsets = self.tokenizer(question, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-            if len(offsets) <= self._question_tokens:
+            if len(offsets) <= self.question_tokens:
                 break
             question = question[: offsets[kept - 1][1]] if kept else ""
         return question
@@ -60,13 +67,12 @@ class SpanCodec(Codec):
     def _windows(self, begin: int, items: Sequence[SpanExample], questions: list[str], training: bool) -> Iterator[Feature]:
         """The features of some examples. Those with an answer that no window holds become `unreached`: in training their windows
         all point at the first token, and at test they cannot be answered right."""
-        least_context = self.max_length - self._question_tokens - self.tokenizer.num_special_tokens_to_add(pair=True)
         encoded = self.tokenizer(
             questions,
             [e.context for e in items],
             truncation="only_second",
             max_length=self.max_length,
-            stride=min(self.recipe.stride, self.max_length // 3, least_context - 1),
+            stride=self.overlap,
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
         )

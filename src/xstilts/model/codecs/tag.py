@@ -95,8 +95,8 @@ class TagCodec(TokenCodec):
             batch["words"] = torch.zeros_like(batch["input_ids"])
             for i, feature in enumerate(features):
                 first, end = len(self._frame[0]), len(feature.rows[0]) - len(self._frame[1])
-                starts = torch.tensor(feature.extra["starts"])
-                ends = torch.tensor([*feature.extra["starts"][1:], end])
+                starts = torch.tensor(feature.extra["starts"], dtype=torch.long)
+                ends = torch.tensor([*feature.extra["starts"][1:], end][: len(starts)], dtype=torch.long)
                 batch["words"][i, first:end] = starts.repeat_interleave(ends - starts)
         return batch
 

@@ -1,0 +1,152 @@
+"""The code of model cards, run on a tiny encoder of each type: it gives the predictions and vectors of the study."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from tests.model.codecs.test_codecs import SPECS
+from tests.model.tiny_encoders import make_encoder
+from xstilts.export.snippets import write_snippet
+from xstilts.formats.choice import Choice
+from xstilts.formats.classify import Classify
+from xstilts.formats.span import Span, SpanExample
+from xstilts.formats.tag import Tag, TagExample
+from xstilts.model.architectures import ENCODER_TYPES
+from xstilts.model.codecs.registry import CODECS
+from xstilts.model.embedding import embed
+from xstilts.model.encoder import load_encoder
+from xstilts.model.model import fresh_model, save_model
+from xstilts.model.tokenizer import load_tokenizer
+from xstilts.recipe.recipe import Recipe
+from xstilts.stages.contracts import EmbedConfig, PredictConfig, PredictRecipe, RetrievalSetting
+from xstilts.stages.export import HEAD_FILE, write_folder
+from xstilts.train.evaluate import predict
+
+pytestmark = pytest.mark.tiny
+
+QUESTION = "is the tower old or is a human in the tower or is the tower in a human ?"
+CONTEXT = "the tower is old . Die Türme sind alt , sagt ein Mensch . " * 4
+MORE: list[tuple[Any, Any]] = [
+    (
+        Span(no_answer=True),
+        [
+            *(SpanExample(str(n), QUESTION[n:], CONTEXT[n * 9 :], None) for n in range(6)),
+            *(SpanExample(word, "is bo ?", word, None) for word in ("bo", "mi", "the", "塔", "old", "Mensch")),  # often no answer
+        ],
+    ),
+    (
+        Tag(("N", "V", "X")),
+        [
+            TagExample("a", ("塔", "is", "\u200b", "Mensch", "башни", ".", "bomi" * 40), None),
+            TagExample(
+                "b", ("the", "tower", "is", "old", "and", "a", "human", "is", "in", "a", "tower", "of", "中文", "."), None
+            ),
+            TagExample("c", (), None),
+        ],
+    ),
+]
+
+
+@pytest.fixture(scope="module", params=sorted(ENCODER_TYPES))
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `out/` folder of an encoder stage."""
+    found = tmp_path_factory.mktemp(request.param)
+    make_encoder(found / "encoder", request.param)
+    return found
+
+
+def run(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the code of a card defines, run in the exported folder."""
+    monkeypatch.chdir(folder)
+    found: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), found)
+    return found
+
+
+def ask(snippet: dict[str, Any], spec: Any, example: Any) -> Any:
+    match spec:
+        case Classify():
+            return snippet["classify"](*example.texts)
+        case Choice():
+            return snippet["choose"](example.prompt, list(example.choices))
+        case Tag():
+            return tuple(snippet["tag"](list(example.words)))
+        case _:
+            return snippet["answer"](example.question, example.context)
+
+
+CASES = [(*case, "first") for case in (*SPECS, *MORE)] + [(*MORE[1], "next"), (*MORE[1], "mean")]
+
+
+@pytest.mark.parametrize(("spec", "examples", "word_state"), CASES, ids=lambda x: getattr(x, "name", ""))
+def test_the_code_predicts_what_the_study_predicts(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: Any, examples: Any, word_state: Any
+) -> None:
+    recipe = PredictRecipe(24, 6, "fp32", word_state)
+    codec = CODECS[spec.name](spec, load_tokenizer(folder / "encoder"), Recipe(max_length=24, stride=6, word_state=word_state))
+    torch.manual_seed(1)
+    model = fresh_model(folder, {"t": codec}, None).eval()
+    for weight in model.head("t").parameters():
+        torch.nn.init.normal_(weight, std=0.5)  # so that answers differ
+    save_model(model, {"t": spec}, folder / "encoder", tmp_path / "stage")
+    name = write_folder(tmp_path / "stage", tmp_path / "hf", "t", word_state)
+    assert (tmp_path / "hf" / HEAD_FILE).exists() == (name == "AutoModel"), "no head is lost"
+    assert json.loads((tmp_path / "hf" / "config.json").read_text()).get("word_state") == (
+        word_state if spec.name == "tag" else None
+    )
+    code = write_snippet(tmp_path / "hf", name, PredictConfig("t", "t", spec, ("en",), recipe), None)
+    assert max(map(len, code.splitlines())) <= 130
+    snippet = run(code, tmp_path / "hf", monkeypatch)
+    found = [ask(snippet, spec, example) for example in examples]
+    assert found == [prediction.answer for prediction in predict(model, "t", codec, examples)]
+
+
+TEXTS = ["the tower is old .", "", "塔 中文", "a human is in the tower . " * 12, "bo"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "pooling", "centred", "prefix"),
+    [("last", "mean", False, ""), (1, "mean_content", True, 'query: "'), ("last", "cls", False, "")],
+)
+def test_the_code_makes_the_vectors_of_the_study(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layer: Any, pooling: str, centred: bool, prefix: str
+) -> None:
+    name = write_folder(folder, tmp_path / "hf", None)
+    assert name == "AutoModel"
+    config = EmbedConfig("t", "embed", ("en",), 32, "fp32", "all", (pooling,), prefix)
+    code = write_snippet(tmp_path / "hf", name, config, RetrievalSetting(layer, pooling, centred))
+    encoder: Any = load_encoder(folder / "encoder").eval()
+    number = encoder.config.num_hidden_layers if layer == "last" else layer
+    vectors = np.zeros((1, 1, len(TEXTS), encoder.config.hidden_size), dtype=np.float32)
+    texts = [prefix + text for text in TEXTS]
+    embed(encoder, load_tokenizer(folder / "encoder"), texts, 32, [number], [pooling], 2048, vectors, lambda: None)
+    expected = vectors[0, 0] - vectors[0, 0].mean(0) if centred else vectors[0, 0]
+    snippet = run(code, tmp_path / "hf", monkeypatch)
+    np.testing.assert_allclose(snippet["embed"](TEXTS).numpy(), expected, rtol=1e-4, atol=1e-5)
+    assert snippet["nearest"](torch.eye(3), torch.eye(3)[[2, 0, 1]])[0][0] == 1
+
+
+def test_a_ranker_reads_fewer_tokens_of_a_query(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_folder(folder, tmp_path / "hf", None)
+    config = EmbedConfig("t", "rank", ("en",), 60, "fp32", "last", ("cls",))
+    code = write_snippet(tmp_path / "hf", "AutoModel", config, RetrievalSetting("last", "cls", False))
+    assert "max_length=60" in code and 'replace("\\n", "")' in code
+    assert run(code, tmp_path / "hf", monkeypatch)["candidates"].shape[0] == 2
+
+
+def test_pipelines_read_what_the_model_was_trained_on(folder: Path, tmp_path: Path) -> None:
+    """No token types for a model that takes none."""
+    spec = Tag(("N", "V"))
+    codec = CODECS["tag"](spec, load_tokenizer(folder / "encoder"), Recipe(max_length=24, stride=6))
+    save_model(fresh_model(folder, {"t": codec}, None), {"t": spec}, folder / "encoder", tmp_path / "stage")
+    if write_folder(tmp_path / "stage", tmp_path / "hf", "t") == "AutoModel":
+        pytest.skip("transformers has no such head")
+    tagger: Any = transformers.pipeline("token-classification", model=str(tmp_path / "hf"))
+    assert {found["entity"] for found in tagger("the tower is old .")} <= {"N", "V"}
