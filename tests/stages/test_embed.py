@@ -59,7 +59,7 @@ def vectors_of(model: Path, texts: Sequence[str], max_length: int = 64) -> np.nd
     """Of the last layer, mean pooling."""
     found = np.zeros((1, 1, len(texts), 16), dtype=np.float32)
     trunk = load_encoder(model / "encoder").eval(), load_tokenizer(model / "encoder")
-    embed(*trunk, texts, max_length, (2,), ("mean",), 8192, found, lambda: None)
+    embed(*trunk, texts, max_length, (2,), ("mean",), 8192, found, lambda _: None)
     return found[0, 0]
 
 

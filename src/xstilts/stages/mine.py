@@ -26,7 +26,7 @@ def run(job: Job[MineConfig, MineInputs[Path]]) -> None:
     layer = resolve_layer(config.layer, Layout.read(folder).depth, "mine")
     parts = [f"{split}{language}" for language in config.languages for split in ("", "dev-")]
     for number, part in enumerate(parts):
-        job.progress({"step": number, "steps": len(parts), "language": part})
+        job.progress({"step": number, "steps": len(parts), "unit": "parts", "doing": part})
         finished = job.checkpoint / f"{part}.jsonl"
         if not finished.is_file():
             queries, candidates = (read_ids(folder, part, side) for side in BitextMining.sides)
