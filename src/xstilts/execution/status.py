@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 from xstilts.errors import InputError
 from xstilts.execution.execute import StageState, State
 from xstilts.plan.compile import Plan
+from xstilts.stages.attempt import MOST_POINTS
 from xstilts.stages.stage import Stage
 from xstilts.store.lease import find_holder
 from xstilts.store.store import KEY_DIGITS, DamagedArtefact, Store, read_json
@@ -34,7 +35,8 @@ class StageStatus:
 
     `pending_because`: "stopped" if its last attempt was killed or interrupted, "damaged" if it was done and its files have
     changed since. `attempts` counts all; `seconds`, `started` (seconds since the epoch) and `progress` (what it last reported)
-    are those of the last one. `error` is empty unless the stage failed or is damaged."""
+    are those of the last one. `losses`: of a running training, (step, mean loss since the point before) of all attempts that
+    led to it. `error` is empty unless the stage failed or is damaged."""
 
     kind: str
     slug: str
@@ -47,6 +49,7 @@ class StageStatus:
     progress: dict[str, Any] | None = None
     started: float | None = None
     folder: str | None = None
+    losses: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ class StatusReader:
                 self._done[stage.key] = (mark, status)
             return status
         if held:
-            return replace(status, state="running", progress=_read_progress(last))
+            return replace(status, state="running", progress=_read_progress(last), losses=_read_losses(runs))
         if damage:
             return replace(status, pending_because="damaged", error=damage)
         if outcome == "failed":
@@ -218,6 +221,18 @@ def _read_progress(run: dict[str, Any]) -> dict[str, Any] | None:
     if not isinstance(progress, dict):
         return None
     return {name: value for name, value in progress.items() if not isinstance(value, float) or math.isfinite(value)}
+
+
+def _read_losses(runs: list[dict[str, Any]]) -> tuple[tuple[int, float], ...]:
+    """The curve of a training: an attempt goes on from a checkpoint, which may lie before the last point of the one before."""
+    found: list[tuple[int, float]] = []
+    for run in runs:
+        points = run.get("losses")
+        numbers = [point for point in points if isinstance(point, list) and len(point) == 2] if isinstance(points, list) else []
+        own = [(int(step), loss) for step, loss in numbers if read_number(step) is not None and read_number(loss) is not None]
+        if own:
+            found = [point for point in found if point[0] < own[0][0]] + own
+    return tuple(found[-MOST_POINTS:])
 
 
 def _read_steps(stage: StageStatus) -> dict[str, float]:

@@ -10,7 +10,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from xstilts.cli.views.progress import PLAIN_SECONDS, RunningStage, describe_progress, format_seconds, tabulate_running
+from xstilts.cli.views.progress import (
+    PLAIN_SECONDS,
+    RunningStage,
+    describe_dependents,
+    describe_progress,
+    format_seconds,
+    tabulate_running,
+)
 from xstilts.execution.status import STATES, StatusReader, StudyStatus
 
 REFRESH_SECONDS = 1.0
@@ -51,7 +58,7 @@ def list_problems(status: StudyStatus) -> list[StageProblem]:
     for stage in status.stages:
         step = describe_progress(stage.progress or {}, 0.0).step
         sentences = {
-            "failed": stage.error,
+            "failed": stage.error + describe_dependents(status.plan, stage.key),
             "damaged": f"{stage.error}; the next run makes it again",
             "stopped": f"unfinished{f' at {step}' if step else ''}; the next run continues it",
         }
