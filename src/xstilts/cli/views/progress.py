@@ -18,9 +18,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from xstilts.analysis import formatting as fmt
 from xstilts.execution.execute import State, count_dependents
 from xstilts.execution.status import read_number
 from xstilts.execution.time_left import TimeLeft
+from xstilts.plan.compile import Plan
 from xstilts.stages.stage import Stage
 
 # Where the output is not a terminal, a line is printed at most this often.
@@ -32,12 +34,13 @@ SILENT_SECONDS = 60.0
 
 
 class RunningStage(NamedTuple):
-    """A running stage, what it last reported, and the seconds since it began."""
+    """A running stage, what it last reported, the seconds since it began, and a training's losses (see `StageStatus`)."""
 
     kind: str
     slug: str
     report: Mapping[str, Any]
     seconds: float
+    losses: tuple[tuple[int, float], ...] = ()
 
 
 class ProgressWords(NamedTuple):
@@ -123,9 +126,13 @@ def tabulate_running(stages: Iterable[RunningStage]) -> Table:
 def describe_failure(state: State, stage: Stage) -> Text:
     """A failed stage in one line: what, why, what it costs."""
     error = " ".join(state.errors[stage.key].error.split())
-    lost = count_dependents(state.plan, stage.key)
-    rest = f"; {lost} {'stage that needs it is' if lost == 1 else 'stages that need it are'} left out" if lost else ""
-    return Text.assemble(("failed  ", "red"), f"{stage.kind} {stage.slug}: {error}{rest}")
+    return Text.assemble(("failed  ", "red"), f"{stage.kind} {stage.slug}: {error}{describe_dependents(state.plan, stage.key)}")
+
+
+def describe_dependents(plan: Plan, key: str) -> str:
+    """`; 3 stages that need it are left out`; empty if none does."""
+    lost = count_dependents(plan, key)
+    return f"; {fmt.count(lost, 'stage that needs it is', 'stages that need it are')} left out" if lost else ""
 
 
 def describe_stopping(state: State) -> str:
@@ -135,18 +142,20 @@ def describe_stopping(state: State) -> str:
     others = len(running) - trainings
     waits = []
     if trainings:
-        waits.append(
-            f"{trainings} training{'s' if trainings > 1 else ''} to write {'their' if trainings > 1 else 'its'} checkpoint"
-        )
+        waits.append(fmt.count(trainings, "training to write its checkpoint", "trainings to write their checkpoint"))
     if others:
-        waits.append(f"{others} other stage{'s' if others > 1 else ''} to end")
+        waits.append(
+            fmt.count(others, "other stage to end", "other stages to end")
+            if trainings
+            else f"{fmt.count(others, 'stage')} to end"
+        )
     lost = Counter[str]()
     for stage in running:
         report = state.live.get(stage.key, {})
         step, saved = read_number(report.get("step")), read_number(report.get("saved"))
         if step is not None and saved is not None and step > saved:
             lost[report.get("unit") or "steps"] += round(step - saved)
-    costs = " and ".join(f"{count:,} {unit if count > 1 else unit.removesuffix('s')}" for unit, count in lost.items())
+    costs = " and ".join(fmt.count(count, unit.removesuffix("s")) for unit, count in lost.items())
     return (
         f"stopping: waiting for {' and '.join(waits) or 'nothing'}; press Ctrl-C again to stop at once"
         f" ({f'loses up to {costs}' if costs else 'loses only what is unfinished'})"

@@ -71,7 +71,7 @@ def list_problems(status: StudyStatus) -> list[StageProblem]:
 def list_running(status: StudyStatus) -> list[RunningStage]:
     """The running stages, the longest-running first."""
     running = [stage for stage in status.stages if stage.state == "running"]
-    found = [RunningStage(s.kind, s.slug, s.progress or {}, status.at - (s.started or status.at)) for s in running]
+    found = [RunningStage(s.kind, s.slug, s.progress or {}, status.at - (s.started or status.at), s.losses) for s in running]
     return sorted(found, key=lambda stage: -stage.seconds)
 
 
@@ -85,12 +85,12 @@ def draw_status(status: StudyStatus, bar: bool = True, height: int | None = None
         lines.append(top)
     lines.append(Text.assemble(("" if bar else f"{name}: ", "bold"), f"{count_states(status)}. {describe_outlook(status)}"))
     running, problems = list_running(status), list_problems(status)
-    room = len(running) if height is None else max(height // 2 - 4, 1)
+    room = len(running) if height is None else max(height // 4 - 2, 1)  # of two lines
     if running:
         lines.append(tabulate_running(running[:room]))
     if len(running) > room:
         lines.append(Text(f"  and {len(running) - room} more running", style="dim"))
-    room = len(problems) if height is None else max((height - len(running)) // 4, 1)
+    room = len(problems) if height is None else max((height - 4 - 2 * min(len(running), room)) // 5, 1)
     for what, stage, sentence in problems[:room]:
         line = Text.assemble((f"{what}  ", "red" if what == "failed" else "yellow"), f"{stage}: {sentence}")
         lines.append(Padding(line, (0, 0, 0, 2)) if bar else Text("  ") + line)
