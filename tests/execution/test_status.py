@@ -171,6 +171,17 @@ def test_what_another_version_wrote_does_no_harm(plan: Plan, tmp_path: Path) -> 
     assert of_stage(status, of_kind(plan, "fetch")).error == "no reason was recorded"
 
 
+def test_the_curve_of_a_training_joins_its_attempts(plan: Plan, tmp_path: Path) -> None:
+    """The second attempt went on from step 2; another version wrote no number at step 4."""
+    store, stage = Store(tmp_path), of_kind(plan, "train")
+    begin(store, stage, outcome="lost", losses=[[1, 5.0], [2, 4.0], [3, 3.5], [4, 3.4]])
+    with Lease(begin(store, stage, losses=[[3, 3.6], [4, None], [5, 3.0]])):
+        status = of_stage(StatusReader(plan, store).read(), stage)
+    assert status.losses == ((1, 5.0), (2, 4.0), (3, 3.6), (5, 3.0))
+    finish(store, stage)
+    assert of_stage(StatusReader(plan, store).read(), stage).losses == ()
+
+
 def test_calls_in_quick_succession_share_one_reading(plan: Plan, tmp_path: Path) -> None:
     store, reader = Store(tmp_path), StatusReader(plan, Store(tmp_path), least_seconds=3600)
     first = reader.read()

@@ -226,6 +226,7 @@ def _loop(state: State, executor: Executor, watch: Callable[[State], None], inte
             executor.stop()
         if state.stopping:
             if not state.count("running") or len(interrupts) > 1 or time.monotonic() - interrupts[0] > STOP_SECONDS:
+                watch(state)
                 raise KeyboardInterrupt
             watch(state)
             _take_events(state, executor, stages)

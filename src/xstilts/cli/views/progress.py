@@ -211,7 +211,9 @@ class LiveView:
         done = ProgressBar(total=len(stages), completed=state.count("done"), width=20)
         bar.add_row(Text(state.plan.study.name, style="bold"), done, Text(self._count_stages(state)))
         return Group(
-            bar, tabulate_running(running), *([Text(describe_stopping(state), style="yellow")] if state.stopping else [])
+            bar,
+            tabulate_running(running),
+            *([Text(describe_stopping(state), style="yellow")] if state.stopping and state.count("running") else []),
         )
 
     def _count_stages(self, state: State) -> str:
