@@ -29,6 +29,8 @@ LOST_LIMIT = 5
 POLL_SECONDS = 0.25
 # A run that was asked to stop waits at most this long for its stages; then it ends as if it was asked again.
 STOP_SECONDS = 60.0
+# One Ctrl-C may come twice: from the terminal, and from a program around this one that passes it on.
+SAME_PRESS_SECONDS = 0.1
 # done: its outputs are in the store; running: this run works on it (to somebody who only looks at the store: some run does);
 # elsewhere: another run works on it; pending: it is still to be made; failed: its last attempt failed; blocked: a stage that it
 # needs failed or is blocked.
@@ -74,7 +76,11 @@ class State:
         timed = dict(self.seconds)
         for key, live in self.live.items():
             if live.get("steps") and live.get("step", 0) >= live["steps"] / 20:
-                timed[key] = (time.monotonic() - live["started"]) * live["steps"] / live["step"]
+                step, steps, left = live["step"], live["steps"], live.get("seconds_left")
+                if left is not None and step < steps:  # by the rate of its attempt, which may have begun at a checkpoint
+                    timed[key] = left * steps / (steps - step)
+                else:
+                    timed[key] = (time.monotonic() - live["started"]) * steps / step
         return timed
 
     def _work(self) -> dict[str, float]:
@@ -207,8 +213,14 @@ def _count_interrupts() -> Iterator[list[float]]:
     numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is signal.default_int_handler]
     if threading.current_thread() is not threading.main_thread():
         numbers = []
+
+    def note(*_: object) -> None:
+        now = time.monotonic()
+        if not came or now - came[-1] > SAME_PRESS_SECONDS:
+            came.append(now)
+
     for number in numbers:
-        signal.signal(number, lambda *_: came.append(time.monotonic()))
+        signal.signal(number, note)
     try:
         yield came
     finally:

@@ -188,11 +188,11 @@ class LiveView:
     def show(self, state: State) -> None:
         """The executor calls this whenever something may have changed."""
         for message in state.messages[self.messages_shown :]:
-            self.console.print(Text(message, style="yellow"), soft_wrap=True)
+            self.console.print(Text(message, style="yellow"), soft_wrap=not self.live)
         self.messages_shown = len(state.messages)
         stages = {stage.key: stage for stage in state.plan.stages} if len(state.errors) > self.failures_shown else {}
         for key in list(state.errors)[self.failures_shown :]:
-            self.console.print(describe_failure(state, stages[key]), soft_wrap=True)
+            self.console.print(describe_failure(state, stages[key]), soft_wrap=not self.live)
         self.failures_shown = len(state.errors)
         if state.stopping and not self.live and not self.said_stopping:
             self.said_stopping = True

@@ -15,7 +15,7 @@ from xstilts.cli.views.progress import (
     RunningStage,
     describe_dependents,
     describe_progress,
-    format_seconds,
+    describe_time_left,
     tabulate_running,
 )
 from xstilts.execution.status import STATES, StatusReader, StudyStatus
@@ -45,11 +45,10 @@ def describe_outlook(status: StudyStatus) -> str:
         return "No run is active. Only failed and blocked stages are left; run the study again to retry them."
     if not status.counts["running"]:
         return "No run is active." + ("" if status.store.root.is_dir() else f" The store {status.store.root} does not exist yet.")
-    if status.seconds_left is None:
+    if status.time_left is None:
         return "The time left is not known yet."
-    if status.seconds_left < 60:
-        return "Less than a minute left."
-    return f"About {format_seconds(status.seconds_left)} {'hours' if status.seconds_left >= 3600 else 'minutes'} left."
+    words = describe_time_left(status.time_left)
+    return f"{words[0].upper()}{words[1:]} left."
 
 
 def list_problems(status: StudyStatus) -> list[StageProblem]:
