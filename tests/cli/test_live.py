@@ -136,14 +136,15 @@ def test_a_failure_shows_at_once_in_one_line_with_what_it_costs(planned: tuple[P
         screen = console(300, terminal)
         with LiveView(screen) as view:
             view.show(state)
-            state.errors[training.key] = Outcome("failed", "[/red] out of memory;\nlower max_length")
+            state.errors[training.key] = Outcome("failed", f"[/red] no file; {'looked here and there, ' * 20}\nGet it.\nOr not.")
             state.status[training.key] = "failed"
             view.show(state)
             view.show(state)
         lines = [line for line in screen.export_text().splitlines() if line.startswith("failed")]
         lost = sum(training.key in {s.key for s in upstream([stage])} for stage in plan.stages) - 1
         assert lost > 1
-        said = f"failed  train {training.slug}: [/red] out of memory; lower max_length; {lost} stages that need it are left out"
+        said = f"failed  train {training.slug}: [/red] no file; {'looked here and there, ' * 4}looked … Get it.; {lost} stages "
+        said += "that need it are left out"
         assert [line.rstrip() for line in lines] == [said]
         state.errors.clear()
 

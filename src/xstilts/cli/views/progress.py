@@ -9,6 +9,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from textwrap import shorten
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -27,6 +28,8 @@ from xstilts.stages.stage import Stage
 
 # Where the output is not a terminal, a line is printed at most this often.
 PLAIN_SECONDS = 10.0
+# Of a reason that has more than one line.
+REASON_LENGTH = 120
 # How fast the time left follows a new estimate.
 SMOOTHING_SECONDS = 30.0
 # A stage that reported nothing for longer than this is called silent, and its last rates are not shown any more.
@@ -124,8 +127,10 @@ def tabulate_running(stages: Iterable[RunningStage]) -> Table:
 
 
 def describe_failure(state: State, stage: Stage) -> Text:
-    """A failed stage in one line: what, why, what it costs."""
-    error = " ".join(state.errors[stage.key].error.split())
+    """A failed stage in one line: what, why, what to do, what it costs. Of a reason of several lines the first is cut and all but
+    the second are left out; the end of the run and the status have all of it."""
+    reason, *more = state.errors[stage.key].error.splitlines()
+    error = f"{shorten(reason, REASON_LENGTH, placeholder=' …')} {more[0].strip()}" if more else reason
     return Text.assemble(("failed  ", "red"), f"{stage.kind} {stage.slug}: {error}{describe_dependents(state.plan, stage.key)}")
 
 
