@@ -50,7 +50,7 @@ def test_reading_says_how_far_it_is_and_can_be_stopped(root: Path, monkeypatch: 
     made, told = job(root, 7), []
     made.progress = told.append
     fetch.run(made)
-    assert [report["step"] for report in told] == [10, 20, 30]
+    assert [report["done"] for report in told] == [10, 20, 30]
     made.progress = lambda _: made.stop.set()
     with pytest.raises(Interrupted):
         fetch.run(made)

@@ -35,7 +35,7 @@ def run(job: FetchJob) -> None:
         for example in _examples(job, task, counts):
             available += 1
             if available % TELL_EVERY == 0:
-                job.progress({"step": available, "unit": "examples", "doing": "reading"})
+                job.progress({"doing": "reading examples", "done": available})
                 job.check_stop()
             yield example
 

@@ -33,7 +33,7 @@ class Lost(Exception):
 class Job(Generic[ConfigT, InputsT]):
     """`inputs` are the `out/` folders of finished stages. `facts` go into the run's record.
 
-    `progress` takes a report, which replaces the one before: `step` of `steps` (if their number is known) are done, in a `unit`
+    `progress` takes a report, which replaces the one before: `step` of `steps` are done, in a `unit`
     (else optimizer steps), and `saved` of them outlive the process; `doing` says what is at work, of which `done` (`of` so many)
     is done. A training adds `loss`, `tokens_per_second` and `utilisation`."""
 

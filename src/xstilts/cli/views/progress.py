@@ -82,11 +82,10 @@ def describe_progress(report: Mapping[str, Any], seconds: float) -> ProgressWord
     step, steps, loss, speed, of_peak, left = (
         read_number(report.get(name)) for name in ("step", "steps", "loss", "tokens_per_second", "utilisation", "seconds_left")
     )
-    unit = report.get("unit") or ("" if steps else "steps")
     doing = _count(str(report.get("doing") or ""), read_number(report.get("done")), read_number(report.get("of")))
     silent = "" if fresh else f"silent since {_clock_time(heard)}"
     return ProgressWords(
-        _count("", step, steps) + (f" {unit}" if unit else "") if step is not None else "",
+        _count("", step, steps) if steps else "",
         f"{loss:.3f}" if loss is not None else "",
         f"{speed:,.0f}" if speed is not None and fresh else "",
         f"{100 * of_peak:.1f} %" if of_peak is not None and fresh else "",
