@@ -44,7 +44,7 @@ def xstilts(spec: dict[str, Any], answers: Answers) -> None:
     vectors = np.zeros((1, 1, len(sentences), spec["size"]), dtype=np.float32)
     for turn in count():
         answers.wait()
-        how = ((spec["layer"],), (POOLING,), TOKENS_A_BATCH, vectors, lambda: None, spec["precision"])
+        how = ((spec["layer"],), (POOLING,), TOKENS_A_BATCH, vectors, lambda _: None, spec["precision"])
         embed(encoder, tokenizer, sentences, 128, *how)
         if spec["device"] == "cuda":
             torch.cuda.synchronize()

@@ -124,7 +124,7 @@ def embed_translations(encoder: Path, count: int) -> list[np.ndarray]:
     found = []
     for texts in ([text for _, text in chosen], [english for english, _ in chosen]):
         vectors = np.zeros((1, 1, len(texts), trunk.config.hidden_size), np.float32)
-        how = ((layer,), ("mean",), TOKENS_A_BATCH, vectors, lambda: None, precision)
+        how = ((layer,), ("mean",), TOKENS_A_BATCH, vectors, lambda _: None, precision)
         embed(trunk, load_tokenizer(encoder), texts, 128, *how)
         found.append(vectors[0, 0] / np.linalg.norm(vectors[0, 0], axis=1, keepdims=True))
     return found

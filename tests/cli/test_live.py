@@ -18,14 +18,14 @@ from tests.conftest import mind_ctrl_c, tiny_study
 from tests.execution.fake_store import TICK, begin, finish
 
 from xstilts.cli.views import status as status_view
-from xstilts.cli.views.progress import LiveView, RunningStage, describe_progress, tabulate_running
+from xstilts.cli.views.progress import LiveView, RunningStage, describe_progress, describe_stopping, tabulate_running
 from xstilts.cli.views.status import draw_status, follow_status, print_status
 from xstilts.execution.execute import State, inspect
 from xstilts.execution.status import StatusReader, StudyStatus
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages import attempt
-from xstilts.stages.job import Job
-from xstilts.stages.stage import KINDS
+from xstilts.stages.job import Job, Outcome
+from xstilts.stages.stage import KINDS, upstream
 from xstilts.store.lease import Lease
 from xstilts.store.store import Store, read_json, write_json
 
@@ -52,7 +52,7 @@ def test_a_running_training_shows_speed_utilisation_loss_and_time_left(planned: 
     training = next(stage for stage in plan.stages if stage.kind == "train")
     fetching = next(stage for stage in plan.stages if stage.kind == "fetch")
     state.live = {
-        training.key: {"started": time.monotonic() - 60, "event": "progress", **TICK},
+        training.key: {"started": time.monotonic() - 60, "at": time.time(), **TICK},
         fetching.key: {"started": time.monotonic()},
     }
     screen = console()
@@ -72,7 +72,8 @@ def test_what_is_not_known_is_not_shown() -> None:
         tabulate_running(
             [
                 RunningStage("train", "a", {**TICK, "utilisation": None}, 3.0),
-                RunningStage("predict", "b", {"language": "de", "step": 0, "steps": 2}, 4.0),
+                RunningStage("predict", "b", {"doing": "de (1 of 2)", "step": 0, "steps": 20, "unit": "examples"}, 4.0),
+                RunningStage("fetch", "c", {"doing": "reading examples", "done": 12000}, 4.0),
             ]
         )
     )
@@ -80,7 +81,9 @@ def test_what_is_not_known_is_not_shown() -> None:
     assert "of peak" not in text
     assert "%" not in text
     assert "12,346" in text
-    assert "de 0/2" in text
+    assert "0/20" in text
+    assert "de (1 of 2)" in text
+    assert "reading examples 12,000" in text
 
 
 def body(step: Job[Any, Any]) -> None:
@@ -110,8 +113,59 @@ def test_status_reads_what_a_training_last_reported(planned: tuple[Plan, Store, 
 
 
 def test_what_was_reported_long_ago_is_no_rate_any_more() -> None:
-    assert describe_progress({**TICK, "at": time.time() - 5}, 700.0) == ("1,400/2,000", "1.234", "12,346", "34.1 %", "1:35 left")
-    assert describe_progress({**TICK, "at": time.time() - 500}, 700.0) == ("1,400/2,000", "1.234", "", "", "11:40")
+    known = ("1,400/2,000", "1.234", "12,346", "34.1 %", "1:35 left", "")
+    assert describe_progress({**TICK, "at": time.time() - 5}, 700.0) == known
+    *words, now = describe_progress({**TICK, "at": time.time() - 500}, 700.0)
+    assert words == ["1,400/2,000", "1.234", "", "", "11:40"]
+    assert now == time.strftime("silent since %H:%M", time.localtime(time.time() - 500))
+
+
+def test_what_is_done_inside_a_step_and_long_silence_are_said() -> None:
+    inside = {**TICK, "doing": "evaluating mnli en", "done": 2000, "of": 9815}
+    assert describe_progress({**inside, "at": time.time()}, 700.0).now == "evaluating mnli en 2,000/9,815"
+    assert describe_progress({"doing": "tokenizing mnli en", "done": 12000}, 3.0)[::5] == ("", "tokenizing mnli en 12,000")
+    long_ago = time.time() - 90000
+    assert describe_progress({}, 90000.0).now == time.strftime("silent since %Y-%m-%d %H:%M", time.localtime(long_ago))
+    assert describe_progress({}, 30.0).now == ""
+
+
+def test_a_failure_shows_at_once_in_one_line_with_what_it_costs(planned: tuple[Plan, Store, State]) -> None:
+    plan, _, state = planned
+    training = next(stage for stage in plan.stages if stage.kind == "train")
+    for terminal in (True, False):
+        screen = console(300, terminal)
+        with LiveView(screen) as view:
+            view.show(state)
+            state.errors[training.key] = Outcome("failed", f"[/red] no file; {'looked here and there, ' * 20}\nGet it.\nOr not.")
+            state.status[training.key] = "failed"
+            view.show(state)
+            view.show(state)
+        lines = [line for line in screen.export_text().splitlines() if line.startswith("failed")]
+        lost = sum(training.key in {s.key for s in upstream([stage])} for stage in plan.stages) - 1
+        assert lost > 1
+        said = f"failed  train {training.slug}: [/red] no file; {'looked here and there, ' * 4}looked … Get it.; {lost} stages "
+        said += "that need it are left out"
+        assert [line.rstrip() for line in lines] == [said]
+        state.errors.clear()
+
+
+def test_a_stop_says_what_it_waits_for_and_what_is_lost(planned: tuple[Plan, Store, State]) -> None:
+    plan, _, state = planned
+    one, two, *_ = (stage for stage in plan.stages if stage.kind == "train")
+    predicting = next(stage for stage in plan.stages if stage.kind == "predict")
+    for stage in (one, two, predicting):
+        state.status[stage.key] = "running"
+        state.live[stage.key] = {"started": time.monotonic()}
+    state.live[one.key] |= {"step": 40, "steps": 100, "saved": 30}
+    state.live[two.key] |= {"step": 7, "steps": 100, "saved": 6}
+    state.live[predicting.key] |= {"step": 1, "steps": 100, "saved": 0, "unit": "examples"}
+    assert describe_stopping(state) == (
+        "stopping: waiting for 2 trainings to write their checkpoint and 1 other stage to end; press Ctrl-C again to stop at "
+        "once (loses up to 11 steps and 1 example)"
+    )
+    state.status[two.key] = state.status[predicting.key] = "done"
+    state.live[one.key]["saved"] = 40
+    assert describe_stopping(state).endswith("checkpoint; press Ctrl-C again to stop at once (loses only what is unfinished)")
 
 
 def test_the_status_names_what_failed_and_what_was_left(planned: tuple[Plan, Store, State]) -> None:
@@ -140,12 +194,12 @@ def test_a_low_window_counts_what_it_has_no_room_for(planned: tuple[Plan, Store,
         begin(store, stage, outcome="failed", error="no " * 60)
     status = StatusReader(plan, store).read()
     failed = status.counts["failed"]
-    assert failed > 6
+    assert failed > 4
     screen = console(80)
     screen.print(draw_status(status, height=24))
     lines = screen.export_text().splitlines()
     assert len(lines) <= 24
-    assert any(line.startswith(f"  and {failed - 6} more") for line in lines)
+    assert any(line.startswith(f"  and {failed - 4} more") for line in lines)
     assert printed(status).count("failed  ") == failed
 
 

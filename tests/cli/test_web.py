@@ -12,12 +12,14 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from tests.conftest import mind_ctrl_c, tiny_study
 from tests.execution.fake_store import TICK, begin, finish
 
+from xstilts.cli.views.loss_curve import choose_ticks
 from xstilts.cli.views.web import StatusServer, render_status
 from xstilts.errors import InputError
 from xstilts.execution.status import StatusReader
@@ -97,6 +99,36 @@ def test_the_page_shows_what_runs_and_what_failed(server: StatusServer, plan: Pl
     elements = Elements(text)
     assert not elements.open
     assert [tag for tag, _ in elements.found].count("script") == 1
+
+
+def test_the_page_draws_the_losses_of_a_running_training(server: StatusServer, plan: Plan, tmp_path: Path) -> None:
+    training, other = [stage for stage in plan.stages if stage.kind == "train"][:2]
+    losses = [[step, 4 / step] for step in range(1, 500)]
+    with Lease(begin(Store(tmp_path), training, progress=TICK, losses=losses)):
+        with Lease(begin(Store(tmp_path), other, progress=TICK, losses=[[1, 2.0]])):
+            text = ask(server, "GET", "/")[1]
+    (line,) = [attributes["points"] for tag, attributes in Elements(text).found if tag == "polyline"]
+    points = [tuple(map(float, point.split(","))) for point in (line or "").split()]
+    assert len(points) == 200
+    assert (points[0][0], points[-1][0]) == (0.0, 100.0)
+    assert all(a[1] <= b[1] for a, b in pairwise(points)), "lower is further down"
+    assert "to 0.008 at step 499" in text
+    assert len(text) < 25_000
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (4.0, 6.5, [4, 5, 6, 7]),
+        (0.03, 1.96, [0, 1, 2]),
+        (0.5, 0.5, [0.5, 0.502]),
+        (0.0, 0.0, [0.0, 0.00005]),
+        (-0.2, 3.9, [-2, 0, 2, 4]),
+        (1e4, 1e9, [0, 5e8, 1e9]),
+    ],
+)
+def test_ticks_are_round_and_around_all_losses(low: float, high: float, ticks: list[float]) -> None:
+    assert choose_ticks(low, high) == ticks
 
 
 def test_the_page_loads_nothing_and_refreshes_until_the_end(server: StatusServer, plan: Plan, tmp_path: Path) -> None:

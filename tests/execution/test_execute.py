@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+import torch
 import yaml
 from tests.conftest import mind_ctrl_c, tiny_record, tiny_study
 from tests.forking import Fork
@@ -211,7 +212,7 @@ def test_ctrl_c_keeps_what_is_done_and_exits_with_130(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     process = subprocess.Popen(
         command(study, store.root),
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
         preexec_fn=mind_ctrl_c,
@@ -223,12 +224,66 @@ def test_ctrl_c_keeps_what_is_done_and_exits_with_130(tmp_path: Path) -> None:
     while not (read_json(folder / "run-000.json") or {}).get("progress") and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
+    said = answer_to_ctrl_c(process)
+    assert "waiting for 1 training to write its checkpoint; press Ctrl-C again to stop at once" in said
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert b"Run the same command again" in errors
     assert b"Traceback" not in errors
     assert (folder / "checkpoint" / "state.pt").exists()
-    assert store.runs(folder)[0]["outcome"] == "interrupted"
+    (run,) = store.runs(folder)
+    assert run["outcome"] == "interrupted"
+    assert 0 < run["progress"]["step"] < 3000
+    assert 1 < len(run["losses"]) <= 200
+    resumed = torch.load(folder / "checkpoint" / "state.pt", weights_only=True)["state"]["step"]
+    assert run["losses"][0][0] == 1
+    assert run["losses"][-1][0] <= resumed
+
+
+def answer_to_ctrl_c(process: subprocess.Popen[bytes]) -> str:
+    """The line that says so, which comes within a second (two on a busy machine)."""
+    asked = time.monotonic()
+    assert process.stdout is not None
+    said = next(line for line in iter(process.stdout.readline, b"") if line.startswith(b"stopping: "))
+    assert time.monotonic() - asked < 2.0
+    return said.decode()
+
+
+def test_a_second_ctrl_c_stops_at_once_and_loses_nothing_that_is_done(
+    undisturbed: tuple[Plan, Store, State], tmp_path: Path
+) -> None:
+    """A worker that does not answer any more (it is halted) would be waited for."""
+    plan, calm, _ = undisturbed
+    study, store = tmp_path / "study.yaml", Store(tmp_path / "store")
+    study.write_text(yaml.safe_dump(tiny_record()))
+    process = subprocess.Popen(
+        command(study, store.root),
+        env={**os.environ, "XSTILTS_CHECKPOINT_SECONDS": "0"},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=mind_ctrl_c,
+    )
+    while process.poll() is None and not list(store.root.glob("train/*/checkpoint/state.pt")):
+        time.sleep(0.002)
+    (worker,) = psutil.Process(process.pid).children()
+    worker.suspend()
+    os.killpg(process.pid, signal.SIGINT)
+    answer_to_ctrl_c(process)
+    assert process.poll() is None, "it waits"
+    done = inspect(plan, store).cached
+    asked = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - asked < 5.0
+    assert process.returncode == 130
+    assert b"Traceback" not in errors
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    assert 0 < len(done) < len(plan.stages)
+    state = execute(plan, store, workers=1)
+    assert done <= state.cached
+    assert not state.errors
+    assert outputs(plan, store) == outputs(plan, calm)
 
 
 def test_a_killed_worker_loses_one_language(tmp_path: Path) -> None:

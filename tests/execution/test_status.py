@@ -45,7 +45,7 @@ def test_without_a_store_all_is_pending(plan: Plan, tmp_path: Path) -> None:
     status = StatusReader(plan, Store(tmp_path / "none")).read()
     assert status.counts == {"pending": len(plan.stages)}
     assert not status.ended
-    assert status.seconds_left is None
+    assert status.time_left is None
     assert not (tmp_path / "none").exists()
 
 
@@ -116,7 +116,7 @@ def test_a_killed_holder_runs_no_more(plan: Plan, tmp_path: Path) -> None:
     assert (found.state, found.pending_because) == ("pending", "stopped")
     assert found.progress is not None
     assert found.progress["step"] == 1400
-    assert reader.read().seconds_left is None
+    assert reader.read().time_left is None
 
 
 def test_a_repaired_artefact_is_done_again(plan: Plan, tmp_path: Path) -> None:
@@ -145,18 +145,21 @@ def test_time_left_is_the_executors_estimate(plan: Plan, tmp_path: Path) -> None
     trainings = [stage for stage in plan.stages if stage.kind == "train"]
     folder = begin(store, trainings[1])
     with Lease(folder):
-        assert reader.read().seconds_left is None  # no training was timed yet
+        assert reader.read().time_left is None  # no training was timed yet
         finish(store, trainings[0], seconds=40.0)
         state = inspect(plan, store)
         state.status[trainings[1].key] = "running"
-        assert reader.read().seconds_left == pytest.approx(state.time_left().seconds)
+        assert reader.read().time_left.seconds == pytest.approx(state.time_left().seconds)
         second = begin(store, trainings[2], progress={"step": 50, "steps": 100, "seconds_left": 7.0})
         with Lease(second):
             state.status[trainings[2].key] = "running"
             state.live[trainings[2].key] = {"started": time.monotonic() - 7.0, "step": 50, "steps": 100}
             state.workers = 2
-            assert reader.read().seconds_left == pytest.approx(state.time_left().seconds, rel=0.05)
-    assert reader.read().seconds_left is None
+            assert reader.read().time_left.seconds == pytest.approx(state.time_left().seconds, rel=0.05)
+            began_at_a_checkpoint = {"started": time.monotonic() - 1.0, "seconds_left": 7.0}
+            state.live[trainings[2].key] |= began_at_a_checkpoint
+            assert reader.read().time_left.seconds == pytest.approx(state.time_left().seconds, rel=0.05)
+    assert reader.read().time_left is None
 
 
 def test_what_another_version_wrote_does_no_harm(plan: Plan, tmp_path: Path) -> None:
@@ -169,6 +172,20 @@ def test_what_another_version_wrote_does_no_harm(plan: Plan, tmp_path: Path) -> 
         status = StatusReader(plan, store).read()
     assert json.loads(json.dumps(status.record(), allow_nan=False))["counts"]["running"] == 1
     assert of_stage(status, of_kind(plan, "fetch")).error == "no reason was recorded"
+
+
+def test_the_curve_of_a_training_joins_its_attempts(plan: Plan, tmp_path: Path) -> None:
+    """The second attempt went on from step 2; another version wrote no number once. A long attempt makes all points wide."""
+    store, stage = Store(tmp_path), of_kind(plan, "train")
+    begin(store, stage, outcome="lost", losses=[[1, 5.0], [2, 4.0], [3, 3.5], [4, 3.4]])
+    with Lease(begin(store, stage, losses=[[3, 3.6], [4, None], [4, 3.2], [5, 3.0]])):
+        status = of_stage(StatusReader(plan, store).read(), stage)
+    assert status.losses == ((1, 5.0), (2, 4.0), (3, 3.6), (4, 3.2), (5, 3.0))
+    with Lease(begin(store, stage, losses=[[8, 2.0], [12, 1.0], [16, 0.5]])):
+        losses = of_stage(StatusReader(plan, store).read(), stage).losses
+    assert losses == ((4, pytest.approx(3.95)), (8, 2.5), (12, 1.0), (16, 0.5))
+    finish(store, stage)
+    assert of_stage(StatusReader(plan, store).read(), stage).losses == ()
 
 
 def test_calls_in_quick_succession_share_one_reading(plan: Plan, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def trunk(tiny_folder: Path) -> tuple[Any, Any]:
 
 def vectors(trunk: tuple[Any, Any], layers: tuple[int, ...], tokens: int = 64, max_length: int = 128) -> np.ndarray:
     found = np.full((len(layers), len(POOLINGS), len(TEXTS), 16), np.nan, dtype=np.float32)
-    embed(*trunk, TEXTS, max_length, layers, POOLINGS, tokens, found, lambda: None)
+    embed(*trunk, TEXTS, max_length, layers, POOLINGS, tokens, found, lambda _: None)
     return found
 
 
@@ -52,8 +52,8 @@ def test_bf16_is_autocast_and_close_to_fp32(trunk: tuple[Any, Any], tiny_folder:
     exact = vectors(trunk, (1, 2))
     layers, found, plain = (1, 2), *(np.zeros_like(exact) for _ in range(2))
     with torch.autocast("cpu", torch.bfloat16):
-        embed(*trunk, TEXTS, 128, layers, POOLINGS, 64, plain, lambda: None)
-    embed(load_encoder(tiny_folder / "encoder").eval(), trunk[1], TEXTS, 128, layers, POOLINGS, 64, found, lambda: None, "bf16")
+        embed(*trunk, TEXTS, 128, layers, POOLINGS, 64, plain, lambda _: None)
+    embed(load_encoder(tiny_folder / "encoder").eval(), trunk[1], TEXTS, 128, layers, POOLINGS, 64, found, lambda _: None, "bf16")
     np.testing.assert_allclose(found, plain, atol=1e-3)
     cosine = (exact * found).sum(-1) / np.linalg.norm(exact, axis=-1) / np.linalg.norm(found, axis=-1)
     assert cosine.min() > 0.999
@@ -86,8 +86,8 @@ def test_no_texts_no_vectors(trunk: tuple[Any, Any]) -> None:
 
 def test_every_batch_can_stop_it(trunk: tuple[Any, Any]) -> None:
     ticks: list[int] = []
-    embed(*trunk, TEXTS, 128, (0,), POOLINGS, 1, np.zeros((1, 3, len(TEXTS), 16)), lambda: ticks.append(1))
-    assert len(ticks) == len(TEXTS)
+    embed(*trunk, TEXTS, 128, (0,), POOLINGS, 1, np.zeros((1, 3, len(TEXTS), 16)), ticks.append)
+    assert ticks == [0, *range(1, len(TEXTS) + 1)]
 
 
 def test_poolings() -> None:

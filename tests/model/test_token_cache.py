@@ -121,7 +121,7 @@ def test_no_examples_and_a_document_of_nothing(codecs: dict[str, Codec], tmp_pat
 
 
 def test_a_stop_leaves_nothing_that_reads_as_a_cache(codecs: dict[str, Codec], tmp_path: Path) -> None:
-    def stop() -> None:
+    def stop(_: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -59,7 +59,7 @@ def vectors_of(model: Path, texts: Sequence[str], max_length: int = 64) -> np.nd
     """Of the last layer, mean pooling."""
     found = np.zeros((1, 1, len(texts), 16), dtype=np.float32)
     trunk = load_encoder(model / "encoder").eval(), load_tokenizer(model / "encoder")
-    embed(*trunk, texts, max_length, (2,), ("mean",), 8192, found, lambda: None)
+    embed(*trunk, texts, max_length, (2,), ("mean",), 8192, found, lambda _: None)
     return found[0, 0]
 
 
@@ -146,6 +146,18 @@ def test_ranked_queries_are_cut_shorter_than_candidates_which_have_their_context
     assert read_vectors(job.out, "fr", "candidate", 2, "mean", True).shape == (0, 16)
 
 
+def test_progress_is_in_examples(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "TOKENS_A_BATCH", 1)
+    job, told = job_of(tmp_path, tiny_folder, "embed", {"de": TRANSLATIONS, "fr": TRANSLATIONS}), []
+    job.progress = told.append
+    stage.run(job)
+    steps = [report["step"] for report in told]
+    assert steps == sorted(steps)
+    assert set(steps) == set(range(9)), "each of two times four, one side after the other"
+    assert {report["saved"] for report in told if report["step"] > 4} == {4}
+    assert {(report["steps"], report["unit"]) for report in told} == {(8, "examples")}
+
+
 def test_a_restart_keeps_what_was_finished(tiny_folder: Path, tmp_path: Path) -> None:
     texts: dict[str, Sequence[Example]] = {"de": TRANSLATIONS, "fr": TRANSLATIONS}
     job = job_of(tmp_path, tiny_folder, "embed", texts)
@@ -157,7 +169,7 @@ def test_a_restart_keeps_what_was_finished(tiny_folder: Path, tmp_path: Path) ->
             self.checks += 1
             return self.checks > 3
 
-    job.stop = StopAtFourth()  # asked once a batch and once a side: in the middle of English
+    job.stop = StopAtFourth()  # asked when a part begins, when its texts are tokenized, after each batch and each side
     with pytest.raises(Interrupted):
         stage.run(job)
     kept = job.checkpoint / "de.text.npy"

@@ -12,7 +12,7 @@ from xstilts.formats.jsonl import read_jsonl
 from xstilts.stages import fetch
 from xstilts.stages.contracts import FetchConfig, Inputs
 from xstilts.stages.fetch import FetchJob
-from xstilts.stages.job import Job
+from xstilts.stages.job import Interrupted, Job
 from xstilts.stages.stage import Context
 from xstilts.tasks.files.locate import hash_contents, locate, read_examples, subsample
 from xstilts.tasks.registry import CATALOGUE
@@ -43,6 +43,17 @@ def test_it_leaves_the_examples_and_counts_them(limit: int | None, root: Path) -
     assert list(read_jsonl(root / "out" / "examples.jsonl")) == kept
     assert made.facts == {"examples": len(kept), "available": 30}
     assert len(kept) == min(limit or 30, 30)
+
+
+def test_reading_says_how_far_it_is_and_can_be_stopped(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "TELL_EVERY", 10)
+    made, told = job(root, 7), []
+    made.progress = told.append
+    fetch.run(made)
+    assert [report["done"] for report in told] == [10, 20, 30]
+    made.progress = lambda _: made.stop.set()
+    with pytest.raises(Interrupted):
+        fetch.run(made)
 
 
 def test_a_file_that_changed_since_the_plan_is_refused(root: Path) -> None:

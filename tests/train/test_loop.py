@@ -53,9 +53,23 @@ def plan_of(*tasks: str, seed: int = 1, **fields: Any) -> PhaseSpec:
     return PhaseSpec(Mixture(mix=tasks).rule, seed, **fields)
 
 
+class StopAfter:
+    """Asks a training to stop when it has made so many steps."""
+
+    def __init__(self, steps: int):
+        self.steps, self.seen = steps, set[int]()
+
+    def see(self, report: dict[str, Any]) -> None:
+        self.seen.add(report["step"])
+
+    def __call__(self) -> bool:
+        return len(self.seen) > self.steps  # the first is the one that it began with
+
+
 def go(folder: Path, checkpoint: Path, recipe: Recipe, stop: Callable[[], bool] = lambda: False) -> Any:
     model, members = setting(folder, recipe)
-    return model, Training(model, members, recipe, plan_of("pair", "text"), checkpoint, should_stop=stop).run()
+    see = stop.see if isinstance(stop, StopAfter) else lambda _: None
+    return model, Training(model, members, recipe, plan_of("pair", "text"), checkpoint, see, stop).run()
 
 
 @pytest.mark.parametrize("policy", ["last", "avg_last_k", "en_dev"])
@@ -66,8 +80,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tiny_folder: Path, tmp_path
     whole, record = go(tiny_folder, tmp_path / "a", recipe)
     pieces = None
     for _ in range(20):  # stopped after every second step, started anew each time
-        steps = itertools.count(1)
-        model, pieces = go(tiny_folder, tmp_path / "b", recipe, lambda steps=steps: next(steps) >= 2)
+        model, pieces = go(tiny_folder, tmp_path / "b", recipe, StopAfter(2))
         if pieces is not None:
             break
     assert pieces is not None
@@ -75,6 +88,52 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tiny_folder: Path, tmp_path
     assert pieces["losses"] == record["losses"]
     for name, value in whole.state_dict().items():
         assert torch.equal(value, model.state_dict()[name]), name
+
+
+def test_a_stop_inside_a_step_or_an_evaluation_changes_nothing(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XSTILTS_MICRO_TOKENS", "40")
+    monkeypatch.setattr("xstilts.train.evaluate.EVALUATION_TOKENS", 40)
+    recipe = RECIPE.model_copy(update={"policy": "en_dev"})
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    whole, record = go(tiny_folder, tmp_path / "a", recipe)
+    kept = []
+    for asked in itertools.count(1):  # stopped the first, second, third ... time that it asks
+        calls = itertools.count(1)
+        model, pieces = go(tiny_folder, tmp_path / "b", recipe, lambda calls=calls, asked=asked: next(calls) >= asked)
+        if pieces is not None:
+            break
+        kept.append(torch.load(tmp_path / "b" / "state.pt", weights_only=True)["state"])
+    evaluated = [(state["step"], state["losses"][-1][0] if state["losses"] else 0) for state in kept]
+    assert any(step == one[0] == other[0] for one, other in itertools.pairwise(evaluated) for step in [one[0]]), "inside a step"
+    assert any(step in evaluation_steps(14, 7) and last < step for step, last in evaluated), "inside an evaluation"
+    assert (pieces["losses"], pieces["dev"]) == (record["losses"], record["dev"])
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, model.state_dict()[name]), name
+
+
+def test_long_steps_and_evaluations_say_how_far_they_are(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XSTILTS_MICRO_TOKENS", "40")
+    monkeypatch.setattr("xstilts.train.evaluate.EVALUATION_TOKENS", 40)
+    monkeypatch.setattr("xstilts.train.loop.TELL_SECONDS", 0.0)
+    told: list[dict[str, Any]] = []
+    recipe = RECIPE.model_copy(update={"policy": "en_dev"})
+    model, members = setting(tiny_folder, recipe)
+    Training(model, members, recipe, plan_of("pair", "text"), tmp_path, told.append).run()
+    assert [report["step"] for report in told] == sorted(report["step"] for report in told)
+    assert {report["step"] for report in told} == set(range(15))
+    rows = [report for report in told if report["step"] == 5 and report.get("doing") == "rows"]
+    assert len(rows) > 1
+    assert [report["done"] for report in rows] == sorted({report["done"] for report in rows})
+    assert rows[-1]["done"] == rows[-1]["of"] > 1
+    assert all(report["loss"] == rows[0]["loss"] for report in rows), "of the last step that is done"
+    evaluating = [(report["done"], report["of"]) for report in told if report.get("doing") == "evaluating pair en"]
+    assert (8, 8) in evaluating
+    assert 0 < evaluating[0][0] < 8
 
 
 def test_a_damaged_checkpoint_costs_time_and_no_result(tiny_folder: Path, tmp_path: Path) -> None:
@@ -88,8 +147,7 @@ def test_a_damaged_checkpoint_costs_time_and_no_result(tiny_folder: Path, tmp_pa
 def test_a_checkpoint_of_an_earlier_version_costs_time_and_no_result(tiny_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     whole, _ = go(tiny_folder, tmp_path / "a", RECIPE)
-    steps = itertools.count(1)
-    assert go(tiny_folder, tmp_path, RECIPE, lambda: next(steps) >= 5)[1] is None
+    assert go(tiny_folder, tmp_path, RECIPE, StopAfter(5))[1] is None
     content = torch.load(tmp_path / "state.pt", weights_only=True)
     torch.save({{"state": "progress", "selected": "kept"}.get(n, n): v for n, v in content.items()}, tmp_path / "state.pt")
     model, _ = go(tiny_folder, tmp_path, RECIPE)
@@ -103,10 +161,7 @@ def test_average_is_the_mean_of_the_last_marks(tiny_folder: Path, tmp_path: Path
     for mark in marks:
         folder = tmp_path / str(mark)
         folder.mkdir()
-        steps = itertools.count(1)
-        model, record = go(
-            tiny_folder, folder, RECIPE.model_copy(update={"policy": "last"}), lambda steps=steps, m=mark: next(steps) >= m
-        )
+        model, record = go(tiny_folder, folder, RECIPE.model_copy(update={"policy": "last"}), StopAfter(mark))
         assert record is None or mark == 14
         kept.append({n: v.clone() for n, v in model.state_dict().items()})
     (tmp_path / "avg").mkdir()

@@ -30,7 +30,7 @@ def run_plan(console: Console, plan: Plan, store: Store, workers: int | None) ->
         with LiveView(console) as view:
             return execute(plan, store, workers, view.show)
     except KeyboardInterrupt:
-        print("\nInterrupted. Finished work is kept. Run the same command again to continue.", file=sys.stderr)
+        print("Interrupted. Finished work is kept. Run the same command again to continue.", file=sys.stderr)
         raise SystemExit(130) from None
 
 

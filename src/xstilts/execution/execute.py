@@ -4,8 +4,11 @@ A stage that fails blocks what rests on it and nothing else. A worker that dies 
 checkpoint. A stage that another run holds is waited for, not repeated. A damaged artefact is made again, and said so.
 """
 
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -23,6 +26,11 @@ from xstilts.store.lease import find_holder
 from xstilts.store.store import DamagedArtefact, Store, explain_storage_error, read_json, write_json
 
 LOST_LIMIT = 5
+POLL_SECONDS = 0.25
+# A run that was asked to stop waits at most this long for its stages; then it ends as if it was asked again.
+STOP_SECONDS = 60.0
+# One Ctrl-C may come twice: from the terminal, and from a program around this one that passes it on.
+SAME_PRESS_SECONDS = 0.1
 # done: its outputs are in the store; running: this run works on it (to somebody who only looks at the store: some run does);
 # elsewhere: another run works on it; pending: it is still to be made; failed: its last attempt failed; blocked: a stage that it
 # needs failed or is blocked.
@@ -31,7 +39,8 @@ StageState = Literal["done", "running", "elsewhere", "pending", "failed", "block
 
 @dataclass(repr=False)
 class State:
-    """Where an execution stands. `live` maps the keys of running stages to what they last reported."""
+    """Where an execution stands. `live` maps the keys of running stages to what they last reported, with the time `started`
+    (monotonic). `stopping`: it was asked to stop and waits for what runs."""
 
     plan: Plan
     store: Store
@@ -43,6 +52,7 @@ class State:
     seconds: dict[str, float] = field(default_factory=dict)
     lost: dict[str, tuple[int, int]] = field(default_factory=dict)
     workers: int = 1
+    stopping: bool = False
     started: float = field(default_factory=time.monotonic)
     _measured: tuple[int, dict[str, float]] | None = None
 
@@ -66,7 +76,11 @@ class State:
         timed = dict(self.seconds)
         for key, live in self.live.items():
             if live.get("steps") and live.get("step", 0) >= live["steps"] / 20:
-                timed[key] = (time.monotonic() - live["started"]) * live["steps"] / live["step"]
+                step, steps, left = live["step"], live["steps"], live.get("seconds_left")
+                if left is not None and step < steps:  # by the rate of its attempt, which may have begun at a checkpoint
+                    timed[key] = left * steps / (steps - step)
+                else:
+                    timed[key] = (time.monotonic() - live["started"]) * steps / step
         return timed
 
     def _work(self) -> dict[str, float]:
@@ -171,7 +185,9 @@ def execute(
     watch: Callable[[State], None] = lambda _: None,
     start: StartExecutor = start_local,
 ) -> State:
-    """Run the plan to its end. Raises KeyboardInterrupt after an orderly stop, InputError if the store cannot be written."""
+    """Run the plan to its end. On Ctrl-C (or where SIGTERM does the same) running stages are asked to checkpoint; at the second
+    one they are killed, which costs what came after their last checkpoints. Raises KeyboardInterrupt after that, and InputError
+    if the store cannot be written."""
     store.prepare()
     state = inspect(plan, store)
     for stage in plan.stages:  # take back marks that vouch for nothing
@@ -183,21 +199,50 @@ def execute(
     if todo == 0:
         return state
     processes = max((stage.config.recipe.processes for stage in plan.stages if isinstance(stage, TrainStage)), default=1)
-    with start(store.root, workers, todo, processes) as executor:
+    with start(store.root, workers, todo, processes) as executor, _count_interrupts() as interrupts:
         state.workers = executor.size
-        try:
-            _loop(state, executor, watch)
-        except KeyboardInterrupt:
-            executor.stop()
-            raise
+        _loop(state, executor, watch, interrupts)
     return state
 
 
-def _loop(state: State, executor: Executor, watch: Callable[[State], None]) -> None:
+@contextmanager
+def _count_interrupts() -> Iterator[list[float]]:
+    """The times at which the signals that mean KeyboardInterrupt came, as they come, instead of an exception at any place: one
+    inside a message of a worker would lose it. Signals that are ignored stay so."""
+    came: list[float] = []
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is signal.default_int_handler]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+
+    def note(*_: object) -> None:
+        now = time.monotonic()
+        if not came or now - came[-1] > SAME_PRESS_SECONDS:
+            came.append(now)
+
+    for number in numbers:
+        signal.signal(number, note)
+    try:
+        yield came
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.default_int_handler)
+
+
+def _loop(state: State, executor: Executor, watch: Callable[[State], None], interrupts: list[float]) -> None:
     stages = {stage.key: stage for stage in state.plan.stages}
     urgency = _urgency(state)
     seen_elsewhere: dict[str, float] = {}
     while True:
+        if interrupts and not state.stopping:
+            state.stopping = True
+            executor.stop()
+        if state.stopping:
+            if not state.count("running") or len(interrupts) > 1 or time.monotonic() - interrupts[0] > STOP_SECONDS:
+                watch(state)
+                raise KeyboardInterrupt
+            watch(state)
+            _take_events(state, executor, stages)
+            continue
         pending = [stage for stage in state.plan.stages if state.status[stage.key] == "pending"]
         ready = [stage for stage in pending if all(state.status[i.key] == "done" for i in stage.parents)]
         ready.sort(key=lambda s: (ORDER.get(s.kind, 1), -urgency[s.key]))
@@ -208,11 +253,7 @@ def _loop(state: State, executor: Executor, watch: Callable[[State], None]) -> N
             executor.submit(stage.record())
         if not state.count("running", "elsewhere") and not ready:
             return
-        for key, event in executor.poll(0.25):
-            if isinstance(event, Outcome):
-                _settle(state, stages[key], event, state.live.pop(key, {}))
-            else:
-                state.live.setdefault(key, {}).update(event)
+        _take_events(state, executor, stages)
         for key, found in list(state.status.items()):
             if found == "elsewhere" and time.monotonic() - seen_elsewhere.get(key, 0.0) > 1.0:
                 seen_elsewhere[key] = time.monotonic()
@@ -222,6 +263,14 @@ def _loop(state: State, executor: Executor, watch: Callable[[State], None]) -> N
                 elif find_holder(folder) is None:
                     state.status[key] = "pending"
         watch(state)
+
+
+def _take_events(state: State, executor: Executor, stages: dict[str, Stage]) -> None:
+    for key, event in executor.poll(POLL_SECONDS):
+        if isinstance(event, Outcome):
+            _settle(state, stages[key], event, state.live.pop(key, {}))
+        else:
+            state.live[key] = {"started": state.live[key]["started"], **event, "at": time.time()}
 
 
 def _write_record(store: Store, stage: Stage) -> None:
@@ -260,7 +309,10 @@ def _settle(state: State, stage: Stage, event: Outcome, live: dict[str, Any]) ->
                 state.status[key] = "pending"
                 state.messages.append(f"lost a worker ({_how(event)}) on {stage.slug}; it goes on from its checkpoint")
             else:
-                error = f"its worker died {LOST_LIMIT} times without getting further ({_how(event)})"
+                error = (
+                    f"its worker died {LOST_LIMIT} times without getting further ({_how(event)}); what it printed is in "
+                    f"{state.store.root / 'workers.log'}, and fewer workers or a smaller max_length need less memory"
+                )
                 _fail(state, stage, Outcome("failed", error))
         case "failed":
             if event.storage:
@@ -273,6 +325,15 @@ def _how(event: Outcome) -> str:
         return event.error
     hint = "; -9 is often for lack of memory" if event.status == -9 else ""
     return f"exit status {event.status}{hint}"
+
+
+def count_dependents(plan: Plan, key: str) -> int:
+    """How many stages rest on one, however indirectly."""
+    found = {key}
+    for stage in plan.stages:
+        if any(parent.key in found for parent in stage.parents):
+            found.add(stage.key)
+    return len(found) - 1
 
 
 def _fail(state: State, stage: Stage, event: Outcome) -> None:

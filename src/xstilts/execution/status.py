@@ -12,12 +12,16 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Literal, get_args
 
 from xstilts.errors import InputError
 from xstilts.execution.execute import StageState, State
+from xstilts.execution.time_left import TimeLeft
 from xstilts.plan.compile import Plan
+from xstilts.stages.attempt import MOST_POINTS
 from xstilts.stages.stage import Stage
 from xstilts.store.lease import find_holder
 from xstilts.store.store import KEY_DIGITS, DamagedArtefact, Store, read_json
@@ -34,7 +38,8 @@ class StageStatus:
 
     `pending_because`: "stopped" if its last attempt was killed or interrupted, "damaged" if it was done and its files have
     changed since. `attempts` counts all; `seconds`, `started` (seconds since the epoch) and `progress` (what it last reported)
-    are those of the last one. `error` is empty unless the stage failed or is damaged."""
+    are those of the last one. `losses`: of a running training, (step, mean loss since the point before) of all attempts that
+    led to it. `error` is empty unless the stage failed or is damaged."""
 
     kind: str
     slug: str
@@ -47,17 +52,18 @@ class StageStatus:
     progress: dict[str, Any] | None = None
     started: float | None = None
     folder: str | None = None
+    losses: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """The state of each stage at the time `at` (since the epoch). `seconds_left`: None if nothing runs or none was timed."""
+    """The state of each stage at the time `at` (since the epoch). `time_left`: None if nothing runs or none was timed."""
 
     plan: Plan
     store: Store
     at: float
     stages: list[StageStatus]
-    seconds_left: float | None
+    time_left: TimeLeft | None
 
     @cached_property
     def counts(self) -> Counter[StageState]:
@@ -74,7 +80,7 @@ class StudyStatus:
             "study": self.plan.study.name,
             "counts": {state: self.counts[state] for state in STATES if self.counts[state]},
             "ended": self.ended,
-            "seconds_left": self.seconds_left,
+            "seconds_left": self.time_left.seconds if self.time_left else None,
             "stages": [asdict(stage) for stage in self.stages],
         }
 
@@ -113,7 +119,7 @@ class StatusReader:
                 status = replace(status, state="blocked", pending_because="", error="", progress=None)
             found[stage.key] = status
         stages = list(found.values())
-        return StudyStatus(self.plan, self.store, time.time(), stages, self._estimate_seconds_left(stages))
+        return StudyStatus(self.plan, self.store, time.time(), stages, self._estimate_time_left(stages))
 
     def _find_folders(self) -> None:
         """Finds the folders of stages that had none, with one listing for each kind."""
@@ -165,7 +171,7 @@ class StatusReader:
                 self._done[stage.key] = (mark, status)
             return status
         if held:
-            return replace(status, state="running", progress=_read_progress(last))
+            return replace(status, state="running", progress=_read_progress(last), losses=_read_losses(runs))
         if damage:
             return replace(status, pending_because="damaged", error=damage)
         if outcome == "failed":
@@ -186,7 +192,7 @@ class StatusReader:
                 self._damage[stage.key, mark] = str(error)
         return self._damage[stage.key, mark]
 
-    def _estimate_seconds_left(self, stages: list[StageStatus]) -> float | None:
+    def _estimate_time_left(self, stages: list[StageStatus]) -> TimeLeft | None:
         """The estimate of a run, for as many workers as were seen at once within the last minute."""
         now = time.monotonic()
         running = [stage for stage in stages if stage.state == "running"]
@@ -199,8 +205,7 @@ class StatusReader:
         state.seconds = {s.key: s.seconds for s in stages if s.state == "done" and s.seconds is not None}
         for stage in running:
             state.live[stage.key] = {"started": now - _estimate_elapsed(stage)} | _read_steps(stage)
-        left = state.time_left()
-        return left.seconds if left else None
+        return state.time_left()
 
 
 def _read_mark(folder: Path) -> _Mark | None:
@@ -218,6 +223,22 @@ def _read_progress(run: dict[str, Any]) -> dict[str, Any] | None:
     if not isinstance(progress, dict):
         return None
     return {name: value for name, value in progress.items() if not isinstance(value, float) or math.isfinite(value)}
+
+
+def _read_losses(runs: list[dict[str, Any]]) -> tuple[tuple[int, float], ...]:
+    """The curve of a training. An attempt goes on from a checkpoint, which may lie before the last point of the one before; all
+    attempts get points as far apart as those of the longest one."""
+    found: list[tuple[int, float]] = []
+    width = 1
+    for run in runs:
+        points = run.get("losses")
+        numbers = [point for point in points if isinstance(point, list) and len(point) == 2] if isinstance(points, list) else []
+        own = [(int(step), loss) for step, loss in numbers if read_number(step) is not None and read_number(loss) is not None]
+        if own:
+            found = [point for point in found if point[0] < own[0][0]] + own
+            width = max(width, (own[-1][0] - own[0][0]) // max(len(own) - 1, 1))
+    together = [list(some) for _, some in groupby(found, lambda point: (point[0] - 1) // width)]
+    return tuple((some[-1][0], fmean(loss for _, loss in some)) for some in together[-MOST_POINTS:])
 
 
 def _read_steps(stage: StageStatus) -> dict[str, float]:

@@ -48,6 +48,12 @@ def _read_lines(path: Path, only: Container[str] | None) -> Iterator[str]:
                 yield line
 
 
+def count_lines(path: Path) -> int:
+    """How many examples, or predictions, a file has."""
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
+
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
     """Write one JSON object {id, answer} a line."""
     with path.open("w", encoding="utf-8") as file:

@@ -29,15 +29,16 @@ def embed(
     poolings: Sequence[str],
     tokens_a_batch: int,
     vectors: Any,
-    on_batch: Callable[[], None],
+    on_batch: Callable[[int], None],
     precision: str = "fp32",
 ) -> None:
     """Fill `vectors`, an array of shape (layers, poolings, N, D) in the order of the arguments. Sentences are batched by
-    length and cut at `max_length` tokens; `on_batch` is called after each batch. `precision` "bf16" rounds the encoder's linear
-    layers, in place."""
+    length and cut at `max_length` tokens. `on_batch` is called after each batch with the number of sentences so far (0 while
+    they are tokenized) and may raise to stop. `precision` "bf16" rounds the encoder's linear layers, in place."""
     if precision == "bf16":
         round_linears(encoder)
-    ids, special = _token_ids(tokenizer, texts, max_length)
+    ids, special = _token_ids(tokenizer, texts, max_length, on_batch)
+    done = 0
     device = next(encoder.parameters()).device
     for rows in split_token_batches([(1, len(row)) for row in ids], tokens_a_batch):
         longest = len(ids[rows[-1]])
@@ -56,10 +57,13 @@ def embed(
 
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             run_through(encoder, inputs[0], inputs[1], layers, take)
-        on_batch()
+        done += len(rows)
+        on_batch(done)
 
 
-def _token_ids(tokenizer: Any, texts: Sequence[str], max_length: int) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+def _token_ids(
+    tokenizer: Any, texts: Sequence[str], max_length: int, on_batch: Callable[[int], None]
+) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
     """The token ids of each text, and which of them are special. As arrays: lists of a million texts would not fit."""
     ids, special = [], []
     for begin in range(0, len(texts), 10_000):
@@ -67,6 +71,7 @@ def _token_ids(tokenizer: Any, texts: Sequence[str], max_length: int) -> tuple[l
         encoded = tokenizer(some, truncation=True, max_length=max_length, return_special_tokens_mask=True)
         ids += [np.array(row, dtype=np.int32) for row in encoded["input_ids"]]
         special += [np.array(row, dtype=bool) for row in encoded["special_tokens_mask"]]
+        on_batch(0)
     return ids, special
 
 

@@ -41,10 +41,11 @@ def _feature_type(parts: int) -> np.dtype[Any]:
 
 
 def write_cache(
-    codec: Codec, examples: Iterable[Example], path: Path, on_chunk: Callable[[], None] = lambda: None, chunk: int = CHUNK
+    codec: Codec, examples: Iterable[Example], path: Path, on_chunk: Callable[[int], None] = lambda _: None, chunk: int = CHUNK
 ) -> TokenCache:
     """Encode the examples for training into the folder `path`, which is emptied first. `on_chunk` is called after every `chunk`
-    examples (it may raise to stop). All features must have the same extras. The caller deletes the folder."""
+    examples with their number so far (it may raise to stop). All features must have the same extras. The caller deletes the
+    folder."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     stream, extras = iter(examples), list[str]()
@@ -80,7 +81,7 @@ def write_cache(
             met[new] = True
             highest = max(highest, int(numbers.max(initial=0)))
             read, rows, tokens, values = read + len(some), rows + len(stored), tokens + len(new), values + len(numbers)
-            on_chunk()
+            on_chunk(read)
     ids = np.flatnonzero(met).astype(np.int32)
     token_type, value_type = np.min_scalar_type(len(ids)), np.min_scalar_type(highest)
     places = (np.cumsum(met) - 1).astype(token_type)

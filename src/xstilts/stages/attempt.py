@@ -27,6 +27,7 @@ from xstilts.store.lease import Lease, LeaseHeld
 from xstilts.store.store import DamagedArtefact, Store, explain_storage_error, read_json, write_json
 
 RECORD_SECONDS = 3.0
+MOST_POINTS = 200
 
 
 class _DamagedInput(Exception):
@@ -37,26 +38,54 @@ class _DamagedInput(Exception):
         self.key = key
 
 
+class LossCurve:
+    """The losses of an attempt in at most MOST_POINTS points, each the mean of as many steps: (last of these steps, mean)."""
+
+    def __init__(self) -> None:
+        self.points: list[tuple[int, float]] = []
+        self._width, self._some = 1, list[float]()
+        self._step = -1
+
+    def add(self, step: int, loss: float) -> None:
+        """A step that was already added is left out: a report inside the next step repeats its loss."""
+        if step <= self._step:
+            return
+        self._step = step
+        self._some.append(loss)
+        if len(self._some) == self._width:
+            self.points.append((step, sum(self._some) / self._width))
+            self._some.clear()
+        if len(self.points) == MOST_POINTS:
+            pairs = zip(self.points[::2], self.points[1::2], strict=True)
+            self.points, self._width = [(last, (a + b) / 2) for (_, a), (last, b) in pairs], 2 * self._width
+
+
 class Reporter:
     """Passes on what a body reports, with the seconds that its steps have left (by the rate of this attempt), and now and
-    then writes it into the run's record, where `xstilts status` finds it."""
+    then writes it with the losses into the run's record, where `xstilts status` finds it."""
 
     def __init__(self, say: Callable[[dict[str, Any]], None], path: Path, run: Mapping[str, Any]):
         self._say, self._path, self._run = say, path, run
         self._first: tuple[float, int] | None = None
         self._written = time.monotonic()
+        self._curve = LossCurve()
+        self.told: dict[str, Any] = {}
 
     def __call__(self, facts: dict[str, Any]) -> None:
         now = time.monotonic()
+        if "loss" in facts:
+            self._curve.add(facts["step"], facts["loss"])
         if facts.get("steps"):
             began, step = self._first = self._first or (now, facts["step"])
             if facts["step"] > step:
                 facts = {**facts, "seconds_left": (facts["steps"] - facts["step"]) * (now - began) / (facts["step"] - step)}
         self._say(facts)
+        losses = {"losses": self._curve.points} if self._curve.points else {}
+        self.told = {"progress": {**facts, "at": time.time()}, **losses}
         if now - self._written > RECORD_SECONDS:
             self._written = now
             with contextlib.suppress(OSError):
-                write_json(self._path, {**self._run, "progress": {**facts, "at": time.time()}})
+                write_json(self._path, {**self._run, **self.told})
 
 
 def attempt(
@@ -93,6 +122,7 @@ def _attempt_leased(
     run = {"host": platform.node(), "started": started, "versions": _versions(), "outcome": "running"}
     write_json(run_path, run)
     facts: dict[str, Any] = {}
+    reporter = Reporter(progress, run_path, run)
     try:
         for stale in folder.glob(".attempt-*"):
             Store.discard(stale)
@@ -103,7 +133,6 @@ def _attempt_leased(
         (folder / "checkpoint").mkdir(exist_ok=True)
         if reused := reuse_languages(store, folder, record):
             facts["reused"] = reused
-        reporter = Reporter(progress, run_path, run)
         module, _, function = kind.body.partition(":")
         body: Callable[[Job[Any, Any]], None] = getattr(importlib.import_module(module), function)
         body(Job(config, inputs, out, folder / "checkpoint", context, reporter, stop, facts))
@@ -113,18 +142,20 @@ def _attempt_leased(
         store.publish(folder, out, {"key": record["key"], "run": run_path.name, "facts": facts})
         outcome = Outcome("done", seconds=seconds, facts=facts)
     except Exception as error:  # a bug in a body must not take the worker and its other stages along
-        outcome = _outcome_of(error, store)
+        outcome = _outcome_of(error, store, run_path)
         if not isinstance(error, Interrupted | LeaseHeld | Lost | _DamagedInput | InputError | Diverged):
             run["traceback"] = traceback.format_exc()
     finally:
         Store.discard(out)
+    if outcome.outcome != "done":
+        run |= reporter.told
     run |= {"seconds": time.time() - started, "peak_mib": peak_memory_mib(), "facts": facts, **outcome.record()}
     with contextlib.suppress(OSError):
         write_json(run_path, run)
     return outcome
 
 
-def _outcome_of(error: Exception, store: Store) -> Outcome:
+def _outcome_of(error: Exception, store: Store, run: Path) -> Outcome:
     match error:
         case Interrupted():
             return Outcome("interrupted")
@@ -140,7 +171,7 @@ def _outcome_of(error: Exception, store: Store) -> Outcome:
             return Outcome("failed", str(error))
     if trouble := explain_storage_error(_as_os_error(error), store.root):
         return Outcome("failed", str(trouble), input_error=True, storage=True)
-    return Outcome("failed", f"{type(error).__name__}: {error}")
+    return Outcome("failed", f"{type(error).__name__}: {error}; where it happened is in {run}, under traceback")
 
 
 def _inputs(store: Store, record: Mapping[str, Any]) -> dict[str, Path]:

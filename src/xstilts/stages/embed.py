@@ -8,7 +8,7 @@ stated by the format (`Format.side_texts`).
 from pathlib import Path
 from typing import Any
 
-from xstilts.formats.jsonl import read_jsonl
+from xstilts.formats.jsonl import count_lines, read_jsonl
 from xstilts.formats.registry import FORMATS
 from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder, max_positions
@@ -16,7 +16,7 @@ from xstilts.model.model import trunk_folder
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.stages.contracts import EmbedConfig, EmbedInputs
 from xstilts.stages.device import device
-from xstilts.stages.job import Job
+from xstilts.stages.job import ExampleCounter, Job
 from xstilts.stages.vectors import Layout, create, names, resolve_layers
 from xstilts.store.store import link_or_copy
 
@@ -34,9 +34,11 @@ def run(job: Job[EmbedConfig, EmbedInputs[Path]]) -> None:
     layout = Layout(layers, config.poolings, depth, encoder.config.hidden_size)
     longest = min(config.max_length, max_positions(encoder))
     parts = {**job.inputs.test, **{f"dev-{language}": path for language, path in job.inputs.dev.items()}}
-    for number, (part, path) in enumerate(parts.items()):
-        job.progress({"step": number, "steps": len(parts), "language": part})
-        for side in task_format.sides:
+    sizes = {part: count_lines(path / "examples.jsonl") for part, path in parts.items()}
+    counter = ExampleCounter(job, sizes)
+    for part, path in parts.items():
+        counter.begin(part)
+        for place, side in enumerate(task_format.sides):
             if not all((job.checkpoint / name).is_file() for name in names(part, side)):
                 ids, texts = task_format.side_texts(read_jsonl(path / "examples.jsonl"), side)
                 texts = [config.prefix + text for text in texts]
@@ -44,7 +46,12 @@ def run(job: Job[EmbedConfig, EmbedInputs[Path]]) -> None:
                 working = job.checkpoint / ".working"
                 working.mkdir(exist_ok=True)
                 vectors = create(working, part, side, layout, ids)
-                how = (layers, layout.poolings, TOKENS_A_BATCH, vectors, job.check_stop, config.precision)
+                a_text = sizes[part] / len(task_format.sides) / max(len(texts), 1)  # in examples
+
+                def tell(done: int, before: int = place * len(texts), a_text: float = a_text) -> None:
+                    counter.tell(round((before + done) * a_text))
+
+                how = (layers, layout.poolings, TOKENS_A_BATCH, vectors, tell, config.precision)
                 embed(encoder, tokenizer, texts, length, *how)
                 vectors.flush()
                 for name in names(part, side):

@@ -20,6 +20,7 @@ from xstilts.tasks.files.locate import explain_missing, find_parts, hash_content
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 
+TELL_EVERY = 1000
 FetchJob = Job[FetchConfig, Inputs[Path]]
 
 
@@ -33,6 +34,9 @@ def run(job: FetchJob) -> None:
         nonlocal available
         for example in _examples(job, task, counts):
             available += 1
+            if available % TELL_EVERY == 0:
+                job.progress({"doing": "reading examples", "done": available})
+                job.check_stop()
             yield example
 
     kept = subsample(count_available(), job.config.limit)

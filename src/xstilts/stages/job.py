@@ -31,7 +31,11 @@ class Lost(Exception):
 
 @dataclass
 class Job(Generic[ConfigT, InputsT]):
-    """`inputs` are the `out/` folders of finished stages. `facts` go into the run's record."""
+    """`inputs` are the `out/` folders of finished stages. `facts` go into the run's record.
+
+    `progress` takes a report, which replaces the one before: `step` of `steps` are done, in a `unit`
+    (else optimizer steps), and `saved` of them outlive the process; `doing` says what is at work, of which `done` (`of` so many)
+    is done. A training adds `loss`, `tokens_per_second` and `utilisation`."""
 
     config: ConfigT
     inputs: InputsT
@@ -46,6 +50,28 @@ class Job(Generic[ConfigT, InputsT]):
         """Raise Interrupted if the attempt was asked to stop."""
         if self.stop.is_set():
             raise Interrupted
+
+
+class ExampleCounter:
+    """Reports the progress of a stage that works through parts (languages) of known sizes, in examples. Those of finished parts
+    are kept if the attempt ends."""
+
+    def __init__(self, job: Job[Any, Any], sizes: Mapping[str, int]):
+        self._job, self._sizes, self._names = job, sizes, list(sizes)
+        self._before, self._part = 0, ""
+
+    def begin(self, part: str) -> None:
+        """The parts before it are finished."""
+        self._part = part
+        self._before = sum(self._sizes[name] for name in self._names[: self._names.index(part)])
+        self.tell(0)
+
+    def tell(self, done: int) -> None:
+        """So many of the part's examples are done. Raises Interrupted if the attempt was asked to stop."""
+        place = f"{self._part} ({self._names.index(self._part) + 1} of {len(self._names)})"
+        step, steps = self._before + min(done, self._sizes[self._part]), sum(self._sizes.values())
+        self._job.progress({"step": step, "steps": steps, "unit": "examples", "saved": self._before, "doing": place})
+        self._job.check_stop()
 
 
 @dataclass(frozen=True)

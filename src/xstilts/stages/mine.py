@@ -7,6 +7,7 @@ A language that is finished is kept if the attempt is interrupted.
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,7 +27,13 @@ def run(job: Job[MineConfig, MineInputs[Path]]) -> None:
     layer = resolve_layer(config.layer, Layout.read(folder).depth, "mine")
     parts = [f"{split}{language}" for language in config.languages for split in ("", "dev-")]
     for number, part in enumerate(parts):
-        job.progress({"step": number, "steps": len(parts), "language": part})
+        report = {"step": number, "steps": len(parts), "unit": "parts", "saved": number, "doing": part}
+
+        def look(report: dict[str, Any] = report) -> None:
+            job.progress(report)
+            job.check_stop()
+
+        look()
         finished = job.checkpoint / f"{part}.jsonl"
         if not finished.is_file():
             queries, candidates = (read_ids(folder, part, side) for side in BitextMining.sides)
@@ -35,7 +42,7 @@ def run(job: Job[MineConfig, MineInputs[Path]]) -> None:
                 torch.from_numpy(read_vectors(folder, part, side, *setting)).to(device()) for side in BitextMining.sides
             )
             with (job.checkpoint / f".{part}.jsonl").open("w", encoding="utf-8") as file:
-                for score, source, target in zip(*mine_pairs(x_ND, y_MD, config.k, job.check_stop), strict=True):
+                for score, source, target in zip(*mine_pairs(x_ND, y_MD, config.k, look), strict=True):
                     ids = queries[source], candidates[target]
                     if None not in ids:
                         file.write(json.dumps([*ids, float(score)], ensure_ascii=False) + "\n")

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from xstilts.formats.format import Example
-from xstilts.formats.jsonl import read_jsonl, write_predictions
+from xstilts.formats.jsonl import count_lines, read_jsonl, write_predictions
 from xstilts.formats.prediction import Prediction
 from xstilts.model.codecs.tag import TagCodec
 from xstilts.model.encoder import round_linears
@@ -17,7 +17,7 @@ from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.contracts import PredictConfig, PredictInputs
 from xstilts.stages.device import device
-from xstilts.stages.job import Job
+from xstilts.stages.job import ExampleCounter, Job
 from xstilts.stages.train import codec_of
 from xstilts.store.store import read_json, write_json
 from xstilts.train.evaluate import WINDOW, predict
@@ -36,7 +36,7 @@ class Predictor:
             round_linears(self.model.encoder)
 
     def answer(
-        self, examples: Iterable[Example], on_batch: Callable[[], None] = lambda: None, window: int = WINDOW
+        self, examples: Iterable[Example], on_batch: Callable[[int], None] = lambda _: None, window: int = WINDOW
     ) -> Iterator[Prediction]:
         """A prediction for each example, in their order, as a stream; see `train.evaluate.predict`."""
         return predict(self.model, self.head, self.codec, examples, on_batch, window)
@@ -50,14 +50,16 @@ def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
     predictor = Predictor(job.inputs.model, config)
     codec = predictor.codec
     unreached: dict[str, int] = read_json(job.checkpoint / "unreached.json") or {}
-    for number, language in enumerate(config.languages):
-        job.progress({"step": number, "steps": len(config.languages), "language": language})
+    files = {language: job.inputs.test[language] / "examples.jsonl" for language in config.languages}
+    sizes = {language: count_lines(path) for language, path in files.items()}
+    counter = ExampleCounter(job, sizes)
+    for language, path in files.items():
+        counter.begin(language)
         name = f"{language}.jsonl"
         finished = job.checkpoint / name
         if not finished.is_file():
-            examples = read_jsonl(job.inputs.test[language] / "examples.jsonl")
             codec.unreached.clear()
-            write_predictions(job.checkpoint / f".{name}", predictor.answer(examples, job.check_stop))
+            write_predictions(job.checkpoint / f".{name}", predictor.answer(read_jsonl(path), counter.tell))
             unreached[language] = len(codec.unreached)
             write_json(job.checkpoint / "unreached.json", unreached)
             (job.checkpoint / f".{name}").replace(finished)
@@ -65,8 +67,7 @@ def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
     if missed := {language: count for language, count in unreached.items() if count}:
         job.facts["unreached"] = missed
     if isinstance(codec, TagCodec) and config.recipe.word_state == "first":
-        tests = {language: read_jsonl(job.inputs.test[language] / "examples.jsonl") for language in config.languages}
-        shares = {language: round(codec.share_of_bare_words(examples), 3) for language, examples in tests.items()}
+        shares = {language: round(codec.share_of_bare_words(read_jsonl(path)), 3) for language, path in files.items()}
         job.facts["bare_words"] = {language: share for language, share in shares.items() if share > MANY}
     for language in config.languages:
         shutil.copyfile(job.checkpoint / f"{language}.jsonl", job.out / f"{language}.jsonl")

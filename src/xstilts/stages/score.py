@@ -37,7 +37,8 @@ def run(job: ScoreJob) -> None:
     tallies: dict[str, Any] = {}
     languages: dict[str, Any] = {}
     layers: list[dict[str, Any]] = []
-    for language, answers in answered:
+    for number, (language, answers) in enumerate(answered):
+        job.progress({"step": number, "steps": len(job.config.languages), "unit": "languages", "doing": language})
         own = metric.for_language(language)
         counts = tally(own, answers.examples, answers.predictions, language)
         sums = counts.sum(0)

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,10 @@ def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
         examples: dict[str, Any] = {language: read_jsonl(path / "examples.jsonl") for language, path in sources.items()}
         if config.labels == "shuffled":
             examples = {x: shuffle_answers(codec.spec, list(found), config.seed) for x, found in examples.items()}
-        caches = [write_cache(codec, found, _cache(folder, task.name, x), job.check_stop) for x, found in examples.items()]
+        caches = []
+        for language, found in examples.items():
+            look = partial(_tell_encoded, job, f"tokenizing {task.name} {language}")
+            caches.append(write_cache(codec, found, _cache(folder, task.name, language), look))
         if codec.unreached:
             unreached[task.name] = len(codec.unreached)
         if not sum(map(len, caches)):
@@ -127,6 +131,11 @@ def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     np.save(folder / "met.npy", np.unique(np.concatenate(met)))
     if unreached:
         job.facts["unreached"] = unreached
+
+
+def _tell_encoded(job: Job[TrainConfig, TrainInputs[Path]], doing: str, done: int) -> None:
+    job.progress({"doing": doing, "done": done})
+    job.check_stop()
 
 
 def _cache(folder: Path, task: str, language: str) -> Path:

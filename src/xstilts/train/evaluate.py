@@ -37,21 +37,28 @@ def predict(
     task: str,
     codec: Codec,
     examples: Iterable[Example],
-    on_batch: Callable[[], None] = lambda: None,
+    on_batch: Callable[[int], None] = lambda _: None,
     window: int = WINDOW,
 ) -> Iterator[Prediction]:
     """One prediction per example, in the order of the examples, which are read at most `window` ahead. `on_batch` is called
-    after each batch and may raise to stop."""
-    stream = iter(examples)
+    after each batch, with the number of examples so far, and may raise to stop."""
+    stream, done = iter(examples), 0
     while some := list(islice(stream, None if codec.decodes_together else window)):
         features = codec.encode(some, training=False)
-        yield from codec.decode(some, features, _compute_outputs(model, task, codec, features, on_batch))
+
+        def tell(share: float, before: int = done, here: int = len(some)) -> None:
+            on_batch(before + int(share * here))
+
+        yield from codec.decode(some, features, _compute_outputs(model, task, codec, features, tell))
+        done += len(some)
 
 
 def _compute_outputs(
-    model: Model, task: str, codec: Codec, features: Sequence[Feature], on_batch: Callable[[], None]
+    model: Model, task: str, codec: Codec, features: Sequence[Feature], on_batch: Callable[[float], None]
 ) -> list[Any]:
+    """The output of each feature. `on_batch` is called with the share of features that are done."""
     model.eval()
+    done = 0
     device = next(model.parameters()).device
     head = model.head(task)
     outputs: list[Any] = [None] * len(features)
@@ -64,16 +71,23 @@ def _compute_outputs(
             outputs[i] = output
         if device.type == "cpu":
             give_back_memory()
-        on_batch()
+        done += len(places)
+        on_batch(done / len(features))
     return outputs
 
 
 def evaluate_task(
-    model: Model, task: str, codec: Codec, examples: Iterable[Example], metric: Metric, window: int = WINDOW
+    model: Model,
+    task: str,
+    codec: Codec,
+    examples: Iterable[Example],
+    metric: Metric,
+    window: int = WINDOW,
+    on_batch: Callable[[int], None] = lambda _: None,
 ) -> float:
-    """The metric's headline value (0-1) on the examples."""
+    """The metric's headline value (0-1) on the examples. `on_batch`: as in `predict`."""
     sums = np.zeros(len(metric.counts), dtype=np.float64)
     read, again = tee(examples)
-    for prediction, example in zip(predict(model, task, codec, read, window=window), again, strict=True):
+    for prediction, example in zip(predict(model, task, codec, read, on_batch, window), again, strict=True):
         sums += metric.tally(example, prediction)
     return float(metric.headline(sums))

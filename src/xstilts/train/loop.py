@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ from xstilts.train.step import Stepper, choose_micro_tokens, make_optimizer
 
 CHECKPOINT_SECONDS = float(os.environ.get("XSTILTS_CHECKPOINT_SECONDS", "20"))
 CONTINUE, INTERRUPT, STOP_EARLY = range(3)
+# Inside a step or an evaluation that takes longer than this, what is done of it is reported.
+TELL_SECONDS = 1.0
+
+
+class Stopped(Exception):
+    """The training was asked to stop inside a step or an evaluation; nothing of it was kept."""
 
 
 class NotFinite(Exception):
@@ -125,12 +132,12 @@ class Training:
         recipe: Recipe,
         spec: PhaseSpec,
         checkpoint: Path,
-        on_batch: Callable[[dict[str, Any]], None] = lambda _: None,
+        on_progress: Callable[[dict[str, Any]], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,
         group: Group | None = None,
     ):
         self.model, self.tasks, self.recipe, self.spec = model, tasks, recipe, spec
-        self.checkpoint, self.on_batch, self.should_stop = checkpoint, on_batch, should_stop
+        self.checkpoint, self.on_progress, self.should_stop = checkpoint, on_progress, should_stop
         self.group = group or Group()
         self.device = next(model.parameters()).device
         self.sizes = [len(task.features) for task in tasks]
@@ -150,7 +157,9 @@ class Training:
         self.state, self.note = load_state(checkpoint, spec.identity, model, self.optimizer, self.selected, TrainingState)
         budget = self.state.budget or choose_micro_tokens(self.device)
         self.stepper = Stepper(model, self.optimizer, recipe, spec.seed, self.group, budget, self.state.halved)
-        self._clock = time.monotonic()
+        self.stepper.on_rows = self._look_inside_step
+        self._clock = self._told = time.monotonic()
+        self._report: dict[str, Any] = {"step": self.state.step, "steps": self.steps, "saved": self.state.step}
 
     def run(self) -> dict[str, Any] | None:
         """Give the record for `train.json`. It is None if the training was asked to stop (its state is then in `checkpoint`),
@@ -165,23 +174,28 @@ class Training:
             for i, task in enumerate(self.tasks)
         ]
         self._clock = saved = time.monotonic()
-        decision = STOP_EARLY if self._is_out_of_patience() else CONTINUE
+        if first:
+            self._tell()
+        decision = self.group.broadcast(self._conclude_step() if first else CONTINUE)
         while state.step < self.steps and decision == CONTINUE:
             pick = int(picks[state.step])
-            loss = self._step(self.tasks[pick], orders[pick].rows(int(visits[pick])))
+            try:
+                loss = self._step(self.tasks[pick], orders[pick].rows(int(visits[pick])))
+            except Stopped:
+                decision = INTERRUPT
+                break
             visits[pick] += 1
             self._add_time("train")
             if first:
-                if state.step in self.evaluation_steps:
-                    self._evaluate()
-                    self._add_time("evaluate")
-                if state.step % 10 == 1 or state.step == self.steps:
-                    self.on_batch({"step": state.step, "steps": self.steps, "loss": loss, **self._rates(peak)})
-                decision = INTERRUPT if self.should_stop() else STOP_EARLY if self._is_out_of_patience() else CONTINUE
-                if decision == INTERRUPT or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                self._report |= {"step": state.step, "loss": loss, **self._rates(peak)}
+                self._tell()
+                decision = self._conclude_step()
+                if decision != INTERRUPT and time.monotonic() - saved > CHECKPOINT_SECONDS:
                     self._save_checkpoint()
                     saved = time.monotonic()
             decision = self.group.broadcast(decision)
+        if first and decision == INTERRUPT:
+            self._save_checkpoint()
         return self._finish(visits, peak) if first and decision != INTERRUPT else None
 
     def _step(self, task: MixtureTask, rows: Any) -> float:
@@ -200,17 +214,54 @@ class Training:
         state.budget, state.halved = self.stepper.budget, self.stepper.halved
         return loss
 
+    def _conclude_step(self) -> int:
+        """Evaluate if the step asks for it and it was not done yet (a checkpoint may have been written before); then whether to
+        go on."""
+        state = self.state
+        if state.step in self.evaluation_steps and (not state.losses or state.losses[-1][0] < state.step):
+            try:
+                self._evaluate()
+            except Stopped:
+                return INTERRUPT
+            self._add_time("evaluate")
+        return INTERRUPT if self.should_stop() else STOP_EARLY if self._is_out_of_patience() else CONTINUE
+
+    def _tell(self, **inside: Any) -> None:
+        """Report where the training stands, and what is done `inside` a step or an evaluation."""
+        self._told = time.monotonic()
+        self.on_progress({**self._report, **inside})
+
+    def _tell_if_long(self, **inside: Any) -> None:
+        if self.group.rank == 0 and time.monotonic() - self._told > TELL_SECONDS:
+            self._tell(**inside)
+
+    def _look_inside_step(self, done: int, of: int) -> None:
+        """Between micro-batches. A process of a group cannot give a step up: the others wait for its part."""
+        if self.group.size == 1 and self.should_stop():
+            raise Stopped
+        self._tell_if_long(doing="rows", done=done, of=of)
+
+    def _score_dev(self, may_stop: bool) -> dict[str, float]:
+        def look(task: str, language: str, of: int, done: int) -> None:
+            if may_stop and self.should_stop():
+                raise Stopped
+            self._tell_if_long(doing=f"evaluating {task} {language}", done=done, of=of)
+
+        return evaluate_dev(self.model, self.tasks, look)
+
     def _evaluate(self) -> None:
-        """At one of the evaluation steps: note the mean loss, and average or select weights as the policy says."""
+        """At one of the evaluation steps: note the mean loss, and average or select weights as the policy says. Raises Stopped
+        before anything has changed."""
         state, policy = self.state, self.recipe.policy
+        selects = policy in SELECTING and any(task.dev and task.metric for task in self.tasks)
+        scores = self._score_dev(may_stop=True) if selects else {}
         state.losses.append((state.step, float(np.mean(state.recent))))
         state.recent = []
         if policy == "avg_last_k" and state.step in self.averaged_steps:
             for name, value in self._trained_weights():
                 self.selected[name] = self.selected[name] + value if name in self.selected else value.clone()
             state.selected_decay += state.decay
-        if policy in SELECTING and any(task.dev and task.metric for task in self.tasks):
-            scores = evaluate_dev(self.model, self.tasks)
+        if selects:
             state.dev.append({"step": state.step, **scores})
             state.stale += 1
             if scores["mean"] > state.best:
@@ -237,6 +288,7 @@ class Training:
 
     def _save_checkpoint(self) -> None:
         save_state(self.checkpoint, self.spec.identity, self.model, self.optimizer, self.selected, self.state)
+        self._report["saved"] = self.state.step
         self._add_time("checkpoint")
 
     def _finish(self, visits: Any, peak: float) -> dict[str, Any]:
@@ -247,7 +299,7 @@ class Training:
                 for name, p in self.model.named_parameters():
                     if name in self.selected:
                         p.copy_(self.selected[name] / count)
-        final = evaluate_dev(self.model, self.tasks)
+        final = self._score_dev(may_stop=False)
         self._add_time("evaluate")
         rates = self._rates(peak)
         return {
@@ -289,12 +341,18 @@ class Training:
         return "no dev data: the last step"
 
 
-def evaluate_dev(model: Model, tasks: Sequence[MixtureTask]) -> dict[str, float]:
+def evaluate_dev(
+    model: Model, tasks: Sequence[MixtureTask], on_batch: Callable[[str, str, int, int], None] = lambda *_: None
+) -> dict[str, float]:
     """The headline score of each task that has dev examples (the mean over its languages), and their unweighted mean (jiant's
-    EqualMetricAggregator)."""
-    scores = {
-        task.name: float(np.mean([evaluate_task(model, task.name, task.codec, part, task.metric) for part in task.dev.values()]))
-        for task in tasks
-        if task.dev and task.metric is not None
-    }
+    EqualMetricAggregator). `on_batch` is called with task, language, the number of its examples, and how many of
+    them are done."""
+    scores = {}
+    for task in tasks:
+        if task.dev and task.metric is not None:
+            found = []
+            for language, part in task.dev.items():
+                tell = partial(on_batch, task.name, language, len(part))
+                found.append(evaluate_task(model, task.name, task.codec, part, task.metric, on_batch=tell))
+            scores[task.name] = float(np.mean(found))
     return {**scores, "mean": float(np.mean(list(scores.values()))) if scores else 0.0}

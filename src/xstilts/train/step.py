@@ -7,7 +7,7 @@ smaller, activations are recomputed instead of kept. All randomness inside a ste
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,8 @@ def make_optimizer(model: Model, recipe: Recipe) -> torch.optim.AdamW:
 @dataclass
 class Stepper:
     """Takes optimizer steps. `budget`: the most padded tokens of a micro-batch. `halved`: how often it was halved. `flops`: the
-    FLOPs of the last step, of all processes together (`flops.py`)."""
+    FLOPs of the last step, of all processes together (`flops.py`). `on_rows` is called after each micro-batch with the rows of
+    the batch that are done and all of them; it may raise to give the step up, and the model stays as it was."""
 
     model: Model
     optimizer: torch.optim.Optimizer
@@ -60,6 +61,7 @@ class Stepper:
     halved: int = 0
     recomputed: bool = False
     flops: float = 0.0
+    on_rows: Callable[[int, int], None] = lambda *_: None
 
     def __post_init__(self) -> None:
         self._work = count_training_work(self.model.encoder)
@@ -92,6 +94,7 @@ class Stepper:
         self.flops = self._work.flops([len(row) for feature in features for row in feature.rows], skipped)
         head = self.model.head(task)
         total = torch.zeros(1, device=device)
+        rows = [len(batch["input_ids"]) for batch in batches]
         with use_precision(self.recipe, device):  # around all micro-batches, so that weights are cast to bf16 once a step
             for i in range(self.group.rank, len(batches), self.group.size):
                 torch.manual_seed(int(np.random.default_rng([self.seed, 0xD20, step, i]).integers(2**62)))
@@ -99,6 +102,7 @@ class Stepper:
                 loss = codec.loss(head, codec.hidden(self.model.encoder, batch), batch) / max(weight, 1)
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
+                self.on_rows(sum(rows[: i + 1]), sum(rows))
         if self.group.size > 1:
             shared = [p for part in (self.model.encoder, head) for p in part.parameters() if p.requires_grad]
             for p in shared:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from textwrap import shorten
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -17,36 +19,43 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from xstilts.execution.execute import State
+from xstilts.analysis import formatting as fmt
+from xstilts.execution.execute import State, count_dependents
 from xstilts.execution.status import read_number
 from xstilts.execution.time_left import TimeLeft
+from xstilts.plan.compile import Plan
+from xstilts.stages.stage import Stage
 
 # Where the output is not a terminal, a line is printed at most this often.
 PLAIN_SECONDS = 10.0
+# Of a reason that has more than one line.
+REASON_LENGTH = 120
 # How fast the time left follows a new estimate.
 SMOOTHING_SECONDS = 30.0
-# A rate that was reported longer ago than this is not shown any more.
+# A stage that reported nothing for longer than this is called silent, and its last rates are not shown any more.
 SILENT_SECONDS = 60.0
 
 
 class RunningStage(NamedTuple):
-    """A running stage, what it last reported, and the seconds since it began."""
+    """A running stage, what it last reported, the seconds since it began, and a training's losses (see `StageStatus`)."""
 
     kind: str
     slug: str
     report: Mapping[str, Any]
     seconds: float
+    losses: tuple[tuple[int, float], ...] = ()
 
 
 class ProgressWords(NamedTuple):
     """What a running stage reported, in words; empty where it reported nothing. `of_peak`: its share of the rate that the
-    machine's matrix products reach."""
+    machine's matrix products reach. `now`: what it does inside a step or beside its steps, or since when it is silent."""
 
     step: str
     loss: str
     tokens_per_second: str
     of_peak: str
     time: str
+    now: str
 
 
 def format_seconds(seconds: float) -> str:
@@ -66,25 +75,44 @@ def describe_time_left(left: TimeLeft) -> str:
 
 
 def describe_progress(report: Mapping[str, Any], seconds: float) -> ProgressWords:
-    """The words for what a stage reported (at the time `at`) and for the seconds since it began. Rates and the time left are
-    left out when the report is old."""
-    at = read_number(report.get("at"))
-    fresh = at is None or time.time() - at < SILENT_SECONDS
+    """The words for what a stage reported (at the time `at`, if it reported anything) and for the seconds since it began. Rates
+    and the time left are left out when the report is old."""
+    heard = read_number(report.get("at")) or time.time() - max(seconds, 0.0)
+    fresh = time.time() - heard < SILENT_SECONDS
     step, steps, loss, speed, of_peak, left = (
         read_number(report.get(name)) for name in ("step", "steps", "loss", "tokens_per_second", "utilisation", "seconds_left")
     )
+    doing = _count(str(report.get("doing") or ""), read_number(report.get("done")), read_number(report.get("of")))
+    silent = "" if fresh else f"silent since {_clock_time(heard)}"
     return ProgressWords(
-        f"{report.get('language') or ''} {step:,}/{steps:,}".strip() if step is not None and steps else "",
+        _count("", step, steps) if steps else "",
         f"{loss:.3f}" if loss is not None else "",
         f"{speed:,.0f}" if speed is not None and fresh else "",
         f"{100 * of_peak:.1f} %" if of_peak is not None and fresh else "",
         f"{format_seconds(left)} left" if left is not None and fresh else format_seconds(max(seconds, 0.0)),
+        ", ".join(filter(None, (doing, silent))),
     )
 
 
+def _count(what: str, done: float | None, of: float | None) -> str:
+    """`what 1,200/4,500`, as far as these are known."""
+    number = "" if done is None else f"{done:,}/{of:,}" if of else f"{done:,}"
+    return f"{what} {number}".strip()
+
+
+def _clock_time(at: float) -> str:
+    """`14:03`; with the day if it is not today."""
+    then, today = time.localtime(at), time.localtime()
+    return time.strftime("%H:%M" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)
+
+
 def tabulate_running(stages: Iterable[RunningStage]) -> Table:
-    """A line for each running stage. Empty columns are left out."""
-    lines = [(Text(f"  {s.kind}", style="cyan"), Text(s.slug), *describe_progress(s.report, s.seconds)) for s in stages]
+    """A line for each running stage, and one for what it does now where there is more to say. Empty columns are left out."""
+    lines: list[tuple[str | Text, ...]] = []
+    for stage in stages:
+        *words, now = describe_progress(stage.report, stage.seconds)
+        name = Text.assemble(stage.slug, (f"\n{now}" if now else "", "dim"))
+        lines.append((Text(f"  {stage.kind}", style="cyan"), name, *words))
     names = ("", "", "step", "loss", "tokens/s", "of peak", "time")
     shown = [i for i in range(len(names)) if any(line[i] for line in lines)]
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=len(shown) > 3, header_style="dim")
@@ -97,13 +125,57 @@ def tabulate_running(stages: Iterable[RunningStage]) -> Table:
     return table
 
 
+def describe_failure(state: State, stage: Stage) -> Text:
+    """A failed stage in one line: what, why, what to do, what it costs. Of a reason of several lines the first is cut and all but
+    the second are left out; the end of the run and the status have all of it."""
+    reason, *more = state.errors[stage.key].error.splitlines()
+    error = f"{shorten(reason, REASON_LENGTH, placeholder=' …')} {more[0].strip()}" if more else reason
+    return Text.assemble(("failed  ", "red"), f"{stage.kind} {stage.slug}: {error}{describe_dependents(state.plan, stage.key)}")
+
+
+def describe_dependents(plan: Plan, key: str) -> str:
+    """`; 3 stages that need it are left out`; empty if none does."""
+    lost = count_dependents(plan, key)
+    return f"; {fmt.count(lost, 'stage that needs it is', 'stages that need it are')} left out" if lost else ""
+
+
+def describe_stopping(state: State) -> str:
+    """What a run that was asked to stop waits for, and what is lost if it does not wait."""
+    running = [stage for stage in state.plan.stages if state.status[stage.key] == "running"]
+    trainings = sum(stage.kind == "train" for stage in running)
+    others = len(running) - trainings
+    waits = []
+    if trainings:
+        waits.append(fmt.count(trainings, "training to write its checkpoint", "trainings to write their checkpoint"))
+    if others:
+        waits.append(
+            fmt.count(others, "other stage to end", "other stages to end")
+            if trainings
+            else f"{fmt.count(others, 'stage')} to end"
+        )
+    lost = Counter[str]()
+    for stage in running:
+        report = state.live.get(stage.key, {})
+        step, saved = read_number(report.get("step")), read_number(report.get("saved"))
+        if step is not None and saved is not None and step > saved:
+            lost[report.get("unit") or "steps"] += round(step - saved)
+    costs = " and ".join(fmt.count(count, unit.removesuffix("s")) for unit, count in lost.items())
+    return (
+        f"stopping: waiting for {' and '.join(waits) or 'nothing'}; press Ctrl-C again to stop at once"
+        f" ({f'loses up to {costs}' if costs else 'loses only what is unfinished'})"
+    )
+
+
 class LiveView:
-    """A bar over all stages, the running stages and the time left. Not in a terminal: a line from time to time."""
+    """A bar over all stages, the running stages and the time left, below the failures. Not in a terminal: a line from time to
+    time."""
 
     def __init__(self, console: Console):
         self.console = console
         self.live = Live(console=console, refresh_per_second=5, transient=False) if console.is_terminal else None
         self.messages_shown = 0
+        self.failures_shown = 0
+        self.said_stopping = False
         self.ends: float | None = None
         self.looked = 0.0
         self.last_line_at: float | None = None
@@ -120,8 +192,15 @@ class LiveView:
     def show(self, state: State) -> None:
         """The executor calls this whenever something may have changed."""
         for message in state.messages[self.messages_shown :]:
-            self.console.print(f"[yellow]{message}[/yellow]", soft_wrap=True)
+            self.console.print(Text(message, style="yellow"), soft_wrap=not self.live)
         self.messages_shown = len(state.messages)
+        stages = {stage.key: stage for stage in state.plan.stages} if len(state.errors) > self.failures_shown else {}
+        for key in list(state.errors)[self.failures_shown :]:
+            self.console.print(describe_failure(state, stages[key]), soft_wrap=not self.live)
+        self.failures_shown = len(state.errors)
+        if state.stopping and not self.live and not self.said_stopping:
+            self.said_stopping = True
+            self.console.print(describe_stopping(state), soft_wrap=True, markup=False)
         if self.live:
             self.live.update(self._draw(state))
         elif self.last_line_at is None or time.monotonic() - self.last_line_at > PLAIN_SECONDS:
@@ -135,13 +214,17 @@ class LiveView:
         bar = Table.grid(padding=(0, 1))
         done = ProgressBar(total=len(stages), completed=state.count("done"), width=20)
         bar.add_row(Text(state.plan.study.name, style="bold"), done, Text(self._count_stages(state)))
-        return Group(bar, tabulate_running(running))
+        return Group(
+            bar,
+            tabulate_running(running),
+            *([Text(describe_stopping(state), style="yellow")] if state.stopping and state.count("running") else []),
+        )
 
     def _count_stages(self, state: State) -> str:
         parts = [f"{state.count('done')}/{len(state.plan.stages)} stages", f"{len(state.cached)} from the store"]
         if state.errors:
             parts.append(f"{state.count('failed')} failed")
-        if state.count("pending", "running"):
+        if state.count("pending", "running") and not state.stopping:
             left = self._smooth(state.time_left())
             parts.append(f"{describe_time_left(left)} left" if left else "the time left is not known yet")
         return ", ".join(parts)

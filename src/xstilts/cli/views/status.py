@@ -10,7 +10,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from xstilts.cli.views.progress import PLAIN_SECONDS, RunningStage, describe_progress, format_seconds, tabulate_running
+from xstilts.cli.views.progress import (
+    PLAIN_SECONDS,
+    RunningStage,
+    describe_dependents,
+    describe_progress,
+    describe_time_left,
+    tabulate_running,
+)
 from xstilts.execution.status import STATES, StatusReader, StudyStatus
 
 REFRESH_SECONDS = 1.0
@@ -38,11 +45,10 @@ def describe_outlook(status: StudyStatus) -> str:
         return "No run is active. Only failed and blocked stages are left; run the study again to retry them."
     if not status.counts["running"]:
         return "No run is active." + ("" if status.store.root.is_dir() else f" The store {status.store.root} does not exist yet.")
-    if status.seconds_left is None:
+    if status.time_left is None:
         return "The time left is not known yet."
-    if status.seconds_left < 60:
-        return "Less than a minute left."
-    return f"About {format_seconds(status.seconds_left)} {'hours' if status.seconds_left >= 3600 else 'minutes'} left."
+    words = describe_time_left(status.time_left)
+    return f"{words[0].upper()}{words[1:]} left."
 
 
 def list_problems(status: StudyStatus) -> list[StageProblem]:
@@ -51,7 +57,7 @@ def list_problems(status: StudyStatus) -> list[StageProblem]:
     for stage in status.stages:
         step = describe_progress(stage.progress or {}, 0.0).step
         sentences = {
-            "failed": stage.error,
+            "failed": stage.error + describe_dependents(status.plan, stage.key),
             "damaged": f"{stage.error}; the next run makes it again",
             "stopped": f"unfinished{f' at {step}' if step else ''}; the next run continues it",
         }
@@ -64,7 +70,7 @@ def list_problems(status: StudyStatus) -> list[StageProblem]:
 def list_running(status: StudyStatus) -> list[RunningStage]:
     """The running stages, the longest-running first."""
     running = [stage for stage in status.stages if stage.state == "running"]
-    found = [RunningStage(s.kind, s.slug, s.progress or {}, status.at - (s.started or status.at)) for s in running]
+    found = [RunningStage(s.kind, s.slug, s.progress or {}, status.at - (s.started or status.at), s.losses) for s in running]
     return sorted(found, key=lambda stage: -stage.seconds)
 
 
@@ -78,12 +84,12 @@ def draw_status(status: StudyStatus, bar: bool = True, height: int | None = None
         lines.append(top)
     lines.append(Text.assemble(("" if bar else f"{name}: ", "bold"), f"{count_states(status)}. {describe_outlook(status)}"))
     running, problems = list_running(status), list_problems(status)
-    room = len(running) if height is None else max(height // 2 - 4, 1)
+    room = len(running) if height is None else max(height // 4 - 2, 1)  # of two lines
     if running:
         lines.append(tabulate_running(running[:room]))
     if len(running) > room:
         lines.append(Text(f"  and {len(running) - room} more running", style="dim"))
-    room = len(problems) if height is None else max((height - len(running)) // 4, 1)
+    room = len(problems) if height is None else max((height - 4 - 2 * min(len(running), room)) // 5, 1)
     for what, stage, sentence in problems[:room]:
         line = Text.assemble((f"{what}  ", "red" if what == "failed" else "yellow"), f"{stage}: {sentence}")
         lines.append(Padding(line, (0, 0, 0, 2)) if bar else Text("  ") + line)

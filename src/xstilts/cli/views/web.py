@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 import jinja2
 
+from xstilts.cli.views.loss_curve import draw_losses
 from xstilts.cli.views.progress import describe_progress
 from xstilts.cli.views.status import count_states, describe_outlook, list_problems, list_running
 from xstilts.errors import InputError
@@ -54,7 +55,10 @@ def render_status(status: StudyStatus, nonce: str) -> str:
         question=status.plan.study.question,
         counts=count_states(status),
         outlook=describe_outlook(status),
-        running=[(s, describe_progress(s.report, s.seconds), _percentage(s.report)) for s in list_running(status)],
+        running=[
+            (s, describe_progress(s.report, s.seconds), _percentage(s.report), draw_losses(s.losses))
+            for s in list_running(status)
+        ],
         problems=list_problems(status),
         states=[state for state in STATES if status.counts[state]],
         by_kind={kind: found for kind, found in by_kind.items() if found},

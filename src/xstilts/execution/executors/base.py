@@ -30,7 +30,7 @@ class Executor(Protocol):
         """(stage key, event) since the last call, waiting at most so long. A stage ends with one Outcome ("lost": it died)."""
 
     def stop(self) -> None:
-        """Ask running stages to checkpoint and stop, and wait for them a while."""
+        """Ask running stages to checkpoint and stop. Their outcomes come from `poll`."""
 
 
 # (store, workers asked for, stages to run, processes of the largest training) -> an executor.

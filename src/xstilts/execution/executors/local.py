@@ -17,8 +17,6 @@ from xstilts.execution.environment import worker_environment
 from xstilts.execution.executors.base import Event
 from xstilts.stages.job import Outcome
 
-STOP_SECONDS = 30.0
-
 
 class Worker:
     """One process, its pipe of events, and the stage it works on (None: idle)."""
@@ -145,6 +143,3 @@ class LocalExecutor:
         for worker in self.workers:
             if worker.key is not None:
                 worker.send({"do": "stop"})
-        deadline = time.monotonic() + STOP_SECONDS
-        while any(worker.key is not None for worker in self.workers) and time.monotonic() < deadline:
-            self.poll(0.2)
