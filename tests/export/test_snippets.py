@@ -126,7 +126,7 @@ def test_the_code_makes_the_vectors_of_the_study(
     number = encoder.config.num_hidden_layers if layer == "last" else layer
     vectors = np.zeros((1, 1, len(TEXTS), encoder.config.hidden_size), dtype=np.float32)
     texts = [prefix + text for text in TEXTS]
-    embed(encoder, load_tokenizer(folder / "encoder"), texts, 32, [number], [pooling], 2048, vectors, lambda: None)
+    embed(encoder, load_tokenizer(folder / "encoder"), texts, 32, [number], [pooling], 2048, vectors, lambda _: None)
     expected = vectors[0, 0] - vectors[0, 0].mean(0) if centred else vectors[0, 0]
     snippet = run(code, tmp_path / "hf", monkeypatch)
     np.testing.assert_allclose(snippet["embed"](TEXTS).numpy(), expected, rtol=1e-4, atol=1e-5)
