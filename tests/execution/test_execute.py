@@ -236,7 +236,7 @@ def test_ctrl_c_keeps_what_is_done_and_exits_with_130(tmp_path: Path) -> None:
     assert 0 < run["progress"]["step"] < 3000
     assert 1 < len(run["losses"]) <= 200
     resumed = torch.load(folder / "checkpoint" / "state.pt", weights_only=True)["state"]["step"]
-    assert run["losses"][0][0] == 1
+    assert run["losses"][0][0] < 32, "the first point is the mean of so many steps"
     assert run["losses"][-1][0] <= resumed
 
 

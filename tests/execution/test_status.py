@@ -216,7 +216,7 @@ def test_a_reader_that_remembers_reads_the_same_as_a_new_one(plan: Plan, events:
                 begin(store, stage, outcome="failed", error=f"no {number}")
             elif event == "finish":
                 finish(store, stage)
-            elif event == "hold" and folder.is_dir() and number not in held:
+            elif event == "hold" and folder.is_dir() and number not in held and not store.is_done(folder):  # nor worked on
                 held[number] = leases.enter_context(ExitStack())
                 held[number].enter_context(Lease(folder))
             elif event == "report" and number in held and not store.is_done(folder):
