@@ -166,6 +166,7 @@ def _describe_use(config: PredictConfig | EmbedConfig, folder: Path, task: Task,
             "It was scored by comparing vectors, so it has no head. The code makes the vectors that were scored: "
             f"{POOLINGS[setting.pooling]}" + (f', with "{config.prefix}" before each text' if config.prefix else "") + "."
         )
+        told.append("(Transformers may say that a pooler is missing; nothing here reads one.)")
         if task.format.mining:
             told.append(_describe_mining(cell, store))
         return " ".join(told)
