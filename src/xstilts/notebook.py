@@ -21,7 +21,7 @@ from xstilts.analysis.tidy import GAIN_COLUMNS, SCORE_COLUMNS, tidy_gains, tidy_
 from xstilts.data.html import write_html
 from xstilts.errors import InputError
 from xstilts.execution.execute import State, execute
-from xstilts.execution.partial import leave_out_unread, run_what_is_there
+from xstilts.execution.partial import LEFT_OUT, leave_out_unread, run_what_is_there
 from xstilts.plan.cell import PlannedCell, find_cell, name_cells
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.store.store import Store
@@ -37,10 +37,16 @@ EXAMPLE_COLUMNS = ("id", "language", "text", "gold", "prediction", "score")
 
 
 def run(study: AnyStudy, store: AnyStore = None, workers: int | None = None, data: Path | str | None = None) -> State:
-    """Run what the store lacks of a study. `errors` of the result has the stages that failed. Raises InputError."""
+    """Run what the store lacks of a study. `errors` of the result has the stages that failed. A language of a target whose data
+    cannot be read leaves the others, with a warning. Raises InputError."""
     found = _open(store)
-    _, states = run_what_is_there(_compile(study, data, draft=False), lambda plan: execute(plan, found, workers))
-    return states[-1]
+    plan, (*before, state) = run_what_is_there(_compile(study, data, draft=False), lambda plan: execute(plan, found, workers))
+    for first in before:
+        state.errors = {**first.errors, **state.errors}
+        for note in plan.notes:
+            if LEFT_OUT in note:
+                warnings.warn(note, stacklevel=2)
+    return state
 
 
 def scores(
@@ -141,8 +147,7 @@ class Cells(Mapping[str, Cell]):
 
 def cells(study: AnyStudy, store: AnyStore = None, data: Path | str | None = None) -> Cells:
     """The cells of a study by name: `cells("demo")["squad/tydiqa/2"]`. Raises InputError."""
-    found = _open(store)
-    return Cells(leave_out_unread(_compile(study, data), found), found)
+    return Cells(*_compile_for(study, store, data))
 
 
 def examples(cell: Cell, language: str = "") -> pd.DataFrame:
@@ -206,7 +211,7 @@ def write_report(
     from xstilts.report.findings import compute_findings
     from xstilts.report.write import write_report as write
 
-    plan, opened = _compile(study, data), _open(store)
+    plan, opened = _compile_for(study, store, data)
     findings = replace(compute_findings(gather(plan, opened)), examples=choose_examples(plan, opened))
     return write(findings, Path(folder or Path("reports") / plan.study.name))
 
@@ -216,10 +221,15 @@ def _compile(study: AnyStudy, data: Path | str | None, draft: bool = True) -> Pl
     return compile_study(found, Path(data) if data else None, base=found.folder, draft=draft)
 
 
+def _compile_for(study: AnyStudy, store: AnyStore, data: Path | str | None) -> tuple[Plan, Store]:
+    """The plan that a store's results are of, and the store."""
+    found = _open(store)
+    return leave_out_unread(_compile(study, data), found), found
+
+
 def _open(store: AnyStore) -> Store:
     return store if isinstance(store, Store) else Store(store or os.environ.get("XSTILTS_STORE") or "xstilts-store")
 
 
 def _gather(study: AnyStudy, store: AnyStore, data: Path | str | None) -> Results:
-    found = _open(store)
-    return gather(leave_out_unread(_compile(study, data), found), found)
+    return gather(*_compile_for(study, store, data))

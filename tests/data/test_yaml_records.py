@@ -53,6 +53,11 @@ def test_what_is_not_a_record(text: bytes, message: str, tmp_path: Path) -> None
         ({"name": "a", "limit": {"most": "many"}}, r"limit\.most: expected a whole number"),
         ({3: "a"}, r"here: a field name must be text, found 3"),
         ({"name": 3}, r"^here: name: expected text, found 3$"),
+        (
+            {"name": "a", "codes": [4, "x", 3]},
+            r"^here: codes\.0: expected text, found 4\nhere: codes\.2: expected text, found 3$",
+        ),
+        ({"name": "a", "chains": {"none": 3}}, r"^here: chains\.none: expected a list, such as \[a, b\], found 3$"),
         ({"name": "a", "codes": ["x", 3]}, r"^here: codes\.1: expected text, found 3$"),
         ({"name": "a", "limit": 3}, r"limit: expected fields, such as \{name: value\}, found 3"),
         ({"name": "a", "chains": {"x": 3}}, r"chains\.x: expected a list, such as \[a, b\], found 3"),

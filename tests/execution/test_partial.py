@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.conftest import tiny_record, tiny_study
 
+import xstilts
 from xstilts.execution.execute import execute
 from xstilts.execution.partial import find_unread, leave_out_unread, run_what_is_there
 from xstilts.plan.compile import Plan, compile_study
@@ -77,7 +78,9 @@ def test_languages_of_one_target() -> None:
     assert tested == {"world/nli": ("en", "l1", "l2"), "world/pos": ("l1",)}
 
 
-def test_a_language_that_cannot_be_read_leaves_the_others(tmp_path: Path) -> None:
+@pytest.fixture
+def unreadable(tmp_path: Path) -> tuple[dict[str, Any], Path]:
+    """A study whose test data are damaged in one of three languages, and their folder."""
     for name in ("train-en", "test-en", "test-de"):
         (tmp_path / f"{name}.tsv").write_text(f"good\tIt sails, {name}.\nbad\tIt sinks, {name}.\n" * 4)
     (tmp_path / "test-sw.tsv").write_text("good\tInasafiri.\nsupreb\tInazama.\n")
@@ -88,6 +91,11 @@ def test_a_language_that_cannot_be_read_leaves_the_others(tmp_path: Path) -> Non
     record = tiny_record(
         pretrain=[], tasks=[str(tmp_path / "films.yaml")], targets=["films"], chains={"none": []}, languages="all"
     )
+    return record, tmp_path
+
+
+def test_a_language_that_cannot_be_read_leaves_the_others(unreadable: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+    record, _ = unreadable
     plan = compile_study(make_study(record), tmp_path)
     store = Store(tmp_path / "store")
     rest, (first, second) = run_what_is_there(plan, lambda one: execute(one, store, workers=1))
@@ -107,6 +115,18 @@ def test_a_language_that_cannot_be_read_leaves_the_others(tmp_path: Path) -> Non
     _, states = run_what_is_there(mended, lambda one: execute(one, store, workers=1))
     assert len(states) == 1
     assert [reused(store, stage) for stage in of_kinds(mended, "predict")] == [["de", "en"]]
+
+
+def test_who_reads_the_store_sees_the_others_and_is_told(unreadable: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+    record, store = unreadable[0], tmp_path / "store"
+    study = make_study(record)
+    with pytest.warns(UserWarning, match=r"films: sw is left out, because its data could not be read: .*supreb"):
+        state = xstilts.run(study, store, workers=1, data=unreadable[1])
+    assert ["supreb" in error.error for error in state.errors.values()] == [True]
+    found = xstilts.scores(study, store, data=unreadable[1])
+    assert set(found["language"]) == {"en", "de"}
+    page = xstilts.write_report(study, store, tmp_path / "report", data=unreadable[1])
+    assert "sw is left out, because its data could not be read" in page.read_text(encoding="utf-8")
 
 
 def test_a_target_without_any_language_is_not_left_out() -> None:

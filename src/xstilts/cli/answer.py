@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from xstilts.cli.app import READ, app, load_plan, load_results, open_console, print_json
+from xstilts.cli.app import READ, app, load_plan_of_store, load_results, open_console, print_json
 from xstilts.cli.options import DEFAULT_STORE, JsonOption, ReportOption, SetOption, StoreOption, StudyArgument
 from xstilts.errors import InputError
 
@@ -33,8 +33,9 @@ def report(
     from xstilts.report.render.terminal import summarise_run
     from xstilts.store.store import Store
 
-    plan = load_plan(study, changes, draft=True)
-    findings, path = write_study_report(plan, Store(store), None, out or Path("reports") / plan.study.name)
+    kept = Store(store)
+    plan = load_plan_of_store(study, changes, kept)
+    findings, path = write_study_report(plan, kept, None, out or Path("reports") / plan.study.name)
     if as_json:
         record = {"study": plan.study.name, "question": plan.study.question, "answer": dataclasses.asdict(findings.answer)}
         calibration = findings.calibration and dataclasses.asdict(findings.calibration)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from xstilts.analysis.results import Results
     from xstilts.plan.compile import Plan
+    from xstilts.store.store import Store
 
 # The panels of `xstilts --help`.
 RUN, READ, MODELS, TASKS = "Run a study", "Read its results", "Encoders and models", "Tasks and benchmarks"
@@ -93,14 +94,20 @@ def load_plan(name: str, changes: list[str], draft: bool = False) -> Plan:
     return compile_study(load_study(name, changes), base=find_study(name).parent, draft=draft)
 
 
+def load_plan_of_store(name: str, changes: list[str], store: Store) -> Plan:
+    """The plan that a store's results are of: a draft, without the languages that the last run could not read."""
+    from xstilts.execution.partial import leave_out_unread
+
+    return leave_out_unread(load_plan(name, changes, draft=True), store)
+
+
 def load_results(name: str, changes: list[str], store: Path) -> Results:
     """The scores that a store has of a study."""
     from xstilts.analysis.gather import gather
-    from xstilts.execution.partial import leave_out_unread
     from xstilts.store.store import Store
 
     found = Store(store)
-    return gather(leave_out_unread(load_plan(name, changes, draft=True), found), found)
+    return gather(load_plan_of_store(name, changes, found), found)
 
 
 def open_console() -> Console:

@@ -100,17 +100,22 @@ def make_record(kind: type[R], fields: Mapping[Any, Any], where: str) -> R:
 
 def _is_union_branch(part: Any) -> bool:
     """Whether part of a pydantic location is no field but names what was tried of a union, such as `tuple[str, ...]`."""
-    return isinstance(part, str) and (part in ("str", "int", "float", "bool", "none") or "[" in part)
+    return isinstance(part, str) and (part in ("str", "int", "float", "bool") or "[" in part)
 
 
 def _deepest(errors: Sequence[Any]) -> list[Any]:
     """Without those of the other branches, where a value fits no branch of a union: what fits best is wrong furthest inside."""
-    found: dict[tuple[Any, ...], list[Any]] = {}
+    kept: list[Any] = []
+    unions: dict[tuple[Any, ...], dict[Any, list[Any]]] = {}  # field -> branch -> errors
     for error in errors:
         branch = next((i for i, part in enumerate(error["loc"]) if part != "[key]" and _is_union_branch(part)), None)
-        found.setdefault(("alone", id(error)) if branch is None else error["loc"][:branch], []).append(error)
-    depth = {name: max(len(error["loc"]) for error in group) for name, group in found.items()}
-    return [next(error for error in group if len(error["loc"]) == depth[name]) for name, group in found.items()]
+        if branch is None:
+            kept.append(error)
+        else:
+            unions.setdefault(error["loc"][:branch], {}).setdefault(error["loc"][branch], []).append(error)
+    for branches in unions.values():
+        kept += max(branches.values(), key=lambda found: max(len(error["loc"]) for error in found))
+    return kept
 
 
 def locate_error(error: Any) -> str:
@@ -148,9 +153,9 @@ def _explain(kind: type[BaseModel], error: Any) -> str:
     message = re.sub(r"^Value error, ", "", error["msg"])
     is_type = error["type"].endswith(("_type", "_parsing", "_from_float"))
     wanted = EXPECTED.get(error["type"].split("_")[0]) if is_type else None
-    message = (
-        f"expected {wanted}" if wanted else re.sub(r"^Input should be (?=greater|less|finite)", "expected a value ", message)
-    )
+    if wanted:
+        message = f"expected {wanted}"
+    message = re.sub(r"^Input should be (?=greater|less|finite)", "expected a value ", message)
     message = re.sub(r"^Input should be ", "expected ", message)
     found = "" if error["type"] == "value_error" else f", found {reprlib.repr(error['input'])}"
     return f"{field}: {message}{found}" if field else message

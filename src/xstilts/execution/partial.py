@@ -12,6 +12,7 @@ from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.stage import FetchStage, Stage
 from xstilts.store.store import Store, read_json
 
+LEFT_OUT = "is left out, because its data could not be read"
 Unread = dict[str, dict[str, str]]  # target -> language -> why
 
 
@@ -46,7 +47,7 @@ def leave_out(plan: Plan, unread: Unread) -> Plan:
     made = compile_study(plan.study, root, base, draft, unread)
     for target, reasons in unread.items():
         for language, reason in reasons.items():
-            made.notes.append(f"{target}: {language} is left out, because its data could not be read: {reason.splitlines()[0]}")
+            made.notes.append(f"{target}: {language} {LEFT_OUT}: {reason.splitlines()[0]}")
     return made
 
 

@@ -33,8 +33,8 @@ class TimeLeft:
 
 def measure_work(plan: Plan, texts: Mapping[str, tuple[int, int]]) -> dict[str, float]:
     """Weights x tokens of each training, prediction and embedding, by key; a training's count six times, for its backward pass,
-    its optimizer and its evaluations. `texts`: the (examples, bytes) of the data that were read, by key. What rests on others is
-    left out."""
+    its optimizer and its evaluations. `texts`: the (examples, bytes) of the data that were read, by key. Stages
+    whose data are not read yet are left out."""
     weights = dict[str, float]()
     for stage in plan.stages:
         if isinstance(stage, TrainStage | PredictStage | EmbedStage):
@@ -42,7 +42,7 @@ def measure_work(plan: Plan, texts: Mapping[str, tuple[int, int]]) -> dict[str, 
                 weights[stage.key] = weights_of(
                     stage.inputs.model if isinstance(stage, PredictStage | EmbedStage) else stage
                 ).body
-            except Unknown:  # the embedded world's encoders
+            except Unknown:  # of one encoder, as of the embedded world's: then tokens alone count
                 weights = dict.fromkeys((stage.key for stage in plan.stages), 1.0)
                 break
     found = dict[str, float]()
@@ -124,5 +124,6 @@ def relative_error(timed: Mapping[str, float], expected: Mapping[str, float], st
 
 
 def with_error(seconds: float, error: float) -> TimeLeft:
+    """The range that holds with a chance of about 80 %, `error` being that of the logarithm."""
     factor = math.exp(NORMAL_80 * error)
     return TimeLeft(seconds, seconds / factor, seconds * factor)

@@ -103,7 +103,7 @@ class DataStages:
 
     def choose_languages(self, task: Task, split: str) -> list[str]:
         """The study's languages of a task that have data: those in the data folder if it has any, else all (the Hub).
-        Languages that the study names one by one come from the Hub if the folder lacks them."""
+        Languages that the study names one by one come from the Hub if the folder lacks them. What is left out is in `missing`."""
         asked = self.study.languages_of(task)
         offered = [x for x in task.splits[resolve_split(task, split)].languages if x in asked]
         wanted = [x for x in offered if x not in self.without.get(task.name, ())]
@@ -111,16 +111,13 @@ class DataStages:
             self.missing.setdefault(task.name, set()).update(x for x in offered if x not in wanted)
         if task.synthetic:
             return wanted
-        here = [x for x in self._available(task, split) if x in wanted]
-        if self.study.names_languages_of(task):
-            nowhere = [x for x in wanted if x not in here and find_source(task, split, x).hub is None]
-            if nowhere and here:
-                self.missing.setdefault(task.name, set()).update(nowhere)
-                return [x for x in wanted if x not in nowhere]
+        found = [x for x in self._available(task, split) if x in wanted]
+        if not found:
             return wanted
-        if here:
-            self.missing.setdefault(task.name, set()).update(x for x in wanted if x not in here)
-        return here or wanted
+        if self.study.names_languages_of(task):
+            found = [x for x in wanted if x in found or find_source(task, split, x).hub is not None]
+        self.missing.setdefault(task.name, set()).update(x for x in wanted if x not in found)
+        return found
 
     def choose_training_languages(self, task: Task, asked: Sequence[str] | None) -> list[str]:
         """The languages of a task's training data: those `asked` for that it has. If none is asked for, English; without

@@ -20,6 +20,7 @@ def reuse_languages(store: Store, folder: Path, record: Mapping[str, Any]) -> li
     if record["kind"] not in BY_LANGUAGE or any(checkpoint.iterdir()):
         return []
     taken: list[str] = []
+    files: list[tuple[Path, Path]] = []
     unreached: dict[str, int] = {}
     for other, theirs in _relatives(store, folder, record):
         same = [x for x in wanted if x not in taken and _inputs_of(theirs, x) == _inputs_of(record, x) != {}]
@@ -33,11 +34,13 @@ def reuse_languages(store: Store, folder: Path, record: Mapping[str, Any]) -> li
         for language in same:
             for name in done.get("files", {}):
                 if name.partition(".")[0] in (language, f"dev-{language}"):
-                    link_or_copy(other / "out" / name, checkpoint / name)
+                    files.append((other / "out" / name, checkpoint / name))
             unreached[language] = done.get("facts", {}).get("unreached", {}).get(language, 0)
         taken += same
-    if taken and record["kind"] == "predict":
+    if taken and record["kind"] == "predict":  # before the languages that it counts: an attempt can end anywhere
         write_json(checkpoint / "unreached.json", unreached)
+    for source, target in files:
+        link_or_copy(source, target)
     return taken
 
 

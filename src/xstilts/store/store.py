@@ -63,7 +63,9 @@ def link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        part = target.with_name(f".{target.name}.part")  # under its name only when it is whole
+        shutil.copyfile(source, part)
+        part.replace(target)
 
 
 def explain_storage_error(error: OSError, root: Path) -> InputError | None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from xstilts.analysis import formatting as fmt
 from xstilts.cli.views.progress import describe_time_left
 from xstilts.execution.execute import State
 from xstilts.execution.executors.local import graphics_cards
@@ -96,7 +97,9 @@ def _print_cost(console: Console, cost: Estimate) -> None:
     if cost.flops and not graphics_cards():
         rate = measure_processor()
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        words = f"about {cost.flops / rate / 3600:,.2g} hours on this processor's {cores} core{'s' * (cores > 1)}"
+        hours = cost.flops / rate / 3600
+        words = f"about {hours:,.2g}" if hours < 10 else f"about {hours:,.0f}"
+        words += f" hours on this processor ({fmt.count(cores, 'core')})"
         console.print(f"[bold]{words}[/bold] ({cost.flops:.2g} FLOPs), {format_bytes(cost.bytes)} of disk", soft_wrap=True)
         assumed = f"rate: {rate / 1e9:,.0f} GFLOP/s, assumed: {SHARE:.0%} of what numpy multiplies here now in fp32"
         console.print(f"[dim]  {assumed}; bf16 is faster where the processor has it[/dim]", soft_wrap=True)
