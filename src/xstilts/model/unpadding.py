@@ -13,6 +13,8 @@ Shapes: B sequences, L tokens of the longest, T tokens of all, N needed tokens, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +28,24 @@ from transformers.masking_utils import sdpa_mask
 from xstilts.model.encoder import blocks, row_of
 
 ATTENTION = "xstilts_packed"  # the name that transformers knows the attention function by
+_fixed = False
+
+
+@contextmanager
+def fix_shapes() -> Iterator[None]:
+    """Inside, a batch is computed with its padding, and the shapes of its tensors alone decide what is computed: nothing waits
+    for a value. So it can be recorded once and repeated for other values (train/recording.py)."""
+    global _fixed
+    _fixed = True
+    try:
+        yield
+    finally:
+        _fixed = False
+
+
+def shapes_are_fixed() -> bool:
+    """Whether this is inside `fix_shapes`."""
+    return _fixed
 
 
 @dataclass(frozen=True)
@@ -77,8 +97,14 @@ def last_states(
     computes only these (they attend to all): with one in thirty, the first token of a pair of sentences, this saves a 16th of
     a trunk of 12 blocks. `types_BL`: the token types, if the trunk has any."""
     output: Tensor
+    types = {} if types_BL is None else {"token_type_ids": types_BL}
+    if shapes_are_fixed():
+        seen_BHLL = mask_BL.bool()[:, None, None, :].expand(-1, 1, mask_BL.shape[1], -1)
+        output = encoder(
+            input_ids=input_ids_BL, attention_mask=seen_BHLL, position_ids=_positions(encoder, input_ids_BL), **types
+        ).last_hidden_state
+        return output
     if not can_unpad(encoder) or (needed_BL is None and bool(mask_BL.all())):
-        types = {} if types_BL is None else {"token_type_ids": types_BL}
         output = encoder(input_ids=input_ids_BL, attention_mask=mask_BL, **types).last_hidden_state
         return output
     unpadding = Unpadding.of(mask_BL)
@@ -92,8 +118,7 @@ def last_states(
 def run_unpadded(encoder: Any, input_ids_BL: Tensor, unpadding: Unpadding, types_BL: Tensor | None = None) -> Tensor:
     """The last states of all tokens, shape (1, T, D), or of the needed ones, (1, N, D)."""
     config = encoder.config
-    offset = row_of(encoder).first_position(config)
-    positions_BL = torch.arange(offset, offset + input_ids_BL.shape[1], device=input_ids_BL.device).expand_as(input_ids_BL)
+    positions_BL = _positions(encoder, input_ids_BL)
     config._attn_implementation = ATTENTION
     last: Any = blocks(encoder)[-1]
     if unpadding.needed_T is not None and not hasattr(last.attention.output, "needed_T"):
@@ -104,6 +129,12 @@ def run_unpadded(encoder: Any, input_ids_BL: Tensor, unpadding: Unpadding, types
         input_ids=unpadding.unpad(input_ids_BL), position_ids=unpadding.unpad(positions_BL), unpadding=unpadding, **types
     ).last_hidden_state
     return output
+
+
+def _positions(encoder: Any, input_ids_BL: Tensor) -> Tensor:
+    """The position of each token in its sequence, as this trunk numbers them; shape (B, L)."""
+    first = row_of(encoder).first_position(encoder.config)
+    return torch.arange(first, first + input_ids_BL.shape[1], device=input_ids_BL.device).expand_as(input_ids_BL)
 
 
 def _note_needed(last: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:

@@ -315,6 +315,7 @@ class Training:
             **rates,
             "micro_tokens": self.stepper.budget,
             "halved": self.stepper.halved,
+            "recorded": {"steps": self.stepper.recorder.steps, "off": self.stepper.recorder.off},
             "processes": self.group.size,
             "losses": state.losses,
             "policy": recipe.policy,

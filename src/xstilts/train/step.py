@@ -23,6 +23,7 @@ from xstilts.train.ddp import Group
 from xstilts.train.evaluate import use_precision
 from xstilts.train.flops import count_training_work
 from xstilts.train.malloc import keep_freed_memory
+from xstilts.train.recording import Recorder
 
 MICRO_TOKENS = {"cpu": 2048, "cuda": 8192}
 
@@ -65,6 +66,7 @@ class Stepper:
 
     def __post_init__(self) -> None:
         self._work = count_training_work(self.model.encoder)
+        self.recorder = Recorder(self.model, self.recipe, next(self.model.parameters()).device)
         keep_freed_memory()
 
     def step(self, task: str, codec: Codec, features: Sequence[Feature], step: int, lr: float) -> float:
@@ -92,12 +94,17 @@ class Stepper:
         weight = sum(codec.loss_terms(batch) for batch in batches)
         skipped = sum(self._count_skipped(codec, batch) for batch in batches)
         self.flops = self._work.flops([len(row) for feature in features for row in feature.rows], skipped)
+        if len(batches) == 1 and self.group.size == 1:
+            flops = self._work.flops([batches[0]["input_ids"].shape[1]] * len(batches[0]["input_ids"]))
+            loss = self.recorder.compute(task, codec, batches[0], max(weight, 1), self._draw(step, 0), flops)
+            if loss is not None:
+                return float(loss)
         head = self.model.head(task)
         total = torch.zeros(1, device=device)
         rows = [len(batch["input_ids"]) for batch in batches]
         with use_precision(self.recipe, device):  # around all micro-batches, so that weights are cast to bf16 once a step
             for i in range(self.group.rank, len(batches), self.group.size):
-                torch.manual_seed(int(np.random.default_rng([self.seed, 0xD20, step, i]).integers(2**62)))
+                torch.manual_seed(self._draw(step, i))
                 batch = {name: tensor.to(device) for name, tensor in batches[i].items()}
                 loss = codec.loss(head, codec.hidden(self.model.encoder, batch), batch) / max(weight, 1)
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -109,6 +116,10 @@ class Stepper:
                 p.grad = torch.zeros_like(p) if p.grad is None else p.grad
             self.group.all_reduce([total, *(p.grad for p in shared if p.grad is not None)])
         return float(total)
+
+    def _draw(self, step: int, part: int) -> int:
+        """The seed of a micro-batch."""
+        return int(np.random.default_rng([self.seed, 0xD20, step, part]).integers(2**62))
 
     def _count_skipped(self, codec: Codec, batch: Batch) -> int:
         """Tokens whose last hidden state is not computed."""
@@ -150,3 +161,4 @@ class Stepper:
             )
         encoder.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator, union-attr]
         self.recomputed = True
+        self.recorder.off = "activations are recomputed"

@@ -16,6 +16,7 @@ from xstilts.model.encoder import head_dropout
 
 
 class ChoiceCodec(Codec):
+    recordable = True
     first_tokens_only = True
     export = "AutoModelForMultipleChoice"
 

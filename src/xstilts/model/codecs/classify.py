@@ -14,6 +14,7 @@ from xstilts.model.encoder import head_dropout
 
 
 class ClassifyCodec(Codec):
+    recordable = True
     first_tokens_only = True
     export = "AutoModelForSequenceClassification"
 

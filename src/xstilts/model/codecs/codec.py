@@ -20,7 +20,7 @@ from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
 from xstilts.model.encoder import has_token_types
 from xstilts.model.tokenizer import token_types, type_separator
-from xstilts.model.unpadding import last_states
+from xstilts.model.unpadding import last_states, shapes_are_fixed
 from xstilts.recipe.recipe import Recipe
 
 
@@ -58,12 +58,14 @@ class Codec(ABC):
     `decodes_together`: a prediction depends on all examples of its file, which is then not read in windows.
     `first_tokens_only`: the head reads nothing but the first token of each row.
     `whole_vocabulary`: the loss needs the embedding of every token, so the vocabulary is not trimmed.
+    `recordable`: inside `fix_shapes` the loss waits for no value, so a step can be recorded on a card.
     `export`: transformers' class with such a head; None if there is none. `architectures.py` has the names of its parameters."""
 
     whole_batch: ClassVar[bool] = False
     decodes_together: ClassVar[bool] = False
     first_tokens_only: ClassVar[bool] = False
     whole_vocabulary: ClassVar[bool] = False
+    recordable: ClassVar[bool] = False
     export: ClassVar[str | None] = None
 
     def __init__(self, spec: Any, tokenizer: Any, recipe: Recipe):
@@ -124,6 +126,16 @@ class Codec(ABC):
             batch["token_type_ids"] = torch.from_numpy(types)
         return batch
 
+    def widen(self, batch: Batch, length: int) -> Batch:
+        """The batch with rows of this length, which is not below that of its longest row: more padding at their ends."""
+        shape = batch["input_ids"].shape
+        fills = {"input_ids": self.tokenizer.pad_token_id, "labels": IGNORED}
+        wide = dict(batch)
+        for name, tensor in batch.items():
+            if tensor.shape == shape:
+                wide[name] = functional.pad(tensor, (0, length - shape[1]), value=fills.get(name, 0))
+        return wide
+
     def hidden(self, encoder: Any, batch: Batch) -> Tensor:
         """What the head reads: the trunk's last states, shape (B, L, D), at the needed positions (anything elsewhere)."""
         types_BL = batch.get("token_type_ids") if has_token_types(encoder) else None
@@ -149,6 +161,9 @@ class TokenCodec(Codec):
         return batch["labels"] != IGNORED if "labels" in batch else None
 
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
+        if shapes_are_fixed():
+            logits_NC = head(hidden_BLD).float().flatten(0, 1)
+            return functional.cross_entropy(logits_NC, batch["labels"].flatten(), ignore_index=IGNORED, reduction="sum")
         kept = batch["labels"] != IGNORED
         return functional.cross_entropy(head(hidden_BLD[kept]).float(), batch["labels"][kept], reduction="sum")
 

@@ -29,6 +29,7 @@ Found = tuple[float, int, int, float]  # score, first and last + 1 character of 
 
 
 class SpanCodec(Codec):
+    recordable = True
     export = "AutoModelForQuestionAnswering"
 
     def head(self, encoder: Any) -> nn.Module:

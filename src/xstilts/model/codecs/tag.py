@@ -24,6 +24,7 @@ from xstilts.model.tokenizer import frame, needs_blank
 
 
 class TagCodec(TokenCodec):
+    recordable = True
     export = "AutoModelForTokenClassification"
 
     def head(self, encoder: Any) -> nn.Module:
