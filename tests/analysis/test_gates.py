@@ -133,6 +133,17 @@ def test_a_treatment_that_did_not_take_says_nothing() -> None:
     assert has_taken(results, "mini-xlmr", "squad") is None
 
 
+def test_seeds_without_the_treatment_are_named() -> None:
+    results = study({("none", "xnli"): 0.5, ("squad", "xnli"): 0.5}, ["xnli"])
+    scores = (0.6, 0.11, 0.6, 0.1, 0.6, 0.6)
+    found = tuple(Treatment("mini-xlmr", "squad", "squad_v1", seed, scores[i], 0.1, 1000) for i, seed in enumerate(results.seeds))
+    text = " ".join(compute_findings(replace(results, treatments=found), 300).answer.support)
+    bad = [results.seeds[i] for i in range(len(found)) if scores[i] < 0.2]
+    said = " and ".join(f"{seed} (dev {score})" for seed, score in zip(bad, ("11.0", "10.0"), strict=False))
+    assert f"It took with some seeds only: squad did not learn squad_v1 with seed{'s' * (len(bad) > 1)} {said}." in text
+    assert "The treatment did not take" not in text
+
+
 @pytest.mark.parametrize(("score", "examples", "learned"), [(0.53, 200, False), (0.53, 20_000, True), (0.51, 20_000, False)])
 def test_learned_is_beyond_sampling_error_and_two_points(score: float, examples: int, learned: bool) -> None:
     assert is_learned([Treatment("e", "c", "t", 0, score, 0.5, examples)]) is learned

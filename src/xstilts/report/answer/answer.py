@@ -264,15 +264,24 @@ def _describe_chance(evidence: Sequence[Gain], summaries: Sequence[Summary], res
 
 
 def describe_treatments(evidence: Sequence[Gain], results: Results) -> str:
-    """The chains that did not learn a task: score and trivial baseline on its dev data, mean over seeds."""
-    said = []
+    """The chains that did not learn a task: score and trivial baseline on its dev data, mean over seeds. Where a task was learned
+    on average only, the seeds with which it was not: their gains count with the others, as they would for whoever trains once."""
+    said, partly = [], []
     for encoder, chain in dict.fromkeys((gain.encoder, gain.chain) for gain in evidence):
         for task, treatments in group_by_task(results, encoder, chain).items():
-            if not is_learned(treatments):
+            where = f" in {encoder}" if len(results.encoders) > 1 else ""
+            failed = [one for one in treatments if not is_learned([one])]
+            if is_learned(treatments):
+                if failed:
+                    seeds = fmt.listed([f"{one.seed} (dev {fmt.score(one.score)})" for one in failed], 6)
+                    noun = "seed" if len(failed) == 1 else "seeds"
+                    partly.append(f"{chain}{where} did not learn {task} with {noun} {seeds}")
+            else:
                 score, baseline = (np.mean([getattr(one, name) for one in treatments]) for name in ("score", "baseline"))
-                where = f" in {encoder}" if len(results.encoders) > 1 else ""
                 said.append(f"{chain}{where} did not learn {task} (dev {fmt.score(score)}, trivial {fmt.score(baseline)})")
-    return f"The treatment did not take: {fmt.listed(said, 6)}." if said else ""
+    sentences = [f"The treatment did not take: {fmt.listed(said, 6)}."] if said else []
+    sentences += [f"It took with some seeds only: {fmt.listed(partly, 6)}."] if partly else []
+    return " ".join(sentences)
 
 
 def describe_explored(explored: Sequence[Gain], results: Results) -> str:
