@@ -271,7 +271,7 @@ def _examples(findings: Findings) -> tuple[tuple[Block, ...], Place, str]:
         f"{shown:,} of {total:,} test examples, for each target the same number in each language, of one seed. Up to half of "
         "them are chosen because the scores of chains differ, so they are no sample: count nothing on them."
     )
-    hidden = [f"{one.target}: ids only, since {one.hidden}." for one in findings.examples if one.hidden]
+    hidden = dict.fromkeys(f"{one.target}: ids only, since {one.hidden}." for one in findings.examples if one.hidden)
     where = "“xstilts.examples” shows all of them in Python."
     return (Text(" ".join([text, *hidden, where])), ExampleBrowser(findings.examples)), "appendix", gist
 
