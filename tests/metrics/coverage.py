@@ -1,9 +1,11 @@
 """Do intervals and corrected p values hold what they say? Simulated studies whose true gain is known.
 
-Three levels. `coverage`: single intervals through the whole bootstrap, by regime of noise and number of seeds; an answer is right
+Four levels. `coverage`: single intervals through the whole bootstrap, by regime of noise and number of seeds; an answer is right
 where a latent normal is above 0, so that the true gain is a difference of normal probabilities. `simulate_family`: whole null
 studies at the level of variance components (seeds, and the sums of squares of examples, drawn as normal and chi-square), so that
-tails of many comparisons can be counted. `null_results`: whole null studies through the bootstrap and Holm's correction.
+tails of many comparisons can be counted. `any_false`: null studies of right and wrong answers through the bootstrap and Holm's
+correction, or with the covariance that the bootstrap estimates, which is a hundred times faster. `any_false_by_shape`: what
+seeds do that are not normal.
 
 By hand: `python -m tests.metrics.coverage PART [STUDIES]` prints a part of the tables of docs/trust.md in Markdown (`PARTS`),
 `python -m tests.metrics.coverage FILE.svg` draws its figure; the suite runs a small part.
@@ -14,11 +16,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from tests.analysis.fake_results import chain, make_results, target
 from xstilts.analysis.gains import compute_transfer_gains
@@ -30,6 +33,7 @@ from xstilts.metrics.variance_components import critical_values, variance_ratios
 
 Values = NDArray[np.float64]
 Side = list[dict[str, tuple[NDArray[np.str_], Values]]]
+Shape = Callable[[np.random.Generator, tuple[int, ...]], Values]
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Regime:
     parallel: bool = True
     ids: int = 300
     f1: bool = False
-    tails: Callable[[np.random.Generator, tuple[int, ...]], Values] = lambda rng, shape: rng.standard_normal(shape)
+    tails: Shape = lambda rng, shape: rng.standard_normal(shape)
 
 
 def collapse(rng: np.random.Generator, shape: tuple[int, ...]) -> Values:
@@ -149,6 +153,19 @@ def estimate_components(gain_S: Values, shared: Values, own: Values) -> tuple[Va
     return np.maximum(gain_S.var(axis=-1, ddof=1) / seeds, least), np.maximum(shared, 0.0)
 
 
+def is_called(gain_S: Values, part_seeds: Values, part_examples: Values, examples: int, level: float) -> NDArray[np.bool_]:
+    """Whether p is at most `level`, for arrays of gains by seed (..., S) and of the parts of their variance (...)."""
+    total = part_seeds + part_examples
+    critical = np.interp(part_seeds / total, _GRID, _critical_on_grid(level, gain_S.shape[-1], examples))
+    called: NDArray[np.bool_] = np.abs(gain_S.mean(axis=-1)) > critical * np.sqrt(total)
+    return called
+
+
+@lru_cache
+def _critical_on_grid(level: float, seeds: int, examples: int) -> Values:
+    return critical_values(level / 2, _GRID, seeds - 1, examples - 1)
+
+
 def simulate_family(
     seeds: int, share: float, family: int, studies: int, *, crossed: float = 0.0, examples: int = 500, seed: int = 0
 ) -> FamilyRates:
@@ -168,23 +185,33 @@ def simulate_family(
     along = (interaction + seeds * shared) * rng.chisquare(examples - 1, gain_S.shape[:-1]) / (examples - 1)
     across = interaction * rng.chisquare((examples - 1) * (seeds - 1), along.shape) / ((examples - 1) * (seeds - 1))
     part_seeds, part_examples = estimate_components(gain_S, (along - across) / seeds, (along + (seeds - 1) * across) / seeds)
-    total = part_seeds + part_examples
-    errors, shares = np.abs(gain_S.mean(axis=-1)) / np.sqrt(total), part_seeds / total
-    levels = (0.05, 0.05 / 9, 0.05 / 81, 0.05 / family)
-    called = {
-        level: errors > np.interp(shares, _GRID, critical_values(level / 2, _GRID, seeds - 1, examples - 1)) for level in levels
-    }
-    by_study = called[levels[3]].reshape(studies, -1).any(axis=1)
+    levels = (0.05, 0.05 / 9, 0.05 / 81)
+    tails = {level: float(is_called(gain_S, part_seeds, part_examples, examples, level).mean()) for level in levels}
+    called = is_called(gain_S, part_seeds, part_examples, examples, 0.05 / family)
     return FamilyRates(
-        float(by_study.mean()), {x: float(called[x].mean()) / x for x in levels[:3]}, 1 - float(called[levels[0]].mean())
+        float(called.reshape(studies, -1).any(axis=1).mean()), {x: rate / x for x, rate in tails.items()}, 1 - tails[0.05]
     )
 
 
-def null_results(seeds: int, share: float, family: int, rng: np.random.Generator, examples: int = 150) -> Results:
-    """A study whose chains do nothing, in one language. The shift of a latent normal by seed makes `share` of the variance of a
-    gain; half of the rest is common to all seeds."""
+def null_answers(seeds: int, share: float, family: int, rng: np.random.Generator, examples: int = 150) -> Values:
+    """The answers of a study whose chains do nothing, 1 where right and 0 where wrong, of shape (targets, none and chains, seeds,
+    examples). The shift of a latent normal by seed makes `share` of the variance of a gain; half of the rest is common to all
+    seeds."""
     chains, targets = FAMILIES[family]
-    names = ["none", *(f"c{k}" for k in range(chains))]
+    spread = np.sqrt(share / (1 - share) * seeds * 0.8 / examples)  # of a seed's shift, for unit variance of the answers
+
+    def normal(*shape: int) -> Values:
+        return rng.standard_normal((targets, *shape))
+
+    latent = normal(1, 1, examples) + 0.8 * normal(chains + 1, 1, examples) + 1.5 * spread * normal(chains + 1, seeds, 1)
+    right: Values = (latent + 0.8 * normal(chains + 1, seeds, examples) > 0).astype(float)
+    return right
+
+
+def null_results(answers: Values) -> Results:
+    """The answers of `null_answers` as the results of a study in one language."""
+    targets, sides, seeds, examples = answers.shape
+    names = ["none", *(f"c{k}" for k in range(1, sides))]
     infos = [target(f"t{k}", languages=("de",)) for k in range(targets)]
     made = make_results(
         chains=[chain(name, *([f"task-{name}"] if name != "none" else [])) for name in names],
@@ -193,31 +220,87 @@ def null_results(seeds: int, share: float, family: int, rng: np.random.Generator
         seeds=range(seeds),
     )
     ids_N = np.array([f"{i:03d}" for i in range(examples)])
-    spread = np.sqrt(share / (1 - share) * seeds * 0.8 / examples)  # of a seed's shift, for unit variance of the answers
     cells = []
-    for info in infos:
-        ease_N = rng.standard_normal(examples)
-        for name in names:
-            own_N = 0.8 * rng.standard_normal(examples)
-            for s in range(seeds):
-                latent_N = ease_N + own_N + 0.8 * rng.standard_normal(examples) + 1.5 * spread * rng.standard_normal()
-                counts_NC = np.stack([latent_N > 0, np.ones(examples)], axis=1).astype(float)
-                score = float(counts_NC[:, 0].mean())
+    for info, answers_CSN in zip(infos, answers, strict=True):
+        for name, answers_SN in zip(names, answers_CSN, strict=True):
+            for s, right_N in enumerate(answers_SN):
+                counts_NC, score = np.stack([right_N, np.ones(examples)], axis=1), float(right_N.mean())
                 scores = {"de": LanguageScore({"accuracy": score}, score, ids_N, counts_NC)}
                 cells.append(Cell("mini-xlmr", name, info.name, s, "", scores, (), None, f"{name}-{info.name}-{s}"))
     return replace(made, cells=tuple(cells))
 
 
-def any_false(seeds: int, share: float, family: int, studies: int, *, examples: int = 150, seed: int = 0) -> tuple[float, float]:
+def compute_components(answers: Values) -> tuple[Values, Values, Values]:
+    """The gains by seed of `null_answers` (targets, chains, seeds), and the parts of their variance: what the product estimates,
+    with the covariance of the examples itself in place of a bootstrap."""
+    seeds, examples = answers.shape[-2:]
+    more_SN = answers[:, 1:] - answers[:, :1]
+    own = more_SN.var(axis=-1).mean(axis=-1) / examples
+    mean = more_SN.mean(axis=-2).var(axis=-1) / examples
+    return more_SN.mean(axis=-1), *estimate_components(more_SN.mean(axis=-1), (seeds * mean - own) / (seeds - 1), own)
+
+
+def any_false(
+    seeds: int, share: float, family: int, studies: int, *, examples: int = 150, seed: int = 0, bootstrap: bool = True
+) -> tuple[float, float]:
     """Of null studies through the product's own gains: the share in which a corrected p is at most .05, and the mean share of
-    seeds that was measured."""
+    seeds that was measured. Without `bootstrap` the covariance of the examples is computed, and p taken from it."""
     rng = np.random.default_rng([seed, seeds, family])
     found, measured = [], []
     for _ in range(studies):
-        gains = compute_transfer_gains(null_results(seeds, share, family, rng, examples), (), resamples=200)
-        found.append(any(gain.p_holm is not None and gain.p_holm <= 1 - LEVEL for gain in gains))
-        measured += [gain.interval.spread.seed_share for gain in gains if gain.interval and gain.interval.spread]
+        answers = null_answers(seeds, share, family, rng, examples)
+        if bootstrap:
+            gains = compute_transfer_gains(null_results(answers), (), resamples=200)
+            found.append(any(gain.p_holm is not None and gain.p_holm <= 1 - LEVEL for gain in gains))
+            measured += [gain.interval.spread.seed_share for gain in gains if gain.interval and gain.interval.spread]
+        else:
+            gain_S, part_seeds, part_examples = compute_components(answers)
+            # Holm calls something exactly if the least p is called.
+            found.append(bool(is_called(gain_S, part_seeds, part_examples, examples, (1 - LEVEL) / family).any()))
+            measured.append(float((part_seeds / (part_seeds + part_examples)).mean()))
     return float(np.mean(found)), float(np.mean(measured))
+
+
+def bounded(spread: float) -> Shape:
+    """Scores from 0 to 1: the normal distribution function of a latent normal with standard deviation `spread`."""
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> Values:
+        scores: Values = special.ndtr(spread * rng.standard_normal(shape))
+        return scores
+
+    return draw
+
+
+def collapsing(share: float, depth: float) -> Shape:
+    """A share of all runs loses `depth` standard deviations of the others."""
+    return lambda rng, shape: rng.standard_normal(shape) - depth * (rng.random(shape) < share)
+
+
+SHAPES: dict[str, Shape] = {
+    "bounded, 29 points (sd)": bounded(1.0),  # every score is equally likely
+    "15 points": bounded(0.39),
+    "8 points": bounded(0.2),
+    "normal": lambda rng, shape: rng.standard_normal(shape),
+    "heavy tails (t, 4 df)": lambda rng, shape: rng.standard_t(4, shape),
+    "1 in 10 runs loses 4 sd": collapsing(0.1, 4),
+    "1 in 10 loses 60 sd": collapsing(0.1, 60),
+    "1 in 5 loses 60 sd": collapsing(0.2, 60),
+    "1 in 2 loses 60 sd": collapsing(0.5, 60),
+}
+
+
+def any_false_by_shape(seeds: int, shape: Shape, family: int, studies: int, *, seed: int = 0) -> float:
+    """Of null studies whose runs differ by seed alone, with scores of that shape on both sides: the share with a false claim.
+    Such a p is Student's t."""
+    chains, targets = FAMILIES[family]
+    rng, false = np.random.default_rng([seed, seeds, family]), 0
+    for block in np.diff([*range(0, studies, 1000), studies]):
+        score_S = shape(rng, (int(block), targets, chains + 1, seeds))
+        gain_S = score_S[:, :, 1:] - score_S[:, :, :1]
+        nothing = np.zeros(gain_S.shape[:-1])
+        components = estimate_components(gain_S, nothing, nothing)
+        false += int(is_called(gain_S, *components, 1000, 0.05 / family).reshape(int(block), -1).any(axis=1).sum())
+    return false / studies
 
 
 def collapsing_coverage(seeds: int, studies: int, collapse: float = 0.2, loss: float = 0.4, seed: int = 0) -> float:
@@ -264,35 +347,23 @@ def print_variances(studies: int) -> None:
         print(f"| {seeds} seeds | {' | '.join(f'{100 * rate.coverage:.1f}' for rate in found)} |", flush=True)
 
 
-def print_whole_studies(studies: int) -> None:
-    """Families through the bootstrap. The error is twice that of the simulation."""
-    print(f"| {studies} null studies through the bootstrap | share of seeds, measured | studies with a false claim, % |")
-    print("|---|---|---|")
+def print_whole_studies(studies: int, bootstrap: bool = True) -> None:
+    """Families of right and wrong answers. The error is twice that of the simulation."""
+    how = "through the bootstrap" if bootstrap else "with the covariance of examples computed"
+    print(f"| {studies} null studies {how} | share of seeds, measured | studies with a false claim, % |\n|---|---|---|")
     for family, seeds, share, examples in WHOLE_STUDIES:
-        rate, measured = any_false(seeds, share, family, studies, examples=examples)
+        rate, measured = any_false(seeds, share, family, studies, examples=examples, bootstrap=bootstrap)
         design, error = f"{family} comparisons, {seeds} seeds, {examples} examples", 2 * np.sqrt(rate * (1 - rate) / studies)
         print(f"| {design} | {measured:.2f} | {100 * rate:.1f} ± {100 * error:.1f} |", flush=True)
 
 
-def print_light_tails(comparisons: int) -> None:
-    """Student's t over seeds whose scores are bounded: the normal distribution function of a latent normal, or unbounded."""
-    spreads = (1.0, 0.39, 0.2, 0.0)  # of the latent normal; 0: unbounded
-    rng, level = np.random.default_rng(0), 0.05 / 81
-    sds = [100 * float(np.std(stats.norm.cdf(spread * rng.standard_normal(100_000)))) for spread in spreads[:3]]
-    print("| rejections by t over their nominal rate at .05/81; seeds vary by | " + " | ".join(f"{sd:.0f}" for sd in sds), end="")
-    print(" points (sd) | unbounded |\n|---|---|---|---|---|")
-    for seeds in (3, 6, 10):
-        critical, found = stats.t.isf(level / 2, seeds - 1), []
-        for spread in spreads:
-            rejected = 0
-            for _ in range(comparisons // 100_000):
-                latent_2NS = rng.standard_normal((2, 100_000, seeds))
-                score_2NS = stats.norm.cdf(spread * latent_2NS) if spread else latent_2NS
-                gain_NS = score_2NS[0] - score_2NS[1]
-                t_N = gain_NS.mean(axis=-1) / gain_NS.std(axis=-1, ddof=1) * np.sqrt(seeds)
-                rejected += int((np.abs(t_N) > critical).sum())
-            found.append(rejected / comparisons / level)
-        print(f"| {seeds} seeds | {' | '.join(f'{rate:.2f}' for rate in found)} |", flush=True)
+def print_shapes(studies: int) -> None:
+    """Families by the shape of the seeds, which make all of the variance."""
+    print(f"| studies with a false claim, % ({studies} simulated, Holm) | {' | '.join(SHAPES)} |\n|---|{'---|' * len(SHAPES)}")
+    for family in FAMILIES:
+        for seeds in (3, 6, 10):
+            cells = [f"{100 * any_false_by_shape(seeds, shape, family, studies):.1f}" for shape in SHAPES.values()]
+            print(f"| {family} comparisons, {seeds} seeds | {' | '.join(cells)} |", flush=True)
 
 
 def print_collapses(studies: int) -> None:
@@ -316,7 +387,8 @@ def print_regimes(studies: int) -> None:
 PARTS: dict[str, tuple[Callable[[int], None], int]] = {
     "variances": (print_variances, 10_000),
     "whole-studies": (print_whole_studies, 1_000),
-    "light-tails": (print_light_tails, 6_000_000),
+    "computed": (lambda studies: print_whole_studies(studies, bootstrap=False), 20_000),
+    "shapes": (print_shapes, 100_000),
     "collapses": (print_collapses, 500),
     "regimes": (print_regimes, 500),
 }
