@@ -16,7 +16,7 @@ from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.formats.tag import TagExample
 
 SENTENCES = {
-    "en": 'In 1987 the painter Martha Keller sold "Blue Harbour" to Robert Lindqvist for 4,500 pounds; see https://example.org/a1 now.',
+    "en": 'In 1987 the painter Martha Keller sold "Blue Harbour" to Robert Lindqvist for 4,500 pounds; https://example.org/a1.',
     "de": "Im Jahr 1987 verkaufte die Malerin das schöne Gemälde über den Fluss für 4.500 Mark an den größten Händler.",
     "fr": "En 1987, l'élève de Martha Keller vendit déjà le château à Robert pour 350 francs !",
     "es": "En 1987 la pintora Martha Keller vendió el pequeño cuadro a Robert; ¿quién sabía por qué?",
