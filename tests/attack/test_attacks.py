@@ -212,6 +212,12 @@ def test_renaming_is_consistent_and_keeps_the_order_of_numbers() -> None:
     )
 
 
+@pytest.mark.parametrize(("number", "first", "last"), [("1987", 1900, 1999), ("15", 10, 28), ("31", 10, 28), ("72", 70, 79)])
+def test_a_year_stays_in_its_century_and_a_day_in_every_month(number: str, first: int, last: int) -> None:
+    numbers = {int(words_of(e.texts)[-1]) for e in texts_of("rename", pair(f"We left on {number}", f"They left on {number}"))}
+    assert len(numbers) > 5 and first <= min(numbers) and max(numbers) <= last and int(number) not in numbers
+
+
 def test_renaming_keeps_the_digits_of_a_script() -> None:
     for found in texts_of("rename", pair("سال ۱۹۸۷ بود.", "در ۱۹۸۷ آمد."), "fa"):
         assert all(unicodedata.name(c).startswith("EXTENDED ARABIC-INDIC") for text in found.texts for c in text if c.isdigit())

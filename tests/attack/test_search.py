@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import pairwise
 from math import isnan, nan
 from random import Random
 from typing import Any
@@ -21,7 +22,7 @@ from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.format import Example
 
 CHARACTERS = find_attack("characters")
-WORDS = "painter merchant harbour picture village morning letter garden window teacher brother kitchen mountain".split()
+WORDS = ["painter", "merchant", "harbour", "picture", "village", "morning", "letter", "garden", "window", "teacher", "brother"]
 
 
 def make_examples(count: int) -> list[Example]:
@@ -119,7 +120,7 @@ def test_random_labels_break_at_the_chance_rate(count: int) -> None:
 def test_more_variants_never_find_less() -> None:
     victim = keyword_victim(WORDS[:2])
     found = [search(Watched(victim), CHARACTERS, EXAMPLES, "en", RandomSearch(count)) for count in (1, 4, 16)]
-    for fewer, more in zip(found, found[1:], strict=False):
+    for fewer, more in pairwise(found):
         assert all(b.score <= a.score for a, b in zip(fewer, more, strict=True))
 
 
