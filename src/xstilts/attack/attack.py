@@ -94,9 +94,10 @@ class Attack:
     the only tasks where it makes sense, if the format does not tell. `leaves_out(language)`: why a language has no such attack.
 
     `budget`: the usual one, `most`: the largest one, `unit`: what is counted. A unit that begins with "share" is a share of the
-    words (or entities) of the example, at least one of them; any other is a whole number. `vary(word, language, rng, pool)`: another spelling, None if there is none. `compose(example,
-    language, rng, budget, pool)`: a variant, None if nothing can be edited. `resource`, `license`, `cite`: what it reads, under
-    which licence, and whose idea it is. `declared`: the identity of a user's own file."""
+    words (or entities) of the example, at least one of them; any other is a whole number. `vary(word, language, rng, pool)`:
+    another spelling, None if there is none. `compose(example, language, rng, budget, pool)`: a variant, None if nothing can be
+    edited. `resource`, `license`, `cite`: what it reads, under which licence, and whose idea it is. `declared`: the identity of
+    a user's own file."""
 
     name: str
     title: str
