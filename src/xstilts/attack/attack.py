@@ -122,6 +122,8 @@ class Attack:
     def __post_init__(self) -> None:
         if (self.vary is None) == (self.compose is None):
             raise InputError(f"attack {self.name}: expected one of `vary` and `compose`, found {'both' if self.vary else 'none'}")
+        if self.vary and not self.unit.startswith(SHARE):
+            raise InputError(f"attack {self.name}: unit {self.unit!r}; a budget of `vary` is a share, as in 'share of words'")
         if not 0 < self.budget <= self.most:
             raise InputError(f"attack {self.name}: the budget is {self.budget:g}, expected more than 0 and at most {self.most:g}")
 
