@@ -243,6 +243,27 @@ def test_ctrl_c_ends_watching_quietly(tmp_path: Path) -> None:
     assert "No run" not in said
 
 
+def test_in_a_notebook_a_line_is_written_over_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from xstilts.cli.views import progress
+
+    monkeypatch.setattr(progress, "IN_PLACE_SECONDS", 0.0)
+    plan = compile_study(tiny_study())
+    state = inspect(plan, Store(tmp_path))
+    file = io.StringIO()
+    with LiveView(Console(file=file), in_place=True) as view:
+        view.show(state)
+        state.status = dict.fromkeys(state.status, "done")
+        view.show(state)
+        state.messages.append("damaged: a file")
+        view.show(state)
+    lines = file.getvalue().split("\n")
+    assert lines[0].count("\r") == 2, "the second over the first"
+    assert len(lines[0].split("\r")[2]) >= len(lines[0].split("\r")[1].rstrip())
+    assert lines[1] == "damaged: a file"
+    assert lines[2] == f"\rtiny: {len(plan.stages)}/{len(plan.stages)} stages, 0 from the store"
+    assert lines[3:] == [""]
+
+
 def test_ctrl_c_while_the_report_is_written_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the verb `run` writes it, after its stages."""
     from xstilts.report import write
