@@ -23,6 +23,7 @@ from xstilts.model.codecs.registry import CODECS
 from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder
 from xstilts.model.model import fresh_model, save_model
+from xstilts.model.neighbours import mine_pairs
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.contracts import EmbedConfig, PredictConfig, PredictRecipe, RetrievalSetting
@@ -131,6 +132,24 @@ def test_the_code_makes_the_vectors_of_the_study(
     snippet = run(code, tmp_path / "hf", monkeypatch)
     np.testing.assert_allclose(snippet["embed"](TEXTS).numpy(), expected, rtol=1e-4, atol=1e-5)
     assert snippet["nearest"](torch.eye(3), torch.eye(3)[[2, 0, 1]])[0][0] == 1
+
+
+def test_the_code_of_mining_finds_the_pairs_of_the_study(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_folder(folder, tmp_path / "hf", None)
+    config = EmbedConfig("t", "mine", ("de",), 32, "fp32", "all", ("mean",))
+    code = write_snippet(tmp_path / "hf", "AutoModel", config, RetrievalSetting("last", "mean", False))
+    assert max(map(len, code.splitlines())) <= 130
+    snippet = run(code, tmp_path / "hf", monkeypatch)
+    for seed, (n, m) in enumerate(((40, 30), (30, 40), (3, 2), (1, 1))):
+        torch.manual_seed(seed)
+        x_ND = torch.randn(n, 8)
+        y_MD = torch.cat([x_ND[: m // 2] + 0.3 * torch.randn(m // 2, 8), torch.randn(m - m // 2, 8)])
+        scores, queries, candidates = mine_pairs(x_ND, y_MD, k=4)
+        found = snippet["mine"](x_ND, y_MD)
+        assert [(q, c) for _, q, c in found] == list(zip(queries.tolist(), candidates.tolist(), strict=True))
+        np.testing.assert_allclose([score for score, *_ in found], scores, rtol=1e-5)
+        cut = float(scores[len(scores) // 2]) if len(scores) else 0.0
+        assert len(snippet["mine"](x_ND, y_MD, cut - 1e-5)) == sum(scores >= cut - 1e-5)
 
 
 def test_a_ranker_reads_fewer_tokens_of_a_query(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
