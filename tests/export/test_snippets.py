@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from xstilts.formats.span import Span, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.architectures import ENCODER_TYPES
 from xstilts.model.codecs.registry import CODECS
+from xstilts.model.codecs.span import best_answer
 from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder
 from xstilts.model.model import fresh_model, save_model
@@ -107,6 +109,34 @@ def test_the_code_predicts_what_the_study_predicts(
     snippet = run(code, tmp_path / "hf", monkeypatch)
     found = [ask(snippet, spec, example) for example in examples]
     assert found == [prediction.answer for prediction in predict(model, "t", codec, examples)]
+
+
+@pytest.mark.parametrize("low", [0, 1, 2, None])
+def test_there_is_no_answer_only_if_no_window_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, low: int | None) -> None:
+    """The lowest null score of all windows counts, wherever it is: a model that is sure of no answer in the others."""
+    spec, recipe = Span(no_answer=True), PredictRecipe(24, 6, "fp32", "first")
+    make_encoder(tmp_path / "encoder", "xlm-roberta")
+    codec = CODECS["span"](spec, load_tokenizer(tmp_path / "encoder"), Recipe(max_length=24, stride=6))
+    save_model(fresh_model(tmp_path, {"t": codec}, None), {"t": spec}, tmp_path / "encoder", tmp_path / "stage")
+    name = write_folder(tmp_path / "stage", tmp_path / "hf", "t", "first")
+    snippet = run(
+        write_snippet(tmp_path / "hf", name, PredictConfig("t", "t", spec, ("en",), recipe), None), tmp_path / "hf", monkeypatch
+    )
+    seen = 0
+
+    def answer_anywhere(input_ids: torch.Tensor, **_: Any) -> SimpleNamespace:
+        nonlocal seen
+        logits = torch.ones_like(input_ids, dtype=torch.float32)  # a span has 1 + 1
+        logits[0, 0] = 0.5 if seen == low else 1.5
+        seen += 1
+        return SimpleNamespace(start_logits=logits, end_logits=logits)
+
+    snippet["model"] = answer_anywhere
+    answer = snippet["answer"]("is the tower old ?", CONTEXT)
+    assert seen >= 3
+    assert bool(answer) == (low is not None)
+    nulls = [1.0 if window == low else 3.0 for window in range(seen)]
+    assert bool(best_answer([(2.0, 1, 4, null) for null in nulls], True)[1]) == (low is not None), "as the study does"
 
 
 TEXTS = ["the tower is old .", "", "塔 中文", "a human is in the tower . " * 12, "bo"]
