@@ -2,9 +2,10 @@
 
     python bench/time_left.py STUDY STORE [--workers N] [--set FIELD=VALUE ...]
 
-Nothing is computed: each stage takes its recorded seconds, on N workers, in the order of a real run. At every event the estimate
-(execution/time_left.py) is compared with what was really left. Printed: the worst factor after the first tenth of the time, the
-share of the moments at which the stated range held, and the estimate at 10, 25, 50, and 75 %.
+Nothing is computed: each stage takes its recorded seconds, on N workers, in the order of a real run, and trainings say how far
+they are, as they do in a run (here at an even pace). At every event the estimate (execution/time_left.py) is compared with what
+was really left. Printed: the worst factor after the first tenth of the time, the share of the moments at which the stated range
+held, and the estimate at 10, 25, 50, and 75 %.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ def replay(state: State, seconds: dict[str, float], workers: int) -> list[tuple[
             state.status[stage.key] = "running"
             state.live[stage.key] = {"started": now}
             heapq.heappush(running, (now + seconds[stage.key], stage.key))
+        for key, live in state.live.items():
+            if stages[key].kind == "train":
+                live |= {"step": (now - live["started"]) / seconds[key], "steps": 1}
         if left := state.time_left():
             said.append((now, left.seconds, left.least, left.most))
         if not running:

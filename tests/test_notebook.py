@@ -175,6 +175,14 @@ def test_records_show_themselves_in_a_line(place: Place, made: Cells) -> None:
         assert html.count("<tr>") == html.count("</tr>") > 0
 
 
+def test_a_run_shows_how_far_it_is_unless_quiet(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    count = run(*place).count("done")
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", f"tiny: {count}/{count} stages, {count} from the store\n")
+    run(*place, quiet=True)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_names_are_completed_and_nothing_heavy_is_imported() -> None:
     assert dir(xstilts) == sorted(xstilts.__all__)
     assert all(hasattr(xstilts, name) for name in xstilts.__all__)

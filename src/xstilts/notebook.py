@@ -36,11 +36,30 @@ Over = Literal["none", "placebo", "compute", "chain"]
 EXAMPLE_COLUMNS = ("id", "language", "text", "gold", "prediction", "score")
 
 
-def run(study: AnyStudy, store: AnyStore = None, workers: int | None = None, data: Path | str | None = None) -> State:
+def run(
+    study: AnyStudy,
+    store: AnyStore = None,
+    workers: int | None = None,
+    data: Path | str | None = None,
+    quiet: bool = False,
+) -> State:
     """Run what the store lacks of a study. `errors` of the result has the stages that failed. A language of a target whose data
-    cannot be read leaves the others, with a warning. Raises InputError."""
+    cannot be read leaves the others, with a warning. Unless `quiet`, it shows on standard error how far it is and the time left:
+    in a notebook as one line, in a terminal as `xstilts run` does. Raises InputError."""
     found = _open(store)
-    plan, (*before, state) = run_what_is_there(_compile(study, data, draft=False), lambda plan: execute(plan, found, workers))
+
+    def execute_seen(plan: Plan) -> State:
+        if quiet:
+            return execute(plan, found, workers)
+        from rich.console import Console
+
+        from xstilts.cli.views.progress import LiveView
+
+        in_notebook = Console().is_jupyter  # which rich can tell; what it shows there needs ipywidgets
+        with LiveView(Console(stderr=True, force_jupyter=False), in_place=in_notebook) as view:
+            return execute(plan, found, workers, view.show)
+
+    plan, (*before, state) = run_what_is_there(_compile(study, data, draft=False), execute_seen)
     for first in before:
         state.errors = {**first.errors, **state.errors}
         for note in plan.notes:

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from rich.console import Console
-from tests.conftest import mind_ctrl_c, tiny_study
+from tests.conftest import mind_ctrl_c, tiny_record, tiny_study
 from tests.execution.fake_store import TICK, begin, finish
+from typer.testing import CliRunner
 
+from xstilts.cli import app
 from xstilts.cli.views import status as status_view
 from xstilts.cli.views.progress import LiveView, RunningStage, describe_progress, describe_stopping, tabulate_running
 from xstilts.cli.views.status import draw_status, follow_status, print_status
@@ -238,3 +241,43 @@ def test_ctrl_c_ends_watching_quietly(tmp_path: Path) -> None:
     said, complained = watching.communicate(timeout=60)
     assert (watching.returncode, complained) == (0, "")
     assert "No run" not in said
+
+
+def test_in_a_notebook_a_line_is_written_over_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from xstilts.cli.views import progress
+
+    monkeypatch.setattr(progress, "IN_PLACE_SECONDS", 0.0)
+    plan = compile_study(tiny_study())
+    state = inspect(plan, Store(tmp_path))
+    file = io.StringIO()
+    with LiveView(Console(file=file), in_place=True) as view:
+        view.show(state)
+        state.status = dict.fromkeys(state.status, "done")
+        view.show(state)
+        state.messages.append("damaged: a file")
+        view.show(state)
+    lines = file.getvalue().split("\n")
+    assert lines[0].count("\r") == 2, "the second over the first"
+    assert len(lines[0].split("\r")[2]) >= len(lines[0].split("\r")[1].rstrip())
+    assert lines[1] == "damaged: a file"
+    assert lines[2] == f"\rtiny: {len(plan.stages)}/{len(plan.stages)} stages, 0 from the store"
+    assert lines[3:] == [""]
+
+
+def test_ctrl_c_while_the_report_is_written_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the verb `run` writes it, after its stages."""
+    from xstilts.report import write
+
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(write, "write_report", press)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_record()))
+    done = CliRunner().invoke(app, ["report", "tiny.yaml"])
+    assert done.exit_code == 130
+    assert not done.stdout
+    assert done.stderr == (
+        "Interrupted while the report was written. No result is lost; reports/tiny is incomplete, or has files of an "
+        "earlier report. `xstilts report` with the same study, --set, --store and -o writes it.\n"
+    )

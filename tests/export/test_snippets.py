@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,11 @@ from xstilts.formats.span import Span, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.architectures import ENCODER_TYPES
 from xstilts.model.codecs.registry import CODECS
+from xstilts.model.codecs.span import best_answer
 from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder
 from xstilts.model.model import fresh_model, save_model
+from xstilts.model.neighbours import mine_pairs
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.contracts import EmbedConfig, PredictConfig, PredictRecipe, RetrievalSetting
@@ -108,6 +111,34 @@ def test_the_code_predicts_what_the_study_predicts(
     assert found == [prediction.answer for prediction in predict(model, "t", codec, examples)]
 
 
+@pytest.mark.parametrize("low", [0, 1, 2, None])
+def test_there_is_no_answer_only_if_no_window_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, low: int | None) -> None:
+    """The lowest null score of all windows counts, wherever it is: a model that is sure of no answer in the others."""
+    spec, recipe = Span(no_answer=True), PredictRecipe(24, 6, "fp32", "first")
+    make_encoder(tmp_path / "encoder", "xlm-roberta")
+    codec = CODECS["span"](spec, load_tokenizer(tmp_path / "encoder"), Recipe(max_length=24, stride=6))
+    save_model(fresh_model(tmp_path, {"t": codec}, None), {"t": spec}, tmp_path / "encoder", tmp_path / "stage")
+    name = write_folder(tmp_path / "stage", tmp_path / "hf", "t", "first")
+    snippet = run(
+        write_snippet(tmp_path / "hf", name, PredictConfig("t", "t", spec, ("en",), recipe), None), tmp_path / "hf", monkeypatch
+    )
+    seen = 0
+
+    def answer_anywhere(input_ids: torch.Tensor, **_: Any) -> SimpleNamespace:
+        nonlocal seen
+        logits = torch.ones_like(input_ids, dtype=torch.float32)  # a span has 1 + 1
+        logits[0, 0] = 0.5 if seen == low else 1.5
+        seen += 1
+        return SimpleNamespace(start_logits=logits, end_logits=logits)
+
+    snippet["model"] = answer_anywhere
+    answer = snippet["answer"]("is the tower old ?", CONTEXT)
+    assert seen >= 3
+    assert bool(answer) == (low is not None)
+    nulls = [1.0 if window == low else 3.0 for window in range(seen)]
+    assert bool(best_answer([(2.0, 1, 4, null) for null in nulls], True)[1]) == (low is not None), "as the study does"
+
+
 TEXTS = ["the tower is old .", "", "塔 中文", "a human is in the tower . " * 12, "bo"]
 
 
@@ -131,6 +162,24 @@ def test_the_code_makes_the_vectors_of_the_study(
     snippet = run(code, tmp_path / "hf", monkeypatch)
     np.testing.assert_allclose(snippet["embed"](TEXTS).numpy(), expected, rtol=1e-4, atol=1e-5)
     assert snippet["nearest"](torch.eye(3), torch.eye(3)[[2, 0, 1]])[0][0] == 1
+
+
+def test_the_code_of_mining_finds_the_pairs_of_the_study(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_folder(folder, tmp_path / "hf", None)
+    config = EmbedConfig("t", "mine", ("de",), 32, "fp32", "all", ("mean",))
+    code = write_snippet(tmp_path / "hf", "AutoModel", config, RetrievalSetting("last", "mean", False))
+    assert max(map(len, code.splitlines())) <= 130
+    snippet = run(code, tmp_path / "hf", monkeypatch)
+    for seed, (n, m) in enumerate(((40, 30), (30, 40), (3, 2), (1, 1))):
+        torch.manual_seed(seed)
+        x_ND = torch.randn(n, 8)
+        y_MD = torch.cat([x_ND[: m // 2] + 0.3 * torch.randn(m // 2, 8), torch.randn(m - m // 2, 8)])
+        scores, queries, candidates = mine_pairs(x_ND, y_MD, k=4)
+        found = snippet["mine"](x_ND, y_MD)
+        assert [(q, c) for _, q, c in found] == list(zip(queries.tolist(), candidates.tolist(), strict=True))
+        np.testing.assert_allclose([score for score, *_ in found], scores, rtol=1e-5)
+        cut = float(scores[len(scores) // 2]) if len(scores) else 0.0
+        assert len(snippet["mine"](x_ND, y_MD, cut - 1e-5)) == sum(scores >= cut - 1e-5)
 
 
 def test_a_ranker_reads_fewer_tokens_of_a_query(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

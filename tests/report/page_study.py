@@ -27,10 +27,11 @@ GAINS = {"nli": -0.02, "squad": 0.06, "csqa": 0.0, "multi": 0.02, "nli~placebo":
 LEARNED = {"snli": (0.68, 0.34), "squad_v1": (0.55, 0.05), "commonsenseqa": (0.21, 0.2)}
 
 
-def mine3() -> Results:
-    skill = {(c.name, t.name): 0.55 + GAINS[c.name] for c in CHAINS for t in TARGETS}
+def mine3(languages: tuple[str, ...] = LANGUAGES) -> Results:
+    targets = tuple(replace(one, languages=languages) for one in TARGETS)
+    skill = {(c.name, t.name): 0.55 + GAINS[c.name] for c in CHAINS for t in targets}
     costs = [trained("mini+squad-s0", "intermediate training"), stage("train", "train-a", used_by=3)]
-    results = make_results(chains=CHAINS, targets=TARGETS, skill=skill, layers=4, n=200, costs=costs, study="mine3")
+    results = make_results(chains=CHAINS, targets=targets, skill=skill, layers=4, n=200, costs=costs, study="mine3")
     treatments = (
         Treatment("mini-xlmr", c.name, task, seed, *LEARNED[task], 300)
         for c in CHAINS

@@ -72,7 +72,9 @@ def _options(
 
 
 data_app = typer.Typer(no_args_is_help=True, help="List the tasks; check and download their data.")
+store_app = typer.Typer(no_args_is_help=True, help="See what a store has, clean it, and check its files.")
 benchmark_app = typer.Typer(no_args_is_help=True, help="Score, validate and write prediction files of a benchmark.")
+app.add_typer(store_app, name="store", rich_help_panel=RUN)
 app.add_typer(data_app, name="data", rich_help_panel=TASKS)
 app.add_typer(benchmark_app, name="benchmark", rich_help_panel=TASKS)
 

@@ -17,6 +17,10 @@ StudyArgument = Annotated[
     str,
     typer.Argument(metavar="STUDY", help="A built-in study (demo, real-small) or a YAML file.", autocompletion=_complete_study),
 ]
+StudiesArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="STUDY", help="Built-in studies or YAML files.", autocompletion=_complete_study),
+]
 StoreOption = Annotated[Path, typer.Option("--store", envvar="XSTILTS_STORE", help="The folder that keeps all results.")]
 SetOption = Annotated[
     list[str],

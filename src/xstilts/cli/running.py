@@ -47,13 +47,22 @@ def choose_exit_code(state: State) -> int:
 
 
 def write_study_report(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Findings, Path]:
-    """Write the report of what the store has. Gives the analysis and the HTML file."""
+    """Write the report of what the store has. Gives the analysis and the HTML file. An interruption ends the program with exit
+    code 130; files that were not written yet are those of the report before."""
     from xstilts.analysis.calibration import calibrate
     from xstilts.analysis.example_choice import choose_examples
     from xstilts.analysis.gather import gather
     from xstilts.report.findings import compute_findings
     from xstilts.report.write import write_report
 
-    findings = compute_findings(gather(plan, store, state))
-    findings = replace(findings, calibration=calibrate(findings.gains, store), examples=choose_examples(plan, store))
-    return findings, write_report(findings, folder)
+    try:
+        findings = compute_findings(gather(plan, store, state))
+        findings = replace(findings, calibration=calibrate(findings.gains, store), examples=choose_examples(plan, store))
+        return findings, write_report(findings, folder)
+    except KeyboardInterrupt:
+        print(
+            f"Interrupted while the report was written. No result is lost; {folder} is incomplete, or has files of an "
+            "earlier report. `xstilts report` with the same study, --set, --store and -o writes it.",
+            file=sys.stderr,
+        )
+        raise SystemExit(130) from None

@@ -17,7 +17,7 @@ from xstilts.data.html import write_html
 from xstilts.errors import InputError
 from xstilts.execution.executors.base import Executor, StartExecutor
 from xstilts.execution.executors.local import start_local
-from xstilts.execution.time_left import TimeLeft, expect_seconds, measure_work, relative_error, with_error
+from xstilts.execution.time_left import TimeLeft, Work, expect_seconds, measure_work, relative_error, with_error
 from xstilts.plan.compile import Plan
 from xstilts.stages.job import Outcome
 from xstilts.stages.stage import Stage, TrainStage
@@ -54,7 +54,7 @@ class State:
     workers: int = 1
     stopping: bool = False
     started: float = field(default_factory=time.monotonic)
-    _measured: tuple[int, dict[str, float]] | None = None
+    _measured: tuple[int, dict[str, Work]] | None = None
 
     def count(self, *states: StageState) -> int:
         return sum(1 for status in self.status.values() if status in states)
@@ -83,7 +83,7 @@ class State:
                     timed[key] = (time.monotonic() - live["started"]) * steps / step
         return timed
 
-    def _work(self) -> dict[str, float]:
+    def _work(self) -> dict[str, Work]:
         """The work of each stage, as far as the data are read (measured again when more are)."""
         fetches = [stage for stage in self.plan.stages if stage.kind == "fetch"]
         done = sum(self.status[stage.key] == "done" for stage in fetches)
@@ -110,17 +110,19 @@ class State:
             return None
         expected = expect_seconds(self.plan.stages, timed, self._work())
         path: dict[str, float] = {}
-        total, still = 0.0, 0
+        seen = {stage.label for stage in self.plan.stages if stage.key in timed}
+        total, unseen, still = 0.0, 0.0, 0
         for stage in self.plan.stages:
             live = self.live.get(stage.key, {})
             share = 1 - live["step"] / live["steps"] if live.get("steps") else 1.0
             open_ = self.status[stage.key] in ("pending", "running", "elsewhere")
             own = expected[stage.key] * share if open_ else 0.0
             total += own
+            unseen += own * (stage.label not in seen)
             still += open_ and stage.kind == "train"
             path[stage.key] = own + max((path[i.key] for i in stage.parents), default=0.0)
         seconds = max(total / max(self.workers, 1), max(path.values(), default=0.0))
-        return with_error(seconds, relative_error(trained, expected, still))
+        return with_error(seconds, relative_error(trained, expected, still, unseen / total if total else 0.0))
 
     @cached_property
     def _trainings(self) -> set[str]:

@@ -189,7 +189,8 @@ def _describe_mining(cell: PlannedCell, store: Store) -> str:
     found = {code: known["threshold"] for code, known in record["languages"].items() if "threshold" in known}
     thresholds = ", ".join(f"{code} {value:.4f}" for code, value in found.items())
     text = "Pairs were mined by the ratio margin over the 4 nearest neighbours of each side, above a threshold from dev data"
-    return f"{text} ({thresholds})." if thresholds else f"{text}."
+    known = f"{text} ({thresholds})" if thresholds else text
+    return f"{known}. Texts that occur more than once in a pool take part in the search and in no pair."
 
 
 def _write_licences(license: str | None, uses: Uses, own: str, start: EncoderStage) -> str:

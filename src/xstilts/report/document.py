@@ -45,6 +45,7 @@ from xstilts.report.tables.suites import suite_tables
 from xstilts.report.tables.table import Table, make_table
 from xstilts.report.tables.truth import describe_truth, truth_table
 
+LONG_MAPS = 300  # names and numbers; maps by language with more are folded
 LONG_TABLE = 30  # rows; a longer table is folded if a figure shows the same
 GROUPS = (
     "The same gains, averaged over groups of targets and of languages. These averages are not corrected for the number of "
@@ -128,7 +129,7 @@ def build_document(findings: Findings) -> Document:
         ),
         Section("What qualifies the answer", _bullets(findings.answer.support), "body"),
         Section("Missing results", _keep([*map(Text, cost.describe_missing(findings)), cost.failed_table(findings)]), "body"),
-        Section("Gains by language", _keep([make_language_maps(findings)]), "body"),
+        Section("Gains by language", _languages(findings), "body"),
         Section(
             "Gains by encoder",
             _keep([make_scale_figure(findings) or make_scale_forest(findings), contrast_table(findings)]),
@@ -213,6 +214,15 @@ def _gains(findings: Findings) -> tuple[Block, ...]:
     """What the answer is about, for the first screen."""
     own = make_comparison_forest(findings)
     return _keep([*([own] if own else []), *make_heat_maps(findings), None if own else make_gain_forest(findings)])
+
+
+def _languages(findings: Findings) -> tuple[Block, ...]:
+    """The maps by language; those of many languages are folded, as they would be most of what stands on the page."""
+    maps = make_language_maps(findings)
+    if maps is None or sum(len(map.rows) * (1 + len(map.chains)) for map in maps.maps) <= LONG_MAPS:
+        return _keep([maps])
+    names = {row.name for map in maps.maps for row in map.rows}
+    return (Fold(f"Maps of {len(names)} languages", (maps,)),)
 
 
 def _comparisons(findings: Findings) -> tuple[Block, ...]:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.report.page_study import CHAINS, LANGUAGES, TARGETS, mine3
 from xstilts.analysis import formatting as fmt
+from xstilts.data.language import LANGUAGES as KNOWN
 from xstilts.report.document import Document, Fold, build_document
 from xstilts.report.figures.language_map import LanguageMaps
 from xstilts.report.findings import Findings, compute_findings
@@ -75,6 +76,15 @@ def test_the_reader_of_the_page_counts() -> None:
 def test_few_words_and_tables_before_anything_is_unfolded(document: Document) -> None:
     found = Unfolded(render_html(document))
     assert (len(CHAINS), len(TARGETS), len(LANGUAGES)) == (6, 4, 5)
+    assert len(found.words) <= MOST_WORDS
+    assert found.tables <= MOST_TABLES
+
+
+def test_many_languages_are_folded_and_cost_no_words() -> None:
+    """What stands on the page at first does not grow with the languages of a study."""
+    many = (*LANGUAGES, *(code for code in KNOWN if code not in LANGUAGES))[:38]
+    found = Unfolded(render_html(build_document(compute_findings(mine3(many), 20))))
+    assert "Maps of 38 languages" in " ".join(found.words)
     assert len(found.words) <= MOST_WORDS
     assert found.tables <= MOST_TABLES
 

@@ -123,8 +123,11 @@ def _format_languages(codes: set[str]) -> str:
 
 
 def format_bytes(count: float) -> str:
-    """A number of bytes in GiB or TiB."""
+    """A number of bytes in GiB, a small one in KiB or MiB, a large one in TiB."""
     gib = count / GIB
+    if gib < 0.01:
+        mib = 1024 * gib
+        return f"{mib:,.1f} MiB" if mib >= 1 else f"{1024 * mib:,.0f} KiB"
     return f"{gib / 1024:,.1f} TiB" if gib >= 1024 else f"{gib:,.0f} GiB" if gib >= 10 else f"{gib:,.2f} GiB"
 
 

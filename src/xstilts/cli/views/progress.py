@@ -28,6 +28,7 @@ from xstilts.stages.stage import Stage
 
 # Where the output is not a terminal, a line is printed at most this often.
 PLAIN_SECONDS = 10.0
+IN_PLACE_SECONDS = 1.0
 # Of a reason that has more than one line.
 REASON_LENGTH = 120
 # How fast the time left follows a new estimate.
@@ -168,10 +169,12 @@ def describe_stopping(state: State) -> str:
 
 class LiveView:
     """A bar over all stages, the running stages and the time left, below the failures. Not in a terminal: a line from time to
-    time."""
+    time. `in_place`: that line is written over the one before, as a notebook shows it."""
 
-    def __init__(self, console: Console):
+    def __init__(self, console: Console, in_place: bool = False):
         self.console = console
+        self.in_place = in_place
+        self.open_line = 0  # characters of the line that the next one is written over
         self.live = Live(console=console, refresh_per_second=5, transient=False) if console.is_terminal else None
         self.messages_shown = 0
         self.failures_shown = 0
@@ -188,24 +191,44 @@ class LiveView:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         if self.live:
             self.live.stop()
+        self._end_line()
 
     def show(self, state: State) -> None:
         """The executor calls this whenever something may have changed."""
         for message in state.messages[self.messages_shown :]:
-            self.console.print(Text(message, style="yellow"), soft_wrap=not self.live)
+            self._print(Text(message, style="yellow"))
         self.messages_shown = len(state.messages)
         stages = {stage.key: stage for stage in state.plan.stages} if len(state.errors) > self.failures_shown else {}
         for key in list(state.errors)[self.failures_shown :]:
-            self.console.print(describe_failure(state, stages[key]), soft_wrap=not self.live)
+            self._print(describe_failure(state, stages[key]))
         self.failures_shown = len(state.errors)
         if state.stopping and not self.live and not self.said_stopping:
             self.said_stopping = True
-            self.console.print(describe_stopping(state), soft_wrap=True, markup=False)
+            self._print(Text(describe_stopping(state)))
         if self.live:
             self.live.update(self._draw(state))
-        elif self.last_line_at is None or time.monotonic() - self.last_line_at > PLAIN_SECONDS:
+        elif (
+            self.last_line_at is None
+            or time.monotonic() - self.last_line_at > (IN_PLACE_SECONDS if self.in_place else PLAIN_SECONDS)
+            or (self.in_place and not state.count("pending", "running", "elsewhere"))
+        ):
             self.last_line_at = time.monotonic()
-            self.console.print(f"{state.plan.study.name}: {self._count_stages(state)}", soft_wrap=True)
+            line = f"{state.plan.study.name}: {self._count_stages(state)}"
+            if self.in_place:
+                self.console.file.write(f"\r{line.ljust(self.open_line)}")
+                self.console.file.flush()
+                self.open_line = len(line)
+            else:
+                self.console.print(line, soft_wrap=True)
+
+    def _print(self, text: Text) -> None:
+        self._end_line()
+        self.console.print(text, soft_wrap=not self.live)
+
+    def _end_line(self) -> None:
+        if self.open_line:
+            self.console.file.write("\n")
+            self.open_line = 0
 
     def _draw(self, state: State) -> Group:
         stages = {stage.key: stage for stage in state.plan.stages}

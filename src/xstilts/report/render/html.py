@@ -82,9 +82,9 @@ def render_html(document: Document) -> str:
     )
 
 
-def break_name(text: str) -> Markup:
-    """A long name may wrap after a slash, a plus and the like. Copied text is unchanged."""
-    return Markup("<wbr>").join(re.split(r"(?<=[/_+&@=~])", text)) if len(text) > LONG_NAME else escape(text)
+def break_name(text: str, least: int = LONG_NAME) -> Markup:
+    """A name of more than `least` characters may wrap after a slash, a plus and the like. Copied text is unchanged."""
+    return Markup("<wbr>").join(re.split(r"(?<=[/_+&@=~])", text)) if len(text) > least else escape(text)
 
 
 def _list_controlled(findings: Findings, gain: Gain) -> list[Gain]:

@@ -1,0 +1,169 @@
+"""What is in a store, what of it nothing needs, and its removal.
+
+A folder counts as a stage only if its own `stage.json` says so, and what the program does not know is never touched. Two rules
+keep this safe beside runs: nothing that a run holds is removed, and while a run works on something that nobody asked to keep,
+nothing is listed at all, since nobody can know what else that run needs.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from xstilts.errors import InputError
+from xstilts.store.lease import STALE_SECONDS, find_holder
+from xstilts.store.store import KEY_DIGITS, Store, read_json
+
+# What a store has beside stages: frozen designs, what was simulated about designs, and what workers printed.
+RECORDS = ("frozen", "calibration", "workers.log")
+_TRASH = re.compile(r"\.trash-[0-9a-f]{32}")
+_TEMPORARY = re.compile(r"\.(lease|stale)-[0-9a-f]{32}|\.(stage|done|run-\d+)\.json\.[0-9a-f]{32}")
+_OWN = re.compile(r"stage\.json|done\.json|run-\d+\.json|lease|checkpoint|out|\.attempt-.+")
+Sizes = Mapping[tuple[int, int], int]
+
+
+@dataclass(frozen=True)
+class StoredStage:
+    """The folder of a stage, as its `stage.json` names it. `holder`: the record of the run that works on it now, or None.
+    `unknown`: what lies in it and is not of a stage."""
+
+    folder: Path
+    kind: str
+    slug: str
+    key: str
+    done: bool
+    holder: Mapping[str, object] | None
+    unknown: tuple[Path, ...]
+
+    @property
+    def state(self) -> str:
+        return "running" if self.holder else "done" if self.done else "unfinished"
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        return read_sizes(self.folder)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in a store. `unknown` is nothing that this program has put there, as far as it can tell."""
+
+    stages: tuple[StoredStage, ...]
+    records: tuple[Path, ...]
+    trash: tuple[Path, ...]
+    unknown: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Something that nothing needs. `stage`: the folder of its stage, if it lies in one or is one."""
+
+    path: Path
+    why: str
+    stage: Path | None = None
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        return read_sizes(self.path)
+
+
+def read_sizes(path: Path) -> Sizes:
+    """Bytes of a file, or of all files below a folder, by what the file system knows them by: a file with two names in a store
+    (languages that one stage took over from another) takes its space once."""
+    found = {}
+    for file in (path, *path.rglob("*")):
+        try:
+            facts = file.lstat()
+        except OSError:  # a run has just removed it
+            continue
+        if not file.is_dir():
+            found[facts.st_dev, facts.st_ino] = facts.st_size
+    return found
+
+
+def total_bytes(all_sizes: Iterable[Sizes]) -> int:
+    """Bytes that all these take together."""
+    together: dict[tuple[int, int], int] = {}
+    for sizes in all_sizes:
+        together.update(sizes)
+    return sum(together.values())
+
+
+def list_contents(store: Store) -> Contents:
+    """Raises InputError if there is no such folder."""
+    if not store.root.is_dir():
+        raise InputError(f"store {store.root}: no such folder; name the one of your runs with --store or $XSTILTS_STORE")
+    stages: list[StoredStage] = []
+    records: list[Path] = []
+    trash: list[Path] = []
+    unknown: list[Path] = []
+    for place in sorted(store.root.iterdir()):
+        if place.name in RECORDS:
+            records.append(place)
+            continue
+        inside = sorted(place.iterdir()) if place.is_dir() else []
+        found = {path: stage for path in inside if (stage := _read_stage(path))}
+        thrown = [path for path in inside if _TRASH.fullmatch(path.name)]
+        others = [path for path in inside if path not in found and path not in thrown]
+        stages += found.values()
+        trash += thrown
+        unknown += others if found or thrown or (place.is_dir() and not inside) else [place]
+    return Contents(tuple(stages), tuple(records), tuple(trash), tuple(unknown))
+
+
+def _read_stage(folder: Path) -> StoredStage | None:
+    if folder.is_symlink() or not isinstance(record := read_json(folder / "stage.json"), dict):
+        return None
+    key, kind = str(record.get("key")), record.get("kind")
+    if kind != folder.parent.name or not folder.name.endswith(f"-{key[:KEY_DIGITS]}"):
+        return None
+    names = [path for path in folder.iterdir() if not any(p.fullmatch(path.name) for p in (_OWN, _TRASH, _TEMPORARY))]
+    slug = str(record.get("slug"))
+    return StoredStage(folder, str(kind), slug, key, Store.is_done(folder), find_holder(folder), tuple(sorted(names)))
+
+
+def find_removals(store: Store, contents: Contents, needed: Collection[str]) -> list[Removal]:
+    """What nothing needs if only the stages with the `needed` keys are to stay, with what attempts have left in these. Raises
+    InputError if a run works on a stage that is not needed."""
+    found = [Removal(path, "was being deleted") for path in contents.trash]
+    for stage in contents.stages:
+        if stage.key not in needed:
+            if stage.holder is not None:
+                raise InputError(
+                    f"store {store.root}: {stage.holder.get('host')} (process {stage.holder.get('pid')}) works on {stage.kind} "
+                    f"{stage.slug}, which no study on the list needs; name the study of that run too, or wait for its end"
+                )
+            if not stage.unknown:
+                found.append(Removal(stage.folder, "no study on the list needs it", stage.folder))
+        elif stage.holder is None:
+            found += (Removal(path, why, stage.folder) for path, why in _list_leftovers(stage))
+    return found
+
+
+def _list_leftovers(stage: StoredStage) -> Iterable[tuple[Path, str]]:
+    """What attempts that ended without a word have left in a stage that nobody works on. A temporary file may be a moment old:
+    a run writes `stage.json` before anybody holds the stage."""
+    for path in sorted(stage.folder.iterdir()):
+        if path.name.startswith(".attempt-"):
+            yield path, "of an attempt that was killed"
+        elif _TRASH.fullmatch(path.name):
+            yield path, "was being deleted"
+        elif path.name == "checkpoint" and stage.done:
+            yield path, "its stage is done"
+        elif _TEMPORARY.fullmatch(path.name) and time.time() - path.lstat().st_mtime > STALE_SECONDS:
+            yield path, "a file that was being written"
+
+
+def remove(removal: Removal) -> bool:
+    """Remove something, unless a run has taken its stage since it was found: then False."""
+    if removal.stage is not None and find_holder(removal.stage) is not None:
+        return False
+    if removal.path.is_dir():
+        Store.discard(removal.path)
+    else:
+        removal.path.unlink(missing_ok=True)
+    return True

@@ -1,0 +1,217 @@
+"""`xstilts store`: what it lists, that cleaning costs no study on the list anything, and that what a run holds stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.conftest import tiny_record, tiny_study
+from tests.execution.fake_store import begin, finish
+from typer.testing import CliRunner
+
+from xstilts.cli import app
+from xstilts.errors import InputError
+from xstilts.execution.execute import execute
+from xstilts.plan.compile import Plan, compile_study
+from xstilts.stages.stage import Stage
+from xstilts.store.lease import STALE_SECONDS, Lease
+from xstilts.store.store import Store
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(app, ["store", *words], catch_exceptions=False)
+
+
+def said(*words: str) -> str:
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.fixture
+def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plan, Plan, Store]:
+    """Two studies, of which the second has a seed of its own, done as far as a store can tell."""
+    monkeypatch.setenv("XSTILTS_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    plans, store = [], Store(tmp_path / "store")
+    for name, seeds in (("one", [0]), ("two", [0, 1])):
+        Path(f"{name}.yaml").write_text(yaml.safe_dump(tiny_record(name=name, seeds=seeds)))
+        plans.append(compile_study(tiny_study(name=name, seeds=seeds)))
+    for stage in plans[1].stages:
+        finish(store, stage)
+    return plans[0], plans[1], store
+
+
+def folder_of(store: Store, stage: Stage) -> Path:
+    return store.folder(stage.kind, stage.slug, stage.key)
+
+
+def of_kind(plan: Plan, kind: str) -> list[Stage]:
+    return [stage for stage in plan.stages if stage.kind == kind]
+
+
+def files_of(store: Store) -> set[Path]:
+    return set(store.root.rglob("*"))
+
+
+def test_cleaning_keeps_what_the_study_needs_and_nothing_else(both: tuple[Plan, Plan, Store]) -> None:
+    one, two, store = both
+    frozen = store.root / "frozen" / "one-0123.json"
+    frozen.parent.mkdir()
+    frozen.write_text("{}")
+    before = files_of(store)
+    listed = said("gc", "one.yaml")
+    assert files_of(store) == before, "without --yes nothing is deleted"
+    own = {stage.key for stage in one.stages}
+    for kind in ("encoder", "train", "score"):
+        extra = sum(stage.key not in own for stage in of_kind(two, kind))
+        assert any(line.split()[:3] == [kind, "stages", str(extra)] for line in listed.splitlines()), kind
+    assert listed.endswith("Nothing is deleted. Add --yes to delete this.\n")
+    done = said("gc", "one.yaml", "--yes")
+    assert f"Deleted {len(two.stages) - len(one.stages)} stages" in done
+    assert {stage.key for stage in two.stages if store.is_done(folder_of(store, stage))} == own
+    assert frozen.is_file()
+    assert not [path for path in files_of(store) if path.name.startswith(".trash")]
+    assert "There is nothing to delete." in said("gc", "one.yaml", "--yes")
+
+
+def test_all_studies_that_are_named_are_kept(both: tuple[Plan, Plan, Store]) -> None:
+    before = files_of(both[2])
+    assert "There is nothing to delete." in said("gc", "one.yaml", "two.yaml", "--yes")
+    assert files_of(both[2]) == before
+    assert run("gc", "--yes").exit_code == 2, "without a study it would be everything"
+    assert files_of(both[2]) == before
+
+
+def test_leftovers_of_dead_attempts_go_and_those_of_live_ones_stay(both: tuple[Plan, Plan, Store]) -> None:
+    one, _, store = both
+    dead, live, open_ = (folder_of(store, stage) for stage in of_kind(one, "train")[:3])
+    hexadecimal = "0123456789abcdef" * 2
+    Store.undo(open_)
+    for folder in (dead, live, open_):
+        for name in ("checkpoint", f".attempt-{hexadecimal}", f".trash-{hexadecimal}"):
+            (folder / name).mkdir()
+            (folder / name / "weights").write_text("w")
+        (folder / f".done.json.{hexadecimal}").write_text("{")
+        (folder / f".stage.json.{hexadecimal}").write_text("{")
+        long_ago = time.time() - STALE_SECONDS - 1
+        os.utime(folder / f".done.json.{hexadecimal}", (long_ago, long_ago))
+    Store.undo(live)
+    held = files_of(Store(live))
+    with Lease(live):
+        done = said("gc", "two.yaml", "--yes")
+    assert held <= files_of(Store(live))
+    assert {path.name for path in dead.iterdir()} == {
+        "stage.json",
+        "run-000.json",
+        "out",
+        "done.json",
+        f".stage.json.{hexadecimal}",
+    }
+    assert (open_ / "checkpoint" / "weights").is_file(), "a stage that is not done goes on from it"
+    for why in ("of an attempt that was killed", "was being deleted", "its stage is done", "a file that was being written"):
+        assert why in done
+
+
+def test_a_run_that_is_not_on_the_list_stops_the_cleaning(both: tuple[Plan, Plan, Store]) -> None:
+    one, two, store = both
+    own = {stage.key for stage in one.stages}
+    other = next(stage for stage in of_kind(two, "train") if stage.key not in own)
+    Store.undo(folder_of(store, other))
+    with Lease(folder_of(store, other)):
+        before = files_of(store)
+        for words in ([], ["--yes"]):
+            with pytest.raises(InputError, match=rf"{os.getpid()}\) works on train .* name the study of that run too"):
+                run("gc", "one.yaml", *words)
+        assert files_of(store) == before
+        said("gc", "one.yaml", "two.yaml", "--yes")
+    assert folder_of(store, other).is_dir()
+
+
+def test_what_is_not_of_a_store_is_named_and_stays(both: tuple[Plan, Plan, Store]) -> None:
+    one, two, store = both
+    own = {stage.key for stage in one.stages}
+    mine = next(stage for stage in of_kind(two, "train") if stage.key not in own)
+    foreign = [store.root / "notes.txt", store.root / "photos" / "a.jpg", store.root / "train" / "copy-of-mine" / "weights"]
+    foreign += [folder_of(store, mine) / "README.md"]
+    for path in foreign:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    listed = said("gc", "one.yaml", "--yes")
+    assert all(path.is_file() for path in foreign)
+    assert store.is_done(folder_of(store, mine)), "a folder with something of the user's own stays whole"
+    (line,) = [line for line in listed.splitlines() if line.startswith("not of a store, never touched: ")]
+    for path in ("notes.txt", "photos", "copy-of-mine", "README.md"):
+        assert path in line
+    assert "photos" in said("ls")
+
+
+def test_a_study_of_which_nothing_is_here_is_probably_another_setting(both: tuple[Plan, Plan, Store]) -> None:
+    before = files_of(both[2])
+    with pytest.raises(InputError, match=r"has no score of it; give --set and \$XSTILTS_DATA as in its runs"):
+        run("gc", "one.yaml", "--set", "limits.test=7", "--yes")
+    assert files_of(both[2]) == before
+
+
+def test_the_same_names_made_in_another_way_are_pointed_out(both: tuple[Plan, Plan, Store]) -> None:
+    """Two of three targets as in the run, the third with another recipe: its old scores would go."""
+    listed = said("gc", "two.yaml", "--set", "recipes.world/pos.steps=5")
+    assert "have names of stages that these studies lack" in " ".join(listed.split())
+
+
+def test_what_is_there_and_how_much_of_it_a_study_needs(both: tuple[Plan, Plan, Store]) -> None:
+    _, two, store = both
+    begin(store, of_kind(two, "train")[0])
+    Store.undo(folder_of(store, of_kind(two, "train")[0]))
+    rows = {row["kind"]: row for row in json.loads(said("ls", "--json"))}
+    assert rows["train"]["stages"] == len(of_kind(two, "train"))
+    assert rows["train"]["unfinished"] == 1
+    assert len(json.loads(said("ls", "score", "--json"))) == len(of_kind(two, "score"))
+    with pytest.raises(InputError, match=r"no stages of kind 'trian'.*'train'"):
+        run("ls", "trian")
+    use = json.loads(said("du", "one.yaml", "two.yaml", "--json"))["all"]
+    assert use["in the store"] == use["two.yaml"] > use["one.yaml"] > 0 == use["none of these"]
+    linked = folder_of(store, of_kind(two, "score")[0]) / "out"
+    (linked / "again.json").hardlink_to(linked / "result.json")
+    assert json.loads(said("du", "--json"))["all"]["in the store"] == use["in the store"], "two names, one file"
+    with pytest.raises(InputError, match="no such folder"):
+        run("ls", "--store", str(store.root / "nowhere"))
+
+
+def test_every_damaged_file_is_found(both: tuple[Plan, Plan, Store]) -> None:
+    one, two, store = both
+    assert f"{len(two.stages)} artefacts, " in said("verify")
+    victim = folder_of(store, of_kind(one, "score")[0]) / "out" / "result.json"
+    was = victim.stat()
+    victim.write_text("[]")
+    os.utime(victim, ns=(was.st_atime_ns, was.st_mtime_ns))
+    found = run("verify")
+    assert found.exit_code == 2
+    assert "1 damaged" in found.output
+    assert str(victim) in found.stderr.replace("\n", "")
+    assert list(json.loads(run("verify", "--json").stdout)["damaged"]) == [str(victim.parents[1])]
+
+
+@pytest.mark.tiny
+@pytest.mark.usefixtures("forked_workers")
+def test_after_cleaning_a_study_trains_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = Store(tmp_path / "store")
+    changes: dict[str, Any] = {"targets": ["world/pos", "world/retrieval"]}
+    two = compile_study(tiny_study(seeds=[0, 1], **changes))
+    assert not execute(two, store, workers=2).errors
+    Path("one.yaml").write_text(yaml.safe_dump(tiny_record(**changes)))
+    said("gc", "one.yaml", "--yes", "--store", str(store.root))
+    one = compile_study(tiny_study(**changes))
+    state = execute(one, store, workers=1)
+    assert state.cached == {stage.key for stage in one.stages}
+    assert all(len(store.runs(folder_of(store, stage))) == 1 for stage in one.stages)
+    again = execute(two, store, workers=2)
+    assert not again.errors
+    assert again.count("done") == len(two.stages), "what was deleted is made again"
