@@ -87,6 +87,12 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         design=make_design(plan) if frozen else None,
         code=identify_code() if frozen else None,
         truth=find_truth(study),
+        attacked={
+            condition.name: tuple(
+                _cell(cell, store, folders, state) for cell in plan.attacked if cell.id.condition == condition.name
+            )
+            for condition in study.conditions
+        },
     )
 
 
@@ -107,7 +113,9 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
             for language, found in scores["languages"].items():
                 ids = merge_parallel(tallies[f"{language}.ids"], find_task(cell.id.target).parallel_ids)
                 counts = tallies[f"{language}.counts"]
-                languages[language] = LanguageScore(found["values"], found["headline"], ids, counts, found["baseline"])
+                languages[language] = LanguageScore(
+                    found["values"], found["headline"], ids, counts, found["baseline"], found.get("attack")
+                )
     chain, control = (NO_CHAIN, cell.id.arm) if cell.id.arm == RANDOM_INIT.name else (cell.id.arm, "")
     place = (short_name(cell.id.encoder), chain, cell.id.target, cell.id.seed, control)
     return Cell(*place, languages, layers, layer, cell.score.key, cell.leak)

@@ -1,0 +1,68 @@
+"""attack: variants of every clean example of a test set, as `examples.jsonl`, so that a predict stage reads them like any other.
+
+The variants depend on the attack, its budget, count and seed, and on the examples: on no model and no order. Surprising: an
+example in which nothing can be edited has no variant. It is counted, and its clean prediction stands for it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TextIO
+
+from xstilts.attack.attack import Pool
+from xstilts.attack.registry import find_attack
+from xstilts.attack.variants import make_variants
+from xstilts.errors import InputError
+from xstilts.formats.format import Example
+from xstilts.formats.jsonl import read_jsonl, write_jsonl
+from xstilts.stages.contracts import AttackConfig, AttackInputs
+from xstilts.stages.job import Job
+
+AT_ONCE = 256  # examples between two reports
+AttackJob = Job[AttackConfig, AttackInputs[Path]]
+
+
+def run(job: AttackJob) -> None:
+    """Leaves `examples.jsonl` and `variants.jsonl`: for each variant its id, the clean example's, and the edits. In the run's
+    facts: how many variants (`examples`) of how many clean examples (`available`), and how many of these are `untouched`."""
+    clean = list(read_jsonl(job.inputs.clean / "examples.jsonl"))
+    job.facts |= {"available": len(clean), "untouched": 0}
+    with (job.out / "variants.jsonl").open("w", encoding="utf-8") as beside:
+        job.facts["examples"] = write_jsonl(job.out / "examples.jsonl", _make(job, clean, beside))
+
+
+def _make(job: AttackJob, clean: list[Example], beside: TextIO) -> Iterator[Example]:
+    """The variants, each of which is written `beside` as a record."""
+    config = job.config
+    attack = find_attack(config.attack)
+    if attack.version != config.version:
+        raise InputError(
+            f"attack {attack.name}: its version is {attack.version}, the plan's {config.version}; plan the study again"
+        )
+    pool = Pool(clean, _pair_by_id(job, clean))
+    for first in range(0, len(clean), AT_ONCE):
+        job.progress({"step": first, "steps": len(clean), "unit": "examples"})
+        job.check_stop()
+        some, settings = clean[first : first + AT_ONCE], {"seed": config.seed, "count": config.count, "budget": config.budget}
+        made = make_variants(attack, some, config.language, **settings, pool=pool)
+        job.facts["untouched"] += len(made.untouched)
+        for variant in made.variants:
+            record = {"id": variant.example.id, "clean": variant.source, "edits": [asdict(edit) for edit in variant.edits]}
+            beside.write(json.dumps(record, ensure_ascii=False) + "\n")
+            yield variant.example
+
+
+def _pair_by_id(job: AttackJob, clean: list[Example]) -> Mapping[str, Mapping[str, Example]]:
+    """Language -> the id of a clean example -> the same example in that language."""
+    ids = {example.id for example in clean}
+    return {
+        language: {e.id: e for e in read_jsonl(folder / "examples.jsonl", ids)}
+        for language, folder in job.inputs.parallel.items()
+    }
+
+
+def read_clean_ids(folder: Path) -> dict[str, str]:
+    """The id of each variant in the `out/` folder of an attack stage -> that of its clean example."""
+    with (folder / "variants.jsonl").open(encoding="utf-8") as file:
+        return {record["id"]: record["clean"] for record in map(json.loads, file)}
