@@ -13,9 +13,20 @@ from numpy.typing import NDArray
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.costs import PHASES
 from xstilts.analysis.encoder_sizes import body_weights, count_blocks
-from xstilts.analysis.results import LEAK, Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
+from xstilts.analysis.results import (
+    LEAK,
+    Cell,
+    ChainInfo,
+    ConditionInfo,
+    LanguageScore,
+    LayerScore,
+    Results,
+    StageCost,
+    TargetInfo,
+)
 from xstilts.analysis.treatments import gather_treatments
 from xstilts.analysis.truth import find_truth
+from xstilts.attack.registry import find_attack
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.execution.execute import State, inspect
@@ -27,6 +38,7 @@ from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import FetchStage, PredictStage, Stage, TrainStage
 from xstilts.store.store import DamagedArtefact, Store, read_json
 from xstilts.study import NO_CHAIN, Study, Target
+from xstilts.study.condition import Condition
 from xstilts.tasks.registry import CATALOGUE, find_task
 
 LAYER_RULES = {
@@ -87,6 +99,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         design=make_design(plan) if frozen else None,
         code=identify_code() if frozen else None,
         truth=find_truth(study),
+        conditions=tuple(map(_condition, study.conditions)),
         attacked={
             condition.name: tuple(
                 _cell(cell, store, folders, state) for cell in plan.attacked if cell.id.condition == condition.name
@@ -204,6 +217,13 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
         split=gold.config.split,
         margin=study.margin_of(task.name) / 100,
     )
+
+
+def _condition(condition: Condition) -> ConditionInfo:
+    attack = find_attack(condition.attack)
+    budget = attack.budget if condition.budget is None else condition.budget
+    strength = f"{fmt.count(condition.count, 'variant')} of each example, budget {budget:g} ({attack.unit})"
+    return ConditionInfo(condition.name, attack.title, attack.description, attack.goal, strength, attack.cite)
 
 
 def _recipes(study: Study) -> dict[str, dict[str, object]]:

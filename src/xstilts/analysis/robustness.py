@@ -31,11 +31,11 @@ Pair = tuple[Cell, Cell]  # clean and attacked
 
 @dataclass(frozen=True)
 class AttackedScore:
-    """One chain on one target and language under one condition: means over `seeds`, 0-1. `language` is a code, or "others" for the
-    mean over those other than English. `effective`: the share of examples that have a variant. `success`: of the examples that
-    were right, the share that no longer are; `shared` and `shared_none`: the same of this chain and of no chain, on the examples
-    that both got right. `consistent` and `passed`: of all variants, the share that is answered as the clean example is, and that
-    is answered rightly. `gap`: the drop less that of English. None where there is nothing to count."""
+    """One chain on one target and language under one condition: means over `seeds`, 0-1. `language` is a code, or "others" for
+    the mean over those other than English. `effective`: the share of examples that have a variant. `success`: of the examples
+    that were right, the share that no longer are; `shared` and `shared_none`: the same of this chain and of no chain, on the
+    examples that both got right. `consistent` and `passed`: of all variants, the share that is answered as the clean example is,
+    and that is answered rightly. `gap`: the drop less that of English. None where there is nothing to count."""
 
     encoder: str
     chain: str
@@ -210,7 +210,7 @@ def _drop_of(metric: Metric) -> Headline:
 
 def _compare_drops(comparison: Comparison, drops: Mapping[str, Cell]) -> Comparison:
     """The same comparison of drops, over the seeds of which all cells were attacked."""
-    sides = zip(*((treated, *controlled) for treated, controlled in zip(comparison.treatment, comparison.control, strict=True)))
+    sides = [comparison.treatment, *zip(*comparison.control, strict=True)]
     by_seed = [
         {seed: drops[cell.key] for seed, cell in zip(comparison.seeds, side, strict=True) if cell.key in drops} for side in sides
     ]

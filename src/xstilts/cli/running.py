@@ -48,6 +48,7 @@ def choose_exit_code(state: State) -> int:
 
 def write_study_report(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Findings, Path]:
     """Write the report of what the store has. Gives the analysis and the HTML file."""
+    from xstilts.analysis.broken_examples import choose_broken
     from xstilts.analysis.calibration import calibrate
     from xstilts.analysis.example_choice import choose_examples
     from xstilts.analysis.gather import gather
@@ -56,4 +57,5 @@ def write_study_report(plan: Plan, store: Store, state: State | None, folder: Pa
 
     findings = compute_findings(gather(plan, store, state))
     findings = replace(findings, calibration=calibrate(findings.gains, store), examples=choose_examples(plan, store))
+    findings = replace(findings, broken=choose_broken(plan, store))
     return findings, write_report(findings, folder)

@@ -17,7 +17,8 @@ from xstilts.stages.stage import AttackStage, FetchStage, PredictStage, ScoreSta
 from xstilts.study.condition import Condition
 from xstilts.tasks.task import Task
 
-PAIRS = "R1"  # the level of attacks that read the same examples in other languages
+PAIRS = "R1"  # the level of attacks that read the same examples in all languages
+UNVECTORED = "it is scored by comparing vectors, and only predictions can be attacked"
 
 
 class AttackStages:
@@ -50,33 +51,24 @@ class AttackStages:
     def _attack(self, task: Task, gold: Mapping[str, Stage], condition: Condition) -> dict[str, AttackStage]:
         """Language -> the attacked test data, in the languages that the attack fits; what is left out is noted."""
         attack = find_attack(condition.attack)
-        reason = explain_misfit(attack, task)
-        if not reason and attack.level == PAIRS and len(gold) < 2:
+        subject = f"{condition.name} on {task.name}"
+        fitting = {language: stage for language, stage in gold.items() if not attack.excludes(language)}
+        reason = attack.misfits(task.format, task.name) or (UNVECTORED if task.format.retrieval else "")
+        if not reason and attack.level == PAIRS and len(fitting) < 2:
             reason = "it needs test data in two languages"
         if reason:
-            self.data.note(f"{condition.name} on {task.name}: no such attack, because {reason}")
+            self.data.note(f"{subject}: no such attack, because {reason}")
             return {}
-        found: dict[str, AttackStage] = {}
-        for language, clean in gold.items():
-            if reason := attack.excludes(language):
-                self.data.note(f"{condition.name} on {task.name} in {names([language])}: no such attack, because {reason}")
-                continue
-            assert isinstance(clean, FetchStage)
-            budget = attack.budget if condition.budget is None else condition.budget
-            config = AttackConfig(attack.name, attack.version, task.name, language, budget, condition.count, condition.seed)
-            parallel = {other: stage for other, stage in gold.items() if other != language} if attack.level == PAIRS else {}
-            inputs: AttackInputs[Stage] = AttackInputs(clean, parallel)
-            slug = f"{short_task(task)}-{clean.config.split}-{language}~{condition.name}"
-            found[language] = AttackStage(config, inputs, slug, condition.name, self.data.context)
-        return found
+        for language in gold:
+            if language not in fitting:
+                self.data.note(f"{subject} in {names([language])}: no such attack, because {attack.excludes(language)}")
+        return {language: self._stage(attack, task, language, fitting, condition) for language in fitting}
 
-
-def explain_misfit(attack: Attack, task: Task) -> str:
-    """Why an attack does not fit a task; empty if it does."""
-    if task.format.retrieval:
-        return "it is scored by comparing vectors, which no attack is built for yet"
-    if not isinstance(task.format, attack.formats):
-        return f"the attack is not for the format {task.format.name}"
-    if attack.tasks and task.name not in attack.tasks:
-        return f"the attack keeps or changes the label only in {', '.join(attack.tasks)}"
-    return ""
+    def _stage(self, attack: Attack, task: Task, language: str, gold: Mapping[str, Stage], condition: Condition) -> AttackStage:
+        clean = gold[language]
+        assert isinstance(clean, FetchStage)
+        budget = attack.budget if condition.budget is None else condition.budget
+        config = AttackConfig(attack.name, attack.version, task.name, language, budget, condition.count, condition.seed)
+        inputs: AttackInputs[Stage] = AttackInputs(clean, gold if attack.level == PAIRS else {})
+        slug = f"{short_task(task)}-{clean.config.split}-{language}~{condition.name}"
+        return AttackStage(config, inputs, slug, condition.name, self.data.context)

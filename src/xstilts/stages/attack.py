@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from xstilts.attack.attack import Pool
 from xstilts.attack.registry import find_attack
@@ -24,8 +24,9 @@ AttackJob = Job[AttackConfig, AttackInputs[Path]]
 
 
 def run(job: AttackJob) -> None:
-    """Leaves `examples.jsonl` and `variants.jsonl`: for each variant its id, the clean example's, and the edits. In the run's
-    facts: how many variants (`examples`) of how many clean examples (`available`), and how many of these are `untouched`."""
+    """Leaves `examples.jsonl` and `variants.jsonl`: for each variant its id, the clean example's, the edits, and the languages of
+    its texts if they differ. In the run's facts: how many variants (`examples`) of how many clean examples (`available`), and how
+    many of these are `untouched`."""
     clean = list(read_jsonl(job.inputs.clean / "examples.jsonl"))
     job.facts |= {"available": len(clean), "untouched": 0}
     with (job.out / "variants.jsonl").open("w", encoding="utf-8") as beside:
@@ -49,12 +50,13 @@ def _make(job: AttackJob, clean: list[Example], beside: TextIO) -> Iterator[Exam
         job.facts["untouched"] += len(made.untouched)
         for variant in made.variants:
             record = {"id": variant.example.id, "clean": variant.source, "edits": [asdict(edit) for edit in variant.edits]}
+            record |= {"languages": variant.languages} if variant.languages else {}
             beside.write(json.dumps(record, ensure_ascii=False) + "\n")
             yield variant.example
 
 
 def _pair_by_id(job: AttackJob, clean: list[Example]) -> Mapping[str, Mapping[str, Example]]:
-    """Language -> the id of a clean example -> the same example in that language."""
+    """Language -> the id of a clean example -> the same example in that language. Their ids are the same."""
     ids = {example.id for example in clean}
     return {
         language: {e.id: e for e in read_jsonl(folder / "examples.jsonl", ids)}
@@ -62,7 +64,7 @@ def _pair_by_id(job: AttackJob, clean: list[Example]) -> Mapping[str, Mapping[st
     }
 
 
-def read_clean_ids(folder: Path) -> dict[str, str]:
-    """The id of each variant in the `out/` folder of an attack stage -> that of its clean example."""
+def read_variants(folder: Path) -> Iterator[dict[str, Any]]:
+    """The records of `variants.jsonl` in the `out/` folder of an attack stage."""
     with (folder / "variants.jsonl").open(encoding="utf-8") as file:
-        return {record["id"]: record["clean"] for record in map(json.loads, file)}
+        yield from map(json.loads, file)

@@ -312,7 +312,7 @@ def _named(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 @dataclass(frozen=True)
 class AttackInputs(Inputs[P]):
-    """`clean`: the examples. `parallel`: other languages' examples, where the attack reads them."""
+    """`clean`: the examples. `parallel`: language -> the same examples in all languages, where the attack reads them."""
 
     clean: P
     parallel: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)

@@ -19,7 +19,7 @@ from xstilts.formats.prediction import Prediction
 from xstilts.metrics.baseline import measure_baseline
 from xstilts.metrics.metric import Counts, Metric
 from xstilts.metrics.worst import RIGHT, choose_worst, own_scores, success_rate
-from xstilts.stages.attack import read_clean_ids
+from xstilts.stages.attack import read_variants
 from xstilts.stages.retrieve import Answers, ScoreJob, answer_mined, answer_ranked, answer_translations, resolve_setting
 from xstilts.store.store import write_json
 from xstilts.tasks.registry import find_task
@@ -30,7 +30,7 @@ RETRIEVAL = {"embed": answer_translations, "mine": answer_mined, "rank": answer_
 def run(job: ScoreJob) -> None:
     """Leaves `scores.json` and `tallies.npz` (`<language>.ids`, `<language>.counts`); for retrieval `<language>.jsonl`,
     the predictions at the study's setting, and in `scores.json` that setting and the values of all others. Under an attack
-    `<language>.chosen` has the place of each example's worst variant (-1: clean), and `scores.json` how the variants fared."""
+    `<language>.chosen` has the id of each example's worst variant ("": clean), and `scores.json` how the variants fared."""
     task = find_task(job.config.task)
     metric = task.metric
     assert metric is not None
@@ -73,23 +73,22 @@ def _read_predictions(job: ScoreJob) -> Iterator[tuple[str, Answers]]:
 
 def _attack(
     job: ScoreJob, metric: Metric, language: str, answers: Answers, clean_NC: Counts
-) -> tuple[Counts, NDArray[np.int64], dict[str, float | None]]:
-    """The tallies of the worst predictions, which these are, and how the variants fared: `effective`, the share of examples that
-    have one; `success` (`success_rate`); and the shares of variants whose answer is right (`passed`) or that of the clean example
-    (`consistent`)."""
+) -> tuple[Counts, NDArray[np.str_], dict[str, float | None]]:
+    """The tallies of the worst predictions, which these are, the ids of their variants ("": clean), and how the variants fared:
+    `effective`, the share of examples that have one; `success` (`success_rate`); and the shares of variants whose answer is right
+    (`passed`) or that of the clean example (`consistent`)."""
     assert job.inputs.attacked
     folder = job.inputs.variants[language]
     variants = list(read_jsonl(folder / "examples.jsonl"))
     predictions = list(read_predictions(job.inputs.attacked / f"{language}.jsonl"))
     counts_VC = tally(metric, variants, predictions, language).reshape(len(variants), clean_NC.shape[1])
-    clean_ids = read_clean_ids(folder)
+    clean_ids = {record["id"]: record["clean"] for record in read_variants(folder)}
     rows: dict[str, list[int]] = {example.id: [] for example in answers.examples}
     for v, variant in enumerate(variants):
         rows[clean_ids[variant.id]].append(v)
-    chosen_N = choose_worst(metric, clean_NC, [counts_VC[own] for own in rows.values()])
-    worst_NC = np.array(
-        [clean_NC[n] if k < 0 else counts_VC[own[k]] for n, (k, own) in enumerate(zip(chosen_N, rows.values(), strict=True))]
-    )
+    places_N = choose_worst(metric, clean_NC, [counts_VC[own] for own in rows.values()])
+    chosen = [own[k] if k >= 0 else None for k, own in zip(places_N, rows.values(), strict=True)]
+    worst_NC = np.array([counts_VC[v] if v is not None else own_C for v, own_C in zip(chosen, clean_NC, strict=True)])
     before = {prediction.id: prediction.answer for prediction in answers.predictions}
     same = [prediction.answer == before[clean_ids[prediction.id]] for prediction in predictions]
     right = own_scores(metric, counts_VC) >= RIGHT
@@ -100,7 +99,7 @@ def _attack(
         "consistent": float(np.mean(same)) if same else None,
         "passed": float(right.mean()) if same else None,
     }
-    return worst_NC, chosen_N, facts
+    return worst_NC, np.array([variants[v].id if v is not None else "" for v in chosen]), facts
 
 
 def tally(metric: Metric, examples: list[Example], predictions: list[Prediction], where: str) -> np.ndarray:

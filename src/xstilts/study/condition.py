@@ -38,12 +38,15 @@ def expand_conditions(value: Any) -> Any:
 
 
 def check_conditions(conditions: Sequence[Condition]) -> None:
-    """Raises ValueError for an attack that there is not, and for a condition that is given twice."""
+    """Raises ValueError for an attack that there is not, a budget that it cannot have, and a condition that is given twice."""
     for condition in conditions:
         try:
-            find_attack(condition.attack)
+            attack = find_attack(condition.attack)
         except InputError as error:
             raise ValueError(f"conditions: {error}") from None
+        if condition.budget is not None and condition.budget > attack.most:
+            asked = f"expected more than 0 and at most {attack.most:g} ({attack.unit}); the usual one is {attack.budget:g}"
+            raise ValueError(f"conditions: {attack.name}: budget {condition.budget:g}, {asked}")
     names = [condition.name for condition in conditions]
     for name in names:
         if names.count(name) > 1:
