@@ -26,7 +26,6 @@ from xstilts.analysis.results import (
 )
 from xstilts.analysis.treatments import gather_treatments
 from xstilts.analysis.truth import find_truth
-from xstilts.attack.registry import find_attack
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.execution.execute import State, inspect
@@ -220,7 +219,7 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
 
 
 def _condition(condition: Condition) -> ConditionInfo:
-    attack = find_attack(condition.attack)
+    attack = condition.find_attack()
     budget = attack.budget if condition.budget is None else condition.budget
     strength = f"{fmt.count(condition.count, 'variant')} of each example, budget {budget:g} ({attack.unit})"
     return ConditionInfo(condition.name, attack.title, attack.description, attack.goal, strength, attack.cite)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from xstilts.attack.attack import Attack
-from xstilts.attack.registry import find_attack
 from xstilts.plan.data_stages import DataStages, names
 from xstilts.plan.train_stages import short_task
 from xstilts.stages.contracts import AttackConfig, AttackInputs, PredictInputs, ScoreInputs
@@ -50,7 +49,7 @@ class AttackStages:
 
     def _attack(self, task: Task, gold: Mapping[str, Stage], condition: Condition) -> dict[str, AttackStage]:
         """Language -> the attacked test data, in the languages that the attack fits; what is left out is noted."""
-        attack = find_attack(condition.attack)
+        attack = condition.find_attack()
         subject = f"{condition.name} on {task.name}"
         fitting = {language: stage for language, stage in gold.items() if not attack.excludes(language)}
         reason = attack.misfits(task.format, task.name) or (UNVECTORED if task.format.retrieval else "")
@@ -67,8 +66,10 @@ class AttackStages:
     def _stage(self, attack: Attack, task: Task, language: str, gold: Mapping[str, Stage], condition: Condition) -> AttackStage:
         clean = gold[language]
         assert isinstance(clean, FetchStage)
-        budget = attack.budget if condition.budget is None else condition.budget
-        config = AttackConfig(attack.name, attack.version, task.name, language, budget, condition.count, condition.seed)
+        budget = float(attack.budget if condition.budget is None else condition.budget)
+        strength = (budget, condition.count, condition.seed)
+        config = AttackConfig(attack.name, attack.version, task.name, language, *strength, attack.declared)
         inputs: AttackInputs[Stage] = AttackInputs(clean, gold if attack.level == PAIRS else {})
         slug = f"{short_task(task)}-{clean.config.split}-{language}~{condition.name}"
-        return AttackStage(config, inputs, slug, condition.name, self.data.context)
+        context = replace(self.data.context, attack=condition.path)
+        return AttackStage(config, inputs, slug, condition.name, context)

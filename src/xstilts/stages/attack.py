@@ -36,17 +36,16 @@ def run(job: AttackJob) -> None:
 def _make(job: AttackJob, clean: list[Example], beside: TextIO) -> Iterator[Example]:
     """The variants, each of which is written `beside` as a record."""
     config = job.config
-    attack = find_attack(config.attack)
-    if attack.version != config.version:
-        raise InputError(
-            f"attack {attack.name}: its version is {attack.version}, the plan's {config.version}; plan the study again"
-        )
+    attack = find_attack(job.context.attack or config.attack)
+    if (attack.name, attack.version, attack.declared) != (config.attack, config.version, config.declared):
+        raise InputError(f"attack {config.attack}: it changed since the plan was made; run again to plan with it as it is")
     pool = Pool(clean, _pair_by_id(job, clean))
     for first in range(0, len(clean), AT_ONCE):
         job.progress({"step": first, "steps": len(clean), "unit": "examples"})
         job.check_stop()
-        some, settings = clean[first : first + AT_ONCE], {"seed": config.seed, "count": config.count, "budget": config.budget}
-        made = make_variants(attack, some, config.language, **settings, pool=pool)
+        some = clean[first : first + AT_ONCE]
+        strength = {"seed": config.seed, "count": config.count}
+        made = make_variants(attack, some, config.language, **strength, budget=config.budget, pool=pool)
         job.facts["untouched"] += len(made.untouched)
         for variant in made.variants:
             record = {"id": variant.example.id, "clean": variant.source, "edits": [asdict(edit) for edit in variant.edits]}

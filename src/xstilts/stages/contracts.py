@@ -53,7 +53,8 @@ class FetchConfig:
 
 @dataclass(frozen=True)
 class AttackConfig:
-    """`count` variants of every test example of a task in one language; `budget` in the attack's own measure."""
+    """`count` variants of every test example of a task in one language; `budget` in the attack's own measure. `declared`: the
+    identity of a user's own attack."""
 
     attack: str
     version: int
@@ -62,6 +63,7 @@ class AttackConfig:
     budget: float
     count: int
     seed: int
+    declared: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True)
