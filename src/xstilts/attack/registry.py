@@ -1,0 +1,61 @@
+"""All attacks by name, and a user's own: a Python file outside the package that defines ATTACK."""
+
+import hashlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+from xstilts.attack.attack import Attack
+from xstilts.attack.first_wave.anchors import RENAME, SWAP
+from xstilts.attack.first_wave.characters import CHARACTERS
+from xstilts.attack.first_wave.distractors import DISTRACTOR_PREMISE, DISTRACTOR_SENTENCE
+from xstilts.attack.first_wave.entities import ENTITIES
+from xstilts.attack.first_wave.invisible import HOMOGLYPHS, ZERO_WIDTH
+from xstilts.attack.first_wave.keyboard import KEYBOARD
+from xstilts.attack.first_wave.language_pairs import LANGUAGE_PAIR
+from xstilts.attack.first_wave.pairs import SELF_PAIR, SYMMETRY
+from xstilts.attack.first_wave.punctuation import PUNCTUATION
+from xstilts.attack.first_wave.spelling import CASE, DIACRITICS, WIDTH
+from xstilts.attack.first_wave.stress import STRESS_LENGTH, STRESS_NEGATION, STRESS_OVERLAP
+from xstilts.errors import InputError, nearest
+
+ATTACKS: dict[str, Attack] = {
+    attack.name: attack
+    for attack in (
+        *(CHARACTERS, KEYBOARD, DIACRITICS, CASE, PUNCTUATION, WIDTH, HOMOGLYPHS, ZERO_WIDTH),
+        *(RENAME, SYMMETRY, SELF_PAIR, SWAP, LANGUAGE_PAIR, ENTITIES),
+        *(DISTRACTOR_PREMISE, DISTRACTOR_SENTENCE, STRESS_OVERLAP, STRESS_NEGATION, STRESS_LENGTH),
+    )
+}
+
+
+def find_attack(name: str, folder: Path | None = None) -> Attack:
+    """The attack of that name. A name that ends in .py is a file, in `folder` if it is relative. Raises InputError with the
+    nearest name if there is none, and for a file that defines no attack."""
+    if name.endswith(".py"):
+        return _read_attack((folder or Path()) / Path(name).expanduser())
+    if name not in ATTACKS:
+        raise InputError(f"no attack {name!r}{nearest(name, ATTACKS)}; an attack of your own is a file, as in my_attack.py")
+    return ATTACKS[name]
+
+
+def _read_attack(path: Path) -> Attack:
+    """ATTACK of a Python file, with the hash of the file as its identity. It runs from the bytes that were hashed."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: expected a file that defines ATTACK ({error.strerror})") from None
+    declared = hashlib.sha256(content).hexdigest()
+    module = sys.modules[f"xstilts_attack_{declared}"] = ModuleType(f"xstilts_attack_{declared}")
+    module.__file__ = str(path)
+    try:
+        exec(compile(content, str(path), "exec", dont_inherit=True), module.__dict__)
+    except Exception as error:  # whatever the user's code raises
+        raise InputError(f"{path}: {type(error).__name__}: {error}") from error
+    attack = getattr(module, "ATTACK", None)
+    if not isinstance(attack, Attack):
+        raise InputError(f"{path}: expected ATTACK = Attack(...), found {attack!r:.60}")
+    if attack.name in ATTACKS:
+        raise InputError(f"{path}: the name {attack.name!r} is that of an attack of this package; choose another one")
+    return replace(attack, declared=declared)

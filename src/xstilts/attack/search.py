@@ -1,0 +1,270 @@
+"""A search of a victim: which variant of an example does a model get wrong?
+
+A victim is a function from examples to scores of the *right* answer (a margin, or the score of the example); higher is better
+for the model, and below the threshold it is broken. A search is a value: random variants, greedy by importance, beam. It is
+written for one example, as a generator that asks for scores; the driver runs all examples side by side and hands their queries
+to the victim together. A query counts when the victim ran: the same variant of an example is asked about once.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import isnan, nan
+from statistics import fmean
+from typing import Protocol
+
+from xstilts.attack.attack import Attack, Pool, Variant, edit_example, number_variant
+from xstilts.attack.edits import Edit, allow_words, apply, list_places
+from xstilts.attack.variants import check_examples, draw_variant, seeded
+from xstilts.errors import InputError
+from xstilts.formats.format import Example
+
+Victim = Callable[[Sequence[Example]], Sequence[float]]
+# It asks for the scores of variants and gets them, in their order.
+Steps = Generator[list[Variant], list[float], None]
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Case:
+    """One example under attack."""
+
+    attack: Attack
+    example: Example
+    language: str
+    seed: int
+    budget: float
+    pool: Pool
+
+
+class Method(Protocol):
+    def steps(self, case: Case) -> Steps: ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found for one example. `clean`: the score of the clean example. `score`: the lowest score, and `variant`: the
+    variant that has it (None: none is below the clean one). `queries`: how often the victim ran on variants, without the clean
+    example."""
+
+    source: str
+    clean: float
+    score: float
+    variant: Variant | None
+    queries: int
+    threshold: float
+
+    @property
+    def broken(self) -> bool:
+        """Whether the clean example was right and a variant is not."""
+        return self.score < self.threshold <= self.clean
+
+
+def success_rate(found: Iterable[Found]) -> float:
+    """The share that is broken of the examples that were right; NaN if none was."""
+    tried = [one.broken for one in found if one.clean >= one.threshold]
+    return fmean(tried) if tried else nan
+
+
+@dataclass(frozen=True)
+class RandomSearch:
+    """`count` random variants: those of `make_variants`, so that more of them never find less."""
+
+    count: int = 8
+
+    def steps(self, case: Case) -> Steps:
+        drawn = (
+            draw_variant(case.attack, case.example, case.language, number, seed=case.seed, budget=case.budget, pool=case.pool)
+            for number in range(self.count)
+        )
+        yield [variant for variant in drawn if variant is not None]
+
+
+@dataclass(frozen=True)
+class GreedySearch:
+    """Every word is edited alone, in `spellings` ways; then the edits are put together, the most harmful word first, as long as
+    each lowers the score and the budget allows it."""
+
+    spellings: int = 3
+
+    def steps(self, case: Case) -> Steps:
+        singles = _list_singles(case, self.spellings)
+        scores = yield _make(case, [[edit] for _, edit in singles])
+        best = _find_best(singles, scores)
+        if not best:
+            return
+        lowest, edits = best[0][0], [best[0][1]]
+        for _, edit in best[1:]:
+            if len(edits) == _allowed(case):
+                return
+            (score,) = yield _make(case, [[*edits, edit]])
+            if score < lowest:
+                lowest, edits = score, [*edits, edit]
+
+
+@dataclass(frozen=True)
+class BeamSearch:
+    """As the greedy search begins; then the `width` lowest sets of edits are each extended by every other word."""
+
+    width: int = 4
+    spellings: int = 3
+
+    def steps(self, case: Case) -> Steps:
+        singles = _list_singles(case, self.spellings)
+        scores = yield _make(case, [[edit] for _, edit in singles])
+        best = _find_best(singles, scores)
+        beam = [[edit] for _, edit in best[: self.width]]
+        for _ in range(_allowed(case) - 1):
+            sets = {frozenset((*edits, edit)) for edits in beam for _, edit in best if edit not in edits}
+            grown = [sorted(edits, key=lambda edit: (edit.part, edit.start)) for edits in sets]
+            grown.sort(key=lambda edits: [(edit.part, edit.start) for edit in edits])
+            if not grown:
+                return
+            scores = yield _make(case, grown)
+            order = sorted(range(len(grown)), key=lambda i: scores[i])
+            beam = [grown[i] for i in order[: self.width]]
+
+
+SEARCHES: dict[str, Method] = {"random": RandomSearch(), "greedy": GreedySearch(), "beam": BeamSearch()}
+
+
+def search(
+    victim: Victim,
+    attack: Attack,
+    examples: Sequence[Example],
+    language: str,
+    method: Method,
+    *,
+    seed: int = 0,
+    budget: float | None = None,
+    pool: Pool | None = None,
+    threshold: float = 0.0,
+    most_queries: int | None = None,
+    batch: int = BATCH,
+) -> list[Found]:
+    """What the search finds for each example, in their order. The victim gets at most `batch` examples at once, and at most
+    `most_queries` variants of one example. A search stops when its example is broken, and does not begin if the clean example is
+    wrong.
+
+    Raises InputError for a language, a budget or examples that do not fit, for a search by words with an attack that has no
+    words, and for a victim that returns another number of scores or NaN."""
+    budget = attack.check(language, budget)
+    check_examples(attack, examples)
+    if attack.vary is None and not isinstance(method, RandomSearch):
+        raise InputError(
+            f"attack {attack.name} changes whole examples, and {type(method).__name__} edits word by word; use RandomSearch"
+        )
+    pool = Pool(same=examples) if pool is None else pool
+    ask = _Asker(victim, batch)
+    clean = ask(examples)
+    cases = [Case(attack, example, language, seed, budget, pool) for example in examples]
+    runs = [_Run(case, score, method, threshold, most_queries) for case, score in zip(cases, clean, strict=True)]
+    while waiting := [run for run in runs if run.asked]:
+        scores = iter(ask([variant.example for run in waiting for variant in run.asked]))
+        for run in waiting:
+            run.answer([next(scores) for _ in run.asked])
+    return [run.found() for run in runs]
+
+
+class _Asker:
+    """The victim in batches, with its answers checked."""
+
+    def __init__(self, victim: Victim, batch: int) -> None:
+        self.victim, self.batch = victim, batch
+
+    def __call__(self, examples: Sequence[Example]) -> list[float]:
+        return [score for at in range(0, len(examples), self.batch) for score in self._ask(examples[at : at + self.batch])]
+
+    def _ask(self, examples: Sequence[Example]) -> list[float]:
+        scores = [float(score) for score in self.victim(examples)]
+        if len(scores) != len(examples):
+            raise InputError(f"the victim returned {len(scores)} scores for {len(examples)} examples; expected one for each")
+        for example, score in zip(examples, scores, strict=True):
+            if isnan(score):
+                raise InputError(f"the victim returned NaN for example {example.id}; expected the score of its right answer")
+        return scores
+
+
+class _Run:
+    """The search of one example: what it asks for next (`asked`), and the lowest score so far."""
+
+    def __init__(self, case: Case, clean: float, method: Method, threshold: float, most_queries: int | None) -> None:
+        self.case, self.clean, self.threshold, self.most_queries = case, clean, threshold, most_queries
+        self.scores: dict[Example, float] = {case.example: clean}
+        self.queries = 0
+        self.lowest: tuple[float, Variant | None] = (clean, None)
+        self.asked: list[Variant] = []
+        self.wanted: list[Variant] = []
+        self.steps = method.steps(case)
+        if clean >= threshold:
+            self._advance(None)
+
+    @property
+    def done(self) -> bool:
+        return self.lowest[0] < self.threshold
+
+    def answer(self, scores: list[float]) -> None:
+        for variant, score in zip(self.asked, scores, strict=True):
+            self.scores[self._key(variant)] = score
+            if score < self.lowest[0]:
+                self.lowest = (score, variant)
+        self.asked = []
+        if self.done:
+            self.steps.close()
+        elif all(self._key(variant) in self.scores for variant in self.wanted):
+            self._advance([self.scores[self._key(variant)] for variant in self.wanted])
+
+    def _advance(self, scores: list[float] | None) -> None:
+        """Run the generator on until it asks for something that is not known."""
+        while True:
+            try:
+                self.wanted = next(self.steps) if scores is None else self.steps.send(scores)
+            except StopIteration:
+                return
+            unknown = {self._key(variant): variant for variant in self.wanted if self._key(variant) not in self.scores}
+            left = len(unknown) if self.most_queries is None else self.most_queries - self.queries
+            for variant in list(unknown.values())[:left]:
+                self.asked.append(number_variant(variant, self.queries))
+                self.queries += 1
+            if unknown:
+                return
+            scores = [self.scores[self._key(variant)] for variant in self.wanted]
+
+    def _key(self, variant: Variant) -> Example:
+        return replace(variant.example, id=variant.source)
+
+    def found(self) -> Found:
+        score, variant = self.lowest
+        return Found(self.case.example.id, self.clean, score, variant, self.queries, self.threshold)
+
+
+def _list_singles(case: Case, spellings: int) -> list[tuple[int, Edit]]:
+    """(number of the word, edit): up to `spellings` different edits of each word alone."""
+    assert case.attack.vary is not None
+    singles: list[tuple[int, Edit]] = []
+    for number, place in enumerate(list_places(case.example)):
+        rng = seeded(case.seed, case.attack, case.example, case.language, -1 - number)
+        drawn = [case.attack.vary(place.word, case.language, rng, case.pool) for _ in range(spellings)]
+        for new in dict.fromkeys(drawn):
+            edit = place.respell(new) if new is not None else None
+            if edit and apply(case.example, [edit]):
+                singles.append((number, edit))
+    return singles
+
+
+def _make(case: Case, sets: Iterable[Sequence[Edit]]) -> list[Variant]:
+    made = [edit_example(case.example, edits) for edits in sets]
+    assert all(made), "edits of different words go together"
+    return [variant for variant in made if variant is not None]
+
+
+def _find_best(singles: Sequence[tuple[int, Edit]], scores: Sequence[float]) -> list[tuple[float, Edit]]:
+    """(score, edit): the most harmful edit of each word, the most harmful word first; the earlier one of equals."""
+    best: dict[int, tuple[float, Edit]] = {}
+    for (word, edit), score in zip(singles, scores, strict=True):
+        if word not in best or score < best[word][0]:
+            best[word] = (score, edit)
+    return sorted(best.values(), key=lambda pair: pair[0])
+
+
+def _allowed(case: Case) -> int:
+    return allow_words(case.budget, len(list_places(case.example)))
