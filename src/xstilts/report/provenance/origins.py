@@ -129,13 +129,12 @@ def _attacked(findings: Findings, row: AttackedScore) -> Iterable[Origin]:
 
 def _robustness(findings: Findings, one: RobustnessGain) -> Iterable[Origin]:
     gain = one.gain
-    if gain.interval is not None:
-        how = (
-            f"The drop (attacked less clean score) of {gain.chain} under {one.condition} on {gain.target}, less that of "
-            f"{fmt.mean_of(gain.baseline)}, mean over {_name(findings, OTHER_LANGUAGES)}, then over "
-            f"{fmt.count(len(gain.seeds), 'seed')}."
-        )
-        yield Origin(numbers.robustness_id(one), write_gain(gain.interval), how, gain.comparison.keys)
+    what = f"The drop (attacked less clean score) of {gain.chain} under {one.condition} on {gain.target}"
+    intervals = {row.language: row.interval for row in gain.languages}
+    for language, interval in (intervals | ({OTHER_LANGUAGES: gain.interval} if gain.interval else {})).items():
+        where = f"in {_name(findings, language)}, mean over {fmt.count(len(gain.seeds), 'seed')}"
+        how = f"{what}, less that of {fmt.mean_of(gain.baseline)}, {where}."
+        yield Origin(numbers.robustness_id(one, language), write_gain(interval), how, gain.comparison.keys)
 
 
 def _name(findings: Findings, language: str) -> str:

@@ -136,25 +136,28 @@ def languages_table(findings: Findings) -> Table | None:
     """A row for each chain, target, condition and language."""
     goals = {one.name: one.goal for one in findings.results.conditions}
     gains = {
-        (*_place(one), row.language): row for one in findings.robustness if one.gain.over == "none" for row in one.gain.languages
+        (*_place(one), row.language): (row.interval, robustness_id(one, row.language))
+        for one in findings.robustness
+        if one.gain.over == "none"
+        for row in one.gain.languages
     }
     rows = []
     for row in findings.attacked:
         if row.language == OTHERS:
             continue
-        gain = gains.get((row.encoder, row.chain, row.target, row.condition, row.language))
+        gain, id = gains.get((row.encoder, row.chain, row.target, row.condition, row.language), (None, ""))
         same = goals[row.condition] == INVARIANCE
         line: Line = (
             row.chain,
             row.target,
             row.condition,
             findings.language(row.language),
-            fmt.score(row.clean),
-            fmt.score(row.attacked),
+            _number(row, "clean"),
+            _number(row, "attacked"),
             fmt.points(row.drop),
             fmt.points(row.gap) if row.gap is not None else "",
-            fmt.points(gain.interval.estimate) if gain else "",
-            fmt.bracket(gain.interval.low, gain.interval.high) if gain else "",
+            Number(fmt.points(gain.estimate), id) if gain else "",
+            Number(fmt.bracket(gain.low, gain.high), id) if gain else "",
             fmt.share(row.effective),
             fmt.share(row.success),
             f"{fmt.share(row.shared)} : {fmt.share(row.shared_none)}" if row.shared is not None else "",
