@@ -176,8 +176,8 @@ def _list_pairs(words: list[str]) -> Iterator[tuple[str, str]]:
 SWAP = Attack(
     name="swap",
     title="exchanged names",
-    description="Two names or numbers of a positive pair change places in one text, which makes another statement of it: the right"
-    " label becomes 0. Negative pairs are left alone.",
+    description="Two names or numbers of a positive pair change places in one text, which makes it another statement: the label"
+    " becomes 0. Negative pairs are left alone.",
     level="R0",
     goal="directional",
     formats=(Classify,),

@@ -18,8 +18,8 @@ from xstilts.formats.span import Span, SpanExample
 
 
 def mix(first: Example, second: Example) -> Example | None:
-    """The first text (the question) of one example, and the second (the context) of the same example in another language. None if a
-    text is missing, or if the two languages disagree about the answer."""
+    """The first text (the question) of one example, and the second (the context) of the same example in another language. None
+    if a text is missing, or if the two languages disagree about the answer."""
     if any(is_placeholder(text) for example in (first, second) for text in parts(example)):
         return None
     if isinstance(first, SpanExample) and isinstance(second, SpanExample):
@@ -57,9 +57,8 @@ def draw_languages(example: Example, language: str, rng: Random, budget: float, 
     translated = pool.parallel[other][example.id]
     foreign_first = rng.random() < 0.5
     mixed = mix(translated, example) if foreign_first else mix(example, translated)
-    return (
-        None if mixed is None else Variant(mixed, example.id, languages=(other, language) if foreign_first else (language, other))
-    )
+    languages = (other, language) if foreign_first else (language, other)
+    return None if mixed is None else Variant(mixed, example.id, languages=languages)
 
 
 LANGUAGE_PAIR = Attack(
