@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from tests.conftest import tiny_study
 
+from xstilts.attack.registry import ATTACKS
 from xstilts.errors import InputError
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.format import Example
@@ -23,8 +25,10 @@ from xstilts.stages import attack
 from xstilts.stages.attempt import attempt
 from xstilts.stages.contracts import AttackConfig, AttackInputs
 from xstilts.stages.job import Job
-from xstilts.stages.stage import AttackStage
+from xstilts.stages.stage import KINDS, AttackStage
 from xstilts.store.store import Store, read_json
+from xstilts.tasks.registry import find_task
+from xstilts.world import WorldConfig, generate
 
 EXAMPLES = [
     ClassifyExample(f"x-{i}", (f"the old farmer number {i} sees a house", "somebody sees a house"), "0") for i in range(9)
@@ -61,7 +65,9 @@ def test_variants_stand_beside_their_examples(tmp_path: Path) -> None:
     made, records = list(read_jsonl(job.out / "examples.jsonl")), list(attack.read_variants(job.out))
     assert [one.id for one in made] == [record["id"] for record in records]
     assert {record["clean"] for record in records} == {one.id for one in EXAMPLES}
-    assert job.facts == {"examples": len(made), "available": 10, "untouched": 1} and len(EXAMPLES) < len(made) <= 27
+    repeated = 27 - len(made)
+    assert job.facts == {"examples": len(made), "available": 10, "untouched": 1, "repeated": repeated}
+    assert len(EXAMPLES) < len(made)
     texts = {one.id: one.texts for one in EXAMPLES}
     for one, record in zip(made, records, strict=True):
         assert isinstance(one, ClassifyExample) and one.id.rpartition("#")[0] == record["clean"]
@@ -133,3 +139,27 @@ def test_a_kill_in_the_middle_changes_no_byte(tmp_path: Path, monkeypatch: pytes
         assert len(store.runs(folder)) == (2 if name == "wild" else 1)
         files.append(read_json(folder / "done.json")["files"])
     assert files[0] == files[1]
+
+
+# -- golden ------------------------------------------------------------------------------------------------------------
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "attacks.json"
+WORLD = WorldConfig(test=12, paraphrase=20, nli=20, ner=20, tydiqa=20, choice=20)
+
+
+def test_variants_change_only_with_a_version(tmp_path: Path) -> None:
+    """If this fails and no variant was meant to change, the change is a bug. If it was: raise the attack's version (or the kind's, in
+    stages/stage.py), then write the new values with XSTILTS_GOLDEN=write."""
+    found = {}
+    for task in map(find_task, ("world/paraphrase", "world/nli", "world/tydiqa", "world/choice", "world/ner")):
+        examples = {code: list(generate(WORLD, task.name.removeprefix("world/"), "test", code)) for code in ("en", "l1")}
+        for name, one in ATTACKS.items():
+            if not one.misfits(task.format, task.name) and not one.excludes("l1"):
+                parallel = examples if one.level == "R1" else None
+                changes = {"task": task.name, "budget": one.budget, "version": one.version}
+                job = make_job(tmp_path / f"{task.name}-{name}", name, examples["l1"], "l1", parallel, **changes)
+                label = f"attack v{KINDS['attack'].version} {name} v{one.version} {task.name}"
+                found[label] = hashlib.sha256(b"".join(run(job))).hexdigest()
+    if os.environ.get("XSTILTS_GOLDEN") == "write":
+        GOLDEN.write_text(json.dumps(found, indent=1) + "\n")
+    assert found == json.loads(GOLDEN.read_text())

@@ -25,10 +25,10 @@ AttackJob = Job[AttackConfig, AttackInputs[Path]]
 
 def run(job: AttackJob) -> None:
     """Leaves `examples.jsonl` and `variants.jsonl`: for each variant its id, the clean example's, the edits, and the languages of
-    its texts if they differ. In the run's facts: how many variants (`examples`) of how many clean examples (`available`), and how
-    many of these are `untouched`."""
+    its texts if they differ. In the run's facts: how many variants (`examples`) of how many clean examples (`available`), how many of
+    these are `untouched`, and how many draws gave a variant once more (`repeated`)."""
     clean = list(read_jsonl(job.inputs.clean / "examples.jsonl"))
-    job.facts |= {"available": len(clean), "untouched": 0}
+    job.facts |= {"available": len(clean), "untouched": 0, "repeated": 0}
     with (job.out / "variants.jsonl").open("w", encoding="utf-8") as beside:
         job.facts["examples"] = write_jsonl(job.out / "examples.jsonl", _make(job, clean, beside))
 
@@ -47,6 +47,7 @@ def _make(job: AttackJob, clean: list[Example], beside: TextIO) -> Iterator[Exam
         strength = {"seed": config.seed, "count": config.count}
         made = make_variants(attack, some, config.language, **strength, budget=config.budget, pool=pool)
         job.facts["untouched"] += len(made.untouched)
+        job.facts["repeated"] += made.repeated
         for variant in made.variants:
             record = {"id": variant.example.id, "clean": variant.source, "edits": [asdict(edit) for edit in variant.edits]}
             record |= {"languages": variant.languages} if variant.languages else {}
