@@ -148,8 +148,8 @@ WORLD = WorldConfig(test=12, paraphrase=20, nli=20, ner=20, tydiqa=20, choice=20
 
 
 def test_variants_change_only_with_a_version(tmp_path: Path) -> None:
-    """If this fails and no variant was meant to change, the change is a bug. If it was: raise the attack's version (or the kind's, in
-    stages/stage.py), then write the new values with XSTILTS_GOLDEN=write."""
+    """If this fails and no variant was meant to change, the change is a bug. If it was: raise the attack's version (or that of
+    the kind, in stages/stage.py), then write the new values with XSTILTS_GOLDEN=write."""
     found = {}
     for task in map(find_task, ("world/paraphrase", "world/nli", "world/tydiqa", "world/choice", "world/ner")):
         examples = {code: list(generate(WORLD, task.name.removeprefix("world/"), "test", code)) for code in ("en", "l1")}
