@@ -15,7 +15,7 @@ from functools import cached_property
 from random import Random
 from typing import Any, Literal
 
-from xstilts.attack.edits import Edit, allow_words, apply, list_places, parts
+from xstilts.attack.edits import Edit, allow_words, apply, cuts_answer, list_places, parts
 from xstilts.attack.text import find_words
 from xstilts.data.language import LANGUAGES, explain_code
 from xstilts.data.script import SCRIPTS
@@ -164,7 +164,7 @@ class Attack:
                 break
             new = self.vary(place.word, language, rng, pool)
             edit = place.respell(new) if new is not None else None
-            if edit and apply(example, [edit]):
+            if edit and not cuts_answer(example, edit):
                 edits.append(edit)
         return edit_example(example, edits)
 

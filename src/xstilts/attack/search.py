@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Protocol
 
 from xstilts.attack.attack import Attack, Pool, Variant, edit_example, number_variant
-from xstilts.attack.edits import Edit, allow_words, apply, list_places
+from xstilts.attack.edits import Edit, allow_words, cuts_answer, list_places
 from xstilts.attack.variants import check_examples, draw_variant, seeded
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
@@ -246,7 +246,7 @@ def _list_singles(case: Case, spellings: int) -> list[tuple[int, Edit]]:
         drawn = [case.attack.vary(place.word, case.language, rng, case.pool) for _ in range(spellings)]
         for new in dict.fromkeys(drawn):
             edit = place.respell(new) if new is not None else None
-            if edit and apply(case.example, [edit]):
+            if edit and not cuts_answer(case.example, edit):
                 singles.append((number, edit))
     return singles
 
