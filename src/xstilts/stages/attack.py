@@ -25,8 +25,8 @@ AttackJob = Job[AttackConfig, AttackInputs[Path]]
 
 def run(job: AttackJob) -> None:
     """Leaves `examples.jsonl` and `variants.jsonl`: for each variant its id, the clean example's, the edits, and the languages of
-    its texts if they differ. In the run's facts: how many variants (`examples`) of how many clean examples (`available`), how many of
-    these are `untouched`, and how many draws gave a variant once more (`repeated`)."""
+    its texts if they differ. In the run's facts: how many variants (`examples`) of how many clean examples (`available`), how
+    many of these are `untouched`, and how many draws gave a variant once more (`repeated`)."""
     clean = list(read_jsonl(job.inputs.clean / "examples.jsonl"))
     job.facts |= {"available": len(clean), "untouched": 0, "repeated": 0}
     with (job.out / "variants.jsonl").open("w", encoding="utf-8") as beside:
