@@ -100,7 +100,7 @@ def test_edits_lead_from_clean_to_variant(attack: Attack, data: st.DataObject) -
 def test_budgets_hold_and_are_nested(attack: Attack, data: st.DataObject) -> None:
     language, pool = draw_case(data, attack)
     small, large = sorted((data.draw(st.floats(0.05, 1)) * attack.most for _ in range(2)), key=float)
-    if attack.unit.startswith("share of words"):
+    if attack.vary:
         edits = []
         for budget in (small, large):
             made = attacked(attack, language, pool, budget=budget)
@@ -116,7 +116,7 @@ def test_budgets_hold_and_are_nested(attack: Attack, data: st.DataObject) -> Non
             touched = [s for s in spans if any(s[1] <= edit.part < s[2] for edit in variant.edits)]
             assert len(touched) <= max(1, int(small * len(spans) + 1e-9))
     elif attack.name in ("distractor_premise", "distractor_sentence", "punctuation"):
-        made = attacked(attack, language, pool, budget=max(1, small))
+        made = attacked(attack, language, pool, budget=max(1, int(small)))
         longest = {"punctuation": 2 * small, "distractor_premise": 1, "distractor_sentence": 2}[attack.name]
         assert all(len(v.edits) <= max(longest, 2) for v in made.variants)
 

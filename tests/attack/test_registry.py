@@ -93,7 +93,9 @@ def test_a_record_that_contradicts_itself() -> None:
     with pytest.raises(InputError, match="found both"):
         record(vary=lambda *given: None, compose=lambda *given: None)
     with pytest.raises(InputError, match="the budget is 2, expected more than 0 and at most 1"):
-        record(vary=lambda *given: None, budget=2)
+        record(vary=lambda *given: None, unit="share of words", budget=2)
+    with pytest.raises(InputError, match="unit 'words'; a budget of `vary` is a share, as in 'share of words'"):
+        record(vary=lambda *given: None, unit="words")
 
 
 def test_formats_and_tasks_that_do_not_fit() -> None:

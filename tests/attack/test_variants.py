@@ -100,6 +100,7 @@ GOLDEN = [
         ),
         ({"budget": 1.5}, "attack keyboard: budget 1.5, expected more than 0 and at most 1"),
         ({"budget": float("nan")}, "attack keyboard: budget nan, expected more than 0"),
+        ({"name": "punctuation", "budget": 1.5}, r"attack punctuation: budget 1.5, expected a whole number \(changes\)"),
         ({"count": 0}, "attack keyboard: 0 variants of each example, expected 1 or more"),
         ({"language": "zh"}, "attack keyboard: language zh is left out: people type sounds and choose the character"),
         ({"language": "iw"}, r"attack keyboard: language iw is left out: unknown language 'iw' \(write 'he', Hebrew\)"),
@@ -112,7 +113,7 @@ GOLDEN = [
 )
 def test_what_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        variants("keyboard", **change)
+        variants(**{"name": "keyboard", **change})
 
 
 def test_examples_of_another_format() -> None:

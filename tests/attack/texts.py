@@ -91,5 +91,5 @@ def make_pool(draw: st.DrawFn, kind: type[Example], language: str) -> Pool:
         for code in ("es", "ru"):
             if code != language:
                 translated = {e.id: draw(make_example(kind, code, e.id)) for e in same}
-                parallel[code] = {id: translated[id] for id in Random(draw(st.integers(0, 9))).sample(sorted(translated), 4)}
+                parallel[code] = {id: translated[id] for id in Random(draw(st.integers(0, 9))).sample(sorted(translated), 2)}
     return Pool(same, parallel)

@@ -13,25 +13,27 @@ from xstilts.data.language import LANGUAGES
 _INTRO = """\
 # Attacks
 
-An attack changes an example so that its right answer stays, or changes in a known way. This page is written from the records of
-the package; [your own attack](how-to/attack.md) is one file.
+An attack changes an example so that its right answer stays, or changes in a known way. This page is written from the
+records of the package; [your own attack](how-to/attack.md) is one file.
 
-- **Answers follow.** In question answering, offsets move along, and the span still selects the answer. In tagging, words and
-  tags stay as many. No edit reaches over the border of a gold answer.
-- **Nothing is edited** in web and mail addresses, mentions, tags, template fields, `[MASK]` and gaps, nor in a text that stands
-  for a missing one ("NS" in PAWS-X). Letters with marks, conjuncts and Hangul blocks are never cut.
-- **A budget of words is a share of the words of the example, at least one word.** A larger budget edits the words of a smaller
-  one and more.
-- **Variants are the same bytes everywhere.** They depend on the seed, the attack and its version, the id of the example, the
-  language and the number of the variant, and on the whole test set from which names, sentences and known words are taken. More
-  variants are a superset of fewer.
-- **Examples in which nothing can be edited are counted and named.** A variant that was already drawn is left out and counted.
-- **A misspelling is never a word of the test set.** It can be a word that the test set does not have: in the embedded world
-  (60 examples of each task and language, three variants) this was so for 4 of 16,611 misspellings. No other attack changed a
-  label there, in XXX variants that the world could read. It cannot read the stress tests, for want of words.
+- **Answers follow.** In question answering, offsets move along, and the span still selects the answer. In tagging,
+  words and tags stay as many. No edit reaches over the border of a gold answer.
+- **Nothing is edited** in web and mail addresses, mentions, tags, template fields, `[MASK]` and gaps, nor in a text
+  that stands for a missing one ("NS" in PAWS-X). Letters with marks, conjuncts and Hangul blocks are never cut.
+- **A budget of words is a share of the words of the example, at least one word.** A larger budget edits the words of
+  a smaller one and more.
+- **Variants are the same bytes everywhere.** They depend on the seed, the attack and its version, the id of the
+  example, the language and the number of the variant, and on the whole test set from which names, sentences and known
+  words are taken. More variants are a superset of fewer.
+- **Examples in which nothing can be edited are counted and named.** A variant that was already drawn is left out and
+  counted.
+- **A misspelling is never a word of the test set.** It can be a word that the test set does not have: in the embedded
+  world (60 examples of each task and language, three variants) this was so for 4 of 16,611 misspellings. No other
+  attack changed a label there, in 40,853 variants that the world could read. It cannot read the stress tests, for want
+  of words.
 
-A search (`xstilts.attack.search`) asks a victim: random variants, greedy by importance, or a beam. A query counts when the victim
-ran. Attacks "by words" can be searched by all three, the others by random variants only.
+A search (`xstilts.attack.search`) asks a victim: random variants, greedy by importance, or a beam. A query counts when
+the victim ran. Attacks "by words" can be searched by all three, the others by random variants only.
 
 """
 
