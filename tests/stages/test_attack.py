@@ -92,7 +92,7 @@ def test_more_variants_are_more_of_the_same(tmp_path: Path) -> None:
 
 def test_pairs_of_languages_read_the_same_ids(tmp_path: Path) -> None:
     german = [replace(one, texts=("der bauer", "das haus")) for one in EXAMPLES[:5]]
-    job = make_job(tmp_path, "language_pair", EXAMPLES, parallel={"en": EXAMPLES, "de": german})
+    job = make_job(tmp_path, "language_pair", EXAMPLES, parallel={"en": EXAMPLES, "de": german}, budget=1.0)
     attack.run(job)
     assert job.facts["untouched"] == 4
     records = list(attack.read_variants(job.out))

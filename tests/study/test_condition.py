@@ -48,8 +48,9 @@ def test_a_name_says_what_differs_from_the_defaults() -> None:
         ([{"attack": "keyboard", "budget": 0}], r"conditions\.0\.budget: expected a value greater than 0, found 0"),
         (
             [{"attack": "keyboard", "budget": 7}],
-            r"conditions: keyboard: budget 7, expected more than 0 and at most 1 \(.*words.*\)",
+            r"conditions: attack keyboard: budget 7, expected more than 0 and at most 1 \(.*words.*\)",
         ),
+        ([{"attack": "swap", "budget": 0.5}], r"conditions: attack swap: budget 0.5, expected a whole number"),
         ([{"attack": "keyboard", "count": 0}], r"conditions\.0\.count: expected a value greater than or equal to 1, found 0"),
         (["keyboard", {"attack": "keyboard"}], "conditions: 'keyboard' is given twice; leave one out"),
         ([3], r"conditions\.0: expected fields"),

@@ -220,8 +220,8 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
 
 def _condition(condition: Condition) -> ConditionInfo:
     attack = condition.find_attack()
-    budget = attack.budget if condition.budget is None else condition.budget
-    strength = f"{fmt.count(condition.count, 'variant')} of each example, budget {budget:g} ({attack.unit})"
+    budget = f"budget {attack.check_budget(condition.budget):g} ({attack.unit})"
+    strength = f"{fmt.count(condition.count, 'variant')} of each example, {budget}"
     return ConditionInfo(condition.name, attack.title, attack.description, attack.goal, strength, attack.cite)
 
 

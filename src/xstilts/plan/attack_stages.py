@@ -66,7 +66,7 @@ class AttackStages:
     def _stage(self, attack: Attack, task: Task, language: str, gold: Mapping[str, Stage], condition: Condition) -> AttackStage:
         clean = gold[language]
         assert isinstance(clean, FetchStage)
-        budget = float(attack.budget if condition.budget is None else condition.budget)
+        budget = float(attack.check_budget(condition.budget))
         strength = (budget, condition.count, condition.seed)
         config = AttackConfig(attack.name, attack.version, task.name, language, *strength, attack.declared)
         inputs: AttackInputs[Stage] = AttackInputs(clean, gold if attack.level == PAIRS else {})

@@ -67,12 +67,9 @@ def check_conditions(conditions: Sequence[Condition]) -> None:
     """Raises ValueError for an attack that there is not, a budget that it cannot have, and a condition that is given twice."""
     for condition in conditions:
         try:
-            attack = condition.find_attack()
+            condition.find_attack().check_budget(condition.budget)
         except InputError as error:
             raise ValueError(f"conditions: {error}") from None
-        if condition.budget is not None and condition.budget > attack.most:
-            asked = f"expected more than 0 and at most {attack.most:g} ({attack.unit}); the usual one is {attack.budget:g}"
-            raise ValueError(f"conditions: {attack.name}: budget {condition.budget:g}, {asked}")
     names = [condition.name for condition in conditions]
     for name in names:
         if names.count(name) > 1:

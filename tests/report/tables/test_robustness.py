@@ -84,3 +84,14 @@ def test_the_csv_has_every_language_and_control(findings: Findings) -> None:
     assert beside["against"] == "none" and float(beside["gain"]) > 0 and beside["verdict"] == "gain"
     assert {row["id"] for row in rows} <= set(find_origins(findings))
     assert {row["against"] for row in rows if not row["clean"]} == {"nli~placebo"}
+
+
+def test_what_the_section_says_of_few_seeds_and_closed_gates(findings: Findings) -> None:
+    def judged(verdict: str) -> str:
+        some = tuple(replace(one, gain=replace(one.gain, verdict=verdict)) for one in findings.robustness)
+        return describe_robustness(replace(findings, robustness=some))
+
+    assert judged("few seeds") == "Fewer than 3 seeds, too few to decide: 4 of 4 comparisons of a chain with no chain."
+    assert judged("unclear") == "Without a clear difference: 4 of 4 comparisons of a chain with no chain."
+    assert judged("near chance") == "Not judged, because the clean comparison is no evidence either: 4."
+    assert describe_robustness(replace(findings, robustness=())) == "No gain in robustness could be measured."

@@ -12,6 +12,7 @@ from xstilts.analysis.gains import NOT_TESTED, is_counted
 from xstilts.analysis.results import ConditionInfo
 from xstilts.analysis.robustness import OTHERS, AttackedScore, RobustnessGain
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
+from xstilts.metrics.significance import FEWEST_SEEDS
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, attacked_id, robustness_id
 from xstilts.report.tables.table import Line, Table, group_by_encoder, make_grouped_table, make_table
@@ -62,8 +63,11 @@ def describe_robustness(findings: Findings) -> str:
     for verdict, words in (("gain", "keeps more of its score than no chain"), ("loss", "loses more of its score than no chain")):
         if names := [f"{one.gain.chain} on {one.gain.target} ({one.condition})" for one in tested if one.gain.verdict == verdict]:
             said.append(f"Under attack {words}: {fmt.listed(names, 4)}.")
-    if rest := sum(one.gain.verdict not in ("gain", "loss") for one in tested):
-        said.append(f"Without a clear difference: {rest} of {fmt.count(len(tested), 'comparison')} of a chain with no chain.")
+    few = sum(one.gain.verdict == "few seeds" for one in tested)
+    rest = sum(one.gain.verdict in ("equivalent", "unclear") for one in tested)
+    for count, what in ((rest, "Without a clear difference"), (few, f"Fewer than {FEWEST_SEEDS} seeds, too few to decide")):
+        if count:
+            said.append(f"{what}: {count} of {fmt.count(len(tested), 'comparison')} of a chain with no chain.")
     if gated := len(counted) - len(tested):
         said.append(f"Not judged, because the clean comparison is no evidence either: {gated}.")
     return " ".join(said) or "No gain in robustness could be measured."
