@@ -114,6 +114,7 @@ def test_a_written_report_has_its_certificate_in_the_store(
 ) -> None:
     monkeypatch.setattr("xstilts.analysis.gather.gather", lambda *_: findings.results)
     monkeypatch.setattr("xstilts.analysis.example_choice.choose_examples", lambda *_: ())
+    monkeypatch.setattr("xstilts.analysis.broken_examples.choose_broken", lambda *_: ())
     written, page = write_study_report(None, Store(tmp_path / "store"), None, tmp_path / "report")  # type: ignore[arg-type]
     assert written.calibration == calibrate(written.gains)
     assert len(list((tmp_path / "store").glob("calibration/*/certificate.json"))) == 1

@@ -89,6 +89,7 @@ DEVIATIONS: list[tuple[dict[str, Any], str, str, tuple[tuple[str, str], ...]]] =
      "primary pairs dropped: squad → world/tydiqa and squad → world/retrieval", (POS,)),
     ({"limits": {"test": 5}}, "limits", "limits.test (absent) -> 5", ()),
     ({"controls": ["placebo"]}, "control", "control added: placebo", (TYDIQA, POS, RETRIEVAL)),
+    ({"conditions": ["keyboard"]}, "condition", "condition added: keyboard (version 1)", (TYDIQA, POS, RETRIEVAL)),
 ]  # fmt: skip
 
 

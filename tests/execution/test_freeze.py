@@ -54,6 +54,15 @@ def test_a_record_has_the_design_the_date_and_the_code(tmp_path: Path) -> None:
     assert not os.stat(frozen.path).st_mode & 0o222, "nobody may write it again"
 
 
+def test_conditions_are_frozen_and_move_no_older_hash(tmp_path: Path) -> None:
+    plan, attacked = planned(), planned(conditions=[{"attack": "keyboard", "count": 2}])
+    assert "conditions" not in make_design(plan).record()
+    frozen, _ = freeze(attacked, Store(tmp_path), NOW)
+    assert json.loads(frozen.path.read_text())["design"]["conditions"] == ["keyboard, count 2 (version 1)"]
+    assert frozen.design.sha256 != make_design(plan).sha256
+    assert freeze(attacked, Store(tmp_path), NOW)[1] is False
+
+
 def test_all_pairs_are_primary_if_the_study_names_none() -> None:
     design = make_design(planned())
     assert design.primary == tuple(("squad", target) for target in ("world/tydiqa", "world/pos", "world/retrieval"))

@@ -288,3 +288,66 @@ def test_nearest_is_a_stable_sort_by_cosine(seed: int, sizes: list[int], k: int,
     assert all(len(set(row)) == len(row) for row in found.tolist())
     taken, best = (np.take_along_axis(cosines, rows, axis=1) for rows in (found, wanted))
     np.testing.assert_allclose(taken, best, rtol=0, atol=1e-6)
+
+
+# -- under an attack ---------------------------------------------------------------------------------------------------
+
+
+def add_attack(job: ScoreJob, language: str, variants: dict[str, str], answers: dict[str, str]) -> None:
+    """`variants`: id -> gold of each variant "<clean id>#<number>"; `answers`: id -> what was predicted."""
+    folder = job.out.parent / f"variants-{language}"
+    folder.mkdir()
+    write_jsonl(folder / "examples.jsonl", [ClassifyExample(id, ("c", "d"), gold) for id, gold in variants.items()])
+    records = [{"id": id, "clean": id.rpartition("#")[0], "edits": []} for id in variants]
+    (folder / "variants.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    attacked = job.out.parent / "attacked"
+    attacked.mkdir(exist_ok=True)
+    write_predictions(attacked / f"{language}.jsonl", [Prediction(id, answer) for id, answer in answers.items()])
+    job.inputs = dataclasses.replace(job.inputs, attacked=attacked, variants={**job.inputs.variants, language: folder})
+
+
+def add_clean(job: ScoreJob, answers: str) -> None:
+    """Examples 0, 1, ... with the gold answer yes, and what was predicted."""
+    add_gold(job, "gold:de", [ClassifyExample(str(i), ("a", "b"), "yes") for i in range(len(answers))])
+    predicted = [Prediction(str(i), {"y": "yes", "n": "no"}[answer]) for i, answer in enumerate(answers)]
+    write_predictions(job.inputs.predictions / "de.jsonl", predicted)
+
+
+@as_format("classify")
+def test_under_an_attack_the_worst_variant_counts(job: ScoreJob) -> None:
+    add_clean(job, "yyyn")
+    variants = dict.fromkeys(("0#0", "0#1", "1#0", "3#2"), "yes")
+    add_attack(job, "de", variants, {"0#0": "yes", "0#1": "no", "1#0": "yes", "3#2": "yes"})
+    found = scores_of(job)["languages"]["de"]
+    assert found["headline"] == 0.5 and found["n"] == 4
+    attack = {"variants": 4, "effective": 0.75, "success": 1 / 3, "consistent": 0.5, "passed": 0.75}
+    assert found["attack"] == pytest.approx(attack)
+    tallies = np.load(job.out / "tallies.npz")
+    assert tallies["de.ids"].tolist() == ["0", "1", "2", "3"]
+    assert tallies["de.counts"][:, 0].tolist() == [0, 1, 1, 0] and tallies["de.chosen"].tolist() == ["0#1", "", "", ""]
+
+
+@as_format("classify")
+def test_a_variant_may_have_another_right_answer(job: ScoreJob) -> None:
+    """A directional attack: the label becomes no, and who still says yes is wrong."""
+    add_clean(job, "yy")
+    add_attack(job, "de", {"0#0": "no", "1#0": "no"}, {"0#0": "no", "1#0": "yes"})
+    found = scores_of(job)["languages"]["de"]
+    assert found["headline"] == found["attack"]["passed"] == 0.5 and found["attack"]["consistent"] == 0.5
+
+
+@as_format("classify")
+def test_where_nothing_could_be_edited_the_clean_score_stands(job: ScoreJob) -> None:
+    add_clean(job, "yn")
+    add_attack(job, "de", {}, {})
+    found = scores_of(job)["languages"]["de"]
+    nothing = {"variants": 0, "effective": 0.0, "success": 0.0, "consistent": None, "passed": None}
+    assert found["headline"] == 0.5 and found["attack"] == nothing
+
+
+@as_format("classify")
+def test_a_victim_that_answers_fewer_variants_is_an_error(job: ScoreJob) -> None:
+    add_clean(job, "yn")
+    add_attack(job, "de", {"0#0": "yes", "1#0": "yes"}, {"0#0": "yes"})
+    with pytest.raises(InputError, match="de: 1 predictions for 2 examples"):
+        score.run(job)

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.costs import PHASES
 from xstilts.analysis.encoder_sizes import body_weights, count_blocks
-from xstilts.analysis.results import LEAK, Cell, ChainInfo, LanguageScore, LayerScore, Results, StageCost, TargetInfo
+from xstilts.analysis.results import (
+    LEAK,
+    Cell,
+    ChainInfo,
+    ConditionInfo,
+    LanguageScore,
+    LayerScore,
+    Results,
+    StageCost,
+    TargetInfo,
+)
 from xstilts.analysis.treatments import gather_treatments
 from xstilts.analysis.truth import find_truth
 from xstilts.data.language import LANGUAGES
@@ -27,6 +37,7 @@ from xstilts.recipe.mixture import Mixture
 from xstilts.stages.stage import FetchStage, PredictStage, Stage, TrainStage
 from xstilts.store.store import DamagedArtefact, Store, read_json
 from xstilts.study import NO_CHAIN, Study, Target
+from xstilts.study.condition import Condition
 from xstilts.tasks.registry import CATALOGUE, find_task
 
 LAYER_RULES = {
@@ -87,6 +98,13 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
         design=make_design(plan) if frozen else None,
         code=identify_code() if frozen else None,
         truth=find_truth(study),
+        conditions=tuple(map(_condition, study.conditions)),
+        attacked={
+            condition.name: tuple(
+                _cell(cell, store, folders, state) for cell in plan.attacked if cell.id.condition == condition.name
+            )
+            for condition in study.conditions
+        },
     )
 
 
@@ -107,7 +125,9 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
             for language, found in scores["languages"].items():
                 ids = merge_parallel(tallies[f"{language}.ids"], find_task(cell.id.target).parallel_ids)
                 counts = tallies[f"{language}.counts"]
-                languages[language] = LanguageScore(found["values"], found["headline"], ids, counts, found["baseline"])
+                languages[language] = LanguageScore(
+                    found["values"], found["headline"], ids, counts, found["baseline"], found.get("attack")
+                )
     chain, control = (NO_CHAIN, cell.id.arm) if cell.id.arm == RANDOM_INIT.name else (cell.id.arm, "")
     place = (short_name(cell.id.encoder), chain, cell.id.target, cell.id.seed, control)
     return Cell(*place, languages, layers, layer, cell.score.key, cell.leak)
@@ -196,6 +216,13 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
         split=gold.config.split,
         margin=study.margin_of(task.name) / 100,
     )
+
+
+def _condition(condition: Condition) -> ConditionInfo:
+    attack = condition.find_attack()
+    budget = f"budget {attack.check_budget(condition.budget):g} ({attack.unit})"
+    strength = f"{fmt.count(condition.count, 'variant')} of each example, {budget}"
+    return ConditionInfo(condition.name, attack.title, attack.description, attack.goal, strength, attack.cite)
 
 
 def _recipes(study: Study) -> dict[str, dict[str, object]]:

@@ -79,6 +79,8 @@ def _compare_whole(old: Design, new: Design) -> Iterator[Deviation]:
         yield Deviation("limits", text, every)
     for text in _describe_changes("control", old.controls, new.controls):
         yield Deviation("control", text, frozenset())
+    for text in _describe_changes("condition", old.conditions, new.conditions):
+        yield Deviation("condition", text, frozenset())
     over = [[f"{chain} over {others}" for chain, others in design.compare] for design in (old, new)]
     chains = {chain for chain, _ in {*old.compare} ^ {*new.compare}}
     for text in _describe_changes("comparison", *over):

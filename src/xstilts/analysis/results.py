@@ -25,13 +25,15 @@ CONTROL_WORDS = {"placebo": "placebo", "compute": "compute-matched"}
 @dataclass(frozen=True)
 class LanguageScore:
     """One language of one cell. `counts_NC` holds the metric's tally rows, in the order of `ids_N`; values are 0-1. `baseline`:
-    the headline of the best trivial rule, such as one label for all (`metrics.baseline`)."""
+    the headline of the best trivial rule, such as one label for all (`metrics.baseline`). `attack`: under a condition, how the
+    variants fared, as the score stage says it."""
 
     values: Mapping[str, float]
     headline: float
     ids_N: NDArray[np.str_]
     counts_NC: NDArray[np.float64]
     baseline: float | None = None
+    attack: Mapping[str, float | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,19 @@ class TargetInfo:
 
 
 @dataclass(frozen=True)
+class ConditionInfo:
+    """An attack on the test data: `name` with what differs from its defaults, `budget` and `count` in words, `goal` as in
+    `Attack.goal`, `cite` whose idea it is."""
+
+    name: str
+    title: str
+    description: str
+    goal: str
+    strength: str
+    cite: str
+
+
+@dataclass(frozen=True)
 class StageCost:
     """One stage of the plan: its last run's seconds, peak memory and facts, and how many cells of the study need it. `runs`
     counts attempts; `phase` is that of a training: pre-training, intermediate training or fine-tuning; `inputs` are the keys
@@ -171,7 +186,8 @@ class Results:
     own comparisons: a chain, and the chains whose mean it is compared with. `primary` are the pairs that the answer rests on
     (all of them if there are none). `treatments`: what the chains learned, where the store knows it. `frozen` are the designs
     that were frozen under the study's name, the oldest first; with any, `design` and `code` are what they are held against.
-    `truth`: the true gains, where they are known."""
+    `truth`: the true gains, where they are known. `conditions`: what was done to the test data.
+    `attacked`: condition -> the same cells under it, apart from `cells`, so that no gain, score or claim counts them."""
 
     study: str
     question: str
@@ -202,6 +218,8 @@ class Results:
     design: Design | None = None
     code: CodeVersion | None = None
     truth: Truth | None = None
+    conditions: tuple[ConditionInfo, ...] = ()
+    attacked: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)
 
     def is_primary(self, chain: str, target: str) -> bool:
         return is_primary(self.primary, chain, target)

@@ -148,6 +148,10 @@ class Attack:
         """The budget, the usual one if None is given. Raises InputError if the language or the budget does not fit."""
         if trouble := self.excludes(language):
             raise InputError(f"attack {self.name}: language {language} is left out: {trouble}")
+        return self.check_budget(budget)
+
+    def check_budget(self, budget: float | None) -> float:
+        """The budget, the usual one if None is given. Raises InputError if it does not fit."""
         budget = self.budget if budget is None else budget
         if not 0 < budget <= self.most:
             raise InputError(

@@ -88,7 +88,7 @@ def freeze(plan: Plan, store: Store, now: datetime | None = None) -> tuple[Froze
     code = identify_code()
     path.parent.mkdir(exist_ok=True)
     head = {"frozen": at.isoformat(), "sha256": design.sha256, "code": code.model_dump()}
-    write_json(path, {**head, "design": design.model_dump(mode="json")})
+    write_json(path, {**head, "design": design.record()})
     path.chmod(0o444)
     return FrozenDesign(design, at, code, _count_scores(plan, store, at), path), True
 

@@ -2,25 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from xstilts.errors import InputError, nearest
 from xstilts.plan.encoder_stages import short_name
 from xstilts.stages.stage import Checkpoint, EmbedStage, EncoderStage, MineStage, PredictStage, ScoreStage, TrainStage
-
-Condition = Literal["clean"]
+from xstilts.study.condition import CLEAN
 
 
 @dataclass(frozen=True)
 class CellId:
     """Which point of the grid. `arm`: a chain, one of its controls, or "random-init". `condition`: what was done to the test
-    data; "clean" is nothing, and no key knows of it."""
+    data, by its name; "clean" is nothing, and no key knows of it."""
 
     encoder: str
     arm: str
     target: str
     seed: int
-    condition: Condition = "clean"
+    condition: str = CLEAN
 
 
 @dataclass(frozen=True)

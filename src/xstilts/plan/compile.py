@@ -6,12 +6,13 @@ what is scored in `score_stages.py`.
 """
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from xstilts.errors import InputError
 from xstilts.model.encoder_files import count_positions
+from xstilts.plan.attack_stages import AttackStages
 from xstilts.plan.cell import CellId, PlannedCell, trace
 from xstilts.plan.controls import RANDOM_INIT, Arm, arms, describe
 from xstilts.plan.data_stages import DataStages
@@ -29,7 +30,8 @@ __all__ = ["Plan", "PlannedCell", "compile_study", "data_root", "short_name"]
 @dataclass
 class Plan:
     """`stages` in an order in which inputs come first, one per key. `uses` counts the cells that need each stage.
-    `unresolved`: why a draft could not be run as it is. `origin`: what `compile_study` was given beside the study."""
+    `unresolved`: why a draft could not be run as it is. `origin`: what `compile_study` was given beside the study. `attacked`:
+    the cells under the study's conditions. They stand apart from `cells`, so that nothing counts them as scores of the grid."""
 
     study: Study
     stages: list[Stage]
@@ -39,6 +41,7 @@ class Plan:
     uses: dict[str, int] = field(default_factory=dict)
     unresolved: list[str] = field(default_factory=list)
     origin: tuple[Path | None, Path | None, bool] = (None, None, False)
+    attacked: list[PlannedCell] = field(default_factory=list)
 
 
 def data_root() -> Path:
@@ -67,7 +70,15 @@ def compile_study(
     ]
     for sentence in describe(study):
         data.note(sentence)
-    return replace(assemble(data, [cell.score for cell in cells], cells), origin=(root, base, draft))
+    attacks = AttackStages(data)
+    attacked = [
+        PlannedCell(replace(cell.id, condition=condition.name), score)
+        for condition in study.conditions
+        for cell in cells
+        if (score := attacks.score(cell.score, find_task(cell.id.target), condition))
+    ]
+    plan = assemble(data, [cell.score for cell in (*cells, *attacked)], cells, attacked)
+    return replace(plan, origin=(root, base, draft))
 
 
 def _cells(trains: TrainStages, encoder: str, arm: Arm, seed: int) -> list[PlannedCell]:
@@ -101,13 +112,13 @@ def _check_lengths(stages: Iterable[Stage]) -> None:
             )
 
 
-def assemble(data: DataStages, ends: Iterable[Stage], cells: list[PlannedCell]) -> Plan:
+def assemble(data: DataStages, ends: Iterable[Stage], cells: list[PlannedCell], attacked: Sequence[PlannedCell] = ()) -> Plan:
     """The plan of everything that the stages at its ends rest on."""
     stages = list(upstream(ends))
     _check_lengths(stages)
     uses = {stage.key: 0 for stage in stages}
-    for cell in cells:
+    for cell in (*cells, *attacked):
         for stage in upstream([cell.score]):
             uses[stage.key] += 1
     missing = {task: tuple(sorted(found)) for task, found in data.missing.items() if found}
-    return Plan(data.study, stages, cells, missing, data.notes, uses, data.unresolved)
+    return Plan(data.study, stages, cells, missing, data.notes, uses, data.unresolved, attacked=list(attacked))

@@ -11,8 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 import xstilts
-from xstilts.data.yaml_records import Record, unset_later_fields
+from xstilts.data.yaml_records import LATER, Record, unset_later_fields
 from xstilts.plan.compile import Plan, short_name
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
@@ -51,7 +53,8 @@ class DesignedScore(Record):
 
 class Design(Record):
     """See the module. `primary` are the pairs that the answer rests on, resolved. `compare`: chain -> the chains that it is
-    compared with, e.g. ("a", "b+c"). `cells`: how many the grid has; `scores` are those with a known key."""
+    compared with, e.g. ("a", "b+c"). `cells`: how many the grid has; `scores` are those with a known key.
+    `conditions`: the attacks on the test data, each with its version."""
 
     study: str
     question: str
@@ -66,11 +69,16 @@ class Design(Record):
     limits: dict[str, int]
     cells: int
     scores: tuple[DesignedScore, ...]
+    conditions: tuple[str, ...] = Field((), json_schema_extra=LATER)
 
     @property
     def sha256(self) -> str:
         """The hash that identifies it."""
-        return compute_key(self.model_dump(mode="json"))
+        return compute_key(self.record())
+
+    def record(self) -> dict[str, Any]:
+        """As JSON. Later fields are left out at their default, so that older records keep their hash."""
+        return self.model_dump(mode="json", exclude=unset_later_fields(self))
 
 
 def make_design(plan: Plan) -> Design:
@@ -95,6 +103,7 @@ def make_design(plan: Plan) -> Design:
             for cell in plan.cells
             if (one := cell.id) and cell.score.key not in open_keys
         ),
+        conditions=tuple(f"{one.name} (version {one.find_attack().version})" for one in study.conditions),
     )
 
 

@@ -39,6 +39,15 @@ from xstilts.report.tables.learned import learned_table
 from xstilts.report.tables.other_tests import TITLE, describe_other_tests, other_tests_table
 from xstilts.report.tables.published import describe_published, list_covered_papers, published_table
 from xstilts.report.tables.retrieval import best_settings_table, group_sweeps, retrieval_table
+from xstilts.report.tables.robustness import (
+    broken_tables,
+    controls_table,
+    describe_hidden,
+    describe_robustness,
+    languages_table,
+    list_conditions,
+    robustness_table,
+)
 from xstilts.report.tables.scores import scores_table
 from xstilts.report.tables.setup import chains_table, describe_method, recipes_table
 from xstilts.report.tables.suites import suite_tables
@@ -136,6 +145,7 @@ def build_document(findings: Findings) -> Document:
             "body",
         ),
         Section("Scores", _scores(findings), "body"),
+        Section("Robustness", _robustness(findings), "body"),
         Section("Claims", _claims(findings), "body" if own else "appendix", _count_claims(findings)),
         Section("Examples", *_examples(findings)),
         Section("Method", _method(findings), gist=next(iter(describe_method(findings)), "")),
@@ -243,6 +253,26 @@ def _scores(findings: Findings) -> tuple[Block, ...]:
     others, english = scores_table(findings, english=False), scores_table(findings, english=True)
     details = _keep([english, make_language_plots(findings)])
     return _keep([others, Fold("Scores in English and by language", details) if details else None])
+
+
+def _robustness(findings: Findings) -> tuple[Block, ...]:
+    """What attacks leave of the scores; nothing in a study without conditions."""
+    table = robustness_table(findings)
+    if table is None:
+        return _introduce("The test data were to be attacked:", *_bullets(list_conditions(findings)))
+    languages, controls = languages_table(findings), controls_table(findings)
+    hidden = describe_hidden(findings)
+    broken: tuple[Block, ...] = (*broken_tables(findings), *([Text(hidden)] if hidden else []))
+    return _keep(
+        [
+            Text(describe_robustness(findings)),
+            *_bullets(list_conditions(findings)),
+            _fold_if_long("Every chain, target and condition", table),
+            Fold("By language", (languages,)) if languages else None,
+            Fold("Over controls and other chains", (controls,)) if controls else None,
+            Fold("Examples that attacks broke", broken) if broken else None,
+        ]
+    )
 
 
 def _groups(findings: Findings) -> Iterable[Block | None]:

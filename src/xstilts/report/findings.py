@@ -1,7 +1,7 @@
 """Everything that a report shows, computed once from `Results`: scores, gains, answer, costs, claims.
 
 The certificate of calibration takes seconds, and examples are read from the store, so who writes a report adds both
-(`analysis.calibration`, `analysis.example_choice`)."""
+(`analysis.calibration`, `analysis.example_choice`, `analysis.broken_examples`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +10,7 @@ from typing import Literal
 from xstilts.analysis.best_chain import BestChain, find_best_chains
 from xstilts.analysis.best_setting import BestSetting, find_best_settings
 from xstilts.analysis.breakdown import Decomposition, decompose
+from xstilts.analysis.broken_examples import BrokenExample
 from xstilts.analysis.calibration import Calibration
 from xstilts.analysis.costs import KindCost, PhaseCost, describe_anomalies, sum_by_kind, sum_by_phase
 from xstilts.analysis.encoder_interaction import EncoderInteraction, compare_encoders, describe_interactions
@@ -19,6 +20,7 @@ from xstilts.analysis.mean_gains import MeanGain, compute_mean_gains
 from xstilts.analysis.other_tests import OtherTests, run_other_tests
 from xstilts.analysis.registration import Registration, check_registration
 from xstilts.analysis.results import ChainInfo, Results, StageCost, TargetInfo
+from xstilts.analysis.robustness import AttackedScore, RobustnessGain, compute_robustness_gains, describe_attacked
 from xstilts.analysis.scores import Summary, summarise
 from xstilts.claims.ledger import ClaimResult, judge_claims
 from xstilts.claims.published import PublishedComparison, compare_published
@@ -31,7 +33,8 @@ SLOWEST = 5
 @dataclass(frozen=True)
 class Findings:
     """`averages` are the means over targets of the study's own comparisons. `missing` are the cells of the grid without scores,
-    as (encoder, chain, target, seed). `waiting` are the stages that did not run or that a failed stage blocks."""
+    as (encoder, chain, target, seed). `waiting` are the stages that did not run or that a failed stage blocks. `attacked`,
+    `robustness` and `broken` are of a study with conditions."""
 
     results: Results
     summaries: tuple[Summary, ...]
@@ -55,6 +58,9 @@ class Findings:
     published: tuple[PublishedComparison, ...]
     calibration: Calibration | None = None
     examples: tuple[TargetExamples, ...] = ()
+    attacked: tuple[AttackedScore, ...] = ()
+    robustness: tuple[RobustnessGain, ...] = ()
+    broken: tuple[BrokenExample, ...] = ()
 
     @property
     def chains(self) -> Mapping[str, ChainInfo]:
@@ -141,4 +147,6 @@ def compute_findings(results: Results, resamples: int = 0) -> Findings:
         claims=tuple(judge_claims(results)) if summaries else (),
         registration=check_registration(results),
         published=compare_published(results, gains, resamples),
+        attacked=describe_attacked(results),
+        robustness=compute_robustness_gains(results, gains, resamples),
     )

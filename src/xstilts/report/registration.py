@@ -50,6 +50,7 @@ def design_table(design: Design) -> Table | None:
         ("seeds", ", ".join(map(str, design.seeds))),
         ("chains", ", ".join(chains)),
         ("controls", ", ".join(design.controls)),
+        ("attacks on the test data", "; ".join(design.conditions)),
         *((f"languages of {', '.join(names)}", " ".join(codes)) for codes, names in languages.items()),
         ("margins in points", "; ".join(f"{points:g} ({', '.join(names)})" for points, names in margins.items())),
         ("limits", ", ".join(f"{name} {most:,}" for name, most in design.limits.items())),
@@ -64,7 +65,7 @@ def registration_record(found: Registration | None) -> dict[str, Any]:
     if found is None:
         return {"frozen": None, "exploratory": True, "says": [NOTHING_FROZEN]}
     return {
-        "frozen": found.frozen.record() | {"design": found.frozen.design.model_dump(mode="json")},
+        "frozen": found.frozen.record() | {"design": found.frozen.design.record()},
         "deviations": [{"what": one.what, "text": one.text, "pairs": sorted(one.pairs)} for one in found.deviations],
         "confirmatory": found.confirmatory,
         "exploratory": not found.confirmatory,

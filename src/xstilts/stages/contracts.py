@@ -52,6 +52,21 @@ class FetchConfig:
 
 
 @dataclass(frozen=True)
+class AttackConfig:
+    """`count` variants of every test example of a task in one language; `budget` in the attack's own measure. `declared`: the
+    identity of a user's own attack."""
+
+    attack: str
+    version: int
+    task: str
+    language: str
+    budget: float
+    count: int
+    seed: int
+    declared: str = field(default="", metadata=LATER)
+
+
+@dataclass(frozen=True)
 class TokenizerConfig:
     """A tokenizer of `vocabulary` ids for a task of plain text; the other fields are those of `Scratch`."""
 
@@ -201,7 +216,17 @@ class ScoreConfig:
     retrieval: RetrievalSetting | None
 
 
-Config = FetchConfig | TokenizerConfig | EncoderConfig | TrainConfig | PredictConfig | EmbedConfig | MineConfig | ScoreConfig
+Config = (
+    FetchConfig
+    | AttackConfig
+    | TokenizerConfig
+    | EncoderConfig
+    | TrainConfig
+    | PredictConfig
+    | EmbedConfig
+    | MineConfig
+    | ScoreConfig
+)
 
 
 def write_config(config: Config) -> dict[str, Any]:
@@ -288,6 +313,14 @@ def _named(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 @dataclass(frozen=True)
+class AttackInputs(Inputs[P]):
+    """`clean`: the examples. `parallel`: language -> the same examples in all languages, where the attack reads them."""
+
+    clean: P
+    parallel: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)
+
+
+@dataclass(frozen=True)
 class TokenizerInputs(Inputs[P]):
     """`train`: the text of the corpus."""
 
@@ -338,8 +371,11 @@ class MineInputs(Inputs[P]):
 
 @dataclass(frozen=True)
 class ScoreInputs(Inputs[P]):
-    """`predictions`: what a predict, embed or mine stage leaves. `gold` and, for mining, `dev`: language -> examples."""
+    """`predictions`: what a predict, embed or mine stage leaves. `gold` and, for mining, `dev`: language -> examples. Under an
+    attack also `attacked`: the predictions for `variants`: language -> attacked examples."""
 
     predictions: P
     gold: Mapping[str, P] = field(metadata=ONE_PART)
     dev: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)
+    attacked: P | None = None
+    variants: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)

@@ -1,7 +1,8 @@
 """score: predictions against gold, torch-free, redone in seconds. Keeps every example's tally beside the values.
 
 The three formats of retrieval have vectors or mined pairs instead of predictions: `retrieve.py` makes predictions of them,
-which are kept as well.
+which are kept as well. Under an attack each example counts with the worst of its clean prediction and those of its variants
+(`metrics/worst.py`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,13 +10,16 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.formats.jsonl import read_jsonl, read_predictions, write_predictions
 from xstilts.formats.prediction import Prediction
 from xstilts.metrics.baseline import measure_baseline
-from xstilts.metrics.metric import Metric
+from xstilts.metrics.metric import Counts, Metric
+from xstilts.metrics.worst import RIGHT, choose_worst, own_scores, success_rate
+from xstilts.stages.attack import read_variants
 from xstilts.stages.retrieve import Answers, ScoreJob, answer_mined, answer_ranked, answer_translations, resolve_setting
 from xstilts.store.store import write_json
 from xstilts.tasks.registry import find_task
@@ -25,7 +29,8 @@ RETRIEVAL = {"embed": answer_translations, "mine": answer_mined, "rank": answer_
 
 def run(job: ScoreJob) -> None:
     """Leaves `scores.json` and `tallies.npz` (`<language>.ids`, `<language>.counts`); for retrieval `<language>.jsonl`,
-    the predictions at the study's setting, and in `scores.json` that setting and the values of all others."""
+    the predictions at the study's setting, and in `scores.json` that setting and the values of all others. Under an attack
+    `<language>.chosen` has the id of each example's worst variant ("": clean), and `scores.json` how the variants fared."""
     task = find_task(job.config.task)
     metric = task.metric
     assert metric is not None
@@ -41,6 +46,8 @@ def run(job: ScoreJob) -> None:
         job.progress({"step": number, "steps": len(job.config.languages), "unit": "languages", "doing": language})
         own = metric.for_language(language)
         counts = tally(own, answers.examples, answers.predictions, language)
+        if job.inputs.attacked:
+            counts, tallies[f"{language}.chosen"], answers.facts["attack"] = _attack(job, own, language, answers, counts)
         sums = counts.sum(0)
         values = dict(zip(metric.values, metric.finish(sums).tolist(), strict=True))
         beside = {"n": len(answers.examples), "baseline": measure_baseline(task.format, own, answers.examples)}
@@ -62,6 +69,37 @@ def _read_predictions(job: ScoreJob) -> Iterator[tuple[str, Answers]]:
     for language in job.config.languages:
         examples = list(read_jsonl(job.inputs.gold[language] / "examples.jsonl"))
         yield language, Answers(examples, list(read_predictions(job.inputs.predictions / f"{language}.jsonl")))
+
+
+def _attack(
+    job: ScoreJob, metric: Metric, language: str, answers: Answers, clean_NC: Counts
+) -> tuple[Counts, NDArray[np.str_], dict[str, float | None]]:
+    """The tallies of the worst predictions, which these are, the ids of their variants ("": clean), and how the variants fared:
+    `effective`, the share of examples that have one; `success` (`success_rate`); and the shares of variants whose answer is right
+    (`passed`) or that of the clean example (`consistent`)."""
+    assert job.inputs.attacked
+    folder = job.inputs.variants[language]
+    variants = list(read_jsonl(folder / "examples.jsonl"))
+    predictions = list(read_predictions(job.inputs.attacked / f"{language}.jsonl"))
+    counts_VC = tally(metric, variants, predictions, language).reshape(len(variants), clean_NC.shape[1])
+    clean_ids = {record["id"]: record["clean"] for record in read_variants(folder)}
+    rows: dict[str, list[int]] = {example.id: [] for example in answers.examples}
+    for v, variant in enumerate(variants):
+        rows[clean_ids[variant.id]].append(v)
+    places_N = choose_worst(metric, clean_NC, [counts_VC[own] for own in rows.values()])
+    chosen = [own[k] if k >= 0 else None for k, own in zip(places_N, rows.values(), strict=True)]
+    worst_NC = np.array([counts_VC[v] if v is not None else own_C for v, own_C in zip(chosen, clean_NC, strict=True)])
+    before = {prediction.id: prediction.answer for prediction in answers.predictions}
+    same = [prediction.answer == before[clean_ids[prediction.id]] for prediction in predictions]
+    right = own_scores(metric, counts_VC) >= RIGHT
+    facts = {
+        "variants": len(variants),
+        "effective": sum(map(bool, rows.values())) / len(rows),
+        "success": success_rate(own_scores(metric, clean_NC), own_scores(metric, worst_NC)),
+        "consistent": float(np.mean(same)) if same else None,
+        "passed": float(right.mean()) if same else None,
+    }
+    return worst_NC, np.array([variants[v].id if v is not None else "" for v in chosen]), facts
 
 
 def tally(metric: Metric, examples: list[Example], predictions: list[Prediction], where: str) -> np.ndarray:

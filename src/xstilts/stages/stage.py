@@ -20,7 +20,7 @@ from xstilts.store.fingerprint import compute_key
 
 ConfigT = TypeVar("ConfigT", bound=contracts.Config)
 InputsT = TypeVar("InputsT", bound=contracts.Inputs[Any])
-KindName = Literal["fetch", "tokenizer", "encoder", "train", "predict", "embed", "mine", "score"]
+KindName = Literal["fetch", "attack", "tokenizer", "encoder", "train", "predict", "embed", "mine", "score"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("fetch", 1, "xstilts.stages.fetch:run", contracts.FetchConfig, contracts.Inputs, 0.5),
+        Kind("attack", 1, "xstilts.stages.attack:run", contracts.AttackConfig, contracts.AttackInputs, 0.5),
         Kind("tokenizer", 1, "xstilts.stages.tokenizer:run", contracts.TokenizerConfig, contracts.TokenizerInputs, 30.0),
         Kind("encoder", 2, "xstilts.stages.encoder:run", contracts.EncoderConfig, contracts.EncoderInputs, 2.0),
         Kind("train", 4, "xstilts.stages.train:run", contracts.TrainConfig, contracts.TrainInputs, 20.0),
@@ -54,11 +55,12 @@ _KIND_OF: Mapping[Any, KindName] = {kind.config: kind.name for kind in KINDS.val
 
 @dataclass(frozen=True)
 class Context:
-    """What a worker must know and no key does: the data folder, the folder of an encoder, and the user's own tasks (path -> what
-    was declared when the plan was made)."""
+    """What a worker must know and no key does: the data folder, the folder of an encoder, the file of a user's own attack, and
+    the user's own tasks (path -> what was declared when the plan was made)."""
 
     data: str = ""
     folder: str = ""
+    attack: str = ""
     tasks: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -110,6 +112,9 @@ class _Stage(Generic[ConfigT, InputsT]):
 class FetchStage(_Stage[contracts.FetchConfig, contracts.Inputs["Stage"]]): ...
 
 
+class AttackStage(_Stage[contracts.AttackConfig, contracts.AttackInputs["Stage"]]): ...
+
+
 class TokenizerStage(_Stage[contracts.TokenizerConfig, contracts.TokenizerInputs["Stage"]]): ...
 
 
@@ -132,7 +137,7 @@ class ScoreStage(_Stage[contracts.ScoreConfig, contracts.ScoreInputs["Stage"]]):
 
 
 Checkpoint = EncoderStage | TrainStage
-Stage = FetchStage | TokenizerStage | Checkpoint | PredictStage | EmbedStage | MineStage | ScoreStage
+Stage = FetchStage | AttackStage | TokenizerStage | Checkpoint | PredictStage | EmbedStage | MineStage | ScoreStage
 
 
 def upstream(stages: Iterable[Stage]) -> Iterator[Stage]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from xstilts.data.yaml_records import parse_yaml, read_fields
 from xstilts.errors import InputError, nearest
+from xstilts.study.condition import resolve_paths
 
 
 def built_in_studies() -> dict[str, Path]:
@@ -30,13 +31,16 @@ def find_study(name: str) -> Path:
 
 
 def read_study(name: str, changes: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:
-    """The file of a study and its changed fields, not yet checked; paths of tasks are relative to the file. Raises InputError."""
+    """The file of a study and its changed fields, not yet checked; paths of tasks and attacks are relative to the file.
+    Raises InputError."""
     path = find_study(name)
     fields = read_fields(path, "study")
     for change in changes:
         change_field(fields, change)
     if isinstance(fields.get("tasks"), list):
         fields["tasks"] = [str(path.parent / Path(str(task)).expanduser()) for task in fields["tasks"]]
+    if "conditions" in fields:
+        fields["conditions"] = resolve_paths(fields["conditions"], path.parent)
     return path, fields
 
 

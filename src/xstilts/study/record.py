@@ -22,6 +22,7 @@ from xstilts.recipe.encoder_identity import Architecture, Scratch
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import PRESETS, Recipe, RecipeFields
 from xstilts.study.comparison import ChainComparison, PrimaryPair, check_comparisons, check_primary
+from xstilts.study.condition import Condition, check_conditions, expand_conditions
 from xstilts.study.read import find_study, read_study
 from xstilts.tasks.registry import CATALOGUE, find_task
 from xstilts.tasks.suites import SUITES
@@ -92,7 +93,8 @@ class Study(Record):
 
     `primary`: the pairs that the answer rests on; without any, all of them. `margins`: for each target, how many points are too
     few to matter; without one, the format's. `pretrain_seed`: the seed of the encoder's random weights and of its pre-training,
-    for all seeds of the study, which then share one encoder, like a published one; without it each seed has its own."""
+    for all seeds of the study, which then share one encoder, like a published one; without it each seed has its own.
+    `conditions`: attacks on the test data, each scored beside the clean data."""
 
     name: str = Field(pattern=r"^[\w.-]+$")
     question: str = Field(min_length=1)
@@ -114,6 +116,7 @@ class Study(Record):
     recipes: dict[str, RecipeFields] = Field(default_factory=dict)
     retrieval: Retrieval = Retrieval()
     random_init: bool = True
+    conditions: tuple[Condition, ...] = ()
     world: WorldConfig = WorldConfig()
     architectures: dict[str, Architecture] = Field(default_factory=dict)
     scratch: dict[str, Scratch] = Field(default_factory=dict)
@@ -218,6 +221,11 @@ class Study(Record):
             return _expand_chain(value)
         return {name: _expand_chain(chain) for name, chain in value.items()} if isinstance(value, Mapping) else value
 
+    @field_validator("conditions", mode="before")
+    @classmethod
+    def _expand_conditions(cls, value: Any) -> Any:
+        return expand_conditions(value)
+
     @model_validator(mode="before")
     @classmethod
     def _register_tasks(cls, fields: Any) -> Any:
@@ -252,6 +260,7 @@ class Study(Record):
         for name in self.margins:
             if name not in names:
                 raise ValueError(f"margins: '{name}' is not a target of this study{nearest(name, names)}")
+        check_conditions(self.conditions)
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds: a seed is given twice; leave one out")
         return self

@@ -30,7 +30,9 @@ def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[s
     """Print the stages by kind, why they are new, the trainings and what cells share, the cost, and what is missing."""
     new = [stage for stage in plan.stages if state.status[stage.key] != "done"]
     console.print(f"[bold]{plan.study.name}[/bold]: {plan.study.question}", soft_wrap=True)
-    console.print(f"{len(plan.cells)} cells, {len(plan.stages)} stages: {len(new)} new, {len(plan.stages) - len(new)} cached\n")
+    attacked = f", {len(plan.attacked)} more under {fmt.count(len(plan.study.conditions), 'attack')}" if plan.attacked else ""
+    cells = f"{len(plan.cells)} cells{attacked}"
+    console.print(f"{cells}, {len(plan.stages)} stages: {len(new)} new, {len(plan.stages) - len(new)} cached\n")
     console.print(_tabulate_stages(plan, state))
     causes = Counter(cause for stage in new for cause in why[stage.key])
     for cause, count in causes.most_common():
@@ -180,6 +182,8 @@ def plan_record(plan: Plan, state: State, why: dict[str, list[str]], cost: Estim
         ],
         "shared": describe_sharing(plan, found),
         "cells": len(plan.cells),
+        "conditions": [condition.name for condition in plan.study.conditions],
+        "attacked_cells": len(plan.attacked),
         "leaking_cells": sum(cell.leak for cell in plan.cells),
         "controls": {arm.name: {"control": arm.control, "of": arm.of} for arm in arms(plan.study) if arm.control},
         "estimate": cost.record(),

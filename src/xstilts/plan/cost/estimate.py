@@ -15,6 +15,7 @@ from xstilts.plan.cost.sizes import TALLY_BYTES, Unknown, examples, known_exampl
 from xstilts.recipe.mixture import compute_shares, total_steps
 from xstilts.recipe.recipe import SELECTING
 from xstilts.stages.stage import (
+    AttackStage,
     EmbedStage,
     EncoderStage,
     FetchStage,
@@ -170,6 +171,8 @@ def cost_of(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
             return 0.0, 0.0, examples(stage) * find_task(stage.config.task).format.stored_bytes
         case ScoreStage():
             return 0.0, 0.0, TALLY_BYTES * known_examples(stage.inputs.gold.values(), gaps)
+        case AttackStage():
+            return 0.0, 0.0, examples(stage) * find_task(stage.config.task).format.stored_bytes
         case EncoderStage():
             return 0.0, 0.0, FLOAT_BYTES * weights_of(stage).all
         case MineStage() | TokenizerStage():

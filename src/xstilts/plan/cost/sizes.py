@@ -13,7 +13,7 @@ from xstilts.data.yaml_records import parse_yaml
 from xstilts.model.encoder_files import shape_number
 from xstilts.plan.cell import trace
 from xstilts.stages.contracts import FolderSource, HubSource, RandomSource, ScratchSource, WorldSource
-from xstilts.stages.stage import Checkpoint, FetchStage, Stage, TokenizerStage
+from xstilts.stages.stage import AttackStage, Checkpoint, FetchStage, Stage, TokenizerStage
 from xstilts.store.store import read_json
 from xstilts.tasks.files.locate import resolve_split
 from xstilts.tasks.registry import find_task
@@ -88,7 +88,10 @@ def length(task: Task) -> tuple[float, float]:
 
 
 def examples(stage: Stage) -> float:
-    """How many examples a fetch stage reads, as catalogued and limited by the study. Raises Unknown."""
+    """How many examples a fetch stage reads, as catalogued and limited by the study, or an attack stage makes of them at most.
+    Raises Unknown."""
+    if isinstance(stage, AttackStage):
+        return stage.config.count * examples(stage.inputs.clean)
     assert isinstance(stage, FetchStage)
     config = stage.config
     task = find_task(config.task)
@@ -103,7 +106,7 @@ def examples(stage: Stage) -> float:
 
 
 def known_examples(stages: Iterable[Stage], gaps: list[Unknown]) -> float:
-    """The sum over fetch stages; those of unknown size become gaps. Raises Unknown if all are."""
+    """The sum over fetch and attack stages; those of unknown size become gaps. Raises Unknown if all are."""
     counts, missed = list[float](), list[Unknown]()
     for stage in stages:
         try:

@@ -15,6 +15,7 @@ from xstilts.analysis.breakdown import OVERALL, Gap, Part
 from xstilts.analysis.encoder_interaction import EncoderInteraction
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
+from xstilts.analysis.robustness import AttackedScore, RobustnessGain
 from xstilts.analysis.scores import NO_CHAIN, Summary
 from xstilts.claims.published import PublishedComparison
 from xstilts.metrics.significance import Interval
@@ -80,6 +81,15 @@ def best_id(best: BestChain, value: Literal["plain", "probability", "nested"]) -
 
 def contrast_id(contrast: EncoderInteraction, scale: str) -> str:
     return _join("contrast", contrast.encoder, contrast.chain, contrast.target, scale)
+
+
+def attacked_id(row: AttackedScore, side: str) -> str:
+    return _join("attacked", row.encoder, row.chain, row.target, _clean(row.condition), row.language, side)
+
+
+def robustness_id(one: RobustnessGain, language: str = OTHER_LANGUAGES) -> str:
+    over = f"over-{one.gain.against}" if one.gain.against != NO_CHAIN else ""
+    return _join("robustness", one.gain.encoder, one.gain.chain, one.gain.target, over, _clean(one.condition), language)
 
 
 def claim_id(name: str) -> str:

@@ -15,6 +15,7 @@ from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Cell
 from xstilts.analysis.retrieval_sweep import collect_sweeps
+from xstilts.analysis.robustness import AttackedScore, RobustnessGain, find_pairs
 from xstilts.analysis.scores import ENGLISH
 from xstilts.claims.published import PublishedComparison
 from xstilts.report.findings import Findings
@@ -49,6 +50,8 @@ def find_origins(findings: Findings) -> dict[str, Origin]:
         *_suites(findings),
         *_claims(findings),
         *map(_published, findings.published),
+        *(origin for row in findings.attacked for origin in _attacked(findings, row)),
+        *(origin for one in findings.robustness for origin in _robustness(findings, one)),
     ]
     return {origin.id: origin for origin in found}
 
@@ -113,6 +116,29 @@ def _sides(findings: Findings, gain: Gain) -> tuple[list[Cell], list[Cell]]:
         own = _cells(findings, gain.encoder, name, "", gain.target)
         control += [c for c in own if c.seed in seeds] or own
     return treatment, control
+
+
+def _attacked(findings: Findings, row: AttackedScore) -> Iterable[Origin]:
+    pairs = find_pairs(findings.results, row.condition)[row.encoder, row.chain, row.target].values()
+    where = f"on {row.target} in {_name(findings, row.language)}, mean over {fmt.count(len(row.seeds), 'seed')}"
+    how = f"The score of {row.chain} {where}, on clean test data."
+    yield Origin(numbers.attacked_id(row, "clean"), fmt.score(row.clean), how, _keys(clean for clean, _ in pairs))
+    how = f"The score of {row.chain} {where}. Each example counts with the worst of its variants under {row.condition}."
+    yield Origin(numbers.attacked_id(row, "attacked"), fmt.score(row.attacked), how, _keys(attacked for _, attacked in pairs))
+
+
+def _robustness(findings: Findings, one: RobustnessGain) -> Iterable[Origin]:
+    gain = one.gain
+    what = f"The drop (attacked less clean score) of {gain.chain} under {one.condition} on {gain.target}"
+    intervals = {row.language: row.interval for row in gain.languages}
+    for language, interval in (intervals | ({OTHER_LANGUAGES: gain.interval} if gain.interval else {})).items():
+        where = f"in {_name(findings, language)}, mean over {fmt.count(len(gain.seeds), 'seed')}"
+        how = f"{what}, less that of {fmt.mean_of(gain.baseline)}, {where}."
+        yield Origin(numbers.robustness_id(one, language), write_gain(interval), how, gain.comparison.keys)
+
+
+def _name(findings: Findings, language: str) -> str:
+    return "the languages other than English" if language == OTHER_LANGUAGES else findings.language(language)
 
 
 def _average(findings: Findings, average: MeanGain) -> Origin:

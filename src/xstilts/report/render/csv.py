@@ -14,10 +14,20 @@ from xstilts.analysis.costs import PARTS, read_seconds
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Results
+from xstilts.analysis.robustness import OTHERS, RobustnessGain
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
 from xstilts.metrics.significance import Interval
 from xstilts.report.findings import Findings
-from xstilts.report.provenance.numbers import OTHER_LANGUAGES, average_gain_id, gain_id, part_id, published_id, score_id
+from xstilts.report.provenance.numbers import (
+    OTHER_LANGUAGES,
+    attacked_id,
+    average_gain_id,
+    gain_id,
+    part_id,
+    published_id,
+    robustness_id,
+    score_id,
+)
 
 Record = dict[str, object]
 SCORE_COLUMNS = (
@@ -47,6 +57,11 @@ COST_COLUMNS = (
 PUBLISHED_COLUMNS = (
     "study", "published", "quantity", "encoder", "chain", "target", "ours", "low", "high", "level", "theirs", "difference",
     "difference_low", "difference_high", "inside", "seeds", "languages", "verdict", "id",
+)  # fmt: skip
+ROBUSTNESS_COLUMNS = (
+    "study", "encoder", "chain", "target", "condition", "language", "clean", "attacked", "drop", "gap_to_english", "effective",
+    "success", "success_shared", "success_shared_none", "consistent", "passed", "against", "gain", "low", "high", "level", "p",
+    "p_holm", "verdict", "seeds", "id",
 )  # fmt: skip
 MEAN = "mean of languages other than English"
 
@@ -187,6 +202,54 @@ def published_rows(findings: Findings) -> list[Record]:
     ]
 
 
+def robustness_rows(findings: Findings) -> list[Record]:
+    """For each condition: the scores of each chain, target and language, with the gain in robustness over no chain beside them;
+    then the gains over controls and other chains, which have no scores of their own."""
+    study = findings.results.study
+    over_none = {
+        (one.condition, one.gain.encoder, one.gain.chain, one.gain.target, language): record
+        for one in findings.robustness
+        for language, record in _robustness_records(one)
+        if one.gain.over == "none"
+    }
+    rows: list[Record] = []
+    for row in findings.attacked:
+        own = over_none.get((row.condition, row.encoder, row.chain, row.target, row.language), {})
+        names = (
+            "encoder",
+            "chain",
+            "target",
+            "condition",
+            "clean",
+            "attacked",
+            "drop",
+            "effective",
+            "success",
+            "consistent",
+            "passed",
+        )
+        record: Record = {"study": study, **_pick(row, *names), "gap_to_english": row.gap, "success_shared": row.shared}
+        record |= {"success_shared_none": row.shared_none, "seeds": len(row.seeds), "id": attacked_id(row, "attacked")}
+        rows.append(record | {"language": MEAN if row.language == OTHERS else row.language, **own})
+    for one in findings.robustness:
+        if one.gain.over != "none":
+            shared: Record = {"study": study, "condition": one.condition, **_pick(one.gain, "encoder", "chain", "target")}
+            for language, found in _robustness_records(one):
+                rows.append({**shared, "language": MEAN if language == OTHERS else language, **found})
+    return rows
+
+
+def _robustness_records(one: RobustnessGain) -> Iterable[tuple[str, Record]]:
+    """(language, what is measured there)."""
+    gain = one.gain
+    shared: Record = {"against": gain.against, "seeds": len(gain.seeds)}
+    if gain.interval is not None:
+        judged = _pick(gain, "p_holm", "verdict") | {"p": gain.interval.p}
+        yield OTHERS, {**shared, **_interval(gain.interval), **judged, "id": robustness_id(one)}
+    for row in gain.languages:
+        yield row.language, {**shared, **_interval(row.interval), "p": row.interval.p, "id": robustness_id(one, row.language)}
+
+
 def cost_rows(results: Results) -> list[Record]:
     """A row for each stage: what its last run took and recorded. Values that it did not record are left out."""
     rows: list[Record] = []
@@ -207,6 +270,7 @@ def render_csv(findings: Findings) -> dict[str, str]:
         "gains.csv": to_csv(gain_rows(findings), GAIN_COLUMNS),
         "tests.csv": to_csv(other_test_rows(findings), TEST_COLUMNS),
         "parts.csv": to_csv(part_rows(findings), PART_COLUMNS),
+        **({"robustness.csv": to_csv(robustness_rows(findings), ROBUSTNESS_COLUMNS)} if results.conditions else {}),
         "published.csv": to_csv(published_rows(findings), PUBLISHED_COLUMNS),
         "costs.csv": to_csv(cost_rows(results), COST_COLUMNS),
     }

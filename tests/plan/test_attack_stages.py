@@ -1,0 +1,129 @@
+"""Conditions in a plan: what is made once, what is left out and why, and that nothing else moves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import tiny_study
+from tests.study.test_condition import OWN
+
+from xstilts.plan.compile import Plan, compile_study
+from xstilts.plan.cost.estimate import estimate
+from xstilts.plan.cost.sizes import TALLY_BYTES
+from xstilts.stages.stage import AttackStage, PredictStage, ScoreStage
+from xstilts.study import make_study
+from xstilts.tasks.registry import find_task
+
+TARGETS = ["world/paraphrase", "world/pos", "world/retrieval"]
+
+
+def planned(*conditions: Any, **changes: Any) -> Plan:
+    return compile_study(tiny_study(**{"targets": TARGETS, "seeds": [0, 1], "conditions": list(conditions), **changes}))
+
+
+def attacks(plan: Plan) -> list[AttackStage]:
+    return [stage for stage in plan.stages if isinstance(stage, AttackStage)]
+
+
+def test_conditions_move_no_key() -> None:
+    clean, plan = planned(), planned("keyboard")
+    assert {s.key for s in planned("clean").stages} == {s.key for s in clean.stages}
+    assert {s.key for s in clean.stages} < {s.key for s in plan.stages}
+    assert [(cell.id, cell.score.key) for cell in plan.cells] == [(cell.id, cell.score.key) for cell in clean.cells]
+    assert not clean.attacked
+
+
+def test_the_attacked_test_sets_are_shared_by_all_arms_and_seeds() -> None:
+    plan = planned("keyboard", {"attack": "keyboard", "count": 3}, controls=["placebo"])
+    assert sorted(stage.slug for stage in attacks(plan)) == [
+        f"{task}-test-{code}~keyboard{more}"
+        for task in ("paraphrase", "pos")
+        for code in ("en", "l1")
+        for more in ("", ", count 3")
+    ]
+    arms = 3 * 2  # three arms, two seeds
+    assert {plan.uses[stage.key] for stage in attacks(plan)} == {arms}
+    assert Counter(cell.id.condition for cell in plan.attacked) == {"keyboard": 2 * arms, "keyboard, count 3": 2 * arms}
+
+
+def test_an_attacked_cell_predicts_its_variants_only() -> None:
+    plan = planned("keyboard", targets=["world/paraphrase"])
+    clean = {(cell.id.arm, cell.id.seed): cell.score for cell in plan.cells}
+    for cell in plan.attacked:
+        score, before = cell.score, clean[cell.id.arm, cell.id.seed]
+        attacked, made = score.inputs.attacked, before.inputs.predictions
+        assert isinstance(attacked, PredictStage) and isinstance(made, PredictStage)
+        assert score.inputs.predictions is made and score.inputs.gold == before.inputs.gold
+        assert attacked.config == made.config and attacked.inputs.model is made.inputs.model
+        assert attacked.inputs.test == score.inputs.variants
+
+
+def test_what_does_not_fit_is_said() -> None:
+    """A format, a kind of scoring, and a language."""
+    plan = planned("symmetry", "keyboard", "diacritics", targets=[*TARGETS, "world/tydiqa"])
+    said = [note for note in plan.notes if "no such attack" in note]
+    assert any(note.startswith("symmetry on world/pos: no such attack, because it is for the format classify") for note in said)
+    assert any(note.startswith("keyboard on world/retrieval: no such attack, because") for note in said)
+    assert all(cell.id.target == "world/paraphrase" for cell in plan.attacked if cell.id.condition == "symmetry")
+    found = {(cell.id.condition, cell.id.target) for cell in plan.attacked}
+    places = [(condition.name, target.task) for condition in plan.study.conditions for target in plan.study.targets]
+    for condition, target in places:
+        assert ((condition, target) in found) != any(note.startswith(f"{condition} on {target}: ") for note in said)
+
+
+def test_a_language_without_the_attack_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    record = {"targets": ["pawsx"], "languages": ["en", "de", "zh"], "conditions": ["diacritics", "keyboard"]}
+    study = make_study({**tiny_study().model_dump(exclude={"targets", "languages", "conditions"}), **record})
+    plan = compile_study(study, tmp_path, draft=True)
+    (cell,) = {cell.score.config.languages for cell in plan.attacked if cell.id.condition == "diacritics"}
+    assert "zh" not in cell and "de" in cell
+    assert any(note.startswith("diacritics on pawsx in Chinese: no such attack, because ") for note in plan.notes)
+
+
+def test_pairs_of_languages_read_all_languages() -> None:
+    plan = planned("language_pair", targets=["world/paraphrase"], languages=["en", "l1", "l2"])
+    for stage in attacks(plan):
+        assert list(stage.inputs.parallel) == ["en", "l1", "l2"]
+        assert stage.inputs.parallel[stage.config.language] is stage.inputs.clean
+    alone = planned("language_pair", targets=["world/paraphrase"], languages=["en"])
+    assert not alone.attacked and any("it needs test data in two languages" in note for note in alone.notes)
+
+
+def test_an_attack_of_ones_own_is_in_the_key_by_its_content(tmp_path: Path) -> None:
+    keys = []
+    for name, text in (("a", OWN), ("b", OWN), ("c", OWN + "# changed\n")):
+        (tmp_path / name).mkdir()
+        path = tmp_path / name / "own.py"
+        path.write_text(text)
+        stages = attacks(planned(str(path), targets=["world/paraphrase"]))
+        assert {stage.context.attack for stage in stages} == {str(path)}
+        keys.append([stage.key for stage in stages])
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_the_budget_is_in_the_key_as_it_is_resolved() -> None:
+    usual = attacks(planned("keyboard"))[0].config.budget
+    plain, same, other = (
+        {s.key for s in attacks(planned({"attack": "keyboard", "budget": b}))} for b in (None, usual, usual / 2)
+    )
+    assert plain == same and not plain & other
+
+
+def test_what_attacks_cost(tmp_path: Path) -> None:
+    record = {
+        "name": "x", "question": "?", "encoders": ["FacebookAI/xlm-roberta-large"], "chains": {"none": []}, "seeds": [0],
+        "targets": ["pawsx"], "languages": ["de"], "conditions": [{"attack": "keyboard", "count": 3}], "limits": {"test": 100},
+    }  # fmt: skip
+    plan = compile_study(make_study(record), tmp_path, draft=True)
+    (attack,) = attacks(plan)
+    (attacked,) = (cell.score for cell in plan.attacked)
+    spec = find_task("pawsx").format
+    assert estimate(plan, {attack.key}).bytes == 300 * spec.stored_bytes
+    assert isinstance(attacked.inputs.attacked, PredictStage)
+    clean, more = (estimate(plan, {stage.key}) for stage in (attacked.inputs.predictions, attacked.inputs.attacked))
+    assert more.flops == pytest.approx(3 * clean.flops) and more.bytes == pytest.approx(3 * clean.bytes)
+    assert estimate(plan, {attacked.key}).bytes == 100 * TALLY_BYTES
+    assert isinstance(attacked, ScoreStage)

@@ -1,0 +1,97 @@
+"""The section "Robustness": its tables, its examples, its CSV, and nothing of it in a study without conditions."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from tests.analysis.attacked_results import ATTACKS, attacked
+from xstilts.analysis.broken_examples import BrokenExample
+from xstilts.report.document import Fold, build_document
+from xstilts.report.findings import Findings, compute_findings
+from xstilts.report.provenance.origins import find_origins
+from xstilts.report.render.csv import ROBUSTNESS_COLUMNS, render_csv
+from xstilts.report.render.html import render_html
+from xstilts.report.render.markdown import render_markdown
+from xstilts.report.tables.robustness import describe_robustness, robustness_table
+from xstilts.report.write import write_report
+
+HEBREW = "\u05e9\u05dc\u05d5\u05dd"
+
+
+@pytest.fixture(scope="module")
+def findings() -> Findings:
+    skill = {"none": 0.7, "nli": 0.75, "nli~placebo": 0.7}
+    results = attacked({"none": 0.5, "nli": 0.1, "nli~placebo": 0.5}, skill)
+    pieces = ((("<b>one ", False), ("two", True)), (("<b>one ", False), ("tow", True)))
+    one = BrokenExample("mini-xlmr", "pawsx", "noise", "de", "7#0", *pieces, gold="1", answers={"nli": ("1", HEBREW)})
+    return replace(compute_findings(results, 200), broken=(one,))
+
+
+def test_the_table_has_a_row_for_each_chain_target_and_condition(findings: Findings) -> None:
+    table = robustness_table(findings)
+    assert table is not None and table.rows == 3 * 2 * len(ATTACKS)
+    lines = [dict(zip(table.columns, line, strict=True)) for _, rows in table.groups for line in rows]
+    none, nli = (next(line for line in lines if line["chain"] == name) for name in ("none", "nli"))
+    assert none["gain in robustness"] == "" and nli["verdict"] == "gain"
+    drops = [float(line["drop"].replace("\u2212", "-")) for line in (nli, none)]
+    assert float(nli["gain in robustness"]) == pytest.approx(drops[0] - drops[1], abs=0.15)
+    assert describe_robustness(findings).startswith("Under attack keeps more of its score than no chain: nli on pawsx (noise)")
+
+
+def test_the_section_is_there_only_with_conditions(findings: Findings) -> None:
+    def find(some: Findings) -> list[str]:
+        return [section.title for section in build_document(some).sections]
+
+    plain = compute_findings(replace(findings.results, conditions=(), attacked={}), 100)
+    assert "Robustness" in find(findings) and "Robustness" not in find(plain)
+    assert "robustness.csv" in render_csv(findings) and "robustness.csv" not in render_csv(plain)
+    (section,) = [section for section in build_document(findings).sections if section.title == "Robustness"]
+    folds = [block.title for block in section.blocks if isinstance(block, Fold)]
+    assert folds == ["By language", "Over controls and other chains", "Examples that attacks broke"]
+
+
+def test_examples_are_marked_and_cannot_disturb_the_page(findings: Findings) -> None:
+    html = render_html(build_document(findings))
+    assert "<bdi>&lt;b&gt;one <mark>two</mark></bdi>" in html and "<bdi>&lt;b&gt;one <mark>tow</mark></bdi>" in html
+    assert f"1 → \u2068{HEBREW}\u2069" in html
+    assert "⟦tow⟧" in render_markdown(build_document(findings))
+
+
+def test_every_number_leads_back_to_its_scores(findings: Findings, tmp_path: Path) -> None:
+    known = find_origins(findings)
+    shown = {unescape(id) for id in re.findall(r'data-n="([^"]*)"', render_html(build_document(findings)))}
+    robust = {id for id in shown if id.startswith(("attacked/", "robustness/"))}
+    assert len(robust) > 20 and robust <= set(known)
+    cells = {cell.key for some in findings.results.attacked.values() for cell in some}
+    assert all(set(known[id].keys) <= cells for id in robust if not id.endswith("/clean"))
+    assert write_report(findings, tmp_path).is_file() and (tmp_path / "robustness.csv").is_file()
+
+
+def test_the_csv_has_every_language_and_control(findings: Findings) -> None:
+    rows = list(csv.DictReader(io.StringIO(render_csv(findings)["robustness.csv"])))
+    assert list(rows[0]) == list(ROBUSTNESS_COLUMNS)
+    scored = [row for row in rows if row["clean"]]
+    assert len(scored) == 3 * 2 * len(ATTACKS) * 4
+    beside = next(row for row in scored if row["chain"] == "nli" and row["language"].startswith("mean"))
+    assert float(beside["drop"]) == pytest.approx(float(beside["attacked"]) - float(beside["clean"]))
+    assert beside["against"] == "none" and float(beside["gain"]) > 0 and beside["verdict"] == "gain"
+    assert {row["id"] for row in rows} <= set(find_origins(findings))
+    assert {row["against"] for row in rows if not row["clean"]} == {"nli~placebo"}
+
+
+def test_what_the_section_says_of_few_seeds_and_closed_gates(findings: Findings) -> None:
+    def judged(verdict: str) -> str:
+        some = tuple(replace(one, gain=replace(one.gain, verdict=verdict)) for one in findings.robustness)
+        return describe_robustness(replace(findings, robustness=some))
+
+    assert judged("few seeds") == "Fewer than 3 seeds, too few to decide: 4 of 4 comparisons of a chain with no chain."
+    assert judged("unclear") == "Without a clear difference: 4 of 4 comparisons of a chain with no chain."
+    assert judged("near chance") == "Not judged, because the clean comparison is no evidence either: 4."
+    assert describe_robustness(replace(findings, robustness=())) == "No gain in robustness could be measured."
