@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -9,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tests.conftest import tiny_study
 
 import xstilts.notebook as notebook
+from xstilts.cli.views.attack import print_attacks, write_rows
 from xstilts.errors import InputError
 from xstilts.execution.attack import attack_function, make_method, summarise_attacks
 from xstilts.execution.execute import execute
@@ -109,3 +113,16 @@ def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
             score = known[row.language, row.id]
             assert math.isnan(score) or (row.clean >= 0) == (score == 1.0 if name != "none/tydiqa/0" else score >= 0.5)
             assert row.attacked <= row.clean and row.broken == (row.attacked < 0 <= row.clean)
+
+
+def test_what_nobody_sees_is_shown_in_the_terminal(tmp_path: Path) -> None:
+    rows = run(keyword, ("zero_width",), method=make_method("greedy", 3), budget=0.5)
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_attacks(console, summarise_attacks(rows), rows)
+    text = console.export_text()
+    assert "[U+200B]" in text and "\u200b" not in text and "right was 1" in text
+    write_rows(tmp_path / "rows.csv", rows)
+    with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["broken"] for row in csv.DictReader(file)] == [str(row.found.broken) for row in rows]
+    with pytest.raises(InputError, match="cannot be written"):
+        write_rows(tmp_path / "no" / "rows.jsonl", rows)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from xstilts.analysis.broken_examples import reveal
 from xstilts.errors import InputError
 from xstilts.execution.attack import Attacked, Summary, write_attacked
 
@@ -34,11 +35,11 @@ def print_attacks(console: Console, summaries: Sequence[Summary], rows: Sequence
     )
     for row in _choose(rows):
         written = write_attacked(row)
-        console.print(
-            f"\n[bold]{row.attack} {row.language}[/bold] {escape(row.example.id)}: right was {escape(str(written['gold']))}"
-        )
+        title = escape(f"{row.example.id}: right was {written['gold']}")
+        console.print(f"\n[bold]{row.attack} {row.language}[/bold] {title}", soft_wrap=True, highlight=False)
         for name, text in (("before", written["text"]), ("after", written["attacked_text"])):
-            console.print(f"  [dim]{name:7}[/dim]{escape(text)}", soft_wrap=True, highlight=False)
+            shown = escape(reveal(text, changed=name == "after"))
+            console.print(f"  [dim]{name:7}[/dim]{shown}", soft_wrap=True, highlight=False)
 
 
 def write_rows(path: Path, rows: Sequence[Attacked]) -> None:
