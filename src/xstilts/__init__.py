@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xstilts import plot
     from xstilts.errors import InputError
-    from xstilts.notebook import cells, compare, confusion, examples, gains, predict, run, scores, write_report
+    from xstilts.notebook import attack, cells, compare, confusion, examples, gains, predict, run, scores, write_report
     from xstilts.store.store import Store
     from xstilts.study import Study
 
@@ -23,6 +23,7 @@ __all__ = [
     "InputError",
     "Store",
     "Study",
+    "attack",
     "cells",
     "compare",
     "confusion",

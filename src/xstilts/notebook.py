@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +20,7 @@ from xstilts.analysis.results import Results
 from xstilts.analysis.tidy import GAIN_COLUMNS, SCORE_COLUMNS, tidy_gains, tidy_scores
 from xstilts.data.html import write_html
 from xstilts.errors import InputError
+from xstilts.execution.attack import TextVictim, attack_cell, attack_function, make_method, write_attacked
 from xstilts.execution.execute import State, execute
 from xstilts.execution.partial import LEFT_OUT, leave_out_unread, run_what_is_there
 from xstilts.plan.cell import PlannedCell, find_cell, name_cells
@@ -220,6 +221,62 @@ def predict(cell: Cell, inputs: Iterable[Any]) -> list[Any]:
         from xstilts.stages.own_inputs import predict_inputs
 
     return predict_inputs(cell.store, cell.planned.answered, inputs)
+
+
+ATTACK_COLUMNS = ("attack", "language", "id", "gold", "clean", "attacked", "broken", "queries", "text", "attacked_text")
+
+
+def attack(
+    victim: Cell | TextVictim,
+    attacks: Sequence[str] | str,
+    languages: Sequence[str] | str = (),
+    *,
+    task: str = "",
+    examples: Sequence[Mapping[str, Any]] = (),
+    search: str = "random",
+    count: int = 8,
+    budget: float | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    most_queries: int | None = None,
+) -> pd.DataFrame:
+    """Attack a victim: one row for each attack, language and example.
+
+    The victim is a finished cell, which is attacked on its own test data, or a function that takes a list of examples, each a
+    tuple of one or two texts, and gives a score of each label for each of them (the labels in the order of `task`, which names
+    the task of `examples`: mappings with `texts` and `answer`, of the one language in `languages`). So a model that is not ours
+    can be attacked too.
+
+    `attacks`: names (docs/attacks.md) or files of one's own. `search`: "random" tries `count` random variants, "greedy" edits
+    word by word, the most harmful first, "beam" keeps the `count` best sets of edits. `limit`: so many examples of each language.
+
+    `clean` and `attacked`: how far the right answer was ahead, before and after; below 0 the answer is wrong. `broken`: it was
+    right and is not. `queries`: how often the victim ran for it. What an attack does not fit is left out with a warning. Raises
+    InputError."""
+    import pandas as pd
+
+    names = [attacks] if isinstance(attacks, str) else list(attacks)
+    codes = [languages] if isinstance(languages, str) else list(languages)
+    method = make_method(search, count)
+    if isinstance(victim, Cell):
+        if examples or task:
+            raise InputError("a cell is attacked on its own test data; leave out `examples` and `task`")
+        from xstilts.stages.victim import CellVictim
+
+        notes: list[str] = []
+        options: dict[str, Any] = {"budget": budget, "seed": seed, "limit": limit, "most_queries": most_queries}
+        found = attack_cell(victim.planned, victim.store, CellVictim, names, codes, method, **options, note=notes.append)
+        rows = list(found)
+        for text in notes:
+            warnings.warn(text, stacklevel=2)
+    else:
+        if not task or len(codes) != 1:
+            raise InputError("a function is attacked on `examples` of a `task` in one language; give all three")
+        given = examples if limit is None else examples[:limit]
+        rows = list(
+            attack_function(victim, task, given, names, codes[0], method, budget=budget, seed=seed, most_queries=most_queries)
+        )
+    return pd.DataFrame([write_attacked(row) for row in rows], columns=list(ATTACK_COLUMNS))
 
 
 def write_report(

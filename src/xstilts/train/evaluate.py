@@ -49,14 +49,32 @@ def predict(
         def tell(share: float, before: int = done, here: int = len(some)) -> None:
             on_batch(before + int(share * here))
 
-        yield from codec.decode(some, features, _compute_outputs(model, task, codec, features, tell))
+        yield from codec.decode(some, features, _compute_outputs(model, task, codec, features, tell, codec.outputs))
         done += len(some)
 
 
+def measure_margins(model: Model, task: str, codec: Codec, examples: Sequence[Example]) -> list[float]:
+    """Of each example by how much the right answer's logit is above that of the best wrong one; of an example in several rows the
+    least. Raises TypeError for formats that do not choose among answers."""
+    features = codec.encode(examples, training=True)
+    margins = [float("inf")] * len(examples)
+    for feature, margin in zip(
+        features, _compute_outputs(model, task, codec, features, lambda _: None, codec.margins), strict=True
+    ):
+        margins[feature.example] = min(margins[feature.example], margin)
+    return margins
+
+
 def _compute_outputs(
-    model: Model, task: str, codec: Codec, features: Sequence[Feature], on_batch: Callable[[float], None]
+    model: Model,
+    task: str,
+    codec: Codec,
+    features: Sequence[Feature],
+    on_batch: Callable[[float], None],
+    read: Callable[..., list[Any]],
 ) -> list[Any]:
-    """The output of each feature. `on_batch` is called with the share of features that are done."""
+    """What `read` (the codec's `outputs` or `margins`) gives for each feature. `on_batch` is called with the share of features
+    that are done."""
     model.eval()
     done = 0
     device = next(model.parameters()).device
@@ -66,7 +84,7 @@ def _compute_outputs(
         chosen = [features[i] for i in places]
         batch = {name: tensor.to(device) for name, tensor in codec.collate(chosen).items()}
         with torch.inference_mode(), use_precision(codec.recipe, device):
-            found = codec.outputs(head, codec.hidden(model.encoder, batch), batch, chosen)
+            found = read(head, codec.hidden(model.encoder, batch), batch, chosen)
         for i, output in zip(places, found, strict=True):
             outputs[i] = output
         if device.type == "cpu":

@@ -5,13 +5,14 @@ two after a task with five, say; all questions of one batch have as many."""
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead
+from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead, margins_of
 from xstilts.model.encoder import head_dropout
 
 
@@ -40,6 +41,11 @@ class ChoiceCodec(Codec):
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
         best: list[Any] = self._logits(head, hidden_BLD, len(features)).argmax(-1).tolist()
         return best
+
+    def margins(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[float]:
+        right_B = torch.tensor([f.target for f in features])
+        found: list[float] = margins_of(self._logits(head, hidden_BLD, len(features)), right_B).tolist()
+        return found
 
     def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
         for feature, best in zip(features, outputs, strict=True):

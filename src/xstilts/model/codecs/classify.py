@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
-from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead
+from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead, margins_of
 from xstilts.model.encoder import head_dropout
 
 
@@ -37,6 +38,10 @@ class ClassifyCodec(Codec):
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
         best: list[Any] = head(hidden_BLD).argmax(-1).tolist()
         return best
+
+    def margins(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[float]:
+        found: list[float] = margins_of(head(hidden_BLD), torch.tensor([f.target for f in features])).tolist()
+        return found
 
     def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
         for feature, best in zip(features, outputs, strict=True):

@@ -104,6 +104,11 @@ class Codec(ABC):
         """Per feature, the little that decoding needs (never the logits of a whole data set)."""
         raise TypeError(f"{self.spec.name} has no predictions to decode; it is scored by its loss")
 
+    def margins(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[float]:
+        """Of each feature, encoded with its answer: by how much the logit of the right answer is above that of the best wrong
+        one. Below 0 the prediction is wrong. Raises TypeError for formats that do not choose among answers."""
+        raise TypeError(f"{self.spec.name} does not choose among a closed set of answers")
+
     def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
         """One prediction per example, in their order."""
         raise TypeError(f"{self.spec.name} has no predictions to decode; it is scored by its loss")
@@ -169,6 +174,13 @@ class TokenCodec(Codec):
 
     def loss_terms(self, batch: Batch) -> int:
         return int((batch["labels"] != IGNORED).sum())
+
+
+def margins_of(logits_NC: Tensor, right_N: Tensor) -> Tensor:
+    """The logit of the right answer less the best of the others, shape (N,)."""
+    right_N1 = right_N.to(logits_NC.device)[:, None]
+    others_N = logits_NC.float().scatter(1, right_N1, -torch.inf).amax(1)
+    return logits_NC.float().gather(1, right_N1)[:, 0] - others_N
 
 
 def first_tokens(mask_BL: Tensor) -> Tensor:

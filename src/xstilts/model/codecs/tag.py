@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.tag import TagExample
-from xstilts.model.codecs.codec import IGNORED, Batch, Feature, TokenCodec, TokenHead
+from xstilts.model.codecs.codec import IGNORED, Batch, Feature, TokenCodec, TokenHead, margins_of
 from xstilts.model.encoder import head_dropout
 from xstilts.model.tokenizer import frame, needs_blank
 
@@ -122,6 +122,11 @@ class TagCodec(TokenCodec):
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
         best_BL = head(hidden_BLD).argmax(-1).cpu().numpy()
         return [best_BL[i, f.extra["starts"]].tolist() for i, f in enumerate(features)]
+
+    def margins(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[float]:
+        """That of the word with the least margin."""
+        logits_BLC = head(hidden_BLD).cpu()
+        return [float(margins_of(logits_BLC[i, f.extra["starts"]], torch.tensor(f.target)).min()) for i, f in enumerate(features)]
 
     def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
         tags: list[list[str]] = [[] for _ in examples]

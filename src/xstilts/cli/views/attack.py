@@ -1,0 +1,66 @@
+"""What attacks did to a model, in the terminal and as a file."""
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from xstilts.analysis.broken_examples import reveal
+from xstilts.errors import InputError
+from xstilts.execution.attack import Attacked, Summary, write_attacked
+
+SHOWN = 5
+
+
+def print_attacks(console: Console, summaries: Sequence[Summary], rows: Sequence[Attacked]) -> None:
+    """A line for each attack and language, then broken examples, in turn of different attacks and languages."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("attack", no_wrap=True)
+    table.add_column("language")
+    for name in ("examples", "right before", "after", "broken", "queries", "90 %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in summaries:
+        broken = "-" if math.isnan(one.success) else f"{100 * one.success:.1f} %"
+        shares = (f"{100 * share:.1f}" for share in (one.clean, one.attacked))
+        table.add_row(one.attack, one.language, str(one.examples), *shares, broken, f"{one.queries:g}", f"{one.queries_p90:g}")
+    console.print(table)
+    console.print(
+        "\n[dim]right before, after: percent of all examples; after: with its worst variant. broken: of those right before. "
+        "queries: of those right before, the median and the 90th percentile.[/dim]"
+    )
+    for row in _choose(rows):
+        written = write_attacked(row)
+        title = escape(f"{row.example.id}: right was {written['gold']}")
+        console.print(f"\n[bold]{row.attack} {row.language}[/bold] {title}", soft_wrap=True, highlight=False)
+        for name, text in (("before", written["text"]), ("after", written["attacked_text"])):
+            shown = escape(reveal(text, changed=name == "after"))
+            console.print(f"  [dim]{name:7}[/dim]{shown}", soft_wrap=True, highlight=False)
+
+
+def write_rows(path: Path, rows: Sequence[Attacked]) -> None:
+    """A line for each example. Raises InputError if the file cannot be written."""
+    written = [write_attacked(row) for row in rows]
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            if path.suffix == ".csv":
+                table = csv.DictWriter(file, list(written[0]) if written else [])
+                table.writeheader()
+                table.writerows(written)
+            else:
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in written)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _choose(rows: Sequence[Attacked]) -> list[Attacked]:
+    """The first broken example of each attack and language, as many as are shown."""
+    first: dict[tuple[str, str], Attacked] = {}
+    for row in rows:
+        if row.found.broken:
+            first.setdefault((row.attack, row.language), row)
+    return list(first.values())[:SHOWN]

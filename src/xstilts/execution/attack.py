@@ -1,0 +1,239 @@
+"""Attack a victim with a search: the model of a finished cell on its own test data, or any function from texts to scores.
+
+What a study measures under `conditions` is the worst of some random variants, the same for all arms. A search asks the victim and
+so finds more; its variants are of this victim only.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from statistics import fmean, median, quantiles
+from typing import Any
+
+import numpy as np
+
+from xstilts.attack.attack import Attack, Pool
+from xstilts.attack.edits import parts
+from xstilts.attack.registry import find_attack
+from xstilts.attack.search import SEARCHES, BeamSearch, Found, GreedySearch, Method, RandomSearch, Victim, search, success_rate
+from xstilts.errors import InputError, nearest
+from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.format import Example
+from xstilts.formats.jsonl import read_jsonl
+from xstilts.metrics.metric import Metric
+from xstilts.plan.cell import PlannedCell
+from xstilts.stages.stage import PredictStage
+from xstilts.store.store import Store
+from xstilts.tasks.registry import find_task
+
+PAIRS = "R1"  # the level of attacks that read the same examples in all languages
+# Texts of examples -> for each of them a score of each label, in the order of the task's labels; shape (N, C).
+TextVictim = Callable[[Sequence[tuple[str, ...]]], Sequence[Sequence[float]]]
+MakeVictim = Callable[[Store, PredictStage, Metric], Victim]
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What one attack did to one example."""
+
+    attack: str
+    language: str
+    example: Example
+    found: Found
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One attack in one language. `right`: the clean examples that the victim got right; `success`: the share of these that are
+    broken (NaN if none is right); `clean` and `attacked`: the share of all examples that is right before and after; `queries` of
+    the examples that were attacked: median and 90th percentile."""
+
+    attack: str
+    language: str
+    examples: int
+    right: int
+    success: float
+    clean: float
+    attacked: float
+    queries: float
+    queries_p90: float
+
+
+def make_method(name: str, count: int) -> Method:
+    """A search by name: `count` random variants, `count` spellings of each word, or a beam of `count`. Raises InputError."""
+    if name not in SEARCHES:
+        raise InputError(f"no search {name!r}{nearest(name, SEARCHES)}; expected {', '.join(SEARCHES)}")
+    if count < 1:
+        raise InputError(f"count: expected 1 or more, found {count}")
+    methods: dict[str, Method] = {"random": RandomSearch(count), "greedy": GreedySearch(count), "beam": BeamSearch(width=count)}
+    return methods[name]
+
+
+def attack_cell(
+    cell: PlannedCell,
+    store: Store,
+    make_victim: MakeVictim,
+    attacks: Sequence[str],
+    languages: Sequence[str] = (),
+    method: Method | None = None,
+    *,
+    budget: float | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    most_queries: int | None = None,
+    on_start: Callable[[str, str], None] = lambda attack, language: None,
+    note: Callable[[str], None] = lambda text: None,
+) -> Iterator[Attacked]:
+    """Attack a cell's model on its test data, attack by attack and language by language. `make_victim`: `CellVictim`, which needs
+    torch. `languages`: those of the cell if none is given. `limit`: so many examples of each language, the same ids in all. What
+    an attack does not fit goes to `note`. Raises InputError if nothing fits, for an unknown attack or language, and if the store
+    lacks the model or the data."""
+    task = find_task(cell.id.target)
+    chosen = [find_attack(name) for name in attacks]
+    gold = cell.score.inputs.gold
+    for language in languages:
+        if language not in gold:
+            raise InputError(f"{cell.id.target} has no test data in {language!r} here; expected {', '.join(gold)}")
+    tests = {code: _read_test(store, cell, code) for code in gold}
+    fitting = []
+    for attack in chosen:
+        if reason := attack.misfits(task.format, cell.id.target):
+            note(f"{attack.name}: left out, because {reason}")
+            continue
+        for code in languages or gold:
+            if reason := attack.excludes(code):
+                note(f"{attack.name} in {code}: left out, because {reason}")
+            else:
+                fitting.append((attack, code))
+    if not fitting:
+        raise InputError(f"none of {', '.join(attacks)} fits {cell.id.target} in {', '.join(languages or gold)}")
+    assert task.metric is not None
+    made = cell.answered
+    for attack, code in fitting:
+        on_start(attack.name, code)
+        victim = make_victim(store, made, task.metric.for_language(code))
+        parallel = _by_id(tests, attack) if attack.level == PAIRS else {}
+        pool = Pool(tests[code], parallel)
+        some = _choose(tests[code], limit)
+        yield from _attack(victim, attack, some, code, method, budget, seed, pool, most_queries)
+
+
+def attack_function(
+    victim: TextVictim,
+    task: str,
+    examples: Sequence[Mapping[str, object]],
+    attacks: Sequence[str],
+    language: str,
+    method: Method | None = None,
+    *,
+    budget: float | None = None,
+    seed: int = 0,
+    most_queries: int | None = None,
+) -> Iterator[Attacked]:
+    """Attack a function that gives each label of a classification task a score. An example is a mapping with `texts` and
+    `answer`, and perhaps an `id`. Raises InputError."""
+    format = find_task(task).format
+    if not isinstance(format, Classify):
+        raise InputError(f"{task} is {format.name}; a function from texts to scores of labels fits classification only")
+    read = [_read_example(format, one, place) for place, one in enumerate(examples)]
+    index = {label: i for i, label in enumerate(format.labels)}
+
+    def score(some: Sequence[Example]) -> list[float]:
+        texts = [example.strings() for example in some]
+        table_NC = np.asarray(victim(texts), dtype=np.float64)
+        if table_NC.shape != (len(some), len(format.labels)):
+            raise InputError(
+                f"the victim returned an array of shape {table_NC.shape} for {len(some)} examples; expected "
+                f"({len(some)}, {len(format.labels)}): a score of {', '.join(format.labels)} for each"
+            )
+        right_N = np.array([index[str(example.answer)] for example in some])
+        own_N = table_NC[np.arange(len(some)), right_N]
+        others_NC = table_NC.copy()
+        others_NC[np.arange(len(some)), right_N] = -np.inf
+        margins: list[float] = (own_N - others_NC.max(axis=1)).tolist()
+        return margins
+
+    for attack in [find_attack(name) for name in attacks]:
+        if reason := attack.misfits(format, task) or attack.excludes(language):
+            raise InputError(f"{attack.name}: {reason}")
+        yield from _attack(score, attack, read, language, method, budget, seed, Pool(same=read), most_queries)
+
+
+def summarise_attacks(rows: Sequence[Attacked]) -> list[Summary]:
+    """A summary of each attack and language, in their order."""
+    groups: dict[tuple[str, str], list[Found]] = {}
+    for row in rows:
+        groups.setdefault((row.attack, row.language), []).append(row.found)
+    return [_summarise(*place, found) for place, found in groups.items()]
+
+
+def write_attacked(row: Attacked) -> dict[str, Any]:
+    """A row for tables and files. `attacked_text` is empty where no variant lowered the score."""
+    found = row.found
+    example, variant = row.example, found.variant
+    return {
+        "attack": row.attack,
+        "language": row.language,
+        "id": example.id,
+        "gold": example.answer,
+        "clean": found.clean,
+        "attacked": found.score,
+        "broken": found.broken,
+        "queries": found.queries,
+        "text": " | ".join(parts(example)),
+        "attacked_text": " | ".join(parts(variant.example)) if variant else "",
+    }
+
+
+def _summarise(attack: str, language: str, found: Sequence[Found]) -> Summary:
+    right = [one for one in found if one.clean >= one.threshold]
+    queries = [one.queries for one in right] or [0]
+    p90 = quantiles(queries, n=10, method="inclusive")[-1] if len(queries) > 1 else float(queries[0])
+    clean = fmean(one.clean >= one.threshold for one in found)
+    attacked = fmean(one.score >= one.threshold for one in found)
+    return Summary(attack, language, len(found), len(right), success_rate(found), clean, attacked, median(queries), p90)
+
+
+def _attack(
+    victim: Victim,
+    attack: Attack,
+    examples: Sequence[Example],
+    language: str,
+    method: Method | None,
+    budget: float | None,
+    seed: int,
+    pool: Pool,
+    most_queries: int | None,
+) -> Iterator[Attacked]:
+    method = method or RandomSearch()
+    found = search(victim, attack, examples, language, method, seed=seed, budget=budget, pool=pool, most_queries=most_queries)
+    yield from (Attacked(attack.name, language, example, one) for example, one in zip(examples, found, strict=True))
+
+
+def _read_test(store: Store, cell: PlannedCell, language: str) -> list[Example]:
+    stage = cell.score.inputs.gold[language]
+    path = store.outputs(stage.kind, stage.slug, stage.key) / "examples.jsonl"
+    return [example for example in read_jsonl(path) if example.scored and example.answer is not None]
+
+
+def _by_id(tests: Mapping[str, Sequence[Example]], attack: Attack) -> dict[str, dict[str, Example]]:
+    return {code: {example.id: example for example in own} for code, own in tests.items() if not attack.excludes(code)}
+
+
+def _choose(examples: Sequence[Example], limit: int | None) -> Sequence[Example]:
+    """So many of the examples, those whose ids have the least hashes: where languages share ids, the same in each."""
+    if limit is None or limit >= len(examples):
+        return examples
+    chosen = set(sorted((example.id for example in examples), key=lambda id: sha256(id.encode()).digest())[:limit])
+    return [example for example in examples if example.id in chosen]
+
+
+def _read_example(format: Classify, given: Mapping[str, object], place: int) -> Example:
+    texts, answer = given.get("texts"), given.get("answer")
+    if isinstance(texts, str):
+        texts = [texts]
+    if not isinstance(texts, (list, tuple)) or len(texts) != format.texts or not all(isinstance(text, str) for text in texts):
+        raise InputError(f"example {place}: expected `texts`, a list of {format.texts} texts, found {texts!r:.80}")
+    if answer not in format.labels:
+        raise InputError(f"example {place}: answer {answer!r} is none of {', '.join(format.labels)}")
+    return ClassifyExample(str(given.get("id", place)), tuple(texts), str(answer))

@@ -1,0 +1,128 @@
+"""Functions as victims, with known answers; and the model of a finished cell."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from tests.conftest import tiny_study
+
+import xstilts.notebook as notebook
+from xstilts.cli.views.attack import print_attacks, write_rows
+from xstilts.errors import InputError
+from xstilts.execution.attack import attack_function, make_method, summarise_attacks
+from xstilts.execution.execute import execute
+from xstilts.plan.compile import compile_study
+from xstilts.store.store import Store
+
+EXAMPLES = [
+    {"texts": ["the red tower stands alone", "the tower is red"], "answer": "1"},
+    {"texts": ["a small boat crosses the river", "nobody is there"], "answer": "0"},
+    {"texts": ["the tower fell in the storm", "there was a storm"], "answer": "1"},
+]
+
+
+def run(victim: Any, attacks: Sequence[str] = ("characters",), **options: Any) -> list[Any]:
+    return list(attack_function(victim, "pawsx", EXAMPLES, attacks, "en", **options))
+
+
+def constant(texts: Sequence[tuple[str, ...]]) -> list[list[float]]:
+    return [[0.0, 1.0] for _ in texts]
+
+
+def keyword(texts: Sequence[tuple[str, ...]]) -> list[list[float]]:
+    return [[0.5, float(any("tower" in text for text in pair))] for pair in texts]
+
+
+def test_a_constant_victim_is_never_broken() -> None:
+    (summary,) = summarise_attacks(run(constant))
+    assert (summary.examples, summary.right, summary.success) == (3, 2, 0.0)
+    assert summary.clean == summary.attacked == pytest.approx(2 / 3)
+
+
+def test_a_keyword_victim_breaks_when_the_keyword_does() -> None:
+    """In the first example both texts have the word, and a budget of one word is not enough."""
+    rows = run(keyword, method=make_method("greedy", 3), budget=0.01)
+    assert [row.found.broken for row in rows] == [False, False, True]
+    enough = run(keyword, method=make_method("greedy", 3), budget=0.3)
+    assert [row.found.broken for row in enough] == [True, False, True]
+    (summary,) = summarise_attacks(enough)
+    assert summary.success == pytest.approx(2 / 3) and summary.attacked == pytest.approx(1 / 3)
+    assert all(row.found.queries > 0 for row in enough)
+
+
+def test_no_more_queries_than_allowed() -> None:
+    assert all(row.found.queries <= 2 for row in run(keyword, method=make_method("greedy", 3), most_queries=2))
+
+
+def test_nothing_right_is_no_success_rate() -> None:
+    (summary,) = summarise_attacks(run(lambda texts: [[float(e["answer"] == "1"), 0.5] for e in EXAMPLES][: len(texts)]))
+    assert summary.right == 0 and math.isnan(summary.success)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"victim": lambda texts: [[0.0]] * len(texts)}, r"shape \(3, 1\) for 3 examples; expected \(3, 2\): a score of 0, 1"),
+        ({"victim": lambda texts: [[math.nan, 1.0]] * len(texts)}, "NaN"),
+        ({"attacks": ["charcters"]}, "did you mean 'characters'"),
+        ({"attacks": ["entities"]}, "it is for the format tag"),
+        ({"language": "zh", "attacks": ["characters"]}, "characters"),
+        ({"task": "udpos"}, "fits classification only"),
+        ({"examples": [{"texts": ["one"], "answer": "1"}]}, "a list of 2 texts"),
+        ({"examples": [{"texts": ["one", "two"], "answer": "yes"}]}, "answer 'yes' is none of 0, 1"),
+    ],
+)
+def test_what_does_not_fit_is_said(change: dict[str, Any], message: str) -> None:
+    given = {"victim": constant, "task": "pawsx", "examples": EXAMPLES, "attacks": ["characters"], "language": "en", **change}
+    with pytest.raises(InputError, match=message):
+        list(attack_function(**given))
+
+
+def test_from_python_a_function_needs_its_task() -> None:
+    with pytest.raises(InputError, match="give all three"):
+        notebook.attack(keyword, "characters", "en")
+    found = notebook.attack(keyword, "characters", "en", task="pawsx", examples=EXAMPLES, search="greedy", budget=0.3)
+    assert found["broken"].tolist() == [True, False, True]
+    assert found.loc[found["broken"], "attacked_text"].str.contains("tower").sum() == 0
+
+
+@pytest.mark.tiny
+def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
+    """Its margin is below 0 where its prediction was wrong, formats without margins have a score, and misfits are said."""
+    recipe = {"lr": 3e-3, "batch": 8, "steps": 60, "max_length": 64, "stride": 16, "evaluations": 5, "average": 2}
+    targets = ["world/pos", "world/paraphrase", "world/tydiqa"]
+    study = tiny_study(chains={"none": []}, targets=targets, recipes={"default": recipe})
+    store = Store(tmp_path)
+    assert not execute(compile_study(study), store, workers=2).errors
+    cells = notebook.cells(study, store)
+    for name, misfit in (("none/paraphrase/0", ""), ("none/pos/0", "symmetry"), ("none/tydiqa/0", "symmetry")):
+        cell, attacks = cells[name], ["punctuation", "characters", *filter(None, [misfit])]
+        with pytest.warns(UserWarning, match=f"{misfit}: left out") if misfit else nullcontext():
+            found = notebook.attack(cell, attacks, limit=20, count=2)
+        known = notebook.examples(cell).set_index(["language", "id"])["score"]
+        assert found.groupby(["attack", "language"]).size().max() <= 20
+        for row in found.itertuples():
+            score = known[row.language, row.id]
+            assert math.isnan(score) or (row.clean >= 0) == (score == 1.0 if name != "none/tydiqa/0" else score >= 0.5)
+            assert row.attacked <= row.clean and row.broken == (row.attacked < 0 <= row.clean)
+
+
+def test_what_nobody_sees_is_shown_in_the_terminal(tmp_path: Path) -> None:
+    rows = run(keyword, ("zero_width",), method=make_method("greedy", 3), budget=0.5)
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_attacks(console, summarise_attacks(rows), rows)
+    text = console.export_text()
+    assert "[U+200B]" in text and "\u200b" not in text and "right was 1" in text
+    write_rows(tmp_path / "rows.csv", rows)
+    with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["broken"] for row in csv.DictReader(file)] == [str(row.found.broken) for row in rows]
+    with pytest.raises(InputError, match="cannot be written"):
+        write_rows(tmp_path / "no" / "rows.jsonl", rows)
