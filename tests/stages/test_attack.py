@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests.conftest import tiny_study
 
-from xstilts.attack.registry import ATTACKS
+from xstilts.attacks.registry import ATTACKS
 from xstilts.errors import InputError
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.format import Example

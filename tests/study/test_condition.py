@@ -13,7 +13,7 @@ from xstilts.errors import InputError
 from xstilts.study import load_study
 
 OWN = """
-from xstilts.attack.attack import Attack, Variant
+from xstilts.attacks.attack import Attack, Variant
 from xstilts.formats.classify import Classify
 
 ATTACK = Attack(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from xstilts.analysis.example_choice import LETTERS, allows_text
-from xstilts.attack.edits import parts
+from xstilts.attacks.edits import parts
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.formats.jsonl import read_jsonl, read_predictions

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from xstilts.attack.attack import Attack, Pool
-from xstilts.attack.edits import parts
-from xstilts.attack.registry import find_attack
-from xstilts.attack.search import SEARCHES, BeamSearch, Found, GreedySearch, Method, RandomSearch, Victim, search, success_rate
+from xstilts.attacks.attack import Attack, Pool
+from xstilts.attacks.edits import parts
+from xstilts.attacks.registry import find_attack
+from xstilts.attacks.search import SEARCHES, BeamSearch, Found, GreedySearch, Method, RandomSearch, Victim, search, success_rate
 from xstilts.errors import InputError, nearest
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.format import Example

@@ -8,7 +8,7 @@ only.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from xstilts.attack.attack import Attack
+from xstilts.attacks.attack import Attack
 from xstilts.plan.data_stages import DataStages, names
 from xstilts.plan.train_stages import short_task
 from xstilts.stages.contracts import AttackConfig, AttackInputs, PredictInputs, ScoreInputs

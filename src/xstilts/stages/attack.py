@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from xstilts.attack.attack import Pool
-from xstilts.attack.registry import find_attack
-from xstilts.attack.variants import make_variants
+from xstilts.attacks.attack import Pool
+from xstilts.attacks.registry import find_attack
+from xstilts.attacks.variants import make_variants
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.formats.jsonl import read_jsonl, write_jsonl

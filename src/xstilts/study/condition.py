@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import Field
 
-from xstilts.attack.attack import Attack
-from xstilts.attack.registry import find_attack
+from xstilts.attacks.attack import Attack
+from xstilts.attacks.registry import find_attack
 from xstilts.data.yaml_records import Record
 from xstilts.errors import InputError
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from xstilts.attack.attack import Attack, Pool, Variant, number_variant
+from xstilts.attacks.attack import Attack, Pool, Variant, number_variant
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 

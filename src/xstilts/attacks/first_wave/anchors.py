@@ -13,9 +13,9 @@ from random import Random
 
 import regex
 
-from xstilts.attack.attack import Attack, Pool, Variant, edit_example
-from xstilts.attack.edits import Edit, apply, parts
-from xstilts.attack.text import find_words, is_placeholder
+from xstilts.attacks.attack import Attack, Pool, Variant, edit_example
+from xstilts.attacks.edits import Edit, apply, parts
+from xstilts.attacks.text import find_words, is_placeholder
 from xstilts.data.language import LANGUAGES
 from xstilts.data.script import find_script
 from xstilts.formats.classify import Classify

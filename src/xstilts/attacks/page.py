@@ -1,13 +1,13 @@
 """The attacks as the page docs/attacks.md. To write the page:
 
-python -m xstilts.attack.page > docs/attacks.md
+python -m xstilts.attacks.page > docs/attacks.md
 """
 
 from collections import defaultdict
 from textwrap import fill
 
-from xstilts.attack.attack import LEVELS, Attack
-from xstilts.attack.registry import ATTACKS
+from xstilts.attacks.attack import LEVELS, Attack
+from xstilts.attacks.registry import ATTACKS
 from xstilts.data.language import LANGUAGES
 
 _INTRO = """\
@@ -32,7 +32,7 @@ records of the package; [your own attack](how-to/attack.md) is one file.
   attack changed a label there, in 40,853 variants that the world could read. It cannot read the stress tests, for want
   of words.
 
-A search (`xstilts.attack.search`) asks a victim: random variants, greedy by importance, or a beam. A query counts when
+A search (`xstilts.attacks.search`) asks a victim: random variants, greedy by importance, or a beam. A query counts when
 the victim ran. Attacks "by words" can be searched by all three, the others by random variants only.
 
 """

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from xstilts.attack.attack import Pool
-from xstilts.attack.first_wave.invisible import ZERO_WIDTH
-from xstilts.attack.first_wave.pairs import SYMMETRY
-from xstilts.attack.registry import find_attack
-from xstilts.attack.search import SEARCHES, BeamSearch, GreedySearch, Method, RandomSearch, Victim, search, success_rate
-from xstilts.attack.variants import make_variants
+from xstilts.attacks.attack import Pool
+from xstilts.attacks.first_wave.invisible import ZERO_WIDTH
+from xstilts.attacks.first_wave.pairs import SYMMETRY
+from xstilts.attacks.registry import find_attack
+from xstilts.attacks.search import SEARCHES, BeamSearch, GreedySearch, Method, RandomSearch, Victim, search, success_rate
+from xstilts.attacks.variants import make_variants
 from xstilts.errors import InputError
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.format import Example

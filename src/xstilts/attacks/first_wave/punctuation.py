@@ -4,9 +4,9 @@ from random import Random
 
 import regex
 
-from xstilts.attack.attack import Attack, Pool, Variant, edit_example
-from xstilts.attack.edits import Edit, parts
-from xstilts.attack.text import is_placeholder
+from xstilts.attacks.attack import Attack, Pool, Variant, edit_example
+from xstilts.attacks.edits import Edit, parts
+from xstilts.attacks.text import is_placeholder
 from xstilts.data.script import full_stop
 from xstilts.formats.bitext_mining import BitextMining
 from xstilts.formats.bitext_retrieval import BitextRetrieval

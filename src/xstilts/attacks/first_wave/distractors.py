@@ -9,9 +9,9 @@ from random import Random
 
 import regex
 
-from xstilts.attack.attack import Attack, Pool, Variant, edit_example
-from xstilts.attack.edits import Edit, parts
-from xstilts.attack.text import is_placeholder, list_units
+from xstilts.attacks.attack import Attack, Pool, Variant, edit_example
+from xstilts.attacks.edits import Edit, parts
+from xstilts.attacks.text import is_placeholder, list_units
 from xstilts.data.script import Script, find_script
 from xstilts.formats.classify import Classify
 from xstilts.formats.format import Example, Format

@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from tests.attack.texts import SENTENCES
-from xstilts.attack.attack import Pool
-from xstilts.attack.first_wave.anchors import find_anchors
-from xstilts.attack.first_wave.characters import misspell
-from xstilts.attack.first_wave.entities import find_entities
-from xstilts.attack.first_wave.invisible import LOOK_ALIKES, disguise, insert_invisible
-from xstilts.attack.first_wave.keyboard import slip
-from xstilts.attack.first_wave.language_pairs import mix_languages
-from xstilts.attack.first_wave.layouts import LAYOUTS, list_neighbours
-from xstilts.attack.first_wave.spelling import change_case, change_width, strip_marks
-from xstilts.attack.first_wave.stress import TAUTOLOGIES
-from xstilts.attack.registry import find_attack
-from xstilts.attack.text import find_words, split_graphemes
-from xstilts.attack.variants import make_variants
+from tests.attacks.texts import SENTENCES
+from xstilts.attacks.attack import Pool
+from xstilts.attacks.first_wave.anchors import find_anchors
+from xstilts.attacks.first_wave.characters import misspell
+from xstilts.attacks.first_wave.entities import find_entities
+from xstilts.attacks.first_wave.invisible import LOOK_ALIKES, disguise, insert_invisible
+from xstilts.attacks.first_wave.keyboard import slip
+from xstilts.attacks.first_wave.language_pairs import mix_languages
+from xstilts.attacks.first_wave.layouts import LAYOUTS, list_neighbours
+from xstilts.attacks.first_wave.spelling import change_case, change_width, strip_marks
+from xstilts.attacks.first_wave.stress import TAUTOLOGIES
+from xstilts.attacks.registry import find_attack
+from xstilts.attacks.text import find_words, split_graphemes
+from xstilts.attacks.variants import make_variants
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.formats.tag import TagExample

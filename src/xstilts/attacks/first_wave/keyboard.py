@@ -6,11 +6,11 @@ rest is as in `characters.py`.
 
 from random import Random
 
-from xstilts.attack.attack import Attack, Pool
-from xstilts.attack.edits import EDITABLE
-from xstilts.attack.first_wave.characters import TRIES, is_editable
-from xstilts.attack.first_wave.layouts import LAYOUTS, list_neighbours
-from xstilts.attack.text import split_graphemes
+from xstilts.attacks.attack import Attack, Pool
+from xstilts.attacks.edits import EDITABLE
+from xstilts.attacks.first_wave.characters import TRIES, is_editable
+from xstilts.attacks.first_wave.layouts import LAYOUTS, list_neighbours
+from xstilts.attacks.text import split_graphemes
 from xstilts.data.script import find_script
 
 SHORTEST_IN_BLOCKS = 3

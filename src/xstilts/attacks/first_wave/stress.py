@@ -8,10 +8,10 @@ from random import Random
 
 import regex
 
-from xstilts.attack.attack import Attack, Compose, Pool, Variant, edit_example
-from xstilts.attack.edits import Edit, parts
-from xstilts.attack.first_wave.distractors import wants_inference
-from xstilts.attack.text import is_placeholder
+from xstilts.attacks.attack import Attack, Compose, Pool, Variant, edit_example
+from xstilts.attacks.edits import Edit, parts
+from xstilts.attacks.first_wave.distractors import wants_inference
+from xstilts.attacks.text import is_placeholder
 from xstilts.formats.classify import Classify
 from xstilts.formats.format import Example
 

@@ -14,7 +14,7 @@ from functools import cache
 from itertools import islice, product
 from typing import Any, NamedTuple
 
-from xstilts.attack.first_wave.invisible import LOOK_ALIKES, ZERO_WIDTH_JOINER, ZERO_WIDTH_SPACE
+from xstilts.attacks.first_wave.invisible import LOOK_ALIKES, ZERO_WIDTH_JOINER, ZERO_WIDTH_SPACE
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample

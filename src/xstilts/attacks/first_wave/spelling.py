@@ -4,9 +4,9 @@ import unicodedata
 from functools import cache
 from random import Random
 
-from xstilts.attack.attack import Attack, Pool
-from xstilts.attack.edits import EDITABLE
-from xstilts.attack.text import split_graphemes
+from xstilts.attacks.attack import Attack, Pool
+from xstilts.attacks.edits import EDITABLE
+from xstilts.attacks.text import split_graphemes
 from xstilts.data.script import find_script
 
 # -- diacritics --------------------------------------------------------------------------------------------------------

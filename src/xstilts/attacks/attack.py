@@ -15,8 +15,8 @@ from functools import cached_property
 from random import Random
 from typing import Any, Literal
 
-from xstilts.attack.edits import Edit, allow_words, apply, cuts_answer, list_places, parts
-from xstilts.attack.text import find_words
+from xstilts.attacks.edits import Edit, allow_words, apply, cuts_answer, list_places, parts
+from xstilts.attacks.text import find_words
 from xstilts.data.language import LANGUAGES, explain_code
 from xstilts.data.script import SCRIPTS
 from xstilts.errors import InputError

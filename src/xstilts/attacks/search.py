@@ -12,9 +12,9 @@ from math import isnan, nan
 from statistics import fmean
 from typing import Protocol
 
-from xstilts.attack.attack import Attack, Pool, Variant, edit_example, number_variant
-from xstilts.attack.edits import Edit, allow_words, cuts_answer, list_places
-from xstilts.attack.variants import check_examples, draw_variant, seeded
+from xstilts.attacks.attack import Attack, Pool, Variant, edit_example, number_variant
+from xstilts.attacks.edits import Edit, allow_words, cuts_answer, list_places
+from xstilts.attacks.variants import check_examples, draw_variant, seeded
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 

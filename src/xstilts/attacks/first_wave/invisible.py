@@ -3,9 +3,9 @@
 import unicodedata
 from random import Random
 
-from xstilts.attack.attack import Attack, Pool
-from xstilts.attack.edits import EDITABLE
-from xstilts.attack.text import split_graphemes
+from xstilts.attacks.attack import Attack, Pool
+from xstilts.attacks.edits import EDITABLE
+from xstilts.attacks.text import split_graphemes
 from xstilts.data.script import find_script
 
 # Letters that look alike in most typefaces, after the confusables of Unicode Technical Standard 39. Written for this package.

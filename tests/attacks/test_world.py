@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.attack.world_judge import is_right, judge, split_words
-from xstilts.attack.attack import Attack, Pool, Variant
-from xstilts.attack.edits import parts
-from xstilts.attack.registry import ATTACKS
-from xstilts.attack.variants import make_variants
+from tests.attacks.world_judge import is_right, judge, split_words
+from xstilts.attacks.attack import Attack, Pool, Variant
+from xstilts.attacks.edits import parts
+from xstilts.attacks.registry import ATTACKS
+from xstilts.attacks.variants import make_variants
 from xstilts.formats.format import Example
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.world import LANGUAGES, WorldConfig, generate

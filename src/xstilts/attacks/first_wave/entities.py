@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from random import Random
 
-from xstilts.attack.attack import Attack, Pool, Variant, edit_example
-from xstilts.attack.edits import Edit
+from xstilts.attacks.attack import Attack, Pool, Variant, edit_example
+from xstilts.attacks.edits import Edit
 from xstilts.formats.format import Example, Format
 from xstilts.formats.tag import Tag, TagExample
 

@@ -6,18 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from xstilts.attack.attack import Attack
-from xstilts.attack.first_wave.anchors import RENAME, SWAP
-from xstilts.attack.first_wave.characters import CHARACTERS
-from xstilts.attack.first_wave.distractors import DISTRACTOR_PREMISE, DISTRACTOR_SENTENCE
-from xstilts.attack.first_wave.entities import ENTITIES
-from xstilts.attack.first_wave.invisible import HOMOGLYPHS, ZERO_WIDTH
-from xstilts.attack.first_wave.keyboard import KEYBOARD
-from xstilts.attack.first_wave.language_pairs import LANGUAGE_PAIR
-from xstilts.attack.first_wave.pairs import SELF_PAIR, SYMMETRY
-from xstilts.attack.first_wave.punctuation import PUNCTUATION
-from xstilts.attack.first_wave.spelling import CASE, DIACRITICS, WIDTH
-from xstilts.attack.first_wave.stress import STRESS_LENGTH, STRESS_NEGATION, STRESS_OVERLAP
+from xstilts.attacks.attack import Attack
+from xstilts.attacks.first_wave.anchors import RENAME, SWAP
+from xstilts.attacks.first_wave.characters import CHARACTERS
+from xstilts.attacks.first_wave.distractors import DISTRACTOR_PREMISE, DISTRACTOR_SENTENCE
+from xstilts.attacks.first_wave.entities import ENTITIES
+from xstilts.attacks.first_wave.invisible import HOMOGLYPHS, ZERO_WIDTH
+from xstilts.attacks.first_wave.keyboard import KEYBOARD
+from xstilts.attacks.first_wave.language_pairs import LANGUAGE_PAIR
+from xstilts.attacks.first_wave.pairs import SELF_PAIR, SYMMETRY
+from xstilts.attacks.first_wave.punctuation import PUNCTUATION
+from xstilts.attacks.first_wave.spelling import CASE, DIACRITICS, WIDTH
+from xstilts.attacks.first_wave.stress import STRESS_LENGTH, STRESS_NEGATION, STRESS_OVERLAP
 from xstilts.errors import InputError, nearest
 
 ATTACKS: dict[str, Attack] = {

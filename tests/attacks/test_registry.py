@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.attack.attack import LEVELS, Attack
-from xstilts.attack.page import page
-from xstilts.attack.registry import ATTACKS, find_attack
+from xstilts.attacks.attack import LEVELS, Attack
+from xstilts.attacks.page import page
+from xstilts.attacks.registry import ATTACKS, find_attack
 from xstilts.data.language import LANGUAGES, Language
 from xstilts.errors import InputError
 from xstilts.formats.classify import Classify
@@ -33,7 +33,7 @@ def test_every_record_is_complete(attack: Attack) -> None:
 
 
 def test_the_page_is_the_one_that_the_records_give() -> None:
-    """If not: `python -m xstilts.attack.page > docs/attacks.md`."""
+    """If not: `python -m xstilts.attacks.page > docs/attacks.md`."""
     text = page()
     assert (DOCS / "attacks.md").read_text(encoding="utf-8") == text
     for attack in ATTACKS.values():
@@ -65,7 +65,7 @@ def test_the_example_of_the_how_to(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("ATTACK = 3", r"mine\.py: expected ATTACK = Attack\(\.\.\.\), found 3"),
         ("import nowhere", r"mine\.py: ModuleNotFoundError: No module named 'nowhere'"),
         (
-            "from xstilts.attack.registry import ATTACKS\nATTACK = ATTACKS['case']",
+            "from xstilts.attacks.registry import ATTACKS\nATTACK = ATTACKS['case']",
             r"the name 'case' is that of an attack of this",
         ),
     ],

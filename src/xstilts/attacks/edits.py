@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xstilts.attack.text import find_words, narrow, split_graphemes
+from xstilts.attacks.text import find_words, narrow, split_graphemes
 from xstilts.errors import InputError
 from xstilts.formats.bitext_mining import BitextMining, PoolExample
 from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample

@@ -6,9 +6,9 @@ Pairs whose texts are equal are left out: PAWS-X has some, made by translation, 
 from dataclasses import replace
 from random import Random
 
-from xstilts.attack.attack import Attack, Pool, Variant
-from xstilts.attack.first_wave.anchors import needs_two_texts
-from xstilts.attack.text import is_placeholder
+from xstilts.attacks.attack import Attack, Pool, Variant
+from xstilts.attacks.first_wave.anchors import needs_two_texts
+from xstilts.attacks.text import is_placeholder
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.format import Example
 

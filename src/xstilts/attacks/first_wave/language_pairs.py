@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from random import Random
 
-from xstilts.attack.attack import Attack, Pool, Variant
-from xstilts.attack.edits import parts
-from xstilts.attack.first_wave.anchors import needs_two_texts
-from xstilts.attack.text import is_placeholder
+from xstilts.attacks.attack import Attack, Pool, Variant
+from xstilts.attacks.edits import parts
+from xstilts.attacks.first_wave.anchors import needs_two_texts
+from xstilts.attacks.text import is_placeholder
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.format import Example
 from xstilts.formats.span import Span, SpanExample

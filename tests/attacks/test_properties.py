@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.attack.texts import SENTENCES, make_pool
-from xstilts.attack.attack import Attack, Pool
-from xstilts.attack.edits import allow_words, apply, list_places, parts
-from xstilts.attack.first_wave.entities import find_entities
-from xstilts.attack.registry import ATTACKS
-from xstilts.attack.text import find_words, is_placeholder, split_graphemes
-from xstilts.attack.variants import Made, make_variants
+from tests.attacks.texts import SENTENCES, make_pool
+from xstilts.attacks.attack import Attack, Pool
+from xstilts.attacks.edits import allow_words, apply, list_places, parts
+from xstilts.attacks.first_wave.entities import find_entities
+from xstilts.attacks.registry import ATTACKS
+from xstilts.attacks.text import find_words, is_placeholder, split_graphemes
+from xstilts.attacks.variants import Made, make_variants
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.ranking import RankingExample
 from xstilts.formats.span import SpanExample

@@ -10,9 +10,9 @@ from collections import Counter
 from functools import lru_cache
 from random import Random
 
-from xstilts.attack.attack import Attack, Pool
-from xstilts.attack.edits import EDITABLE
-from xstilts.attack.text import split_graphemes
+from xstilts.attacks.attack import Attack, Pool
+from xstilts.attacks.edits import EDITABLE
+from xstilts.attacks.text import split_graphemes
 from xstilts.data.script import find_script
 
 SHORTEST = 4  # graphemes

@@ -6,7 +6,7 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from xstilts.attack.attack import Pool
+from xstilts.attacks.attack import Pool
 from xstilts.formats.bitext_mining import PoolExample
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from xstilts.attack.attack import Attack, Pool
-from xstilts.attack.registry import ATTACKS, find_attack
-from xstilts.attack.variants import make_variants
+from xstilts.attacks.attack import Attack, Pool
+from xstilts.attacks.registry import ATTACKS, find_attack
+from xstilts.attacks.variants import make_variants
 from xstilts.errors import InputError
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.mlm import MlmExample
@@ -43,7 +43,7 @@ def test_a_variant_that_was_drawn_before_is_left_out() -> None:
 
 def test_another_process_makes_the_same_bytes() -> None:
     """The order of sets differs from process to process."""
-    code = "from tests.attack.test_variants import everything; print(everything(), end='')"
+    code = "from tests.attacks.test_variants import everything; print(everything(), end='')"
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code],
