@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xstilts import plot
     from xstilts.errors import InputError
-    from xstilts.notebook import attack, cells, compare, confusion, examples, gains, predict, run, scores, write_report
+    from xstilts.notebook import (
+        attack,
+        cells,
+        compare,
+        confusion,
+        examples,
+        gains,
+        language_pairs,
+        predict,
+        run,
+        scores,
+        write_report,
+    )
     from xstilts.store.store import Store
     from xstilts.study import Study
 
@@ -29,6 +41,7 @@ __all__ = [
     "confusion",
     "examples",
     "gains",
+    "language_pairs",
     "plot",
     "predict",
     "run",

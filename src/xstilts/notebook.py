@@ -22,6 +22,7 @@ from xstilts.data.html import write_html
 from xstilts.errors import InputError
 from xstilts.execution.attack import TextVictim, attack_cell, attack_function, make_method, write_attacked
 from xstilts.execution.execute import State, execute
+from xstilts.execution.language_pairs import score_language_pairs
 from xstilts.execution.partial import LEFT_OUT, leave_out_unread, run_what_is_there
 from xstilts.plan.cell import PlannedCell, find_cell, name_cells
 from xstilts.plan.compile import Plan, compile_study
@@ -277,6 +278,19 @@ def attack(
             attack_function(victim, task, given, names, codes[0], method, budget=budget, seed=seed, most_queries=most_queries)
         )
     return pd.DataFrame([write_attacked(row) for row in rows], columns=list(ATTACK_COLUMNS))
+
+
+def language_pairs(cell: Cell, languages: Sequence[str] = ()) -> pd.DataFrame:
+    """The score of a finished cell's model for each pair of languages: one row for each, with the first text (premise, question)
+    in `first` and the second (hypothesis, context) in `second`, all on the same `n` examples. `plot.language_pairs` draws it.
+    Raises InputError if its examples have no two texts, or its test sets share none."""
+    import pandas as pd
+
+    from xstilts.stages.own_inputs import load_predictor
+
+    answer = load_predictor(cell.store, cell.planned.answered).answer
+    found = score_language_pairs(cell.planned, cell.store, answer, list(languages))
+    return pd.DataFrame([asdict(one) for one in found])
 
 
 def write_report(

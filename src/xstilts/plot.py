@@ -88,6 +88,29 @@ def languages(table: pd.DataFrame, ax: Axes | None = None) -> _Figure:
     return cast(_Figure, ax.figure)
 
 
+def language_pairs(table: pd.DataFrame, ax: Axes | None = None) -> _Figure:
+    """The matrix that `xstilts.language_pairs` gives: first texts in rows, second ones in columns, scores 0 to 100.
+
+    Raises ValueError for another table."""
+    if missing := {"first", "second", "score"} - set(table.columns):
+        raise ValueError(f"expected the table of xstilts.language_pairs; it has no column {', '.join(sorted(missing))}")
+    codes = list(dict.fromkeys(table["first"]))
+    scores_LL = 100 * table.pivot(index="first", columns="second", values="score").loc[codes, codes].to_numpy()
+    size = 1.4 + 0.45 * len(codes)
+    ax = ax or Figure(figsize=(size, size)).subplots()
+    ax.imshow(scores_LL, cmap="Greens", vmin=float(scores_LL.min()) - 5, vmax=float(scores_LL.max()) + 5)
+    middle = (scores_LL.min() + scores_LL.max()) / 2
+    for row, column in np.ndindex(scores_LL.shape):
+        value = scores_LL[row, column]
+        color = "white" if value > middle + 3 else "black"
+        ax.text(column, row, f"{value:.0f}", ha="center", va="center", color=color, fontsize=8)
+    ax.set_xticks(range(len(codes)), codes)
+    ax.set_yticks(range(len(codes)), codes)
+    ax.set_xlabel("language of the second text")
+    ax.set_ylabel("language of the first text")
+    return cast(_Figure, ax.get_figure())
+
+
 def _read(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows, each with a `label`. Raises ValueError if they are not those of one table of gains."""
     columns = ("study", "encoder", "chain", "over", "target", "language")

@@ -19,6 +19,7 @@ from xstilts.cli.views.attack import print_attacks, write_rows
 from xstilts.errors import InputError
 from xstilts.execution.attack import attack_function, make_method, summarise_attacks
 from xstilts.execution.execute import execute
+from xstilts.execution.language_pairs import PairScore, summarise_pairs
 from xstilts.plan.compile import compile_study
 from xstilts.store.store import Store
 
@@ -103,6 +104,14 @@ def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert not execute(compile_study(study), store, workers=2).errors
     cells = notebook.cells(study, store)
+    pairs = notebook.language_pairs(cells["none/paraphrase/0"])
+    codes = list(dict.fromkeys(pairs["first"]))
+    assert len(pairs) == len(codes) ** 2 and pairs["n"].nunique() == 1
+    own = notebook.examples(cells["none/paraphrase/0"], "en")
+    english = pairs[(pairs["first"] == "en") & (pairs["second"] == "en")]
+    assert english["score"].item() == pytest.approx(own["score"].mean()) and english["n"].item() == len(own)
+    with pytest.raises(InputError, match="pairs of languages: it is for the format"):
+        notebook.language_pairs(cells["none/pos/0"])
     for name, misfit in (("none/paraphrase/0", ""), ("none/pos/0", "symmetry"), ("none/tydiqa/0", "symmetry")):
         cell, attacks = cells[name], ["punctuation", "characters", *filter(None, [misfit])]
         with pytest.warns(UserWarning, match=f"{misfit}: left out") if misfit else nullcontext():
@@ -126,3 +135,10 @@ def test_what_nobody_sees_is_shown_in_the_terminal(tmp_path: Path) -> None:
         assert [row["broken"] for row in csv.DictReader(file)] == [str(row.found.broken) for row in rows]
     with pytest.raises(InputError, match="cannot be written"):
         write_rows(tmp_path / "no" / "rows.jsonl", rows)
+
+
+def test_the_summary_of_a_matrix_of_languages() -> None:
+    scores = {("a", "a"): 0.9, ("a", "b"): 0.5, ("b", "a"): 0.7, ("b", "b"): 0.8}
+    found = summarise_pairs([PairScore(*pair, score, 10) for pair, score in scores.items()])
+    assert (found.diagonal, found.mixed, found.asymmetry) == pytest.approx((0.85, 0.6, 0.2))
+    assert (found.worst.first, found.worst.second) == ("a", "b")

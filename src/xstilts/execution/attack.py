@@ -17,9 +17,9 @@ from xstilts.attacks.edits import parts
 from xstilts.attacks.registry import find_attack
 from xstilts.attacks.search import SEARCHES, BeamSearch, Found, GreedySearch, Method, RandomSearch, Victim, search, success_rate
 from xstilts.errors import InputError, nearest
+from xstilts.execution.language_pairs import read_gold
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.format import Example
-from xstilts.formats.jsonl import read_jsonl
 from xstilts.metrics.metric import Metric
 from xstilts.plan.cell import PlannedCell
 from xstilts.stages.stage import PredictStage
@@ -94,7 +94,7 @@ def attack_cell(
     for language in languages:
         if language not in gold:
             raise InputError(f"{cell.id.target} has no test data in {language!r} here; expected {', '.join(gold)}")
-    tests = {code: _read_test(store, cell, code) for code in gold}
+    tests = {code: list(read_gold(store, cell, code)) for code in gold}
     fitting = []
     for attack in chosen:
         if reason := attack.misfits(task.format, cell.id.target):
@@ -208,12 +208,6 @@ def _attack(
     method = method or RandomSearch()
     found = search(victim, attack, examples, language, method, seed=seed, budget=budget, pool=pool, most_queries=most_queries)
     yield from (Attacked(attack.name, language, example, one) for example, one in zip(examples, found, strict=True))
-
-
-def _read_test(store: Store, cell: PlannedCell, language: str) -> list[Example]:
-    stage = cell.score.inputs.gold[language]
-    path = store.outputs(stage.kind, stage.slug, stage.key) / "examples.jsonl"
-    return [example for example in read_jsonl(path) if example.scored and example.answer is not None]
 
 
 def _by_id(tests: Mapping[str, Sequence[Example]], attack: Attack) -> dict[str, dict[str, Example]]:
