@@ -15,14 +15,16 @@ import pytest
 from rich.console import Console
 
 from tests.analysis.fake_results import chain, controls, make_results, target, trained
+from tests.analysis.test_best_setting import swept
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.results import Results
 from xstilts.report.answer.limitations import list_limitations
 from xstilts.report.answer.quality import assess_quality
 from xstilts.report.document import build_document
 from xstilts.report.findings import Findings, compute_findings
+from xstilts.report.provenance.origins import find_origins
 from xstilts.report.references import list_references, write_bibtex
-from xstilts.report.render.csv import SCORE_COLUMNS, score_rows, to_csv, to_parquet
+from xstilts.report.render.csv import MEAN, SCORE_COLUMNS, gain_rows, score_rows, to_csv, to_parquet
 from xstilts.report.render.latex import escape, render_latex
 from xstilts.report.render.pdf import render_pdf, write_data
 from xstilts.report.render.terminal import summarise_run
@@ -199,3 +201,14 @@ def test_limitations_follow_from_what_is_missing() -> None:
     assert "a collapse in up to 95 % of runs is not excluded" in few and "The seeds differ most" not in few
     for words in ("comparison is exploratory", "Examples were limited", "Without a placebo", "Without a compute"):
         assert words not in many
+
+
+def test_gains_in_retrieval_have_the_best_setting_beside_the_study_s() -> None:
+    findings = compute_findings(swept({("none", 4): 0.9, ("squad", 1): 0.8}), 50)
+    with_mean = [row for row in gain_rows(findings) if row["language"] == MEAN and row["seed"] == "all"]
+    (row,) = [row for row in with_mean if row["against"] == "none"]
+    assert row["best_setting_gain"] == pytest.approx(-0.1)
+    assert row["gain"] != row["best_setting_gain"], "the study's setting"
+    assert [str(row[name])[:7] for name in ("best_setting", "best_setting_none")] == ["layer 1", "layer 4"]
+    assert row["best_setting_id"] in find_origins(findings), "so `xstilts explain` takes it"
+    assert not [row for row in gain_rows(findings) if row not in with_mean and "best_setting_gain" in row]

@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from xstilts.analysis.best_setting import BestSetting
 from xstilts.analysis.breakdown import OVERALL, Part
 from xstilts.analysis.costs import PARTS, read_seconds
 from xstilts.analysis.gains import Gain
@@ -22,6 +23,7 @@ from xstilts.report.provenance.numbers import (
     OTHER_LANGUAGES,
     attacked_id,
     average_gain_id,
+    best_setting_id,
     gain_id,
     part_id,
     published_id,
@@ -37,6 +39,7 @@ SCORE_COLUMNS = (
 GAIN_COLUMNS = (
     "study", "encoder", "chain", "target", "against", "language", "seed", "gain", "low", "high", "level", "p", "p_holm",
     "seeds", "verdict", "placebo", "compute", "reuses_target_data", "near_chance", "leak", "note", "id",
+    "best_setting_gain", "best_setting_low", "best_setting_high", "best_setting", "best_setting_none", "best_setting_id",
 )  # fmt: skip
 PART_COLUMNS = (
     "study", "encoder", "chain", "against", "axis", "group", "gain", "low", "high", "level", "p", "p_holm", "seeds", "verdict",
@@ -96,7 +99,19 @@ def score_rows(results: Results) -> list[Record]:
     ]
 
 
-def _gain_rows(study: str, gain: Gain) -> Iterable[Record]:
+def _write_best_setting(one: BestSetting) -> Record:
+    """Of retrieval: the gain with both sides at their best setting, and the setting that each mostly has."""
+    return {
+        "best_setting_gain": one.gain.estimate,
+        "best_setting_low": one.gain.low,
+        "best_setting_high": one.gain.high,
+        "best_setting": one.treatment.setting.label,
+        "best_setting_none": one.control.setting.label,
+        "best_setting_id": best_setting_id(one),
+    }
+
+
+def _gain_rows(study: str, gain: Gain, best: BestSetting | None) -> Iterable[Record]:
     shared: Record = {
         "study": study,
         **_pick(gain, "encoder", "chain", "target", "against", "reuses_target_data", "near_chance", "leak"),
@@ -111,7 +126,7 @@ def _gain_rows(study: str, gain: Gain) -> Iterable[Record]:
 
     if gain.interval is not None:
         values = _interval(gain.interval) | _pick(gain.interval, "p", "seeds", "note") | _pick(gain, "p_holm", "verdict")
-        yield write(OTHER_LANGUAGES, None, values)
+        yield write(OTHER_LANGUAGES, None, values | (_write_best_setting(best) if best else {}))
     for row in gain.languages:
         yield write(row.language, None, _interval(row.interval) | _pick(row.interval, "p", "seeds", "note"))
     for seed in gain.seeds:
@@ -121,8 +136,14 @@ def _gain_rows(study: str, gain: Gain) -> Iterable[Record]:
 
 
 def gain_rows(findings: Findings) -> list[Record]:
-    """For each comparison: the mean over languages other than English, each language, and each seed."""
-    return [row for gain in findings.gains for row in _gain_rows(findings.results.study, gain)]
+    """For each comparison: the mean over languages other than English, each language, and each seed. A gain in retrieval is at
+    the study's setting; that at the best setting stands in columns of its own beside the mean over no chain."""
+    best = {one.keys: one for one in findings.settings}
+    return [
+        row
+        for gain in findings.gains
+        for row in _gain_rows(findings.results.study, gain, best.get(gain.comparison.keys) if gain.over == NO_CHAIN else None)
+    ]
 
 
 def part_rows(findings: Findings) -> list[Record]:
