@@ -62,6 +62,8 @@ class Recorder:
             self.off = "not on a card"
         elif os.environ.get("XSTILTS_RECORD") != "1":
             self.off = "XSTILTS_RECORD is not 1"
+        elif recipe.robust is not None:
+            self.off = "the recipe is robust: its steps have other passes, or rows that are cut anew"
         elif not can_unpad(model.encoder):
             self.off = "this architecture is computed with its padding"
         self._visits: Counter[object] = Counter()
