@@ -76,6 +76,11 @@ class Recipe(Record):
         """What a step costs in plain steps on the same rows."""
         return 1.0 if self.robust is None else self.robust.passes
 
+    def plain(self) -> Recipe:
+        """The control of a robust recipe: as many FLOPs, spent on more steps without robustness."""
+        longer = {"epochs": self.epochs * self.passes} if self.steps is None else {"steps": round(self.steps * self.passes)}
+        return self.model_copy(update={"robust": None, **longer})
+
 
 # Some fields of a recipe, as a study gives them. Each is checked alone; whether they agree is checked in the whole recipe.
 if TYPE_CHECKING:

@@ -101,3 +101,8 @@ def check_robust(robust: Robust | None, format_name: str) -> None:
             f"recipe: robust: {robust.method} does not fit ranking, whose rows are compared with those of all others; "
             "use method: segmentation, or leave it out (robust: null)"
         )
+
+
+def describe_robust(robust: Robust) -> str:
+    """The method and its numbers: `freelb (steps 2, step 0.1, init 0.1, radius 0.3)`."""
+    return f"{robust.method} ({', '.join(f'{name} {x}' for name, x in robust.model_dump(exclude={'method'}).items())})"

@@ -131,7 +131,8 @@ def _ascend_once(robust: Smart, passes: Passes, words: "Words", clean_NC: Tensor
 
 def _norm(delta_BLD: Tensor) -> Tensor:
     """Of the noise of each row: (B, 1, 1)."""
-    return delta_BLD.flatten(1).norm(dim=1)[:, None, None]
+    norms_B: Tensor = delta_BLD.flatten(1).norm(dim=1)
+    return norms_B[:, None, None]
 
 
 @dataclass
@@ -172,7 +173,7 @@ class Words:
     def mean_norms(self) -> Tensor:
         """The mean norm of the word embeddings of each row, (B, 1, 1)."""
         with torch.no_grad():
-            norms_BL1 = self.table(self.ids_BL).float().norm(dim=-1, keepdim=True) * self.real_BL1
+            norms_BL1: Tensor = self.table(self.ids_BL).float().norm(dim=-1, keepdim=True) * self.real_BL1
         return norms_BL1.sum(1, keepdim=True) / self.real_BL1.sum(1, keepdim=True).clamp(min=1)
 
 
