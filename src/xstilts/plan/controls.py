@@ -1,9 +1,10 @@
 """The arms of a study: its chains, and the controls that it asks for. The name of a control begins with that of its chain.
 
 `<chain>~placebo` has the same phases with shuffled labels: what the chain gains over it is the task's. `<chain>~compute` has no
-phase: each target's own training goes on for as many more real tokens as the chain's phases saw (those of a robust phase count as
-often as it has passes), so that what the chain gains over it is not just longer training. The control of a robust chain is
-another chain, which the study spells out: the same phases, longer and without robustness. Plain text has no labels to shuffle, and a chain that is a placebo gets no control.
+phase: each target's own training goes on for as many more real tokens as the chain's phases saw (those of a robust phase count
+as often as it has passes), so that what the chain gains over it is not just longer training. Plain text has no labels to shuffle,
+and a chain that is a placebo gets no control. The control of a robust chain is another chain, which the study spells out: the
+same phases, longer and without robustness; the plan says which, or that it is missing.
 """
 
 from collections.abc import Sequence
@@ -112,7 +113,8 @@ def _describe_robust(study: Study) -> list[str]:
         else:
             lengths = "; ".join(f"{'&'.join(m.mix)}: {_length(r)}" for m, r in zip(tasks, wanted, strict=True))
             said.append(
-                f"{name}: robust, without a control of as many FLOPs: add a chain of the same phases with robust: null and {lengths}"
+                f"{name}: robust, without a control of as many FLOPs: add a chain of the same phases with robust: null "
+                f"and {lengths}"
             )
     for target in study.targets:
         task = find_task(target.task)
