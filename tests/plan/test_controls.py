@@ -13,7 +13,7 @@ from tests.conftest import tiny_record, tiny_study
 from xstilts.errors import InputError
 from xstilts.execution.submit import write_submissions
 from xstilts.plan.compile import Plan, compile_study
-from xstilts.plan.controls import arms, is_placebo, placebo
+from xstilts.plan.controls import arms, describe, is_placebo, placebo
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Store
 from xstilts.study import make_study
@@ -103,3 +103,20 @@ def test_names_of_controls_are_not_for_chains() -> None:
         make_study(tiny_record(chains={"none": [], "x~compute": ["world/nli"]}))
     with pytest.raises(InputError, match=r"controls.0: expected 'placebo' or 'compute'"):
         make_study(tiny_record(controls=["placeboo"]))
+
+
+def test_a_robust_chain_is_told_its_control() -> None:
+    def phase(**recipe: Any) -> list[Any]:
+        return [{"mix": ["world/nli"], "recipe": recipe}]
+
+    robust = phase(robust={"method": "freelb", "steps": 3})
+    (said,) = describe(tiny_study(chains={"none": [], "robust": robust}))
+    assert said.startswith("robust: robust, without a control of as many FLOPs: add a chain of the same phases")
+    assert said.endswith("with robust: null and world/nli: steps: 30")
+    study = tiny_study(chains={"none": [], "robust": robust, "short": phase(), "long": phase(steps=30)})
+    assert describe(study) == ["robust: robust; long is its control, with as many FLOPs and no robustness"]
+    assert describe(tiny_study(chains={"none": [], "long": phase(steps=30)})) == []
+    recipes = {"default": {"steps": 6}, "tag": {"robust": {"method": "r3f"}}}
+    (said,) = describe(tiny_study(chains={"none": []}, recipes=recipes))
+    assert said.startswith("world/pos: robust in every arm; its control is the same study")
+    assert said.endswith("robust: null and steps: 12")

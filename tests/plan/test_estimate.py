@@ -185,3 +185,18 @@ def test_every_kind_of_stage_has_a_cost(tmp_path: Path) -> None:
     assert {kind for kind, cost in found.costs.items() if cost.bytes} == kinds - {"mine"}
     assert isinstance(plan.stages[0], Stage)
     assert dataclasses.asdict(found.costs["encoder"])["bytes"] == 4 * ALL
+
+
+def test_a_robust_training_costs_its_passes_and_so_does_its_control(tmp_path: Path) -> None:
+    def flops(**recipe: Any) -> tuple[float, float]:
+        chains = {"none": [], "csqa": [{"mix": ["commonsenseqa"], "recipe": recipe}]}
+        plan = drafted(tmp_path, chains=chains, targets=["xcopa"], languages=["sw"], controls=["compute"])
+        trains = [s for s in plan.stages if s.kind == "train"]
+        (chain,) = [s for s in trains if s.inputs.named()["init"].kind == "encoder" and s.title == "commonsenseqa"]
+        (control,) = [s for s in trains if s.inputs.match]
+        return estimate(plan, {chain.key}).flops, estimate(plan, {control.key}).flops
+
+    plain, control = flops()
+    robust, robust_control = flops(robust={"method": "freelb", "steps": 3})
+    assert robust > 2.5 * plain
+    assert robust_control - control == pytest.approx(robust - plain, rel=1e-9)

@@ -16,6 +16,7 @@ import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.model.tiny_encoders import make_encoder
 
 from xstilts.errors import InputError
 from xstilts.formats.classify import Classify, ClassifyExample
@@ -64,6 +65,52 @@ def job_of(start: Path, path: Path, *tasks: TrainedTask, rule: dict[str, Any] | 
     for name in ("out", "checkpoint"):
         (path / name).mkdir()
     return Job(config, TrainInputs(start, train, dev), path / "out", path / "checkpoint")
+
+
+SEGMENTATION = {"method": "segmentation", "alpha": 0.1}
+
+
+@pytest.mark.parametrize("labels", ["gold", "shuffled"])
+def test_rows_that_are_cut_anew_are_those_of_their_examples(tiny_folder: Path, tmp_path: Path, labels: Any) -> None:
+    """In a mixture with plain text in three languages, whose examples follow each other."""
+    job = job_of(tiny_folder, tmp_path / "a", NLI, TEXT, robust=SEGMENTATION, max_length=60)
+    job = replace(job, config=replace(job.config, labels=labels))
+    body._encode(job)
+    prepared = body.prepare(job.config, job.inputs, job.checkpoint, torch.device("cpu"))
+    table = prepared.model.encoder.get_input_embeddings()  # type: ignore[operator]
+    assert len(table.weight) == 13, "any piece can come, so the table is whole"
+    for member in prepared.members:
+        assert len(member.features) > 30
+        text = member.codec.tokenizer.convert_ids_to_tokens
+        cut = 0
+        for row in range(len(member.features)):
+            before, now = member.features[row], member.visit(row, 1, row)
+            assert "".join(text(now.rows[0].tolist())) == "".join(text(before.rows[0].tolist()))
+            assert now.target == before.target
+            cut += now.rows[0].tolist() != before.rows[0].tolist()
+        assert cut > 10
+
+
+def test_a_robust_phase_counts_its_passes_for_the_control(tiny_folder: Path, tmp_path: Path) -> None:
+    tokens = {}
+    for name, robust in {"plain": None, "freelb": {"method": "freelb", "steps": 3}, "segmentation": SEGMENTATION}.items():
+        job = job_of(tiny_folder, tmp_path / name, NLI, robust=robust)
+        body.run(job)
+        made = json.loads((job.out / "train.json").read_text())
+        assert made.get("passes") == {"freelb": 3.0, "segmentation": 1.0}.get(name)
+        later = job_of(tiny_folder, tmp_path / f"{name}-control", NLI)
+        later = replace(later, inputs=replace(later.inputs, match={"0": job.out}))
+        body._encode(later)
+        tokens[name] = body.prepare(later.config, later.inputs, later.checkpoint, torch.device("cpu")).plan.matched_tokens
+        assert tokens[name] == round(made["tokens"] * made.get("passes", 1))
+    assert tokens["freelb"] == 3 * tokens["plain"]
+    assert tokens["segmentation"] > tokens["plain"]
+
+
+def test_segmentation_needs_a_unigram_tokenizer(tmp_path: Path) -> None:
+    make_encoder(tmp_path / "start" / "encoder", "bert")
+    with pytest.raises(InputError, match="expected a Unigram tokenizer"):
+        body.run(job_of(tmp_path / "start", tmp_path / "a", NLI, robust=SEGMENTATION))
 
 
 def weights(job: TrainJob) -> dict[str, torch.Tensor]:

@@ -132,3 +132,11 @@ def test_a_recording_that_differs_is_not_used(tiny_folder: Path, monkeypatch: py
     losses = [stepper.step("t", codec, features, step, 1e-3) for step in range(5)]
     assert stepper.recorder.steps == 0 and "without recording" in stepper.recorder.off
     assert all(loss > 0 for loss in losses)
+
+
+@pytest.mark.parametrize("robust", [{"method": "r3f"}, {"method": "segmentation"}])
+def test_robust_recipes_are_not_recorded(tiny_folder: Path, robust: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XSTILTS_RECORD", "1")
+    stepper, codec, features = stepper_of("classify", tiny_folder, robust=robust)
+    assert stepper.recorder.off.startswith("the recipe is robust")
+    assert stepper.recorder.compute("t", codec, codec.collate(features), 1.0, 0, 1.0) is None

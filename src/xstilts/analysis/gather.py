@@ -34,6 +34,8 @@ from xstilts.plan.compile import Plan, PlannedCell, short_name
 from xstilts.plan.controls import RANDOM_INIT, Arm, arms
 from xstilts.plan.design import identify_code, make_design
 from xstilts.recipe.mixture import Mixture
+from xstilts.recipe.recipe import Recipe
+from xstilts.recipe.robust import describe_robust
 from xstilts.stages.stage import FetchStage, PredictStage, Stage, TrainStage
 from xstilts.store.store import DamagedArtefact, Store, read_json
 from xstilts.study import NO_CHAIN, Study, Target
@@ -239,12 +241,18 @@ def _recipes(study: Study) -> dict[str, dict[str, object]]:
         if task.format.trained:
             source = target.train or task.trains_on or task.name
             name = f"fine-tuning for {task.name}" + (f" on {source}" if source != task.name else "")
-            found[name] = study.phase_recipe((source,), {}, task.name).model_dump(exclude=_idle_fields((task.name,)))
+            found[name] = _show(study.phase_recipe((source,), {}, task.name), (task.name,))
     return found
 
 
 def _recipe(study: Study, mixture: Mixture) -> dict[str, object]:
-    return study.phase_recipe(mixture.mix, mixture.recipe).model_dump(exclude=_idle_fields(mixture.mix))
+    return _show(study.phase_recipe(mixture.mix, mixture.recipe), mixture.mix)
+
+
+def _show(recipe: Recipe, tasks: Sequence[str]) -> dict[str, object]:
+    """The fields that matter to these tasks; `robust`, if there is one, in words."""
+    found = recipe.model_dump(exclude=_idle_fields(tasks) | {"robust"})
+    return found if recipe.robust is None else {**found, "robust": describe_robust(recipe.robust)}
 
 
 def _idle_fields(tasks: Sequence[str]) -> set[str]:

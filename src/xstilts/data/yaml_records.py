@@ -172,12 +172,23 @@ def _suggest(kind: type[BaseModel], name: str, parents: list[Any]) -> str:
 
 
 def _fields_at(kind: type[BaseModel], parents: list[Any]) -> Mapping[str, Any]:
-    """The fields of the record inside `kind` that the path leads to; list indices and names of a mapping are passed over."""
+    """The fields of the record inside `kind` that the path leads to; list indices and names of a mapping are passed over, and the
+    name of one of several records (`method: r3f`) leads to it."""
+    annotation: Any = kind
     fields = _fields_of(kind)
     for name in parents:
         if name in fields:
-            fields = _fields_of(fields[name]) or fields
+            annotation = fields[name]
+            fields = _fields_of(annotation) or fields
+        else:
+            fields = next((x for x in _records_in(annotation) if any(name in get_args(tag) for tag in x.values())), fields)
     return fields
+
+
+def _records_in(annotation: Any) -> list[Mapping[str, Any]]:
+    """The fields of each record in an annotation such as `A | B | None`."""
+    inner = get_args(annotation)
+    return [x for part in inner for x in _records_in(part)] if inner else [x] if (x := _fields_of(annotation)) else []
 
 
 def _fields_of(annotation: Any) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from xstilts.plan.compile import Plan, short_name
 from xstilts.plan.controls import RANDOM_INIT, arms
 from xstilts.plan.design import identify_code
 from xstilts.recipe.recipe import Recipe
+from xstilts.recipe.robust import describe_robust
 from xstilts.stages.contracts import EmbedConfig, FolderSource, HubSource, PredictConfig, RandomSource
 from xstilts.stages.export import HEAD_FILE
 from xstilts.stages.stage import EncoderStage, TrainStage
@@ -115,6 +116,8 @@ def _write_recipes(phases: Sequence[tuple[TrainStage, str]], store: Store) -> st
         long = f"{steps:,} steps" if steps else f"{recipe.epochs:g} epochs"
         idle = _SHOWN | _idle_fields(stage)
         extra = {n: v for n, v in recipe.model_dump().items() if n not in idle and v != Recipe.model_fields[n].default}
+        if recipe.robust is not None:
+            extra["robust"] = describe_robust(recipe.robust)
         others = ", ".join(f"{name} {value}" for name, value in extra.items()) or fmt.NOTHING
         numbers = (f"{recipe.lr:g}", recipe.batch, long, recipe.max_length, f"{100 * recipe.warmup:g} %")
         rows.append((number, *numbers, POLICIES[recipe.policy], others))

@@ -127,6 +127,11 @@ class TokenCache(Sequence[Feature]):
         self._tokens, self._values = _map(path / "tokens", record["tokens"]), _map(path / "values", record["values"])
         self.ids: NDArray[np.int32] = np.load(path / "ids.npy")  # those that occur, in rising order
 
+    @property
+    def examples(self) -> NDArray[np.int64]:
+        """The example of each feature, in rising order."""
+        return self._features["example"].astype(np.int64)
+
     def __len__(self) -> int:
         return len(self._features)
 

@@ -11,6 +11,7 @@ from xstilts.plan.data_stages import DataStages, names
 from xstilts.plan.encoder_stages import EncoderStages
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
+from xstilts.recipe.robust import check_robust
 from xstilts.stages.contracts import TrainConfig, TrainedTask, TrainInputs
 from xstilts.stages.stage import Checkpoint, FetchStage, Stage, TrainStage
 from xstilts.study import Target
@@ -71,6 +72,8 @@ class TrainStages:
         has none (and, with policy target_dev, those in other languages). `match`: the trainings whose real tokens its budget
         grows by."""
         tasks = [find_task(name) for name in mixture.mix]
+        for task in tasks:
+            check_robust(recipe.robust, task.format.name)
         # Whether the training is this target's alone: otherwise all targets that train on the same task share it.
         own = target is not None and recipe != self.study.phase_recipe(mixture.mix, mixture.recipe)
         train: dict[str, dict[str, FetchStage]] = {}

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator, with_config
 from typing_extensions import TypedDict
 
 from xstilts.data.yaml_records import LATER, Record
+from xstilts.recipe.robust import Robust
 
 Policy = Literal["last", "en_dev", "avg_last_k", "target_dev"]
 WordState = Literal["first", "next", "mean"]
@@ -33,7 +34,7 @@ class Recipe(Record):
     share the batch of each step (data parallel). One process that does the work of all gets the same numbers except for
     rounding. `word_state`: what a tag is read off: the state of the word's "first" piece (XTREME's rule), that of the first
     piece with anything in it ("next": XLM-R's tokenizer often makes a bare "▁" the first piece of a word in Chinese, Japanese or
-    Thai), or the "mean" of all its pieces."""
+    Thai), or the "mean" of all its pieces. `robust`: how the phase is made robust to other inputs than its own (`robust.py`)."""
 
     lr: float = Field(1e-5, gt=0)
     batch: int = Field(32, ge=1)
@@ -58,6 +59,7 @@ class Recipe(Record):
     lora_alpha: int = Field(16, ge=1)
     processes: int = Field(1, ge=1, le=64)
     word_state: WordState = Field("first", json_schema_extra=LATER)
+    robust: Robust | None = Field(None, json_schema_extra=LATER)
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
@@ -68,6 +70,16 @@ class Recipe(Record):
         if self.lora is not None and self.freeze is not None:
             raise ValueError("lora already freezes everything but its adapters; leave out freeze")
         return self
+
+    @property
+    def passes(self) -> float:
+        """What a step costs in plain steps on the same rows."""
+        return 1.0 if self.robust is None else self.robust.passes
+
+    def plain(self) -> Recipe:
+        """The control of a robust recipe: as many FLOPs, spent on more steps without robustness."""
+        longer = {"epochs": self.epochs * self.passes} if self.steps is None else {"steps": round(self.steps * self.passes)}
+        return self.model_copy(update={"robust": None, **longer})
 
 
 # Some fields of a recipe, as a study gives them. Each is checked alone; whether they agree is checked in the whole recipe.

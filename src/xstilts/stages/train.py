@@ -6,7 +6,7 @@ to the tokens that occur) and trained, alone or by several processes (`ddp_launc
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -26,11 +26,13 @@ from xstilts.model.codecs.codec import Codec
 from xstilts.model.codecs.registry import CODECS
 from xstilts.model.encoder import max_positions, stored_embeddings
 from xstilts.model.model import Model, fresh_model, save_model, trunk_folder
+from xstilts.model.segmentation import SampledRows, SampledTokenizer, Segmenter
 from xstilts.model.token_cache import TokenCache, write_cache
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.model.unpadding import can_unpad
 from xstilts.model.vocabulary import TrimmedEmbedding, restore, trim
 from xstilts.recipe.recipe import Recipe
+from xstilts.recipe.robust import Segmentation
 from xstilts.stages.contracts import TrainConfig, TrainInputs, write_config
 from xstilts.stages.ddp_launch import start_processes
 from xstilts.stages.device import device
@@ -105,6 +107,8 @@ def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     """Write the token caches, one for each task and language, and which tokens occur in them and in the dev data."""
     config, inputs = job.config, job.inputs
     tokenizer = load_tokenizer(trunk_folder(inputs.init))
+    if isinstance(config.recipe.robust, Segmentation):
+        Segmenter(tokenizer, config.recipe.robust.alpha)  # raises InputError before anything is encoded
     folder = job.checkpoint / CACHES
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -112,11 +116,9 @@ def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     for task in config.tasks:
         codec = codec_of(task.format, tokenizer, config.recipe)
         sources = inputs.train[task.name]
-        examples: dict[str, Any] = {language: read_jsonl(path / "examples.jsonl") for language, path in sources.items()}
-        if config.labels == "shuffled":
-            examples = {x: shuffle_answers(codec.spec, list(found), config.seed) for x, found in examples.items()}
         caches = []
-        for language, found in examples.items():
+        for language, path in sources.items():
+            found = _examples(config, codec, path)
             look = partial(_tell_encoded, job, f"tokenizing {task.name} {language}")
             caches.append(write_cache(codec, found, _cache(folder, task.name, language), look))
         if codec.unreached:
@@ -131,6 +133,12 @@ def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     np.save(folder / "met.npy", np.unique(np.concatenate(met)))
     if unreached:
         job.facts["unreached"] = unreached
+
+
+def _examples(config: TrainConfig, codec: Codec, folder: Path) -> Iterable[Example]:
+    """The training examples of one language; shuffled ones are a list."""
+    found = read_jsonl(folder / "examples.jsonl")
+    return shuffle_answers(codec.spec, list(found), config.seed) if config.labels == "shuffled" else found
 
 
 def _tell_encoded(job: Job[TrainConfig, TrainInputs[Path]], doing: str, done: int) -> None:
@@ -154,15 +162,21 @@ def prepare(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, wh
     tokenizer = load_tokenizer(trunk_folder(inputs.init))
     codecs = {task.name: codec_of(task.format, tokenizer, recipe) for task in config.tasks}
     members = [_member(name, codec, recipe, inputs, folder) for name, codec in codecs.items()]
+    if isinstance(recipe.robust, Segmentation):
+        sampler = SampledTokenizer(tokenizer, recipe.robust.alpha)
+        for member in members:
+            member.sampled = _sampled_rows(config, member.codec, sampler, inputs.train[member.name], member.name, folder)
     torch.manual_seed(config.seed)  # the fresh heads
     model = fresh_model(inputs.init, codecs, recipe.dropout, config.mixture.share_heads)
     check_length(model.encoder, recipe)
     adapters = adapt(model.encoder, recipe)
     table = model.encoder.get_input_embeddings()  # type: ignore[operator]
-    if table.weight.requires_grad and not any(codec.whole_vocabulary for codec in codecs.values()):
+    whole = isinstance(recipe.robust, Segmentation) or any(codec.whole_vocabulary for codec in codecs.values())
+    if table.weight.requires_grad and not whole:
         trim(model.encoder, np.load(folder / "met.npy"), tokenizer.all_special_ids)
     model.to(where)
-    tokens = sum(int(read_json(path / "train.json")["tokens"]) for path in inputs.match.values())
+    before = [read_json(path / "train.json") for path in inputs.match.values()]
+    tokens = sum(round(record["tokens"] * record.get("passes", 1)) for record in before)
     identity = compute_key({"config": write_config(config), "features": [list(m.groups) for m in members], "matched": tokens})
     return Prepared(model, members, recipe, PhaseSpec(config.mixture, config.seed, tokens, identity), adapters)
 
@@ -186,6 +200,18 @@ def _member(name: str, codec: Codec, recipe: Recipe, inputs: TrainInputs[Path], 
     examples = {language: list(read_jsonl(path / "examples.jsonl")) for language, path in dev.items()}
     groups = tuple(len(cache) for cache in caches.values())
     return MixtureTask(name, codec, features, examples, find_task(name).metric, groups, id_of)
+
+
+def _sampled_rows(
+    config: TrainConfig, codec: Codec, sampler: SampledTokenizer, sources: Mapping[str, Path], name: str, folder: Path
+) -> SampledRows:
+    """A task's rows that are cut anew at each visit; its examples are held in memory."""
+    examples: list[Example] = []
+    owners = []
+    for language, path in sources.items():
+        owners.append(len(examples) + TokenCache(_cache(folder, name, language)).examples)
+        examples += _examples(config, codec, path)
+    return SampledRows(codec, sampler, examples, np.concatenate(owners))
 
 
 def train_as(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, group: Group) -> None:

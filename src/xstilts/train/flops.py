@@ -93,10 +93,10 @@ class Work:
         return float(self.per_token * sizes.sum() - self.per_skipped * skipped + self.per_square * (sizes**2).sum())
 
 
-def count_training_work(encoder: Any) -> Work:
+def count_training_work(encoder: Any, of_words: bool = False, of_weights: bool = True) -> Work:
     """The cost of a token in the encoder's blocks, given the weights that are trained now. A product costs 2 FLOPs per weight
     in the forward pass, 2 for the gradient of its input if anything at or below it is trained, and 2 for its own gradient if it
-    is.
+    is. `of_words`: the gradient of the word embeddings is computed in any case; `of_weights`: that of the weights is.
 
     Embedding look-ups, norms, activations and softmax are not products and do not count. The heads do not count either: their
     share is small, except in masked language modelling with a large vocabulary, so the utilisation is too low there.
@@ -106,7 +106,7 @@ def count_training_work(encoder: Any) -> Work:
         found = _BLOCK.search(name)
         if found and isinstance(module, nn.Linear):
             linear.setdefault(int(found[1]), []).append((name, module))
-    below = any(weight.requires_grad for name, weight in encoder.named_parameters() if not _BLOCK.search(name))
+    below = of_words or any(weight.requires_grad for name, weight in encoder.named_parameters() if not _BLOCK.search(name))
     per_token, per_square, per_skipped = 0, 0, 0
     for _, block in sorted(linear.items()):
         trained = below or any(module.weight.requires_grad for _, module in block)
@@ -114,7 +114,7 @@ def count_training_work(encoder: Any) -> Work:
         for name, module in block:
             below_attention = bool(_BELOW_ATTENTION.search(name))
             of_input = below if below_attention and "lora_B" not in name else trained
-            work = 2 * (1 + of_input + module.weight.requires_grad) * module.weight.numel()
+            work = 2 * (1 + of_input + (of_weights and module.weight.requires_grad)) * module.weight.numel()
             per_token += work
             per_skipped += 0 if below_attention else work
         per_square += (12 if trained else 4) * encoder.config.hidden_size

@@ -24,8 +24,10 @@ from xstilts.formats.format import Example
 from xstilts.metrics.metric import Metric
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.model import Model
+from xstilts.model.segmentation import SampledRows
 from xstilts.recipe.mixture import DataOrder, MixtureRule, compute_shares, schedule, total_steps
 from xstilts.recipe.recipe import SELECTING, Recipe
+from xstilts.recipe.robust import check_robust
 from xstilts.train.checkpoint import load_state, save_state
 from xstilts.train.ddp import Group
 from xstilts.train.evaluate import evaluate_task
@@ -57,7 +59,7 @@ class NotFinite(Exception):
 class MixtureTask:
     """One task of a mixture: its codec, its training features and its dev examples by language (may be empty). The features of
     its languages follow each other; `groups` says how many each language has (empty: there is one language). `id_of` gives the
-    id of the example from which a feature was made."""
+    id of the example from which a feature was made. `sampled`: the same rows with words that are cut anew at each visit."""
 
     name: str
     codec: Codec
@@ -66,12 +68,23 @@ class MixtureTask:
     metric: Metric | None = None
     groups: tuple[int, ...] = ()
     id_of: Callable[[int], str] = str
+    sampled: SampledRows | None = None
+
+    def visit(self, row: int, seed: int, step: int) -> Feature:
+        """The feature of a row at this step."""
+        return self.features[row] if self.sampled is None else self.sampled.draw(row, seed, 0x5E6, step, row)
+
+    def mean_tokens(self, seed: int) -> float:
+        """The mean number of real tokens of a visit, over at most 10,000 evenly spaced rows."""
+        places = np.linspace(0, len(self.features) - 1, min(len(self.features), 10_000)).astype(int)
+        return float(np.mean([self.visit(int(i), seed, 0).tokens for i in places]))
 
 
 @dataclass
 class PhaseSpec:
     """What a phase is besides its recipe: the mixture's rule, the seed, how many real tokens it trains on beyond its own steps
-    (the compute-matched control), and its identity, by which a checkpoint is recognised."""
+    (the compute-matched control; a token of a robust training counts as often as it has `passes`), and its identity, by which a
+    checkpoint is recognised."""
 
     rule: MixtureRule
     seed: int
@@ -115,12 +128,6 @@ def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
     return recipe.lr * (steps - step) / max(1, steps - warm)
 
 
-def mean_tokens(features: Sequence[Feature]) -> float:
-    """The mean number of real tokens of a feature, over at most 10,000 evenly spaced features."""
-    places = np.linspace(0, len(features) - 1, min(len(features), 10_000)).astype(int)
-    return float(np.mean([features[i].tokens for i in places]))
-
-
 class Training:
     """One run of the loop. `Training(...).run()` trains `model` in place and leaves the weights that the policy selects in
     it."""
@@ -136,6 +143,8 @@ class Training:
         should_stop: Callable[[], bool] = lambda: False,
         group: Group | None = None,
     ):
+        for task in tasks:
+            check_robust(recipe.robust, task.codec.spec.name)
         self.model, self.tasks, self.recipe, self.spec = model, tasks, recipe, spec
         self.checkpoint, self.on_progress, self.should_stop = checkpoint, on_progress, should_stop
         self.group = group or Group()
@@ -145,10 +154,9 @@ class Training:
         own = total_steps(self.sizes, spec.rule.cap, recipe)
         self.matched_steps = 0
         if spec.matched_tokens:
-            tokens = recipe.batch * sum(
-                share * mean_tokens(task.features) for share, task in zip(self.shares, tasks, strict=True)
-            )
-            self.matched_steps = round(spec.matched_tokens / tokens)
+            means = [task.mean_tokens(spec.seed) for task in tasks]
+            tokens = recipe.batch * float(np.dot(self.shares, means))
+            self.matched_steps = round(spec.matched_tokens / (tokens * recipe.passes))
         self.steps = own + self.matched_steps
         self.evaluation_steps = evaluation_steps(self.steps, recipe.evaluations)
         self.averaged_steps = set(self.evaluation_steps[-recipe.average :])
@@ -200,7 +208,7 @@ class Training:
 
     def _step(self, task: MixtureTask, rows: Any) -> float:
         state = self.state
-        features = [task.features[int(i)] for i in rows]
+        features = [task.visit(int(i), self.spec.seed, state.step) for i in rows]
         lr = learning_rate(state.step, self.steps, self.recipe)
         loss = self.stepper.step(task.name, task.codec, features, state.step, lr)
         state.step += 1
@@ -308,6 +316,7 @@ class Training:
             "features": {task.name: size for task, size in zip(self.tasks, self.sizes, strict=True)},
             "draws": {task.name: int(count) for task, count in zip(self.tasks, visits, strict=True)},
             "tokens": state.tokens,
+            **({} if recipe.robust is None else {"passes": recipe.passes}),
             "train_seconds": state.seconds["train"],
             "seconds": state.seconds,
             "flops": state.flops,

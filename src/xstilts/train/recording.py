@@ -58,7 +58,9 @@ class Recorder:
         self.model, self.recipe, self.device = model, recipe, device
         self.steps = 0
         self.off = ""
-        if device.type != "cuda":
+        if recipe.robust is not None:
+            self.off = "the recipe is robust: its steps have other passes, or rows that are cut anew"
+        elif device.type != "cuda":
             self.off = "not on a card"
         elif os.environ.get("XSTILTS_RECORD") != "1":
             self.off = "XSTILTS_RECORD is not 1"

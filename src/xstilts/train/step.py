@@ -21,9 +21,9 @@ from xstilts.model.unpadding import can_unpad
 from xstilts.recipe.recipe import Recipe
 from xstilts.train.ddp import Group
 from xstilts.train.evaluate import use_precision
-from xstilts.train.flops import count_training_work
 from xstilts.train.malloc import keep_freed_memory
 from xstilts.train.recording import Recorder
+from xstilts.train.robust import Passes, compute_gradient, count_passes
 
 MICRO_TOKENS = {"cpu": 2048, "cuda": 8192}
 
@@ -65,7 +65,7 @@ class Stepper:
     on_rows: Callable[[int, int], None] = lambda *_: None
 
     def __post_init__(self) -> None:
-        self._work = count_training_work(self.model.encoder)
+        self._passes = count_passes(self.recipe.robust, self.model.encoder)
         self.recorder = Recorder(self.model, self.recipe, next(self.model.parameters()).device)
         keep_freed_memory()
 
@@ -90,12 +90,14 @@ class Stepper:
         self.optimizer.zero_grad(set_to_none=True)
         device = next(self.model.parameters()).device
         rng = np.random.default_rng([self.seed, 0x57E9, step])
-        batches = list(self._make_batches(codec, features, rng))
+        groups = self._group(codec, features)
+        batches = list(self._make_batches(codec, features, groups, rng))
         weight = sum(codec.loss_terms(batch) for batch in batches)
         skipped = sum(self._count_skipped(codec, batch) for batch in batches)
-        self.flops = self._work.flops([len(row) for feature in features for row in feature.rows], skipped)
+        lengths = [len(row) for feature in features for row in feature.rows]
+        self.flops = sum(work.flops(lengths, skipped) for work in self._passes)
         if len(batches) == 1 and self.group.size == 1:
-            flops = self._work.flops([batches[0]["input_ids"].shape[1]] * len(batches[0]["input_ids"]))
+            flops = self._passes[0].flops([batches[0]["input_ids"].shape[1]] * len(batches[0]["input_ids"]))
             loss = self.recorder.compute(task, codec, batches[0], max(weight, 1), self._draw(step, 0), flops)
             if loss is not None:
                 return float(loss)
@@ -104,11 +106,9 @@ class Stepper:
         rows = [len(batch["input_ids"]) for batch in batches]
         with use_precision(self.recipe, device):  # around all micro-batches, so that weights are cast to bf16 once a step
             for i in range(self.group.rank, len(batches), self.group.size):
-                torch.manual_seed(self._draw(step, i))
                 batch = {name: tensor.to(device) for name, tensor in batches[i].items()}
-                loss = codec.loss(head, codec.hidden(self.model.encoder, batch), batch) / max(weight, 1)
-                loss.backward()  # type: ignore[no-untyped-call]
-                total += loss.detach()
+                passes = Passes(self.model.encoder, head, codec, batch, max(weight, 1), self._draw(step, i))
+                total += compute_gradient(self.recipe.robust, passes, self._draw_noise(features, groups[i], step))
                 self.on_rows(sum(rows[: i + 1]), sum(rows))
         if self.group.size > 1:
             shared = [p for part in (self.model.encoder, head) for p in part.parameters() if p.requires_grad]
@@ -121,15 +121,23 @@ class Stepper:
         """The seed of a micro-batch."""
         return int(np.random.default_rng([self.seed, 0xD20, step, part]).integers(2**62))
 
+    def _draw_noise(self, features: Sequence[Feature], group: Sequence[int], step: int) -> list[int]:
+        """The seed of the noise of each row of a micro-batch: that of its place in the step's batch."""
+        places = [(place, row) for place in group for row in range(len(features[place].rows))]
+        return [int(np.random.default_rng([self.seed, 0x401CE, step, *place]).integers(2**62)) for place in places]
+
     def _count_skipped(self, codec: Codec, batch: Batch) -> int:
         """Tokens whose last hidden state is not computed."""
         needed = codec.needed_positions(batch)
         return 0 if needed is None or not can_unpad(self.model.encoder) else int(batch["attention_mask"].sum() - needed.sum())
 
-    def _make_batches(self, codec: Codec, features: Sequence[Feature], rng: np.random.Generator) -> Iterator[Batch]:
-        groups = (
-            [list(range(len(features)))] if codec.whole_batch else split_micro_batches(features, self._choose_tokens(features))
-        )
+    def _group(self, codec: Codec, features: Sequence[Feature]) -> list[list[int]]:
+        """The places of the features of each micro-batch."""
+        return [list(range(len(features)))] if codec.whole_batch else split_micro_batches(features, self._choose_tokens(features))
+
+    def _make_batches(
+        self, codec: Codec, features: Sequence[Feature], groups: Sequence[Sequence[int]], rng: np.random.Generator
+    ) -> Iterator[Batch]:
         for group in groups:
             part = [features[i] for i in group]
             batch = codec.collate(part)

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.format import Example
@@ -34,9 +33,8 @@ class ChoiceCodec(Codec):
         logits_BC: Tensor = head(hidden_BLD).view(questions, -1)
         return logits_BC
 
-    def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
-        labels_B = batch["labels"]
-        return functional.cross_entropy(self._logits(head, hidden_BLD, len(labels_B)).float(), labels_B, reduction="sum")
+    def logits(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
+        return self._logits(head, hidden_BLD, len(batch["labels"])).float()
 
     def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
         best: list[Any] = self._logits(head, hidden_BLD, len(features)).argmax(-1).tolist()

@@ -71,6 +71,7 @@ class Codec(ABC):
     def __init__(self, spec: Any, tokenizer: Any, recipe: Recipe):
         self.spec = spec
         self.tokenizer = tokenizer
+        self.tokenize = tokenizer  # what makes ids of the examples' texts (`segmentation.encode_sampled` takes another)
         self.recipe = recipe
         self.max_length = recipe.max_length
         self.unreached: list[str] = []  # ids of encoded examples whose answer no row holds
@@ -92,9 +93,17 @@ class Codec(ABC):
         """Add `labels`, and what else the loss needs, to a collated batch."""
         batch["labels"] = torch.tensor([f.target for f in features])
 
-    @abstractmethod
+    def logits(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
+        """What the loss compares with the answers: rows whose softmax are the predicted distributions, shape (N, C)."""
+        raise TypeError(f"{self.spec.name} predicts no distributions")
+
+    def loss_of(self, logits_NC: Tensor, batch: Batch) -> Tensor:
+        """The *summed* loss of a batch, given its logits."""
+        return functional.cross_entropy(logits_NC, batch["labels"], reduction="sum")
+
     def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
         """The *summed* loss of a batch; the loop divides by the summed `loss_terms` of the whole step."""
+        return self.loss_of(self.logits(head, hidden_BLD, batch), batch)
 
     def loss_terms(self, batch: Batch) -> int:
         """How many terms `loss` sums."""
@@ -155,7 +164,7 @@ class Codec(ABC):
     ) -> list[NDArray[np.int32]]:
         """Token ids of texts or text pairs, cut to `max_length` (else the recipe's) at the longer side."""
         length = max_length or self.max_length
-        encoded = self.tokenizer(first, second, truncation="longest_first", max_length=length)
+        encoded = self.tokenize(first, second, truncation="longest_first", max_length=length)
         return [np.asarray(ids, dtype=np.int32) for ids in encoded["input_ids"]]
 
 
@@ -165,12 +174,15 @@ class TokenCodec(Codec):
     def needed_positions(self, batch: Batch) -> Tensor | None:
         return batch["labels"] != IGNORED if "labels" in batch else None
 
-    def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
+    def logits(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
+        """Of the tokens that have a label; of all where shapes are fixed."""
         if shapes_are_fixed():
-            logits_NC = head(hidden_BLD).float().flatten(0, 1)
-            return functional.cross_entropy(logits_NC, batch["labels"].flatten(), ignore_index=IGNORED, reduction="sum")
-        kept = batch["labels"] != IGNORED
-        return functional.cross_entropy(head(hidden_BLD[kept]).float(), batch["labels"][kept], reduction="sum")
+            return head(hidden_BLD).float().flatten(0, 1)  # type: ignore[no-any-return]
+        return head(hidden_BLD[batch["labels"] != IGNORED]).float()  # type: ignore[no-any-return]
+
+    def loss_of(self, logits_NC: Tensor, batch: Batch) -> Tensor:
+        labels = batch["labels"].flatten() if shapes_are_fixed() else batch["labels"][batch["labels"] != IGNORED]
+        return functional.cross_entropy(logits_NC, labels, ignore_index=IGNORED, reduction="sum")
 
     def loss_terms(self, batch: Batch) -> int:
         return int((batch["labels"] != IGNORED).sum())

@@ -60,7 +60,7 @@ class MlmCodec(TokenCodec):
             if len(e.texts) == 2:
                 features.append(Feature(i, self.pair_ids([e.texts[0]], [e.texts[1]])))
                 continue
-            ids = self.tokenizer(e.texts[0], add_special_tokens=False)["input_ids"]
+            ids = self.tokenize(e.texts[0], add_special_tokens=False)["input_ids"]
             room = self.max_length - len(first) - len(last)
             for begin in range(0, len(ids), room):
                 row = np.asarray([*first, *ids[begin : begin + room], *last], dtype=np.int32)

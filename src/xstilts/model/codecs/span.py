@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -50,7 +51,7 @@ class SpanCodec(Codec):
         """The question, or the beginning of it that is no more tokens than it may be. (Tokenised anew, what was cut off at a
         token can be more tokens than before, hence the loop.)"""
         for kept in range(self.question_tokens, -1, -1):
-            offsets = self.tokenizer(question, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+            offsets = self.tokenize(question, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
             if len(offsets) <= self.question_tokens:
                 break
             question = question[: offsets[kept - 1][1]] if kept else ""
@@ -68,7 +69,7 @@ class SpanCodec(Codec):
     def _windows(self, begin: int, items: Sequence[SpanExample], questions: list[str], training: bool) -> Iterator[Feature]:
         """The features of some examples. Those with an answer that no window holds become `unreached`: in training their windows
         all point at the first token, and at test they cannot be answered right."""
-        encoded = self.tokenizer(
+        encoded = self.tokenize(
             questions,
             [e.context for e in items],
             truncation="only_second",
@@ -95,9 +96,13 @@ class SpanCodec(Codec):
         logits_BL2 = head(hidden_BLD).float().masked_fill(batch["attention_mask"][..., None] == 0, -1e9)
         return logits_BL2[..., 0], logits_BL2[..., 1]
 
-    def loss(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
-        start_BL, end_BL = self._logits(head, hidden_BLD, batch)
+    def logits(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
+        """Of the starts, then of the ends: shape (2B, L)."""
+        return torch.cat(self._logits(head, hidden_BLD, batch))
+
+    def loss_of(self, logits_NL: Tensor, batch: Batch) -> Tensor:
         labels_B2 = batch["labels"]
+        start_BL, end_BL = logits_NL.split(len(labels_B2))
         start = functional.cross_entropy(start_BL, labels_B2[:, 0], reduction="sum")
         return (start + functional.cross_entropy(end_BL, labels_B2[:, 1], reduction="sum")) / 2
 

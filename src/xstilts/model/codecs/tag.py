@@ -44,9 +44,9 @@ class TagCodec(TokenCodec):
         """Token ids of each distinct word, tokenised as a word inside a sentence; the unknown token where they do not fit."""
         words = sorted(set(words))
         if needs_blank(self.tokenizer):
-            encoded = self.tokenizer([f" {w}" for w in words], add_special_tokens=False)["input_ids"]
+            encoded = self.tokenize([f" {w}" for w in words], add_special_tokens=False)["input_ids"]
         else:
-            encoded = self.tokenizer([[w] for w in words], is_split_into_words=True, add_special_tokens=False)["input_ids"]
+            encoded = self.tokenize([[w] for w in words], is_split_into_words=True, add_special_tokens=False)["input_ids"]
         room = self._room
         unknown = [self.tokenizer.pad_token_id if self.tokenizer.unk_token_id is None else self.tokenizer.unk_token_id]
         return {word: ids if 0 < len(ids) <= room else unknown for word, ids in zip(words, encoded, strict=True)}
