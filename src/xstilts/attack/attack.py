@@ -15,7 +15,7 @@ from functools import cached_property
 from random import Random
 from typing import Any, Literal
 
-from xstilts.attack.edits import Edit, allow_words, apply, list_places, parts
+from xstilts.attack.edits import Edit, allow_words, apply, cuts_answer, list_places, parts
 from xstilts.attack.text import find_words
 from xstilts.data.language import LANGUAGES, explain_code
 from xstilts.data.script import SCRIPTS
@@ -24,6 +24,7 @@ from xstilts.formats.format import Example, Format
 
 Level = Literal["R0", "R1", "R2", "R3", "R4"]
 Goal = Literal["invariance", "directional", "minimum functionality"]
+SHARE = "share"  # how the unit of a budget begins that is no whole number
 LEVELS: dict[Level, str] = {
     "R0": "corruption: drawn at random",
     "R1": "language pair: each text in a language of its own, nothing edited",
@@ -92,10 +93,11 @@ class Attack:
     functionality). `formats`: the formats that it fits; `wants(format)`: why it does not fit one of them, "" if it does; `tasks`:
     the only tasks where it makes sense, if the format does not tell. `leaves_out(language)`: why a language has no such attack.
 
-    `budget`: the usual one, `most`: the largest one, `unit`: what is counted. A budget of words is a share of the words of the
-    example, at least one word. `vary(word, language, rng, pool)`: another spelling, None if there is none. `compose(example,
-    language, rng, budget, pool)`: a variant, None if nothing can be edited. `resource`, `license`, `cite`: what it reads, under
-    which licence, and whose idea it is. `declared`: the identity of a user's own file."""
+    `budget`: the usual one, `most`: the largest one, `unit`: what is counted. A unit that begins with "share" is a share of the
+    words (or entities) of the example, at least one of them; any other is a whole number. `vary(word, language, rng, pool)`:
+    another spelling, None if there is none. `compose(example, language, rng, budget, pool)`: a variant, None if nothing can be
+    edited. `resource`, `license`, `cite`: what it reads, under which licence, and whose idea it is. `declared`: the identity of
+    a user's own file."""
 
     name: str
     title: str
@@ -120,6 +122,8 @@ class Attack:
     def __post_init__(self) -> None:
         if (self.vary is None) == (self.compose is None):
             raise InputError(f"attack {self.name}: expected one of `vary` and `compose`, found {'both' if self.vary else 'none'}")
+        if self.vary and not self.unit.startswith(SHARE):
+            raise InputError(f"attack {self.name}: unit {self.unit!r}; a budget of `vary` is a share, as in 'share of words'")
         if not 0 < self.budget <= self.most:
             raise InputError(f"attack {self.name}: the budget is {self.budget:g}, expected more than 0 and at most {self.most:g}")
 
@@ -150,6 +154,8 @@ class Attack:
                 f"attack {self.name}: budget {budget:g}, expected more than 0 and at most {self.most:g} ({self.unit});"
                 f" the usual one is {self.budget:g}"
             )
+        if not self.unit.startswith(SHARE) and budget != int(budget):
+            raise InputError(f"attack {self.name}: budget {budget:g}, expected a whole number ({self.unit})")
         return budget
 
     def make(self, example: Example, language: str, rng: Random, budget: float, pool: Pool) -> Variant | None:
@@ -164,7 +170,7 @@ class Attack:
                 break
             new = self.vary(place.word, language, rng, pool)
             edit = place.respell(new) if new is not None else None
-            if edit and apply(example, [edit]):
+            if edit and not cuts_answer(example, edit):
                 edits.append(edit)
         return edit_example(example, edits)
 

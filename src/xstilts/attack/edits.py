@@ -109,6 +109,14 @@ def apply(example: Example, edits: Sequence[Edit]) -> Any | None:
     raise AssertionError("`parts` refused it")
 
 
+def cuts_answer(example: Example, edit: Edit) -> bool:
+    """Whether an edit reaches over the border of a gold answer."""
+    if not isinstance(example, SpanExample) or edit.part != 1:
+        return False
+    spans = [(answer.start, answer.start + len(answer.text)) for answer in example.answer or ()]
+    return any(edit.start < end and edit.end > start and not start <= edit.start <= edit.end <= end for start, end in spans)
+
+
 def _splice(text: str, edits: Sequence[Edit]) -> str:
     """The text with sorted edits."""
     pieces: list[str] = []

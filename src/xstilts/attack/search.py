@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Protocol
 
 from xstilts.attack.attack import Attack, Pool, Variant, edit_example, number_variant
-from xstilts.attack.edits import Edit, allow_words, apply, list_places
+from xstilts.attack.edits import Edit, allow_words, cuts_answer, list_places
 from xstilts.attack.variants import check_examples, draw_variant, seeded
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
@@ -159,7 +159,7 @@ def search(
     cases = [Case(attack, example, language, seed, budget, pool) for example in examples]
     runs = [_Run(case, score, method, threshold, most_queries) for case, score in zip(cases, clean, strict=True)]
     while waiting := [run for run in runs if run.asked]:
-        scores = iter(ask([variant.example for run in waiting for variant in run.asked]))
+        scores = iter(ask([variant.example for run in waiting for variant in run.asked.values()]))
         for run in waiting:
             run.answer([next(scores) for _ in run.asked])
     return [run.found() for run in runs]
@@ -189,48 +189,41 @@ class _Run:
 
     def __init__(self, case: Case, clean: float, method: Method, threshold: float, most_queries: int | None) -> None:
         self.case, self.clean, self.threshold, self.most_queries = case, clean, threshold, most_queries
-        self.scores: dict[Example, float] = {case.example: clean}
+        self.scores: dict[Example, float] = {case.example: clean}  # by the variant with the clean id
         self.queries = 0
         self.lowest: tuple[float, Variant | None] = (clean, None)
-        self.asked: list[Variant] = []
-        self.wanted: list[Variant] = []
+        self.asked: dict[Example, Variant] = {}
+        self.wanted: list[Example] = []
         self.steps = method.steps(case)
         if clean >= threshold:
             self._advance(None)
 
-    @property
-    def done(self) -> bool:
-        return self.lowest[0] < self.threshold
-
-    def answer(self, scores: list[float]) -> None:
-        for variant, score in zip(self.asked, scores, strict=True):
-            self.scores[self._key(variant)] = score
+    def answer(self, scores: Sequence[float]) -> None:
+        """Take the scores of what was asked for, and go on unless the example is broken or no queries are left."""
+        for (key, variant), score in zip(self.asked.items(), scores, strict=True):
+            self.scores[key] = score
             if score < self.lowest[0]:
                 self.lowest = (score, variant)
-        self.asked = []
-        if self.done:
-            self.steps.close()
-        elif all(self._key(variant) in self.scores for variant in self.wanted):
-            self._advance([self.scores[self._key(variant)] for variant in self.wanted])
+        self.asked = {}
+        if self.lowest[0] >= self.threshold and all(key in self.scores for key in self.wanted):
+            self._advance([self.scores[key] for key in self.wanted])
 
     def _advance(self, scores: list[float] | None) -> None:
         """Run the generator on until it asks for something that is not known."""
         while True:
             try:
-                self.wanted = next(self.steps) if scores is None else self.steps.send(scores)
+                variants = next(self.steps) if scores is None else self.steps.send(scores)
             except StopIteration:
                 return
-            unknown = {self._key(variant): variant for variant in self.wanted if self._key(variant) not in self.scores}
+            self.wanted = [replace(variant.example, id=variant.source) for variant in variants]
+            unknown = {key: one for key, one in zip(self.wanted, variants, strict=True) if key not in self.scores}
             left = len(unknown) if self.most_queries is None else self.most_queries - self.queries
-            for variant in list(unknown.values())[:left]:
-                self.asked.append(number_variant(variant, self.queries))
+            for key, variant in list(unknown.items())[:left]:
+                self.asked[key] = number_variant(variant, self.queries)
                 self.queries += 1
             if unknown:
                 return
-            scores = [self.scores[self._key(variant)] for variant in self.wanted]
-
-    def _key(self, variant: Variant) -> Example:
-        return replace(variant.example, id=variant.source)
+            scores = [self.scores[key] for key in self.wanted]
 
     def found(self) -> Found:
         score, variant = self.lowest
@@ -246,7 +239,7 @@ def _list_singles(case: Case, spellings: int) -> list[tuple[int, Edit]]:
         drawn = [case.attack.vary(place.word, case.language, rng, case.pool) for _ in range(spellings)]
         for new in dict.fromkeys(drawn):
             edit = place.respell(new) if new is not None else None
-            if edit and apply(case.example, [edit]):
+            if edit and not cuts_answer(case.example, edit):
                 singles.append((number, edit))
     return singles
 

@@ -7,7 +7,7 @@ writes names small, and its names are known.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from random import Random
 
@@ -49,13 +49,13 @@ def _is_world(language: str) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _list_names(pool: Pool, language: str) -> frozenset[str]:
-    """The names in the pool, of two letters more than an initial."""
+def _list_names(pool: Pool, language: str) -> Mapping[str, None]:
+    """The names in the pool, in alphabetical order."""
     names: set[str] = set()
     for example in pool.same:
         for text in parts(example):
             names |= {text[start:end] for start, end in find_words(text) if _looks_like_a_name(text, start, end, language)}
-    return frozenset(name for name in names if name.islower() or name.lower() not in pool.spellings)
+    return dict.fromkeys(sorted(name for name in names if name.islower() or name.lower() not in pool.spellings))
 
 
 def _looks_like_a_name(text: str, start: int, end: int, language: str) -> bool:
@@ -106,11 +106,16 @@ def rename(example: Example, language: str, rng: Random, budget: float, pool: Po
 
 
 def _other_number(number: str, example: Example, rng: Random) -> str | None:
-    """A number of as many digits that has the same place among the numbers of the example, so that no comparison changes."""
+    """A number of as many digits that has the same place among the numbers of the example, so that no comparison changes. It is
+    near the old one, so that a year stays a year of its century and a day one of every month."""
     value = int(number)
     others = {int(found) for text in parts(example) for found in regex.findall(r"\p{Nd}+", text)} - {value}
     low = max([10 ** (len(number) - 1) - 1, *(other for other in others if other < value)])
     high = min([10 ** len(number), *(other for other in others if other > value)])
+    step = 100 if len(number) > 3 else 10
+    first = value - value % step
+    nearest = (10, 29) if 10 <= value <= 31 else (first, first + step)
+    low, high = max(low, nearest[0] - 1), min(high, nearest[1])
     between = high - low - 1 - (low < value < high)
     if between < 1:
         return None
@@ -121,7 +126,7 @@ def _other_number(number: str, example: Example, rng: Random) -> str | None:
 
 
 def _other_name(name: str, taken: set[str], language: str, rng: Random, pool: Pool) -> str | None:
-    names = sorted(one for one in _list_names(pool, language) if one.casefold() not in taken and one.islower() == name.islower())
+    names = [one for one in _list_names(pool, language) if one.casefold() not in taken and one.islower() == name.islower()]
     return rng.choice(names) if names else None
 
 

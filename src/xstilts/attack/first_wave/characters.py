@@ -39,6 +39,7 @@ def _list_letters(pool: Pool) -> tuple[str, ...]:
     return tuple(sorted(letter for letter, count in counts.items() if count >= _USUAL * len(pool.words)))
 
 
+@lru_cache(maxsize=4096)
 def _of_one_script(letter: str, other: str) -> bool:
     """Whether the Unicode names of two letters begin with the same script."""
     return unicodedata.name(letter[0], "?").split()[0] == unicodedata.name(other[0], "?").split()[0]
