@@ -31,7 +31,7 @@ import peer_textattack
 from inputs import Inputs, data_root
 from rounds import HERE, Answers, Turn, Variant, interleave, median_seconds, ratio, shown
 
-PAIRS, CHUNKS = 50, 3
+PAIRS, CHUNKS = 36, 3
 BUDGET, SPELLINGS = 0.1, 4
 MAX_LENGTH = 128
 OURS, WARM = "xstilts", 1
@@ -58,13 +58,14 @@ def write_victim(folder: Path, encoder: Path | None, tiny: bool, pairs: int) -> 
 
     torch.set_num_threads(machine.threads())
     start, world = folder / "start", WorldConfig(nli=12000)
-    steps = 20 if tiny else 600
+    steps = 20 if tiny else 300 if encoder else 1000
     if encoder:
         form = find_task("xnli").format
         train, test = (list(read_examples(find_task("xnli"), split, "en", data_root())) for split in ("dev", "test"))
         start.mkdir(parents=True)
         trunk_folder(start).symlink_to(encoder)
-        recipe = Recipe(lr=2e-4, batch=32, steps=steps, max_length=MAX_LENGTH)
+        precision: Any = "bf16" if machine.multiplies_bf16("cpu") else "fp32"
+        recipe = Recipe(lr=2e-4, batch=32, steps=steps, max_length=MAX_LENGTH, precision=precision)
     else:
         form = find_task("world/nli").format
         train, test = (list(generate(world, "nli", split, "en")) for split in ("train", "test"))
@@ -136,8 +137,9 @@ def measure(inputs: Inputs, rounds: int, seconds: float) -> list[dict[str, Any]]
         print(f"  not run: {peer_textattack.NAME}: {trouble}")
         return [{"name": title, "peer": peer_textattack.NAME, "not_run": trouble}]
     folder = inputs.folder / "victim"
-    command = [sys.executable, str(HERE / "attack.py"), "--write", str(folder), str(inputs.encoder or ""), str(int(inputs.tiny))]
-    subprocess.run([*command, str(pairs * chunks)], check=True)
+    if not (folder / "pairs.json").is_file():
+        what = [str(folder), str(inputs.encoder or ""), str(int(inputs.tiny)), str(pairs * chunks)]
+        subprocess.run([sys.executable, str(HERE / "attack.py"), "--write", *what], check=True, capture_output=True)
     given = json.loads((folder / "pairs.json").read_text(encoding="utf-8"))
     cases = [(name, texts, given["labels"].index(answer)) for name, texts, answer in given["pairs"]]
     spec = {"stage": str(folder / "stage"), "hub": str(folder / "hub"), "labels": given["labels"], "budget": BUDGET}

@@ -8,7 +8,8 @@ the candidates of a word. Three small classes make it the attack that ours is: o
 substitution keeps the first and the last letter as its other edits can, and the share of words is rounded down as ours is.
 `Attack.attack` is called as it is, without logging, and its caches are emptied before each turn.
 
-It imports flair and langdetect and uses neither here: modules with nothing in them stand in for them. tensorflow is not needed.
+It imports flair and langdetect, and reads nltk's stopwords, and this attack needs none of them: stand-ins with nothing in them
+do. tensorflow is not needed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import time
 from collections import OrderedDict
 from itertools import count
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from rounds import HERE, OUT, Answers, Variant
@@ -71,6 +72,9 @@ def _import() -> Any:
         parent, _, last = name.rpartition(".")
         if parent:
             setattr(sys.modules[parent], last, module)
+    import nltk.corpus
+
+    nltk.corpus.stopwords = SimpleNamespace(words=lambda _: [])
     import textattack
 
     return textattack
