@@ -56,7 +56,6 @@ def write_victim(folder: Path, encoder: Path | None, tiny: bool, pairs: int) -> 
     from xstilts.train.loop import MixtureTask, PhaseSpec, Training
     from xstilts.world import WorldConfig, generate, list_words
 
-    torch.set_num_threads(machine.threads())
     start, world = folder / "start", WorldConfig(nli=12000)
     steps = 20 if tiny else 300 if encoder else 1000
     if encoder:
@@ -88,8 +87,6 @@ def write_victim(folder: Path, encoder: Path | None, tiny: bool, pairs: int) -> 
 
 def run(spec: dict[str, Any]) -> None:
     """Our variant's process. The victim is that of a cell (`CellVictim`), without a store."""
-    import torch
-
     from xstilts.attack.attack import Pool
     from xstilts.attack.registry import find_attack
     from xstilts.attack.search import GreedySearch, search
@@ -101,7 +98,6 @@ def run(spec: dict[str, Any]) -> None:
     from xstilts.recipe.recipe import Recipe
     from xstilts.train.evaluate import measure_margins
 
-    torch.set_num_threads(spec["threads"])
     source, form = Path(spec["stage"]), Classify(labels=tuple(spec["labels"]))
     codec = CODECS[form.name](form, load_tokenizer(trunk_folder(source)), Recipe(max_length=MAX_LENGTH))
     model = load_model(source, "task", codec)
@@ -227,6 +223,9 @@ def _lines(record: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(machine.threads())
     if sys.argv[1] == "--write":
         folder, encoder, tiny, pairs = sys.argv[2:]
         write_victim(Path(folder), Path(encoder) if encoder else None, bool(int(tiny)), int(pairs))
