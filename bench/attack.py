@@ -1,10 +1,11 @@
 """A greedy search for character edits against TextAttack's, on the same pairs and the same victim: rows a second, and success.
 
 The victim is a pair classifier that is fine-tuned here, on the embedded world's inference from random weights; where an encoder
-is given, on XNLI's English dev pairs, and its test pairs are attacked. Both load the same weights in fp32. A turn attacks the
+is given, on XNLI's English dev pairs, and its test pairs are attacked. Both load the same weights. A turn attacks the
 next `PAIRS` pairs; when all have been attacked, they are again with the next seed. Rows are counted where the victim runs, the
 clean pair included, so what a cache answers does not count. The peer runs as it comes, padding each row to the tokenizer's
-longest (512 in XLM-R), and with its victim changed to pad to the longest row of a batch, which is fairer than its default.
+longest (512 in XLM-R), and with its victim changed to pad to the longest row of a batch, which is fairer than its default. Ours
+also runs in bf16, and with half of the spellings, which asks about as often as the peer does.
 
 Both edit the inside of words of four letters or more, one edit a word, four spellings of each, `BUDGET` of the words at most,
 rounded down. What still differs: ours tries all spellings of all words alone and then puts the best together, theirs ranks the
@@ -34,7 +35,7 @@ from rounds import HERE, Answers, Turn, Variant, interleave, median_seconds, rat
 PAIRS, CHUNKS = 36, 3
 BUDGET, SPELLINGS = 0.1, 4
 MAX_LENGTH = 128
-OURS, WARM = "xstilts", 1
+WARM = 1
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 Z = NormalDist().inv_cdf(0.975)
 
@@ -85,7 +86,7 @@ def write_victim(folder: Path, encoder: Path | None, tiny: bool, pairs: int) -> 
     (folder / "pairs.json").write_text(json.dumps(found), encoding="utf-8")
 
 
-def run(spec: dict[str, Any]) -> None:
+def run(spec: dict[str, Any], precision: Any, spellings: int) -> None:
     """Our variant's process. The victim is that of a cell (`CellVictim`), without a store."""
     from xstilts.attack.attack import Pool
     from xstilts.attack.registry import find_attack
@@ -93,17 +94,20 @@ def run(spec: dict[str, Any]) -> None:
     from xstilts.formats.classify import Classify, ClassifyExample
     from xstilts.formats.format import Example
     from xstilts.model.codecs.registry import CODECS
+    from xstilts.model.encoder import round_linears
     from xstilts.model.model import load_model, trunk_folder
     from xstilts.model.tokenizer import load_tokenizer
     from xstilts.recipe.recipe import Recipe
     from xstilts.train.evaluate import measure_margins
 
     source, form = Path(spec["stage"]), Classify(labels=tuple(spec["labels"]))
-    codec = CODECS[form.name](form, load_tokenizer(trunk_folder(source)), Recipe(max_length=MAX_LENGTH))
+    codec = CODECS[form.name](form, load_tokenizer(trunk_folder(source)), Recipe(max_length=MAX_LENGTH, precision=precision))
     model = load_model(source, "task", codec)
+    if precision == "bf16":
+        round_linears(model.encoder)
     turns = [[ClassifyExample(name, tuple(texts), form.labels[label]) for name, texts, label in turn] for turn in spec["turns"]]
     pool = Pool(same=[example for examples in turns for example in examples])
-    attack, method = find_attack("characters"), GreedySearch(SPELLINGS)
+    attack, method = find_attack("characters"), GreedySearch(spellings)
     rows = 0
 
     def victim(examples: Any) -> list[float]:
@@ -143,18 +147,26 @@ def measure(inputs: Inputs, rounds: int, seconds: float) -> list[dict[str, Any]]
     spec |= {"threads": machine.threads(), "letters": LETTERS, "warm": WARM}
     path = folder / "spec.json"
     path.write_text(json.dumps(spec), encoding="utf-8")
-    peers = [peer_textattack.variant(peer_textattack.LONGEST, path, 2), peer_textattack.variant(peer_textattack.NAME, path, 1)]
-    variants = [Variant(OURS, [sys.executable, str(HERE / "attack.py"), "--run", str(path)]), *peers]
+    ours = [_ours(path, "fp32", SPELLINGS), _ours(path, "fp32", SPELLINGS // 2)]
+    ours += [_ours(path, "bf16", SPELLINGS)] * machine.multiplies_bf16("cpu")
+    fair, usual = (peer_textattack.variant(*how) for how in ((peer_textattack.LONGEST, path, 2), (peer_textattack.NAME, path, 1)))
+    variants = [*ours, fair, usual]
     taken = interleave(variants, rounds, WARM, seconds)
     found: list[dict[str, Any]] = [{"name": title, "peer": v.name, "not_run": v.trouble} for v in variants if v.trouble]
-    for ours, peer in ((f"{peers[0].name} again", peers[0].name), *((OURS, peer.name) for peer in peers)):
-        if taken.get(ours) and taken.get(peer):
-            found.append(_record(title, ours, peer, taken[ours], taken[peer]))
+    pairs_of = [(f"{fair.name} again", fair.name), *((one.name, peer.name) for one in ours for peer in (fair, usual))]
+    for one, other in pairs_of:
+        if taken.get(one) and taken.get(other):
+            found.append(_record(title, one, other, taken[one], taken[other]))
             print(_lines(found[-1]))
     for record in found:
         if "not_run" in record:
             print(f"  not run: {record['peer']}: {record['not_run']}")
     return found
+
+
+def _ours(spec: Path, precision: str, spellings: int) -> Variant:
+    command = [sys.executable, str(HERE / "attack.py"), "--run", str(spec), precision, str(spellings)]
+    return Variant(f"xstilts {precision}, {spellings} spellings", command)
 
 
 def _record(title: str, ours: str, peer: str, turns: list[Turn], theirs: list[Turn]) -> dict[str, Any]:
@@ -230,4 +242,5 @@ if __name__ == "__main__":
         folder, encoder, tiny, pairs = sys.argv[2:]
         write_victim(Path(folder), Path(encoder) if encoder else None, bool(int(tiny)), int(pairs))
     else:
-        run(json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")))
+        spec, precision, spellings = sys.argv[2:]
+        run(json.loads(Path(spec).read_text(encoding="utf-8")), precision, int(spellings))
