@@ -62,12 +62,16 @@ class Inputs:
         return path if self.encoder else None
 
 
+def data_root() -> Path:
+    return Path(os.environ.get("XSTILTS_DATA") or "data")
+
+
 def read(kind: str, language: str = "") -> list[Any]:
     from xstilts.tasks import find_task, read_examples
     from xstilts.tasks.files.locate import subsample
 
     task, split, usual = REAL[kind]
-    found = read_examples(find_task(task), split, language or usual, Path(os.environ.get("XSTILTS_DATA") or "data"))
+    found = read_examples(find_task(task), split, language or usual, data_root())
     return list(subsample(found, MOST_EXAMPLES))
 
 

@@ -6,6 +6,7 @@
     memory      peak memory of evaluation against Trainer.predict                                            (memory.py)
     mining      exact nearest neighbours against faiss-cpu                                                   (mining.py)
     intervals   the intervals of a whole grid                                                             (intervals.py)
+    attack      a greedy search for character edits against TextAttack, where it is installed                (attack.py)
 
 On a card (`BENCH_DEVICE`, or what torch finds) training, prediction and embedding are measured there. Ratios are medians of
 rounds, with the least and the greatest; `again` is the peer against itself, the noise. Models have random weights, data are made
@@ -24,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attack
 import embedding
 import intervals
 import machine
@@ -76,6 +78,7 @@ def sections(inputs: Inputs, device: str, quick: bool, only: bool) -> dict[str, 
     found["mining"] = 80, mine
     if device == "cpu":
         found |= {"prediction-nli": answers("nli"), "prediction-tag": answers("tag")}
+        found["attack"] = 120, lambda: attack.measure(inputs, 2 if quick else 6, 60 * share)
     if only and device == "cpu":
         found["training-full"] = steps("full", 40, batch=4)
     if inputs.encoder:  # these have a shape of their own, or none
