@@ -88,9 +88,9 @@ def write_victim(folder: Path, encoder: Path | None, tiny: bool, pairs: int) -> 
 
 def run(spec: dict[str, Any], precision: Any, spellings: int) -> None:
     """Our variant's process. The victim is that of a cell (`CellVictim`), without a store."""
-    from xstilts.attack.attack import Pool
-    from xstilts.attack.registry import find_attack
-    from xstilts.attack.search import GreedySearch, search
+    from xstilts.attacks.attack import Pool
+    from xstilts.attacks.registry import find_attack
+    from xstilts.attacks.search import GreedySearch, search
     from xstilts.formats.classify import Classify, ClassifyExample
     from xstilts.formats.format import Example
     from xstilts.model.codecs.registry import CODECS
@@ -128,7 +128,7 @@ def run(spec: dict[str, Any], precision: Any, spellings: int) -> None:
 
 
 def measure(inputs: Inputs, rounds: int, seconds: float) -> list[dict[str, Any]]:
-    from xstilts.attack.first_wave.characters import SHORTEST
+    from xstilts.attacks.first_wave.characters import SHORTEST
 
     pairs, chunks = (4, 2) if inputs.tiny else (PAIRS, CHUNKS)
     title = f"greedy attack, {inputs.encoder.name + ', XNLI' if inputs.encoder else 'embedded world'}, {pairs} pairs a turn"
