@@ -34,12 +34,12 @@ def attack(
     as_json: JsonOption = False,
     changes: SetOption = [],
 ) -> None:
-    """Attack the model of a finished cell on its test data: which small changes of a text make its answer wrong?
+    """Attack the model of a finished cell on its test data.
 
-    For each attack and language it prints how many answers are right before and after, how many of the right ones break, and how
-    often the model was asked; then some of the broken examples. What an attack does not fit is said with the reason. The search
-    asks the model, so its variants are the worst for this model alone: to compare chains, give a study `conditions`, which are
-    the same for all of them. docs/attacks.md lists the attacks.
+    Which small changes of a text make its answer wrong? For each attack and language it prints how many answers are right before
+    and after, how many of the right ones break, and how often the model was asked; then some of the broken examples. What an
+    attack does not fit is said with the reason. The search asks the model, so its variants are the worst for this model alone: to
+    compare chains, give a study `conditions`, which are the same for all of them. docs/attacks.md lists the attacks.
 
     Examples:
 
