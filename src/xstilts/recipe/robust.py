@@ -60,7 +60,8 @@ class Smart(Record):
     """The plain loss + `weight` x the symmetric divergence of predictions under noise that one step of ascent made larger (Jiang
     et al. 2020, arXiv 1911.03437: its smoothness term, without the proximal point). Each coordinate begins gaussian with the
     standard deviation `noise`, moves by `step` times its gradient, which is scaled to a largest coordinate of 1 in its row, and
-    stays within `radius`. The defaults are the paper's; the authors' code (namisan/mt-dnn) has no radius."""
+    stays within `radius`. `noise`, `step` and `weight` are those of the authors' code (namisan/mt-dnn), which has no radius; that
+    of the paper is recalled here and was not read again."""
 
     method: Literal["smart"]
     noise: float = Field(1e-5, ge=0)
