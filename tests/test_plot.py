@@ -78,12 +78,13 @@ def test_other_tables_are_refused() -> None:
 
 def test_a_matrix_of_languages_keeps_rows_and_columns_apart() -> None:
     rows = [
-        {"first": a, "second": b, "score": s}
+        {"first": a, "second": b, "score": s, "n": 9}
         for a, b, s in (("de", "de", 0.9), ("de", "zh", 0.4), ("zh", "de", 0.6), ("zh", "zh", 0.8))
     ]
     (ax,) = plot.language_pairs(pd.DataFrame(rows)).axes
     assert labels(ax.xaxis) == labels(ax.yaxis) == ["de", "zh"]
     written = {(round(text.get_position()[1]), round(text.get_position()[0])): text.get_text() for text in ax.texts}
     assert written == {(0, 0): "90", (0, 1): "40", (1, 0): "60", (1, 1): "80"}
-    with pytest.raises(ValueError, match="no column second"):
+    assert ax.get_title() == "one language 85.0, two 50.0\n(A, B) and (B, A) differ by 20.0"
+    with pytest.raises(ValueError, match="no column n, second"):
         plot.language_pairs(pd.DataFrame({"first": ["de"], "score": [1.0]}))

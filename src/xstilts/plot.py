@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from xstilts.execution.language_pairs import PairScore, summarise_pairs
+
 try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as _Figure
@@ -89,10 +91,11 @@ def languages(table: pd.DataFrame, ax: Axes | None = None) -> _Figure:
 
 
 def language_pairs(table: pd.DataFrame, ax: Axes | None = None) -> _Figure:
-    """The matrix that `xstilts.language_pairs` gives: first texts in rows, second ones in columns, scores 0 to 100.
+    """The matrix that `xstilts.language_pairs` gives: first texts in rows, second ones in columns, scores 0 to 100. The title
+    has the mean of pairs of one language and of two, and how far (A, B) and (B, A) are apart on average.
 
     Raises ValueError for another table."""
-    if missing := {"first", "second", "score"} - set(table.columns):
+    if missing := {"first", "second", "score", "n"} - set(table.columns):
         raise ValueError(f"expected the table of xstilts.language_pairs; it has no column {', '.join(sorted(missing))}")
     codes = list(dict.fromkeys(table["first"]))
     scores_LL = 100 * table.pivot(index="first", columns="second", values="score").loc[codes, codes].to_numpy()
@@ -106,6 +109,10 @@ def language_pairs(table: pd.DataFrame, ax: Axes | None = None) -> _Figure:
         ax.text(column, row, f"{value:.0f}", ha="center", va="center", color=color, fontsize=8)
     ax.set_xticks(range(len(codes)), codes)
     ax.set_yticks(range(len(codes)), codes)
+    rows = cast(list[dict[str, Any]], table[["first", "second", "score", "n"]].to_dict("records"))
+    found = summarise_pairs([PairScore(**row) for row in rows])
+    means = f"one language {100 * found.diagonal:.1f}, two {100 * found.mixed:.1f}"
+    ax.set_title(f"{means}\n(A, B) and (B, A) differ by {100 * found.asymmetry:.1f}", fontsize=9)
     ax.set_xlabel("language of the second text")
     ax.set_ylabel("language of the first text")
     return cast(_Figure, ax.get_figure())

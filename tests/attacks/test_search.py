@@ -15,7 +15,7 @@ from xstilts.attacks.attack import Pool
 from xstilts.attacks.first_wave.invisible import ZERO_WIDTH
 from xstilts.attacks.first_wave.pairs import SYMMETRY
 from xstilts.attacks.registry import find_attack
-from xstilts.attacks.search import SEARCHES, BeamSearch, GreedySearch, Method, RandomSearch, Victim, search, success_rate
+from xstilts.attacks.search import BeamSearch, GreedySearch, Method, RandomSearch, Victim, search, success_rate
 from xstilts.attacks.variants import make_variants
 from xstilts.errors import InputError
 from xstilts.formats.classify import ClassifyExample
@@ -31,6 +31,7 @@ def make_examples(count: int) -> list[Example]:
 
 
 EXAMPLES = make_examples(40)
+SEARCHES: dict[str, Method] = {"random": RandomSearch(), "greedy": GreedySearch(), "beam": BeamSearch()}
 every_search = pytest.mark.parametrize("method", SEARCHES.values(), ids=list(SEARCHES))
 
 

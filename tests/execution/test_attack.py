@@ -59,6 +59,12 @@ def test_a_keyword_victim_breaks_when_the_keyword_does() -> None:
     assert all(row.found.queries > 0 for row in enough)
 
 
+def test_examples_without_variants_are_counted() -> None:
+    """No number or name occurs in both texts."""
+    (summary,) = summarise_attacks(run(constant, ("rename",)))
+    assert (summary.right, summary.untouched, summary.success, summary.queries) == (2, 2, 0.0, 0)
+
+
 def test_no_more_queries_than_allowed() -> None:
     assert all(row.found.queries <= 2 for row in run(keyword, method=make_method("greedy", 3), most_queries=2))
 
@@ -76,6 +82,7 @@ def test_nothing_right_is_no_success_rate() -> None:
         ({"attacks": ["charcters"]}, "did you mean 'characters'"),
         ({"attacks": ["entities"]}, "it is for the format tag"),
         ({"language": "zh", "attacks": ["characters"]}, "characters"),
+        ({"attacks": ["language_pair"]}, "needs the same examples in other languages"),
         ({"task": "udpos"}, "fits classification only"),
         ({"examples": [{"texts": ["one"], "answer": "1"}]}, "a list of 2 texts"),
         ({"examples": [{"texts": ["one", "two"], "answer": "yes"}]}, "answer 'yes' is none of 0, 1"),

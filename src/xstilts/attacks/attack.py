@@ -127,6 +127,11 @@ class Attack:
         if not 0 < self.budget <= self.most:
             raise InputError(f"attack {self.name}: the budget is {self.budget:g}, expected more than 0 and at most {self.most:g}")
 
+    @property
+    def mixes_languages(self) -> bool:
+        """Whether it reads the same examples in other languages."""
+        return self.level == "R1"
+
     def excludes(self, language: str) -> str:
         """Why the attack does not apply to a language; "" if it does."""
         if language not in LANGUAGES:

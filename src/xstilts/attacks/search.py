@@ -124,9 +124,6 @@ class BeamSearch:
             beam = [grown[i] for i in order[: self.width]]
 
 
-SEARCHES: dict[str, Method] = {"random": RandomSearch(), "greedy": GreedySearch(), "beam": BeamSearch()}
-
-
 def search(
     victim: Victim,
     attack: Attack,

@@ -15,7 +15,7 @@ import numpy as np
 from xstilts.attacks.attack import Attack, Pool
 from xstilts.attacks.edits import parts
 from xstilts.attacks.registry import find_attack
-from xstilts.attacks.search import SEARCHES, BeamSearch, Found, GreedySearch, Method, RandomSearch, Victim, search, success_rate
+from xstilts.attacks.search import BeamSearch, Found, GreedySearch, Method, RandomSearch, Victim, search, success_rate
 from xstilts.errors import InputError, nearest
 from xstilts.execution.language_pairs import read_gold
 from xstilts.formats.classify import Classify, ClassifyExample
@@ -26,7 +26,6 @@ from xstilts.stages.stage import PredictStage
 from xstilts.store.store import Store
 from xstilts.tasks.registry import find_task
 
-PAIRS = "R1"  # the level of attacks that read the same examples in all languages
 # Texts of examples -> for each of them a score of each label, in the order of the task's labels; shape (N, C).
 TextVictim = Callable[[Sequence[tuple[str, ...]]], Sequence[Sequence[float]]]
 MakeVictim = Callable[[Store, PredictStage, Metric], Victim]
@@ -44,14 +43,16 @@ class Attacked:
 
 @dataclass(frozen=True)
 class Summary:
-    """One attack in one language. `right`: the clean examples that the victim got right; `success`: the share of these that are
+    """One attack in one language. `right`: the clean examples that the victim got right; `untouched`: how many of these have no
+    variant, since nothing in them can be edited; `success`: the share of these that are
     broken (NaN if none is right); `clean` and `attacked`: the share of all examples that is right before and after; `queries` of
-    the examples that were attacked: median and 90th percentile."""
+    the examples that have variants: median and 90th percentile."""
 
     attack: str
     language: str
     examples: int
     right: int
+    untouched: int
     success: float
     clean: float
     attacked: float
@@ -61,11 +62,11 @@ class Summary:
 
 def make_method(name: str, count: int) -> Method:
     """A search by name: `count` random variants, `count` spellings of each word, or a beam of `count`. Raises InputError."""
-    if name not in SEARCHES:
-        raise InputError(f"no search {name!r}{nearest(name, SEARCHES)}; expected {', '.join(SEARCHES)}")
+    methods: dict[str, Method] = {"random": RandomSearch(count), "greedy": GreedySearch(count), "beam": BeamSearch(width=count)}
+    if name not in methods:
+        raise InputError(f"no search {name!r}{nearest(name, methods)}; expected {', '.join(methods)}")
     if count < 1:
         raise InputError(f"count: expected 1 or more, found {count}")
-    methods: dict[str, Method] = {"random": RandomSearch(count), "greedy": GreedySearch(count), "beam": BeamSearch(width=count)}
     return methods[name]
 
 
@@ -100,6 +101,9 @@ def attack_cell(
         if reason := attack.misfits(task.format, cell.id.target):
             note(f"{attack.name}: left out, because {reason}")
             continue
+        if attack.mixes_languages and sum(not attack.excludes(code) for code in gold) < 2:
+            note(f"{attack.name}: left out, because it needs test data in two languages")
+            continue
         for code in languages or gold:
             if reason := attack.excludes(code):
                 note(f"{attack.name} in {code}: left out, because {reason}")
@@ -112,7 +116,7 @@ def attack_cell(
     for attack, code in fitting:
         on_start(attack.name, code)
         victim = make_victim(store, made, task.metric.for_language(code))
-        parallel = _by_id(tests, attack) if attack.level == PAIRS else {}
+        parallel = _by_id(tests, attack) if attack.mixes_languages else {}
         pool = Pool(tests[code], parallel)
         some = _choose(tests[code], limit)
         yield from _attack(victim, attack, some, code, method, budget, seed, pool, most_queries)
@@ -156,6 +160,8 @@ def attack_function(
     for attack in [find_attack(name) for name in attacks]:
         if reason := attack.misfits(format, task) or attack.excludes(language):
             raise InputError(f"{attack.name}: {reason}")
+        if attack.mixes_languages:
+            raise InputError(f"{attack.name}: it needs the same examples in other languages, which only a cell has")
         yield from _attack(score, attack, read, language, method, budget, seed, Pool(same=read), most_queries)
 
 
@@ -187,11 +193,14 @@ def write_attacked(row: Attacked) -> dict[str, Any]:
 
 def _summarise(attack: str, language: str, found: Sequence[Found]) -> Summary:
     right = [one for one in found if one.clean >= one.threshold]
-    queries = [one.queries for one in right] or [0]
+    queries = [one.queries for one in right if one.queries] or [0]
+    untouched = sum(not one.queries for one in right)
     p90 = quantiles(queries, n=10, method="inclusive")[-1] if len(queries) > 1 else float(queries[0])
     clean = fmean(one.clean >= one.threshold for one in found)
     attacked = fmean(one.score >= one.threshold for one in found)
-    return Summary(attack, language, len(found), len(right), success_rate(found), clean, attacked, median(queries), p90)
+    return Summary(
+        attack, language, len(found), len(right), untouched, success_rate(found), clean, attacked, median(queries), p90
+    )
 
 
 def _attack(

@@ -48,7 +48,6 @@ def score_language_pairs(
     store: Store,
     answer: Answer,
     languages: Sequence[str] = (),
-    on_pair: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[PairScore]:
     """The score of each pair of `languages` (default: all of the cell), with `answer`, its model. Raises InputError for a format
     without two texts, an unknown language, test sets that share no examples, and data that the store lacks."""
@@ -72,7 +71,6 @@ def score_language_pairs(
             metric = task.metric.for_language(second)
             tallies = [metric.tally(e, p) for e, p in zip(mixed, answer(mixed), strict=True)]
             found.append(PairScore(first, second, float(metric.headline(np.sum(tallies, axis=0))), len(mixed)))
-            on_pair(len(found), len(codes) ** 2)
     return found
 
 

@@ -16,7 +16,6 @@ from xstilts.stages.stage import AttackStage, FetchStage, PredictStage, ScoreSta
 from xstilts.study.condition import Condition
 from xstilts.tasks.task import Task
 
-PAIRS = "R1"  # the level of attacks that read the same examples in all languages
 UNVECTORED = "it is scored by comparing vectors, and only predictions can be attacked"
 
 
@@ -53,7 +52,7 @@ class AttackStages:
         subject = f"{condition.name} on {task.name}"
         fitting = {language: stage for language, stage in gold.items() if not attack.excludes(language)}
         reason = attack.misfits(task.format, task.name) or (UNVECTORED if task.format.retrieval else "")
-        if not reason and attack.level == PAIRS and len(fitting) < 2:
+        if not reason and attack.mixes_languages and len(fitting) < 2:
             reason = "it needs test data in two languages"
         if reason:
             self.data.note(f"{subject}: no such attack, because {reason}")
@@ -69,7 +68,7 @@ class AttackStages:
         budget = float(attack.check_budget(condition.budget))
         strength = (budget, condition.count, condition.seed)
         config = AttackConfig(attack.name, attack.version, task.name, language, *strength, attack.declared)
-        inputs: AttackInputs[Stage] = AttackInputs(clean, gold if attack.level == PAIRS else {})
+        inputs: AttackInputs[Stage] = AttackInputs(clean, gold if attack.mixes_languages else {})
         slug = f"{short_task(task)}-{clean.config.split}-{language}~{condition.name}"
         context = replace(self.data.context, attack=condition.path)
         return AttackStage(config, inputs, slug, condition.name, context)

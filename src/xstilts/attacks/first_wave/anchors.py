@@ -1,8 +1,8 @@
 """Anchors: numbers and names that both texts of an example have in the same form. Changed in both texts alike they leave the
 answer as it is (`rename`); exchanged in one text they make another statement (`swap`).
 
-A name is a word with a capital letter that is not the first of its sentence and that the test set has nowhere without the
-capital. So there are names only where sentences have case, and not in German, where every noun has a capital. The embedded world
+A word counts as a name if it begins with a capital inside a sentence, and if the test set never writes it without the capital.
+So there are names only in scripts with capitals, and none in German, where every noun has one. The embedded world
 writes names small, and its names are known.
 """
 

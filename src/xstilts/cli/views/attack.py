@@ -22,16 +22,25 @@ def print_attacks(console: Console, summaries: Sequence[Summary], rows: Sequence
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("attack", no_wrap=True)
     table.add_column("language")
-    for name in ("examples", "right before", "after", "broken", "queries", "90 %"):
+    for name in ("examples", "right before", "after", "broken", "not edited", "queries", "90 %"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in summaries:
         broken = "-" if math.isnan(one.success) else f"{100 * one.success:.1f} %"
         shares = (f"{100 * share:.1f}" for share in (one.clean, one.attacked))
-        table.add_row(one.attack, one.language, str(one.examples), *shares, broken, f"{one.queries:g}", f"{one.queries_p90:g}")
+        table.add_row(
+            one.attack,
+            one.language,
+            str(one.examples),
+            *shares,
+            broken,
+            str(one.untouched),
+            f"{one.queries:g}",
+            f"{one.queries_p90:g}",
+        )
     console.print(table)
     console.print(
         "\n[dim]right before, after: percent of all examples; after: with its worst variant. broken: of those right before. "
-        "queries: of those right before, the median and the 90th percentile.[/dim]"
+        "not edited: how many of these have no variant. queries: of the others, the median and the 90th percentile.[/dim]"
     )
     for row in _choose(rows):
         written = write_attacked(row)
