@@ -12,10 +12,12 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 import xstilts
 from tests.conftest import tiny_record
 from xstilts import InputError, Store, Study, cells, compare, confusion, examples, gains, predict, run, scores, write_report
+from xstilts.cli import app
 from xstilts.metrics.tag import find_chunks
 from xstilts.notebook import Cells
 
@@ -195,8 +197,11 @@ def test_names_are_completed_and_nothing_heavy_is_imported() -> None:
     assert (Path(xstilts.__file__).parent / "py.typed").is_file()
 
 
-def test_the_report_is_written(place: Place, tmp_path: Path) -> None:
-    assert write_report(*place, tmp_path / "report").is_file()
+def test_the_report_is_that_of_the_command(place: Place, tmp_path: Path) -> None:
+    page = write_report(*place, tmp_path / "python")
+    called = CliRunner().invoke(app, ["report", place[0], "--store", place[1], "-o", str(tmp_path / "command")])
+    assert called.exit_code == 0
+    assert page.read_bytes() == (tmp_path / "command" / "report.html").read_bytes()
 
 
 def code_cells() -> list[str]:

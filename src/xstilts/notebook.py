@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -297,15 +297,11 @@ def write_report(
     study: AnyStudy, store: AnyStore = None, folder: Path | str | None = None, data: Path | str | None = None
 ) -> Path:
     """Write the report of a study into a folder (default: reports/STUDY), in all formats. Gives the path of the HTML file."""
-    from xstilts.analysis.broken_examples import choose_broken
-    from xstilts.analysis.example_choice import choose_examples
-    from xstilts.report.findings import compute_findings
+    from xstilts.report.findings import read_findings
     from xstilts.report.write import write_report as write
 
     plan, opened = _compile_for(study, store, data)
-    findings = compute_findings(gather(plan, opened))
-    findings = replace(findings, examples=choose_examples(plan, opened), broken=choose_broken(plan, opened))
-    return write(findings, Path(folder or Path("reports") / plan.study.name))
+    return write(read_findings(plan, opened), Path(folder or Path("reports") / plan.study.name))
 
 
 def _compile(study: AnyStudy, data: Path | str | None, draft: bool = True) -> Plan:

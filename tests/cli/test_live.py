@@ -250,7 +250,7 @@ def test_in_a_notebook_a_line_is_written_over_the_one_before(tmp_path: Path, mon
     plan = compile_study(tiny_study())
     state = inspect(plan, Store(tmp_path))
     file = io.StringIO()
-    with LiveView(Console(file=file), in_place=True) as view:
+    with LiveView(Console(file=file, force_terminal=True, no_color=True), in_place=True) as view:  # as a kernel calls itself
         view.show(state)
         state.status = dict.fromkeys(state.status, "done")
         view.show(state)

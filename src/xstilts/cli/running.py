@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,17 +48,11 @@ def choose_exit_code(state: State) -> int:
 def write_study_report(plan: Plan, store: Store, state: State | None, folder: Path) -> tuple[Findings, Path]:
     """Write the report of what the store has. Gives the analysis and the HTML file. An interruption ends the program with exit
     code 130; files that were not written yet are those of the report before."""
-    from xstilts.analysis.broken_examples import choose_broken
-    from xstilts.analysis.calibration import calibrate
-    from xstilts.analysis.example_choice import choose_examples
-    from xstilts.analysis.gather import gather
-    from xstilts.report.findings import compute_findings
+    from xstilts.report.findings import read_findings
     from xstilts.report.write import write_report
 
     try:
-        findings = compute_findings(gather(plan, store, state))
-        findings = replace(findings, calibration=calibrate(findings.gains, store), examples=choose_examples(plan, store))
-        findings = replace(findings, broken=choose_broken(plan, store))
+        findings = read_findings(plan, store, state)
         return findings, write_report(findings, folder)
     except KeyboardInterrupt:
         print(

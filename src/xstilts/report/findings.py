@@ -1,7 +1,6 @@
 """Everything that a report shows, computed once from `Results`: scores, gains, answer, costs, claims.
 
-The certificate of calibration takes seconds, and examples are read from the store, so who writes a report adds both
-(`analysis.calibration`, `analysis.example_choice`, `analysis.broken_examples`)."""
+The certificate of calibration takes seconds, and examples are read from the store: `read_findings` has both, for reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,12 +9,13 @@ from typing import Literal
 from xstilts.analysis.best_chain import BestChain, find_best_chains
 from xstilts.analysis.best_setting import BestSetting, find_best_settings
 from xstilts.analysis.breakdown import Decomposition, decompose
-from xstilts.analysis.broken_examples import BrokenExample
-from xstilts.analysis.calibration import Calibration
+from xstilts.analysis.broken_examples import BrokenExample, choose_broken
+from xstilts.analysis.calibration import Calibration, calibrate
 from xstilts.analysis.costs import KindCost, PhaseCost, describe_anomalies, sum_by_kind, sum_by_phase
 from xstilts.analysis.encoder_interaction import EncoderInteraction, compare_encoders, describe_interactions
-from xstilts.analysis.example_choice import TargetExamples
+from xstilts.analysis.example_choice import TargetExamples, choose_examples
 from xstilts.analysis.gains import Gain, compute_chain_gains, compute_transfer_gains
+from xstilts.analysis.gather import gather
 from xstilts.analysis.mean_gains import MeanGain, compute_mean_gains
 from xstilts.analysis.other_tests import OtherTests, run_other_tests
 from xstilts.analysis.registration import Registration, check_registration
@@ -24,8 +24,11 @@ from xstilts.analysis.robustness import AttackedScore, RobustnessGain, compute_r
 from xstilts.analysis.scores import Summary, summarise
 from xstilts.claims.ledger import ClaimResult, judge_claims
 from xstilts.claims.published import PublishedComparison, compare_published
+from xstilts.execution.execute import State
+from xstilts.plan.compile import Plan
 from xstilts.report.answer.answer import Answer, answer_over_none
 from xstilts.report.answer.comparisons import answer_comparisons
+from xstilts.store.store import Store
 
 SLOWEST = 5
 
@@ -149,4 +152,15 @@ def compute_findings(results: Results, resamples: int = 0) -> Findings:
         published=compare_published(results, gains, resamples),
         attacked=describe_attacked(results),
         robustness=compute_robustness_gains(results, gains, resamples),
+    )
+
+
+def read_findings(plan: Plan, store: Store, state: State | None = None) -> Findings:
+    """All that a report shows of what a store has of a plan. `state`: of the run that has just ended. It takes seconds."""
+    findings = compute_findings(gather(plan, store, state))
+    return replace(
+        findings,
+        calibration=calibrate(findings.gains, store),
+        examples=choose_examples(plan, store),
+        broken=choose_broken(plan, store),
     )

@@ -175,7 +175,8 @@ class LiveView:
         self.console = console
         self.in_place = in_place
         self.open_line = 0  # characters of the line that the next one is written over
-        self.live = Live(console=console, refresh_per_second=5, transient=False) if console.is_terminal else None
+        shows = console.is_terminal and not in_place  # a notebook's kernel calls itself a terminal, for the colours
+        self.live = Live(console=console, refresh_per_second=5, transient=False) if shows else None
         self.messages_shown = 0
         self.failures_shown = 0
         self.said_stopping = False
