@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.conftest import tiny_study
+from tests.model.tiny_encoders import make_encoder
 from tests.study.test_condition import OWN
 
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.plan.cost.estimate import estimate
 from xstilts.plan.cost.sizes import TALLY_BYTES
+from xstilts.stages.contracts import Cuts
 from xstilts.stages.stage import AttackStage, PredictStage, ScoreStage
 from xstilts.study import make_study
 from xstilts.tasks.registry import find_task
@@ -81,6 +84,35 @@ def test_a_language_without_the_attack_is_left_out_with_the_reason(tmp_path: Pat
     (cell,) = {cell.score.config.languages for cell in plan.attacked if cell.id.condition == "diacritics"}
     assert "zh" not in cell and "de" in cell
     assert any(note.startswith("diacritics on pawsx in Chinese: no such attack, because ") for note in plan.notes)
+
+
+OWN_TOKENIZER = {"encoders": ["scratch/own"], "scratch": {"own": {"corpus": "world/text", "vocabulary": 200}}}
+
+
+def test_cuts_are_drawn_by_the_stage_that_predicts() -> None:
+    conditions = ["segmentation", {"attack": "segmentation", "budget": 0.5, "count": 4, "seed": 3}]
+    plan, clean = (planned(*some, **OWN_TOKENIZER) for some in (conditions, []))
+    assert {s.key for s in clean.stages} < {s.key for s in plan.stages}
+    found = {}
+    for cell in plan.attacked:
+        attacked, made = cell.score.inputs.attacked, cell.score.inputs.predictions
+        assert isinstance(attacked, PredictStage) and isinstance(made, PredictStage) and made.config.cuts is None
+        assert replace(attacked.config, cuts=None) == made.config and "cuts" not in made.fingerprint["config"]
+        found[cell.id.condition] = attacked.config.cuts
+    assert found == {"segmentation": Cuts(0.3, 0), "segmentation, budget 0.5, count 4, seed 3": Cuts(0.5, 3)}
+    assert {cell.id.target for cell in plan.attacked} == {"world/paraphrase", "world/pos"}
+
+
+def test_an_encoder_whose_words_cannot_be_cut_keeps_its_other_conditions(mini_xlmr: Path, tmp_path: Path) -> None:
+    plan = planned("segmentation", "keyboard")
+    assert {cell.id.condition for cell in plan.attacked} == {"keyboard"}
+    (note,) = (note for note in plan.notes if note.startswith("segmentation: no such attack on "))
+    assert note.endswith("because the tokenizer of the embedded world knows whole words only, and its pieces cannot be drawn")
+    bert = make_encoder(tmp_path / "bert", "bert")
+    plan = planned("segmentation", encoders=[str(mini_xlmr), str(bert)], pretrain=[], random_init=True)
+    assert {cell.id.encoder for cell in plan.attacked} == {str(mini_xlmr)}
+    notes = [note for note in plan.notes if note.startswith("segmentation: no such attack on ")]
+    assert len(notes) == 2 and all("expected a Unigram tokenizer" in note and "found WordPiece" in note for note in notes)
 
 
 def test_pairs_of_languages_read_all_languages() -> None:

@@ -32,6 +32,7 @@ from xstilts.tasks.task import Task
 PER_LANGUAGE, MOST = 2, 8
 BEFORE = 80  # letters of a long text that are shown before its first change
 JOINERS = "\u200c\u200d"  # parts of the spelling of Persian and of Indic languages
+SAME = "the same text, cut into other pieces"
 Piece = tuple[str, bool]  # a stretch of text, and whether it was changed
 
 
@@ -137,6 +138,8 @@ def _read(
         answers[chain] = own
     for id in ids:
         clean, attacked_text = mark_changes(task, gold[sources[id]], variants[id], records[id]["edits"])
+        if not any(changed for _, changed in attacked_text):
+            attacked_text = ((SAME, False),)
         told = {chain: (own[sources[id]], own[id]) for chain, own in answers.items()}
         yield BrokenExample(*place, language, id, clean, attacked_text, _write(task, variants[id].answer), told)
 

@@ -160,14 +160,24 @@ class PredictRecipe:
 
 
 @dataclass(frozen=True)
+class Cuts:
+    """Words are cut at random by the id of their example and this `seed`; `alpha` as in `model/segmentation.py`."""
+
+    alpha: float
+    seed: int
+
+
+@dataclass(frozen=True)
 class PredictConfig:
-    """`head`: the task whose head predicts. `format`: labels are those of the head, in its order."""
+    """`head`: the task whose head predicts. `format`: labels are those of the head, in its order. `cuts`: None for the
+    tokenizer's own."""
 
     task: str
     head: str
     format: FormatRecord
     languages: tuple[str, ...]
     recipe: PredictRecipe
+    cuts: Cuts | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,20 @@
 Examples stream from their file through the model into the predictions' file."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
+from typing import Self
 
 from xstilts.formats.format import Example
 from xstilts.formats.jsonl import count_lines, read_jsonl, write_predictions
 from xstilts.formats.prediction import Prediction
+from xstilts.model.codecs.codec import Encode
 from xstilts.model.codecs.tag import TagCodec
 from xstilts.model.encoder import round_linears
 from xstilts.model.model import load_model, trunk_folder
+from xstilts.model.segmentation import sample_by_id
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages.contracts import PredictConfig, PredictInputs
@@ -20,17 +24,21 @@ from xstilts.stages.device import device
 from xstilts.stages.job import ExampleCounter, Job
 from xstilts.stages.train import codec_of
 from xstilts.store.store import read_json, write_json
-from xstilts.train.evaluate import WINDOW, predict
+from xstilts.train.evaluate import WINDOW, measure_margins, predict
 
 MANY = 0.25
 
 
 class Predictor:
-    """A finished checkpoint (the `out/` folder of its stage) with the head and the recipe of a predict stage, on its device."""
+    """A finished checkpoint (the `out/` folder of its stage) with the head and the recipe of a predict stage, on its device.
+    Raises InputError if words are to be cut at random and its tokenizer cannot."""
 
     def __init__(self, folder: Path, config: PredictConfig):
         self.head = config.head
         self.codec = codec_of(config.format, load_tokenizer(trunk_folder(folder)), Recipe(**asdict(config.recipe)))
+        self.encode: Encode = self.codec.encode
+        if config.cuts:
+            self.encode = sample_by_id(self.codec, config.cuts.alpha, config.cuts.seed)
         self.model = load_model(folder, config.head, self.codec).to(device())
         if config.recipe.precision == "bf16":
             round_linears(self.model.encoder)
@@ -39,7 +47,17 @@ class Predictor:
         self, examples: Iterable[Example], on_batch: Callable[[int], None] = lambda _: None, window: int = WINDOW
     ) -> Iterator[Prediction]:
         """A prediction for each example, in their order, as a stream; see `train.evaluate.predict`."""
-        return predict(self.model, self.head, self.codec, examples, on_batch, window)
+        return predict(self.model, self.head, self.codec, examples, on_batch, window, self.encode)
+
+    def margins(self, examples: Sequence[Example]) -> list[float]:
+        """See `train.evaluate.measure_margins`."""
+        return measure_margins(self.model, self.head, self.codec, examples, self.encode)
+
+    def cut(self, alpha: float, seed: int) -> Self:
+        """The same with words cut at random. Raises InputError if the tokenizer cannot."""
+        other = copy(self)
+        other.encode = sample_by_id(self.codec, alpha, seed)
+        return other
 
 
 def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:

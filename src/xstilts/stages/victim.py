@@ -5,6 +5,8 @@ sees how near it is. Elsewhere it is the example's own score, 0-1, less `RIGHT`.
 """
 
 from collections.abc import Sequence
+from copy import copy
+from typing import Self
 
 import numpy as np
 
@@ -15,7 +17,6 @@ from xstilts.model.codecs.codec import Codec
 from xstilts.stages.own_inputs import load_predictor
 from xstilts.stages.stage import PredictStage
 from xstilts.store.store import Store
-from xstilts.train.evaluate import measure_margins
 
 
 class CellVictim:
@@ -27,7 +28,13 @@ class CellVictim:
     def __call__(self, examples: Sequence[Example]) -> list[float]:
         found = self._predictor
         if type(found.codec).margins is not Codec.margins:
-            return measure_margins(found.model, found.head, found.codec, examples)
+            return found.margins(examples)
         tallies = [self._metric.tally(e, p) for e, p in zip(examples, found.answer(examples), strict=True)]
         scores: list[float] = (own_scores(self._metric, np.asarray(tallies, dtype=np.float64)) - RIGHT).tolist()
         return scores
+
+    def cut(self, alpha: float, seed: int) -> Self:
+        """The same model with words cut at random by the ids of examples. Raises InputError if its tokenizer cannot."""
+        other = copy(self)
+        other._predictor = self._predictor.cut(alpha, seed)
+        return other
