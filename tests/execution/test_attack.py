@@ -81,6 +81,7 @@ def test_nothing_right_is_no_success_rate() -> None:
         ({"victim": lambda texts: [[math.nan, 1.0]] * len(texts)}, "NaN"),
         ({"attacks": ["charcters"]}, "did you mean 'characters'"),
         ({"attacks": ["entities"]}, "it is for the format tag"),
+        ({"attacks": ["segmentation"]}, "segmentation changes no text, only how the victim's tokenizer cuts it"),
         ({"language": "zh", "attacks": ["characters"]}, "characters"),
         ({"attacks": ["language_pair"]}, "needs the same examples in other languages"),
         ({"task": "udpos"}, "fits classification only"),
