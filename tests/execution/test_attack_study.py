@@ -174,6 +174,19 @@ def test_cuts_depend_on_no_worker_and_no_window(cut: tuple[Plan, Store], tmp_pat
     assert list(predictor.answer(examples[::-1]))[::-1] == known
 
 
+def test_the_tokenizer_saw_what_was_edited(ran: tuple[Plan, Store], cut: tuple[Plan, Store]) -> None:
+    """The world's tokenizer knows whole words, so a misspelling is an unknown one; cuts are often the tokenizer's own."""
+    found = []
+    for plan, store in (ran, cut):
+        scores = [score for cells in gather(plan, store).attacked.values() for cell in cells for score in cell.languages.values()]
+        found.append({score.attack["seen"] for score in scores if score.attack})
+    assert found[0] == {1.0}
+    assert found[1] and all(share is not None and 0.5 < share <= 1 for share in found[1])
+    for stage in (stage for stage in ran[0].stages if isinstance(stage, PredictStage)):
+        facts = read_json(ran[1].folder(stage.kind, stage.slug, stage.key) / "done.json")["facts"]
+        assert ("seen" in facts) == any(made.kind == "attack" for made in stage.inputs.test.values())
+
+
 def test_a_cell_is_searched_by_its_cuts(cut: tuple[Plan, Store]) -> None:
     """The margins of samples are those of the stage's own, so the search breaks what the study breaks."""
     plan, store = cut

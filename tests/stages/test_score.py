@@ -318,9 +318,11 @@ def test_under_an_attack_the_worst_variant_counts(job: ScoreJob) -> None:
     add_clean(job, "yyyn")
     variants = dict.fromkeys(("0#0", "0#1", "1#0", "3#2"), "yes")
     add_attack(job, "de", variants, {"0#0": "yes", "0#1": "no", "1#0": "yes", "3#2": "yes"})
+    assert job.inputs.attacked is not None
+    (job.inputs.attacked / "seen.json").write_text('{"de": 0.25}')
     found = scores_of(job)["languages"]["de"]
     assert found["headline"] == 0.5 and found["n"] == 4
-    attack = {"variants": 4, "effective": 0.75, "success": 1 / 3, "consistent": 0.5, "passed": 0.75}
+    attack = {"variants": 4, "effective": 0.75, "seen": 0.25, "success": 1 / 3, "consistent": 0.5, "passed": 0.75}
     assert found["attack"] == pytest.approx(attack)
     tallies = np.load(job.out / "tallies.npz")
     assert tallies["de.ids"].tolist() == ["0", "1", "2", "3"]
@@ -341,7 +343,7 @@ def test_where_nothing_could_be_edited_the_clean_score_stands(job: ScoreJob) -> 
     add_clean(job, "yn")
     add_attack(job, "de", {}, {})
     found = scores_of(job)["languages"]["de"]
-    nothing = {"variants": 0, "effective": 0.0, "success": 0.0, "consistent": None, "passed": None}
+    nothing = {"variants": 0, "effective": 0.0, "seen": None, "success": 0.0, "consistent": None, "passed": None}
     assert found["headline"] == 0.5 and found["attack"] == nothing
 
 

@@ -18,19 +18,23 @@ from xstilts.formats.format import Example
 from xstilts.formats.jsonl import read_jsonl, write_jsonl
 from xstilts.stages.contracts import AttackConfig, AttackInputs
 from xstilts.stages.job import Job
+from xstilts.store.store import link_or_copy
 
+CLEAN = "clean.jsonl"
+SEEN = "seen.json"  # of a predict stage that reads variants, see `seen.py`
 AT_ONCE = 256  # examples between two reports
 AttackJob = Job[AttackConfig, AttackInputs[Path]]
 
 
 def run(job: AttackJob) -> None:
     """Leaves `examples.jsonl` and `variants.jsonl`: for each variant its id, the clean example's, the edits, and the languages of
-    its texts if they differ. In the run's facts: how many variants (`examples`) of how many clean examples (`available`), how
-    many of these are `untouched`, and how many draws gave a variant once more (`repeated`)."""
+    its texts if they differ; and the clean examples as CLEAN. In the run's facts: how many variants (`examples`) of how many
+    clean examples (`available`), how many of these are `untouched`, and how many draws gave a variant once more (`repeated`)."""
     clean = list(read_jsonl(job.inputs.clean / "examples.jsonl"))
     job.facts |= {"available": len(clean), "untouched": 0, "repeated": 0}
     with (job.out / "variants.jsonl").open("w", encoding="utf-8") as beside:
         job.facts["examples"] = write_jsonl(job.out / "examples.jsonl", _make(job, clean, beside))
+    link_or_copy(job.inputs.clean / "examples.jsonl", job.out / CLEAN)
 
 
 def _make(job: AttackJob, clean: list[Example], beside: TextIO) -> Iterator[Example]:

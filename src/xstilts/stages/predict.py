@@ -19,9 +19,11 @@ from xstilts.model.model import load_model, trunk_folder
 from xstilts.model.segmentation import sample_by_id
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
+from xstilts.stages.attack import CLEAN, SEEN
 from xstilts.stages.contracts import PredictConfig, PredictInputs
 from xstilts.stages.device import device
 from xstilts.stages.job import ExampleCounter, Job
+from xstilts.stages.seen import SeenCounter
 from xstilts.stages.train import codec_of
 from xstilts.store.store import read_json, write_json
 from xstilts.train.evaluate import WINDOW, measure_margins, predict
@@ -62,12 +64,14 @@ class Predictor:
 
 def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
     """Leaves `<language>.jsonl`, one prediction a line; in the run's record, for each language, `unreached`: how many examples
-    have an answer that no row of tokens holds; and `bare_words`: the share of words whose tag is read off a token with nothing
-    in it, where it is above MANY."""
+    have an answer that no row of tokens holds; `bare_words`: the share of words whose tag is read off a token with nothing in it,
+    where it is above MANY; and of attacked examples `seen`: the share whose token ids are not those of the clean example, which
+    is also left as SEEN."""
     config = job.config
     predictor = Predictor(job.inputs.model, config)
     codec = predictor.codec
     unreached: dict[str, int] = read_json(job.checkpoint / "unreached.json") or {}
+    seen: dict[str, float] = read_json(job.checkpoint / SEEN) or {}
     files = {language: job.inputs.test[language] / "examples.jsonl" for language in config.languages}
     sizes = {language: count_lines(path) for language, path in files.items()}
     counter = ExampleCounter(job, sizes)
@@ -76,14 +80,23 @@ def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
         name = f"{language}.jsonl"
         finished = job.checkpoint / name
         if not finished.is_file():
+            counted = copy(predictor)
+            if (path.parent / CLEAN).is_file():
+                counted.encode = SeenCounter(predictor.encode, codec.encode, path.parent)
             codec.unreached.clear()
-            write_predictions(job.checkpoint / f".{name}", predictor.answer(read_jsonl(path), counter.tell))
+            write_predictions(job.checkpoint / f".{name}", counted.answer(read_jsonl(path), counter.tell))
             unreached[language] = len(codec.unreached)
             write_json(job.checkpoint / "unreached.json", unreached)
+            if isinstance(counted.encode, SeenCounter) and counted.encode.share is not None:
+                seen[language] = counted.encode.share
+                write_json(job.checkpoint / SEEN, seen)
             (job.checkpoint / f".{name}").replace(finished)
         job.check_stop()
     if missed := {language: count for language, count in unreached.items() if count}:
         job.facts["unreached"] = missed
+    if seen:
+        job.facts["seen"] = {language: round(share, 3) for language, share in seen.items()}
+        write_json(job.out / SEEN, seen)
     if isinstance(codec, TagCodec) and config.recipe.word_state == "first":
         shares = {language: round(codec.share_of_bare_words(read_jsonl(path)), 3) for language, path in files.items()}
         job.facts["bare_words"] = {language: share for language, share in shares.items() if share > MANY}

@@ -19,9 +19,9 @@ from xstilts.formats.prediction import Prediction
 from xstilts.metrics.baseline import measure_baseline
 from xstilts.metrics.metric import Counts, Metric
 from xstilts.metrics.worst import RIGHT, choose_worst, own_scores, success_rate
-from xstilts.stages.attack import read_variants
+from xstilts.stages.attack import SEEN, read_variants
 from xstilts.stages.retrieve import Answers, ScoreJob, answer_mined, answer_ranked, answer_translations, resolve_setting
-from xstilts.store.store import write_json
+from xstilts.store.store import read_json, write_json
 from xstilts.tasks.registry import find_task
 
 RETRIEVAL = {"embed": answer_translations, "mine": answer_mined, "rank": answer_ranked}
@@ -75,8 +75,9 @@ def _attack(
     job: ScoreJob, metric: Metric, language: str, answers: Answers, clean_NC: Counts
 ) -> tuple[Counts, NDArray[np.str_], dict[str, float | None]]:
     """The tallies of the worst predictions, which these are, the ids of their variants ("": clean), and how the variants fared:
-    `effective`, the share of examples that have one; `success` (`success_rate`); and the shares of variants whose answer is right
-    (`passed`) or that of the clean example (`consistent`)."""
+    `effective`, the share of examples that have one; `seen`, the share of variants whose token ids are not the clean ones (None
+    if nobody counted); `success` (`success_rate`); and the shares of variants whose answer is right (`passed`) or that of the
+    clean example (`consistent`)."""
     assert job.inputs.attacked
     folder = job.inputs.variants[language]
     variants = list(read_jsonl(folder / "examples.jsonl"))
@@ -95,6 +96,7 @@ def _attack(
     facts = {
         "variants": len(variants),
         "effective": sum(map(bool, rows.values())) / len(rows),
+        "seen": (read_json(job.inputs.attacked / SEEN) or {}).get(language),
         "success": success_rate(own_scores(metric, clean_NC), own_scores(metric, worst_NC)),
         "consistent": float(np.mean(same)) if same else None,
         "passed": float(right.mean()) if same else None,
