@@ -39,8 +39,8 @@ CAPTION = (
 DETAILS = (
     "The same by language. Edited: the share of examples that have a variant. Seen: the share of variants whose token ids are "
     "not those of the clean example, without which no model can notice them. Broken, shared: of the examples that the chain and "
-    "no chain both got right, the share broken with the chain and with no chain. Kept: the share of variants that are answered as "
-    "the clean example is. Passed: of variants whose right answer the attack sets, the share answered so. Gap: the drop less "
+    "no chain both got right, the share broken with the chain and with no chain. Kept: the share of variants that are answered "
+    "as the clean example is. Passed: of variants whose right answer the attack sets, the share answered so. Gap: the drop less "
     "that of English. All in percent or points"
 )
 
