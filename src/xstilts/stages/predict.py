@@ -13,6 +13,7 @@ from xstilts.formats.format import Example
 from xstilts.formats.jsonl import count_lines, read_jsonl, write_predictions
 from xstilts.formats.prediction import Prediction
 from xstilts.model.codecs.codec import Encode
+from xstilts.model.codecs.span import Ranked, SpanCodec
 from xstilts.model.codecs.tag import TagCodec
 from xstilts.model.encoder import round_linears
 from xstilts.model.model import load_model, trunk_folder
@@ -26,7 +27,7 @@ from xstilts.stages.job import ExampleCounter, Job
 from xstilts.stages.seen import SeenCounter
 from xstilts.stages.train import codec_of
 from xstilts.store.store import read_json, write_json
-from xstilts.train.evaluate import WINDOW, measure_margins, predict
+from xstilts.train.evaluate import WINDOW, measure_margins, predict, rank_answers
 
 MANY = 0.25
 
@@ -54,6 +55,11 @@ class Predictor:
     def margins(self, examples: Sequence[Example]) -> list[float]:
         """See `train.evaluate.measure_margins`."""
         return measure_margins(self.model, self.head, self.codec, examples, self.encode)
+
+    def rank(self, examples: Sequence[Example]) -> list[list[Ranked]]:
+        """Of question answering; see `train.evaluate.rank_answers`."""
+        assert isinstance(self.codec, SpanCodec)
+        return rank_answers(self.model, self.head, self.codec, examples, self.encode)
 
     def cut(self, alpha: float, seed: int) -> Self:
         """The same with words cut at random. Raises InputError if the tokenizer cannot."""

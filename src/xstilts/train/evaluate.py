@@ -18,6 +18,7 @@ from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
 from xstilts.metrics.metric import Metric
 from xstilts.model.codecs.codec import Codec, Encode, Feature
+from xstilts.model.codecs.span import Ranked, SpanCodec
 from xstilts.model.model import Model
 from xstilts.model.token_batches import split_token_batches
 from xstilts.recipe.recipe import Recipe
@@ -68,6 +69,14 @@ def measure_margins(
     return margins
 
 
+def rank_answers(
+    model: Model, task: str, codec: SpanCodec, examples: Sequence[Example], encode: Encode | None = None
+) -> list[list[Ranked]]:
+    """Of each example its likeliest answers with their scores, see `SpanCodec.rank`. Holds all logits, so give few examples."""
+    features = (encode or codec.encode)(examples, False)
+    return codec.rank(examples, features, _compute_outputs(model, task, codec, features, lambda _: None, codec.all_logits))
+
+
 def _compute_outputs(
     model: Model,
     task: str,
@@ -76,7 +85,7 @@ def _compute_outputs(
     on_batch: Callable[[float], None],
     read: Callable[..., list[Any]],
 ) -> list[Any]:
-    """What `read` (the codec's `outputs` or `margins`) gives for each feature. `on_batch` is called with the share of features
+    """What `read` (such as the codec's `outputs`) gives for each feature. `on_batch` is called with the share of features
     that are done."""
     model.eval()
     done = 0
