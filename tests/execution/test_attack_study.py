@@ -121,6 +121,37 @@ def test_the_report_has_it_all(ran: tuple[Plan, Store], tmp_path: Path) -> None:
     assert np.isfinite([row.attacked for row in findings.attacked]).all()
 
 
+# -- retrieval ---------------------------------------------------------------------------------------------------------
+
+
+def test_retrieval_is_attacked_too(forked_workers: None, tmp_path: Path) -> None:
+    """More variants leave less, clean scores stay, and where nothing can be edited (no diacritics in l1) nothing falls."""
+    conditions = [*({"attack": "characters", "budget": 0.6, "count": count} for count in (1, 5)), "diacritics"]
+    fields = {"targets": ["world/retrieval"], "languages": ["l1", "l2"], "chains": {"none": [], "nli": ["world/nli"]}}
+    plan = compile_study(tiny_study(**fields, recipes={"default": RECIPE}, conditions=conditions))
+    store = Store(tmp_path)
+    assert not execute(plan, store, workers=2).errors
+    results = gather(plan, store)
+    assert summarise(results) == summarise(gather(compile_study(tiny_study(**fields, recipes={"default": RECIPE})), store))
+    few, more, marks = (results.attacked[condition.name] for condition in plan.study.conditions)
+    fell = 0
+    for clean, one, other, none in zip(results.cells, few, more, marks, strict=True):
+        for code in clean.languages:
+            right, first, second = (cell.languages[code].counts_NC[:, 0] for cell in (clean, one, other))
+            assert (second <= first).all() and (first <= right).all()
+            fell += int((second < right).sum())
+            facts = one.languages[code].attack
+            assert facts is not None and facts["seen"] == 1.0 and facts["consistent"] is not None
+        facts = none.languages["l1"].attack
+        assert facts is not None and facts["variants"] == 0 and facts["seen"] is None
+        assert none.languages["l1"].headline == clean.languages["l1"].headline
+    assert fell > 0
+    assert choose_broken(plan, store) == ()
+    write_study_report(plan, store, None, tmp_path / "report")
+    with (tmp_path / "report" / "robustness.csv").open() as file:
+        assert {row["target"] for row in csv.DictReader(file)} == {"world/retrieval"}
+
+
 # -- cuts --------------------------------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ from xstilts.metrics.worst import RIGHT, own_scores
 from xstilts.plan.cell import PlannedCell
 from xstilts.plan.compile import Plan, short_name
 from xstilts.stages.attack import read_variants
-from xstilts.stages.stage import Stage
+from xstilts.stages.stage import PredictStage, Stage
 from xstilts.store.store import Store
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
@@ -58,6 +58,8 @@ def choose_broken(plan: Plan, store: Store) -> tuple[BrokenExample, ...]:
     groups: dict[tuple[str, str, str], dict[int, dict[str, PlannedCell]]] = {}
     for cell in plan.attacked:
         one = cell.id
+        if not isinstance(cell.score.inputs.attacked, PredictStage):
+            continue  # what retrieval finds is no answer that one could read
         if one.arm in plan.study.chains and _is_done(store, cell.score) and allows_text(find_task(one.target).license):
             groups.setdefault((one.encoder, one.target, one.condition), {}).setdefault(one.seed, {})[one.arm] = cell
     found: list[BrokenExample] = []

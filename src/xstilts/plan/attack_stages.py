@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from xstilts.attacks.attack import Attack, find_exponent
+from xstilts.formats.registry import FORMATS
 from xstilts.model.encoder_files import explain_no_unigram, read_tokenizer_model
 from xstilts.plan.cell import trace
 from xstilts.plan.data_stages import DataStages, names
@@ -18,17 +19,18 @@ from xstilts.stages.contracts import (
     AttackConfig,
     AttackInputs,
     Cuts,
+    EmbedInputs,
     FolderSource,
     PredictInputs,
     RandomSource,
     ScoreInputs,
     WorldSource,
 )
-from xstilts.stages.stage import AttackStage, Checkpoint, EncoderStage, FetchStage, PredictStage, ScoreStage, Stage
+from xstilts.stages.stage import AttackStage, Checkpoint, EmbedStage, EncoderStage, FetchStage, PredictStage, ScoreStage, Stage
 from xstilts.study.condition import Condition
 from xstilts.tasks.task import Task
 
-UNVECTORED = "it is scored by comparing vectors, and only predictions can be attacked"
+UNMINED = "in mining each sentence competes with all others, so one that is attacked would move the neighbours of the rest"
 
 
 class AttackStages:
@@ -44,8 +46,11 @@ class AttackStages:
         the encoder."""
         made = clean.inputs.predictions
         variants = self._variants(task, clean.inputs.gold, condition)
-        if not variants or not isinstance(made, PredictStage):
+        if not variants:
             return None
+        if isinstance(made, EmbedStage):
+            return self._score_vectors(clean, made, variants, condition)
+        assert isinstance(made, PredictStage)
         attack = condition.find_attack()
         if attack.cuts and (reason := self._explain_uncut(made.inputs.model)):
             self.data.note(f"{condition.name}: no such attack on {_encoder(made.inputs.model).title}, because {reason}")
@@ -57,6 +62,21 @@ class AttackStages:
         attacked = PredictStage(replace(made.config, languages=languages, cuts=cuts), inputs, slug, title, made.context)
         gold = {language: clean.inputs.gold[language] for language in languages}
         scored: ScoreInputs[Stage] = ScoreInputs(made, gold, attacked=attacked, variants=variants)
+        return ScoreStage(replace(clean.config, languages=languages), scored, slug, context=clean.context)
+
+    def _score_vectors(
+        self, clean: ScoreStage, made: EmbedStage, variants: dict[str, AttackStage], condition: Condition
+    ) -> ScoreStage:
+        """Only the texts that are attacked are embedded anew, at the setting that is scored. The pools are those of the clean
+        score, also in languages that are not attacked."""
+        setting, languages = clean.config.retrieval, tuple(variants)
+        assert setting is not None
+        side = FORMATS[made.config.format].sides[0]
+        kept = replace(made.config, languages=languages, layers=setting.layer, poolings=(setting.pooling,), side=side)
+        inputs: EmbedInputs[Stage] = EmbedInputs(made.inputs.model, variants)
+        slug, title = f"{made.slug}~{condition.name}", f"{made.title} {condition.name}"
+        attacked = EmbedStage(kept, inputs, slug, title, made.context)
+        scored: ScoreInputs[Stage] = ScoreInputs(made, clean.inputs.gold, attacked=attacked, variants=variants)
         return ScoreStage(replace(clean.config, languages=languages), scored, slug, context=clean.context)
 
     def _explain_uncut(self, checkpoint: Stage) -> str:
@@ -76,7 +96,7 @@ class AttackStages:
         attack = condition.find_attack()
         subject = f"{condition.name} on {task.name}"
         fitting = {language: stage for language, stage in gold.items() if not attack.excludes(language)}
-        reason = attack.misfits(task.format, task.name) or (UNVECTORED if task.format.retrieval else "")
+        reason = attack.misfits(task.format, task.name) or (UNMINED if task.format.mining else "")
         if not reason and attack.mixes_languages and len(fitting) < 2:
             reason = "it needs test data in two languages"
         if reason:

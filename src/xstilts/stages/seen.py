@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from xstilts.formats.format import Example
+from xstilts.formats.format import Example, Format
 from xstilts.formats.jsonl import read_jsonl
 from xstilts.model.codecs.codec import Encode, Feature
 from xstilts.stages.attack import CLEAN, read_variants
@@ -43,6 +44,21 @@ class SeenCounter:
     def share(self) -> float | None:
         """Of the variants so far, 0-1; None without any."""
         return self.seen / self.variants if self.variants else None
+
+
+def share_seen(tokenizer: Any, folder: Path, task_format: Format, side: str, max_length: int, prefix: str = "") -> float | None:
+    """The same share of the texts of one side of a retrieval format, each behind `prefix`."""
+
+    def encode(name: str) -> dict[str | None, list[int]]:
+        ids, texts = task_format.side_texts(read_jsonl(folder / name), side)
+        if not texts:
+            return {}
+        texts = [prefix + text for text in texts]
+        return dict(zip(ids, tokenizer(texts, truncation=True, max_length=max_length)["input_ids"], strict=True))
+
+    clean, attacked = encode(CLEAN), encode("examples.jsonl")
+    seen = [attacked[record["id"]] != clean[record["clean"]] for record in read_variants(folder)]
+    return sum(seen) / len(seen) if seen else None
 
 
 def _digest(examples: Sequence[Example], features: Iterable[Feature]) -> Iterator[bytes]:
