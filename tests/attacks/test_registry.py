@@ -88,10 +88,12 @@ def record(**fields: object) -> Attack:
 
 
 def test_a_record_that_contradicts_itself() -> None:
-    with pytest.raises(InputError, match="attack mine: expected one of `vary` and `compose`, found none"):
+    with pytest.raises(InputError, match="attack mine: expected one of `vary`, `compose` and `cuts`, found none"):
         record()
-    with pytest.raises(InputError, match="found both"):
+    with pytest.raises(InputError, match="found vary and compose"):
         record(vary=lambda *given: None, compose=lambda *given: None)
+    with pytest.raises(InputError, match="found compose and cuts"):
+        record(cuts=True, compose=lambda *given: None)
     with pytest.raises(InputError, match="the budget is 2, expected more than 0 and at most 1"):
         record(vary=lambda *given: None, unit="share of words", budget=2)
     with pytest.raises(InputError, match="unit 'words'; a budget of `vary` is a share, as in 'share of words'"):
@@ -125,6 +127,8 @@ def test_languages_that_are_left_out() -> None:
 def test_a_language_without_script_class(attack: Attack) -> None:
     """Tibetan, which a user's task may add. What looks at no letter applies to it."""
     LANGUAGES["bo"] = Language("bo", "bod", "Tibt", "Sino-Tibetan", "Tibetan")
-    looks_at_letters = attack.name not in ("rename", "symmetry", "self_pair", "swap", "language_pair", "entities")
+    looks_at_letters = attack.name not in (
+        *("segmentation", "rename", "symmetry", "self_pair", "swap", "language_pair", "entities"),
+    )
     reason = "nothing is known of the script Tibt; add a row to `SCRIPTS` of xstilts.data.script"
     assert attack.excludes("bo") == (reason if looks_at_letters else "")

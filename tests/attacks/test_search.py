@@ -14,6 +14,7 @@ import pytest
 from xstilts.attacks.attack import Pool
 from xstilts.attacks.first_wave.invisible import ZERO_WIDTH
 from xstilts.attacks.first_wave.pairs import SYMMETRY
+from xstilts.attacks.first_wave.segmentation import SEGMENTATION
 from xstilts.attacks.registry import find_attack
 from xstilts.attacks.search import BeamSearch, GreedySearch, Method, RandomSearch, Victim, search, success_rate
 from xstilts.attacks.variants import make_variants
@@ -166,6 +167,42 @@ def test_a_search_by_words_needs_an_attack_by_words() -> None:
         InputError, match="symmetry changes whole examples, and GreedySearch edits word by word; use RandomSearch"
     ):
         search(lambda examples: [1.0] * len(examples), SYMMETRY, EXAMPLES, "en", GreedySearch())
+
+
+class CutVictim(Watched):
+    """Without cuts it is right; with them it is as the id and the exponent have it."""
+
+    def cut(self, alpha: float, seed: int) -> Watched:
+        self.cuts = Watched(lambda example: self.victim((alpha, seed, example.id)))
+        return self.cuts
+
+
+def by_chance(given: Any) -> float:
+    return 1.0 if isinstance(given, Example) or hashlib.sha256(repr(given).encode()).digest()[0] > 20 else -1.0
+
+
+def test_each_cut_of_the_same_text_is_a_query() -> None:
+    victim = CutVictim(by_chance)
+    searched = [search(victim, SEGMENTATION, EXAMPLES, "en", RandomSearch(count), budget=0.6, seed=2) for count in (1, 4, 16)]
+    asked = [example.id for example in victim.cuts.asked]
+    assert sorted(asked) == sorted(f"{e.id}#{n}" for e in EXAMPLES for n in range(16))
+    rates = [success_rate(found) for found in searched]
+    assert 0 < rates[0] < rates[1] < rates[2] <= 1
+    for few, more in pairwise(searched):
+        assert all(one.broken <= other.broken for one, other in zip(few, more, strict=True)), "samples are nested"
+    for one in (one for one in searched[2] if one.broken):
+        assert one.variant is not None and by_chance((0.4, 2, one.variant.example.id)) == -1.0
+
+
+def test_a_constant_victim_of_cuts_is_never_broken() -> None:
+    assert success_rate(search(CutVictim(lambda given: 1.0), SEGMENTATION, EXAMPLES, "en", RandomSearch(4))) == 0
+
+
+def test_who_cannot_be_asked_about_cuts() -> None:
+    with pytest.raises(InputError, match="segmentation changes no text, only how the victim's tokenizer cuts it"):
+        search(Watched(by_chance), SEGMENTATION, EXAMPLES, "en", RandomSearch())
+    with pytest.raises(InputError, match="segmentation changes no text, and BeamSearch edits word by word; use RandomSearch"):
+        search(CutVictim(by_chance), SEGMENTATION, EXAMPLES, "en", BeamSearch())
 
 
 @pytest.mark.parametrize(

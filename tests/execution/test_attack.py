@@ -81,6 +81,7 @@ def test_nothing_right_is_no_success_rate() -> None:
         ({"victim": lambda texts: [[math.nan, 1.0]] * len(texts)}, "NaN"),
         ({"attacks": ["charcters"]}, "did you mean 'characters'"),
         ({"attacks": ["entities"]}, "it is for the format tag"),
+        ({"attacks": ["segmentation"]}, "segmentation changes no text, only how the victim's tokenizer cuts it"),
         ({"language": "zh", "attacks": ["characters"]}, "characters"),
         ({"attacks": ["language_pair"]}, "needs the same examples in other languages"),
         ({"task": "udpos"}, "fits classification only"),
@@ -104,7 +105,7 @@ def test_from_python_a_function_needs_its_task() -> None:
 
 @pytest.mark.tiny
 def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
-    """Its margin is below 0 where its prediction was wrong, formats without margins have a score, and misfits are said."""
+    """Its margin is below 0 where its prediction was wrong, and misfits are said."""
     recipe = {"lr": 3e-3, "batch": 8, "steps": 60, "max_length": 64, "stride": 16, "evaluations": 5, "average": 2}
     targets = ["world/pos", "world/paraphrase", "world/tydiqa"]
     study = tiny_study(chains={"none": []}, targets=targets, recipes={"default": recipe})
@@ -128,6 +129,7 @@ def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
         for row in found.itertuples():
             score = known[row.language, row.id]
             assert math.isnan(score) or (row.clean >= 0) == (score == 1.0 if name != "none/tydiqa/0" else score >= 0.5)
+            assert abs(row.clean) != 0.5, "a margin, also of spans"
             assert row.attacked <= row.clean and row.broken == (row.attacked < 0 <= row.clean)
 
 

@@ -64,6 +64,7 @@ def test_variants_stand_beside_their_examples(tmp_path: Path) -> None:
     attack.run(job)
     made, records = list(read_jsonl(job.out / "examples.jsonl")), list(attack.read_variants(job.out))
     assert [one.id for one in made] == [record["id"] for record in records]
+    assert (job.out / attack.CLEAN).read_bytes() == (job.inputs.clean / "examples.jsonl").read_bytes()
     assert {record["clean"] for record in records} == {one.id for one in EXAMPLES}
     repeated = 27 - len(made)
     assert job.facts == {"examples": len(made), "available": 10, "untouched": 1, "repeated": repeated}

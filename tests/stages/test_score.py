@@ -318,9 +318,11 @@ def test_under_an_attack_the_worst_variant_counts(job: ScoreJob) -> None:
     add_clean(job, "yyyn")
     variants = dict.fromkeys(("0#0", "0#1", "1#0", "3#2"), "yes")
     add_attack(job, "de", variants, {"0#0": "yes", "0#1": "no", "1#0": "yes", "3#2": "yes"})
+    assert job.inputs.attacked is not None
+    (job.inputs.attacked / "seen.json").write_text('{"de": 0.25}')
     found = scores_of(job)["languages"]["de"]
     assert found["headline"] == 0.5 and found["n"] == 4
-    attack = {"variants": 4, "effective": 0.75, "success": 1 / 3, "consistent": 0.5, "passed": 0.75}
+    attack = {"variants": 4, "effective": 0.75, "seen": 0.25, "success": 1 / 3, "consistent": 0.5, "passed": 0.75}
     assert found["attack"] == pytest.approx(attack)
     tallies = np.load(job.out / "tallies.npz")
     assert tallies["de.ids"].tolist() == ["0", "1", "2", "3"]
@@ -341,8 +343,79 @@ def test_where_nothing_could_be_edited_the_clean_score_stands(job: ScoreJob) -> 
     add_clean(job, "yn")
     add_attack(job, "de", {}, {})
     found = scores_of(job)["languages"]["de"]
-    nothing = {"variants": 0, "effective": 0.0, "success": 0.0, "consistent": None, "passed": None}
+    nothing = {"variants": 0, "effective": 0.0, "seen": None, "success": 0.0, "consistent": None, "passed": None}
     assert found["headline"] == 0.5 and found["attack"] == nothing
+
+
+def add_attacked_vectors(job: ScoreJob, side: str, variants: Sequence[Example], rows: np.ndarray) -> None:
+    """Of the variants "<clean id>#<number>" of the language de."""
+    folder, attacked = job.out.parent / "variants", job.out.parent / "attacked"
+    folder.mkdir()
+    attacked.mkdir()
+    write_jsonl(folder / "examples.jsonl", variants)
+    records = [{"id": one.id, "clean": one.id.rpartition("#")[0], "edits": []} for one in variants]
+    (folder / "variants.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    layout = Layout((2,), ("mean",), 3, rows.shape[1])
+    layout.write(attacked)
+    vectors = create(attacked, "de", side, layout, [one.id for one in variants])
+    vectors[:] = rows
+    vectors.flush()
+    job.inputs = dataclasses.replace(job.inputs, attacked=attacked, variants={"de": folder})
+
+
+@as_format("embed")
+@pytest.mark.parametrize("centred", [False, True])
+def test_an_attacked_translation_stands_among_the_clean_ones(job: ScoreJob, centred: bool) -> None:
+    """The oracle is the search among all sentences with one of them replaced."""
+    rng = np.random.default_rng(0)
+    ids = [f"{i}" for i in range(30)]
+    english, foreign = rng.normal(size=(30, 4)) + 1, rng.normal(size=(30, 4)) + 1
+    foreign[:24] = english[:24] + 0.3 * foreign[:24]
+    foreign[7] = foreign[6]  # of equal ones the first is found
+    add_gold(job, "gold:de", [BitextRetrievalExample(id, "a", "b", id) for id in ids])
+    for side, rows in (("text", foreign), ("english", english)):
+        add_vectors(job, "de", side, list(ids), rows, rng.normal(size=rows.shape))
+    set_retrieval(job, centred=centred)
+    sources = [i for i in range(30) for _ in range(3)]
+    moved = (foreign[sources] + rng.normal(size=(90, 4)) * np.tile([0.0, 0.3, 2.0], 30)[:, None]).astype(np.float32)
+    variants = [BitextRetrievalExample(f"{i}#{n}", "a", "b", ids[i]) for n, i in enumerate(sources)]
+    add_attacked_vectors(job, "text", variants, moved)
+    expected = []
+    foreign, english = foreign.astype(np.float32), english.astype(np.float32)
+    shift, shift_english = (x.mean(0, dtype=np.float64).astype(np.float32) * centred for x in (foreign, english))
+    for i, row in zip(sources, moved, strict=True):
+        pool = foreign.copy()
+        pool[i] = row
+        expected.append(ids[int(nearest(english[i : i + 1] - shift_english, [pool - shift], 1)[0, 0])])
+    answers = retrieve.answer_attacked_translations(
+        job, "de", RetrievalSetting(2, "mean", centred), retrieve.Answers([BitextRetrievalExample(id, "", "", id) for id in ids])
+    )
+    assert [p.answer for p in answers.predictions] == expected and len(set(expected)) > 10
+    found = scores_of(job)
+    clean = [p.answer for p in read_predictions(job.out / "de.jsonl")]
+    assert expected[::3] == clean, "what is not moved finds what the clean sentence finds"
+    right = [all(found == ids[i] for found in (clean[i], *expected[3 * i : 3 * i + 3])) for i in range(30)]
+    assert found["languages"]["de"]["headline"] == pytest.approx(np.mean(right)) and 0 < sum(right) < 24
+    assert found["languages"]["de"]["attack"]["effective"] == 1.0 and len(found["layers"]) == 1
+
+
+@as_format("rank")
+def test_an_attacked_query_searches_the_clean_pools_of_all_languages(job: ScoreJob) -> None:
+    """Chinese is searched, though only German is attacked."""
+    east, north, west = np.array([1.0, 0]), np.array([0, 1.0]), np.array([-1.0, 0])
+    for language, ids in (("de", ("d0", "d1")), ("zh", ("z0", "z1"))):
+        queries = [PoolExample(f"q{i}", "a", "", "query", (id,)) for i, id in enumerate(ids)]
+        add_gold(job, f"gold:{language}", [*queries, *(PoolExample(id, "b", "", "candidate", None) for id in ids)])
+        add_vectors(job, language, "query", ["q0", "q1"], np.array([east, north]), np.zeros((2, 2)))
+        add_vectors(job, language, "candidate", list(ids), np.array([east, north]), np.zeros((2, 2)))
+    variants = [PoolExample("q0#0", "c", "", "query", ("d0",)), PoolExample("q1#4", "c", "", "query", ("d1",))]
+    add_attacked_vectors(job, "query", variants, np.array([north, north + 0.1 * west]))
+    job.config = dataclasses.replace(job.config, languages=("de",))
+    found = scores_of(job)["languages"]
+    assert list(found) == ["de"]
+    assert found["de"]["headline"] == pytest.approx((5 / 12 + 1) / 2), "the gold of q0 stands third and fourth: (1/3 + 2/4) / 2"
+    assert np.load(job.out / "tallies.npz")["de.chosen"].tolist() == ["q0#0", ""]
+    assert found["de"]["attack"]["variants"] == 2 and found["de"]["attack"]["success"] == 0.5
 
 
 @as_format("classify")

@@ -32,10 +32,11 @@ Pair = tuple[Cell, Cell]  # clean and attacked
 @dataclass(frozen=True)
 class AttackedScore:
     """One chain on one target and language under one condition: means over `seeds`, 0-1. `language` is a code, or "others" for
-    the mean over those other than English. `effective`: the share of examples that have a variant. `success`: of the examples
-    that were right, the share that no longer are; `shared` and `shared_none`: the same of this chain and of no chain, on the
-    examples that both got right. `consistent` and `passed`: of all variants, the share that is answered as the clean example is,
-    and that is answered rightly. `gap`: the drop less that of English. None where there is nothing to count."""
+    the mean over those other than English. `effective`: the share of examples that have a variant; `seen`: of the variants the
+    share whose token ids are not those of the clean example. `success`: of the examples that were right, the share that no longer
+    are; `shared` and `shared_none`: the same of this chain and of no chain, on the examples that both got right. `consistent` and
+    `passed`: of all variants, the share that is answered as the clean example is, and that is answered rightly. `gap`: the drop
+    less that of English. None where there is nothing to count."""
 
     encoder: str
     chain: str
@@ -46,6 +47,7 @@ class AttackedScore:
     clean: float
     attacked: float
     effective: float
+    seen: float | None
     success: float | None
     shared: float | None
     shared_none: float | None
@@ -109,7 +111,7 @@ def _describe(
     return [row if english is None or row.language == ENGLISH else replace(row, gap=row.drop - english) for row in rows]
 
 
-_MEASURES = ("clean", "attacked", "effective", "success", "shared", "shared_none", "consistent", "passed")
+_MEASURES = ("clean", "attacked", "effective", "seen", "success", "shared", "shared_none", "consistent", "passed")
 
 
 def _describe_language(
@@ -126,6 +128,7 @@ def _describe_language(
         clean=float(np.mean([clean.headline for clean, _ in pairs.values()])),
         attacked=float(np.mean([attacked.headline for _, attacked in pairs.values()])),
         effective=_mean(found.get("effective") for found in facts) or 0.0,
+        seen=_mean(found.get("seen") for found in facts),
         success=_mean(found.get("success") for found in facts),
         shared=_mean(one for one, _ in common),
         shared_none=_mean(other for _, other in common),
@@ -155,7 +158,7 @@ def _success_on_common(
 
 def compute_robustness_gains(results: Results, gains: Sequence[Gain], resamples: int = 0) -> tuple[RobustnessGain, ...]:
     """The gain in robustness under each condition, for each of these gains of which both sides were attacked in a language in
-    which anything could be edited."""
+    which anything could be edited and was not undone by the tokenizer."""
     found: list[tuple[str, Gain, Comparison]] = []
     for condition in results.attacked:
         pairs = [pair for by_seed in find_pairs(results, condition).values() for pair in by_seed.values()]
@@ -188,12 +191,12 @@ def compute_robustness_gains(results: Results, gains: Sequence[Gain], resamples:
 
 
 def _subtract(clean: Cell, attacked: Cell) -> Cell:
-    """The cell whose score is the drop, in the languages in which anything was edited. Its tallies are the attacked ones, and
-    beside them the clean ones."""
+    """The cell whose score is the drop, in the languages in which anything was edited and seen. Its tallies are the attacked
+    ones, and beside them the clean ones."""
     languages = {}
     for code, score in attacked.languages.items():
-        before = clean.languages[code]
-        if (score.attack or {}).get("effective"):
+        before, attack = clean.languages[code], score.attack or {}
+        if attack.get("effective") and attack.get("seen") != 0:
             counts_NC = np.concatenate([score.counts_NC, before.counts_NC], axis=1)
             languages[code] = LanguageScore({}, score.headline - before.headline, score.ids_N, counts_NC)
     return replace(clean, languages=languages, key=attacked.key)

@@ -1,12 +1,11 @@
 """An attack is a record: what it changes, for which formats and languages, how much, and what must stay the same.
 
-There are two ways to make a variant of an example, and an attack has one of them. `vary` gives another spelling of one word;
+There are three ways to make a variant of an example, and an attack has one of them. `vary` gives another spelling of one word;
 the words are then drawn here, and a search (`search.py`) can try them one by one. `compose` makes the whole variant. Both draw
 from the generator that they are given and from nothing else.
 
-What changes no text is no attack of this kind: sampling how a tokenizer cuts a text into pieces belongs to the stage that
-predicts, since the example stays as it is. Such an attack would be a record with the same facts (level, goal, languages, budget
-= number of samples) and neither `vary` nor `compose`.
+The third, `cuts`, leaves the text as it is: the victim's own tokenizer cuts it into other pieces. The variant is a copy with a
+number, and whoever encodes it draws the cuts by its id (`model/segmentation.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,12 +37,18 @@ LEVELS: dict[Level, str] = {
 class Variant:
     """An attacked example. Its id is "<id of the clean example>#<number>"; `source` is the clean id. `edits` lead from the clean
     example to it, in the order of the text; there are none if texts were exchanged whole. `languages`: the language of each
-    text, if they differ."""
+    text, if they differ. `draw`: the number of a variant whose text is the clean one, since it is only cut otherwise."""
 
     example: Example
     source: str
     edits: tuple[Edit, ...] = ()
     languages: tuple[str, ...] = ()
+    draw: int | None = None
+
+    @property
+    def content(self) -> tuple[Example, int | None]:
+        """What a model reads: two variants with the same content are one."""
+        return replace(self.example, id=self.source), self.draw
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +101,8 @@ class Attack:
     `budget`: the usual one, `most`: the largest one, `unit`: what is counted. A unit that begins with "share" is a share of the
     words (or entities) of the example, at least one of them; any other is a whole number. `vary(word, language, rng, pool)`:
     another spelling, None if there is none. `compose(example, language, rng, budget, pool)`: a variant, None if nothing can be
-    edited. `resource`, `license`, `cite`: what it reads, under which licence, and whose idea it is. `declared`: the identity of
-    a user's own file."""
+    edited. `cuts`: the text stays, and its cut into pieces is drawn (see `find_exponent`). `resource`, `license`, `cite`: what it
+    reads, under which licence, and whose idea it is. `declared`: the identity of a user's own file."""
 
     name: str
     title: str
@@ -108,6 +113,7 @@ class Attack:
     cite: str
     vary: Vary | None = None
     compose: Compose | None = None
+    cuts: bool = False
     leaves_out: Callable[[str], str] = any_language
     wants: Callable[[Format], str] = any_format
     tasks: tuple[str, ...] = ()
@@ -120,8 +126,11 @@ class Attack:
     declared: str = ""
 
     def __post_init__(self) -> None:
-        if (self.vary is None) == (self.compose is None):
-            raise InputError(f"attack {self.name}: expected one of `vary` and `compose`, found {'both' if self.vary else 'none'}")
+        ways = [name for name in ("vary", "compose", "cuts") if getattr(self, name)]
+        if len(ways) != 1:
+            raise InputError(
+                f"attack {self.name}: expected one of `vary`, `compose` and `cuts`, found {' and '.join(ways) or 'none'}"
+            )
         if self.vary and not self.unit.startswith(SHARE):
             raise InputError(f"attack {self.name}: unit {self.unit!r}; a budget of `vary` is a share, as in 'share of words'")
         if not 0 < self.budget <= self.most:
@@ -194,5 +203,12 @@ def edit_example(example: Example, edits: Sequence[Edit], **fields: Any) -> Vari
 
 
 def number_variant(variant: Variant, number: int) -> Variant:
-    """The variant with the id that its number gives."""
+    """The variant with the id that its number gives, which for a cut is that of its draw."""
+    number = number if variant.draw is None else variant.draw
     return replace(variant, example=replace(variant.example, id=f"{variant.source}#{number}"))
+
+
+def find_exponent(budget: float) -> float:
+    """Of an attack that `cuts`: words are cut in proportion to the probability of the cut ** this number (Kudo 2018: alpha). A
+    budget of 1 makes all cuts equally likely."""
+    return round(1 - budget, 6)

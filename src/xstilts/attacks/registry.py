@@ -16,6 +16,7 @@ from xstilts.attacks.first_wave.keyboard import KEYBOARD
 from xstilts.attacks.first_wave.language_pairs import LANGUAGE_PAIR
 from xstilts.attacks.first_wave.pairs import SELF_PAIR, SYMMETRY
 from xstilts.attacks.first_wave.punctuation import PUNCTUATION
+from xstilts.attacks.first_wave.segmentation import SEGMENTATION
 from xstilts.attacks.first_wave.spelling import CASE, DIACRITICS, WIDTH
 from xstilts.attacks.first_wave.stress import STRESS_LENGTH, STRESS_NEGATION, STRESS_OVERLAP
 from xstilts.errors import InputError, nearest
@@ -24,7 +25,7 @@ ATTACKS: dict[str, Attack] = {
     attack.name: attack
     for attack in (
         *(CHARACTERS, KEYBOARD, DIACRITICS, CASE, PUNCTUATION, WIDTH, HOMOGLYPHS, ZERO_WIDTH),
-        *(RENAME, SYMMETRY, SELF_PAIR, SWAP, LANGUAGE_PAIR, ENTITIES),
+        *(SEGMENTATION, RENAME, SYMMETRY, SELF_PAIR, SWAP, LANGUAGE_PAIR, ENTITIES),
         *(DISTRACTOR_PREMISE, DISTRACTOR_SENTENCE, STRESS_OVERLAP, STRESS_NEGATION, STRESS_LENGTH),
     )
 }

@@ -7,20 +7,33 @@ to the victim together. A query counts when the victim ran: the same variant of 
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isnan, nan
 from statistics import fmean
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from xstilts.attacks.attack import Attack, Pool, Variant, edit_example, number_variant
+from xstilts.attacks.attack import Attack, Pool, Variant, edit_example, find_exponent, number_variant
 from xstilts.attacks.edits import Edit, allow_words, cuts_answer, list_places
 from xstilts.attacks.variants import check_examples, draw_variant, seeded
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 
 Victim = Callable[[Sequence[Example]], Sequence[float]]
+
+
+@runtime_checkable
+class CuttingVictim(Protocol):
+    """A victim with a tokenizer that can cut words at random."""
+
+    def __call__(self, examples: Sequence[Example]) -> Sequence[float]: ...
+
+    def cut(self, alpha: float, seed: int) -> Victim:
+        """The same victim, which draws the cuts of each example by its id."""
+
+
 # It asks for the scores of variants and gets them, in their order.
 Steps = Generator[list[Variant], list[float], None]
+Content = tuple[Example, int | None]  # of a variant
 BATCH = 256
 
 
@@ -143,23 +156,33 @@ def search(
     wrong.
 
     Raises InputError for a language, a budget or examples that do not fit, for a search by words with an attack that has no
-    words, and for a victim that returns another number of scores or NaN."""
+    words, for an attack on the cut of a text where the victim is no `CuttingVictim`, and for a victim that returns another number
+    of scores or NaN."""
     budget = attack.check(language, budget)
     check_examples(attack, examples)
     if attack.vary is None and not isinstance(method, RandomSearch):
-        raise InputError(
-            f"attack {attack.name} changes whole examples, and {type(method).__name__} edits word by word; use RandomSearch"
-        )
+        what = "no text" if attack.cuts else "whole examples"
+        raise InputError(f"attack {attack.name} changes {what}, and {type(method).__name__} edits word by word; use RandomSearch")
     pool = Pool(same=examples) if pool is None else pool
     ask = _Asker(victim, batch)
+    ask_variants = _Asker(_cut(victim, attack, budget, seed), batch) if attack.cuts else ask
     clean = ask(examples)
     cases = [Case(attack, example, language, seed, budget, pool) for example in examples]
     runs = [_Run(case, score, method, threshold, most_queries) for case, score in zip(cases, clean, strict=True)]
     while waiting := [run for run in runs if run.asked]:
-        scores = iter(ask([variant.example for run in waiting for variant in run.asked.values()]))
+        scores = iter(ask_variants([variant.example for run in waiting for variant in run.asked.values()]))
         for run in waiting:
             run.answer([next(scores) for _ in run.asked])
     return [run.found() for run in runs]
+
+
+def _cut(victim: Victim, attack: Attack, budget: float, seed: int) -> Victim:
+    if not isinstance(victim, CuttingVictim):
+        raise InputError(
+            f"attack {attack.name} changes no text, only how the victim's tokenizer cuts it, and a function of texts has none to "
+            "draw from; attack the model of a cell"
+        )
+    return victim.cut(find_exponent(budget), seed)
 
 
 class _Asker:
@@ -186,11 +209,11 @@ class _Run:
 
     def __init__(self, case: Case, clean: float, method: Method, threshold: float, most_queries: int | None) -> None:
         self.case, self.clean, self.threshold, self.most_queries = case, clean, threshold, most_queries
-        self.scores: dict[Example, float] = {case.example: clean}  # by the variant with the clean id
+        self.scores: dict[Content, float] = {(case.example, None): clean}
         self.queries = 0
         self.lowest: tuple[float, Variant | None] = (clean, None)
-        self.asked: dict[Example, Variant] = {}
-        self.wanted: list[Example] = []
+        self.asked: dict[Content, Variant] = {}
+        self.wanted: list[Content] = []
         self.steps = method.steps(case)
         if clean >= threshold:
             self._advance(None)
@@ -212,7 +235,7 @@ class _Run:
                 variants = next(self.steps) if scores is None else self.steps.send(scores)
             except StopIteration:
                 return
-            self.wanted = [replace(variant.example, id=variant.source) for variant in variants]
+            self.wanted = [variant.content for variant in variants]
             unknown = {key: one for key, one in zip(self.wanted, variants, strict=True) if key not in self.scores}
             left = len(unknown) if self.most_queries is None else self.most_queries - self.queries
             for key, variant in list(unknown.items())[:left]:

@@ -21,6 +21,7 @@ from xstilts.execution.language_pairs import read_gold
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.format import Example
 from xstilts.metrics.metric import Metric
+from xstilts.plan.attack_stages import explain_uncut
 from xstilts.plan.cell import PlannedCell
 from xstilts.stages.stage import PredictStage
 from xstilts.store.store import Store
@@ -99,6 +100,9 @@ def attack_cell(
     fitting = []
     for attack in chosen:
         if reason := attack.misfits(task.format, cell.id.target):
+            note(f"{attack.name}: left out, because {reason}")
+            continue
+        if attack.cuts and (reason := explain_uncut(cell.checkpoint)):
             note(f"{attack.name}: left out, because {reason}")
             continue
         if attack.mixes_languages and sum(not attack.excludes(code) for code in gold) < 2:

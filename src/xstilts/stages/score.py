@@ -7,6 +7,7 @@ which are kept as well. Under an attack each example counts with the worst of it
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,22 @@ from xstilts.formats.prediction import Prediction
 from xstilts.metrics.baseline import measure_baseline
 from xstilts.metrics.metric import Counts, Metric
 from xstilts.metrics.worst import RIGHT, choose_worst, own_scores, success_rate
-from xstilts.stages.attack import read_variants
-from xstilts.stages.retrieve import Answers, ScoreJob, answer_mined, answer_ranked, answer_translations, resolve_setting
-from xstilts.store.store import write_json
+from xstilts.stages.attack import SEEN, read_variants
+from xstilts.stages.retrieve import (
+    Answers,
+    ScoreJob,
+    answer_attacked_queries,
+    answer_attacked_translations,
+    answer_mined,
+    answer_ranked,
+    answer_translations,
+    resolve_setting,
+)
+from xstilts.store.store import read_json, write_json
 from xstilts.tasks.registry import find_task
 
 RETRIEVAL = {"embed": answer_translations, "mine": answer_mined, "rank": answer_ranked}
+ATTACKED = {"embed": answer_attacked_translations, "rank": answer_attacked_queries}
 
 
 def run(job: ScoreJob) -> None:
@@ -47,7 +58,13 @@ def run(job: ScoreJob) -> None:
         own = metric.for_language(language)
         counts = tally(own, answers.examples, answers.predictions, language)
         if job.inputs.attacked:
-            counts, tallies[f"{language}.chosen"], answers.facts["attack"] = _attack(job, own, language, answers, counts)
+            if chosen:
+                attacked = ATTACKED[task.format.name](job, language, chosen, answers)
+            else:
+                attacked = _read_attacked(job, job.inputs.attacked, language)
+            counts, tallies[f"{language}.chosen"], answers.facts["attack"] = _attack(
+                job, own, language, answers, counts, attacked
+            )
         sums = counts.sum(0)
         values = dict(zip(metric.values, metric.finish(sums).tolist(), strict=True))
         beside = {"n": len(answers.examples), "baseline": measure_baseline(task.format, own, answers.examples)}
@@ -71,16 +88,21 @@ def _read_predictions(job: ScoreJob) -> Iterator[tuple[str, Answers]]:
         yield language, Answers(examples, list(read_predictions(job.inputs.predictions / f"{language}.jsonl")))
 
 
+def _read_attacked(job: ScoreJob, folder: Path, language: str) -> Answers:
+    variants = list(read_jsonl(job.inputs.variants[language] / "examples.jsonl"))
+    return Answers(variants, list(read_predictions(folder / f"{language}.jsonl")))
+
+
 def _attack(
-    job: ScoreJob, metric: Metric, language: str, answers: Answers, clean_NC: Counts
+    job: ScoreJob, metric: Metric, language: str, answers: Answers, clean_NC: Counts, attacked: Answers
 ) -> tuple[Counts, NDArray[np.str_], dict[str, float | None]]:
     """The tallies of the worst predictions, which these are, the ids of their variants ("": clean), and how the variants fared:
-    `effective`, the share of examples that have one; `success` (`success_rate`); and the shares of variants whose answer is right
-    (`passed`) or that of the clean example (`consistent`)."""
+    `effective`, the share of examples that have one; `seen`, the share of variants whose token ids are not the clean ones (None
+    if nobody counted); `success` (`success_rate`); and the shares of variants whose answer is right (`passed`) or that of the
+    clean example (`consistent`)."""
     assert job.inputs.attacked
     folder = job.inputs.variants[language]
-    variants = list(read_jsonl(folder / "examples.jsonl"))
-    predictions = list(read_predictions(job.inputs.attacked / f"{language}.jsonl"))
+    variants, predictions = attacked.examples, attacked.predictions
     counts_VC = tally(metric, variants, predictions, language).reshape(len(variants), clean_NC.shape[1])
     clean_ids = {record["id"]: record["clean"] for record in read_variants(folder)}
     rows: dict[str, list[int]] = {example.id: [] for example in answers.examples}
@@ -95,6 +117,7 @@ def _attack(
     facts = {
         "variants": len(variants),
         "effective": sum(map(bool, rows.values())) / len(rows),
+        "seen": (read_json(job.inputs.attacked / SEEN) or {}).get(language),
         "success": success_rate(own_scores(metric, clean_NC), own_scores(metric, worst_NC)),
         "consistent": float(np.mean(same)) if same else None,
         "passed": float(right.mean()) if same else None,

@@ -45,6 +45,12 @@ def test_the_table_has_a_row_for_each_chain_target_and_condition(findings: Findi
     assert describe_robustness(findings).startswith("Under attack keeps more of its score than no chain: nli on pawsx (noise)")
 
 
+def test_a_row_says_that_the_tokenizer_saw_nothing() -> None:
+    table = robustness_table(compute_findings(attacked({"none": 0.5, "nli": 0.1}, seen=0.0), 100))
+    assert table is not None
+    assert {line[-1] for _, rows in table.groups for line in rows} == {"not seen by the tokenizer"}
+
+
 def test_the_section_is_there_only_with_conditions(findings: Findings) -> None:
     def find(some: Findings) -> list[str]:
         return [section.title for section in build_document(some).sections]
@@ -80,6 +86,7 @@ def test_the_csv_has_every_language_and_control(findings: Findings) -> None:
     scored = [row for row in rows if row["clean"]]
     assert len(scored) == 3 * 2 * len(ATTACKS) * 4
     beside = next(row for row in scored if row["chain"] == "nli" and row["language"].startswith("mean"))
+    assert float(beside["seen"]) == pytest.approx(0.8)
     assert float(beside["drop"]) == pytest.approx(float(beside["attacked"]) - float(beside["clean"]))
     assert beside["against"] == "none" and float(beside["gain"]) > 0 and beside["verdict"] == "gain"
     assert {row["id"] for row in rows} <= set(find_origins(findings))

@@ -63,8 +63,8 @@ PUBLISHED_COLUMNS = (
 )  # fmt: skip
 ROBUSTNESS_COLUMNS = (
     "study", "encoder", "chain", "target", "condition", "language", "clean", "attacked", "drop", "gap_to_english", "effective",
-    "success", "success_shared", "success_shared_none", "consistent", "passed", "against", "gain", "low", "high", "level", "p",
-    "p_holm", "verdict", "seeds", "id",
+    "seen", "success", "success_shared", "success_shared_none", "consistent", "passed", "against", "gain", "low", "high",
+    "level", "p", "p_holm", "verdict", "seeds", "id",
 )  # fmt: skip
 MEAN = "mean of languages other than English"
 
@@ -245,6 +245,7 @@ def robustness_rows(findings: Findings) -> list[Record]:
             "attacked",
             "drop",
             "effective",
+            "seen",
             "success",
             "consistent",
             "passed",

@@ -37,7 +37,8 @@ CAPTION = (
     "robustness: the drop with the chain less the drop with no chain, in points"
 )
 DETAILS = (
-    "The same by language. Edited: the share of examples that have a variant. Broken, shared: of the examples that the chain and "
+    "The same by language. Edited: the share of examples that have a variant. Seen: the share of variants whose token ids are "
+    "not those of the clean example, without which no model can notice them. Broken, shared: of the examples that the chain and "
     "no chain both got right, the share broken with the chain and with no chain. Kept: the share of variants that are answered "
     "as the clean example is. Passed: of variants whose right answer the attack sets, the share answered so. Gap: the drop less "
     "that of English. All in percent or points"
@@ -106,6 +107,8 @@ def _line(row: AttackedScore, one: RobustnessGain | None) -> Line:
     scores = (_number(row, "clean"), _number(row, "attacked"), fmt.points(row.drop), fmt.share(row.success))
     if not row.effective:
         return (*head, *scores, fmt.NOTHING, "", "", "nothing could be edited")
+    if row.seen == 0:
+        return (*head, *scores, fmt.NOTHING, "", "", "not seen by the tokenizer")
     if one is None:
         return (*head, *scores, "" if row.chain == NO_CHAIN else fmt.NOTHING, "", "", "")
     return (*head, *scores, *_measured(one))
@@ -163,6 +166,7 @@ def languages_table(findings: Findings) -> Table | None:
             Number(fmt.points(gain.estimate), id) if gain else "",
             Number(fmt.bracket(gain.low, gain.high), id) if gain else "",
             fmt.share(row.effective),
+            fmt.share(row.seen),
             fmt.share(row.success),
             f"{fmt.share(row.shared)} : {fmt.share(row.shared_none)}" if row.shared is not None else "",
             fmt.share(row.consistent) if same else "",
@@ -171,9 +175,9 @@ def languages_table(findings: Findings) -> Table | None:
         rows.append((row.encoder, line))
     columns = (
         "chain", "target", "condition", "language", "clean", "attacked", "drop", "gap", "gain in robustness", "95 %", "edited",
-        "broken", "broken, shared", "kept", "passed",
+        "seen", "broken", "broken, shared", "kept", "passed",
     )  # fmt: skip
-    return make_grouped_table(f"{DETAILS}.", columns, group_by_encoder(findings, rows), range(4, 15)) if rows else None
+    return make_grouped_table(f"{DETAILS}.", columns, group_by_encoder(findings, rows), range(4, 16)) if rows else None
 
 
 def broken_tables(findings: Findings) -> Iterable[Table]:
