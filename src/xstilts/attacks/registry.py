@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 
 from xstilts.attacks.attack import Attack
+from xstilts.attacks.code_mixing.phrases import CODE_MIX_PHRASES
+from xstilts.attacks.code_mixing.words import CODE_MIX
 from xstilts.attacks.first_wave.anchors import RENAME, SWAP
 from xstilts.attacks.first_wave.characters import CHARACTERS
 from xstilts.attacks.first_wave.distractors import DISTRACTOR_PREMISE, DISTRACTOR_SENTENCE
@@ -25,6 +27,7 @@ ATTACKS: dict[str, Attack] = {
     for attack in (
         *(CHARACTERS, KEYBOARD, DIACRITICS, CASE, PUNCTUATION, WIDTH, HOMOGLYPHS, ZERO_WIDTH),
         *(RENAME, SYMMETRY, SELF_PAIR, SWAP, LANGUAGE_PAIR, ENTITIES),
+        *(CODE_MIX, CODE_MIX_PHRASES),
         *(DISTRACTOR_PREMISE, DISTRACTOR_SENTENCE, STRESS_OVERLAP, STRESS_NEGATION, STRESS_LENGTH),
     )
 }
