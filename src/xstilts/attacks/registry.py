@@ -61,4 +61,6 @@ def _read_attack(path: Path) -> Attack:
         raise InputError(f"{path}: expected ATTACK = Attack(...), found {attack!r:.60}")
     if attack.name in ATTACKS:
         raise InputError(f"{path}: the name {attack.name!r} is that of an attack of this package; choose another one")
+    if attack.declared:  # another file that it reads
+        declared = hashlib.sha256(f"{declared} {attack.declared}".encode()).hexdigest()
     return replace(attack, declared=declared)
