@@ -97,8 +97,8 @@ def find_word(example: Example, place: Place, language: str, other: str, pool: P
 
 @lru_cache(maxsize=32)
 def learn(pool: Pool, language: str, other: str) -> Parallel:
-    """What the pool says about `language` (`pool.same`) and `other`. It takes about a second for 3,000 examples. A text that
-    occurs in several examples is aligned once."""
+    """What the pool says about `language` (`pool.same`) and `other`. It takes about four seconds for XNLI's 5,010 pairs. A text
+    that occurs in several examples is aligned once."""
     places: dict[tuple[tuple[str, ...], tuple[str, ...]], list[tuple[str, int]]] = defaultdict(list)
     table = pool.parallel[other]
     for example in sorted(pool.same, key=lambda example: example.id):
