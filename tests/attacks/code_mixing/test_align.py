@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from xstilts.attacks.code_mixing.align import LONGEST, align, fits
 
 WORDS = [f"w{i}" for i in range(30)]
@@ -37,6 +39,18 @@ def test_a_word_has_one_link_at_most_and_none_where_nothing_tells() -> None:
 def test_a_word_without_counterpart_has_no_link() -> None:
     pairs = [(("the", *first), second) for first, second in make_pairs(200)]
     assert not any(i == 0 for some in align(pairs) for i, _ in some)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_word_that_says_two_things_has_no_link(turned: bool) -> None:
+    """One language has a word of its own for "not come". Exchanged for "come" it would turn the meaning round."""
+    ends = [(("not", "come"), ("UNCOME",)), (("not", "go"), ("NOT", "GO")), (("come",), ("COME",))]
+    pairs = [((*first, *ends[i % 3][0]), (*second, *ends[i % 3][1])) for i, (first, second) in enumerate(make_pairs(300))]
+    found = set()
+    for (first, second), some in zip(pairs, align([pair[::-1] if turned else pair for pair in pairs]), strict=True):
+        found |= {(first[j if turned else i], second[i if turned else j]) for i, j in some}
+    assert {("come", "COME"), ("not", "NOT"), ("go", "GO")} < found
+    assert not any(translation == "UNCOME" for _, translation in found)
 
 
 def test_what_may_be_aligned() -> None:

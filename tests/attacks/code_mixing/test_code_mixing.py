@@ -139,7 +139,7 @@ def world_pool(task: str, language: str) -> Pool:
 
 
 @pytest.mark.parametrize("other", ["l1", "l3", "l4", "l5"])
-@pytest.mark.parametrize(("task", "precision"), [("nli", 0.94), ("paraphrase", 0.98), ("squad", 0.99)])
+@pytest.mark.parametrize(("task", "precision"), [("nli", 0.93), ("paraphrase", 0.98), ("squad", 0.99)])
 def test_links_in_the_world_are_right(task: str, precision: float, other: str) -> None:
     pool = world_pool(task, "en")
     concepts = {code: {word: concept for concept, word in make_lexicons(WORLD)[code].items()} for code in ("en", other)}

@@ -1,9 +1,9 @@
 """Which word of a text is the translation of which word of the same text in another language, learnt from a parallel test set.
 
 IBM model 1 (Brown et al. 1993) in both directions, with a mild preference for words at the same relative place. Two words are
-linked if each is the likeliest partner of the other and both directions are sure of it: few links, but right ones. Nothing but
-counts of the test set goes in, so the links are the same for every model. Sums run in one order and there is no exponential, so
-that the links are the same on every machine.
+linked if each is the likeliest partner of the other, both directions are sure of it, and no third word claims one of them: few
+links, but right ones. Nothing but counts of the test set goes in, so the links are the same for every model. Sums run in one order
+and there is no exponential, so that they are the same on every machine.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 ROUNDS = 6
 NEAR = 4.0  # how fast the preference falls with the distance of two places, which is between 0 and 1
 SURE = 0.3  # the least product of the two posteriors
+CLAIM = 0.5  # the least posterior of a word that is said to come from another
 LONGEST = 200  # words; longer texts are not aligned
 RATIO = 2.5  # the most words of one text for a word of the other
 
@@ -34,8 +35,10 @@ def align(pairs: Sequence[tuple[Words, Words]]) -> list[tuple[Link, ...]]:
     if not pairs:
         return []
     cells = _Cells(pairs)
-    sure_C = cells.learn(True) * cells.learn(False)
+    forward_C, backward_C = cells.learn(True), cells.learn(False)
+    sure_C = forward_C * backward_C
     best_C = _is_best(cells.first_C, sure_C) & _is_best(cells.second_C, sure_C) & (sure_C >= SURE)
+    best_C &= _is_alone(cells.first_C, forward_C) & _is_alone(cells.second_C, backward_C)
     links: list[list[Link]] = [[] for _ in pairs]
     for cell in np.flatnonzero(best_C).tolist():
         links[cells.pair_C[cell]].append((int(cells.i_C[cell]), int(cells.j_C[cell])))
@@ -93,6 +96,13 @@ def _number(words: Iterable[str]) -> NDArray[np.int64]:
     """The words as numbers, equal ones alike."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(word, len(numbers)) for word in words], dtype=np.int64)
+
+
+def _is_alone(group_C: NDArray[np.int64], value_C: Numbers) -> NDArray[np.bool_]:
+    """Whether the word of the group is claimed by one word of the other text at most. A word that is claimed by several says what
+    they say together ("hana": has not), and neither of them translates it."""
+    claimed = np.bincount(group_C, value_C >= CLAIM)
+    return np.asarray(claimed[group_C] <= 1)
 
 
 def _is_best(group_C: NDArray[np.int64], value_C: Numbers) -> NDArray[np.bool_]:
