@@ -44,7 +44,7 @@ def test_the_page_is_the_one_that_the_records_give() -> None:
 
 
 def test_the_example_of_the_how_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    own, use = blocks("attack.md")
+    own, use, _ = blocks("attack.md")
     (tmp_path / "stretch.py").write_text(own, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     exec(compile(use, "how-to", "exec"), {})
@@ -56,6 +56,15 @@ def test_the_example_of_the_how_to(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert len(attack.declared) == 64 and attack.excludes("ru") == "its vowels are not in this file"
     (tmp_path / "stretch.py").write_text(own + "\n# another\n", encoding="utf-8")
     assert find_attack("stretch.py", tmp_path).declared != attack.declared
+
+
+def test_the_word_list_of_the_how_to(tmp_path: Path) -> None:
+    (tmp_path / "my_mix.py").write_text(blocks("attack.md")[2], encoding="utf-8")
+    (tmp_path / "words.tsv").write_text("en\tsw\nhouse\tnyumba\n", encoding="utf-8")
+    attack = find_attack("my_mix.py", tmp_path)
+    assert (
+        attack.name == "my_mix" and attack.mixes_languages and attack.resource.startswith("words.tsv: 1 lines; left out: 0 with")
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +97,7 @@ def record(**fields: object) -> Attack:
 
 
 def test_a_record_that_contradicts_itself() -> None:
-    with pytest.raises(InputError, match="attack mine: expected one of `vary`, `compose` and `cuts`, found none"):
+    with pytest.raises(InputError, match="attack mine: expected one of `vary`, `vary_in`, `compose` and `cuts`, found none"):
         record()
     with pytest.raises(InputError, match="found vary and compose"):
         record(vary=lambda *given: None, compose=lambda *given: None)

@@ -42,7 +42,7 @@ def attack_study(*conditions: object) -> Study:
 @pytest.fixture(scope="module")
 def ran(forked_workers: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
     few, more = ({"attack": "characters", "budget": 0.4, "count": count} for count in (1, 4))
-    plan = compile_study(attack_study("clean", few, more, "language_pair", "symmetry"))
+    plan = compile_study(attack_study("clean", few, more, "language_pair", "symmetry", "code_mix"))
     store = Store(tmp_path_factory.mktemp("attacked"))
     assert not execute(plan, store, workers=2).errors
     return plan, store

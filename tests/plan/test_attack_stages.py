@@ -141,12 +141,13 @@ def test_only_the_attacked_texts_of_retrieval_are_embedded_anew(tmp_path: Path) 
     assert any(note.startswith("characters on bucc2018: no such attack, because in mining each sentence") for note in plan.notes)
 
 
-def test_pairs_of_languages_read_all_languages() -> None:
-    plan = planned("language_pair", targets=["world/paraphrase"], languages=["en", "l1", "l2"])
+@pytest.mark.parametrize("name", ["language_pair", "code_mix", "code_mix_phrases"])
+def test_mixing_languages_reads_all_languages(name: str) -> None:
+    plan = planned(name, targets=["world/paraphrase"], languages=["en", "l1", "l2"])
     for stage in attacks(plan):
         assert list(stage.inputs.parallel) == ["en", "l1", "l2"]
         assert stage.inputs.parallel[stage.config.language] is stage.inputs.clean
-    alone = planned("language_pair", targets=["world/paraphrase"], languages=["en"])
+    alone = planned(name, targets=["world/paraphrase"], languages=["en"])
     assert not alone.attacked and any("it needs test data in two languages" in note for note in alone.notes)
 
 
@@ -160,6 +161,15 @@ def test_an_attack_of_ones_own_is_in_the_key_by_its_content(tmp_path: Path) -> N
         assert {stage.context.attack for stage in stages} == {str(path)}
         keys.append([stage.key for stage in stages])
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_what_a_word_list_has_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    text = "from xstilts.attacks.code_mixing import code_mix_from\nATTACK = code_mix_from(r'{0}', 'own')\n"
+    path.write_text(text.format(tmp_path / "words.tsv"))
+    (tmp_path / "words.tsv").write_text("en\tl1\nhouse\tmalo\n\n")
+    notes = planned(str(path), targets=["world/paraphrase"]).notes
+    assert any(note.startswith("own on world/paraphrase: reads words.tsv: 1 lines; left out: 1 with fewer") for note in notes)
 
 
 def test_the_budget_is_in_the_key_as_it_is_resolved() -> None:

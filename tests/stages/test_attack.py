@@ -156,7 +156,7 @@ def test_variants_change_only_with_a_version(tmp_path: Path) -> None:
         examples = {code: list(generate(WORLD, task.name.removeprefix("world/"), "test", code)) for code in ("en", "l1")}
         for name, one in ATTACKS.items():
             if not one.misfits(task.format, task.name) and not one.excludes("l1"):
-                parallel = examples if one.level == "R1" else None
+                parallel = examples if one.mixes_languages else None
                 changes = {"task": task.name, "budget": one.budget, "version": one.version}
                 job = make_job(tmp_path / f"{task.name}-{name}", name, examples["l1"], "l1", parallel, **changes)
                 label = f"attack v{KINDS['attack'].version} {name} v{one.version} {task.name}"

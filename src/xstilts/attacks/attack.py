@@ -1,8 +1,8 @@
 """An attack is a record: what it changes, for which formats and languages, how much, and what must stay the same.
 
-There are three ways to make a variant of an example, and an attack has one of them. `vary` gives another spelling of one word;
-the words are then drawn here, and a search (`search.py`) can try them one by one. `compose` makes the whole variant. Both draw
-from the generator that they are given and from nothing else.
+There are three ways to make a variant of an example, and an attack has one of them. `vary` gives another spelling of one word
+(`vary_in` if it must see the example around the word); the words are then drawn here, and a search (`search.py`) can try them
+one by one. `compose` makes the whole variant. All draw from the generator that they are given and from nothing else.
 
 The third, `cuts`, leaves the text as it is: the victim's own tokenizer cuts it into other pieces. The variant is a copy with a
 number, and whoever encodes it draws the cuts by its id (`model/segmentation.py`).
@@ -14,7 +14,7 @@ from functools import cached_property
 from random import Random
 from typing import Any, Literal
 
-from xstilts.attacks.edits import Edit, allow_words, apply, cuts_answer, list_places, parts
+from xstilts.attacks.edits import Edit, Place, allow_words, apply, cuts_answer, list_places, parts
 from xstilts.attacks.text import find_words
 from xstilts.data.language import LANGUAGES, explain_code
 from xstilts.data.script import SCRIPTS
@@ -26,7 +26,7 @@ Goal = Literal["invariance", "directional", "minimum functionality"]
 SHARE = "share"  # how the unit of a budget begins that is no whole number
 LEVELS: dict[Level, str] = {
     "R0": "corruption: drawn at random",
-    "R1": "language pair: each text in a language of its own, nothing edited",
+    "R1": "languages mixed: texts, phrases or words of the same example in another language",
     "R2": "transfer: found on another model",
     "R3": "adaptive: found by asking the victim",
     "R4": "gradients of the victim",
@@ -78,6 +78,7 @@ class Pool:
 
 
 Vary = Callable[[str, str, Random, Pool], str | None]
+VaryIn = Callable[[Example, Place, str, Random, Pool], str | None]
 Compose = Callable[[Example, str, Random, float, Pool], Variant | None]
 
 
@@ -100,9 +101,11 @@ class Attack:
 
     `budget`: the usual one, `most`: the largest one, `unit`: what is counted. A unit that begins with "share" is a share of the
     words (or entities) of the example, at least one of them; any other is a whole number. `vary(word, language, rng, pool)`:
-    another spelling, None if there is none. `compose(example, language, rng, budget, pool)`: a variant, None if nothing can be
-    edited. `cuts`: the text stays, and its cut into pieces is drawn (see `find_exponent`). `resource`, `license`, `cite`: what it
-    reads, under which licence, and whose idea it is. `declared`: the identity of a user's own file."""
+    another spelling, None if there is none; `vary_in(example, place, language, rng, pool)`: the same for a word in its example.
+    `compose(example, language, rng, budget, pool)`: a variant, None if nothing can be edited. `cuts`: the text stays, and its cut
+    into pieces is drawn (see `find_exponent`). `mixes_languages`: whether it reads the same examples in other languages
+    (`Pool.parallel`). `resource`, `license`, `cite`: what it reads, under which licence, and whose idea it is. `declared`: the
+    identity of a user's own file."""
 
     name: str
     title: str
@@ -112,8 +115,10 @@ class Attack:
     formats: tuple[type[Format], ...]
     cite: str
     vary: Vary | None = None
+    vary_in: VaryIn | None = None
     compose: Compose | None = None
     cuts: bool = False
+    mixes_languages: bool = False
     leaves_out: Callable[[str], str] = any_language
     wants: Callable[[Format], str] = any_format
     tasks: tuple[str, ...] = ()
@@ -126,20 +131,19 @@ class Attack:
     declared: str = ""
 
     def __post_init__(self) -> None:
-        ways = [name for name in ("vary", "compose", "cuts") if getattr(self, name)]
-        if len(ways) != 1:
-            raise InputError(
-                f"attack {self.name}: expected one of `vary`, `compose` and `cuts`, found {' and '.join(ways) or 'none'}"
-            )
-        if self.vary and not self.unit.startswith(SHARE):
+        given = [way for way in ("vary", "vary_in", "compose", "cuts") if getattr(self, way)]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise InputError(f"attack {self.name}: expected one of `vary`, `vary_in`, `compose` and `cuts`, found {found}")
+        if self.by_words and not self.unit.startswith(SHARE):
             raise InputError(f"attack {self.name}: unit {self.unit!r}; a budget of `vary` is a share, as in 'share of words'")
         if not 0 < self.budget <= self.most:
             raise InputError(f"attack {self.name}: the budget is {self.budget:g}, expected more than 0 and at most {self.most:g}")
 
     @property
-    def mixes_languages(self) -> bool:
-        """Whether it reads the same examples in other languages."""
-        return self.level == "R1"
+    def by_words(self) -> bool:
+        """Whether it edits word by word."""
+        return self.compose is None
 
     def excludes(self, language: str) -> str:
         """Why the attack does not apply to a language; "" if it does."""
@@ -180,17 +184,24 @@ class Attack:
         """One random variant with the id of the clean example; None if nothing can be edited."""
         if self.compose:
             return self.compose(example, language, rng, budget, pool)
-        assert self.vary is not None
         places = list_places(example)
         edits: list[Edit] = []
         for place in rng.sample(places, len(places)):
             if len(edits) == allow_words(budget, len(places)):
                 break
-            new = self.vary(place.word, language, rng, pool)
-            edit = place.respell(new) if new is not None else None
-            if edit and not cuts_answer(example, edit):
+            if edit := self.respell(example, place, language, rng, pool):
                 edits.append(edit)
         return edit_example(example, edits)
+
+    def respell(self, example: Example, place: Place, language: str, rng: Random, pool: Pool) -> Edit | None:
+        """A random edit of one word; None if the attack gives none, or if it would cut through an answer."""
+        if self.vary_in:
+            new = self.vary_in(example, place, language, rng, pool)
+        else:
+            assert self.vary is not None
+            new = self.vary(place.word, language, rng, pool)
+        edit = place.respell(new) if new is not None else None
+        return None if edit is None or cuts_answer(example, edit) else edit
 
 
 def edit_example(example: Example, edits: Sequence[Edit], **fields: Any) -> Variant | None:

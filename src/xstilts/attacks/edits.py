@@ -117,6 +117,13 @@ def cuts_answer(example: Example, edit: Edit) -> bool:
     return any(edit.start < end and edit.end > start and not start <= edit.start <= edit.end <= end for start, end in spans)
 
 
+def touches_answer(example: Example, part: int, start: int, end: int) -> bool:
+    """Whether a stretch of a text has a character in common with a gold answer."""
+    if not isinstance(example, SpanExample) or part != 1:
+        return False
+    return any(start < answer.start + len(answer.text) and answer.start < end for answer in example.answer or ())
+
+
 def _splice(text: str, edits: Sequence[Edit]) -> str:
     """The text with sorted edits."""
     pieces: list[str] = []

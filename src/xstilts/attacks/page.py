@@ -29,8 +29,13 @@ records of the package; [your own attack](how-to/attack.md) is one file.
   counted.
 - **A misspelling is never a word of the test set.** It can be a word that the test set does not have: in the embedded
   world (60 examples of each task and language, three variants) this was so for 4 of 16,611 misspellings. No other
-  attack changed a label there, in 40,853 variants that the world could read. It cannot read the stress tests, for want
-  of words.
+  attack changed a label there, code-mixing apart, in 40,853 variants that the world could read. It cannot read the
+  stress tests, for want of words.
+- **Code-mixing links words by statistics of the test set** (IBM model 1, both directions), with no model and no word
+  list. In the embedded world 99.6 % of 458,594 links are right. There, mistakes changed 1 of 4,242 labels under
+  `code_mix`, and 5 of 4,139 under `code_mix_phrases`. A word that says what two words of the other language say
+  (Swahili "hana", has not) has no link, so that no negation is lost; where the counts do not show it, one may be. A
+  test set of few examples has few links.
 
 A search (`xstilts.attacks.search`) asks a victim: random variants, greedy by importance, or a beam. A query counts when
 the victim ran. Attacks "by words" can be searched by all three, the others by random variants only.
@@ -55,7 +60,7 @@ def _budget(attack: Attack) -> str:
 
 
 def _searched(attack: Attack) -> str:
-    return "by words" if attack.vary else "random"
+    return "by words" if attack.by_words else "random"
 
 
 def _section(attack: Attack) -> str:

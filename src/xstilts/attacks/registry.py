@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 
 from xstilts.attacks.attack import Attack
+from xstilts.attacks.code_mixing.phrases import CODE_MIX_PHRASES
+from xstilts.attacks.code_mixing.words import CODE_MIX
 from xstilts.attacks.first_wave.anchors import RENAME, SWAP
 from xstilts.attacks.first_wave.characters import CHARACTERS
 from xstilts.attacks.first_wave.distractors import DISTRACTOR_PREMISE, DISTRACTOR_SENTENCE
@@ -26,6 +28,7 @@ ATTACKS: dict[str, Attack] = {
     for attack in (
         *(CHARACTERS, KEYBOARD, DIACRITICS, CASE, PUNCTUATION, WIDTH, HOMOGLYPHS, ZERO_WIDTH),
         *(SEGMENTATION, RENAME, SYMMETRY, SELF_PAIR, SWAP, LANGUAGE_PAIR, ENTITIES),
+        *(CODE_MIX, CODE_MIX_PHRASES),
         *(DISTRACTOR_PREMISE, DISTRACTOR_SENTENCE, STRESS_OVERLAP, STRESS_NEGATION, STRESS_LENGTH),
     )
 }
@@ -59,4 +62,6 @@ def _read_attack(path: Path) -> Attack:
         raise InputError(f"{path}: expected ATTACK = Attack(...), found {attack!r:.60}")
     if attack.name in ATTACKS:
         raise InputError(f"{path}: the name {attack.name!r} is that of an attack of this package; choose another one")
+    if attack.declared:  # another file that it reads
+        declared = hashlib.sha256(f"{declared} {attack.declared}".encode()).hexdigest()
     return replace(attack, declared=declared)

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Protocol, runtime_checkable
 
 from xstilts.attacks.attack import Attack, Pool, Variant, edit_example, find_exponent, number_variant
-from xstilts.attacks.edits import Edit, allow_words, cuts_answer, list_places
+from xstilts.attacks.edits import Edit, allow_words, list_places
 from xstilts.attacks.variants import check_examples, draw_variant, seeded
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
@@ -160,7 +160,7 @@ def search(
     of scores or NaN."""
     budget = attack.check(language, budget)
     check_examples(attack, examples)
-    if attack.vary is None and not isinstance(method, RandomSearch):
+    if not attack.by_words and not isinstance(method, RandomSearch):
         what = "no text" if attack.cuts else "whole examples"
         raise InputError(f"attack {attack.name} changes {what}, and {type(method).__name__} edits word by word; use RandomSearch")
     pool = Pool(same=examples) if pool is None else pool
@@ -252,15 +252,11 @@ class _Run:
 
 def _list_singles(case: Case, spellings: int) -> list[tuple[int, Edit]]:
     """(number of the word, edit): up to `spellings` different edits of each word alone."""
-    assert case.attack.vary is not None
     singles: list[tuple[int, Edit]] = []
     for number, place in enumerate(list_places(case.example)):
         rng = seeded(case.seed, case.attack, case.example, case.language, -1 - number)
-        drawn = [case.attack.vary(place.word, case.language, rng, case.pool) for _ in range(spellings)]
-        for new in dict.fromkeys(drawn):
-            edit = place.respell(new) if new is not None else None
-            if edit and not cuts_answer(case.example, edit):
-                singles.append((number, edit))
+        drawn = [case.attack.respell(case.example, place, case.language, rng, case.pool) for _ in range(spellings)]
+        singles += [(number, edit) for edit in dict.fromkeys(drawn) if edit]
     return singles
 
 

@@ -108,6 +108,8 @@ def attack_cell(
         if attack.mixes_languages and sum(not attack.excludes(code) for code in gold) < 2:
             note(f"{attack.name}: left out, because it needs test data in two languages")
             continue
+        if attack.declared and attack.resource != "none":
+            note(f"{attack.name}: reads {attack.resource}")
         for code in languages or gold:
             if reason := attack.excludes(code):
                 note(f"{attack.name} in {code}: left out, because {reason}")

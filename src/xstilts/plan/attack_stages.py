@@ -102,6 +102,8 @@ class AttackStages:
         if reason:
             self.data.note(f"{subject}: no such attack, because {reason}")
             return {}
+        if attack.declared and attack.resource != "none":
+            self.data.note(f"{subject}: reads {attack.resource}")
         for language in gold:
             if language not in fitting:
                 self.data.note(f"{subject} in {names([language])}: no such attack, because {attack.excludes(language)}")
