@@ -65,6 +65,21 @@ def success_rate(found: Iterable[Found]) -> float:
     return fmean(tried) if tried else nan
 
 
+def transfer(
+    victim: Victim, examples: Sequence[Example], found: Sequence[Found], *, threshold: float = 0.0, batch: int = BATCH
+) -> list[Found]:
+    """What the variants that were found on another victim do to this one. It is asked once about each; an example without a
+    variant keeps its clean score. Raises InputError for a victim that returns another number of scores or NaN."""
+    ask = _Asker(victim, batch)
+    clean = ask(examples)
+    scores = iter(ask([one.variant.example for one in found if one.variant]))
+    carried = []
+    for own, one in zip(clean, found, strict=True):
+        score = min(own, next(scores)) if one.variant else own
+        carried.append(Found(one.source, own, score, one.variant, int(one.variant is not None), threshold))
+    return carried
+
+
 @dataclass(frozen=True)
 class RandomSearch:
     """`count` random variants: those of `make_variants`, so that more of them never find less."""

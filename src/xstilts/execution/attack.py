@@ -4,7 +4,7 @@ What a study measures under `conditions` is the worst of some random variants, t
 so finds more; its variants are of this victim only.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from statistics import fmean, median, quantiles
@@ -33,12 +33,23 @@ MakeVictim = Callable[[Store, PredictStage, Metric], Victim]
 
 @dataclass(frozen=True)
 class Attacked:
-    """What one attack did to one example."""
+    """What one attack did to one example. `surrogate`: what it did to the model on which it was found, if that is another one."""
 
     attack: str
     language: str
     example: Example
     found: Found
+    surrogate: Found | None = None
+
+
+@dataclass(frozen=True)
+class Round:
+    """One attack on the test data of one language."""
+
+    attack: Attack
+    language: str
+    examples: Sequence[Example]
+    pool: Pool
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,22 @@ def attack_cell(
     torch. `languages`: those of the cell if none is given. `limit`: so many examples of each language, the same ids in all. What
     an attack does not fit goes to `note`. Raises InputError if nothing fits, for an unknown attack or language, and if the store
     lacks the model or the data."""
+    rounds = list_rounds(cell, store, attacks, languages, limit, note)
+    victims = load_victims(cell, store, make_victim, rounds)
+    for one in rounds:
+        on_start(one.attack.name, one.language)
+        yield from _attack(victims[one.language], one, method, budget, seed, most_queries)
+
+
+def list_rounds(
+    cell: PlannedCell,
+    store: Store,
+    attacks: Sequence[str],
+    languages: Sequence[str] = (),
+    limit: int | None = None,
+    note: Callable[[str], None] = lambda text: None,
+) -> list[Round]:
+    """Attack by attack and language by language, with the test data of a cell; see `attack_cell`."""
     task = find_task(cell.id.target)
     chosen = [find_attack(name) for name in attacks]
     gold = cell.score.inputs.gold
@@ -96,7 +123,7 @@ def attack_cell(
         if language not in gold:
             raise InputError(f"{cell.id.target} has no test data in {language!r} here; expected {', '.join(gold)}")
     tests = {code: list(read_gold(store, cell, code)) for code in gold}
-    fitting = []
+    rounds = []
     for attack in chosen:
         if reason := attack.misfits(task.format, cell.id.target):
             note(f"{attack.name}: left out, because {reason}")
@@ -104,22 +131,23 @@ def attack_cell(
         if attack.mixes_languages and sum(not attack.excludes(code) for code in gold) < 2:
             note(f"{attack.name}: left out, because it needs test data in two languages")
             continue
+        parallel = _by_id(tests, attack) if attack.mixes_languages else {}
         for code in languages or gold:
             if reason := attack.excludes(code):
                 note(f"{attack.name} in {code}: left out, because {reason}")
             else:
-                fitting.append((attack, code))
-    if not fitting:
+                rounds.append(Round(attack, code, _choose(tests[code], limit), Pool(tests[code], parallel)))
+    if not rounds:
         raise InputError(f"none of {', '.join(attacks)} fits {cell.id.target} in {', '.join(languages or gold)}")
-    assert task.metric is not None
-    made = cell.answered
-    for attack, code in fitting:
-        on_start(attack.name, code)
-        victim = make_victim(store, made, task.metric.for_language(code))
-        parallel = _by_id(tests, attack) if attack.mixes_languages else {}
-        pool = Pool(tests[code], parallel)
-        some = _choose(tests[code], limit)
-        yield from _attack(victim, attack, some, code, method, budget, seed, pool, most_queries)
+    return rounds
+
+
+def load_victims(cell: PlannedCell, store: Store, make_victim: MakeVictim, rounds: Iterable[Round]) -> dict[str, Victim]:
+    """By language, since the score of an answer may depend on it. They share one model."""
+    metric = find_task(cell.id.target).metric
+    assert metric is not None
+    codes = dict.fromkeys(one.language for one in rounds)
+    return {code: make_victim(store, cell.answered, metric.for_language(code)) for code in codes}
 
 
 def attack_function(
@@ -162,7 +190,7 @@ def attack_function(
             raise InputError(f"{attack.name}: {reason}")
         if attack.mixes_languages:
             raise InputError(f"{attack.name}: it needs the same examples in other languages, which only a cell has")
-        yield from _attack(score, attack, read, language, method, budget, seed, Pool(same=read), most_queries)
+        yield from _attack(score, Round(attack, language, read, Pool(same=read)), method, budget, seed, most_queries)
 
 
 def summarise_attacks(rows: Sequence[Attacked]) -> list[Summary]:
@@ -174,9 +202,11 @@ def summarise_attacks(rows: Sequence[Attacked]) -> list[Summary]:
 
 
 def write_attacked(row: Attacked) -> dict[str, Any]:
-    """A row for tables and files. `attacked_text` is empty where no variant lowered the score."""
+    """A row for tables and files. `attacked_text` is empty where no variant lowered the score (of the surrogate, if there is
+    one)."""
     found = row.found
     example, variant = row.example, found.variant
+    on_surrogate = {"surrogate_clean": row.surrogate.clean, "surrogate_attacked": row.surrogate.score} if row.surrogate else {}
     return {
         "attack": row.attack,
         "language": row.language,
@@ -188,6 +218,7 @@ def write_attacked(row: Attacked) -> dict[str, Any]:
         "queries": found.queries,
         "text": " | ".join(parts(example)),
         "attacked_text": " | ".join(parts(variant.example)) if variant else "",
+        **on_surrogate,
     }
 
 
@@ -203,20 +234,20 @@ def _summarise(attack: str, language: str, found: Sequence[Found]) -> Summary:
     )
 
 
-def _attack(
-    victim: Victim,
-    attack: Attack,
-    examples: Sequence[Example],
-    language: str,
-    method: Method | None,
-    budget: float | None,
-    seed: int,
-    pool: Pool,
-    most_queries: int | None,
-) -> Iterator[Attacked]:
+def find_variants(
+    victim: Victim, one: Round, method: Method | None, budget: float | None, seed: int, most_queries: int | None
+) -> list[Found]:
+    """What a search (`RandomSearch` if None is given) finds in one round, in the order of its examples."""
     method = method or RandomSearch()
-    found = search(victim, attack, examples, language, method, seed=seed, budget=budget, pool=pool, most_queries=most_queries)
-    yield from (Attacked(attack.name, language, example, one) for example, one in zip(examples, found, strict=True))
+    options: dict[str, Any] = {"seed": seed, "budget": budget, "pool": one.pool, "most_queries": most_queries}
+    return search(victim, one.attack, one.examples, one.language, method, **options)
+
+
+def _attack(
+    victim: Victim, one: Round, method: Method | None, budget: float | None, seed: int, most_queries: int | None
+) -> Iterator[Attacked]:
+    found = find_variants(victim, one, method, budget, seed, most_queries)
+    yield from (Attacked(one.attack.name, one.language, e, f) for e, f in zip(one.examples, found, strict=True))
 
 
 def _by_id(tests: Mapping[str, Sequence[Example]], attack: Attack) -> dict[str, dict[str, Example]]:

@@ -1,0 +1,210 @@
+"""What one search of one victim cannot tell: whether variants that were found on another model break it too (transfer), and
+whether its robustness is real or only hidden from the search (gradient masking; Athalye et al. 2018, Carlini et al. 2019).
+
+A search that asks the victim should break no less than variants that were found on another model, and these no less than random
+ones, all with the same number of edits; and more variants should never break less.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+from typing import Any
+
+from xstilts.attacks.search import Found, GreedySearch, Method, RandomSearch, Victim, success_rate, transfer
+from xstilts.errors import InputError
+from xstilts.execution.attack import Attacked, MakeVictim, Round, find_variants, list_rounds, load_victims
+from xstilts.plan.cell import PlannedCell
+from xstilts.store.store import Store
+from xstilts.study.record import NO_CHAIN
+
+
+@dataclass(frozen=True)
+class Carried:
+    """One attack in one language, found on a surrogate and tried once on the victim. `right`: the examples that both got right;
+    `untouched`: how many of these have no variant that lowers the surrogate's score; `surrogate`, `victim`: the share of `right`
+    that is broken (NaN if there are none)."""
+
+    attack: str
+    language: str
+    examples: int
+    right: int
+    untouched: int
+    surrogate: float
+    victim: float
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One search of the check: of the `right` examples, how many it breaks with `tried` variants of each ("transfer": one;
+    a search that asks the victim: as many as it did, on average)."""
+
+    attack: str
+    language: str
+    search: str
+    tried: float
+    right: int
+    broken: int
+
+
+def transfer_cell(
+    cell: PlannedCell,
+    surrogate: PlannedCell,
+    store: Store,
+    make_victim: MakeVictim,
+    attacks: Sequence[str],
+    languages: Sequence[str] = (),
+    method: Method | None = None,
+    *,
+    budget: float | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    most_queries: int | None = None,
+    on_start: Callable[[str, str], None] = lambda attack, language: None,
+    note: Callable[[str], None] = lambda text: None,
+) -> Iterator[Attacked]:
+    """As `attack_cell`, but the variants are found on the model of another cell and tried once on this one. Raises InputError
+    also for a surrogate that is no other model, or has another target."""
+    check_surrogate(cell, surrogate, note)
+    rounds = list_rounds(cell, store, attacks, languages, limit, note)
+    others = load_victims(surrogate, store, make_victim, rounds)
+    victims = load_victims(cell, store, make_victim, rounds)
+    for one in rounds:
+        on_start(one.attack.name, one.language)
+        there = find_variants(others[one.language], one, method, budget, seed, most_queries)
+        here = transfer(victims[one.language], one.examples, there)
+        for example, found, source in zip(one.examples, here, there, strict=True):
+            yield Attacked(one.attack.name, one.language, example, found, source)
+
+
+def check_surrogate(cell: PlannedCell, surrogate: PlannedCell, note: Callable[[str], None]) -> None:
+    """Raises InputError for a surrogate that cannot be one; what speaks against it goes to `note`."""
+    if surrogate.id.target != cell.id.target:
+        raise InputError(
+            f"the surrogate answers {surrogate.id.target} and the victim {cell.id.target}; expected a cell of the same target"
+        )
+    if surrogate.checkpoint.key == cell.checkpoint.key:
+        raise InputError("the surrogate is the victim's own model; expected a cell with another one, such as another encoder")
+    arms = (cell.id.arm, surrogate.id.arm)
+    if surrogate.id.encoder == cell.id.encoder and (arms[0] == arms[1] or NO_CHAIN in arms):
+        kind = "the same chain" if arms[0] == arms[1] else f"compared with '{NO_CHAIN}'"
+        note(
+            f"the surrogate's chain '{arms[1]}' and the victim's are {kind}: variants that were found on one side of a "
+            "comparison harm that side more; to compare chains, take a surrogate on neither side, such as another encoder"
+        )
+
+
+def summarise_transfer(rows: Sequence[Attacked]) -> list[Carried]:
+    """A summary of each attack and language, in their order."""
+    groups: dict[tuple[str, str], list[tuple[Found, Found]]] = {}
+    for row in rows:
+        assert row.surrogate is not None, "rows of `transfer_cell`"
+        groups.setdefault((row.attack, row.language), []).append((row.found, row.surrogate))
+    summaries = []
+    for (attack, language), pairs in groups.items():
+        both = [(here, there) for here, there in pairs if _was_right(here) and _was_right(there)]
+        untouched = sum(there.variant is None for _, there in both)
+        on_surrogate, on_victim = success_rate(there for _, there in both), success_rate(here for here, _ in both)
+        summaries.append(Carried(attack, language, len(pairs), len(both), untouched, on_surrogate, on_victim))
+    return summaries
+
+
+def check_cell(
+    cell: PlannedCell,
+    surrogate: PlannedCell | None,
+    store: Store,
+    make_victim: MakeVictim,
+    attacks: Sequence[str],
+    languages: Sequence[str] = (),
+    method: Method | None = None,
+    *,
+    count: int = 8,
+    budget: float | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    most_queries: int | None = None,
+    on_start: Callable[[str, str], None] = lambda attack, language: None,
+    note: Callable[[str], None] = lambda text: None,
+) -> list[Rung]:
+    """Random search with up to `count` variants, transfer if there is a surrogate, and a search that asks the victim (`method`:
+    greedy if None is given), for each attack and language. Raises InputError as `attack_cell` and `transfer_cell` do, and if
+    `method` is random."""
+    method = method or GreedySearch()
+    if isinstance(method, RandomSearch):
+        raise InputError("the check compares random variants with a search that asks the victim; expected greedy or beam")
+    if surrogate:
+        check_surrogate(cell, surrogate, note)
+    by_words = []
+    for one in list_rounds(cell, store, attacks, languages, limit, note):
+        if one.attack.vary:
+            by_words.append(one)
+        else:
+            note(f"{one.attack.name} in {one.language}: not checked, because it changes whole examples and not words")
+    others = load_victims(surrogate, store, make_victim, by_words) if surrogate else {}
+    victims = load_victims(cell, store, make_victim, by_words)
+    rungs = []
+    for one in by_words:
+        on_start(one.attack.name, one.language)
+        options: dict[str, Any] = {"count": count, "budget": budget, "seed": seed, "most_queries": most_queries}
+        rungs += check_victim(victims[one.language], others.get(one.language), one, method, **options)
+    return rungs
+
+
+def check_victim(
+    victim: Victim,
+    surrogate: Victim | None,
+    one: Round,
+    method: Method,
+    *,
+    count: int = 8,
+    budget: float | None = None,
+    seed: int = 0,
+    most_queries: int | None = None,
+) -> list[Rung]:
+    """The rungs of one round, on the examples that the victim (and the surrogate) gets right."""
+    found: dict[tuple[str, float], list[Found]] = {}
+    for tried in sorted({*(2**n for n in range(count.bit_length())), count}):
+        found["random", tried] = find_variants(victim, one, RandomSearch(tried), budget, seed, most_queries)
+    there = find_variants(surrogate, one, method, budget, seed, most_queries) if surrogate else None
+    if there is not None:
+        found["transfer", 1] = transfer(victim, one.examples, there)
+    asked = find_variants(victim, one, method, budget, seed, most_queries)
+    kept = [i for i, own in enumerate(asked) if _was_right(own) and (there is None or _was_right(there[i]))]
+    found["asks the victim", fmean(asked[i].queries for i in kept) if kept else 0] = asked
+    place = one.attack.name, one.language
+    return [Rung(*place, *key, len(kept), sum(some[i].broken for i in kept)) for key, some in found.items()]
+
+
+def explain_rungs(rungs: Sequence[Rung]) -> list[str]:
+    """A sentence for each inequality that does not hold."""
+    groups: dict[tuple[str, str], list[Rung]] = {}
+    for one in rungs:
+        groups.setdefault((one.attack, one.language), []).append(one)
+    sentences = []
+    for (attack, language), group in groups.items():
+        random = [one for one in group if one.search == "random"]
+        carried = next((one for one in group if one.search == "transfer"), None)
+        asks = group[-1]
+        of = f"{attack} in {language}, of {asks.right}:"
+        for fewer, more in pairwise(random):
+            if more.broken < fewer.broken:
+                sentences.append(
+                    f"{of} {more.tried:g} random variants break {more.broken} and {fewer.tried:g} of them {fewer.broken}; "
+                    "the victim gives one text different scores"
+                )
+        best = max([*random, *([carried] if carried else [])], key=lambda one: one.broken)
+        if asks.broken < best.broken:
+            sentences.append(
+                f"{of} the search that asks the victim breaks {asks.broken}, {best.search} {best.broken}; "
+                "the victim hides its gradients or the search is weak"
+            )
+        if carried and carried.broken < random[0].broken:
+            sentences.append(
+                f"{of} variants of the surrogate break {carried.broken}, a random one {random[0].broken}; "
+                "the surrogate is too unlike the victim to stand for it"
+            )
+    return sentences
+
+
+def _was_right(found: Found) -> bool:
+    return found.clean >= found.threshold
