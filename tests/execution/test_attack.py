@@ -83,6 +83,7 @@ def test_nothing_right_is_no_success_rate() -> None:
         ({"attacks": ["entities"]}, "it is for the format tag"),
         ({"language": "zh", "attacks": ["characters"]}, "characters"),
         ({"attacks": ["language_pair"]}, "needs the same examples in other languages"),
+        ({"attacks": ["hotflip"]}, "hotflip: it asks the model itself, and a function has only scores"),
         ({"task": "udpos"}, "fits classification only"),
         ({"examples": [{"texts": ["one"], "answer": "1"}]}, "a list of 2 texts"),
         ({"examples": [{"texts": ["one", "two"], "answer": "yes"}]}, "answer 'yes' is none of 0, 1"),
@@ -97,6 +98,8 @@ def test_what_does_not_fit_is_said(change: dict[str, Any], message: str) -> None
 def test_from_python_a_function_needs_its_task() -> None:
     with pytest.raises(InputError, match="give all three"):
         notebook.attack(keyword, "characters", "en")
+    with pytest.raises(InputError, match="leave it out where the victim is a function"):
+        notebook.attack(keyword, "characters", "en", task="pawsx", examples=EXAMPLES, surrogate=object())  # type: ignore[arg-type]
     found = notebook.attack(keyword, "characters", "en", task="pawsx", examples=EXAMPLES, search="greedy", budget=0.3)
     assert found["broken"].tolist() == [True, False, True]
     assert found.loc[found["broken"], "attacked_text"].str.contains("tower").sum() == 0
@@ -129,6 +132,32 @@ def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
             score = known[row.language, row.id]
             assert math.isnan(score) or (row.clean >= 0) == (score == 1.0 if name != "none/tydiqa/0" else score >= 0.5)
             assert row.attacked <= row.clean and row.broken == (row.attacked < 0 <= row.clean)
+
+
+@pytest.mark.tiny
+def test_a_cell_attacked_through_its_gradients_and_through_another_cell(forked_workers: None, tmp_path: Path) -> None:
+    recipe = {"lr": 3e-3, "batch": 8, "steps": 60, "max_length": 64, "evaluations": 2, "average": 1}
+    study = tiny_study(chains={"none": []}, targets=["world/paraphrase"], seeds=[0, 1], recipes={"default": recipe})
+    store = Store(tmp_path)
+    assert not execute(compile_study(study), store, workers=2).errors
+    cells = notebook.cells(study, store)
+    victim, other = cells["none/paraphrase/0"], cells["none/paraphrase/1"]
+    found = notebook.attack(victim, ["hotflip", "pgd"], ["en", "l1"], limit=20)
+    names = ["hotflip", "pgd 0.01", "pgd 0.03", "pgd 0.1", "pgd 0.3"]
+    assert list(dict.fromkeys(found["attack"])) == names and found.groupby(["attack", "language"]).size().nunique() == 1
+    text = found[found["attack"] == "hotflip"]
+    assert text["broken"].any() and (text.loc[text["broken"], "attacked_text"] != "").all()
+    noise = found[found["attack"] != "hotflip"]
+    assert (noise["attacked_text"] == "").all() and noise.groupby("attack")["broken"].sum().is_monotonic_increasing
+    with pytest.warns(UserWarning, match="on neither side"):
+        carried = notebook.attack(victim, ["characters", "hotflip"], "en", limit=20, surrogate=other)
+    assert list(carried.columns[-2:]) == ["surrogate_clean", "surrogate_attacked"] and carried["queries"].max() == 1
+    own = notebook.attack(other, "hotflip", "en", limit=20)
+    assert carried[carried["attack"] == "hotflip"]["surrogate_attacked"].tolist() == own["attacked"].tolist()
+    with pytest.raises(InputError, match="pgd makes no text"):
+        notebook.attack(victim, ["pgd"], "en", surrogate=other)
+    with pytest.raises(InputError, match="the victim's own model"):
+        notebook.attack(victim, ["hotflip"], "en", surrogate=victim)
 
 
 def test_what_nobody_sees_is_shown_in_the_terminal(tmp_path: Path) -> None:

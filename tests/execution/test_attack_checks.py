@@ -19,7 +19,6 @@ from xstilts.execution.attack import Attacked, Round, write_attacked
 from xstilts.execution.attack_checks import Rung, check_cell, check_surrogate, check_victim, explain_rungs, summarise_transfer
 from xstilts.formats.format import Example
 
-ROUND = Round(CHARACTERS, "en", EXAMPLES, Pool(EXAMPLES))
 READS = WORDS[0]
 
 
@@ -104,7 +103,8 @@ def test_what_cannot_be_a_surrogate() -> None:
 
 
 def check(victim: Any, surrogate: Any = None, **options: Any) -> list[Rung]:
-    return check_victim(victim, surrogate, ROUND, options.pop("method", GreedySearch()), **options)
+    one = Round(CHARACTERS, "characters", "en", EXAMPLES, Pool(EXAMPLES), options.pop("budget", None))
+    return check_victim(victim, surrogate, one, options.pop("method", GreedySearch()), **options)
 
 
 def test_an_honest_victim_passes() -> None:

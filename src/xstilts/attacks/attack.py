@@ -2,7 +2,8 @@
 
 There are two ways to make a variant of an example, and an attack has one of them. `vary` gives another spelling of one word;
 the words are then drawn here, and a search (`search.py`) can try them one by one. `compose` makes the whole variant. Both draw
-from the generator that they are given and from nothing else.
+from the generator that they are given and from nothing else. An attack `by_model` has neither: the victim's own model says what
+to change (`model_based.py`), so there is no fixed set of its variants.
 
 What changes no text is no attack of this kind: sampling how a tokenizer cuts a text into pieces belongs to the stage that
 predicts, since the example stays as it is. Such an attack would be a record with the same facts (level, goal, languages, budget
@@ -96,8 +97,8 @@ class Attack:
     `budget`: the usual one, `most`: the largest one, `unit`: what is counted. A unit that begins with "share" is a share of the
     words (or entities) of the example, at least one of them; any other is a whole number. `vary(word, language, rng, pool)`:
     another spelling, None if there is none. `compose(example, language, rng, budget, pool)`: a variant, None if nothing can be
-    edited. `resource`, `license`, `cite`: what it reads, under which licence, and whose idea it is. `declared`: the identity of
-    a user's own file."""
+    edited. `by_model`: the victim's model makes the variants. `resource`, `license`, `cite`: what it reads, under which licence,
+    and whose idea it is. `declared`: the identity of a user's own file."""
 
     name: str
     title: str
@@ -108,6 +109,7 @@ class Attack:
     cite: str
     vary: Vary | None = None
     compose: Compose | None = None
+    by_model: bool = False
     leaves_out: Callable[[str], str] = any_language
     wants: Callable[[Format], str] = any_format
     tasks: tuple[str, ...] = ()
@@ -120,7 +122,7 @@ class Attack:
     declared: str = ""
 
     def __post_init__(self) -> None:
-        if (self.vary is None) == (self.compose is None):
+        if not self.by_model and (self.vary is None) == (self.compose is None):
             raise InputError(f"attack {self.name}: expected one of `vary` and `compose`, found {'both' if self.vary else 'none'}")
         if self.vary and not self.unit.startswith(SHARE):
             raise InputError(f"attack {self.name}: unit {self.unit!r}; a budget of `vary` is a share, as in 'share of words'")

@@ -7,7 +7,7 @@ from collections import defaultdict
 from textwrap import fill
 
 from xstilts.attacks.attack import LEVELS, Attack
-from xstilts.attacks.registry import ATTACKS
+from xstilts.attacks.registry import ATTACKS, MODEL_ATTACKS
 from xstilts.data.language import LANGUAGES
 
 _INTRO = """\
@@ -33,20 +33,22 @@ records of the package; [your own attack](how-to/attack.md) is one file.
   of words.
 
 A search (`xstilts.attacks.search`) asks a victim: random variants, greedy by importance, or a beam. A query counts when
-the victim ran. Attacks "by words" can be searched by all three, the others by random variants only.
+the victim ran. Attacks "by words" can be searched by all three, the others by random variants only. Attacks "by the
+victim's gradients" have a search of their own and need a cell: they are no `conditions` of a study.
 
 """
 
 
 def page() -> str:
     """The whole page in Markdown."""
+    records = [*ATTACKS.values(), *MODEL_ATTACKS.values()]
     rows = ["| attack | level | goal | formats | budget | searched |", "|---|---|---|---|---|---|"]
     rows += [
         f"| `{a.name}` | {a.level} | {a.goal} | {', '.join(f.name for f in a.formats)} | {_budget(a)} | {_searched(a)} |"
-        for a in ATTACKS.values()
+        for a in records
     ]
     levels = "Levels: " + "; ".join(f"{name} {text}" for name, text in LEVELS.items()) + "."
-    sections = "\n".join(_section(attack) for attack in ATTACKS.values())
+    sections = "\n".join(_section(attack) for attack in records)
     return f"{_INTRO}{chr(10).join(rows)}\n\n{_wrap(levels)}\n\n{sections}"
 
 
@@ -55,7 +57,7 @@ def _budget(attack: Attack) -> str:
 
 
 def _searched(attack: Attack) -> str:
-    return "by words" if attack.vary else "random"
+    return "by words" if attack.vary else "by the victim's gradients" if attack.by_model else "random"
 
 
 def _section(attack: Attack) -> str:

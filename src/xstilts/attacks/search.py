@@ -8,7 +8,7 @@ to the victim together. A query counts when the victim ran: the same variant of 
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import isnan, nan
+from math import inf, isnan, nan
 from statistics import fmean
 from typing import Protocol
 
@@ -22,6 +22,11 @@ Victim = Callable[[Sequence[Example]], Sequence[float]]
 # It asks for the scores of variants and gets them, in their order.
 Steps = Generator[list[Variant], list[float], None]
 BATCH = 256
+
+
+# A variant of an example -> replacements of its words that a model proposes: the number of the word and the new word, the most
+# promising first.
+Propose = Callable[[Example], Sequence[tuple[int, str]]]
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,37 @@ class BeamSearch:
             beam = [grown[i] for i in order[: self.width]]
 
 
+@dataclass(frozen=True)
+class ProposedSearch:
+    """A model proposes replacements for words of the lowest variant so far. The first `tries` are tried as texts, and the one
+    that lowers the score most is kept, as long as the budget (a number of words) allows it. No word is replaced twice."""
+
+    propose: Propose
+    tries: int = 8
+
+    def steps(self, case: Case) -> Steps:
+        places = list_places(case.example)
+        kept: dict[int, Edit] = {}
+        current, lowest = case.example, inf
+        while len(kept) < case.budget:
+            tried: list[tuple[int, Edit, Variant]] = []
+            for number, word in self.propose(current):
+                edit = None if number in kept else places[number].respell(word)
+                variant = edit_example(case.example, [*kept.values(), edit]) if edit else None
+                if edit and variant and len(list_places(variant.example)) == len(places):
+                    tried.append((number, edit, variant))
+                if len(tried) == self.tries:
+                    break
+            if not tried:
+                return
+            scores = yield [variant for _, _, variant in tried]
+            score, best = min(zip(scores, range(len(tried)), strict=True))
+            if score >= lowest:
+                return
+            lowest, (number, kept_edit, variant) = score, tried[best]
+            kept[number], current = kept_edit, variant.example
+
+
 def search(
     victim: Victim,
     attack: Attack,
@@ -161,7 +197,9 @@ def search(
     words, and for a victim that returns another number of scores or NaN."""
     budget = attack.check(language, budget)
     check_examples(attack, examples)
-    if attack.vary is None and not isinstance(method, RandomSearch):
+    if attack.by_model and not isinstance(method, ProposedSearch):
+        raise InputError(f"attack {attack.name} is made by the victim's model; attack a finished cell with it")
+    if not attack.vary and not attack.by_model and not isinstance(method, RandomSearch):
         raise InputError(
             f"attack {attack.name} changes whole examples, and {type(method).__name__} edits word by word; use RandomSearch"
         )

@@ -8,14 +8,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from statistics import fmean, median, quantiles
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from xstilts.attacks.attack import Attack, Pool
 from xstilts.attacks.edits import parts
+from xstilts.attacks.model_based import HOTFLIP, PGD, PGD_SIZES
 from xstilts.attacks.registry import find_attack
-from xstilts.attacks.search import BeamSearch, Found, GreedySearch, Method, RandomSearch, Victim, search, success_rate
+from xstilts.attacks.search import (
+    BeamSearch,
+    Found,
+    GreedySearch,
+    Method,
+    Propose,
+    ProposedSearch,
+    RandomSearch,
+    Victim,
+    search,
+    success_rate,
+)
 from xstilts.errors import InputError, nearest
 from xstilts.execution.language_pairs import read_gold
 from xstilts.formats.classify import Classify, ClassifyExample
@@ -28,7 +40,17 @@ from xstilts.tasks.registry import find_task
 
 # Texts of examples -> for each of them a score of each label, in the order of the task's labels; shape (N, C).
 TextVictim = Callable[[Sequence[tuple[str, ...]]], Sequence[Sequence[float]]]
-MakeVictim = Callable[[Store, PredictStage, Metric], Victim]
+
+
+class ModelVictim(Protocol):
+    """A victim whose model can be asked for more than scores (`stages.victim.CellVictim`, which needs torch)."""
+
+    def __call__(self, examples: Sequence[Example]) -> Sequence[float]: ...
+    def propose(self, language: str) -> Propose: ...
+    def perturb(self, examples: Sequence[Example], size: float) -> Sequence[Sequence[float]]: ...
+
+
+MakeVictim = Callable[[Store, PredictStage, Metric], ModelVictim]
 
 
 @dataclass(frozen=True)
@@ -44,12 +66,14 @@ class Attacked:
 
 @dataclass(frozen=True)
 class Round:
-    """One attack on the test data of one language."""
+    """One attack on the test data of one language. `name`: that of the attack, with the budget where several are tried."""
 
     attack: Attack
+    name: str
     language: str
     examples: Sequence[Example]
     pool: Pool
+    budget: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,11 +124,12 @@ def attack_cell(
     torch. `languages`: those of the cell if none is given. `limit`: so many examples of each language, the same ids in all. What
     an attack does not fit goes to `note`. Raises InputError if nothing fits, for an unknown attack or language, and if the store
     lacks the model or the data."""
-    rounds = list_rounds(cell, store, attacks, languages, limit, note)
+    rounds = list_rounds(cell, store, attacks, languages, budget, limit, note)
     victims = load_victims(cell, store, make_victim, rounds)
     for one in rounds:
-        on_start(one.attack.name, one.language)
-        yield from _attack(victims[one.language], one, method, budget, seed, most_queries)
+        on_start(one.name, one.language)
+        found = ask_model(victims[one.language], one, method, seed, most_queries)
+        yield from (Attacked(one.name, one.language, e, f) for e, f in zip(one.examples, found, strict=True))
 
 
 def list_rounds(
@@ -112,6 +137,7 @@ def list_rounds(
     store: Store,
     attacks: Sequence[str],
     languages: Sequence[str] = (),
+    budget: float | None = None,
     limit: int | None = None,
     note: Callable[[str], None] = lambda text: None,
 ) -> list[Round]:
@@ -136,13 +162,16 @@ def list_rounds(
             if reason := attack.excludes(code):
                 note(f"{attack.name} in {code}: left out, because {reason}")
             else:
-                rounds.append(Round(attack, code, _choose(tests[code], limit), Pool(tests[code], parallel)))
+                some, pool = _choose(tests[code], limit), Pool(tests[code], parallel)
+                sizes = PGD_SIZES if attack is PGD and budget is None else ()
+                rounds += [Round(attack, f"{attack.name} {size:g}", code, some, pool, size) for size in sizes]
+                rounds += [] if sizes else [Round(attack, attack.name, code, some, pool, budget)]
     if not rounds:
         raise InputError(f"none of {', '.join(attacks)} fits {cell.id.target} in {', '.join(languages or gold)}")
     return rounds
 
 
-def load_victims(cell: PlannedCell, store: Store, make_victim: MakeVictim, rounds: Iterable[Round]) -> dict[str, Victim]:
+def load_victims(cell: PlannedCell, store: Store, make_victim: MakeVictim, rounds: Iterable[Round]) -> dict[str, ModelVictim]:
     """By language, since the score of an answer may depend on it. They share one model."""
     metric = find_task(cell.id.target).metric
     assert metric is not None
@@ -186,11 +215,16 @@ def attack_function(
         return margins
 
     for attack in [find_attack(name) for name in attacks]:
+        name = attack.name
+        if attack.by_model:
+            raise InputError(f"{name}: it asks the model itself, and a function has only scores; attack a finished cell with it")
         if reason := attack.misfits(format, task) or attack.excludes(language):
             raise InputError(f"{attack.name}: {reason}")
         if attack.mixes_languages:
             raise InputError(f"{attack.name}: it needs the same examples in other languages, which only a cell has")
-        yield from _attack(score, Round(attack, language, read, Pool(same=read)), method, budget, seed, most_queries)
+        one = Round(attack, name, language, read, Pool(same=read), budget)
+        found = find_variants(score, one, method, seed, most_queries)
+        yield from (Attacked(name, language, e, f) for e, f in zip(read, found, strict=True))
 
 
 def summarise_attacks(rows: Sequence[Attacked]) -> list[Summary]:
@@ -234,20 +268,24 @@ def _summarise(attack: str, language: str, found: Sequence[Found]) -> Summary:
     )
 
 
-def find_variants(
-    victim: Victim, one: Round, method: Method | None, budget: float | None, seed: int, most_queries: int | None
-) -> list[Found]:
+def find_variants(victim: Victim, one: Round, method: Method | None, seed: int, most_queries: int | None) -> list[Found]:
     """What a search (`RandomSearch` if None is given) finds in one round, in the order of its examples."""
     method = method or RandomSearch()
-    options: dict[str, Any] = {"seed": seed, "budget": budget, "pool": one.pool, "most_queries": most_queries}
+    options: dict[str, Any] = {"seed": seed, "budget": one.budget, "pool": one.pool, "most_queries": most_queries}
     return search(victim, one.attack, one.examples, one.language, method, **options)
 
 
-def _attack(
-    victim: Victim, one: Round, method: Method | None, budget: float | None, seed: int, most_queries: int | None
-) -> Iterator[Attacked]:
-    found = find_variants(victim, one, method, budget, seed, most_queries)
-    yield from (Attacked(one.attack.name, one.language, e, f) for e, f in zip(one.examples, found, strict=True))
+def ask_model(victim: ModelVictim, one: Round, method: Method | None, seed: int, most_queries: int | None) -> list[Found]:
+    """As `find_variants`; attacks by the victim's model have a search of their own, and `method` is not used."""
+    if one.attack is HOTFLIP:
+        method = ProposedSearch(victim.propose(one.language))
+    if one.attack is not PGD:
+        return find_variants(victim, one, method, seed, most_queries)
+    size = one.attack.check(one.language, one.budget)
+    return [
+        Found(example.id, clean, min(clean, *steps), None, len(steps) if clean >= 0 else 0, 0.0)
+        for example, (clean, *steps) in zip(one.examples, victim.perturb(one.examples, size), strict=True)
+    ]
 
 
 def _by_id(tests: Mapping[str, Sequence[Example]], attack: Attack) -> dict[str, dict[str, Example]]:

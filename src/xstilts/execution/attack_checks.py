@@ -11,9 +11,10 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
+from xstilts.attacks.model_based import PGD
 from xstilts.attacks.search import Found, GreedySearch, Method, RandomSearch, Victim, success_rate, transfer
 from xstilts.errors import InputError
-from xstilts.execution.attack import Attacked, MakeVictim, Round, find_variants, list_rounds, load_victims
+from xstilts.execution.attack import Attacked, MakeVictim, Round, ask_model, find_variants, list_rounds, load_victims
 from xstilts.plan.cell import PlannedCell
 from xstilts.store.store import Store
 from xstilts.study.record import NO_CHAIN
@@ -66,15 +67,17 @@ def transfer_cell(
     """As `attack_cell`, but the variants are found on the model of another cell and tried once on this one. Raises InputError
     also for a surrogate that is no other model, or has another target."""
     check_surrogate(cell, surrogate, note)
-    rounds = list_rounds(cell, store, attacks, languages, limit, note)
+    if PGD.name in attacks:
+        raise InputError("pgd makes no text, so there is nothing to carry over to another model; leave it out")
+    rounds = list_rounds(cell, store, attacks, languages, budget, limit, note)
     others = load_victims(surrogate, store, make_victim, rounds)
     victims = load_victims(cell, store, make_victim, rounds)
     for one in rounds:
-        on_start(one.attack.name, one.language)
-        there = find_variants(others[one.language], one, method, budget, seed, most_queries)
+        on_start(one.name, one.language)
+        there = ask_model(others[one.language], one, method, seed, most_queries)
         here = transfer(victims[one.language], one.examples, there)
         for example, found, source in zip(one.examples, here, there, strict=True):
-            yield Attacked(one.attack.name, one.language, example, found, source)
+            yield Attacked(one.name, one.language, example, found, source)
 
 
 def check_surrogate(cell: PlannedCell, surrogate: PlannedCell, note: Callable[[str], None]) -> None:
@@ -135,17 +138,17 @@ def check_cell(
     if surrogate:
         check_surrogate(cell, surrogate, note)
     by_words = []
-    for one in list_rounds(cell, store, attacks, languages, limit, note):
+    for one in list_rounds(cell, store, attacks, languages, budget, limit, note):
         if one.attack.vary:
             by_words.append(one)
         else:
-            note(f"{one.attack.name} in {one.language}: not checked, because it changes whole examples and not words")
+            note(f"{one.attack.name} in {one.language}: not checked, because no search tries its edits word by word")
     others = load_victims(surrogate, store, make_victim, by_words) if surrogate else {}
     victims = load_victims(cell, store, make_victim, by_words)
     rungs = []
     for one in by_words:
-        on_start(one.attack.name, one.language)
-        options: dict[str, Any] = {"count": count, "budget": budget, "seed": seed, "most_queries": most_queries}
+        on_start(one.name, one.language)
+        options: dict[str, Any] = {"count": count, "seed": seed, "most_queries": most_queries}
         rungs += check_victim(victims[one.language], others.get(one.language), one, method, **options)
     return rungs
 
@@ -157,21 +160,20 @@ def check_victim(
     method: Method,
     *,
     count: int = 8,
-    budget: float | None = None,
     seed: int = 0,
     most_queries: int | None = None,
 ) -> list[Rung]:
     """The rungs of one round, on the examples that the victim (and the surrogate) gets right."""
     found: dict[tuple[str, float], list[Found]] = {}
     for tried in sorted({*(2**n for n in range(count.bit_length())), count}):
-        found["random", tried] = find_variants(victim, one, RandomSearch(tried), budget, seed, most_queries)
-    there = find_variants(surrogate, one, method, budget, seed, most_queries) if surrogate else None
+        found["random", tried] = find_variants(victim, one, RandomSearch(tried), seed, most_queries)
+    there = find_variants(surrogate, one, method, seed, most_queries) if surrogate else None
     if there is not None:
         found["transfer", 1] = transfer(victim, one.examples, there)
-    asked = find_variants(victim, one, method, budget, seed, most_queries)
+    asked = find_variants(victim, one, method, seed, most_queries)
     kept = [i for i, own in enumerate(asked) if _was_right(own) and (there is None or _was_right(there[i]))]
     found["asks the victim", fmean(asked[i].queries for i in kept) if kept else 0] = asked
-    place = one.attack.name, one.language
+    place = one.name, one.language
     return [Rung(*place, *key, len(kept), sum(some[i].broken for i in kept)) for key, some in found.items()]
 
 

@@ -8,18 +8,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from xstilts.attacks.search import Propose
 from xstilts.formats.format import Example
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.worst import RIGHT, own_scores
 from xstilts.model.codecs.codec import Codec
 from xstilts.stages.own_inputs import load_predictor
 from xstilts.stages.stage import PredictStage
+from xstilts.stages.white_box import Flipper, measure_noise
 from xstilts.store.store import Store
 from xstilts.train.evaluate import measure_margins
 
 
 class CellVictim:
-    """Raises InputError if the store does not have the model of the predict stage."""
+    """Raises InputError if the store does not have the model of the predict stage. The attacks of `attacks/model_based.py` ask it
+    for more than scores."""
 
     def __init__(self, store: Store, stage: PredictStage, metric: Metric):
         self._predictor, self._metric = load_predictor(store, stage), metric
@@ -31,3 +34,11 @@ class CellVictim:
         tallies = [self._metric.tally(e, p) for e, p in zip(examples, found.answer(examples), strict=True)]
         scores: list[float] = (own_scores(self._metric, np.asarray(tallies, dtype=np.float64)) - RIGHT).tolist()
         return scores
+
+    def propose(self, language: str) -> Propose:
+        """Replacements of words by the gradients of this model (HotFlip)."""
+        return Flipper(self._predictor, language)
+
+    def perturb(self, examples: Sequence[Example], size: float) -> list[list[float]]:
+        """Of each example its score without noise on the word embeddings, and at each step of projected gradient ascent."""
+        return measure_noise(self._predictor, examples, size)

@@ -108,9 +108,9 @@ def write_rows(path: Path, rows: Sequence[Attacked]) -> None:
 
 
 def _choose(rows: Sequence[Attacked]) -> list[Attacked]:
-    """The first broken example of each attack and language, as many as are shown."""
+    """The first broken example of each attack and language that is a text, as many as are shown."""
     first: dict[tuple[str, str], Attacked] = {}
     for row in rows:
-        if row.found.broken:
+        if row.found.broken and row.found.variant:
             first.setdefault((row.attack, row.language), row)
     return list(first.values())[:SHOWN]
