@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -11,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from rich.console import Console
-from tests.conftest import tiny_study
+from tests.conftest import tiny_record, tiny_study
+from typer.testing import CliRunner
 
 import xstilts.notebook as notebook
+from xstilts.cli import app
 from xstilts.cli.views.attack import print_attacks, write_rows
 from xstilts.errors import InputError
 from xstilts.execution.attack import attack_function, make_method, summarise_attacks
@@ -137,7 +141,9 @@ def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
 @pytest.mark.tiny
 def test_a_cell_attacked_through_its_gradients_and_through_another_cell(forked_workers: None, tmp_path: Path) -> None:
     recipe = {"lr": 3e-3, "batch": 8, "steps": 60, "max_length": 64, "evaluations": 2, "average": 1}
-    study = tiny_study(chains={"none": []}, targets=["world/paraphrase"], seeds=[0, 1], recipes={"default": recipe})
+    changes: dict[str, Any] = {"chains": {"none": []}, "targets": ["world/paraphrase"], "seeds": [0, 1]}
+    study = tiny_study(**changes, recipes={"default": recipe})
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_record(**changes, recipes={"default": recipe})))
     store = Store(tmp_path)
     assert not execute(compile_study(study), store, workers=2).errors
     cells = notebook.cells(study, store)
@@ -158,6 +164,22 @@ def test_a_cell_attacked_through_its_gradients_and_through_another_cell(forked_w
         notebook.attack(victim, ["pgd"], "en", surrogate=other)
     with pytest.raises(InputError, match="the victim's own model"):
         notebook.attack(victim, ["hotflip"], "en", surrogate=victim)
+
+    def run_verb(*more: str) -> str:
+        line = ["attack", str(tmp_path / "tiny.yaml"), "none/paraphrase/0", "--store", str(tmp_path), "--languages", "en", *more]
+        done = CliRunner().invoke(app, [*line, "--limit", "8", "--count", "2"], env={"COLUMNS": "200"}, catch_exceptions=False)
+        return done.stdout
+
+    printed = run_verb("--with", "characters,hotflip", "--from", "none/paraphrase/1")
+    assert "surrogate broken" in printed and "victim broken" in printed
+    rungs = json.loads(run_verb("--with", "characters,hotflip", "--check", "--from", "none/paraphrase/1", "--json"))
+    assert [(one["attack"], one["search"]) for one in rungs] == [
+        *(("characters", name) for name in ("random", "random", "transfer", "asks the victim")),
+        *(("hotflip", name) for name in ("random", "transfer", "asks the victim")),
+    ]
+    assert len({one["right"] for one in rungs}) == 1
+    with pytest.raises(InputError, match="has no rows to write"):
+        run_verb("--with", "characters", "--check", "-o", "rows.csv")
 
 
 def test_what_nobody_sees_is_shown_in_the_terminal(tmp_path: Path) -> None:

@@ -225,6 +225,15 @@ def test_a_keyword_model_breaks_within_the_budget(tiny_folder: Path, form: str) 
     assert form == "tag" or any(not one.broken for one in fewer)
 
 
+def test_blind_flips_are_the_same_each_time_and_of_words_that_can_be_flipped(tiny_folder: Path) -> None:
+    planted = plant(tiny_folder)
+    blind, seeing = Flipper(planted, "en", blind=True), Flipper(planted, "en")
+    for example in planted.examples:
+        assert blind(example) == blind(example) != seeing(example)
+        assert {number for number, _ in blind(example)} <= {number for number, _ in seeing(example)}
+    assert Flipper(planted, "en", blind=True)(ClassifyExample("1", ("?", "?"), "y")) == []
+
+
 def test_a_model_that_reads_no_word_is_not_flipped(tiny_folder: Path) -> None:
     planted = plant(tiny_folder)
     planted.deafen()

@@ -11,13 +11,15 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
-from xstilts.attacks.model_based import PGD
-from xstilts.attacks.search import Found, GreedySearch, Method, RandomSearch, Victim, success_rate, transfer
+from xstilts.attacks.model_based import HOTFLIP, PGD
+from xstilts.attacks.search import Found, GreedySearch, Method, ProposedSearch, RandomSearch, success_rate, transfer
 from xstilts.errors import InputError
-from xstilts.execution.attack import Attacked, MakeVictim, Round, ask_model, find_variants, list_rounds, load_victims
+from xstilts.execution.attack import Attacked, MakeVictim, ModelVictim, Round, ask_model, find_variants, list_rounds, load_victims
 from xstilts.plan.cell import PlannedCell
 from xstilts.store.store import Store
 from xstilts.study.record import NO_CHAIN
+
+RANDOM, TRANSFER, ASKS = "random", "transfer", "asks the victim"
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Carried:
 
 @dataclass(frozen=True)
 class Rung:
-    """One search of the check: of the `right` examples, how many it breaks with `tried` variants of each ("transfer": one;
-    a search that asks the victim: as many as it did, on average)."""
+    """One search of the check: of the `right` examples, how many it breaks with `tried` variants of each (the mean, where a
+    search goes on until it has found something)."""
 
     attack: str
     language: str
@@ -137,16 +139,16 @@ def check_cell(
         raise InputError("the check compares random variants with a search that asks the victim; expected greedy or beam")
     if surrogate:
         check_surrogate(cell, surrogate, note)
-    by_words = []
+    checked = []
     for one in list_rounds(cell, store, attacks, languages, budget, limit, note):
-        if one.attack.vary:
-            by_words.append(one)
+        if one.attack.vary or one.attack is HOTFLIP:
+            checked.append(one)
         else:
-            note(f"{one.attack.name} in {one.language}: not checked, because no search tries its edits word by word")
-    others = load_victims(surrogate, store, make_victim, by_words) if surrogate else {}
-    victims = load_victims(cell, store, make_victim, by_words)
+            note(f"{one.name} in {one.language}: not checked, because no search tries its edits word by word")
+    others = load_victims(surrogate, store, make_victim, checked) if surrogate else {}
+    victims = load_victims(cell, store, make_victim, checked)
     rungs = []
-    for one in by_words:
+    for one in checked:
         on_start(one.name, one.language)
         options: dict[str, Any] = {"count": count, "seed": seed, "most_queries": most_queries}
         rungs += check_victim(victims[one.language], others.get(one.language), one, method, **options)
@@ -154,8 +156,8 @@ def check_cell(
 
 
 def check_victim(
-    victim: Victim,
-    surrogate: Victim | None,
+    victim: ModelVictim,
+    surrogate: ModelVictim | None,
     one: Round,
     method: Method,
     *,
@@ -163,18 +165,27 @@ def check_victim(
     seed: int = 0,
     most_queries: int | None = None,
 ) -> list[Rung]:
-    """The rungs of one round, on the examples that the victim (and the surrogate) gets right."""
-    found: dict[tuple[str, float], list[Found]] = {}
-    for tried in sorted({*(2**n for n in range(count.bit_length())), count}):
-        found["random", tried] = find_variants(victim, one, RandomSearch(tried), seed, most_queries)
-    there = find_variants(surrogate, one, method, seed, most_queries) if surrogate else None
+    """The rungs of one round, on the examples that the victim (and the surrogate) gets right. What hotflip is set against is
+    its own search with words drawn at random."""
+    found: list[tuple[str, float | None, list[Found]]] = []
+    if one.attack is HOTFLIP:
+        blind = ProposedSearch(victim.propose(one.language, blind=True))
+        found.append((RANDOM, None, find_variants(victim, one, blind, seed, most_queries)))
+    else:
+        counts = sorted({*(2**n for n in range(count.bit_length())), count})
+        found += [(RANDOM, n, find_variants(victim, one, RandomSearch(n), seed, most_queries)) for n in counts]
+    there = ask_model(surrogate, one, method, seed, most_queries) if surrogate else None
     if there is not None:
-        found["transfer", 1] = transfer(victim, one.examples, there)
-    asked = find_variants(victim, one, method, seed, most_queries)
+        found.append((TRANSFER, 1, transfer(victim, one.examples, there)))
+    asked = ask_model(victim, one, method, seed, most_queries)
+    found.append((ASKS, None, asked))
     kept = [i for i, own in enumerate(asked) if _was_right(own) and (there is None or _was_right(there[i]))]
-    found["asks the victim", fmean(asked[i].queries for i in kept) if kept else 0] = asked
-    place = one.name, one.language
-    return [Rung(*place, *key, len(kept), sum(some[i].broken for i in kept)) for key, some in found.items()]
+    rungs = []
+    for name, tried, some in found:
+        mean = fmean(some[i].queries for i in kept) if kept else 0
+        broken = sum(some[i].broken for i in kept)
+        rungs.append(Rung(one.name, one.language, name, mean if tried is None else tried, len(kept), broken))
+    return rungs
 
 
 def explain_rungs(rungs: Sequence[Rung]) -> list[str]:
@@ -184,8 +195,8 @@ def explain_rungs(rungs: Sequence[Rung]) -> list[str]:
         groups.setdefault((one.attack, one.language), []).append(one)
     sentences = []
     for (attack, language), group in groups.items():
-        random = [one for one in group if one.search == "random"]
-        carried = next((one for one in group if one.search == "transfer"), None)
+        random = [one for one in group if one.search == RANDOM]
+        carried = next((one for one in group if one.search == TRANSFER), None)
         asks = group[-1]
         of = f"{attack} in {language}, of {asks.right}:"
         for fewer, more in pairwise(random):
@@ -202,7 +213,7 @@ def explain_rungs(rungs: Sequence[Rung]) -> list[str]:
             )
         if carried and carried.broken < random[0].broken:
             sentences.append(
-                f"{of} variants of the surrogate break {carried.broken}, a random one {random[0].broken}; "
+                f"{of} variants of the surrogate break {carried.broken}, random ones {random[0].broken}; "
                 "the surrogate is too unlike the victim to stand for it"
             )
     return sentences

@@ -35,9 +35,9 @@ class CellVictim:
         scores: list[float] = (own_scores(self._metric, np.asarray(tallies, dtype=np.float64)) - RIGHT).tolist()
         return scores
 
-    def propose(self, language: str) -> Propose:
-        """Replacements of words by the gradients of this model (HotFlip)."""
-        return Flipper(self._predictor, language)
+    def propose(self, language: str, blind: bool = False) -> Propose:
+        """Replacements of words by the gradients of this model (HotFlip), or at random."""
+        return Flipper(self._predictor, language, blind)
 
     def perturb(self, examples: Sequence[Example], size: float) -> list[list[float]]:
         """Of each example its score without noise on the word embeddings, and at each step of projected gradient ascent."""

@@ -7,6 +7,7 @@ Shapes: B rows of a batch, L tokens, D the size of a word embedding, P words of 
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from xstilts.attacks.attack import edit_example
-from xstilts.attacks.edits import list_places
+from xstilts.attacks.edits import list_places, parts
 from xstilts.data.script import find_script
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
@@ -38,10 +39,11 @@ _CHUNK = 4096  # words that are tokenised at once
 class Flipper:
     """HotFlip's replacements for the words of an example (`Propose`): (number of the word, new word), by how much the loss
     should rise to first order. New words are all words of the language's script that are one piece of the tokenizer; of an
-    example's words those that are one piece can be replaced. Raises InputError for a tokenizer without such words."""
+    example's words those that are one piece can be replaced. `blind`: words and replacements are drawn at random instead, which
+    is what gradients are measured against. Raises InputError for a tokenizer without such words."""
 
-    def __init__(self, predictor: Predictor, language: str):
-        self._predictor = predictor
+    def __init__(self, predictor: Predictor, language: str, blind: bool = False):
+        self._predictor, self._blind = predictor, blind
         tokenizer = predictor.codec.tokenizer
         script = find_script(language)
         assert script is not None, "other languages are left out"
@@ -50,7 +52,11 @@ class Flipper:
             raise InputError(
                 f"hotflip: the tokenizer has no words in {script.name} letters that are one piece; leave {language} out"
             )
+        encoder: Any = predictor.model.encoder
+        self._table = encoder.get_input_embeddings()
         self._ids_V = torch.tensor(ids, device=next(predictor.model.parameters()).device)
+        with torch.no_grad():
+            self._vectors_VD = self._table(self._ids_V).float()
 
     def __call__(self, example: Example) -> list[tuple[int, str]]:
         codec = self._predictor.codec
@@ -58,13 +64,14 @@ class Flipper:
         found = self._find_pieces(example, features)
         if not found:
             return []
+        if self._blind:
+            rng = Random(repr((example.id, parts(example))))
+            return [(rng.choice(list(found)), rng.choice(self._words)) for _ in range(EACH * len(found))]
         gradient_BLD = self._gradient(features)
-        encoder: Any = self._predictor.model.encoder
-        table = encoder.get_input_embeddings()
         own_P = torch.tensor([id for _, id in found.values()], device=gradient_BLD.device)
         slope_PD = -torch.stack([gradient_BLD[*zip(*places, strict=True)].sum(0) for places, _ in found.values()])
         with torch.no_grad():
-            rise_PV = slope_PD @ table(self._ids_V).float().T - (slope_PD * table(own_P).float()).sum(-1, keepdim=True)
+            rise_PV = slope_PD @ self._vectors_VD.T - (slope_PD * self._table(own_P).float()).sum(-1, keepdim=True)
         rise_PV[own_P[:, None] == self._ids_V] = -torch.inf
         best_PE, words_PE = rise_PV.topk(min(EACH, len(self._words) - 1), dim=-1)
         proposed = [
@@ -80,7 +87,7 @@ class Flipper:
         batch = _collate(self._predictor, features)
         encoder: Any = self._predictor.model.encoder
         with torch.no_grad():
-            words_BLD = encoder.get_input_embeddings()(batch["input_ids"])
+            words_BLD = self._table(batch["input_ids"])
         delta_BLD = torch.zeros_like(words_BLD, dtype=torch.float32).requires_grad_()
         with add_noise(encoder, delta_BLD, batch["attention_mask"]), _precision(self._predictor):
             margin = _sum_margins(self._predictor, self._predictor.codec.hidden(encoder, batch), batch)
@@ -94,6 +101,8 @@ class Flipper:
             edit = next(filter(None, (place.respell(word) for word in self._words[:2])))
             if variant := edit_example(example, [edit]):
                 probes[number] = variant.example
+        if not probes:
+            return {}
         rows: list[list[NDArray[np.int32]]] = [[] for _ in probes]
         for feature in self._predictor.codec.encode(list(probes.values()), training=False):
             rows[feature.example] += feature.rows
