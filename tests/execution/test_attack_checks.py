@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from tests.attacks.test_search import CHARACTERS, EXAMPLES, WORDS, Watched, keyword_victim, text_of
+from tests.attacks.test_search import CHARACTERS, EXAMPLES, WORDS, Watched, keyword_victim, propose_for, text_of
 
 from xstilts.attacks.attack import Pool
+from xstilts.attacks.model_based import HOTFLIP, PGD
 from xstilts.attacks.search import BeamSearch, GreedySearch, RandomSearch, search, success_rate, transfer
 from xstilts.cli.views.attack import print_checks, print_transfer
 from xstilts.errors import InputError
-from xstilts.execution.attack import Attacked, Round, write_attacked
+from xstilts.execution.attack import Attacked, Round, ask_model, write_attacked
 from xstilts.execution.attack_checks import Rung, check_cell, check_surrogate, check_victim, explain_rungs, summarise_transfer
 from xstilts.formats.format import Example
 
@@ -164,3 +165,49 @@ def test_random_search_is_nothing_to_compare_random_variants_with() -> None:
 def test_success_of_transfer_is_that_of_a_search() -> None:
     rows = carry(reads(READS), reads(READS), budget=0.3)
     assert success_rate(row.found for row in rows) == summarise_transfer(rows)[0].victim
+
+
+class Noisy:
+    """A model whose margin falls by the size of the noise at each step; it proposes what `propose_for` does."""
+
+    def __init__(self, fall: float) -> None:
+        self.fall = fall
+
+    def __call__(self, examples: Sequence[Example]) -> list[float]:
+        return [1.0] * len(examples)
+
+    def perturb(self, examples: Sequence[Example], size: float) -> list[list[float]]:
+        starts = [-1.0 if example.id == "e0" else 1.0 for example in examples]
+        return [[start - step * size * self.fall for step in range(11)] for start in starts]
+
+
+def test_noise_breaks_what_was_right() -> None:
+    def broken(size: float, fall: float) -> list[Any]:
+        return ask_model(Noisy(fall), Round(PGD, "pgd", "en", EXAMPLES, Pool(EXAMPLES), size), None, 0, None)  # type: ignore[arg-type]
+
+    found = broken(0.3, 1.0)
+    assert success_rate(found) == 1 and not found[0].broken and [one.queries for one in found[:2]] == [0, 10]
+    assert found[1].score == pytest.approx(-2) and found[1].variant is None
+    assert success_rate(broken(0.01, 1.0)) == success_rate(broken(10, 0.0)) == 0
+    with pytest.raises(InputError, match="NaN for example e0"):
+        broken(0.1, float("nan"))
+    with pytest.raises(InputError, match="attack pgd: budget 11, expected more than 0 and at most 10"):
+        broken(11, 1.0)
+
+
+def blind_or_not(words: Sequence[str]) -> Any:
+    """A victim that reads `words` and whose gradients show them."""
+    victim = reads(*words)
+    victim.propose = lambda language, blind=False: propose_for() if blind else propose_for(*words)
+    return victim
+
+
+def test_hotflip_is_compared_with_words_drawn_at_random() -> None:
+    one = Round(HOTFLIP, "hotflip", "en", EXAMPLES, Pool(EXAMPLES), 1)
+    honest = check_victim(blind_or_not([READS]), None, one, GreedySearch())
+    assert [rung.search for rung in honest] == ["random", "asks the victim"] and explain_rungs(honest) == []
+    assert honest[1].broken > honest[0].broken
+    masked = reads(READS)
+    masked.propose = lambda language, blind=False: propose_for(READS) if blind else propose_for()
+    (sentence,) = explain_rungs(check_victim(masked, None, one, GreedySearch()))
+    assert "hides its gradients or the search is weak" in sentence

@@ -46,6 +46,8 @@ def attack(
     and after, how many of the right ones break, and how often the model was asked; then some of the broken examples. What an
     attack does not fit is said with the reason. The search asks the model, so its variants are the worst for this model alone: to
     compare chains, give a study `conditions`, which are the same for all of them. docs/attacks.md lists the attacks.
+    Two use the gradients of the model: hotflip exchanges words (nothing keeps the label: an upper bound of fragility), pgd moves
+    word embeddings (a diagnostic, no text).
 
     With --from the variants are found on another cell's model, and both success rates are on the examples that both models get
     right. --check tells whether a search can be trusted: one that asks the model should break no less than variants of another

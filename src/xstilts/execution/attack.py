@@ -7,6 +7,7 @@ so finds more; its variants are of this victim only.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from math import isnan
 from statistics import fmean, median, quantiles
 from typing import Any, Protocol
 
@@ -281,11 +282,15 @@ def ask_model(victim: ModelVictim, one: Round, method: Method | None, seed: int,
         method = ProposedSearch(victim.propose(one.language))
     if one.attack is not PGD:
         return find_variants(victim, one, method, seed, most_queries)
-    size = one.attack.check(one.language, one.budget)
-    return [
-        Found(example.id, clean, min(clean, *steps), None, len(steps) if clean >= 0 else 0, 0.0)
-        for example, (clean, *steps) in zip(one.examples, victim.perturb(one.examples, size), strict=True)
-    ]
+    paths = victim.perturb(one.examples, one.attack.check(one.language, one.budget))
+    return [_follow_path(example, path) for example, path in zip(one.examples, paths, strict=True)]
+
+
+def _follow_path(example: Example, path: Sequence[float]) -> Found:
+    """What noise does to an example: its score without noise, then at each step."""
+    if any(map(isnan, path)):
+        raise InputError(f"the victim returned NaN for example {example.id}; expected the score of its right answer")
+    return Found(example.id, path[0], min(path), None, len(path) - 1 if path[0] >= 0 else 0, 0.0)
 
 
 def _by_id(tests: Mapping[str, Sequence[Example]], attack: Attack) -> dict[str, dict[str, Example]]:
