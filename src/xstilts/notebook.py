@@ -20,7 +20,7 @@ from xstilts.analysis.results import Results
 from xstilts.analysis.tidy import GAIN_COLUMNS, SCORE_COLUMNS, tidy_gains, tidy_scores
 from xstilts.data.html import write_html
 from xstilts.errors import InputError
-from xstilts.execution.attack import TextVictim, attack_cell, attack_function, make_method, write_attacked
+from xstilts.execution.attack import TextVictim, attack_cell, attack_function, check_judge, make_method, write_attacked
 from xstilts.execution.attack_checks import transfer_cell
 from xstilts.execution.execute import State, execute
 from xstilts.execution.language_pairs import score_language_pairs
@@ -243,6 +243,7 @@ def attack(
     limit: int | None = None,
     most_queries: int | None = None,
     surrogate: Cell | None = None,
+    judge: Cell | None = None,
 ) -> pd.DataFrame:
     """Attack a victim: one row for each attack, language and example.
 
@@ -252,7 +253,8 @@ def attack(
     can be attacked too.
 
     `surrogate`: a cell with another model, on which the variants are found; the victim is then asked once about each, and
-    `surrogate_clean` and `surrogate_attacked` are further columns.
+    `surrogate_clean` and `surrogate_attacked` are further columns. `judge`: a cell of an NLI task, by which `kept` tells of each
+    broken text whether it means the same: it and the clean one entail each other with a probability of 0.8.
 
     `attacks`: names (docs/attacks.md) or files of one's own. `search`: "random" tries `count` random variants, "greedy" edits
     word by word, the most harmful first, "beam" keeps the `count` best sets of edits. `limit`: so many examples of each language.
@@ -268,11 +270,15 @@ def attack(
     if isinstance(victim, Cell):
         if examples or task:
             raise InputError("a cell is attacked on its own test data; leave out `examples` and `task`")
+        from xstilts.stages.judge import CellJudge
         from xstilts.stages.victim import CellVictim
 
         notes: list[str] = []
         options: dict[str, Any] = {"budget": budget, "seed": seed, "limit": limit, "most_queries": most_queries}
         options["note"] = notes.append
+        if judge:
+            check_judge(victim.planned, judge.planned)
+            options["judge"] = CellJudge(judge.store, judge.planned.answered)
         given = (victim.store, CellVictim, names, codes, method)
         if surrogate:
             rows = list(transfer_cell(victim.planned, surrogate.planned, *given, **options))
@@ -281,15 +287,15 @@ def attack(
         for text in notes:
             warnings.warn(text, stacklevel=2)
     else:
-        if surrogate:
-            raise InputError("a surrogate finds the variants for a cell; leave it out where the victim is a function")
+        if surrogate or judge:
+            raise InputError("a surrogate and a judge go with a cell; leave them out where the victim is a function")
         if not task or len(codes) != 1:
             raise InputError("a function is attacked on `examples` of a `task` in one language; give all three")
         some = examples if limit is None else examples[:limit]
         rows = list(
             attack_function(victim, task, some, names, codes[0], method, budget=budget, seed=seed, most_queries=most_queries)
         )
-    columns = [*ATTACK_COLUMNS, *(SURROGATE_COLUMNS if surrogate else ())]
+    columns = [*ATTACK_COLUMNS, *(SURROGATE_COLUMNS if surrogate else ()), *(["kept"] if judge else ())]
     return pd.DataFrame([write_attacked(row) for row in rows], columns=columns)
 
 

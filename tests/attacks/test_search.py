@@ -15,7 +15,7 @@ from xstilts.attacks.attack import Pool
 from xstilts.attacks.edits import list_places
 from xstilts.attacks.first_wave.invisible import ZERO_WIDTH
 from xstilts.attacks.first_wave.pairs import SYMMETRY
-from xstilts.attacks.model_based import HOTFLIP, PGD
+from xstilts.attacks.model_based import HOTFLIP, PGD, SUBSTITUTE
 from xstilts.attacks.registry import find_attack
 from xstilts.attacks.search import BeamSearch, GreedySearch, Method, ProposedSearch, RandomSearch, Victim, search, success_rate
 from xstilts.attacks.variants import make_variants
@@ -226,7 +226,20 @@ def test_a_proposal_that_is_no_word_is_left_out() -> None:
     assert found.variant is not None and "two words" not in text_of(found.variant.example) and found.queries == 1
 
 
-@pytest.mark.parametrize("attack", [HOTFLIP, PGD], ids=lambda attack: attack.name)
+@pytest.mark.parametrize("attack", [HOTFLIP, PGD, SUBSTITUTE], ids=lambda attack: attack.name)
 def test_attacks_by_a_model_have_no_variants_of_their_own(attack: Any) -> None:
     with pytest.raises(InputError, match=f"attack {attack.name} is made by the victim's model; attack a finished cell with it"):
         search(Watched(lambda example: 1.0), attack, EXAMPLES, "en", GreedySearch())
+
+
+@pytest.mark.parametrize("method", [GreedySearch(2), BeamSearch(spellings=2)], ids=["greedy", "beam"])
+@pytest.mark.parametrize("keywords", [1, 2, 3])
+def test_proposals_can_be_searched_as_spellings_are(method: Method, keywords: int) -> None:
+    example = ClassifyExample("e", (" ".join(WORDS[:6]), " ".join(WORDS[6:10])), "1")
+    victim = keyword_victim(WORDS[2 : 2 + keywords])
+    options: dict[str, Any] = {"propose": propose_for(), "budget": keywords / 10}
+    (found,) = search(Watched(victim), SUBSTITUTE, [example], "en", method, **options)
+    assert found.broken and found.variant is not None and len(found.variant.edits) == keywords
+    assert found.queries >= 20, "ten words, two replacements each"
+    (none,) = search(Watched(victim), SUBSTITUTE, [example], "en", method, propose=lambda e: [], budget=0.3)
+    assert none.queries == 0 and none.variant is None

@@ -102,7 +102,7 @@ def test_what_does_not_fit_is_said(change: dict[str, Any], message: str) -> None
 def test_from_python_a_function_needs_its_task() -> None:
     with pytest.raises(InputError, match="give all three"):
         notebook.attack(keyword, "characters", "en")
-    with pytest.raises(InputError, match="leave it out where the victim is a function"):
+    with pytest.raises(InputError, match="leave them out where the victim is a function"):
         notebook.attack(keyword, "characters", "en", task="pawsx", examples=EXAMPLES, surrogate=object())  # type: ignore[arg-type]
     found = notebook.attack(keyword, "characters", "en", task="pawsx", examples=EXAMPLES, search="greedy", budget=0.3)
     assert found["broken"].tolist() == [True, False, True]
@@ -141,7 +141,7 @@ def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
 @pytest.mark.tiny
 def test_a_cell_attacked_through_its_gradients_and_through_another_cell(forked_workers: None, tmp_path: Path) -> None:
     recipe = {"lr": 3e-3, "batch": 8, "steps": 60, "max_length": 64, "evaluations": 2, "average": 1}
-    changes: dict[str, Any] = {"chains": {"none": []}, "targets": ["world/paraphrase"], "seeds": [0, 1]}
+    changes: dict[str, Any] = {"chains": {"none": []}, "targets": ["world/paraphrase", "world/nli"], "seeds": [0, 1]}
     study = tiny_study(**changes, recipes={"default": recipe})
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_record(**changes, recipes={"default": recipe})))
     store = Store(tmp_path)
@@ -164,6 +164,17 @@ def test_a_cell_attacked_through_its_gradients_and_through_another_cell(forked_w
         notebook.attack(victim, ["pgd"], "en", surrogate=other)
     with pytest.raises(InputError, match="the victim's own model"):
         notebook.attack(victim, ["hotflip"], "en", surrogate=victim)
+    nli = cells["none/nli/1"]
+    with pytest.warns(UserWarning, match="substitute: nothing keeps the label and no judge was asked"):
+        plain = notebook.attack(victim, "substitute", "en", limit=8, count=2, budget=0.3)
+    assert plain["broken"].any() and plain["queries"].max() > 8
+    judged = notebook.attack(victim, "substitute", "en", limit=8, count=2, budget=0.3, judge=nli)
+    assert judged["attacked_text"].tolist() == plain["attacked_text"].tolist()
+    assert judged["kept"].notna().tolist() == judged["broken"].tolist()
+    with pytest.raises(
+        InputError, match="the judge answers world/paraphrase; expected a cell of a task with the label entailment"
+    ):
+        notebook.attack(victim, "substitute", "en", judge=other)
 
     def run_verb(*more: str) -> str:
         line = ["attack", str(tmp_path / "tiny.yaml"), "none/paraphrase/0", "--store", str(tmp_path), "--languages", "en", *more]
@@ -178,7 +189,10 @@ def test_a_cell_attacked_through_its_gradients_and_through_another_cell(forked_w
         *(("hotflip", name) for name in ("random", "transfer", "asks the victim")),
     ]
     assert len({one["right"] for one in rungs}) == 1
-    with pytest.raises(InputError, match="has no rows to write"):
+    study_file = tmp_path / "tiny.yaml"
+    (row,) = json.loads(run_verb("--with", "substitute", "--judge", f"{study_file}:none/nli/0", "--json"))
+    assert (row["attack"], row["examples"]) == ("substitute", 8)
+    with pytest.raises(InputError, match="has no rows to judge or to write"):
         run_verb("--with", "characters", "--check", "-o", "rows.csv")
 
 

@@ -14,9 +14,9 @@ from tests.attacks.test_search import CHARACTERS, EXAMPLES, WORDS, Watched, keyw
 from xstilts.attacks.attack import Pool
 from xstilts.attacks.model_based import HOTFLIP, PGD
 from xstilts.attacks.search import BeamSearch, GreedySearch, RandomSearch, search, success_rate, transfer
-from xstilts.cli.views.attack import print_checks, print_transfer
+from xstilts.cli.views.attack import print_attacks, print_checks, print_transfer
 from xstilts.errors import InputError
-from xstilts.execution.attack import Attacked, Round, ask_model, write_attacked
+from xstilts.execution.attack import Attacked, Round, ask_model, check_judge, judge_rows, summarise_attacks, write_attacked
 from xstilts.execution.attack_checks import Rung, check_cell, check_surrogate, check_victim, explain_rungs, summarise_transfer
 from xstilts.formats.format import Example
 
@@ -211,3 +211,34 @@ def test_hotflip_is_compared_with_words_drawn_at_random() -> None:
     masked.propose = lambda language, blind=False: propose_for(READS) if blind else propose_for()
     (sentence,) = explain_rungs(check_victim(masked, None, one, GreedySearch()))
     assert "hides its gradients or the search is weak" in sentence
+
+
+def test_a_judge_is_asked_both_ways_about_what_was_edited_and_broken() -> None:
+    found = search(reads(READS), CHARACTERS, EXAMPLES, "en", GreedySearch(), budget=0.01)
+    rows = [Attacked("characters", "en", *row) for row in zip(EXAMPLES, found, strict=True)]
+    asked: list[tuple[str, str]] = []
+
+    def judge(pairs: Sequence[tuple[str, str]], fails: str) -> list[float]:
+        asked.extend(pairs)
+        return [0.79 if fails in pair[0] else 0.8 for pair in pairs]
+
+    judged = judge_rows(rows, lambda pairs: judge(pairs, "never"))
+    broken = [row for row in judged if row.found.broken]
+    assert all(row.kept for row in broken) and all(row.kept is None for row in judged if not row.found.broken)
+    assert len(asked) == 2 * len(broken) and asked[0] == asked[1][::-1] and asked[0][0] != asked[0][1]
+    (summary,) = summarise_attacks(judged)
+    assert summary.kept == 1
+    (one_way,) = summarise_attacks(judge_rows(rows, lambda pairs: judge(pairs, READS)))
+    assert one_way.kept == 0, "the clean text has the word, so that way fails"
+    (none,) = summarise_attacks(rows)
+    assert none.kept is None and "kept" not in write_attacked(rows[0])
+    assert [write_attacked(row).get("kept") for row in judged] == [row.kept for row in judged]
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_attacks(console, [summary], [])
+    assert "kept: of the broken ones, those that mean the same to the judge" in console.export_text()
+
+
+def test_the_victim_does_not_judge_itself() -> None:
+    check_judge(cell(), cell(key="other"))
+    with pytest.raises(InputError, match="the judge is the victim's own model"):
+        check_judge(cell(), cell(target="xnli"))

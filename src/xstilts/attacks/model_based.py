@@ -1,7 +1,8 @@
-"""Attacks that the victim's own model makes, from its gradients. Here are the records; the work is in `xstilts.stages.white_box`,
-since it needs torch.
+"""Attacks that a model makes: the victim's own, from its gradients, or the encoder that it began as. Here are the records; the
+work is in `xstilts.stages.white_box` and `xstilts.stages.masked_words`, since it needs torch.
 
-Nothing keeps the label: what they find bounds the fragility of a model from above, and is no error rate.
+Nothing keeps the label: what they find bounds the fragility of a model from above, and is no error rate. A judge (another model)
+can say which texts still mean the same.
 """
 
 from xstilts.attacks.attack import Attack
@@ -58,4 +59,22 @@ PGD = Attack(
     most=10,
     unit="share of the mean norm of the word embeddings, for each word",
     cite="Madry et al. 2018 (projected gradient descent); Zhu et al. 2020 (on word embeddings)",
+)
+SUBSTITUTE = Attack(
+    name="substitute",
+    title="words from a masked language model",
+    description=(
+        "A word becomes one that the encoder, as it was before any fine-tuning, would put in its place: the likeliest of the "
+        "same script that are one piece of the tokenizer. Greedy search, or a beam; --count is how many are tried for a word. "
+        "An antonym is as likely as a synonym: without a judge this is an upper bound of fragility."
+    ),
+    level="R3",
+    goal="invariance",
+    formats=(Classify, Choice),
+    by_model=True,
+    leaves_out=_lacks_blanks,
+    budget=0.1,
+    most=0.4,
+    unit="share of words",
+    cite="Li et al. 2020 (BERT-Attack); Li et al. 2021 (CLARE)",
 )

@@ -33,8 +33,8 @@ records of the package; [your own attack](how-to/attack.md) is one file.
   of words.
 
 A search (`xstilts.attacks.search`) asks a victim: random variants, greedy by importance, or a beam. A query counts when
-the victim ran. Attacks "by words" can be searched by all three, the others by random variants only. Attacks "by the
-victim's gradients" have a search of their own and need a cell: they are no `conditions` of a study.
+the victim ran. Attacks "by words" can be searched by all three, the others by random variants only. What attacks "by
+a model" change, the victim's model says, or the encoder that it began as: they need a cell and are no `conditions`.
 
 """
 
@@ -57,7 +57,7 @@ def _budget(attack: Attack) -> str:
 
 
 def _searched(attack: Attack) -> str:
-    return "by words" if attack.vary else "by the victim's gradients" if attack.by_model else "random"
+    return "by words" if attack.vary else "by a model" if attack.by_model else "random"
 
 
 def _section(attack: Attack) -> str:

@@ -19,7 +19,7 @@ from xstilts.attacks.first_wave.pairs import SELF_PAIR, SYMMETRY
 from xstilts.attacks.first_wave.punctuation import PUNCTUATION
 from xstilts.attacks.first_wave.spelling import CASE, DIACRITICS, WIDTH
 from xstilts.attacks.first_wave.stress import STRESS_LENGTH, STRESS_NEGATION, STRESS_OVERLAP
-from xstilts.attacks.model_based import HOTFLIP, PGD
+from xstilts.attacks.model_based import HOTFLIP, PGD, SUBSTITUTE
 from xstilts.errors import InputError, nearest
 
 ATTACKS: dict[str, Attack] = {
@@ -30,7 +30,7 @@ ATTACKS: dict[str, Attack] = {
         *(DISTRACTOR_PREMISE, DISTRACTOR_SENTENCE, STRESS_OVERLAP, STRESS_NEGATION, STRESS_LENGTH),
     )
 }
-MODEL_ATTACKS: dict[str, Attack] = {attack.name: attack for attack in (HOTFLIP, PGD)}
+MODEL_ATTACKS: dict[str, Attack] = {attack.name: attack for attack in (HOTFLIP, PGD, SUBSTITUTE)}
 
 
 def find_attack(name: str, folder: Path | None = None) -> Attack:

@@ -31,7 +31,7 @@ Propose = Callable[[Example], Sequence[tuple[int, str]]]
 
 @dataclass(frozen=True)
 class Case:
-    """One example under attack."""
+    """One example under attack. `propose`: a model that gives the spellings of its words, for an attack that asks one."""
 
     attack: Attack
     example: Example
@@ -39,6 +39,7 @@ class Case:
     seed: int
     budget: float
     pool: Pool
+    propose: Propose | None = None
 
 
 class Method(Protocol):
@@ -188,16 +189,17 @@ def search(
     threshold: float = 0.0,
     most_queries: int | None = None,
     batch: int = BATCH,
+    propose: Propose | None = None,
 ) -> list[Found]:
     """What the search finds for each example, in their order. The victim gets at most `batch` examples at once, and at most
     `most_queries` variants of one example. A search stops when its example is broken, and does not begin if the clean example is
-    wrong.
+    wrong. `propose`: for an attack by a model with a greedy search or a beam, the spellings of the words.
 
     Raises InputError for a language, a budget or examples that do not fit, for a search by words with an attack that has no
     words, and for a victim that returns another number of scores or NaN."""
     budget = attack.check(language, budget)
     check_examples(attack, examples)
-    if attack.by_model and not isinstance(method, ProposedSearch):
+    if attack.by_model and not (isinstance(method, ProposedSearch) or (propose and not isinstance(method, RandomSearch))):
         raise InputError(f"attack {attack.name} is made by the victim's model; attack a finished cell with it")
     if not attack.vary and not attack.by_model and not isinstance(method, RandomSearch):
         raise InputError(
@@ -206,7 +208,7 @@ def search(
     pool = Pool(same=examples) if pool is None else pool
     ask = _Asker(victim, batch)
     clean = ask(examples)
-    cases = [Case(attack, example, language, seed, budget, pool) for example in examples]
+    cases = [Case(attack, example, language, seed, budget, pool, propose) for example in examples]
     runs = [_Run(case, score, method, threshold, most_queries) for case, score in zip(cases, clean, strict=True)]
     while waiting := [run for run in runs if run.asked]:
         scores = iter(ask([variant.example for run in waiting for variant in run.asked.values()]))
@@ -282,11 +284,15 @@ class _Run:
 
 def _list_singles(case: Case, spellings: int) -> list[tuple[int, Edit]]:
     """(number of the word, edit): up to `spellings` different edits of each word alone."""
-    assert case.attack.vary is not None
+    proposed: dict[int, list[str]] = {}
+    for number, word in case.propose(case.example) if case.propose else ():
+        proposed.setdefault(number, []).append(word)
     singles: list[tuple[int, Edit]] = []
     for number, place in enumerate(list_places(case.example)):
-        rng = seeded(case.seed, case.attack, case.example, case.language, -1 - number)
-        drawn = [case.attack.vary(place.word, case.language, rng, case.pool) for _ in range(spellings)]
+        drawn: list[str | None] = [*proposed.get(number, ())][:spellings]
+        if case.attack.vary:
+            rng = seeded(case.seed, case.attack, case.example, case.language, -1 - number)
+            drawn = [case.attack.vary(place.word, case.language, rng, case.pool) for _ in range(spellings)]
         for new in dict.fromkeys(drawn):
             edit = place.respell(new) if new is not None else None
             if edit and not cuts_answer(case.example, edit):

@@ -1,14 +1,18 @@
 """The verb that attacks the model of a finished cell."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from xstilts.cli.app import MODELS, app, load_plan, open_console, print_json
 from xstilts.cli.options import DEFAULT_STORE, JsonOption, SetOption, StoreOption, StudyArgument
+
+if TYPE_CHECKING:
+    from xstilts.plan.cell import PlannedCell
 
 
 @app.command(rich_help_panel=MODELS)
@@ -30,6 +34,9 @@ def attack(
     surrogate: Annotated[
         str, typer.Option("--from", metavar="CELL", help="Find the variants on this cell's model, then try each once.")
     ] = "",
+    judge: Annotated[
+        str, typer.Option(metavar="CELL", help="An NLI cell, or STUDY:CELL, that says which broken texts mean the same.")
+    ] = "",
     check: Annotated[
         bool, typer.Option("--check", help="Compare random variants, transfer (with --from) and a search that asks.")
     ] = False,
@@ -46,8 +53,9 @@ def attack(
     and after, how many of the right ones break, and how often the model was asked; then some of the broken examples. What an
     attack does not fit is said with the reason. The search asks the model, so its variants are the worst for this model alone: to
     compare chains, give a study `conditions`, which are the same for all of them. docs/attacks.md lists the attacks.
-    Two use the gradients of the model: hotflip exchanges words (nothing keeps the label: an upper bound of fragility), pgd moves
-    word embeddings (a diagnostic, no text).
+    Three ask a model what to change. hotflip exchanges words by the gradient, substitute takes words that the pretrained encoder
+    would put there; nothing keeps the label, so both are upper bounds of fragility unless a --judge counts what means the same.
+    pgd moves word embeddings (a diagnostic, no text).
 
     With --from the variants are found on another cell's model, and both success rates are on the examples that both models get
     right. --check tells whether a search can be trusted: one that asks the model should break no less than variants of another
@@ -64,7 +72,7 @@ def attack(
 
     from xstilts.cli.views.attack import print_attacks, print_checks, print_transfer, write_rows
     from xstilts.errors import InputError
-    from xstilts.execution.attack import Attacked, attack_cell, make_method, summarise_attacks
+    from xstilts.execution.attack import Attacked, attack_cell, check_judge, make_method, summarise_attacks
     from xstilts.execution.attack_checks import check_cell, summarise_transfer, transfer_cell
     from xstilts.execution.environment import worker_environment
     from xstilts.plan.cell import find_cell
@@ -72,12 +80,16 @@ def attack(
 
     if out is not None and out.suffix not in (".csv", ".jsonl"):
         raise InputError(f"{out}: expected a file that ends in .csv or .jsonl")
-    if check and out is not None:
-        raise InputError("--check counts broken examples and has no rows to write; leave out -o")
+    if check and (judge or out is not None):
+        raise InputError("--check counts broken examples and has no rows to judge or to write; leave out --judge and -o")
     cells = load_plan(study, changes, draft=True).cells
     planned, other = find_cell(cells, cell), find_cell(cells, surrogate) if surrogate else None
+    asked = _find_judge(judge, cells, changes) if judge else None
+    if asked:
+        check_judge(planned, asked)
     method = make_method("greedy" if check and search == "random" else search, count)
     os.environ.update(worker_environment(threads=os.cpu_count() or 1))
+    from xstilts.stages.judge import CellJudge
     from xstilts.stages.victim import CellVictim
 
     names, codes = (tuple(part.strip() for part in text.split(",") if part.strip()) for text in (attacks, languages))
@@ -91,6 +103,7 @@ def attack(
 
         options: dict[str, Any] = {"budget": budget, "seed": seed, "limit": limit, "most_queries": queries}
         options |= {"on_start": show, "note": notes.append}
+        options |= {"judge": CellJudge(Store(store), asked.answered)} if asked else {}
         given: tuple[Any, ...] = (Store(store), CellVictim, names, codes, method)
         rows: list[Attacked] = []
         summaries: Any
@@ -112,3 +125,11 @@ def attack(
         console.print(f"note: {text}", soft_wrap=True, markup=False, highlight=False)
     if out is not None and not as_json:
         open_console().print(f"{len(rows)} examples written to {out}", soft_wrap=True)
+
+
+def _find_judge(name: str, cells: Sequence["PlannedCell"], changes: list[str]) -> "PlannedCell":
+    """CELL of the same study, or STUDY:CELL."""
+    from xstilts.plan.cell import find_cell
+
+    study, colon, cell = name.rpartition(":")
+    return find_cell(load_plan(study, changes, draft=True).cells if colon else cells, cell)

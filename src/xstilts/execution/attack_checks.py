@@ -14,7 +14,19 @@ from typing import Any
 from xstilts.attacks.model_based import HOTFLIP, PGD
 from xstilts.attacks.search import Found, GreedySearch, Method, ProposedSearch, RandomSearch, success_rate, transfer
 from xstilts.errors import InputError
-from xstilts.execution.attack import Attacked, MakeVictim, ModelVictim, Round, ask_model, find_variants, list_rounds, load_victims
+from xstilts.execution.attack import (
+    Attacked,
+    Judge,
+    MakeVictim,
+    ModelVictim,
+    Round,
+    ask_model,
+    find_variants,
+    judge_rows,
+    list_rounds,
+    load_victims,
+    share_kept,
+)
 from xstilts.plan.cell import PlannedCell
 from xstilts.store.store import Store
 from xstilts.study.record import NO_CHAIN
@@ -26,7 +38,7 @@ RANDOM, TRANSFER, ASKS = "random", "transfer", "asks the victim"
 class Carried:
     """One attack in one language, found on a surrogate and tried once on the victim. `right`: the examples that both got right;
     `untouched`: how many of these have no variant that lowers the surrogate's score; `surrogate`, `victim`: the share of `right`
-    that is broken (NaN if there are none)."""
+    that is broken (NaN if there are none); `kept`: as in `Summary`."""
 
     attack: str
     language: str
@@ -35,6 +47,7 @@ class Carried:
     untouched: int
     surrogate: float
     victim: float
+    kept: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,7 @@ def transfer_cell(
     seed: int = 0,
     limit: int | None = None,
     most_queries: int | None = None,
+    judge: Judge | None = None,
     on_start: Callable[[str, str], None] = lambda attack, language: None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Attacked]:
@@ -71,15 +85,15 @@ def transfer_cell(
     check_surrogate(cell, surrogate, note)
     if PGD.name in attacks:
         raise InputError("pgd makes no text, so there is nothing to carry over to another model; leave it out")
-    rounds = list_rounds(cell, store, attacks, languages, budget, limit, note)
+    rounds = list_rounds(cell, store, attacks, languages, budget, limit, note, judge is not None)
     others = load_victims(surrogate, store, make_victim, rounds)
     victims = load_victims(cell, store, make_victim, rounds)
     for one in rounds:
         on_start(one.name, one.language)
         there = ask_model(others[one.language], one, method, seed, most_queries)
         here = transfer(victims[one.language], one.examples, there)
-        for example, found, source in zip(one.examples, here, there, strict=True):
-            yield Attacked(one.name, one.language, example, found, source)
+        rows = [Attacked(one.name, one.language, *row) for row in zip(one.examples, here, there, strict=True)]
+        yield from judge_rows(rows, judge) if judge else rows
 
 
 def check_surrogate(cell: PlannedCell, surrogate: PlannedCell, note: Callable[[str], None]) -> None:
@@ -101,16 +115,16 @@ def check_surrogate(cell: PlannedCell, surrogate: PlannedCell, note: Callable[[s
 
 def summarise_transfer(rows: Sequence[Attacked]) -> list[Carried]:
     """A summary of each attack and language, in their order."""
-    groups: dict[tuple[str, str], list[tuple[Found, Found]]] = {}
+    groups: dict[tuple[str, str], list[Attacked]] = {}
     for row in rows:
-        assert row.surrogate is not None, "rows of `transfer_cell`"
-        groups.setdefault((row.attack, row.language), []).append((row.found, row.surrogate))
+        groups.setdefault((row.attack, row.language), []).append(row)
     summaries = []
-    for (attack, language), pairs in groups.items():
+    for (attack, language), some in groups.items():
+        pairs = [(row.found, row.surrogate) for row in some if row.surrogate]
         both = [(here, there) for here, there in pairs if _was_right(here) and _was_right(there)]
         untouched = sum(there.variant is None for _, there in both)
         on_surrogate, on_victim = success_rate(there for _, there in both), success_rate(here for here, _ in both)
-        summaries.append(Carried(attack, language, len(pairs), len(both), untouched, on_surrogate, on_victim))
+        summaries.append(Carried(attack, language, len(pairs), len(both), untouched, on_surrogate, on_victim, share_kept(some)))
     return summaries
 
 

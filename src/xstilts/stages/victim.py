@@ -13,8 +13,9 @@ from xstilts.formats.format import Example
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.worst import RIGHT, own_scores
 from xstilts.model.codecs.codec import Codec
+from xstilts.stages.masked_words import MaskedWords
 from xstilts.stages.own_inputs import load_predictor
-from xstilts.stages.stage import PredictStage
+from xstilts.stages.stage import Checkpoint, PredictStage
 from xstilts.stages.white_box import Flipper, measure_noise
 from xstilts.store.store import Store
 from xstilts.train.evaluate import measure_margins
@@ -26,6 +27,7 @@ class CellVictim:
 
     def __init__(self, store: Store, stage: PredictStage, metric: Metric):
         self._predictor, self._metric = load_predictor(store, stage), metric
+        self._store, self._stage = store, stage
 
     def __call__(self, examples: Sequence[Example]) -> list[float]:
         found = self._predictor
@@ -38,6 +40,12 @@ class CellVictim:
     def propose(self, language: str, blind: bool = False) -> Propose:
         """Replacements of words by the gradients of this model (HotFlip), or at random."""
         return Flipper(self._predictor, language, blind)
+
+    def substitute(self, language: str) -> Propose:
+        """Replacements of words by the encoder that this model began as."""
+        model = self._stage.inputs.model
+        assert isinstance(model, Checkpoint)
+        return MaskedWords(self._store, model, language)
 
     def perturb(self, examples: Sequence[Example], size: float) -> list[list[float]]:
         """Of each example its score without noise on the word embeddings, and at each step of projected gradient ascent."""

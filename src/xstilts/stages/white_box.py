@@ -47,7 +47,7 @@ class Flipper:
         tokenizer = predictor.codec.tokenizer
         script = find_script(language)
         assert script is not None, "other languages are left out"
-        self._words, ids = _list_words(tokenizer, script.name)
+        self._words, ids = list_words(tokenizer, script.name)
         if len(ids) < 2:
             raise InputError(
                 f"hotflip: the tokenizer has no words in {script.name} letters that are one piece; leave {language} out"
@@ -174,7 +174,7 @@ def _precision(predictor: Predictor) -> AbstractContextManager[object]:
     return use_precision(predictor.codec.recipe, next(predictor.model.parameters()).device)
 
 
-def _list_words(tokenizer: Any, script: str) -> tuple[list[str], list[int]]:
+def list_words(tokenizer: Any, script: str) -> tuple[list[str], list[int]]:
     """The words in letters of a script that are one piece of the tokenizer inside a text, and the pieces."""
     letters = regex.compile(rf"(?:(?=\p{{L}})\p{{Script={script}}})[\p{{Script={script}}}\p{{M}}]+")
     special = set(tokenizer.all_special_tokens)

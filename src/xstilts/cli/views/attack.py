@@ -16,11 +16,15 @@ from xstilts.execution.attack import Attacked, Summary, write_attacked
 from xstilts.execution.attack_checks import Carried, Rung, explain_rungs
 
 SHOWN = 5
+KEPT = " kept: of the broken ones, those that mean the same to the judge."
 
 
 def print_attacks(console: Console, summaries: Sequence[Summary], rows: Sequence[Attacked]) -> None:
     """A line for each attack and language, then broken examples, in turn of different attacks and languages."""
-    table = _make_table("examples", "right before", "after", "broken", "not edited", "queries", "90 %")
+    judged = any(one.kept is not None for one in summaries)
+    table = _make_table(
+        "examples", "right before", "after", "broken", "not edited", "queries", "90 %", *(["kept"] if judged else [])
+    )
     for one in summaries:
         shares = (f"{100 * share:.1f}" for share in (one.clean, one.attacked))
         table.add_row(
@@ -32,25 +36,30 @@ def print_attacks(console: Console, summaries: Sequence[Summary], rows: Sequence
             str(one.untouched),
             f"{one.queries:g}",
             f"{one.queries_p90:g}",
+            *_show_kept(one, judged),
         )
     console.print(table)
     console.print(
         "\n[dim]right before, after: percent of all examples; after: with its worst variant. broken: of those right before. "
-        "not edited: how many of these have no variant. queries: of the others, the median and the 90th percentile.[/dim]"
+        "not edited: how many of these have no variant. queries: of the others, the median and the 90th percentile."
+        f"{KEPT if judged else ''}[/dim]"
     )
     _print_examples(console, rows)
 
 
 def print_transfer(console: Console, summaries: Sequence[Carried], rows: Sequence[Attacked]) -> None:
     """The same for variants that were found on another model."""
-    table = _make_table("examples", "both right", "not edited", "surrogate broken", "victim broken")
+    judged = any(one.kept is not None for one in summaries)
+    columns = ["kept"] if judged else []
+    table = _make_table("examples", "both right", "not edited", "surrogate broken", "victim broken", *columns)
     for one in summaries:
         counts = (str(one.examples), str(one.right), str(one.untouched))
-        table.add_row(one.attack, one.language, *counts, _percent(one.surrogate), _percent(one.victim))
+        table.add_row(one.attack, one.language, *counts, _percent(one.surrogate), _percent(one.victim), *_show_kept(one, judged))
     console.print(table)
     console.print(
         "\n[dim]broken: of the examples that both models get right; the variants were found on the surrogate, and the victim was "
-        "asked once about each. not edited: how many of these have no variant that lowers the surrogate's score.[/dim]"
+        "asked once about each. not edited: how many of these have no variant that lowers the surrogate's "
+        f"score.{KEPT if judged else ''}[/dim]"
     )
     _print_examples(console, rows)
 
@@ -76,6 +85,10 @@ def _make_table(*columns: str) -> Table:
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     return table
+
+
+def _show_kept(one: Summary | Carried, judged: bool) -> list[str]:
+    return ["-" if one.kept is None else _percent(one.kept)] if judged else []
 
 
 def _percent(share: float) -> str:
