@@ -9,7 +9,7 @@ import pytest
 
 from xstilts.attacks.attack import LEVELS, Attack
 from xstilts.attacks.page import page
-from xstilts.attacks.registry import ATTACKS, find_attack
+from xstilts.attacks.registry import ATTACKS, MODEL_ATTACKS, find_attack
 from xstilts.data.language import LANGUAGES, Language
 from xstilts.errors import InputError
 from xstilts.formats.classify import Classify
@@ -23,7 +23,7 @@ def blocks(name: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (DOCS / "how-to" / name).read_text(encoding="utf-8"), re.DOTALL)
 
 
-@every_attack
+@pytest.mark.parametrize("attack", (ATTACKS | MODEL_ATTACKS).values(), ids=lambda attack: attack.name)
 def test_every_record_is_complete(attack: Attack) -> None:
     assert re.fullmatch("[a-z_]+", attack.name) and find_attack(attack.name) is attack
     assert attack.level in LEVELS and attack.cite and attack.title and attack.description.endswith(".")
@@ -36,7 +36,7 @@ def test_the_page_is_the_one_that_the_records_give() -> None:
     """If not: `python -m xstilts.attacks.page > docs/attacks.md`."""
     text = page()
     assert (DOCS / "attacks.md").read_text(encoding="utf-8") == text
-    for attack in ATTACKS.values():
+    for attack in (ATTACKS | MODEL_ATTACKS).values():
         section = re.sub(r"\s+", " ", text.split(f"\n## {attack.name}\n")[1].split("\n## ")[0])
         for code in LANGUAGES:
             assert attack.excludes(code) in section
@@ -89,6 +89,14 @@ def test_a_file_that_is_no_attack(tmp_path: Path, content: str | None, message: 
 def test_an_unknown_attack() -> None:
     with pytest.raises(InputError, match=r"no attack 'keybord' \(did you mean 'keyboard'\?\); an attack of your own is a file"):
         find_attack("keybord")
+    with pytest.raises(InputError, match=r"no attack 'hotflop' \(did you mean 'hotflip'\?\)"):
+        find_attack("hotflop")
+
+
+def test_flips_need_words_between_blanks() -> None:
+    reason = "no blanks stand between words, so a piece of the tokenizer is no word"
+    assert [MODEL_ATTACKS["hotflip"].excludes(code) for code in ("zh", "th", "ko", "en", "hi")] == [reason, reason, "", "", ""]
+    assert MODEL_ATTACKS["pgd"].excludes("zh") == ""
 
 
 def record(**fields: object) -> Attack:

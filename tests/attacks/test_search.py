@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from xstilts.attacks.attack import Pool
+from xstilts.attacks.edits import list_places
 from xstilts.attacks.first_wave.invisible import ZERO_WIDTH
 from xstilts.attacks.first_wave.pairs import SYMMETRY
 from xstilts.attacks.first_wave.segmentation import SEGMENTATION
+from xstilts.attacks.model_based import HOTFLIP, PGD, SUBSTITUTE
 from xstilts.attacks.registry import find_attack
-from xstilts.attacks.search import BeamSearch, GreedySearch, Method, RandomSearch, Victim, search, success_rate
+from xstilts.attacks.search import BeamSearch, GreedySearch, Method, ProposedSearch, RandomSearch, Victim, search, success_rate
 from xstilts.attacks.variants import make_variants
 from xstilts.errors import InputError
 from xstilts.formats.classify import ClassifyExample
@@ -218,3 +220,63 @@ def test_who_cannot_be_asked_about_cuts() -> None:
 def test_what_a_victim_may_not_return(victim: Victim, message: str) -> None:
     with pytest.raises(InputError, match=message):
         search(victim, CHARACTERS, EXAMPLES, "en", RandomSearch())
+
+
+# -- a model that proposes words -------------------------------------------------------------------------------------------
+
+
+def propose_for(*words: str) -> Any:
+    """Replacements for these words first, then for all others."""
+
+    def propose(example: Example) -> list[tuple[int, str]]:
+        order = sorted(enumerate(list_places(example)), key=lambda one: one[1].word not in words)
+        return [(number, new) for number, place in order for new in ("other", "another") if new != place.word]
+
+    return propose
+
+
+@pytest.mark.parametrize("keywords", [1, 2, 3])
+def test_proposals_break_a_keyword_victim_at_its_smallest_budget(keywords: int) -> None:
+    example = ClassifyExample("e", (" ".join(WORDS[:6]), " ".join(WORDS[6:10])), "1")
+    read = WORDS[2 : 2 + keywords]
+    method = ProposedSearch(propose_for(*read), tries=2 * len(read))
+    (found,) = search(Watched(keyword_victim(read)), HOTFLIP, [example], "en", method, budget=keywords)
+    assert found.broken and found.variant is not None and len(found.variant.edits) == keywords
+    if keywords > 1:
+        (below,) = search(Watched(keyword_victim(read)), HOTFLIP, [example], "en", method, budget=keywords - 1)
+        assert not below.broken and below.score == 0.5, "it went as far as the budget allows"
+        (blind,) = search(Watched(keyword_victim(read)), HOTFLIP, [example], "en", ProposedSearch(propose_for(), 2), budget=3)
+        assert not blind.broken and blind.queries == 4, "it ends when another word lowers nothing"
+
+
+def test_proposals_do_nothing_to_a_constant_victim() -> None:
+    method = ProposedSearch(propose_for())
+    found = search(Watched(lambda example: 1.0), HOTFLIP, EXAMPLES, "en", method)
+    assert success_rate(found) == 0 and {one.queries for one in found} == {16}
+    assert search(Watched(lambda example: 1.0), HOTFLIP, EXAMPLES, "en", ProposedSearch(lambda e: []))[0].queries == 0
+
+
+def test_a_proposal_that_is_no_word_is_left_out() -> None:
+    """A blank would make two words of one, and the numbers of words would no longer fit."""
+    victim = Watched(lambda example: -1.0 if "#" in example.id else 1.0)
+    (found, *_) = search(victim, HOTFLIP, EXAMPLES, "en", ProposedSearch(lambda e: [(0, "two words"), (1, "one")]))
+    assert found.variant is not None and "two words" not in text_of(found.variant.example) and found.queries == 1
+
+
+@pytest.mark.parametrize("attack", [HOTFLIP, PGD, SUBSTITUTE], ids=lambda attack: attack.name)
+def test_attacks_by_a_model_have_no_variants_of_their_own(attack: Any) -> None:
+    with pytest.raises(InputError, match=f"attack {attack.name} is made by the victim's model; attack a finished cell with it"):
+        search(Watched(lambda example: 1.0), attack, EXAMPLES, "en", GreedySearch())
+
+
+@pytest.mark.parametrize("method", [GreedySearch(2), BeamSearch(spellings=2)], ids=["greedy", "beam"])
+@pytest.mark.parametrize("keywords", [1, 2, 3])
+def test_proposals_can_be_searched_as_spellings_are(method: Method, keywords: int) -> None:
+    example = ClassifyExample("e", (" ".join(WORDS[:6]), " ".join(WORDS[6:10])), "1")
+    victim = keyword_victim(WORDS[2 : 2 + keywords])
+    options: dict[str, Any] = {"propose": propose_for(), "budget": keywords / 10}
+    (found,) = search(Watched(victim), SUBSTITUTE, [example], "en", method, **options)
+    assert found.broken and found.variant is not None and len(found.variant.edits) == keywords
+    assert found.queries >= 20, "ten words, two replacements each"
+    (none,) = search(Watched(victim), SUBSTITUTE, [example], "en", method, propose=lambda e: [], budget=0.3)
+    assert none.queries == 0 and none.variant is None

@@ -6,6 +6,9 @@ one by one. `compose` makes the whole variant. All draw from the generator that 
 
 The third, `cuts`, leaves the text as it is: the victim's own tokenizer cuts it into other pieces. The variant is a copy with a
 number, and whoever encodes it draws the cuts by its id (`model/segmentation.py`).
+
+An attack `by_model` has none of these: the victim's own model says what to change (`model_based.py`), so there is no fixed set of
+its variants.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +17,7 @@ from functools import cached_property
 from random import Random
 from typing import Any, Literal
 
-from xstilts.attacks.edits import Edit, Place, allow_words, apply, cuts_answer, list_places, parts
+from xstilts.attacks.edits import Edit, Place, allow_words, apply, list_places, parts, respell_place
 from xstilts.attacks.text import find_words
 from xstilts.data.language import LANGUAGES, explain_code
 from xstilts.data.script import SCRIPTS
@@ -103,9 +106,9 @@ class Attack:
     words (or entities) of the example, at least one of them; any other is a whole number. `vary(word, language, rng, pool)`:
     another spelling, None if there is none; `vary_in(example, place, language, rng, pool)`: the same for a word in its example.
     `compose(example, language, rng, budget, pool)`: a variant, None if nothing can be edited. `cuts`: the text stays, and its cut
-    into pieces is drawn (see `find_exponent`). `mixes_languages`: whether it reads the same examples in other languages
-    (`Pool.parallel`). `resource`, `license`, `cite`: what it reads, under which licence, and whose idea it is. `declared`: the
-    identity of a user's own file."""
+    into pieces is drawn (see `find_exponent`). `by_model`: the victim's model makes the variants. `mixes_languages`: whether it
+    reads the same examples in other languages (`Pool.parallel`). `resource`, `license`, `cite`: what it reads, under which
+    licence, and whose idea it is. `declared`: the identity of a user's own file."""
 
     name: str
     title: str
@@ -119,6 +122,7 @@ class Attack:
     compose: Compose | None = None
     cuts: bool = False
     mixes_languages: bool = False
+    by_model: bool = False
     leaves_out: Callable[[str], str] = any_language
     wants: Callable[[Format], str] = any_format
     tasks: tuple[str, ...] = ()
@@ -132,7 +136,7 @@ class Attack:
 
     def __post_init__(self) -> None:
         given = [way for way in ("vary", "vary_in", "compose", "cuts") if getattr(self, way)]
-        if len(given) != 1:
+        if len(given) != 1 and not self.by_model:
             found = " and ".join(given) or "none"
             raise InputError(f"attack {self.name}: expected one of `vary`, `vary_in`, `compose` and `cuts`, found {found}")
         if self.by_words and not self.unit.startswith(SHARE):
@@ -200,8 +204,7 @@ class Attack:
         else:
             assert self.vary is not None
             new = self.vary(place.word, language, rng, pool)
-        edit = place.respell(new) if new is not None else None
-        return None if edit is None or cuts_answer(example, edit) else edit
+        return respell_place(example, place, new)
 
 
 def edit_example(example: Example, edits: Sequence[Edit], **fields: Any) -> Variant | None:

@@ -149,3 +149,9 @@ def _follow(answer: SpanAnswer, edits: Sequence[Edit], context: str) -> SpanAnsw
             return None
     text = context[start + before : end + before + inside]
     return SpanAnswer(text, start + before) if text.strip() else None
+
+
+def respell_place(example: Example, place: Place, new: str | None) -> Edit | None:
+    """The edit that writes a word otherwise; None if there is no other spelling, or if it would cut through an answer."""
+    edit = place.respell(new) if new is not None else None
+    return None if edit is None or cuts_answer(example, edit) else edit

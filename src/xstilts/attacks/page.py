@@ -7,7 +7,7 @@ from collections import defaultdict
 from textwrap import fill
 
 from xstilts.attacks.attack import LEVELS, Attack
-from xstilts.attacks.registry import ATTACKS
+from xstilts.attacks.registry import ATTACKS, MODEL_ATTACKS
 from xstilts.data.language import LANGUAGES
 
 _INTRO = """\
@@ -38,20 +38,22 @@ records of the package; [your own attack](how-to/attack.md) is one file.
   test set of few examples has few links.
 
 A search (`xstilts.attacks.search`) asks a victim: random variants, greedy by importance, or a beam. A query counts when
-the victim ran. Attacks "by words" can be searched by all three, the others by random variants only.
+the victim ran. Attacks "by words" can be searched by all three, the others by random variants only. What attacks "by
+a model" change, the victim's model says, or the encoder that it began as: they need a cell and are no `conditions`.
 
 """
 
 
 def page() -> str:
     """The whole page in Markdown."""
+    records = [*ATTACKS.values(), *MODEL_ATTACKS.values()]
     rows = ["| attack | level | goal | formats | budget | searched |", "|---|---|---|---|---|---|"]
     rows += [
         f"| `{a.name}` | {a.level} | {a.goal} | {', '.join(f.name for f in a.formats)} | {_budget(a)} | {_searched(a)} |"
-        for a in ATTACKS.values()
+        for a in records
     ]
     levels = "Levels: " + "; ".join(f"{name} {text}" for name, text in LEVELS.items()) + "."
-    sections = "\n".join(_section(attack) for attack in ATTACKS.values())
+    sections = "\n".join(_section(attack) for attack in records)
     return f"{_INTRO}{chr(10).join(rows)}\n\n{_wrap(levels)}\n\n{sections}"
 
 
@@ -60,7 +62,7 @@ def _budget(attack: Attack) -> str:
 
 
 def _searched(attack: Attack) -> str:
-    return "by words" if attack.by_words else "random"
+    return "by words" if attack.by_words else "by a model" if attack.by_model else "random"
 
 
 def _section(attack: Attack) -> str:

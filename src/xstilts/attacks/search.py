@@ -8,12 +8,12 @@ to the victim together. A query counts when the victim ran: the same variant of 
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from math import inf, isnan, nan
 from statistics import fmean
 from typing import Protocol, runtime_checkable
 
 from xstilts.attacks.attack import Attack, Pool, Variant, edit_example, find_exponent, number_variant
-from xstilts.attacks.edits import Edit, allow_words, list_places
+from xstilts.attacks.edits import Edit, allow_words, list_places, respell_place
 from xstilts.attacks.variants import check_examples, draw_variant, seeded
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
@@ -37,9 +37,14 @@ Content = tuple[Example, int | None]  # of a variant
 BATCH = 256
 
 
+# A variant of an example -> replacements of its words that a model proposes: the number of the word and the new word, the most
+# promising first.
+Propose = Callable[[Example], Sequence[tuple[int, str]]]
+
+
 @dataclass(frozen=True)
 class Case:
-    """One example under attack."""
+    """One example under attack. `propose`: a model that gives the spellings of its words, for an attack that asks one."""
 
     attack: Attack
     example: Example
@@ -47,6 +52,7 @@ class Case:
     seed: int
     budget: float
     pool: Pool
+    propose: Propose | None = None
 
 
 class Method(Protocol):
@@ -76,6 +82,21 @@ def success_rate(found: Iterable[Found]) -> float:
     """The share that is broken of the examples that were right; NaN if none was."""
     tried = [one.broken for one in found if one.clean >= one.threshold]
     return fmean(tried) if tried else nan
+
+
+def transfer(
+    victim: Victim, examples: Sequence[Example], found: Sequence[Found], *, threshold: float = 0.0, batch: int = BATCH
+) -> list[Found]:
+    """What the variants that were found on another victim do to this one. It is asked once about each; an example without a
+    variant keeps its clean score. Raises InputError for a victim that returns another number of scores or NaN."""
+    ask = _Asker(victim, batch)
+    clean = ask(examples)
+    scores = iter(ask([one.variant.example for one in found if one.variant]))
+    carried = []
+    for own, one in zip(clean, found, strict=True):
+        score = min(own, next(scores)) if one.variant else own
+        carried.append(Found(one.source, own, score, one.variant, int(one.variant is not None), threshold))
+    return carried
 
 
 @dataclass(frozen=True)
@@ -137,6 +158,37 @@ class BeamSearch:
             beam = [grown[i] for i in order[: self.width]]
 
 
+@dataclass(frozen=True)
+class ProposedSearch:
+    """A model proposes replacements for words of the lowest variant so far. The first `tries` are tried as texts, and the one
+    that lowers the score most is kept, as long as the budget (a number of words) allows it. No word is replaced twice."""
+
+    propose: Propose
+    tries: int = 8
+
+    def steps(self, case: Case) -> Steps:
+        places = list_places(case.example)
+        kept: dict[int, Edit] = {}
+        current, lowest = case.example, inf
+        while len(kept) < case.budget:
+            tried: list[tuple[int, Edit, Variant]] = []
+            for number, word in self.propose(current):
+                edit = None if number in kept else places[number].respell(word)
+                variant = edit_example(case.example, [*kept.values(), edit]) if edit else None
+                if edit and variant and len(list_places(variant.example)) == len(places):
+                    tried.append((number, edit, variant))
+                if len(tried) == self.tries:
+                    break
+            if not tried:
+                return
+            scores = yield [variant for _, _, variant in tried]
+            score, best = min(zip(scores, range(len(tried)), strict=True))
+            if score >= lowest:
+                return
+            lowest, (number, kept_edit, variant) = score, tried[best]
+            kept[number], current = kept_edit, variant.example
+
+
 def search(
     victim: Victim,
     attack: Attack,
@@ -150,24 +202,27 @@ def search(
     threshold: float = 0.0,
     most_queries: int | None = None,
     batch: int = BATCH,
+    propose: Propose | None = None,
 ) -> list[Found]:
     """What the search finds for each example, in their order. The victim gets at most `batch` examples at once, and at most
     `most_queries` variants of one example. A search stops when its example is broken, and does not begin if the clean example is
-    wrong.
+    wrong. `propose`: for an attack by a model with a greedy search or a beam, the spellings of the words.
 
     Raises InputError for a language, a budget or examples that do not fit, for a search by words with an attack that has no
     words, for an attack on the cut of a text where the victim is no `CuttingVictim`, and for a victim that returns another number
     of scores or NaN."""
     budget = attack.check(language, budget)
     check_examples(attack, examples)
-    if not attack.by_words and not isinstance(method, RandomSearch):
+    if attack.by_model and not (isinstance(method, ProposedSearch) or (propose and not isinstance(method, RandomSearch))):
+        raise InputError(f"attack {attack.name} is made by the victim's model; attack a finished cell with it")
+    if not attack.by_words and not attack.by_model and not isinstance(method, RandomSearch):
         what = "no text" if attack.cuts else "whole examples"
         raise InputError(f"attack {attack.name} changes {what}, and {type(method).__name__} edits word by word; use RandomSearch")
     pool = Pool(same=examples) if pool is None else pool
     ask = _Asker(victim, batch)
     ask_variants = _Asker(_cut(victim, attack, budget, seed), batch) if attack.cuts else ask
     clean = ask(examples)
-    cases = [Case(attack, example, language, seed, budget, pool) for example in examples]
+    cases = [Case(attack, example, language, seed, budget, pool, propose) for example in examples]
     runs = [_Run(case, score, method, threshold, most_queries) for case, score in zip(cases, clean, strict=True)]
     while waiting := [run for run in runs if run.asked]:
         scores = iter(ask_variants([variant.example for run in waiting for variant in run.asked.values()]))
@@ -252,10 +307,15 @@ class _Run:
 
 def _list_singles(case: Case, spellings: int) -> list[tuple[int, Edit]]:
     """(number of the word, edit): up to `spellings` different edits of each word alone."""
+    proposed: dict[int, list[str]] = {}
+    for number, word in case.propose(case.example) if case.propose else ():
+        proposed.setdefault(number, []).append(word)
     singles: list[tuple[int, Edit]] = []
     for number, place in enumerate(list_places(case.example)):
-        rng = seeded(case.seed, case.attack, case.example, case.language, -1 - number)
-        drawn = [case.attack.respell(case.example, place, case.language, rng, case.pool) for _ in range(spellings)]
+        drawn = [respell_place(case.example, place, word) for word in proposed.get(number, ())[:spellings]]
+        if case.attack.by_words:
+            rng = seeded(case.seed, case.attack, case.example, case.language, -1 - number)
+            drawn = [case.attack.respell(case.example, place, case.language, rng, case.pool) for _ in range(spellings)]
         singles += [(number, edit) for edit in dict.fromkeys(drawn) if edit]
     return singles
 

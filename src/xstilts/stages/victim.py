@@ -12,24 +12,29 @@ from typing import Self
 
 import numpy as np
 
+from xstilts.attacks.search import Propose
 from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.worst import RIGHT, own_scores
 from xstilts.model.codecs.codec import Codec
 from xstilts.model.codecs.span import Ranked, SpanCodec
+from xstilts.stages.masked_words import MaskedWords
 from xstilts.stages.own_inputs import load_predictor
-from xstilts.stages.stage import PredictStage
+from xstilts.stages.stage import Checkpoint, PredictStage
+from xstilts.stages.white_box import Flipper, measure_noise
 from xstilts.store.store import Store
 
 TIE = 1e-9  # the margin of a right answer that is no less likely than the wrong one before it
 
 
 class CellVictim:
-    """Raises InputError if the store does not have the model of the predict stage."""
+    """Raises InputError if the store does not have the model of the predict stage. The attacks of `attacks/model_based.py` ask it
+    for more than scores."""
 
     def __init__(self, store: Store, stage: PredictStage, metric: Metric):
         self._predictor, self._metric = load_predictor(store, stage), metric
+        self._store, self._stage = store, stage
 
     def __call__(self, examples: Sequence[Example]) -> list[float]:
         found = self._predictor
@@ -62,3 +67,17 @@ class CellVictim:
         other = copy(self)
         other._predictor = self._predictor.cut(alpha, seed)
         return other
+
+    def propose(self, language: str, blind: bool = False) -> Propose:
+        """Replacements of words by the gradients of this model (HotFlip), or at random."""
+        return Flipper(self._predictor, language, blind)
+
+    def substitute(self, language: str) -> Propose:
+        """Replacements of words by the encoder that this model began as."""
+        model = self._stage.inputs.model
+        assert isinstance(model, Checkpoint)
+        return MaskedWords(self._store, model, language)
+
+    def perturb(self, examples: Sequence[Example], size: float) -> list[list[float]]:
+        """Of each example its score without noise on the word embeddings, and at each step of projected gradient ascent."""
+        return measure_noise(self._predictor, examples, size)

@@ -77,6 +77,17 @@ def rank_answers(
     return codec.rank(examples, features, _compute_outputs(model, task, codec, features, lambda _: None, codec.all_logits))
 
 
+def measure_probabilities(model: Model, task: str, codec: Codec, examples: Sequence[Example]) -> list[list[float]]:
+    """Of each example the probability of each label, for classification."""
+
+    def read(head: Any, hidden_BLD: torch.Tensor, batch: Any, features: Sequence[Feature]) -> list[list[float]]:
+        found: list[list[float]] = codec.logits(head, hidden_BLD, batch).softmax(-1).tolist()
+        return found
+
+    features = codec.encode(examples, training=False) if examples else []
+    return _compute_outputs(model, task, codec, features, lambda _: None, read)
+
+
 def _compute_outputs(
     model: Model,
     task: str,
