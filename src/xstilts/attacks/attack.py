@@ -146,8 +146,8 @@ class Attack:
 
     @property
     def by_words(self) -> bool:
-        """Whether it edits word by word."""
-        return self.compose is None
+        """Whether it edits word by word, in ways of its own."""
+        return self.vary is not None or self.vary_in is not None
 
     def excludes(self, language: str) -> str:
         """Why the attack does not apply to a language; "" if it does."""
