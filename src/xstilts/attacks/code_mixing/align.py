@@ -2,8 +2,8 @@
 
 IBM model 1 (Brown et al. 1993) in both directions, with a mild preference for words at the same relative place. Two words are
 linked if each is the likeliest partner of the other, both directions are sure of it, and no third word claims one of them: few
-links, but right ones. Nothing but counts of the test set goes in, so the links are the same for every model. Sums run in one order
-and there is no exponential, so that they are the same on every machine.
+links, but right ones. Nothing but counts of the test set goes in, so the links are the same for every model. Sums run in one
+order and there is no exponential, so that they are the same on every machine.
 """
 
 from collections.abc import Iterable, Sequence
