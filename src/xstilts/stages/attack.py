@@ -22,7 +22,7 @@ from xstilts.stages.job import Job
 from xstilts.store.store import link_or_copy
 
 CLEAN = "clean.jsonl"
-SEEN = "seen.json"  # of a predict stage that reads variants, see `seen.py`
+SEEN = "seen.json"  # of a stage that predicts or embeds variants, see `seen.py`
 AT_ONCE = 256  # examples between two reports
 AttackJob = Job[AttackConfig, AttackInputs[Path]]
 
