@@ -18,6 +18,7 @@ from xstilts.claims.published import describe_population
 from xstilts.report.answer.limitations import list_limitations
 from xstilts.report.answer.quality import describe_quality, quality_table
 from xstilts.report.figures.bars import make_cost_bars
+from xstilts.report.figures.budget import make_budget_figure
 from xstilts.report.figures.dots import make_language_plots, make_part_plots
 from xstilts.report.figures.drawing import PanelFigure, RowFigure
 from xstilts.report.figures.forest import make_comparison_forest, make_gain_forest
@@ -40,6 +41,7 @@ from xstilts.report.tables.other_tests import TITLE, describe_other_tests, other
 from xstilts.report.tables.published import describe_published, list_covered_papers, published_table
 from xstilts.report.tables.retrieval import best_settings_table, group_sweeps, retrieval_table
 from xstilts.report.tables.robustness import (
+    areas_table,
     broken_tables,
     controls_table,
     describe_hidden,
@@ -260,7 +262,7 @@ def _robustness(findings: Findings) -> tuple[Block, ...]:
     table = robustness_table(findings)
     if table is None:
         return _introduce("The test data were to be attacked:", *_bullets(list_conditions(findings)))
-    languages, controls = languages_table(findings), controls_table(findings)
+    languages, controls, areas = languages_table(findings), controls_table(findings), areas_table(findings)
     hidden = describe_hidden(findings)
     broken: tuple[Block, ...] = (*broken_tables(findings), *([Text(hidden)] if hidden else []))
     return _keep(
@@ -268,6 +270,8 @@ def _robustness(findings: Findings) -> tuple[Block, ...]:
             Text(describe_robustness(findings)),
             *_bullets(list_conditions(findings)),
             _fold_if_long("Every chain, target and condition", table),
+            *_introduce("By the strength of the attack:", make_budget_figure(findings)),
+            Fold("Areas under these curves", (areas,)) if areas else None,
             Fold("By language", (languages,)) if languages else None,
             Fold("Over controls and other chains", (controls,)) if controls else None,
             Fold("Examples that attacks broke", broken) if broken else None,

@@ -11,6 +11,7 @@ from xstilts.analysis.best_chain import BestChain, find_best_chains
 from xstilts.analysis.best_setting import BestSetting, find_best_settings
 from xstilts.analysis.breakdown import Decomposition, decompose
 from xstilts.analysis.broken_examples import BrokenExample
+from xstilts.analysis.budget_curves import BudgetCurve, compute_budget_curves
 from xstilts.analysis.calibration import Calibration
 from xstilts.analysis.costs import KindCost, PhaseCost, describe_anomalies, sum_by_kind, sum_by_phase
 from xstilts.analysis.encoder_interaction import EncoderInteraction, compare_encoders, describe_interactions
@@ -34,7 +35,7 @@ SLOWEST = 5
 class Findings:
     """`averages` are the means over targets of the study's own comparisons. `missing` are the cells of the grid without scores,
     as (encoder, chain, target, seed). `waiting` are the stages that did not run or that a failed stage blocks. `attacked`,
-    `robustness` and `broken` are of a study with conditions."""
+    `robustness`, `curves` and `broken` are of a study with conditions."""
 
     results: Results
     summaries: tuple[Summary, ...]
@@ -60,6 +61,7 @@ class Findings:
     examples: tuple[TargetExamples, ...] = ()
     attacked: tuple[AttackedScore, ...] = ()
     robustness: tuple[RobustnessGain, ...] = ()
+    curves: tuple[BudgetCurve, ...] = ()
     broken: tuple[BrokenExample, ...] = ()
 
     @property
@@ -149,4 +151,5 @@ def compute_findings(results: Results, resamples: int = 0) -> Findings:
         published=compare_published(results, gains, resamples),
         attacked=describe_attacked(results),
         robustness=compute_robustness_gains(results, gains, resamples),
+        curves=compute_budget_curves(results, resamples),
     )

@@ -12,6 +12,7 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.best_chain import BestChain
 from xstilts.analysis.best_setting import BestSetting
 from xstilts.analysis.breakdown import OVERALL, Gap, Part
+from xstilts.analysis.budget_curves import BudgetCurve
 from xstilts.analysis.encoder_interaction import EncoderInteraction
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
@@ -90,6 +91,12 @@ def attacked_id(row: AttackedScore, side: str) -> str:
 def robustness_id(one: RobustnessGain, language: str = OTHER_LANGUAGES) -> str:
     over = f"over-{one.gain.against}" if one.gain.against != NO_CHAIN else ""
     return _join("robustness", one.gain.encoder, one.gain.chain, one.gain.target, over, _clean(one.condition), language)
+
+
+def area_id(one: BudgetCurve, what: str) -> str:
+    """`what`: area, gain or robustness."""
+    ladder = _clean(f"{one.ladder.title} by {one.ladder.varied}")
+    return _join("curve", one.encoder, one.chain, one.target, ladder, one.language, what)
 
 
 def claim_id(name: str) -> str:

@@ -10,13 +10,14 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.best_chain import BestChain
 from xstilts.analysis.best_setting import BestSetting
 from xstilts.analysis.breakdown import Gap, Part
+from xstilts.analysis.budget_curves import BudgetCurve
 from xstilts.analysis.encoder_interaction import SCALES, EncoderInteraction
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Cell
 from xstilts.analysis.retrieval_sweep import collect_sweeps
 from xstilts.analysis.robustness import AttackedScore, RobustnessGain, find_pairs
-from xstilts.analysis.scores import ENGLISH
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN
 from xstilts.claims.published import PublishedComparison
 from xstilts.report.findings import Findings
 from xstilts.report.provenance import numbers
@@ -52,6 +53,7 @@ def find_origins(findings: Findings) -> dict[str, Origin]:
         *map(_published, findings.published),
         *(origin for row in findings.attacked for origin in _attacked(findings, row)),
         *(origin for one in findings.robustness for origin in _robustness(findings, one)),
+        *(origin for one in findings.curves for origin in _curves(findings, one)),
     ]
     return {origin.id: origin for origin in found}
 
@@ -135,6 +137,21 @@ def _robustness(findings: Findings, one: RobustnessGain) -> Iterable[Origin]:
         where = f"in {_name(findings, language)}, mean over {fmt.count(len(gain.seeds), 'seed')}"
         how = f"{what}, less that of {fmt.mean_of(gain.baseline)}, {where}."
         yield Origin(numbers.robustness_id(one, language), write_gain(interval), how, gain.comparison.keys)
+
+
+def _curves(findings: Findings, one: BudgetCurve) -> Iterable[Origin]:
+    over = f"{fmt.listed(('clean', *one.ladder.conditions), 9)}, mean over {fmt.count(len(one.seeds), 'seed')}"
+    what = f"The area under the scores of {one.chain} on {one.target} in {_name(findings, one.language)}, {over}"
+    yield Origin(numbers.area_id(one, "area"), fmt.score(one.area), f"{what}, divided by the largest strength.", one.keys)
+    place = (one.encoder, NO_CHAIN, one.target, one.ladder, one.language)
+    none = (x.keys for x in findings.curves if (x.encoder, x.chain, x.target, x.ladder, x.language) == place)
+    keys = tuple(dict.fromkeys([*one.keys, *(key for own in none for key in own)]))
+    for kind, interval, words in (
+        ("gain", one.gain, "less that of no chain"),
+        ("robustness", one.robustness, "less that of no chain, without the difference in clean score"),
+    ):
+        if interval:
+            yield Origin(numbers.area_id(one, kind), write_gain(interval), f"{what}, {words}.", keys)
 
 
 def _name(findings: Findings, language: str) -> str:

@@ -17,6 +17,7 @@ from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Results
 from xstilts.analysis.robustness import OTHERS, RobustnessGain
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
+from xstilts.analysis.tidy import CURVE_COLUMNS, tidy_curves
 from xstilts.metrics.significance import Interval
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import (
@@ -292,6 +293,7 @@ def render_csv(findings: Findings) -> dict[str, str]:
         "tests.csv": to_csv(other_test_rows(findings), TEST_COLUMNS),
         "parts.csv": to_csv(part_rows(findings), PART_COLUMNS),
         **({"robustness.csv": to_csv(robustness_rows(findings), ROBUSTNESS_COLUMNS)} if results.conditions else {}),
+        **({"curves.csv": to_csv(tidy_curves(results, findings.curves), CURVE_COLUMNS)} if findings.curves else {}),
         "published.csv": to_csv(published_rows(findings), PUBLISHED_COLUMNS),
         "costs.csv": to_csv(cost_rows(results), COST_COLUMNS),
     }
