@@ -228,7 +228,7 @@ def _condition(condition: Condition) -> ConditionInfo:
     budget = attack.check_budget(condition.budget)
     strength = f"{fmt.count(condition.count, 'variant')} of each example, budget {budget:g} ({attack.unit})"
     words = (condition.name, attack.title, attack.description, attack.goal, strength, attack.cite, attack.name, attack.unit)
-    return ConditionInfo(*words, budget, condition.count, condition.seed)
+    return ConditionInfo(*words, budget, condition.count, condition.seed, attack.mixes_languages)
 
 
 def _recipes(study: Study) -> dict[str, dict[str, object]]:

@@ -160,6 +160,7 @@ class ConditionInfo:
     budget: float
     count: int
     seed: int
+    mixes_languages: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from xstilts.report.figures.forest import make_comparison_forest, make_gain_fore
 from xstilts.report.figures.heat_map import HeatMap, make_heat_maps
 from xstilts.report.figures.language_map import LanguageMaps, make_language_maps
 from xstilts.report.figures.layers import make_layer_figure
+from xstilts.report.figures.matrix import make_matrices
 from xstilts.report.figures.scale import make_scale_figure, make_scale_forest
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, claim_id
@@ -34,8 +35,10 @@ from xstilts.report.tables import cost
 from xstilts.report.tables.breakdown import best_table, describe_best, gaps_table, parts_table
 from xstilts.report.tables.calibration import calibration_table, describe_calibration
 from xstilts.report.tables.data import describe_licences, targets_table, training_table
+from xstilts.report.tables.effective import list_unfitted, residuals_table
 from xstilts.report.tables.encoders import contrast_table
 from xstilts.report.tables.gains import comparisons_table, control_tables
+from xstilts.report.tables.language_pairs import describe_matrices, matrices_table
 from xstilts.report.tables.learned import learned_table
 from xstilts.report.tables.other_tests import TITLE, describe_other_tests, other_tests_table
 from xstilts.report.tables.published import describe_published, list_covered_papers, published_table
@@ -263,6 +266,7 @@ def _robustness(findings: Findings) -> tuple[Block, ...]:
     if table is None:
         return _introduce("The test data were to be attacked:", *_bullets(list_conditions(findings)))
     languages, controls, areas = languages_table(findings), controls_table(findings), areas_table(findings)
+    effective = _keep([residuals_table(findings), *_bullets(list_unfitted(findings))])
     hidden = describe_hidden(findings)
     broken: tuple[Block, ...] = (*broken_tables(findings), *([Text(hidden)] if hidden else []))
     return _keep(
@@ -272,9 +276,25 @@ def _robustness(findings: Findings) -> tuple[Block, ...]:
             _fold_if_long("Every chain, target and condition", table),
             *_introduce("By the strength of the attack:", make_budget_figure(findings)),
             Fold("Areas under these curves", (areas,)) if areas else None,
+            *_pairs(findings),
+            Fold("Effective robustness", effective) if effective else None,
             Fold("By language", (languages,)) if languages else None,
             Fold("Over controls and other chains", (controls,)) if controls else None,
             Fold("Examples that attacks broke", broken) if broken else None,
+        ]
+    )
+
+
+def _pairs(findings: Findings) -> tuple[Block, ...]:
+    """Pairs of languages; many matrices are folded."""
+    said, table, maps = describe_matrices(findings), matrices_table(findings), make_matrices(findings)
+    many = maps is not None and sum(len(map.rows) ** 2 for map in maps.maps) > LONG_MAPS
+    folded = _keep([table, maps if many else None])
+    return _keep(
+        [
+            Text(said) if said else None,
+            None if many else maps,
+            Fold("Pairs of languages: every chain and target", folded) if folded else None,
         ]
     )
 
