@@ -47,8 +47,8 @@ class RobustnessLine:
 
 @dataclass(frozen=True)
 class Residual:
-    """One chain against the line: `mean` of its residuals, `by_seed`, in log-odds. `expected` and `attacked` are mean scores (0-1):
-    the line's and the chain's. `over_none`: the mean of the differences to no chain. Intervals need three seeds."""
+    """One chain against the line: `mean` of its residuals, `by_seed`, in log-odds. `expected` and `attacked` are mean scores
+    (0-1): the line's and the chain's. `over_none`: the mean of the differences to no chain. Intervals need three seeds."""
 
     encoder: str
     chain: str

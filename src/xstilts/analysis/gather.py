@@ -31,6 +31,7 @@ from xstilts.errors import InputError
 from xstilts.execution.execute import State, inspect
 from xstilts.execution.freeze import read_frozen
 from xstilts.execution.language_pairs import PairScore
+from xstilts.plan.attack_stages import explain_misfit
 from xstilts.plan.compile import Plan, PlannedCell, short_name
 from xstilts.plan.controls import RANDOM_INIT, Arm, arms
 from xstilts.plan.design import identify_code, make_design
@@ -108,6 +109,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
             )
             for condition in study.conditions
         },
+        unattacked={(c.name, info.name): _explain_unattacked(c, info) for c in study.conditions for info in targets},
     )
 
 
@@ -229,6 +231,13 @@ def _condition(condition: Condition) -> ConditionInfo:
     strength = f"{fmt.count(condition.count, 'variant')} of each example, budget {budget:g} ({attack.unit})"
     words = (condition.name, attack.title, attack.description, attack.goal, strength, attack.cite, attack.name, attack.unit)
     return ConditionInfo(*words, budget, condition.count, condition.seed, attack.mixes_languages)
+
+
+def _explain_unattacked(condition: Condition, target: TargetInfo) -> dict[str, str]:
+    """Language of the target -> why the condition does not attack it."""
+    attack, task = condition.find_attack(), find_task(target.name)
+    whole = explain_misfit(attack, task, target.languages)
+    return {code: reason for code in target.languages if (reason := whole or attack.excludes(code))}
 
 
 def _recipes(study: Study) -> dict[str, dict[str, object]]:

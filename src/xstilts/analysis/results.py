@@ -196,7 +196,8 @@ class Results:
     (all of them if there are none). `treatments`: what the chains learned, where the store knows it. `frozen` are the designs
     that were frozen under the study's name, the oldest first; with any, `design` and `code` are what they are held against.
     `truth`: the true gains, where they are known. `conditions`: what was done to the test data.
-    `attacked`: condition -> the same cells under it, apart from `cells`, so that no gain, score or claim counts them."""
+    `attacked`: condition -> the same cells under it, apart from `cells`, so that no gain, score or claim counts them.
+    `unattacked`: (condition, target) -> language -> why there is no such attack."""
 
     study: str
     question: str
@@ -229,6 +230,7 @@ class Results:
     truth: Truth | None = None
     conditions: tuple[ConditionInfo, ...] = ()
     attacked: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)
+    unattacked: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
     def is_primary(self, chain: str, target: str) -> bool:
         return is_primary(self.primary, chain, target)

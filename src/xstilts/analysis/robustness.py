@@ -35,7 +35,9 @@ class AttackedScore:
     the mean over those other than English. `effective`: the share of examples that have a variant. `success`: of the examples
     that were right, the share that no longer are; `shared` and `shared_none`: the same of this chain and of no chain, on the
     examples that both got right. `consistent` and `passed`: of all variants, the share that is answered as the clean example is,
-    and that is answered rightly. `gap`: the drop less that of English. None where there is nothing to count."""
+    and that is answered rightly. `gap`: the drop less that of English. `edited_words` and `edited_characters`: the mean shares
+    that a variant changes; `queries` and `queries_p90`: how many variants an example has that has any. None where there is
+    nothing to count."""
 
     encoder: str
     chain: str
@@ -52,6 +54,10 @@ class AttackedScore:
     consistent: float | None
     passed: float | None
     gap: float | None = None
+    edited_words: float | None = None
+    edited_characters: float | None = None
+    queries: float | None = None
+    queries_p90: float | None = None
 
     @property
     def drop(self) -> float:
@@ -109,7 +115,10 @@ def _describe(
     return [row if english is None or row.language == ENGLISH else replace(row, gap=row.drop - english) for row in rows]
 
 
-_MEASURES = ("clean", "attacked", "effective", "success", "shared", "shared_none", "consistent", "passed")
+_MEASURES = (
+    "clean", "attacked", "effective", "success", "shared", "shared_none", "consistent", "passed", "edited_words",
+    "edited_characters", "queries", "queries_p90",
+)  # fmt: skip
 
 
 def _describe_language(
@@ -131,6 +140,10 @@ def _describe_language(
         shared_none=_mean(other for _, other in common),
         consistent=_mean(found.get("consistent") for found in facts),
         passed=_mean(found.get("passed") for found in facts),
+        edited_words=_mean(found.get("edited_words") for found in facts),
+        edited_characters=_mean(found.get("edited_characters") for found in facts),
+        queries=_mean(found.get("queries") for found in facts),
+        queries_p90=_mean(found.get("queries_p90") for found in facts),
     )
 
 

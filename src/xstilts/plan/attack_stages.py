@@ -5,7 +5,7 @@ note of the plan with the reason. Surprising: the clean predictions are the cell
 only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from xstilts.attacks.attack import Attack
@@ -17,6 +17,14 @@ from xstilts.study.condition import Condition
 from xstilts.tasks.task import Task
 
 UNVECTORED = "it is scored by comparing vectors, and only predictions can be attacked"
+
+
+def explain_misfit(attack: Attack, task: Task, languages: Iterable[str]) -> str:
+    """Why a study has no such attack on a target that is tested in these languages; "" if it has one."""
+    if reason := attack.misfits(task.format, task.name) or (UNVECTORED if task.format.retrieval else ""):
+        return reason
+    few = attack.mixes_languages and sum(not attack.excludes(language) for language in languages) < 2
+    return "it needs test data in two languages" if few else ""
 
 
 class AttackStages:
@@ -50,13 +58,10 @@ class AttackStages:
         """Language -> the attacked test data, in the languages that the attack fits; what is left out is noted."""
         attack = condition.find_attack()
         subject = f"{condition.name} on {task.name}"
-        fitting = {language: stage for language, stage in gold.items() if not attack.excludes(language)}
-        reason = attack.misfits(task.format, task.name) or (UNVECTORED if task.format.retrieval else "")
-        if not reason and attack.mixes_languages and len(fitting) < 2:
-            reason = "it needs test data in two languages"
-        if reason:
+        if reason := explain_misfit(attack, task, gold):
             self.data.note(f"{subject}: no such attack, because {reason}")
             return {}
+        fitting = {language: stage for language, stage in gold.items() if not attack.excludes(language)}
         for language in gold:
             if language not in fitting:
                 self.data.note(f"{subject} in {names([language])}: no such attack, because {attack.excludes(language)}")

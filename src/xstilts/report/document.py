@@ -34,6 +34,7 @@ from xstilts.report.registration import describe_registration, design_table, lis
 from xstilts.report.tables import cost
 from xstilts.report.tables.breakdown import best_table, describe_best, gaps_table, parts_table
 from xstilts.report.tables.calibration import calibration_table, describe_calibration
+from xstilts.report.tables.coverage import coverage_table, edits_table
 from xstilts.report.tables.data import describe_licences, targets_table, training_table
 from xstilts.report.tables.effective import list_unfitted, residuals_table
 from xstilts.report.tables.encoders import contrast_table
@@ -267,6 +268,7 @@ def _robustness(findings: Findings) -> tuple[Block, ...]:
         return _introduce("The test data were to be attacked:", *_bullets(list_conditions(findings)))
     languages, controls, areas = languages_table(findings), controls_table(findings), areas_table(findings)
     effective = _keep([residuals_table(findings), *_bullets(list_unfitted(findings))])
+    edits, (coverage, reasons) = edits_table(findings), coverage_table(findings)
     hidden = describe_hidden(findings)
     broken: tuple[Block, ...] = (*broken_tables(findings), *([Text(hidden)] if hidden else []))
     return _keep(
@@ -280,6 +282,8 @@ def _robustness(findings: Findings) -> tuple[Block, ...]:
             Fold("Effective robustness", effective) if effective else None,
             Fold("By language", (languages,)) if languages else None,
             Fold("Over controls and other chains", (controls,)) if controls else None,
+            Fold("How much was edited", (edits,)) if edits else None,
+            Fold("Where each attack applies, and why not elsewhere", _keep([coverage, *_bullets(reasons)])),
             Fold("Examples that attacks broke", broken) if broken else None,
         ]
     )

@@ -24,6 +24,7 @@ from xstilts.report.provenance.origins import find_origins
 from xstilts.report.render.csv import ROBUSTNESS_COLUMNS, render_csv
 from xstilts.report.render.html import render_html
 from xstilts.report.render.markdown import render_markdown
+from xstilts.report.tables.coverage import coverage_table, edits_table
 from xstilts.report.tables.effective import residuals_table
 from xstilts.report.tables.language_pairs import describe_matrices, matrices_table
 from xstilts.report.tables.robustness import (
@@ -65,7 +66,14 @@ def test_the_section_is_there_only_with_conditions(findings: Findings) -> None:
     assert "robustness.csv" in render_csv(findings) and "robustness.csv" not in render_csv(plain)
     (section,) = [section for section in build_document(findings).sections if section.title == "Robustness"]
     folds = [block.title for block in section.blocks if isinstance(block, Fold)]
-    assert folds == ["Effective robustness", "By language", "Over controls and other chains", "Examples that attacks broke"]
+    assert folds == [
+        "Effective robustness",
+        "By language",
+        "Over controls and other chains",
+        "How much was edited",
+        "Where each attack applies, and why not elsewhere",
+        "Examples that attacks broke",
+    ]
 
 
 def test_examples_are_marked_and_cannot_disturb_the_page(findings: Findings) -> None:
@@ -160,3 +168,22 @@ def test_effective_robustness_has_a_table_and_columns(findings: Findings) -> Non
     assert all(float(row["residual_over_none_low"]) > 0 for row in with_residual if row["chain"] == "nli")
     shown = {unescape(id) for id in re.findall(r'data-n="(effective/[^"]*)"', render_html(build_document(findings)))}
     assert len(shown) == len(lines) + 8 and shown <= set(find_origins(findings))
+
+
+def test_what_was_edited_and_where_not(findings: Findings) -> None:
+    row = findings.attacked[0]
+    more = {"edited_words": 0.104, "edited_characters": None, "queries": 4.0, "queries_p90": 4.0}
+    attacked_rows = tuple(replace(one, **more) for one in findings.attacked)  # type: ignore[arg-type]
+    table = edits_table(replace(findings, attacked=attacked_rows))
+    assert table is not None and table.rows == len(ATTACKS) * 2 * 3, "once for all chains"
+    assert table.columns == ("target", "condition", "language", "examples edited", "words", "queries")
+    assert table.groups[0][1][0] == ("pawsx", "noise", "English", "100\u00a0%", "10\u00a0%", "4 / 4") and row.effective == 1
+
+    unattacked = {("noise", "pawsx"): {"sw": "no keys"}, ("pairs", "xnli"): dict.fromkeys(("en", "de", "sw"), "it does not fit")}
+    rest = tuple(one for one in findings.attacked if (one.target, one.condition) != ("xnli", "noise"))
+    table, reasons = coverage_table(replace(findings, results=replace(findings.results, unattacked=unattacked), attacked=rest))
+    assert table is not None
+    lines = {line[1:3]: line[3:] for _, rows in table.groups for line in rows}
+    assert lines["pawsx", "noise"] == ("100\u00a0%", "100\u00a0%", "a") and lines["xnli", "noise"] == ("b", "b", "b")
+    assert lines["xnli", "pairs"] == ("c", "c", "c")
+    assert reasons == ["a: no keys.", "b: not run yet.", "c: it does not fit."]

@@ -65,7 +65,8 @@ PUBLISHED_COLUMNS = (
 )  # fmt: skip
 ROBUSTNESS_COLUMNS = (
     "study", "encoder", "chain", "target", "condition", "language", "clean", "attacked", "drop", "gap_to_english", "effective",
-    "success", "success_shared", "success_shared_none", "consistent", "passed", "against", "gain", "low", "high", "level", "p",
+    "success", "success_shared", "success_shared_none", "consistent", "passed", "edited_words", "edited_characters", "queries",
+    "queries_p90", "against", "gain", "low", "high", "level", "p",
     "p_holm", "verdict", "seeds", "residual", "residual_low", "residual_high", "residual_over_none", "residual_over_none_low",
     "residual_over_none_high", "line_points", "line_slope", "id",
 )  # fmt: skip
@@ -253,6 +254,10 @@ def robustness_rows(findings: Findings) -> list[Record]:
             "success",
             "consistent",
             "passed",
+            "edited_words",
+            "edited_characters",
+            "queries",
+            "queries_p90",
         )
         record: Record = {"study": study, **_pick(row, *names), "gap_to_english": row.gap, "success_shared": row.shared}
         record |= {"success_shared_none": row.shared_none, "seeds": len(row.seeds), "id": attacked_id(row, "attacked")}
