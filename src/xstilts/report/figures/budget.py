@@ -58,7 +58,7 @@ def _draw(title: str, curves: Sequence[BudgetCurve], looks: dict[str, str]) -> D
         points = [(x(strength), y(value)) for strength, value in zip(strengths, one.scores, strict=True)]
         marks += [Stroke(*start, *end, f"path {looks[one.chain]}") for start, end in pairwise(points)]
         for name, point, value in zip(("clean", *ladder.conditions), points, one.scores, strict=True):
-            marks.append(Dot(*point, looks[one.chain].split()[0], f"{one.chain}, {name}: {fmt.score(value)}", 2.5))
+            marks.append(Dot(*point, f"ringed {looks[one.chain]}", f"{one.chain}, {name}: {fmt.score(value)}", 3))
     return Drawing(tuple(marks), HEIGHT, f"score by strength of the attack, {title}")
 
 

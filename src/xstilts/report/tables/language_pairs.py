@@ -38,7 +38,7 @@ def matrices_table(findings: Findings) -> Table | None:
         "two",
         "gap",
         "worst pair",
-        "(A, B) less (B, A)",
+        "(A, B) and (B, A)",
         "most",
         "examples",
     )
