@@ -19,7 +19,7 @@ import numpy as np
 from xstilts.analysis.comparison import Comparison, measure_gains, pair_cells
 from xstilts.analysis.gains import CHAIN_RESAMPLES
 from xstilts.analysis.results import Cell, ConditionInfo, LanguageScore, Results, TargetInfo
-from xstilts.analysis.robustness import OTHERS, Pair, find_pairs
+from xstilts.analysis.robustness import OTHERS, Pair, find_pairs, was_edited
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN, find_metric, find_shared_languages
 from xstilts.metrics.bootstrap import Headline
 from xstilts.metrics.metric import Counts, Metric
@@ -115,7 +115,7 @@ def _join_seeds(conditions: Sequence[Mapping[int, Pair]]) -> dict[int, Cell]:
         languages = {}
         for code in set.intersection(*(set(cell.languages) for cell in cells)):
             scores = [cell.languages[code] for cell in cells]
-            if any((score.attack or {}).get("effective") for score in scores):
+            if any(map(was_edited, scores)):
                 counts_NC = np.concatenate([score.counts_NC for score in scores], axis=1)
                 languages[code] = LanguageScore({}, 0.0, scores[0].ids_N, counts_NC)
         if languages:

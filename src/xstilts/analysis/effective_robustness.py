@@ -18,7 +18,7 @@ import numpy as np
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.results import LanguageScore, Results
-from xstilts.analysis.robustness import Pair, find_pairs
+from xstilts.analysis.robustness import Pair, find_pairs, was_edited
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
 from xstilts.metrics.significance import FEWEST_SEEDS, LEVEL, Interval, two_sided_p
 from xstilts.metrics.variance_components import VarianceComponents
@@ -112,7 +112,7 @@ def _read(pair: Pair) -> dict[str, tuple[float, float]]:
     return {
         code: (_odds(clean.languages[code]), _odds(score))
         for code, score in attacked.languages.items()
-        if (score.attack or {}).get("effective") and code in clean.languages
+        if was_edited(score) and code in clean.languages
     }
 
 

@@ -85,6 +85,11 @@ def find_pairs(results: Results, condition: str) -> dict[tuple[str, str, str], d
     }
 
 
+def was_edited(score: LanguageScore) -> bool:
+    """Whether the attack edited anything in this language."""
+    return bool((score.attack or {}).get("effective"))
+
+
 # -- scores ------------------------------------------------------------------------------------------------------------
 
 
@@ -206,7 +211,7 @@ def _subtract(clean: Cell, attacked: Cell) -> Cell:
     languages = {}
     for code, score in attacked.languages.items():
         before = clean.languages[code]
-        if (score.attack or {}).get("effective"):
+        if was_edited(score):
             counts_NC = np.concatenate([score.counts_NC, before.counts_NC], axis=1)
             languages[code] = LanguageScore({}, score.headline - before.headline, score.ids_N, counts_NC)
     return replace(clean, languages=languages, key=attacked.key)
