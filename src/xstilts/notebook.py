@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from xstilts.analysis.examples import count_confusions, read_examples
 from xstilts.analysis.gather import gather
 from xstilts.analysis.results import Results
-from xstilts.analysis.tidy import GAIN_COLUMNS, SCORE_COLUMNS, tidy_gains, tidy_scores
+from xstilts.analysis.tidy import CURVE_COLUMNS, GAIN_COLUMNS, SCORE_COLUMNS, tidy_curves, tidy_gains, tidy_scores
 from xstilts.data.html import write_html
 from xstilts.errors import InputError
 from xstilts.execution.attack import TextVictim, attack_cell, attack_function, check_judge, make_method, write_attacked
@@ -120,6 +120,22 @@ def gains(
     found = [gain for gain in measure(results, summarise(results)) if gain.over == over and (controls or not gain.control)]
     left_out = {"p_holm", "verdict"} if languages else set()
     return pd.DataFrame(tidy_gains(results, found, languages), columns=[c for c in GAIN_COLUMNS if c not in left_out])
+
+
+def budget_curves(study: AnyStudy, store: AnyStore = None, data: Path | str | None = None) -> pd.DataFrame:
+    """The scores of a study with `conditions` by the strength of an attack, where conditions differ in their budget alone or in
+    their count alone: one row for each chain, target, language and strength, from the clean score (0) on. `plot.budget_curves`
+    draws them.
+
+    `language`: a code, or "mean" for those other than English. `area`: under the whole curve, a mean score. `gain`: the area
+    less that of no chain; `robustness`: the same without the difference in clean score; with 95 % intervals. Raises
+    InputError."""
+    import pandas as pd
+
+    from xstilts.analysis.budget_curves import compute_budget_curves
+
+    results = _gather(study, store, data)
+    return pd.DataFrame(tidy_curves(results, compute_budget_curves(results)), columns=list(CURVE_COLUMNS))
 
 
 @dataclass(frozen=True, repr=False)

@@ -46,5 +46,6 @@ def attacked(
     chains = [info for info in (chain("none"), NLI, *controls(NLI)) if info.name in skill]
     results = make_results(chains=chains, targets=TARGETS, skill=levels)
     cells = tuple(break_share(cell, shares[cell.chain], effective, seen) for cell in results.cells if cell.chain in shares)
-    infos = tuple(ConditionInfo(name, name, "Noise.", "invariance", "1 variant", "") for name in ATTACKS)
+    words = ("Noise.", "invariance", "1 variant", "")
+    infos = tuple(ConditionInfo(name, name, *words, name, "share of words", 0.1, 1, 0) for name in ATTACKS)
     return replace(results, conditions=infos, attacked=dict.fromkeys(ATTACKS, cells))

@@ -119,6 +119,15 @@ def test_the_report_has_it_all(ran: tuple[Plan, Store], tmp_path: Path) -> None:
         keys = {row["key"] for row in csv.DictReader(file)}
     assert keys == {cell.score.key for cell in plan.cells} and not keys & {cell.score.key for cell in plan.attacked}
     assert np.isfinite([row.attacked for row in findings.attacked]).all()
+    (ladder,) = {one.ladder for one in findings.curves}
+    assert (ladder.varied, ladder.strengths) == ("count", (1.0, 4.0)) and (tmp_path / "curves.csv").is_file()
+    for one in findings.matrices:
+        diagonal = {pair.first: pair for pair in one.pairs if pair.first == pair.second}
+        assert set(diagonal) == set(one.languages) and len({pair.n for pair in diagonal.values()}) == 1
+        assert all(0 < pair.n <= diagonal[pair.first].n for pair in one.pairs)
+    assert {one.chain for one in findings.matrices} == {"none", "nli"} and (tmp_path / "pairs.csv").is_file()
+    words = [row.edited_words for row in findings.attacked if row.condition.startswith("characters") and row.language != "others"]
+    assert words and all(share is not None and 0.2 < share <= 0.5 for share in words)
 
 
 # -- retrieval ---------------------------------------------------------------------------------------------------------

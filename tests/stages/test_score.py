@@ -323,7 +323,8 @@ def test_under_an_attack_the_worst_variant_counts(job: ScoreJob) -> None:
     found = scores_of(job)["languages"]["de"]
     assert found["headline"] == 0.5 and found["n"] == 4
     attack = {"variants": 4, "effective": 0.75, "seen": 0.25, "success": 1 / 3, "consistent": 0.5, "passed": 0.75}
-    assert found["attack"] == pytest.approx(attack)
+    attack |= {"queries": 1.0, "queries_p90": 1.8}
+    assert {name: value for name, value in found["attack"].items() if value is not None} == pytest.approx(attack)
     tallies = np.load(job.out / "tallies.npz")
     assert tallies["de.ids"].tolist() == ["0", "1", "2", "3"]
     assert tallies["de.counts"][:, 0].tolist() == [0, 1, 1, 0] and tallies["de.chosen"].tolist() == ["0#1", "", "", ""]
@@ -343,8 +344,8 @@ def test_where_nothing_could_be_edited_the_clean_score_stands(job: ScoreJob) -> 
     add_clean(job, "yn")
     add_attack(job, "de", {}, {})
     found = scores_of(job)["languages"]["de"]
-    nothing = {"variants": 0, "effective": 0.0, "seen": None, "success": 0.0, "consistent": None, "passed": None}
-    assert found["headline"] == 0.5 and found["attack"] == nothing
+    nothing = {"variants": 0, "effective": 0.0, "success": 0.0}
+    assert found["headline"] == 0.5 and {name: value for name, value in found["attack"].items() if value is not None} == nothing
 
 
 def add_attacked_vectors(job: ScoreJob, side: str, variants: Sequence[Example], rows: np.ndarray) -> None:
@@ -424,3 +425,45 @@ def test_a_victim_that_answers_fewer_variants_is_an_error(job: ScoreJob) -> None
     add_attack(job, "de", {"0#0": "yes", "1#0": "yes"}, {"0#0": "yes"})
     with pytest.raises(InputError, match="de: 1 predictions for 2 examples"):
         score.run(job)
+
+
+@as_format("classify")
+def test_variants_in_two_languages_make_a_matrix(job: ScoreJob) -> None:
+    """de and fr have ids 0, 1 and 2; id 2 has no variant, so that no pair counts it."""
+    answers = {"de": ("y", "n", "y"), "fr": ("y", "y", "n")}
+    drawn = {
+        "de": {"0#0": ("de", "fr"), "0#1": ("fr", "de"), "1#0": ("fr", "de")},
+        "fr": {"0#0": ("de", "fr"), "1#0": ("de", "fr")},
+    }
+    said = {"de": ("yes", "no", "no"), "fr": ("yes", "no")}
+    for code, letters in answers.items():
+        add_gold(job, f"gold:{code}", [ClassifyExample(str(i), ("a", "b"), "yes") for i in range(3)])
+        predicted = [Prediction(str(i), {"y": "yes", "n": "no"}[x]) for i, x in enumerate(letters)]
+        write_predictions(job.inputs.predictions / f"{code}.jsonl", predicted)
+    for code, own in drawn.items():
+        add_attack(job, code, dict.fromkeys(own, "yes"), dict(zip(own, said[code], strict=True)))
+        records = [{"id": id, "clean": id[0], "edits": [], "languages": pair} for id, pair in own.items()]
+        written = "".join(json.dumps(record) + "\n" for record in records)
+        (job.inputs.variants[code] / "variants.jsonl").write_text(written)
+    found = scores_of(job)
+    assert found["pairs"] == [
+        {"first": "de", "second": "de", "score": 0.5, "n": 2},
+        {"first": "de", "second": "fr", "score": 0.5, "n": 2},  # id 0 was drawn from both languages and counts once
+        {"first": "fr", "second": "de", "score": 0.0, "n": 2},
+        {"first": "fr", "second": "fr", "score": 1.0, "n": 2},
+    ]
+    assert found["languages"]["de"]["attack"]["edited_words"] is None
+
+
+@as_format("classify")
+def test_without_languages_of_their_own_there_is_no_matrix(job: ScoreJob) -> None:
+    add_clean(job, "yy")
+    add_attack(job, "de", {"0#0": "yes"}, {"0#0": "no"})
+    edits = [{"part": 0, "start": 0, "end": 1, "replacement": "cd"}]
+    (job.inputs.variants["de"] / "variants.jsonl").write_text(json.dumps({"id": "0#0", "clean": "0", "edits": edits}))
+    found = scores_of(job)
+    assert "pairs" not in found
+    assert (found["languages"]["de"]["attack"]["edited_words"], found["languages"]["de"]["attack"]["edited_characters"]) == (
+        0.5,
+        1,
+    )

@@ -36,7 +36,8 @@ class AttackedScore:
     share whose token ids are not those of the clean example. `success`: of the examples that were right, the share that no longer
     are; `shared` and `shared_none`: the same of this chain and of no chain, on the examples that both got right. `consistent` and
     `passed`: of all variants, the share that is answered as the clean example is, and that is answered rightly. `gap`: the drop
-    less that of English. None where there is nothing to count."""
+    less that of English. `edited_words` and `edited_characters`: the mean shares that a variant changes; `queries` and
+    `queries_p90`: how many variants an example has that has any. None where there is nothing to count."""
 
     encoder: str
     chain: str
@@ -54,6 +55,10 @@ class AttackedScore:
     consistent: float | None
     passed: float | None
     gap: float | None = None
+    edited_words: float | None = None
+    edited_characters: float | None = None
+    queries: float | None = None
+    queries_p90: float | None = None
 
     @property
     def drop(self) -> float:
@@ -79,6 +84,12 @@ def find_pairs(results: Results, condition: str) -> dict[tuple[str, str, str], d
         for (encoder, chain, control, target), cells in attacked.items()
         if not control
     }
+
+
+def was_edited(score: LanguageScore) -> bool:
+    """Whether the attack edited anything in this language that the tokenizer sees."""
+    attack = score.attack or {}
+    return bool(attack.get("effective")) and attack.get("seen") != 0
 
 
 # -- scores ------------------------------------------------------------------------------------------------------------
@@ -111,7 +122,10 @@ def _describe(
     return [row if english is None or row.language == ENGLISH else replace(row, gap=row.drop - english) for row in rows]
 
 
-_MEASURES = ("clean", "attacked", "effective", "seen", "success", "shared", "shared_none", "consistent", "passed")
+_MEASURES = (
+    "clean", "attacked", "effective", "seen", "success", "shared", "shared_none", "consistent", "passed", "edited_words",
+    "edited_characters", "queries", "queries_p90",
+)  # fmt: skip
 
 
 def _describe_language(
@@ -134,6 +148,10 @@ def _describe_language(
         shared_none=_mean(other for _, other in common),
         consistent=_mean(found.get("consistent") for found in facts),
         passed=_mean(found.get("passed") for found in facts),
+        edited_words=_mean(found.get("edited_words") for found in facts),
+        edited_characters=_mean(found.get("edited_characters") for found in facts),
+        queries=_mean(found.get("queries") for found in facts),
+        queries_p90=_mean(found.get("queries_p90") for found in facts),
     )
 
 
@@ -195,8 +213,8 @@ def _subtract(clean: Cell, attacked: Cell) -> Cell:
     ones, and beside them the clean ones."""
     languages = {}
     for code, score in attacked.languages.items():
-        before, attack = clean.languages[code], score.attack or {}
-        if attack.get("effective") and attack.get("seen") != 0:
+        before = clean.languages[code]
+        if was_edited(score):
             counts_NC = np.concatenate([score.counts_NC, before.counts_NC], axis=1)
             languages[code] = LanguageScore({}, score.headline - before.headline, score.ids_N, counts_NC)
     return replace(clean, languages=languages, key=attacked.key)

@@ -109,6 +109,21 @@ def apply(example: Example, edits: Sequence[Edit]) -> Any | None:
     raise AssertionError("`parts` refused it")
 
 
+def measure_edits(example: Example, edits: Sequence[Edit]) -> tuple[float, float]:
+    """The shares of the clean example's words (`list_places`) and characters that these edits of it change. What is put between
+    words changes none of them; its characters count, so that the second share may be more than 1."""
+    places = list_places(example)
+    changed = sum(any(_touches(edit, place) for edit in edits) for place in places)
+    characters = sum(max(edit.end - edit.start, len(edit.replacement)) for edit in edits)
+    return changed / max(len(places), 1), characters / max(sum(map(len, parts(example))), 1)
+
+
+def _touches(edit: Edit, place: Place) -> bool:
+    return edit.part == place.part and (
+        (edit.start < place.end and place.start < edit.end) or place.start < edit.start == edit.end < place.end
+    )
+
+
 def cuts_answer(example: Example, edit: Edit) -> bool:
     """Whether an edit reaches over the border of a gold answer."""
     if not isinstance(example, SpanExample) or edit.part != 1:

@@ -42,6 +42,11 @@ the victim ran. Attacks "by words" can be searched by all three, the others by r
 a model" change, the victim's model says, or the encoder that it began as: they need a cell and are no `conditions`.
 
 """
+_LANGUAGES = """\
+## By language
+
+`x`: the attack applies. The sections below say why it does not elsewhere. All other attacks apply in every language.
+"""
 
 
 def page() -> str:
@@ -53,8 +58,20 @@ def page() -> str:
         for a in records
     ]
     levels = "Levels: " + "; ".join(f"{name} {text}" for name, text in LEVELS.items()) + "."
+    languages = f"{_LANGUAGES}\n{_language_table()}\n"
     sections = "\n".join(_section(attack) for attack in records)
-    return f"{_INTRO}{chr(10).join(rows)}\n\n{_wrap(levels)}\n\n{sections}"
+    return f"{_INTRO}{chr(10).join(rows)}\n\n{_wrap(levels)}\n\n{languages}\n{sections}"
+
+
+def _language_table() -> str:
+    """A row for each set of languages in which the same attacks apply, a column for each attack that leaves out a language."""
+    partial = [attack for attack in ATTACKS.values() if any(attack.excludes(code) for code in LANGUAGES)]
+    patterns: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for code in LANGUAGES:
+        patterns[tuple("" if attack.excludes(code) else "x" for attack in partial)].append(code)
+    lines = [("languages", *(f"`{attack.name}`" for attack in partial)), ("---",) * (1 + len(partial))]
+    lines += [(" ".join(codes), *pattern) for pattern, codes in sorted(patterns.items(), key=lambda one: -one[0].count("x"))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _budget(attack: Attack) -> str:

@@ -5,7 +5,7 @@ note of the plan with the reason. Surprising: the clean predictions are the cell
 only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +31,14 @@ from xstilts.study.condition import Condition
 from xstilts.tasks.task import Task
 
 UNMINED = "in mining each sentence competes with all others, so one that is attacked would move the neighbours of the rest"
+
+
+def explain_misfit(attack: Attack, task: Task, languages: Iterable[str]) -> str:
+    """Why a study has no such attack on a target that is tested in these languages; "" if it has one."""
+    if reason := attack.misfits(task.format, task.name) or (UNMINED if task.format.mining else ""):
+        return reason
+    few = attack.mixes_languages and sum(not attack.excludes(language) for language in languages) < 2
+    return "it needs test data in two languages" if few else ""
 
 
 class AttackStages:
@@ -95,13 +103,10 @@ class AttackStages:
         """Language -> the attacked test data, in the languages that the attack fits; what is left out is noted."""
         attack = condition.find_attack()
         subject = f"{condition.name} on {task.name}"
-        fitting = {language: stage for language, stage in gold.items() if not attack.excludes(language)}
-        reason = attack.misfits(task.format, task.name) or (UNMINED if task.format.mining else "")
-        if not reason and attack.mixes_languages and len(fitting) < 2:
-            reason = "it needs test data in two languages"
-        if reason:
+        if reason := explain_misfit(attack, task, gold):
             self.data.note(f"{subject}: no such attack, because {reason}")
             return {}
+        fitting = {language: stage for language, stage in gold.items() if not attack.excludes(language)}
         if attack.declared and attack.resource != "none":
             self.data.note(f"{subject}: reads {attack.resource}")
         for language in gold:

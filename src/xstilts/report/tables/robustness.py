@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.broken_examples import BrokenExample, Piece
+from xstilts.analysis.budget_curves import BudgetCurve
 from xstilts.analysis.example_choice import allows_text
 from xstilts.analysis.gains import NOT_TESTED, is_counted
 from xstilts.analysis.results import ConditionInfo
 from xstilts.analysis.robustness import OTHERS, AttackedScore, RobustnessGain
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
-from xstilts.metrics.significance import FEWEST_SEEDS
+from xstilts.metrics.significance import FEWEST_SEEDS, Interval
 from xstilts.report.findings import Findings
-from xstilts.report.provenance.numbers import Number, attacked_id, robustness_id
+from xstilts.report.provenance.numbers import Number, area_id, attacked_id, robustness_id, write_gain
 from xstilts.report.tables.table import Line, Table, group_by_encoder, make_grouped_table, make_table
 
 INVARIANCE = "invariance"
@@ -178,6 +179,37 @@ def languages_table(findings: Findings) -> Table | None:
         "seen", "broken", "broken, shared", "kept", "passed",
     )  # fmt: skip
     return make_grouped_table(f"{DETAILS}.", columns, group_by_encoder(findings, rows), range(4, 16)) if rows else None
+
+
+def list_curves(findings: Findings) -> list[BudgetCurve]:
+    """Those of the mean of the languages other than English, or of English if there is no other."""
+    means = {(one.encoder, one.chain, one.target, one.ladder) for one in findings.curves if one.language == OTHERS}
+    return [
+        one
+        for one in findings.curves
+        if one.language == (OTHERS if (one.encoder, one.chain, one.target, one.ladder) in means else ENGLISH)
+    ]
+
+
+def areas_table(findings: Findings) -> Table | None:
+    """The areas under the budget curves; None in a study without curves."""
+    rows = []
+    for one in list_curves(findings):
+
+        def compare(interval: Interval | None, what: str, one: BudgetCurve = one) -> str:
+            return Number(write_gain(interval), area_id(one, what)) if interval else ""
+
+        points = " → ".join(map(fmt.score, one.scores))
+        area = Number(fmt.score(one.area), area_id(one, "area"))
+        line = (one.chain, one.target, one.ladder.title, points, area, compare(one.gain, "gain"))
+        rows.append((one.encoder, (*line, compare(one.robustness, "robustness"))))
+    columns = ("chain", "target", "attack", "scores from clean on", "area", "over no chain", "gain in robustness")
+    caption = (
+        "The area under each curve: a mean score over strengths from nothing to the largest, along straight lines. Over no "
+        "chain: the difference in area, which a higher clean score raises too. Gain in robustness: the same without the "
+        "difference in clean score. With 95 % intervals, not corrected for their number."
+    )
+    return make_grouped_table(caption, columns, group_by_encoder(findings, rows), range(4, 7)) if rows else None
 
 
 def broken_tables(findings: Findings) -> Iterable[Table]:
