@@ -150,7 +150,7 @@ class Codec(ABC):
                 wide[name] = functional.pad(tensor, (0, length - shape[1]), value=fills.get(name, 0))
         return wide
 
-    def hidden(self, encoder: Any, batch: Batch) -> Tensor:
+    def hidden(self, encoder: Any, head: nn.Module, batch: Batch) -> Tensor:
         """What the head reads: the trunk's last states, shape (B, L, D), at the needed positions (anything elsewhere)."""
         types_BL = batch.get("token_type_ids") if has_token_types(encoder) else None
         return last_states(encoder, batch["input_ids"], batch["attention_mask"], self.needed_positions(batch), types_BL)
