@@ -15,6 +15,7 @@ from xstilts.attacks.first_wave.invisible import HOMOGLYPHS, ZERO_WIDTH
 from xstilts.attacks.first_wave.keyboard import KEYBOARD
 from xstilts.attacks.first_wave.language_pairs import LANGUAGE_PAIR
 from xstilts.attacks.first_wave.pairs import SELF_PAIR, SYMMETRY
+from xstilts.attacks.first_wave.pictures import BLANK_PICTURE, SHUFFLED_PICTURES
 from xstilts.attacks.first_wave.punctuation import PUNCTUATION
 from xstilts.attacks.first_wave.spelling import CASE, DIACRITICS, WIDTH
 from xstilts.attacks.first_wave.stress import STRESS_LENGTH, STRESS_NEGATION, STRESS_OVERLAP
@@ -26,6 +27,7 @@ ATTACKS: dict[str, Attack] = {
         *(CHARACTERS, KEYBOARD, DIACRITICS, CASE, PUNCTUATION, WIDTH, HOMOGLYPHS, ZERO_WIDTH),
         *(RENAME, SYMMETRY, SELF_PAIR, SWAP, LANGUAGE_PAIR, ENTITIES),
         *(DISTRACTOR_PREMISE, DISTRACTOR_SENTENCE, STRESS_OVERLAP, STRESS_NEGATION, STRESS_LENGTH),
+        *(SHUFFLED_PICTURES, BLANK_PICTURE),
     )
 }
 

@@ -7,6 +7,7 @@ only.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 from xstilts.attacks.attack import Attack
 from xstilts.plan.data_stages import DataStages, names
@@ -33,12 +34,13 @@ class AttackStages:
         if not variants or not isinstance(made, PredictStage):
             return None
         languages = tuple(variants)
-        inputs: PredictInputs[Stage] = PredictInputs(made.inputs.model, variants)
+        inputs: PredictInputs[Stage] = PredictInputs(made.inputs.model, variants, made.inputs.pictures)
         slug, title = f"{made.slug}~{condition.name}", f"{made.title} {condition.name}"
         attacked = PredictStage(replace(made.config, languages=languages), inputs, slug, title, made.context)
         gold = {language: clean.inputs.gold[language] for language in languages}
         scored: ScoreInputs[Stage] = ScoreInputs(made, gold, attacked=attacked, variants=variants)
-        return ScoreStage(replace(clean.config, languages=languages), scored, slug, context=clean.context)
+        counts: Literal["worst", "mean"] = "mean" if condition.find_attack().goal == "ablation" else "worst"
+        return ScoreStage(replace(clean.config, languages=languages, counts=counts), scored, slug, context=clean.context)
 
     def _variants(self, task: Task, gold: Mapping[str, Stage], condition: Condition) -> dict[str, AttackStage]:
         place = (condition.name, task.name)

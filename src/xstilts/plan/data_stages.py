@@ -9,8 +9,8 @@ from pathlib import Path
 
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
-from xstilts.stages.contracts import FetchConfig, Inputs
-from xstilts.stages.stage import Context, FetchStage
+from xstilts.stages.contracts import FetchConfig, Inputs, SeeConfig, SeeInputs
+from xstilts.stages.stage import Context, FetchStage, SeeStage
 from xstilts.study import Study
 from xstilts.tasks.files.locate import (
     explain_missing,
@@ -45,6 +45,7 @@ class DataStages:
         declared = {str(Path(path).absolute()): register(Path(path))[0].declared for path in study.tasks}
         self.context = Context(str(root), tasks=declared)
         self._made: dict[tuple[str, str, str], FetchStage] = {}
+        self._seen: dict[tuple[str, ...], SeeStage] = {}
 
     def note(self, text: str) -> None:
         """Remember something that a reader of the plan must know, once."""
@@ -70,6 +71,18 @@ class DataStages:
             slug = f"{task.name.replace('/', '.')}-{split}-{language}"
             self._made[name] = FetchStage(config, Inputs(), slug, context=self.context)
         return self._made[name]
+
+    def see(self, task: Task, texts: Mapping[str, FetchStage]) -> SeeStage:
+        """The stage that makes vectors of the pictures that these examples name. Raises InputError for an unknown tower."""
+        split = "+".join(dict.fromkeys(stage.config.split for stage in texts.values()))
+        name = (task.name, split, *sorted(stage.key for stage in texts.values()))
+        if name not in self._seen:
+            tower = find_tower(self.study.tower, self.base)
+            config = SeeConfig(task.name, task.version, tower.name, tower.identity, task.declared)
+            context = replace(self.context, folder=str(tower.folder or ""))
+            slug = f"{task.name.replace('/', '.')}-{split}"
+            self._seen[name] = SeeStage(config, SeeInputs(texts), slug, tower.name, context)
+        return self._seen[name]
 
     def _source(self, task: Task, split: str, language: str) -> str:
         files = locate(task, split, language, self.root)

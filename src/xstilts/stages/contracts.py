@@ -67,6 +67,18 @@ class AttackConfig:
 
 
 @dataclass(frozen=True)
+class SeeConfig:
+    """The vectors of all pictures that examples of a task name. `tower`: the vision tower, as a study names it; `identity`: its
+    own; `declared`: that of a user's own task."""
+
+    task: str
+    version: int
+    tower: str
+    identity: str
+    declared: str = field(default="", metadata=LATER)
+
+
+@dataclass(frozen=True)
 class TokenizerConfig:
     """A tokenizer of `vocabulary` ids for a task of plain text; the other fields are those of `Scratch`."""
 
@@ -208,17 +220,20 @@ class RetrievalSetting:
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """`retrieval`: None for tasks that are predicted."""
+    """`retrieval`: None for tasks that are predicted. `counts`: under an attack an example counts with its worst variant, under an
+    ablation with their mean."""
 
     task: str
     version: int
     languages: tuple[str, ...]
     retrieval: RetrievalSetting | None
+    counts: Literal["worst", "mean"] = field(default="worst", metadata=LATER)
 
 
 Config = (
     FetchConfig
     | AttackConfig
+    | SeeConfig
     | TokenizerConfig
     | EncoderConfig
     | TrainConfig
@@ -321,6 +336,13 @@ class AttackInputs(Inputs[P]):
 
 
 @dataclass(frozen=True)
+class SeeInputs(Inputs[P]):
+    """`texts`: language, or split and language -> examples that name pictures."""
+
+    texts: Mapping[str, P] = field(metadata=BARE)
+
+
+@dataclass(frozen=True)
 class TokenizerInputs(Inputs[P]):
     """`train`: the text of the corpus."""
 
@@ -338,21 +360,24 @@ class EncoderInputs(Inputs[P]):
 @dataclass(frozen=True)
 class TrainInputs(Inputs[P]):
     """`init`: the encoder or training to start from. `dev`: task -> its dev data in English or a language that it is trained on.
-    `oracle`: dev data of the target languages. `match`: number -> a training whose tokens a compute-matched one has on top."""
+    `oracle`: dev data of the target languages. `match`: number -> a training whose tokens a compute-matched one has on top.
+    `pictures`: task -> the vectors of its pictures."""
 
     init: P
     train: ByTask[P] = field(metadata=TWO_PARTS)
     dev: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)
     oracle: ByTask[P] = field(default_factory=dict, metadata=TWO_PARTS)
     match: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)
+    pictures: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)
 
 
 @dataclass(frozen=True)
 class PredictInputs(Inputs[P]):
-    """`model`: the trained checkpoint; `test`: language -> examples."""
+    """`model`: the trained checkpoint; `test`: language -> examples; `pictures`: the vectors of their pictures."""
 
     model: P
     test: Mapping[str, P] = field(metadata=BARE)
+    pictures: P | None = None
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,13 @@ MANY = 0.25
 
 
 class Predictor:
-    """A finished checkpoint (the `out/` folder of its stage) with the head and the recipe of a predict stage, on its device."""
+    """A finished checkpoint (the `out/` folder of its stage) with the head and the recipe of a predict stage, on its device.
+    `pictures`: the `out/` folder of the vectors of the task's pictures, if it has any."""
 
-    def __init__(self, folder: Path, config: PredictConfig):
+    def __init__(self, folder: Path, config: PredictConfig, pictures: Path | None = None):
         self.head = config.head
-        self.codec = codec_of(config.format, load_tokenizer(trunk_folder(folder)), Recipe(**asdict(config.recipe)))
+        recipe = Recipe(**asdict(config.recipe))
+        self.codec = codec_of(config.format, load_tokenizer(trunk_folder(folder)), recipe, pictures)
         self.model = load_model(folder, config.head, self.codec).to(device())
         if config.recipe.precision == "bf16":
             round_linears(self.model.encoder)
@@ -47,7 +49,7 @@ def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
     have an answer that no row of tokens holds; and `bare_words`: the share of words whose tag is read off a token with nothing
     in it, where it is above MANY."""
     config = job.config
-    predictor = Predictor(job.inputs.model, config)
+    predictor = Predictor(job.inputs.model, config, job.inputs.pictures)
     codec = predictor.codec
     unreached: dict[str, int] = read_json(job.checkpoint / "unreached.json") or {}
     files = {language: job.inputs.test[language] / "examples.jsonl" for language in config.languages}

@@ -71,6 +71,15 @@ def english_source(paths: Iterable[str], hub: Hub, count: int, download: Downloa
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Where a task's pictures come from. `paths`: glob patterns below the data folder with the placeholder {picture}, the name of
+    a picture. `draw`: (data folder, names) -> each name with its PIL image, for pictures that are drawn."""
+
+    paths: tuple[str, ...] = ()
+    draw: Callable[[Path, Iterable[str]], Iterator[tuple[str, Any]]] | None = None
+
+
+@dataclass(frozen=True)
 class ReadRequest:
     """What a reader gets: the files of one split in one language. In `counts` it notes how many examples it left out or
     changed, by a word that reports show."""
@@ -123,6 +132,7 @@ class Task:
     declared: str = ""
     folder: Path | None = None
     translates: str = ""
+    pictures: Pictures | None = None
 
     @property
     def synthetic(self) -> bool:

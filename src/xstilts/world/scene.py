@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.image_pair import ImagePairExample
 from xstilts.world.clause import Token, build_clause, to_text
 from xstilts.world.concepts import ANTONYM, CATEGORY_OF, CITIES, GIVEN, NOUNS, PLACES, TIMES, VERBS
@@ -134,11 +135,16 @@ def generate_scenes(config: WorldConfig, split: str, language: str) -> Iterator[
     """The examples of `xvnli`. The caption says in the same language what the picture shows."""
     tongue, lexicon = TONGUES[language], make_lexicons(config)[language]
     for name, (scene, sentence, label) in draw_meanings(config, "xvnli", split, draw_seen):
-        texts = (
+        text, caption = (
             to_text(lexicon, [*build_clause(tongue, event), Token(".")]) for event in (sentence, describe(scene))
         )
-        text, caption = texts
         yield ImagePairExample(name, scene.name, text, label, caption)
+
+
+def generate_texts_of_scenes(config: WorldConfig, split: str, language: str, captions: bool) -> Iterator[ClassifyExample]:
+    """The same examples without pictures: caption and text, or the text alone."""
+    for seen in generate_scenes(config, split, language):
+        yield ClassifyExample(seen.id, (seen.caption, seen.text) if captions else (seen.text,), seen.answer)
 
 
 # -- pixels ------------------------------------------------------------------------------------------------------------
