@@ -68,13 +68,12 @@ class AttackConfig:
 
 @dataclass(frozen=True)
 class SeeConfig:
-    """The vectors of all pictures that examples of a task name. `tower`: the vision tower, as a study names it; `identity`: its
-    own; `declared`: that of a user's own task."""
+    """The vectors of all pictures that examples of a task name. `tower`: what decides those of the vision tower
+    (`vision.tower.identify_tower`). `declared`: the identity of a user's own task."""
 
     task: str
     version: int
-    tower: str
-    identity: str
+    tower: Mapping[str, str]
     declared: str = field(default="", metadata=LATER)
 
 

@@ -118,7 +118,7 @@ class Study(Record):
     retrieval: Retrieval = Retrieval()
     random_init: bool = True
     conditions: tuple[Condition, ...] = ()
-    tower: str = "pixels"
+    tower: str = "efficientnet-lite0"
     world: WorldConfig = WorldConfig()
     architectures: dict[str, Architecture] = Field(default_factory=dict)
     scratch: dict[str, Scratch] = Field(default_factory=dict)

@@ -1,8 +1,8 @@
 """Pictures of events, and inference from them: does a scene show what a sentence says?
 
-A scene shows who does what to what, and one detail: where or when. It is a grid of six glyphs of 8 x 8 pixels: agent, verb and
-patient, then place, time and an empty corner; the detail that is not shown is grey. A glyph stands for a concept in every
-language. The name of a picture spells its concepts, so that it can be drawn from its name.
+A scene shows who does what to what, and one detail: where or when. It is a grid of nine places for glyphs of 8 x 8 pixels: agent,
+verb and patient, below them place and time; the others, and the detail that is not shown, are grey. A glyph stands for a concept
+in every language. The name of a picture spells its concepts, so that it can be drawn from its name.
 
 The sentence is drawn first, and the scene after it and the label, so that neither side alone tells the label. The sentence names
 one detail, may name the patient by its kind, and may deny. A scene shows all of it (true), another agent, kind of patient or the
@@ -26,8 +26,8 @@ from xstilts.world.inference import NLI_LABELS
 from xstilts.world.tongue import TONGUES, make_lexicons
 
 SIDE = 8  # pixels of a glyph
-GRID = (3, 2)  # glyphs in a row, rows
-SIZE = (GRID[0] * SIDE, GRID[1] * SIDE)
+GRID = 3  # glyphs in a row, and rows
+SIZE = (GRID * SIDE, GRID * SIDE)
 GREY = (128, 128, 128)
 # What a scene can show, by the place of the glyph.
 SHOWN: dict[str, tuple[str, ...]] = {
@@ -152,10 +152,10 @@ def generate_texts_of_scenes(config: WorldConfig, split: str, language: str, cap
 
 def draw_scene(scene: Scene) -> bytes:
     """The picture: red, green and blue of each pixel, row by row, for `SIZE`."""
-    concepts = [*scene, ""]
+    concepts = [*scene, *("" for _ in range(GRID**2 - len(scene)))]
     rows = []
-    for first in range(0, len(concepts), GRID[0]):
-        glyphs = [_draw_glyph(concept) for concept in concepts[first : first + GRID[0]]]
+    for first in range(0, len(concepts), GRID):
+        glyphs = [_draw_glyph(concept) for concept in concepts[first : first + GRID]]
         rows += [b"".join(glyph[y] for glyph in glyphs) for y in range(SIDE)]
     return b"".join(rows)
 

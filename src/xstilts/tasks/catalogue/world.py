@@ -191,7 +191,7 @@ TASKS: tuple[Task, ...] = (
         ImagePair(labels=NLI_LABELS),
         ACCURACY,
         _SUPERVISED,
-        "Does a picture show what a sentence says? Scenes of events, drawn in 24 x 16 pixels.",
+        "Does a picture show what a sentence says? Scenes of events, drawn in 24 x 24 pixels.",
         pictures=Pictures(draw=_draw_scenes),
     ),
     _task(
