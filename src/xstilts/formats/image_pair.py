@@ -1,0 +1,61 @@
+"""Image pair: a picture and a text about it -> a label out of a closed set."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+from xstilts.formats.format import Align, Example, Format, Random, describe_labels
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePairExample(Example):
+    """A picture by its name, a text about it and a label (format ImagePair). `picture`: unique within a task; "" is no picture.
+    `caption`: a sentence that describes the picture, if the data have one; the model never reads it."""
+
+    kind: ClassVar[str] = "picture"
+    picture: str
+    text: str
+    answer: str | None
+    caption: str = ""
+
+    def strings(self) -> tuple[str, ...]:
+        return (self.text,)
+
+    def with_strings(self, strings: Sequence[str], align: Align) -> Self:
+        (text,) = strings
+        return replace(self, text=text)
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePair(Format):
+    """A picture and a text in, one of `labels` out."""
+
+    name, title, group = "image_pair", "inference about pictures", "pictures"
+    examples: ClassVar[tuple[type[Example], ...]] = (ImagePairExample,)
+    usual_length: ClassVar[tuple[float, float]] = (70, 1)
+    stored_bytes, predicted_bytes = 250, 50
+    labels: tuple[str, ...]
+
+    def describe(self) -> str:
+        return describe_labels(self.name, self.labels)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        return self.labels
+
+    @property
+    def asked(self) -> str:
+        return json.dumps({"picture": "...", "text": "..."})
+
+    def chance(self, sizes: Sequence[int]) -> float:
+        return 1 / len(self.labels)
+
+    def blind_answers(self, examples: Sequence[Any]) -> Iterator[list[Any]]:
+        """One label for all."""
+        return ([label] * len(examples) for label in self.labels)
+
+    def shuffle(self, examples: Sequence[Any], rng: Random) -> list[Example]:
+        """The labels are permuted over the examples."""
+        places = rng.permutation(len(examples))
+        return [replace(example, answer=examples[i].answer) for example, i in zip(examples, places, strict=True)]
