@@ -32,7 +32,7 @@ VECTORS_NKF = np.random.default_rng(0).normal(size=(2, COUNT, WIDTH)).astype(np.
 class Album:
     """Two pictures, of names and no files."""
 
-    count, width = COUNT, WIDTH
+    k, width = COUNT, WIDTH
 
     def __init__(self, vectors_NKF: NDArray[np.float16] = VECTORS_NKF):
         self.vectors_NKF = vectors_NKF

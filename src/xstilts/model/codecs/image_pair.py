@@ -28,10 +28,10 @@ NONE = -1  # the place of a picture that there is not
 
 
 class Pictures(Protocol):
-    """The vectors of pictures: `count` of each, of `width` numbers. `place(name)`: where a picture is in them; raises InputError.
-    `read(places)`: shape (N, count, width)."""
+    """The vectors of pictures: `k` of each, of `width` numbers. `place(name)`: where a picture is among them; raises InputError.
+    `read(places)`: shape (N, k, width)."""
 
-    count: int
+    k: int
     width: int
 
     def place(self, name: str) -> int: ...
@@ -71,15 +71,15 @@ class ImagePairCodec(Codec):
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         items = cast(Sequence[ImagePairExample], examples)
         places = [self.pictures.place(e.picture) if e.picture else NONE for e in items]
-        room = self.max_length - self.pictures.count
+        room = self.max_length - self.pictures.k
         if room < 8:
             raise InputError(
                 f"recipe: max_length {self.max_length} leaves {max(room, 0)} tokens for the text beside the "
-                f"{self.pictures.count} vectors of a picture; raise it, or choose a tower with fewer"
+                f"{self.pictures.k} vectors of a picture; raise it, or choose a tower with fewer"
             )
         rows = self.pair_ids([""] * len(items), [e.text for e in items], room)
         index = {label: i for i, label in enumerate(self.spec.labels)}
-        blank = np.full(self.pictures.count, self._stand_in, dtype=np.int32)
+        blank = np.full(self.pictures.k, self._stand_in, dtype=np.int32)
         return [
             Feature(
                 i,
@@ -102,7 +102,7 @@ class ImagePairCodec(Codec):
         places = [feature.extra["picture"] - 1 for feature in features]
         shown = [place for place in places if place != NONE]
         seen_BL = torch.zeros_like(batch["input_ids"], dtype=torch.bool)
-        seen_BL[[i for i, place in enumerate(places) if place != NONE], 1 : 1 + self.pictures.count] = True
+        seen_BL[[i for i, place in enumerate(places) if place != NONE], 1 : 1 + self.pictures.k] = True
         return {**batch, "seen": seen_BL, "vectors": torch.from_numpy(self.pictures.read(shown).astype(np.float32))}
 
     def hidden(self, encoder: Any, head: nn.Module, batch: Batch) -> Tensor:

@@ -44,14 +44,14 @@ def fetch_hub_files(task: Task, split: str, language: str) -> tuple[tuple[Path, 
     hub = find_source(task, split, language).hub
     if hub is None:
         raise InputError(f"task {task.name}: no Hub data set is declared for {split}")
-    config = task.fill(hub.config, language)
-    allow = list_patterns(config, hub.split)
+    config, part = (task.fill(name, language) for name in (hub.config, hub.split))
+    allow = list_patterns(config, part)
     folder = _fetch_snapshot(hub, allow)
     for pattern in allow:
         if files := tuple(sorted(folder.glob(pattern))):
             return files, folder.name
     raise InputError(
-        f"Hub data set {hub.id} at {folder.name}: no parquet for {config}/{hub.split} (looked for {', '.join(allow)})"
+        f"Hub data set {hub.id} at {folder.name}: no parquet for {config}/{part} (looked for {', '.join(allow)})"
     )
 
 
