@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-
 from tests.world.test_leaks import accuracy, limit
+
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.image_pair import ImagePairExample
 from xstilts.world import LANGUAGES, WorldConfig, generate
@@ -67,7 +67,9 @@ def test_a_scene_is_drawn_from_its_name_and_shows_each_concept_in_its_place() ->
     assert set(known.values()) == {concept for concepts in SHOWN.values() for concept in concepts}
 
 
-@pytest.mark.parametrize("name", ["", "ana-feed-dog-market", "ana-feed-dog-market-market", "-feed-dog-market-", "ana-feed-dog-market-x"])
+@pytest.mark.parametrize(
+    "name", ["", "ana-feed-dog-market", "ana-feed-dog-market-market", "-feed-dog-market-", "ana-feed-dog-market-x"]
+)
 def test_a_name_that_spells_no_scene(name: str) -> None:
     with pytest.raises(ValueError, match="spells no scene"):
         Scene.of_name(name)

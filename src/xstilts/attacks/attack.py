@@ -96,8 +96,9 @@ def any_language(language: str) -> str:
 class Attack:
     """`name` stands in keys and files; `version` rises when variants change. `level` and `goal` are those of `LEVELS` and of
     CheckList: the answer stays (invariance), changes in a known way (directional), or is known from the form alone (minimum
-    functionality). An ablation takes away what the answer rests on: its score is the mean over variants, not their worst. `formats`: the formats that it fits; `wants(format)`: why it does not fit one of them, "" if it does; `tasks`:
-    the only tasks where it makes sense, if the format does not tell. `leaves_out(language)`: why a language has no such attack.
+    functionality). An ablation takes away what the answer rests on: its score is the mean over variants, not their worst.
+    `formats`: the formats that it fits; `wants(format)`: why it does not fit one of them, "" if it does; `tasks`: the only tasks
+    where it makes sense, if the format does not tell. `leaves_out(language)`: why a language has no such attack.
 
     `budget`: the usual one, `most`: the largest one, `unit`: what is counted. A unit that begins with "share" is a share of the
     words (or entities) of the example, at least one of them; any other is a whole number. `vary(word, language, rng, pool)`:

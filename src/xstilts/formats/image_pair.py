@@ -9,8 +9,8 @@ from xstilts.formats.format import Align, Example, Format, Random, describe_labe
 
 @dataclass(frozen=True, slots=True)
 class ImagePairExample(Example):
-    """A picture, by the name that it has in its task, and a text about it. Without a name there is no picture. `caption` says what
-    the picture shows, if the data do; no model of pictures reads it."""
+    """A picture, by the name that it has in its task, and a text about it. Without a name there is no picture. `caption` says
+    what the picture shows, if the data do; no model of pictures reads it."""
 
     kind: ClassVar[str] = "picture"
     picture: str

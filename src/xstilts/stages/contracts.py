@@ -219,8 +219,8 @@ class RetrievalSetting:
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """`retrieval`: None for tasks that are predicted. `counts`: under an attack an example counts with its worst variant, under an
-    ablation with their mean."""
+    """`retrieval`: None for tasks that are predicted. `counts`: under an attack an example counts with its worst variant, under
+    an ablation with their mean."""
 
     task: str
     version: int

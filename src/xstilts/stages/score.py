@@ -75,8 +75,10 @@ def _attack(
     job: ScoreJob, metric: Metric, language: str, answers: Answers, clean_NC: Counts
 ) -> tuple[Counts, NDArray[np.str_], dict[str, float | None]]:
     """The tallies of the worst predictions, the ids of their variants ("": clean), and how the variants fared. Where the mean of
-    the variants counts, no one is the worst: the id is "", and the clean tally stands only where there is no variant. `effective`, the share of examples that have one; `success` (`success_rate`); and the shares of variants whose answer is right
-    (`passed`) or that of the clean example (`consistent`)."""
+    the variants counts, no one is the worst: the id is "", and the clean tally stands only where there is no variant.
+
+    `effective`: the share of examples that have a variant; `success` (`success_rate`); and the shares of variants whose answer is
+    right (`passed`) or that of the clean example (`consistent`)."""
     assert job.inputs.attacked
     folder = job.inputs.variants[language]
     variants = list(read_jsonl(folder / "examples.jsonl"))

@@ -166,9 +166,7 @@ def prepare(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, wh
     """The model with fresh heads on its device, and the members of the mixture on their caches: the same in each process."""
     recipe, folder = config.recipe, checkpoint / CACHES
     tokenizer = load_tokenizer(trunk_folder(inputs.init))
-    codecs = {
-        task.name: codec_of(task.format, tokenizer, recipe, inputs.pictures.get(task.name)) for task in config.tasks
-    }
+    codecs = {task.name: codec_of(task.format, tokenizer, recipe, inputs.pictures.get(task.name)) for task in config.tasks}
     members = [_member(name, codec, recipe, inputs, folder) for name, codec in codecs.items()]
     if isinstance(recipe.robust, Segmentation):
         sampler = SampledTokenizer(tokenizer, recipe.robust.alpha)

@@ -22,7 +22,21 @@ from xstilts.world.tongue import LANGUAGES, list_words
 
 __all__ = ["LANGUAGES", "TASK_NAMES", "WorldConfig", "generate", "list_words"]
 
-TASK_NAMES = ("text", "nli", "paraphrase", "squad", "tydiqa", "pos", "ner", "choice", "retrieval", "xvnli", "xvnli_caption", "xvnli_hypothesis", *NLI_OF_DOMAIN)
+TASK_NAMES = (
+    "text",
+    "nli",
+    "paraphrase",
+    "squad",
+    "tydiqa",
+    "pos",
+    "ner",
+    "choice",
+    "retrieval",
+    "xvnli",
+    "xvnli_caption",
+    "xvnli_hypothesis",
+    *NLI_OF_DOMAIN,
+)
 
 
 def generate(config: WorldConfig, task: str, split: str, language: str) -> Iterator[Example]:

@@ -92,8 +92,12 @@ def draw_seen(rng: random.Random) -> Seen | None:
     elif (label == "entailment") != denied:
         shown = told
     else:
-        seen = {"agent": other.agent, "verb": ANTONYM[event.verb], "patient": other.patient}[changed]
-        return Seen(_show(event._replace(**{changed: seen}), shown), _say(event, told, denied, general), label)
+        one = {
+            "agent": event._replace(agent=other.agent),
+            "verb": event._replace(verb=ANTONYM[event.verb]),
+            "patient": event._replace(patient=other.patient),
+        }[changed]
+        return Seen(_show(one, shown), _say(event, told, denied, general), label)
     return Seen(_show(event, shown), _say(event, told, denied, general), label)
 
 
@@ -135,9 +139,7 @@ def generate_scenes(config: WorldConfig, split: str, language: str) -> Iterator[
     """The examples of `xvnli`. The caption says in the same language what the picture shows."""
     tongue, lexicon = TONGUES[language], make_lexicons(config)[language]
     for name, (scene, sentence, label) in draw_meanings(config, "xvnli", split, draw_seen):
-        text, caption = (
-            to_text(lexicon, [*build_clause(tongue, event), Token(".")]) for event in (sentence, describe(scene))
-        )
+        text, caption = (to_text(lexicon, [*build_clause(tongue, event), Token(".")]) for event in (sentence, describe(scene)))
         yield ImagePairExample(name, scene.name, text, label, caption)
 
 
@@ -169,4 +171,3 @@ def _draw_glyph(concept: str) -> tuple[bytes, ...]:
     colours = [bytes(rng.randrange(256) for _ in range(3)) for _ in range(2)]
     squares = [[rng.choice(colours) for _ in range(SIDE // 2)] for _ in range(SIDE // 2)]
     return tuple(b"".join(square * 2 for square in squares[y // 2]) for y in range(SIDE))
-

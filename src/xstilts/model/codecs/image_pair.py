@@ -135,4 +135,3 @@ class ImagePairCodec(Codec):
     def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
         for feature, best in zip(features, outputs, strict=True):
             yield Prediction(examples[feature.example].id, self.spec.labels[best])
-

@@ -32,7 +32,7 @@ from xstilts.tasks.catalogue.nli import LABELS, NO_AGREEMENT, SNLI
 from xstilts.tasks.catalogue.nlvr_drawing import draw_boxes
 from xstilts.tasks.files.locate import explain_missing, locate
 from xstilts.tasks.files.read import check_label, get_field, get_fields, name_hub_rows, read_json_lines
-from xstilts.tasks.task import Download, Hub, Pictures, ReadRequest, Source, Task, english_source
+from xstilts.tasks.task import Download, Hub, Pictures, ReadRequest, Source, Task
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -84,7 +84,9 @@ def _get_picture(record: Mapping[str, Any], names: tuple[str, ...], where: str) 
 def _make_pairs(request: ReadRequest, records: Records, named: _Fields, left_out: frozenset[str]) -> Iterator[ImagePairExample]:
     """Pairs without a gold label stay in test data, without an answer, and are left out of training and dev data."""
     for where, record in records:
-        id, caption, text, label = get_fields(record, f"{named.pair} {named.caption} {named.hypothesis} {named.label}", str, where)
+        id, caption, text, label = get_fields(
+            record, f"{named.pair} {named.caption} {named.hypothesis} {named.label}", str, where
+        )
         picture = _get_picture(record, named.picture, where)
         label = label.strip()
         if picture in left_out:
@@ -100,7 +102,9 @@ def read_pairs(request: ReadRequest) -> Iterator[ImagePairExample]:
     """Training and dev files come with XVNLI's English test file, whose pictures they must not have."""
     path, *test = request.files
     if bool(test) == (request.split == "test"):
-        raise InputError(f"{path}: found {len(test)} files beside it, expected {int(request.split != 'test')} (XVNLI's test pairs)")
+        raise InputError(
+            f"{path}: found {len(test)} files beside it, expected {int(request.split != 'test')} (XVNLI's test pairs)"
+        )
     tested = (_get_picture(record, _OFFICIAL.picture, where) for file in test for where, record in read_json_lines(file))
     return _make_pairs(request, read_json_lines(path), _OFFICIAL, frozenset(tested))
 
@@ -175,7 +179,9 @@ def _snli_ve(split: str, counts: Mapping[str, int] | None = None) -> Source:
     file = f"snli_ve_{split}.jsonl"
     download = Download(_SNLI_VE_SITE + file, f"snli_ve/{file}")
     return Source(
-        paths=tuple(f"{folder}{file}" for folder in ("snli_ve/", "snli_ve/annotations/", "snli-ve/", "SNLI-VE/", "SNLI-VE/data/", "")),
+        paths=tuple(
+            f"{folder}{file}" for folder in ("snli_ve/", "snli_ve/annotations/", "snli-ve/", "SNLI-VE/", "SNLI-VE/data/", "")
+        ),
         languages=("en",),
         url="https://github.com/necla-ml/SNLI-VE",
         downloads=(download,) if split == "test" else (download, ENGLISH_TEST),
@@ -205,7 +211,9 @@ SNLI_VE = replace(
 # -- Without pictures
 
 
-def _as_texts(read: Callable[[ReadRequest], Iterator[ImagePairExample]], *fields: str) -> Callable[..., Iterator[ClassifyExample]]:
+def _as_texts(
+    read: Callable[[ReadRequest], Iterator[ImagePairExample]], *fields: str
+) -> Callable[..., Iterator[ClassifyExample]]:
     """A reader of the same examples as texts: these fields of theirs."""
 
     def read_texts(request: ReadRequest, *rows: Any) -> Iterator[ClassifyExample]:
@@ -307,8 +315,12 @@ def draw_nlvr(root: Path, names: Iterable[str]) -> Iterator[tuple[str, Image]]:
             if not wanted:
                 return
     if wanted:
-        absent = " ".join(explain_missing(NLVR, split, "en", root) for split in NLVR.splits if not locate(NLVR, split, "en", root))
-        raise InputError(f"task nlvr: no record of {len(wanted):,} pictures, such as {min(wanted)!r}, in its files. {absent}".strip())
+        absent = " ".join(
+            explain_missing(NLVR, split, "en", root) for split in NLVR.splits if not locate(NLVR, split, "en", root)
+        )
+        raise InputError(
+            f"task nlvr: no record of {len(wanted):,} pictures, such as {min(wanted)!r}, in its files. {absent}".strip()
+        )
 
 
 def _nlvr(split: str, count: int) -> Source:

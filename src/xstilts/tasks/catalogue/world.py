@@ -1,5 +1,5 @@
-"""The embedded world's tasks, inference by domain and from pictures, and two machine-translated tasks. There are no files: `xstilts.world`
-generates the examples.
+"""The embedded world's tasks, inference by domain and from pictures, and two machine-translated tasks. There are no files:
+`xstilts.world` generates the examples.
 
 Their sources have languages and no files. A fetch stage calls `generate_task` with the study's world instead of the reader. The
 reader below gives the examples of the default world. Training and dev data are English; test data are in all six languages with
@@ -200,6 +200,7 @@ TASKS: tuple[Task, ...] = (
         ACCURACY,
         _SUPERVISED,
         "The pairs of world/xvnli with a sentence that says what the picture shows, in its place.",
+        contains=(PREFIX + "xvnli",),
     ),
     _task(
         "xvnli_hypothesis",
