@@ -187,7 +187,7 @@ def test_features_that_do_not_fit_are_refused_before_any_is_computed(tmp_path: P
     usage: Any = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=features_bytes(200, 4, 48) - 1))
     ask = Counted()
-    with pytest.raises(InputError, match=r"vision tower pixels/patch4-8: .* 200 pictures .* 4 x 48 .* MB left"):
+    with pytest.raises(InputError, match=r"vision tower pixels/patch4-8: .* 200 pictures \(4 x 48 .* MB left"):
         write_features(tmp_path, NAMES, TOWER, ask)
     assert not ask.asked
 

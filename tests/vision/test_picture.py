@@ -118,6 +118,11 @@ def test_of_an_animation_the_first_frame_is_read(kind: str) -> None:
     assert done["several frames, the first is read"] == 1
 
 
+def test_of_a_phones_photo_with_a_second_picture_the_first_is_read() -> None:
+    data = file_of(left_red(), "MPO", save_all=True, append_images=[Image.new("RGB", (16, 8), "white")])
+    assert (pixels(open_picture(data)) == pixels(Image.open(io.BytesIO(data)))).all()
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_16_bit_grey_is_scaled_and_not_cut(kind: str) -> None:
     levels = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
@@ -156,6 +161,32 @@ def test_a_truncated_picture_is_refused(kind: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     data = file_of(Image.fromarray(noise), kind)
     refuse(data[: len(data) // 2], "cut off or damaged", "fetch it again")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM"])
+def test_whatever_is_damaged_it_is_a_picture_or_an_input_error(kind: str) -> None:
+    rng, refused = np.random.default_rng(0), 0
+    data = file_of(Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)), kind)
+    for place in rng.integers(0, len(data), 100):
+        broken = bytearray(data)
+        broken[place] ^= 1 << rng.integers(8)
+        for made in (bytes(broken), data[:place]):
+            try:
+                assert open_picture(made).mode == "RGB"
+            except InputError:
+                refused += 1
+    assert refused > 50
+
+
+def test_damaged_metadata_is_counted_and_the_picture_read() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a boat on a lake"
+    data = file_of(left_red(), "JPEG", exif=exif)
+    place = data.index(b"Exif\0\0MM") + 14
+    broken = data[:place] + b"\xff\xff" + data[place + 2 :]  # so many entries
+    done: Counter[str] = Counter()
+    assert (pixels(open_picture(broken, done=done)) == pixels(open_picture(data))).all()
+    assert done == {"damaged metadata, not read": 1}
 
 
 def test_a_decompression_bomb_is_refused_before_it_is_unpacked() -> None:

@@ -98,6 +98,14 @@ def test_vectors_are_those_of_the_plain_model(kind: str, tmp_path: Path) -> None
     assert np.abs(expected).max() > 0.5
 
 
+@pytest.mark.parametrize("kind", ["clip_vision_model", "siglip_vision_model"])
+def test_weights_under_their_older_names_are_found(kind: str, tmp_path: Path) -> None:
+    make_tower(tmp_path, kind)
+    before, path = load_tower(str(tmp_path)).see(PICTURES), tmp_path / "model.safetensors"
+    save_file({f"vision_model.{name}": tensor for name, tensor in load_file(path).items()}, path, {"format": "pt"})
+    assert (load_tower(str(tmp_path)).see(PICTURES) == before).all()
+
+
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
 def test_more_vectors_than_wanted_are_averaged(kind: str, tmp_path: Path) -> None:
     model, processor, before = make_tower(tmp_path, kind)

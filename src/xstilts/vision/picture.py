@@ -2,7 +2,8 @@
 
 What is done is what the processors of vision towers do with a file (transformers' `load_image` and `convert_to_rgb`): turned as
 its EXIF says, transparency on white, CMYK, palettes and grey converted by Pillow, the first frame of several. One thing differs:
-16-bit grey is scaled to 8 bits, where Pillow's own conversion would make all but its darkest 255 levels white.
+16-bit grey is scaled to 8 bits, where Pillow's own conversion would make all but its darkest 255 levels white. Metadata that
+cannot be read is no reason to refuse a picture.
 """
 
 import io
@@ -40,18 +41,21 @@ def open_picture(source: Path | bytes, name: str = "", done: Counter[str] | None
     if not data:
         raise InputError(f"{name}: this picture is an empty file; fetch it again")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is below Pillow's
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
                 _check_size(picture, name)
-                return _to_rgb(picture, name, done)
+                made = _to_rgb(picture, name, done)
+        if said:
+            done["damaged metadata, not read"] += 1
+        return made
     except InputError:
         raise
     except UnidentifiedImageError:
         kinds = ", ".join(FORMATS)
         raise InputError(f"{name}: not a picture (it begins with {data[:12]!r}); expected one of {kinds}") from None
     except Image.DecompressionBombError:
-        raise InputError(_too_many_pixels(name, "over 178 million")) from None
+        raise InputError(_too_many_pixels(name, f"over {2 * (Image.MAX_IMAGE_PIXELS or 0):,}")) from None
     except Exception as error:  # Pillow's decoders raise nearly anything for damaged files
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise InputError(f"{name}: this picture is cut off or damaged ({reason}); fetch it again") from None
