@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,6 +120,17 @@ class PictureFeatures:
         self._vectors: Vectors = np.load(folder / _FEATURES, mmap_mode="r" if names else None)
         _, self.k, self.width = self._vectors.shape
 
+    def place(self, name: str) -> int:
+        """Where the picture of a name is among the features."""
+        if name not in self._place:
+            raise InputError(f"{self._folder}: no features of picture '{name}'; it holds {len(self)} others")
+        return self._place[name]
+
+    def read(self, places: Sequence[int]) -> Vectors:
+        """The vectors of the pictures in these places, shape (N, k, width)."""
+        found: Vectors = self._vectors[list(places)]
+        return found
+
     def __len__(self) -> int:
         return len(self._place)
 
@@ -127,7 +138,5 @@ class PictureFeatures:
         return name in self._place
 
     def __getitem__(self, name: str) -> Vectors:
-        if name not in self._place:
-            raise InputError(f"{self._folder}: no features of picture '{name}'; it holds {len(self)} others")
-        found: Vectors = self._vectors[self._place[name]]
+        found: Vectors = self._vectors[self.place(name)]
         return found

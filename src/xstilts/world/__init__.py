@@ -23,18 +23,8 @@ from xstilts.world.tongue import LANGUAGES, list_words
 __all__ = ["LANGUAGES", "TASK_NAMES", "WorldConfig", "generate", "list_words"]
 
 TASK_NAMES = (
-    "text",
-    "nli",
-    "paraphrase",
-    "squad",
-    "tydiqa",
-    "pos",
-    "ner",
-    "choice",
-    "retrieval",
-    "xvnli",
-    "xvnli_caption",
-    "xvnli_hypothesis",
+    *("text", "nli", "paraphrase", "squad", "tydiqa", "pos", "ner", "choice", "retrieval"),
+    *("xvnli", "xvnli_caption", "xvnli_hypothesis"),
     *NLI_OF_DOMAIN,
 )
 
