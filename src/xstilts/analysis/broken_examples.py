@@ -57,7 +57,12 @@ def choose_broken(plan: Plan, store: Store) -> tuple[BrokenExample, ...]:
     groups: dict[tuple[str, str, str], dict[int, dict[str, PlannedCell]]] = {}
     for cell in plan.attacked:
         one = cell.id
-        if one.arm in plan.study.chains and _is_done(store, cell.score) and allows_text(find_task(one.target).license):
+        if (
+            one.arm in plan.study.chains
+            and cell.score.config.counts == "worst"  # where the mean of the variants counts, none is the one that breaks
+            and _is_done(store, cell.score)
+            and allows_text(find_task(one.target).license)
+        ):
             groups.setdefault((one.encoder, one.target, one.condition), {}).setdefault(one.seed, {})[one.arm] = cell
     found: list[BrokenExample] = []
     for (encoder, target, condition), seeds in groups.items():
