@@ -50,9 +50,7 @@ def fetch_hub_files(task: Task, split: str, language: str) -> tuple[tuple[Path, 
     for pattern in allow:
         if files := tuple(sorted(folder.glob(pattern))):
             return files, folder.name
-    raise InputError(
-        f"Hub data set {hub.id} at {folder.name}: no parquet for {config}/{part} (looked for {', '.join(allow)})"
-    )
+    raise InputError(f"Hub data set {hub.id} at {folder.name}: no parquet for {config}/{part} (looked for {', '.join(allow)})")
 
 
 def _read_rows(files: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
