@@ -76,11 +76,13 @@ def english_source(paths: Iterable[str], hub: Hub, count: int, download: Downloa
 @dataclass(frozen=True)
 class Pictures:
     """Where the pictures of a task are. `paths` are glob patterns below the data folder, tried in order, in which `{picture}`
-    stands for a picture's name; `advice` says where people get the files, and on what terms. Without `paths` there are no files:
-    `draw(data folder, names)` gives (name, picture) for each name, in any order."""
+    stands for a picture's name; `advice` says where people get the files, and on what terms. `hub` gives the name and the
+    bytes of the picture in a row of the task's Hub data set. Without `paths` there are no files: `draw(data folder, names)`
+    gives (name, picture) for each name, in any order."""
 
     paths: tuple[str, ...] = ()
     advice: str = ""
+    hub: Callable[[Mapping[str, Any]], tuple[str, bytes]] | None = None
     draw: Callable[[Path, Iterable[str]], Iterator[tuple[str, Image]]] | None = None
 
 

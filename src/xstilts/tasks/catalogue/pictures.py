@@ -108,6 +108,12 @@ def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[I
     return _make_pairs(request, name_hub_rows(rows), _HUB, frozenset())
 
 
+def _get_hub_picture(row: Mapping[str, Any]) -> tuple[str, bytes]:
+    name = _get_picture(row, _HUB.picture, "Hub row")
+    where = f"Hub row of picture {name}"
+    return name, get_field(get_field(row, "image", dict, where), "bytes", bytes, where)
+
+
 # The layout of the repository, and that of the data folder. The checksums of the test files are those at the commit.
 _IGLUE = "https://raw.githubusercontent.com/e-bug/iglue/43cbac91513388d40b2c6d93925f00ca9fc08a98/datasets/XVNLI/annotations/"
 _FOLDERS = ("xvnli/", "xvnli/annotations/", "XVNLI/annotations/")
@@ -162,9 +168,9 @@ XVNLI = Task(
     " accuracy_1164 counts the 14 as wrong, as VOLTA does, whose scores IGLUE reports. All texts are SNLI's: the test pairs are"
     " SNLI test pairs, the training pairs are SNLI's in another split. Training and dev pairs with a test picture are left out"
     " (test_pictures). The inside of train.jsonl.zip was not seen: unpack it as xvnli/en/train.jsonl if it is not found. The"
-    " Hub has the test data only.",
+    " Hub has the test data only, with the photographs inside.",
     same_texts=("snli", "snli_ve", "snli_hypothesis", "xvnli_caption", "xvnli_hypothesis"),
-    pictures=FLICKR30K,
+    pictures=replace(FLICKR30K, hub=_get_hub_picture),
 )
 
 _SNLI_VE_SITE = "https://huggingface.co/datasets/HuggingFaceM4/SNLI-VE/resolve/0d63227a7475c39fd45683c2eec9308f30880535/"
@@ -198,6 +204,7 @@ SNLI_VE = replace(
     notes="The official split (529,527 training and 17,858 dev pairs), which is neither SNLI's nor IGLUE's. Training and dev"
     " pairs with a test picture of XVNLI are left out (test_pictures), so XVNLI's English test file is needed too.",
     same_texts=("snli", "xvnli", "snli_hypothesis", "xvnli_caption", "xvnli_hypothesis"),
+    pictures=FLICKR30K,
 )
 
 
