@@ -67,4 +67,5 @@ def _cover(kind: str, size: int) -> NDArray[np.float64]:
         inside = right <= down / 2
     else:
         inside = np.ones((size * _FINE, size * _FINE), dtype=bool)
-    return inside.reshape(size, _FINE, size, _FINE).mean(axis=(1, 3))
+    share: NDArray[np.float64] = inside.reshape(size, _FINE, size, _FINE).mean(axis=(1, 3))
+    return share

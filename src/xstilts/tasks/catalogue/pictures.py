@@ -1,4 +1,4 @@
-"""Texts about pictures: XVNLI, its training data (SNLI-VE, or IGLUE's split of it), and NLVR; and the same tasks without pictures.
+"""Texts about pictures: XVNLI with its two sets of training data, and NLVR; and the same tasks without pictures.
 
 XVNLI: Bugliarello et al. 2022 (IGLUE). Its test pairs are a part of SNLI's test pairs, translated: a caption, a hypothesis about
 it, and the photograph of Flickr30k that the caption describes. The picture is the premise; the caption is kept as the text
@@ -15,7 +15,7 @@ two pictures, and xGQA, whose answers are no small closed set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Records = Iterable[tuple[str, Mapping[str, Any]]]  # where, record
-ReadHub = Callable[[ReadRequest, Iterable[dict[str, Any]]], Iterator[Example]]
 
 FLICKR30K = Pictures(
     tuple(
@@ -62,21 +61,19 @@ FLICKR30K = Pictures(
 
 @dataclass(frozen=True)
 class _Fields:
-    """The names of the fields of a pair in one layout; `picture` may be under any of its names."""
+    """The names of the fields of a pair in one layout: `texts` are id, caption, hypothesis and label; `picture` has the names
+    that files give to the id of the photograph."""
 
-    pair: str
+    texts: str
     picture: tuple[str, ...]
-    caption: str
-    hypothesis: str
-    label: str
 
 
-_OFFICIAL = _Fields("pairID", ("Flikr30kID", "Flickr30K_ID"), "sentence1", "sentence2", "gold_label")
-_HUB = _Fields("pair_id", ("flikr30k_id",), "caption", "hypothesis", "label")
+_OFFICIAL = _Fields("pairID sentence1 sentence2 gold_label", ("Flikr30kID", "Flickr30K_ID"))
+_HUB = _Fields("pair_id caption hypothesis label", ("flikr30k_id",))
 
 
 def _get_picture(record: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
-    """The id of the photograph, which some files write with `.jpg`."""
+    """The id of the photograph. Some files write it with `.jpg`."""
     name = next((name for name in names if name in record), names[0])
     return get_field(record, name, str, where).strip().removesuffix(".jpg")
 
@@ -84,9 +81,7 @@ def _get_picture(record: Mapping[str, Any], names: tuple[str, ...], where: str) 
 def _make_pairs(request: ReadRequest, records: Records, named: _Fields, left_out: frozenset[str]) -> Iterator[ImagePairExample]:
     """Pairs without a gold label stay in test data, without an answer, and are left out of training and dev data."""
     for where, record in records:
-        id, caption, text, label = get_fields(
-            record, f"{named.pair} {named.caption} {named.hypothesis} {named.label}", str, where
-        )
+        id, caption, text, label = get_fields(record, named.texts, str, where)
         picture = _get_picture(record, named.picture, where)
         label = label.strip()
         if picture in left_out:
@@ -103,7 +98,7 @@ def read_pairs(request: ReadRequest) -> Iterator[ImagePairExample]:
     path, *test = request.files
     if bool(test) == (request.split == "test"):
         raise InputError(
-            f"{path}: found {len(test)} files beside it, expected {int(request.split != 'test')} (XVNLI's test pairs)"
+            f"{path}: {len(test)} files beside it; expected XVNLI's English test file, for training and dev data only"
         )
     tested = (_get_picture(record, _OFFICIAL.picture, where) for file in test for where, record in read_json_lines(file))
     return _make_pairs(request, read_json_lines(path), _OFFICIAL, frozenset(tested))
@@ -111,6 +106,12 @@ def read_pairs(request: ReadRequest) -> Iterator[ImagePairExample]:
 
 def read_hub(request: ReadRequest, rows: Iterable[dict[str, Any]]) -> Iterator[ImagePairExample]:
     return _make_pairs(request, name_hub_rows(rows), _HUB, frozenset())
+
+
+def _get_hub_picture(row: Mapping[str, Any]) -> tuple[str, bytes]:
+    name = _get_picture(row, _HUB.picture, "Hub row")
+    where = f"Hub row of picture {name}"
+    return name, get_field(get_field(row, "image", dict, where), "bytes", bytes, where)
 
 
 # The layout of the repository, and that of the data folder. The checksums of the test files are those at the commit.
@@ -164,12 +165,12 @@ XVNLI = Task(
     url="https://github.com/e-bug/iglue",
     description="Does a photograph entail, contradict or leave open the hypothesis? Pairs of SNLI, translated by people.",
     notes="14 of the 1,164 test pairs have no gold label ('-'). The headline is over the other 1,150, as in CCLM's evaluation;"
-    " accuracy_1164 counts the 14 as wrong, as VOLTA does, whose scores IGLUE reports. The captions and hypotheses are SNLI's: the"
-    " test pairs are SNLI test pairs, and the training pairs are SNLI's in another split. Training and dev pairs with a test"
-    " picture are left out (test_pictures). The inside of train.jsonl.zip was not seen: unpack it as xvnli/en/train.jsonl if it is"
-    " not found. The Hub's parquet has the test data only.",
+    " accuracy_1164 counts the 14 as wrong, as VOLTA does, whose scores IGLUE reports. All texts are SNLI's: the test pairs are"
+    " SNLI test pairs, the training pairs are SNLI's in another split. Training and dev pairs with a test picture are left out"
+    " (test_pictures). The inside of train.jsonl.zip was not seen: unpack it as xvnli/en/train.jsonl if it is not found. The"
+    " Hub has the test data only, with the photographs inside.",
     same_texts=("snli", "snli_ve", "snli_hypothesis", "xvnli_caption", "xvnli_hypothesis"),
-    pictures=FLICKR30K,
+    pictures=replace(FLICKR30K, hub=_get_hub_picture),
 )
 
 _SNLI_VE_SITE = "https://huggingface.co/datasets/HuggingFaceM4/SNLI-VE/resolve/0d63227a7475c39fd45683c2eec9308f30880535/"
@@ -179,9 +180,7 @@ def _snli_ve(split: str, counts: Mapping[str, int] | None = None) -> Source:
     file = f"snli_ve_{split}.jsonl"
     download = Download(_SNLI_VE_SITE + file, f"snli_ve/{file}")
     return Source(
-        paths=tuple(
-            f"{folder}{file}" for folder in ("snli_ve/", "snli_ve/annotations/", "snli-ve/", "SNLI-VE/", "SNLI-VE/data/", "")
-        ),
+        paths=tuple(f"{folder}{file}" for folder in ("snli_ve/", "snli_ve/annotations/", "snli-ve/", "SNLI-VE/data/", "")),
         languages=("en",),
         url="https://github.com/necla-ml/SNLI-VE",
         downloads=(download,) if split == "test" else (download, ENGLISH_TEST),
@@ -202,19 +201,18 @@ SNLI_VE = replace(
     cite="xie2019snlive",
     url="https://github.com/necla-ml/SNLI-VE",
     description="Visual entailment: SNLI's pairs with the photograph in place of its caption, English; training data for XVNLI.",
-    notes="The official split (529,527 training and 17,858 dev pairs), which is neither SNLI's nor IGLUE's. Training and dev pairs"
-    " with a test picture of XVNLI are left out (test_pictures), so XVNLI's English test file is needed too.",
+    notes="The official split (529,527 training and 17,858 dev pairs), which is neither SNLI's nor IGLUE's. Training and dev"
+    " pairs with a test picture of XVNLI are left out (test_pictures), so XVNLI's English test file is needed too.",
     same_texts=("snli", "xvnli", "snli_hypothesis", "xvnli_caption", "xvnli_hypothesis"),
+    pictures=FLICKR30K,
 )
 
 
 # -- Without pictures
 
 
-def _as_texts(
-    read: Callable[[ReadRequest], Iterator[ImagePairExample]], *fields: str
-) -> Callable[..., Iterator[ClassifyExample]]:
-    """A reader of the same examples as texts: these fields of theirs."""
+def _as_texts(read: Callable[..., Iterator[Example]], fields: Sequence[str]) -> Callable[..., Iterator[ClassifyExample]]:
+    """A reader of the same examples as texts: these fields of theirs. It takes a request, and rows if `read` does."""
 
     def read_texts(request: ReadRequest, *rows: Any) -> Iterator[ClassifyExample]:
         return (ClassifyExample(e.id, tuple(getattr(e, f) for f in fields), e.answer) for e in read(request, *rows))
@@ -230,9 +228,9 @@ def _without_pictures(task: Task, name: str, fields: str, description: str, note
         task,
         name=name,
         format=Classify(task.format.labels, texts=len(names)),
-        read=_as_texts(task.read, *names),  # type: ignore[arg-type]
-        read_hub=_as_texts(task.read_hub, *names) if task.read_hub else None,  # type: ignore[arg-type]
-        trains_on=name if task.trains_on == task.name else task.trains_on,
+        read=_as_texts(task.read, names),
+        read_hub=_as_texts(task.read_hub, names) if task.read_hub else None,
+        trains_on=name,
         description=description,
         notes=notes,
         same_texts=tuple(same_texts.split()),
@@ -306,21 +304,17 @@ def read_nlvr(request: ReadRequest) -> Iterator[ImagePairExample]:
 def draw_nlvr(root: Path, names: Iterable[str]) -> Iterator[tuple[str, Image]]:
     """(name, picture) of each named record in NLVR's files below the data folder. Raises InputError if some are in none."""
     wanted = set(names)
-    for split in NLVR.splits:
-        for path in locate(NLVR, split, "en", root):
-            for where, record in read_json_lines(path):
-                if (name := get_field(record, "identifier", str, where)) in wanted:
-                    wanted.remove(name)
-                    yield name, draw_boxes(get_field(record, "structured_rep", list, where), where)
-            if not wanted:
-                return
-    if wanted:
-        absent = " ".join(
-            explain_missing(NLVR, split, "en", root) for split in NLVR.splits if not locate(NLVR, split, "en", root)
-        )
-        raise InputError(
-            f"task nlvr: no record of {len(wanted):,} pictures, such as {min(wanted)!r}, in its files. {absent}".strip()
-        )
+    files = (path for split in NLVR.splits for path in locate(NLVR, split, "en", root))
+    while wanted and (path := next(files, None)):
+        for where, record in read_json_lines(path):
+            if (name := get_field(record, "identifier", str, where)) in wanted:
+                wanted.remove(name)
+                yield name, draw_boxes(get_field(record, "structured_rep", list, where), where)
+    if not wanted:
+        return
+    absent = [split for split in NLVR.splits if not locate(NLVR, split, "en", root)]
+    why = "; ".join(explain_missing(NLVR, split, "en", root) for split in absent)
+    raise InputError(f"no record of {len(wanted):,} pictures, such as {min(wanted)!r}, in the files of nlvr. {why}".rstrip())
 
 
 def _nlvr(split: str, count: int) -> Source:
