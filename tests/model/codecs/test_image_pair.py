@@ -21,6 +21,7 @@ from xstilts.model.model import fresh_model, load_model, save_model
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.model.vocabulary import trim
 from xstilts.recipe.recipe import Recipe
+from xstilts.stages.export import write_folder
 from xstilts.train.evaluate import predict
 
 pytestmark = pytest.mark.tiny
@@ -157,3 +158,17 @@ def test_bad_pictures(tiny_folder: Path) -> None:
         make_codec(tiny_folder).encode([ImagePairExample("1", "c", "bo", "yes")], training=False)
     with pytest.raises(InputError, match="max_length 10 leaves 7 tokens for the text beside the 3 vectors"):
         make_codec(tiny_folder, max_length=10).encode(EXAMPLES, training=False)
+
+
+def test_the_exported_encoder_is_a_plain_one(tiny_folder: Path, tmp_path: Path) -> None:
+    """Pictures leave nothing behind in it: of texts it gives what the encoder gave before the export."""
+    codec = make_codec(tiny_folder)
+    model = fresh_model(tiny_folder, {"t": codec}, 0.0).eval()
+    states(model, codec)  # a hook that stayed would show
+    save_model(model, {"t": codec.spec}, tiny_folder / "encoder", tmp_path / "stage")
+    assert write_folder(tmp_path / "stage", tmp_path / "hub", "t") == "AutoModel"
+    plain: Any = AutoModel.from_pretrained(tmp_path / "hub", add_pooling_layer=False).eval()
+    inputs = codec.tokenizer("bo ka", "mi", return_tensors="pt")
+    assert torch.equal(plain(**inputs).last_hidden_state, model.encoder(**inputs).last_hidden_state)
+    before: Any = AutoModel.from_pretrained(tiny_folder / "encoder", add_pooling_layer=False).eval()
+    assert torch.equal(plain(**inputs).last_hidden_state, before(**inputs).last_hidden_state)

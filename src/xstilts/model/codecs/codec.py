@@ -5,7 +5,7 @@ needs, and the position of its example. Shapes: B sequences, L tokens, D hidden,
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -80,6 +80,12 @@ class Codec(ABC):
     @abstractmethod
     def head(self, encoder: Any) -> nn.Module:
         """A fresh head for this format."""
+
+    def head_for(self, encoder: Any, weights: Mapping[str, Tensor]) -> nn.Module:
+        """A head of the shape of trained weights, which are loaded into it."""
+        head = self.head(encoder)
+        head.load_state_dict(weights)
+        return head
 
     def pretrained_head(self, folder: Path) -> dict[str, Tensor]:
         """The head's weights in the pretrained folder of an encoder; {} if it has none."""

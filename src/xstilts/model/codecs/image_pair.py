@@ -9,7 +9,7 @@ pair of an empty text and the text. The encoder itself is unchanged: only the he
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -63,10 +63,18 @@ class ImagePairCodec(Codec):
     pictures: Pictures
 
     def head(self, encoder: Any) -> nn.Module:
+        return self._head(encoder, self.pictures.width)
+
+    def head_for(self, encoder: Any, weights: Mapping[str, Tensor]) -> nn.Module:
+        head = self._head(encoder, weights["projection.0.weight"].shape[1])
+        head.load_state_dict(weights)
+        return head
+
+    def _head(self, encoder: Any, width: int) -> nn.Module:
         table_VD = word_embeddings(encoder).detach()
         norm = float(table_VD.norm(dim=1).mean())
         size = encoder.config.hidden_size
-        return ImagePairHead(self.pictures.width, size, table_VD.shape[1], len(self.spec.labels), norm, head_dropout(encoder))
+        return ImagePairHead(width, size, table_VD.shape[1], len(self.spec.labels), norm, head_dropout(encoder))
 
     def encode(self, examples: Sequence[Example], training: bool) -> list[Feature]:
         items = cast(Sequence[ImagePairExample], examples)
@@ -77,7 +85,10 @@ class ImagePairCodec(Codec):
                 f"recipe: max_length {self.max_length} leaves {max(room, 0)} tokens for the text beside the "
                 f"{self.pictures.k} vectors of a picture; raise it, or choose a tower with fewer"
             )
-        rows = self.pair_ids([""] * len(items), [e.text for e in items], room)
+        rows = [
+            self.pair_ids([""], [e.text], self.max_length if place == NONE else room)[0]
+            for e, place in zip(items, places, strict=True)
+        ]
         index = {label: i for i, label in enumerate(self.spec.labels)}
         blank = np.full(self.pictures.k, self._stand_in, dtype=np.int32)
         return [
