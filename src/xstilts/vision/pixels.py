@@ -2,24 +2,19 @@
 whose few pixels hold all there is to see, and for tests.
 """
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from PIL.Image import Image, Resampling
 
-from xstilts.errors import InputError
-from xstilts.vision.tower import PIXELS, Tower, Vectors
+from xstilts.vision.tower import Tower, Vectors
 
 
 def load_pixels(name: str) -> Tower:
     """`pixels/patchP-S`: pictures of S x S pixels in (S / P)² patches, left to right and top to bottom, of 3 P² numbers from 0 to
     1: rows of pixels, each red, green, blue. A picture of another size is scaled to S x S (bilinear), its sides each by itself.
     Raises InputError for a name of another form."""
-    found = re.fullmatch(re.escape(PIXELS) + r"patch([1-9]\d{0,3})-([1-9]\d{0,3})", name)
-    patch, size = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not found or size % patch:
-        raise InputError(f"vision tower {name}: expected {PIXELS}patchP-S with S a multiple of P, such as {PIXELS}patch8-56")
+    patch, size = read_pixels_name(name)
     grid, width = size // patch, 3 * patch**2
 
     def look(pictures: Sequence[Image]) -> Vectors:

@@ -11,6 +11,7 @@ This module needs neither torch nor Pillow, so that a plan can name what identif
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -59,6 +60,7 @@ def identify_tower(name: str) -> dict[str, str]:
     """What decides a tower's vectors: the sha256 of each of its files, its Hub commit, or its name where it has no files. Raises
     InputError if it is not found."""
     if name.startswith(PIXELS):
+        read_pixels_name(name)
         return {"name": name}
     if name == EFFICIENTNET_LITE0:
         path = efficientnet_weights()
@@ -67,6 +69,15 @@ def identify_tower(name: str) -> dict[str, str]:
         return {path.name: sha256_file(path) for path in list_tower_files(folder)}
     identifier, _, revision = name.partition("@")
     return {"hub": f"{identifier}@{resolve_tower_commit(identifier, revision)}"}
+
+
+def read_pixels_name(name: str) -> tuple[int, int]:
+    """The sides of a patch and of a picture, in pixels, of `pixels/patchP-S`. Raises InputError for a name of another form."""
+    found = re.fullmatch(re.escape(PIXELS) + r"patch([1-9]\d{0,3})-([1-9]\d{0,3})", name)
+    patch, size = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not found or size % patch:
+        raise InputError(f"vision tower {name}: expected {PIXELS}patchP-S with S a multiple of P, such as {PIXELS}patch8-56")
+    return patch, size
 
 
 def list_tower_files(folder: Path) -> list[Path]:

@@ -128,7 +128,7 @@ def test_vectors_are_as_large_as_words(tiny_folder: Path) -> None:
 
 
 def test_it_learns_from_the_picture_alone_with_a_frozen_encoder_and_a_trimmed_table(tiny_folder: Path, tmp_path: Path) -> None:
-    """Equal texts, so the picture alone tells the label; only projection and head are trained. Saved and loaded it is as it was."""
+    """Equal texts, so the picture alone tells the label; only projection and head are trained. Loaded again it is as it was."""
     codec = make_codec(tiny_folder)
     examples = [ImagePairExample(str(i), "ab"[i % 2], "bo", LABELS[i % 2]) for i in range(8)]
     torch.manual_seed(0)
