@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL.Image import Image, Resampling
 
-from xstilts.vision.tower import Tower, Vectors
+from xstilts.vision.tower import Tower, Vectors, read_pixels_name
 
 
 def load_pixels(name: str) -> Tower:
