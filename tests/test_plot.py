@@ -76,6 +76,31 @@ def test_other_tables_are_refused() -> None:
         plot.languages(pd.concat([GAINS, GAINS]))
 
 
+CURVES = pd.DataFrame(
+    [
+        {"encoder": "e", "chain": c, "target": "pawsx", "attack": "keyboard", "varied": "budget", "unit": "share of words"}
+        | {"language": code, "strength": x, "score": s - 0.01 * (code == "de"), "area": 0.6}
+        for code in ("mean", "de")
+        for c, scores in (("none", (0.8, 0.6)), ("nli", (0.85, 0.7)))
+        for x, s in zip((0.0, 0.2), scores, strict=True)
+    ]
+)
+
+
+def test_curves_have_a_line_for_each_chain() -> None:
+    (ax,) = plot.budget_curves(CURVES).axes
+    lines = {line.get_label(): (list(line.get_xdata()), [round(float(y), 6) for y in line.get_ydata()]) for line in ax.lines}
+    assert lines == {"none (area 60.0)": ([0.0, 0.2], [80, 60]), "nli (area 60.0)": ([0.0, 0.2], [85, 70])}
+    german = plot.budget_curves(CURVES[CURVES["language"] == "de"]).axes[0]
+    assert float(german.lines[0].get_ydata()[0]) == pytest.approx(79)
+    with pytest.raises(ValueError, match="no column area"):
+        plot.budget_curves(CURVES.drop(columns="area"))
+    with pytest.raises(ValueError, match=r"several values of target \(pawsx, xnli\)"):
+        plot.budget_curves(pd.concat([CURVES, CURVES.assign(target="xnli")]))
+    with pytest.raises(ValueError, match="no rows"):
+        plot.budget_curves(CURVES.head(0))
+
+
 def test_a_matrix_of_languages_keeps_rows_and_columns_apart() -> None:
     rows = [
         {"first": a, "second": b, "score": s, "n": 9}

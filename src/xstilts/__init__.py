@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xstilts.errors import InputError
     from xstilts.notebook import (
         attack,
+        budget_curves,
         cells,
         compare,
         confusion,
@@ -36,6 +37,7 @@ __all__ = [
     "Store",
     "Study",
     "attack",
+    "budget_curves",
     "cells",
     "compare",
     "confusion",

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from xstilts.analysis.examples import count_confusions, read_examples
 from xstilts.analysis.gather import gather
 from xstilts.analysis.results import Results
-from xstilts.analysis.tidy import GAIN_COLUMNS, SCORE_COLUMNS, tidy_gains, tidy_scores
+from xstilts.analysis.tidy import CURVE_COLUMNS, GAIN_COLUMNS, SCORE_COLUMNS, tidy_curves, tidy_gains, tidy_scores
 from xstilts.data.html import write_html
 from xstilts.errors import InputError
-from xstilts.execution.attack import TextVictim, attack_cell, attack_function, make_method, write_attacked
+from xstilts.execution.attack import TextVictim, attack_cell, attack_function, check_judge, make_method, write_attacked
+from xstilts.execution.attack_checks import transfer_cell
 from xstilts.execution.execute import State, execute
 from xstilts.execution.language_pairs import score_language_pairs
 from xstilts.execution.partial import LEFT_OUT, leave_out_unread, run_what_is_there
@@ -119,6 +120,22 @@ def gains(
     found = [gain for gain in measure(results, summarise(results)) if gain.over == over and (controls or not gain.control)]
     left_out = {"p_holm", "verdict"} if languages else set()
     return pd.DataFrame(tidy_gains(results, found, languages), columns=[c for c in GAIN_COLUMNS if c not in left_out])
+
+
+def budget_curves(study: AnyStudy, store: AnyStore = None, data: Path | str | None = None) -> pd.DataFrame:
+    """The scores of a study with `conditions` by the strength of an attack, where conditions differ in their budget alone or in
+    their count alone: one row for each chain, target, language and strength, from the clean score (0) on. `plot.budget_curves`
+    draws them.
+
+    `language`: a code, or "mean" for those other than English. `area`: under the whole curve, a mean score. `gain`: the area
+    less that of no chain; `robustness`: the same without the difference in clean score; with 95 % intervals. Raises
+    InputError."""
+    import pandas as pd
+
+    from xstilts.analysis.budget_curves import compute_budget_curves
+
+    results = _gather(study, store, data)
+    return pd.DataFrame(tidy_curves(results, compute_budget_curves(results)), columns=list(CURVE_COLUMNS))
 
 
 @dataclass(frozen=True, repr=False)
@@ -225,6 +242,7 @@ def predict(cell: Cell, inputs: Iterable[Any]) -> list[Any]:
 
 
 ATTACK_COLUMNS = ("attack", "language", "id", "gold", "clean", "attacked", "broken", "queries", "text", "attacked_text")
+SURROGATE_COLUMNS = ("surrogate_clean", "surrogate_attacked")
 
 
 def attack(
@@ -240,6 +258,8 @@ def attack(
     seed: int = 0,
     limit: int | None = None,
     most_queries: int | None = None,
+    surrogate: Cell | None = None,
+    judge: Cell | None = None,
 ) -> pd.DataFrame:
     """Attack a victim: one row for each attack, language and example.
 
@@ -247,6 +267,10 @@ def attack(
     tuple of one or two texts, and gives a score of each label for each of them (the labels in the order of `task`, which names
     the task of `examples`: mappings with `texts` and `answer`, of the one language in `languages`). So a model that is not ours
     can be attacked too.
+
+    `surrogate`: a cell with another model, on which the variants are found; the victim is then asked once about each, and
+    `surrogate_clean` and `surrogate_attacked` are further columns. `judge`: a cell of an NLI task, by which `kept` tells of each
+    broken text whether it means the same: it and the clean one entail each other with a probability of 0.8.
 
     `attacks`: names (docs/attacks.md) or files of one's own. `search`: "random" tries `count` random variants, "greedy" edits
     word by word, the most harmful first, "beam" keeps the `count` best sets of edits. `limit`: so many examples of each language.
@@ -262,22 +286,33 @@ def attack(
     if isinstance(victim, Cell):
         if examples or task:
             raise InputError("a cell is attacked on its own test data; leave out `examples` and `task`")
+        from xstilts.stages.judge import CellJudge
         from xstilts.stages.victim import CellVictim
 
         notes: list[str] = []
         options: dict[str, Any] = {"budget": budget, "seed": seed, "limit": limit, "most_queries": most_queries}
-        found = attack_cell(victim.planned, victim.store, CellVictim, names, codes, method, **options, note=notes.append)
-        rows = list(found)
+        options["note"] = notes.append
+        if judge:
+            check_judge(victim.planned, judge.planned)
+            options["judge"] = CellJudge(judge.store, judge.planned.answered)
+        given = (victim.store, CellVictim, names, codes, method)
+        if surrogate:
+            rows = list(transfer_cell(victim.planned, surrogate.planned, *given, **options))
+        else:
+            rows = list(attack_cell(victim.planned, *given, **options))
         for text in notes:
             warnings.warn(text, stacklevel=2)
     else:
+        if surrogate or judge:
+            raise InputError("a surrogate and a judge go with a cell; leave them out where the victim is a function")
         if not task or len(codes) != 1:
             raise InputError("a function is attacked on `examples` of a `task` in one language; give all three")
-        given = examples if limit is None else examples[:limit]
+        some = examples if limit is None else examples[:limit]
         rows = list(
-            attack_function(victim, task, given, names, codes[0], method, budget=budget, seed=seed, most_queries=most_queries)
+            attack_function(victim, task, some, names, codes[0], method, budget=budget, seed=seed, most_queries=most_queries)
         )
-    return pd.DataFrame([write_attacked(row) for row in rows], columns=list(ATTACK_COLUMNS))
+    columns = [*ATTACK_COLUMNS, *(SURROGATE_COLUMNS if surrogate else ()), *(["kept"] if judge else ())]
+    return pd.DataFrame([write_attacked(row) for row in rows], columns=columns)
 
 
 def language_pairs(cell: Cell, languages: Sequence[str] = ()) -> pd.DataFrame:

@@ -90,6 +90,32 @@ def languages(table: pd.DataFrame, ax: Axes | None = None) -> _Figure:
     return cast(_Figure, ax.figure)
 
 
+def budget_curves(table: pd.DataFrame, ax: Axes | None = None) -> _Figure:
+    """The curves that `xstilts.budget_curves` gives, of one target, attack and encoder: score (0 to 100) by strength, a line for
+    each chain, for the mean of the languages other than English if the table has it. The legend has the area under each line.
+
+    Raises ValueError for another table, and for one of several targets, attacks or encoders."""
+    if missing := {"chain", "strength", "score", "area", "language"} - set(table.columns):
+        raise ValueError(f"expected the table of xstilts.budget_curves; it has no column {', '.join(sorted(missing))}")
+    if table.empty:
+        raise ValueError("the table has no rows, so there is nothing to draw")
+    own = table[table["language"] == "mean"] if "mean" in set(table["language"]) else table
+    for name in ("encoder", "target", "attack", "varied", "language"):
+        if own[name].nunique() > 1:
+            found = ", ".join(map(str, own[name].unique()))
+            raise ValueError(f"the table has several values of {name} ({found}); draw the rows of one at a time")
+    ax = ax or Figure(figsize=(5.2, 3.4)).subplots()
+    for chain, points in own.groupby("chain", sort=False):
+        label = f"{chain} (area {100 * points['area'].iloc[0]:.1f})"
+        ax.plot(points["strength"], 100 * points["score"], marker="o", markersize=4, linewidth=1.4, label=label)
+    ax.set_xlabel(own["unit"].iloc[0])
+    ax.set_ylabel("score")
+    ax.set_title(f"{own['target'].iloc[0]}: {own['attack'].iloc[0]}", fontsize=10)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize=8)
+    return cast(_Figure, ax.get_figure())
+
+
 def language_pairs(table: pd.DataFrame, ax: Axes | None = None) -> _Figure:
     """The matrix that `xstilts.language_pairs` gives: first texts in rows, second ones in columns, scores 0 to 100. The title
     has the mean of pairs of one language and of two, and how far (A, B) and (B, A) are apart on average.

@@ -73,6 +73,8 @@ def test_controls_are_families_of_their_own() -> None:
 def test_without_an_attacked_control_or_an_edit_there_is_no_gain() -> None:
     assert measure(attacked({"nli": 0.5}))[1] == ()
     assert measure(attacked({"none": 0.5, "nli": 0.5}, effective=0.0))[1] == ()
+    assert measure(attacked({"none": 0.5, "nli": 0.5}, seen=0.0))[1] == (), "a tokenizer undid every edit"
+    assert measure(attacked({"none": 0.5, "nli": 0.5}, seen=None))[1], "nobody counted"
 
 
 def test_few_seeds_decide_nothing() -> None:
@@ -89,6 +91,7 @@ def test_the_rows_of_scores() -> None:
     assert row.drop == pytest.approx(row.attacked - row.clean) and row.drop < 0 and row.seeds == (0, 1, 2)
     assert english.gap is None and row.gap == pytest.approx(row.drop - english.drop)
     assert others.clean == pytest.approx(np.mean([rows_of(results, "nli", code).clean for code in ("de", "sw")]))
+    assert row.seen == others.seen == pytest.approx(0.8)
     none = rows_of(results, "none", "de")
     assert none.shared is None and row.shared is not None and row.shared_none is not None
     assert row.shared < row.shared_none and row.success == pytest.approx(0.1, abs=0.02)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.attacks.texts import SENTENCES
 from xstilts.attacks.attack import Pool
+from xstilts.attacks.edits import Edit, measure_edits
 from xstilts.attacks.first_wave.anchors import find_anchors
 from xstilts.attacks.first_wave.characters import misspell
 from xstilts.attacks.first_wave.entities import find_entities
@@ -326,3 +327,12 @@ def test_stress(language: str) -> None:
     true, false = TAUTOLOGIES[language]
     assert overlap.texts == ("Text one.", f"Text two{true}") and negation.texts == ("Text one.", f"Text two{false}")
     assert length.texts == (f"Text one{true * 5}.", "Text two")
+
+
+def test_how_much_is_edited() -> None:
+    example = pair("one two three", "four five")
+    letters = len("one two three") + len("four five")
+    assert measure_edits(example, [Edit(0, 1, 2, "xy"), Edit(0, 2, 2, "z")]) == (1 / 5, 3 / letters), "twice in one word"
+    assert measure_edits(example, [Edit(1, 0, 9, "")]) == (2 / 5, 9 / letters)
+    assert measure_edits(example, [Edit(1, 9, 9, " and more")]) == (0, 9 / letters), "what is put behind a word changes none"
+    assert measure_edits(TagExample("x", ("ab", "cd"), ("O", "O")), [Edit(1, 0, 1, "x")]) == (1 / 2, 1 / 4)

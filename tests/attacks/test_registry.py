@@ -9,7 +9,7 @@ import pytest
 
 from xstilts.attacks.attack import LEVELS, Attack
 from xstilts.attacks.page import page
-from xstilts.attacks.registry import ATTACKS, find_attack
+from xstilts.attacks.registry import ATTACKS, MODEL_ATTACKS, find_attack
 from xstilts.data.language import LANGUAGES, Language
 from xstilts.errors import InputError
 from xstilts.formats.classify import Classify
@@ -23,7 +23,7 @@ def blocks(name: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (DOCS / "how-to" / name).read_text(encoding="utf-8"), re.DOTALL)
 
 
-@every_attack
+@pytest.mark.parametrize("attack", (ATTACKS | MODEL_ATTACKS).values(), ids=lambda attack: attack.name)
 def test_every_record_is_complete(attack: Attack) -> None:
     assert re.fullmatch("[a-z_]+", attack.name) and find_attack(attack.name) is attack
     assert attack.level in LEVELS and attack.cite and attack.title and attack.description.endswith(".")
@@ -36,7 +36,7 @@ def test_the_page_is_the_one_that_the_records_give() -> None:
     """If not: `python -m xstilts.attacks.page > docs/attacks.md`."""
     text = page()
     assert (DOCS / "attacks.md").read_text(encoding="utf-8") == text
-    for attack in ATTACKS.values():
+    for attack in (ATTACKS | MODEL_ATTACKS).values():
         section = re.sub(r"\s+", " ", text.split(f"\n## {attack.name}\n")[1].split("\n## ")[0])
         for code in LANGUAGES:
             assert attack.excludes(code) in section
@@ -44,7 +44,7 @@ def test_the_page_is_the_one_that_the_records_give() -> None:
 
 
 def test_the_example_of_the_how_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    own, use = blocks("attack.md")
+    own, use, _ = blocks("attack.md")
     (tmp_path / "stretch.py").write_text(own, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     exec(compile(use, "how-to", "exec"), {})
@@ -56,6 +56,15 @@ def test_the_example_of_the_how_to(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert len(attack.declared) == 64 and attack.excludes("ru") == "its vowels are not in this file"
     (tmp_path / "stretch.py").write_text(own + "\n# another\n", encoding="utf-8")
     assert find_attack("stretch.py", tmp_path).declared != attack.declared
+
+
+def test_the_word_list_of_the_how_to(tmp_path: Path) -> None:
+    (tmp_path / "my_mix.py").write_text(blocks("attack.md")[2], encoding="utf-8")
+    (tmp_path / "words.tsv").write_text("en\tsw\nhouse\tnyumba\n", encoding="utf-8")
+    attack = find_attack("my_mix.py", tmp_path)
+    assert (
+        attack.name == "my_mix" and attack.mixes_languages and attack.resource.startswith("words.tsv: 1 lines; left out: 0 with")
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,6 +89,14 @@ def test_a_file_that_is_no_attack(tmp_path: Path, content: str | None, message: 
 def test_an_unknown_attack() -> None:
     with pytest.raises(InputError, match=r"no attack 'keybord' \(did you mean 'keyboard'\?\); an attack of your own is a file"):
         find_attack("keybord")
+    with pytest.raises(InputError, match=r"no attack 'hotflop' \(did you mean 'hotflip'\?\)"):
+        find_attack("hotflop")
+
+
+def test_flips_need_words_between_blanks() -> None:
+    reason = "no blanks stand between words, so a piece of the tokenizer is no word"
+    assert [MODEL_ATTACKS["hotflip"].excludes(code) for code in ("zh", "th", "ko", "en", "hi")] == [reason, reason, "", "", ""]
+    assert MODEL_ATTACKS["pgd"].excludes("zh") == ""
 
 
 def record(**fields: object) -> Attack:
@@ -88,10 +105,12 @@ def record(**fields: object) -> Attack:
 
 
 def test_a_record_that_contradicts_itself() -> None:
-    with pytest.raises(InputError, match="attack mine: expected one of `vary` and `compose`, found none"):
+    with pytest.raises(InputError, match="attack mine: expected one of `vary`, `vary_in`, `compose` and `cuts`, found none"):
         record()
-    with pytest.raises(InputError, match="found both"):
+    with pytest.raises(InputError, match="found vary and compose"):
         record(vary=lambda *given: None, compose=lambda *given: None)
+    with pytest.raises(InputError, match="found compose and cuts"):
+        record(cuts=True, compose=lambda *given: None)
     with pytest.raises(InputError, match="the budget is 2, expected more than 0 and at most 1"):
         record(vary=lambda *given: None, unit="share of words", budget=2)
     with pytest.raises(InputError, match="unit 'words'; a budget of `vary` is a share, as in 'share of words'"):
@@ -125,6 +144,8 @@ def test_languages_that_are_left_out() -> None:
 def test_a_language_without_script_class(attack: Attack) -> None:
     """Tibetan, which a user's task may add. What looks at no letter applies to it."""
     LANGUAGES["bo"] = Language("bo", "bod", "Tibt", "Sino-Tibetan", "Tibetan")
-    looks_at_letters = attack.name not in ("rename", "symmetry", "self_pair", "swap", "language_pair", "entities")
+    looks_at_letters = attack.name not in (
+        *("segmentation", "rename", "symmetry", "self_pair", "swap", "language_pair", "entities"),
+    )
     reason = "nothing is known of the script Tibt; add a row to `SCRIPTS` of xstilts.data.script"
     assert attack.excludes("bo") == (reason if looks_at_letters else "")

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from xstilts.attacks.attack import Pool
+from xstilts.attacks.edits import list_places
 from xstilts.attacks.first_wave.invisible import ZERO_WIDTH
 from xstilts.attacks.first_wave.pairs import SYMMETRY
+from xstilts.attacks.first_wave.segmentation import SEGMENTATION
+from xstilts.attacks.model_based import HOTFLIP, PGD, SUBSTITUTE
 from xstilts.attacks.registry import find_attack
-from xstilts.attacks.search import BeamSearch, GreedySearch, Method, RandomSearch, Victim, search, success_rate
+from xstilts.attacks.search import BeamSearch, GreedySearch, Method, ProposedSearch, RandomSearch, Victim, search, success_rate
 from xstilts.attacks.variants import make_variants
 from xstilts.errors import InputError
 from xstilts.formats.classify import ClassifyExample
@@ -168,6 +171,42 @@ def test_a_search_by_words_needs_an_attack_by_words() -> None:
         search(lambda examples: [1.0] * len(examples), SYMMETRY, EXAMPLES, "en", GreedySearch())
 
 
+class CutVictim(Watched):
+    """Without cuts it is right; with them it is as the id and the exponent have it."""
+
+    def cut(self, alpha: float, seed: int) -> Watched:
+        self.cuts = Watched(lambda example: self.victim((alpha, seed, example.id)))
+        return self.cuts
+
+
+def by_chance(given: Any) -> float:
+    return 1.0 if isinstance(given, Example) or hashlib.sha256(repr(given).encode()).digest()[0] > 20 else -1.0
+
+
+def test_each_cut_of_the_same_text_is_a_query() -> None:
+    victim = CutVictim(by_chance)
+    searched = [search(victim, SEGMENTATION, EXAMPLES, "en", RandomSearch(count), budget=0.6, seed=2) for count in (1, 4, 16)]
+    asked = [example.id for example in victim.cuts.asked]
+    assert sorted(asked) == sorted(f"{e.id}#{n}" for e in EXAMPLES for n in range(16))
+    rates = [success_rate(found) for found in searched]
+    assert 0 < rates[0] < rates[1] < rates[2] <= 1
+    for few, more in pairwise(searched):
+        assert all(one.broken <= other.broken for one, other in zip(few, more, strict=True)), "samples are nested"
+    for one in (one for one in searched[2] if one.broken):
+        assert one.variant is not None and by_chance((0.4, 2, one.variant.example.id)) == -1.0
+
+
+def test_a_constant_victim_of_cuts_is_never_broken() -> None:
+    assert success_rate(search(CutVictim(lambda given: 1.0), SEGMENTATION, EXAMPLES, "en", RandomSearch(4))) == 0
+
+
+def test_who_cannot_be_asked_about_cuts() -> None:
+    with pytest.raises(InputError, match="segmentation changes no text, only how the victim's tokenizer cuts it"):
+        search(Watched(by_chance), SEGMENTATION, EXAMPLES, "en", RandomSearch())
+    with pytest.raises(InputError, match="segmentation changes no text, and BeamSearch edits word by word; use RandomSearch"):
+        search(CutVictim(by_chance), SEGMENTATION, EXAMPLES, "en", BeamSearch())
+
+
 @pytest.mark.parametrize(
     ("victim", "message"),
     [
@@ -181,3 +220,63 @@ def test_a_search_by_words_needs_an_attack_by_words() -> None:
 def test_what_a_victim_may_not_return(victim: Victim, message: str) -> None:
     with pytest.raises(InputError, match=message):
         search(victim, CHARACTERS, EXAMPLES, "en", RandomSearch())
+
+
+# -- a model that proposes words -------------------------------------------------------------------------------------------
+
+
+def propose_for(*words: str) -> Any:
+    """Replacements for these words first, then for all others."""
+
+    def propose(example: Example) -> list[tuple[int, str]]:
+        order = sorted(enumerate(list_places(example)), key=lambda one: one[1].word not in words)
+        return [(number, new) for number, place in order for new in ("other", "another") if new != place.word]
+
+    return propose
+
+
+@pytest.mark.parametrize("keywords", [1, 2, 3])
+def test_proposals_break_a_keyword_victim_at_its_smallest_budget(keywords: int) -> None:
+    example = ClassifyExample("e", (" ".join(WORDS[:6]), " ".join(WORDS[6:10])), "1")
+    read = WORDS[2 : 2 + keywords]
+    method = ProposedSearch(propose_for(*read), tries=2 * len(read))
+    (found,) = search(Watched(keyword_victim(read)), HOTFLIP, [example], "en", method, budget=keywords)
+    assert found.broken and found.variant is not None and len(found.variant.edits) == keywords
+    if keywords > 1:
+        (below,) = search(Watched(keyword_victim(read)), HOTFLIP, [example], "en", method, budget=keywords - 1)
+        assert not below.broken and below.score == 0.5, "it went as far as the budget allows"
+        (blind,) = search(Watched(keyword_victim(read)), HOTFLIP, [example], "en", ProposedSearch(propose_for(), 2), budget=3)
+        assert not blind.broken and blind.queries == 4, "it ends when another word lowers nothing"
+
+
+def test_proposals_do_nothing_to_a_constant_victim() -> None:
+    method = ProposedSearch(propose_for())
+    found = search(Watched(lambda example: 1.0), HOTFLIP, EXAMPLES, "en", method)
+    assert success_rate(found) == 0 and {one.queries for one in found} == {16}
+    assert search(Watched(lambda example: 1.0), HOTFLIP, EXAMPLES, "en", ProposedSearch(lambda e: []))[0].queries == 0
+
+
+def test_a_proposal_that_is_no_word_is_left_out() -> None:
+    """A blank would make two words of one, and the numbers of words would no longer fit."""
+    victim = Watched(lambda example: -1.0 if "#" in example.id else 1.0)
+    (found, *_) = search(victim, HOTFLIP, EXAMPLES, "en", ProposedSearch(lambda e: [(0, "two words"), (1, "one")]))
+    assert found.variant is not None and "two words" not in text_of(found.variant.example) and found.queries == 1
+
+
+@pytest.mark.parametrize("attack", [HOTFLIP, PGD, SUBSTITUTE], ids=lambda attack: attack.name)
+def test_attacks_by_a_model_have_no_variants_of_their_own(attack: Any) -> None:
+    with pytest.raises(InputError, match=f"attack {attack.name} is made by the victim's model; attack a finished cell with it"):
+        search(Watched(lambda example: 1.0), attack, EXAMPLES, "en", GreedySearch())
+
+
+@pytest.mark.parametrize("method", [GreedySearch(2), BeamSearch(spellings=2)], ids=["greedy", "beam"])
+@pytest.mark.parametrize("keywords", [1, 2, 3])
+def test_proposals_can_be_searched_as_spellings_are(method: Method, keywords: int) -> None:
+    example = ClassifyExample("e", (" ".join(WORDS[:6]), " ".join(WORDS[6:10])), "1")
+    victim = keyword_victim(WORDS[2 : 2 + keywords])
+    options: dict[str, Any] = {"propose": propose_for(), "budget": keywords / 10}
+    (found,) = search(Watched(victim), SUBSTITUTE, [example], "en", method, **options)
+    assert found.broken and found.variant is not None and len(found.variant.edits) == keywords
+    assert found.queries >= 20, "ten words, two replacements each"
+    (none,) = search(Watched(victim), SUBSTITUTE, [example], "en", method, propose=lambda e: [], budget=0.3)
+    assert none.queries == 0 and none.variant is None

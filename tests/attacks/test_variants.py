@@ -41,6 +41,14 @@ def test_a_variant_that_was_drawn_before_is_left_out() -> None:
     assert made.untouched == ("b", "c"), "a text is missing; both texts are the same"
 
 
+def test_an_attack_on_the_cut_copies_every_example() -> None:
+    """Also one that has no words: the number says which cut is drawn."""
+    made = variants("segmentation", count=2)
+    assert [(v.example.id, v.draw) for v in made.variants] == [(f"{e.id}#{n}", n) for e in PAIRS for n in (0, 1)]
+    assert [v.example.texts for v in made.variants] == [e.texts for e in PAIRS for _ in range(2)]
+    assert not made.untouched and not made.repeated and not any(v.edits for v in made.variants)
+
+
 def test_another_process_makes_the_same_bytes() -> None:
     """The order of sets differs from process to process."""
     code = "from tests.attacks.test_variants import everything; print(everything(), end='')"

@@ -11,10 +11,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import islice, product
+from itertools import groupby, islice, product
 from typing import Any, NamedTuple
 
+from xstilts.attacks.edits import Edit, apply, parts
 from xstilts.attacks.first_wave.invisible import LOOK_ALIKES, ZERO_WIDTH_JOINER, ZERO_WIDTH_SPACE
+from xstilts.attacks.text import find_words
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
@@ -126,6 +128,28 @@ def split_words(text: str) -> list[str]:
     for mark in PUNCTUATION:
         text = text.replace(mark, f" {mark} ")
     return text.split()
+
+
+def read_mixed(config: WorldConfig, language: str, clean: Example, variant: Example) -> tuple[Example, int, int]:
+    """A code-mixed variant as a reader of all languages takes it, in its own language; with how many runs of foreign words there
+    are, and how many of these say something else than the words that they stand for. Within a run, the order is that of the other
+    language."""
+    lexicons = make_lexicons(config)
+    concepts = {word: concept for code in (*lexicons, language) for concept, word in lexicons[code].items()}
+    edits: list[Edit] = []
+    runs = wrong = 0
+    for part, (text, mixed) in enumerate(zip(parts(clean), parts(variant), strict=True)):
+        ours, theirs = ([(start, end) for start, end in find_words(one)] for one in (text, mixed))
+        pairs = [(text[a:b], mixed[c:d], a, b) for (a, b), (c, d) in zip(ours, theirs, strict=True)]
+        for differs, group in groupby(pairs, lambda pair: pair[0] != pair[1]):
+            run = list(group)
+            said, meant = ([concepts[_plain(pair[side])] for pair in run] for side in (1, 0))
+            runs += differs
+            if differs and Counter(said) != Counter(meant):
+                wrong += 1
+                own = " ".join(lexicons[language].get(concept, "") for concept in said)
+                edits.append(Edit(part, run[0][2], run[-1][3], own))
+    return apply(clean, edits), runs, wrong
 
 
 # -- sentences ---------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -11,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from rich.console import Console
-from tests.conftest import tiny_study
+from tests.conftest import tiny_record, tiny_study
+from typer.testing import CliRunner
 
 import xstilts.notebook as notebook
+from xstilts.cli import app
 from xstilts.cli.views.attack import print_attacks, write_rows
 from xstilts.errors import InputError
 from xstilts.execution.attack import attack_function, make_method, summarise_attacks
@@ -81,8 +85,10 @@ def test_nothing_right_is_no_success_rate() -> None:
         ({"victim": lambda texts: [[math.nan, 1.0]] * len(texts)}, "NaN"),
         ({"attacks": ["charcters"]}, "did you mean 'characters'"),
         ({"attacks": ["entities"]}, "it is for the format tag"),
+        ({"attacks": ["segmentation"]}, "segmentation changes no text, only how the victim's tokenizer cuts it"),
         ({"language": "zh", "attacks": ["characters"]}, "characters"),
         ({"attacks": ["language_pair"]}, "needs the same examples in other languages"),
+        ({"attacks": ["hotflip"]}, "hotflip: it asks the model itself, and a function has only scores"),
         ({"task": "udpos"}, "fits classification only"),
         ({"examples": [{"texts": ["one"], "answer": "1"}]}, "a list of 2 texts"),
         ({"examples": [{"texts": ["one", "two"], "answer": "yes"}]}, "answer 'yes' is none of 0, 1"),
@@ -97,6 +103,8 @@ def test_what_does_not_fit_is_said(change: dict[str, Any], message: str) -> None
 def test_from_python_a_function_needs_its_task() -> None:
     with pytest.raises(InputError, match="give all three"):
         notebook.attack(keyword, "characters", "en")
+    with pytest.raises(InputError, match="leave them out where the victim is a function"):
+        notebook.attack(keyword, "characters", "en", task="pawsx", examples=EXAMPLES, surrogate=object())  # type: ignore[arg-type]
     found = notebook.attack(keyword, "characters", "en", task="pawsx", examples=EXAMPLES, search="greedy", budget=0.3)
     assert found["broken"].tolist() == [True, False, True]
     assert found.loc[found["broken"], "attacked_text"].str.contains("tower").sum() == 0
@@ -104,7 +112,7 @@ def test_from_python_a_function_needs_its_task() -> None:
 
 @pytest.mark.tiny
 def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
-    """Its margin is below 0 where its prediction was wrong, formats without margins have a score, and misfits are said."""
+    """Its margin is below 0 where its prediction was wrong, and misfits are said."""
     recipe = {"lr": 3e-3, "batch": 8, "steps": 60, "max_length": 64, "stride": 16, "evaluations": 5, "average": 2}
     targets = ["world/pos", "world/paraphrase", "world/tydiqa"]
     study = tiny_study(chains={"none": []}, targets=targets, recipes={"default": recipe})
@@ -128,7 +136,66 @@ def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
         for row in found.itertuples():
             score = known[row.language, row.id]
             assert math.isnan(score) or (row.clean >= 0) == (score == 1.0 if name != "none/tydiqa/0" else score >= 0.5)
+            assert abs(row.clean) != 0.5, "a margin, also of spans"
             assert row.attacked <= row.clean and row.broken == (row.attacked < 0 <= row.clean)
+
+
+@pytest.mark.tiny
+def test_a_cell_attacked_through_its_gradients_and_through_another_cell(forked_workers: None, tmp_path: Path) -> None:
+    recipe = {"lr": 3e-3, "batch": 8, "steps": 60, "max_length": 64, "evaluations": 2, "average": 1}
+    changes: dict[str, Any] = {"chains": {"none": []}, "targets": ["world/paraphrase", "world/nli"], "seeds": [0, 1]}
+    study = tiny_study(**changes, recipes={"default": recipe})
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_record(**changes, recipes={"default": recipe})))
+    store = Store(tmp_path)
+    assert not execute(compile_study(study), store, workers=2).errors
+    cells = notebook.cells(study, store)
+    victim, other = cells["none/paraphrase/0"], cells["none/paraphrase/1"]
+    found = notebook.attack(victim, ["hotflip", "pgd"], ["en", "l1"], limit=20)
+    names = ["hotflip", "pgd 0.01", "pgd 0.03", "pgd 0.1", "pgd 0.3"]
+    assert list(dict.fromkeys(found["attack"])) == names and found.groupby(["attack", "language"]).size().nunique() == 1
+    text = found[found["attack"] == "hotflip"]
+    assert text["broken"].any() and (text.loc[text["broken"], "attacked_text"] != "").all()
+    noise = found[found["attack"] != "hotflip"]
+    assert (noise["attacked_text"] == "").all() and noise.groupby("attack")["broken"].sum().is_monotonic_increasing
+    with pytest.warns(UserWarning, match="on neither side"):
+        carried = notebook.attack(victim, ["characters", "hotflip"], "en", limit=20, surrogate=other)
+    assert list(carried.columns[-2:]) == ["surrogate_clean", "surrogate_attacked"] and carried["queries"].max() == 1
+    own = notebook.attack(other, "hotflip", "en", limit=20)
+    assert carried[carried["attack"] == "hotflip"]["surrogate_attacked"].tolist() == own["attacked"].tolist()
+    with pytest.raises(InputError, match="pgd makes no text"):
+        notebook.attack(victim, ["pgd"], "en", surrogate=other)
+    with pytest.raises(InputError, match="the victim's own model"):
+        notebook.attack(victim, ["hotflip"], "en", surrogate=victim)
+    nli = cells["none/nli/1"]
+    with pytest.warns(UserWarning, match="substitute: nothing keeps the label and no judge was asked"):
+        plain = notebook.attack(victim, "substitute", "en", limit=8, count=2, budget=0.3)
+    assert plain["broken"].any() and plain["queries"].max() > 8
+    judged = notebook.attack(victim, "substitute", "en", limit=8, count=2, budget=0.3, judge=nli)
+    assert judged["attacked_text"].tolist() == plain["attacked_text"].tolist()
+    assert judged["kept"].notna().tolist() == judged["broken"].tolist()
+    with pytest.raises(
+        InputError, match="the judge answers world/paraphrase; expected a cell of a task with the label entailment"
+    ):
+        notebook.attack(victim, "substitute", "en", judge=other)
+
+    def run_verb(*more: str) -> str:
+        line = ["attack", str(tmp_path / "tiny.yaml"), "none/paraphrase/0", "--store", str(tmp_path), "--languages", "en", *more]
+        done = CliRunner().invoke(app, [*line, "--limit", "8", "--count", "2"], env={"COLUMNS": "200"}, catch_exceptions=False)
+        return done.stdout
+
+    printed = run_verb("--with", "characters,hotflip", "--from", "none/paraphrase/1")
+    assert "surrogate broken" in printed and "victim broken" in printed
+    rungs = json.loads(run_verb("--with", "characters,hotflip", "--check", "--from", "none/paraphrase/1", "--json"))
+    assert [(one["attack"], one["search"]) for one in rungs] == [
+        *(("characters", name) for name in ("random", "random", "transfer", "asks the victim")),
+        *(("hotflip", name) for name in ("random", "transfer", "asks the victim")),
+    ]
+    assert len({one["right"] for one in rungs}) == 1
+    study_file = tmp_path / "tiny.yaml"
+    (row,) = json.loads(run_verb("--with", "substitute", "--judge", f"{study_file}:none/nli/0", "--json"))
+    assert (row["attack"], row["examples"]) == ("substitute", 8)
+    with pytest.raises(InputError, match="has no rows to judge or to write"):
+        run_verb("--with", "characters", "--check", "-o", "rows.csv")
 
 
 def test_what_nobody_sees_is_shown_in_the_terminal(tmp_path: Path) -> None:

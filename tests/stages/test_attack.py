@@ -64,6 +64,7 @@ def test_variants_stand_beside_their_examples(tmp_path: Path) -> None:
     attack.run(job)
     made, records = list(read_jsonl(job.out / "examples.jsonl")), list(attack.read_variants(job.out))
     assert [one.id for one in made] == [record["id"] for record in records]
+    assert (job.out / attack.CLEAN).read_bytes() == (job.inputs.clean / "examples.jsonl").read_bytes()
     assert {record["clean"] for record in records} == {one.id for one in EXAMPLES}
     repeated = 27 - len(made)
     assert job.facts == {"examples": len(made), "available": 10, "untouched": 1, "repeated": repeated}
@@ -155,7 +156,7 @@ def test_variants_change_only_with_a_version(tmp_path: Path) -> None:
         examples = {code: list(generate(WORLD, task.name.removeprefix("world/"), "test", code)) for code in ("en", "l1")}
         for name, one in ATTACKS.items():
             if not one.misfits(task.format, task.name) and not one.excludes("l1"):
-                parallel = examples if one.level == "R1" else None
+                parallel = examples if one.mixes_languages else None
                 changes = {"task": task.name, "budget": one.budget, "version": one.version}
                 job = make_job(tmp_path / f"{task.name}-{name}", name, examples["l1"], "l1", parallel, **changes)
                 label = f"attack v{KINDS['attack'].version} {name} v{one.version} {task.name}"

@@ -318,10 +318,13 @@ def test_under_an_attack_the_worst_variant_counts(job: ScoreJob) -> None:
     add_clean(job, "yyyn")
     variants = dict.fromkeys(("0#0", "0#1", "1#0", "3#2"), "yes")
     add_attack(job, "de", variants, {"0#0": "yes", "0#1": "no", "1#0": "yes", "3#2": "yes"})
+    assert job.inputs.attacked is not None
+    (job.inputs.attacked / "seen.json").write_text('{"de": 0.25}')
     found = scores_of(job)["languages"]["de"]
     assert found["headline"] == 0.5 and found["n"] == 4
-    attack = {"variants": 4, "effective": 0.75, "success": 1 / 3, "consistent": 0.5, "passed": 0.75}
-    assert found["attack"] == pytest.approx(attack)
+    attack = {"variants": 4, "effective": 0.75, "seen": 0.25, "success": 1 / 3, "consistent": 0.5, "passed": 0.75}
+    attack |= {"queries": 1.0, "queries_p90": 1.8}
+    assert {name: value for name, value in found["attack"].items() if value is not None} == pytest.approx(attack)
     tallies = np.load(job.out / "tallies.npz")
     assert tallies["de.ids"].tolist() == ["0", "1", "2", "3"]
     assert tallies["de.counts"][:, 0].tolist() == [0, 1, 1, 0] and tallies["de.chosen"].tolist() == ["0#1", "", "", ""]
@@ -341,8 +344,79 @@ def test_where_nothing_could_be_edited_the_clean_score_stands(job: ScoreJob) -> 
     add_clean(job, "yn")
     add_attack(job, "de", {}, {})
     found = scores_of(job)["languages"]["de"]
-    nothing = {"variants": 0, "effective": 0.0, "success": 0.0, "consistent": None, "passed": None}
-    assert found["headline"] == 0.5 and found["attack"] == nothing
+    nothing = {"variants": 0, "effective": 0.0, "success": 0.0}
+    assert found["headline"] == 0.5 and {name: value for name, value in found["attack"].items() if value is not None} == nothing
+
+
+def add_attacked_vectors(job: ScoreJob, side: str, variants: Sequence[Example], rows: np.ndarray) -> None:
+    """Of the variants "<clean id>#<number>" of the language de."""
+    folder, attacked = job.out.parent / "variants", job.out.parent / "attacked"
+    folder.mkdir()
+    attacked.mkdir()
+    write_jsonl(folder / "examples.jsonl", variants)
+    records = [{"id": one.id, "clean": one.id.rpartition("#")[0], "edits": []} for one in variants]
+    (folder / "variants.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    layout = Layout((2,), ("mean",), 3, rows.shape[1])
+    layout.write(attacked)
+    vectors = create(attacked, "de", side, layout, [one.id for one in variants])
+    vectors[:] = rows
+    vectors.flush()
+    job.inputs = dataclasses.replace(job.inputs, attacked=attacked, variants={"de": folder})
+
+
+@as_format("embed")
+@pytest.mark.parametrize("centred", [False, True])
+def test_an_attacked_translation_stands_among_the_clean_ones(job: ScoreJob, centred: bool) -> None:
+    """The oracle is the search among all sentences with one of them replaced."""
+    rng = np.random.default_rng(0)
+    ids = [f"{i}" for i in range(30)]
+    english, foreign = rng.normal(size=(30, 4)) + 1, rng.normal(size=(30, 4)) + 1
+    foreign[:24] = english[:24] + 0.3 * foreign[:24]
+    foreign[7] = foreign[6]  # of equal ones the first is found
+    add_gold(job, "gold:de", [BitextRetrievalExample(id, "a", "b", id) for id in ids])
+    for side, rows in (("text", foreign), ("english", english)):
+        add_vectors(job, "de", side, list(ids), rows, rng.normal(size=rows.shape))
+    set_retrieval(job, centred=centred)
+    sources = [i for i in range(30) for _ in range(3)]
+    moved = (foreign[sources] + rng.normal(size=(90, 4)) * np.tile([0.0, 0.3, 2.0], 30)[:, None]).astype(np.float32)
+    variants = [BitextRetrievalExample(f"{i}#{n}", "a", "b", ids[i]) for n, i in enumerate(sources)]
+    add_attacked_vectors(job, "text", variants, moved)
+    expected = []
+    foreign, english = foreign.astype(np.float32), english.astype(np.float32)
+    shift, shift_english = (x.mean(0, dtype=np.float64).astype(np.float32) * centred for x in (foreign, english))
+    for i, row in zip(sources, moved, strict=True):
+        pool = foreign.copy()
+        pool[i] = row
+        expected.append(ids[int(nearest(english[i : i + 1] - shift_english, [pool - shift], 1)[0, 0])])
+    answers = retrieve.answer_attacked_translations(
+        job, "de", RetrievalSetting(2, "mean", centred), retrieve.Answers([BitextRetrievalExample(id, "", "", id) for id in ids])
+    )
+    assert [p.answer for p in answers.predictions] == expected and len(set(expected)) > 10
+    found = scores_of(job)
+    clean = [p.answer for p in read_predictions(job.out / "de.jsonl")]
+    assert expected[::3] == clean, "what is not moved finds what the clean sentence finds"
+    right = [all(found == ids[i] for found in (clean[i], *expected[3 * i : 3 * i + 3])) for i in range(30)]
+    assert found["languages"]["de"]["headline"] == pytest.approx(np.mean(right)) and 0 < sum(right) < 24
+    assert found["languages"]["de"]["attack"]["effective"] == 1.0 and len(found["layers"]) == 1
+
+
+@as_format("rank")
+def test_an_attacked_query_searches_the_clean_pools_of_all_languages(job: ScoreJob) -> None:
+    """Chinese is searched, though only German is attacked."""
+    east, north, west = np.array([1.0, 0]), np.array([0, 1.0]), np.array([-1.0, 0])
+    for language, ids in (("de", ("d0", "d1")), ("zh", ("z0", "z1"))):
+        queries = [PoolExample(f"q{i}", "a", "", "query", (id,)) for i, id in enumerate(ids)]
+        add_gold(job, f"gold:{language}", [*queries, *(PoolExample(id, "b", "", "candidate", None) for id in ids)])
+        add_vectors(job, language, "query", ["q0", "q1"], np.array([east, north]), np.zeros((2, 2)))
+        add_vectors(job, language, "candidate", list(ids), np.array([east, north]), np.zeros((2, 2)))
+    variants = [PoolExample("q0#0", "c", "", "query", ("d0",)), PoolExample("q1#4", "c", "", "query", ("d1",))]
+    add_attacked_vectors(job, "query", variants, np.array([north, north + 0.1 * west]))
+    job.config = dataclasses.replace(job.config, languages=("de",))
+    found = scores_of(job)["languages"]
+    assert list(found) == ["de"]
+    assert found["de"]["headline"] == pytest.approx((5 / 12 + 1) / 2), "the gold of q0 stands third and fourth: (1/3 + 2/4) / 2"
+    assert np.load(job.out / "tallies.npz")["de.chosen"].tolist() == ["q0#0", ""]
+    assert found["de"]["attack"]["variants"] == 2 and found["de"]["attack"]["success"] == 0.5
 
 
 @as_format("classify")
@@ -351,3 +425,45 @@ def test_a_victim_that_answers_fewer_variants_is_an_error(job: ScoreJob) -> None
     add_attack(job, "de", {"0#0": "yes", "1#0": "yes"}, {"0#0": "yes"})
     with pytest.raises(InputError, match="de: 1 predictions for 2 examples"):
         score.run(job)
+
+
+@as_format("classify")
+def test_variants_in_two_languages_make_a_matrix(job: ScoreJob) -> None:
+    """de and fr have ids 0, 1 and 2; id 2 has no variant, so that no pair counts it."""
+    answers = {"de": ("y", "n", "y"), "fr": ("y", "y", "n")}
+    drawn = {
+        "de": {"0#0": ("de", "fr"), "0#1": ("fr", "de"), "1#0": ("fr", "de")},
+        "fr": {"0#0": ("de", "fr"), "1#0": ("de", "fr")},
+    }
+    said = {"de": ("yes", "no", "no"), "fr": ("yes", "no")}
+    for code, letters in answers.items():
+        add_gold(job, f"gold:{code}", [ClassifyExample(str(i), ("a", "b"), "yes") for i in range(3)])
+        predicted = [Prediction(str(i), {"y": "yes", "n": "no"}[x]) for i, x in enumerate(letters)]
+        write_predictions(job.inputs.predictions / f"{code}.jsonl", predicted)
+    for code, own in drawn.items():
+        add_attack(job, code, dict.fromkeys(own, "yes"), dict(zip(own, said[code], strict=True)))
+        records = [{"id": id, "clean": id[0], "edits": [], "languages": pair} for id, pair in own.items()]
+        written = "".join(json.dumps(record) + "\n" for record in records)
+        (job.inputs.variants[code] / "variants.jsonl").write_text(written)
+    found = scores_of(job)
+    assert found["pairs"] == [
+        {"first": "de", "second": "de", "score": 0.5, "n": 2},
+        {"first": "de", "second": "fr", "score": 0.5, "n": 2},  # id 0 was drawn from both languages and counts once
+        {"first": "fr", "second": "de", "score": 0.0, "n": 2},
+        {"first": "fr", "second": "fr", "score": 1.0, "n": 2},
+    ]
+    assert found["languages"]["de"]["attack"]["edited_words"] is None
+
+
+@as_format("classify")
+def test_without_languages_of_their_own_there_is_no_matrix(job: ScoreJob) -> None:
+    add_clean(job, "yy")
+    add_attack(job, "de", {"0#0": "yes"}, {"0#0": "no"})
+    edits = [{"part": 0, "start": 0, "end": 1, "replacement": "cd"}]
+    (job.inputs.variants["de"] / "variants.jsonl").write_text(json.dumps({"id": "0#0", "clean": "0", "edits": edits}))
+    found = scores_of(job)
+    assert "pairs" not in found
+    assert (found["languages"]["de"]["attack"]["edited_words"], found["languages"]["de"]["attack"]["edited_characters"]) == (
+        0.5,
+        1,
+    )

@@ -30,7 +30,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 # They name a folder with an encoder, which is not here.
 ALONE = ("real-small", "real-small-controls", "scale-small", "targets-mini")
 NO_CHAINS = ("chains={none: []}", "primary=[]")
-QUESTIONS = ("phang2020", "scale", "diversity", "mlm_cotraining", "translated", "layers")
+QUESTIONS = ("phang2020", "scale", "diversity", "mlm_cotraining", "translated", "layers", "pawsx_robust", "robust_scale")
 
 
 def drafted(name: str, data: Path, *changes: str) -> Plan:

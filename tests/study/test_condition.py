@@ -53,6 +53,7 @@ def test_a_name_says_what_differs_from_the_defaults() -> None:
         ([{"attack": "swap", "budget": 0.5}], r"conditions: attack swap: budget 0.5, expected a whole number"),
         ([{"attack": "keyboard", "count": 0}], r"conditions\.0\.count: expected a value greater than or equal to 1, found 0"),
         (["keyboard", {"attack": "keyboard"}], "conditions: 'keyboard' is given twice; leave one out"),
+        (["hotflip"], r"conditions: hotflip asks the victim's model, .*; use `xstilts attack STUDY CELL --with hotflip`"),
         ([3], r"conditions\.0: expected fields"),
         ("keyboard", r"conditions: expected a list"),
     ],

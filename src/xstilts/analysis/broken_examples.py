@@ -24,7 +24,7 @@ from xstilts.metrics.worst import RIGHT, own_scores
 from xstilts.plan.cell import PlannedCell
 from xstilts.plan.compile import Plan, short_name
 from xstilts.stages.attack import read_variants
-from xstilts.stages.stage import Stage
+from xstilts.stages.stage import PredictStage, Stage
 from xstilts.store.store import Store
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
@@ -32,6 +32,7 @@ from xstilts.tasks.task import Task
 PER_LANGUAGE, MOST = 2, 8
 BEFORE = 80  # letters of a long text that are shown before its first change
 JOINERS = "\u200c\u200d"  # parts of the spelling of Persian and of Indic languages
+SAME = "the same text, cut into other pieces"
 Piece = tuple[str, bool]  # a stretch of text, and whether it was changed
 
 
@@ -57,6 +58,8 @@ def choose_broken(plan: Plan, store: Store) -> tuple[BrokenExample, ...]:
     groups: dict[tuple[str, str, str], dict[int, dict[str, PlannedCell]]] = {}
     for cell in plan.attacked:
         one = cell.id
+        if not isinstance(cell.score.inputs.attacked, PredictStage):
+            continue  # what retrieval finds is no answer that one could read
         if (
             one.arm in plan.study.chains
             and cell.score.config.counts == "worst"  # where the mean of the variants counts, none is the one that breaks
@@ -142,6 +145,8 @@ def _read(
         answers[chain] = own
     for id in ids:
         clean, attacked_text = mark_changes(task, gold[sources[id]], variants[id], records[id]["edits"])
+        if not any(changed for _, changed in attacked_text):
+            attacked_text = ((SAME, False),)
         told = {chain: (own[sources[id]], own[id]) for chain, own in answers.items()}
         yield BrokenExample(*place, language, id, clean, attacked_text, _write(task, variants[id].answer), told)
 

@@ -30,6 +30,8 @@ from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.execution.execute import State, inspect
 from xstilts.execution.freeze import read_frozen
+from xstilts.execution.language_pairs import PairScore
+from xstilts.plan.attack_stages import explain_misfit
 from xstilts.plan.compile import Plan, PlannedCell, short_name
 from xstilts.plan.controls import RANDOM_INIT, Arm, arms
 from xstilts.plan.design import identify_code, make_design
@@ -107,6 +109,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
             )
             for condition in study.conditions
         },
+        unattacked={(c.name, info.name): _explain_unattacked(c, info) for c in study.conditions for info in targets},
     )
 
 
@@ -114,6 +117,7 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
     languages: dict[str, LanguageScore] = {}
     layers: tuple[LayerScore, ...] = ()
     layer = None
+    pairs: tuple[PairScore, ...] = ()
     folder = folders[cell.score.key]
     if state.status[cell.score.key] == "done":
         try:
@@ -123,6 +127,7 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
         scores = read_json(folder / "out" / "scores.json")
         layer = scores["layer"]
         layers = tuple(LayerScore(**found) for found in scores["layers"])
+        pairs = tuple(PairScore(**found) for found in scores.get("pairs", ()))
         with np.load(folder / "out" / "tallies.npz", allow_pickle=False) as tallies:
             for language, found in scores["languages"].items():
                 ids = merge_parallel(tallies[f"{language}.ids"], find_task(cell.id.target).parallel_ids)
@@ -132,7 +137,7 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
                 )
     chain, control = (NO_CHAIN, cell.id.arm) if cell.id.arm == RANDOM_INIT.name else (cell.id.arm, "")
     place = (short_name(cell.id.encoder), chain, cell.id.target, cell.id.seed, control)
-    return Cell(*place, languages, layers, layer, cell.score.key, cell.leak)
+    return Cell(*place, languages, layers, layer, cell.score.key, cell.leak, pairs)
 
 
 def merge_parallel(ids_N: NDArray[np.str_], pattern: str) -> NDArray[np.str_]:
@@ -222,9 +227,17 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
 
 def _condition(condition: Condition) -> ConditionInfo:
     attack = condition.find_attack()
-    budget = f"budget {attack.check_budget(condition.budget):g} ({attack.unit})"
-    strength = f"{fmt.count(condition.count, 'variant')} of each example, {budget}"
-    return ConditionInfo(condition.name, attack.title, attack.description, attack.goal, strength, attack.cite)
+    budget = attack.check_budget(condition.budget)
+    strength = f"{fmt.count(condition.count, 'variant')} of each example, budget {budget:g} ({attack.unit})"
+    words = (condition.name, attack.title, attack.description, attack.goal, strength, attack.cite, attack.name, attack.unit)
+    return ConditionInfo(*words, budget, condition.count, condition.seed, attack.mixes_languages)
+
+
+def _explain_unattacked(condition: Condition, target: TargetInfo) -> dict[str, str]:
+    """Language of the target -> why the condition does not attack it."""
+    attack, task = condition.find_attack(), find_task(target.name)
+    whole = explain_misfit(attack, task, target.languages)
+    return {code: reason for code in target.languages if (reason := whole or attack.excludes(code))}
 
 
 def _recipes(study: Study) -> dict[str, dict[str, object]]:

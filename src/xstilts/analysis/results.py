@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xstilts.analysis.truth import Truth
 from xstilts.execution.freeze import FrozenDesign
+from xstilts.execution.language_pairs import PairScore
 from xstilts.formats.registry import FORMATS
 from xstilts.metrics.metric import Metric
 from xstilts.plan.design import CodeVersion, Design
@@ -64,7 +65,8 @@ class LayerScore:
 @dataclass(frozen=True)
 class Cell:
     """The scores of one grid point. `chain` is a chain's name; `control` is "" or "random-init" (then `chain` is "none"). `leak`:
-    a phase took the weights that are best on dev data of the target languages, so the score is an upper bound."""
+    a phase took the weights that are best on dev data of the target languages, so the score is an upper bound. `pairs`: under an
+    attack that mixes languages, the scores of each pair."""
 
     encoder: str
     chain: str
@@ -76,6 +78,7 @@ class Cell:
     layer: int | None
     key: str
     leak: bool = False
+    pairs: tuple[PairScore, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,8 +146,8 @@ class TargetInfo:
 
 @dataclass(frozen=True)
 class ConditionInfo:
-    """An attack on the test data: `name` with what differs from its defaults, `budget` and `count` in words, `goal` as in
-    `Attack.goal`, `cite` whose idea it is."""
+    """An attack on the test data: `name` with what differs from its defaults, budget and count in words (`strength`), `goal` as
+    in `Attack.goal`, `cite` whose idea it is. `attack`: its name alone; `unit`: what the budget counts."""
 
     name: str
     title: str
@@ -152,6 +155,12 @@ class ConditionInfo:
     goal: str
     strength: str
     cite: str
+    attack: str
+    unit: str
+    budget: float
+    count: int
+    seed: int
+    mixes_languages: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,7 +196,8 @@ class Results:
     (all of them if there are none). `treatments`: what the chains learned, where the store knows it. `frozen` are the designs
     that were frozen under the study's name, the oldest first; with any, `design` and `code` are what they are held against.
     `truth`: the true gains, where they are known. `conditions`: what was done to the test data.
-    `attacked`: condition -> the same cells under it, apart from `cells`, so that no gain, score or claim counts them."""
+    `attacked`: condition -> the same cells under it, apart from `cells`, so that no gain, score or claim counts them.
+    `unattacked`: (condition, target) -> language -> why there is no such attack."""
 
     study: str
     question: str
@@ -220,6 +230,7 @@ class Results:
     truth: Truth | None = None
     conditions: tuple[ConditionInfo, ...] = ()
     attacked: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)
+    unattacked: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
     def is_primary(self, chain: str, target: str) -> bool:
         return is_primary(self.primary, chain, target)

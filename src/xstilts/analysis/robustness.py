@@ -32,10 +32,12 @@ Pair = tuple[Cell, Cell]  # clean and attacked
 @dataclass(frozen=True)
 class AttackedScore:
     """One chain on one target and language under one condition: means over `seeds`, 0-1. `language` is a code, or "others" for
-    the mean over those other than English. `effective`: the share of examples that have a variant. `success`: of the examples
-    that were right, the share that no longer are; `shared` and `shared_none`: the same of this chain and of no chain, on the
-    examples that both got right. `consistent` and `passed`: of all variants, the share that is answered as the clean example is,
-    and that is answered rightly. `gap`: the drop less that of English. None where there is nothing to count."""
+    the mean over those other than English. `effective`: the share of examples that have a variant; `seen`: of the variants the
+    share whose token ids are not those of the clean example. `success`: of the examples that were right, the share that no longer
+    are; `shared` and `shared_none`: the same of this chain and of no chain, on the examples that both got right. `consistent` and
+    `passed`: of all variants, the share that is answered as the clean example is, and that is answered rightly. `gap`: the drop
+    less that of English. `edited_words` and `edited_characters`: the mean shares that a variant changes; `queries` and
+    `queries_p90`: how many variants an example has that has any. None where there is nothing to count."""
 
     encoder: str
     chain: str
@@ -46,12 +48,17 @@ class AttackedScore:
     clean: float
     attacked: float
     effective: float
+    seen: float | None
     success: float | None
     shared: float | None
     shared_none: float | None
     consistent: float | None
     passed: float | None
     gap: float | None = None
+    edited_words: float | None = None
+    edited_characters: float | None = None
+    queries: float | None = None
+    queries_p90: float | None = None
 
     @property
     def drop(self) -> float:
@@ -77,6 +84,12 @@ def find_pairs(results: Results, condition: str) -> dict[tuple[str, str, str], d
         for (encoder, chain, control, target), cells in attacked.items()
         if not control
     }
+
+
+def was_edited(score: LanguageScore) -> bool:
+    """Whether the attack edited anything in this language that the tokenizer sees."""
+    attack = score.attack or {}
+    return bool(attack.get("effective")) and attack.get("seen") != 0
 
 
 # -- scores ------------------------------------------------------------------------------------------------------------
@@ -109,7 +122,10 @@ def _describe(
     return [row if english is None or row.language == ENGLISH else replace(row, gap=row.drop - english) for row in rows]
 
 
-_MEASURES = ("clean", "attacked", "effective", "success", "shared", "shared_none", "consistent", "passed")
+_MEASURES = (
+    "clean", "attacked", "effective", "seen", "success", "shared", "shared_none", "consistent", "passed", "edited_words",
+    "edited_characters", "queries", "queries_p90",
+)  # fmt: skip
 
 
 def _describe_language(
@@ -126,11 +142,16 @@ def _describe_language(
         clean=float(np.mean([clean.headline for clean, _ in pairs.values()])),
         attacked=float(np.mean([attacked.headline for _, attacked in pairs.values()])),
         effective=_mean(found.get("effective") for found in facts) or 0.0,
+        seen=_mean(found.get("seen") for found in facts),
         success=_mean(found.get("success") for found in facts),
         shared=_mean(one for one, _ in common),
         shared_none=_mean(other for _, other in common),
         consistent=_mean(found.get("consistent") for found in facts),
         passed=_mean(found.get("passed") for found in facts),
+        edited_words=_mean(found.get("edited_words") for found in facts),
+        edited_characters=_mean(found.get("edited_characters") for found in facts),
+        queries=_mean(found.get("queries") for found in facts),
+        queries_p90=_mean(found.get("queries_p90") for found in facts),
     )
 
 
@@ -155,7 +176,7 @@ def _success_on_common(
 
 def compute_robustness_gains(results: Results, gains: Sequence[Gain], resamples: int = 0) -> tuple[RobustnessGain, ...]:
     """The gain in robustness under each condition, for each of these gains of which both sides were attacked in a language in
-    which anything could be edited."""
+    which anything could be edited and was not undone by the tokenizer."""
     found: list[tuple[str, Gain, Comparison]] = []
     for condition in results.attacked:
         pairs = [pair for by_seed in find_pairs(results, condition).values() for pair in by_seed.values()]
@@ -188,12 +209,12 @@ def compute_robustness_gains(results: Results, gains: Sequence[Gain], resamples:
 
 
 def _subtract(clean: Cell, attacked: Cell) -> Cell:
-    """The cell whose score is the drop, in the languages in which anything was edited. Its tallies are the attacked ones, and
-    beside them the clean ones."""
+    """The cell whose score is the drop, in the languages in which anything was edited and seen. Its tallies are the attacked
+    ones, and beside them the clean ones."""
     languages = {}
     for code, score in attacked.languages.items():
         before = clean.languages[code]
-        if (score.attack or {}).get("effective"):
+        if was_edited(score):
             counts_NC = np.concatenate([score.counts_NC, before.counts_NC], axis=1)
             languages[code] = LanguageScore({}, score.headline - before.headline, score.ids_N, counts_NC)
     return replace(clean, languages=languages, key=attacked.key)

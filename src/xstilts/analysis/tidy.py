@@ -7,14 +7,20 @@ its arm (`squad~placebo`, `random-init`), never by the chain that it resembles. 
 from collections.abc import Sequence
 from typing import Any
 
+from xstilts.analysis.budget_curves import BudgetCurve
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.results import Results
+from xstilts.analysis.robustness import OTHERS
 
 Row = dict[str, Any]
 SCORE_COLUMNS = ("study", "encoder", "chain", "control", "target", "language", "seed", "score", "n", "leak")
 GAIN_COLUMNS = (
     "study", "encoder", "chain", "over", "target", "language", "gain", "low", "high", "p", "p_holm", "verdict", "seeds",
     "reuses_target_data", "leak",
+)  # fmt: skip
+CURVE_COLUMNS = (
+    "study", "encoder", "chain", "target", "attack", "varied", "language", "condition", "strength", "unit", "score", "area",
+    "gain", "low", "high", "robustness", "robustness_low", "robustness_high", "seeds",
 )  # fmt: skip
 
 
@@ -48,4 +54,23 @@ def tidy_gains(results: Results, gains: Sequence[Gain], languages: bool = False)
             values: Row = {"language": language, "gain": interval.estimate, "low": interval.low, "high": interval.high}
             values["p"] = interval.p
             rows.append(row | values | ({} if languages else {"p_holm": gain.p_holm, "verdict": gain.verdict}))
+    return rows
+
+
+def tidy_curves(results: Results, curves: Sequence[BudgetCurve]) -> list[Row]:
+    """One row for each point of each curve, the clean score first. The area under the curve, and its differences to no chain,
+    stand in each of its rows."""
+    rows = []
+    for one in curves:
+        ladder = one.ladder
+        row: Row = {"study": results.study, "encoder": one.encoder, "chain": one.chain, "target": one.target}
+        row |= {"attack": ladder.title, "varied": ladder.varied, "unit": ladder.unit, "area": one.area, "seeds": len(one.seeds)}
+        row["language"] = "mean" if one.language == OTHERS else one.language
+        if one.gain:
+            row |= {"gain": one.gain.estimate, "low": one.gain.low, "high": one.gain.high}
+        if one.robustness:
+            row |= {"robustness": one.robustness.estimate}
+            row |= {"robustness_low": one.robustness.low, "robustness_high": one.robustness.high}
+        for condition, strength, score in zip(("clean", *ladder.conditions), (0.0, *ladder.strengths), one.scores, strict=True):
+            rows.append({**row, "condition": condition, "strength": strength, "score": score})
     return rows

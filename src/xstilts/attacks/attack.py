@@ -1,12 +1,14 @@
 """An attack is a record: what it changes, for which formats and languages, how much, and what must stay the same.
 
-There are two ways to make a variant of an example, and an attack has one of them. `vary` gives another spelling of one word;
-the words are then drawn here, and a search (`search.py`) can try them one by one. `compose` makes the whole variant. Both draw
-from the generator that they are given and from nothing else.
+There are three ways to make a variant of an example, and an attack has one of them. `vary` gives another spelling of one word
+(`vary_in` if it must see the example around the word); the words are then drawn here, and a search (`search.py`) can try them
+one by one. `compose` makes the whole variant. All draw from the generator that they are given and from nothing else.
 
-What changes no text is no attack of this kind: sampling how a tokenizer cuts a text into pieces belongs to the stage that
-predicts, since the example stays as it is. Such an attack would be a record with the same facts (level, goal, languages, budget
-= number of samples) and neither `vary` nor `compose`.
+The third, `cuts`, leaves the text as it is: the victim's own tokenizer cuts it into other pieces. The variant is a copy with a
+number, and whoever encodes it draws the cuts by its id (`model/segmentation.py`).
+
+An attack `by_model` has none of these: the victim's own model says what to change (`model_based.py`), so there is no fixed set of
+its variants.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +17,7 @@ from functools import cached_property
 from random import Random
 from typing import Any, Literal
 
-from xstilts.attacks.edits import Edit, allow_words, apply, cuts_answer, list_places, parts
+from xstilts.attacks.edits import Edit, Place, allow_words, apply, list_places, parts, respell_place
 from xstilts.attacks.text import find_words
 from xstilts.data.language import LANGUAGES, explain_code
 from xstilts.data.script import SCRIPTS
@@ -28,7 +30,7 @@ Goal = Literal["invariance", "directional", "minimum functionality", "ablation"]
 SHARE = "share"  # how the unit of a budget begins that is no whole number
 LEVELS: dict[Level, str] = {
     "R0": "corruption: drawn at random",
-    "R1": "language pair: each text in a language of its own, nothing edited",
+    "R1": "languages mixed: texts, phrases or words of the same example in another language",
     "R2": "transfer: found on another model",
     "R3": "adaptive: found by asking the victim",
     "R4": "gradients of the victim",
@@ -39,12 +41,18 @@ LEVELS: dict[Level, str] = {
 class Variant:
     """An attacked example. Its id is "<id of the clean example>#<number>"; `source` is the clean id. `edits` lead from the clean
     example to it, in the order of the text; there are none if texts were exchanged whole. `languages`: the language of each
-    text, if they differ."""
+    text, if they differ. `draw`: the number of a variant whose text is the clean one, since it is only cut otherwise."""
 
     example: Example
     source: str
     edits: tuple[Edit, ...] = ()
     languages: tuple[str, ...] = ()
+    draw: int | None = None
+
+    @property
+    def content(self) -> tuple[Example, int | None]:
+        """What a model reads: two variants with the same content are one."""
+        return replace(self.example, id=self.source), self.draw
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +87,7 @@ class Pool:
 
 
 Vary = Callable[[str, str, Random, Pool], str | None]
+VaryIn = Callable[[Example, Place, str, Random, Pool], str | None]
 Compose = Callable[[Example, str, Random, float, Pool], Variant | None]
 
 
@@ -102,9 +111,11 @@ class Attack:
 
     `budget`: the usual one, `most`: the largest one, `unit`: what is counted. A unit that begins with "share" is a share of the
     words (or entities) of the example, at least one of them; any other is a whole number. `vary(word, language, rng, pool)`:
-    another spelling, None if there is none. `compose(example, language, rng, budget, pool)`: a variant, None if nothing can be
-    edited. `resource`, `license`, `cite`: what it reads, under which licence, and whose idea it is. `declared`: the identity of
-    a user's own file."""
+    another spelling, None if there is none; `vary_in(example, place, language, rng, pool)`: the same for a word in its example.
+    `compose(example, language, rng, budget, pool)`: a variant, None if nothing can be edited. `cuts`: the text stays, and its cut
+    into pieces is drawn (see `find_exponent`). `by_model`: the victim's model makes the variants. `mixes_languages`: whether it
+    reads the same examples in other languages (`Pool.parallel`). `resource`, `license`, `cite`: what it reads, under which
+    licence, and whose idea it is. `declared`: the identity of a user's own file."""
 
     name: str
     title: str
@@ -114,7 +125,11 @@ class Attack:
     formats: tuple[type[Format], ...]
     cite: str
     vary: Vary | None = None
+    vary_in: VaryIn | None = None
     compose: Compose | None = None
+    cuts: bool = False
+    mixes_languages: bool = False
+    by_model: bool = False
     leaves_out: Callable[[str], str] = any_language
     wants: Callable[[Format], str] = any_format
     tasks: tuple[str, ...] = ()
@@ -127,17 +142,19 @@ class Attack:
     declared: str = ""
 
     def __post_init__(self) -> None:
-        if (self.vary is None) == (self.compose is None):
-            raise InputError(f"attack {self.name}: expected one of `vary` and `compose`, found {'both' if self.vary else 'none'}")
-        if self.vary and not self.unit.startswith(SHARE):
+        given = [way for way in ("vary", "vary_in", "compose", "cuts") if getattr(self, way)]
+        if len(given) != 1 and not self.by_model:
+            found = " and ".join(given) or "none"
+            raise InputError(f"attack {self.name}: expected one of `vary`, `vary_in`, `compose` and `cuts`, found {found}")
+        if self.by_words and not self.unit.startswith(SHARE):
             raise InputError(f"attack {self.name}: unit {self.unit!r}; a budget of `vary` is a share, as in 'share of words'")
         if not 0 < self.budget <= self.most:
             raise InputError(f"attack {self.name}: the budget is {self.budget:g}, expected more than 0 and at most {self.most:g}")
 
     @property
-    def mixes_languages(self) -> bool:
-        """Whether it reads the same examples in other languages."""
-        return self.level == "R1"
+    def by_words(self) -> bool:
+        """Whether it edits word by word, in ways of its own."""
+        return self.vary is not None or self.vary_in is not None
 
     def excludes(self, language: str) -> str:
         """Why the attack does not apply to a language; "" if it does."""
@@ -178,17 +195,23 @@ class Attack:
         """One random variant with the id of the clean example; None if nothing can be edited."""
         if self.compose:
             return self.compose(example, language, rng, budget, pool)
-        assert self.vary is not None
         places = list_places(example)
         edits: list[Edit] = []
         for place in rng.sample(places, len(places)):
             if len(edits) == allow_words(budget, len(places)):
                 break
-            new = self.vary(place.word, language, rng, pool)
-            edit = place.respell(new) if new is not None else None
-            if edit and not cuts_answer(example, edit):
+            if edit := self.respell(example, place, language, rng, pool):
                 edits.append(edit)
         return edit_example(example, edits)
+
+    def respell(self, example: Example, place: Place, language: str, rng: Random, pool: Pool) -> Edit | None:
+        """A random edit of one word; None if the attack gives none, or if it would cut through an answer."""
+        if self.vary_in:
+            new = self.vary_in(example, place, language, rng, pool)
+        else:
+            assert self.vary is not None
+            new = self.vary(place.word, language, rng, pool)
+        return respell_place(example, place, new)
 
 
 def edit_example(example: Example, edits: Sequence[Edit], **fields: Any) -> Variant | None:
@@ -201,5 +224,12 @@ def edit_example(example: Example, edits: Sequence[Edit], **fields: Any) -> Vari
 
 
 def number_variant(variant: Variant, number: int) -> Variant:
-    """The variant with the id that its number gives."""
+    """The variant with the id that its number gives, which for a cut is that of its draw."""
+    number = number if variant.draw is None else variant.draw
     return replace(variant, example=replace(variant.example, id=f"{variant.source}#{number}"))
+
+
+def find_exponent(budget: float) -> float:
+    """Of an attack that `cuts`: words are cut in proportion to the probability of the cut ** this number (Kudo 2018: alpha). A
+    budget of 1 makes all cuts equally likely."""
+    return round(1 - budget, 6)

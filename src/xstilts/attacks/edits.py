@@ -109,12 +109,34 @@ def apply(example: Example, edits: Sequence[Edit]) -> Any | None:
     raise AssertionError("`parts` refused it")
 
 
+def measure_edits(example: Example, edits: Sequence[Edit]) -> tuple[float, float]:
+    """The shares of the clean example's words (`list_places`) and characters that these edits of it change. What is put between
+    words changes none of them; its characters count, so that the second share may be more than 1."""
+    places = list_places(example)
+    changed = sum(any(_touches(edit, place) for edit in edits) for place in places)
+    characters = sum(max(edit.end - edit.start, len(edit.replacement)) for edit in edits)
+    return changed / max(len(places), 1), characters / max(sum(map(len, parts(example))), 1)
+
+
+def _touches(edit: Edit, place: Place) -> bool:
+    return edit.part == place.part and (
+        (edit.start < place.end and place.start < edit.end) or place.start < edit.start == edit.end < place.end
+    )
+
+
 def cuts_answer(example: Example, edit: Edit) -> bool:
     """Whether an edit reaches over the border of a gold answer."""
     if not isinstance(example, SpanExample) or edit.part != 1:
         return False
     spans = [(answer.start, answer.start + len(answer.text)) for answer in example.answer or ()]
     return any(edit.start < end and edit.end > start and not start <= edit.start <= edit.end <= end for start, end in spans)
+
+
+def touches_answer(example: Example, part: int, start: int, end: int) -> bool:
+    """Whether a stretch of a text has a character in common with a gold answer."""
+    if not isinstance(example, SpanExample) or part != 1:
+        return False
+    return any(start < answer.start + len(answer.text) and answer.start < end for answer in example.answer or ())
 
 
 def _splice(text: str, edits: Sequence[Edit]) -> str:
@@ -142,3 +164,9 @@ def _follow(answer: SpanAnswer, edits: Sequence[Edit], context: str) -> SpanAnsw
             return None
     text = context[start + before : end + before + inside]
     return SpanAnswer(text, start + before) if text.strip() else None
+
+
+def respell_place(example: Example, place: Place, new: str | None) -> Edit | None:
+    """The edit that writes a word otherwise; None if there is no other spelling, or if it would cut through an answer."""
+    edit = place.respell(new) if new is not None else None
+    return None if edit is None or cuts_answer(example, edit) else edit

@@ -7,7 +7,7 @@ from collections import defaultdict
 from textwrap import fill
 
 from xstilts.attacks.attack import LEVELS, Attack
-from xstilts.attacks.registry import ATTACKS
+from xstilts.attacks.registry import ATTACKS, MODEL_ATTACKS
 from xstilts.data.language import LANGUAGES
 
 _INTRO = """\
@@ -29,25 +29,49 @@ records of the package; [your own attack](how-to/attack.md) is one file.
   counted.
 - **A misspelling is never a word of the test set.** It can be a word that the test set does not have: in the embedded
   world (60 examples of each task and language, three variants) this was so for 4 of 16,611 misspellings. No other
-  attack changed a label there, in 40,853 variants that the world could read. It cannot read the stress tests, for want
-  of words.
+  attack changed a label there, code-mixing apart, in 40,853 variants that the world could read. It cannot read the
+  stress tests, for want of words.
+- **Code-mixing links words by statistics of the test set** (IBM model 1, both directions), with no model and no word
+  list. In the embedded world 99.6 % of 458,594 links are right. There, mistakes changed 1 of 4,242 labels under
+  `code_mix`, and 5 of 4,139 under `code_mix_phrases`. A word that says what two words of the other language say
+  (Swahili "hana", has not) has no link, so that no negation is lost; where the counts do not show it, one may be. A
+  test set of few examples has few links.
 
 A search (`xstilts.attacks.search`) asks a victim: random variants, greedy by importance, or a beam. A query counts when
-the victim ran. Attacks "by words" can be searched by all three, the others by random variants only.
+the victim ran. Attacks "by words" can be searched by all three, the others by random variants only. What attacks "by
+a model" change, the victim's model says, or the encoder that it began as: they need a cell and are no `conditions`.
 
+"""
+_LANGUAGES = """\
+## By language
+
+`x`: the attack applies. The sections below say why it does not elsewhere. All other attacks apply in every language.
 """
 
 
 def page() -> str:
     """The whole page in Markdown."""
+    records = [*ATTACKS.values(), *MODEL_ATTACKS.values()]
     rows = ["| attack | level | goal | formats | budget | searched |", "|---|---|---|---|---|---|"]
     rows += [
         f"| `{a.name}` | {a.level} | {a.goal} | {', '.join(f.name for f in a.formats)} | {_budget(a)} | {_searched(a)} |"
-        for a in ATTACKS.values()
+        for a in records
     ]
     levels = "Levels: " + "; ".join(f"{name} {text}" for name, text in LEVELS.items()) + "."
-    sections = "\n".join(_section(attack) for attack in ATTACKS.values())
-    return f"{_INTRO}{chr(10).join(rows)}\n\n{_wrap(levels)}\n\n{sections}"
+    languages = f"{_LANGUAGES}\n{_language_table()}\n"
+    sections = "\n".join(_section(attack) for attack in records)
+    return f"{_INTRO}{chr(10).join(rows)}\n\n{_wrap(levels)}\n\n{languages}\n{sections}"
+
+
+def _language_table() -> str:
+    """A row for each set of languages in which the same attacks apply, a column for each attack that leaves out a language."""
+    partial = [attack for attack in ATTACKS.values() if any(attack.excludes(code) for code in LANGUAGES)]
+    patterns: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for code in LANGUAGES:
+        patterns[tuple("" if attack.excludes(code) else "x" for attack in partial)].append(code)
+    lines = [("languages", *(f"`{attack.name}`" for attack in partial)), ("---",) * (1 + len(partial))]
+    lines += [(" ".join(codes), *pattern) for pattern, codes in sorted(patterns.items(), key=lambda one: -one[0].count("x"))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _budget(attack: Attack) -> str:
@@ -55,7 +79,7 @@ def _budget(attack: Attack) -> str:
 
 
 def _searched(attack: Attack) -> str:
-    return "by words" if attack.vary else "random"
+    return "by words" if attack.by_words else "by a model" if attack.by_model else "random"
 
 
 def _section(attack: Attack) -> str:

@@ -7,26 +7,44 @@ to the victim together. A query counts when the victim ran: the same variant of 
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass, replace
-from math import isnan, nan
+from dataclasses import dataclass
+from math import inf, isnan, nan
 from statistics import fmean
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from xstilts.attacks.attack import Attack, Pool, Variant, edit_example, number_variant
-from xstilts.attacks.edits import Edit, allow_words, cuts_answer, list_places
+from xstilts.attacks.attack import Attack, Pool, Variant, edit_example, find_exponent, number_variant
+from xstilts.attacks.edits import Edit, allow_words, list_places, respell_place
 from xstilts.attacks.variants import check_examples, draw_variant, seeded
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 
 Victim = Callable[[Sequence[Example]], Sequence[float]]
+
+
+@runtime_checkable
+class CuttingVictim(Protocol):
+    """A victim with a tokenizer that can cut words at random."""
+
+    def __call__(self, examples: Sequence[Example]) -> Sequence[float]: ...
+
+    def cut(self, alpha: float, seed: int) -> Victim:
+        """The same victim, which draws the cuts of each example by its id."""
+
+
 # It asks for the scores of variants and gets them, in their order.
 Steps = Generator[list[Variant], list[float], None]
+Content = tuple[Example, int | None]  # of a variant
 BATCH = 256
+
+
+# A variant of an example -> replacements of its words that a model proposes: the number of the word and the new word, the most
+# promising first.
+Propose = Callable[[Example], Sequence[tuple[int, str]]]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One example under attack."""
+    """One example under attack. `propose`: a model that gives the spellings of its words, for an attack that asks one."""
 
     attack: Attack
     example: Example
@@ -34,6 +52,7 @@ class Case:
     seed: int
     budget: float
     pool: Pool
+    propose: Propose | None = None
 
 
 class Method(Protocol):
@@ -63,6 +82,21 @@ def success_rate(found: Iterable[Found]) -> float:
     """The share that is broken of the examples that were right; NaN if none was."""
     tried = [one.broken for one in found if one.clean >= one.threshold]
     return fmean(tried) if tried else nan
+
+
+def transfer(
+    victim: Victim, examples: Sequence[Example], found: Sequence[Found], *, threshold: float = 0.0, batch: int = BATCH
+) -> list[Found]:
+    """What the variants that were found on another victim do to this one. It is asked once about each; an example without a
+    variant keeps its clean score. Raises InputError for a victim that returns another number of scores or NaN."""
+    ask = _Asker(victim, batch)
+    clean = ask(examples)
+    scores = iter(ask([one.variant.example for one in found if one.variant]))
+    carried = []
+    for own, one in zip(clean, found, strict=True):
+        score = min(own, next(scores)) if one.variant else own
+        carried.append(Found(one.source, own, score, one.variant, int(one.variant is not None), threshold))
+    return carried
 
 
 @dataclass(frozen=True)
@@ -124,6 +158,37 @@ class BeamSearch:
             beam = [grown[i] for i in order[: self.width]]
 
 
+@dataclass(frozen=True)
+class ProposedSearch:
+    """A model proposes replacements for words of the lowest variant so far. The first `tries` are tried as texts, and the one
+    that lowers the score most is kept, as long as the budget (a number of words) allows it. No word is replaced twice."""
+
+    propose: Propose
+    tries: int = 8
+
+    def steps(self, case: Case) -> Steps:
+        places = list_places(case.example)
+        kept: dict[int, Edit] = {}
+        current, lowest = case.example, inf
+        while len(kept) < case.budget:
+            tried: list[tuple[int, Edit, Variant]] = []
+            for number, word in self.propose(current):
+                edit = None if number in kept else places[number].respell(word)
+                variant = edit_example(case.example, [*kept.values(), edit]) if edit else None
+                if edit and variant and len(list_places(variant.example)) == len(places):
+                    tried.append((number, edit, variant))
+                if len(tried) == self.tries:
+                    break
+            if not tried:
+                return
+            scores = yield [variant for _, _, variant in tried]
+            score, best = min(zip(scores, range(len(tried)), strict=True))
+            if score >= lowest:
+                return
+            lowest, (number, kept_edit, variant) = score, tried[best]
+            kept[number], current = kept_edit, variant.example
+
+
 def search(
     victim: Victim,
     attack: Attack,
@@ -137,29 +202,42 @@ def search(
     threshold: float = 0.0,
     most_queries: int | None = None,
     batch: int = BATCH,
+    propose: Propose | None = None,
 ) -> list[Found]:
     """What the search finds for each example, in their order. The victim gets at most `batch` examples at once, and at most
     `most_queries` variants of one example. A search stops when its example is broken, and does not begin if the clean example is
-    wrong.
+    wrong. `propose`: for an attack by a model with a greedy search or a beam, the spellings of the words.
 
     Raises InputError for a language, a budget or examples that do not fit, for a search by words with an attack that has no
-    words, and for a victim that returns another number of scores or NaN."""
+    words, for an attack on the cut of a text where the victim is no `CuttingVictim`, and for a victim that returns another number
+    of scores or NaN."""
     budget = attack.check(language, budget)
     check_examples(attack, examples)
-    if attack.vary is None and not isinstance(method, RandomSearch):
-        raise InputError(
-            f"attack {attack.name} changes whole examples, and {type(method).__name__} edits word by word; use RandomSearch"
-        )
+    if attack.by_model and not (isinstance(method, ProposedSearch) or (propose and not isinstance(method, RandomSearch))):
+        raise InputError(f"attack {attack.name} is made by the victim's model; attack a finished cell with it")
+    if not attack.by_words and not attack.by_model and not isinstance(method, RandomSearch):
+        what = "no text" if attack.cuts else "whole examples"
+        raise InputError(f"attack {attack.name} changes {what}, and {type(method).__name__} edits word by word; use RandomSearch")
     pool = Pool(same=examples) if pool is None else pool
     ask = _Asker(victim, batch)
+    ask_variants = _Asker(_cut(victim, attack, budget, seed), batch) if attack.cuts else ask
     clean = ask(examples)
-    cases = [Case(attack, example, language, seed, budget, pool) for example in examples]
+    cases = [Case(attack, example, language, seed, budget, pool, propose) for example in examples]
     runs = [_Run(case, score, method, threshold, most_queries) for case, score in zip(cases, clean, strict=True)]
     while waiting := [run for run in runs if run.asked]:
-        scores = iter(ask([variant.example for run in waiting for variant in run.asked.values()]))
+        scores = iter(ask_variants([variant.example for run in waiting for variant in run.asked.values()]))
         for run in waiting:
             run.answer([next(scores) for _ in run.asked])
     return [run.found() for run in runs]
+
+
+def _cut(victim: Victim, attack: Attack, budget: float, seed: int) -> Victim:
+    if not isinstance(victim, CuttingVictim):
+        raise InputError(
+            f"attack {attack.name} changes no text, only how the victim's tokenizer cuts it, and a function of texts has none to "
+            "draw from; attack the model of a cell"
+        )
+    return victim.cut(find_exponent(budget), seed)
 
 
 class _Asker:
@@ -186,11 +264,11 @@ class _Run:
 
     def __init__(self, case: Case, clean: float, method: Method, threshold: float, most_queries: int | None) -> None:
         self.case, self.clean, self.threshold, self.most_queries = case, clean, threshold, most_queries
-        self.scores: dict[Example, float] = {case.example: clean}  # by the variant with the clean id
+        self.scores: dict[Content, float] = {(case.example, None): clean}
         self.queries = 0
         self.lowest: tuple[float, Variant | None] = (clean, None)
-        self.asked: dict[Example, Variant] = {}
-        self.wanted: list[Example] = []
+        self.asked: dict[Content, Variant] = {}
+        self.wanted: list[Content] = []
         self.steps = method.steps(case)
         if clean >= threshold:
             self._advance(None)
@@ -212,7 +290,7 @@ class _Run:
                 variants = next(self.steps) if scores is None else self.steps.send(scores)
             except StopIteration:
                 return
-            self.wanted = [replace(variant.example, id=variant.source) for variant in variants]
+            self.wanted = [variant.content for variant in variants]
             unknown = {key: one for key, one in zip(self.wanted, variants, strict=True) if key not in self.scores}
             left = len(unknown) if self.most_queries is None else self.most_queries - self.queries
             for key, variant in list(unknown.items())[:left]:
@@ -229,15 +307,16 @@ class _Run:
 
 def _list_singles(case: Case, spellings: int) -> list[tuple[int, Edit]]:
     """(number of the word, edit): up to `spellings` different edits of each word alone."""
-    assert case.attack.vary is not None
+    proposed: dict[int, list[str]] = {}
+    for number, word in case.propose(case.example) if case.propose else ():
+        proposed.setdefault(number, []).append(word)
     singles: list[tuple[int, Edit]] = []
     for number, place in enumerate(list_places(case.example)):
-        rng = seeded(case.seed, case.attack, case.example, case.language, -1 - number)
-        drawn = [case.attack.vary(place.word, case.language, rng, case.pool) for _ in range(spellings)]
-        for new in dict.fromkeys(drawn):
-            edit = place.respell(new) if new is not None else None
-            if edit and not cuts_answer(case.example, edit):
-                singles.append((number, edit))
+        drawn = [respell_place(case.example, place, word) for word in proposed.get(number, ())[:spellings]]
+        if case.attack.by_words:
+            rng = seeded(case.seed, case.attack, case.example, case.language, -1 - number)
+            drawn = [case.attack.respell(case.example, place, case.language, rng, case.pool) for _ in range(spellings)]
+        singles += [(number, edit) for edit in dict.fromkeys(drawn) if edit]
     return singles
 
 

@@ -49,12 +49,12 @@ def make_variants(
             for number in range(count)
             if (variant := draw_variant(attack, example, language, number, seed=seed, budget=budget, pool=pool))
         ]
-        seen: set[Example] = set()
+        seen: set[tuple[Example, int | None]] = set()
         for number, variant in found:
-            if variant.example in seen:
+            if variant.content in seen:
                 repeated += 1
             else:
-                seen.add(variant.example)
+                seen.add(variant.content)
                 variants.append(number_variant(variant, number))
         if not found:
             untouched.append(example.id)
@@ -65,6 +65,8 @@ def draw_variant(
     attack: Attack, example: Example, language: str, number: int, *, seed: int, budget: float, pool: Pool
 ) -> Variant | None:
     """Variant `number` of an example, with the example's own id; None if nothing can be edited."""
+    if attack.cuts:
+        return Variant(example, example.id, draw=number)
     rng = seeded(seed, attack, example, language, number)
     return attack.make(example, language, rng, budget, pool)
 

@@ -4,23 +4,37 @@ What a study measures under `conditions` is the worst of some random variants, t
 so finds more; its variants are of this victim only.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from math import isnan
 from statistics import fmean, median, quantiles
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from xstilts.attacks.attack import Attack, Pool
 from xstilts.attacks.edits import parts
+from xstilts.attacks.model_based import HOTFLIP, PGD, PGD_SIZES, SUBSTITUTE
 from xstilts.attacks.registry import find_attack
-from xstilts.attacks.search import BeamSearch, Found, GreedySearch, Method, RandomSearch, Victim, search, success_rate
+from xstilts.attacks.search import (
+    BeamSearch,
+    Found,
+    GreedySearch,
+    Method,
+    Propose,
+    ProposedSearch,
+    RandomSearch,
+    Victim,
+    search,
+    success_rate,
+)
 from xstilts.errors import InputError, nearest
 from xstilts.execution.language_pairs import read_gold
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.format import Example
 from xstilts.metrics.metric import Metric
+from xstilts.plan.attack_stages import explain_uncut
 from xstilts.plan.cell import PlannedCell
 from xstilts.stages.stage import PredictStage
 from xstilts.store.store import Store
@@ -28,25 +42,54 @@ from xstilts.tasks.registry import find_task
 
 # Texts of examples -> for each of them a score of each label, in the order of the task's labels; shape (N, C).
 TextVictim = Callable[[Sequence[tuple[str, ...]]], Sequence[Sequence[float]]]
-MakeVictim = Callable[[Store, PredictStage, Metric], Victim]
+
+
+class ModelVictim(Protocol):
+    """A victim whose model can be asked for more than scores (`stages.victim.CellVictim`, which needs torch)."""
+
+    def __call__(self, examples: Sequence[Example]) -> Sequence[float]: ...
+    def propose(self, language: str, blind: bool = False) -> Propose: ...
+    def substitute(self, language: str) -> Propose: ...
+    def perturb(self, examples: Sequence[Example], size: float) -> Sequence[Sequence[float]]: ...
+
+
+# Pairs of texts -> the probability that the second follows from the first (`stages.judge.CellJudge`).
+Judge = Callable[[Sequence[tuple[str, str]]], Sequence[float]]
+ENTAILS = 0.8  # the probability from which a judge is taken to say so
+MakeVictim = Callable[[Store, PredictStage, Metric], ModelVictim]
 
 
 @dataclass(frozen=True)
 class Attacked:
-    """What one attack did to one example."""
+    """What one attack did to one example. `surrogate`: what it did to the model on which it was found, if that is another one.
+    `kept`: whether a judge found that the broken text still means the same; None if it was not asked."""
 
     attack: str
     language: str
     example: Example
     found: Found
+    surrogate: Found | None = None
+    kept: bool | None = None
+
+
+@dataclass(frozen=True)
+class Round:
+    """One attack on the test data of one language. `name`: that of the attack, with the budget where several are tried."""
+
+    attack: Attack
+    name: str
+    language: str
+    examples: Sequence[Example]
+    pool: Pool
+    budget: float | None = None
 
 
 @dataclass(frozen=True)
 class Summary:
     """One attack in one language. `right`: the clean examples that the victim got right; `untouched`: how many of these have no
-    variant, since nothing in them can be edited; `success`: the share of these that are
-    broken (NaN if none is right); `clean` and `attacked`: the share of all examples that is right before and after; `queries` of
-    the examples that have variants: median and 90th percentile."""
+    variant, since nothing in them can be edited; `success`: the share of these that are broken (NaN if none is right); `clean`
+    and `attacked`: the share of all examples that is right before and after; `queries` of the examples that have variants: median
+    and 90th percentile. `kept`: the share of the broken ones that a judge keeps (None if it was asked about none)."""
 
     attack: str
     language: str
@@ -58,6 +101,7 @@ class Summary:
     attacked: float
     queries: float
     queries_p90: float
+    kept: float | None = None
 
 
 def make_method(name: str, count: int) -> Method:
@@ -82,6 +126,7 @@ def attack_cell(
     seed: int = 0,
     limit: int | None = None,
     most_queries: int | None = None,
+    judge: Judge | None = None,
     on_start: Callable[[str, str], None] = lambda attack, language: None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Attacked]:
@@ -89,6 +134,27 @@ def attack_cell(
     torch. `languages`: those of the cell if none is given. `limit`: so many examples of each language, the same ids in all. What
     an attack does not fit goes to `note`. Raises InputError if nothing fits, for an unknown attack or language, and if the store
     lacks the model or the data."""
+    rounds = list_rounds(cell, store, attacks, languages, budget, limit, note, judge is not None)
+    victims = load_victims(cell, store, make_victim, rounds)
+    for one in rounds:
+        on_start(one.name, one.language)
+        found = ask_model(victims[one.language], one, method, seed, most_queries)
+        rows = [Attacked(one.name, one.language, e, f) for e, f in zip(one.examples, found, strict=True)]
+        yield from judge_rows(rows, judge) if judge else rows
+
+
+def list_rounds(
+    cell: PlannedCell,
+    store: Store,
+    attacks: Sequence[str],
+    languages: Sequence[str] = (),
+    budget: float | None = None,
+    limit: int | None = None,
+    note: Callable[[str], None] = lambda text: None,
+    judged: bool = False,
+) -> list[Round]:
+    """Attack by attack and language by language, with the test data of a cell; see `attack_cell`. Where no judge will say which
+    texts still mean the same, `note` is told what that means."""
     task = find_task(cell.id.target)
     chosen = [find_attack(name) for name in attacks]
     gold = cell.score.inputs.gold
@@ -96,30 +162,41 @@ def attack_cell(
         if language not in gold:
             raise InputError(f"{cell.id.target} has no test data in {language!r} here; expected {', '.join(gold)}")
     tests = {code: list(read_gold(store, cell, code)) for code in gold}
-    fitting = []
+    rounds = []
     for attack in chosen:
         if reason := attack.misfits(task.format, cell.id.target):
+            note(f"{attack.name}: left out, because {reason}")
+            continue
+        if attack.by_model and attack is not PGD and not judged:
+            note(f"{attack.name}: nothing keeps the label and no judge was asked, so this is an upper bound of fragility")
+        if attack.cuts and (reason := explain_uncut(cell.checkpoint)):
             note(f"{attack.name}: left out, because {reason}")
             continue
         if attack.mixes_languages and sum(not attack.excludes(code) for code in gold) < 2:
             note(f"{attack.name}: left out, because it needs test data in two languages")
             continue
+        if attack.declared and attack.resource != "none":
+            note(f"{attack.name}: reads {attack.resource}")
+        parallel = _by_id(tests, attack) if attack.mixes_languages else {}
         for code in languages or gold:
             if reason := attack.excludes(code):
                 note(f"{attack.name} in {code}: left out, because {reason}")
             else:
-                fitting.append((attack, code))
-    if not fitting:
+                some, pool = _choose(tests[code], limit), Pool(tests[code], parallel)
+                sizes = PGD_SIZES if attack is PGD and budget is None else ()
+                rounds += [Round(attack, f"{attack.name} {size:g}", code, some, pool, size) for size in sizes]
+                rounds += [] if sizes else [Round(attack, attack.name, code, some, pool, budget)]
+    if not rounds:
         raise InputError(f"none of {', '.join(attacks)} fits {cell.id.target} in {', '.join(languages or gold)}")
-    assert task.metric is not None
-    made = cell.answered
-    for attack, code in fitting:
-        on_start(attack.name, code)
-        victim = make_victim(store, made, task.metric.for_language(code))
-        parallel = _by_id(tests, attack) if attack.mixes_languages else {}
-        pool = Pool(tests[code], parallel)
-        some = _choose(tests[code], limit)
-        yield from _attack(victim, attack, some, code, method, budget, seed, pool, most_queries)
+    return rounds
+
+
+def load_victims(cell: PlannedCell, store: Store, make_victim: MakeVictim, rounds: Iterable[Round]) -> dict[str, ModelVictim]:
+    """By language, since the score of an answer may depend on it. They share one model."""
+    metric = find_task(cell.id.target).metric
+    assert metric is not None
+    codes = dict.fromkeys(one.language for one in rounds)
+    return {code: make_victim(store, cell.answered, metric.for_language(code)) for code in codes}
 
 
 def attack_function(
@@ -158,25 +235,59 @@ def attack_function(
         return margins
 
     for attack in [find_attack(name) for name in attacks]:
+        name = attack.name
+        if attack.by_model:
+            raise InputError(f"{name}: it asks the model itself, and a function has only scores; attack a finished cell with it")
         if reason := attack.misfits(format, task) or attack.excludes(language):
             raise InputError(f"{attack.name}: {reason}")
         if attack.mixes_languages:
             raise InputError(f"{attack.name}: it needs the same examples in other languages, which only a cell has")
-        yield from _attack(score, attack, read, language, method, budget, seed, Pool(same=read), most_queries)
+        one = Round(attack, name, language, read, Pool(same=read), budget)
+        found = find_variants(score, one, method, seed, most_queries)
+        yield from (Attacked(name, language, e, f) for e, f in zip(read, found, strict=True))
 
 
 def summarise_attacks(rows: Sequence[Attacked]) -> list[Summary]:
     """A summary of each attack and language, in their order."""
-    groups: dict[tuple[str, str], list[Found]] = {}
+    groups: dict[tuple[str, str], list[Attacked]] = {}
     for row in rows:
-        groups.setdefault((row.attack, row.language), []).append(row.found)
-    return [_summarise(*place, found) for place, found in groups.items()]
+        groups.setdefault((row.attack, row.language), []).append(row)
+    return [_summarise(*place, some) for place, some in groups.items()]
+
+
+def check_judge(cell: PlannedCell, judge: PlannedCell) -> None:
+    """Raises InputError if the judge is the model that it would judge."""
+    if judge.checkpoint.key == cell.checkpoint.key:
+        raise InputError("the judge is the victim's own model, so it would agree with it; expected a cell with another one")
+
+
+def judge_rows(rows: Sequence[Attacked], judge: Judge) -> list[Attacked]:
+    """The rows, with `kept` where a text is broken: each text that was edited must follow from the clean one and the other way
+    round, with a probability of ENTAILS."""
+    pairs = [
+        [pair for pair in zip(parts(row.example), parts(row.found.variant.example), strict=True) if pair[0] != pair[1]]
+        if row.found.broken and row.found.variant
+        else []
+        for row in rows
+    ]
+    asked = [pair for some in pairs for first, second in some for pair in ((first, second), (second, first))]
+    said = iter(judge(asked))
+    answers = [[next(said) >= ENTAILS for _ in range(2 * len(some))] for some in pairs]
+    return [replace(row, kept=all(given)) if given else row for row, given in zip(rows, answers, strict=True)]
+
+
+def share_kept(rows: Sequence[Attacked]) -> float | None:
+    """Of the rows that a judge was asked about, the share that it keeps; None if there are none."""
+    judged = [row.kept for row in rows if row.kept is not None]
+    return fmean(judged) if judged else None
 
 
 def write_attacked(row: Attacked) -> dict[str, Any]:
-    """A row for tables and files. `attacked_text` is empty where no variant lowered the score."""
+    """A row for tables and files. `attacked_text` is empty where no variant lowered the score (of the surrogate, if there is
+    one)."""
     found = row.found
     example, variant = row.example, found.variant
+    on_surrogate = {"surrogate_clean": row.surrogate.clean, "surrogate_attacked": row.surrogate.score} if row.surrogate else {}
     return {
         "attack": row.attack,
         "language": row.language,
@@ -188,35 +299,51 @@ def write_attacked(row: Attacked) -> dict[str, Any]:
         "queries": found.queries,
         "text": " | ".join(parts(example)),
         "attacked_text": " | ".join(parts(variant.example)) if variant else "",
+        **on_surrogate,
+        **({} if row.kept is None else {"kept": row.kept}),
     }
 
 
-def _summarise(attack: str, language: str, found: Sequence[Found]) -> Summary:
+def _summarise(attack: str, language: str, rows: Sequence[Attacked]) -> Summary:
+    found = [row.found for row in rows]
     right = [one for one in found if one.clean >= one.threshold]
     queries = [one.queries for one in right if one.queries] or [0]
     untouched = sum(not one.queries for one in right)
     p90 = quantiles(queries, n=10, method="inclusive")[-1] if len(queries) > 1 else float(queries[0])
     clean = fmean(one.clean >= one.threshold for one in found)
     attacked = fmean(one.score >= one.threshold for one in found)
-    return Summary(
-        attack, language, len(found), len(right), untouched, success_rate(found), clean, attacked, median(queries), p90
-    )
+    counts, shares = (len(found), len(right), untouched), (success_rate(found), clean, attacked)
+    return Summary(attack, language, *counts, *shares, median(queries), p90, share_kept(rows))
 
 
-def _attack(
-    victim: Victim,
-    attack: Attack,
-    examples: Sequence[Example],
-    language: str,
-    method: Method | None,
-    budget: float | None,
-    seed: int,
-    pool: Pool,
-    most_queries: int | None,
-) -> Iterator[Attacked]:
+def find_variants(
+    victim: Victim, one: Round, method: Method | None, seed: int, most_queries: int | None, propose: Propose | None = None
+) -> list[Found]:
+    """What a search (`RandomSearch` if None is given) finds in one round, in the order of its examples."""
     method = method or RandomSearch()
-    found = search(victim, attack, examples, language, method, seed=seed, budget=budget, pool=pool, most_queries=most_queries)
-    yield from (Attacked(attack.name, language, example, one) for example, one in zip(examples, found, strict=True))
+    options: dict[str, Any] = {"seed": seed, "budget": one.budget, "pool": one.pool, "most_queries": most_queries}
+    options["propose"] = propose
+    return search(victim, one.attack, one.examples, one.language, method, **options)
+
+
+def ask_model(victim: ModelVictim, one: Round, method: Method | None, seed: int, most_queries: int | None) -> list[Found]:
+    """As `find_variants`; attacks by the victim's model have a search of their own, and `method` is not used."""
+    if one.attack is HOTFLIP:
+        method = ProposedSearch(victim.propose(one.language))
+    if one.attack is SUBSTITUTE:
+        method = GreedySearch(method.count) if isinstance(method, RandomSearch) else method or GreedySearch()
+        return find_variants(victim, one, method, seed, most_queries, victim.substitute(one.language))
+    if one.attack is not PGD:
+        return find_variants(victim, one, method, seed, most_queries)
+    paths = victim.perturb(one.examples, one.attack.check(one.language, one.budget))
+    return [_follow_path(example, path) for example, path in zip(one.examples, paths, strict=True)]
+
+
+def _follow_path(example: Example, path: Sequence[float]) -> Found:
+    """What noise does to an example: its score without noise, then at each step."""
+    if any(map(isnan, path)):
+        raise InputError(f"the victim returned NaN for example {example.id}; expected the score of its right answer")
+    return Found(example.id, path[0], min(path), None, len(path) - 1 if path[0] >= 0 else 0, 0.0)
 
 
 def _by_id(tests: Mapping[str, Sequence[Example]], attack: Attack) -> dict[str, dict[str, Example]]:

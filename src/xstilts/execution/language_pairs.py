@@ -35,12 +35,20 @@ class PairScore:
 @dataclass(frozen=True)
 class PairSummary:
     """`diagonal` and `mixed`: the mean score of pairs of one language and of two. `asymmetry`: the mean absolute difference of
-    (A, B) and (B, A). `worst`: the pair with the least score."""
+    (A, B) and (B, A), `most_asymmetry` the largest one, between `apart` and its reverse (None if no pair has its reverse).
+    `worst`: the pair with the least score."""
 
     diagonal: float
     mixed: float
     asymmetry: float
     worst: PairScore
+    most_asymmetry: float
+    apart: PairScore | None
+
+    @property
+    def gap(self) -> float:
+        """How much more pairs of one language score than pairs of two."""
+        return self.diagonal - self.mixed
 
 
 def score_language_pairs(
@@ -82,12 +90,16 @@ def read_gold(store: Store, cell: PlannedCell, language: str) -> Iterator[Exampl
 
 
 def summarise_pairs(found: Sequence[PairScore]) -> PairSummary:
-    """What is read off the matrix first."""
+    """What is read off a matrix first, which has pairs of one language and of two."""
     scores = {(one.first, one.second): one.score for one in found}
     mixed = [one for one in found if one.first != one.second]
+    turned = {one: abs(one.score - scores[one.second, one.first]) for one in mixed if (one.second, one.first) in scores}
+    apart = max(turned, key=lambda one: turned[one], default=None)
     return PairSummary(
         diagonal=fmean(one.score for one in found if one.first == one.second),
         mixed=fmean(one.score for one in mixed),
-        asymmetry=fmean(abs(one.score - scores[one.second, one.first]) for one in mixed),
+        asymmetry=fmean(turned.values()) if turned else 0.0,
         worst=min(found, key=lambda one: one.score),
+        most_asymmetry=turned[apart] if apart else 0.0,
+        apart=apart,
     )

@@ -53,6 +53,24 @@ def count_positions(folder: Path) -> int | None:
     return encoder_type(config["model_type"]).max_positions(SimpleNamespace(**config))
 
 
+def explain_no_unigram(tokenizer_model: Mapping[str, Any]) -> str:
+    """Why the `model` of a tokenizer.json cannot cut words at random; "" if it can."""
+    kind = tokenizer_model.get("type")
+    if kind == "Unigram" and not tokenizer_model.get("byte_fallback") and tokenizer_model.get("unk_id") is not None:
+        return ""
+    found = "Unigram with bytes or without an unknown piece" if kind == "Unigram" else kind
+    return f"expected a Unigram tokenizer with an unknown piece, as XLM-R has, found {found}"
+
+
+def read_tokenizer_model(folder: Path) -> dict[str, Any] | None:
+    """The `model` of a folder's tokenizer.json; None if it has no such file or it cannot be read."""
+    try:
+        model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return model if isinstance(model, dict) else None
+
+
 def _hint(folder: Path) -> str:
     if (folder / "adapter_config.json").is_file():
         return "; this one holds an adapter: merge it into its encoder and save that (peft: merge_and_unload)"

@@ -28,7 +28,8 @@ from tokenizers import models, pre_tokenizers
 
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
-from xstilts.model.codecs.codec import Codec, Feature
+from xstilts.model.codecs.codec import Codec, Encode, Feature
+from xstilts.model.encoder_files import explain_no_unigram
 
 UNKNOWN_PENALTY = 10.0  # of the `tokenizers` library and of SentencePiece
 _WORDS = 1 << 17  # whose lattices are kept
@@ -42,12 +43,8 @@ class Segmenter:
     def __init__(self, tokenizer: Any, alpha: float):
         backend = tokenizer.backend_tokenizer if hasattr(tokenizer, "backend_tokenizer") else tokenizer
         model = json.loads(backend.to_str())["model"]
-        if model["type"] != "Unigram" or model.get("byte_fallback") or model.get("unk_id") is None:
-            found = "Unigram with bytes or without an unknown piece" if model["type"] == "Unigram" else model["type"]
-            raise InputError(
-                f"sampled segmentation: expected a Unigram tokenizer with an unknown piece, as XLM-R has, found {found}; "
-                "use another encoder, or leave segmentation out"
-            )
+        if trouble := explain_no_unigram(model):
+            raise InputError(f"sampled segmentation: {trouble}; use another encoder, or leave segmentation out")
         self.alpha = alpha
         self.unknown: str = model["vocab"][model["unk_id"]][0]
         self._scores: dict[str, float] = dict(model["vocab"])
@@ -161,6 +158,16 @@ def encode_sampled(
         tokenizer.seed(*numbers_of(example))
         found += [replace(feature, example=i) for feature in sampled.encode([example], training)]
     return found
+
+
+def sample_by_id(codec: Codec, alpha: float, seed: int) -> Encode:
+    """What encodes instead of the codec, with the cuts of each example drawn by its id. Raises InputError as `Segmenter` does."""
+    tokenizer = SampledTokenizer(codec.tokenizer, alpha)
+
+    def encode(examples: Sequence[Example], training: bool) -> list[Feature]:
+        return encode_sampled(codec, tokenizer, examples, training, lambda example: (seed, number_of(example.id)))
+
+    return encode
 
 
 class SampledRows:

@@ -18,12 +18,14 @@ from xstilts.claims.published import describe_population
 from xstilts.report.answer.limitations import list_limitations
 from xstilts.report.answer.quality import describe_quality, quality_table
 from xstilts.report.figures.bars import make_cost_bars
+from xstilts.report.figures.budget import make_budget_figure
 from xstilts.report.figures.dots import make_language_plots, make_part_plots
 from xstilts.report.figures.drawing import PanelFigure, RowFigure
 from xstilts.report.figures.forest import make_comparison_forest, make_gain_forest
 from xstilts.report.figures.heat_map import HeatMap, make_heat_maps
 from xstilts.report.figures.language_map import LanguageMaps, make_language_maps
 from xstilts.report.figures.layers import make_layer_figure
+from xstilts.report.figures.matrix import make_matrices
 from xstilts.report.figures.scale import make_scale_figure, make_scale_forest
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, claim_id
@@ -32,14 +34,18 @@ from xstilts.report.registration import describe_registration, design_table, lis
 from xstilts.report.tables import cost
 from xstilts.report.tables.breakdown import best_table, describe_best, gaps_table, parts_table
 from xstilts.report.tables.calibration import calibration_table, describe_calibration
+from xstilts.report.tables.coverage import coverage_table, edits_table
 from xstilts.report.tables.data import describe_licences, targets_table, training_table
+from xstilts.report.tables.effective import list_unfitted, residuals_table
 from xstilts.report.tables.encoders import contrast_table
 from xstilts.report.tables.gains import comparisons_table, control_tables
+from xstilts.report.tables.language_pairs import describe_matrices, matrices_table
 from xstilts.report.tables.learned import learned_table
 from xstilts.report.tables.other_tests import TITLE, describe_other_tests, other_tests_table
 from xstilts.report.tables.published import describe_published, list_covered_papers, published_table
 from xstilts.report.tables.retrieval import best_settings_table, group_sweeps, retrieval_table
 from xstilts.report.tables.robustness import (
+    areas_table,
     broken_tables,
     controls_table,
     describe_hidden,
@@ -260,7 +266,9 @@ def _robustness(findings: Findings) -> tuple[Block, ...]:
     table = robustness_table(findings)
     if table is None:
         return _introduce("The test data were to be attacked:", *_bullets(list_conditions(findings)))
-    languages, controls = languages_table(findings), controls_table(findings)
+    languages, controls, areas = languages_table(findings), controls_table(findings), areas_table(findings)
+    effective = _keep([residuals_table(findings), *_bullets(list_unfitted(findings))])
+    edits, (coverage, reasons) = edits_table(findings), coverage_table(findings)
     hidden = describe_hidden(findings)
     broken: tuple[Block, ...] = (*broken_tables(findings), *([Text(hidden)] if hidden else []))
     return _keep(
@@ -268,9 +276,29 @@ def _robustness(findings: Findings) -> tuple[Block, ...]:
             Text(describe_robustness(findings)),
             *_bullets(list_conditions(findings)),
             _fold_if_long("Every chain, target and condition", table),
+            *_introduce("By the strength of the attack:", make_budget_figure(findings)),
+            Fold("Areas under these curves", (areas,)) if areas else None,
+            *_pairs(findings),
+            Fold("Effective robustness", effective) if effective else None,
             Fold("By language", (languages,)) if languages else None,
             Fold("Over controls and other chains", (controls,)) if controls else None,
+            Fold("How much was edited", (edits,)) if edits else None,
+            Fold("Where each attack applies, and why not elsewhere", _keep([coverage, *_bullets(reasons)])),
             Fold("Examples that attacks broke", broken) if broken else None,
+        ]
+    )
+
+
+def _pairs(findings: Findings) -> tuple[Block, ...]:
+    """Pairs of languages; many matrices are folded."""
+    said, table, maps = describe_matrices(findings), matrices_table(findings), make_matrices(findings)
+    many = maps is not None and sum(len(map.rows) ** 2 for map in maps.maps) > LONG_MAPS
+    folded = _keep([table, maps if many else None])
+    return _keep(
+        [
+            Text(said) if said else None,
+            None if many else maps,
+            Fold("Pairs of languages: every chain and target", folded) if folded else None,
         ]
     )
 

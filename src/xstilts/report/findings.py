@@ -10,12 +10,21 @@ from xstilts.analysis.best_chain import BestChain, find_best_chains
 from xstilts.analysis.best_setting import BestSetting, find_best_settings
 from xstilts.analysis.breakdown import Decomposition, decompose
 from xstilts.analysis.broken_examples import BrokenExample, choose_broken
+from xstilts.analysis.budget_curves import BudgetCurve, compute_budget_curves
 from xstilts.analysis.calibration import Calibration, calibrate
 from xstilts.analysis.costs import KindCost, PhaseCost, describe_anomalies, sum_by_kind, sum_by_phase
+from xstilts.analysis.effective_robustness import (
+    Residual,
+    RobustnessLine,
+    compute_residuals,
+    describe_effective,
+    fit_lines,
+)
 from xstilts.analysis.encoder_interaction import EncoderInteraction, compare_encoders, describe_interactions
 from xstilts.analysis.example_choice import TargetExamples, choose_examples
 from xstilts.analysis.gains import Gain, compute_chain_gains, compute_transfer_gains
 from xstilts.analysis.gather import gather
+from xstilts.analysis.language_matrix import LanguageMatrix, find_matrices
 from xstilts.analysis.mean_gains import MeanGain, compute_mean_gains
 from xstilts.analysis.other_tests import OtherTests, run_other_tests
 from xstilts.analysis.registration import Registration, check_registration
@@ -37,7 +46,7 @@ SLOWEST = 5
 class Findings:
     """`averages` are the means over targets of the study's own comparisons. `missing` are the cells of the grid without scores,
     as (encoder, chain, target, seed). `waiting` are the stages that did not run or that a failed stage blocks. `attacked`,
-    `robustness` and `broken` are of a study with conditions."""
+    `robustness`, `curves`, `matrices`, `lines`, `residuals` and `broken` are of a study with conditions."""
 
     results: Results
     summaries: tuple[Summary, ...]
@@ -63,6 +72,10 @@ class Findings:
     examples: tuple[TargetExamples, ...] = ()
     attacked: tuple[AttackedScore, ...] = ()
     robustness: tuple[RobustnessGain, ...] = ()
+    curves: tuple[BudgetCurve, ...] = ()
+    matrices: tuple[LanguageMatrix, ...] = ()
+    lines: tuple[RobustnessLine, ...] = ()
+    residuals: tuple[Residual, ...] = ()
     broken: tuple[BrokenExample, ...] = ()
 
     @property
@@ -128,6 +141,10 @@ def compute_findings(results: Results, resamples: int = 0) -> Findings:
     between = compare_encoders(results, gains)
     if said := describe_interactions(between):
         over_none = replace(over_none, support=(said, *over_none.support))
+    lines = fit_lines(results)
+    residuals = compute_residuals(results, lines)
+    if said := describe_effective(results, lines, residuals):
+        over_none = replace(over_none, support=(*over_none.support, said))
     timed = [cost for cost in results.costs if cost.seconds is not None and cost.status == "done"]
     return Findings(
         results=results,
@@ -152,6 +169,10 @@ def compute_findings(results: Results, resamples: int = 0) -> Findings:
         published=compare_published(results, gains, resamples),
         attacked=describe_attacked(results),
         robustness=compute_robustness_gains(results, gains, resamples),
+        curves=compute_budget_curves(results, resamples),
+        matrices=find_matrices(results),
+        lines=lines,
+        residuals=residuals,
     )
 
 

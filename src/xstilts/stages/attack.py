@@ -1,4 +1,5 @@
-"""attack: variants of every clean example of a test set, as `examples.jsonl`, so that a predict stage reads them like any other.
+"""attack: variants of every clean example of a test set (of a pool: of every query), as `examples.jsonl`, so that the stage that
+predicts or embeds reads them like any other.
 
 The variants depend on the attack, its budget, count and seed, and on the examples: on no model and no order. Surprising: an
 example in which nothing can be edited has no variant. It is counted, and its clean prediction stands for it.
@@ -18,19 +19,23 @@ from xstilts.formats.format import Example
 from xstilts.formats.jsonl import read_jsonl, write_jsonl
 from xstilts.stages.contracts import AttackConfig, AttackInputs
 from xstilts.stages.job import Job
+from xstilts.store.store import link_or_copy
 
+CLEAN = "clean.jsonl"
+SEEN = "seen.json"  # of a stage that predicts or embeds variants, see `seen.py`
 AT_ONCE = 256  # examples between two reports
 AttackJob = Job[AttackConfig, AttackInputs[Path]]
 
 
 def run(job: AttackJob) -> None:
     """Leaves `examples.jsonl` and `variants.jsonl`: for each variant its id, the clean example's, the edits, and the languages of
-    its texts if they differ. In the run's facts: how many variants (`examples`) of how many clean examples (`available`), how
-    many of these are `untouched`, and how many draws gave a variant once more (`repeated`)."""
+    its texts if they differ; and the clean examples as CLEAN. In the run's facts: how many variants (`examples`) of how many
+    clean examples (`available`), how many of these are `untouched`, and how many draws gave a variant once more (`repeated`)."""
     clean = list(read_jsonl(job.inputs.clean / "examples.jsonl"))
-    job.facts |= {"available": len(clean), "untouched": 0, "repeated": 0}
+    job.facts |= {"available": sum(one.scored for one in clean), "untouched": 0, "repeated": 0}
     with (job.out / "variants.jsonl").open("w", encoding="utf-8") as beside:
         job.facts["examples"] = write_jsonl(job.out / "examples.jsonl", _make(job, clean, beside))
+    link_or_copy(job.inputs.clean / "examples.jsonl", job.out / CLEAN)
 
 
 def _make(job: AttackJob, clean: list[Example], beside: TextIO) -> Iterator[Example]:
@@ -40,10 +45,11 @@ def _make(job: AttackJob, clean: list[Example], beside: TextIO) -> Iterator[Exam
     if (attack.name, attack.version, attack.declared) != (config.attack, config.version, config.declared):
         raise InputError(f"attack {config.attack}: it changed since the plan was made; run again to plan with it as it is")
     pool = Pool(clean, _pair_by_id(job, clean))
-    for first in range(0, len(clean), AT_ONCE):
-        job.progress({"step": first, "steps": len(clean), "unit": "examples"})
+    asked = [one for one in clean if one.scored]
+    for first in range(0, len(asked), AT_ONCE):
+        job.progress({"step": first, "steps": len(asked), "unit": "examples"})
         job.check_stop()
-        some = clean[first : first + AT_ONCE]
+        some = asked[first : first + AT_ONCE]
         strength = {"seed": config.seed, "count": config.count}
         made = make_variants(attack, some, config.language, **strength, budget=config.budget, pool=pool)
         job.facts["untouched"] += len(made.untouched)

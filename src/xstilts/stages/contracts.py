@@ -171,19 +171,30 @@ class PredictRecipe:
 
 
 @dataclass(frozen=True)
+class Cuts:
+    """Words are cut at random by the id of their example and this `seed`; `alpha` as in `model/segmentation.py`."""
+
+    alpha: float
+    seed: int
+
+
+@dataclass(frozen=True)
 class PredictConfig:
-    """`head`: the task whose head predicts. `format`: labels are those of the head, in its order."""
+    """`head`: the task whose head predicts. `format`: labels are those of the head, in its order. `cuts`: None for the
+    tokenizer's own."""
 
     task: str
     head: str
     format: FormatRecord
     languages: tuple[str, ...]
     recipe: PredictRecipe
+    cuts: Cuts | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)
 class EmbedConfig:
-    """`layers`: "all", or the rule or number of one layer (see `vectors.resolve_layer`). `prefix`: text put before each one."""
+    """`layers`: "all", or the rule or number of one layer (see `vectors.resolve_layer`). `prefix`: text put before each one.
+    `side`: the only one that is embedded (of attacked examples); "" for all of the format."""
 
     task: str
     format: str
@@ -193,6 +204,7 @@ class EmbedConfig:
     layers: str | int
     poolings: tuple[str, ...]
     prefix: str = field(default="", metadata=LATER)
+    side: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True)
@@ -396,7 +408,7 @@ class MineInputs(Inputs[P]):
 @dataclass(frozen=True)
 class ScoreInputs(Inputs[P]):
     """`predictions`: what a predict, embed or mine stage leaves. `gold` and, for mining, `dev`: language -> examples. Under an
-    attack also `attacked`: the predictions for `variants`: language -> attacked examples."""
+    attack also `attacked`: the predictions (or vectors) for `variants`: language -> attacked examples."""
 
     predictions: P
     gold: Mapping[str, P] = field(metadata=ONE_PART)

@@ -14,17 +14,20 @@ from xstilts.model.embedding import embed
 from xstilts.model.encoder import load_encoder, max_positions
 from xstilts.model.model import trunk_folder
 from xstilts.model.tokenizer import load_tokenizer
+from xstilts.stages.attack import CLEAN, SEEN
 from xstilts.stages.contracts import EmbedConfig, EmbedInputs
 from xstilts.stages.device import device
 from xstilts.stages.job import ExampleCounter, Job
+from xstilts.stages.seen import share_seen
 from xstilts.stages.vectors import Layout, create, names, resolve_layers
-from xstilts.store.store import link_or_copy
+from xstilts.store.store import link_or_copy, write_json
 
 TOKENS_A_BATCH = 8192
 
 
 def run(job: Job[EmbedConfig, EmbedInputs[Path]]) -> None:
-    """Leaves what `vectors.py` describes, for each language and, in mining, for each language's dev split."""
+    """Leaves what `vectors.py` describes, for each language and, in mining, for each language's dev split. Of attacked examples
+    also SEEN, as `predict.py` does."""
     config, task_format = job.config, FORMATS[job.config.format]()
     folder = trunk_folder(job.inputs.model)
     tokenizer = load_tokenizer(folder)
@@ -36,17 +39,22 @@ def run(job: Job[EmbedConfig, EmbedInputs[Path]]) -> None:
     parts = {**job.inputs.test, **{f"dev-{language}": path for language, path in job.inputs.dev.items()}}
     sizes = {part: count_lines(path / "examples.jsonl") for part, path in parts.items()}
     counter = ExampleCounter(job, sizes)
+    sides = (config.side,) if config.side else task_format.sides
+    seen: dict[str, float] = {}
     for part, path in parts.items():
         counter.begin(part)
-        for place, side in enumerate(task_format.sides):
+        for place, side in enumerate(sides):
+            length = task_format.side_tokens(side, longest)
+            if (path / CLEAN).is_file():
+                share = share_seen(tokenizer, path, task_format, side, length, config.prefix)
+                seen |= {} if share is None else {part: share}
             if not all((job.checkpoint / name).is_file() for name in names(part, side)):
                 ids, texts = task_format.side_texts(read_jsonl(path / "examples.jsonl"), side)
                 texts = [config.prefix + text for text in texts]
-                length = task_format.side_tokens(side, longest)
                 working = job.checkpoint / ".working"
                 working.mkdir(exist_ok=True)
                 vectors = create(working, part, side, layout, ids)
-                a_text = sizes[part] / len(task_format.sides) / max(len(texts), 1)  # in examples
+                a_text = sizes[part] / len(sides) / max(len(texts), 1)  # in examples
 
                 def tell(done: int, before: int = place * len(texts), a_text: float = a_text) -> None:
                     counter.tell(round((before + done) * a_text))
@@ -57,8 +65,11 @@ def run(job: Job[EmbedConfig, EmbedInputs[Path]]) -> None:
                 for name in names(part, side):
                     (working / name).replace(job.checkpoint / name)
             job.check_stop()
+    if seen:
+        job.facts["seen"] = {language: round(share, 3) for language, share in seen.items()}
+        write_json(job.out / SEEN, seen)
     for part in parts:
-        for side in task_format.sides:
+        for side in sides:
             for name in names(part, side):
                 link_or_copy(job.checkpoint / name, job.out / name)
     layout.write(job.out)

@@ -3,36 +3,47 @@
 Examples stream from their file through the model into the predictions' file."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
+from typing import Self
 
 from xstilts.formats.format import Example
 from xstilts.formats.jsonl import count_lines, read_jsonl, write_predictions
 from xstilts.formats.prediction import Prediction
+from xstilts.model.codecs.codec import Encode
+from xstilts.model.codecs.span import Ranked, SpanCodec
 from xstilts.model.codecs.tag import TagCodec
 from xstilts.model.encoder import round_linears
 from xstilts.model.model import load_model, trunk_folder
+from xstilts.model.segmentation import sample_by_id
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
+from xstilts.stages.attack import CLEAN, SEEN
 from xstilts.stages.contracts import PredictConfig, PredictInputs
 from xstilts.stages.device import device
 from xstilts.stages.job import ExampleCounter, Job
+from xstilts.stages.seen import SeenCounter
 from xstilts.stages.train import codec_of
 from xstilts.store.store import read_json, write_json
-from xstilts.train.evaluate import WINDOW, predict
+from xstilts.train.evaluate import WINDOW, measure_margins, predict, rank_answers
 
 MANY = 0.25
 
 
 class Predictor:
     """A finished checkpoint (the `out/` folder of its stage) with the head and the recipe of a predict stage, on its device.
-    `pictures`: the `out/` folder of the vectors of the task's pictures, if it has any."""
+    `pictures`: the `out/` folder of the vectors of the task's pictures, if it has any. Raises InputError if words are to be cut
+    at random and its tokenizer cannot."""
 
     def __init__(self, folder: Path, config: PredictConfig, pictures: Path | None = None):
         self.head = config.head
         recipe = Recipe(**asdict(config.recipe))
         self.codec = codec_of(config.format, load_tokenizer(trunk_folder(folder)), recipe, pictures)
+        self.encode: Encode = self.codec.encode
+        if config.cuts:
+            self.encode = sample_by_id(self.codec, config.cuts.alpha, config.cuts.seed)
         self.model = load_model(folder, config.head, self.codec).to(device())
         if config.recipe.precision == "bf16":
             round_linears(self.model.encoder)
@@ -41,17 +52,34 @@ class Predictor:
         self, examples: Iterable[Example], on_batch: Callable[[int], None] = lambda _: None, window: int = WINDOW
     ) -> Iterator[Prediction]:
         """A prediction for each example, in their order, as a stream; see `train.evaluate.predict`."""
-        return predict(self.model, self.head, self.codec, examples, on_batch, window)
+        return predict(self.model, self.head, self.codec, examples, on_batch, window, self.encode)
+
+    def margins(self, examples: Sequence[Example]) -> list[float]:
+        """See `train.evaluate.measure_margins`."""
+        return measure_margins(self.model, self.head, self.codec, examples, self.encode)
+
+    def rank(self, examples: Sequence[Example]) -> list[list[Ranked]]:
+        """Of question answering; see `train.evaluate.rank_answers`."""
+        assert isinstance(self.codec, SpanCodec)
+        return rank_answers(self.model, self.head, self.codec, examples, self.encode)
+
+    def cut(self, alpha: float, seed: int) -> Self:
+        """The same with words cut at random. Raises InputError if the tokenizer cannot."""
+        other = copy(self)
+        other.encode = sample_by_id(self.codec, alpha, seed)
+        return other
 
 
 def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
     """Leaves `<language>.jsonl`, one prediction a line; in the run's record, for each language, `unreached`: how many examples
-    have an answer that no row of tokens holds; and `bare_words`: the share of words whose tag is read off a token with nothing
-    in it, where it is above MANY."""
+    have an answer that no row of tokens holds; `bare_words`: the share of words whose tag is read off a token with nothing in it,
+    where it is above MANY; and of attacked examples `seen`: the share whose token ids are not those of the clean example, which
+    is also left as SEEN."""
     config = job.config
     predictor = Predictor(job.inputs.model, config, job.inputs.pictures)
     codec = predictor.codec
     unreached: dict[str, int] = read_json(job.checkpoint / "unreached.json") or {}
+    seen: dict[str, float] = read_json(job.checkpoint / SEEN) or {}
     files = {language: job.inputs.test[language] / "examples.jsonl" for language in config.languages}
     sizes = {language: count_lines(path) for language, path in files.items()}
     counter = ExampleCounter(job, sizes)
@@ -60,14 +88,23 @@ def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
         name = f"{language}.jsonl"
         finished = job.checkpoint / name
         if not finished.is_file():
+            counted = copy(predictor)
+            if (path.parent / CLEAN).is_file():
+                counted.encode = SeenCounter(predictor.encode, codec.encode, path.parent)
             codec.unreached.clear()
-            write_predictions(job.checkpoint / f".{name}", predictor.answer(read_jsonl(path), counter.tell))
+            write_predictions(job.checkpoint / f".{name}", counted.answer(read_jsonl(path), counter.tell))
             unreached[language] = len(codec.unreached)
             write_json(job.checkpoint / "unreached.json", unreached)
+            if isinstance(counted.encode, SeenCounter) and counted.encode.share is not None:
+                seen[language] = counted.encode.share
+                write_json(job.checkpoint / SEEN, seen)
             (job.checkpoint / f".{name}").replace(finished)
         job.check_stop()
     if missed := {language: count for language, count in unreached.items() if count}:
         job.facts["unreached"] = missed
+    if seen:
+        job.facts["seen"] = {language: round(share, 3) for language, share in seen.items()}
+        write_json(job.out / SEEN, seen)
     if isinstance(codec, TagCodec) and config.recipe.word_state == "first":
         shares = {language: round(codec.share_of_bare_words(read_jsonl(path)), 3) for language, path in files.items()}
         job.facts["bare_words"] = {language: share for language, share in shares.items() if share > MANY}

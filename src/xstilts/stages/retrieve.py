@@ -6,6 +6,10 @@ mine   the threshold with the best F1 on dev gold, applied to the candidate pair
 rank   each query searches the candidates of *all* languages of the stage, and finds the 20 nearest
 
 Searches are exact and by cosine; of equal ones the earlier row is nearer.
+
+Under an attack one text at a time is replaced and all others stay clean: embed looks whether an English sentence still finds its
+own translation where that is attacked, and rank searches with attacked queries. Means that are subtracted are those of the clean
+texts.
 """
 
 import itertools
@@ -28,9 +32,10 @@ from xstilts.formats.ranking import DEPTH
 from xstilts.formats.registry import FORMATS
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.mining import find_threshold
+from xstilts.stages.attack import read_variants
 from xstilts.stages.contracts import RetrievalSetting, ScoreConfig, ScoreInputs
 from xstilts.stages.job import Job
-from xstilts.stages.vectors import Layout, Vectors, read_ids, read_vectors, resolve_layer
+from xstilts.stages.vectors import Layout, Vectors, find_mean, read_ids, read_vectors, resolve_layer
 from xstilts.store.store import read_json
 from xstilts.tasks.catalogue.ranking import merge_gold
 
@@ -64,6 +69,7 @@ def answer_translations(job: ScoreJob, metric: Metric, chosen: RetrievalSetting)
     layout = Layout.read(folder)
     layout.place(int(chosen.layer), chosen.pooling)
     settings = [RetrievalSetting(*one) for one in itertools.product(layout.layers, layout.poolings, (False, True))]
+    settings = [chosen] if job.inputs.attacked else settings  # the others are told by the clean score
     for language in job.config.languages:
         answers = Answers(list(read_jsonl(job.inputs.gold[language] / "examples.jsonl")))
         ids = read_ids(folder, language, "text")
@@ -92,16 +98,60 @@ def answer_mined(job: ScoreJob, metric: Metric, chosen: RetrievalSetting) -> Ite
 
 def answer_ranked(job: ScoreJob, metric: Metric, chosen: RetrievalSetting) -> Iterator[tuple[str, Answers]]:
     """rank: see the module. The gold candidates of a query are those of its id in all languages of the stage."""
-    folder, languages = job.inputs.predictions, job.config.languages
+    folder = job.inputs.predictions
+    languages = list(dict.fromkeys((*job.config.languages, *job.inputs.gold)))  # under an attack fewer are scored than searched
     queries = {language: _queries(job.inputs.gold[language]) for language in languages}
     gold = merge_gold(query for found in queries.values() for query in found)
     pools = [_read(folder, language, "candidate", chosen) for language in languages]
     ids = [cast(str, id) for language in languages for id in read_ids(folder, language, "candidate")]
-    for language in languages:
+    for language in job.config.languages:
         found = nearest(_read(folder, language, "query", chosen), pools, DEPTH).tolist()
         examples: list[Example] = [replace(e, answer=gold[e.id]) for e in queries[language]]
         predictions = [Prediction(e.id, tuple(ids[i] for i in row)) for e, row in zip(examples, found, strict=True)]
         yield language, Answers(examples, predictions)
+
+
+def answer_attacked_translations(job: ScoreJob, language: str, chosen: RetrievalSetting, clean: Answers) -> Answers:
+    """embed under an attack: the variants, and what the English sentence of each one finds when it stands among the others."""
+    folder = job.inputs.predictions
+    foreign, english = (_read(folder, language, side, chosen) for side in BitextRetrieval.sides)
+    variants, rows_V, vectors_VD = _read_variants(job, language, "text", chosen, read_ids(folder, language, "text"))
+    two_N2 = nearest(english, [foreign], 2)
+    rivals_N = np.where(two_N2[:, 0] == np.arange(len(two_N2)), two_N2[:, -1], two_N2[:, 0])
+    own_V = (_unit(english[rows_V]) * _unit(vectors_VD)).sum(1)
+    rival_V = (_unit(english[rows_V]) * _unit(foreign[rivals_N[rows_V]])).sum(1)
+    lost_V = (rival_V > own_V) | ((rival_V == own_V) & (rivals_N[rows_V] < rows_V))
+    ids = [example.id for example in clean.examples]
+    found = [ids[rivals_N[row] if lost else row] for row, lost in zip(rows_V, lost_V, strict=True)]
+    return Answers(variants, [Prediction(one.id, id) for one, id in zip(variants, found, strict=True)])
+
+
+def answer_attacked_queries(job: ScoreJob, language: str, chosen: RetrievalSetting, clean: Answers) -> Answers:
+    """rank under an attack: the variants with the gold candidates of their queries, and what they find."""
+    folder = job.inputs.predictions
+    languages = list(dict.fromkeys((*job.config.languages, *job.inputs.gold)))
+    pools = [_read(folder, other, "candidate", chosen) for other in languages]
+    ids = [cast(str, id) for other in languages for id in read_ids(folder, other, "candidate")]
+    variants, rows_V, vectors_VD = _read_variants(job, language, "query", chosen, read_ids(folder, language, "query"))
+    found = nearest(vectors_VD, pools, DEPTH).tolist()
+    examples: list[Example] = [
+        replace(cast(PoolExample, one), answer=clean.examples[row].answer) for one, row in zip(variants, rows_V, strict=True)
+    ]
+    return Answers(examples, [Prediction(e.id, tuple(ids[i] for i in row)) for e, row in zip(examples, found, strict=True)])
+
+
+def _read_variants(
+    job: ScoreJob, language: str, side: str, setting: RetrievalSetting, clean_ids: Sequence[str | None]
+) -> tuple[list[Example], NDArray[np.int64], Vectors]:
+    """The variants of a language, the row of the clean example of each, and their vectors."""
+    assert job.inputs.attacked
+    folder, place = job.inputs.variants[language], {id: row for row, id in enumerate(clean_ids)}
+    rows_V = np.array([place[record["clean"]] for record in read_variants(folder)], dtype=np.int64)
+    plain = replace(setting, centred=False)
+    vectors_VD = _read(job.inputs.attacked, language, side, plain)
+    if setting.centred:
+        vectors_VD = vectors_VD - find_mean(_read(job.inputs.predictions, language, side, plain))
+    return list(read_jsonl(folder / "examples.jsonl")), rows_V, vectors_VD
 
 
 def _read(folder: Path, language: str, side: str, setting: RetrievalSetting) -> Vectors:

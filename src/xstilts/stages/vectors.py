@@ -104,4 +104,10 @@ def read_vectors(folder: Path, part: str, side: str, layer: int, pooling: str, c
     arXiv 2004.05160). Mapped, not loaded, if not; writing to them does not change the file."""
     place = Layout.read(folder).place(layer, pooling)
     vectors: Vectors = np.load(folder / f"{part}.{side}.npy", mmap_mode="c")[place]
-    return vectors - vectors.mean(0, dtype=np.float64).astype(np.float32) if centred and len(vectors) else vectors
+    return vectors - find_mean(vectors) if centred and len(vectors) else vectors
+
+
+def find_mean(vectors_ND: Vectors) -> Vectors:
+    """What centring subtracts, shape (D,)."""
+    mean: Vectors = vectors_ND.mean(0, dtype=np.float64).astype(np.float32)
+    return mean

@@ -67,9 +67,15 @@ def check_conditions(conditions: Sequence[Condition]) -> None:
     """Raises ValueError for an attack that there is not, a budget that it cannot have, and a condition that is given twice."""
     for condition in conditions:
         try:
-            condition.find_attack().check_budget(condition.budget)
+            attack = condition.find_attack()
+            attack.check_budget(condition.budget)
         except InputError as error:
             raise ValueError(f"conditions: {error}") from None
+        if attack.by_model:
+            raise ValueError(
+                f"conditions: {attack.name} asks the victim's model, and a condition is the same for all models; "
+                f"use `xstilts attack STUDY CELL --with {attack.name}`"
+            )
     names = [condition.name for condition in conditions]
     for name in names:
         if names.count(name) > 1:

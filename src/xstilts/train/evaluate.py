@@ -17,7 +17,8 @@ import torch
 from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
 from xstilts.metrics.metric import Metric
-from xstilts.model.codecs.codec import Codec, Feature
+from xstilts.model.codecs.codec import Codec, Encode, Feature
+from xstilts.model.codecs.span import Ranked, SpanCodec
 from xstilts.model.model import Model
 from xstilts.model.token_batches import split_token_batches
 from xstilts.recipe.recipe import Recipe
@@ -39,12 +40,13 @@ def predict(
     examples: Iterable[Example],
     on_batch: Callable[[int], None] = lambda _: None,
     window: int = WINDOW,
+    encode: Encode | None = None,
 ) -> Iterator[Prediction]:
     """One prediction per example, in the order of the examples, which are read at most `window` ahead. `on_batch` is called
-    after each batch, with the number of examples so far, and may raise to stop."""
+    after each batch, with the number of examples so far, and may raise to stop. `encode`: what encodes instead of the codec."""
     stream, done = iter(examples), 0
     while some := list(islice(stream, None if codec.decodes_together else window)):
-        features = codec.encode(some, training=False)
+        features = (encode or codec.encode)(some, False)
 
         def tell(share: float, before: int = done, here: int = len(some)) -> None:
             on_batch(before + int(share * here))
@@ -53,16 +55,37 @@ def predict(
         done += len(some)
 
 
-def measure_margins(model: Model, task: str, codec: Codec, examples: Sequence[Example]) -> list[float]:
+def measure_margins(
+    model: Model, task: str, codec: Codec, examples: Sequence[Example], encode: Encode | None = None
+) -> list[float]:
     """Of each example by how much the right answer's logit is above that of the best wrong one; of an example in several rows the
     least. Raises TypeError for formats that do not choose among answers."""
-    features = codec.encode(examples, training=True)
+    features = (encode or codec.encode)(examples, True)
     margins = [float("inf")] * len(examples)
     for feature, margin in zip(
         features, _compute_outputs(model, task, codec, features, lambda _: None, codec.margins), strict=True
     ):
         margins[feature.example] = min(margins[feature.example], margin)
     return margins
+
+
+def rank_answers(
+    model: Model, task: str, codec: SpanCodec, examples: Sequence[Example], encode: Encode | None = None
+) -> list[list[Ranked]]:
+    """Of each example its likeliest answers with their scores, see `SpanCodec.rank`. Holds all logits, so give few examples."""
+    features = (encode or codec.encode)(examples, False)
+    return codec.rank(examples, features, _compute_outputs(model, task, codec, features, lambda _: None, codec.all_logits))
+
+
+def measure_probabilities(model: Model, task: str, codec: Codec, examples: Sequence[Example]) -> list[list[float]]:
+    """Of each example the probability of each label, for classification."""
+
+    def read(head: Any, hidden_BLD: torch.Tensor, batch: Any, features: Sequence[Feature]) -> list[list[float]]:
+        found: list[list[float]] = codec.logits(head, hidden_BLD, batch).softmax(-1).tolist()
+        return found
+
+    features = codec.encode(examples, training=False) if examples else []
+    return _compute_outputs(model, task, codec, features, lambda _: None, read)
 
 
 def _compute_outputs(
@@ -73,7 +96,7 @@ def _compute_outputs(
     on_batch: Callable[[float], None],
     read: Callable[..., list[Any]],
 ) -> list[Any]:
-    """What `read` (the codec's `outputs` or `margins`) gives for each feature. `on_batch` is called with the share of features
+    """What `read` (such as the codec's `outputs`) gives for each feature. `on_batch` is called with the share of features
     that are done."""
     model.eval()
     done = 0

@@ -22,7 +22,7 @@ from xstilts.model.codecs.span import MAX_ANSWER_TOKENS, best_span, span_of
 from xstilts.model.model import Model, fresh_model, load_model, save_model
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
-from xstilts.train.evaluate import predict
+from xstilts.train.evaluate import predict, rank_answers
 from xstilts.train.step import split_micro_batches
 
 pytestmark = pytest.mark.tiny
@@ -221,6 +221,28 @@ def test_best_span_is_the_best_of_all_spans(seed: int) -> None:
         (start[i] + end[j], offsets[i, 0], offsets[j, 1]) for i in range(4, 18) for j in range(i, min(18, i + MAX_ANSWER_TOKENS))
     ]
     assert (score, first, last) == pytest.approx(max(every))
+
+
+@pytest.mark.parametrize("no_answer", [False, True])
+def test_ranked_answers_begin_with_the_prediction_and_hold_the_gold_one(tiny_folder: Path, no_answer: bool) -> None:
+    """Also where the context needs several windows, and where the gold span is none of the best."""
+    c = codec(Span(no_answer=no_answer), tiny_folder)
+    words = ["bo", "ka", "mi", "kami", "bobo", "kaka", "mika", "boka"]
+    examples: list[Any] = []
+    for i in range(12):
+        text = " ".join(words[(i * 3 + j * (1 + i % 3)) % 8] for j in range(10 + 12 * (i % 4)))
+        gold = text.split()[i % 7]
+        examples.append(SpanExample(str(i), words[i % 8], text, (SpanAnswer(gold, text.index(gold)),) if i % 5 else ()))
+    model = fresh_model(tiny_folder, {"t": c}, 0.0)
+    torch.nn.init.normal_(model.head("t").linear.weight, generator=torch.Generator().manual_seed(3))
+    ranked = rank_answers(model, "t", c, examples)
+    for example, own, predicted in zip(examples, ranked, predict(model, "t", c, examples), strict=True):
+        assert own[0][1] == predicted
+        scores = [score for score, _ in own]
+        assert scores == sorted(scores, reverse=True) and len(own) > 20
+        answers = {prediction.answer for _, prediction in own}
+        assert {answer.text for answer in example.answer} <= answers and ("" in answers) == no_answer
+        assert all(answer in example.context for answer in answers)
 
 
 def test_masks_follow_the_rule(tiny_folder: Path) -> None:

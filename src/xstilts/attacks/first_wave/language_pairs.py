@@ -70,6 +70,7 @@ LANGUAGE_PAIR = Attack(
     formats=(Classify, Span),
     cite="Lewis et al. 2020 (MLQA, G-XLT); Huang et al. 2021 (generalised setting)",
     compose=draw_languages,
+    mixes_languages=True,
     wants=needs_two_texts,
     unit="one text",
     resource="the same test set in other languages",

@@ -13,35 +13,89 @@ from rich.table import Table
 from xstilts.analysis.broken_examples import reveal
 from xstilts.errors import InputError
 from xstilts.execution.attack import Attacked, Summary, write_attacked
+from xstilts.execution.attack_checks import Carried, Rung, explain_rungs
 
 SHOWN = 5
+KEPT = " kept: of the broken ones, those that mean the same to the judge."
 
 
 def print_attacks(console: Console, summaries: Sequence[Summary], rows: Sequence[Attacked]) -> None:
     """A line for each attack and language, then broken examples, in turn of different attacks and languages."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("attack", no_wrap=True)
-    table.add_column("language")
-    for name in ("examples", "right before", "after", "broken", "not edited", "queries", "90 %"):
-        table.add_column(name, justify="right", no_wrap=True)
+    judged = any(one.kept is not None for one in summaries)
+    table = _make_table(
+        "examples", "right before", "after", "broken", "not edited", "queries", "90 %", *(["kept"] if judged else [])
+    )
     for one in summaries:
-        broken = "-" if math.isnan(one.success) else f"{100 * one.success:.1f} %"
         shares = (f"{100 * share:.1f}" for share in (one.clean, one.attacked))
         table.add_row(
             one.attack,
             one.language,
             str(one.examples),
             *shares,
-            broken,
+            _percent(one.success),
             str(one.untouched),
             f"{one.queries:g}",
             f"{one.queries_p90:g}",
+            *_show_kept(one, judged),
         )
     console.print(table)
     console.print(
         "\n[dim]right before, after: percent of all examples; after: with its worst variant. broken: of those right before. "
-        "not edited: how many of these have no variant. queries: of the others, the median and the 90th percentile.[/dim]"
+        "not edited: how many of these have no variant. queries: of the others, the median and the 90th percentile."
+        f"{KEPT if judged else ''}[/dim]"
     )
+    _print_examples(console, rows)
+
+
+def print_transfer(console: Console, summaries: Sequence[Carried], rows: Sequence[Attacked]) -> None:
+    """The same for variants that were found on another model."""
+    judged = any(one.kept is not None for one in summaries)
+    columns = ["kept"] if judged else []
+    table = _make_table("examples", "both right", "not edited", "surrogate broken", "victim broken", *columns)
+    for one in summaries:
+        counts = (str(one.examples), str(one.right), str(one.untouched))
+        table.add_row(one.attack, one.language, *counts, _percent(one.surrogate), _percent(one.victim), *_show_kept(one, judged))
+    console.print(table)
+    console.print(
+        "\n[dim]broken: of the examples that both models get right; the variants were found on the surrogate, and the victim was "
+        "asked once about each. not edited: how many of these have no variant that lowers the surrogate's "
+        f"score.{KEPT if judged else ''}[/dim]"
+    )
+    _print_examples(console, rows)
+
+
+def print_checks(console: Console, rungs: Sequence[Rung]) -> None:
+    """How much each search breaks, and a sentence for each inequality that does not hold."""
+    table = _make_table("search", "variants tried", "right", "broken")
+    for one in rungs:
+        broken = _percent(one.broken / one.right if one.right else math.nan)
+        table.add_row(one.attack, one.language, one.search, f"{one.tried:.3g}", str(one.right), broken)
+    console.print(table)
+    sentences = explain_rungs(rungs)
+    for text in sentences or [
+        "Asking breaks no less than transfer, transfer no less than random, more variants no less than fewer."
+    ]:
+        console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+def _make_table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("attack", no_wrap=True)
+    table.add_column("language")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _show_kept(one: Summary | Carried, judged: bool) -> list[str]:
+    return ["-" if one.kept is None else _percent(one.kept)] if judged else []
+
+
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{100 * share:.1f} %"
+
+
+def _print_examples(console: Console, rows: Sequence[Attacked]) -> None:
     for row in _choose(rows):
         written = write_attacked(row)
         title = escape(f"{row.example.id}: right was {written['gold']}")
@@ -67,9 +121,9 @@ def write_rows(path: Path, rows: Sequence[Attacked]) -> None:
 
 
 def _choose(rows: Sequence[Attacked]) -> list[Attacked]:
-    """The first broken example of each attack and language, as many as are shown."""
+    """The first broken example of each attack and language that is a text, as many as are shown."""
     first: dict[tuple[str, str], Attacked] = {}
     for row in rows:
-        if row.found.broken:
+        if row.found.broken and row.found.variant:
             first.setdefault((row.attack, row.language), row)
     return list(first.values())[:SHOWN]

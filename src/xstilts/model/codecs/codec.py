@@ -5,7 +5,7 @@ needs, and the position of its example. Shapes: B sequences, L tokens, D hidden,
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -47,6 +47,7 @@ class Feature:
         return len(self.rows), self.longest
 
 
+Encode = Callable[[Sequence[Example], bool], list[Feature]]  # (examples, training), as `Codec.encode`
 Batch = dict[str, Tensor]
 IGNORED = -100  # the label of a token that has none
 

@@ -26,6 +26,7 @@ N_BEST = 20
 MAX_ANSWER_TOKENS = 30
 MAX_QUESTION_TOKENS = 64
 
+Ranked = tuple[float, Prediction]
 Found = tuple[float, int, int, float]  # score, first and last + 1 character of the best span, null score
 
 
@@ -113,6 +114,29 @@ class SpanCodec(Codec):
             for i, f in enumerate(features)
         ]
 
+    def all_logits(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
+        """Of each feature those of its starts and its ends, for `rank`; of a few examples at once."""
+        return list(zip(*(x.cpu().numpy() for x in self._logits(head, hidden_BLD, batch)), strict=True))
+
+    def rank(self, examples: Sequence[Example], features: Sequence[Feature], logits: Sequence[Any]) -> list[list[Ranked]]:
+        """Of each example the answers that `decode` chooses from and the gold ones that a window holds, with their scores, the
+        best first: the first is what `decode` gives."""
+        items = cast(Sequence[SpanExample], examples)
+        found: list[list[Ranked]] = [[] for _ in items]
+        nulls = [np.inf] * len(examples)
+        for feature, (start_L, end_L) in zip(features, logits, strict=True):
+            example, offsets = items[feature.example], feature.extra["offsets"]
+            golds = [tokens for answer in example.answer or () if (tokens := span_of(answer, offsets)) != (0, 0)]
+            spans = [*list_spans(start_L, end_L, offsets), *((float(start_L[s] + end_L[e]), s, e) for s, e in golds)]
+            found[feature.example] += [
+                (score, Prediction(example.id, example.context[offsets[s, 0] : offsets[e, 1]].strip())) for score, s, e in spans
+            ]
+            nulls[feature.example] = min(nulls[feature.example], float(start_L[0] + end_L[0]))
+        if self.spec.no_answer:
+            for own, example, null in zip(found, items, nulls, strict=True):
+                own.append((null, Prediction(example.id, "")))
+        return [sorted(own, key=lambda one: -one[0]) for own in found]
+
     def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
         windows: list[list[Found]] = [[] for _ in examples]
         for feature, found in zip(features, outputs, strict=True):
@@ -149,15 +173,24 @@ def span_of(answer: SpanAnswer, offsets_L2: np.ndarray) -> tuple[int, int]:
 
 def best_span(start_L: np.ndarray, end_L: np.ndarray, offsets_L2: np.ndarray) -> tuple[float, int, int]:
     """(score, first character, last character + 1) of a window's best span over its context tokens."""
-    inside = np.flatnonzero(offsets_L2[:, 0] >= 0)
-    if len(inside) == 0:
+    starts, ends, scores = _score_spans(start_L, end_L, offsets_L2)
+    if not np.isfinite(scores).any():
         return (-np.inf, 0, 0)
+    s, e = np.unravel_index(int(scores.argmax()), scores.shape)
+    return float(scores[s, e]), int(offsets_L2[starts[s], 0]), int(offsets_L2[ends[e], 1])
+
+
+def list_spans(start_L: np.ndarray, end_L: np.ndarray, offsets_L2: np.ndarray) -> list[tuple[float, int, int]]:
+    """(score, first token, last token) of all spans that `best_span` chooses from; of equal ones the first is chosen."""
+    starts, ends, scores = _score_spans(start_L, end_L, offsets_L2)
+    return [(float(scores[s, e]), int(starts[s]), int(ends[e])) for s, e in zip(*np.nonzero(np.isfinite(scores)), strict=True)]
+
+
+def _score_spans(start_L: np.ndarray, end_L: np.ndarray, offsets_L2: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The best starts and ends among the context tokens, and the score of each pair; -inf where it is no span."""
+    inside = np.flatnonzero(offsets_L2[:, 0] >= 0)
     starts = inside[np.argsort(-start_L[inside], kind="stable")[:N_BEST]]
     ends = inside[np.argsort(-end_L[inside], kind="stable")[:N_BEST]]
     gaps = ends[None, :] - starts[:, None]
     scores = start_L[starts][:, None] + end_L[ends][None, :]
-    scores = np.where((gaps >= 0) & (gaps < MAX_ANSWER_TOKENS), scores, -np.inf)
-    s, e = np.unravel_index(int(scores.argmax()), scores.shape)
-    if not np.isfinite(scores[s, e]):
-        return (-np.inf, 0, 0)
-    return float(scores[s, e]), int(offsets_L2[starts[s], 0]), int(offsets_L2[ends[e], 1])
+    return starts, ends, np.where((gaps >= 0) & (gaps < MAX_ANSWER_TOKENS), scores, -np.inf)

@@ -229,5 +229,7 @@ def _embed(stage: EmbedStage, gaps: list[Unknown]) -> Triple:
     config, size = stage.config, weights_of(stage.inputs.model)
     count = known_examples([*stage.inputs.test.values(), *stage.inputs.dev.values()], gaps)
     per_example, rows = length(find_task(config.task))
+    sides = find_task(config.task).format.sides
+    count *= 1 / len(sides) if config.side else 1
     kept = (size.layers + 1 if config.layers == "all" else 1) * len(config.poolings)
     return count * per_example, 2 * size.body * count * per_example, count * rows * kept * size.hidden * FLOAT_BYTES

@@ -46,7 +46,8 @@ class LanguageRow:
 
 @dataclass(frozen=True)
 class LanguageMap:
-    """One target. The cells of `rows` and of the `mean` of the languages other than English are in the order of `chains`."""
+    """One target. The cells of `rows` and of the `mean` of the languages other than English are in the order of `chains`. In a
+    matrix of languages the columns are languages too, and there is no mean."""
 
     title: str
     chains: tuple[str, ...]
@@ -57,12 +58,13 @@ class LanguageMap:
 @dataclass(frozen=True)
 class LanguageMaps:
     """`filters` are (axis, name, values): the groups that occur, for each axis on which languages differ. `axis` is the place of
-    the group in `LanguageRow.groups`."""
+    the group in `LanguageRow.groups`. `behind`: what the page shows of a cell that is pointed at."""
 
     kind: ClassVar[str] = "languages"
     maps: tuple[LanguageMap, ...]
     filters: tuple[tuple[int, str, tuple[str, ...]], ...]
     caption: str
+    behind: str = "interval and scores"
 
 
 def make_language_maps(findings: Findings) -> LanguageMaps | None:

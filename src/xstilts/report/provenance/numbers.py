@@ -12,12 +12,16 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.best_chain import BestChain
 from xstilts.analysis.best_setting import BestSetting
 from xstilts.analysis.breakdown import OVERALL, Gap, Part
+from xstilts.analysis.budget_curves import BudgetCurve
+from xstilts.analysis.effective_robustness import Residual
 from xstilts.analysis.encoder_interaction import EncoderInteraction
 from xstilts.analysis.gains import Gain
+from xstilts.analysis.language_matrix import LanguageMatrix
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.robustness import AttackedScore, RobustnessGain
 from xstilts.analysis.scores import NO_CHAIN, Summary
 from xstilts.claims.published import PublishedComparison
+from xstilts.execution.language_pairs import PairScore
 from xstilts.metrics.significance import Interval
 
 OTHER_LANGUAGES = "others"  # stands for the mean of the languages other than English
@@ -37,6 +41,12 @@ class Number(str):
 def write_gain(interval: Interval) -> str:
     """+14.2 [11.0, 17.1]"""
     return f"{fmt.points(interval.estimate)} {fmt.bracket(interval.low, interval.high)}"
+
+
+def write_residual(mean: float, interval: Interval | None) -> str:
+    """+0.12 [-0.03, 0.27], in log-odds; without the brackets if there is no interval"""
+    text = fmt.decimal(mean)
+    return f"{text} [{fmt.decimal(interval.low)},{fmt.JOIN}{fmt.decimal(interval.high)}]" if interval else text
 
 
 def _join(*names: str) -> str:
@@ -90,6 +100,21 @@ def attacked_id(row: AttackedScore, side: str) -> str:
 def robustness_id(one: RobustnessGain, language: str = OTHER_LANGUAGES) -> str:
     over = f"over-{one.gain.against}" if one.gain.against != NO_CHAIN else ""
     return _join("robustness", one.gain.encoder, one.gain.chain, one.gain.target, over, _clean(one.condition), language)
+
+
+def area_id(one: BudgetCurve, what: str) -> str:
+    """`what`: area, gain or robustness."""
+    ladder = _clean(f"{one.ladder.title} by {one.ladder.varied}")
+    return _join("curve", one.encoder, one.chain, one.target, ladder, one.language, what)
+
+
+def residual_id(one: Residual, what: str) -> str:
+    """`what`: residual, or over-none."""
+    return _join("effective", one.encoder, one.chain, one.line.target, _clean(one.line.condition), what)
+
+
+def pair_id(one: LanguageMatrix, pair: PairScore) -> str:
+    return _join("pair", one.encoder, one.chain, one.target, _clean(one.condition), f"{pair.first}-{pair.second}")
 
 
 def claim_id(name: str) -> str:

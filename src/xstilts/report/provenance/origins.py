@@ -10,17 +10,20 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.best_chain import BestChain
 from xstilts.analysis.best_setting import BestSetting
 from xstilts.analysis.breakdown import Gap, Part
+from xstilts.analysis.budget_curves import BudgetCurve
+from xstilts.analysis.effective_robustness import Residual
 from xstilts.analysis.encoder_interaction import SCALES, EncoderInteraction
 from xstilts.analysis.gains import Gain
+from xstilts.analysis.language_matrix import LanguageMatrix
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Cell
 from xstilts.analysis.retrieval_sweep import collect_sweeps
 from xstilts.analysis.robustness import AttackedScore, RobustnessGain, find_pairs
-from xstilts.analysis.scores import ENGLISH
+from xstilts.analysis.scores import ENGLISH, NO_CHAIN
 from xstilts.claims.published import PublishedComparison
 from xstilts.report.findings import Findings
 from xstilts.report.provenance import numbers
-from xstilts.report.provenance.numbers import OTHER_LANGUAGES, write_gain
+from xstilts.report.provenance.numbers import OTHER_LANGUAGES, write_gain, write_residual
 from xstilts.report.tables.suites import compute_suite_averages
 
 
@@ -52,6 +55,9 @@ def find_origins(findings: Findings) -> dict[str, Origin]:
         *map(_published, findings.published),
         *(origin for row in findings.attacked for origin in _attacked(findings, row)),
         *(origin for one in findings.robustness for origin in _robustness(findings, one)),
+        *(origin for one in findings.curves for origin in _curves(findings, one)),
+        *(origin for one in findings.matrices for origin in _pairs(findings, one)),
+        *(origin for one in findings.residuals for origin in _residuals(findings, one)),
     ]
     return {origin.id: origin for origin in found}
 
@@ -135,6 +141,46 @@ def _robustness(findings: Findings, one: RobustnessGain) -> Iterable[Origin]:
         where = f"in {_name(findings, language)}, mean over {fmt.count(len(gain.seeds), 'seed')}"
         how = f"{what}, less that of {fmt.mean_of(gain.baseline)}, {where}."
         yield Origin(numbers.robustness_id(one, language), write_gain(interval), how, gain.comparison.keys)
+
+
+def _curves(findings: Findings, one: BudgetCurve) -> Iterable[Origin]:
+    over = f"{fmt.listed(('clean', *one.ladder.conditions), 9)}, mean over {fmt.count(len(one.seeds), 'seed')}"
+    what = f"The area under the scores of {one.chain} on {one.target} in {_name(findings, one.language)}, {over}"
+    yield Origin(numbers.area_id(one, "area"), fmt.score(one.area), f"{what}, divided by the largest strength.", one.keys)
+    place = (one.encoder, NO_CHAIN, one.target, one.ladder, one.language)
+    none = (x.keys for x in findings.curves if (x.encoder, x.chain, x.target, x.ladder, x.language) == place)
+    keys = tuple(dict.fromkeys([*one.keys, *(key for own in none for key in own)]))
+    for kind, interval, words in (
+        ("gain", one.gain, "less that of no chain"),
+        ("robustness", one.robustness, "less that of no chain, without the difference in clean score"),
+    ):
+        if interval:
+            yield Origin(numbers.area_id(one, kind), write_gain(interval), f"{what}, {words}.", keys)
+
+
+def _pairs(findings: Findings, one: LanguageMatrix) -> Iterable[Origin]:
+    for pair in one.pairs:
+        texts = f"first text in {findings.language(pair.first)}, second in {findings.language(pair.second)}"
+        how = (
+            f"The score of {one.chain} on {one.target}, {texts}: {pair.n:,} examples of {one.condition}, mean over "
+            f"{fmt.count(len(one.seeds), 'seed')}."
+        )
+        yield Origin(numbers.pair_id(one, pair), fmt.score(pair.score), how, one.keys)
+
+
+def _residuals(findings: Findings, one: Residual) -> Iterable[Origin]:
+    line, pairs = one.line, find_pairs(findings.results, one.line.condition)
+    keys = _keys(cell for pair in pairs[one.encoder, one.chain, line.target].values() for cell in pair)
+    what = (
+        f"The log-odds of the attacked score of {one.chain} on {line.target} under {line.condition}, less those that the line "
+        f"through {line.points} scores with no chain gives for its clean score, mean over the languages other than English and "
+        f"{fmt.count(len(one.by_seed), 'seed')}"
+    )
+    yield Origin(numbers.residual_id(one, "residual"), write_residual(one.mean, one.interval), f"{what}.", keys)
+    if one.over_none is not None:
+        none = _keys(cell for pair in pairs.get((one.encoder, NO_CHAIN, line.target), {}).values() for cell in pair)
+        text = write_residual(one.over_none, one.over_interval)
+        yield Origin(numbers.residual_id(one, "over-none"), text, f"{what}, less that of no chain.", (*keys, *none))
 
 
 def _name(findings: Findings, language: str) -> str:

@@ -12,11 +12,13 @@ from collections.abc import Iterable, Sequence
 from xstilts.analysis.best_setting import BestSetting
 from xstilts.analysis.breakdown import OVERALL, Part
 from xstilts.analysis.costs import PARTS, read_seconds
+from xstilts.analysis.effective_robustness import Residual
 from xstilts.analysis.gains import Gain
 from xstilts.analysis.mean_gains import MeanGain
 from xstilts.analysis.results import Results
 from xstilts.analysis.robustness import OTHERS, RobustnessGain
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
+from xstilts.analysis.tidy import CURVE_COLUMNS, tidy_curves
 from xstilts.metrics.significance import Interval
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import (
@@ -63,9 +65,13 @@ PUBLISHED_COLUMNS = (
 )  # fmt: skip
 ROBUSTNESS_COLUMNS = (
     "study", "encoder", "chain", "target", "condition", "language", "clean", "attacked", "drop", "gap_to_english", "effective",
-    "success", "success_shared", "success_shared_none", "consistent", "passed", "against", "gain", "low", "high", "level", "p",
-    "p_holm", "verdict", "seeds", "id",
+    "seen",
+    "success", "success_shared", "success_shared_none", "consistent", "passed", "edited_words", "edited_characters", "queries",
+    "queries_p90", "against", "gain", "low", "high", "level", "p",
+    "p_holm", "verdict", "seeds", "residual", "residual_low", "residual_high", "residual_over_none", "residual_over_none_low",
+    "residual_over_none_high", "line_points", "line_slope", "id",
 )  # fmt: skip
+PAIR_COLUMNS = ("study", "encoder", "chain", "target", "condition", "first", "second", "seed", "score", "n", "key")
 MEAN = "mean of languages other than English"
 
 
@@ -233,6 +239,7 @@ def robustness_rows(findings: Findings) -> list[Record]:
         for language, record in _robustness_records(one)
         if one.gain.over == "none"
     }
+    residuals = {(one.encoder, one.chain, one.line.target, one.line.condition): one for one in findings.residuals}
     rows: list[Record] = []
     for row in findings.attacked:
         own = over_none.get((row.condition, row.encoder, row.chain, row.target, row.language), {})
@@ -245,12 +252,19 @@ def robustness_rows(findings: Findings) -> list[Record]:
             "attacked",
             "drop",
             "effective",
+            "seen",
             "success",
             "consistent",
             "passed",
+            "edited_words",
+            "edited_characters",
+            "queries",
+            "queries_p90",
         )
         record: Record = {"study": study, **_pick(row, *names), "gap_to_english": row.gap, "success_shared": row.shared}
         record |= {"success_shared_none": row.shared_none, "seeds": len(row.seeds), "id": attacked_id(row, "attacked")}
+        if row.language == OTHERS and (residual := residuals.get((row.encoder, row.chain, row.target, row.condition))):
+            record |= _residual_record(residual)
         rows.append(record | {"language": MEAN if row.language == OTHERS else row.language, **own})
     for one in findings.robustness:
         if one.gain.over != "none":
@@ -258,6 +272,15 @@ def robustness_rows(findings: Findings) -> list[Record]:
             for language, found in _robustness_records(one):
                 rows.append({**shared, "language": MEAN if language == OTHERS else language, **found})
     return rows
+
+
+def _residual_record(one: Residual) -> Record:
+    """In log-odds."""
+    record: Record = {"residual": one.mean, "residual_over_none": one.over_none}
+    record |= {"line_points": one.line.points, "line_slope": one.line.slope}
+    for name, interval in (("residual", one.interval), ("residual_over_none", one.over_interval)):
+        record |= {f"{name}_low": interval.low, f"{name}_high": interval.high} if interval else {}
+    return record
 
 
 def _robustness_records(one: RobustnessGain) -> Iterable[tuple[str, Record]]:
@@ -269,6 +292,18 @@ def _robustness_records(one: RobustnessGain) -> Iterable[tuple[str, Record]]:
         yield OTHERS, {**shared, **_interval(gain.interval), **judged, "id": robustness_id(one)}
     for row in gain.languages:
         yield row.language, {**shared, **_interval(row.interval), "p": row.interval.p, "id": robustness_id(one, row.language)}
+
+
+def pair_rows(results: Results) -> list[Record]:
+    """A row for each pair of languages of each cell under a condition that mixes languages."""
+    return [
+        {"study": results.study, "condition": condition}
+        | _pick(cell, "encoder", "chain", "target", "seed", "key")
+        | _pick(pair, "first", "second", "score", "n")
+        for condition, cells in results.attacked.items()
+        for cell in cells
+        for pair in cell.pairs
+    ]
 
 
 def cost_rows(results: Results) -> list[Record]:
@@ -292,6 +327,8 @@ def render_csv(findings: Findings) -> dict[str, str]:
         "tests.csv": to_csv(other_test_rows(findings), TEST_COLUMNS),
         "parts.csv": to_csv(part_rows(findings), PART_COLUMNS),
         **({"robustness.csv": to_csv(robustness_rows(findings), ROBUSTNESS_COLUMNS)} if results.conditions else {}),
+        **({"curves.csv": to_csv(tidy_curves(results, findings.curves), CURVE_COLUMNS)} if findings.curves else {}),
+        **({"pairs.csv": to_csv(pair_rows(results), PAIR_COLUMNS)} if findings.matrices else {}),
         "published.csv": to_csv(published_rows(findings), PUBLISHED_COLUMNS),
         "costs.csv": to_csv(cost_rows(results), COST_COLUMNS),
     }

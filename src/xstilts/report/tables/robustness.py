@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.broken_examples import BrokenExample, Piece
+from xstilts.analysis.budget_curves import BudgetCurve
 from xstilts.analysis.example_choice import allows_text
 from xstilts.analysis.gains import NOT_TESTED, is_counted
 from xstilts.analysis.results import ConditionInfo
 from xstilts.analysis.robustness import OTHERS, AttackedScore, RobustnessGain
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
-from xstilts.metrics.significance import FEWEST_SEEDS
+from xstilts.metrics.significance import FEWEST_SEEDS, Interval
 from xstilts.report.findings import Findings
-from xstilts.report.provenance.numbers import Number, attacked_id, robustness_id
+from xstilts.report.provenance.numbers import Number, area_id, attacked_id, robustness_id, write_gain
 from xstilts.report.tables.table import Line, Table, group_by_encoder, make_grouped_table, make_table
 
 INVARIANCE = "invariance"
@@ -37,7 +38,8 @@ CAPTION = (
     "robustness: the drop with the chain less the drop with no chain, in points"
 )
 DETAILS = (
-    "The same by language. Edited: the share of examples that have a variant. Broken, shared: of the examples that the chain and "
+    "The same by language. Edited: the share of examples that have a variant. Seen: the share of variants whose token ids are "
+    "not those of the clean example, without which no model can notice them. Broken, shared: of the examples that the chain and "
     "no chain both got right, the share broken with the chain and with no chain. Kept: the share of variants that are answered "
     "as the clean example is. Passed: of variants whose right answer the attack sets, the share answered so. Gap: the drop less "
     "that of English. All in percent or points"
@@ -106,6 +108,8 @@ def _line(row: AttackedScore, one: RobustnessGain | None) -> Line:
     scores = (_number(row, "clean"), _number(row, "attacked"), fmt.points(row.drop), fmt.share(row.success))
     if not row.effective:
         return (*head, *scores, fmt.NOTHING, "", "", "nothing could be edited")
+    if row.seen == 0:
+        return (*head, *scores, fmt.NOTHING, "", "", "not seen by the tokenizer")
     if one is None:
         return (*head, *scores, "" if row.chain == NO_CHAIN else fmt.NOTHING, "", "", "")
     return (*head, *scores, *_measured(one))
@@ -163,6 +167,7 @@ def languages_table(findings: Findings) -> Table | None:
             Number(fmt.points(gain.estimate), id) if gain else "",
             Number(fmt.bracket(gain.low, gain.high), id) if gain else "",
             fmt.share(row.effective),
+            fmt.share(row.seen),
             fmt.share(row.success),
             f"{fmt.share(row.shared)} : {fmt.share(row.shared_none)}" if row.shared is not None else "",
             fmt.share(row.consistent) if same else "",
@@ -171,9 +176,40 @@ def languages_table(findings: Findings) -> Table | None:
         rows.append((row.encoder, line))
     columns = (
         "chain", "target", "condition", "language", "clean", "attacked", "drop", "gap", "gain in robustness", "95 %", "edited",
-        "broken", "broken, shared", "kept", "passed",
+        "seen", "broken", "broken, shared", "kept", "passed",
     )  # fmt: skip
-    return make_grouped_table(f"{DETAILS}.", columns, group_by_encoder(findings, rows), range(4, 15)) if rows else None
+    return make_grouped_table(f"{DETAILS}.", columns, group_by_encoder(findings, rows), range(4, 16)) if rows else None
+
+
+def list_curves(findings: Findings) -> list[BudgetCurve]:
+    """Those of the mean of the languages other than English, or of English if there is no other."""
+    means = {(one.encoder, one.chain, one.target, one.ladder) for one in findings.curves if one.language == OTHERS}
+    return [
+        one
+        for one in findings.curves
+        if one.language == (OTHERS if (one.encoder, one.chain, one.target, one.ladder) in means else ENGLISH)
+    ]
+
+
+def areas_table(findings: Findings) -> Table | None:
+    """The areas under the budget curves; None in a study without curves."""
+    rows = []
+    for one in list_curves(findings):
+
+        def compare(interval: Interval | None, what: str, one: BudgetCurve = one) -> str:
+            return Number(write_gain(interval), area_id(one, what)) if interval else ""
+
+        points = " → ".join(map(fmt.score, one.scores))
+        area = Number(fmt.score(one.area), area_id(one, "area"))
+        line = (one.chain, one.target, one.ladder.title, points, area, compare(one.gain, "gain"))
+        rows.append((one.encoder, (*line, compare(one.robustness, "robustness"))))
+    columns = ("chain", "target", "attack", "scores from clean on", "area", "over no chain", "gain in robustness")
+    caption = (
+        "The area under each curve: a mean score over strengths from nothing to the largest, along straight lines. Over no "
+        "chain: the difference in area, which a higher clean score raises too. Gain in robustness: the same without the "
+        "difference in clean score. With 95 % intervals, not corrected for their number."
+    )
+    return make_grouped_table(caption, columns, group_by_encoder(findings, rows), range(4, 7)) if rows else None
 
 
 def broken_tables(findings: Findings) -> Iterable[Table]:
