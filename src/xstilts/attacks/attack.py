@@ -27,6 +27,7 @@ from xstilts.formats.image_pair import ImagePairExample
 
 Level = Literal["R0", "R1", "R2", "R3", "R4"]
 Goal = Literal["invariance", "directional", "minimum functionality", "ablation"]
+WHOLE = "the whole example"  # the unit of a budget that cannot be chosen
 SHARE = "share"  # how the unit of a budget begins that is no whole number
 LEVELS: dict[Level, str] = {
     "R0": "corruption: drawn at random",
@@ -135,7 +136,7 @@ class Attack:
     tasks: tuple[str, ...] = ()
     budget: float = 1
     most: float = 1
-    unit: str = "the whole example"
+    unit: str = WHOLE
     version: int = 1
     resource: str = "none"
     license: str = "Apache-2.0"

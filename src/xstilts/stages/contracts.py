@@ -295,6 +295,8 @@ def read_config(kind: type[ConfigT], record: Mapping[str, Any]) -> ConfigT:
     return config
 
 
+OCCLUSION = "occlusion.json"  # what a predict stage of pictures leaves beside its predictions
+
 # -- Inputs ------------------------------------------------------------------------------------------------------------
 
 P = TypeVar("P")
