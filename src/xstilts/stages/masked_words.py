@@ -4,6 +4,7 @@ head. Shapes: P words of an example, V words to choose from."""
 from collections.abc import Iterator
 
 import torch
+from transformers.utils.logging import set_verbosity_error
 
 from xstilts.attacks.edits import list_places, parts
 from xstilts.data.script import find_script
@@ -60,6 +61,7 @@ class MaskedWords:
 
 def _load(store: Store, checkpoint: Checkpoint) -> tuple[Model, MlmCodec, str]:
     """The first model on the way from the encoder to a checkpoint that has a masked-language-modelling head."""
+    set_verbosity_error()  # transformers reports a head that the trunk does not take; it is read apart
     for stage in reversed(list(_trace(checkpoint))):
         folder = store.outputs(stage.kind, stage.slug, stage.key)
         codec = MlmCodec(Mlm(), load_tokenizer(trunk_folder(folder)), Recipe())
