@@ -39,16 +39,12 @@ def test_what_the_picture_gives_is_the_score_with_it_less_that_without(findings:
     for row in findings.attacked:
         if row.language == OTHERS and row.condition != "characters":
             clean, changed, gives, moved = rows[row.chain, row.condition][3:7]
-            assert (clean, changed, gives) == (
-                fmt.score(row.clean),
-                fmt.score(row.attacked),
-                fmt.points(row.clean - row.attacked),
-            )
+            given = row.clean - row.attacked
+            assert (clean, changed, gives) == (fmt.score(row.clean), fmt.score(row.attacked), fmt.points(given))
             if row.chain == "nli":
-                none = next(
-                    x for x in findings.attacked if (x.chain, x.condition) == ("none", row.condition) and x.language == OTHERS
-                )
-                assert moved == fmt.points((row.clean - row.attacked) - (none.clean - none.attacked))
+                place = ("none", row.condition, OTHERS)
+                none = next(x for x in findings.attacked if (x.chain, x.condition, x.language) == place)
+                assert moved == fmt.points(given - (none.clean - none.attacked))
 
 
 def test_ablations_and_attacks_have_sections_of_their_own(findings: Findings) -> None:
