@@ -137,6 +137,13 @@ def test_a_surrogate_unlike_the_victim_is_said() -> None:
     assert sentences[-1].endswith("the surrogate is too unlike the victim to stand for it")
 
 
+def test_one_variant_of_a_surrogate_is_not_set_against_a_search() -> None:
+    """The random words of hotflip are tried on the victim, twenty of them."""
+    place = ("hotflip", "en")
+    rungs = [Rung(*place, "random", 20, 9, 6), Rung(*place, "transfer", 1, 9, 3), Rung(*place, "asks the victim", 18, 9, 7)]
+    assert explain_rungs(rungs) == []
+
+
 def test_a_victim_that_answers_at_random_is_found_out() -> None:
     """It gets better with every search: fewer variants then break more."""
     calls = {"searches": 0}

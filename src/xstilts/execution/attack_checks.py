@@ -180,7 +180,7 @@ def check_victim(
     most_queries: int | None = None,
 ) -> list[Rung]:
     """The rungs of one round, on the examples that the victim (and the surrogate) gets right. What hotflip is set against is
-    its own search with words drawn at random."""
+    its own search with words drawn at random; that asks the victim too, so transfer is not set against it."""
     found: list[tuple[str, float | None, list[Found]]] = []
     if one.attack is HOTFLIP:
         blind = ProposedSearch(victim.propose(one.language, blind=True))
@@ -225,7 +225,7 @@ def explain_rungs(rungs: Sequence[Rung]) -> list[str]:
                 f"{of} the search that asks the victim breaks {asks.broken}, {best.search} {best.broken}; "
                 "the victim hides its gradients or the search is weak"
             )
-        if carried and carried.broken < random[0].broken:
+        if carried and random[0].tried == carried.tried and carried.broken < random[0].broken:
             sentences.append(
                 f"{of} variants of the surrogate break {carried.broken}, random ones {random[0].broken}; "
                 "the surrogate is too unlike the victim to stand for it"
