@@ -191,6 +191,28 @@ def test_sentences_of_parallel_treebanks_are_one_cluster_in_every_language() -> 
     assert merge_parallel(np.array(["a"]), "").tolist() == ["a"]
 
 
+def test_chains_on_texts_of_xvnli_reuse_the_target(tmp_path: Path) -> None:
+    """SNLI has the pairs of XVNLI, with the caption in place of the picture. MNLI and ANLI have texts of their own."""
+    chains = ["mnli", "anli", "snli", "anli_plus", "snli_hypothesis", "xvnli_caption"]
+    fields = {
+        "name": "s",
+        "question": "?",
+        "chains": {"none": [], **{name: [name] for name in chains}},
+        "targets": ["xvnli_hypothesis", {"task": "xvnli_caption", "train": "snli"}, "nlvr_sentence"],
+        "seeds": [0],
+    }
+    plan = compile_study(make_study({**fields, "encoders": ["world/tiny"]}), draft=True)
+    store = Store(tmp_path)
+    store.prepare()
+    results = gather(plan, store)
+    reuse = {info.name: [c.name for c in results.chains if reuses_target_data(c, info)] for info in results.targets}
+    assert reuse == {
+        "xvnli_hypothesis": ["snli", "anli_plus", "snli_hypothesis", "xvnli_caption"],
+        "xvnli_caption": ["snli", "anli_plus", "snli_hypothesis", "xvnli_caption"],
+        "nlvr_sentence": [],
+    }
+
+
 def test_a_chain_on_the_same_sentences_with_other_labels_reuses_the_target(tmp_path: Path) -> None:
     fields = {
         "name": "s",

@@ -13,13 +13,16 @@ import torch
 import transformers
 
 from tests.model.codecs.test_codecs import SPECS
+from tests.model.codecs.test_image_pair import EXAMPLES, Album
 from tests.model.tiny_encoders import make_encoder
 from xstilts.export.snippets import write_snippet
 from xstilts.formats.choice import Choice
 from xstilts.formats.classify import Classify
+from xstilts.formats.image_pair import ImagePair
 from xstilts.formats.span import Span, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.architectures import ENCODER_TYPES
+from xstilts.model.codecs.image_pair import ImagePairCodec
 from xstilts.model.codecs.registry import CODECS
 from xstilts.model.codecs.span import best_answer
 from xstilts.model.embedding import embed
@@ -77,6 +80,10 @@ def ask(snippet: dict[str, Any], spec: Any, example: Any) -> Any:
     match spec:
         case Classify():
             return snippet["classify"](*example.texts)
+        case ImagePair():
+            return snippet["classify"](
+                Album().read([Album().place(example.picture)])[0] if example.picture else None, example.text
+            )
         case Choice():
             return snippet["choose"](example.prompt, list(example.choices))
         case Tag():
@@ -85,7 +92,8 @@ def ask(snippet: dict[str, Any], spec: Any, example: Any) -> Any:
             return snippet["answer"](example.question, example.context)
 
 
-CASES = [(*case, "first") for case in (*SPECS, *MORE)] + [(*MORE[1], "next"), (*MORE[1], "mean")]
+PICTURES = (ImagePair(("yes", "no")), EXAMPLES)
+CASES = [(*case, "first") for case in (*SPECS, *MORE, PICTURES)] + [(*MORE[1], "next"), (*MORE[1], "mean")]
 
 
 @pytest.mark.parametrize(("spec", "examples", "word_state"), CASES, ids=lambda x: getattr(x, "name", ""))
@@ -94,6 +102,8 @@ def test_the_code_predicts_what_the_study_predicts(
 ) -> None:
     recipe = PredictRecipe(24, 6, "fp32", word_state)
     codec = CODECS[spec.name](spec, load_tokenizer(folder / "encoder"), Recipe(max_length=24, stride=6, word_state=word_state))
+    if isinstance(codec, ImagePairCodec):
+        codec.pictures = Album()
     torch.manual_seed(1)
     model = fresh_model(folder, {"t": codec}, None).eval()
     for weight in model.head("t").parameters():

@@ -76,9 +76,10 @@ class ClosenessCodec(Codec):
     def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
         batch["labels"] = torch.tensor([float(f.target) for f in features])
 
-    def hidden(self, encoder: Any, batch: Batch) -> Tensor:
+    def hidden(self, encoder: Any, head: nn.Module, batch: Batch) -> Tensor:
         other = {"input_ids": batch["other_ids"], "attention_mask": batch["other_mask"]}
-        sums = [(super(ClosenessCodec, self).hidden(encoder, b) * b["attention_mask"][..., None]).sum(1) for b in (batch, other)]
+        states = [super(ClosenessCodec, self).hidden(encoder, head, b) for b in (batch, other)]
+        sums = [(x * b["attention_mask"][..., None]).sum(1) for x, b in zip(states, (batch, other), strict=True)]
         return (sums[0] - sums[1])[:, None]
 
     def loss(self, head: nn.Module, hidden_B1D: Tensor, batch: Batch) -> Tensor:

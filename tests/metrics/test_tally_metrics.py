@@ -19,13 +19,13 @@ from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.formats.tag import TagExample
-from xstilts.metrics.classify import ACCURACY
+from xstilts.metrics.classify import ACCURACY, XVNLI
 from xstilts.metrics.metric import Metric
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.squad import SQUAD, normalise
 from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY, find_chunks
 
-METRICS = (ACCURACY, RETRIEVAL, SQUAD, CHUNK_F1, POS_F1, TAG_ACCURACY)
+METRICS = (ACCURACY, XVNLI, RETRIEVAL, SQUAD, CHUNK_F1, POS_F1, TAG_ACCURACY)
 BIO = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 UPOS = [
     "ADJ",
@@ -81,6 +81,7 @@ names = st.sampled_from(["a", "b", "c"])
 texts = st.lists(st.sampled_from(["the", "a", "cat", "dog.", "Cat", "東京", "“an”"]), max_size=4).map(" ".join)
 PAIRS: dict[str, st.SearchStrategy[list[Pair]]] = {
     "accuracy": st.lists(st.builds(label, names, names), min_size=1, max_size=6),
+    "xvnli": st.lists(st.builds(label, names, names), min_size=1, max_size=6),
     "retrieval": st.lists(
         st.builds(lambda g, p: (BitextRetrievalExample("0", "x", "y", g), Prediction("0", p)), names, names),
         min_size=1,
@@ -132,6 +133,14 @@ def test_a_perfect_prediction_scores_one(metric: Metric, data: st.DataObject) ->
 def test_accuracy_is_that_of_sklearn(rows: list[tuple[str, str]]) -> None:
     gold, predicted = zip(*rows, strict=True)
     assert values(ACCURACY, [label(*row) for row in rows])["accuracy"] == pytest.approx(accuracy_score(gold, predicted))
+
+
+def test_accuracy_of_xvnli_has_two_denominators() -> None:
+    """Without a gold label: left out of the headline, wrong in the other value, whatever is predicted."""
+    pairs = [label("a", "a"), label("a", "b"), label("b", "b"), label("b", "b")]
+    pairs += [(ClassifyExample("0", ("a", "b"), None), Prediction("0", "a"))]
+    assert values(XVNLI, pairs) == {"accuracy": 3 / 4, "accuracy_1164": 3 / 5}
+    assert XVNLI.headline(tallies(XVNLI, pairs).sum(axis=0)) == 3 / 4
 
 
 def test_accuracy_of_choices_compares_indices() -> None:

@@ -226,7 +226,7 @@ def test_a_pretrained_masked_lm_head_is_used(folder: Path) -> None:
     features = codec.encode([MlmExample("a", ("bo ka mi the tower",)), MlmExample("b", ("mi bo", "ka ми"))], training=True)
     batch = codec.collate(features)
     codec.targets(features, batch, np.random.default_rng(0))
-    loss = codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch)
+    loss = codec.loss(model.head("t"), codec.hidden(model.encoder, model.head("t"), batch), batch)
     loss.backward()
     assert torch.isfinite(loss)
     if not names:
@@ -234,7 +234,7 @@ def test_a_pretrained_masked_lm_head_is_used(folder: Path) -> None:
     reference: Any = AutoModelForMaskedLM.from_pretrained(folder / "encoder").eval()
     chosen = batch["labels"] >= 0
     with torch.inference_mode():
-        ours = model.head("t")(codec.hidden(model.encoder, batch)[chosen])
+        ours = model.head("t")(codec.hidden(model.encoder, model.head("t"), batch)[chosen])
         types = (
             {"token_type_ids": batch["token_type_ids"]} if has_token_types(model.encoder) and "token_type_ids" in batch else {}
         )
@@ -261,7 +261,7 @@ def test_what_is_exported_computes_the_same(folder: Path, tmp_path: Path, spec: 
     if isinstance(spec, Choice) and name != "AutoModel":
         inputs = {k: v.view(len(features), spec.choices, -1) for k, v in inputs.items()}
     with torch.inference_mode():
-        hidden = codec.hidden(model.encoder, batch)
+        hidden = codec.hidden(model.encoder, model.head("t"), batch)
         output = theirs.eval()(**inputs)
         ours = hidden if name == "AutoModel" else model.head("t")(hidden)
     match spec:
@@ -296,7 +296,7 @@ def test_the_texts_of_a_pair_have_types_where_the_encoder_has_them(folder: Path)
         assert not reference["token_type_ids"].any()
     with torch.inference_mode():
         theirs = encoder(**inputs_of(encoder, reference)).last_hidden_state[:, 0]
-        torch.testing.assert_close(codec.hidden(encoder, batch)[:, 0], theirs, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(codec.hidden(encoder, nn.Identity(), batch)[:, 0], theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_a_word_has_the_pieces_that_it_has_in_a_sentence(folder: Path) -> None:

@@ -131,7 +131,7 @@ def test_an_unanswerable_question_is_trained_to_point_at_the_first_token(tiny_fo
     model = fresh_model(tiny_folder, {"t": codec}, 0.0)
     batch = codec.collate(features)
     codec.targets(features, batch, np.random.default_rng(0))
-    assert torch.isfinite(codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch))
+    assert torch.isfinite(codec.loss(model.head("t"), codec.hidden(model.encoder, model.head("t"), batch), batch))
     assert {type(p.answer) for p in predict(model, "t", codec, examples)} == {str}
 
 
@@ -313,4 +313,4 @@ def test_a_sentence_without_words_has_no_tags_and_harms_no_batch(tiny_folder: Pa
         batch = codec.collate(features)
         codec.targets(features, batch, np.random.default_rng(0))
         assert codec.loss_terms(batch) == weight
-        assert torch.isfinite(codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch))
+        assert torch.isfinite(codec.loss(model.head("t"), codec.hidden(model.encoder, model.head("t"), batch), batch))

@@ -82,7 +82,8 @@ class Planted:
         optimizer = torch.optim.Adam(self.model.parameters(), lr=3e-3)
         for _ in range(300):  # until it is sure, and no longer: an answer that is all too sure has no slope
             optimizer.zero_grad()
-            logits_NC = self.codec.logits(self.model.head("t"), self.codec.hidden(self.model.encoder, batch), batch)
+            head = self.model.head("t")
+            logits_NC = self.codec.logits(head, self.codec.hidden(self.model.encoder, head, batch), batch)
             right_N = batch["labels"].flatten()
             if margins_of(logits_NC, right_N[right_N != IGNORED]).min() > 1:
                 break

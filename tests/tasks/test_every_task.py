@@ -21,6 +21,7 @@ from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExa
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.format import Example
+from xstilts.formats.image_pair import ImagePair, ImagePairExample
 from xstilts.formats.ranking import Ranking, RankingExample
 from xstilts.formats.span import Span, SpanExample
 from xstilts.formats.tag import Tag, TagExample
@@ -52,6 +53,7 @@ ARCHIVE = re.compile(r"[^/]+\.(zip|tar|tgz|tar\.gz|tar\.bz2)")
 LANGUAGE_COUNTS = {
     "xnli": 15, "pawsx": 7, "udpos": 38, "panx": 48, "xquad": 12, "mlqa": 7, "tydiqa": 9, "xcopa": 11, "bucc2018": 4,
     "tatoeba": 41, "lareqa": 11, "mewslix": 11, "mnli_mt": 15, "pawsx_mt": 7, "squad_v1_mt": 6,
+    "xvnli": 5, "xvnli_hypothesis": 5, "xvnli_caption": 5,
 }  # fmt: skip
 
 
@@ -74,6 +76,8 @@ def content(example: Example) -> object:
             return example.text
         case RankingExample():
             return example.query, example.text, example.context
+        case ImagePairExample():
+            return example.picture, example.text
         case PoolExample():
             return None if example.role == "candidate" else (example.text, example.context)
     raise AssertionError(example)
@@ -121,6 +125,12 @@ def judge_pool(example: PoolExample | RankingExample, _: BitextMining | Ranking)
         assert (example.answer is None) == (example.role == "candidate")
 
 
+def judge_picture(example: ImagePairExample, format: ImagePair) -> None:
+    assert example.answer in format.labels
+    assert example.picture
+    assert example.text
+
+
 JUDGES: dict[type, tuple[tuple[type, ...], Callable[[Any, Any], None]]] = {
     Classify: ((ClassifyExample,), judge_texts),
     Choice: ((ChoiceExample,), judge_choice),
@@ -129,6 +139,7 @@ JUDGES: dict[type, tuple[tuple[type, ...], Callable[[Any, Any], None]]] = {
     BitextRetrieval: ((BitextRetrievalExample,), judge_translation),
     BitextMining: ((PoolExample,), judge_pool),
     Ranking: ((PoolExample, RankingExample), judge_pool),
+    ImagePair: ((ImagePairExample,), judge_picture),
 }
 
 
@@ -178,7 +189,8 @@ def test_what_is_downloaded_is_put_where_it_is_looked_for(task: Task, source: So
             path = PurePosixPath(task.fill(download.path, language))
             assert not path.is_absolute()
             assert ".." not in path.parts
-            patterns = [task.fill(pattern, language) for pattern in source.paths]
+            beside = (pattern.replace("**/", "") for pattern in source.beside)
+            patterns = [task.fill(pattern, language) for pattern in (*source.paths, *beside)]
             archives = [task.fill(archive, language) for archive in source.archives]
             within = len(path.parts) <= 2 and any(fnmatch(path.name, archive) for archive in archives)
             assert within or any(fnmatch(str(path).removesuffix(".gz"), pattern) for pattern in patterns), path
@@ -237,7 +249,7 @@ def test_its_splits_do_not_overlap(task: Task) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "languages"), [("xnli", "en de fr"), ("pawsx", "en de"), ("xcopa", "id it"), ("xquad", "en de")]
+    ("name", "languages"), [("xnli", "en de fr"), ("pawsx", "en de"), ("xcopa", "id it"), ("xquad", "en de"), ("xvnli", "en es")]
 )
 def test_parallel_tasks_have_parallel_ids(name: str, languages: str) -> None:
     task = find_task(name)

@@ -17,7 +17,10 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.naive_bayes import MultinomialNB
 from tests.conftest import SHARED
 
 from xstilts.errors import InputError
@@ -25,10 +28,11 @@ from xstilts.formats.bitext_mining import BitextMining, PoolExample
 from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.image_pair import ImagePairExample
 from xstilts.formats.mlm import MlmExample
 from xstilts.formats.ranking import Ranking
 from xstilts.formats.tag import TagExample
-from xstilts.tasks.catalogue import bitext, nli, qa
+from xstilts.tasks.catalogue import bitext, nli, pictures, qa
 from xstilts.tasks.files.check import check_task
 from xstilts.tasks.files.locate import find_languages, locate, read_examples
 from xstilts.tasks.files.read import open_uncompressed, read_lines
@@ -57,6 +61,7 @@ TASKS = [task for task in CATALOGUE.values() if not (task.synthetic or task.part
 NOT_READ = {
     r"commonsenseqa/test_rand_split_no_answers\.jsonl": "it has no answers",
     r"mlqa/\w+/\w+-context-(..)-question-(?!\1)..\.json": "question and context are in two languages; the task has one",
+    r"xvnli/../train_\d+\.jsonl": "few-shot training data in the target language; the task is zero-shot",
     r"xcopa/data/en/test\.en\.jsonl": "the test data of COPA: the task has SuperGLUE's train and dev",
 }
 # The manifest counts the blank lines between the sentences of these files, one less than there are sentences.
@@ -145,14 +150,50 @@ def languages_of(task: Task, split: str, *required: str) -> tuple[str, ...]:
     return found
 
 
-@pytest.mark.parametrize("name", ["xnli", "xquad", "pawsx", "xcopa"])
+@pytest.mark.parametrize("name", ["xnli", "xquad", "pawsx", "xcopa", "xvnli"])
 def test_parallel_tests_agree_in_ids_and_labels(name: str) -> None:
     """But for PAWS-X, where up to 32 of 2,000 labels of a language are others than in English."""
     task = find_task(name)
     read = [list(read_examples(task, "test", language, ROOT)) for language in languages_of(task, "test")]
     assert len({tuple(e.id for e in found) for found in read}) == 1
-    if name in ("xnli", "xcopa"):
+    if name in ("xnli", "xcopa", "xvnli"):
         assert len({tuple(e.answer for e in found) for found in read}) == 1
+
+
+def test_pairs_of_xvnli_are_of_357_photographs_and_14_have_no_gold_label() -> None:
+    languages_of(pictures.XVNLI, "test", "en")
+    found = [e for e in read_examples(pictures.XVNLI, "test", "en", ROOT) if isinstance(e, ImagePairExample)]
+    assert len({e.picture for e in found}) == 357
+    assert len({e.caption for e in found}) == 388
+    assert Counter(e.answer for e in found) == {"entailment": 394, "neutral": 381, "contradiction": 375, None: 14}
+
+
+def test_a_hypothesis_alone_gives_away_much_of_xvnli() -> None:
+    """Naive Bayes on the words of SNLI hypotheses: far above the 34 % of one label for all, in English."""
+    for task, split in ((pictures.SNLI_HYPOTHESIS, "train"), (pictures.XVNLI_HYPOTHESIS, "test")):
+        languages_of(task, split, "en")
+    train = list(read_examples(pictures.SNLI_HYPOTHESIS, "train", "en", ROOT))
+    test = [e for e in read_examples(pictures.XVNLI_HYPOTHESIS, "test", "en", ROOT) if e.answer]
+    words = CountVectorizer()
+    model = MultinomialNB().fit(words.fit_transform([e.strings()[0] for e in train]), [e.answer for e in train])
+    right = model.predict(words.transform([e.strings()[0] for e in test])) == [e.answer for e in test]
+    assert 0.5 < np.mean(right) < 0.65
+
+
+def test_no_caption_of_xvnli_is_a_premise_of_the_nli_data() -> None:
+    """They are SNLI test pairs; SNLI's other splits have other captions."""
+    languages_of(pictures.XVNLI, "test", "en")
+    captions = {e.caption.strip() for e in read_examples(pictures.XVNLI, "test", "en", ROOT) if isinstance(e, ImagePairExample)}
+    languages_of(nli.SNLI, "train", "en")
+    assert not captions & {e.strings()[0] for e in read_examples(nli.SNLI, "train", "en", ROOT)}
+
+
+def test_every_picture_of_nlvr_can_be_drawn() -> None:
+    languages_of(pictures.NLVR, "test", "en")
+    found = [e for e in read_examples(pictures.NLVR, "test", "en", ROOT) if isinstance(e, ImagePairExample)]
+    drawn = dict(pictures.draw_nlvr(ROOT, [e.picture for e in found]))
+    assert len(drawn) == len(found) == 990
+    assert {picture.size for picture in drawn.values()} == {(400, 100)}
 
 
 def test_tatoeba_sentences_are_unlike_across_languages() -> None:

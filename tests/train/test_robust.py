@@ -172,7 +172,7 @@ def test_noise_is_added_once_to_padded_and_to_unpadded_rows(tiny_folder: Path) -
     with torch.no_grad():
         words_BLD = encoder.get_input_embeddings()(ids_BL) + delta_BLD
         with add_noise(encoder, delta_BLD, mask_BL):
-            unpadded_BD = passes.codec.hidden(encoder, passes.batch)[:, 0]
+            unpadded_BD = passes.codec.hidden(encoder, passes.head, passes.batch)[:, 0]
         for b, count in enumerate(mask_BL.sum(1).tolist()):
             positions = torch.arange(2, 2 + count)[None]
             words_1LD = words_BLD[b : b + 1, :count]
@@ -180,7 +180,7 @@ def test_noise_is_added_once_to_padded_and_to_unpadded_rows(tiny_folder: Path) -
             torch.testing.assert_close(unpadded_BD[b : b + 1], expected, rtol=1e-4, atol=1e-5)
             alone = {name: x[b : b + 1, :count] for name, x in passes.batch.items() if name != "labels"}
             with add_noise(encoder, delta_BLD[b : b + 1, :count], alone["attention_mask"]):
-                padded = passes.codec.hidden(encoder, alone)[:, 0]
+                padded = passes.codec.hidden(encoder, passes.head, alone)[:, 0]
             torch.testing.assert_close(padded, expected, rtol=1e-4, atol=1e-5)
     assert not encoder.get_input_embeddings()._forward_hooks, "the hook is gone"
 
@@ -341,7 +341,7 @@ def test_the_work_of_a_step_is_what_pytorch_counts(name: str, fields: dict[str, 
         class tokenizer:
             all_special_ids = (0, 1, 2)
 
-        def hidden(self, encoder: Any, batch: Any) -> Tensor:
+        def hidden(self, encoder: Any, head: Any, batch: Any) -> Tensor:
             return encoder(input_ids=batch["input_ids"]).last_hidden_state  # type: ignore[no-any-return]
 
         def logits(self, head: Any, hidden_BLD: Tensor, batch: Any) -> Tensor:

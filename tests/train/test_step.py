@@ -68,7 +68,8 @@ def test_bf16_casts_once_and_counts_every_micro_batch(tiny_folder: Path) -> None
         batch = codec.collate(chosen)
         codec.targets(chosen, batch, np.random.default_rng(0))
         with torch.autocast("cpu", torch.bfloat16):
-            loss = codec.loss(stepper.model.head("t"), codec.hidden(stepper.model.encoder, batch), batch) / len(features)
+            head = stepper.model.head("t")
+            loss = codec.loss(head, codec.hidden(stepper.model.encoder, head, batch), batch) / len(features)
         loss.backward()
     for name, p in stepper.model.named_parameters():
         torch.testing.assert_close(ours[name], p.grad, rtol=1e-2, atol=1e-2 * float(p.grad.abs().max()), msg=name)

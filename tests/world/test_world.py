@@ -16,6 +16,7 @@ from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.format import Example
+from xstilts.formats.image_pair import ImagePairExample
 from xstilts.formats.jsonl import to_record
 from xstilts.formats.mlm import MlmExample
 from xstilts.formats.span import SpanExample
@@ -29,7 +30,7 @@ from xstilts.world.tagging import label_entities
 from xstilts.world.tongue import make_lexicons
 
 SMALL = WorldConfig(
-    text=60, nli=80, paraphrase=80, squad=80, tydiqa=80, pos=80, ner=80, choice=80, nli_domain=80, dev=30, test=40
+    text=60, nli=80, paraphrase=80, squad=80, tydiqa=80, pos=80, ner=80, choice=80, nli_domain=80, xvnli=80, dev=30, test=40
 )
 SUPERVISED = tuple(name for name in TASK_NAMES if name not in ("text", "retrieval"))
 
@@ -39,6 +40,8 @@ def strings(example: Example) -> tuple[str, ...]:
     match example:
         case ClassifyExample() | MlmExample():
             return example.texts
+        case ImagePairExample():
+            return (example.text, example.caption)
         case ChoiceExample():
             return (example.prompt, *example.choices)
         case TagExample():

@@ -60,7 +60,12 @@ def choose_broken(plan: Plan, store: Store) -> tuple[BrokenExample, ...]:
         one = cell.id
         if not isinstance(cell.score.inputs.attacked, PredictStage):
             continue  # what retrieval finds is no answer that one could read
-        if one.arm in plan.study.chains and _is_done(store, cell.score) and allows_text(find_task(one.target).license):
+        if (
+            one.arm in plan.study.chains
+            and cell.score.config.counts == "worst"  # where the mean of the variants counts, none is the one that breaks
+            and _is_done(store, cell.score)
+            and allows_text(find_task(one.target).license)
+        ):
             groups.setdefault((one.encoder, one.target, one.condition), {}).setdefault(one.seed, {})[one.arm] = cell
     found: list[BrokenExample] = []
     for (encoder, target, condition), seeds in groups.items():

@@ -206,6 +206,8 @@ def _data_lines(done: Sequence[StageCost]) -> Iterable[str]:
     for name, words in (
         ("unlocatable", "their answers were not found in the context"),
         ("untranslated", "the translation files lack a string of theirs"),
+        ("unlabelled", "they have no gold label"),
+        ("test_pictures", "their pictures are in XVNLI's test data"),
     ):
         found = [cost for cost in done if cost.kind == "fetch" and cost.facts.get(name)]
         if found:

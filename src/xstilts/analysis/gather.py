@@ -26,6 +26,7 @@ from xstilts.analysis.results import (
 )
 from xstilts.analysis.treatments import gather_treatments
 from xstilts.analysis.truth import find_truth
+from xstilts.attacks.attack import WHOLE
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
 from xstilts.execution.execute import State, inspect
@@ -228,7 +229,9 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
 def _condition(condition: Condition) -> ConditionInfo:
     attack = condition.find_attack()
     budget = attack.check_budget(condition.budget)
-    strength = f"{fmt.count(condition.count, 'variant')} of each example, budget {budget:g} ({attack.unit})"
+    strength = f"{fmt.count(condition.count, 'variant')} of each example"
+    if attack.unit != WHOLE:
+        strength += f", budget {budget:g} ({attack.unit})"
     words = (condition.name, attack.title, attack.description, attack.goal, strength, attack.cite, attack.name, attack.unit)
     return ConditionInfo(*words, budget, condition.count, condition.seed, attack.mixes_languages)
 

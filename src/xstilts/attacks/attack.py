@@ -23,9 +23,11 @@ from xstilts.data.language import LANGUAGES, explain_code
 from xstilts.data.script import SCRIPTS
 from xstilts.errors import InputError
 from xstilts.formats.format import Example, Format
+from xstilts.formats.image_pair import ImagePairExample
 
 Level = Literal["R0", "R1", "R2", "R3", "R4"]
-Goal = Literal["invariance", "directional", "minimum functionality"]
+Goal = Literal["invariance", "directional", "minimum functionality", "ablation"]
+WHOLE = "the whole example"  # the unit of a budget that cannot be chosen
 SHARE = "share"  # how the unit of a budget begins that is no whole number
 LEVELS: dict[Level, str] = {
     "R0": "corruption: drawn at random",
@@ -74,6 +76,11 @@ class Pool:
         return frozenset(word.casefold() for word in self.spellings)
 
     @cached_property
+    def pictures(self) -> tuple[str, ...]:
+        """The names of the pictures of `same`, sorted."""
+        return tuple(sorted({example.picture for example in self.same if isinstance(example, ImagePairExample)} - {""}))
+
+    @cached_property
     def shared_ids(self) -> frozenset[str]:
         """The ids that all languages of `parallel` have."""
         tables = list(self.parallel.values())
@@ -99,8 +106,9 @@ def any_language(language: str) -> str:
 class Attack:
     """`name` stands in keys and files; `version` rises when variants change. `level` and `goal` are those of `LEVELS` and of
     CheckList: the answer stays (invariance), changes in a known way (directional), or is known from the form alone (minimum
-    functionality). `formats`: the formats that it fits; `wants(format)`: why it does not fit one of them, "" if it does; `tasks`:
-    the only tasks where it makes sense, if the format does not tell. `leaves_out(language)`: why a language has no such attack.
+    functionality). An ablation takes away what the answer rests on: its score is the mean over variants, not their worst.
+    `formats`: the formats that it fits; `wants(format)`: why it does not fit one of them, "" if it does; `tasks`: the only tasks
+    where it makes sense, if the format does not tell. `leaves_out(language)`: why a language has no such attack.
 
     `budget`: the usual one, `most`: the largest one, `unit`: what is counted. A unit that begins with "share" is a share of the
     words (or entities) of the example, at least one of them; any other is a whole number. `vary(word, language, rng, pool)`:
@@ -128,7 +136,7 @@ class Attack:
     tasks: tuple[str, ...] = ()
     budget: float = 1
     most: float = 1
-    unit: str = "the whole example"
+    unit: str = WHOLE
     version: int = 1
     resource: str = "none"
     license: str = "Apache-2.0"

@@ -6,7 +6,7 @@ python -m xstilts.attacks.page > docs/attacks.md
 from collections import defaultdict
 from textwrap import fill
 
-from xstilts.attacks.attack import LEVELS, Attack
+from xstilts.attacks.attack import LEVELS, WHOLE, Attack
 from xstilts.attacks.registry import ATTACKS, MODEL_ATTACKS
 from xstilts.data.language import LANGUAGES
 
@@ -75,7 +75,7 @@ def _language_table() -> str:
 
 
 def _budget(attack: Attack) -> str:
-    return f"{attack.budget:g} of at most {attack.most:g}: {attack.unit}" if attack.unit != "the whole example" else attack.unit
+    return f"{attack.budget:g} of at most {attack.most:g}: {attack.unit}" if attack.unit != WHOLE else attack.unit
 
 
 def _searched(attack: Attack) -> str:

@@ -18,6 +18,7 @@ from xstilts.attacks.first_wave.invisible import HOMOGLYPHS, ZERO_WIDTH
 from xstilts.attacks.first_wave.keyboard import KEYBOARD
 from xstilts.attacks.first_wave.language_pairs import LANGUAGE_PAIR
 from xstilts.attacks.first_wave.pairs import SELF_PAIR, SYMMETRY
+from xstilts.attacks.first_wave.pictures import BLANK_PICTURE, SHUFFLED_PICTURES
 from xstilts.attacks.first_wave.punctuation import PUNCTUATION
 from xstilts.attacks.first_wave.segmentation import SEGMENTATION
 from xstilts.attacks.first_wave.spelling import CASE, DIACRITICS, WIDTH
@@ -32,6 +33,7 @@ ATTACKS: dict[str, Attack] = {
         *(SEGMENTATION, RENAME, SYMMETRY, SELF_PAIR, SWAP, LANGUAGE_PAIR, ENTITIES),
         *(CODE_MIX, CODE_MIX_PHRASES),
         *(DISTRACTOR_PREMISE, DISTRACTOR_SENTENCE, STRESS_OVERLAP, STRESS_NEGATION, STRESS_LENGTH),
+        *(SHUFFLED_PICTURES, BLANK_PICTURE),
     )
 }
 MODEL_ATTACKS: dict[str, Attack] = {attack.name: attack for attack in (HOTFLIP, PGD, SUBSTITUTE)}

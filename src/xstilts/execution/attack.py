@@ -161,7 +161,7 @@ def list_rounds(
     for language in languages:
         if language not in gold:
             raise InputError(f"{cell.id.target} has no test data in {language!r} here; expected {', '.join(gold)}")
-    tests = {code: list(read_gold(store, cell, code)) for code in gold}
+    tests = {code: [e for e in read_gold(store, cell, code) if e.answer is not None] for code in gold}  # XVNLI has some without
     rounds = []
     for attack in chosen:
         if reason := attack.misfits(task.format, cell.id.target):

@@ -30,8 +30,8 @@ class Metric:
     """The headline value is `values[0]`, or the mean of the values at the indices `main`.
 
     `tally_in` gives the tally of a language if each language has its own definition (MLQA). `tally` then only raises an error,
-    and a scorer calls `for_language` first; it changes no other metric. `right_or_wrong`: a tally is (0 or 1, 1) and the
-    headline is the share of ones, so that exact tests apply."""
+    and a scorer calls `for_language` first; it changes no other metric. `right_or_wrong`: a tally begins with
+    1 or 0 and the headline is the share of ones (of those that count), so that exact tests apply."""
 
     name: str
     counts: tuple[str, ...]

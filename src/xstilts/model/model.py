@@ -64,10 +64,9 @@ def save_model(model: Model, formats: Mapping[str, Format], tokenizer_folder: Pa
 def load_model(folder: Path, task: str, codec: Codec) -> Model:
     """The trunk with the trained head of one task, in evaluation mode."""
     trunk: Any = load_encoder(trunk_folder(folder))
-    head = codec.head(trunk)
     tensors = load_file(folder / "heads.safetensors")
     prefix = f"{task}."
-    head.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
+    head = codec.head_for(trunk, {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
     model = Model(trunk, {task: head})
     model.eval()
     return model

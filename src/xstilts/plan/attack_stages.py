@@ -8,6 +8,7 @@ only.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from xstilts.attacks.attack import Attack, find_exponent
 from xstilts.formats.registry import FORMATS
@@ -64,13 +65,14 @@ class AttackStages:
             self.data.note(f"{condition.name}: no such attack on {_encoder(made.inputs.model).title}, because {reason}")
             return None
         languages = tuple(variants)
-        inputs: PredictInputs[Stage] = PredictInputs(made.inputs.model, variants)
+        inputs: PredictInputs[Stage] = PredictInputs(made.inputs.model, variants, made.inputs.pictures)
         slug, title = f"{made.slug}~{condition.name}", f"{made.title} {condition.name}"
         cuts = Cuts(find_exponent(attack.check_budget(condition.budget)), condition.seed) if attack.cuts else None
         attacked = PredictStage(replace(made.config, languages=languages, cuts=cuts), inputs, slug, title, made.context)
         gold = {language: clean.inputs.gold[language] for language in languages}
         scored: ScoreInputs[Stage] = ScoreInputs(made, gold, attacked=attacked, variants=variants)
-        return ScoreStage(replace(clean.config, languages=languages), scored, slug, context=clean.context)
+        counts: Literal["worst", "mean"] = "mean" if attack.goal == "ablation" else "worst"
+        return ScoreStage(replace(clean.config, languages=languages, counts=counts), scored, slug, context=clean.context)
 
     def _score_vectors(
         self, clean: ScoreStage, made: EmbedStage, variants: dict[str, AttackStage], condition: Condition

@@ -5,12 +5,13 @@ without data are left out, and the plan says so.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
-from xstilts.stages.contracts import FetchConfig, Inputs
-from xstilts.stages.stage import Context, FetchStage
+from xstilts.stages.contracts import FetchConfig, Inputs, SeeConfig, SeeInputs
+from xstilts.stages.stage import Context, FetchStage, SeeStage, Stage
 from xstilts.study import Study
 from xstilts.tasks.files.locate import (
     explain_missing,
@@ -24,6 +25,7 @@ from xstilts.tasks.files.locate import (
 )
 from xstilts.tasks.task import Task
 from xstilts.tasks.user.user_tasks import register
+from xstilts.vision.tower import identify_tower
 
 
 class DataStages:
@@ -45,6 +47,7 @@ class DataStages:
         declared = {str(Path(path).absolute()): register(Path(path))[0].declared for path in study.tasks}
         self.context = Context(str(root), tasks=declared)
         self._made: dict[tuple[str, str, str], FetchStage] = {}
+        self._seen: dict[tuple[str, ...], SeeStage] = {}
 
     def note(self, text: str) -> None:
         """Remember something that a reader of the plan must know, once."""
@@ -70,6 +73,27 @@ class DataStages:
             slug = f"{task.name.replace('/', '.')}-{split}-{language}"
             self._made[name] = FetchStage(config, Inputs(), slug, context=self.context)
         return self._made[name]
+
+    def see(self, task: Task, texts: Mapping[str, FetchStage]) -> SeeStage:
+        """The stage that makes vectors of the pictures that these examples name. Raises InputError for an unknown tower."""
+        split = "+".join(dict.fromkeys(stage.config.split for stage in texts.values()))
+        name = (task.name, split, *sorted(stage.key for stage in texts.values()))
+        if name not in self._seen:
+            config = SeeConfig(task.name, task.version, self._identify_tower(), task.declared)
+            context = replace(self.context, tower=self.study.tower)
+            slug = f"{task.name.replace('/', '.')}-{split}"
+            inputs: SeeInputs[Stage] = SeeInputs(texts)
+            self._seen[name] = SeeStage(config, inputs, slug, task.name.rpartition("/")[2], context)
+        return self._seen[name]
+
+    def _identify_tower(self) -> dict[str, str]:
+        try:
+            return identify_tower(self.study.tower)
+        except InputError as error:
+            if not self.draft:
+                raise
+            self.leave_unresolved(str(error))
+            return {"nowhere": self.study.tower}
 
     def _source(self, task: Task, split: str, language: str) -> str:
         files = locate(task, split, language, self.root)

@@ -49,7 +49,9 @@ class ScoreStages:
         shape = self.trains.format_of(source if task.format.decoded_by_head else task)
         used = contracts.PredictRecipe(recipe.max_length, recipe.stride, recipe.precision, recipe.word_state)
         config = contracts.PredictConfig(task.name, source.name, shape, languages, used)
-        inputs: contracts.PredictInputs[Stage] = contracts.PredictInputs(checkpoint, gold)
+        inputs: contracts.PredictInputs[Stage] = contracts.PredictInputs(
+            checkpoint, gold, self.data.see(task, gold) if task.pictures else None
+        )
         title = short_task(task)
         return PredictStage(config, inputs, f"{checkpoint.slug}@{title}", title, self.data.context)
 

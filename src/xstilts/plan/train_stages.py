@@ -13,7 +13,7 @@ from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.recipe.robust import check_robust
 from xstilts.stages.contracts import TrainConfig, TrainedTask, TrainInputs
-from xstilts.stages.stage import Checkpoint, FetchStage, Stage, TrainStage
+from xstilts.stages.stage import Checkpoint, FetchStage, SeeStage, Stage, TrainStage
 from xstilts.study import Target
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
@@ -94,7 +94,12 @@ class TrainStages:
         members = tuple(TrainedTask(task.name, task.version, self.format_of(task)) for task in tasks)
         config = TrainConfig(members, mixture.rule, mixture.labels, recipe, seed)
         matched = {str(number): stage for number, stage in enumerate(match)}
-        inputs: TrainInputs[Stage] = TrainInputs(init, train, dev, oracle, matched)
+        seen: dict[str, SeeStage] = {}
+        for task in tasks:
+            if task.pictures:
+                own_dev = {"dev": dev[task.name]} if task.name in dev else {}
+                seen[task.name] = self.data.see(task, {**train[task.name], **own_dev, **oracle.get(task.name, {})})
+        inputs: TrainInputs[Stage] = TrainInputs(init, train, dev, oracle, matched, seen)
         encoder, before = trace(init)
         path = "+".join([encoder.title, *(stage.title for stage in reversed(before)), name])
         return TrainStage(config, inputs, f"{path}-s{seed}", name, self.data.context)

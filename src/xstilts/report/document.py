@@ -42,6 +42,13 @@ from xstilts.report.tables.gains import comparisons_table, control_tables
 from xstilts.report.tables.language_pairs import describe_matrices, matrices_table
 from xstilts.report.tables.learned import learned_table
 from xstilts.report.tables.other_tests import TITLE, describe_other_tests, other_tests_table
+from xstilts.report.tables.pictures import (
+    describe_pictures,
+    keep_conditions,
+    picture_tables,
+    pictures_by_language,
+    pictures_table,
+)
 from xstilts.report.tables.published import describe_published, list_covered_papers, published_table
 from xstilts.report.tables.retrieval import best_settings_table, group_sweeps, retrieval_table
 from xstilts.report.tables.robustness import (
@@ -151,7 +158,8 @@ def build_document(findings: Findings) -> Document:
             "body",
         ),
         Section("Scores", _scores(findings), "body"),
-        Section("Robustness", _robustness(findings), "body"),
+        Section("Pictures", _pictures(keep_conditions(findings, ablations=True)), "body"),
+        Section("Robustness", _robustness(keep_conditions(findings, ablations=False)), "body"),
         Section("Claims", _claims(findings), "body" if own else "appendix", _count_claims(findings)),
         Section("Examples", *_examples(findings)),
         Section("Method", _method(findings), gist=next(iter(describe_method(findings)), "")),
@@ -259,6 +267,21 @@ def _scores(findings: Findings) -> tuple[Block, ...]:
     others, english = scores_table(findings, english=False), scores_table(findings, english=True)
     details = _keep([english, make_language_plots(findings)])
     return _keep([others, Fold("Scores in English and by language", details) if details else None])
+
+
+def _pictures(findings: Findings) -> tuple[Block, ...]:
+    """What pictures give; nothing in a study without them."""
+    table, languages = pictures_table(findings), pictures_by_language(findings)
+    examples = tuple(picture_tables(findings))
+    return _keep(
+        [
+            Text(describe_pictures(findings)) if table else None,
+            *_bullets(list_conditions(findings) if table else ()),
+            _fold_if_long("Every chain, target and condition", table),
+            Fold("By language", (languages,)) if languages else None,
+            Fold("Examples, and where models look", examples) if examples else None,
+        ]
+    )
 
 
 def _robustness(findings: Findings) -> tuple[Block, ...]:

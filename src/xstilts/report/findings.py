@@ -27,6 +27,7 @@ from xstilts.analysis.gather import gather
 from xstilts.analysis.language_matrix import LanguageMatrix, find_matrices
 from xstilts.analysis.mean_gains import MeanGain, compute_mean_gains
 from xstilts.analysis.other_tests import OtherTests, run_other_tests
+from xstilts.analysis.picture_examples import PictureExample, choose_pictures
 from xstilts.analysis.registration import Registration, check_registration
 from xstilts.analysis.results import ChainInfo, Results, StageCost, TargetInfo
 from xstilts.analysis.robustness import AttackedScore, RobustnessGain, compute_robustness_gains, describe_attacked
@@ -77,6 +78,7 @@ class Findings:
     lines: tuple[RobustnessLine, ...] = ()
     residuals: tuple[Residual, ...] = ()
     broken: tuple[BrokenExample, ...] = ()
+    pictures: tuple[PictureExample, ...] = ()
 
     @property
     def chains(self) -> Mapping[str, ChainInfo]:
@@ -184,4 +186,5 @@ def read_findings(plan: Plan, store: Store, state: State | None = None) -> Findi
         calibration=calibrate(findings.gains, store),
         examples=choose_examples(plan, store),
         broken=choose_broken(plan, store),
+        pictures=choose_pictures(plan, store),
     )

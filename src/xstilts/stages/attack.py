@@ -21,6 +21,7 @@ from xstilts.stages.contracts import AttackConfig, AttackInputs
 from xstilts.stages.job import Job
 from xstilts.store.store import link_or_copy
 
+VARIANTS = "variants.jsonl"
 CLEAN = "clean.jsonl"
 SEEN = "seen.json"  # of a stage that predicts or embeds variants, see `seen.py`
 AT_ONCE = 256  # examples between two reports
@@ -33,7 +34,7 @@ def run(job: AttackJob) -> None:
     clean examples (`available`), how many of these are `untouched`, and how many draws gave a variant once more (`repeated`)."""
     clean = list(read_jsonl(job.inputs.clean / "examples.jsonl"))
     job.facts |= {"available": sum(one.scored for one in clean), "untouched": 0, "repeated": 0}
-    with (job.out / "variants.jsonl").open("w", encoding="utf-8") as beside:
+    with (job.out / VARIANTS).open("w", encoding="utf-8") as beside:
         job.facts["examples"] = write_jsonl(job.out / "examples.jsonl", _make(job, clean, beside))
     link_or_copy(job.inputs.clean / "examples.jsonl", job.out / CLEAN)
 
@@ -72,5 +73,5 @@ def _pair_by_id(job: AttackJob, clean: list[Example]) -> Mapping[str, Mapping[st
 
 def read_variants(folder: Path) -> Iterator[dict[str, Any]]:
     """The records of `variants.jsonl` in the `out/` folder of an attack stage."""
-    with (folder / "variants.jsonl").open(encoding="utf-8") as file:
+    with (folder / VARIANTS).open(encoding="utf-8") as file:
         yield from map(json.loads, file)

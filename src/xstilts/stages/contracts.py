@@ -67,6 +67,17 @@ class AttackConfig:
 
 
 @dataclass(frozen=True)
+class SeeConfig:
+    """The vectors of all pictures that examples of a task name. `tower`: what decides those of the vision tower
+    (`vision.tower.identify_tower`). `declared`: the identity of a user's own task."""
+
+    task: str
+    version: int
+    tower: Mapping[str, str]
+    declared: str = field(default="", metadata=LATER)
+
+
+@dataclass(frozen=True)
 class TokenizerConfig:
     """A tokenizer of `vocabulary` ids for a task of plain text; the other fields are those of `Scratch`."""
 
@@ -220,17 +231,20 @@ class RetrievalSetting:
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """`retrieval`: None for tasks that are predicted."""
+    """`retrieval`: None for tasks that are predicted. `counts`: under an attack an example counts with its worst variant, under
+    an ablation with their mean."""
 
     task: str
     version: int
     languages: tuple[str, ...]
     retrieval: RetrievalSetting | None
+    counts: Literal["worst", "mean"] = field(default="worst", metadata=LATER)
 
 
 Config = (
     FetchConfig
     | AttackConfig
+    | SeeConfig
     | TokenizerConfig
     | EncoderConfig
     | TrainConfig
@@ -280,6 +294,8 @@ def read_config(kind: type[ConfigT], record: Mapping[str, Any]) -> ConfigT:
         raise InputError(f"stage.json: its config is {record}, this version of xstilts reads {written}; plan the study again")
     return config
 
+
+OCCLUSION = "occlusion.json"  # what a predict stage of pictures leaves beside its predictions
 
 # -- Inputs ------------------------------------------------------------------------------------------------------------
 
@@ -333,6 +349,13 @@ class AttackInputs(Inputs[P]):
 
 
 @dataclass(frozen=True)
+class SeeInputs(Inputs[P]):
+    """`texts`: language, or split and language -> examples that name pictures."""
+
+    texts: Mapping[str, P] = field(metadata=BARE)
+
+
+@dataclass(frozen=True)
 class TokenizerInputs(Inputs[P]):
     """`train`: the text of the corpus."""
 
@@ -350,21 +373,24 @@ class EncoderInputs(Inputs[P]):
 @dataclass(frozen=True)
 class TrainInputs(Inputs[P]):
     """`init`: the encoder or training to start from. `dev`: task -> its dev data in English or a language that it is trained on.
-    `oracle`: dev data of the target languages. `match`: number -> a training whose tokens a compute-matched one has on top."""
+    `oracle`: dev data of the target languages. `match`: number -> a training whose tokens a compute-matched one has on top.
+    `pictures`: task -> the vectors of its pictures."""
 
     init: P
     train: ByTask[P] = field(metadata=TWO_PARTS)
     dev: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)
     oracle: ByTask[P] = field(default_factory=dict, metadata=TWO_PARTS)
     match: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)
+    pictures: Mapping[str, P] = field(default_factory=dict, metadata=ONE_PART)
 
 
 @dataclass(frozen=True)
 class PredictInputs(Inputs[P]):
-    """`model`: the trained checkpoint; `test`: language -> examples."""
+    """`model`: the trained checkpoint; `test`: language -> examples; `pictures`: the vectors of their pictures."""
 
     model: P
     test: Mapping[str, P] = field(metadata=BARE)
+    pictures: P | None = None
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,8 @@ class MaskedWords:
         here_BL = batch["input_ids"] == tokenizer.mask_token_id
         batch["labels"] = torch.where(here_BL, batch["input_ids"], IGNORED)
         with torch.inference_mode():
-            hidden_BLD = self._codec.hidden(self._model.encoder, batch)
-            logits_NC = self._codec.logits(self._model.head(self._task), hidden_BLD, batch)
+            head = self._model.head(self._task)
+            logits_NC = self._codec.logits(head, self._codec.hidden(self._model.encoder, head, batch), batch)
             best_NE = logits_NC[:, self._ids_V].topk(min(EACH, len(self._words)), dim=-1).indices
         numbers = here_BL.nonzero()[:, 0].tolist()  # a mask may have been cut off
         return [

@@ -28,8 +28,9 @@ def load_predictor(store: Store, stage: PredictStage) -> Predictor:
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    model = stage.inputs.model
-    return _load(store.outputs(model.kind, model.slug, model.key), stage.config)
+    model, pictures = stage.inputs.model, stage.inputs.pictures
+    folders = [one and store.outputs(one.kind, one.slug, one.key) for one in (model, pictures)]
+    return _load(folders[0], stage.config, folders[1])
 
 
 def predict_inputs(store: Store, stage: PredictStage, inputs: Iterable[Any]) -> list[Any]:

@@ -6,13 +6,16 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
 from xstilts.formats.format import Example
+from xstilts.formats.image_pair import ImagePairExample
 from xstilts.formats.jsonl import count_lines, read_jsonl, write_predictions
 from xstilts.formats.prediction import Prediction
 from xstilts.model.codecs.codec import Encode
+from xstilts.model.codecs.image_pair import ImagePairCodec
 from xstilts.model.codecs.span import Ranked, SpanCodec
 from xstilts.model.codecs.tag import TagCodec
 from xstilts.model.encoder import round_linears
@@ -20,25 +23,29 @@ from xstilts.model.model import load_model, trunk_folder
 from xstilts.model.segmentation import sample_by_id
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
-from xstilts.stages.attack import CLEAN, SEEN
-from xstilts.stages.contracts import PredictConfig, PredictInputs
+from xstilts.stages.attack import CLEAN, SEEN, VARIANTS
+from xstilts.stages.contracts import OCCLUSION, PredictConfig, PredictInputs
 from xstilts.stages.device import device
 from xstilts.stages.job import ExampleCounter, Job
 from xstilts.stages.seen import SeenCounter
 from xstilts.stages.train import codec_of
 from xstilts.store.store import read_json, write_json
 from xstilts.train.evaluate import WINDOW, measure_margins, predict, rank_answers
+from xstilts.train.occlusion import measure_occlusion
 
 MANY = 0.25
+LOOKS = 8  # examples of which it is measured where a model looks
 
 
 class Predictor:
     """A finished checkpoint (the `out/` folder of its stage) with the head and the recipe of a predict stage, on its device.
-    Raises InputError if words are to be cut at random and its tokenizer cannot."""
+    `pictures`: the `out/` folder of the vectors of the task's pictures, if it has any. Raises InputError if words are to be cut
+    at random and its tokenizer cannot."""
 
-    def __init__(self, folder: Path, config: PredictConfig):
+    def __init__(self, folder: Path, config: PredictConfig, pictures: Path | None = None):
         self.head = config.head
-        self.codec = codec_of(config.format, load_tokenizer(trunk_folder(folder)), Recipe(**asdict(config.recipe)))
+        recipe = Recipe(**asdict(config.recipe))
+        self.codec = codec_of(config.format, load_tokenizer(trunk_folder(folder)), recipe, pictures)
         self.encode: Encode = self.codec.encode
         if config.cuts:
             self.encode = sample_by_id(self.codec, config.cuts.alpha, config.cuts.seed)
@@ -72,9 +79,9 @@ def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
     """Leaves `<language>.jsonl`, one prediction a line; in the run's record, for each language, `unreached`: how many examples
     have an answer that no row of tokens holds; `bare_words`: the share of words whose tag is read off a token with nothing in it,
     where it is above MANY; and of attacked examples `seen`: the share whose token ids are not those of the clean example, which
-    is also left as SEEN."""
+    is also left as SEEN. Of pictures also OCCLUSION (`_measure_looks`)."""
     config = job.config
-    predictor = Predictor(job.inputs.model, config)
+    predictor = Predictor(job.inputs.model, config, job.inputs.pictures)
     codec = predictor.codec
     unreached: dict[str, int] = read_json(job.checkpoint / "unreached.json") or {}
     seen: dict[str, float] = read_json(job.checkpoint / SEEN) or {}
@@ -98,6 +105,8 @@ def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
                 write_json(job.checkpoint / SEEN, seen)
             (job.checkpoint / f".{name}").replace(finished)
         job.check_stop()
+    if isinstance(codec, ImagePairCodec):
+        _measure_looks(job, predictor, codec)
     if missed := {language: count for language, count in unreached.items() if count}:
         job.facts["unreached"] = missed
     if seen:
@@ -108,3 +117,18 @@ def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
         job.facts["bare_words"] = {language: share for language, share in shares.items() if share > MANY}
     for language in config.languages:
         shutil.copyfile(job.checkpoint / f"{language}.jsonl", job.out / f"{language}.jsonl")
+
+
+def _measure_looks(job: Job[PredictConfig, PredictInputs[Path]], predictor: Predictor, codec: ImagePairCodec) -> None:
+    """Leave OCCLUSION: of a few clean examples of the first language (English if there is any), by how much the margin of the
+    answer falls without each vector of the picture."""
+    language = "en" if "en" in job.config.languages else job.config.languages[0]
+    folder = job.inputs.test[language]
+    if (folder / VARIANTS).is_file():
+        return
+    found = [e for e in read_jsonl(folder / "examples.jsonl") if isinstance(e, ImagePairExample) and e.picture and e.answer]
+    some = sorted(found, key=lambda example: sha256(example.id.encode()).digest())[:LOOKS]
+    if some:
+        falls = measure_occlusion(predictor.model, predictor.head, codec, some)
+        record = {example.id: own_K.round(4).tolist() for example, own_K in zip(some, falls, strict=True)}
+        write_json(job.out / OCCLUSION, {"language": language, "falls": record})

@@ -102,7 +102,9 @@ def _read_attacked(job: ScoreJob, folder: Path, language: str) -> Answers:
 def _attack(
     job: ScoreJob, metric: Metric, language: str, answers: Answers, clean_NC: Counts, attacked: Answers, pairs: Pairs
 ) -> tuple[Counts, NDArray[np.str_], dict[str, float | None]]:
-    """The tallies of the worst predictions, which these are, the ids of their variants ("": clean), and how the variants fared:
+    """The tallies of the worst predictions, which these are, the ids of their variants ("": clean), and how the variants fared.
+    Where the mean of the variants counts, none is the worst: the id is "", and the clean tally stands where there is no variant.
+
     `effective`, the share of examples that have one; `seen`, the share of variants whose token ids are not the clean ones (None
     if nobody counted); `success` (`success_rate`); the shares of variants whose answer is right (`passed`) or that of the clean
     example (`consistent`); the mean shares of words and characters that were edited (`edits.measure_edits`; None if whole texts
@@ -118,9 +120,14 @@ def _attack(
     rows: dict[str, list[int]] = {example.id: [] for example in answers.examples}
     for v, variant in enumerate(variants):
         rows[clean_ids[variant.id]].append(v)
-    places_N = choose_worst(metric, clean_NC, [counts_VC[own] for own in rows.values()])
-    chosen = [own[k] if k >= 0 else None for k, own in zip(places_N, rows.values(), strict=True)]
-    worst_NC = np.array([counts_VC[v] if v is not None else own_C for v, own_C in zip(chosen, clean_NC, strict=True)])
+    variants_of = [counts_VC[own] for own in rows.values()]
+    chosen: list[int | None] = [None] * len(rows)
+    if job.config.counts == "mean":
+        worst_NC = np.array([own.mean(0) if len(own) else own_C for own, own_C in zip(variants_of, clean_NC, strict=True)])
+    else:
+        places_N = choose_worst(metric, clean_NC, variants_of)
+        chosen = [own[k] if k >= 0 else None for k, own in zip(places_N, rows.values(), strict=True)]
+        worst_NC = np.array([counts_VC[v] if v is not None else own_C for v, own_C in zip(chosen, clean_NC, strict=True)])
     before = {prediction.id: prediction.answer for prediction in answers.predictions}
     same = [prediction.answer == before[clean_ids[prediction.id]] for prediction in predictions]
     right = own_scores(metric, counts_VC) >= RIGHT

@@ -62,9 +62,11 @@ def share_seen(tokenizer: Any, folder: Path, task_format: Format, side: str, max
 
 
 def _digest(examples: Sequence[Example], features: Iterable[Feature]) -> Iterator[bytes]:
-    """A hash of the token ids of each example, in their order."""
+    """A hash of the token ids of each example, and of which picture it shows, in their order."""
     hashes = [sha256() for _ in examples]
     for feature in features:
         for row in feature.rows:
             hashes[feature.example].update(len(row).to_bytes(4) + row.astype("<i4").tobytes())
+        if picture := feature.extra.get("picture"):
+            hashes[feature.example].update(picture.to_bytes(4))
     return (one.digest() for one in hashes)

@@ -20,7 +20,7 @@ from xstilts.store.fingerprint import compute_key
 
 ConfigT = TypeVar("ConfigT", bound=contracts.Config)
 InputsT = TypeVar("InputsT", bound=contracts.Inputs[Any])
-KindName = Literal["fetch", "attack", "tokenizer", "encoder", "train", "predict", "embed", "mine", "score"]
+KindName = Literal["fetch", "attack", "see", "tokenizer", "encoder", "train", "predict", "embed", "mine", "score"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind("fetch", 1, "xstilts.stages.fetch:run", contracts.FetchConfig, contracts.Inputs, 0.5),
         Kind("attack", 1, "xstilts.stages.attack:run", contracts.AttackConfig, contracts.AttackInputs, 0.5),
+        Kind("see", 1, "xstilts.stages.see:run", contracts.SeeConfig, contracts.SeeInputs, 5.0),
         Kind("tokenizer", 1, "xstilts.stages.tokenizer:run", contracts.TokenizerConfig, contracts.TokenizerInputs, 30.0),
         Kind("encoder", 2, "xstilts.stages.encoder:run", contracts.EncoderConfig, contracts.EncoderInputs, 2.0),
         Kind("train", 4, "xstilts.stages.train:run", contracts.TrainConfig, contracts.TrainInputs, 20.0),
@@ -55,12 +56,14 @@ _KIND_OF: Mapping[Any, KindName] = {kind.config: kind.name for kind in KINDS.val
 
 @dataclass(frozen=True)
 class Context:
-    """What a worker must know and no key does: the data folder, the folder of an encoder, the file of a user's own attack, and
-    the user's own tasks (path -> what was declared when the plan was made)."""
+    """What a worker must know and no key does: the data folder, the folder of an encoder, the file of a user's own attack, the
+    name of a vision tower (with the commit that the plan found, or as an absolute path), and the user's own tasks (path -> what
+    was declared when the plan was made)."""
 
     data: str = ""
     folder: str = ""
     attack: str = ""
+    tower: str = ""
     tasks: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -115,6 +118,9 @@ class FetchStage(_Stage[contracts.FetchConfig, contracts.Inputs["Stage"]]): ...
 class AttackStage(_Stage[contracts.AttackConfig, contracts.AttackInputs["Stage"]]): ...
 
 
+class SeeStage(_Stage[contracts.SeeConfig, contracts.SeeInputs["Stage"]]): ...
+
+
 class TokenizerStage(_Stage[contracts.TokenizerConfig, contracts.TokenizerInputs["Stage"]]): ...
 
 
@@ -137,7 +143,7 @@ class ScoreStage(_Stage[contracts.ScoreConfig, contracts.ScoreInputs["Stage"]]):
 
 
 Checkpoint = EncoderStage | TrainStage
-Stage = FetchStage | AttackStage | TokenizerStage | Checkpoint | PredictStage | EmbedStage | MineStage | ScoreStage
+Stage = FetchStage | AttackStage | SeeStage | TokenizerStage | Checkpoint | PredictStage | EmbedStage | MineStage | ScoreStage
 
 
 def upstream(stages: Iterable[Stage]) -> Iterator[Stage]:

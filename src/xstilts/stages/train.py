@@ -23,6 +23,7 @@ from xstilts.formats.jsonl import read_jsonl
 from xstilts.formats.placebo import shuffle_answers
 from xstilts.model.adapt import adapt, merge
 from xstilts.model.codecs.codec import Codec
+from xstilts.model.codecs.image_pair import ImagePairCodec
 from xstilts.model.codecs.registry import CODECS
 from xstilts.model.encoder import max_positions, stored_embeddings
 from xstilts.model.model import Model, fresh_model, save_model, trunk_folder
@@ -42,13 +43,18 @@ from xstilts.store.store import read_json, write_json
 from xstilts.tasks.registry import find_task
 from xstilts.train.ddp import Group, LostProcess
 from xstilts.train.loop import MixtureTask, NotFinite, PhaseSpec, Training
+from xstilts.vision.features import PictureFeatures
 
 CACHES = "tokens"
 
 
-def codec_of(spec: Format, tokenizer: Any, recipe: Recipe) -> Codec:
-    """The codec of a format."""
-    return CODECS[spec.name](spec, tokenizer, recipe)
+def codec_of(spec: Format, tokenizer: Any, recipe: Recipe, pictures: Path | None = None) -> Codec:
+    """The codec of a format. `pictures`: the `out/` folder of the stage that made vectors of its pictures."""
+    codec = CODECS[spec.name](spec, tokenizer, recipe)
+    if isinstance(codec, ImagePairCodec):
+        assert pictures is not None  # a plan has it for each task with pictures
+        codec.pictures = PictureFeatures(pictures)
+    return codec
 
 
 def check_length(encoder: Any, recipe: Recipe) -> None:
@@ -114,7 +120,7 @@ def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     folder.mkdir()
     met, unreached = [], {}
     for task in config.tasks:
-        codec = codec_of(task.format, tokenizer, config.recipe)
+        codec = codec_of(task.format, tokenizer, config.recipe, inputs.pictures.get(task.name))
         sources = inputs.train[task.name]
         caches = []
         for language, path in sources.items():
@@ -160,7 +166,7 @@ def prepare(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, wh
     """The model with fresh heads on its device, and the members of the mixture on their caches: the same in each process."""
     recipe, folder = config.recipe, checkpoint / CACHES
     tokenizer = load_tokenizer(trunk_folder(inputs.init))
-    codecs = {task.name: codec_of(task.format, tokenizer, recipe) for task in config.tasks}
+    codecs = {task.name: codec_of(task.format, tokenizer, recipe, inputs.pictures.get(task.name)) for task in config.tasks}
     members = [_member(name, codec, recipe, inputs, folder) for name, codec in codecs.items()]
     if isinstance(recipe.robust, Segmentation):
         sampler = SampledTokenizer(tokenizer, recipe.robust.alpha)

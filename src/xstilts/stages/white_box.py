@@ -86,11 +86,12 @@ class Flipper:
         """Of the margin, by the word embedding of each token: (B, L, D)."""
         batch = _collate(self._predictor, features)
         encoder: Any = self._predictor.model.encoder
+        head = self._predictor.model.head(self._predictor.head)
         with torch.no_grad():
             words_BLD = self._table(batch["input_ids"])
         delta_BLD = torch.zeros_like(words_BLD, dtype=torch.float32).requires_grad_()
         with add_noise(encoder, delta_BLD, batch["attention_mask"]), _precision(self._predictor):
-            margin = _sum_margins(self._predictor, self._predictor.codec.hidden(encoder, batch), batch)
+            margin = _sum_margins(self._predictor, self._predictor.codec.hidden(encoder, head, batch), batch)
         return torch.autograd.grad(margin, delta_BLD)[0]
 
     def _find_pieces(self, example: Example, features: Sequence[Feature]) -> dict[int, tuple[list[tuple[int, int]], int]]:
@@ -145,7 +146,7 @@ def _descend(predictor: Predictor, features: Sequence[Feature], size: float, ste
     for step in range(steps + 1):
         delta_BLD = delta_BLD.detach().requires_grad_(step < steps)
         with add_noise(model.encoder, delta_BLD, batch["attention_mask"]), _precision(predictor):
-            hidden_BLD = codec.hidden(model.encoder, batch)
+            hidden_BLD = codec.hidden(model.encoder, head, batch)
             with torch.no_grad():
                 margins.append(codec.margins(head, hidden_BLD, batch, features))
             if step == steps:

@@ -31,8 +31,8 @@ def find_study(name: str) -> Path:
 
 
 def read_study(name: str, changes: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:
-    """The file of a study and its changed fields, not yet checked; paths of tasks and attacks are relative to the file.
-    Raises InputError."""
+    """The file of a study and its changed fields, not yet checked; paths of tasks, attacks and a vision tower are relative to the
+    file. Raises InputError."""
     path = find_study(name)
     fields = read_fields(path, "study")
     for change in changes:
@@ -41,6 +41,8 @@ def read_study(name: str, changes: Sequence[str] = ()) -> tuple[Path, dict[str, 
         fields["tasks"] = [str(path.parent / Path(str(task)).expanduser()) for task in fields["tasks"]]
     if "conditions" in fields:
         fields["conditions"] = resolve_paths(fields["conditions"], path.parent)
+    if isinstance(tower := fields.get("tower"), str) and (folder := path.parent / Path(tower).expanduser()).is_dir():
+        fields["tower"] = str(folder.absolute())
     return path, fields
 
 

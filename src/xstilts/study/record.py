@@ -94,7 +94,8 @@ class Study(Record):
     `primary`: the pairs that the answer rests on; without any, all of them. `margins`: for each target, how many points are too
     few to matter; without one, the format's. `pretrain_seed`: the seed of the encoder's random weights and of its pre-training,
     for all seeds of the study, which then share one encoder, like a published one; without it each seed has its own.
-    `conditions`: attacks on the test data, each scored beside the clean data."""
+    `conditions`: attacks on the test data, each scored beside the clean data. `tower`: the vision tower that makes vectors of
+    pictures, for targets that have any."""
 
     name: str = Field(pattern=r"^[\w.-]+$")
     question: str = Field(min_length=1)
@@ -117,6 +118,7 @@ class Study(Record):
     retrieval: Retrieval = Retrieval()
     random_init: bool = True
     conditions: tuple[Condition, ...] = ()
+    tower: str = "efficientnet-lite0"
     world: WorldConfig = WorldConfig()
     architectures: dict[str, Architecture] = Field(default_factory=dict)
     scratch: dict[str, Scratch] = Field(default_factory=dict)

@@ -10,6 +10,7 @@ from xstilts.formats.bitext_mining import BitextMining, PoolExample
 from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExample
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
+from xstilts.formats.image_pair import ImagePair, ImagePairExample
 from xstilts.formats.mlm import Mlm, MlmExample
 from xstilts.formats.ranking import Ranking, RankingExample
 from xstilts.formats.span import Span, SpanAnswer, SpanExample
@@ -27,4 +28,4 @@ from xstilts.tasks.files.locate import read_examples
 from xstilts.tasks.files.read import check_label, get_field, get_fields, look_up_label, name_hub_rows, split_columns
 from xstilts.tasks.files.read import read_csv, read_json_lines, read_json_object, read_lines, read_tsv
 from xstilts.tasks.registry import find_task
-from xstilts.tasks.task import Download, Hub, ReadRequest, Source, Task
+from xstilts.tasks.task import Download, Hub, Pictures, ReadRequest, Source, Task

@@ -9,11 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from xstilts.data.language import LANGUAGES
 from xstilts.formats.format import Example, Format
 from xstilts.metrics.metric import Metric
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -21,7 +24,7 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 
 @dataclass(frozen=True)
 class Hub:
-    """A Hub data set as parquet. `config` may have the placeholders of `Task.fill`. `revision` is a commit or a ref."""
+    """A Hub data set as parquet. `config` and `split` may have the placeholders of `Task.fill`. `revision` is a commit or ref."""
 
     id: str
     config: str
@@ -71,6 +74,19 @@ def english_source(paths: Iterable[str], hub: Hub, count: int, download: Downloa
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Where the pictures of a task are. `paths` are glob patterns below the data folder, tried in order, in which `{picture}`
+    stands for a picture's name; `advice` says where people get the files, and on what terms. `hub` gives the name and the
+    bytes of the picture in a row of the task's Hub data set. Without `paths` there are no files: `draw(data folder, names)`
+    gives (name, picture) for each name, in any order."""
+
+    paths: tuple[str, ...] = ()
+    advice: str = ""
+    hub: Callable[[Mapping[str, Any]], tuple[str, bytes]] | None = None
+    draw: Callable[[Path, Iterable[str]], Iterator[tuple[str, Image]]] | None = None
+
+
+@dataclass(frozen=True)
 class ReadRequest:
     """What a reader gets: the files of one split in one language. In `counts` it notes how many examples it left out or
     changed, by a word that reports show."""
@@ -92,12 +108,13 @@ class Task:
     they differ. `read_hub` turns Hub rows into examples. `parts`: the examples are those of these tasks one after the other,
     and there is nothing else to read (ANLI+). `contains` names tasks whose training data are within this one's (SQuAD v2.0
     holds v1.1). It also names a task of which this one is a part, or more of the same kind (a genre). `same_texts` names tasks
-    whose training examples have the same texts under other labels. `parallel_ids`: a pattern of ids whose group 1 is the same
-    for one sentence in every language; other ids are compared as they are. `labels_of` gives the labels of a Tag or Classify
-    task whose label set is a file of the data folder (CCG). `translates` names the English task whose training data this one
-    has in translation. The English files are then needed too, and the `paths` of train are those of a table of translations
-    (`translated.py`). A user's own task (`user/user_tasks.py`) has `declared`, the identity of its declaration, which enters
-    the keys, and `folder`, where the declaration lies: its `paths` are below this folder or else below the data folder."""
+    whose training examples have the same texts in another form or under other labels. `parallel_ids`: a pattern of ids whose
+    group 1 is the same for one sentence in every language; other ids are compared as they are. `labels_of` gives the labels of
+    a Tag or Classify task whose label set is a file of the data folder (CCG). `translates` names the English task whose
+    training data this one has in translation. The English files are then needed too, and the `paths` of train are those of a
+    table of translations (`translated.py`). A user's own task (`user/user_tasks.py`) has `declared`, the identity of its
+    declaration, which enters the keys, and `folder`, where the declaration lies: its `paths` are below this folder or else
+    below the data folder. `pictures`: where the pictures are that its examples name."""
 
     name: str
     version: int
@@ -123,6 +140,7 @@ class Task:
     declared: str = ""
     folder: Path | None = None
     translates: str = ""
+    pictures: Pictures | None = None
 
     @property
     def synthetic(self) -> bool:

@@ -107,7 +107,7 @@ def _compute_outputs(
         chosen = [features[i] for i in places]
         batch = {name: tensor.to(device) for name, tensor in codec.collate(chosen).items()}
         with torch.inference_mode(), use_precision(codec.recipe, device):
-            found = read(head, codec.hidden(model.encoder, batch), batch, chosen)
+            found = read(head, codec.hidden(model.encoder, head, batch), batch, chosen)
         for i, output in zip(places, found, strict=True):
             outputs[i] = output
         if device.type == "cpu":

@@ -115,7 +115,7 @@ class Recorder:
 
         def compute() -> None:
             with fix_shapes(), use_precision(self.recipe, self.device):
-                found = codec.loss(head, codec.hidden(self.model.encoder, here), here) * scale
+                found = codec.loss(head, codec.hidden(self.model.encoder, head, here), here) * scale
             found.backward()  # type: ignore[no-untyped-call]
             loss.copy_(found.detach())
 

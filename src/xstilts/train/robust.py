@@ -37,9 +37,9 @@ class Passes:
         """The logits with this noise."""
         torch.manual_seed(self.seed)
         if delta_BLD is None:
-            return self.codec.logits(self.head, self.codec.hidden(self.encoder, self.batch), self.batch)
+            return self.codec.logits(self.head, self.codec.hidden(self.encoder, self.head, self.batch), self.batch)
         with add_noise(self.encoder, delta_BLD, self.batch["attention_mask"]):
-            return self.codec.logits(self.head, self.codec.hidden(self.encoder, self.batch), self.batch)
+            return self.codec.logits(self.head, self.codec.hidden(self.encoder, self.head, self.batch), self.batch)
 
     def loss(self, logits_NC: Tensor) -> Tensor:
         return self.codec.loss_of(logits_NC, self.batch) / self.weight
@@ -77,7 +77,7 @@ def compute_gradient(robust: Robust | None, passes: Passes, seeds: Sequence[int]
     match robust:
         case None | Segmentation():
             torch.manual_seed(passes.seed)
-            hidden_BLD = passes.codec.hidden(passes.encoder, passes.batch)
+            hidden_BLD = passes.codec.hidden(passes.encoder, passes.head, passes.batch)
             loss = passes.codec.loss(passes.head, hidden_BLD, passes.batch) / passes.weight
         case FreeLB():
             return _ascend_freely(robust, passes, Words.of(passes, seeds))

@@ -1,5 +1,5 @@
-"""The embedded world: six synthetic languages that share one meaning, and nine tasks in them, one of them by domain too. Only
-the standard library.
+"""The embedded world: six synthetic languages that share one meaning, and ten tasks in them, one of them by domain too and one
+about pictures. Only the standard library.
 
 Read in this order: `config.py`, `concepts.py`, `tongue.py` (languages), `event.py` (meanings), `clause.py` (meaning -> words),
 `draw.py` (splits), then one file for each kind of task. Public: `generate(config, task, split, language)` gives examples,
@@ -15,13 +15,18 @@ from xstilts.world.config import WorldConfig
 from xstilts.world.inference import MEANINGS as PAIRS
 from xstilts.world.inference import NLI_OF_DOMAIN, generate_pairs
 from xstilts.world.retrieval import generate_translations
+from xstilts.world.scene import generate_scenes, generate_texts_of_scenes
 from xstilts.world.tagging import generate_tags
 from xstilts.world.text import generate_text
 from xstilts.world.tongue import LANGUAGES, list_words
 
 __all__ = ["LANGUAGES", "TASK_NAMES", "WorldConfig", "generate", "list_words"]
 
-TASK_NAMES = ("text", "nli", "paraphrase", "squad", "tydiqa", "pos", "ner", "choice", "retrieval", *NLI_OF_DOMAIN)
+TASK_NAMES = (
+    *("text", "nli", "paraphrase", "squad", "tydiqa", "pos", "ner", "choice", "retrieval"),
+    *("xvnli", "xvnli_caption", "xvnli_hypothesis"),
+    *NLI_OF_DOMAIN,
+)
 
 
 def generate(config: WorldConfig, task: str, split: str, language: str) -> Iterator[Example]:
@@ -41,4 +46,8 @@ def generate(config: WorldConfig, task: str, split: str, language: str) -> Itera
             return generate_choices(config, split, language)
         case "retrieval":
             return generate_translations(config, split, language)
+        case "xvnli":
+            return generate_scenes(config, split, language)
+        case "xvnli_caption" | "xvnli_hypothesis":
+            return generate_texts_of_scenes(config, split, language, captions=task == "xvnli_caption")
     raise KeyError(f"the world has no task {task!r}; it has {', '.join(TASK_NAMES)}")

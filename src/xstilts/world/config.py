@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 TRANSLATION_NOISE = 0.05
 NLI_DOMAIN = 3000
+XVNLI = 6000
 Rate = int | float  # 0 stays 0: with 0.0 the key would be another
 
 
@@ -41,8 +42,9 @@ class WorldConfig:
     test: int = 300
     translation_noise: Rate = TRANSLATION_NOISE
     nli_domain: int = NLI_DOMAIN
+    xvnli: int = XVNLI
 
     def fingerprint(self) -> dict[str, Any]:
         """The fields for a key. A later field is left out at its default, so that it moves no older key."""
-        later = {"translation_noise": TRANSLATION_NOISE, "nli_domain": NLI_DOMAIN}
+        later = {"translation_noise": TRANSLATION_NOISE, "nli_domain": NLI_DOMAIN, "xvnli": XVNLI}
         return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}

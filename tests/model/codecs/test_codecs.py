@@ -62,7 +62,7 @@ def test_encode_loss_decode(tiny_folder: Path, spec: Any, examples: Any) -> None
     assert all(f.longest <= RECIPE.max_length for f in features)
     batch = c.collate(features)
     c.targets(features, batch, np.random.default_rng(0))
-    loss = c.loss(model.head("t"), c.hidden(model.encoder, batch), batch)
+    loss = c.loss(model.head("t"), c.hidden(model.encoder, model.head("t"), batch), batch)
     assert torch.isfinite(loss)
     assert loss > 0
     assert c.loss_terms(batch) > 0
@@ -119,7 +119,7 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch(tiny_folder: Path, s
             c.targets(chosen, batches[-1], np.random.default_rng(0))
         weight = sum(c.loss_terms(b) for b in batches)
         for b in batches:
-            (c.loss(model.head("t"), c.hidden(model.encoder, b), b) / weight).backward()
+            (c.loss(model.head("t"), c.hidden(model.encoder, model.head("t"), b), b) / weight).backward()
         return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
     whole = gradient([list(range(len(features)))])
@@ -137,7 +137,7 @@ def test_a_head_reads_no_state_that_it_does_not_name(spec: Any, examples: Any, t
     batch = c.collate(features)
     c.targets(features, batch, np.random.default_rng(0))
     read = c.needed_positions(batch)
-    hidden = c.hidden(model.encoder, batch).detach()
+    hidden = c.hidden(model.encoder, model.head("t"), batch).detach()
     if read is None or hidden.shape[:2] != read.shape:
         pytest.skip("needs all that `hidden` gives")
     other = torch.where(read[..., None], hidden, torch.randn(hidden.shape))
@@ -149,8 +149,8 @@ def test_padding_is_invisible(tiny_folder: Path) -> None:
     model = fresh_model(tiny_folder, {"t": c}, 0.0).eval()
     short, long = c.encode(SPECS[0][1], training=False)
     with torch.no_grad():
-        alone = c.hidden(model.encoder, c.collate([short]))[0]
-        padded = c.hidden(model.encoder, c.collate([short, long]))[0, : short.longest]
+        alone = c.hidden(model.encoder, model.head("t"), c.collate([short]))[0]
+        padded = c.hidden(model.encoder, model.head("t"), c.collate([short, long]))[0, : short.longest]
     torch.testing.assert_close(alone, padded, rtol=1e-4, atol=1e-6)
 
 

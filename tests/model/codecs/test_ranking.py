@@ -110,13 +110,13 @@ def test_the_loss_and_its_gradient_are_those_of_the_whole_batch(tiny_folder: Pat
     features = codec.encode(examples, training=True)
     batch = codec.collate(features)
     assert codec.loss_terms(batch) == 9
-    loss = codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch) / codec.loss_terms(batch)
+    loss = codec.loss(model.head("t"), codec.hidden(model.encoder, model.head("t"), batch), batch) / codec.loss_terms(batch)
     loss.backward()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
     assert distance(gradients(model), wanted) < 1e-4
     for half in (features[:4], features[4:]):  # what the loss of micro-batches would be
         part = codec.collate(half)
-        (codec.loss(model.head("t"), codec.hidden(model.encoder, part), part) / 9).backward()
+        (codec.loss(model.head("t"), codec.hidden(model.encoder, model.head("t"), part), part) / 9).backward()
     assert distance(gradients(model), wanted) > 0.1
 
 
@@ -140,7 +140,7 @@ def test_training_brings_the_right_text_to_the_top(tiny_folder: Path) -> None:
     def loss() -> float:
         batch = codec.collate(features)
         with torch.no_grad():
-            return float(codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch)) / len(features)
+            return float(codec.loss(model.head("t"), codec.hidden(model.encoder, model.head("t"), batch), batch)) / len(features)
 
     def score() -> float:
         found = predict(model, "t", codec, examples)
@@ -152,7 +152,7 @@ def test_training_brings_the_right_text_to_the_top(tiny_folder: Path) -> None:
     for _ in range(120):
         optimizer.zero_grad()
         batch = codec.collate(features)
-        (codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch) / len(features)).backward()
+        (codec.loss(model.head("t"), codec.hidden(model.encoder, model.head("t"), batch), batch) / len(features)).backward()
         optimizer.step()
     assert loss() < before[0] / 4
     assert before[1] < 0.6 < 0.9 < score()
@@ -198,7 +198,7 @@ def test_logits_are_exact_in_mixed_precision(tiny_folder: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch, torch.autocast("cpu", torch.bfloat16):
         patch.setattr(ranking.functional, "cross_entropy", spy)
-        hidden = codec.hidden(model.encoder, batch)
+        hidden = codec.hidden(model.encoder, model.head("t"), batch)
         codec.loss(model.head("t"), hidden, batch)
         queries, texts = torch.nn.functional.normalize(hidden.float(), dim=-1)
     assert seen[0].dtype == torch.float32

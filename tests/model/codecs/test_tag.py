@@ -95,12 +95,12 @@ def test_logits_and_loss_are_those_of_the_states_by_hand(folder: Path, word_stat
     if training:
         c.targets(features, batch, np.random.default_rng(0))
         assert c.loss_terms(batch) == sum(len(e.words) for e in EXAMPLES)
-        loss = c.loss(head, c.hidden(model.encoder, batch), batch)
+        loss = c.loss(head, c.hidden(model.encoder, head, batch), batch)
         torch.testing.assert_close(loss, torch.stack(losses).sum(), rtol=1e-5, atol=1e-5)
         gradients = [torch.autograd.grad(x, head.linear.weight)[0] for x in (loss, torch.stack(losses).sum())]
         torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
     else:
-        assert c.outputs(head, c.hidden(model.encoder, batch), batch, features) == wanted
+        assert c.outputs(head, c.hidden(model.encoder, head, batch), batch, features) == wanted
 
 
 @pytest.mark.parametrize("word_state", WORD_STATES)

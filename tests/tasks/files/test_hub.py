@@ -16,9 +16,11 @@ from xstilts.errors import InputError
 from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
+from xstilts.formats.image_pair import ImagePairExample
 from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.formats.tag import TagExample
 from xstilts.tasks.files.hub import fetch_hub_files, list_patterns, read_hub_examples
+from xstilts.tasks.files.pictures import find_pictures
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Hub
 
@@ -179,3 +181,33 @@ def test_a_damaged_file_is_named(cache: Path) -> None:
 def test_only_a_default_config_lies_in_the_data_folder() -> None:
     assert not any(pattern.startswith("data/") for pattern in list_patterns("mnli", "train"))
     assert "data/train-*.parquet" in list_patterns("default", "train")
+
+
+def test_pictures_inside_the_rows_become_files_of_the_cache(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without network, and only those that the data folder lacks; the rows have the columns of the data set's card."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    task = find_task("xvnli")
+    hub = task.splits["test"].hub
+    assert hub is not None
+    texts = {"caption": "Ein Mann.", "hypothesis": "Jemand.", "caption_id": "1.jpg#0"}
+    rows = [
+        {**texts, "label": label, "pair_id": f"{id}.jpg#0r1n", "flikr30k_id": id, "image": {"bytes": content, "path": None}}
+        for id, content, label in (("1", b"one", "neutral"), ("2", b"two", "-"), ("3", b"three", "neutral"))
+    ]
+    put(cache, hub.id, COMMIT, "data/ru-00000-of-00001.parquet", rows, COMMIT)
+    task = replace(task, splits={"test": replace(task.splits["test"], hub=replace(hub, revision=COMMIT))})
+    assert list(read_hub_examples(task, "test", "ru")) == [
+        ImagePairExample("1.jpg#0r1n", "1", "Jemand.", "neutral", "Ein Mann."),
+        ImagePairExample("2.jpg#0r1n", "2", "Jemand.", None, "Ein Mann."),
+        ImagePairExample("3.jpg#0r1n", "3", "Jemand.", "neutral", "Ein Mann."),
+    ]
+    own = tmp_path / "data" / "flickr30k-images" / "3.jpg"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"mine")
+    for _ in range(2):
+        found = find_pictures(task, ["3", "1"], tmp_path / "data")
+        assert {name: path.read_bytes() for name, path in found.items()} == {"3": b"mine", "1": b"one"}
+    assert found["3"] == own
+    assert [path.name for path in found["1"].parent.iterdir()] == ["1"]
+    with pytest.raises(InputError, match=r"no file for 1 of 2 pictures \('4'\)"):
+        find_pictures(task, ["1", "4"], tmp_path / "data")

@@ -5,7 +5,7 @@ needs, and the position of its example. Shapes: B sequences, L tokens, D hidden,
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -82,6 +82,12 @@ class Codec(ABC):
     def head(self, encoder: Any) -> nn.Module:
         """A fresh head for this format."""
 
+    def head_for(self, encoder: Any, weights: Mapping[str, Tensor]) -> nn.Module:
+        """A head of the shape of trained weights, which are loaded into it."""
+        head = self.head(encoder)
+        head.load_state_dict(weights)
+        return head
+
     def pretrained_head(self, folder: Path) -> dict[str, Tensor]:
         """The head's weights in the pretrained folder of an encoder; {} if it has none."""
         return {}
@@ -151,7 +157,7 @@ class Codec(ABC):
                 wide[name] = functional.pad(tensor, (0, length - shape[1]), value=fills.get(name, 0))
         return wide
 
-    def hidden(self, encoder: Any, batch: Batch) -> Tensor:
+    def hidden(self, encoder: Any, head: nn.Module, batch: Batch) -> Tensor:
         """What the head reads: the trunk's last states, shape (B, L, D), at the needed positions (anything elsewhere)."""
         types_BL = batch.get("token_type_ids") if has_token_types(encoder) else None
         return last_states(encoder, batch["input_ids"], batch["attention_mask"], self.needed_positions(batch), types_BL)

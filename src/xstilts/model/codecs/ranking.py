@@ -48,9 +48,9 @@ class RankingCodec(Codec):
     def targets(self, features: Sequence[Feature], batch: Batch, rng: np.random.Generator) -> None:
         """Nothing to add: the right text of a query is the one in its row."""
 
-    def hidden(self, encoder: Any, batch: Batch) -> Tensor:
+    def hidden(self, encoder: Any, head: nn.Module, batch: Batch) -> Tensor:
         """The last states of the first tokens of queries and of texts, shape (2, B, D)."""
-        texts_BLD = super().hidden(encoder, batch)
+        texts_BLD = super().hidden(encoder, head, batch)
         mask_BL = batch["query_mask"]
         queries_BLD = last_states(encoder, batch["query_ids"], mask_BL, first_tokens(mask_BL))
         return torch.stack([queries_BLD[:, 0], texts_BLD[:, 0]])

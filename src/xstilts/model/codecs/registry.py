@@ -3,6 +3,7 @@
 from xstilts.model.codecs.choice import ChoiceCodec
 from xstilts.model.codecs.classify import ClassifyCodec
 from xstilts.model.codecs.codec import Codec
+from xstilts.model.codecs.image_pair import ImagePairCodec
 from xstilts.model.codecs.mlm import MlmCodec
 from xstilts.model.codecs.ranking import RankingCodec
 from xstilts.model.codecs.span import SpanCodec
@@ -14,5 +15,6 @@ CODECS: dict[str, type[Codec]] = {
     "tag": TagCodec,
     "span": SpanCodec,
     "mlm": MlmCodec,
+    "image_pair": ImagePairCodec,
     "rank": RankingCodec,
 }

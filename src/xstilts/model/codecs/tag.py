@@ -104,9 +104,9 @@ class TagCodec(TokenCodec):
     def needed_positions(self, batch: Batch) -> Tensor | None:
         return batch["words"] > 0 if "words" in batch else super().needed_positions(batch)
 
-    def hidden(self, encoder: Any, batch: Batch) -> Tensor:
+    def hidden(self, encoder: Any, head: nn.Module, batch: Batch) -> Tensor:
         """The last states; for the mean, that of a word's tokens in the place of its first one."""
-        hidden_BLD = super().hidden(encoder, batch)
+        hidden_BLD = super().hidden(encoder, head, batch)
         if "words" not in batch:
             return hidden_BLD
         places_L = torch.arange(hidden_BLD.shape[1], device=hidden_BLD.device)

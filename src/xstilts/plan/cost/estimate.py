@@ -23,6 +23,7 @@ from xstilts.stages.stage import (
     MineStage,
     PredictStage,
     ScoreStage,
+    SeeStage,
     Stage,
     TokenizerStage,
     TrainStage,
@@ -176,7 +177,7 @@ def cost_of(stage: Stage, tokens: Tokens, gaps: list[Unknown]) -> Triple:
             return 0.0, 0.0, examples(stage) * find_task(stage.config.task).format.stored_bytes
         case EncoderStage():
             return 0.0, 0.0, FLOAT_BYTES * weights_of(stage).all
-        case MineStage() | TokenizerStage():
+        case MineStage() | TokenizerStage() | SeeStage():
             return 0.0, 0.0, 0.0
     assert_never(stage)
 

@@ -1,5 +1,5 @@
-"""The embedded world's nine tasks, inference by domain, and two machine-translated tasks. There are no files: `xstilts.world`
-generates the examples.
+"""The embedded world's tasks, inference by domain and from pictures, and two machine-translated tasks. There are no files:
+`xstilts.world` generates the examples.
 
 Their sources have languages and no files. A fetch stage calls `generate_task` with the study's world instead of the reader. The
 reader below gives the examples of the default world. Training and dev data are English; test data are in all six languages with
@@ -13,11 +13,14 @@ flag more training on the target's own task.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from xstilts.formats.bitext_retrieval import BitextRetrieval
 from xstilts.formats.choice import Choice
 from xstilts.formats.classify import Classify
 from xstilts.formats.format import Example, Format
+from xstilts.formats.image_pair import ImagePair
 from xstilts.formats.mlm import Mlm
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
@@ -26,12 +29,13 @@ from xstilts.metrics.metric import Metric
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.squad import SQUAD
 from xstilts.metrics.tag import CHUNK_F1, TAG_ACCURACY
-from xstilts.tasks.task import ReadRequest, Source, Task
+from xstilts.tasks.task import Pictures, ReadRequest, Source, Task
 from xstilts.tasks.translated import translate
 from xstilts.world import LANGUAGES, WorldConfig, generate
 from xstilts.world.choosing import CHOICES
 from xstilts.world.concepts import DOMAINS
 from xstilts.world.inference import NLI_LABELS, PARAPHRASE_LABELS
+from xstilts.world.scene import SIZE, Scene, draw_scene
 from xstilts.world.tagging import NER_LABELS, POS_TAGS
 from xstilts.world.translating import machine_translate
 
@@ -59,6 +63,14 @@ def _read(request: ReadRequest) -> Iterator[Example]:
     return generate_task(request.task, request.split, request.language, WorldConfig(), request.counts)
 
 
+def _draw_scenes(root: Path, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Each picture as a PIL image, drawn from its name."""
+    from PIL import Image
+
+    for name in names:
+        yield name, Image.frombytes("RGB", SIZE, draw_scene(Scene.of_name(name)))
+
+
 def _splits(**languages: tuple[str, ...]) -> dict[str, Source]:
     return {split: Source(paths=(), languages=codes) for split, codes in languages.items()}
 
@@ -70,6 +82,7 @@ def _task(
     splits: dict[str, Source],
     description: str,
     contains: tuple[str, ...] = (),
+    pictures: Pictures | None = None,
 ) -> Task:
     return Task(
         name=PREFIX + name,
@@ -85,6 +98,7 @@ def _task(
         cite="",
         url="",
         description=description,
+        pictures=pictures,
     )
 
 
@@ -171,6 +185,29 @@ TASKS: tuple[Task, ...] = (
         _TRANSLATED,
         "The training data of world/squad, machine-translated (with errors), with aligned answers; dev is English.",
         contains=(PREFIX + "squad",),
+    ),
+    _task(
+        "xvnli",
+        ImagePair(labels=NLI_LABELS),
+        ACCURACY,
+        _SUPERVISED,
+        "Does a picture show what a sentence says? Scenes of events, drawn in 24 x 24 pixels.",
+        pictures=Pictures(draw=_draw_scenes),
+    ),
+    _task(
+        "xvnli_caption",
+        Classify(labels=NLI_LABELS),
+        ACCURACY,
+        _SUPERVISED,
+        "The pairs of world/xvnli with a sentence that says what the picture shows, in its place.",
+        contains=(PREFIX + "xvnli",),
+    ),
+    _task(
+        "xvnli_hypothesis",
+        Classify(labels=NLI_LABELS, texts=1),
+        ACCURACY,
+        _SUPERVISED,
+        "The sentences of world/xvnli without the pictures: there is nothing to learn.",
     ),
     *(
         _task(

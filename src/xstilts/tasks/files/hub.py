@@ -25,12 +25,16 @@ def list_patterns(config: str, split: str) -> tuple[str, ...]:
     return (*found, f"data/{split}-*.parquet", f"data/{split}.parquet") if config == "default" else found
 
 
-def _fetch_snapshot(hub: Hub, allow: tuple[str, ...]) -> Path:
-    """The cached folder of a revision, named by its commit. It has those of the allowed files that exist."""
+def _fetch_snapshot(hub: Hub, allow: tuple[str, ...], cached: bool) -> Path:
+    """The cached folder of a revision, named by its commit. It has those of the allowed files that exist, or are `cached`."""
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(hub.id, repo_type="dataset", revision=hub.revision, allow_patterns=list(allow)))
+        return Path(
+            snapshot_download(
+                hub.id, repo_type="dataset", revision=hub.revision, allow_patterns=list(allow), local_files_only=cached
+            )
+        )
     except Exception as error:  # the errors of the network layer have no common base
         first = str(error).strip().partition("\n")[0]
         raise InputError(
@@ -39,23 +43,23 @@ def _fetch_snapshot(hub: Hub, allow: tuple[str, ...]) -> Path:
         ) from error
 
 
-def fetch_hub_files(task: Task, split: str, language: str) -> tuple[tuple[Path, ...], str]:
-    """The parquet files of a split in a language, downloaded if the cache lacks them, and their commit."""
+def fetch_hub_files(task: Task, split: str, language: str, cached: bool = False) -> tuple[tuple[Path, ...], str]:
+    """The parquet files of a split in a language, and their commit. What the cache lacks is downloaded, unless only `cached`
+    files are asked for."""
     hub = find_source(task, split, language).hub
     if hub is None:
         raise InputError(f"task {task.name}: no Hub data set is declared for {split}")
-    config = task.fill(hub.config, language)
-    allow = list_patterns(config, hub.split)
-    folder = _fetch_snapshot(hub, allow)
+    config, part = (task.fill(name, language) for name in (hub.config, hub.split))
+    allow = list_patterns(config, part)
+    folder = _fetch_snapshot(hub, allow, cached)
     for pattern in allow:
         if files := tuple(sorted(folder.glob(pattern))):
             return files, folder.name
-    raise InputError(
-        f"Hub data set {hub.id} at {folder.name}: no parquet for {config}/{hub.split} (looked for {', '.join(allow)})"
-    )
+    raise InputError(f"Hub data set {hub.id} at {folder.name}: no parquet for {config}/{part} (looked for {', '.join(allow)})")
 
 
-def _read_rows(files: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
+def read_rows(files: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
+    """The rows of parquet files."""
     import pyarrow as arrow
     from pyarrow import parquet
 
@@ -73,4 +77,4 @@ def read_hub_examples(task: Task, split: str, language: str, counts: Counter[str
         raise InputError(f"task {task.name} cannot be read from the Hub")
     files, _ = fetch_hub_files(task, split, language)
     request = ReadRequest(task, resolve_split(task, split), language, files, Counter() if counts is None else counts)
-    return check_examples(task, split, task.read_hub(request, _read_rows(files)), ", ".join(map(str, files)))
+    return check_examples(task, split, task.read_hub(request, read_rows(files)), ", ".join(map(str, files)))

@@ -94,7 +94,7 @@ def locate_with_archives(task: Task, split: str, language: str, root: Path) -> L
 
 
 def _locate_first(task: Task, from_split: str, source: Source, language: str, root: Path) -> LocatedFiles:
-    for place in _list_places(task, root):
+    for place in list_places(task, root):
         for folder, archives in _walk_folders(task, source, language, place):
             for pattern in source.paths:
                 filled = task.fill(pattern, language)
@@ -109,11 +109,12 @@ def _locate_beside(task: Task, source: Source, language: str, root: Path) -> Ite
     """The files that belong to those just found, one for each pattern."""
     for pattern in source.beside:
         filled = task.fill(pattern, language)
-        places = _list_places(task, root)
+        places = list_places(task, root)
         files = next(filter(None, (_match_files(place, filled) for place in places)), ())
         if len(files) != 1:
             said = f"{len(files)} files for {filled}, expected one" if files else f"no file for {filled}[.gz]"
-            raise InputError(f"task {task.name}, {language}: {said}; looked below {' and '.join(map(str, places))}")
+            hint = f"; `xstilts data download {task.name}` gets it" if source.downloads and not files else ""
+            raise InputError(f"task {task.name}, {language}: {said}; looked below {' and '.join(map(str, places))}{hint}")
         yield files[0]
 
 
@@ -131,7 +132,7 @@ def _locate_with_original(task: Task, split: str, language: str, root: Path) -> 
     return LocatedFiles((*found.files, *table.files), found.archives)
 
 
-def _list_places(task: Task, root: Path) -> tuple[Path, ...]:
+def list_places(task: Task, root: Path) -> tuple[Path, ...]:
     """Where to look for files: beside the declaration of a user's task, then in the data folder."""
     return (task.folder, root) if task.folder else (root,)
 
@@ -240,7 +241,7 @@ def explain_missing(task: Task, split: str, language: str, root: Path) -> str:
     source = find_source(task, split, language)
     looked = ", ".join(f"{task.fill(pattern, language)}[.gz]" for pattern in source.paths)
     inside = f", also inside {', '.join(task.fill(name, language) for name in source.archives)}" if source.archives else ""
-    where = f"looked below {' and '.join(map(str, _list_places(task, root)))} for {looked}{inside}"
+    where = f"looked below {' and '.join(map(str, list_places(task, root)))} for {looked}{inside}"
     return f"task {task.name}: no file for {split} in {language}; {where}" + (f". Get it from {source.url}" if source.url else "")
 
 

@@ -1,0 +1,131 @@
+"""Pictures in a study: vectors once for each picture, the model reads them, and ablations score the changed examples."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.conftest import tiny_study
+
+from xstilts.errors import InputError
+from xstilts.execution.execute import execute
+from xstilts.formats.image_pair import ImagePairExample
+from xstilts.formats.jsonl import read_jsonl, read_predictions, write_jsonl
+from xstilts.plan.compile import Plan, compile_study
+from xstilts.report.findings import read_findings
+from xstilts.stages import see
+from xstilts.stages.contracts import SeeConfig, SeeInputs
+from xstilts.stages.job import Interrupted, Job
+from xstilts.stages.stage import Context, ScoreStage, SeeStage
+from xstilts.store.store import Store
+from xstilts.vision.features import PictureFeatures
+from xstilts.vision.tower import identify_tower
+from xstilts.world import WorldConfig, generate
+from xstilts.world.scene import Scene, draw_scene
+
+pytestmark = pytest.mark.tiny
+TOWER = "pixels/patch8-24"
+ABLATIONS = [{"attack": "shuffled_pictures", "count": 3}, "blank_picture"]
+
+
+@pytest.fixture(scope="module")
+def made(forked_workers: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
+    """A finished study of pictures in two languages."""
+    plan, store = compile_study(pictured_study()), Store(tmp_path_factory.mktemp("store"))
+    assert not execute(plan, store, 2).errors
+    return plan, store
+
+
+def pictured_study(**changes: Any) -> Any:
+    record: dict[str, Any] = {"chains": {"none": []}, "targets": ["world/xvnli"], "tower": TOWER, "conditions": ABLATIONS}
+    return tiny_study(**{**record, **changes})
+
+
+def folder_of(store: Store, stage: Any) -> Path:
+    return store.outputs(stage.kind, stage.slug, stage.key)
+
+
+def test_each_picture_has_its_vectors_once(made: tuple[Plan, Store]) -> None:
+    plan, store = made
+    stages = [stage for stage in plan.stages if isinstance(stage, SeeStage)]
+    assert sorted(stage.slug for stage in stages) == ["world.xvnli-test", "world.xvnli-train+dev"], "all languages share one"
+    for stage in stages:
+        features = PictureFeatures(folder_of(store, stage))
+        named = {
+            example.picture
+            for text in stage.inputs.texts.values()
+            for example in read_jsonl(folder_of(store, text) / "examples.jsonl")
+            if isinstance(example, ImagePairExample)
+        }
+        assert len(features) == len(named)
+        for name in named:
+            pixels = np.frombuffer(draw_scene(Scene.of_name(name)), np.uint8).reshape(3, 8, 3, 8, 3).swapaxes(1, 2)
+            np.testing.assert_allclose(features[name], pixels.reshape(9, 192) / 255, atol=1e-3)
+
+
+def test_an_ablation_counts_the_mean_of_its_variants(made: tuple[Plan, Store]) -> None:
+    plan, store = made
+    shuffled, blank = (cell.score for cell in plan.attacked)
+    for score in (shuffled, blank):
+        assert isinstance(score, ScoreStage) and score.config.counts == "mean"
+        counts = np.load(folder_of(store, score) / "tallies.npz")
+        variants = score.inputs.variants["l1"]
+        gold = {e.id: e.answer for e in read_jsonl(folder_of(store, variants) / "examples.jsonl")}
+        assert score.inputs.attacked is not None
+        found = {p.id: p.answer for p in read_predictions(folder_of(store, score.inputs.attacked) / "l1.jsonl")}
+        for id, own in zip(counts["l1.ids"], counts["l1.counts"], strict=True):
+            right = [found[one] == gold[one] for one in gold if one.rpartition("#")[0] == id]
+            assert own[0] == pytest.approx(np.mean(right))
+        assert set(counts["l1.chosen"]) == {""}
+    assert len(gold) == 16, "one blank a picture"
+    findings = read_findings(plan, store)
+    assert {row.condition for row in findings.attacked} == {"shuffled_pictures, count 3", "blank_picture"}
+    assert findings.broken == ()
+
+
+def make_job(folder: Path, pictures: list[str], task: str = "world/xvnli") -> see.SeeJob:
+    for name in ("out", "checkpoint", "texts"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    examples = [ImagePairExample(str(i), picture, "a sentence", "neutral") for i, picture in enumerate(pictures)]
+    write_jsonl(folder / "texts" / "examples.jsonl", examples)
+    config = SeeConfig(task, 1, identify_tower(TOWER))
+    inputs = SeeInputs({"en": folder / "texts"})
+    return Job(config, inputs, folder / "out", folder / "checkpoint", Context(str(folder / "data"), tower=TOWER))
+
+
+def test_a_stopped_stage_goes_on_and_leaves_the_same_bytes(tmp_path: Path) -> None:
+    pictures = [e.picture for e in generate(WorldConfig(), "xvnli", "train", "en") if isinstance(e, ImagePairExample)][:150]
+    whole, stopped = make_job(tmp_path / "whole", pictures), make_job(tmp_path / "stopped", pictures)
+    see.run(whole)
+    stopped.progress = lambda report: stopped.stop.set()
+    with pytest.raises(Interrupted):
+        see.run(stopped)
+    steps: list[int] = []
+    again = replace(stopped, progress=lambda report: steps.append(report["step"]), stop=type(stopped.stop)())
+    see.run(again)
+    assert min(steps) > 64, "what was done is kept"
+    for name in ("features.npy", "names.json"):
+        assert (tmp_path / "whole" / "out" / name).read_bytes() == (tmp_path / "stopped" / "out" / name).read_bytes()
+    assert again.facts == {"pictures": len(set(pictures)), "vectors": 9, "width": 192}
+
+
+def test_what_cannot_be_seen(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="world/xvnli: none of its examples names a picture"):
+        see.run(make_job(tmp_path / "none", ["", ""]))
+    with pytest.raises(InputError, match="no file for 1 of 1 pictures"):
+        see.run(make_job(tmp_path / "missing", ["123"], "xvnli"))
+    other = make_job(tmp_path / "other", ["123"])
+    with pytest.raises(InputError, match="it changed since the plan was made"):
+        see.run(replace(other, config=replace(other.config, tower={"name": "another"})))
+    with pytest.raises(InputError, match="vision tower"):
+        compile_study(pictured_study(tower="pixels/none"))
+
+
+def test_plans_of_studies_without_pictures_name_no_tower() -> None:
+    with_tower = compile_study(tiny_study(tower=TOWER))
+    assert {stage.key for stage in with_tower.stages} == {stage.key for stage in compile_study(tiny_study()).stages}
+    assert "pictures" not in json.dumps([stage.fingerprint for stage in with_tower.stages])
