@@ -112,9 +112,9 @@ def test_the_report_shows_it(findings: Findings) -> None:
 def test_a_written_report_has_its_certificate_in_the_store(
     findings: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xstilts.analysis.gather.gather", lambda *_: findings.results)
-    monkeypatch.setattr("xstilts.analysis.example_choice.choose_examples", lambda *_: ())
-    monkeypatch.setattr("xstilts.analysis.broken_examples.choose_broken", lambda *_: ())
+    monkeypatch.setattr("xstilts.report.findings.gather", lambda *_: findings.results)
+    for chooses in ("examples", "broken", "pictures"):
+        monkeypatch.setattr(f"xstilts.report.findings.choose_{chooses}", lambda *_: ())
     written, page = write_study_report(None, Store(tmp_path / "store"), None, tmp_path / "report")  # type: ignore[arg-type]
     assert written.calibration == calibrate(written.gains)
     assert len(list((tmp_path / "store").glob("calibration/*/certificate.json"))) == 1

@@ -12,6 +12,7 @@ from xstilts.formats.bitext_retrieval import BitextRetrievalExample
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.format import Example
+from xstilts.formats.image_pair import ImagePairExample
 from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.formats.tag import TagExample
 
@@ -75,6 +76,9 @@ def make_example(draw: st.DrawFn, kind: type[Example], language: str, id: str = 
     if kind is TagExample:
         words = draw(texts).split() or [PLACEHOLDER]
         return TagExample(id, tuple(words), tuple(draw(st.sampled_from(TAGS)) for _ in words))
+    if kind is ImagePairExample:
+        picture, label = (draw(st.sampled_from(some)) for some in (("a", "b", "c", ""), ("entailment", "neutral")))
+        return ImagePairExample(id, picture, draw(texts), label)
     if kind is PoolExample:
         role = draw(st.sampled_from(("query", "candidate")))
         return PoolExample(id, draw(texts), "", role, ("c1",) if role == "query" else None)

@@ -11,12 +11,13 @@ from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExa
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.format import Example, Format
+from xstilts.formats.image_pair import ImagePair, ImagePairExample
 from xstilts.formats.ranking import Ranking
 from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 
 # Formats whose examples have texts that can be edited, each with its answers as they are.
-EDITABLE: tuple[type[Format], ...] = (Classify, Choice, Tag, Span, BitextRetrieval, BitextMining, Ranking)
+EDITABLE: tuple[type[Format], ...] = (Classify, Choice, Tag, Span, BitextRetrieval, BitextMining, Ranking, ImagePair)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def parts(example: Example) -> tuple[str, ...]:
             return words
         case PoolExample(text=text):
             return (text,) if example.scored else ()
-        case BitextRetrievalExample(text=text):
+        case BitextRetrievalExample(text=text) | ImagePairExample(text=text):
             return (text,)
     known = ", ".join(format.name for format in EDITABLE)
     raise InputError(f"example {example.id}: a {type(example).__name__} cannot be attacked; formats that can: {known}")
@@ -104,7 +105,7 @@ def apply(example: Example, edits: Sequence[Edit]) -> Any | None:
             if len(kept) < len(moved):
                 return None
             return replace(example, question=texts[0], context=texts[1], answer=kept if answer is not None else None)
-        case PoolExample() | BitextRetrievalExample():
+        case PoolExample() | BitextRetrievalExample() | ImagePairExample():
             return replace(example, text=texts[0]) if texts else example
     raise AssertionError("`parts` refused it")
 

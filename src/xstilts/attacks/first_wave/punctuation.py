@@ -13,6 +13,7 @@ from xstilts.formats.bitext_retrieval import BitextRetrieval
 from xstilts.formats.choice import Choice
 from xstilts.formats.classify import Classify
 from xstilts.formats.format import Example
+from xstilts.formats.image_pair import ImagePair
 from xstilts.formats.ranking import Ranking
 from xstilts.formats.span import Span
 
@@ -70,7 +71,7 @@ PUNCTUATION = Attack(
     " (tagging) have no such marks.",
     level="R0",
     goal="invariance",
-    formats=(Classify, Choice, Span, BitextRetrieval, BitextMining, Ranking),
+    formats=(Classify, Choice, Span, BitextRetrieval, BitextMining, Ranking, ImagePair),
     cite="Ribeiro et al. 2020 (CheckList)",
     compose=change_marks,
     leaves_out=needs_stop,

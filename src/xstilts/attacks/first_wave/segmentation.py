@@ -7,6 +7,7 @@ which is also that of robust training by segmentation.
 from xstilts.attacks.attack import Attack
 from xstilts.formats.choice import Choice
 from xstilts.formats.classify import Classify
+from xstilts.formats.image_pair import ImagePair
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
 
@@ -20,7 +21,7 @@ SEGMENTATION = Attack(
     ),
     level="R0",
     goal="invariance",
-    formats=(Classify, Choice, Tag, Span),
+    formats=(Classify, Choice, Tag, Span, ImagePair),
     cite="Kudo 2018 (arXiv 1804.10959); Zheng et al. 2021 (xTune, arXiv 2106.08226; exponent 0.3)",
     cuts=True,
     budget=0.7,
