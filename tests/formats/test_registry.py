@@ -11,6 +11,7 @@ from xstilts.formats.bitext_retrieval import BitextRetrieval, BitextRetrievalExa
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.format import Example, Format
+from xstilts.formats.image_pair import ImagePair, ImagePairExample
 from xstilts.formats.jsonl import read_jsonl, write_jsonl
 from xstilts.formats.mlm import Mlm, MlmExample
 from xstilts.formats.ranking import Ranking, RankingExample
@@ -26,6 +27,7 @@ SPECS: list[Format] = [
     Tag(("X", "Y")),
     Span(no_answer=True),
     Mlm(),
+    ImagePair(("a", "b")),
     BitextRetrieval(),
     BitextMining(),
     Ranking(),
@@ -42,6 +44,7 @@ SOME: list[Example] = [
     PoolExample("9", "text", "around", "candidate", None),
     RankingExample("10", "q", "t", "c"),
     MlmExample("11", ("x", "y")),
+    ImagePairExample("12", "4705552913", "a dog", "a", "a dog runs"),
 ]
 
 
@@ -61,7 +64,7 @@ def test_examples_in_files(tmp_path: Path) -> None:
 
 def test_what_is_stated_agrees() -> None:
     """Names never change; a trained format has a codec; what a catalogued task needs is stated."""
-    assert list(FORMATS) == ["classify", "choice", "tag", "span", "mlm", "embed", "mine", "rank"]
+    assert list(FORMATS) == ["classify", "choice", "tag", "span", "mlm", "image_pair", "embed", "mine", "rank"]
     assert set(CODECS) == {form.name for form in FORMATS.values() if form.trained}
     for form in FORMATS.values():
         assert bool(form.sides) == form.retrieval

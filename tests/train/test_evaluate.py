@@ -119,7 +119,7 @@ def all_at_once(model: Model, codec: Codec, examples: Sequence[Example]) -> list
     with torch.inference_mode():
         for feature in features:
             batch = codec.collate([feature])
-            outputs += codec.outputs(model.head("t"), codec.hidden(model.encoder, batch), batch, [feature])
+            outputs += codec.outputs(model.head("t"), codec.hidden(model.encoder, model.head("t"), batch), batch, [feature])
     return list(codec.decode(examples, features, outputs))
 
 
@@ -268,7 +268,9 @@ def test_a_sequence_longer_than_a_batch_goes_alone(tiny_folder: Path, monkeypatc
     sizes: list[tuple[int, ...]] = []
     hidden = codec.hidden
     monkeypatch.setattr(
-        codec, "hidden", lambda encoder, batch: sizes.append(tuple(batch["input_ids"].shape)) or hidden(encoder, batch)
+        codec,
+        "hidden",
+        lambda encoder, head, batch: sizes.append(tuple(batch["input_ids"].shape)) or hidden(encoder, head, batch),
     )
     assert list(predict(model, "t", codec, examples)) == plain
     assert sizes[0] == (1, 24)

@@ -66,13 +66,13 @@ def test_with_fixed_shapes_a_loss_and_its_gradient_stay(kind: str, tiny_folder: 
     wide = codec.widen(batch, 32)
     assert wide["input_ids"].shape[1] == 32 > batch["input_ids"].shape[1]
     model.zero_grad()
-    codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch).backward()
+    codec.loss(model.head("t"), codec.hidden(model.encoder, model.head("t"), batch), batch).backward()
     found.append(gradients(model))
     model.zero_grad()
     with fix_shapes():
-        loss = codec.loss(model.head("t"), codec.hidden(model.encoder, wide), wide)
+        loss = codec.loss(model.head("t"), codec.hidden(model.encoder, model.head("t"), wide), wide)
     loss.backward()
-    plain = codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch)
+    plain = codec.loss(model.head("t"), codec.hidden(model.encoder, model.head("t"), batch), batch)
     torch.testing.assert_close(loss, plain, rtol=1e-5, atol=1e-6)
     other = gradients(model)
     assert other.keys() == found[0].keys()

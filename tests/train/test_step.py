@@ -142,4 +142,6 @@ def test_a_tagging_loss_is_the_mean_over_words_of_the_whole_batch(tiny_folder: P
     batch = codec.collate(features)
     codec.targets(features, batch, np.random.default_rng(0))
     assert codec.loss_terms(batch) == 32
-    assert loss == pytest.approx(codec.loss(model.head("t"), codec.hidden(model.encoder, batch), batch).item() / 32, rel=1e-5)
+    assert loss == pytest.approx(
+        codec.loss(model.head("t"), codec.hidden(model.encoder, model.head("t"), batch), batch).item() / 32, rel=1e-5
+    )

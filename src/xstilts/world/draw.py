@@ -23,7 +23,7 @@ def assign_split(meaning: object) -> str:
 def get_size(config: WorldConfig, task: str, split: str) -> int:
     """The number of examples of a split in each language."""
     if split == "train":
-        split = "nli_domain" if task.removeprefix("nli_") in DOMAINS else task
+        split = "nli_domain" if task.removeprefix("nli_") in DOMAINS else task.partition("_")[0]
     count: int = getattr(config, split)
     return count
 
