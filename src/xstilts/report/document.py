@@ -62,7 +62,7 @@ from xstilts.report.tables.robustness import (
     robustness_table,
 )
 from xstilts.report.tables.scores import scores_table
-from xstilts.report.tables.setup import chains_table, describe_method, recipes_table
+from xstilts.report.tables.setup import chains_table, describe_method, recipes_table, shared_data_table
 from xstilts.report.tables.suites import suite_tables
 from xstilts.report.tables.table import Table, make_table
 from xstilts.report.tables.truth import describe_truth, truth_table
@@ -219,6 +219,7 @@ def _method(findings: Findings) -> tuple[Block, ...]:
         [
             Bullets((*describe_method(findings), *describe_licences(findings))),
             chains_table(findings),
+            shared_data_table(findings),
             *details,
         ]
     )

@@ -10,7 +10,7 @@ from xstilts.data.cc100 import CC100_GIB
 from xstilts.report.document import LONG_TABLE, Fold, build_document
 from xstilts.report.findings import Findings, compute_findings
 from xstilts.report.tables.gains import gains_table, list_remarks
-from xstilts.report.tables.setup import find_shared_settings, recipes_table
+from xstilts.report.tables.setup import find_shared_settings, recipes_table, shared_data_table
 from xstilts.report.tables.table import make_table
 
 CHAINS = (chain("none"), chain("squad", "squad_v1"), chain("qqp", "qqp"))
@@ -40,6 +40,18 @@ def test_settings_that_do_not_apply_are_not_shown() -> None:
     methods = next(section for section in build_document(findings).sections if section.title == "Method")
     written = " ".join(line for block in methods.blocks for line in getattr(block, "lines", ()))
     assert "lora" not in written
+
+
+def test_what_chains_share_with_targets_is_a_table() -> None:
+    findings = made(none=0.5, squad=0.6, qqp=0.6)
+    assert shared_data_table(findings) is None
+    info = replace(findings.results.targets[0], training_data=frozenset({"mnli", "snli_hypothesis"}))
+    chains = (*CHAINS, chain("mnli", "mnli"), chain("mixed", "qqp", "snli_hypothesis"))
+    table = shared_data_table(replace(findings, results=replace(findings.results, targets=(info,), chains=chains)))
+    assert table is not None and table.groups[0][1] == (
+        ("mnli", "xnli", "mnli", "the target's own training data"),
+        ("mixed", "xnli", "snli_hypothesis", "texts of the target's training data"),
+    )
 
 
 def test_a_remark_does_not_repeat_the_verdict_and_names_the_side() -> None:

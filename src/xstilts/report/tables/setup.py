@@ -30,6 +30,22 @@ def chains_table(findings: Findings) -> Table | None:
     return make_table(caption, ("chain", "phases", "role"), rows)
 
 
+def shared_data_table(findings: Findings) -> Table | None:
+    """Which chains saw the data that a target is fine-tuned on, or the same texts in another form."""
+    rows = []
+    for chain in findings.results.chains:
+        for target in findings.results.targets:
+            if shared := [task for task in chain.tasks if task in {target.name, target.trains_on} | target.training_data]:
+                own = {target.name, target.trains_on} & set(shared)
+                what = "the target's own training data" if own else "texts of the target's training data"
+                rows.append((chain.name, target.name, fmt.listed(shared), what))
+    caption = (
+        "What chains share with targets. A gain of such a pair may be due to more of the same data, so it is not counted in the "
+        "answer; a compute-matched control says how much longer training gives."
+    )
+    return make_table(caption, ("chain", "target", "shared", "what it is"), rows)
+
+
 def find_shared_settings(findings: Findings) -> dict[str, str]:
     """The settings that have one value in all training phases."""
     recipes = list(findings.results.recipes.values())
