@@ -261,3 +261,10 @@ def test_words_that_cannot_be_cut_are_said_and_the_rest_is_attacked(ran: tuple[P
     with pytest.warns(UserWarning, match="segmentation: left out, because the tokenizer of the embedded world"):
         found = notebook.attack(cell, ["segmentation", "symmetry"], limit=3)
     assert set(found["attack"]) == {"symmetry"}
+
+
+def test_why_words_cannot_be_cut_is_in_the_report_too(tmp_path: Path) -> None:
+    plan = compile_study(tiny_study(targets=["world/pos"], conditions=["segmentation"]))
+    results = gather(plan, Store(tmp_path))
+    reasons = set(results.unattacked["segmentation", "world/pos"].values())
+    assert reasons == {"the tokenizer of the embedded world knows whole words only, and its pieces cannot be drawn"}

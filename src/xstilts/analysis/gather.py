@@ -32,7 +32,7 @@ from xstilts.errors import InputError
 from xstilts.execution.execute import State, inspect
 from xstilts.execution.freeze import read_frozen
 from xstilts.execution.language_pairs import PairScore
-from xstilts.plan.attack_stages import explain_misfit
+from xstilts.plan.attack_stages import explain_misfit, explain_uncut
 from xstilts.plan.compile import Plan, PlannedCell, short_name
 from xstilts.plan.controls import RANDOM_INIT, Arm, arms
 from xstilts.plan.design import identify_code, make_design
@@ -110,7 +110,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
             )
             for condition in study.conditions
         },
-        unattacked={(c.name, info.name): _explain_unattacked(c, info) for c in study.conditions for info in targets},
+        unattacked={(c.name, info.name): _explain_unattacked(c, info, plan) for c in study.conditions for info in targets},
     )
 
 
@@ -236,10 +236,13 @@ def _condition(condition: Condition) -> ConditionInfo:
     return ConditionInfo(*words, budget, condition.count, condition.seed, attack.mixes_languages)
 
 
-def _explain_unattacked(condition: Condition, target: TargetInfo) -> dict[str, str]:
+def _explain_unattacked(condition: Condition, target: TargetInfo, plan: Plan) -> dict[str, str]:
     """Language of the target -> why the condition does not attack it."""
     attack, task = condition.find_attack(), find_task(target.name)
     whole = explain_misfit(attack, task, target.languages)
+    if attack.cuts and not whole:
+        uncut = [explain_uncut(start) for start in {cell.id.encoder: cell.start for cell in plan.cells}.values()]
+        whole = uncut[0] if all(uncut) else ""  # an encoder whose words can be cut has scores
     return {code: reason for code in target.languages if (reason := whole or attack.excludes(code))}
 
 
