@@ -150,7 +150,7 @@ def test_a_list_in_another_language(tmp_path: Path, side: str) -> None:
     swahili = " ".join(f"neno{i}a" for i in range(30)).replace("0", "o")
     tables = {"en": {"a": ClassifyExample("a", (english, "NS"), "1")}, "sw": {"a": ClassifyExample("a", (swahili, "NS"), "1")}}
     pool = Pool(list(tables[side].values()), tables)
-    message = r"words\.tsv: only 0 of its 22 words in sw \(Swahili\) occur in the test set, which has 30 words; is the list in"
+    message = r"words\.tsv: only 0 of its 22 words in sw \(Swahili\) occur in the data, which have 30 words; is the list in"
     with pytest.raises(InputError, match=message):
         make_variants(attack, pool.same, side, seed=0, pool=pool)
 
