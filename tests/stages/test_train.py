@@ -166,7 +166,7 @@ def test_a_word_list_without_words_of_the_data_trains_as_if_there_were_none(tiny
     plain = job_of(tiny_folder, tmp_path / "b", NLI)
     for job in (mixed, plain):
         body.run(job)
-    assert_same(mixed, plain)
+    assert_same(mixed, plain, rtol=1e-5, atol=1e-7)  # the plain table is trimmed
     assert record(mixed)["passes"] == 1
 
 
