@@ -25,7 +25,8 @@ from xstilts.formats.ranking import Ranking, RankingExample
 from xstilts.formats.span import Span, SpanAnswer, SpanExample
 from xstilts.formats.tag import Tag, TagExample
 from xstilts.model.codecs.registry import CODECS
-from xstilts.model.segmentation import SampledRows, SampledTokenizer, Segmenter, encode_sampled, number_of
+from xstilts.model.sampled_rows import SampledRows, cut_anew
+from xstilts.model.segmentation import SampledTokenizer, Segmenter, encode_sampled, number_of
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
 
@@ -256,7 +257,7 @@ def test_rows_that_are_cut_anew(tiny_folder: Path) -> None:
     """Every window of a long context can be drawn, and each under its own example."""
     codec, sampler, examples = setting(tiny_folder, "span", 0.05)
     owners = np.array([f.example for f in codec.encode(examples, True)])
-    rows = SampledRows(codec, sampler, examples, owners)
+    rows = SampledRows(cut_anew(codec, sampler, examples), owners)
     seen = [{tuple(rows.draw(row, step).rows[0].tolist()) for step in range(60)} for row in range(len(owners))]
     assert all(len(found) > 20 for found in seen)
     assert [rows.draw(row, 3).example for row in range(len(owners))] == owners.tolist()

@@ -26,8 +26,9 @@ from xstilts.model.encoder import load_encoder
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.stages import train as body
-from xstilts.stages.contracts import TrainConfig, TrainedTask, TrainInputs
+from xstilts.stages.contracts import TrainConfig, TrainedTask, TrainInputs, read_config, write_config
 from xstilts.stages.job import Diverged, Interrupted, Job, Lost
+from xstilts.stages.stage import Context
 from xstilts.train import loop
 from xstilts.train.ddp import Group
 
@@ -133,10 +134,47 @@ def alone(job: TrainJob, processes: int) -> Iterator[Group]:
     yield Group()
 
 
+def mixed_job(start: Path, path: Path, *tasks: TrainedTask, **recipe: Any) -> TrainJob:
+    """A training with a word list. Its config has the sha256 of the list, and its context the file."""
+    words = path.parent / f"{path.name}.tsv"
+    words.write_text("en\tsw\nbo\tbobobo\nka\tkabo\n", encoding="utf-8")
+    job = job_of(start, path, *tasks, robust={"method": "code_mix", "words": str(words), "share": 0.5}, **recipe)
+    return replace(job, config=read_config(TrainConfig, write_config(job.config)), context=Context(words=str(words)))
+
+
+def test_a_word_list_is_read_where_the_context_says_and_must_be_that_of_the_recipe(tiny_folder: Path, tmp_path: Path) -> None:
+    job = mixed_job(tiny_folder, tmp_path / "a", NLI)
+    body._encode(job)
+    prepared = body.prepare(job.config, job.inputs, job.checkpoint, torch.device("cpu"), job.context.words)
+    table = prepared.model.encoder.get_input_embeddings()  # type: ignore[operator]
+    assert len(table.weight) == 13, "words of the list can come, so the table is whole"
+    (member,) = prepared.members
+    rows = [(member.features[row], member.visit(row, 1, row)) for row in range(len(member.features))]
+    assert all(now.target == before.target for before, now in rows)
+    assert sum(now.rows[0].tolist() != before.rows[0].tolist() for before, now in rows) > 30
+    words = Path(job.context.words)
+    words.write_text(words.read_text() + "mi\tmimimi\n")
+    with pytest.raises(InputError, match=r"a\.tsv: it changed since the plan was made"):
+        body.run(job)
+
+
+def test_a_word_list_without_words_of_the_data_trains_as_if_there_were_none(tiny_folder: Path, tmp_path: Path) -> None:
+    words = tmp_path / "none.tsv"
+    words.write_text("en\tsw\nzu\tbobobo\n", encoding="utf-8")
+    mixed = job_of(tiny_folder, tmp_path / "a", NLI, robust={"method": "code_mix", "words": str(words), "share": 0.5})
+    mixed = replace(mixed, context=Context(words=str(words)))
+    plain = job_of(tiny_folder, tmp_path / "b", NLI)
+    for job in (mixed, plain):
+        body.run(job)
+    assert_same(mixed, plain, rtol=1e-5, atol=1e-7)  # the plain table is trimmed
+    assert record(mixed)["passes"] == 1
+
+
 @pytest.mark.usefixtures("forked_workers")
-def test_two_processes_are_one(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("make", [job_of, mixed_job])
+def test_two_processes_are_one(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any) -> None:
     """The same recipe, dropout included, by two processes and by one that does the work of both."""
-    two, one = (job_of(tiny_folder, tmp_path / name, NLI, MNLI, processes=2) for name in ("two", "one"))
+    two, one = (make(tiny_folder, tmp_path / name, NLI, MNLI, processes=2) for name in ("two", "one"))
     body.run(two)
     monkeypatch.setattr(body, "start_processes", alone)
     body.run(one)

@@ -26,10 +26,12 @@ from xstilts.model.adapt import adapt
 from xstilts.model.codecs.codec import IGNORED
 from xstilts.model.codecs.registry import CODECS
 from xstilts.model.model import fresh_model
-from xstilts.model.segmentation import SampledRows, SampledTokenizer
+from xstilts.model.sampled_rows import SampledRows, cut_anew, mix_anew
+from xstilts.model.segmentation import SampledTokenizer
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
+from xstilts.recipe.robust import CodeMix, Segmentation
 from xstilts.train.ddp import Group
 from xstilts.train.loop import MixtureTask, PhaseSpec, Training
 from xstilts.train.robust import Passes, Words, add_noise, compute_gradient, count_passes, symmetric_divergence
@@ -386,16 +388,27 @@ def train(folder: Path, checkpoint: Path, robust: Any, stop: Any = None, **field
     model = fresh_model(folder, {"t": codec}, 0.1)
     examples = [replace(e, answer="yn"["kami" in e.texts[0]]) for e in texts(20)]
     task = MixtureTask("t", codec, codec.encode(examples, True))
-    if recipe.robust is not None and recipe.robust.method == "segmentation":
-        task.sampled = SampledRows(codec, SampledTokenizer(tokenizer, recipe.robust.alpha), examples, np.arange(20))
+    match recipe.robust:
+        case Segmentation(alpha=alpha):
+            task.sampled = SampledRows(cut_anew(codec, SampledTokenizer(tokenizer, alpha), examples), np.arange(20))
+        case CodeMix(words=words, share=share) as mix:
+            attack = mix.make_attack(Path(words))
+            task.sampled = SampledRows(mix_anew(codec, attack, share, {"en": examples}), np.arange(20))
     plan = PhaseSpec(Mixture(mix=("t",)).rule, 1, identity="x")
     see, asked = (stop.see, stop) if stop else (lambda _: None, lambda: False)
     return model, Training(model, [task], recipe, plan, checkpoint, see, asked).run()
 
 
-@pytest.mark.parametrize("name", [*METHODS, "segmentation"])
+def redrawn(folder: Path, name: str) -> dict[str, Any]:
+    """A method of METHODS, or one that draws its rows anew."""
+    (folder / "words.tsv").write_text("en\tsw\tde\nbo\tbobobo\tmikabo\nka\tkaka\tkabo\n", encoding="utf-8")
+    mixed = {"method": "code_mix", "words": str(folder / "words.tsv"), "share": 0.3}
+    return METHODS.get(name) or {"segmentation": {"method": "segmentation", "alpha": 0.1}, "code_mix": mixed}[name]
+
+
+@pytest.mark.parametrize("name", [*METHODS, "segmentation", "code_mix"])
 def test_a_stopped_training_goes_on_to_the_same_bits(tiny_folder: Path, tmp_path: Path, name: str) -> None:
-    robust = METHODS.get(name, {"method": "segmentation", "alpha": 0.1})
+    robust = redrawn(tmp_path, name)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     whole, record = train(tiny_folder, tmp_path / "a", robust)
@@ -409,9 +422,9 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tiny_folder: Path, tmp_path
         assert torch.equal(value, model.state_dict()[weight]), weight
 
 
-@pytest.mark.parametrize("name", [None, *METHODS, "segmentation"])
+@pytest.mark.parametrize("name", [None, *METHODS, "segmentation", "code_mix"])
 def test_the_loss_goes_down(tiny_folder: Path, tmp_path: Path, name: str | None) -> None:
-    robust = METHODS.get(name or "", {"method": "segmentation", "alpha": 0.1}) if name else None
+    robust = redrawn(tmp_path, name) if name else None
     _, record = train(tiny_folder, tmp_path, robust, steps=80, lr=1e-2, evaluations=4)
     losses = [loss for _, loss in record["losses"]]
     assert losses[-1] < 0.8 * losses[0]

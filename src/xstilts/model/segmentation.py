@@ -23,7 +23,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import models, pre_tokenizers
 
 from xstilts.errors import InputError
@@ -168,20 +167,3 @@ def sample_by_id(codec: Codec, alpha: float, seed: int) -> Encode:
         return encode_sampled(codec, tokenizer, examples, training, lambda example: (seed, number_of(example.id)))
 
     return encode
-
-
-class SampledRows:
-    """The training rows of a task, of which each visit cuts the words anew. `owners`: of each row the place of its example, in
-    rising order, shape (rows,)."""
-
-    def __init__(self, codec: Codec, tokenizer: SampledTokenizer, examples: Sequence[Example], owners: NDArray[np.int64]):
-        self.codec, self.tokenizer, self.examples, self.owners = codec, tokenizer, examples, owners
-
-    def draw(self, row: int, *numbers: int) -> Feature:
-        """A row, cut by these random numbers. An example with several rows (windows, parts) may have more of them when it is cut
-        into more pieces; each of its rows then stands for an equal share of these, of which one is drawn."""
-        owner = int(self.owners[row])
-        first, end = np.searchsorted(self.owners, owner), np.searchsorted(self.owners, owner, "right")
-        found = encode_sampled(self.codec, self.tokenizer, [self.examples[owner]], True, lambda _: numbers)
-        place = (row - first + np.random.default_rng(numbers).random()) / (end - first)
-        return replace(found[int(place * len(found))], example=owner)

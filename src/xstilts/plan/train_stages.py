@@ -1,9 +1,11 @@
 """The trainings of a plan: the phases of pre-training and of chains, and each target's own training."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from xstilts.attacks.attack import Attack
 from xstilts.errors import InputError
 from xstilts.formats.format import Format
 from xstilts.plan.cell import trace
@@ -11,9 +13,9 @@ from xstilts.plan.data_stages import DataStages, names
 from xstilts.plan.encoder_stages import EncoderStages
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
-from xstilts.recipe.robust import check_robust
+from xstilts.recipe.robust import CodeMix, Robust, check_robust
 from xstilts.stages.contracts import TrainConfig, TrainedTask, TrainInputs
-from xstilts.stages.stage import Checkpoint, FetchStage, SeeStage, Stage, TrainStage
+from xstilts.stages.stage import Checkpoint, Context, FetchStage, SeeStage, Stage, TrainStage
 from xstilts.study import Target
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
@@ -24,6 +26,7 @@ class TrainStages:
 
     def __init__(self, data: DataStages, encoders: EncoderStages):
         self.study, self.data, self.encoders = data.study, data, encoders
+        self._mixing: dict[CodeMix, Attack] = {}
 
     def pretrain(self, encoder: str, seed: int) -> Checkpoint:
         """The encoder after the study's pre-training."""
@@ -102,7 +105,28 @@ class TrainStages:
         inputs: TrainInputs[Stage] = TrainInputs(init, train, dev, oracle, matched, seen)
         encoder, before = trace(init)
         path = "+".join([encoder.title, *(stage.title for stage in reversed(before)), name])
-        return TrainStage(config, inputs, f"{path}-s{seed}", name, self.data.context)
+        return TrainStage(config, inputs, f"{path}-s{seed}", name, self._context(recipe.robust, train))
+
+    def _context(self, robust: Robust | None, train: Mapping[str, Mapping[str, FetchStage]]) -> Context:
+        """That of a training, with the file of its word list; what no word of the list can replace is noted. Raises InputError
+        if this is all of a task."""
+        if not isinstance(robust, CodeMix):
+            return self.data.context
+        path = Path(robust.words).expanduser().absolute()
+        if robust not in self._mixing:
+            self._mixing[robust] = robust.make_attack(path)
+            self.data.note(f"robust: code_mix reads {self._mixing[robust].resource}")
+        attack = self._mixing[robust]
+        for task, languages in train.items():
+            reasons = {language: reason for language in languages if (reason := attack.excludes(language))}
+            said = [
+                f"{task} in {names([language])}: robust: code_mix replaces nothing: {reasons[language]}" for language in reasons
+            ]
+            if len(reasons) == len(languages):
+                raise InputError("\n".join(said))
+            for text in said:
+                self.data.note(text)
+        return dataclasses.replace(self.data.context, words=str(path))
 
     def _oracle(self, target: Task) -> dict[str, FetchStage]:
         found = self.data.target_dev(target)

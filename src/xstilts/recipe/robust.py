@@ -7,11 +7,14 @@ mean less where an encoder's embeddings are larger; `noise` alone is measured in
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field
+from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, field_serializer, model_validator
 
-from xstilts.data.yaml_records import Record
+from xstilts.attacks.attack import Attack
+from xstilts.attacks.code_mixing.word_list import MIXED_BY_LIST, code_mix_from
+from xstilts.data.yaml_records import LanguageCode, Record
 from xstilts.errors import InputError
 
 Distribution = Literal["gaussian", "uniform"]
@@ -81,7 +84,51 @@ class Segmentation(Record):
     passes: ClassVar[float] = 1.0
 
 
-METHODS = ("noise", "r3f", "freelb", "smart", "segmentation")
+SHA256 = "sha256:"
+
+
+class CodeMix(Record):
+    """Each visit of a row draws words of its example, at most the `share` and at least one, which become translations from a
+    word list (after Huang et al. 2021, arXiv 2104.08645: robust training by data). `share` has no default here, since none was
+    read in a source. An example without a word that the list can replace is trained as it is.
+
+    `words`: the file, laid out as for `code_mix_from`. `columns`: the languages of its two columns, if no first line says them.
+    `languages`: those that translations are drawn from, by default all of the list. The file is read at once, and what is
+    written of the recipe is its sha256: its bytes enter the key, and its path does not."""
+
+    method: Literal["code_mix"]
+    words: str = Field(min_length=1)
+    share: float = Field(gt=0, le=1)
+    languages: tuple[LanguageCode, ...] = ()
+    columns: tuple[LanguageCode, ...] = ()
+    passes: ClassVar[float] = 1.0
+    _identity: str = PrivateAttr("")
+
+    @model_validator(mode="after")
+    def _identify(self) -> Self:
+        if self.words.startswith(SHA256):
+            self._identity = self.words
+            return self
+        try:
+            self._identity = SHA256 + self.make_attack(Path(self.words).expanduser()).declared
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @field_serializer("words")
+    def _write_words(self, _: str) -> str:
+        return self._identity
+
+    def make_attack(self, path: Path) -> Attack:
+        """What replaces words, from the file of the list. Raises InputError, also if its bytes are not those of the recipe."""
+        attack = code_mix_from(path, "code_mix", self.columns, parallel=False, others=self.languages)
+        if self._identity not in ("", SHA256 + attack.declared):
+            raise InputError(f"{path}: it changed since the plan was made; run again to plan with it as it is")
+        return attack
+
+
+Redrawn = Segmentation | CodeMix  # a training reads its rows anew at each visit, and is the plain one otherwise
+METHODS = ("noise", "r3f", "freelb", "smart", "segmentation", "code_mix")
 
 
 def _has_method(value: Any) -> Any:
@@ -90,13 +137,19 @@ def _has_method(value: Any) -> Any:
     return value
 
 
-Robust = Annotated[Noise | R3F | FreeLB | Smart | Segmentation, Discriminator("method"), BeforeValidator(_has_method)]
+Robust = Annotated[Noise | R3F | FreeLB | Smart | Segmentation | CodeMix, Discriminator("method"), BeforeValidator(_has_method)]
 
 
 def check_robust(robust: Robust | None, format_name: str) -> None:
     """Raises InputError if a format cannot be trained so. The divergence of `r3f` and `smart` is between what the softmaxes of
     the loss are over: classes, candidates, the tags of each word, the tokens at each mask, and for a span the places of its
     start and of its end (their mean)."""
+    mixed = [kind.name for kind in MIXED_BY_LIST]
+    if isinstance(robust, CodeMix) and format_name not in mixed:
+        raise InputError(
+            f"recipe: robust: code_mix replaces words in the formats {', '.join(mixed)}, and this training task has the format "
+            f"{format_name}; use another method, or leave it out (robust: null)"
+        )
     if format_name == "rank" and robust is not None and not isinstance(robust, Segmentation):
         raise InputError(
             f"recipe: robust: {robust.method} does not fit ranking, whose rows are compared with those of all others; "
@@ -106,4 +159,11 @@ def check_robust(robust: Robust | None, format_name: str) -> None:
 
 def describe_robust(robust: Robust) -> str:
     """The method and its numbers: `freelb (steps 2, step 0.1, init 0.1, radius 0.3)`."""
-    return f"{robust.method} ({', '.join(f'{name} {x}' for name, x in robust.model_dump(exclude={'method'}).items())})"
+    fields = {name: _say(x) for name, x in robust.model_dump(exclude={"method"}).items() if x != ()}
+    return f"{robust.method} ({', '.join(f'{name} {x}' for name, x in fields.items())})"
+
+
+def _say(value: Any) -> str:
+    """A value in words: languages without brackets, the beginning of a sha256."""
+    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    return text[: len(SHA256) + 12] if text.startswith(SHA256) else text

@@ -50,6 +50,7 @@ def _start(job: Job[TrainConfig, TrainInputs[Path]], rank: int, size: int, rende
         "size": size,
         "rendezvous": str(rendezvous),
         "tasks": dict(job.context.tasks),
+        "words": job.context.words,
     }
     process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_worker"], stdin=subprocess.PIPE, stdout=2)
     assert process.stdin is not None

@@ -56,13 +56,14 @@ _KIND_OF: Mapping[Any, KindName] = {kind.config: kind.name for kind in KINDS.val
 
 @dataclass(frozen=True)
 class Context:
-    """What a worker must know and no key does: the data folder, the folder of an encoder, the file of a user's own attack, the
-    name of a vision tower (with the commit that the plan found, or as an absolute path), and the user's own tasks (path -> what
-    was declared when the plan was made)."""
+    """What a worker must know and no key does: the data folder, the folder of an encoder, the files of a user's own attack and
+    word list, the name of a vision tower (with the commit that the plan found, or as an absolute path), and the user's own tasks
+    (path -> what was declared when the plan was made)."""
 
     data: str = ""
     folder: str = ""
     attack: str = ""
+    words: str = ""
     tower: str = ""
     tasks: Mapping[str, str] = field(default_factory=dict)
 

@@ -6,10 +6,10 @@ to the tokens that occur) and trained, alone or by several processes (`ddp_launc
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,14 @@ from xstilts.model.codecs.image_pair import ImagePairCodec
 from xstilts.model.codecs.registry import CODECS
 from xstilts.model.encoder import max_positions, stored_embeddings
 from xstilts.model.model import Model, fresh_model, save_model, trunk_folder
-from xstilts.model.segmentation import SampledRows, SampledTokenizer, Segmenter
+from xstilts.model.sampled_rows import Draw, SampledRows, cut_anew, mix_anew
+from xstilts.model.segmentation import SampledTokenizer
 from xstilts.model.token_cache import TokenCache, write_cache
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.model.unpadding import can_unpad
 from xstilts.model.vocabulary import TrimmedEmbedding, restore, trim
 from xstilts.recipe.recipe import Recipe
-from xstilts.recipe.robust import Segmentation
+from xstilts.recipe.robust import CodeMix, Redrawn, Segmentation
 from xstilts.stages.contracts import TrainConfig, TrainInputs, write_config
 from xstilts.stages.ddp_launch import start_processes
 from xstilts.stages.device import device
@@ -80,7 +81,7 @@ def run(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     began = time.monotonic()
     _encode(job)
     encoding = time.monotonic() - began
-    prepared = prepare(job.config, job.inputs, job.checkpoint, device())
+    prepared = prepare(job.config, job.inputs, job.checkpoint, device(), job.context.words)
     model, start = prepared.model, trunk_folder(job.inputs.init)
     table = model.encoder.get_input_embeddings()  # type: ignore[operator]
     full = int(model.encoder.config.vocab_size)  # type: ignore[union-attr, arg-type]
@@ -113,8 +114,7 @@ def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     """Write the token caches, one for each task and language, and which tokens occur in them and in the dev data."""
     config, inputs = job.config, job.inputs
     tokenizer = load_tokenizer(trunk_folder(inputs.init))
-    if isinstance(config.recipe.robust, Segmentation):
-        Segmenter(tokenizer, config.recipe.robust.alpha)  # raises InputError before anything is encoded
+    _sampler(config.recipe, tokenizer, job.context.words)  # raises InputError before anything is encoded
     folder = job.checkpoint / CACHES
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -162,14 +162,14 @@ def _chunks(folder: Path) -> Iterator[list[Example]]:
         yield some
 
 
-def prepare(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, where: torch.device) -> Prepared:
-    """The model with fresh heads on its device, and the members of the mixture on their caches: the same in each process."""
+def prepare(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, where: torch.device, words: str = "") -> Prepared:
+    """The model with fresh heads on its device, and the members of the mixture on their caches: the same in each process.
+    `words`: the file of the recipe's word list."""
     recipe, folder = config.recipe, checkpoint / CACHES
     tokenizer = load_tokenizer(trunk_folder(inputs.init))
     codecs = {task.name: codec_of(task.format, tokenizer, recipe, inputs.pictures.get(task.name)) for task in config.tasks}
     members = [_member(name, codec, recipe, inputs, folder) for name, codec in codecs.items()]
-    if isinstance(recipe.robust, Segmentation):
-        sampler = SampledTokenizer(tokenizer, recipe.robust.alpha)
+    if sampler := _sampler(recipe, tokenizer, words):
         for member in members:
             member.sampled = _sampled_rows(config, member.codec, sampler, inputs.train[member.name], member.name, folder)
     torch.manual_seed(config.seed)  # the fresh heads
@@ -177,7 +177,7 @@ def prepare(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, wh
     check_length(model.encoder, recipe)
     adapters = adapt(model.encoder, recipe)
     table = model.encoder.get_input_embeddings()  # type: ignore[operator]
-    whole = isinstance(recipe.robust, Segmentation) or any(codec.whole_vocabulary for codec in codecs.values())
+    whole = isinstance(recipe.robust, Redrawn) or any(codec.whole_vocabulary for codec in codecs.values())
     if table.weight.requires_grad and not whole:
         trim(model.encoder, np.load(folder / "met.npy"), tokenizer.all_special_ids)
     model.to(where)
@@ -208,19 +208,36 @@ def _member(name: str, codec: Codec, recipe: Recipe, inputs: TrainInputs[Path], 
     return MixtureTask(name, codec, features, examples, find_task(name).metric, groups, id_of)
 
 
+# Of a task's codec and its examples by language: what draws an example anew.
+Sampler = Callable[[Codec, Mapping[str, list[Example]]], Draw]
+
+
+def _sampler(recipe: Recipe, tokenizer: Any, words: str) -> Sampler | None:
+    """How a robust recipe draws rows anew at each visit; None if it does not. Raises InputError for a tokenizer whose words
+    cannot be cut, and for a word list that changed."""
+    match recipe.robust:
+        case Segmentation(alpha=alpha):
+            cutting = SampledTokenizer(tokenizer, alpha)
+            return lambda codec, examples: cut_anew(codec, cutting, list(chain.from_iterable(examples.values())))
+        case CodeMix(share=share) as mix:
+            attack = mix.make_attack(Path(words))
+            return lambda codec, examples: mix_anew(codec, attack, share, examples)
+    return None
+
+
 def _sampled_rows(
-    config: TrainConfig, codec: Codec, sampler: SampledTokenizer, sources: Mapping[str, Path], name: str, folder: Path
+    config: TrainConfig, codec: Codec, sampler: Sampler, sources: Mapping[str, Path], name: str, folder: Path
 ) -> SampledRows:
-    """A task's rows that are cut anew at each visit; its examples are held in memory."""
-    examples: list[Example] = []
+    """A task's rows that are drawn anew at each visit; its examples are held in memory."""
+    examples: dict[str, list[Example]] = {}
     owners = []
     for language, path in sources.items():
-        owners.append(len(examples) + TokenCache(_cache(folder, name, language)).examples)
-        examples += _examples(config, codec, path)
-    return SampledRows(codec, sampler, examples, np.concatenate(owners))
+        owners.append(sum(map(len, examples.values())) + TokenCache(_cache(folder, name, language)).examples)
+        examples[language] = list(_examples(config, codec, path))
+    return SampledRows(sampler(codec, examples), np.concatenate(owners))
 
 
-def train_as(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, group: Group) -> None:
+def train_as(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, group: Group, words: str) -> None:
     """What the other processes of a group do: the same steps, and nothing else."""
-    prepared = prepare(config, inputs, checkpoint, group.device)
+    prepared = prepare(config, inputs, checkpoint, group.device, words)
     Training(prepared.model, prepared.members, prepared.recipe, prepared.plan, checkpoint, group=group).run()

@@ -31,8 +31,8 @@ def find_study(name: str) -> Path:
 
 
 def read_study(name: str, changes: Sequence[str] = ()) -> tuple[Path, dict[str, Any]]:
-    """The file of a study and its changed fields, not yet checked; paths of tasks, attacks and a vision tower are relative to the
-    file. Raises InputError."""
+    """The file of a study and its changed fields, not yet checked; paths of tasks, attacks, word lists and a vision tower are
+    relative to the file. Raises InputError."""
     path = find_study(name)
     fields = read_fields(path, "study")
     for change in changes:
@@ -41,9 +41,20 @@ def read_study(name: str, changes: Sequence[str] = ()) -> tuple[Path, dict[str, 
         fields["tasks"] = [str(path.parent / Path(str(task)).expanduser()) for task in fields["tasks"]]
     if "conditions" in fields:
         fields["conditions"] = resolve_paths(fields["conditions"], path.parent)
+    for field in ("recipes", "pretrain", "chains"):
+        _resolve_words(fields.get(field), path.parent)
     if isinstance(tower := fields.get("tower"), str) and (folder := path.parent / Path(tower).expanduser()).is_dir():
         fields["tower"] = str(folder.absolute())
     return path, fields
+
+
+def _resolve_words(value: Any, folder: Path) -> None:
+    """In place: the word list of every robust recipe inside, relative to the folder."""
+    robust = value.get("robust") if isinstance(value, dict) else None
+    if isinstance(robust, dict) and isinstance(robust.get("words"), str):
+        robust["words"] = str(folder / Path(robust["words"]).expanduser())
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _resolve_words(inner, folder)
 
 
 def change_field(fields: dict[str, Any], change: str) -> None:

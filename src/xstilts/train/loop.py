@@ -24,7 +24,7 @@ from xstilts.formats.format import Example
 from xstilts.metrics.metric import Metric
 from xstilts.model.codecs.codec import Codec, Feature
 from xstilts.model.model import Model
-from xstilts.model.segmentation import SampledRows
+from xstilts.model.sampled_rows import SampledRows
 from xstilts.recipe.mixture import DataOrder, MixtureRule, compute_shares, schedule, total_steps
 from xstilts.recipe.recipe import SELECTING, Recipe
 from xstilts.recipe.robust import check_robust
@@ -59,7 +59,7 @@ class NotFinite(Exception):
 class MixtureTask:
     """One task of a mixture: its codec, its training features and its dev examples by language (may be empty). The features of
     its languages follow each other; `groups` says how many each language has (empty: there is one language). `id_of` gives the
-    id of the example from which a feature was made. `sampled`: the same rows with words that are cut anew at each visit."""
+    id of the example from which a feature was made. `sampled`: the same rows, drawn anew at each visit."""
 
     name: str
     codec: Codec

@@ -59,7 +59,7 @@ class Recorder:
         self.steps = 0
         self.off = ""
         if recipe.robust is not None:
-            self.off = "the recipe is robust: its steps have other passes, or rows that are cut anew"
+            self.off = "the recipe is robust: its steps have other passes, or rows that are drawn anew"
         elif device.type != "cuda":
             self.off = "not on a card"
         elif os.environ.get("XSTILTS_RECORD") != "1":

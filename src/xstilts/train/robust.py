@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xstilts.model.codecs.codec import Batch, Codec
-from xstilts.recipe.robust import R3F, Distribution, FreeLB, Noise, Robust, Segmentation, Smart
+from xstilts.recipe.robust import R3F, CodeMix, Distribution, FreeLB, Noise, Robust, Segmentation, Smart
 from xstilts.train.flops import Work, count_training_work
 
 TINY = 1e-8
@@ -75,7 +75,7 @@ def compute_gradient(robust: Robust | None, passes: Passes, seeds: Sequence[int]
     """Add the gradient of a micro-batch to the parameters' and give its loss, without a graph. `seeds`: those of the noise of
     each row."""
     match robust:
-        case None | Segmentation():
+        case None | Segmentation() | CodeMix():
             torch.manual_seed(passes.seed)
             hidden_BLD = passes.codec.hidden(passes.encoder, passes.head, passes.batch)
             loss = passes.codec.loss(passes.head, hidden_BLD, passes.batch) / passes.weight

@@ -89,6 +89,18 @@ def test_without_parallel_texts_any_word_of_the_list(tmp_path: Path) -> None:
     assert {v.example.answer for v in made.variants} == {("ADJ", "NOUN")}
 
 
+def test_only_words_of_the_languages_that_are_asked_for(tmp_path: Path) -> None:
+    for parallel in (True, False):
+        attack = code_mix_from(write(tmp_path, TABLE), "mine", parallel=parallel, others=["sw"])
+        words = {word.strip(".!") for texts in texts_of(attack, make_pool(), budget=1) for text in texts for word in text.split()}
+        assert words & {"Haus", "Wasser"} == set()
+        assert {word.casefold() for word in words} >= {"nyumba", "maji"}
+        assert attack.excludes("en") == ""
+        assert attack.excludes("sw") == "words of no other language are asked for"
+    with pytest.raises(InputError, match=r"words\.tsv: it has no words of 'fr'; it has en, sw, de"):
+        code_mix_from(write(tmp_path, TABLE), "mine", others=["fr"])
+
+
 def test_languages_that_the_list_does_not_have(tmp_path: Path) -> None:
     attack = code_mix_from(write(tmp_path, TABLE), "mine")
     assert attack.excludes("fr") == "words.tsv has no words of it"
@@ -138,7 +150,7 @@ def test_a_list_in_another_language(tmp_path: Path, side: str) -> None:
     swahili = " ".join(f"neno{i}a" for i in range(30)).replace("0", "o")
     tables = {"en": {"a": ClassifyExample("a", (english, "NS"), "1")}, "sw": {"a": ClassifyExample("a", (swahili, "NS"), "1")}}
     pool = Pool(list(tables[side].values()), tables)
-    message = r"words\.tsv: only 0 of its 22 words in sw \(Swahili\) occur in the test set, which has 30 words; is the list in"
+    message = r"words\.tsv: only 0 of its 22 words in sw \(Swahili\) occur in the data, which have 30 words; is the list in"
     with pytest.raises(InputError, match=message):
         make_variants(attack, pool.same, side, seed=0, pool=pool)
 

@@ -7,7 +7,7 @@ Two layouts are read, both in UTF-8, plain or packed with gzip:
 
 Entries of several words are left out, and so are lines that were there before and lines with fewer than two words; the attack's
 `resource` says how many. A list whose words hardly occur in the test set is refused, since it is in another language: a widely
-copied list of Swahili words is Swedish.
+copied list of Swahili words is Swedish. Robust training reads such lists too (`code_mix` of `recipe/robust.py`).
 """
 
 import gzip
@@ -32,6 +32,7 @@ from xstilts.formats.tag import Tag
 
 OCCURRING = 0.05  # of the words, or of the test set's if these are fewer; right lists had 0.12 to 0.85, wrong ones up to 0.03
 ENOUGH = 20  # words, to judge by
+MIXED_BY_LIST = (Classify, Choice, Tag, Span)  # formats whose words any translation can replace
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ def read_word_list(path: Path, languages: Sequence[str] = ()) -> WordList:
         if sum(code in LANGUAGES for code in columns) < 2:
             raise InputError(
                 f"{path}, line 1: expected codes of languages between tabs, found {' '.join(columns)[:60]!r}; for a list of two"
-                ' columns say which languages these are, as in languages=("en", "sw")'
+                ' columns say which languages these are, as in languages=("en", "sw"); in a recipe, columns: [en, sw]'
             )
     elif len(languages) != 2:
         raise InputError(f"{path}: languages: expected the two of its columns, found {len(languages)}")
@@ -130,28 +131,41 @@ def _check(words: WordList, language: str, pool: Pool, other: str) -> None:
     if fewest >= ENOUGH and len(own & there) < OCCURRING * fewest:
         raise InputError(
             f"{words.path}: only {len(own & there):,} of its {len(own):,} words in {language} ({LANGUAGES[language].name}) occur"
-            f" in the test set, which has {len(there):,} words; is the list in another language?"
+            f" in the data, which have {len(there):,} words; is the list in another language?"
         )
 
 
 def code_mix_from(
-    path: str | Path, name: str, languages: Sequence[str] = (), *, parallel: bool = True, version: int = 1
+    path: str | Path,
+    name: str,
+    languages: Sequence[str] = (),
+    *,
+    parallel: bool = True,
+    others: Sequence[str] = (),
+    version: int = 1,
 ) -> Attack:
     """The attack `name` with the words of a file. With `parallel`, only translations that the same example has in the other
     language are used, so that the test set must be parallel. Without it, any translation of the list is used, and sentences that
-    are tagged fit too. The bytes of the file are a part of the attack's identity. Raises InputError."""
+    are tagged fit too. `others`: the languages that words are replaced from, all those of the list by default. The bytes of the
+    file are a part of the attack's identity. Raises InputError."""
     path = Path(path)
     words = read_word_list(path, languages)
+    for code in others:
+        if code not in words.languages:
+            raise InputError(f"{path}: it has no words of {code!r}; it has {', '.join(words.languages)}")
+    usable = tuple(sorted(others or words.languages))
 
     def leaves_out(language: str) -> str:
-        return needs_blanks(language) or ("" if language in words.languages else f"{path.name} has no words of it")
+        if language not in words.languages:
+            return needs_blanks(language) or f"{path.name} has no words of it"
+        return needs_blanks(language) or ("" if set(usable) - {language} else "words of no other language are asked for")
 
     def mix(example: Example, place: Place, language: str, rng: Random, pool: Pool) -> str | None:
         _check(words, language, pool, "")
         if is_fixed(example, place.part, place.start, place.end):
             return None
         found: list[list[str]] = []
-        guests = list_guests(example, language, pool) if parallel else sorted(words.languages)
+        guests = [other for other in list_guests(example, language, pool) if other in usable] if parallel else usable
         for other in guests:
             known = _translations(words, language, other).get(place.word.casefold(), ()) if other != language else ()
             if parallel and known:
@@ -164,10 +178,10 @@ def code_mix_from(
     return Attack(
         name=name,
         title="words of other languages, from a list",
-        description=f"Words become their translations in {', '.join(words.languages)}.",
+        description=f"Words become their translations in {', '.join(others or words.languages)}.",
         level="R1",
         goal="invariance",
-        formats=(Classify, Choice, Span) if parallel else (Classify, Choice, Tag, Span),
+        formats=(Classify, Choice, Span) if parallel else MIXED_BY_LIST,
         cite="Tan and Joty 2021 (PolyGloss)",
         vary_in=mix,
         mixes_languages=parallel,

@@ -2,9 +2,9 @@
 
 Tokens are catalogued counts times typical lengths. FLOPs are 6 x weights x tokens for a training and 2 x for a prediction, the
 weights without embeddings; what attention adds (length / (6 x hidden): 6 % at 384 tokens and 1,024 hidden units), heads, and the
-softmax of masked language modelling are left out. A robust training takes as many times that as it has passes; that sampled
-segmentation makes more tokens is left out. Hours follow from a rate that is an assumption and is printed as one. What nobody has
-counted (CCGbank, BUCC, text of the user's own) is named and left out, never guessed.
+softmax of masked language modelling are left out. A robust training takes as many times that as it has passes; that
+sampled segmentation and code-mixing make more tokens is left out. Hours follow from a rate that is an assumption and is printed
+as one. What nobody has counted (CCGbank, BUCC, text of the user's own) is named and left out, never guessed.
 """
 
 from collections.abc import Collection, Mapping
