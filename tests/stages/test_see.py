@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 from tests.conftest import tiny_study
 
 from xstilts.errors import InputError
@@ -20,7 +23,7 @@ from xstilts.report.findings import read_findings
 from xstilts.stages import see
 from xstilts.stages.contracts import SeeConfig, SeeInputs
 from xstilts.stages.job import Interrupted, Job
-from xstilts.stages.stage import Context, ScoreStage, SeeStage
+from xstilts.stages.stage import Context, ScoreStage, SeeStage, TrainStage
 from xstilts.store.store import Store
 from xstilts.vision.features import PictureFeatures
 from xstilts.vision.tower import identify_tower
@@ -129,3 +132,25 @@ def test_plans_of_studies_without_pictures_name_no_tower() -> None:
     with_tower = compile_study(tiny_study(tower=TOWER))
     assert {stage.key for stage in with_tower.stages} == {stage.key for stage in compile_study(tiny_study()).stages}
     assert "pictures" not in json.dumps([stage.fingerprint for stage in with_tower.stages])
+
+
+def test_without_pillow_the_plan_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "PIL" else find(name))
+    with pytest.raises(InputError, match=r"pictures need Pillow, .* run: pip install 'xstilts\[vision\]'"):
+        compile_study(pictured_study())
+
+
+def test_in_the_strict_mode_the_encoder_stays_as_it_is(forked_workers: None, tmp_path: Path) -> None:
+    """All blocks frozen: projection and head alone are trained."""
+    study = pictured_study(pretrain=[], conditions=[], recipes={"default": {"steps": 3, "max_length": 64, "freeze": 2}})
+    plan, store = compile_study(study), Store(tmp_path)
+    assert not execute(plan, store, 1).errors
+    (trained,) = (stage for stage in plan.stages if isinstance(stage, TrainStage))
+    before, after = (
+        load_file(folder_of(store, stage) / "encoder" / "model.safetensors") for stage in (trained.inputs.init, trained)
+    )
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    heads = load_file(folder_of(store, trained) / "heads.safetensors")
+    assert any(name.startswith("world/xvnli.projection.") for name in heads)

@@ -12,11 +12,12 @@ from collections import Counter
 from pathlib import Path
 
 from xstilts.errors import InputError
+from xstilts.vision.tower import NO_PILLOW
 
 try:
     from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 except ImportError:
-    raise InputError("pictures need Pillow, which is not installed; run: pip install 'xstilts[vision]'") from None
+    raise InputError(NO_PILLOW) from None
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM")  # Pillow hands others to programs (EPS to Ghostscript)
 MOST_PIXELS = 80_000_000  # 240 MB in memory; a decompression bomb is a small file that claims more

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PIXELS = "pixels/"
 EFFICIENTNET_LITE0 = "efficientnet-lite0"
+NO_PILLOW = "pictures need Pillow, which is not installed; run: pip install 'xstilts[vision]'"
 PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
 
 Vectors = NDArray[np.float16]
@@ -58,7 +59,9 @@ class Tower:
 
 def identify_tower(name: str) -> dict[str, str]:
     """What decides a tower's vectors: the sha256 of each of its files, its Hub commit, or its name where it has no files. Raises
-    InputError if it is not found."""
+    InputError if it is not found, or if there is no Pillow to read pictures with."""
+    if importlib.util.find_spec("PIL") is None:
+        raise InputError(NO_PILLOW)
     if name.startswith(PIXELS):
         read_pixels_name(name)
         return {"name": name}
