@@ -121,6 +121,8 @@ def test_what_the_section_says_of_few_seeds_and_closed_gates(findings: Findings)
     assert judged("unclear") == "Without a clear difference: 4 of 4 comparisons of a chain with no chain."
     assert judged("near chance") == "Not judged, because the clean comparison is no evidence either: 4."
     assert describe_robustness(replace(findings, robustness=())) == "No gain in robustness could be measured."
+    alone = tuple(info for info in findings.results.chains if info.name == "none")
+    assert "no chain to compare" in describe_robustness(replace(findings, results=replace(findings.results, chains=alone)))
 
 
 def test_curves_have_a_figure_a_table_and_a_file() -> None:

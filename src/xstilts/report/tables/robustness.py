@@ -59,6 +59,8 @@ class Marked(str):
 
 def describe_robustness(findings: Findings) -> str:
     """What the gains over no chain say, in a few sentences."""
+    if all(info.name == NO_CHAIN or info.control for info in findings.results.chains):
+        return "There is no chain to compare. The table says what each attack leaves of the scores."
     counted = [one for one in findings.robustness if is_counted(one.gain)]
     tested = [one for one in counted if one.gain.verdict not in NOT_TESTED]
     said = []
