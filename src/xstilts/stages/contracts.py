@@ -69,7 +69,8 @@ class AttackConfig:
 @dataclass(frozen=True)
 class SeeConfig:
     """The vectors of all pictures that examples of a task name. `tower`: what decides those of the vision tower
-    (`vision.tower.identify_tower`). `declared`: the identity of a user's own task."""
+    (`vision.tower.identify_tower`); {"nowhere": its name} in a draft that does not find it. `declared`: the identity of a user's
+    own task."""
 
     task: str
     version: int

@@ -1,7 +1,7 @@
 """Classify: one or two texts -> a label. Cross-entropy over labels on the first token's state."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from xstilts.model.encoder import head_dropout
 class ClassifyCodec(Codec):
     recordable = True
     first_tokens_only = True
-    export = "AutoModelForSequenceClassification"
+    export: ClassVar[str | None] = "AutoModelForSequenceClassification"
 
     def head(self, encoder: Any) -> nn.Module:
         return FirstTokenHead(encoder.config.hidden_size, len(self.spec.labels), head_dropout(encoder))

@@ -9,7 +9,7 @@ pair of an empty text and the text. The encoder itself is unchanged: only the he
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.formats.image_pair import ImagePairExample
-from xstilts.formats.prediction import Prediction
-from xstilts.model.codecs.codec import Batch, Codec, Feature, FirstTokenHead, margins_of
+from xstilts.model.codecs.classify import ClassifyCodec
+from xstilts.model.codecs.codec import Batch, Feature, FirstTokenHead
 from xstilts.model.encoder import head_dropout, word_embeddings
 
 NONE = -1  # the place of a picture that there is not
@@ -56,10 +56,11 @@ class ImagePairHead(nn.Module):
         return logits_BC
 
 
-class ImagePairCodec(Codec):
-    """`pictures` are set by who makes it, before anything else is asked of it."""
+class ImagePairCodec(ClassifyCodec):
+    """Classification of another row. `pictures` are set by who makes it, before anything else is asked of it."""
 
-    first_tokens_only = True
+    recordable = False
+    export = None
     pictures: Pictures
 
     def head(self, encoder: Any) -> nn.Module:
@@ -131,18 +132,3 @@ class ImagePairCodec(Codec):
             return super().hidden(encoder, head, batch)
         finally:
             handle.remove()
-
-    def logits(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch) -> Tensor:
-        return head(hidden_BLD).float()  # type: ignore[no-any-return]
-
-    def outputs(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[Any]:
-        best: list[Any] = head(hidden_BLD).argmax(-1).tolist()
-        return best
-
-    def margins(self, head: nn.Module, hidden_BLD: Tensor, batch: Batch, features: Sequence[Feature]) -> list[float]:
-        found: list[float] = margins_of(head(hidden_BLD), torch.tensor([f.target for f in features])).tolist()
-        return found
-
-    def decode(self, examples: Sequence[Example], features: Sequence[Feature], outputs: Sequence[Any]) -> Iterator[Prediction]:
-        for feature, best in zip(features, outputs, strict=True):
-            yield Prediction(examples[feature.example].id, self.spec.labels[best])

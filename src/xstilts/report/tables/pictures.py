@@ -11,9 +11,10 @@ from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gains import NOT_TESTED, is_counted
 from xstilts.analysis.picture_examples import PictureExample
 from xstilts.analysis.robustness import OTHERS, AttackedScore, RobustnessGain
-from xstilts.analysis.scores import ENGLISH, NO_CHAIN
+from xstilts.analysis.scores import NO_CHAIN
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import Number, attacked_id, robustness_id
+from xstilts.report.tables.robustness import find_language_gains, pair_with_gains
 from xstilts.report.tables.table import Line, Table, group_by_encoder, make_grouped_table, make_table
 
 ABLATION = "ablation"
@@ -34,12 +35,12 @@ VERDICTS = {"gain": "less", "loss": "more"}
 SIDE = 84  # pixels of a picture on the page
 
 
-class Seen(str):
+class Pictured(str):
     """A text with a picture, which behaves as plain text. `svg`: the picture, and where the model looked if that is known."""
 
     svg: str
 
-    def __new__(cls, text: str, svg: str) -> Seen:
+    def __new__(cls, text: str, svg: str) -> Pictured:
         made = super().__new__(cls, text)
         made.svg = svg
         return made
@@ -87,14 +88,10 @@ def describe_pictures(findings: Findings) -> str:
 
 def pictures_table(findings: Findings) -> Table | None:
     """A row for each chain, target and ablation: the mean of the languages other than English, or English if there is none."""
-    others = {(row.encoder, row.chain, row.target, row.condition) for row in findings.attacked if row.language == OTHERS}
-    gains = {_place(one): one for one in findings.robustness if one.gain.over == "none"}
-    rows = []
-    for row in findings.attacked:
-        place = (row.encoder, row.chain, row.target, row.condition)
-        if row.language == (OTHERS if place in others else ENGLISH):
-            moved = _moved(gains[place]) if place in gains else ("",) * 4
-            rows.append((row.encoder, (row.chain, row.target, row.condition, *_scores(row), *moved)))
+    rows = [
+        (row.encoder, (row.chain, row.target, row.condition, *_scores(row), *(_moved(gain) if gain else ("",) * 4)))
+        for row, gain in pair_with_gains(findings)
+    ]
     if not rows:
         return None
     return make_grouped_table(f"{CAPTION}.", COLUMNS, group_by_encoder(findings, rows), range(3, 9))
@@ -102,12 +99,7 @@ def pictures_table(findings: Findings) -> Table | None:
 
 def pictures_by_language(findings: Findings) -> Table | None:
     """The same for each language, without p values, which belong to the mean."""
-    gains = {
-        (*_place(one), row.language): (row.interval, robustness_id(one, row.language))
-        for one in findings.robustness
-        if one.gain.over == "none"
-        for row in one.gain.languages
-    }
+    gains = find_language_gains(findings)
     rows = []
     for row in findings.attacked:
         if row.language != OTHERS:
@@ -117,10 +109,6 @@ def pictures_by_language(findings: Findings) -> Table | None:
             rows.append((row.encoder, line))
     columns = (*COLUMNS[:3], "language", *COLUMNS[3:-2])
     return make_grouped_table("The same by language.", columns, group_by_encoder(findings, rows), range(4, 9)) if rows else None
-
-
-def _place(one: RobustnessGain) -> tuple[str, str, str, str]:
-    return one.gain.encoder, one.gain.chain, one.gain.target, one.condition
 
 
 def _scores(row: AttackedScore) -> Line:
@@ -163,8 +151,8 @@ def picture_tables(findings: Findings) -> Iterable[Table]:
 
 
 def _example(one: PictureExample, chains: Sequence[str]) -> Line:
-    answers = [Seen(one.answers[chain], draw_look(one, one.falls[chain])) if chain in one.answers else "" for chain in chains]
-    return Seen(one.picture, draw_look(one, ())), one.text, one.gold, *answers
+    answers = [Pictured(one.answers[chain], draw_look(one, one.falls[chain])) if chain in one.answers else "" for chain in chains]
+    return Pictured(one.picture, draw_look(one, ())), one.text, one.gold, *answers
 
 
 def draw_look(one: PictureExample, falls: Sequence[float]) -> str:

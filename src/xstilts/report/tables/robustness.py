@@ -89,16 +89,33 @@ def _describe(one: ConditionInfo) -> str:
 
 def robustness_table(findings: Findings) -> Table | None:
     """A row for each chain, target and condition: the mean of the languages other than English, or English if there is none."""
-    others = {(row.encoder, row.chain, row.target, row.condition) for row in findings.attacked if row.language == OTHERS}
-    gains = {_place(one): one for one in findings.robustness if one.gain.over == "none"}
-    rows = []
-    for row in findings.attacked:
-        place = (row.encoder, row.chain, row.target, row.condition)
-        if row.language == (OTHERS if place in others else ENGLISH):
-            rows.append((row.encoder, _line(row, gains.get(place))))
+    rows = [(row.encoder, _line(row, gain)) for row, gain in pair_with_gains(findings)]
     if not rows:
         return None
     return make_grouped_table(f"{CAPTION}.", COLUMNS, group_by_encoder(findings, rows), range(3, 10))
+
+
+def pair_with_gains(findings: Findings) -> list[tuple[AttackedScore, RobustnessGain | None]]:
+    """The mean of the languages other than English, or English if there is none, of each chain, target and condition, with its
+    gain over no chain."""
+    others = {(row.encoder, row.chain, row.target, row.condition) for row in findings.attacked if row.language == OTHERS}
+    gains = {_place(one): one for one in findings.robustness if one.gain.over == "none"}
+    found = []
+    for row in findings.attacked:
+        place = (row.encoder, row.chain, row.target, row.condition)
+        if row.language == (OTHERS if place in others else ENGLISH):
+            found.append((row, gains.get(place)))
+    return found
+
+
+def find_language_gains(findings: Findings) -> dict[tuple[str, str, str, str, str], tuple[Interval, str]]:
+    """(encoder, chain, target, condition, language) -> the gain over no chain there, and the id of its number."""
+    return {
+        (*_place(one), row.language): (row.interval, robustness_id(one, row.language))
+        for one in findings.robustness
+        if one.gain.over == "none"
+        for row in one.gain.languages
+    }
 
 
 def _place(one: RobustnessGain) -> tuple[str, str, str, str]:
@@ -145,12 +162,7 @@ def controls_table(findings: Findings) -> Table | None:
 def languages_table(findings: Findings) -> Table | None:
     """A row for each chain, target, condition and language."""
     goals = {one.name: one.goal for one in findings.results.conditions}
-    gains = {
-        (*_place(one), row.language): (row.interval, robustness_id(one, row.language))
-        for one in findings.robustness
-        if one.gain.over == "none"
-        for row in one.gain.languages
-    }
+    gains = find_language_gains(findings)
     rows = []
     for row in findings.attacked:
         if row.language == OTHERS:
