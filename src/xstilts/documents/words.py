@@ -1,0 +1,68 @@
+"""Words of a text as they are compared: without case and endings, without words that carry no content.
+
+Endings are those of English; other languages are compared by whole words. `weigh` gives a rare word more weight than a common one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import regex
+
+_WORD = regex.compile(r"\p{L}[\p{L}\p{M}\p{N}'’]*|\p{N}+(?:[.,]\p{N}+)*")
+STOP = frozenset(
+    """a about above after again all also am an and any are as at be because been before being below between both but by can could
+    did do does doing down during each either few for from further had has have having he her here hers him his how however i if in
+    into is it its itself let may me might more most must my nor of off on once only onto or other our out over own per same shall
+    she should so some such than that the their them then there these they this those through thus to too under until up upon us
+    very was we were what when where whether which while who whom whose why will with within would yet you your""".split()
+)
+_ENDINGS = (
+    ("ization", "iz"), ("isation", "iz"), ("izing", "iz"), ("ising", "iz"), ("ized", "iz"), ("ised", "iz"), ("ations", "at"),
+    ("ation", "at"), ("ments", ""), ("ment", ""), ("ness", ""), ("ingly", ""), ("ings", ""), ("ing", ""), ("edly", ""), ("ies", "y"),
+    ("ied", "y"), ("ed", ""), ("ers", ""), ("er", ""), ("es", ""), ("s", ""), ("ally", "al"), ("ly", ""), ("e", ""),
+)  # fmt: skip
+_VOWEL = regex.compile("[aeiouy]")
+# The same thing under two names, after endings are gone.
+_SAME = {"finetun": "fine-tun", "multilingu": "multilingual", "crosslingual": "cross-lingual", "dataset": "data"}
+
+
+def stem(word: str) -> str:
+    """A word without the most usual English endings, in lower case; what is left has at least three letters and a vowel."""
+    word = word.lower().replace("’", "'").removesuffix("'s").strip("'")
+    for ending, other in _ENDINGS:
+        rest = word.removesuffix(ending)
+        if rest != word and len(rest) + len(other) >= 3 and _VOWEL.search(rest) and not word.endswith("ss"):
+            word = rest + other
+            break
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] in "bdgmnprt":  # planned, programming
+        word = word[:-1]
+    return _SAME.get(word, word)
+
+
+def list_words(text: str) -> list[str]:
+    """The words that carry content, as they are compared."""
+    found = (match.group() for match in _WORD.finditer(text))
+    return [stem(word) for word in found if word.lower() not in STOP]
+
+
+def weigh(texts: Iterable[str]) -> dict[str, float]:
+    """For each word, the logarithm of how rare it is among these texts (smoothed inverse document frequency, above 0)."""
+    counts: Counter[str] = Counter()
+    total = 0
+    for text in texts:
+        counts.update(set(list_words(text)))
+        total += 1
+    return {word: math.log(1 + total / (count + 0.5)) for word, count in counts.items()}
+
+
+def measure_coverage(claim: str, text: str, weights: Mapping[str, float]) -> float:
+    """The share of the claim's words, by weight, that the text has: 0-1; 0 for a claim without words. A word that no text has
+    weighs as much as the rarest."""
+    rarest = max(weights.values(), default=1.0)
+    wanted = {word: weights.get(word, rarest) for word in list_words(claim)}
+    present = set(list_words(text))
+    total = sum(wanted.values())
+    return sum(weight for word, weight in wanted.items() if word in present) / total if total else 0.0
