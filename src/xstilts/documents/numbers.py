@@ -10,21 +10,21 @@ years of references, tables and sections, versions, identifiers, and digits insi
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import regex
 
-from xstilts.documents.words import STOP, stem
+from xstilts.documents.words import SMALL, STOP, list_words, stem
 
 Comparator = Literal["=", "~", ">", "<"]
 Agreement = Literal["match", "differs", "absent"]
 
-_SMALL = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-          "eighteen nineteen twenty").split()  # fmt: skip
-WORDS = {word: float(value) for value, word in enumerate(_SMALL)} | {
-    "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0, "seventy": 70.0, "eighty": 80.0, "ninety": 90.0, "hundred": 100.0,
-    "dozen": 12.0, "half": 0.5, "twice": 2.0, "thrice": 3.0,
+WORDS = {word: float(digits) for word, digits in SMALL.items()} | {
+    "one": 1.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0, "seventy": 70.0, "eighty": 80.0, "ninety": 90.0,
+    "hundred": 100.0, "dozen": 12.0, "half": 0.5, "twice": 2.0, "thrice": 3.0,
 }  # fmt: skip
 SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "bn": 1e9, "billion": 1e9}
 _NAMES = regex.compile(  # numbers that are names, not quantities
@@ -40,6 +40,7 @@ _NAMES = regex.compile(  # numbers that are names, not quantities
     | (?:^|(?<=[\s(]))\(?\d\)(?=\s)              # (1) of a list
     | \bLayers?\ \d+
     | \b(?:zero|one|two|few)-shot
+    | \b(?:best|top|first|last|other|these|those|both|all)\s(?:two|three|four|five|six|seven|eight|nine|ten)\b  # of a list
     | \bp\s*[<>=]\s*[\d.]+(?:\s*[x×]\s*10\s*\^?\s*[-−]?\d+)?""",
     regex.VERBOSE,
 )
@@ -84,7 +85,8 @@ class Quantity:
     percent: bool = False
 
 
-def find_quantities(sentence: str) -> list[Quantity]:
+@lru_cache(maxsize=50_000)
+def find_quantities(sentence: str) -> tuple[Quantity, ...]:
     """The quantities of a sentence, in their order."""
     names = [match.span() for pattern in (_NAMES, _DATE) for match in pattern.finditer(sentence)]
     found: list[Quantity] = []
@@ -99,7 +101,7 @@ def find_quantities(sentence: str) -> list[Quantity]:
         one, after = found[place], found[place + 1]
         if not one.unit and after.unit and _LISTED.fullmatch(sentence[one.end : after.start]):
             found[place] = replace(one, unit=after.unit, qualifiers=after.qualifiers)
-    return [one if one.unit else replace(one, unit=_find_measure(sentence[: one.start])) for one in found]
+    return tuple(one if one.unit else replace(one, unit=_find_measure(sentence[: one.start])) for one in found)
 
 
 def _read(sentence: str, match: regex.Match[str], start: int, end: int) -> Quantity | None:
@@ -134,7 +136,7 @@ def _find_unit(sentence: str, end: int) -> tuple[str, frozenset[str], int]:
     place = end
     while len(words) < 6 and (match := _AFTER.match(sentence, place)):
         word = match.group(1)
-        if not word[0].isalpha() or word.lower() in _ENDS:
+        if not word[0].isalpha() or word.lower() in _ENDS or word.lower() in WORDS:
             break
         words.append((word, match.end()))
         place = match.end()
@@ -148,11 +150,16 @@ def _find_unit(sentence: str, end: int) -> tuple[str, frozenset[str], int]:
     return (stem(first[0]), frozenset(), first[1]) if first else ("", frozenset(), end)
 
 
-def same_thing(one: Quantity, other: Quantity) -> bool:
-    """Whether two quantities count or measure the same: the same word, and no qualifiers that exclude each other."""
+def same_thing(one: Quantity, other: Quantity, one_words: Container[str], other_words: Container[str]) -> bool:
+    """Whether two quantities count or measure the same: the same word, and qualifiers in common. Where only one of them has
+    qualifiers, one of these must be among the words of the other's sentence: "nine tasks" is not "nine intermediate tasks",
+    unless something intermediate is spoken of."""
     if one.unit != other.unit:
         return False
-    return not one.qualifiers or not other.qualifiers or bool(one.qualifiers & other.qualifiers)
+    if one.qualifiers and other.qualifiers:
+        return bool(one.qualifiers & other.qualifiers)
+    words = other_words if one.qualifiers else one_words
+    return not (one.qualifiers | other.qualifiers) or any(word in words for word in one.qualifiers | other.qualifiers)
 
 
 def agree(claimed: Quantity, found: Quantity) -> bool:
@@ -171,10 +178,19 @@ def agree(claimed: Quantity, found: Quantity) -> bool:
     return math.isclose(one, other, abs_tol=step, rel_tol=0)
 
 
-def compare_quantity(claimed: Quantity, sentence: str) -> tuple[Agreement, Quantity | None]:
-    """What a sentence says of a claimed quantity, and the quantity that says it. "differs": it counts the same thing and has
+_NUMERAL = regex.compile(r"\d+(?:[.,]\d+)*")
+
+
+def list_numerals(text: str) -> frozenset[str]:
+    """All that is written in digits, dates and names too; thousands without commas."""
+    return frozenset(match.group().replace(",", "") for match in _NUMERAL.finditer(text))
+
+
+def compare_quantity(claimed: Quantity, claim: str, sentence: str) -> tuple[Agreement, Quantity | None]:
+    """What a sentence says of a quantity of a claim, and the quantity that says it. "differs": it counts the same thing and has
     another value only."""
-    same = [found for found in find_quantities(sentence) if same_thing(claimed, found)]
+    claim_words, words = frozenset(list_words(claim)), frozenset(list_words(sentence))
+    same = [found for found in find_quantities(sentence) if same_thing(claimed, found, claim_words, words)]
     for found in same:
         if agree(claimed, found):
             return "match", found

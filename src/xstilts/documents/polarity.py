@@ -17,8 +17,7 @@ _DOWN = """decrease drop fall worse lower hurt harm degrade degradation decline 
 worst underperform harmful detrimental""".split()
 UP, DOWN = frozenset(map(stem, _UP)), frozenset(map(stem, _DOWN))
 _NOT = regex.compile(
-    r"""\b(?:not|no|neither|nor|never|none|without|cannot|hardly|barely|rarely|seldom|nothing|fails?\ to|failed\ to|lacks?|
-    unable\ to|little|insignificant(?:ly)?|insufficient)\b|n['’]t\b|\bno\ longer\b""",
+    r"""\b(?:not|no|neither|never|none|cannot|hardly|barely|rarely|seldom|nothing|fails?\ to|failed\ to|unable\ to)\b|n['’]t\b""",
     regex.VERBOSE | regex.IGNORECASE,
 )
 _NOT_ONLY = regex.compile(r"\bnot\s+(?:only|just|merely|limited\s+to)\b|\bno\s+less\s+than\b|\bwithout\s+loss\b", regex.IGNORECASE)

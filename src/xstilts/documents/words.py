@@ -1,13 +1,14 @@
 """Words of a text as they are compared: without case and endings, without words that carry no content.
 
-Endings are those of English; other languages are compared by whole words. `weigh` gives a rare word more weight than a common one.
+Endings are those of English; other languages are compared by whole words. `Weights` gives a rare word more weight than a common one.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable
+from functools import lru_cache
 
 import regex
 
@@ -25,6 +26,9 @@ _ENDINGS = (
     ("ied", "y"), ("ed", ""), ("ers", ""), ("er", ""), ("es", ""), ("s", ""), ("ally", "al"), ("ly", ""), ("e", ""),
 )  # fmt: skip
 _VOWEL = regex.compile("[aeiouy]")
+_NUMBERS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+nineteen twenty""".split()
+SMALL = {word: str(value) for value, word in enumerate(_NUMBERS) if value != 1}  # "one" is a pronoun more often than a number
 # The same thing under two names, after endings are gone.
 _SAME = {"finetun": "fine-tun", "multilingu": "multilingual", "crosslingual": "cross-lingual", "dataset": "data"}
 
@@ -42,27 +46,35 @@ def stem(word: str) -> str:
     return _SAME.get(word, word)
 
 
-def list_words(text: str) -> list[str]:
-    """The words that carry content, as they are compared."""
+@lru_cache(maxsize=200_000)
+def list_words(text: str) -> tuple[str, ...]:
+    """The words that carry content, as they are compared; small numbers in digits."""
     found = (match.group() for match in _WORD.finditer(text))
-    return [stem(word) for word in found if word.lower() not in STOP]
+    return tuple(SMALL.get(word.lower()) or stem(word) for word in found if word.lower() not in STOP)
 
 
-def weigh(texts: Iterable[str]) -> dict[str, float]:
-    """For each word, the logarithm of how rare it is among these texts (smoothed inverse document frequency, above 0)."""
-    counts: Counter[str] = Counter()
-    total = 0
-    for text in texts:
-        counts.update(set(list_words(text)))
-        total += 1
-    return {word: math.log(1 + total / (count + 0.5)) for word, count in counts.items()}
+class Weights:
+    """How rare each word is among some texts: the logarithm of its smoothed inverse document frequency, above 0. A word that no
+    text has weighs as much as the rarest."""
 
+    def __init__(self, texts: Iterable[Iterable[str]]):
+        """`texts`: the words of each, as `list_words` gives them."""
+        counts: Counter[str] = Counter()
+        total = 0
+        for words in texts:
+            counts.update(set(words))
+            total += 1
+        self._weights = {word: math.log(1 + total / (count + 0.5)) for word, count in counts.items()}
+        self._rarest = max(self._weights.values(), default=1.0)
 
-def measure_coverage(claim: str, text: str, weights: Mapping[str, float]) -> float:
-    """The share of the claim's words, by weight, that the text has: 0-1; 0 for a claim without words. A word that no text has
-    weighs as much as the rarest."""
-    rarest = max(weights.values(), default=1.0)
-    wanted = {word: weights.get(word, rarest) for word in list_words(claim)}
-    present = set(list_words(text))
-    total = sum(wanted.values())
-    return sum(weight for word, weight in wanted.items() if word in present) / total if total else 0.0
+    def __contains__(self, word: object) -> bool:
+        return word in self._weights
+
+    def of(self, word: str) -> float:
+        return self._weights.get(word, self._rarest)
+
+    def measure_coverage(self, wanted: Iterable[str], present: Container[str]) -> float:
+        """The share of the wanted words, by weight, that are present: 0-1; 0 if none is wanted."""
+        weights = {word: self.of(word) for word in wanted}
+        total = sum(weights.values())
+        return sum(weight for word, weight in weights.items() if word in present) / total if total else 0.0

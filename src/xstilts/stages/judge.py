@@ -9,7 +9,7 @@ from xstilts.stages.stage import PredictStage
 from xstilts.store.store import Store
 from xstilts.train.evaluate import measure_probabilities
 
-LABEL = "entailment"
+LABEL, OPPOSITE = "entailment", "contradiction"
 
 
 class CellJudge:
@@ -22,9 +22,19 @@ class CellJudge:
             raise InputError(
                 f"the judge answers {stage.config.head}; expected a cell of a task with the label {LABEL} of two texts"
             )
-        self._predictor, self._place = load_predictor(store, stage), format.labels.index(LABEL)
+        self._predictor, self._labels = load_predictor(store, stage), format.labels
 
     def __call__(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        place = self._labels.index(LABEL)
+        return [p[place] for p in self._measure(pairs)]
+
+    def weigh(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, float]]:
+        """Of each pair the probabilities that the second text follows from the first, and that it contradicts it (0 for a task
+        without that label)."""
+        first, second = self._labels.index(LABEL), self._labels.index(OPPOSITE) if OPPOSITE in self._labels else None
+        return [(p[first], 0.0 if second is None else p[second]) for p in self._measure(pairs)]
+
+    def _measure(self, pairs: Sequence[tuple[str, str]]) -> list[Sequence[float]]:
         found = self._predictor
         examples = [ClassifyExample(str(i), pair, None) for i, pair in enumerate(pairs)]
-        return [p[self._place] for p in measure_probabilities(found.model, found.head, found.codec, examples)]
+        return list(measure_probabilities(found.model, found.head, found.codec, examples))

@@ -1,0 +1,253 @@
+"""Does a paper support a claim? Every step has its own answer, so that a reader can check it.
+
+A claim and a paper make a `Case`: the paper's passages, best first, and what each of the claim's numbers finds. Reviewers judge
+cases independently (`reviewers.py`); `decide` makes a verdict of the rules and of their votes:
+
+1. irrelevant: no passage has enough of the claim's words (both in one language);
+2. contradicted: a passage counts the same thing and has another number, or asserts what the claim denies;
+3. unsupported: a number of the claim occurs nowhere in the paper;
+4. supported: all numbers of the claim are there, and one passage has most of its words;
+5. otherwise the mean of the reviewers' calibrated scores: supported from 2/3, unsupported below 1/3, between them unchecked.
+
+A claim is never its own source: the paper that it was taken from, and every sentence with the same words, are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from xstilts.documents.claim import StatedClaim
+from xstilts.documents.numbers import POINTS, Agreement, Quantity, compare_quantity, list_numerals
+from xstilts.documents.paper import Paper
+from xstilts.documents.polarity import find_polarity, oppose
+from xstilts.documents.sentences import Passage, Sentence, list_passages, list_sentences
+from xstilts.documents.words import Weights, list_words
+
+Verdict = Literal["supported", "contradicted", "unsupported", "irrelevant", "unchecked"]
+VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "unsupported", "unchecked", "irrelevant")  # the order of precedence
+RELEVANT = 0.3  # of the claim's words, by weight, in the best passage
+CLEAR = 0.5  # from here on numbers that all agree support a claim
+NEAR = 0.35  # a sentence on the same matter: from here on another number contradicts; of points, which measure much, from CLEAR on
+CONFIDENT, DOUBTFUL = 2 / 3, 1 / 3
+READ = 20  # passages of a paper that a model reads, best first
+
+
+@dataclass(frozen=True)
+class NumberCheck:
+    """A quantity of the claim, and the one in the paper that agrees or differs, with its sentence."""
+
+    claimed: Quantity
+    agreement: Agreement
+    found: Quantity | None = None
+    sentence: Sentence | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One claim and one paper. `passages`: best first by `coverage`, the share of the claim's words (by weight) in each.
+    `covered`: the same for the whole paper. `numerals`: the share of what the claim writes in digits that the paper has (1 if
+    the claim writes none). `opposed`: the sentence on the same matter that says the opposite. `relevance`: the share of the words
+    of the question that the claim belongs to that the paper's best passage has, 0 without a question."""
+
+    claim: StatedClaim
+    paper: Paper
+    passages: tuple[Passage, ...]
+    coverage: tuple[float, ...]
+    covered: float
+    numbers: tuple[NumberCheck, ...]
+    numerals: float
+    opposed: Sentence | None = None
+    relevance: float = 0.0
+
+    @property
+    def about(self) -> bool:
+        """Whether the claim is about this paper, so that another number in it is no number of another study: the claim cites
+        it, or cites nothing."""
+        return not self.claim.cites or any(is_named(self.paper, name) for name in self.claim.cites)
+
+    @property
+    def same_language(self) -> bool:
+        return self.claim.language == self.paper.language
+
+    @property
+    def best(self) -> float:
+        return max(self.coverage, default=0.0)
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What a reviewer says of a case. `score`: its calibrated chance, 0-1, that the paper supports the claim; `against`: the same
+    for a contradiction, None if the reviewer cannot tell. `passage`: the one that decided. `calibrated`: whether `score` was
+    calibrated on labelled claims."""
+
+    reviewer: str
+    verdict: Verdict
+    score: float
+    against: float | None = None
+    passage: Passage | None = None
+    calibrated: bool = True
+
+
+@dataclass(frozen=True)
+class PaperVerdict:
+    case: Case
+    verdict: Verdict
+    reason: str
+    votes: tuple[Vote, ...] = ()
+    passage: Passage | None = None
+
+    @property
+    def score(self) -> float | None:
+        return fmean(vote.score for vote in self.votes) if self.votes else None
+
+
+@dataclass(frozen=True)
+class ClaimVerdict:
+    """`papers`: those that the claim cites, and those that were found; `cited`: the verdict on the cited ones alone (None if it
+    cites none that was read), beside the one on the found ones."""
+
+    claim: StatedClaim
+    verdict: Verdict
+    reason: str
+    papers: tuple[PaperVerdict, ...]
+    cited: Verdict | None = None
+    found: Verdict | None = None
+
+
+def is_named(paper: Paper, name: str) -> bool:
+    """Whether a citation names this paper: its id with the version, or the work in any version."""
+    return name in (paper.id, paper.work, *paper.same)
+
+
+def make_case(claim: StatedClaim, paper: Paper, weights: Weights, size: int = 3, relevance: float = 0.0) -> Case:
+    """What the rules find of a claim in a paper. `size`: sentences of a passage. `relevance`: see `Case`."""
+    own = _normalise(claim.text)
+    wanted = claim.words
+    sentences = [one for one in list_sentences(paper) if _normalise(one.text) != own]
+    passages = [one for one in list_passages(paper, size) if all(_normalise(s.text) != own for s in one.sentences)]
+    measured = sorted(
+        ((weights.measure_coverage(wanted, frozenset(list_words(one.text))), one) for one in passages),
+        key=lambda pair: (-pair[0], pair[1].sentences[0].number),
+    )
+    text = " ".join(sentence.text for sentence in sentences)
+    shares = {s.number: weights.measure_coverage(wanted, frozenset(list_words(s.text))) for s in sentences}
+    written = list_numerals(claim.text)
+    return Case(
+        claim,
+        paper,
+        tuple(one for _, one in measured),
+        tuple(share for share, _ in measured),
+        weights.measure_coverage(wanted, frozenset(list_words(text))),
+        tuple(_check_number(claim, one, sentences, shares) for one in claim.quantities),
+        len(written & list_numerals(text)) / len(written) if written else 1.0,
+        _find_opposite(claim, sentences, shares) if claim.language == paper.language == "en" else None,
+        relevance,
+    )
+
+
+def _normalise(text: str) -> str:
+    return " ".join(list_words(text))
+
+
+def _check_number(claim: StatedClaim, claimed: Quantity, sentences: Sequence[Sentence], shares: dict[int, float]) -> NumberCheck:
+    """What the paper says of a number: an agreeing one anywhere, else a differing one in a sentence on the same matter."""
+    differs: NumberCheck | None = None
+    for sentence in sorted(sentences, key=lambda one: (-shares[one.number], one.number)):
+        agreement, found = compare_quantity(claimed, claim.text, sentence.text)
+        if agreement == "match":
+            return NumberCheck(claimed, "match", found, sentence)
+        near = CLEAR if claimed.unit == POINTS else NEAR
+        if agreement == "differs" and differs is None and shares[sentence.number] >= near:
+            differs = NumberCheck(claimed, "differs", found, sentence)
+    return differs or NumberCheck(claimed, "absent")
+
+
+def _find_opposite(claim: StatedClaim, sentences: Sequence[Sentence], shares: dict[int, float]) -> Sentence | None:
+    """The sentence nearest to the claim, if it has most of its words and asserts what the claim denies, or the other way round."""
+    nearest = max(sentences, key=lambda one: (shares[one.number], -one.number), default=None)
+    if nearest is None or shares[nearest.number] < CONFIDENT or not (claim.polarity.direction or claim.polarity.denied):
+        return None
+    return nearest if oppose(claim.polarity, find_polarity(nearest.text)) else None
+
+
+def decide(case: Case, votes: Sequence[Vote] = ()) -> PaperVerdict:
+    """The verdict on one claim and one paper; the module says by which rules."""
+
+    def give(verdict: Verdict, reason: str, sentence: Sentence | None = None) -> PaperVerdict:
+        passage = Passage(case.paper, (sentence,)) if sentence else next(iter(case.passages), None)
+        return PaperVerdict(case, verdict, reason + (_say_extent(case.paper) if verdict == "unsupported" else ""), tuple(votes), passage)
+
+    if not case.passages:
+        return give("unchecked", "nothing of this paper could be read")
+    if case.paper.withdrawn:
+        return give("unchecked", "this paper was withdrawn")
+    if case.same_language and max(case.best, case.relevance) < RELEVANT:
+        return give("irrelevant", f"its nearest passage has {case.best:.0%} of the claim's words, by weight")
+    checks = {kind: [one for one in case.numbers if one.agreement == kind] for kind in ("match", "differs", "absent")}
+    if checks["differs"]:
+        one = checks["differs"][0]
+        assert one.found is not None
+        if case.about:
+            return give("contradicted", f"the claim says {one.claimed.text}, the paper {one.found.text}", one.sentence)
+        return give("unsupported", f"it has {one.found.text} where the claim has {one.claimed.text}, and may be another study")
+    if case.opposed is not None and case.about:
+        return give("contradicted", "a sentence with most of the claim's words says the opposite", case.opposed)
+    if checks["absent"]:
+        return give("unsupported", f"{_join(one.claimed.text for one in checks['absent'])} occurs nowhere in it")
+    if checks["match"] and case.best >= CLEAR:
+        said = _join(f"{one.claimed.text} ({one.found.text})" if one.found else "" for one in checks["match"])
+        return give("supported", f"{said}: all numbers agree", checks["match"][0].sentence)
+    return _count_votes(case, votes, give)
+
+
+def _count_votes(case: Case, votes: Sequence[Vote], give: object) -> PaperVerdict:
+    assert callable(give)
+    if not votes:
+        verdict: PaperVerdict = give("unchecked", "no reviewer was asked")
+        return verdict
+    score = fmean(vote.score for vote in votes)
+    against = [vote.against for vote in votes if vote.against is not None]
+    said = f"the reviewers' mean chance of support is {score:.2f}"
+    if against and fmean(against) >= CONFIDENT > score:
+        found: PaperVerdict = give("contradicted", f"{said}, of contradiction {fmean(against):.2f}")
+    elif score >= CONFIDENT:
+        found = give("supported", said)
+    elif score < DOUBTFUL:
+        found = give("unsupported", said)
+    else:
+        found = give("unchecked", f"{said}: too near to even to say")
+    return found
+
+
+def _say_extent(paper: Paper) -> str:
+    return "" if paper.extent == "full text" else f" (only its {paper.extent} was read)"
+
+
+def _join(texts: Iterable[str]) -> str:
+    return ", ".join(texts)
+
+
+def conclude(claim: StatedClaim, papers: Sequence[PaperVerdict]) -> ClaimVerdict:
+    """The verdict over all papers: the first of `VERDICTS` that some paper has. Papers that contradict each other are named."""
+    named = [any(is_named(one.case.paper, name) for name in claim.cites) for one in papers]
+    cited = _first(one.verdict for one, yes in zip(papers, named, strict=True) if yes)
+    found = _first(one.verdict for one, yes in zip(papers, named, strict=True) if not yes)
+    verdict = _first(one.verdict for one in papers)
+    if verdict is None:
+        return ClaimVerdict(claim, "unchecked", "no paper was at hand", ())
+    deciding = [one for one in papers if one.verdict == verdict]
+    reason = f"{deciding[0].case.paper.id}: {deciding[0].reason}"
+    if len(deciding) > 1:
+        reason += f"; the same from {len(deciding) - 1} more"
+    others = [one.case.paper.id for one in papers if one.verdict == "contradicted"] if verdict == "supported" else []
+    if others:
+        reason += f". Contradicted by {_join(others)}"
+    return ClaimVerdict(claim, verdict, reason, tuple(papers), cited, found)
+
+
+def _first(verdicts: Iterable[Verdict]) -> Verdict | None:
+    given = set(verdicts)
+    return next((verdict for verdict in VERDICTS if verdict in given), None)
