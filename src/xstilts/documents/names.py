@@ -55,3 +55,11 @@ def find_stamp(text: str) -> tuple[str, str, int | None] | None:
     """(work, version, year) of the stamp that arXiv prints on the first page, "arXiv:2005.13013v2 [cs.CL] 1 Oct 2020"."""
     found = _STAMP.search(text)
     return (f"arxiv:{found[1]}", found[2] or "", int(found[3]) if found[3] else None) if found else None
+
+
+def find_year(work: str) -> int | None:
+    """The year that an ACL Anthology id or an arXiv id of a work tells: 2019 of "acl:N19-1253". An arXiv id tells that of v1."""
+    if found := re.fullmatch(r"acl:(?:(\d{4})\.|[A-Z](\d{2})-).*", work):
+        return int(found[1]) if found[1] else (1900 if int(found[2]) > 60 else 2000) + int(found[2])
+    found = re.fullmatch(r"arxiv:(\d{2})\d{2}\.\d{4,5}", work)
+    return 2000 + int(found[1]) if found else None

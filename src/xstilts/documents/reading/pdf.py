@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from xstilts.documents.names import choose_names, find_stamp
+from xstilts.documents.names import choose_names, find_stamp, find_year
 from xstilts.documents.paper import Paper, PaperTable
 from xstilts.documents.reading.files import (
     Reading,
@@ -88,6 +88,9 @@ def read_pdf(path: Path) -> Reading:
     work, version, same = choose_names([strip_suffixes(path)], path.name)
     if stamp:
         work, version, same = stamp[0], stamp[1] or version, tuple(x for x in (work, *same) if x not in (stamp[0], path.name))
+    year = (stamp[2] if stamp else None) or find_year(work)
+    if not year and (year := as_year(metadata.get("CreationDate", "")[2:6])):
+        notes.append(f"It does not say its year; the file was made in {year}.")
     if not title:
         notes.append("Its title was not found; the name of the file stands for it.")
     return Reading(
@@ -101,7 +104,7 @@ def read_pdf(path: Path) -> Reading:
                 sections=sections,
                 tables=tuple(tables),
                 authors=authors,
-                year=(stamp[2] if stamp else None) or as_year(metadata.get("CreationDate", "")[2:6]),
+                year=year,
                 same=same,
                 withdrawn=says_withdrawn(title, find_abstract(sections)),
                 notes=tuple(notes),

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from xstilts.documents.names import choose_names, find_stamp
+from xstilts.documents.names import choose_names, find_stamp, find_year
 from xstilts.documents.paper import Paper, PaperTable
 from xstilts.documents.reading.files import (
     Reading,
@@ -53,7 +53,7 @@ def read_plain(path: Path) -> Reading:
         extent="full text" if sections or tables else "title",
         sections=sections,
         tables=tuple(tables),
-        year=stamp[2] if stamp else None,
+        year=(stamp[2] if stamp else None) or find_year(work),
         same=same,
         withdrawn=says_withdrawn(title, find_abstract(sections)),
         notes=notes,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from xstilts.documents.names import choose_names
+from xstilts.documents.names import choose_names, find_year
 from xstilts.documents.paper import Extent, Paper, PaperTable, Section
 from xstilts.documents.reading.files import Reading, as_year, need, read_bytes, says_withdrawn, squeeze, strip_suffixes
 from xstilts.documents.reading.headings import gather_sections
@@ -46,7 +46,7 @@ def read_tei(path: Path) -> Reading:
         authors=tuple(
             filter(None, (_text(name, " ") for name in source.iterfind(f".//{TEI}analytic/{TEI}author/{TEI}persName")))
         ),
-        year=as_year(date.get("when") or _text(date)) if date is not None else None,
+        year=(as_year(date.get("when") or _text(date)) if date is not None else None) or find_year(work),
         venue=_text(root.find(f"{head}//{TEI}monogr/{TEI}title")),
         language=(body.get(LANGUAGE) if body is not None else None) or "en",
         same=same,
