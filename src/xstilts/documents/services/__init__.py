@@ -1,5 +1,5 @@
-"""Public services that have papers. Each is a class with `search(query, limit, from_year, to_year)` and `by_id(ids)`, both of which
-give a `Found`. They keep their answers in the folder `cache`, and ask no more often than their rules allow."""
+"""Public services that have papers. Each is a class with `search(query, limit, from_year, to_year)` and `by_id(ids)`, which give
+a `Found`. They keep their answers in the folder `cache`, and ask no more often than their rules allow."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

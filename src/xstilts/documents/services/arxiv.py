@@ -43,8 +43,8 @@ class ArXiv:
         self.client = Client(NAME, self.base, self.cache / "arxiv", self.interval)
 
     def search(self, query: str, limit: int = 100, from_year: int | None = None, to_year: int | None = None) -> Found:
-        """The most relevant papers, at most `limit`. `query`: words, all of which must occur, with "phrases" in quotes; or arXiv's
-        own syntax (ti:, abs:, AND, OR). Years are those of the first version. Raises InputError."""
+        """The most relevant papers, at most `limit`. `query`: words, all of which must occur, with "phrases" in quotes; or the
+        syntax of arXiv (ti:, abs:, AND, OR). Years are those of the first version. Raises InputError."""
         asked = make_query(query, from_year, to_year)
         papers: dict[str, Paper] = {}
         total, date, start = 0, "", 0
@@ -58,7 +58,8 @@ class ArXiv:
                     "sortBy": "relevance",
                     "sortOrder": "descending",
                 },
-                lambda total, start=start: min(limit, total) > start,  # type: ignore[misc]
+                start,
+                limit,
             )
             date = date or date_of_page
             for entry in entries:
@@ -84,9 +85,7 @@ class ArXiv:
         date = ""
         for begin in range(0, len(wanted), IDS_AT_ONCE):
             some = wanted[begin : begin + IDS_AT_ONCE]
-            entries, _, date_of_page = self._ask(
-                {"id_list": ",".join(some), "max_results": str(len(some))}, lambda total: total > 0
-            )
+            entries, _, date_of_page = self._ask({"id_list": ",".join(some), "max_results": str(len(some))}, 0, len(some))
             date = date or date_of_page
             for x in some:
                 found = [p for p in entries if x in (p.work[6:], p.id[6:])]
@@ -95,13 +94,13 @@ class ArXiv:
                     refused.append(f"{NAME} has no paper {x}")
         return Found(NAME, ", ".join(wanted), date, len(wanted), [self._add_text(paper) for paper in papers], refused)
 
-    def _ask(self, params: dict[str, str], expects: Any) -> tuple[list[Paper], int, str]:
+    def _ask(self, params: dict[str, str], start: int, limit: int) -> tuple[list[Paper], int, str]:
         """Papers of one page, how many match in all, and the date. An empty page where there are papers, which arXiv gives at
         times, is asked for again."""
 
         def parse(path: Path) -> tuple[list[Paper], int]:
-            papers, total = parse_feed(path)
-            if not papers and expects(total):
+            papers, total, entries = parse_feed(path)
+            if not entries and start < min(limit, total):
                 raise Retry("the page of the answer is empty")
             return papers, total
 
@@ -112,17 +111,24 @@ class ArXiv:
         """The paper with the text of its PDF; with a note if that cannot be had."""
         if not self.full_text or paper.withdrawn:
             return paper
+        request = f"/pdf/{paper.id[6:]}"
+        place = self.client.locate(request, suffix=".pdf")
         try:
-            read, _ = self.client.ask(f"/pdf/{paper.id[6:]}", _read_answer, suffix=".pdf")
+            self.client.ask(request, _check_pdf, suffix=".pdf")
+            read = read_pdf(place).papers[0]
         except InputError as error:
-            return replace(paper, notes=(*paper.notes, f"Its full text could not be had ({error})."))
+            return replace(
+                paper, notes=(*paper.notes, f"Its full text could not be had ({str(error).replace(str(place), 'its PDF')}).")
+            )
         sections = read.sections if find_abstract(read.sections) else (*paper.sections, *read.sections)
         return replace(paper, extent="full text", sections=sections, tables=read.tables, notes=(*paper.notes, *read.notes))
 
 
-def _read_answer(path: Path) -> Paper:
+def _check_pdf(path: Path) -> None:
     refuse_page(path, NAME, "a PDF")
-    return read_pdf(path).papers[0]
+    with path.open("rb") as file:
+        if b"%PDF-" not in file.read(1024):
+            raise Retry("the answer is no PDF")
 
 
 def make_query(query: str, from_year: int | None, to_year: int | None) -> str:
@@ -137,8 +143,8 @@ def make_query(query: str, from_year: int | None, to_year: int | None) -> str:
     return query
 
 
-def parse_feed(path: Path) -> tuple[list[Paper], int]:
-    """The papers of an Atom feed of arXiv, and how many match the query in all."""
+def parse_feed(path: Path) -> tuple[list[Paper], int, int]:
+    """The papers of an Atom feed of arXiv, how many match the query in all, and how many entries are here."""
     refuse_page(path, NAME, "Atom")
     etree = need("lxml.etree")
     try:
@@ -148,14 +154,15 @@ def parse_feed(path: Path) -> tuple[list[Paper], int]:
     total = root.findtext(f"{OPENSEARCH}totalResults")
     if root.tag != f"{ATOM}feed" or not (total or "").strip().isdecimal():
         raise InputError(f"{NAME}: the answer is no Atom feed with a count: its format may have changed; report it")
-    papers = []
+    papers, entries = [], 0
     for entry in root.iterfind(f"{ATOM}entry"):
-        address = squeeze(entry.findtext(f"{ATOM}id") or "")
+        entries += 1
+        address, title = (squeeze(entry.findtext(f"{ATOM}{tag}") or "") for tag in ("id", "title"))
         if "/api/errors" in address:
             raise InputError(f"{NAME}: {squeeze(entry.findtext(f'{ATOM}summary') or 'an error')}; mend the query or the ids")
-        if parse_name(address):  # an id that arXiv does not know gives an entry without one
+        if title and parse_name(address):  # an id that arXiv does not know gives an entry without them
             papers.append(_make_paper(entry, address))
-    return papers, int(total)
+    return papers, int(total), entries
 
 
 def _make_paper(entry: Any, address: str) -> Paper:

@@ -1,7 +1,7 @@
 """A polite client of one public service: a pause between requests, more tries where that helps, and a cache on the disk.
 
-An answer is kept below the folder of the cache under the hash of its request (keys and addresses of users are no part of it), as soon
-as it was read to its end and understood. The same request is then answered from the disk, so a second run needs no network. To ask
+An answer is kept in the folder of the cache under the hash of its request (keys and addresses of users are no part of it), once
+it was read to its end and understood. The same request is then answered from the disk, so a second run needs no network. To ask
 anew, delete the folder.
 """
 
@@ -53,7 +53,7 @@ class Retry(Exception):
 @dataclass
 class Client:
     """`name` of the service, its address `base`, the folder `cache`, `interval` in seconds between two requests to its host.
-    `headers` and `secret` (parameters) are sent but are no part of a request's name in the cache. `requests` counts those sent."""
+    `headers` and `secret` (parameters) are sent, but are no part of a request's name in the cache. `requests`: how many were."""
 
     name: str
     base: str
@@ -67,21 +67,23 @@ class Client:
     def ask(
         self, path: str, parse: Callable[[Path], T], params: Mapping[str, str] | None = None, body: Any = None, suffix: str = ""
     ) -> tuple[T, str]:
-        """What `parse` makes of the file of the answer, and when it was fetched (ISO 8601). `parse` raises Retry for an answer that
-        seems cut off. With `body`, its JSON is posted. Raises InputError if there is no good answer."""
-        request = json.dumps([self.name, path, sorted((params or {}).items()), body])
-        place = self.cache / f"{hashlib.sha256(request.encode()).hexdigest()[:32]}{suffix}"
+        """What `parse` makes of the file of the answer, and when it was fetched (ISO 8601). `parse` raises Retry for an answer
+        that seems cut off. With `body`, its JSON is posted. Raises InputError if there is no good answer."""
+        place = self.locate(path, params, body, suffix)
         known = read_json(place.with_name(f"{place.name}.json"))
         if isinstance(known, dict) and place.is_file():
             try:
                 return parse(place), str(known["date"])
             except (Retry, KeyError):
                 pass  # the file in the cache is damaged: ask again
-        return self._fetch(path, parse, params or {}, body, place, request)
+        return self._fetch(path, parse, params or {}, body, place)
 
-    def _fetch(
-        self, path: str, parse: Callable[[Path], T], params: Mapping[str, str], body: Any, place: Path, request: str
-    ) -> tuple[T, str]:
+    def locate(self, path: str, params: Mapping[str, str] | None = None, body: Any = None, suffix: str = "") -> Path:
+        """Where the answer to a request is kept."""
+        request = json.dumps([self.name, path, sorted((params or {}).items()), body])
+        return self.cache / f"{hashlib.sha256(request.encode()).hexdigest()[:32]}{suffix}"
+
+    def _fetch(self, path: str, parse: Callable[[Path], T], params: Mapping[str, str], body: Any, place: Path) -> tuple[T, str]:
         import httpx2
 
         url = f"{self.base}{path}"
@@ -102,22 +104,24 @@ class Client:
                         self._wait_or_give_up(error, attempt, url)
             date = datetime.now(UTC).isoformat(timespec="seconds")
             temporary.replace(place)
-            write_json(place.with_name(f"{place.name}.json"), {"url": url, "request": request, "date": date})
+            write_json(place.with_name(f"{place.name}.json"), {"url": url, "params": dict(params), "body": body, "date": date})
             return parsed, date
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise InputError(f"{self.name}: {url}: {error}") from None
         except OSError as error:
             raise InputError(f"{place}: the cache cannot be written ({error.strerror}); choose another folder for it") from None
         finally:
-            temporary.unlink(missing_ok=True)
+            if temporary.exists():
+                temporary.unlink()
 
     def _wait_turn(self, host: str) -> None:
         """Wait until the host may be asked again: one request in `interval` seconds from all threads of this process."""
         with _turn:
-            pause = _last.get(host, float("-inf")) + self.interval - time.monotonic()
-            if pause > 0:
-                self.sleep(pause)
-            _last[host] = time.monotonic()
+            now = time.monotonic()
+            turn = max(now, _last.get(host, now - self.interval) + self.interval)
+            _last[host] = turn
+        if turn > now:
+            self.sleep(turn - now)
 
     def _receive(self, client: httpx2.Client, url: str, params: Mapping[str, str], body: Any, place: Path) -> None:
         self.requests += 1
@@ -170,7 +174,7 @@ def read_wait(value: str | None) -> float:
 
 
 def parse_json(path: Path, name: str) -> dict[str, Any] | list[Any]:
-    """The JSON object or list of an answer. Raises Retry if it is cut off, and InputError if it is a web page or another value."""
+    """The JSON object or list of an answer. Raises Retry if it is cut off, InputError if it is a web page or another value."""
     raw = path.read_bytes()
     _refuse_page(raw, name, "JSON")
     try:

@@ -1,7 +1,7 @@
 """OpenAlex by its API, https://developers.openalex.org. Abstracts come as an index of words, and are put together again.
 
-The service wants a key (free; environment variable OPENALEX_API_KEY) for more than a few requests a day, and is glad of an address of
-mail (OPENALEX_MAILTO). Neither is part of what the cache knows of a request."""
+The service wants a key (free; environment variable OPENALEX_API_KEY) for more than a few requests a day, and is glad of a mail
+address (OPENALEX_MAILTO). Neither is part of what the cache knows of a request."""
 
 from __future__ import annotations
 
