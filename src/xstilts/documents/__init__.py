@@ -1,2 +1,1 @@
-"""Documents: papers from folders and public services, what they say, and whether they support a claim.
-"""
+"""Documents: papers from folders and public services, what they say, and whether they support a claim."""

@@ -62,7 +62,7 @@ class Paper:
 class Found:
     """What a source gave. `asked`: the folder or the query, as it is printed. `total`: how many records there were, of which
     `papers` were read; `refused`: one sentence for each that could not be. `date`: when it was asked, ISO 8601 (of a cached
-    answer: when it was fetched)."""
+    answer: when it was fetched). `notes`: what was left out without being a record, one sentence each."""
 
     source: str
     asked: str
@@ -70,3 +70,4 @@ class Found:
     total: int
     papers: Sequence[Paper]
     refused: Sequence[str] = ()
+    notes: Sequence[str] = ()

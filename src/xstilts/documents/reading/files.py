@@ -1,0 +1,130 @@
+"""What every reader needs: bytes of a regular file, text of any usual encoding, and libraries that may be missing."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import importlib
+import re
+import stat
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xstilts.documents.paper import Paper
+from xstilts.errors import InputError
+
+MAX_BYTES = 256 * 2**20
+SUFFIXES = (".gz", ".tei", ".xml", ".pdf", ".html", ".htm", ".xhtml", ".tex", ".txt", ".md", ".bib", ".jsonl")
+
+_WITHDRAWN = re.compile(
+    r"^\W*(?:withdrawn|retracted)\b|\b(?:paper|submission|article|work|manuscript|preprint)\b[^.]{0,60}?"
+    r"\b(?:has been|have been|was|is being|is) (?:withdrawn|retracted)\b|\bwithdrawn by (?:the |its )?(?:author|arxiv)",
+    re.IGNORECASE,
+)
+
+
+class MissingLibrary(InputError):
+    """A library of the extra `review` is not installed, so no file of its kind can be read."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The papers of a file, and one sentence for each record in it that could not be read."""
+
+    papers: Sequence[Paper]
+    refused: Sequence[str] = ()
+
+
+def need(module: str, package: str = "") -> Any:
+    """The module, or an InputError that says how to install it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        name = package or module.partition(".")[0]
+        raise MissingLibrary(
+            f"{name} is not installed, and papers are read with it; run: pip install 'xstilts[review]'"
+        ) from None
+
+
+def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """The bytes of a regular file, unpacked if its name ends in `.gz`. Raises InputError; never waits for a pipe."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(f"{path}: not a regular file (a folder, a pipe or a device); expected a document")
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            raw: bytes = file.read(max_bytes + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path}: truncated or damaged gzip file ({error}); get it again") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if len(raw) > max_bytes:
+        raise InputError(f"{path}: more than {max_bytes // 2**20} MiB; split it, or remove what is not needed")
+    if not raw.strip():
+        raise InputError(f"{path}: the file is empty")
+    return raw
+
+
+def decode(raw: bytes, path: Path, declared: str = "") -> tuple[str, tuple[str, ...]]:
+    """The text of some bytes, and notes on its encoding: that of a byte order mark, else UTF-8, else what the file declares, else
+    Windows-1252, which is said. Raises InputError if it is no text."""
+    for mark, encoding in ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if raw.startswith(mark):
+            return _clean(raw[len(mark) :].decode(encoding, "replace"), path), ()
+    for encoding in filter(None, ("utf-8", declared)):
+        try:
+            return _clean(raw.decode(encoding), path), ()
+        except (UnicodeError, LookupError):
+            pass
+    bad = next(i for i in range(len(raw)) if raw[i] > 127)
+    text = _clean(raw.decode("cp1252", "replace"), path)
+    return text, (f"not UTF-8 (first at byte {bad}); read as Windows-1252, so letters with accents may be wrong",)
+
+
+def _clean(text: str, path: Path) -> str:
+    """Text with LF as the end of a line. Binary data is an InputError: it has control characters that no text has."""
+    odd = len(re.findall(r"[\x00-\x08\x0e-\x1a\x1c-\x1f�]", text))
+    if odd > 3 + len(text) // 100:
+        raise InputError(f"{path}: not text ({odd:,} control characters in {len(text):,}); expected a document")
+    return re.sub(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]", "", text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def join_cut(left: str, right: str, words: Counter[str]) -> str:
+    """The text before and after a hyphen at the end of a line, made one. Whether the word has a hyphen of its own is what `words`
+    (the words of the paper) say; else "state-of-", and "XLM-" before "R", keep theirs."""
+    begin, end = re.search(r"[\w-]*$", left), re.match(r"[\w-]*", right)
+    first, second = begin[0] if begin else "", end[0] if end else ""
+    whole, hyphened = (first + second).lower(), f"{first}-{second}".lower()
+    own = words[hyphened] > words[whole] or not second[:1].islower() or ("-" in first and not words[whole])
+    return f"{left}{'-' if own and second else ''}{right}"
+
+
+def count_words(text: str) -> Counter[str]:
+    return Counter(re.findall(r"[\w-]+", text.lower()))
+
+
+def squeeze(text: str) -> str:
+    """The text with single blanks."""
+    return " ".join(text.split())
+
+
+def strip_suffixes(path: Path) -> str:
+    """The name of a file without what tells its format: "N18-1089" of "N18-1089.tei.xml.gz"."""
+    name = path.name
+    while name.lower().endswith(SUFFIXES):
+        name = name[: name.rindex(".")]
+    return name or path.name
+
+
+def says_withdrawn(*texts: str) -> bool:
+    """Whether a title, an abstract or a comment says that the paper was withdrawn or retracted."""
+    return any(_WITHDRAWN.search(text[:600]) for text in texts)
+
+
+def as_year(value: object) -> int | None:
+    """The year in a date such as 2020, "2020-05-26" or "26 May 2020"."""
+    found = re.search(r"\b(1[89]\d\d|20\d\d)\b", str(value or ""))
+    return int(found[1]) if found else None
