@@ -42,9 +42,7 @@ def read_cases(folder: Path, name: str) -> Cases:
     claim, the first chunk of each claim."""
     rows = [json.loads(line) for line in gzip.open(folder / f"{name}.jsonl.gz")]
     rows = list({row["meta"]["id"]: row for row in reversed(rows)}.values())[::-1]
-    papers = [
-        Paper(row["meta"]["id"], "", "", "", "full text", (Section("", "\n\n".join(row["evidence"])),)) for row in rows
-    ]
+    papers = [Paper(row["meta"]["id"], "", "", "", "full text", (Section("", "\n\n".join(row["evidence"])),)) for row in rows]
     weights = Weights(list_words(sentence.text) for paper in papers for sentence in list_sentences(paper))
     cases = [make_case(read_claim(p.work, row["claim"]), p, weights) for p, row in zip(papers, rows, strict=True)]
     return cases, np.array([row["label"] == "supported" for row in rows])

@@ -28,15 +28,34 @@ NAMES = {
     "xcopa": r"XCOPA", "lareqa": r"LAReQA", "mewslix": r"Mewsli-X", "xvnli": r"XVNLI",
     "xtreme-r": r"XTREME-R", "xtreme": r"XTREME(?!-[A-Z])",
 }  # fmt: skip
-INTERMEDIATE = ("anli_plus", "mnli", "snli", "qqp", "squad_v1", "squad_v2", "hellaswag", "cosmosqa", "commonsenseqa", "siqa", "ccg")
+INTERMEDIATE = (
+    "anli_plus",
+    "mnli",
+    "snli",
+    "qqp",
+    "squad_v1",
+    "squad_v2",
+    "hellaswag",
+    "cosmosqa",
+    "commonsenseqa",
+    "siqa",
+    "ccg",
+)
 MODELS = {
     "xlm-roberta-large": r"XLM-?R(?:oBERTa)?[ -]Large", "xlm-roberta-base": r"XLM-?R(?:oBERTa)?[ -]Base",
     "xlm-roberta": r"XLM-?R(?:oBERTa)?\b", "mbert": r"mBERT|multilingual BERT", "mt5": r"mT5",
 }  # fmt: skip
-_SPLITS = {"dev": r"\b(?:dev|development|validation)\b", "test": r"\btest (?:set|sets|data|split)\b", "train": r"\btraining (?:set|examples|data)\b"}
+_SPLITS = {
+    "dev": r"\b(?:dev|development|validation)\b",
+    "test": r"\btest (?:set|sets|data|split)\b",
+    "train": r"\btraining (?:set|examples|data)\b",
+}
 _LANGUAGES = regex.compile(rf"\b(?:{'|'.join(sorted({one.name for one in LANGUAGES.values()}, key=len, reverse=True))})\b")
 _METRIC = regex.compile(r"\b(F1|accuracy|BLEU|exact match|EM|MAP|mAP@20|average|mean)\b", regex.IGNORECASE)
-_THAN = regex.compile(r"\b(?:than|compared (?:to|with)|against|outperforms?|versus|vs\.?|improvement over|gains? over)\s+(?P<what>[^,.;?(]{3,80})", regex.IGNORECASE)
+_THAN = regex.compile(
+    r"\b(?:than|compared (?:to|with)|against|outperforms?|versus|vs\.?|improvement over|gains? over)\s+(?P<what>[^,.;?(]{3,80})",
+    regex.IGNORECASE,
+)
 _OUR_TEST = regex.compile(r"\s*\(here [^)]*\)", regex.IGNORECASE)  # how a study tests a claim of the ledger, not what is claimed
 
 

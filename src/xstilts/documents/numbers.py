@@ -45,7 +45,9 @@ _NAMES = regex.compile(  # numbers that are names, not quantities
     regex.VERBOSE,
 )
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
-_DATE = regex.compile(rf"\b(?:{_MONTHS})\.?\s+(?:\d{{1,2}},?\s+)?(?:19|20)\d{{2}}\b|\b(?:in|since|of|from|until)\s+(?:19|20)\d{{2}}\b")
+_DATE = regex.compile(
+    rf"\b(?:{_MONTHS})\.?\s+(?:\d{{1,2}},?\s+)?(?:19|20)\d{{2}}\b|\b(?:in|since|of|from|until)\s+(?:19|20)\d{{2}}\b"
+)
 _NUMBER = regex.compile(
     r"""(?P<sign>[+\-−–±](?=\d)(?<![\p{L}\p{N}][+\-−–±]))?
     (?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)
@@ -57,15 +59,21 @@ _NUMBER = regex.compile(
     regex.VERBOSE | regex.IGNORECASE,
 )
 _AFTER = regex.compile(r"[\s\-–]*(\p{L}[\p{L}\p{M}'’]*|[,.;:()\[\]])")
-_ABOUT = regex.compile(r"(?:about|around|approximately|approx\.|roughly|nearly|almost|some|circa|ca\.|~|≈|up to)\s*$", regex.IGNORECASE)
-_MORE = regex.compile(r"(?:more than|over|above|at least|exceeding|exceeds|greater than|larger than|>|≥|beyond)\s*$", regex.IGNORECASE)
+_ABOUT = regex.compile(
+    r"(?:about|around|approximately|approx\.|roughly|nearly|almost|some|circa|ca\.|~|≈|up to)\s*$", regex.IGNORECASE
+)
+_MORE = regex.compile(
+    r"(?:more than|over|above|at least|exceeding|exceeds|greater than|larger than|>|≥|beyond)\s*$", regex.IGNORECASE
+)
 _LESS = regex.compile(r"(?:less than|fewer than|under|below|at most|smaller than|<|≤|only up to)\s*$", regex.IGNORECASE)
 _MEASURE = regex.compile(r"(\p{L}[\p{L}\p{N}]+)\s+(?:score\s+)?(?:of|=|is|was|to|from|reaches|at|:)\s*(?:about|only)?\s*$")
 _LISTED = regex.compile(r"\s*(?:,|and|or|/|to|–|-|, and|, or)\s*")
 POINTS = "point"
 _POINT_WORDS = frozenset({"point", "points", "pt", "pts", "pp", "percent", "percentage", "f1", "bleu", "accuracy", "em"})
 _LINKS = frozenset("absolute relative average mean median overall more fewer additional different new other of the".split())
-_ENDS = frozenset("and or but is are was were be in on at by for from with to as than that which who when while across per vs".split())
+_ENDS = frozenset(
+    "and or but is are was were be in on at by for from with to as than that which who when while across per vs".split()
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,9 @@ def find_quantities(sentence: str) -> tuple[Quantity, ...]:
 def _read(sentence: str, match: regex.Match[str], start: int, end: int) -> Quantity | None:
     if match["word"]:
         value, exact = WORDS[match["word"].lower()], 1.0
-        if match["word"].lower() == "one" and not regex.match(r"\s+(?:\p{L}+\s+){0,2}(?:task|language|seed|model|point)", sentence[end:]):
+        if match["word"].lower() == "one" and not regex.match(
+            r"\s+(?:\p{L}+\s+){0,2}(?:task|language|seed|model|point)", sentence[end:]
+        ):
             return None  # "one" is a pronoun more often than a number
     else:
         digits = match["digits"].replace(",", "")
@@ -116,7 +126,9 @@ def _read(sentence: str, match: regex.Match[str], start: int, end: int) -> Quant
     if match["sign"] and match["sign"] in "-−–":
         value = -value
     before = sentence[:start]
-    comparator: Comparator = "~" if _ABOUT.search(before) else ">" if _MORE.search(before) else "<" if _LESS.search(before) else "="
+    comparator: Comparator = (
+        "~" if _ABOUT.search(before) else ">" if _MORE.search(before) else "<" if _LESS.search(before) else "="
+    )
     unit, qualifiers, stop = _find_unit(sentence, end)
     percent = bool(match["percent"])
     if percent:

@@ -55,7 +55,11 @@ class Paper:
     @property
     def id(self) -> str:
         """work and version, such as "arxiv:2005.13013v1"."""
-        return f"{self.work}{self.version}" if self.version.startswith("v") else f"{self.work} {self.version}".strip()
+        return f"{self.work}{self.version}" if self._joined else f"{self.work} {self.version}".strip()
+
+    @property
+    def _joined(self) -> bool:
+        return self.work.startswith("arxiv:") and self.version.startswith("v")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ _NOT = regex.compile(
     r"""\b(?:not|no|neither|never|none|cannot|hardly|barely|rarely|seldom|nothing|fails?\ to|failed\ to|unable\ to)\b|n['’]t\b""",
     regex.VERBOSE | regex.IGNORECASE,
 )
-_NOT_ONLY = regex.compile(r"\bnot\s+(?:only|just|merely|limited\s+to)\b|\bno\s+less\s+than\b|\bwithout\s+loss\b", regex.IGNORECASE)
+_NOT_ONLY = regex.compile(
+    r"\bnot\s+(?:only|just|merely|limited\s+to)\b|\bno\s+less\s+than\b|\bwithout\s+loss\b", regex.IGNORECASE
+)
 _HEDGE = regex.compile(
     r"""\b(?:may|might|could|can|possibly|perhaps|probably|likely|suggests?|seems?|appears?|often|sometimes|in\ some\ cases|
     tends?\ to|generally|usually|small|slight(?:ly)?|modest(?:ly)?|moderate(?:ly)?|limited|potential(?:ly)?|hypothesi[sz]e|expect)\b""",

@@ -18,6 +18,7 @@ from typing import Protocol
 
 import numpy as np
 
+from xstilts.documents.sentences import Passage
 from xstilts.documents.verify import CONFIDENT, DOUBTFUL, READ, Case, Verdict, Vote
 
 # Pairs (text, claim) -> the probabilities that the claim follows from the text, and that it contradicts it.
@@ -89,36 +90,41 @@ class WordsReviewer:
         return [self._vote(case) for case in cases]
 
     def _vote(self, case: Case) -> Vote:
+        if not case.same_language:
+            return Vote(self.name, "unchecked", None)
         chance = self.calibration(self.score(case))
         return Vote(self.name, name_verdict(chance), chance, passage=next(iter(case.passages), None))
 
 
 @dataclass(frozen=True)
 class NliReviewer:
-    """One NLI checkpoint that reads a paper's best passages. `calibration`: of the greatest probability of entailment."""
+    """One NLI checkpoint that reads a paper's best passages. `calibration`: of the greatest probability of entailment. `cut`: a
+    case -> other passages than its own, best first (`verify.rank_passages` with another size)."""
 
     name: str
     entail: Entail
     calibration: Calibration | None = None
+    cut: Callable[[Case], Sequence[Passage]] | None = None
 
     def review(self, cases: Sequence[Case]) -> list[Vote]:
-        asked = [(place, passage) for place, case in enumerate(cases) for passage in case.passages[:READ]]
+        read = [(self.cut(case) if self.cut else case.passages)[:READ] for case in cases]
+        asked = [(place, passage) for place, passages in enumerate(read) for passage in passages]
         answers = self.entail([(passage.text, cases[place].claim.text) for place, passage in asked])
         by_case: list[list[tuple[float, float, int]]] = [[] for _ in cases]
         for (place, _), (follows, contradicts) in zip(asked, answers, strict=True):
             by_case[place].append((follows, contradicts, len(by_case[place])))
-        return [self._vote(case, found) for case, found in zip(cases, by_case, strict=True)]
+        return [self._vote(passages, found) for passages, found in zip(read, by_case, strict=True)]
 
-    def _vote(self, case: Case, found: Sequence[tuple[float, float, int]]) -> Vote:
+    def _vote(self, passages: Sequence[Passage], found: Sequence[tuple[float, float, int]]) -> Vote:
         if not found:
-            return Vote(self.name, "unchecked", 0.0, None, None, self.calibration is not None)
+            return Vote(self.name, "unchecked", None, None, None, self.calibration is not None)
         follows, _, place = max(found, key=lambda one: (one[0], -one[2]))
         contradicts, _, other = max((c, f, -p) for f, c, p in found)
         chance = self.calibration(follows) if self.calibration else follows
         verdict: Verdict = name_verdict(chance)
         if contradicts >= CONFIDENT > chance and contradicts > follows:
             verdict, place = "contradicted", -other
-        return Vote(self.name, verdict, chance, contradicts, case.passages[place], self.calibration is not None)
+        return Vote(self.name, verdict, chance, contradicts, passages[place], self.calibration is not None)
 
 
 def name_verdict(chance: float) -> Verdict:

@@ -9,7 +9,7 @@ cases independently (`reviewers.py`); `decide` makes a verdict of the rules and 
 4. supported: all numbers of the claim are there, and one passage has most of its words;
 5. otherwise the mean of the reviewers' calibrated scores: supported from 2/3, unsupported below 1/3, between them unchecked.
 
-A claim is never its own source: the paper that it was taken from, and every sentence with the same words, are left out.
+A claim is never its own source: the work that it was taken from, and every sentence with the same words, are left out.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ from xstilts.documents.sentences import Passage, Sentence, list_passages, list_s
 from xstilts.documents.words import Weights, list_words
 
 Verdict = Literal["supported", "contradicted", "unsupported", "irrelevant", "unchecked"]
-VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "unsupported", "unchecked", "irrelevant")  # the order of precedence
+VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "unchecked", "unsupported", "irrelevant")  # the order of precedence
 RELEVANT = 0.3  # of the claim's words, by weight, in the best passage
 CLEAR = 0.5  # from here on numbers that all agree support a claim
-NEAR = 0.35  # a sentence on the same matter: from here on another number contradicts; of points, which measure much, from CLEAR on
+NEAR = (
+    0.35  # a sentence on the same matter: from here on another number contradicts; of points, which measure much, from CLEAR on
+)
 CONFIDENT, DOUBTFUL = 2 / 3, 1 / 3
 READ = 20  # passages of a paper that a model reads, best first
 
@@ -79,16 +81,23 @@ class Case:
 
 @dataclass(frozen=True)
 class Vote:
-    """What a reviewer says of a case. `score`: its calibrated chance, 0-1, that the paper supports the claim; `against`: the same
+    """What a reviewer says of a case. `score`: its calibrated chance, 0-1, that the paper supports the claim, None if it cannot
+    tell (words of two languages cannot be compared); `against`: the same
     for a contradiction, None if the reviewer cannot tell. `passage`: the one that decided. `calibrated`: whether `score` was
     calibrated on labelled claims."""
 
     reviewer: str
     verdict: Verdict
-    score: float
+    score: float | None
     against: float | None = None
     passage: Passage | None = None
     calibrated: bool = True
+
+
+def mean_score(votes: Sequence[Vote]) -> float | None:
+    """The mean of the scores that reviewers could give; None if none could."""
+    scores = [vote.score for vote in votes if vote.score is not None]
+    return fmean(scores) if scores else None
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ class PaperVerdict:
 
     @property
     def score(self) -> float | None:
-        return fmean(vote.score for vote in self.votes) if self.votes else None
+        return mean_score(self.votes)
 
 
 @dataclass(frozen=True)
@@ -124,22 +133,17 @@ def is_named(paper: Paper, name: str) -> bool:
 
 def make_case(claim: StatedClaim, paper: Paper, weights: Weights, size: int = 3, relevance: float = 0.0) -> Case:
     """What the rules find of a claim in a paper. `size`: sentences of a passage. `relevance`: see `Case`."""
-    own = _normalise(claim.text)
     wanted = claim.words
-    sentences = [one for one in list_sentences(paper) if _normalise(one.text) != own]
-    passages = [one for one in list_passages(paper, size) if all(_normalise(s.text) != own for s in one.sentences)]
-    measured = sorted(
-        ((weights.measure_coverage(wanted, frozenset(list_words(one.text))), one) for one in passages),
-        key=lambda pair: (-pair[0], pair[1].sentences[0].number),
-    )
+    sentences = [one for one in list_sentences(paper) if not _repeats(claim, one)]
+    measured = rank_passages(claim, paper, weights, size)
     text = " ".join(sentence.text for sentence in sentences)
     shares = {s.number: weights.measure_coverage(wanted, frozenset(list_words(s.text))) for s in sentences}
     written = list_numerals(claim.text)
     return Case(
         claim,
         paper,
-        tuple(one for _, one in measured),
-        tuple(share for share, _ in measured),
+        tuple(one for one, _ in measured),
+        tuple(share for _, share in measured),
         weights.measure_coverage(wanted, frozenset(list_words(text))),
         tuple(_check_number(claim, one, sentences, shares) for one in claim.quantities),
         len(written & list_numerals(text)) / len(written) if written else 1.0,
@@ -148,8 +152,16 @@ def make_case(claim: StatedClaim, paper: Paper, weights: Weights, size: int = 3,
     )
 
 
-def _normalise(text: str) -> str:
-    return " ".join(list_words(text))
+def rank_passages(claim: StatedClaim, paper: Paper, weights: Weights, size: int = 3) -> list[tuple[Passage, float]]:
+    """The passages of a paper with their shares of the claim's words, best first; none that has the claim's own sentence."""
+    passages = [one for one in list_passages(paper, size) if not any(_repeats(claim, s) for s in one.sentences)]
+    shares = [weights.measure_coverage(claim.words, frozenset(list_words(one.text))) for one in passages]
+    return sorted(zip(passages, shares, strict=True), key=lambda pair: (-pair[1], pair[0].sentences[0].number))
+
+
+def _repeats(claim: StatedClaim, sentence: Sentence) -> bool:
+    """Whether a sentence is the claim itself, word for word, so that it is no evidence for a claim that was taken from a paper."""
+    return bool(claim.origin) and list_words(sentence.text) == claim.words
 
 
 def _check_number(claim: StatedClaim, claimed: Quantity, sentences: Sequence[Sentence], shares: dict[int, float]) -> NumberCheck:
@@ -178,7 +190,9 @@ def decide(case: Case, votes: Sequence[Vote] = ()) -> PaperVerdict:
 
     def give(verdict: Verdict, reason: str, sentence: Sentence | None = None) -> PaperVerdict:
         passage = Passage(case.paper, (sentence,)) if sentence else next(iter(case.passages), None)
-        return PaperVerdict(case, verdict, reason + (_say_extent(case.paper) if verdict == "unsupported" else ""), tuple(votes), passage)
+        return PaperVerdict(
+            case, verdict, reason + (_say_extent(case.paper) if verdict == "unsupported" else ""), tuple(votes), passage
+        )
 
     if not case.passages:
         return give("unchecked", "nothing of this paper could be read")
@@ -196,7 +210,7 @@ def decide(case: Case, votes: Sequence[Vote] = ()) -> PaperVerdict:
     if case.opposed is not None and case.about:
         return give("contradicted", "a sentence with most of the claim's words says the opposite", case.opposed)
     if checks["absent"]:
-        return give("unsupported", f"{_join(one.claimed.text for one in checks['absent'])} occurs nowhere in it")
+        return give("unsupported", f"not in it: {_join(one.claimed.text for one in checks['absent'])}")
     if checks["match"] and case.best >= CLEAR:
         said = _join(f"{one.claimed.text} ({one.found.text})" if one.found else "" for one in checks["match"])
         return give("supported", f"{said}: all numbers agree", checks["match"][0].sentence)
@@ -205,10 +219,11 @@ def decide(case: Case, votes: Sequence[Vote] = ()) -> PaperVerdict:
 
 def _count_votes(case: Case, votes: Sequence[Vote], give: object) -> PaperVerdict:
     assert callable(give)
-    if not votes:
-        verdict: PaperVerdict = give("unchecked", "no reviewer was asked")
+    score = mean_score(votes)
+    if score is None:
+        why = "no reviewer was asked" if case.same_language else "it is in another language than the claim, and no model was asked"
+        verdict: PaperVerdict = give("unchecked", why)
         return verdict
-    score = fmean(vote.score for vote in votes)
     against = [vote.against for vote in votes if vote.against is not None]
     said = f"the reviewers' mean chance of support is {score:.2f}"
     if against and fmean(against) >= CONFIDENT > score:
@@ -216,10 +231,20 @@ def _count_votes(case: Case, votes: Sequence[Vote], give: object) -> PaperVerdic
     elif score >= CONFIDENT:
         found = give("supported", said)
     elif score < DOUBTFUL:
-        found = give("unsupported", said)
+        missing = list_missing(case)
+        found = give("unsupported", said + (f"; it never says {_join(missing)}" if missing else ""))
     else:
         found = give("unchecked", f"{said}: too near to even to say")
     return found
+
+
+def list_missing(case: Case, count: int = 3) -> list[str]:
+    """The first words of the claim, as written, that the paper never has."""
+    if not case.same_language:
+        return []
+    present = {word for one in case.passages for word in list_words(one.text)}
+    words = (word.strip(".,;:!?()\"'’") for word in case.claim.text.split())
+    return [word for word in words if (found := list_words(word)) and not set(found) & present][:count]
 
 
 def _say_extent(paper: Paper) -> str:
@@ -231,23 +256,25 @@ def _join(texts: Iterable[str]) -> str:
 
 
 def conclude(claim: StatedClaim, papers: Sequence[PaperVerdict]) -> ClaimVerdict:
-    """The verdict over all papers: the first of `VERDICTS` that some paper has. Papers that contradict each other are named."""
+    """The verdict over the papers that the claim cites, or over all if none of these was read: the first of `VERDICTS` that one
+    of them has. Papers that say otherwise are named."""
     named = [any(is_named(one.case.paper, name) for name in claim.cites) for one in papers]
-    cited = _first(one.verdict for one, yes in zip(papers, named, strict=True) if yes)
-    found = _first(one.verdict for one, yes in zip(papers, named, strict=True) if not yes)
-    verdict = _first(one.verdict for one in papers)
+    on_cited = [one for one, yes in zip(papers, named, strict=True) if yes]
+    on_found = [one for one, yes in zip(papers, named, strict=True) if not yes]
+    cited, found = _first(on_cited), _first(on_found)
+    verdict = cited or found
     if verdict is None:
-        return ClaimVerdict(claim, "unchecked", "no paper was at hand", ())
-    deciding = [one for one in papers if one.verdict == verdict]
+        return ClaimVerdict(claim, "unchecked", "no paper at hand bears on it", ())
+    deciding = [one for one in on_cited or on_found if one.verdict == verdict]
     reason = f"{deciding[0].case.paper.id}: {deciding[0].reason}"
     if len(deciding) > 1:
-        reason += f"; the same from {len(deciding) - 1} more"
-    others = [one.case.paper.id for one in papers if one.verdict == "contradicted"] if verdict == "supported" else []
+        reason += f"; so in {len(deciding) - 1} more"
+    others = [one.case.paper.id for one in papers if one.verdict == "contradicted" != verdict]
     if others:
         reason += f". Contradicted by {_join(others)}"
     return ClaimVerdict(claim, verdict, reason, tuple(papers), cited, found)
 
 
-def _first(verdicts: Iterable[Verdict]) -> Verdict | None:
-    given = set(verdicts)
+def _first(papers: Iterable[PaperVerdict]) -> Verdict | None:
+    given = {one.verdict for one in papers}
     return next((verdict for verdict in VERDICTS if verdict in given), None)

@@ -1,0 +1,57 @@
+"""A review in the terminal: a line for each claim with its verdict, and why; or one claim with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from xstilts.documents.paper import Found
+from xstilts.documents.verify import ClaimVerdict
+from xstilts.review import describe
+from xstilts.review.run import Review
+
+STYLES = {"supported": "bold blue", "contradicted": "bold yellow", "unsupported": "bold", "unchecked": "dim", "irrelevant": "dim"}
+WIDTH = 13
+SHOWN = 3
+
+
+def review_block(review: Review) -> RenderableType:
+    """The answer, and each claim with its verdict, reason and runs."""
+    parts: list[RenderableType] = [Text(describe.answer(review), style="bold")]
+    if truth := describe.count_truth(review):
+        parts.append(Text(f"Of {truth[1]} claims whose verdict is known, {truth[0]} have it."))
+    parts.append(Text(""))
+    for one in review.claims:
+        head = Text(f"{one.verdict:{WIDTH}}", style=STYLES[one.verdict])
+        parts.append(head + Text(one.claim.text, style="default not bold not dim"))
+        why = one.reason
+        if runs := describe.describe_runs(one.claim, review):
+            why += f" · runs: {runs}"
+        if (said := describe.shown_verdict(one, review)) != one.verdict:
+            why += f" · {said.partition('; ')[2]}"
+        parts.append(Padding(Text(why, style="dim"), (0, 0, 0, WIDTH)))
+    return Group(*parts)
+
+
+def claim_block(one: ClaimVerdict, sources: Sequence[Found]) -> RenderableType:
+    """One claim: the verdict, what was read off it, and the evidence of the papers that say most."""
+    parts: list[RenderableType] = [Text(f"{one.verdict}  ", style=STYLES[one.verdict]) + Text(one.reason, style="not bold")]
+    fields = ", ".join(f"{name} {value}" for name, value in describe.list_fields(one.claim) if value)
+    parts.append(Text(f"read off the claim: {fields or 'nothing but its words'}", style="dim"))
+    for paper in describe.order_papers(one)[:SHOWN]:
+        parts += [
+            Text(""),
+            Text(f"{paper.verdict}  ", style=STYLES[paper.verdict]) + Text(paper.case.paper.title or paper.case.paper.id),
+        ]
+        if paper.passage:
+            parts.append(Padding(Text(f"{paper.passage.place}: {paper.passage.text}"), (0, 0, 0, 2)))
+        parts.append(Padding(Text(paper.reason, style="dim"), (0, 0, 0, 2)))
+        for vote in paper.votes:
+            parts.append(Padding(Text(f"{vote.reviewer}: {vote.verdict}" + ("" if vote.score is None else f", {vote.score:.2f}"), style="dim"), (0, 0, 0, 2)))
+    refused = [line for found in sources for line in found.refused]
+    if refused:
+        parts += [Text(""), Text(f"not read: {'; '.join(refused[:SHOWN])}", style="dim")]
+    return Group(*parts)
