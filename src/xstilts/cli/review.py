@@ -37,6 +37,10 @@ def review(
     ] = "",
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")] = "",
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why.")] = "",
+    encoder: Annotated[
+        Path | None, typer.Option("--encoder", metavar="FOLDER", help="An encoder, to search by meaning too (other languages).")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no public service.")] = False,
     store: StoreOption = DEFAULT_STORE,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write (default: reviews/NAME).")
@@ -61,7 +65,8 @@ def review(
     from rich.console import Console
 
     from xstilts.cli.views.review import review_block
-    from xstilts.documents.services import SERVICES, ArXiv
+    from xstilts.documents.services import SERVICES
+    from xstilts.documents.services.arxiv import ArXiv
     from xstilts.review.describe import to_json
     from xstilts.review.overrides import add_override, read_overrides
     from xstilts.review.page import write_review
@@ -72,8 +77,8 @@ def review(
     built_in = question in built_in_questions()
     decisions = (Path() if built_in else base) / f"{asked.name}.decisions.yaml"
     cache = store / "review" / "services"
-    services: dict[str, Any] = {name: make(cache) for name, make in SERVICES.items()}
-    services[BY_ID] = ArXiv(cache, full_text=True)
+    clients: dict[str, Any] = {name: make(cache) for name, make in SERVICES.items()}
+    services = {} if offline else {**clients, BY_ID: ArXiv(cache, full_text=True)}
     wanted = [*asked.reviewers, *(AskedReviewer(cell=cell) for cell in reviewers)]
     labelled = base / Path(asked.labelled).expanduser() if asked.labelled else None
     console = Console(stderr=True)
@@ -84,6 +89,7 @@ def review(
             datetime.date.today().isoformat(),
             services=services,
             reviewers=lambda corpus: _load_reviewers(wanted, study or asked.study, store, corpus, labelled),
+            embed=_load_embed(encoder),
             judge_runs=_judge_runs(study or asked.study, store),
             decisions=read_overrides(decisions),
             papers=papers,
@@ -151,7 +157,10 @@ def _read_where(where: str, store: Path) -> tuple[list[Any], list[Any]]:
         from xstilts.report.findings import compute_findings
         from xstilts.review.study_paper import make_study_paper
 
-        findings = compute_findings(load_results(where, [], store))
+        results = load_results(where, [], store)
+        if not results.cells:
+            raise InputError(f"--in {where}: the store {store} has no scores of it; run it first: xstilts run {where}")
+        findings = compute_findings(results)
         return [], [make_study_paper(findings, str(store))]
     if not path.exists():
         raise InputError(f"--in {where}: no such folder, file or study")
@@ -159,6 +168,18 @@ def _read_where(where: str, store: Path) -> tuple[list[Any], list[Any]]:
     if not source.papers:
         raise InputError(f"--in {where}: no paper could be read. {' '.join(source.refused[:3])}".strip())
     return [source], list(merge(source.papers).papers)
+
+
+def _load_embed(encoder: Path | None) -> Callable[[Sequence[str]], Any] | None:
+    """Texts -> vectors by an encoder; None without one."""
+    if encoder is None:
+        return None
+    from xstilts.execution.environment import worker_environment
+
+    os.environ.update(worker_environment(threads=os.cpu_count() or 1))
+    from xstilts.stages.text_vectors import load_embed
+
+    return load_embed(encoder)
 
 
 def _judge_runs(study: str, store: Path) -> Callable[[Sequence[Any]], Sequence[Any]] | None:

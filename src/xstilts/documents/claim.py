@@ -95,7 +95,7 @@ def read_claim(
 ) -> StatedClaim:
     """The claim with what its text gives."""
     text = _OUR_TEST.sub("", text).strip()
-    quantities = find_quantities(text)
+    quantities = find_quantities(text, language)
     polarity = find_polarity(text) if language == "en" else Polarity(0, False)
     found = _find_names(text, NAMES)
     treatment = tuple(name for name in found if name in INTERMEDIATE)

@@ -68,6 +68,7 @@ _MORE = regex.compile(
 _LESS = regex.compile(r"(?:less than|fewer than|under|below|at most|smaller than|<|≤|only up to)\s*$", regex.IGNORECASE)
 _MEASURE = regex.compile(r"(\p{L}[\p{L}\p{N}]+)\s+(?:score\s+)?(?:of|=|is|was|to|from|reaches|at|:)\s*(?:about|only)?\s*$")
 _LISTED = regex.compile(r"\s*(?:,|and|or|/|to|–|-|, and|, or)\s*")
+_DECIMAL_COMMA = regex.compile(r"(?<=\d),(?=\d{1,2}(?!\d|,\d))")
 POINTS = "point"
 _POINT_WORDS = frozenset({"point", "points", "pt", "pts", "pp", "percent", "percentage", "f1", "bleu", "accuracy", "em"})
 _LINKS = frozenset("absolute relative average mean median overall more fewer additional different new other of the".split())
@@ -80,7 +81,8 @@ _ENDS = frozenset(
 class Quantity:
     """`value` with its sign; `exact`: a step of its last digit (0.1 for 8.4). `unit`: the word it counts, as compared ("task",
     "point"; "" if none follows). `percent`: written as a share. `qualifiers`: words between number and unit. `text`: as written,
-    with its unit. `start`, `end`: where in the sentence."""
+    with its unit. `start`, `end`: where in the sentence. `scope`: said in passing ("in two languages"), so that it can agree with another
+    number and not contradict it."""
 
     value: float
     exact: float
@@ -91,11 +93,14 @@ class Quantity:
     start: int
     end: int
     percent: bool = False
+    scope: bool = False
 
 
 @lru_cache(maxsize=50_000)
-def find_quantities(sentence: str) -> tuple[Quantity, ...]:
-    """The quantities of a sentence, in their order."""
+def find_quantities(sentence: str, language: str = "en") -> tuple[Quantity, ...]:
+    """The quantities of a sentence, in their order. Outside English a comma with one or two digits after it is a decimal comma."""
+    if language != "en":
+        sentence = _DECIMAL_COMMA.sub(".", sentence)
     names = [match.span() for pattern in (_NAMES, _DATE) for match in pattern.finditer(sentence)]
     found: list[Quantity] = []
     for match in _NUMBER.finditer(sentence):
@@ -133,7 +138,8 @@ def _read(sentence: str, match: regex.Match[str], start: int, end: int) -> Quant
     percent = bool(match["percent"])
     if percent:
         unit, qualifiers, stop = POINTS, frozenset(), end
-    return Quantity(value, exact, unit, qualifiers, comparator, sentence[start:stop].strip(), start, stop, percent)
+    scope = bool(_SCOPE.search(before)) and unit != POINTS
+    return Quantity(value, exact, unit, qualifiers, comparator, sentence[start:stop].strip(), start, stop, percent, scope)
 
 
 def _find_measure(before: str) -> str:
@@ -190,6 +196,7 @@ def agree(claimed: Quantity, found: Quantity) -> bool:
     return math.isclose(one, other, abs_tol=step, rel_tol=0)
 
 
+_SCOPE = regex.compile(r"\b(?:in|on|across|over|for|with|to|under|after)\s+(?:the\s+|all\s+)?$", regex.IGNORECASE)
 _NUMERAL = regex.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -198,12 +205,18 @@ def list_numerals(text: str) -> frozenset[str]:
     return frozenset(match.group().replace(",", "") for match in _NUMERAL.finditer(text))
 
 
-def compare_quantity(claimed: Quantity, claim: str, sentence: str) -> tuple[Agreement, Quantity | None]:
+def compare_quantity(
+    claimed: Quantity, claim: str, sentence: str, language: str = "en", same_language: bool = True
+) -> tuple[Agreement, Quantity | None]:
     """What a sentence says of a quantity of a claim, and the quantity that says it. "differs": it counts the same thing and has
-    another value only."""
-    claim_words, words = frozenset(list_words(claim)), frozenset(list_words(sentence))
-    same = [found for found in find_quantities(sentence) if same_thing(claimed, found, claim_words, words)]
-    for found in same:
-        if agree(claimed, found):
-            return "match", found
-    return ("differs", same[0]) if same else ("absent", None)
+    another value only, and not in passing. Across languages the words that are counted cannot be compared: equal values agree,
+    and others say nothing."""
+    found = find_quantities(sentence, language)
+    if same_language:
+        claim_words, words = frozenset(list_words(claim)), frozenset(list_words(sentence))
+        found = tuple(one for one in found if same_thing(claimed, one, claim_words, words))
+    for one in found:
+        if agree(claimed, one):
+            return "match", one
+    differing = [one for one in found if not one.scope] if same_language else []
+    return ("differs", differing[0]) if differing else ("absent", None)

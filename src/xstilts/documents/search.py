@@ -31,7 +31,7 @@ class Corpus:
         self._words = [list_words(passage.text) for passage in self.passages]
         self.weights = Weights(self._words)
         self._index = self._make_index()
-        self._vectors_ND = embed([passage.text for passage in self.passages]) if embed and self.passages else None
+        self._centre_D, self._vectors_ND = self._make_vectors()
 
     def _make_index(self) -> object:
         if not any(self._words):
@@ -39,6 +39,14 @@ class Corpus:
         index = need("bm25s").BM25()
         index.index(self._words, show_progress=False)
         return index
+
+    def _make_vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """The mean vector of the passages, and their vectors without it: what all texts share says nothing."""
+        if self._embed is None or not self.passages:
+            return np.zeros(0, dtype=np.float32), None
+        found_ND = self._embed([passage.text for passage in self.passages])
+        centre_D = found_ND.mean(axis=0)
+        return centre_D, _normalise(found_ND - centre_D)
 
     def rank(self, query: str, count: int = 20) -> list[tuple[Passage, float]]:
         """The passages that fit a query best, with their fused scores, best first; those without any common word are left out,
@@ -67,6 +75,10 @@ class Corpus:
             order = np.argsort(-bm25_N, kind="stable")
             orders.append(order[bm25_N[order] > 0])
         if self._vectors_ND is not None and self._embed is not None:
-            cosine_N = self._vectors_ND @ self._embed([query])[0]
+            cosine_N = self._vectors_ND @ _normalise(self._embed([query]) - self._centre_D)[0]
             orders.append(np.argsort(-cosine_N, kind="stable")[: max(20, len(self.passages) // 10)])
         return orders
+
+
+def _normalise(vectors_ND: NDArray[np.float32]) -> NDArray[np.float32]:
+    return vectors_ND / np.maximum(np.linalg.norm(vectors_ND, axis=1, keepdims=True), 1e-9)

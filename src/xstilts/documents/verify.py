@@ -34,6 +34,7 @@ NEAR = (
     0.35  # a sentence on the same matter: from here on another number contradicts; of points, which measure much, from CLEAR on
 )
 CONFIDENT, DOUBTFUL = 2 / 3, 1 / 3
+QUESTIONS = ("?", "؟", "？")  # a question asserts nothing
 READ = 20  # passages of a paper that a model reads, best first
 
 
@@ -145,7 +146,7 @@ def make_case(claim: StatedClaim, paper: Paper, weights: Weights, size: int = 3,
         tuple(one for one, _ in measured),
         tuple(share for _, share in measured),
         weights.measure_coverage(wanted, frozenset(list_words(text))),
-        tuple(_check_number(claim, one, sentences, shares) for one in claim.quantities),
+        tuple(_check_number(claim, one, paper, sentences, shares) for one in claim.quantities),
         len(written & list_numerals(text)) / len(written) if written else 1.0,
         _find_opposite(claim, sentences, shares) if claim.language == paper.language == "en" else None,
         relevance,
@@ -164,11 +165,13 @@ def _repeats(claim: StatedClaim, sentence: Sentence) -> bool:
     return bool(claim.origin) and list_words(sentence.text) == claim.words
 
 
-def _check_number(claim: StatedClaim, claimed: Quantity, sentences: Sequence[Sentence], shares: dict[int, float]) -> NumberCheck:
+def _check_number(
+    claim: StatedClaim, claimed: Quantity, paper: Paper, sentences: Sequence[Sentence], shares: dict[int, float]
+) -> NumberCheck:
     """What the paper says of a number: an agreeing one anywhere, else a differing one in a sentence on the same matter."""
     differs: NumberCheck | None = None
     for sentence in sorted(sentences, key=lambda one: (-shares[one.number], one.number)):
-        agreement, found = compare_quantity(claimed, claim.text, sentence.text)
+        agreement, found = compare_quantity(claimed, claim.text, sentence.text, paper.language, claim.language == paper.language)
         if agreement == "match":
             return NumberCheck(claimed, "match", found, sentence)
         near = CLEAR if claimed.unit == POINTS else NEAR
@@ -179,7 +182,8 @@ def _check_number(claim: StatedClaim, claimed: Quantity, sentences: Sequence[Sen
 
 def _find_opposite(claim: StatedClaim, sentences: Sequence[Sentence], shares: dict[int, float]) -> Sentence | None:
     """The sentence nearest to the claim, if it has most of its words and asserts what the claim denies, or the other way round."""
-    nearest = max(sentences, key=lambda one: (shares[one.number], -one.number), default=None)
+    stated = [one for one in sentences if not one.text.rstrip().endswith(QUESTIONS)]
+    nearest = max(stated, key=lambda one: (shares[one.number], -one.number), default=None)
     if nearest is None or shares[nearest.number] < CONFIDENT or not (claim.polarity.direction or claim.polarity.denied):
         return None
     return nearest if oppose(claim.polarity, find_polarity(nearest.text)) else None
@@ -211,7 +215,7 @@ def decide(case: Case, votes: Sequence[Vote] = ()) -> PaperVerdict:
         return give("contradicted", "a sentence with most of the claim's words says the opposite", case.opposed)
     if checks["absent"]:
         return give("unsupported", f"not in it: {_join(one.claimed.text for one in checks['absent'])}")
-    if checks["match"] and case.best >= CLEAR:
+    if checks["match"] and case.best >= CLEAR and case.same_language:
         said = _join(f"{one.claimed.text} ({one.found.text})" if one.found else "" for one in checks["match"])
         return give("supported", f"{said}: all numbers agree", checks["match"][0].sentence)
     return _count_votes(case, votes, give)
@@ -221,7 +225,9 @@ def _count_votes(case: Case, votes: Sequence[Vote], give: object) -> PaperVerdic
     assert callable(give)
     score = mean_score(votes)
     if score is None:
-        why = "no reviewer was asked" if case.same_language else "it is in another language than the claim, and no model was asked"
+        why = (
+            "no reviewer was asked" if case.same_language else "it is in another language than the claim, and no model was asked"
+        )
         verdict: PaperVerdict = give("unchecked", why)
         return verdict
     against = [vote.against for vote in votes if vote.against is not None]

@@ -231,12 +231,6 @@ def _vote_json(vote: Vote) -> dict[str, Any]:
     return found
 
 
-def shown_verdict(one: ClaimVerdict, review: Review) -> str:
-    """The verdict of documents, and a person's beside it where there is one."""
-    decision = latest(review.decisions, one.claim.id)
-    return one.verdict if decision is None else f"{one.verdict}; {decision.by}: {decision.verdict}"
-
-
 def count_truth(review: Review) -> tuple[int, int] | None:
     """How many claims whose verdict is known have it, of how many; None if none is known."""
     truth = {claim.id: claim.truth for claim in review.question.claims if claim.truth}

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from xstilts.data.yaml_records import LanguageCode, Record, make_record, read_fields
 from xstilts.documents.claim import LONGEST
@@ -18,6 +18,16 @@ from xstilts.errors import InputError, nearest
 
 ServiceName = Literal["arxiv", "semantic-scholar", "openalex", "acl-anthology"]
 BUILT_IN = "built-in"
+
+
+def _quoted(names: Any) -> Any:
+    """YAML reads an arXiv id without quotes as a number and drops its last zeros."""
+    if any(isinstance(one, float | int) for one in (names if isinstance(names, list | tuple) else ())):
+        raise ValueError('names of papers need quotes, such as "2003.11080": YAML reads them as numbers and drops zeros')
+    return names
+
+
+PaperNames = Annotated[tuple[str, ...], BeforeValidator(_quoted)]
 
 
 class Search(Record):
@@ -37,7 +47,7 @@ class GivenClaim(Record):
     id: str = Field(pattern=r"^[\w.-]+$")
     text: str = Field(min_length=1)
     language: LanguageCode = "en"
-    cites: tuple[str, ...] = ()
+    cites: PaperNames = ()
     truth: Verdict | None = None
 
     @field_validator("text")
@@ -66,11 +76,11 @@ class Question(Record):
     name: str = Field(pattern=r"^[\w.-]{1,100}$")
     question: str = Field(min_length=1, max_length=1000)
     papers: tuple[str, ...] = ()
-    ids: tuple[str, ...] = ()
+    ids: PaperNames = ()
     search: tuple[Search, ...] = ()
     claims: tuple[GivenClaim, ...] = ()
     ledger: str = ""
-    about: tuple[str, ...] = ()
+    about: PaperNames = ()
     extract: int = Field(0, ge=0, le=100)
     study: str = ""
     reviewers: tuple[AskedReviewer, ...] = ()

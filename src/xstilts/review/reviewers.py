@@ -87,7 +87,7 @@ def calibrate(reviewer: NliReviewer, path: Path, sentences: int = 3) -> Calibrat
     """The calibration of a reviewer on labelled claims, JSON lines {"claim", "evidence": [sentences], "supported": true}. Raises
     InputError that names the line, and if there are too few."""
     cases, supported = read_labelled(path, sentences)
-    scores = [vote.score for vote in reviewer.review(cases)]
+    scores = [vote.score or 0.0 for vote in reviewer.review(cases)]
     return fit_calibration(scores, supported, f"{len(cases)} claims of {path.name}")
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from xstilts.claims import Claim, ClaimResult, built_in_claims, read_claims
@@ -43,7 +45,7 @@ class Screened:
 @dataclass(frozen=True)
 class Review:
     """`sources`: what each of them gave. `runs`: the run verdicts of the ledger's claims, by id. `alpha`: agreement of the
-    reviewers over all cases (None where it has no meaning). `date`: when it was made, ISO 8601."""
+    reviewers over all cases (None where it has no meaning). `search`: how passages were found, in words. `date`: when it was made, ISO 8601."""
 
     question: Question
     date: str
@@ -54,6 +56,7 @@ class Review:
     reviewers: tuple[str, ...]
     uncalibrated: tuple[str, ...]
     alpha: float | None
+    search: str = "words (BM25)"
     runs: Mapping[str, ClaimResult] = field(default_factory=dict)
     decisions: tuple[Override, ...] = ()
 
@@ -83,7 +86,7 @@ def run_review(
     say: Say = lambda text: None,
 ) -> Review:
     """The review of a question. `base`: the folder of its file. `services`: clients by name, and that
-    for papers by id under BY_ID. `reviewers`: beside the words
+    for papers by id under BY_ID; a service without a client is not asked. `reviewers`: beside the words
     reviewer. `judge_runs`: verdicts from runs. `papers`: folders and files beside those of the question. Raises InputError."""
     sources = _gather(question, base, services or {}, papers, say)
     merged = merge([paper for found in sources for paper in found.papers])
@@ -113,7 +116,8 @@ def run_review(
     names = tuple(reviewer.name for reviewer in asked)
     raw = tuple(v.reviewer for v in (by_case[0] if by_case else ()) if not v.calibrated)
     alpha = measure_alpha(by_case)
-    return Review(question, date, tuple(sources), merged, screened, found, names, raw, alpha, runs, tuple(decisions))
+    search = "words (BM25)" + (", and by meaning (last block, mean over tokens, centred), fused by rank" if embed else "")
+    return Review(question, date, tuple(sources), merged, screened, found, names, raw, alpha, search, runs, tuple(decisions))
 
 
 def _list_sources(question: Question, papers: Sequence[Path]) -> str:
@@ -128,13 +132,23 @@ def _gather(question: Question, base: Path, services: Mapping[str, Service], pap
         if not path.exists():
             raise InputError(f"{path}: no such file or folder of papers")
         found.append(read_folder(path) if path.is_dir() else read_file(path))
-    if question.ids:
+    if question.ids and BY_ID in services:
         say(f"asking arXiv for {len(question.ids)} papers")
-        found.append(services[BY_ID].by_id(question.ids))
+        found.append(_ask("arXiv", ", ".join(question.ids), lambda: services[BY_ID].by_id(question.ids)))
     for one in question.search:
-        say(f"asking {one.service}: {one.query}")
-        found.append(services[one.service].search(one.query, one.limit, one.since, one.until))
+        if one.service in services:
+            say(f"asking {one.service}: {one.query}")
+            query = partial(services[one.service].search, one.query, one.limit, one.since, one.until)
+            found.append(_ask(one.service, one.query, query))
     return found
+
+
+def _ask(service: str, asked: str, query: Callable[[], Found]) -> Found:
+    """What a service gave. One that cannot be asked is named and counted as a record that could not be read; the others go on."""
+    try:
+        return query()
+    except InputError as error:
+        return Found(service, asked, datetime.now(UTC).isoformat(timespec="seconds"), 1, (), (str(error),))
 
 
 def _read_ledger(question: Question, base: Path) -> tuple[Claim, ...]:

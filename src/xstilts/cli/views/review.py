@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from xstilts.documents.paper import Found
 from xstilts.documents.verify import ClaimVerdict
 from xstilts.review import describe
+from xstilts.review.overrides import latest
 from xstilts.review.run import Review
 
 STYLES = {"supported": "bold blue", "contradicted": "bold yellow", "unsupported": "bold", "unchecked": "dim", "irrelevant": "dim"}
-WIDTH = 13
 SHOWN = 3
 
 
@@ -23,17 +24,18 @@ def review_block(review: Review) -> RenderableType:
     parts: list[RenderableType] = [Text(describe.answer(review), style="bold")]
     if truth := describe.count_truth(review):
         parts.append(Text(f"Of {truth[1]} claims whose verdict is known, {truth[0]} have it."))
-    parts.append(Text(""))
+    rows = Table.grid(padding=(0, 2, 0, 0))
+    rows.add_column(no_wrap=True)
+    rows.add_column()
     for one in review.claims:
-        head = Text(f"{one.verdict:{WIDTH}}", style=STYLES[one.verdict])
-        parts.append(head + Text(one.claim.text, style="default not bold not dim"))
         why = one.reason
         if runs := describe.describe_runs(one.claim, review):
             why += f" · runs: {runs}"
-        if (said := describe.shown_verdict(one, review)) != one.verdict:
-            why += f" · {said.partition('; ')[2]}"
-        parts.append(Padding(Text(why, style="dim"), (0, 0, 0, WIDTH)))
-    return Group(*parts)
+        if decision := latest(review.decisions, one.claim.id):
+            why += f" · {decision.by}: {decision.verdict}"
+        rows.add_row(Text(one.verdict, style=STYLES[one.verdict]), Text(one.claim.text))
+        rows.add_row("", Text(why, style="dim"))
+    return Group(*parts, Text(""), rows)
 
 
 def claim_block(one: ClaimVerdict, sources: Sequence[Found]) -> RenderableType:
@@ -50,7 +52,12 @@ def claim_block(one: ClaimVerdict, sources: Sequence[Found]) -> RenderableType:
             parts.append(Padding(Text(f"{paper.passage.place}: {paper.passage.text}"), (0, 0, 0, 2)))
         parts.append(Padding(Text(paper.reason, style="dim"), (0, 0, 0, 2)))
         for vote in paper.votes:
-            parts.append(Padding(Text(f"{vote.reviewer}: {vote.verdict}" + ("" if vote.score is None else f", {vote.score:.2f}"), style="dim"), (0, 0, 0, 2)))
+            parts.append(
+                Padding(
+                    Text(f"{vote.reviewer}: {vote.verdict}" + ("" if vote.score is None else f", {vote.score:.2f}"), style="dim"),
+                    (0, 0, 0, 2),
+                )
+            )
     refused = [line for found in sources for line in found.refused]
     if refused:
         parts += [Text(""), Text(f"not read: {'; '.join(refused[:SHOWN])}", style="dim")]
