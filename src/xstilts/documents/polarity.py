@@ -6,6 +6,7 @@ English only: of another language nothing is found, and the models are left to j
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import regex
 
@@ -15,7 +16,6 @@ _UP = """improve improvement gain increase raise rise outperform better higher b
 superior stronger enhance best effective""".split()
 _DOWN = """decrease drop fall worse lower hurt harm degrade degradation decline reduce reduction loss lose weaker inferior deteriorate
 worst underperform harmful detrimental""".split()
-UP, DOWN = frozenset(map(stem, _UP)), frozenset(map(stem, _DOWN))
 _NOT = regex.compile(
     r"""\b(?:not|no|neither|never|none|cannot|hardly|barely|rarely|seldom|nothing|fails?\ to|failed\ to|unable\ to)\b|n['’]t\b""",
     regex.VERBOSE | regex.IGNORECASE,
@@ -45,10 +45,16 @@ class Polarity:
         return 0 if self.denied else self.direction
 
 
+@lru_cache(maxsize=1)
+def _directions() -> tuple[frozenset[str], frozenset[str]]:
+    """The words of a rise and of a fall, as they are compared."""
+    return frozenset(map(stem, _UP)), frozenset(map(stem, _DOWN))
+
+
 def find_polarity(sentence: str) -> Polarity:
     """How a sentence points; see `Polarity`."""
-    words = set(list_words(sentence))
-    direction = bool(words & UP) - bool(words & DOWN)
+    words, (up, down) = set(list_words(sentence)), _directions()
+    direction = bool(words & up) - bool(words & down)
     denials = len(_NOT.findall(_NOT_ONLY.sub(" ", sentence)))
     return Polarity(direction, denials % 2 == 1, tuple(dict.fromkeys(m.group().lower() for m in _HEDGE.finditer(sentence))))
 

@@ -9,8 +9,11 @@ import math
 from collections import Counter
 from collections.abc import Container, Iterable
 from functools import lru_cache
+from typing import Any
 
 import regex
+
+from xstilts.documents.libraries import need
 
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}\p{N}'’]*|\p{N}+(?:[.,]\p{N}+)*")
 STOP = frozenset(
@@ -20,30 +23,21 @@ STOP = frozenset(
     she should so some such than that the their them then there these they this those through thus to too under until up upon us
     very was we were what when where whether which while who whom whose why will with within would yet you your""".split()
 )
-_ENDINGS = (
-    ("ization", "iz"), ("isation", "iz"), ("izing", "iz"), ("ising", "iz"), ("ized", "iz"), ("ised", "iz"), ("ations", "at"),
-    ("ation", "at"), ("ments", ""), ("ment", ""), ("ness", ""), ("ingly", ""), ("ings", ""), ("ing", ""), ("edly", ""), ("ies", "y"),
-    ("ied", "y"), ("ed", ""), ("ers", ""), ("er", ""), ("es", ""), ("s", ""), ("ally", "al"), ("ly", ""), ("e", ""),
-)  # fmt: skip
-_VOWEL = regex.compile("[aeiouy]")
 _NUMBERS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
 nineteen twenty""".split()
 SMALL = {word: str(value) for value, word in enumerate(_NUMBERS) if value != 1}  # "one" is a pronoun more often than a number
-# The same thing under two names, after endings are gone.
-_SAME = {"finetun": "fine-tun", "multilingu": "multilingual", "crosslingual": "cross-lingual", "dataset": "data"}
 
 
+@lru_cache(maxsize=1)
+def _stemmer() -> Any:
+    return need("snowballstemmer").stemmer("english")
+
+
+@lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
-    """A word without the most usual English endings, in lower case; what is left has at least three letters and a vowel."""
-    word = word.lower().replace("’", "'").removesuffix("'s").strip("'")
-    for ending, other in _ENDINGS:
-        rest = word.removesuffix(ending)
-        if rest != word and len(rest) + len(other) >= 3 and _VOWEL.search(rest) and not word.endswith("ss"):
-            word = rest + other
-            break
-    if len(word) > 3 and word[-1] == word[-2] and word[-1] in "bdgmnprt":  # planned, programming
-        word = word[:-1]
-    return _SAME.get(word, word)
+    """A word without its English ending (Snowball), in lower case."""
+    found: str = _stemmer().stemWord(word.lower().replace("’", "'"))
+    return found
 
 
 @lru_cache(maxsize=200_000)

@@ -1,30 +1,33 @@
-"""How far reviewers agree beyond chance: Krippendorff's alpha for nominal verdicts (Krippendorff 2011), by the library of that name.
+"""How far reviewers agree beyond chance: Krippendorff's alpha for nominal verdicts.
 
-1 is perfect agreement, 0 that of chance. Krippendorff asks for 0.8, and for 0.667 where tentative conclusions will do.
+Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability": 1 is perfect agreement, 0 that of chance. He asks for 0.8, and for
+0.667 where tentative conclusions will do. (The library of that name is under the GPL, which this package is not.)
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 
-from xstilts.documents.libraries import need
-from xstilts.documents.verify import VERDICTS, PaperVerdict, Vote
+from xstilts.documents.verify import PaperVerdict
 
 
-def measure_alpha(rows: Sequence[Sequence[Vote]]) -> float | None:
-    """`rows`: the votes on each case. None with fewer than two reviewers or cases, or if all votes are the same: then agreement is
-    perfect, but chance explains it."""
-    reviewers = sorted({vote.reviewer for votes in rows for vote in votes})
-    table = [[_find(votes, name) for votes in rows] for name in reviewers]
-    values = {value for line in table for value in line if not math.isnan(value)}
-    if len(reviewers) < 2 or len(rows) < 2 or len(values) < 2:
+def measure_alpha(rows: Sequence[Sequence[Hashable]]) -> float | None:
+    """`rows`: the values that each case was given, by as many reviewers as judged it. None if no case has two values, or if all
+    values are the same: then chance alone explains the agreement."""
+    judged = [Counter(row) for row in rows if len(row) > 1]
+    totals = sum(judged, Counter())
+    n = totals.total()
+    if len(totals) < 2:
         return None
-    return float(need("krippendorff").alpha(reliability_data=table, level_of_measurement="nominal"))
+    observed = sum(_count_unequal(row) / (row.total() - 1) for row in judged)
+    return 1 - (n - 1) * observed / _count_unequal(totals)
 
 
-def _find(votes: Sequence[Vote], name: str) -> float:
-    return next((float(VERDICTS.index(vote.verdict)) for vote in votes if vote.reviewer == name), math.nan)
+def _count_unequal(counts: Counter[Hashable]) -> int:
+    """How many ordered pairs of values are unequal."""
+    total = counts.total()
+    return total * total - sum(count * count for count in counts.values())
 
 
 def list_disagreements(papers: Sequence[PaperVerdict]) -> list[PaperVerdict]:

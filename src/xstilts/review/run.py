@@ -115,7 +115,7 @@ def run_review(
     runs = {row.id: row for row in judge_runs(judged)} if judge_runs and judged else {}
     names = tuple(reviewer.name for reviewer in asked)
     raw = tuple(v.reviewer for v in (by_case[0] if by_case else ()) if not v.calibrated)
-    alpha = measure_alpha(by_case)
+    alpha = measure_alpha([[vote.verdict for vote in some if vote.score is not None] for some in by_case])
     search = "words (BM25)" + (", and by meaning (last block, mean over tokens, centred), fused by rank" if embed else "")
     return Review(question, date, tuple(sources), merged, screened, found, names, raw, alpha, search, runs, tuple(decisions))
 
