@@ -40,7 +40,8 @@ Cases = tuple[list[Case], NDArray[np.bool_]]
 def read_cases(folder: Path, name: str) -> Cases:
     """The cases of a file and whether each claim is supported. Of an oracle file, which has several chunks of evidence for a
     claim, the first chunk of each claim."""
-    rows = [json.loads(line) for line in gzip.open(folder / f"{name}.jsonl.gz")]
+    with gzip.open(folder / f"{name}.jsonl.gz") as file:
+        rows = [json.loads(line) for line in file]
     rows = list({row["meta"]["id"]: row for row in reversed(rows)}.values())[::-1]
     papers = [Paper(row["meta"]["id"], "", "", "", "full text", (Section("", "\n\n".join(row["evidence"])),)) for row in rows]
     weights = Weights(list_words(sentence.text) for paper in papers for sentence in list_sentences(paper))

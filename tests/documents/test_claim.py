@@ -1,6 +1,6 @@
 import pytest
-
 from tests.documents.papers import make_paper
+
 from xstilts.claims import built_in_claims
 from xstilts.documents.claim import INTERMEDIATE, NAMES, read_claim
 from xstilts.documents.extract import extract_claims
@@ -20,7 +20,14 @@ def test_the_fields_of_the_ledger_are_read_off() -> None:
 
 def test_a_field_that_the_text_does_not_give_is_empty() -> None:
     found = read_claim("c", "Boats are green.")
-    assert (found.treatment, found.targets, found.split, found.model, found.direction, found.magnitude) == ((), (), "", "", "", ())
+    assert (found.treatment, found.targets, found.split, found.model, found.direction, found.magnitude) == (
+        (),
+        (),
+        "",
+        "",
+        "",
+        (),
+    )
 
 
 def test_names_are_those_of_the_catalogue() -> None:

@@ -1,8 +1,8 @@
 from collections.abc import Sequence
 
 import pytest
-
 from tests.documents.papers import FILLER, make_paper
+
 from xstilts.documents.claim import read_claim
 from xstilts.documents.reviewers import NliReviewer, WordsReviewer, fit_calibration, name_verdict
 from xstilts.documents.verify import READ, Case, make_case, rank_passages

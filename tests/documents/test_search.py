@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.documents.papers import FILLER, make_paper
+
 from xstilts.documents.search import Corpus
 
 pytest.importorskip("sentencex", reason="the extra `review` is not installed")

@@ -1,8 +1,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.documents.papers import make_paper
+
 from xstilts.documents.sentences import LONGEST, list_passages, list_sentences, split_sentences
 
 pytest.importorskip("sentencex", reason="the extra `review` is not installed")

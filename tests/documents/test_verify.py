@@ -1,4 +1,4 @@
-"""The oracles: an edited number flips a verdict, so does a denial; the order of papers and the borders of passages change nothing;
+"""The oracles: an edited number flips a verdict, so does a denial; the order of papers and borders of passages change nothing;
 without its evidence a claim is unsupported."""
 
 import dataclasses
@@ -6,8 +6,8 @@ import dataclasses
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.documents.papers import FILLER, make_paper
+
 from xstilts.documents.check import check_claim
 from xstilts.documents.claim import read_claim
 from xstilts.documents.paper import Paper, Section

@@ -16,8 +16,8 @@ FOUND = 20  # passages that are looked at
 def check_claim(
     claim: StatedClaim, papers: Sequence[Paper], reviewers: Callable[[Corpus], Sequence[Reviewer]] = lambda corpus: ()
 ) -> ClaimVerdict:
-    """The verdict on a claim over the papers that the search finds; over the first ones if it finds none, so that the verdict says
-    that they do not bear on it."""
+    """The verdict on a claim over the papers that the search finds; over the first ones if it finds none, so that the
+    verdict says that they do not bear on it."""
     corpus = Corpus(papers)
     found = {passage.paper.id: passage.paper for passage, _ in corpus.rank(claim.text, FOUND)}
     cases = [make_case(claim, one, corpus.weights) for one in (found.values() or corpus.papers[:FOUND])]

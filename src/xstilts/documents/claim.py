@@ -1,7 +1,7 @@
 """A claim as it is stated in words, with what can be read off it by rule. A field that the text does not give stays empty.
 
-`population` and the rest have the names of the ledger's record (`claims/record.py`), so that a claim from a document and a claim
-that runs test are the same claim.
+`population` and the rest have the names of the ledger's record (`claims/record.py`), so that a claim from a document and a
+claim that runs test are the same claim.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ Kind = Literal["number", "comparison", "null", "fact"]
 LONGEST = 5000  # letters
 # How papers write the names of tasks and encoders, and what they are called here.
 NAMES = {
-    "squad_v2": r"SQuAD\s?(?:v)?2(?:\.0)?", "squad_v1": r"SQuAD(?:\s?(?:v)?1(?:\.1)?)?", "anli_plus": r"ANLI\+?", "mnli": r"MultiNLI|MNLI",
-    "snli": r"SNLI", "qqp": r"QQP|Quora Question Pairs", "hellaswag": r"HellaSwag", "cosmosqa": r"Cosmos\s?QA",
-    "commonsenseqa": r"Commonsense\s?QA|CSQA", "siqa": r"Social\s?IQA|SIQA", "ccg": r"CCG(?:bank)?", "copa": r"(?<!X)COPA",
-    "xnli": r"XNLI", "pawsx": r"PAWS-?X", "udpos": r"UDPOS|POS(?: tagging)?|part-of-speech tagging", "panx": r"PAN-?X|WikiANN|NER",
+    "squad_v2": r"SQuAD\s?(?:v)?2(?:\.0)?", "squad_v1": r"SQuAD(?:\s?(?:v)?1(?:\.1)?)?", "anli_plus": r"ANLI\+?",
+    "mnli": r"MultiNLI|MNLI", "snli": r"SNLI", "qqp": r"QQP|Quora Question Pairs", "hellaswag": r"HellaSwag",
+    "cosmosqa": r"Cosmos\s?QA", "commonsenseqa": r"Commonsense\s?QA|CSQA", "siqa": r"Social\s?IQA|SIQA",
+    "ccg": r"CCG(?:bank)?", "copa": r"(?<!X)COPA", "xnli": r"XNLI", "pawsx": r"PAWS-?X",
+    "udpos": r"UDPOS|POS(?: tagging)?|part-of-speech tagging", "panx": r"PAN-?X|WikiANN|NER",
     "xquad": r"XQuAD", "mlqa": r"MLQA", "tydiqa": r"TyDi\s?QA(?:-GoldP)?", "bucc2018": r"BUCC", "tatoeba": r"Tatoeba",
     "xcopa": r"XCOPA", "lareqa": r"LAReQA", "mewslix": r"Mewsli-X", "xvnli": r"XVNLI",
     "xtreme-r": r"XTREME-R", "xtreme": r"XTREME(?!-[A-Z])",

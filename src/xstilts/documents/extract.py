@@ -1,8 +1,8 @@
 """Claims in a paper's own words: sentences that assert a comparison, a number, a null result or a fact, found by rule.
 
-The rules are those of `claim.py`: a sentence is a claim if it has a quantity with a unit, points up or down, or denies that. Where
-it stands decides whose claim it is: related work reports other papers, so it is left out. Sentences about the paper itself ("Section
-3 describes") assert nothing about the world.
+The rules are those of `claim.py`: a sentence is a claim if it has a quantity with a unit, points up or down, or denies that.
+Where it stands decides whose claim it is: related work reports other papers, so it is left out. Sentences about the paper
+itself ("Section 3 describes") assert nothing about the world.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _ELSEWHERE = regex.compile(
     r"related work|background|references|bibliography|acknowledg|appendix|ethic|limitation", regex.IGNORECASE
 )
 _PLAN = regex.compile(
-    r"\b(?:we (?:describe|discuss|present|introduce|propose|organi[sz]e|thank|refer|follow|leave)|this (?:paper|section) (?:is|describes|presents)"
-    r"|is organi[sz]ed|in (?:section|future work)|see (?:section|table|figure))\b",
+    r"\b(?:we (?:describe|discuss|present|introduce|propose|organi[sz]e|thank|refer|follow|leave)"
+    r"|this (?:paper|section) (?:is|describes|presents)|is organi[sz]ed|in (?:section|future work)|see (?:section|table|figure))\b",
     regex.IGNORECASE,
 )
 SHORTEST, LONGEST_WORDS = 5, 60

@@ -1,7 +1,7 @@
 """Papers of a file or of a folder: each file by the reader of its format, and what cannot be read named, with nothing else lost.
 
-A link is followed only inside the folder. Pipes and devices are never opened. Folders and files whose name begins with a dot are
-left out.
+A link is followed only inside the folder. Pipes and devices are never opened. Folders and files whose name begins with a dot
+are left out.
 """
 
 from __future__ import annotations

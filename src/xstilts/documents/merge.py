@@ -1,8 +1,8 @@
 """Records of the same version of the same paper made one, and counted.
 
-Records are of one work if they share a name (work or `same`), or have the same title, first author and year. Versions of a work
-stay apart, since they may disagree. A record that does not say its version joins the version with the same abstract, or the only
-one there is if one of the two has no abstract; else it stays apart.
+Records are of one work if they share a name (work or `same`), or have the same title, first author and year. Versions of a
+work stay apart, since they may disagree. A record that does not say its version joins the version with the same abstract, or
+the only one there is if one of the two has no abstract; else it stays apart.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 NLI models are weak on quantities, so numbers are compared by rule. A number is read with the word that it counts or measures:
 "nine intermediate tasks" is 9 of "task" qualified by "intermediate"; "a 5.4 point improvement" is 5.4 points. Two numbers are
-about the same thing if they count the same word and no qualifiers contradict (intermediate tasks are not target tasks). They agree
-if one is the other rounded, or if one lies where the other says ("more than 50 %"). Numbers that name something are left out:
-years of references, tables and sections, versions, identifiers, and digits inside names ("GPT-3.5").
+about the same thing if they count the same word and no qualifiers contradict (intermediate tasks are not target tasks). They
+agree if one is the other rounded, or if one lies where the other says ("more than 50 %"). Numbers that name something are left
+out: years of references, tables and sections, versions, identifiers, and digits inside names ("GPT-3.5").
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "bn": 1
 _NAMES = regex.compile(  # numbers that are names, not quantities
     r"""arXiv:\s*\d{4}\.\d{4,5}(?:v\d+)?
     | \bv(?:ersion\s)?\d+(?:\.\d+)*\b
-    | \b(?:Tables?|Figs?\.?|Figures?|Sections?|Secs?\.?|Sect\.|Appendix|App\.|Eqs?\.?|Equations?|Chapters?|Algorithm|Footnote|Step|
-          Phase|Part|Lemma|Theorem|Research\ Question|RQ|pages?|pp\.)\s*\(?[\dA-Z][\d.\-–]*\)?
+    | \b(?:Tables?|Figs?\.?|Figures?|Sections?|Secs?\.?|Sect\.|Appendix|App\.|Eqs?\.?|Equations?|Chapters?|Algorithm|Footnote|
+          Step|Phase|Part|Lemma|Theorem|Research\ Question|RQ|pages?|pp\.)\s*\(?[\dA-Z][\d.\-–]*\)?
     | \(?\b(?:19|20)\d{2}[a-z]?\)(?=)            # (2020), 2020a)
     | \b(?:19|20)\d{2}[a-z]?(?=\s*[;)])          # Conneau et al., 2020;
     | \[\d+(?:\s*[,\-–]\s*\d+)*\]                # [3, 4]
@@ -81,8 +81,8 @@ _ENDS = frozenset(
 class Quantity:
     """`value` with its sign; `exact`: a step of its last digit (0.1 for 8.4). `unit`: the word it counts, as compared ("task",
     "point"; "" if none follows). `percent`: written as a share. `qualifiers`: words between number and unit. `text`: as written,
-    with its unit. `start`, `end`: where in the sentence. `scope`: said in passing ("in two languages"), so that it can agree with another
-    number and not contradict it."""
+    with its unit. `start`, `end`: where in the sentence. `scope`: said in passing ("in two languages"), so that it can
+    agree with another number and not contradict it."""
 
     value: float
     exact: float

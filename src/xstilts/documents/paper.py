@@ -1,7 +1,7 @@
 """A paper as it was read: which version of which work, its sections and tables, and what could not be read.
 
-The version is part of a paper's identity, because two versions of one paper may disagree. What was read of it (`extent`) decides
-what can be said about it: an abstract that is silent does not speak for the whole paper.
+The version is part of a paper's identity, because two versions of one paper may disagree. What was read of it (`extent`)
+decides what can be said about it: an abstract that is silent does not speak for the whole paper.
 """
 
 from __future__ import annotations

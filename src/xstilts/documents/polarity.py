@@ -12,10 +12,12 @@ import regex
 
 from xstilts.documents.words import list_words, stem
 
-_UP = """improve improvement gain increase raise rise outperform better higher boost help helpful benefit beneficial exceed surpass
-superior stronger enhance best effective""".split()
-_DOWN = """decrease drop fall worse lower hurt harm degrade degradation decline reduce reduction loss lose weaker inferior deteriorate
-worst underperform harmful detrimental""".split()
+_UP = """
+improve improvement gain increase raise rise outperform better higher boost help helpful benefit beneficial exceed
+surpass superior stronger enhance best effective""".split()
+_DOWN = """
+decrease drop fall worse lower hurt harm degrade degradation decline reduce reduction loss lose weaker inferior
+deteriorate worst underperform harmful detrimental""".split()
 _NOT = regex.compile(
     r"""\b(?:not|no|neither|never|none|cannot|hardly|barely|rarely|seldom|nothing|fails?\ to|failed\ to|unable\ to)\b|n['’]t\b""",
     regex.VERBOSE | regex.IGNORECASE,

@@ -1,9 +1,10 @@
 """Reviewers: independent judges of a claim against a paper, each with a calibrated score.
 
-`WordsReviewer` counts: words, numbers and what is written in digits. It needs no model, and its calibration comes with the package
-(`calibration.json`, fitted on the dev claims of WiCE, Kamoi et al. 2023). `NliReviewer` asks one NLI checkpoint about each passage:
-does the claim follow, does it contradict? The best passage counts (as in SummaC's zero-shot form, Laban et al. 2022). Its scores
-are calibrated only if labelled claims are given; without them they count as they are, and the report says so.
+`WordsReviewer` counts: words, numbers and what is written in digits. It needs no model, and its calibration comes with the
+package (`calibration.json`, fitted on the dev claims of WiCE, Kamoi et al. 2023). `NliReviewer` asks one NLI checkpoint about
+each passage: does the claim follow, does it contradict? The best passage counts (as in SummaC's zero-shot form, Laban et al.
+2022). Its scores are calibrated only if labelled claims are given; without them they count as they are, and the report says
+so.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Calibration:
 
 def fit_calibration(scores: Sequence[float], supported: Sequence[bool], fitted_on: str) -> Calibration:
     """Isotonic regression of labels on scores, for labelled claims that are used for nothing else."""
-    from scipy.optimize import isotonic_regression
+    from scipy.optimize import isotonic_regression  # type: ignore[import-untyped]
 
     order = np.argsort(scores, kind="stable")
     x_N = np.asarray(scores, dtype=np.float64)[order]

@@ -1,7 +1,7 @@
 """Search in papers: the passages that may bear on a claim, by words (BM25) and, where an encoder is given, by meaning as well.
 
-Both orders are fused by reciprocal rank (Cormack et al. 2009), which needs no scale. Equal scores are ordered by the name of the
-paper and the place, so the order in which papers were read changes nothing.
+Both orders are fused by reciprocal rank (Cormack et al. 2009), which needs no scale. Equal scores are ordered by the name of
+the paper and the place, so the order in which papers were read changes nothing.
 """
 
 from __future__ import annotations
@@ -81,4 +81,5 @@ class Corpus:
 
 
 def _normalise(vectors_ND: NDArray[np.float32]) -> NDArray[np.float32]:
-    return vectors_ND / np.maximum(np.linalg.norm(vectors_ND, axis=1, keepdims=True), 1e-9)
+    lengths_N1: NDArray[np.float32] = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
+    return np.asarray(vectors_ND / np.maximum(lengths_N1, 1e-9), dtype=np.float32)

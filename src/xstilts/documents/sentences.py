@@ -1,8 +1,8 @@
 """A paper's sentences and the passages made of them: windows of some sentences, each with the place where it stands.
 
-Nothing is cut off: a sentence of more than `LONGEST` words (a list, a broken PDF) becomes several that overlap, so that a model
-reads all of it. Sentences are found with `sentencex` (rules for about 300 languages), less some borders that it sets after the
-abbreviations of papers ("Eq. (1)", "2.3 pts. on average").
+Nothing is cut off: a sentence of more than `LONGEST` words (a list, a broken PDF) becomes several that overlap, so that a
+model reads all of it. Sentences are found with `sentencex` (rules for about 300 languages), less some borders that it sets
+after the abbreviations of papers ("Eq. (1)", "2.3 pts. on average").
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Does a paper support a claim? Every step has its own answer, so that a reader can check it.
 
-A claim and a paper make a `Case`: the paper's passages, best first, and what each of the claim's numbers finds. Reviewers judge
-cases independently (`reviewers.py`); `decide` makes a verdict of the rules and of their votes:
+A claim and a paper make a `Case`: the paper's passages, best first, and what each of the claim's numbers finds. Reviewers
+judge cases independently (`reviewers.py`); `decide` makes a verdict of the rules and of their votes:
 
 1. irrelevant: no passage has enough of the claim's words (both in one language);
 2. contradicted: a passage counts the same thing and has another number, or asserts what the claim denies;
@@ -194,6 +194,8 @@ def decide(case: Case, votes: Sequence[Vote] = ()) -> PaperVerdict:
 
     def give(verdict: Verdict, reason: str, sentence: Sentence | None = None) -> PaperVerdict:
         passage = Passage(case.paper, (sentence,)) if sentence else next(iter(case.passages), None)
+        if verdict == "supported" and passage and case.same_language:
+            reason += _say_hedges(case.claim, passage)
         return PaperVerdict(
             case, verdict, reason + (_say_extent(case.paper) if verdict == "unsupported" else ""), tuple(votes), passage
         )
@@ -251,6 +253,12 @@ def list_missing(case: Case, count: int = 3) -> list[str]:
     present = {word for one in case.passages for word in list_words(one.text)}
     words = (word.strip(".,;:!?()\"'’") for word in case.claim.text.split())
     return [word for word in words if (found := list_words(word)) and not set(found) & present][:count]
+
+
+def _say_hedges(claim: StatedClaim, passage: Passage) -> str:
+    """The words that make a passage less certain than the claim."""
+    hedges = [word for word in find_polarity(passage.text).hedges if word not in claim.polarity.hedges]
+    return f" (there with {_join(repr(word) for word in hedges)})" if hedges else ""
 
 
 def _say_extent(paper: Paper) -> str:

@@ -1,6 +1,7 @@
 """Words of a text as they are compared: without case and endings, without words that carry no content.
 
-Endings are those of English; other languages are compared by whole words. `Weights` gives a rare word more weight than a common one.
+Endings are those of English; other languages are compared by whole words. `Weights` gives a rare word more weight than a
+common one.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ STOP = frozenset(
     she should so some such than that the their them then there these they this those through thus to too under until up upon us
     very was we were what when where whether which while who whom whose why will with within would yet you your""".split()
 )
-_NUMBERS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
-nineteen twenty""".split()
+_NUMBERS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+eighteen nineteen twenty""".split()
 SMALL = {word: str(value) for value, word in enumerate(_NUMBERS) if value != 1}  # "one" is a pronoun more often than a number
 
 

@@ -1,6 +1,7 @@
 """A question for a review, as people write it in YAML: what is asked, where papers are, which claims are checked and by whom.
 
-Paths are relative to the file. A claim given by a person is text, perhaps with the papers that are said to support it (`cites`).
+Paths are relative to the file. A claim given by a person is text, perhaps with the papers that are said to support it
+(`cites`).
 """
 
 from __future__ import annotations
@@ -66,12 +67,12 @@ class AskedReviewer(Record):
 
 
 class Question(Record):
-    """`papers`: folders and files. `ids`: papers of arXiv by name, whose PDFs
-    are read. `search`: queries to public services. `claims`: given by
-    hand; `ledger`: claims of the ledger too ("built-in", or a YAML file of claims); `about`: the papers that claims are about that cite none; `extract`: so many claims of each relevant
-    paper. `study`: whose runs are asked about the ledger's claims. `reviewers`: NLI models that judge. `labelled`: JSON lines {claim, evidence: [...], supported} to calibrate them. `relevant`: a paper is
-    kept if one of its passages has this share of the question's words, by weight. `retrieved`: passages that are looked at for
-    a claim, beside the papers that it cites."""
+    """`papers`: folders and files. `ids`: papers of arXiv by name, whose PDFs are read. `search`: queries to public services.
+    `claims`: given by hand; `ledger`: claims of the ledger too ("built-in", or a YAML file of claims); `about`: the papers that
+    claims are about that cite none; `extract`: so many claims of each relevant paper. `study`: whose runs are asked about the
+    ledger's claims. `reviewers`: NLI models that judge. `labelled`: JSON lines {claim, evidence: [...], supported} to calibrate
+    them. `relevant`: a paper is kept if one of its passages has this share of the question's words, by weight. `retrieved`:
+    passages that are looked at for a claim, beside the papers that it cites."""
 
     name: str = Field(pattern=r"^[\w.-]{1,100}$")
     question: str = Field(min_length=1, max_length=1000)

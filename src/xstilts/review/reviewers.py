@@ -1,7 +1,7 @@
 """The models that a question asks: NLI cells of studies, with what they said kept, and calibrated on labelled claims if given.
 
-What a model says of a pair of texts depends on its checkpoint and the pair alone, so it is kept under both (`KeptAnswers`): a line
-each in a file of the store, added to as answers come. A line that a kill has cut is left out and asked again.
+What a model says of a pair of texts depends on its checkpoint and the pair alone, so it is kept under both (`KeptAnswers`): a
+line each in a file of the store, added to as answers come. A line that a kill has cut is left out and asked again.
 """
 
 from __future__ import annotations

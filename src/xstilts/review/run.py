@@ -45,7 +45,8 @@ class Screened:
 @dataclass(frozen=True)
 class Review:
     """`sources`: what each of them gave. `runs`: the run verdicts of the ledger's claims, by id. `alpha`: agreement of the
-    reviewers over all cases (None where it has no meaning). `search`: how passages were found, in words. `date`: when it was made, ISO 8601."""
+    reviewers over all cases (None where it has no meaning). `search`: how passages were found, in words. `date`: when it
+    was made, ISO 8601."""
 
     question: Question
     date: str

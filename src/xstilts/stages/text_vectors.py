@@ -30,6 +30,7 @@ def load_embed(folder: Path) -> Callable[[Sequence[str]], NDArray[np.float32]]:
         vectors = np.zeros((1, 1, len(texts), encoder.config.hidden_size), dtype=np.float32)
         embed(encoder, tokenizer, texts, longest, (layer,), (POOLING,), TOKENS_A_BATCH, vectors, lambda done: None)
         found_ND: NDArray[np.float32] = vectors[0, 0]
-        return found_ND / np.maximum(np.linalg.norm(found_ND, axis=1, keepdims=True), 1e-9)
+        lengths_N1 = np.linalg.norm(found_ND, axis=1, keepdims=True)
+        return np.asarray(found_ND / np.maximum(lengths_N1, 1e-9), dtype=np.float32)
 
     return run
