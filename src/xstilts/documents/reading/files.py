@@ -89,7 +89,10 @@ def _clean(text: str, path: Path) -> str:
     odd = len(re.findall(r"[\x00-\x08\x0e-\x1a\x1c-\x1f�]", text))
     if odd > 3 + len(text) // 100:
         raise InputError(f"{path}: not text ({odd:,} control characters in {len(text):,}); expected a document")
-    return re.sub(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]", "", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = re.sub(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]", "", text).replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise InputError(f"{path}: the file has no text; expected a document")
+    return text
 
 
 def join_cut(left: str, right: str, words: Counter[str]) -> str:

@@ -124,7 +124,10 @@ def _read_braces(source: str, start: int) -> tuple[str, int]:
 
 def _find_argument(source: str, command: str) -> str:
     found = re.search(rf"\\{command}\s*(?:\[[^\]]*\])?\s*(?=\{{)", source)
-    return re.sub(r"\\(?:thanks|footnote)\b", "", _read_braces(source, found.end())[0]) if found else ""
+    argument = _read_braces(source, found.end())[0] if found else ""
+    while note := re.search(r"\\(?:thanks|footnote)\s*(?=\{)", argument):
+        argument = argument[: note.start()] + argument[max(note.end() + 1, _read_braces(argument, note.end())[1]) :]
+    return argument
 
 
 def _put_macros(source: str) -> str:
@@ -158,10 +161,11 @@ def _walk(body: str, tables: list[PaperTable]) -> Iterator[tuple[str | None, str
             body = body[: found.start()] + body[_read_braces(body, found.end())[1] :]
     marks = list(_SECTION.finditer(body))
     yield from _paragraphs(body[: marks[0].start() if marks else len(body)], tables)
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
+    ends = [*(mark.start() for mark in marks[1:]), len(body)]
+    for mark, last in zip(marks, ends, strict=False):
         title, end = _read_braces(body, mark.end())
         yield to_text(title), ""
-        yield from _paragraphs(body[end : following.start() if following else len(body)], tables)
+        yield from _paragraphs(body[end:last], tables)
 
 
 def _paragraphs(source: str, tables: list[PaperTable]) -> Iterator[tuple[None, str]]:

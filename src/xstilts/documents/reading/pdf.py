@@ -144,7 +144,7 @@ def _read_page(page: Any, number: int) -> list[Line]:
     count = textpage.count_chars()
     text = textpage.get_text_range()
     if len(text) != count:
-        text = "".join(chr(raw.FPDFText_GetUnicode(textpage, i)) for i in range(count))
+        text = "".join(map(chr, (raw.FPDFText_GetUnicode(textpage, i) for i in range(count))))
     edges = [ctypes.c_double() for _ in range(4)]
 
     def locate(i: int) -> tuple[float, float, float, float]:
@@ -158,7 +158,7 @@ def _read_page(page: Any, number: int) -> list[Line]:
         piece = found[0]
         start = found.start() + len(piece) - len(piece.lstrip())
         end = found.start() + len(piece.rstrip())
-        if end <= start:
+        if not _tidy(text[start:end]):
             continue
         size = 0.0  # it stays 0 where text runs upwards, as the stamp of arXiv does
         for i in range(start, end, max(1, (end - start) // 6)):
@@ -170,13 +170,13 @@ def _read_page(page: Any, number: int) -> list[Line]:
         for blank in re.finditer(r"\s+", text[start:end]):
             before, after = locate(start + blank.start() - 1), locate(start + blank.end())
             if size and after[0] - before[1] > 0.8 * size:
-                cells.append((squeeze(text[begin : start + blank.start()]), left, before[1]))
+                cells.append((_tidy(text[begin : start + blank.start()]), left, before[1]))
                 begin, left = start + blank.end(), after[0]
-        cells.append((squeeze(text[begin:end]), left, last[1]))
+        cells.append((_tidy(text[begin:end]), left, last[1]))
         cut = found.end() < count and text[found.end()] in _HYPHENS
         lines.append(
             Line(
-                text=squeeze(text[start:end]),
+                text=_tidy(text[start:end]),
                 page=number,
                 left=first[0] / width,
                 right=last[1] / width,
@@ -187,6 +187,11 @@ def _read_page(page: Any, number: int) -> list[Line]:
             )
         )
     return _order_columns(lines)
+
+
+def _tidy(text: str) -> str:
+    """The text without what fonts of formulas have in place of control characters."""
+    return squeeze(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", " ", text))
 
 
 def _order_columns(lines: list[Line]) -> list[Line]:

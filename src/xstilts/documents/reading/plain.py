@@ -20,7 +20,6 @@ from xstilts.documents.reading.files import (
     strip_suffixes,
 )
 from xstilts.documents.reading.headings import find_abstract, gather_sections, parse_heading
-from xstilts.errors import InputError
 
 LONGEST_TITLE = 300
 
@@ -31,8 +30,6 @@ _TABLE_RULE = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?")
 def read_plain(path: Path) -> Reading:
     """The paper of a plain text or Markdown file. Raises InputError if it is empty or no text."""
     text, notes = decode(read_bytes(path), path)
-    if not text.strip():
-        raise InputError(f"{path}: no text; expected a document")
     stamp = find_stamp(text[:4000])
     work, version, same = choose_names([strip_suffixes(path)], path.name)
     tables: list[PaperTable] = []
