@@ -39,7 +39,7 @@ LATEXML = """<!DOCTYPE html><html lang="en"><head><title>Bending Trees</title>
 <tr><td>Fern</td><td><math alttext="80.1"><mn>80.1</mn></math></td><td>70.2</td></tr></table></figure>
 <table class="ltx_equation"><tr><td>x = y</td></tr></table><ul><li>One.</li><li>Two.</li></ul><script>var x;</script>
 </section>
-<section class="ltx_bibliography"><h2>References</h2><p>Fern 2019.</p></section></article><footer>Made by hand</footer></body></html>"""
+<section class="ltx_bibliography"><h2>References</h2><p>Fern.</p></section></article><footer>By hand</footer></body></html>"""
 
 
 def test_a_page_that_latexml_made(tmp_path: Path) -> None:
@@ -161,7 +161,8 @@ TEI = """<?xml version="1.0"?><TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeade
 <profileDesc><abstract><div><p>Trees bend.</p></div></abstract></profileDesc></teiHeader><text xml:lang="en"><body>
 <div><head n="1">Introduction</head><p>Trees <ref>(Fern, 2019)</ref> bend.</p><p>A lot.</p></div>
 <figure type="table"><head>Table 1</head><figDesc>Scores.</figDesc>
-<table><row><cell>Model</cell><cell>en</cell></row><row><cell>Oak</cell></row></table></figure><note place="foot" n="1">A footnote.</note></body>
+<table><row><cell>Model</cell><cell>en</cell></row><row><cell>Oak</cell></row></table></figure>
+<note place="foot" n="1">A footnote.</note></body>
 <back><div type="references"><listBibl><biblStruct><note>Fern 2019</note></biblStruct></listBibl></div>
 <div type="acknowledgement"><div><head>Thanks</head><p>To the sun.</p></div></div></back></text></TEI>"""
 
@@ -239,10 +240,11 @@ def test_bibtex_keeps_what_can_be_read(tmp_path: Path) -> None:
 
 def test_records_of_json_lines(tmp_path: Path) -> None:
     lines = [
-        '{"id": "2020.trees-main.56", "arxiv": "2005.90001", "version": "published (2020.trees-main.56); as v2", "title": "Trees", '
-        '"abstract": "Trees bend.", "authors": ["Ada Fern"], "year": "2020", "note": "odd"}',
+        '{"id": "2020.trees-main.56", "arxiv": "2005.90001", "version": "published (2020.trees-main.56); as v2", '
+        '"title": "Trees", "abstract": "Trees bend.", "authors": ["Ada Fern"], "year": "2020", "note": "odd"}',
         "",
-        '{"title": "Leaves", "authors": "Bo Moss and Cy Oak", "sections": [{"title": "1 One", "text": "A.\\n\\nB\\nc."}, {"text": " "}]}',
+        '{"title": "Leaves", "authors": "Bo Moss and Cy Oak", "sections": [{"title": "1 One", "text": "A.\\n\\nB\\nc."}, '
+        '{"text": " "}]}',
         '{"title": "Moss", "arxiv": null, "version": null, "id": "my-id"}',
         '{"title": ""}',
         '{"title": 7, "abstract": ["x"]}',

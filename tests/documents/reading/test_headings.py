@@ -20,9 +20,11 @@ def test_spellings() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "1", "2020 was a year", "1 We show that", "12.5 points more than", "3 trees", "A tree bends.", "1 0.5 0.7 0.9"]
-    + ["We bend trees", "35 Trees", "2 Trees (of the", "A Tree of nine words is no title of a section, for it goes on"],
-)
+    [
+        "", "1", "2020 was a year", "1 We show that", "12.5 points more than", "3 trees", "A tree bends.", "1 0.5 0.7 0.9",
+        "We bend trees", "35 Trees", "2 Trees (of the", "A Tree of nine words is no title of a section, for it goes on",
+    ],
+)  # fmt: skip
 def test_no_headings(line: str) -> None:
     assert parse_heading(line) is None
 

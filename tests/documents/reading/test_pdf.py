@@ -70,15 +70,13 @@ LEFT = [f"Left line number {i} of the first column." for i in range(8)]
 RIGHT = [f"Right line number {i} of the second one." for i in range(8)]
 
 
-@pytest.mark.parametrize("order", ["by column", "by row", "on one line"])
+@pytest.mark.parametrize("order", ["by column", "by row"])
 def test_two_columns_are_read_one_after_the_other(order: str, tmp_path: Path) -> None:
     left, right = column(60, 700, LEFT), column(320, 700, RIGHT)
     if order == "by column":
         body = [*left, *right]
     else:
         body = [line for pair in zip(left, right, strict=True) for line in pair]
-    if order == "on one line":
-        body = [(x, y, size, text) for x, y, size, text in body]
     text = "\n".join(s.text for s in read(make_pdf([[(60, 760, 16, "Two Columns"), *body]]), tmp_path).sections)
     places = [text.index(line) for line in [*LEFT, *RIGHT]]
     assert places == sorted(places)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import codecs
 import gzip
 import importlib
+import logging
 import re
 import stat
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,18 @@ def need(module: str, package: str = "") -> Any:
         raise MissingLibrary(
             f"{name} is not installed, and papers are read with it; run: pip install 'xstilts[review]'"
         ) from None
+
+
+@contextmanager
+def quiet(library: str) -> Iterator[None]:
+    """Without the log of a library that warns of what its caller says itself."""
+    logger = logging.getLogger(library)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:

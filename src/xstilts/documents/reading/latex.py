@@ -12,7 +12,17 @@ from pathlib import Path
 
 from xstilts.documents.names import choose_names
 from xstilts.documents.paper import Paper, PaperTable
-from xstilts.documents.reading.files import Reading, as_year, decode, need, read_bytes, says_withdrawn, squeeze, strip_suffixes
+from xstilts.documents.reading.files import (
+    Reading,
+    as_year,
+    decode,
+    need,
+    quiet,
+    read_bytes,
+    says_withdrawn,
+    squeeze,
+    strip_suffixes,
+)
 from xstilts.documents.reading.headings import find_abstract, gather_sections
 from xstilts.errors import InputError
 
@@ -90,7 +100,8 @@ def to_text(source: str) -> str:
     latex2text = need("pylatexenc.latex2text")
     source = _CITE.sub(lambda found: f" [{found[1]}]", source)
     try:
-        text = latex2text.LatexNodes2Text(math_mode="text", keep_comments=False).latex_to_text(source, tolerant_parsing=True)
+        with quiet("pylatexenc"):
+            text = latex2text.LatexNodes2Text(math_mode="text", keep_comments=False).latex_to_text(source, tolerant_parsing=True)
     except Exception:  # its parser raises many kinds of errors, RecursionError among them
         text = re.sub(r"\\[A-Za-z]+\*?|[{}$~\\]", " ", source)
     return squeeze(str(text))

@@ -44,6 +44,7 @@ _RUNNING = re.compile(
 )
 _CAPTION = re.compile(r"(Table|Figure|Fig\.)\s*\d+\s*[:.]")
 _NUMBER = re.compile(r"[-+−±*∗†‡(]*\d[\d.,]*[%)*∗†‡]*(?:[±/]\d[\d.,]*)?|[-–—−]+|N/?A")
+_ENDED = re.compile(r"[.!?:][”’\")\]]*\d{0,2}$")  # a mark of a footnote may follow
 _HYPHENS = "\x02\ufffe"
 
 
@@ -146,10 +147,11 @@ def _read_page(page: Any, number: int) -> list[Line]:
     if len(text) != count:
         text = "".join(map(chr, (raw.FPDFText_GetUnicode(textpage, i) for i in range(count))))
     edges = [ctypes.c_double() for _ in range(4)]
+    origin = [ctypes.c_double() for _ in range(2)]
 
-    def locate(i: int) -> tuple[float, float, float, float]:
+    def locate(i: int) -> tuple[float, float]:
         raw.FPDFText_GetCharBox(textpage, i, *edges)  # left, right, bottom, top
-        return edges[0].value, edges[1].value, edges[2].value, edges[3].value
+        return edges[0].value, edges[1].value
 
     matrix = raw.FS_MATRIX()
     width, height = page.get_size()
@@ -165,6 +167,7 @@ def _read_page(page: Any, number: int) -> list[Line]:
             if text[i].isalnum():  # pdfium adds blanks, which have no size
                 raw.FPDFText_GetMatrix(textpage, i, matrix)
                 size = max(size, raw.FPDFText_GetFontSize(textpage, i) * abs(matrix.d))
+        raw.FPDFText_GetCharOrigin(textpage, end - 1, *origin)
         first, last = locate(start), locate(end - 1)
         cells, begin, left = [], start, first[0]
         for blank in re.finditer(r"\s+", text[start:end]):
@@ -180,7 +183,7 @@ def _read_page(page: Any, number: int) -> list[Line]:
                 page=number,
                 left=first[0] / width,
                 right=last[1] / width,
-                bottom=min(first[2], last[2]) / height,
+                bottom=origin[1].value / height,
                 size=round(size / height, 4),
                 cut=cut,
                 cells=tuple((cell, begin / width, end / width) for cell, begin, end in cells),
@@ -319,6 +322,8 @@ def _walk(lines: list[Line], body: float, tables: list[PaperTable]) -> Iterator[
         heading = parse_heading(line.text) if line.size >= 0.98 * body and not line.cut else None
         if heading and before is not None and not _opens_block(before, line, flow):
             heading = None
+        if heading and is_references(heading) and _goes_on(lines[:i], lines[i + 1 :], body):
+            heading = None
         if heading and line.size > 1.04 * body:
             taken = i + 1
             while (
@@ -337,7 +342,7 @@ def _walk(lines: list[Line], body: float, tables: list[PaperTable]) -> Iterator[
             continue
         elif _CAPTION.match(line.text):
             aside.append([line])
-        elif aside and before is aside[-1][-1] and _continues(before, line):
+        elif aside and before is aside[-1][-1] and _continues(before, line) and _is_row(before) == _is_row(line):
             aside[-1].append(line)
         elif (abs(line.size - body) > 0.04 * body and line.size < body) or _is_row(line):
             if line.size:
@@ -352,8 +357,21 @@ def _opens_block(before: Line, line: Line, flow: list[Line]) -> bool:
     if re.match(r"[A-Z]\b|\d+ [A-Z][a-z]+ [a-z]", line.text):
         return line.size > 1.04 * before.size
     known = not line.text[0].isdigit()
-    ended = not flow or flow[-1].text.rstrip().endswith((".", "!", "?", ":", ")", "”", '"')) or flow[-1].page != line.page
-    return known or line.size > 1.04 * before.size or ended
+    ended = not flow or _ENDED.search(flow[-1].text) or flow[-1].page != line.page
+    return known or line.size > 1.04 * before.size or bool(ended)
+
+
+def _goes_on(before: list[Line], after: list[Line], body: float) -> bool:
+    """Whether the numbers of sections go on after a line: then it is no list of references, but a word in a figure."""
+    numbers = [
+        [
+            int(found[1])
+            for line in lines
+            if line.size > 1.04 * body and (found := re.match(r"(\d+)", parse_heading(line.text) or ""))
+        ]
+        for lines in (before, after)
+    ]
+    return bool(numbers[0] and numbers[1]) and numbers[1][0] in (numbers[0][-1], numbers[0][-1] + 1)
 
 
 def _continues(before: Line, line: Line) -> bool:
@@ -371,7 +389,8 @@ def _continues(before: Line, line: Line) -> bool:
 def _is_row(line: Line) -> bool:
     """Whether a line is a row of numbers, not a part of a sentence."""
     words = line.text.split()
-    return sum(bool(_NUMBER.fullmatch(word)) for word in words) > 0.5 * len(words) and not line.text.endswith(".")
+    numbers = sum(bool(_NUMBER.fullmatch(word)) for word in words)
+    return numbers > 0.5 * len(words) and len(re.findall(r"\b[a-z]{3,}\b", line.text)) < 2 and not line.text.endswith(".")
 
 
 def _paragraphs(flow: list[Line], aside: list[list[Line]], words: Counter[str]) -> Iterator[tuple[None, str]]:
@@ -392,7 +411,7 @@ def _paragraphs(flow: list[Line], aside: list[list[Line]], words: Counter[str]) 
 
 
 def _ends_paragraph(before: Line, line: Line) -> bool:
-    ended = before.text.endswith((".", "!", "?", ":", ".”", '."', ".)", ".’"))
+    ended = bool(_ENDED.search(before.text))
     same_column = before.page == line.page and abs(before.left - line.left) < 0.1 and before.bottom > line.bottom
     indented = same_column and line.left - before.left > 0.008
     spaced = same_column and (before.bottom - line.bottom) > 1.6 * before.size
