@@ -53,7 +53,7 @@ def test_bad_files_are_named_and_the_others_read(tmp_path: Path) -> None:
     }
     assert set(reasons) == set(expected)
     assert all(part in reasons[name] for name, part in expected.items()), reasons
-    assert found.notes == ["1 files (.png) are no documents and were left out."]
+    assert found.notes == ["Left out, because they are no documents: 1 of .png."]
 
 
 def test_pipes_and_links_out_of_the_folder_are_not_read(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def read_folder(path: Path) -> Found:
             replace(p, work=name + p.work.removeprefix(file.name)) if p.work.startswith(file.name) else p for p in reading.papers
         ]
         refused += reading.refused
-    notes = [f"{count} files ({suffix}) are no documents and were left out." for suffix, count in sorted(others.items())]
+    notes = [f"Left out, because they are no documents: {count} of {suffix}." for suffix, count in sorted(others.items())]
     if parts:
         notes.append(f"{parts} LaTeX files are parts of other files, and are read where these include them.")
     return Found("folder", str(path), _now(), len(papers) + len(refused), papers, refused, notes)

@@ -112,7 +112,7 @@ def _clean(text: str, path: Path) -> str:
 def join_cut(left: str, right: str, words: Counter[str]) -> str:
     """The text before and after a hyphen at the end of a line, made one. Whether the word has a hyphen of its own is what `words`
     (the words of the paper) say; else "state-of-", and "XLM-" before "R", keep theirs."""
-    begin, end = re.search(r"[\w-]*$", left), re.match(r"[\w-]*", right)
+    begin, end = re.search(r"[\w-]*$", left[-60:]), re.match(r"[\w-]*", right)
     first, second = begin[0] if begin else "", end[0] if end else ""
     whole, hyphened = (first + second).lower(), f"{first}-{second}".lower()
     own = words[hyphened] > words[whole] or not second[:1].islower() or ("-" in first and not words[whole])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,7 @@ SCANNED = 20  # letters a page; with fewer, the pages are pictures
 EDGE = 0.085  # of a page's height, above and below: where headers and footers stand
 ENCRYPTED = "encrypted; take its password off (for example with qpdf --decrypt) and try again"
 
+_one_at_a_time = threading.Lock()  # pdfium is not safe with threads
 _RUNNING = re.compile(
     r"Proceedings of |Transactions of the |Findings of the |©|c©|c\s?\d{4} Association|Copyright |Published as |Under review"
     r"|Preprint\b|\d+$"
@@ -69,7 +71,8 @@ def read_pdf(path: Path) -> Reading:
     if b"%PDF-" not in raw[:1024]:
         kind = "an HTML page" if re.match(rb"\s*<(!doctype|html)", raw[:200], re.IGNORECASE) else "another kind of file"
         raise InputError(f"{path}: not a PDF but {kind} (a PDF begins with %PDF-); get it again")
-    pages, count, unread, metadata = _read_pages(raw, path)
+    with _one_at_a_time:
+        pages, count, unread, metadata = _read_pages(raw, path)
     notes = list(unread)
     if count > MAX_PAGES:
         notes.append(f"It has {count:,} pages; the first {MAX_PAGES} were read, and nothing after them.")

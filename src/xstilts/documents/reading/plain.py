@@ -86,7 +86,7 @@ def _join(lines: list[str], words: Counter[str]) -> str:
     """One paragraph: a word that is hyphenated at the end of a line becomes whole."""
     text = lines[0].strip()
     for line in lines[1:]:
-        cut = re.search(r"\w-$", text)
+        cut = re.fullmatch(r"\w-", text[-2:])
         text = join_cut(text[:-1], line.strip(), words) if cut else f"{text} {line.strip()}"
     return squeeze(text)
 
