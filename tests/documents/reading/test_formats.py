@@ -64,6 +64,23 @@ def test_a_page_about_a_paper_has_its_abstract_only(tmp_path: Path) -> None:
     assert (paper.extent, paper.sections, paper.withdrawn) == ("abstract", (Section("Abstract", "Trees bend."),), True)
 
 
+def test_a_page_of_the_anthology(tmp_path: Path) -> None:
+    page = """<!doctype html><html><head><title>Bending Trees - ACL Anthology</title>
+    <meta content="Bending Trees" name=citation_title>
+    <meta content="Ada Fern" name=citation_author><meta content="2020/12" name=citation_publication_date>
+    <meta content="https://aclanthology.org/2020.trees-main.56.pdf" name=citation_pdf_url></head><body><nav>Events</nav>
+    <h2><a>Bending Trees</a></h2><div class="card-body acl-abstract"><h5>Abstract</h5><span>Trees <i>bend</i>.</span></div>
+    <dl><dt>Anthology ID:</dt><dd>2020.trees-main.56</dd></dl></body></html>"""
+    paper = read(read_html, page, tmp_path, "x.html")
+    assert (paper.id, paper.year, paper.extent) == ("acl:2020.trees-main.56 published", 2020, "abstract")
+    assert paper.sections == (Section("Abstract", "Trees bend."),)
+
+
+def test_a_page_that_says_it_is_damaged_is_read_with_a_note(tmp_path: Path) -> None:
+    page = LATEXML.replace("<nav>", "<div>This document may be truncated or damaged.</div><nav>")
+    assert read(read_html, page, tmp_path, "x.html").notes == ("The page says that it may be truncated or damaged.",)
+
+
 @pytest.mark.parametrize("title", ["404 Not Found", "Error 503", "Just a moment...", "Access Denied", "Sign in to the library"])
 def test_error_pages_are_refused(title: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="an error page"):
