@@ -137,7 +137,7 @@ def test_a_withdrawn_paper_is_marked(kind: Any, services: FakeServices, tmp_path
 
 
 def test_a_query_in_the_syntax_of_arxiv() -> None:
-    assert make_query('bending "many trees"', None, None) == 'all:bending AND all:"many trees"'
+    assert make_query('bending, "many trees" ?', None, None) == 'all:bending AND all:"many trees"'
     assert (
         make_query("ti:trees OR abs:moss", 2019, None)
         == "(ti:trees OR abs:moss) AND submittedDate:[201901010000 TO 209912312359]"
@@ -161,6 +161,11 @@ def test_keys_come_from_the_environment(services: FakeServices, tmp_path: Path, 
     assert services.requests[-1][3]["x-api-key"] == "k1"
     make(OpenAlex, services, tmp_path).search("trees")
     assert services.requests[-1][1]["api_key"] == "k2" and services.requests[-1][1]["mailto"] == "ada@example.org"
+
+
+def test_semantic_scholar_gets_no_hyphens(services: FakeServices, tmp_path: Path) -> None:
+    found = make(SemanticScholar, services, tmp_path).search("bending-trees")
+    assert found.total == 1 and found.asked == "bending-trees"
 
 
 def test_semantic_scholar_by_many_kinds_of_ids(services: FakeServices, tmp_path: Path) -> None:

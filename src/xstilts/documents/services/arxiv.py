@@ -136,8 +136,8 @@ def make_query(query: str, from_year: int | None, to_year: int | None) -> str:
     if not query.strip():
         raise InputError("an empty query; expected words to search for")
     if not _FIELD.search(query):
-        terms = [phrase or word for phrase, word in re.findall(r"(\"[^\"]+\")|([^\s\"]+)", query)]
-        query = " AND ".join(f"all:{term}" for term in terms if term not in ("AND", "and"))
+        terms = [phrase or word.strip(".,;:!?()") for phrase, word in re.findall(r"(\"[^\"]+\")|([^\s\"]+)", query)]
+        query = " AND ".join(f"all:{term}" for term in terms if term not in ("", "AND", "and"))
     if from_year or to_year:
         query = f"({query}) AND submittedDate:[{from_year or 1991}01010000 TO {to_year or 2099}12312359]"
     return query
