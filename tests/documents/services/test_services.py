@@ -126,6 +126,8 @@ def test_versions_of_arxiv_are_two_papers(services: FakeServices, tmp_path: Path
     assert "8.4" in find_abstract(found.papers[0].sections) and "5.4" in find_abstract(found.papers[1].sections)
     assert found.refused == ["arXiv has no paper 1999.99999"] and found.total == 4
     assert merge(found.papers).duplicates == []
+    both = make(ArXiv, services, tmp_path).by_id(["2005.90001v1", "2005.90001"])
+    assert [p.version for p in both.papers] == ["v1", "v2"], "an id without a version is the latest one"
     with pytest.raises(InputError, match="not an arXiv id"):
         make(ArXiv, services, tmp_path).by_id(["P18-9001"])
 
