@@ -69,25 +69,32 @@ def read_folder(path: Path) -> Found:
             others[file.suffix.lower() or "no suffix"] += 1
             continue
         try:
-            if not file.resolve().is_relative_to(root):
-                raise InputError(f"{name}: a link out of the folder; copy the file into it")
+            if not _resolve(file).is_relative_to(root):
+                raise InputError(f"{file}: a link out of the folder; copy the file into it")
             if reader is read_latex and is_part(file):
                 parts += 1
                 continue
             reading = reader(file)
         except MissingLibrary:
             raise
-        except (InputError, OSError, RuntimeError) as error:  # resolve: a link in a circle
+        except InputError as error:
             refused.append(str(error))
             continue
         papers += [
             replace(p, work=name + p.work.removeprefix(file.name)) if p.work.startswith(file.name) else p for p in reading.papers
         ]
         refused += reading.refused
-    notes = [f"{count} files ({suffix}) are no documents and were left out." for suffix, count in sorted(others.items())]
+    notes = [f"Left out, because they are no documents: {count} of {suffix}." for suffix, count in sorted(others.items())]
     if parts:
         notes.append(f"{parts} LaTeX files are parts of other files, and are read where these include them.")
     return Found("folder", str(path), _now(), len(papers) + len(refused), papers, refused, notes)
+
+
+def _resolve(file: Path) -> Path:
+    try:
+        return file.resolve()
+    except (OSError, RuntimeError):
+        raise InputError(f"{file}: a link that leads nowhere, or in a circle; remove it") from None
 
 
 def _list_files(path: Path) -> Iterator[Path]:

@@ -126,6 +126,8 @@ def test_versions_of_arxiv_are_two_papers(services: FakeServices, tmp_path: Path
     assert "8.4" in find_abstract(found.papers[0].sections) and "5.4" in find_abstract(found.papers[1].sections)
     assert found.refused == ["arXiv has no paper 1999.99999"] and found.total == 4
     assert merge(found.papers).duplicates == []
+    both = make(ArXiv, services, tmp_path).by_id(["2005.90001v1", "2005.90001"])
+    assert [p.version for p in both.papers] == ["v1", "v2"], "an id without a version is the latest one"
     with pytest.raises(InputError, match="not an arXiv id"):
         make(ArXiv, services, tmp_path).by_id(["P18-9001"])
 
@@ -137,7 +139,7 @@ def test_a_withdrawn_paper_is_marked(kind: Any, services: FakeServices, tmp_path
 
 
 def test_a_query_in_the_syntax_of_arxiv() -> None:
-    assert make_query('bending "many trees"', None, None) == 'all:bending AND all:"many trees"'
+    assert make_query('bending, "many trees" ?', None, None) == 'all:bending AND all:"many trees"'
     assert (
         make_query("ti:trees OR abs:moss", 2019, None)
         == "(ti:trees OR abs:moss) AND submittedDate:[201901010000 TO 209912312359]"
@@ -161,6 +163,11 @@ def test_keys_come_from_the_environment(services: FakeServices, tmp_path: Path, 
     assert services.requests[-1][3]["x-api-key"] == "k1"
     make(OpenAlex, services, tmp_path).search("trees")
     assert services.requests[-1][1]["api_key"] == "k2" and services.requests[-1][1]["mailto"] == "ada@example.org"
+
+
+def test_semantic_scholar_gets_no_hyphens(services: FakeServices, tmp_path: Path) -> None:
+    found = make(SemanticScholar, services, tmp_path).search("bending-trees")
+    assert found.total == 1 and found.asked == "bending-trees"
 
 
 def test_semantic_scholar_by_many_kinds_of_ids(services: FakeServices, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from xstilts.documents.names import choose_names
 from xstilts.documents.paper import Paper, Section
-from xstilts.documents.reading.files import Reading, as_year, decode, need, read_bytes, says_withdrawn, squeeze
+from xstilts.documents.reading.files import Reading, as_year, decode, need, quiet, read_bytes, says_withdrawn, squeeze
 from xstilts.documents.reading.latex import to_text
 from xstilts.errors import InputError
 
@@ -73,14 +72,11 @@ def parse_bibtex(text: str, origin: str, name: str, notes: tuple[str, ...] = ())
 
 def _parse(text: str, origin: str) -> Any:
     bibtexparser = need("bibtexparser")
-    logger = logging.getLogger("bibtexparser")
-    level, logger.level = logger.level, logging.CRITICAL  # it logs each failed block, and so do we
     try:
-        return bibtexparser.parse_string(text)
+        with quiet("bibtexparser"):
+            return bibtexparser.parse_string(text)
     except Exception as error:  # its parser raises many kinds of errors on text that is not BibTeX
         raise InputError(f"{origin}: not BibTeX ({squeeze(str(error))[:200]})") from None
-    finally:
-        logger.level = level
 
 
 def _read_authors(value: str) -> Iterator[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import codecs
 import gzip
 import importlib
+import logging
 import re
 import stat
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,18 @@ def need(module: str, package: str = "") -> Any:
         raise MissingLibrary(
             f"{name} is not installed, and papers are read with it; run: pip install 'xstilts[review]'"
         ) from None
+
+
+@contextmanager
+def quiet(library: str) -> Iterator[None]:
+    """Without the log of a library that warns of what its caller says itself."""
+    logger = logging.getLogger(library)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
@@ -89,13 +103,16 @@ def _clean(text: str, path: Path) -> str:
     odd = len(re.findall(r"[\x00-\x08\x0e-\x1a\x1c-\x1f�]", text))
     if odd > 3 + len(text) // 100:
         raise InputError(f"{path}: not text ({odd:,} control characters in {len(text):,}); expected a document")
-    return re.sub(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]", "", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = re.sub(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]", "", text).replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise InputError(f"{path}: the file has no text; expected a document")
+    return text
 
 
 def join_cut(left: str, right: str, words: Counter[str]) -> str:
     """The text before and after a hyphen at the end of a line, made one. Whether the word has a hyphen of its own is what `words`
     (the words of the paper) say; else "state-of-", and "XLM-" before "R", keep theirs."""
-    begin, end = re.search(r"[\w-]*$", left), re.match(r"[\w-]*", right)
+    begin, end = re.search(r"[\w-]*$", left[-60:]), re.match(r"[\w-]*", right)
     first, second = begin[0] if begin else "", end[0] if end else ""
     whole, hyphened = (first + second).lower(), f"{first}-{second}".lower()
     own = words[hyphened] > words[whole] or not second[:1].islower() or ("-" in first and not words[whole])

@@ -15,6 +15,7 @@ NAMES = (
     "acknowledgment", "acknowledgement", "references", "bibliography", "appendix", "appendices", "supplementary material",
 )  # fmt: skip
 REFERENCES = frozenset({"references", "bibliography"})
+SENTENCE_STARTS = frozenset({"We", "This", "These", "It", "They", "There", "Our"})
 
 _NUMBERED = re.compile(r"((?:\d{1,2}|[A-Z])(?:\.\d{1,2}){0,3})\.?\s+(\S.{1,90})")
 
@@ -38,7 +39,7 @@ def parse_heading(line: str) -> str | None:
         or title.count("(") != title.count(")")
     ):
         return None
-    if number.isalpha() and len(words) > 8:
+    if words[0] in SENTENCE_STARTS or (number.isalpha() and len(words) > 8):
         return None
     long_words = [word for word in words if len(word) > 4]
     if number.isdecimal() and sum(word[0].isupper() for word in long_words) < 0.5 * len(long_words):

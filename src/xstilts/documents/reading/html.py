@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from xstilts.documents.names import choose_names
+from xstilts.documents.names import choose_names, find_year
 from xstilts.documents.paper import Extent, Paper, PaperTable, Section
 from xstilts.documents.reading.files import Reading, as_year, decode, need, read_bytes, says_withdrawn, squeeze, strip_suffixes
 from xstilts.documents.reading.headings import find_abstract, gather_sections
@@ -84,7 +84,7 @@ def read_html(path: Path) -> Reading:
     title = next(filter(None, (*meta.get("citation_title", ()), _strip_label(_all_text(heading)), page_title)), "")
     tables: list[PaperTable] = []
     sections = gather_sections(_walk(root, tables, title))
-    abstract = find_abstract(sections) or _find_abstract(root, meta)
+    abstract = _find_abstract(root, meta) or find_abstract(sections)
     length = sum(len(section.text) for section in sections)
     for name in (page_title, title):
         if _ERROR_PAGE.match(name) and length < 3000:
@@ -94,6 +94,8 @@ def read_html(path: Path) -> Reading:
     is_abstract_page = bool(abstract) and _is_abstract_page(root, meta)
     if is_abstract_page:
         sections, tables = (Section("Abstract", abstract),), []
+    if "may be truncated or damaged" in text:
+        notes = (*notes, "The page says that it may be truncated or damaged.")
     extent: Extent = "abstract" if is_abstract_page else "full text"
     links = [link.get("href") or "" for link in root.iter("link") if link.get("rel") == "canonical"]
     names = [
@@ -118,7 +120,7 @@ def read_html(path: Path) -> Reading:
                 sections=sections,
                 tables=tuple(tables),
                 authors=tuple(map(_turn_name, meta.get("citation_author", ()))),
-                year=next((year for key in _DATE for value in meta.get(key, ()) if (year := as_year(value))), None),
+                year=next((year for key in _DATE for value in meta.get(key, ()) if (year := as_year(value))), find_year(work)),
                 venue=next(iter((*meta.get("citation_conference_title", ()), *meta.get("citation_journal_title", ()))), ""),
                 url=next(iter(links), ""),
                 language=(root.get("lang") or "en")[:2].lower(),
@@ -166,7 +168,20 @@ def _find_id(root: Any, name: str) -> Any:
 
 
 def _all_text(element: Any) -> str:
-    return squeeze(" ".join(element.itertext("*", with_tail=True))) if element is not None else ""
+    """The text of an element on one line, with each formula once: LaTeXML writes it as MathML and as TeX."""
+    if element is None:
+        return ""
+    pieces: list[str] = []
+    inside = None
+    for event, part in need("lxml.etree").iterwalk(element, events=("start", "end")):
+        if inside is None and event == "start":
+            formula = part.get("alttext") if part.tag == "math" else None
+            inside = part if formula else None
+            pieces += [" " if part.tag in BREAKS else "", formula or part.text or ""]
+        elif event == "end" and (inside is None or part is inside):
+            inside = None
+            pieces += [" " if part.tag in BREAKS else "", (part.tail or "") if part is not element else ""]
+    return squeeze("".join(pieces))
 
 
 def _strip_label(title: str) -> str:
@@ -237,7 +252,7 @@ def _read_table(element: Any) -> PaperTable | None:
         cells = []
         for cell in row.iterchildren("td", "th"):
             span = cell.get("colspan") or "1"
-            cells += [_cell_text(cell)] + [""] * (min(int(span), 50) - 1 if span.isdecimal() else 0)
+            cells += [_all_text(cell)] + [""] * (min(int(span), 50) - 1 if span.isdecimal() else 0)
         if any(cells):
             rows.append(cells)
     width = max(map(len, rows), default=0)
@@ -249,17 +264,3 @@ def _read_table(element: Any) -> PaperTable | None:
     if caption is None and figure is not None:
         caption = figure.find(".//figcaption")
     return PaperTable(_all_text(caption), tuple(head), tuple(body))
-
-
-def _cell_text(cell: Any) -> str:
-    """The text of a cell, with a formula once: LaTeXML writes it as MathML and as TeX."""
-    maths = [math for math in cell.iter("math") if math.get("alttext")]
-    if not maths:
-        return squeeze("".join(cell.itertext("*")))
-    inside = {x for math in maths for x in math.iterdescendants()}
-    pieces = [cell.text or ""]
-    for x in cell.iterdescendants():
-        if x not in inside:
-            pieces.append(x.get("alttext") if x in maths else x.text or "")
-            pieces.append(x.tail or "")
-    return squeeze("".join(pieces))

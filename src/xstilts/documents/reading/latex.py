@@ -7,32 +7,46 @@ turned into text by pylatexenc.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from xstilts.documents.names import choose_names
 from xstilts.documents.paper import Paper, PaperTable
-from xstilts.documents.reading.files import Reading, as_year, decode, need, read_bytes, says_withdrawn, squeeze, strip_suffixes
+from xstilts.documents.reading.files import (
+    Reading,
+    as_year,
+    decode,
+    need,
+    quiet,
+    read_bytes,
+    says_withdrawn,
+    squeeze,
+    strip_suffixes,
+)
 from xstilts.documents.reading.headings import find_abstract, gather_sections
 from xstilts.errors import InputError
 
 DEEPEST_INPUT = 8
 MOST_MACROS = 500
 MAX_LETTERS = 5_000_000
+LONGEST_ARGUMENT = 20_000
+LONGEST_HEADING = 500
+LONGEST_PARAGRAPH = 20_000  # pylatexenc is slow on longer ones, and no text has them
 
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%.*?(?:\n[^\S\n]*|$)")
 _INPUT = re.compile(r"\\(?:input|include|subfile)\s*\{([^{}]{1,200})\}")
 _MACRO = re.compile(r"\\(?:re)?newcommand\*?\s*\{?\\([A-Za-z]+)\}?\s*(?=\{)|\\def\s*\\([A-Za-z]+)\s*(?=\{)")
-_TABULAR = re.compile(r"\\begin\{(tabular[*xy]?|longtable|tabulary)\}(.*?)\\end\{\1\}", re.DOTALL)
-_FLOAT = re.compile(r"\\begin\{(table\*?|figure\*?|wraptable|wrapfigure|longtable)\}(.*?)\\end\{\1\}", re.DOTALL)
+_TABULARS = frozenset({"tabular", "tabular*", "tabularx", "tabulary", "longtable"})
+_FLOATS = frozenset({"table", "table*", "figure", "figure*", "wraptable", "wrapfigure"})
+_LEFT_OUT = frozenset({"thebibliography", "tikzpicture", "comment"})
+_ENVIRONMENT = re.compile(r"\\(begin|end)\{([A-Za-z]+\*?)\}")
 _DROPPED = re.compile(
-    r"\\begin\{(thebibliography|tikzpicture|comment|CJK\*?)\}.*?\\end\{\1\}|\\(?:bibliography|bibliographystyle|label|vspace|hspace|usepackage)\*?"
-    r"\s*(?:\[[^\]]*\])?\{[^{}]*\}|\\(?:maketitle|tableofcontents|clearpage|newpage|noindent|centering|appendix|small|footnotesize)\b",
+    r"\\(?:bibliography|bibliographystyle|label|vspace|hspace|usepackage)\*?"
+    r"\s*(?:\[[^\]]{0,300}\])?\{[^{}]{0,300}\}|\\(?:maketitle|tableofcontents|clearpage|newpage|noindent|centering|appendix|small|footnotesize)\b",
     re.DOTALL,
 )
-_CITE = re.compile(r"~?\\(?:no)?(?:[Cc]ite|textcite|parencite)[a-zA-Z]*\*?\s*(?:\[[^\]]*\]\s*){0,2}\{([^{}]*)\}")
-_SECTION = re.compile(r"\\(chapter|section|subsection|subsubsection|paragraph)\*?\s*(?:\[[^\]]*\])?(?=\{)")
-_ABSTRACT = re.compile(r"\\begin\{abstract\}(.*?)\\end\{abstract\}", re.DOTALL)
+_CITE = re.compile(r"~?\\(?:no)?(?:[Cc]ite|textcite|parencite)[a-zA-Z]*\*?\s*(?:\[[^\]]{0,300}\]\s*){0,2}\{([^{}]{0,1000})\}")
+_SECTION = re.compile(r"\\(chapter|section|subsection|subsubsection|paragraph)\*?\s*(?:\[[^\]]{0,300}\])?(?=\{)")
 
 
 def is_part(path: Path) -> bool:
@@ -87,13 +101,20 @@ def to_text(source: str) -> str:
     """LaTeX as plain text with single blanks; what pylatexenc cannot read loses its commands only."""
     if not re.search(r"[\\{}$~%&]|--|``|''", source):
         return squeeze(source)
+    if len(source) > LONGEST_PARAGRAPH:
+        return _strip_commands(source)
     latex2text = need("pylatexenc.latex2text")
     source = _CITE.sub(lambda found: f" [{found[1]}]", source)
     try:
-        text = latex2text.LatexNodes2Text(math_mode="text", keep_comments=False).latex_to_text(source, tolerant_parsing=True)
+        with quiet("pylatexenc"):
+            text = latex2text.LatexNodes2Text(math_mode="text", keep_comments=False).latex_to_text(source, tolerant_parsing=True)
     except Exception:  # its parser raises many kinds of errors, RecursionError among them
-        text = re.sub(r"\\[A-Za-z]+\*?|[{}$~\\]", " ", source)
+        return _strip_commands(source)
     return squeeze(str(text))
+
+
+def _strip_commands(source: str) -> str:
+    return squeeze(re.sub(r"\\[A-Za-z]+\*?|[{}$~\\]", " ", source))
 
 
 def _include(source: str, root: Path, above: tuple[Path, ...], missing: list[str]) -> str:
@@ -112,19 +133,44 @@ def _include(source: str, root: Path, above: tuple[Path, ...], missing: list[str
     return _INPUT.sub(replace, _COMMENT.sub(r"\1", source)) if len(source) <= MAX_LETTERS else source
 
 
-def _read_braces(source: str, start: int) -> tuple[str, int]:
-    """What stands between the brace at `start` and its partner, and where it ends; ("", start) if there is no partner."""
+def _read_braces(source: str, start: int, longest: int = LONGEST_ARGUMENT) -> tuple[str, int]:
+    """What stands between the brace at `start` and its partner, and where it ends; ("", start) if there is no partner near."""
     depth = 0
-    for found in re.compile(r"\\.|[{}]", re.DOTALL).finditer(source, start):
+    for found in re.compile(r"\\.|[{}]", re.DOTALL).finditer(source, start, start + longest):
         depth += {"{": 1, "}": -1}.get(found[0], 0)
         if depth == 0:
             return source[start + 1 : found.start()], found.end()
     return "", start
 
 
+def _take_environments(source: str, names: frozenset[str], take: Callable[[str], None]) -> str:
+    """The source without the outermost environments of these names, the inside of each of which goes to `take`."""
+    kept, place, depth, begin = [], 0, 0, 0
+    for found in _ENVIRONMENT.finditer(source):
+        if found[2] not in names:
+            continue
+        if found[1] == "begin":
+            if depth == 0:
+                kept.append(source[place : found.start()])
+                place, begin = found.start(), found.end()
+            depth += 1
+        elif depth:
+            depth -= 1
+            if depth == 0:
+                take(source[begin : found.start()])
+                place = found.end()
+    return "\n\n".join([*kept, source[place:]])
+
+
 def _find_argument(source: str, command: str) -> str:
-    found = re.search(rf"\\{command}\s*(?:\[[^\]]*\])?\s*(?=\{{)", source)
-    return re.sub(r"\\(?:thanks|footnote)\b", "", _read_braces(source, found.end())[0]) if found else ""
+    found = re.search(rf"\\{command}\s*(?:\[[^\]]{0, 300}\])?\s*(?=\{{)", source)
+    argument = _read_braces(source, found.end())[0] if found else ""
+    for _ in range(50):
+        note = re.search(r"\\(?:thanks|footnote)\s*(?=\{)", argument)
+        if note is None:
+            break
+        argument = argument[: note.start()] + argument[max(note.end() + 1, _read_braces(argument, note.end())[1]) :]
+    return argument
 
 
 def _put_macros(source: str) -> str:
@@ -132,8 +178,9 @@ def _put_macros(source: str) -> str:
     macros: dict[str, str] = {}
     for found in list(_MACRO.finditer(source))[:MOST_MACROS]:
         body, _ = _read_braces(source, found.end())
-        if body and "#" not in body and len(body) < 200 and "\\begin" not in body:
-            macros[found[1] or found[2]] = re.sub(r"\\xspace\b", "", body)
+        name = found[1] or found[2]
+        if body and len(body) < 200 and not re.search(rf"#|\\begin|\\{name}\b", body):
+            macros[name] = re.sub(r"\\xspace\b", "", body)
     if not macros:
         return source
     definitions = re.compile(r"(\\(?:re)?newcommand\*?\s*\{?\\[A-Za-z]+\}?\s*\{|\\def\s*\\[A-Za-z]+\s*\{)")
@@ -141,47 +188,49 @@ def _put_macros(source: str) -> str:
     used = re.compile(r"\\(" + "|".join(sorted(macros, key=len, reverse=True)) + r")(?![A-Za-z])(?:\{\})?[^\S\n]?")
     for _ in range(2):
         source = used.sub(lambda found: macros[found[1]] + (" " if found[0][-1].isspace() else ""), source)
-        if len(source) > MAX_LETTERS:
+        if len(source) > MAX_LETTERS // 10:
             break
     return source.replace("\x00", "\\")
 
 
 def _walk(body: str, tables: list[PaperTable]) -> Iterator[tuple[str | None, str]]:
     """Headings and paragraphs in order. Captions of tables and figures stand as paragraphs at the end of their section."""
-    if found := _ABSTRACT.search(body):
+    abstracts: list[str] = []
+    body = _take_environments(body, frozenset({"abstract"}), abstracts.append)
+    for abstract in abstracts[:1]:
         yield "Abstract", ""
-        yield from ((None, to_text(text)) for text in re.split(r"\n[^\S\n]*\n", found[1]))
-        body = body[: found.start()] + body[found.end() :]
+        yield from ((None, to_text(text)) for text in re.split(r"\n[^\S\n]*\n", abstract))
         yield "", ""
     for command in ("title", "author", "date"):
-        if found := re.search(rf"\\{command}\s*(?:\[[^\]]*\])?\s*(?=\{{)", body):
+        if found := re.search(rf"\\{command}\s*(?:\[[^\]]{0, 300}\])?\s*(?=\{{)", body):
             body = body[: found.start()] + body[_read_braces(body, found.end())[1] :]
     marks = list(_SECTION.finditer(body))
     yield from _paragraphs(body[: marks[0].start() if marks else len(body)], tables)
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
-        title, end = _read_braces(body, mark.end())
+    ends = [*(mark.start() for mark in marks[1:]), len(body)]
+    for mark, last in zip(marks, ends, strict=False):
+        title, end = _read_braces(body, mark.end(), LONGEST_HEADING)
         yield to_text(title), ""
-        yield from _paragraphs(body[end : following.start() if following else len(body)], tables)
+        yield from _paragraphs(body[end:last], tables)
 
 
 def _paragraphs(source: str, tables: list[PaperTable]) -> Iterator[tuple[None, str]]:
     captions: list[str] = []
 
-    def take_float(found: re.Match[str]) -> str:
-        caption = to_text(_find_argument(found[2], "caption"))
-        inside = [_read_tabular(tabular[2], caption) for tabular in _TABULAR.finditer(found[0])]
-        tables.extend(table for table in inside if table)
+    def take_float(inside: str) -> None:
+        caption = to_text(_find_argument(inside, "caption"))
+        _take_environments(inside, _TABULARS, lambda tabular: take_tabular(tabular, caption))
         if caption:
             captions.append(caption)
-        return "\n\n"
 
-    def take_tabular(found: re.Match[str]) -> str:
-        if table := _read_tabular(found[2], ""):
+    def take_tabular(inside: str, caption: str = "") -> None:
+        if table := _read_tabular(inside, caption):
             tables.append(table)
-        return "\n\n"
 
-    source = _TABULAR.sub(take_tabular, _FLOAT.sub(take_float, source))
-    source = re.sub(r"\\(?:begin|end)\{(?:itemize|enumerate|quote)\}(?:\[[^\]]*\])?|\\item\b", "\n\n", _DROPPED.sub(" ", source))
+    source = _take_environments(source, _LEFT_OUT, lambda inside: None)
+    source = _take_environments(_take_environments(source, _FLOATS, take_float), _TABULARS, take_tabular)
+    source = re.sub(
+        r"\\(?:begin|end)\{(?:itemize|enumerate|quote)\}(?:\[[^\]]{0,300}\])?|\\item\b", "\n\n", _DROPPED.sub(" ", source)
+    )
     for text in (*re.split(r"\n[^\S\n]*\n", source), *captions):
         if plain := to_text(text):
             yield None, plain
@@ -189,7 +238,7 @@ def _paragraphs(source: str, tables: list[PaperTable]) -> Iterator[tuple[None, s
 
 def _read_tabular(source: str, caption: str) -> PaperTable | None:
     if source.lstrip().startswith(("{", "[")):
-        source = re.sub(r"^\s*\[[^\]]*\]", "", source)
+        source = re.sub(r"^\s*\[[^\]]{0,300}\]", "", source)
         while source.lstrip().startswith("{"):
             source = source.lstrip()
             end = _read_braces(source, 0)[1]
@@ -197,17 +246,17 @@ def _read_tabular(source: str, caption: str) -> PaperTable | None:
                 break
             source = source[end:]
     source = re.sub(
-        r"\\(?:toprule|midrule|bottomrule|hline|cmidrule|cline|specialrule|addlinespace)\*?(?:\([^)]*\))?(?:\[[^\]]*\])?(?:\{[^{}]*\})*",
+        r"\\(?:toprule|midrule|bottomrule|hline|cmidrule|cline|specialrule|addlinespace)\*?(?:\([^)]*\))?(?:\[[^\]]{0,300}\])?(?:\{[^{}]{0,300}\})*",
         "",
         source,
     )
     rows = []
-    for line in re.split(r"\\\\(?:\[[^\]]*\])?|\\tabularnewline", source):
+    for line in re.split(r"\\\\(?:\[[^\]]{0,300}\])?|\\tabularnewline", source):
         cells: list[str] = []
         for cell in re.split(r"(?<!\\)&", line):
-            span = re.search(r"\\multicolumn\s*\{(\d{1,2})\}\s*\{[^{}]*\}\s*", cell)
+            span = re.search(r"\\multicolumn\s*\{(\d{1,2})\}\s*\{[^{}]{0,300}\}\s*", cell)
             cell = cell.replace(span[0], "") if span else cell
-            cells += [to_text(re.sub(r"\\multirow\s*\{[^{}]*\}\s*\{[^{}]*\}", "", cell))] + [""] * (
+            cells += [to_text(re.sub(r"\\multirow\s*\{[^{}]{0,300}\}\s*\{[^{}]{0,300}\}", "", cell))] + [""] * (
                 int(span[1]) - 1 if span else 0
             )
         if any(cells):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -38,12 +39,14 @@ SCANNED = 20  # letters a page; with fewer, the pages are pictures
 EDGE = 0.085  # of a page's height, above and below: where headers and footers stand
 ENCRYPTED = "encrypted; take its password off (for example with qpdf --decrypt) and try again"
 
+_one_at_a_time = threading.Lock()  # pdfium is not safe with threads
 _RUNNING = re.compile(
     r"Proceedings of |Transactions of the |Findings of the |©|c©|c\s?\d{4} Association|Copyright |Published as |Under review"
     r"|Preprint\b|\d+$"
 )
 _CAPTION = re.compile(r"(Table|Figure|Fig\.)\s*\d+\s*[:.]")
 _NUMBER = re.compile(r"[-+−±*∗†‡(]*\d[\d.,]*[%)*∗†‡]*(?:[±/]\d[\d.,]*)?|[-–—−]+|N/?A")
+_ENDED = re.compile(r"[.!?:][”’\")\]]*\d{0,2}$")  # a mark of a footnote may follow
 _HYPHENS = "\x02\ufffe"
 
 
@@ -68,7 +71,8 @@ def read_pdf(path: Path) -> Reading:
     if b"%PDF-" not in raw[:1024]:
         kind = "an HTML page" if re.match(rb"\s*<(!doctype|html)", raw[:200], re.IGNORECASE) else "another kind of file"
         raise InputError(f"{path}: not a PDF but {kind} (a PDF begins with %PDF-); get it again")
-    pages, count, unread, metadata = _read_pages(raw, path)
+    with _one_at_a_time:
+        pages, count, unread, metadata = _read_pages(raw, path)
     notes = list(unread)
     if count > MAX_PAGES:
         notes.append(f"It has {count:,} pages; the first {MAX_PAGES} were read, and nothing after them.")
@@ -144,12 +148,13 @@ def _read_page(page: Any, number: int) -> list[Line]:
     count = textpage.count_chars()
     text = textpage.get_text_range()
     if len(text) != count:
-        text = "".join(chr(raw.FPDFText_GetUnicode(textpage, i)) for i in range(count))
+        text = "".join(map(chr, (raw.FPDFText_GetUnicode(textpage, i) for i in range(count))))
     edges = [ctypes.c_double() for _ in range(4)]
+    origin = [ctypes.c_double() for _ in range(2)]
 
-    def locate(i: int) -> tuple[float, float, float, float]:
+    def locate(i: int) -> tuple[float, float]:
         raw.FPDFText_GetCharBox(textpage, i, *edges)  # left, right, bottom, top
-        return edges[0].value, edges[1].value, edges[2].value, edges[3].value
+        return edges[0].value, edges[1].value
 
     matrix = raw.FS_MATRIX()
     width, height = page.get_size()
@@ -158,35 +163,41 @@ def _read_page(page: Any, number: int) -> list[Line]:
         piece = found[0]
         start = found.start() + len(piece) - len(piece.lstrip())
         end = found.start() + len(piece.rstrip())
-        if end <= start:
+        if not _tidy(text[start:end]):
             continue
         size = 0.0  # it stays 0 where text runs upwards, as the stamp of arXiv does
         for i in range(start, end, max(1, (end - start) // 6)):
             if text[i].isalnum():  # pdfium adds blanks, which have no size
                 raw.FPDFText_GetMatrix(textpage, i, matrix)
                 size = max(size, raw.FPDFText_GetFontSize(textpage, i) * abs(matrix.d))
+        raw.FPDFText_GetCharOrigin(textpage, end - 1, *origin)
         first, last = locate(start), locate(end - 1)
         cells, begin, left = [], start, first[0]
         for blank in re.finditer(r"\s+", text[start:end]):
             before, after = locate(start + blank.start() - 1), locate(start + blank.end())
             if size and after[0] - before[1] > 0.8 * size:
-                cells.append((squeeze(text[begin : start + blank.start()]), left, before[1]))
+                cells.append((_tidy(text[begin : start + blank.start()]), left, before[1]))
                 begin, left = start + blank.end(), after[0]
-        cells.append((squeeze(text[begin:end]), left, last[1]))
+        cells.append((_tidy(text[begin:end]), left, last[1]))
         cut = found.end() < count and text[found.end()] in _HYPHENS
         lines.append(
             Line(
-                text=squeeze(text[start:end]),
+                text=_tidy(text[start:end]),
                 page=number,
                 left=first[0] / width,
                 right=last[1] / width,
-                bottom=min(first[2], last[2]) / height,
+                bottom=origin[1].value / height,
                 size=round(size / height, 4),
                 cut=cut,
                 cells=tuple((cell, begin / width, end / width) for cell, begin, end in cells),
             )
         )
     return _order_columns(lines)
+
+
+def _tidy(text: str) -> str:
+    """The text without what fonts of formulas have in place of control characters."""
+    return squeeze(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", " ", text))
 
 
 def _order_columns(lines: list[Line]) -> list[Line]:
@@ -314,6 +325,8 @@ def _walk(lines: list[Line], body: float, tables: list[PaperTable]) -> Iterator[
         heading = parse_heading(line.text) if line.size >= 0.98 * body and not line.cut else None
         if heading and before is not None and not _opens_block(before, line, flow):
             heading = None
+        if heading and is_references(heading) and _goes_on(lines[:i], lines[i + 1 :], body):
+            heading = None
         if heading and line.size > 1.04 * body:
             taken = i + 1
             while (
@@ -332,7 +345,7 @@ def _walk(lines: list[Line], body: float, tables: list[PaperTable]) -> Iterator[
             continue
         elif _CAPTION.match(line.text):
             aside.append([line])
-        elif aside and before is aside[-1][-1] and _continues(before, line):
+        elif aside and before is aside[-1][-1] and _continues(before, line) and _is_row(before) == _is_row(line):
             aside[-1].append(line)
         elif (abs(line.size - body) > 0.04 * body and line.size < body) or _is_row(line):
             if line.size:
@@ -347,8 +360,21 @@ def _opens_block(before: Line, line: Line, flow: list[Line]) -> bool:
     if re.match(r"[A-Z]\b|\d+ [A-Z][a-z]+ [a-z]", line.text):
         return line.size > 1.04 * before.size
     known = not line.text[0].isdigit()
-    ended = not flow or flow[-1].text.rstrip().endswith((".", "!", "?", ":", ")", "”", '"')) or flow[-1].page != line.page
-    return known or line.size > 1.04 * before.size or ended
+    ended = not flow or _ENDED.search(flow[-1].text) or flow[-1].page != line.page
+    return known or line.size > 1.04 * before.size or bool(ended)
+
+
+def _goes_on(before: list[Line], after: list[Line], body: float) -> bool:
+    """Whether the numbers of sections go on after a line: then it is no list of references, but a word in a figure."""
+    numbers = [
+        [
+            int(found[1])
+            for line in lines
+            if line.size > 1.04 * body and (found := re.match(r"(\d+)", parse_heading(line.text) or ""))
+        ]
+        for lines in (before, after)
+    ]
+    return bool(numbers[0] and numbers[1]) and numbers[1][0] in (numbers[0][-1], numbers[0][-1] + 1)
 
 
 def _continues(before: Line, line: Line) -> bool:
@@ -366,7 +392,8 @@ def _continues(before: Line, line: Line) -> bool:
 def _is_row(line: Line) -> bool:
     """Whether a line is a row of numbers, not a part of a sentence."""
     words = line.text.split()
-    return sum(bool(_NUMBER.fullmatch(word)) for word in words) > 0.5 * len(words) and not line.text.endswith(".")
+    numbers = sum(bool(_NUMBER.fullmatch(word)) for word in words)
+    return numbers > 0.5 * len(words) and len(re.findall(r"\b[a-z]{3,}\b", line.text)) < 2 and not line.text.endswith(".")
 
 
 def _paragraphs(flow: list[Line], aside: list[list[Line]], words: Counter[str]) -> Iterator[tuple[None, str]]:
@@ -387,7 +414,7 @@ def _paragraphs(flow: list[Line], aside: list[list[Line]], words: Counter[str]) 
 
 
 def _ends_paragraph(before: Line, line: Line) -> bool:
-    ended = before.text.endswith((".", "!", "?", ":", ".”", '."', ".)", ".’"))
+    ended = bool(_ENDED.search(before.text))
     same_column = before.page == line.page and abs(before.left - line.left) < 0.1 and before.bottom > line.bottom
     indented = same_column and line.left - before.left > 0.008
     spaced = same_column and (before.bottom - line.bottom) > 1.6 * before.size

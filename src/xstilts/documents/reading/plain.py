@@ -20,7 +20,6 @@ from xstilts.documents.reading.files import (
     strip_suffixes,
 )
 from xstilts.documents.reading.headings import find_abstract, gather_sections, parse_heading
-from xstilts.errors import InputError
 
 LONGEST_TITLE = 300
 
@@ -31,8 +30,6 @@ _TABLE_RULE = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?")
 def read_plain(path: Path) -> Reading:
     """The paper of a plain text or Markdown file. Raises InputError if it is empty or no text."""
     text, notes = decode(read_bytes(path), path)
-    if not text.strip():
-        raise InputError(f"{path}: no text; expected a document")
     stamp = find_stamp(text[:4000])
     work, version, same = choose_names([strip_suffixes(path)], path.name)
     tables: list[PaperTable] = []
@@ -89,7 +86,7 @@ def _join(lines: list[str], words: Counter[str]) -> str:
     """One paragraph: a word that is hyphenated at the end of a line becomes whole."""
     text = lines[0].strip()
     for line in lines[1:]:
-        cut = re.search(r"\w-$", text)
+        cut = re.fullmatch(r"\w-", text[-2:])
         text = join_cut(text[:-1], line.strip(), words) if cut else f"{text} {line.strip()}"
     return squeeze(text)
 

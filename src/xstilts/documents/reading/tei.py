@@ -66,7 +66,7 @@ def _parse(raw: bytes, path: Path) -> Any:
 
 
 def _text(element: Any, between: str = "") -> str:
-    return squeeze(between.join(element.itertext(with_tail=False))) if element is not None else ""
+    return squeeze(between.join(element.itertext())) if element is not None else ""
 
 
 def _paragraphs(element: Any) -> list[str]:

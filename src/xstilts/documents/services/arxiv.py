@@ -69,7 +69,7 @@ class ArXiv:
                 break
         notes = [f"{total:,} records match; the first {limit:,} by relevance were read."] if total > limit else []
         if (repeated := min(limit, total) - len(papers)) > 0:
-            notes.append(f"{repeated} records came twice in the pages of the answer.")
+            notes.append(f"{repeated} records came twice in the pages of the answer, or had no title.")
         return Found(NAME, asked, date, total, [self._add_text(paper) for paper in papers.values()], (), notes)
 
     def by_id(self, ids: Sequence[str]) -> Found:
@@ -89,8 +89,9 @@ class ArXiv:
             date = date or date_of_page
             for x in some:
                 found = [p for p in entries if x in (p.work[6:], p.id[6:])]
-                papers += found[:1]
-                if not found:
+                if found:
+                    papers.append(max(found, key=lambda paper: int(paper.version[1:] or 0)))  # x may name no version
+                else:
                     refused.append(f"{NAME} has no paper {x}")
         return Found(NAME, ", ".join(wanted), date, len(wanted), [self._add_text(paper) for paper in papers], refused)
 
@@ -136,8 +137,8 @@ def make_query(query: str, from_year: int | None, to_year: int | None) -> str:
     if not query.strip():
         raise InputError("an empty query; expected words to search for")
     if not _FIELD.search(query):
-        terms = [phrase or word for phrase, word in re.findall(r"(\"[^\"]+\")|([^\s\"]+)", query)]
-        query = " AND ".join(f"all:{term}" for term in terms if term not in ("AND", "and"))
+        terms = [phrase or word.strip(".,;:!?()") for phrase, word in re.findall(r"(\"[^\"]+\")|([^\s\"]+)", query)]
+        query = " AND ".join(f"all:{term}" for term in terms if term not in ("", "AND", "and"))
     if from_year or to_year:
         query = f"({query}) AND submittedDate:[{from_year or 1991}01010000 TO {to_year or 2099}12312359]"
     return query

@@ -43,7 +43,7 @@ class SemanticScholar:
         """The most relevant papers for words, at most `limit` and 1,000. Raises InputError."""
         if not query.strip():
             raise InputError("an empty query; expected words to search for")
-        params = {"query": query, "fields": FIELDS}
+        params = {"query": query.replace("-", " "), "fields": FIELDS}  # the service finds nothing for words with hyphens
         if from_year or to_year:
             params["year"] = f"{from_year or ''}-{to_year or ''}"
         papers: dict[str, Paper] = {}
