@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.conftest import SHARED
 from tests.documents.pdfs import column, make_pdf, make_scan
+
 from xstilts.documents.folder import read_file, read_folder
 from xstilts.documents.merge import merge
 from xstilts.documents.reading.files import decode

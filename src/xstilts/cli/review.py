@@ -158,7 +158,7 @@ def _read_where(where: str, store: Path) -> tuple[list[Any], list[Any]]:
         from xstilts.review.study_paper import make_study_paper
 
         results = load_results(where, [], store)
-        if not results.cells:
+        if not any(cell.languages for cell in results.cells):
             raise InputError(f"--in {where}: the store {store} has no scores of it; run it first: xstilts run {where}")
         findings = compute_findings(results)
         return [], [make_study_paper(findings, str(store))]

@@ -19,7 +19,8 @@ _ELSEWHERE = regex.compile(
 )
 _PLAN = regex.compile(
     r"\b(?:we (?:describe|discuss|present|introduce|propose|organi[sz]e|thank|refer|follow|leave)"
-    r"|this (?:paper|section) (?:is|describes|presents)|is organi[sz]ed|in (?:section|future work)|see (?:section|table|figure))\b",
+    r"|this (?:paper|section) (?:is|describes|presents)|is organi[sz]ed|in (?:section|future work)"
+    r"|see (?:section|table|figure))\b",
     regex.IGNORECASE,
 )
 SHORTEST, LONGEST_WORDS = 5, 60

@@ -98,7 +98,7 @@ class Quantity:
 
 @lru_cache(maxsize=50_000)
 def find_quantities(sentence: str, language: str = "en") -> tuple[Quantity, ...]:
-    """The quantities of a sentence, in their order. Outside English a comma with one or two digits after it is a decimal comma."""
+    """The quantities of a sentence, in order. Outside English a comma with one or two digits after it is a decimal comma."""
     if language != "en":
         sentence = _DECIMAL_COMMA.sub(".", sentence)
     names = [match.span() for pattern in (_NAMES, _DATE) for match in pattern.finditer(sentence)]

@@ -27,15 +27,16 @@ _NOT_ONLY = regex.compile(
 )
 _HEDGE = regex.compile(
     r"""\b(?:may|might|could|can|possibly|perhaps|probably|likely|suggests?|seems?|appears?|often|sometimes|in\ some\ cases|
-    tends?\ to|generally|usually|small|slight(?:ly)?|modest(?:ly)?|moderate(?:ly)?|limited|potential(?:ly)?|hypothesi[sz]e|expect)\b""",
+    tends?\ to|generally|usually|small|slight(?:ly)?|modest(?:ly)?|moderate(?:ly)?|limited|potential(?:ly)?|
+    hypothesi[sz]e|expect)\b""",
     regex.VERBOSE | regex.IGNORECASE,
 )
 
 
 @dataclass(frozen=True)
 class Polarity:
-    """`direction`: +1 if the sentence speaks of a rise or of something better, -1 of a fall, 0 of neither or of both. `denied`: an
-    odd number of negations. `hedges`: the words that make it less certain."""
+    """`direction`: +1 if the sentence speaks of a rise or of something better, -1 of a fall, 0 of neither or of both. `denied`:
+    an odd number of negations. `hedges`: the words that make it less certain."""
 
     direction: int
     denied: bool

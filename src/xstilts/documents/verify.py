@@ -161,7 +161,7 @@ def rank_passages(claim: StatedClaim, paper: Paper, weights: Weights, size: int 
 
 
 def _repeats(claim: StatedClaim, sentence: Sentence) -> bool:
-    """Whether a sentence is the claim itself, word for word, so that it is no evidence for a claim that was taken from a paper."""
+    """Whether a sentence is the claim itself, word for word, so that it is no evidence for a claim taken from a paper."""
     return bool(claim.origin) and list_words(sentence.text) == claim.words
 
 
@@ -181,7 +181,7 @@ def _check_number(
 
 
 def _find_opposite(claim: StatedClaim, sentences: Sequence[Sentence], shares: dict[int, float]) -> Sentence | None:
-    """The sentence nearest to the claim, if it has most of its words and asserts what the claim denies, or the other way round."""
+    """The sentence nearest to the claim, if it has most of its words and asserts what the claim denies, or the reverse."""
     stated = [one for one in sentences if not one.text.rstrip().endswith(QUESTIONS)]
     nearest = max(stated, key=lambda one: (shares[one.number], -one.number), default=None)
     if nearest is None or shares[nearest.number] < CONFIDENT or not (claim.polarity.direction or claim.polarity.denied):

@@ -24,8 +24,9 @@ STOP = frozenset(
     she should so some such than that the their them then there these they this those through thus to too under until up upon us
     very was we were what when where whether which while who whom whose why will with within would yet you your""".split()
 )
-_NUMBERS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
-eighteen nineteen twenty""".split()
+_NUMBERS = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen
+twenty""".split()
 SMALL = {word: str(value) for value, word in enumerate(_NUMBERS) if value != 1}  # "one" is a pronoun more often than a number
 
 

@@ -1,7 +1,7 @@
 """How far reviewers agree beyond chance: Krippendorff's alpha for nominal verdicts.
 
-Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability": 1 is perfect agreement, 0 that of chance. He asks for 0.8, and for
-0.667 where tentative conclusions will do. (The library of that name is under the GPL, which this package is not.)
+Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability": 1 is perfect agreement, 0 that of chance. He asks for 0.8, and
+for 0.667 where tentative conclusions will do. (The library of that name is under the GPL, which this package is not.)
 """
 
 from __future__ import annotations
