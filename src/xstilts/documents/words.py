@@ -18,11 +18,13 @@ from xstilts.documents.libraries import need
 
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}\p{N}'’]*|\p{N}+(?:[.,]\p{N}+)*")
 STOP = frozenset(
-    """a about above after again all also am an and any are as at be because been before being below between both but by can could
-    did do does doing down during each either few for from further had has have having he her here hers him his how however i if in
-    into is it its itself let may me might more most must my nor of off on once only onto or other our out over own per same shall
-    she should so some such than that the their them then there these they this those through thus to too under until up upon us
-    very was we were what when where whether which while who whom whose why will with within would yet you your""".split()
+    """
+    a about above after again all also am an and any are as at be because been before being below between both but by
+    can could did do does doing down during each either few for from further had has have having he her here hers him
+    his how however i if in into is it its itself let may me might more most must my nor of off on once only onto or
+    other our out over own per same shall she should so some such than that the their them then there these they this
+    those through thus to too under until up upon us very was we were what when where whether which while who whom whose
+    why will with within would yet you your""".split()
 )
 _NUMBERS = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen
