@@ -156,6 +156,17 @@ def test_retrieval_is_attacked_too(forked_workers: None, tmp_path: Path) -> None
         assert none.languages["l1"].headline == clean.languages["l1"].headline
     assert fell > 0
     assert choose_broken(plan, store) == ()
+    cell = notebook.cells(plan.study, store)["none/retrieval/0"]
+    with pytest.warns(UserWarning, match="segmentation: left out, because it is for the format"):
+        found = notebook.attack(cell, ["characters", "segmentation"], budget=0.6, count=5)
+    score = next(one.score for one in plan.attacked if one.id.arm == "none" and one.id.condition == plan.study.conditions[1].name)
+    with np.load(store.outputs(score.kind, score.slug, score.key) / "tallies.npz") as tallies:
+        for code, own in found.groupby("language"):
+            assert own["id"].tolist() == tallies[f"{code}.ids"].tolist()
+            assert (own["attacked"] >= 0).tolist() == tallies[f"{code}.counts"][:, 0].astype(bool).tolist(), "as in the study"
+    assert found["broken"].any() and found["queries"].max() == 5
+    greedy = notebook.attack(cell, "characters", "l1", budget=0.6, search="greedy")
+    assert (greedy["attacked"] < greedy["clean"]).any() and greedy["clean"].nunique() > 2, "a margin and no verdict"
     write_study_report(plan, store, None, tmp_path / "report")
     with (tmp_path / "report" / "robustness.csv").open() as file:
         assert {row["target"] for row in csv.DictReader(file)} == {"world/retrieval"}

@@ -47,11 +47,17 @@ _LANGUAGES = """\
 
 `x`: the attack applies. The sections below say why it does not elsewhere. All other attacks apply in every language.
 """
+_ABLATIONS = """\
+# Ablations
+
+An ablation is no attack: it takes away what the answer rests on, and the mean of its variants counts, not the worst. It
+is one of the `conditions` of a study, and no search.
+"""
 
 
 def page() -> str:
     """The whole page in Markdown."""
-    records = [*ATTACKS.values(), *MODEL_ATTACKS.values()]
+    records = [attack for attack in (ATTACKS | MODEL_ATTACKS).values() if attack.goal != "ablation"]
     rows = ["| attack | level | goal | formats | budget | searched |", "|---|---|---|---|---|---|"]
     rows += [
         f"| `{a.name}` | {a.level} | {a.goal} | {', '.join(f.name for f in a.formats)} | {_budget(a)} | {_searched(a)} |"
@@ -60,7 +66,8 @@ def page() -> str:
     levels = "Levels: " + "; ".join(f"{name} {text}" for name, text in LEVELS.items()) + "."
     languages = f"{_LANGUAGES}\n{_language_table()}\n"
     sections = "\n".join(_section(attack) for attack in records)
-    return f"{_INTRO}{chr(10).join(rows)}\n\n{_wrap(levels)}\n\n{languages}\n{sections}"
+    ablations = "\n".join(_section(attack) for attack in ATTACKS.values() if attack.goal == "ablation")
+    return f"{_INTRO}{chr(10).join(rows)}\n\n{_wrap(levels)}\n\n{languages}\n{sections}\n{_ABLATIONS}\n{ablations}"
 
 
 def _language_table() -> str:

@@ -90,7 +90,7 @@ def attack(
     method = make_method("greedy" if check and search == "random" else search, count)
     os.environ.update(worker_environment(threads=os.cpu_count() or 1))
     from xstilts.stages.judge import CellJudge
-    from xstilts.stages.victim import CellVictim
+    from xstilts.stages.victim import load_victim
 
     names, codes = (tuple(part.strip() for part in text.split(",") if part.strip()) for text in (attacks, languages))
     notes: list[str] = []
@@ -104,7 +104,7 @@ def attack(
         options: dict[str, Any] = {"budget": budget, "seed": seed, "limit": limit, "most_queries": queries}
         options |= {"on_start": show, "note": notes.append}
         options |= {"judge": CellJudge(Store(store), asked.answered)} if asked else {}
-        given: tuple[Any, ...] = (Store(store), CellVictim, names, codes, method)
+        given: tuple[Any, ...] = (Store(store), load_victim, names, codes, method)
         rows: list[Attacked] = []
         summaries: Any
         if check:

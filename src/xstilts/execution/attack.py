@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from math import isnan
 from statistics import fmean, median, quantiles
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -33,10 +33,9 @@ from xstilts.errors import InputError, nearest
 from xstilts.execution.language_pairs import read_gold
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.format import Example
-from xstilts.metrics.metric import Metric
-from xstilts.plan.attack_stages import explain_uncut
+from xstilts.plan.attack_stages import explain_misfit, explain_uncut
 from xstilts.plan.cell import PlannedCell
-from xstilts.stages.stage import PredictStage
+from xstilts.stages.stage import ScoreStage
 from xstilts.store.store import Store
 from xstilts.tasks.registry import find_task
 
@@ -45,7 +44,7 @@ TextVictim = Callable[[Sequence[tuple[str, ...]]], Sequence[Sequence[float]]]
 
 
 class ModelVictim(Protocol):
-    """A victim whose model can be asked for more than scores (`stages.victim.CellVictim`, which needs torch)."""
+    """A victim whose model can be asked for more than scores (`stages.victim.CellVictim`)."""
 
     def __call__(self, examples: Sequence[Example]) -> Sequence[float]: ...
     def propose(self, language: str, blind: bool = False) -> Propose: ...
@@ -56,7 +55,8 @@ class ModelVictim(Protocol):
 # Pairs of texts -> the probability that the second follows from the first (`stages.judge.CellJudge`).
 Judge = Callable[[Sequence[tuple[str, str]]], Sequence[float]]
 ENTAILS = 0.8  # the probability from which a judge is taken to say so
-MakeVictim = Callable[[Store, PredictStage, Metric], ModelVictim]
+# The score stage of a clean cell, on the test data of one language -> its model (`stages.victim.load_victim`, which needs torch).
+MakeVictim = Callable[[Store, ScoreStage, str], Victim]
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,10 @@ def attack_cell(
     on_start: Callable[[str, str], None] = lambda attack, language: None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Attacked]:
-    """Attack a cell's model on its test data, attack by attack and language by language. `make_victim`: `CellVictim`, which needs
-    torch. `languages`: those of the cell if none is given. `limit`: so many examples of each language, the same ids in all. What
-    an attack does not fit goes to `note`. Raises InputError if nothing fits, for an unknown attack or language, and if the store
-    lacks the model or the data."""
+    """Attack a cell's model on its test data, attack by attack and language by language. `make_victim`: `load_victim`, since that
+    needs torch. `languages`: those of the cell if none is given. `limit`: so many examples of each language, the same ids in all.
+    What an attack does not fit goes to `note`. Raises InputError if nothing fits, for an unknown attack or language, and if the
+    store lacks the model or the data."""
     rounds = list_rounds(cell, store, attacks, languages, budget, limit, note, judge is not None)
     victims = load_victims(cell, store, make_victim, rounds)
     for one in rounds:
@@ -162,41 +162,47 @@ def list_rounds(
         if language not in gold:
             raise InputError(f"{cell.id.target} has no test data in {language!r} here; expected {', '.join(gold)}")
     tests = {code: [e for e in read_gold(store, cell, code) if e.answer is not None] for code in gold}  # XVNLI has some without
-    rounds = []
+    rounds: list[Round] = []
+    left_out: list[str] = []
+
+    def leave_out(what: str, reason: str) -> None:
+        left_out.append(f"{what}: left out, because {reason}")
+        note(left_out[-1])
+
     for attack in chosen:
-        if reason := attack.misfits(task.format, cell.id.target):
-            note(f"{attack.name}: left out, because {reason}")
+        if reason := explain_misfit(attack, task, gold) or explain_ablation(attack):
+            leave_out(attack.name, reason)
             continue
         if attack.by_model and attack is not PGD and not judged:
             note(f"{attack.name}: nothing keeps the label and no judge was asked, so this is an upper bound of fragility")
         if attack.cuts and (reason := explain_uncut(cell.checkpoint)):
-            note(f"{attack.name}: left out, because {reason}")
-            continue
-        if attack.mixes_languages and sum(not attack.excludes(code) for code in gold) < 2:
-            note(f"{attack.name}: left out, because it needs test data in two languages")
+            leave_out(attack.name, reason)
             continue
         if attack.declared and attack.resource != "none":
             note(f"{attack.name}: reads {attack.resource}")
         parallel = _by_id(tests, attack) if attack.mixes_languages else {}
         for code in languages or gold:
             if reason := attack.excludes(code):
-                note(f"{attack.name} in {code}: left out, because {reason}")
+                leave_out(f"{attack.name} in {code}", reason)
             else:
                 some, pool = _choose(tests[code], limit), Pool(tests[code], parallel)
                 sizes = PGD_SIZES if attack is PGD and budget is None else ()
                 rounds += [Round(attack, f"{attack.name} {size:g}", code, some, pool, size) for size in sizes]
                 rounds += [] if sizes else [Round(attack, attack.name, code, some, pool, budget)]
     if not rounds:
-        raise InputError(f"none of {', '.join(attacks)} fits {cell.id.target} in {', '.join(languages or gold)}")
+        raise InputError(f"nothing to attack {cell.id.target} with; {'; '.join(left_out)}")
     return rounds
 
 
-def load_victims(cell: PlannedCell, store: Store, make_victim: MakeVictim, rounds: Iterable[Round]) -> dict[str, ModelVictim]:
+def explain_ablation(attack: Attack) -> str:
+    """Why a search has no use for an ablation; "" for any other attack."""
+    ablation = "it is an ablation and no attack: what the answer rests on is taken away; list it under a study's `conditions`"
+    return ablation if attack.goal == "ablation" else ""
+
+
+def load_victims(cell: PlannedCell, store: Store, make_victim: MakeVictim, rounds: Iterable[Round]) -> dict[str, Victim]:
     """By language, since the score of an answer may depend on it. They share one model."""
-    metric = find_task(cell.id.target).metric
-    assert metric is not None
-    codes = dict.fromkeys(one.language for one in rounds)
-    return {code: make_victim(store, cell.answered, metric.for_language(code)) for code in codes}
+    return {code: make_victim(store, cell.score, code) for code in dict.fromkeys(one.language for one in rounds)}
 
 
 def attack_function(
@@ -238,7 +244,7 @@ def attack_function(
         name = attack.name
         if attack.by_model:
             raise InputError(f"{name}: it asks the model itself, and a function has only scores; attack a finished cell with it")
-        if reason := attack.misfits(format, task) or attack.excludes(language):
+        if reason := attack.misfits(format, task) or attack.excludes(language) or explain_ablation(attack):
             raise InputError(f"{attack.name}: {reason}")
         if attack.mixes_languages:
             raise InputError(f"{attack.name}: it needs the same examples in other languages, which only a cell has")
@@ -326,16 +332,17 @@ def find_variants(
     return search(victim, one.attack, one.examples, one.language, method, **options)
 
 
-def ask_model(victim: ModelVictim, one: Round, method: Method | None, seed: int, most_queries: int | None) -> list[Found]:
+def ask_model(victim: Victim, one: Round, method: Method | None, seed: int, most_queries: int | None) -> list[Found]:
     """As `find_variants`; attacks by the victim's model have a search of their own, and `method` is not used."""
+    model = cast(ModelVictim, victim)  # where it is asked for more: no attack by a model fits retrieval
     if one.attack is HOTFLIP:
-        method = ProposedSearch(victim.propose(one.language))
+        method = ProposedSearch(model.propose(one.language))
     if one.attack is SUBSTITUTE:
         method = GreedySearch(method.count) if isinstance(method, RandomSearch) else method or GreedySearch()
-        return find_variants(victim, one, method, seed, most_queries, victim.substitute(one.language))
+        return find_variants(victim, one, method, seed, most_queries, model.substitute(one.language))
     if one.attack is not PGD:
         return find_variants(victim, one, method, seed, most_queries)
-    paths = victim.perturb(one.examples, one.attack.check(one.language, one.budget))
+    paths = model.perturb(one.examples, one.attack.check(one.language, one.budget))
     return [_follow_path(example, path) for example, path in zip(one.examples, paths, strict=True)]
 
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
-from typing import Any
+from typing import Any, cast
 
 from xstilts.attacks.model_based import HOTFLIP, PGD
-from xstilts.attacks.search import Found, GreedySearch, Method, ProposedSearch, RandomSearch, success_rate, transfer
+from xstilts.attacks.search import Found, GreedySearch, Method, ProposedSearch, RandomSearch, Victim, success_rate, transfer
 from xstilts.errors import InputError
 from xstilts.execution.attack import (
     Attacked,
@@ -170,8 +170,8 @@ def check_cell(
 
 
 def check_victim(
-    victim: ModelVictim,
-    surrogate: ModelVictim | None,
+    victim: Victim,
+    surrogate: Victim | None,
     one: Round,
     method: Method,
     *,
@@ -183,7 +183,7 @@ def check_victim(
     its own search with words drawn at random; that asks the victim too, so transfer is not set against it."""
     found: list[tuple[str, float | None, list[Found]]] = []
     if one.attack is HOTFLIP:
-        blind = ProposedSearch(victim.propose(one.language, blind=True))
+        blind = ProposedSearch(cast(ModelVictim, victim).propose(one.language, blind=True))
         found.append((RANDOM, None, find_variants(victim, one, blind, seed, most_queries)))
     else:
         counts = sorted({*(2**n for n in range(count.bit_length())), count})
