@@ -115,7 +115,7 @@ def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
     """Its margin is below 0 where its prediction was wrong, and misfits are said."""
     recipe = {"lr": 3e-3, "batch": 8, "steps": 60, "max_length": 64, "stride": 16, "evaluations": 5, "average": 2}
     targets = ["world/pos", "world/paraphrase", "world/tydiqa"]
-    study = tiny_study(chains={"none": []}, targets=targets, recipes={"default": recipe})
+    study = tiny_study(chains={"none": []}, targets=targets, recipes={"default": recipe}, random_init=False)
     store = Store(tmp_path)
     assert not execute(compile_study(study), store, workers=2).errors
     cells = notebook.cells(study, store)
@@ -144,6 +144,7 @@ def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
 def test_a_cell_attacked_through_its_gradients_and_through_another_cell(forked_workers: None, tmp_path: Path) -> None:
     recipe = {"lr": 3e-3, "batch": 8, "steps": 60, "max_length": 64, "evaluations": 2, "average": 1}
     changes: dict[str, Any] = {"chains": {"none": []}, "targets": ["world/paraphrase", "world/nli"], "seeds": [0, 1]}
+    changes |= {"random_init": False}
     study = tiny_study(**changes, recipes={"default": recipe})
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_record(**changes, recipes={"default": recipe})))
     store = Store(tmp_path)
@@ -185,12 +186,19 @@ def test_a_cell_attacked_through_its_gradients_and_through_another_cell(forked_w
 
     printed = run_verb("--with", "characters,hotflip", "--from", "none/paraphrase/1")
     assert "surrogate broken" in printed and "victim broken" in printed
-    rungs = json.loads(run_verb("--with", "characters,hotflip", "--check", "--from", "none/paraphrase/1", "--json"))
+    through = ["--check", "--from", "none/paraphrase/1", "--json"]
+    rungs = json.loads(run_verb("--with", "characters,hotflip", *through))
     assert [(one["attack"], one["search"]) for one in rungs] == [
         *(("characters", name) for name in ("random", "random", "transfer", "asks the victim")),
         *(("hotflip", name) for name in ("random", "transfer", "asks the victim")),
     ]
     assert len({one["right"] for one in rungs}) == 1
+    rungs = json.loads(run_verb("--with", "pgd,substitute", "--budget", "0.1", *through))
+    assert [(one["attack"], one["search"]) for one in rungs] == [
+        *(("pgd", name) for name in ("random", "asks the victim")),
+        *(("substitute", name) for name in ("random", "random", "transfer", "asks the victim")),
+    ]
+    assert rungs[0]["tried"] == rungs[1]["tried"] == 10
     study_file = tmp_path / "tiny.yaml"
     (row,) = json.loads(run_verb("--with", "substitute", "--judge", f"{study_file}:none/nli/0", "--json"))
     assert (row["attack"], row["examples"]) == ("substitute", 8)

@@ -36,6 +36,7 @@ def attack_study(*conditions: object) -> Study:
         targets=["world/pos", "world/paraphrase"],
         conditions=list(conditions),
         recipes={"default": RECIPE},
+        random_init=False,
     )
 
 
@@ -137,6 +138,7 @@ def test_retrieval_is_attacked_too(forked_workers: None, tmp_path: Path) -> None
     """More variants leave less, clean scores stay, and where nothing can be edited (no diacritics in l1) nothing falls."""
     conditions = [*({"attack": "characters", "budget": 0.6, "count": count} for count in (1, 5)), "diacritics"]
     fields = {"targets": ["world/retrieval"], "languages": ["l1", "l2"], "chains": {"none": [], "nli": ["world/nli"]}}
+    fields["random_init"] = False
     plan = compile_study(tiny_study(**fields, recipes={"default": RECIPE}, conditions=conditions))
     store = Store(tmp_path)
     assert not execute(plan, store, workers=2).errors
@@ -179,7 +181,7 @@ def test_retrieval_is_attacked_too(forked_workers: None, tmp_path: Path) -> None
 def cut(forked_workers: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
     """An encoder whose tokenizer has pieces of words, attacked by cutting them otherwise."""
     conditions = [{"attack": "segmentation", "count": count} for count in (1, 4)]
-    own = {"encoders": ["scratch/own"], "scratch": {"own": {"corpus": "world/text", "vocabulary": 200}}}
+    own = {"random_init": False, "encoders": ["scratch/own"], "scratch": {"own": {"corpus": "world/text", "vocabulary": 200}}}
     targets = ["world/pos", "world/paraphrase", "world/tydiqa"]
     study = tiny_study(chains={"none": []}, targets=targets, recipes={"default": RECIPE}, conditions=conditions, **own)
     plan, store = compile_study(study), Store(tmp_path_factory.mktemp("cut"))

@@ -49,7 +49,7 @@ class ModelVictim(Protocol):
     def __call__(self, examples: Sequence[Example]) -> Sequence[float]: ...
     def propose(self, language: str, blind: bool = False) -> Propose: ...
     def substitute(self, language: str) -> Propose: ...
-    def perturb(self, examples: Sequence[Example], size: float) -> Sequence[Sequence[float]]: ...
+    def perturb(self, examples: Sequence[Example], size: float, blind: bool = False) -> Sequence[Sequence[float]]: ...
 
 
 # Pairs of texts -> the probability that the second follows from the first (`stages.judge.CellJudge`).
@@ -342,7 +342,12 @@ def ask_model(victim: Victim, one: Round, method: Method | None, seed: int, most
         return find_variants(victim, one, method, seed, most_queries, model.substitute(one.language))
     if one.attack is not PGD:
         return find_variants(victim, one, method, seed, most_queries)
-    paths = model.perturb(one.examples, one.attack.check(one.language, one.budget))
+    return follow_noise(model, one)
+
+
+def follow_noise(victim: ModelVictim, one: Round, blind: bool = False) -> list[Found]:
+    """What noise on the word embeddings does; `blind`: drawn at random and not by gradients."""
+    paths = victim.perturb(one.examples, one.attack.check(one.language, one.budget), blind)
     return [_follow_path(example, path) for example, path in zip(one.examples, paths, strict=True)]
 
 

@@ -101,9 +101,10 @@ class CellVictim:
         assert isinstance(model, Checkpoint)
         return MaskedWords(self._store, model, language)
 
-    def perturb(self, examples: Sequence[Example], size: float) -> list[list[float]]:
-        """Of each example its score without noise on the word embeddings, and at each step of projected gradient ascent."""
-        return measure_noise(self._predictor, examples, size)
+    def perturb(self, examples: Sequence[Example], size: float, blind: bool = False) -> list[list[float]]:
+        """Of each example its score without noise on the word embeddings, and at each step of projected gradient ascent, or with
+        noise drawn at random."""
+        return measure_noise(self._predictor, examples, size, blind=blind)
 
 
 class RetrievalVictim:
