@@ -18,12 +18,14 @@ from tests.conftest import tiny_record, tiny_study
 from typer.testing import CliRunner
 
 import xstilts.notebook as notebook
+from xstilts.attacks.search import Found
 from xstilts.cli import app
 from xstilts.cli.views.attack import print_attacks, write_rows
 from xstilts.errors import InputError
-from xstilts.execution.attack import attack_function, make_method, summarise_attacks
+from xstilts.execution.attack import Attacked, attack_function, make_method, summarise_attacks
 from xstilts.execution.execute import execute
 from xstilts.execution.language_pairs import PairScore, summarise_pairs
+from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.plan.compile import compile_study
 from xstilts.store.store import Store
 
@@ -129,6 +131,13 @@ def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
         notebook.language_pairs(cells["none/pos/0"])
     for name, misfit in (("none/paraphrase/0", ""), ("none/pos/0", "symmetry"), ("none/tydiqa/0", "symmetry")):
         cell, attacks = cells[name], ["punctuation", "characters", *filter(None, [misfit])]
+        if name == "none/tydiqa/0":
+            with pytest.warns(UserWarning, match="checklist in l1: left out, because no templates are written in it"):
+                items = notebook.attack(cell, "checklist", limit=5, count=3)
+            assert len(items) == 15 and not items["broken"].any() and (items["clean"] == items["attacked"]).all()
+            assert items["text"].nunique() > 10 and (items["attacked_text"] == "").all()
+            with pytest.raises(InputError, match="checklist writes examples of its own"):
+                notebook.attack(cell, "checklist", "en", search="greedy")
         with pytest.warns(UserWarning, match=f"{misfit}: left out") if misfit else nullcontext():
             found = notebook.attack(cell, attacks, limit=20, count=2)
         known = notebook.examples(cell).set_index(["language", "id"])["score"]
@@ -204,6 +213,19 @@ def test_a_cell_attacked_through_its_gradients_and_through_another_cell(forked_w
     assert (row["attack"], row["examples"]) == ("substitute", 8)
     with pytest.raises(InputError, match="has no rows to judge or to write"):
         run_verb("--with", "characters", "--check", "-o", "rows.csv")
+
+
+def test_items_that_stand_alone_are_counted_right_or_wrong() -> None:
+    items = [SpanExample(f"q#{i}", "Who?", "Not Ann but Bo.", (SpanAnswer("Bo", 12),)) for i in range(4)]
+    found = [Found(item.id, score, score, None, 0, 0.0) for item, score in zip(items, (0.5, -0.5, 0.1, 0.2), strict=True)]
+    rows = [Attacked("checklist", "en", item, one, alone=True) for item, one in zip(items, found, strict=True)]
+    (summary,) = summarise_attacks(rows)
+    assert (summary.examples, summary.right, summary.clean, summary.attacked) == (4, 3, 0.75, 0.75)
+    assert math.isnan(summary.success)
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_attacks(console, [summary], rows)
+    text = console.export_text()
+    assert "75.0 %" in text and "item   Who? | Not Ann but Bo." in text and "broken" not in text and "after" not in text
 
 
 def test_what_nobody_sees_is_shown_in_the_terminal(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ from xstilts.execution.execute import execute, inspect
 from xstilts.formats.jsonl import read_jsonl, read_predictions
 from xstilts.metrics.worst import own_scores
 from xstilts.plan.compile import Plan, compile_study
+from xstilts.report.document import build_document
+from xstilts.report.findings import read_findings
+from xstilts.report.render.markdown import render_markdown
 from xstilts.stages.own_inputs import load_predictor
 from xstilts.stages.stage import AttackStage, PredictStage
 from xstilts.store.store import Store, read_json
@@ -180,7 +183,7 @@ def test_retrieval_is_attacked_too(forked_workers: None, tmp_path: Path) -> None
 @pytest.fixture(scope="module")
 def cut(forked_workers: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
     """An encoder whose tokenizer has pieces of words, attacked by cutting them otherwise."""
-    conditions = [{"attack": "segmentation", "count": count} for count in (1, 4)]
+    conditions = [*({"attack": "segmentation", "count": count} for count in (1, 4)), {"attack": "checklist", "count": 2}]
     own = {"random_init": False, "encoders": ["scratch/own"], "scratch": {"own": {"corpus": "world/text", "vocabulary": 200}}}
     targets = ["world/pos", "world/paraphrase", "world/tydiqa"]
     study = tiny_study(chains={"none": []}, targets=targets, recipes={"default": RECIPE}, conditions=conditions, **own)
@@ -201,7 +204,7 @@ def test_more_cuts_leave_less_and_are_nested(cut: tuple[Plan, Store]) -> None:
             assert (second <= first).all()
             fell += int((second < first).sum())
     assert fell > 0
-    few, more = ([cell for cell in plan.attacked if cell.id.condition == name] for name in attacked)
+    few, more = ([cell for cell in plan.attacked if cell.id.condition == name] for name in list(attacked)[:2])
     for one_cell, other_cell in zip(few, more, strict=True):
         folders = [store.outputs(s.kind, s.slug, s.key) for c in (one_cell, other_cell) if (s := c.score.inputs.attacked)]
         for language in one_cell.score.config.languages:
@@ -238,6 +241,29 @@ def test_the_tokenizer_saw_what_was_edited(ran: tuple[Plan, Store], cut: tuple[P
     for stage in (stage for stage in ran[0].stages if isinstance(stage, PredictStage)):
         facts = read_json(ran[1].folder(stage.kind, stage.slug, stage.key) / "done.json")["facts"]
         assert ("seen" in facts) == any(made.kind == "attack" for made in stage.inputs.test.values())
+
+
+def test_items_of_templates_count_by_themselves(cut: tuple[Plan, Store]) -> None:
+    """The tally of an example is the mean of its items', none of them is the worst, and no drop is compared."""
+    plan, store = cut
+    (cell,) = [cell for cell in plan.attacked if cell.id.condition == "checklist, count 2"]
+    assert cell.id.target == "world/tydiqa" and cell.score.config.counts == "mean" and list(cell.score.config.languages) == ["en"]
+    made, answered = cell.score.inputs.variants["en"], cell.score.inputs.attacked
+    assert answered is not None
+    items = list(read_jsonl(store.outputs(made.kind, made.slug, made.key) / "examples.jsonl"))
+    answers = read_predictions(store.outputs(answered.kind, answered.slug, answered.key) / "en.jsonl")
+    metric = find_task("world/tydiqa").metric
+    assert metric is not None and len(items) == 32
+    tallies_NC = np.array([metric.for_language("en").tally(*pair) for pair in zip(items, answers, strict=True)], dtype=float)
+    findings = read_findings(plan, store)
+    (score,) = [one.languages["en"] for one in findings.results.attacked["checklist, count 2"]]
+    assert score.headline == pytest.approx(metric.headline(tallies_NC.sum(0)))
+    assert score.attack is not None and score.attack["passed"] == pytest.approx((own_scores(metric, tallies_NC) >= 0.5).mean())
+    assert not any(one.condition.startswith("checklist") for one in (*findings.robustness, *findings.lines))
+    page = render_markdown(build_document(findings))
+    own = page.split("## Minimum functionality")[1].split("\n## ")[0]
+    assert "checklist, count 2" in own and "no templates are written in it" in own
+    assert "checklist" not in page.split("## Robustness")[1].split("\n## ")[0]
 
 
 def test_a_cell_is_searched_by_its_cuts(cut: tuple[Plan, Store]) -> None:

@@ -7,7 +7,7 @@ so finds more; its variants are of this victim only.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from math import isnan
+from math import isnan, nan
 from statistics import fmean, median, quantiles
 from typing import Any, Protocol, cast
 
@@ -29,6 +29,7 @@ from xstilts.attacks.search import (
     search,
     success_rate,
 )
+from xstilts.attacks.variants import make_variants
 from xstilts.errors import InputError, nearest
 from xstilts.execution.language_pairs import read_gold
 from xstilts.formats.classify import Classify, ClassifyExample
@@ -62,7 +63,8 @@ MakeVictim = Callable[[Store, ScoreStage, str], Victim]
 @dataclass(frozen=True)
 class Attacked:
     """What one attack did to one example. `surrogate`: what it did to the model on which it was found, if that is another one.
-    `kept`: whether a judge found that the broken text still means the same; None if it was not asked."""
+    `kept`: whether a judge found that the broken text still means the same; None if it was not asked. `alone`: the example is an
+    item of an attack whose variants stand alone, and its own score is all there is."""
 
     attack: str
     language: str
@@ -70,6 +72,7 @@ class Attacked:
     found: Found
     surrogate: Found | None = None
     kept: bool | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,8 @@ class Summary:
     """One attack in one language. `right`: the clean examples that the victim got right; `untouched`: how many of these have no
     variant, since nothing in them can be edited; `success`: the share of these that are broken (NaN if none is right); `clean`
     and `attacked`: the share of all examples that is right before and after; `queries` of the examples that have variants: median
-    and 90th percentile. `kept`: the share of the broken ones that a judge keeps (None if it was asked about none)."""
+    and 90th percentile. `kept`: the share of the broken ones that a judge keeps (None if it was asked about none). `alone`: the
+    examples are items that stand alone; `clean` is the share right, and nothing is broken."""
 
     attack: str
     language: str
@@ -102,6 +106,7 @@ class Summary:
     queries: float
     queries_p90: float
     kept: float | None = None
+    alone: bool = False
 
 
 def make_method(name: str, count: int) -> Method:
@@ -138,8 +143,10 @@ def attack_cell(
     victims = load_victims(cell, store, make_victim, rounds)
     for one in rounds:
         on_start(one.name, one.language)
+        one = write_items(one, method, seed) if one.attack.stands_alone else one
         found = ask_model(victims[one.language], one, method, seed, most_queries)
-        rows = [Attacked(one.name, one.language, e, f) for e, f in zip(one.examples, found, strict=True)]
+        pairs = zip(one.examples, found, strict=True)
+        rows = [Attacked(one.name, one.language, e, f, alone=one.attack.stands_alone) for e, f in pairs]
         yield from judge_rows(rows, judge) if judge else rows
 
 
@@ -319,6 +326,8 @@ def _summarise(attack: str, language: str, rows: Sequence[Attacked]) -> Summary:
     clean = fmean(one.clean >= one.threshold for one in found)
     attacked = fmean(one.score >= one.threshold for one in found)
     counts, shares = (len(found), len(right), untouched), (success_rate(found), clean, attacked)
+    if rows[0].alone:
+        return Summary(attack, language, len(found), len(right), 0, nan, clean, clean, 1, 1, alone=True)
     return Summary(attack, language, *counts, *shares, median(queries), p90, share_kept(rows))
 
 
@@ -334,6 +343,8 @@ def find_variants(
 
 def ask_model(victim: Victim, one: Round, method: Method | None, seed: int, most_queries: int | None) -> list[Found]:
     """As `find_variants`; attacks by the victim's model have a search of their own, and `method` is not used."""
+    if one.attack.stands_alone:
+        return find_variants(victim, one, RandomSearch(), seed, most_queries=0)  # the items alone, see `write_items`
     model = cast(ModelVictim, victim)  # where it is asked for more: no attack by a model fits retrieval
     if one.attack is HOTFLIP:
         method = ProposedSearch(model.propose(one.language))
@@ -343,6 +354,16 @@ def ask_model(victim: Victim, one: Round, method: Method | None, seed: int, most
     if one.attack is not PGD:
         return find_variants(victim, one, method, seed, most_queries)
     return follow_noise(model, one)
+
+
+def write_items(one: Round, method: Method | None, seed: int) -> Round:
+    """The round with the items of an attack whose variants stand alone, as many for each example as a random search draws.
+    Raises InputError for another search."""
+    method = method or RandomSearch()
+    if not isinstance(method, RandomSearch):
+        raise InputError(f"attack {one.attack.name} writes examples of its own, which no search can change; use RandomSearch")
+    made = make_variants(one.attack, one.examples, one.language, seed=seed, count=method.count, budget=one.budget, pool=one.pool)
+    return replace(one, examples=[variant.example for variant in made.variants])
 
 
 def follow_noise(victim: ModelVictim, one: Round, blind: bool = False) -> list[Found]:

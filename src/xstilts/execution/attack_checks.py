@@ -98,6 +98,10 @@ def transfer_cell(
     if PGD.name in attacks:
         raise InputError("pgd makes no text, so there is nothing to carry over to another model; leave it out")
     rounds = list_rounds(cell, store, attacks, languages, budget, limit, note, judge is not None)
+    if alone := [one.name for one in rounds if one.attack.stands_alone]:
+        raise InputError(
+            f"{alone[0]} asks no model what to write, so there is nothing to carry over to another one; leave it out"
+        )
     others = load_victims(surrogate, store, make_victim, rounds)
     victims = load_victims(cell, store, make_victim, rounds)
     for one in rounds:

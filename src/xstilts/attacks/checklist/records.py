@@ -52,7 +52,7 @@ def _record(name: str, kind: str) -> Attack:
     return Attack(
         name=name,
         title=f"checklist: {kind or 'all kinds'}",
-        description=f"An item from a template in the place of the example: {what}. Each stands alone, and the share right counts.",
+        description=f"An item from a template in the place of the example: {what}. The share right counts.",
         level="R0",
         goal="minimum functionality",
         formats=(Span,),

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from math import prod
 from pathlib import Path
 
 import regex
@@ -47,7 +48,6 @@ def hash_templates(folder: Path) -> str:
     return hashlib.sha256(repr(files).encode()).hexdigest()
 
 
-@lru_cache(maxsize=64)
 def read_items(path: Path) -> Items:
     """All items of a file. Raises InputError with the line for a template that is not one, a slot that no line defines, and an
     answer that does not occur once in its context."""
@@ -57,6 +57,11 @@ def read_items(path: Path) -> Items:
         raise InputError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
         raise InputError(f"{path}: expected templates ({error.strerror})") from None
+    return _parse(path, text)
+
+
+@lru_cache(maxsize=64)
+def _parse(path: Path, text: str) -> Items:
     slots: dict[str, list[tuple[str, ...]]] = {}
     templates: list[tuple[int, list[str]]] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -83,32 +88,39 @@ def read_items(path: Path) -> Items:
 
 def _fill(where: str, texts: list[str], slots: Mapping[str, list[tuple[str, ...]]]) -> Iterator[Item]:
     """The items of a template, in the order of the values."""
-    asked = list(dict.fromkeys((found[1], found[2]) for text in texts for found in _SLOT.finditer(text)))
-    for name, _ in asked:
+    draws = list(dict.fromkeys((found[1], found[2]) for text in texts for found in _SLOT.finditer(text)))
+    for name, _ in draws:
         if name not in slots:
             raise InputError(f"{where}: no line defines the slot {{{name}}}; expected one of {', '.join(slots) or 'none'}")
-    size = 1
-    for name, _ in asked:
-        size *= len(slots[name])
-    if size > MOST:
+    if (size := prod(len(slots[name]) for name, _ in draws)) > MOST:
         raise InputError(f"{where}: it has {size:,} items, at most {MOST:,} are read; give its slots fewer values")
+    writers = [_split(where, text, draws, slots) for text in texts]
     made = False
-    for values in product(*(range(len(slots[name])) for name, _ in asked)):
-        drawn = dict(zip(asked, values, strict=True))
-        if len({(name, value) for (name, _), value in drawn.items()}) < len(drawn):
+    for values in product(*(slots[name] for name, _ in draws)):
+        if len({(name, value) for (name, _), value in zip(draws, values, strict=True)}) < len(draws):
             continue  # two draws of a slot are equal
-
-        def put(found: regex.Match[str], drawn: dict[tuple[str, str], int] = drawn) -> str:
-            forms = slots[found[1]][drawn[found[1], found[2]]]
-            place = int(found[3] or 1)
-            if not 1 <= place <= len(forms):
-                raise InputError(f"{where}: {found[0]} asks for a form that {'|'.join(forms)!r} does not have")
-            return forms[place - 1]
-
-        item = Item(*(_SLOT.sub(put, text) for text in texts))
-        if (times := item.context.count(item.answer)) != 1:
-            raise InputError(f"{where}: the answer {item.answer!r} occurs {times} times in {item.context!r}; expected once")
+        context, question, answer = (
+            "".join(one if isinstance(one, str) else values[one[0]][one[1]] for one in w) for w in writers
+        )
+        if (times := context.count(answer)) != 1:
+            raise InputError(f"{where}: the answer {answer!r} occurs {times} times in {context!r}; expected once")
         made = True
-        yield item
+        yield Item(context, question, answer)
     if not made:
         raise InputError(f"{where}: no item, since a slot has fewer values than it has draws")
+
+
+def _split(
+    where: str, text: str, draws: list[tuple[str, str]], slots: Mapping[str, list[tuple[str, ...]]]
+) -> list[str | tuple[int, int]]:
+    """A text as its words and, for each slot in it, the places of the draw and of the form."""
+    written: list[str | tuple[int, int]] = []
+    end = 0
+    for found in _SLOT.finditer(text):
+        form = int(found[3] or 1)
+        short = [value for value in slots[found[1]] if not 1 <= form <= len(value)]
+        if short:
+            raise InputError(f"{where}: {found[0]} asks for a form that {'|'.join(short[0])!r} does not have")
+        written += [text[end : found.start()], (draws.index((found[1], found[2])), form - 1)]
+        end = found.end()
+    return [*written, text[end:]]
