@@ -262,7 +262,7 @@ def test_items_of_templates_count_by_themselves(cut: tuple[Plan, Store]) -> None
     assert not any(one.condition.startswith("checklist") for one in (*findings.robustness, *findings.lines))
     page = render_markdown(build_document(findings))
     own = page.split("## Minimum functionality")[1].split("\n## ")[0]
-    assert "checklist, count 2" in own and "no templates are written in it" in own
+    assert "checklist, count 2" in own and "its words follow from the seed of the embedded world" in own
     assert "checklist" not in page.split("## Robustness")[1].split("\n## ")[0]
 
 

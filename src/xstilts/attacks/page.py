@@ -13,8 +13,9 @@ from xstilts.data.language import LANGUAGES
 _INTRO = """\
 # Attacks
 
-An attack changes an example so that its right answer stays, or changes in a known way. This page is written from the
-records of the package; [your own attack](how-to/attack.md) is one file.
+An attack changes an example so that its right answer stays, or changes in a known way, or (minimum functionality) puts
+one in its place whose answer is plain. This page is written from the records of the package; [your own
+attack](how-to/attack.md) is one file.
 
 - **Answers follow.** In question answering, offsets move along, and the span still selects the answer. In tagging,
   words and tags stay as many. No edit reaches over the border of a gold answer.
@@ -36,9 +37,11 @@ records of the package; [your own attack](how-to/attack.md) is one file.
   `code_mix`, and 5 of 4,139 under `code_mix_phrases`. A word that says what two words of the other language say
   (Swahili "hana", has not) has no link, so that no negation is lost; where the counts do not show it, one may be. A
   test set of few examples has few links.
+- **A checklist has nothing of the test set** but its size: each item stands alone. The mean of its items counts, not the
+  worst, and it has no drop. Its templates were written for this package; no native speaker has checked them.
 
 A search (`xstilts.attacks.search`) asks a victim: random variants, greedy by importance, or a beam. A query counts when
-the victim ran. Attacks "by words" can be searched by all three, the others by random variants only. What attacks "by
+the victim ran. Attacks "by words" can be searched by all three, "random" ones by random variants only. What attacks "by
 a model" change, the victim's model says, or the encoder that it began as: they need a cell and are no `conditions`.
 
 """
@@ -86,6 +89,8 @@ def _budget(attack: Attack) -> str:
 
 
 def _searched(attack: Attack) -> str:
+    if attack.stands_alone:
+        return "not searched"
     return "by words" if attack.by_words else "by a model" if attack.by_model else "random"
 
 

@@ -55,7 +55,7 @@ def attack(
     compare chains, give a study `conditions`, which are the same for all of them. docs/attacks.md lists the attacks.
     Three ask a model what to change. hotflip exchanges words by the gradient, substitute takes words that the pretrained encoder
     would put there; nothing keeps the label, so both are upper bounds of fragility unless a --judge counts what means the same.
-    pgd moves word embeddings (a diagnostic, no text).
+    pgd moves word embeddings (a diagnostic, no text). checklist asks its own small questions and prints the share right.
 
     With --from the variants are found on another cell's model, and both success rates are on the examples that both models get
     right. --check tells whether a search can be trusted: one that asks the model should break no less than variants of another

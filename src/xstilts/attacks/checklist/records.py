@@ -12,6 +12,7 @@ from xstilts.attacks.checklist.templates import OWN, hash_templates, list_langua
 from xstilts.errors import InputError
 from xstilts.formats.format import Example
 from xstilts.formats.span import Span, SpanAnswer, SpanExample
+from xstilts.world import LANGUAGES as WORLD
 
 VERSION = 1  # rises when a template changes
 KINDS = {
@@ -41,7 +42,7 @@ def _leave_out(folder: Path, kind: str, missing: str) -> Callable[[str], str]:
 
     def leaves_out(language: str) -> str:
         if language not in languages:
-            return missing
+            return "its words follow from the seed of the embedded world, so no file has them" if language in WORLD else missing
         return "" if not kind or kind in read_items(folder / f"{language}.tsv") else f"its templates have no kind {kind!r}"
 
     return leaves_out
