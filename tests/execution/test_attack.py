@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,9 @@ def test_what_nobody_sees_is_shown_in_the_terminal(tmp_path: Path) -> None:
     write_rows(tmp_path / "rows.csv", rows)
     with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as file:
         assert [row["broken"] for row in csv.DictReader(file)] == [str(row.found.broken) for row in rows]
+    write_rows(tmp_path / "rows.csv", [rows[0], replace(rows[1], kept=True)])
+    with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["kept"] for row in csv.DictReader(file)] == ["", "True"], "a judge is asked about what is broken"
     with pytest.raises(InputError, match="cannot be written"):
         write_rows(tmp_path / "no" / "rows.jsonl", rows)
 

@@ -125,7 +125,8 @@ def write_rows(path: Path, rows: Sequence[Attacked]) -> None:
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             if path.suffix == ".csv":
-                table = csv.DictWriter(file, list(written[0]) if written else [])
+                columns = dict.fromkeys(name for row in written for name in row)  # a judge is asked about some rows only
+                table = csv.DictWriter(file, list(columns))
                 table.writeheader()
                 table.writerows(written)
             else:
