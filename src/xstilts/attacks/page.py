@@ -7,6 +7,7 @@ from collections import defaultdict
 from textwrap import fill
 
 from xstilts.attacks.attack import LEVELS, WHOLE, Attack
+from xstilts.attacks.checklist.records import CHECKLISTS
 from xstilts.attacks.registry import ATTACKS, MODEL_ATTACKS
 from xstilts.data.language import LANGUAGES
 
@@ -48,7 +49,8 @@ a model" change, the victim's model says, or the encoder that it began as: they 
 _LANGUAGES = """\
 ## By language
 
-`x`: the attack applies. The sections below say why it does not elsewhere. All other attacks apply in every language.
+`x`: the attack applies. The sections below say why it does not elsewhere. The kinds of `checklist` apply where it does,
+and all other attacks in every language.
 """
 _ABLATIONS = """\
 # Ablations
@@ -75,7 +77,8 @@ def page() -> str:
 
 def _language_table() -> str:
     """A row for each set of languages in which the same attacks apply, a column for each attack that leaves out a language."""
-    partial = [attack for attack in ATTACKS.values() if any(attack.excludes(code) for code in LANGUAGES)]
+    shown = [attack for attack in ATTACKS.values() if attack not in CHECKLISTS]
+    partial = [attack for attack in shown if any(attack.excludes(code) for code in LANGUAGES)]
     patterns: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for code in LANGUAGES:
         patterns[tuple("" if attack.excludes(code) else "x" for attack in partial)].append(code)
