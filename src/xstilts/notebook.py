@@ -287,7 +287,7 @@ def attack(
         if examples or task:
             raise InputError("a cell is attacked on its own test data; leave out `examples` and `task`")
         from xstilts.stages.judge import CellJudge
-        from xstilts.stages.victim import CellVictim
+        from xstilts.stages.victim import load_victim
 
         notes: list[str] = []
         options: dict[str, Any] = {"budget": budget, "seed": seed, "limit": limit, "most_queries": most_queries}
@@ -295,7 +295,7 @@ def attack(
         if judge:
             check_judge(victim.planned, judge.planned)
             options["judge"] = CellJudge(judge.store, judge.planned.answered)
-        given = (victim.store, CellVictim, names, codes, method)
+        given = (victim.store, load_victim, names, codes, method)
         if surrogate:
             rows = list(transfer_cell(victim.planned, surrogate.planned, *given, **options))
         else:

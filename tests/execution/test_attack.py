@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from tests.conftest import tiny_record, tiny_study
 from typer.testing import CliRunner
 
 import xstilts.notebook as notebook
+from xstilts.attacks.search import Found
 from xstilts.cli import app
 from xstilts.cli.views.attack import print_attacks, write_rows
 from xstilts.errors import InputError
-from xstilts.execution.attack import attack_function, make_method, summarise_attacks
+from xstilts.execution.attack import Attacked, attack_function, make_method, summarise_attacks
 from xstilts.execution.execute import execute
 from xstilts.execution.language_pairs import PairScore, summarise_pairs
+from xstilts.formats.span import SpanAnswer, SpanExample
 from xstilts.plan.compile import compile_study
 from xstilts.store.store import Store
 
@@ -115,7 +118,7 @@ def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
     """Its margin is below 0 where its prediction was wrong, and misfits are said."""
     recipe = {"lr": 3e-3, "batch": 8, "steps": 60, "max_length": 64, "stride": 16, "evaluations": 5, "average": 2}
     targets = ["world/pos", "world/paraphrase", "world/tydiqa"]
-    study = tiny_study(chains={"none": []}, targets=targets, recipes={"default": recipe})
+    study = tiny_study(chains={"none": []}, targets=targets, recipes={"default": recipe}, random_init=False)
     store = Store(tmp_path)
     assert not execute(compile_study(study), store, workers=2).errors
     cells = notebook.cells(study, store)
@@ -129,6 +132,13 @@ def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
         notebook.language_pairs(cells["none/pos/0"])
     for name, misfit in (("none/paraphrase/0", ""), ("none/pos/0", "symmetry"), ("none/tydiqa/0", "symmetry")):
         cell, attacks = cells[name], ["punctuation", "characters", *filter(None, [misfit])]
+        if name == "none/tydiqa/0":
+            with pytest.warns(UserWarning, match="checklist in l1: left out, because its words follow from the seed"):
+                items = notebook.attack(cell, "checklist", limit=5, count=3)
+            assert len(items) == 15 and not items["broken"].any() and (items["clean"] == items["attacked"]).all()
+            assert items["text"].nunique() > 10 and (items["attacked_text"] == "").all()
+            with pytest.raises(InputError, match="checklist writes examples of its own"):
+                notebook.attack(cell, "checklist", "en", search="greedy")
         with pytest.warns(UserWarning, match=f"{misfit}: left out") if misfit else nullcontext():
             found = notebook.attack(cell, attacks, limit=20, count=2)
         known = notebook.examples(cell).set_index(["language", "id"])["score"]
@@ -144,6 +154,7 @@ def test_a_cell_is_a_victim(forked_workers: None, tmp_path: Path) -> None:
 def test_a_cell_attacked_through_its_gradients_and_through_another_cell(forked_workers: None, tmp_path: Path) -> None:
     recipe = {"lr": 3e-3, "batch": 8, "steps": 60, "max_length": 64, "evaluations": 2, "average": 1}
     changes: dict[str, Any] = {"chains": {"none": []}, "targets": ["world/paraphrase", "world/nli"], "seeds": [0, 1]}
+    changes |= {"random_init": False}
     study = tiny_study(**changes, recipes={"default": recipe})
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_record(**changes, recipes={"default": recipe})))
     store = Store(tmp_path)
@@ -185,17 +196,37 @@ def test_a_cell_attacked_through_its_gradients_and_through_another_cell(forked_w
 
     printed = run_verb("--with", "characters,hotflip", "--from", "none/paraphrase/1")
     assert "surrogate broken" in printed and "victim broken" in printed
-    rungs = json.loads(run_verb("--with", "characters,hotflip", "--check", "--from", "none/paraphrase/1", "--json"))
+    through = ["--check", "--from", "none/paraphrase/1", "--json"]
+    rungs = json.loads(run_verb("--with", "characters,hotflip", *through))
     assert [(one["attack"], one["search"]) for one in rungs] == [
         *(("characters", name) for name in ("random", "random", "transfer", "asks the victim")),
         *(("hotflip", name) for name in ("random", "transfer", "asks the victim")),
     ]
     assert len({one["right"] for one in rungs}) == 1
+    rungs = json.loads(run_verb("--with", "pgd,substitute", "--budget", "0.1", *through))
+    assert [(one["attack"], one["search"]) for one in rungs] == [
+        *(("pgd", name) for name in ("random", "asks the victim")),
+        *(("substitute", name) for name in ("random", "random", "transfer", "asks the victim")),
+    ]
+    assert rungs[0]["tried"] == rungs[1]["tried"] == 10
     study_file = tmp_path / "tiny.yaml"
     (row,) = json.loads(run_verb("--with", "substitute", "--judge", f"{study_file}:none/nli/0", "--json"))
     assert (row["attack"], row["examples"]) == ("substitute", 8)
     with pytest.raises(InputError, match="has no rows to judge or to write"):
         run_verb("--with", "characters", "--check", "-o", "rows.csv")
+
+
+def test_items_that_stand_alone_are_counted_right_or_wrong() -> None:
+    items = [SpanExample(f"q#{i}", "Who?", "Not Ann but Bo.", (SpanAnswer("Bo", 12),)) for i in range(4)]
+    found = [Found(item.id, score, score, None, 0, 0.0) for item, score in zip(items, (0.5, -0.5, 0.1, 0.2), strict=True)]
+    rows = [Attacked("checklist", "en", item, one, alone=True) for item, one in zip(items, found, strict=True)]
+    (summary,) = summarise_attacks(rows)
+    assert (summary.examples, summary.right, summary.clean, summary.attacked) == (4, 3, 0.75, 0.75)
+    assert math.isnan(summary.success)
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_attacks(console, [summary], rows)
+    text = console.export_text()
+    assert "75.0 %" in text and "item   Who? | Not Ann but Bo." in text and "broken" not in text and "after" not in text
 
 
 def test_what_nobody_sees_is_shown_in_the_terminal(tmp_path: Path) -> None:
@@ -207,6 +238,9 @@ def test_what_nobody_sees_is_shown_in_the_terminal(tmp_path: Path) -> None:
     write_rows(tmp_path / "rows.csv", rows)
     with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as file:
         assert [row["broken"] for row in csv.DictReader(file)] == [str(row.found.broken) for row in rows]
+    write_rows(tmp_path / "rows.csv", [rows[0], replace(rows[1], kept=True)])
+    with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["kept"] for row in csv.DictReader(file)] == ["", "True"], "a judge is asked about what is broken"
     with pytest.raises(InputError, match="cannot be written"):
         write_rows(tmp_path / "no" / "rows.jsonl", rows)
 

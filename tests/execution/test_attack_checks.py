@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from tests.attacks.test_search import CHARACTERS, EXAMPLES, WORDS, Watched, keyword_victim, propose_for, text_of
 
 from xstilts.attacks.attack import Pool
-from xstilts.attacks.model_based import HOTFLIP, PGD
+from xstilts.attacks.model_based import HOTFLIP, PGD, SUBSTITUTE
 from xstilts.attacks.search import BeamSearch, GreedySearch, RandomSearch, search, success_rate, transfer
 from xstilts.cli.views.attack import print_attacks, print_checks, print_transfer
 from xstilts.errors import InputError
@@ -177,15 +178,16 @@ def test_success_of_transfer_is_that_of_a_search() -> None:
 class Noisy:
     """A model whose margin falls by the size of the noise at each step; it proposes what `propose_for` does."""
 
-    def __init__(self, fall: float) -> None:
-        self.fall = fall
+    def __init__(self, fall: float, blind_fall: float = 0.0) -> None:
+        self.fall, self.blind_fall = fall, blind_fall
 
     def __call__(self, examples: Sequence[Example]) -> list[float]:
         return [1.0] * len(examples)
 
-    def perturb(self, examples: Sequence[Example], size: float) -> list[list[float]]:
+    def perturb(self, examples: Sequence[Example], size: float, blind: bool = False) -> list[list[float]]:
         starts = [-1.0 if example.id == "e0" else 1.0 for example in examples]
-        return [[start - step * size * self.fall for step in range(11)] for start in starts]
+        fall = self.blind_fall if blind else self.fall
+        return [[start - step * size * fall for step in range(11)] for start in starts]
 
 
 def test_noise_breaks_what_was_right() -> None:
@@ -200,6 +202,36 @@ def test_noise_breaks_what_was_right() -> None:
         broken(0.1, float("nan"))
     with pytest.raises(InputError, match="attack pgd: budget 11, expected more than 0 and at most 10"):
         broken(11, 1.0)
+
+
+def test_gradients_are_set_against_noise_of_the_same_norm() -> None:
+    """A surrogate is no part of it, as there is no text to try on the victim."""
+    one = Round(PGD, "pgd", "en", EXAMPLES, Pool(EXAMPLES), 0.3)
+    honest = check_victim(Noisy(1.0, 0.1), Noisy(1.0), one, GreedySearch())
+    assert [(rung.search, rung.tried, rung.right, rung.broken) for rung in honest] == [
+        ("random", 10, 39, 0),
+        ("asks the victim", 10, 39, 39),
+    ]
+    assert explain_rungs(honest) == []
+    (sentence,) = explain_rungs(check_victim(Noisy(0.0, 1.0), None, one, GreedySearch()))
+    assert "breaks 0, random 39; the victim hides its gradients" in sentence
+
+
+def test_substitution_is_set_against_some_of_the_same_words() -> None:
+    one = Round(SUBSTITUTE, "substitute", "en", EXAMPLES, Pool(EXAMPLES), 0.1)
+
+    def substituting(victim: Any) -> Any:
+        victim.substitute = lambda language: propose_for()
+        return victim
+
+    honest = check_victim(substituting(reads(READS)), substituting(reads(READS)), one, GreedySearch(2))
+    assert [(rung.search, rung.tried) for rung in honest[:-1]] == [*(("random", n) for n in (1, 2, 4, 8)), ("transfer", 1)]
+    assert explain_rungs(honest) == [] and honest[-1].broken == honest[-2].broken > honest[3].broken > honest[0].broken
+    margin, clean = keyword_victim(WORDS[:8]), {example.id: keyword_victim(WORDS[:8])(example) for example in EXAMPLES}
+    masked = substituting(Watched(lambda example: 1.0 if margin(example) > clean[example.id.partition("#")[0]] - 3 else -1.0))
+    several = replace(one, budget=0.4)
+    (sentence,) = explain_rungs(check_victim(masked, None, several, GreedySearch(2), count=16))
+    assert "hides its gradients or the search is weak" in sentence
 
 
 def blind_or_not(words: Sequence[str]) -> Any:

@@ -20,6 +20,9 @@ from xstilts.execution.execute import execute, inspect
 from xstilts.formats.jsonl import read_jsonl, read_predictions
 from xstilts.metrics.worst import own_scores
 from xstilts.plan.compile import Plan, compile_study
+from xstilts.report.document import build_document
+from xstilts.report.findings import read_findings
+from xstilts.report.render.markdown import render_markdown
 from xstilts.stages.own_inputs import load_predictor
 from xstilts.stages.stage import AttackStage, PredictStage
 from xstilts.store.store import Store, read_json
@@ -36,6 +39,7 @@ def attack_study(*conditions: object) -> Study:
         targets=["world/pos", "world/paraphrase"],
         conditions=list(conditions),
         recipes={"default": RECIPE},
+        random_init=False,
     )
 
 
@@ -137,6 +141,7 @@ def test_retrieval_is_attacked_too(forked_workers: None, tmp_path: Path) -> None
     """More variants leave less, clean scores stay, and where nothing can be edited (no diacritics in l1) nothing falls."""
     conditions = [*({"attack": "characters", "budget": 0.6, "count": count} for count in (1, 5)), "diacritics"]
     fields = {"targets": ["world/retrieval"], "languages": ["l1", "l2"], "chains": {"none": [], "nli": ["world/nli"]}}
+    fields["random_init"] = False
     plan = compile_study(tiny_study(**fields, recipes={"default": RECIPE}, conditions=conditions))
     store = Store(tmp_path)
     assert not execute(plan, store, workers=2).errors
@@ -156,6 +161,17 @@ def test_retrieval_is_attacked_too(forked_workers: None, tmp_path: Path) -> None
         assert none.languages["l1"].headline == clean.languages["l1"].headline
     assert fell > 0
     assert choose_broken(plan, store) == ()
+    cell = notebook.cells(plan.study, store)["none/retrieval/0"]
+    with pytest.warns(UserWarning, match="segmentation: left out, because it is for the format"):
+        found = notebook.attack(cell, ["characters", "segmentation"], budget=0.6, count=5)
+    score = next(one.score for one in plan.attacked if one.id.arm == "none" and one.id.condition == plan.study.conditions[1].name)
+    with np.load(store.outputs(score.kind, score.slug, score.key) / "tallies.npz") as tallies:
+        for code, own in found.groupby("language"):
+            assert own["id"].tolist() == tallies[f"{code}.ids"].tolist()
+            assert (own["attacked"] >= 0).tolist() == tallies[f"{code}.counts"][:, 0].astype(bool).tolist(), "as in the study"
+    assert found["broken"].any() and found["queries"].max() == 5
+    greedy = notebook.attack(cell, "characters", "l1", budget=0.6, search="greedy")
+    assert (greedy["attacked"] < greedy["clean"]).any() and greedy["clean"].nunique() > 2, "a margin and no verdict"
     write_study_report(plan, store, None, tmp_path / "report")
     with (tmp_path / "report" / "robustness.csv").open() as file:
         assert {row["target"] for row in csv.DictReader(file)} == {"world/retrieval"}
@@ -167,8 +183,8 @@ def test_retrieval_is_attacked_too(forked_workers: None, tmp_path: Path) -> None
 @pytest.fixture(scope="module")
 def cut(forked_workers: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
     """An encoder whose tokenizer has pieces of words, attacked by cutting them otherwise."""
-    conditions = [{"attack": "segmentation", "count": count} for count in (1, 4)]
-    own = {"encoders": ["scratch/own"], "scratch": {"own": {"corpus": "world/text", "vocabulary": 200}}}
+    conditions = [*({"attack": "segmentation", "count": count} for count in (1, 4)), {"attack": "checklist", "count": 2}]
+    own = {"random_init": False, "encoders": ["scratch/own"], "scratch": {"own": {"corpus": "world/text", "vocabulary": 200}}}
     targets = ["world/pos", "world/paraphrase", "world/tydiqa"]
     study = tiny_study(chains={"none": []}, targets=targets, recipes={"default": RECIPE}, conditions=conditions, **own)
     plan, store = compile_study(study), Store(tmp_path_factory.mktemp("cut"))
@@ -188,7 +204,7 @@ def test_more_cuts_leave_less_and_are_nested(cut: tuple[Plan, Store]) -> None:
             assert (second <= first).all()
             fell += int((second < first).sum())
     assert fell > 0
-    few, more = ([cell for cell in plan.attacked if cell.id.condition == name] for name in attacked)
+    few, more = ([cell for cell in plan.attacked if cell.id.condition == name] for name in list(attacked)[:2])
     for one_cell, other_cell in zip(few, more, strict=True):
         folders = [store.outputs(s.kind, s.slug, s.key) for c in (one_cell, other_cell) if (s := c.score.inputs.attacked)]
         for language in one_cell.score.config.languages:
@@ -225,6 +241,29 @@ def test_the_tokenizer_saw_what_was_edited(ran: tuple[Plan, Store], cut: tuple[P
     for stage in (stage for stage in ran[0].stages if isinstance(stage, PredictStage)):
         facts = read_json(ran[1].folder(stage.kind, stage.slug, stage.key) / "done.json")["facts"]
         assert ("seen" in facts) == any(made.kind == "attack" for made in stage.inputs.test.values())
+
+
+def test_items_of_templates_count_by_themselves(cut: tuple[Plan, Store]) -> None:
+    """The tally of an example is the mean of its items', none of them is the worst, and no drop is compared."""
+    plan, store = cut
+    (cell,) = [cell for cell in plan.attacked if cell.id.condition == "checklist, count 2"]
+    assert cell.id.target == "world/tydiqa" and cell.score.config.counts == "mean" and list(cell.score.config.languages) == ["en"]
+    made, answered = cell.score.inputs.variants["en"], cell.score.inputs.attacked
+    assert answered is not None
+    items = list(read_jsonl(store.outputs(made.kind, made.slug, made.key) / "examples.jsonl"))
+    answers = read_predictions(store.outputs(answered.kind, answered.slug, answered.key) / "en.jsonl")
+    metric = find_task("world/tydiqa").metric
+    assert metric is not None and len(items) == 32
+    tallies_NC = np.array([metric.for_language("en").tally(*pair) for pair in zip(items, answers, strict=True)], dtype=float)
+    findings = read_findings(plan, store)
+    (score,) = [one.languages["en"] for one in findings.results.attacked["checklist, count 2"]]
+    assert score.headline == pytest.approx(metric.headline(tallies_NC.sum(0)))
+    assert score.attack is not None and score.attack["passed"] == pytest.approx((own_scores(metric, tallies_NC) >= 0.5).mean())
+    assert not any(one.condition.startswith("checklist") for one in (*findings.robustness, *findings.lines))
+    page = render_markdown(build_document(findings))
+    own = page.split("## Minimum functionality")[1].split("\n## ")[0]
+    assert "checklist, count 2" in own and "its words follow from the seed of the embedded world" in own
+    assert "checklist" not in page.split("## Robustness")[1].split("\n## ")[0]
 
 
 def test_a_cell_is_searched_by_its_cuts(cut: tuple[Plan, Store]) -> None:

@@ -29,7 +29,9 @@ from xstilts.model.codecs.registry import CODECS
 from xstilts.model.model import fresh_model
 from xstilts.model.tokenizer import load_tokenizer
 from xstilts.recipe.recipe import Recipe
+from xstilts.stages import white_box
 from xstilts.stages.white_box import Flipper, measure_noise
+from xstilts.train import robust
 from xstilts.train.evaluate import measure_margins
 
 pytestmark = pytest.mark.tiny
@@ -161,6 +163,34 @@ def test_special_tokens_get_no_noise(tiny_folder: Path) -> None:
     planted = plant(tiny_folder)
     planted.deafen()
     for path in measure_noise(planted, planted.examples, 3.0):
+        assert path == pytest.approx([path[0]] * 11, abs=1e-5)
+
+
+def test_noise_drawn_at_random_has_the_norm_of_the_ball_and_harms_less(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a step does depends on no other example; a model that hears no words hears no noise."""
+    planted, norms = plant(tiny_folder), []
+
+    def add_noise(encoder: Any, delta_BLD: torch.Tensor, mask_BL: torch.Tensor) -> Any:
+        norms.append(delta_BLD.detach().norm(dim=-1).max(dim=-1).values)
+        return robust.add_noise(encoder, delta_BLD, mask_BL)
+
+    monkeypatch.setattr(white_box, "add_noise", add_noise)
+    for way in (False, True):
+        measure_noise(planted, planted.examples[:1], 0.5, blind=way)
+    inside, edge = torch.stack(norms[1:11]), torch.stack(norms[12:])
+    assert torch.allclose(edge, edge[:1].expand_as(edge), rtol=1e-4) and (inside <= edge * 1.0001).all()
+    assert (inside.max(dim=0).values > edge[0] / 2).all()
+    down, blind = (measure_noise(planted, planted.examples[:4], 0.5, blind=way) for way in (False, True))
+    assert [path[0] for path in down] == pytest.approx([path[0] for path in blind], abs=1e-4)
+    assert all(min(path) < min(other) for path, other in zip(down, blind, strict=True))
+    assert all(len(set(path)) == 11 for path in blind)
+    alone = [measure_noise(planted, [example], 0.5, blind=True)[0] for example in planted.examples[:4]]
+    for one, other in zip(blind, alone, strict=True):
+        assert one == pytest.approx(other, rel=1e-3, abs=1e-3)
+    planted.deafen()
+    for path in measure_noise(planted, planted.examples[:4], 3.0, blind=True):
         assert path == pytest.approx([path[0]] * 11, abs=1e-5)
 
 

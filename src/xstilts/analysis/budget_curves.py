@@ -73,7 +73,7 @@ class BudgetCurve:
 def find_ladders(conditions: Sequence[ConditionInfo]) -> list[Ladder]:
     """Those of two conditions or more, in the order of the study."""
     found: dict[tuple[str, int, Varied, float], dict[float, ConditionInfo]] = {}
-    for one in conditions:
+    for one in (one for one in conditions if not one.stands_alone):
         found.setdefault((one.attack, one.seed, "budget", one.count), {}).setdefault(one.budget, one)
         found.setdefault((one.attack, one.seed, "count", one.budget), {}).setdefault(one.count, one)
     ladders = []

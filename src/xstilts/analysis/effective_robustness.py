@@ -75,8 +75,8 @@ class Residual:
 def fit_lines(results: Results) -> tuple[RobustnessLine, ...]:
     """A line, or the reason why there is none, for each condition and target that has scores with no chain."""
     lines = []
-    taken_away = {one.name for one in results.conditions if one.goal == "ablation"}  # what is left then is no robustness
-    for condition in (name for name in results.attacked if name not in taken_away):
+    other = {one.name for one in results.conditions if one.goal == "ablation" or one.stands_alone}  # no robustness
+    for condition in (name for name in results.attacked if name not in other):
         pairs = find_pairs(results, condition)
         for info in results.targets:
             direct = [

@@ -233,7 +233,7 @@ def _condition(condition: Condition) -> ConditionInfo:
     if attack.unit != WHOLE:
         strength += f", budget {budget:g} ({attack.unit})"
     words = (condition.name, attack.title, attack.description, attack.goal, strength, attack.cite, attack.name, attack.unit)
-    return ConditionInfo(*words, budget, condition.count, condition.seed, attack.mixes_languages)
+    return ConditionInfo(*words, budget, condition.count, condition.seed, attack.mixes_languages, attack.stands_alone)
 
 
 def _explain_unattacked(condition: Condition, target: TargetInfo, plan: Plan) -> dict[str, str]:

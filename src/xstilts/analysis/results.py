@@ -147,7 +147,8 @@ class TargetInfo:
 @dataclass(frozen=True)
 class ConditionInfo:
     """An attack on the test data: `name` with what differs from its defaults, budget and count in words (`strength`), `goal` as
-    in `Attack.goal`, `cite` whose idea it is. `attack`: its name alone; `unit`: what the budget counts."""
+    in `Attack.goal`, `cite` whose idea it is. `attack`: its name alone; `unit`: what the budget counts. `stands_alone`: its
+    variants have nothing of the clean examples, so no drop is compared."""
 
     name: str
     title: str
@@ -161,6 +162,7 @@ class ConditionInfo:
     count: int
     seed: int
     mixes_languages: bool = False
+    stands_alone: bool = False
 
 
 @dataclass(frozen=True)

@@ -176,9 +176,10 @@ def _success_on_common(
 
 def compute_robustness_gains(results: Results, gains: Sequence[Gain], resamples: int = 0) -> tuple[RobustnessGain, ...]:
     """The gain in robustness under each condition, for each of these gains of which both sides were attacked in a language in
-    which anything could be edited and was not undone by the tokenizer."""
+    which anything could be edited and was not undone by the tokenizer. Conditions that stand alone have no drop."""
     found: list[tuple[str, Gain, Comparison]] = []
-    for condition in results.attacked:
+    alone = {one.name for one in results.conditions if one.stands_alone}
+    for condition in (name for name in results.attacked if name not in alone):
         pairs = [pair for by_seed in find_pairs(results, condition).values() for pair in by_seed.values()]
         drops = {clean.key: _subtract(clean, attacked) for clean, attacked in pairs}
         for gain in gains:

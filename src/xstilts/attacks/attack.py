@@ -106,7 +106,8 @@ def any_language(language: str) -> str:
 class Attack:
     """`name` stands in keys and files; `version` rises when variants change. `level` and `goal` are those of `LEVELS` and of
     CheckList: the answer stays (invariance), changes in a known way (directional), or is known from the form alone (minimum
-    functionality). An ablation takes away what the answer rests on: its score is the mean over variants, not their worst.
+    functionality). An ablation takes away what the answer rests on. `stands_alone`: a variant has nothing of the clean example,
+    and is right or wrong by itself. Of both the mean over variants counts, not their worst (`counts`).
     `formats`: the formats that it fits; `wants(format)`: why it does not fit one of them, "" if it does; `tasks`: the only tasks
     where it makes sense, if the format does not tell. `leaves_out(language)`: why a language has no such attack.
 
@@ -131,6 +132,7 @@ class Attack:
     cuts: bool = False
     mixes_languages: bool = False
     by_model: bool = False
+    stands_alone: bool = False
     leaves_out: Callable[[str], str] = any_language
     wants: Callable[[Format], str] = any_format
     tasks: tuple[str, ...] = ()
@@ -156,6 +158,11 @@ class Attack:
     def by_words(self) -> bool:
         """Whether it edits word by word, in ways of its own."""
         return self.vary is not None or self.vary_in is not None
+
+    @property
+    def counts(self) -> Literal["worst", "mean"]:
+        """Which of an example's variants counts."""
+        return "mean" if self.stands_alone or self.goal == "ablation" else "worst"
 
     def excludes(self, language: str) -> str:
         """Why the attack does not apply to a language; "" if it does."""

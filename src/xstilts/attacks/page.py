@@ -7,14 +7,16 @@ from collections import defaultdict
 from textwrap import fill
 
 from xstilts.attacks.attack import LEVELS, WHOLE, Attack
+from xstilts.attacks.checklist.records import CHECKLISTS
 from xstilts.attacks.registry import ATTACKS, MODEL_ATTACKS
 from xstilts.data.language import LANGUAGES
 
 _INTRO = """\
 # Attacks
 
-An attack changes an example so that its right answer stays, or changes in a known way. This page is written from the
-records of the package; [your own attack](how-to/attack.md) is one file.
+An attack changes an example so that its right answer stays, or changes in a known way, or (minimum functionality) puts
+one in its place whose answer is plain. This page is written from the records of the package; [your own
+attack](how-to/attack.md) is one file.
 
 - **Answers follow.** In question answering, offsets move along, and the span still selects the answer. In tagging,
   words and tags stay as many. No edit reaches over the border of a gold answer.
@@ -36,22 +38,31 @@ records of the package; [your own attack](how-to/attack.md) is one file.
   `code_mix`, and 5 of 4,139 under `code_mix_phrases`. A word that says what two words of the other language say
   (Swahili "hana", has not) has no link, so that no negation is lost; where the counts do not show it, one may be. A
   test set of few examples has few links.
+- **A checklist has nothing of the test set** but its size: each item stands alone. The mean of its items counts, not the
+  worst, and it has no drop. Its templates were written for this package; no native speaker has checked them.
 
 A search (`xstilts.attacks.search`) asks a victim: random variants, greedy by importance, or a beam. A query counts when
-the victim ran. Attacks "by words" can be searched by all three, the others by random variants only. What attacks "by
+the victim ran. Attacks "by words" can be searched by all three, "random" ones by random variants only. What attacks "by
 a model" change, the victim's model says, or the encoder that it began as: they need a cell and are no `conditions`.
 
 """
 _LANGUAGES = """\
 ## By language
 
-`x`: the attack applies. The sections below say why it does not elsewhere. All other attacks apply in every language.
+`x`: the attack applies. The sections below say why it does not elsewhere. The kinds of `checklist` apply where it does,
+and all other attacks in every language.
+"""
+_ABLATIONS = """\
+# Ablations
+
+An ablation is no attack: it takes away what the answer rests on, and the mean of its variants counts, not the worst. It
+is one of the `conditions` of a study, and no search.
 """
 
 
 def page() -> str:
     """The whole page in Markdown."""
-    records = [*ATTACKS.values(), *MODEL_ATTACKS.values()]
+    records = [attack for attack in (ATTACKS | MODEL_ATTACKS).values() if attack.goal != "ablation"]
     rows = ["| attack | level | goal | formats | budget | searched |", "|---|---|---|---|---|---|"]
     rows += [
         f"| `{a.name}` | {a.level} | {a.goal} | {', '.join(f.name for f in a.formats)} | {_budget(a)} | {_searched(a)} |"
@@ -60,12 +71,14 @@ def page() -> str:
     levels = "Levels: " + "; ".join(f"{name} {text}" for name, text in LEVELS.items()) + "."
     languages = f"{_LANGUAGES}\n{_language_table()}\n"
     sections = "\n".join(_section(attack) for attack in records)
-    return f"{_INTRO}{chr(10).join(rows)}\n\n{_wrap(levels)}\n\n{languages}\n{sections}"
+    ablations = "\n".join(_section(attack) for attack in ATTACKS.values() if attack.goal == "ablation")
+    return f"{_INTRO}{chr(10).join(rows)}\n\n{_wrap(levels)}\n\n{languages}\n{sections}\n{_ABLATIONS}\n{ablations}"
 
 
 def _language_table() -> str:
     """A row for each set of languages in which the same attacks apply, a column for each attack that leaves out a language."""
-    partial = [attack for attack in ATTACKS.values() if any(attack.excludes(code) for code in LANGUAGES)]
+    shown = [attack for attack in ATTACKS.values() if attack not in CHECKLISTS]
+    partial = [attack for attack in shown if any(attack.excludes(code) for code in LANGUAGES)]
     patterns: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for code in LANGUAGES:
         patterns[tuple("" if attack.excludes(code) else "x" for attack in partial)].append(code)
@@ -79,6 +92,8 @@ def _budget(attack: Attack) -> str:
 
 
 def _searched(attack: Attack) -> str:
+    if attack.stands_alone:
+        return "not searched"
     return "by words" if attack.by_words else "by a model" if attack.by_model else "random"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from xstilts.attacks.attack import Attack
+from xstilts.attacks.checklist.records import CHECKLIST, CHECKLISTS
 from xstilts.attacks.code_mixing.phrases import CODE_MIX_PHRASES
 from xstilts.attacks.code_mixing.words import CODE_MIX
 from xstilts.attacks.first_wave.anchors import RENAME, SWAP
@@ -33,6 +34,7 @@ ATTACKS: dict[str, Attack] = {
         *(SEGMENTATION, RENAME, SYMMETRY, SELF_PAIR, SWAP, LANGUAGE_PAIR, ENTITIES),
         *(CODE_MIX, CODE_MIX_PHRASES),
         *(DISTRACTOR_PREMISE, DISTRACTOR_SENTENCE, STRESS_OVERLAP, STRESS_NEGATION, STRESS_LENGTH),
+        *(CHECKLIST, *CHECKLISTS),
         *(SHUFFLED_PICTURES, BLANK_PICTURE),
     )
 }

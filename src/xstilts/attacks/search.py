@@ -159,6 +159,26 @@ class BeamSearch:
 
 
 @dataclass(frozen=True)
+class RandomProposals:
+    """`count` variants, in each of which words that are drawn become one of the first `spellings` that a model proposes for them:
+    what a search of the same proposals is set against. More of them never find less."""
+
+    count: int
+    spellings: int
+
+    def steps(self, case: Case) -> Steps:
+        edits_of: dict[int, list[Edit]] = {}
+        for word, edit in _list_singles(case, self.spellings):
+            edits_of.setdefault(word, []).append(edit)
+        drawn = []
+        for number in range(self.count):
+            rng = seeded(case.seed, case.attack, case.example, case.language, number)
+            words = rng.sample(list(edits_of), min(_allowed(case), len(edits_of)))
+            drawn.append([rng.choice(edits_of[word]) for word in words])
+        yield _make(case, filter(None, drawn))
+
+
+@dataclass(frozen=True)
 class ProposedSearch:
     """A model proposes replacements for words of the lowest variant so far. The first `tries` are tried as texts, and the one
     that lowers the score most is kept, as long as the budget (a number of words) allows it. No word is replaced twice."""

@@ -55,7 +55,7 @@ def attack(
     compare chains, give a study `conditions`, which are the same for all of them. docs/attacks.md lists the attacks.
     Three ask a model what to change. hotflip exchanges words by the gradient, substitute takes words that the pretrained encoder
     would put there; nothing keeps the label, so both are upper bounds of fragility unless a --judge counts what means the same.
-    pgd moves word embeddings (a diagnostic, no text).
+    pgd moves word embeddings (a diagnostic, no text). checklist asks its own small questions and prints the share right.
 
     With --from the variants are found on another cell's model, and both success rates are on the examples that both models get
     right. --check tells whether a search can be trusted: one that asks the model should break no less than variants of another
@@ -90,7 +90,7 @@ def attack(
     method = make_method("greedy" if check and search == "random" else search, count)
     os.environ.update(worker_environment(threads=os.cpu_count() or 1))
     from xstilts.stages.judge import CellJudge
-    from xstilts.stages.victim import CellVictim
+    from xstilts.stages.victim import load_victim
 
     names, codes = (tuple(part.strip() for part in text.split(",") if part.strip()) for text in (attacks, languages))
     notes: list[str] = []
@@ -104,7 +104,7 @@ def attack(
         options: dict[str, Any] = {"budget": budget, "seed": seed, "limit": limit, "most_queries": queries}
         options |= {"on_start": show, "note": notes.append}
         options |= {"judge": CellJudge(Store(store), asked.answered)} if asked else {}
-        given: tuple[Any, ...] = (Store(store), CellVictim, names, codes, method)
+        given: tuple[Any, ...] = (Store(store), load_victim, names, codes, method)
         rows: list[Attacked] = []
         summaries: Any
         if check:

@@ -7,9 +7,9 @@ so finds more; its variants are of this victim only.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from math import isnan
+from math import isnan, nan
 from statistics import fmean, median, quantiles
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -29,14 +29,14 @@ from xstilts.attacks.search import (
     search,
     success_rate,
 )
+from xstilts.attacks.variants import make_variants
 from xstilts.errors import InputError, nearest
 from xstilts.execution.language_pairs import read_gold
 from xstilts.formats.classify import Classify, ClassifyExample
 from xstilts.formats.format import Example
-from xstilts.metrics.metric import Metric
-from xstilts.plan.attack_stages import explain_uncut
+from xstilts.plan.attack_stages import explain_misfit, explain_uncut
 from xstilts.plan.cell import PlannedCell
-from xstilts.stages.stage import PredictStage
+from xstilts.stages.stage import ScoreStage
 from xstilts.store.store import Store
 from xstilts.tasks.registry import find_task
 
@@ -45,24 +45,26 @@ TextVictim = Callable[[Sequence[tuple[str, ...]]], Sequence[Sequence[float]]]
 
 
 class ModelVictim(Protocol):
-    """A victim whose model can be asked for more than scores (`stages.victim.CellVictim`, which needs torch)."""
+    """A victim whose model can be asked for more than scores (`stages.victim.CellVictim`)."""
 
     def __call__(self, examples: Sequence[Example]) -> Sequence[float]: ...
     def propose(self, language: str, blind: bool = False) -> Propose: ...
     def substitute(self, language: str) -> Propose: ...
-    def perturb(self, examples: Sequence[Example], size: float) -> Sequence[Sequence[float]]: ...
+    def perturb(self, examples: Sequence[Example], size: float, blind: bool = False) -> Sequence[Sequence[float]]: ...
 
 
 # Pairs of texts -> the probability that the second follows from the first (`stages.judge.CellJudge`).
 Judge = Callable[[Sequence[tuple[str, str]]], Sequence[float]]
 ENTAILS = 0.8  # the probability from which a judge is taken to say so
-MakeVictim = Callable[[Store, PredictStage, Metric], ModelVictim]
+# The score stage of a clean cell, on the test data of one language -> its model (`stages.victim.load_victim`, which needs torch).
+MakeVictim = Callable[[Store, ScoreStage, str], Victim]
 
 
 @dataclass(frozen=True)
 class Attacked:
     """What one attack did to one example. `surrogate`: what it did to the model on which it was found, if that is another one.
-    `kept`: whether a judge found that the broken text still means the same; None if it was not asked."""
+    `kept`: whether a judge found that the broken text still means the same; None if it was not asked. `alone`: the example is an
+    item of an attack whose variants stand alone, and its own score is all there is."""
 
     attack: str
     language: str
@@ -70,6 +72,7 @@ class Attacked:
     found: Found
     surrogate: Found | None = None
     kept: bool | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,8 @@ class Summary:
     """One attack in one language. `right`: the clean examples that the victim got right; `untouched`: how many of these have no
     variant, since nothing in them can be edited; `success`: the share of these that are broken (NaN if none is right); `clean`
     and `attacked`: the share of all examples that is right before and after; `queries` of the examples that have variants: median
-    and 90th percentile. `kept`: the share of the broken ones that a judge keeps (None if it was asked about none)."""
+    and 90th percentile. `kept`: the share of the broken ones that a judge keeps (None if it was asked about none). `alone`: the
+    examples are items that stand alone; `clean` is the share right, and nothing is broken."""
 
     attack: str
     language: str
@@ -102,6 +106,7 @@ class Summary:
     queries: float
     queries_p90: float
     kept: float | None = None
+    alone: bool = False
 
 
 def make_method(name: str, count: int) -> Method:
@@ -130,16 +135,18 @@ def attack_cell(
     on_start: Callable[[str, str], None] = lambda attack, language: None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Attacked]:
-    """Attack a cell's model on its test data, attack by attack and language by language. `make_victim`: `CellVictim`, which needs
-    torch. `languages`: those of the cell if none is given. `limit`: so many examples of each language, the same ids in all. What
-    an attack does not fit goes to `note`. Raises InputError if nothing fits, for an unknown attack or language, and if the store
-    lacks the model or the data."""
+    """Attack a cell's model on its test data, attack by attack and language by language. `make_victim`: `load_victim`, since that
+    needs torch. `languages`: those of the cell if none is given. `limit`: so many examples of each language, the same ids in all.
+    What an attack does not fit goes to `note`. Raises InputError if nothing fits, for an unknown attack or language, and if the
+    store lacks the model or the data."""
     rounds = list_rounds(cell, store, attacks, languages, budget, limit, note, judge is not None)
     victims = load_victims(cell, store, make_victim, rounds)
     for one in rounds:
         on_start(one.name, one.language)
+        one = write_items(one, method, seed) if one.attack.stands_alone else one
         found = ask_model(victims[one.language], one, method, seed, most_queries)
-        rows = [Attacked(one.name, one.language, e, f) for e, f in zip(one.examples, found, strict=True)]
+        pairs = zip(one.examples, found, strict=True)
+        rows = [Attacked(one.name, one.language, e, f, alone=one.attack.stands_alone) for e, f in pairs]
         yield from judge_rows(rows, judge) if judge else rows
 
 
@@ -162,41 +169,47 @@ def list_rounds(
         if language not in gold:
             raise InputError(f"{cell.id.target} has no test data in {language!r} here; expected {', '.join(gold)}")
     tests = {code: [e for e in read_gold(store, cell, code) if e.answer is not None] for code in gold}  # XVNLI has some without
-    rounds = []
+    rounds: list[Round] = []
+    left_out: list[str] = []
+
+    def leave_out(what: str, reason: str) -> None:
+        left_out.append(f"{what}: left out, because {reason}")
+        note(left_out[-1])
+
     for attack in chosen:
-        if reason := attack.misfits(task.format, cell.id.target):
-            note(f"{attack.name}: left out, because {reason}")
+        if reason := explain_misfit(attack, task, gold) or explain_ablation(attack):
+            leave_out(attack.name, reason)
             continue
         if attack.by_model and attack is not PGD and not judged:
             note(f"{attack.name}: nothing keeps the label and no judge was asked, so this is an upper bound of fragility")
         if attack.cuts and (reason := explain_uncut(cell.checkpoint)):
-            note(f"{attack.name}: left out, because {reason}")
-            continue
-        if attack.mixes_languages and sum(not attack.excludes(code) for code in gold) < 2:
-            note(f"{attack.name}: left out, because it needs test data in two languages")
+            leave_out(attack.name, reason)
             continue
         if attack.declared and attack.resource != "none":
             note(f"{attack.name}: reads {attack.resource}")
         parallel = _by_id(tests, attack) if attack.mixes_languages else {}
         for code in languages or gold:
             if reason := attack.excludes(code):
-                note(f"{attack.name} in {code}: left out, because {reason}")
+                leave_out(f"{attack.name} in {code}", reason)
             else:
                 some, pool = _choose(tests[code], limit), Pool(tests[code], parallel)
                 sizes = PGD_SIZES if attack is PGD and budget is None else ()
                 rounds += [Round(attack, f"{attack.name} {size:g}", code, some, pool, size) for size in sizes]
                 rounds += [] if sizes else [Round(attack, attack.name, code, some, pool, budget)]
     if not rounds:
-        raise InputError(f"none of {', '.join(attacks)} fits {cell.id.target} in {', '.join(languages or gold)}")
+        raise InputError(f"nothing to attack {cell.id.target} with; {'; '.join(left_out)}")
     return rounds
 
 
-def load_victims(cell: PlannedCell, store: Store, make_victim: MakeVictim, rounds: Iterable[Round]) -> dict[str, ModelVictim]:
+def explain_ablation(attack: Attack) -> str:
+    """Why a search has no use for an ablation; "" for any other attack."""
+    ablation = "it is an ablation and no attack: what the answer rests on is taken away; list it under a study's `conditions`"
+    return ablation if attack.goal == "ablation" else ""
+
+
+def load_victims(cell: PlannedCell, store: Store, make_victim: MakeVictim, rounds: Iterable[Round]) -> dict[str, Victim]:
     """By language, since the score of an answer may depend on it. They share one model."""
-    metric = find_task(cell.id.target).metric
-    assert metric is not None
-    codes = dict.fromkeys(one.language for one in rounds)
-    return {code: make_victim(store, cell.answered, metric.for_language(code)) for code in codes}
+    return {code: make_victim(store, cell.score, code) for code in dict.fromkeys(one.language for one in rounds)}
 
 
 def attack_function(
@@ -238,7 +251,7 @@ def attack_function(
         name = attack.name
         if attack.by_model:
             raise InputError(f"{name}: it asks the model itself, and a function has only scores; attack a finished cell with it")
-        if reason := attack.misfits(format, task) or attack.excludes(language):
+        if reason := attack.misfits(format, task) or attack.excludes(language) or explain_ablation(attack):
             raise InputError(f"{attack.name}: {reason}")
         if attack.mixes_languages:
             raise InputError(f"{attack.name}: it needs the same examples in other languages, which only a cell has")
@@ -313,6 +326,8 @@ def _summarise(attack: str, language: str, rows: Sequence[Attacked]) -> Summary:
     clean = fmean(one.clean >= one.threshold for one in found)
     attacked = fmean(one.score >= one.threshold for one in found)
     counts, shares = (len(found), len(right), untouched), (success_rate(found), clean, attacked)
+    if rows[0].alone:
+        return Summary(attack, language, len(found), len(right), 0, nan, clean, clean, 1, 1, alone=True)
     return Summary(attack, language, *counts, *shares, median(queries), p90, share_kept(rows))
 
 
@@ -326,16 +341,34 @@ def find_variants(
     return search(victim, one.attack, one.examples, one.language, method, **options)
 
 
-def ask_model(victim: ModelVictim, one: Round, method: Method | None, seed: int, most_queries: int | None) -> list[Found]:
+def ask_model(victim: Victim, one: Round, method: Method | None, seed: int, most_queries: int | None) -> list[Found]:
     """As `find_variants`; attacks by the victim's model have a search of their own, and `method` is not used."""
+    if one.attack.stands_alone:
+        return find_variants(victim, one, RandomSearch(), seed, most_queries=0)  # the items alone, see `write_items`
+    model = cast(ModelVictim, victim)  # where it is asked for more: no attack by a model fits retrieval
     if one.attack is HOTFLIP:
-        method = ProposedSearch(victim.propose(one.language))
+        method = ProposedSearch(model.propose(one.language))
     if one.attack is SUBSTITUTE:
         method = GreedySearch(method.count) if isinstance(method, RandomSearch) else method or GreedySearch()
-        return find_variants(victim, one, method, seed, most_queries, victim.substitute(one.language))
+        return find_variants(victim, one, method, seed, most_queries, model.substitute(one.language))
     if one.attack is not PGD:
         return find_variants(victim, one, method, seed, most_queries)
-    paths = victim.perturb(one.examples, one.attack.check(one.language, one.budget))
+    return follow_noise(model, one)
+
+
+def write_items(one: Round, method: Method | None, seed: int) -> Round:
+    """The round with the items of an attack whose variants stand alone, as many for each example as a random search draws.
+    Raises InputError for another search."""
+    method = method or RandomSearch()
+    if not isinstance(method, RandomSearch):
+        raise InputError(f"attack {one.attack.name} writes examples of its own, which no search can change; use RandomSearch")
+    made = make_variants(one.attack, one.examples, one.language, seed=seed, count=method.count, budget=one.budget, pool=one.pool)
+    return replace(one, examples=[variant.example for variant in made.variants])
+
+
+def follow_noise(victim: ModelVictim, one: Round, blind: bool = False) -> list[Found]:
+    """What noise on the word embeddings does; `blind`: drawn at random and not by gradients."""
+    paths = victim.perturb(one.examples, one.attack.check(one.language, one.budget), blind)
     return [_follow_path(example, path) for example, path in zip(one.examples, paths, strict=True)]
 
 

@@ -9,10 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
-from typing import Any
+from typing import Any, cast
 
-from xstilts.attacks.model_based import HOTFLIP, PGD
-from xstilts.attacks.search import Found, GreedySearch, Method, ProposedSearch, RandomSearch, success_rate, transfer
+from xstilts.attacks.model_based import HOTFLIP, PGD, SUBSTITUTE
+from xstilts.attacks.search import (
+    BeamSearch,
+    Found,
+    GreedySearch,
+    Method,
+    ProposedSearch,
+    RandomProposals,
+    RandomSearch,
+    Victim,
+    success_rate,
+    transfer,
+)
 from xstilts.errors import InputError
 from xstilts.execution.attack import (
     Attacked,
@@ -22,6 +33,7 @@ from xstilts.execution.attack import (
     Round,
     ask_model,
     find_variants,
+    follow_noise,
     judge_rows,
     list_rounds,
     load_victims,
@@ -86,6 +98,10 @@ def transfer_cell(
     if PGD.name in attacks:
         raise InputError("pgd makes no text, so there is nothing to carry over to another model; leave it out")
     rounds = list_rounds(cell, store, attacks, languages, budget, limit, note, judge is not None)
+    if alone := [one.name for one in rounds if one.attack.stands_alone]:
+        raise InputError(
+            f"{alone[0]} asks no model what to write, so there is nothing to carry over to another one; leave it out"
+        )
     others = load_victims(surrogate, store, make_victim, rounds)
     victims = load_victims(cell, store, make_victim, rounds)
     for one in rounds:
@@ -149,16 +165,18 @@ def check_cell(
     greedy if None is given), for each attack and language. Raises InputError as `attack_cell` and `transfer_cell` do, and if
     `method` is random."""
     method = method or GreedySearch()
-    if isinstance(method, RandomSearch):
+    if not isinstance(method, GreedySearch | BeamSearch):
         raise InputError("the check compares random variants with a search that asks the victim; expected greedy or beam")
     if surrogate:
         check_surrogate(cell, surrogate, note)
     checked = []
     for one in list_rounds(cell, store, attacks, languages, budget, limit, note):
-        if one.attack.vary or one.attack is HOTFLIP:
+        if one.attack.by_words or one.attack.by_model:
             checked.append(one)
         else:
             note(f"{one.name} in {one.language}: not checked, because no search tries its edits word by word")
+    if surrogate and any(one.attack is PGD for one in checked):
+        note("pgd makes no text, so nothing of it is tried on the victim; it is set against noise drawn at random")
     others = load_victims(surrogate, store, make_victim, checked) if surrogate else {}
     victims = load_victims(cell, store, make_victim, checked)
     rungs = []
@@ -170,25 +188,33 @@ def check_cell(
 
 
 def check_victim(
-    victim: ModelVictim,
-    surrogate: ModelVictim | None,
+    victim: Victim,
+    surrogate: Victim | None,
     one: Round,
-    method: Method,
+    method: GreedySearch | BeamSearch,
     *,
     count: int = 8,
     seed: int = 0,
     most_queries: int | None = None,
 ) -> list[Rung]:
-    """The rungs of one round, on the examples that the victim (and the surrogate) gets right. What hotflip is set against is
-    its own search with words drawn at random; that asks the victim too, so transfer is not set against it."""
+    """The rungs of one round, on the examples that the victim (and the surrogate) gets right. Attacks by a model are set against
+    their own moves without its advice: hotflip against words drawn at random, which asks the victim too, so that transfer is not
+    set against it; substitute against some of the words that it would try; pgd against noise of the same norm."""
     found: list[tuple[str, float | None, list[Found]]] = []
+    model = cast(ModelVictim, victim)
+    counts = sorted({*(2**n for n in range(count.bit_length())), count})
     if one.attack is HOTFLIP:
-        blind = ProposedSearch(victim.propose(one.language, blind=True))
+        blind = ProposedSearch(model.propose(one.language, blind=True))
         found.append((RANDOM, None, find_variants(victim, one, blind, seed, most_queries)))
+    elif one.attack is PGD:
+        found.append((RANDOM, None, follow_noise(model, one, blind=True)))
+    elif one.attack is SUBSTITUTE:
+        propose, spellings = model.substitute(one.language), method.spellings
+        drawn = ((n, RandomProposals(n, spellings)) for n in counts)
+        found += [(RANDOM, n, find_variants(victim, one, method, seed, most_queries, propose)) for n, method in drawn]
     else:
-        counts = sorted({*(2**n for n in range(count.bit_length())), count})
         found += [(RANDOM, n, find_variants(victim, one, RandomSearch(n), seed, most_queries)) for n in counts]
-    there = ask_model(surrogate, one, method, seed, most_queries) if surrogate else None
+    there = ask_model(surrogate, one, method, seed, most_queries) if surrogate and one.attack is not PGD else None
     if there is not None:
         found.append((TRANSFER, 1, transfer(victim, one.examples, there)))
     asked = ask_model(victim, one, method, seed, most_queries)

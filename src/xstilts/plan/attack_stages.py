@@ -8,7 +8,6 @@ only.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from xstilts.attacks.attack import Attack, find_exponent
 from xstilts.formats.registry import FORMATS
@@ -71,8 +70,7 @@ class AttackStages:
         attacked = PredictStage(replace(made.config, languages=languages, cuts=cuts), inputs, slug, title, made.context)
         gold = {language: clean.inputs.gold[language] for language in languages}
         scored: ScoreInputs[Stage] = ScoreInputs(made, gold, attacked=attacked, variants=variants)
-        counts: Literal["worst", "mean"] = "mean" if attack.goal == "ablation" else "worst"
-        return ScoreStage(replace(clean.config, languages=languages, counts=counts), scored, slug, context=clean.context)
+        return ScoreStage(replace(clean.config, languages=languages, counts=attack.counts), scored, slug, context=clean.context)
 
     def _score_vectors(
         self, clean: ScoreStage, made: EmbedStage, variants: dict[str, AttackStage], condition: Condition

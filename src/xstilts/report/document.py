@@ -34,6 +34,7 @@ from xstilts.report.registration import describe_registration, design_table, lis
 from xstilts.report.tables import cost
 from xstilts.report.tables.breakdown import best_table, describe_best, gaps_table, parts_table
 from xstilts.report.tables.calibration import calibration_table, describe_calibration
+from xstilts.report.tables.conditions import ITEMS, items_table, keep_conditions
 from xstilts.report.tables.coverage import coverage_table, edits_table
 from xstilts.report.tables.data import describe_licences, targets_table, training_table
 from xstilts.report.tables.effective import list_unfitted, residuals_table
@@ -44,7 +45,6 @@ from xstilts.report.tables.learned import learned_table
 from xstilts.report.tables.other_tests import TITLE, describe_other_tests, other_tests_table
 from xstilts.report.tables.pictures import (
     describe_pictures,
-    keep_conditions,
     picture_tables,
     pictures_by_language,
     pictures_table,
@@ -158,8 +158,9 @@ def build_document(findings: Findings) -> Document:
             "body",
         ),
         Section("Scores", _scores(findings), "body"),
-        Section("Pictures", _pictures(keep_conditions(findings, ablations=True)), "body"),
-        Section("Robustness", _robustness(keep_conditions(findings, ablations=False)), "body"),
+        Section("Pictures", _pictures(keep_conditions(findings, "ablation")), "body"),
+        Section("Robustness", _robustness(keep_conditions(findings, "attack")), "body"),
+        Section("Minimum functionality", _items(keep_conditions(findings, "items")), "body"),
         Section("Claims", _claims(findings), "body" if own else "appendix", _count_claims(findings)),
         Section("Examples", *_examples(findings)),
         Section("Method", _method(findings), gist=next(iter(describe_method(findings)), "")),
@@ -309,6 +310,19 @@ def _robustness(findings: Findings) -> tuple[Block, ...]:
             Fold("How much was edited", (edits,)) if edits else None,
             Fold("Where each attack applies, and why not elsewhere", _keep([coverage, *_bullets(reasons)])),
             Fold("Examples that attacks broke", broken) if broken else None,
+        ]
+    )
+
+
+def _items(findings: Findings) -> tuple[Block, ...]:
+    """What chains get right of items that stand alone; nothing in a study without such conditions."""
+    table, (coverage, reasons) = items_table(findings), coverage_table(findings)
+    return _keep(
+        [
+            Text(ITEMS) if findings.results.conditions else None,
+            *_bullets(list_conditions(findings)),
+            _fold_if_long("Every chain, target, condition and language", table),
+            Fold("Where there are items, and why not elsewhere", _keep([coverage, *_bullets(reasons)])) if coverage else None,
         ]
     )
 

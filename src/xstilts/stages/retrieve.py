@@ -56,9 +56,13 @@ class Answers:
 
 def resolve_setting(job: ScoreJob, task_format: str) -> RetrievalSetting:
     """The layer (a number), pooling and centring that are scored."""
-    folder, setting = job.inputs.predictions, job.config.retrieval
     if FORMATS[task_format].mining:
-        return RetrievalSetting(**read_json(folder / "mine.json"))
+        return RetrievalSetting(**read_json(job.inputs.predictions / "mine.json"))
+    return number_layer(job.config.retrieval, job.inputs.predictions, task_format)
+
+
+def number_layer(setting: RetrievalSetting | None, folder: Path, task_format: str) -> RetrievalSetting:
+    """The setting of translations and ranking, with its layer as a number."""
     assert setting is not None
     return replace(setting, layer=resolve_layer(setting.layer, Layout.read(folder).depth, task_format))
 
@@ -116,14 +120,28 @@ def answer_attacked_translations(job: ScoreJob, language: str, chosen: Retrieval
     folder = job.inputs.predictions
     foreign, english = (_read(folder, language, side, chosen) for side in BitextRetrieval.sides)
     variants, rows_V, vectors_VD = _read_variants(job, language, "text", chosen, read_ids(folder, language, "text"))
-    two_N2 = nearest(english, [foreign], 2)
-    rivals_N = np.where(two_N2[:, 0] == np.arange(len(two_N2)), two_N2[:, -1], two_N2[:, 0])
-    own_V = (_unit(english[rows_V]) * _unit(vectors_VD)).sum(1)
-    rival_V = (_unit(english[rows_V]) * _unit(foreign[rivals_N[rows_V]])).sum(1)
-    lost_V = (rival_V > own_V) | ((rival_V == own_V) & (rivals_N[rows_V] < rows_V))
+    rivals_N = find_rivals(english, foreign)
+    _, lost_V = compare_with_rivals(english, foreign, rivals_N, rows_V, vectors_VD)
     ids = [example.id for example in clean.examples]
     found = [ids[rivals_N[row] if lost else row] for row, lost in zip(rows_V, lost_V, strict=True)]
     return Answers(variants, [Prediction(one.id, id) for one, id in zip(variants, found, strict=True)])
+
+
+def find_rivals(english_ND: Vectors, foreign_ND: Vectors) -> NDArray[np.int64]:
+    """Of each English sentence the row of the foreign one that is nearest and not its own translation: (N,)."""
+    two_N2 = nearest(english_ND, [foreign_ND], 2)
+    rivals_N: NDArray[np.int64] = np.where(two_N2[:, 0] == np.arange(len(two_N2)), two_N2[:, -1], two_N2[:, 0])
+    return rivals_N
+
+
+def compare_with_rivals(
+    english_ND: Vectors, foreign_ND: Vectors, rivals_N: NDArray[np.int64], rows_V: NDArray[np.int64], vectors_VD: Vectors
+) -> tuple[Vectors, NDArray[np.bool_]]:
+    """For V vectors in the place of the foreign sentences of these rows: how much nearer each is to its English sentence than the
+    rival (cosine), and whether the rival is found."""
+    own_V = (_unit(english_ND[rows_V]) * _unit(vectors_VD)).sum(1)
+    rival_V = (_unit(english_ND[rows_V]) * _unit(foreign_ND[rivals_N[rows_V]])).sum(1)
+    return own_V - rival_V, (rival_V > own_V) | ((rival_V == own_V) & (rivals_N[rows_V] < rows_V))
 
 
 def answer_attacked_queries(job: ScoreJob, language: str, chosen: RetrievalSetting, clean: Answers) -> Answers:

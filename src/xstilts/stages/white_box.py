@@ -7,6 +7,7 @@ Shapes: B rows of a batch, L tokens, D the size of a word embedding, P words of 
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -120,22 +121,31 @@ class Flipper:
         return found
 
 
-def measure_noise(predictor: Predictor, examples: Sequence[Example], size: float, steps: int = STEPS) -> list[list[float]]:
+def measure_noise(
+    predictor: Predictor, examples: Sequence[Example], size: float, steps: int = STEPS, blind: bool = False
+) -> list[list[float]]:
     """Of each example its margin without noise and after each of the steps of projected gradient descent. The noise of a word
-    stays in a ball of `size` times the mean norm of the word embeddings of its row."""
+    stays in a ball of `size` times the mean norm of the word embeddings of its row. `blind`: each step is a direction drawn at
+    random, as far as the ball reaches, which is what gradients are measured against."""
     features = predictor.codec.encode(examples, training=True)
+    first = {feature.example: i for i, feature in reversed(list(enumerate(features)))}
+    names = [(examples[feature.example].id, i - first[feature.example]) for i, feature in enumerate(features)]
     margins = [[float("inf")] * (steps + 1) for _ in examples]
     for places in split_token_batches([feature.size for feature in features], TOKENS, longest_first=True):
         chosen = [features[i] for i in places]
-        for step, found in enumerate(_descend(predictor, chosen, size, steps)):
+        rows = [(names[i], row) for i in places for row in range(len(features[i].rows))] if blind else None
+        for step, found in enumerate(_move(predictor, chosen, size, steps, rows)):
             for feature, margin in zip(chosen, found, strict=True):
                 own = margins[feature.example]
                 own[step] = min(own[step], margin)
     return margins
 
 
-def _descend(predictor: Predictor, features: Sequence[Feature], size: float, steps: int) -> list[list[float]]:
-    """The margins of the features at each step, the first without noise."""
+def _move(
+    predictor: Predictor, features: Sequence[Feature], size: float, steps: int, rows: Sequence[object] | None
+) -> list[list[float]]:
+    """The margins of the features at each step, the first without noise. `rows`: the names of their rows, from which directions
+    are drawn; None: down the gradient."""
     codec, model = predictor.codec, predictor.model
     head = model.head(predictor.head)
     batch = _collate(predictor, features)
@@ -144,13 +154,17 @@ def _descend(predictor: Predictor, features: Sequence[Feature], size: float, ste
     delta_BLD = torch.zeros((*batch["input_ids"].shape, words.size), device=batch["input_ids"].device)
     margins = []
     for step in range(steps + 1):
-        delta_BLD = delta_BLD.detach().requires_grad_(step < steps)
+        delta_BLD = delta_BLD.detach().requires_grad_(rows is None and step < steps)
         with add_noise(model.encoder, delta_BLD, batch["attention_mask"]), _precision(predictor):
             hidden_BLD = codec.hidden(model.encoder, head, batch)
             with torch.no_grad():
                 margins.append(codec.margins(head, hidden_BLD, batch, features))
             if step == steps:
                 return margins
+            if rows is not None:
+                seeds = [Random(repr((row, step))).getrandbits(63) for row in rows]
+                delta_BLD = radius_B11 * functional.normalize(replace(words, seeds=seeds).draw("gaussian"), dim=-1, eps=TINY)
+                continue
             margin = _sum_margins(predictor, hidden_BLD, batch)
         gradient_BLD = torch.autograd.grad(margin, delta_BLD)[0] * words.real_BL1
         moved_BLD = delta_BLD.detach() - STRIDE * radius_B11 * functional.normalize(gradient_BLD, dim=-1, eps=TINY)

@@ -17,7 +17,8 @@ from xstilts.report.document import build_document
 from xstilts.report.findings import Findings, read_findings
 from xstilts.report.render.html import render_html
 from xstilts.report.render.markdown import render_markdown
-from xstilts.report.tables.pictures import draw_look, keep_conditions, pictures_table
+from xstilts.report.tables.conditions import keep_conditions
+from xstilts.report.tables.pictures import draw_look, pictures_table
 from xstilts.store.store import Store
 
 pytestmark = pytest.mark.tiny
@@ -33,7 +34,7 @@ def findings(forked_workers: None, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_what_the_picture_gives_is_the_score_with_it_less_that_without(findings: Findings) -> None:
-    table = pictures_table(keep_conditions(findings, ablations=True))
+    table = pictures_table(keep_conditions(findings, "ablation"))
     assert table is not None and table.rows == 4
     rows = {(line[0], line[2]): line for _, lines in table.groups for line in lines}
     for row in findings.attacked:

@@ -20,7 +20,12 @@ KEPT = " kept: of the broken ones, those that mean the same to the judge."
 
 
 def print_attacks(console: Console, summaries: Sequence[Summary], rows: Sequence[Attacked]) -> None:
-    """A line for each attack and language, then broken examples, in turn of different attacks and languages."""
+    """A line for each attack and language, then broken examples, in turn of different attacks and languages. Items that stand
+    alone have a table of their own."""
+    if alone := [one for one in summaries if one.alone]:
+        _print_items(console, alone)
+    if not (summaries := [one for one in summaries if not one.alone]):
+        return _print_examples(console, rows)
     judged = any(one.kept is not None for one in summaries)
     table = _make_table(
         "examples", "right before", "after", "broken", "not edited", "queries", "90 %", *(["kept"] if judged else [])
@@ -45,6 +50,14 @@ def print_attacks(console: Console, summaries: Sequence[Summary], rows: Sequence
         f"{KEPT if judged else ''}[/dim]"
     )
     _print_examples(console, rows)
+
+
+def _print_items(console: Console, summaries: Sequence[Summary]) -> None:
+    table = _make_table("items", "right")
+    for one in summaries:
+        table.add_row(one.attack, one.language, str(one.examples), _percent(one.clean))
+    console.print(table)
+    console.print("\n[dim]right: of items that stand alone, each a text of its own with a known answer.[/dim]")
 
 
 def print_transfer(console: Console, summaries: Sequence[Carried], rows: Sequence[Attacked]) -> None:
@@ -100,7 +113,8 @@ def _print_examples(console: Console, rows: Sequence[Attacked]) -> None:
         written = write_attacked(row)
         title = escape(f"{row.example.id}: right was {written['gold']}")
         console.print(f"\n[bold]{row.attack} {row.language}[/bold] {title}", soft_wrap=True, highlight=False)
-        for name, text in (("before", written["text"]), ("after", written["attacked_text"])):
+        texts = [("item" if row.alone else "before", written["text"]), ("after", written["attacked_text"])]
+        for name, text in texts[: 1 if row.alone else 2]:
             shown = escape(reveal(text, changed=name == "after"))
             console.print(f"  [dim]{name:7}[/dim]{shown}", soft_wrap=True, highlight=False)
 
@@ -111,7 +125,8 @@ def write_rows(path: Path, rows: Sequence[Attacked]) -> None:
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             if path.suffix == ".csv":
-                table = csv.DictWriter(file, list(written[0]) if written else [])
+                columns = dict.fromkeys(name for row in written for name in row)  # a judge is asked about some rows only
+                table = csv.DictWriter(file, list(columns))
                 table.writeheader()
                 table.writerows(written)
             else:
@@ -121,9 +136,10 @@ def write_rows(path: Path, rows: Sequence[Attacked]) -> None:
 
 
 def _choose(rows: Sequence[Attacked]) -> list[Attacked]:
-    """The first broken example of each attack and language that is a text, as many as are shown."""
+    """The first broken example of each attack and language that is a text, or the first item that is wrong, as many as are
+    shown."""
     first: dict[tuple[str, str], Attacked] = {}
     for row in rows:
-        if row.found.broken and row.found.variant:
+        if (row.found.broken and row.found.variant) or (row.alone and row.found.clean < row.found.threshold):
             first.setdefault((row.attack, row.language), row)
     return list(first.values())[:SHOWN]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from math import isqrt
 
 from xstilts.analysis import formatting as fmt
@@ -17,7 +16,6 @@ from xstilts.report.provenance.numbers import Number, attacked_id, robustness_id
 from xstilts.report.tables.robustness import find_language_gains, pair_with_gains
 from xstilts.report.tables.table import Line, Table, group_by_encoder, make_grouped_table, make_table
 
-ABLATION = "ablation"
 INTRODUCTION = (
     "A score with the right picture says little: a text alone often tells the answer. What the picture gives is the score with "
     "it less the score with another picture, or with none."
@@ -44,31 +42,6 @@ class Pictured(str):
         made = super().__new__(cls, text)
         made.svg = svg
         return made
-
-
-def list_ablations(findings: Findings) -> set[str]:
-    """The names of the conditions that take away what an answer rests on."""
-    return {one.name for one in findings.results.conditions if one.goal == ABLATION}
-
-
-def keep_conditions(findings: Findings, ablations: bool) -> Findings:
-    """The findings with ablations alone, or without them."""
-    names = list_ablations(findings)
-
-    def kept(name: str) -> bool:
-        return (name in names) == ablations
-
-    conditions = tuple(one for one in findings.results.conditions if kept(one.name))
-    attacked = {name: cells for name, cells in findings.results.attacked.items() if kept(name)}
-    return replace(
-        findings,
-        results=replace(findings.results, conditions=conditions, attacked=attacked),
-        attacked=tuple(row for row in findings.attacked if kept(row.condition)),
-        robustness=tuple(one for one in findings.robustness if kept(one.condition)),
-        curves=tuple(one for one in findings.curves if all(map(kept, one.ladder.conditions))),
-        lines=tuple(one for one in findings.lines if kept(one.condition)),
-        residuals=tuple(one for one in findings.residuals if kept(one.line.condition)),
-    )
 
 
 def describe_pictures(findings: Findings) -> str:
