@@ -129,12 +129,14 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
         layer = scores["layer"]
         layers = tuple(LayerScore(**found) for found in scores["layers"])
         pairs = tuple(PairScore(**found) for found in scores.get("pairs", ()))
+        task = find_task(cell.id.target)
         with np.load(folder / "out" / "tallies.npz", allow_pickle=False) as tallies:
             for language, found in scores["languages"].items():
-                ids = merge_parallel(tallies[f"{language}.ids"], find_task(cell.id.target).parallel_ids)
+                ids = merge_parallel(tallies[f"{language}.ids"], task.parallel_ids)
                 counts = tallies[f"{language}.counts"]
+                sizes = task.metric.count_examples(counts.sum(axis=0)) if task.metric else {}
                 languages[language] = LanguageScore(
-                    found["values"], found["headline"], ids, counts, found["baseline"], found.get("attack")
+                    found["values"], found["headline"], ids, counts, found["baseline"], found.get("attack"), sizes
                 )
     chain, control = (NO_CHAIN, cell.id.arm) if cell.id.arm == RANDOM_INIT.name else (cell.id.arm, "")
     place = (short_name(cell.id.encoder), chain, cell.id.target, cell.id.seed, control)
