@@ -198,7 +198,7 @@ def test_chains_on_texts_of_xvnli_reuse_the_target(tmp_path: Path) -> None:
         "name": "s",
         "question": "?",
         "chains": {"none": [], **{name: [name] for name in chains}},
-        "targets": ["xvnli_hypothesis", {"task": "xvnli_caption", "train": "snli"}, "nlvr_sentence"],
+        "targets": ["xvnli_hypothesis", {"task": "xvnli_caption", "train": "snli"}, "nlvr_text"],
         "seeds": [0],
     }
     plan = compile_study(make_study({**fields, "encoders": ["world/tiny"]}), draft=True)
@@ -209,7 +209,7 @@ def test_chains_on_texts_of_xvnli_reuse_the_target(tmp_path: Path) -> None:
     assert reuse == {
         "xvnli_hypothesis": ["snli", "anli_plus", "snli_hypothesis", "xvnli_caption"],
         "xvnli_caption": ["snli", "anli_plus", "snli_hypothesis", "xvnli_caption"],
-        "nlvr_sentence": [],
+        "nlvr_text": [],
     }
 
 

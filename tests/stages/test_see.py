@@ -71,7 +71,7 @@ def test_each_picture_has_its_vectors_once(made: tuple[Plan, Store]) -> None:
         assert len(features) == len(named)
         for name in named:
             pixels = np.frombuffer(draw_scene(Scene.of_name(name)), np.uint8).reshape(3, 8, 3, 8, 3).swapaxes(1, 2)
-            np.testing.assert_allclose(features[name], pixels.reshape(9, 192) / 255, atol=1e-3)
+            np.testing.assert_allclose(features[name], pixels.reshape(9, 192) / 127.5 - 1, atol=1e-3)
 
 
 def test_an_ablation_counts_the_mean_of_its_variants(made: tuple[Plan, Store]) -> None:
