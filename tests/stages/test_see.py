@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from tests.conftest import tiny_study
+from tests.conftest import tiny_record, tiny_study
 
 from xstilts.errors import InputError
 from xstilts.execution.execute import execute
@@ -49,6 +49,7 @@ def made(forked_workers: None, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 def pictured_study(**changes: Any) -> Any:
     record: dict[str, Any] = {"chains": {"none": []}, "targets": ["world/xvnli"], "tower": TOWER, "conditions": ABLATIONS}
+    record["world"] = {**tiny_record()["world"], "xvnli": 40}
     return tiny_study(**{**record, **changes})
 
 
