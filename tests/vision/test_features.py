@@ -33,7 +33,7 @@ def paint(name: str) -> Image.Image:
 
 
 def level(name: str) -> np.float16:
-    return np.float16(np.float32(int(name[1:])) / np.float32(127.5) - np.float32(1))
+    return np.float16(np.float32(int(name[1:])) / 127.5 - 1)
 
 
 class Counted:
