@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from tests.conftest import tiny_record, tiny_study
 from xstilts.analysis.gains import reuses_target_data
-from xstilts.analysis.gather import gather, merge_parallel
+from xstilts.analysis.gather import describe_shared_data, gather, merge_parallel
 from xstilts.analysis.results import LanguageScore, Results, Treatment
 from xstilts.formats.classify import ClassifyExample
 from xstilts.formats.jsonl import write_jsonl
@@ -198,7 +198,7 @@ def test_chains_on_texts_of_xvnli_reuse_the_target(tmp_path: Path) -> None:
         "name": "s",
         "question": "?",
         "chains": {"none": [], **{name: [name] for name in chains}},
-        "targets": ["xvnli_hypothesis", {"task": "xvnli_caption", "train": "snli"}, "nlvr_sentence"],
+        "targets": ["xvnli_hypothesis", {"task": "xvnli_caption", "train": "snli"}, "nlvr_text"],
         "seeds": [0],
     }
     plan = compile_study(make_study({**fields, "encoders": ["world/tiny"]}), draft=True)
@@ -209,8 +209,13 @@ def test_chains_on_texts_of_xvnli_reuse_the_target(tmp_path: Path) -> None:
     assert reuse == {
         "xvnli_hypothesis": ["snli", "anli_plus", "snli_hypothesis", "xvnli_caption"],
         "xvnli_caption": ["snli", "anli_plus", "snli_hypothesis", "xvnli_caption"],
-        "nlvr_sentence": [],
+        "nlvr_text": [],
     }
+    assert describe_shared_data(plan).endswith(
+        ": snli, anli_plus, snli_hypothesis and xvnli_caption with xvnli_hypothesis and xvnli_caption"
+    )
+    apart = make_study({**fields, "encoders": ["world/tiny"], "chains": {"none": [], "mnli": ["mnli"]}})
+    assert describe_shared_data(compile_study(apart, draft=True)) == ""
 
 
 def test_a_chain_on_the_same_sentences_with_other_labels_reuses_the_target(tmp_path: Path) -> None:

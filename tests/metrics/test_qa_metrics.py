@@ -72,6 +72,8 @@ def test_squad_v2_says_how_it_did_on_questions_with_and_without_an_answer() -> N
     assert found["no_answer"] == pytest.approx(1 / 2)
     sums = np.array([tally(SQUAD_V2, *pair) for pair in pairs]).sum(0)
     assert SQUAD_V2.headline(sums) == pytest.approx((found["f1"] + found["em"]) / 2)
+    sizes, answered = SQUAD_V2.count_examples(sums), sum(bool(golds) for golds, _ in pairs)
+    assert (sizes["headline"], sizes["has_answer_f1"], sizes["no_answer"]) == (len(pairs), answered, len(pairs) - answered)
 
 
 def test_squad_v2_without_one_of_the_two_kinds_is_0_there_not_undefined() -> None:

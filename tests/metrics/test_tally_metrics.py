@@ -140,7 +140,9 @@ def test_accuracy_of_xvnli_has_two_denominators() -> None:
     pairs = [label("a", "a"), label("a", "b"), label("b", "b"), label("b", "b")]
     pairs += [(ClassifyExample("0", ("a", "b"), None), Prediction("0", "a"))]
     assert values(XVNLI, pairs) == {"accuracy": 3 / 4, "accuracy_1164": 3 / 5}
-    assert XVNLI.headline(tallies(XVNLI, pairs).sum(axis=0)) == 3 / 4
+    sums = tallies(XVNLI, pairs).sum(axis=0)
+    assert XVNLI.headline(sums) == 3 / 4
+    assert XVNLI.count_examples(sums) == {"headline": 4, "accuracy": 4, "accuracy_1164": 5}
 
 
 def test_accuracy_of_choices_compares_indices() -> None:

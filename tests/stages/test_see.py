@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
-from tests.conftest import tiny_study
+from tests.conftest import tiny_record, tiny_study
 
 from xstilts.errors import InputError
 from xstilts.execution.execute import execute
@@ -31,6 +34,7 @@ from xstilts.world import WorldConfig, generate
 from xstilts.world.scene import Scene, draw_scene
 
 pytestmark = pytest.mark.tiny
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 TOWER = "pixels/patch8-24"
 ABLATIONS = [{"attack": "shuffled_pictures", "count": 3}, "blank_picture"]
 
@@ -45,6 +49,7 @@ def made(forked_workers: None, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 def pictured_study(**changes: Any) -> Any:
     record: dict[str, Any] = {"chains": {"none": []}, "targets": ["world/xvnli"], "tower": TOWER, "conditions": ABLATIONS}
+    record["world"] = {**tiny_record()["world"], "xvnli": 40}
     return tiny_study(**{**record, **changes})
 
 
@@ -67,7 +72,7 @@ def test_each_picture_has_its_vectors_once(made: tuple[Plan, Store]) -> None:
         assert len(features) == len(named)
         for name in named:
             pixels = np.frombuffer(draw_scene(Scene.of_name(name)), np.uint8).reshape(3, 8, 3, 8, 3).swapaxes(1, 2)
-            np.testing.assert_allclose(features[name], pixels.reshape(9, 192) / 255, atol=1e-3)
+            np.testing.assert_allclose(features[name], pixels.reshape(9, 192) / 127.5 - 1, atol=1e-3)
 
 
 def test_an_ablation_counts_the_mean_of_its_variants(made: tuple[Plan, Store]) -> None:
@@ -126,6 +131,43 @@ def test_what_cannot_be_seen(tmp_path: Path) -> None:
         see.run(replace(other, config=replace(other.config, tower={"name": "another"})))
     with pytest.raises(InputError, match="vision tower"):
         compile_study(pictured_study(tower="pixels/none"))
+
+
+def test_another_picture_under_the_same_name_is_seen_anew(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(FIXTURES / "xvnli", data / "xvnli")
+    (data / "flickr30k").mkdir()
+    lines = [line for path in data.glob("xvnli/*/*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    for name in {json.loads(line)["Flikr30kID"].removesuffix(".jpg") for line in lines}:
+        Image.new("RGB", (24, 24), "red").save(data / "flickr30k" / f"{name}.jpg")
+        os.utime(data / "flickr30k" / f"{name}.jpg", (10**9, 10**9))
+
+    def find_stages() -> dict[str, SeeStage]:
+        plan = compile_study(pictured_study(targets=["xvnli"], languages=["en", "es"], conditions=[]), data)
+        return {stage.slug: stage for stage in plan.stages if isinstance(stage, SeeStage)}
+
+    def make(stage: SeeStage) -> see.SeeJob:
+        job = make_job(tmp_path / stage.key, ["101", "102"], "xvnli")
+        texts = dict.fromkeys(("en", "es"), job.inputs.texts["en"])
+        return replace(job, config=stage.config, inputs=SeeInputs(texts), context=stage.context)
+
+    before = find_stages()
+    assert set(before["xvnli-test"].config.files or {}) == {"en", "es"}
+    see.run(make(before["xvnli-test"]))
+    os.utime(data / "flickr30k" / "101.jpg")
+    assert {stage.key for stage in find_stages().values()} == {stage.key for stage in before.values()}, (
+        "a new time is no new picture"
+    )
+    Image.new("RGB", (24, 24), "blue").save(data / "flickr30k" / "101.jpg")
+    after = find_stages()
+    assert after["xvnli-test"].key != before["xvnli-test"].key
+    assert after["xvnli-train+dev"].key == before["xvnli-train+dev"].key, "it names other pictures"
+    with pytest.raises(InputError, match="xvnli, en: its pictures changed since the plan was made; run again"):
+        see.run(make(before["xvnli-test"]))
+    see.run(make(after["xvnli-test"]))
+    old, new = (PictureFeatures(tmp_path / found["xvnli-test"].key / "out") for found in (before, after))
+    assert not np.array_equal(old["101"], new["101"])
+    assert np.array_equal(old["102"], new["102"])
 
 
 def test_plans_of_studies_without_pictures_name_no_tower() -> None:

@@ -33,7 +33,7 @@ def paint(name: str) -> Image.Image:
 
 
 def level(name: str) -> np.float16:
-    return np.float16(int(name[1:]) / 255)
+    return np.float16(np.float32(int(name[1:])) / 127.5 - 1)
 
 
 class Counted:

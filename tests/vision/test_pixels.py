@@ -16,7 +16,7 @@ def test_each_vector_is_a_patch_of_the_picture() -> None:
     (seen,) = tower.see([Image.fromarray(levels)])
     for row in range(3):
         for column in range(3):
-            patch = levels[4 * row : 4 * row + 4, 4 * column : 4 * column + 4] / 255
+            patch = levels[4 * row : 4 * row + 4, 4 * column : 4 * column + 4] / 127.5 - 1
             assert np.abs(seen[3 * row + column] - patch.ravel()).max() < 1e-3
 
 
@@ -25,13 +25,13 @@ def test_a_picture_of_another_size_is_scaled_whole() -> None:
     picture.paste((255, 0, 0), (0, 0, 20, 10))
     (seen,) = load_tower("pixels/patch4-8").see([picture])
     left, right = seen.reshape(2, 2, 16, 3)[0].mean(1)
-    assert left[0] > 0.85 and left[2] < 0.15
-    assert right[2] > 0.85 and right[0] < 0.15
+    assert left[0] > 0.7 and left[2] < -0.7
+    assert right[2] > 0.7 and right[0] < -0.7
 
 
-def test_black_is_zero_white_is_one_and_no_picture_is_no_row() -> None:
+def test_black_is_minus_one_white_is_one_and_no_picture_is_no_row() -> None:
     tower = load_tower("pixels/patch4-8")
-    assert (tower.see(Image.new("RGB", (8, 8), level) for level in ("black", "white")).mean((1, 2)) == [0, 1]).all()
+    assert (tower.see(Image.new("RGB", (8, 8), level) for level in ("black", "white")).mean((1, 2)) == [-1, 1]).all()
     assert tower.see([]).shape == (0, 4, 48)
 
 
@@ -42,4 +42,4 @@ def test_a_name_of_another_form_is_refused(name: str) -> None:
 
 
 def test_its_name_says_all() -> None:
-    assert identify_tower("pixels/patch8-56") == {"name": "pixels/patch8-56"}
+    assert identify_tower("pixels/patch8-56") == {"name": "pixels/patch8-56", "values": "-1 to 1"}

@@ -83,7 +83,7 @@ def test_all_languages_show_the_same_pictures_with_the_same_labels() -> None:
 
 
 def test_the_texts_are_those_of_the_pictures() -> None:
-    for task, parts in (("xvnli_caption", ("caption", "text")), ("xvnli_hypothesis", ("text",))):
+    for task, parts in (("caption", ("caption", "text")), ("hypothesis", ("text",))):
         for one, other in zip(examples("test", "l1"), generate(WORLD, task, "test", "l1"), strict=True):
             assert isinstance(other, ClassifyExample)
             assert (other.id, other.texts, other.answer) == (one.id, tuple(getattr(one, part) for part in parts), one.answer)

@@ -123,7 +123,12 @@ def is_evidence(gain: Gain) -> bool:
 
 def reuses_target_data(chain: ChainInfo, target: TargetInfo) -> bool:
     """Whether the chain trains on the target itself or on the data that the target is fine-tuned on, or on a part of it."""
-    return bool(({target.name, target.trains_on} | target.training_data) & set(chain.tasks))
+    return bool(list_shared_data(chain, target))
+
+
+def list_shared_data(chain: ChainInfo, target: TargetInfo) -> list[str]:
+    """The tasks of a chain that are the target's own training data, or have the same texts in another form."""
+    return [task for task in chain.tasks if task in {target.name, target.trains_on} | target.training_data]
 
 
 def compare_chains(

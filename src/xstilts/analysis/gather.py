@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.costs import PHASES
 from xstilts.analysis.encoder_sizes import body_weights, count_blocks
+from xstilts.analysis.gains import reuses_target_data
 from xstilts.analysis.results import (
     LEAK,
     Cell,
@@ -129,12 +130,14 @@ def _cell(cell: PlannedCell, store: Store, folders: dict[str, Any], state: State
         layer = scores["layer"]
         layers = tuple(LayerScore(**found) for found in scores["layers"])
         pairs = tuple(PairScore(**found) for found in scores.get("pairs", ()))
+        task = find_task(cell.id.target)
         with np.load(folder / "out" / "tallies.npz", allow_pickle=False) as tallies:
             for language, found in scores["languages"].items():
-                ids = merge_parallel(tallies[f"{language}.ids"], find_task(cell.id.target).parallel_ids)
+                ids = merge_parallel(tallies[f"{language}.ids"], task.parallel_ids)
                 counts = tallies[f"{language}.counts"]
+                sizes = task.metric.count_examples(counts.sum(axis=0)) if task.metric else {}
                 languages[language] = LanguageScore(
-                    found["values"], found["headline"], ids, counts, found["baseline"], found.get("attack")
+                    found["values"], found["headline"], ids, counts, found["baseline"], found.get("attack"), sizes
                 )
     chain, control = (NO_CHAIN, cell.id.arm) if cell.id.arm == RANDOM_INIT.name else (cell.id.arm, "")
     place = (short_name(cell.id.encoder), chain, cell.id.target, cell.id.seed, control)
@@ -224,6 +227,18 @@ def _target(study: Study, target: Target, cells: tuple[Cell, ...], plan: Plan) -
         split=gold.config.split,
         margin=study.margin_of(task.name) / 100,
     )
+
+
+def describe_shared_data(plan: Plan) -> str:
+    """The chains of a plan that train on data of a target, or on the same texts, in a sentence; empty if there are none."""
+    targets = [_target(plan.study, target, (), plan) for target in plan.study.targets]
+    found: dict[tuple[str, ...], list[str]] = {}
+    for chain in map(_chain, arms(plan.study)):
+        reused = tuple(target.name for target in targets if reuses_target_data(chain, target))
+        if reused and not chain.control:
+            found.setdefault(reused, []).append(chain.name)
+    pairs = "; ".join(f"{fmt.listed(chains)} with {fmt.listed(reused)}" for reused, chains in found.items())
+    return f"chains that share texts with a target's data, whose gains there are not counted: {pairs}" if pairs else ""
 
 
 def _condition(condition: Condition) -> ConditionInfo:

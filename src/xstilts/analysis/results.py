@@ -27,7 +27,7 @@ CONTROL_WORDS = {"placebo": "placebo", "compute": "compute-matched"}
 class LanguageScore:
     """One language of one cell. `counts_NC` holds the metric's tally rows, in the order of `ids_N`; values are 0-1. `baseline`:
     the headline of the best trivial rule, such as one label for all (`metrics.baseline`). `attack`: under a condition, how the
-    variants fared, as the score stage says it."""
+    variants fared, as the score stage says it. `sizes`: as in `Metric.count_examples`."""
 
     values: Mapping[str, float]
     headline: float
@@ -35,6 +35,11 @@ class LanguageScore:
     counts_NC: NDArray[np.float64]
     baseline: float | None = None
     attack: Mapping[str, float | None] | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def count_examples(self, value: str = "headline") -> int:
+        """How many examples a value is over."""
+        return self.sizes.get(value, len(self.ids_N))
 
 
 @dataclass(frozen=True)

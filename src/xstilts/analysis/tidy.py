@@ -35,7 +35,7 @@ def tidy_scores(results: Results, controls: bool = False, every_metric: bool = F
         for code, score in cell.languages.items():
             row: Row = {"study": results.study, "encoder": cell.encoder, "chain": cell.control or cell.chain, "control": control}
             row |= {"target": cell.target, "language": code, "seed": cell.seed, "score": float(score.headline)}
-            row |= {"n": len(score.ids_N), "leak": cell.leak}
+            row |= {"n": score.count_examples(), "leak": cell.leak}
             rows.append(row | (dict(score.values) if every_metric else {}))
     return rows
 

@@ -47,4 +47,5 @@ XVNLI = Metric(
     _finish_shares,
     cite="bugliarello2022iglue",
     right_or_wrong=True,
+    sizes=lambda sums: sums[1:],
 )

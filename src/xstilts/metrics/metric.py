@@ -31,7 +31,8 @@ class Metric:
 
     `tally_in` gives the tally of a language if each language has its own definition (MLQA). `tally` then only raises an error,
     and a scorer calls `for_language` first; it changes no other metric. `right_or_wrong`: a tally begins with
-    1 or 0 and the headline is the share of ones (of those that count), so that exact tests apply."""
+    1 or 0 and the headline is the share of ones (of those that count), so that exact tests apply. `sizes` gives, out of summed
+    counts, how many examples each of the values is over; without it each is over all."""
 
     name: str
     counts: tuple[str, ...]
@@ -42,6 +43,7 @@ class Metric:
     main: tuple[int, ...] = (0,)
     tally_in: Callable[[str], Tally] | None = None
     right_or_wrong: bool = False
+    sizes: Callable[[Counts], Counts] | None = None
 
     def for_language(self, code: str) -> Metric:
         """The metric for one language. InputError if the metric has definitions by language and none for this one."""
@@ -51,6 +53,13 @@ class Metric:
         """The headline value(s) of summed counts: shape (..., n_counts) -> (...)."""
         values: Counts = self.finish(sums)[..., list(self.main)].mean(axis=-1)
         return values
+
+    def count_examples(self, sums: Counts) -> dict[str, int]:
+        """Value -> how many examples it is over, also that of the "headline"; empty if all are over all of them."""
+        if self.sizes is None:
+            return {}
+        found = [int(size) for size in self.sizes(sums)]
+        return {"headline": found[self.main[0]], **dict(zip(self.values, found, strict=True))}
 
 
 def match_answers(example: Example, prediction: Prediction, shape: type[T]) -> tuple[Any, T]:

@@ -65,8 +65,14 @@ def _finish_v2(sums: Counts) -> Counts:
     return np.concatenate([finish_f1_em(both), finish_f1_em(answered), finish_f1_em(both - answered)[..., 1:]], axis=-1)
 
 
+def _count_v2(sums: Counts) -> Counts:
+    """All questions twice, those with an answer twice, and those without."""
+    total, answered = sums[[2, 5]]
+    return np.array([total, total, answered, answered, total - answered])
+
+
 SQUAD = Metric("squad", ("f1", "em", "total"), ("f1", "em"), _tally, finish_f1_em, cite="rajpurkar2016squad", main=(0, 1))
 
 V2_COUNTS = ("f1", "em", "total", "answered_f1", "answered_em", "answered")
 V2_VALUES = ("f1", "em", "has_answer_f1", "has_answer_em", "no_answer")
-SQUAD_V2 = Metric("squad_v2", V2_COUNTS, V2_VALUES, _tally_v2, _finish_v2, cite="rajpurkar2018know", main=(0, 1))
+SQUAD_V2 = Metric("squad_v2", V2_COUNTS, V2_VALUES, _tally_v2, _finish_v2, cite="rajpurkar2018know", main=(0, 1), sizes=_count_v2)

@@ -1,28 +1,35 @@
 """What data a plan reads: the fetch stage of each task, split and language, and which of these a phase or a test needs.
 
-A plan needs no data. A file in the data folder is identified by its sha256, a data set of the Hub by its revision. Languages
-without data are left out, and the plan says so.
+A plan needs no data. A file in the data folder is identified by its sha256, and so are the pictures that examples name; a data
+set of the Hub is identified by its revision. Languages without data are left out, and the plan says so.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
+from xstilts.formats.image_pair import ImagePairExample
 from xstilts.stages.contracts import FetchConfig, Inputs, SeeConfig, SeeInputs
 from xstilts.stages.stage import Context, FetchStage, SeeStage, Stage
 from xstilts.study import Study
+from xstilts.tasks.files.archive import cache_folder
 from xstilts.tasks.files.locate import (
+    cache_text,
     explain_missing,
     find_languages,
     find_parts,
     find_source,
     hash_contents,
     locate,
+    read_examples,
     resolve_split,
     select_scored_split,
+    subsample,
 )
+from xstilts.tasks.files.pictures import hash_pictures
 from xstilts.tasks.task import Task
 from xstilts.tasks.user.user_tasks import register
 from xstilts.vision.tower import identify_tower
@@ -79,12 +86,37 @@ class DataStages:
         split = "+".join(dict.fromkeys(stage.config.split for stage in texts.values()))
         name = (task.name, split, *sorted(stage.key for stage in texts.values()))
         if name not in self._seen:
-            config = SeeConfig(task.name, task.version, self._identify_tower(), task.declared)
+            hashes = {text: self._hash_pictures(task, stage) for text, stage in texts.items()}
+            files = {text: sha256 for text, sha256 in hashes.items() if sha256}
+            config = SeeConfig(task.name, task.version, self._identify_tower(), task.declared, files or None)
             context = replace(self.context, tower=self.study.tower)
             slug = f"{task.name.replace('/', '.')}-{split}"
             inputs: SeeInputs[Stage] = SeeInputs(texts)
             self._seen[name] = SeeStage(config, inputs, slug, task.name.rpartition("/")[2], context)
         return self._seen[name]
+
+    def _hash_pictures(self, task: Task, text: FetchStage) -> str:
+        """sha256 of the files of the pictures that a split names; empty if they are in no files of the data folder."""
+        source = text.config.source
+        if not (task.pictures and task.pictures.paths and isinstance(source, str)):
+            return ""
+        if source.startswith("hub:"):
+            self.note(f"{task.name}: its examples come from the Hub, so a picture that changes in the data folder is not noticed")
+        return hash_pictures(task, self._list_pictures(task, text), self.root) if source.startswith("sha256:") else ""
+
+    def _list_pictures(self, task: Task, text: FetchStage) -> list[str]:
+        """The pictures that a split names, read out of its files once and then kept in the cache."""
+        memo = cache_folder() / "pictures-of" / f"{text.key}.json"
+        if memo.is_file():
+            return list(json.loads(memo.read_text(encoding="utf-8")))
+        read = text.config
+        try:
+            examples = subsample(read_examples(task, read.split, read.language, self.root), read.limit)
+            named = {example.picture for example in examples if isinstance(example, ImagePairExample)}
+        except InputError:
+            return []  # the fetch stage says what is wrong with them
+        cache_text(memo, json.dumps(found := sorted(named - {""})))
+        return found
 
     def _identify_tower(self) -> dict[str, str]:
         try:

@@ -70,12 +70,14 @@ class AttackConfig:
 class SeeConfig:
     """The vectors of all pictures that examples of a task name. `tower`: what decides those of the vision tower
     (`vision.tower.identify_tower`); {"nowhere": its name} in a draft that does not find it. `declared`: the identity of a user's
-    own task."""
+    own task. `files`: the sha256 of the files that the pictures of a text (a name in `SeeInputs`) are in, if they are in files of
+    the data folder."""
 
     task: str
     version: int
     tower: Mapping[str, str]
     declared: str = field(default="", metadata=LATER)
+    files: Mapping[str, str] | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """see: vectors of all pictures that the examples of a task name, made once by a frozen vision tower.
 
-Pictures are found in the data folder by their official names, or drawn; they are never copied into the store. Their bytes are not
-in the key, since there are tens of thousands: who changes a picture under its name has to remove what this stage left.
+Pictures are found in the data folder by their official names, or drawn; they are never copied into the store. The key has the
+sha256 of their bytes, so that another picture under an old name is seen anew.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from xstilts.stages.contracts import SeeConfig, SeeInputs
 from xstilts.stages.device import device
 from xstilts.stages.job import Job
 from xstilts.store.store import link_or_copy
-from xstilts.tasks.files.pictures import find_pictures
+from xstilts.tasks.files.pictures import find_pictures, hash_pictures
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
 from xstilts.vision.features import FILES, write_features
@@ -38,7 +38,11 @@ def run(job: SeeJob) -> None:
     task, tower = find_task(job.config.task), job.context.tower
     if identify_tower(tower) != dict(job.config.tower):
         raise InputError(f"vision tower {tower}: it changed since the plan was made; run again to plan with it as it is")
-    names = sorted(set(_list_pictures(job)) - {""})
+    named = {text: {picture for picture in _list_pictures(folder) if picture} for text, folder in job.inputs.texts.items()}
+    for text, sha256 in (job.config.files or {}).items():
+        if hash_pictures(task, named[text], Path(job.context.data)) != sha256:
+            raise InputError(f"{task.name}, {text}: its pictures changed since the plan was made; run again to plan with them")
+    names = sorted(set().union(*named.values()))
     if not names:
         raise InputError(f"{task.name}: none of its examples names a picture")
     changes = Counter[str]()
@@ -55,11 +59,10 @@ def run(job: SeeJob) -> None:
     job.facts |= {"pictures": len(names), "vectors": seen.k, "width": seen.width, **changes}
 
 
-def _list_pictures(job: SeeJob) -> Iterator[str]:
-    for folder in job.inputs.texts.values():
-        for example in read_jsonl(folder / "examples.jsonl"):
-            assert isinstance(example, ImagePairExample)
-            yield example.picture
+def _list_pictures(folder: Path) -> Iterator[str]:
+    for example in read_jsonl(folder / "examples.jsonl"):
+        assert isinstance(example, ImagePairExample)
+        yield example.picture
 
 
 def _opener(task: Task, names: Sequence[str], root: Path, changes: Counter[str]) -> Callable[[str], Image]:

@@ -64,7 +64,7 @@ def identify_tower(name: str) -> dict[str, str]:
         raise InputError(NO_PILLOW)
     if name.startswith(PIXELS):
         read_pixels_name(name)
-        return {"name": name}
+        return {"name": name, "values": "-1 to 1"}
     if name == EFFICIENTNET_LITE0:
         path = efficientnet_weights()
         return {path.name: sha256_file(path)}

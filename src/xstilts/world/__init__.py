@@ -24,7 +24,7 @@ __all__ = ["LANGUAGES", "TASK_NAMES", "WorldConfig", "generate", "list_words"]
 
 TASK_NAMES = (
     *("text", "nli", "paraphrase", "squad", "tydiqa", "pos", "ner", "choice", "retrieval"),
-    *("xvnli", "xvnli_caption", "xvnli_hypothesis"),
+    *("xvnli", "caption", "hypothesis"),
     *NLI_OF_DOMAIN,
 )
 
@@ -48,6 +48,6 @@ def generate(config: WorldConfig, task: str, split: str, language: str) -> Itera
             return generate_translations(config, split, language)
         case "xvnli":
             return generate_scenes(config, split, language)
-        case "xvnli_caption" | "xvnli_hypothesis":
-            return generate_texts_of_scenes(config, split, language, captions=task == "xvnli_caption")
+        case "caption" | "hypothesis":
+            return generate_texts_of_scenes(config, split, language, captions=task == "caption")
     raise KeyError(f"the world has no task {task!r}; it has {', '.join(TASK_NAMES)}")

@@ -20,10 +20,14 @@ def assign_split(meaning: object) -> str:
     return ("test", "test", "dev", *(["train"] * 5))[zlib.crc32(repr(meaning).encode()) % 8]
 
 
+# The field of the config that has the size of a task's training data, where it is not the name before "_".
+SIZES = {**{f"nli_{domain}": "nli_domain" for domain in DOMAINS}, "caption": "xvnli", "hypothesis": "xvnli"}
+
+
 def get_size(config: WorldConfig, task: str, split: str) -> int:
     """The number of examples of a split in each language."""
     if split == "train":
-        split = "nli_domain" if task.removeprefix("nli_") in DOMAINS else task.partition("_")[0]
+        split = SIZES.get(task, task.partition("_")[0])
     count: int = getattr(config, split)
     return count
 

@@ -139,6 +139,14 @@ def test_parquet_holds_the_rows_of_the_csv(findings: Findings) -> None:
     assert (empty.num_rows, str(empty.schema.field("value").type)) == (0, "double")
 
 
+def test_a_row_says_over_how_many_examples_its_own_value_is(findings: Findings) -> None:
+    cell = findings.results.cells[0]
+    code, score = next(iter(cell.languages.items()))
+    score = replace(score, values={"accuracy": 0.5, "accuracy_1164": 0.4}, sizes={"headline": 240, "accuracy": 240})
+    rows = score_rows(replace(findings.results, cells=(replace(cell, languages={code: score}),)))
+    assert {row["value_name"]: row["n"] for row in rows} == {"headline": 240, "accuracy": 240, "accuracy_1164": len(score.ids_N)}
+
+
 def test_references_are_those_that_were_used(findings: Findings) -> None:
     found = {reference.key: reference for reference in list_references(findings)}
     assert {"phang2020xstilts", "hu2020xtreme", "rajpurkar2016squad", "bowman2015snli", "williams2018mnli"} <= set(found)

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gather import describe_shared_data
 from xstilts.cli.views.progress import describe_time_left
 from xstilts.execution.execute import State
 from xstilts.execution.executors.local import graphics_cards
@@ -57,6 +58,8 @@ def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[s
         else:
             console.print("how long it takes is not known yet: no similar stage is in the store")
     print_gaps(console, plan)
+    if shared := describe_shared_data(plan):
+        console.print(f"[dim]note: {escape(shared)}[/dim]", soft_wrap=True)
     for sentence in list_warnings(plan):
         console.print(f"[yellow]warning: {escape(sentence)}[/yellow]", soft_wrap=True)
 
@@ -190,6 +193,7 @@ def plan_record(plan: Plan, state: State, why: dict[str, list[str]], cost: Estim
         "unresolved": plan.unresolved,
         "missing": plan.missing,
         "notes": plan.notes,
+        "shared_data": describe_shared_data(plan),
         "warnings": list_warnings(plan),
         "seconds_left": left.seconds if (left := state.time_left()) else None,
     }

@@ -76,7 +76,7 @@ def _scores(findings: Findings) -> Iterable[Origin]:
         for code, found in cell.languages.items():
             id = numbers.score_id(cell.encoder, cell.chain, cell.control, cell.target, code, cell.seed)
             where = f"on {cell.target} in {findings.language(code)}"
-            how = f"The score of seed {cell.seed} {where}, over {len(found.ids_N):,} examples."
+            how = f"The score of seed {cell.seed} {where}, over {found.count_examples():,} examples."
             yield Origin(id, fmt.score(found.headline), how, (cell.key,))
     for row in findings.summaries:
         keys = _keys(_cells(findings, row.encoder, row.chain, row.control, row.target))

@@ -96,7 +96,7 @@ def score_rows(results: Results) -> list[Record]:
             "value_name": name,
             "language": code,
             "value": float(value),
-            "n": len(score.ids_N),
+            "n": score.count_examples(name),
             "id": score_id(cell.encoder, cell.chain, cell.control, cell.target, code, cell.seed),
         }
         for cell in results.cells

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from xstilts.analysis import formatting as fmt
+from xstilts.analysis.gains import list_shared_data
 from xstilts.analysis.results import CONTROL_WORDS, ChainInfo
 from xstilts.analysis.scores import NO_CHAIN
 from xstilts.report.findings import Findings
@@ -35,7 +36,7 @@ def shared_data_table(findings: Findings) -> Table | None:
     rows = []
     for chain in findings.results.chains:
         for target in findings.results.targets:
-            if shared := [task for task in chain.tasks if task in {target.name, target.trains_on} | target.training_data]:
+            if shared := list_shared_data(chain, target):
                 own = {target.name, target.trains_on} & set(shared)
                 what = "the target's own training data" if own else "texts of the target's training data"
                 rows.append((chain.name, target.name, fmt.listed(shared), what))

@@ -351,10 +351,10 @@ NLVR_DEV = replace(
     description="NLVR's dev set as training data.",
     notes=f"{_NLVR_DEV_NOTES} A sentence is about up to four pictures, which may be on both sides of the held-out split.",
 )
-NLVR_SENTENCE, NLVR_DEV_SENTENCE = (
+NLVR_TEXT, NLVR_DEV_TEXT = (
     _without_pictures(
         task,
-        f"{task.name}_sentence",
+        f"{task.name}_text",
         "text",
         f"{title} without its pictures: what the sentence alone gives away. A control for nlvr.",
         f"Same files and ids as {task.name}; see its notes.",
@@ -371,6 +371,6 @@ TASKS = (
     SNLI_HYPOTHESIS,
     NLVR,
     NLVR_DEV,
-    NLVR_SENTENCE,
-    NLVR_DEV_SENTENCE,
+    NLVR_TEXT,
+    NLVR_DEV_TEXT,
 )

@@ -195,7 +195,7 @@ TASKS: tuple[Task, ...] = (
         pictures=Pictures(draw=_draw_scenes),
     ),
     _task(
-        "xvnli_caption",
+        "caption",
         Classify(labels=NLI_LABELS),
         ACCURACY,
         _SUPERVISED,
@@ -203,7 +203,7 @@ TASKS: tuple[Task, ...] = (
         contains=(PREFIX + "xvnli",),
     ),
     _task(
-        "xvnli_hypothesis",
+        "hypothesis",
         Classify(labels=NLI_LABELS, texts=1),
         ACCURACY,
         _SUPERVISED,

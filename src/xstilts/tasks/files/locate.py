@@ -207,15 +207,16 @@ def hash_contents(paths: Iterable[Path]) -> str:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
     if settled:
-        _cache_hash(memo, digest.hexdigest())
+        cache_text(memo, digest.hexdigest())
     return digest.hexdigest()
 
 
-def _cache_hash(memo: Path, text: str) -> None:
+def cache_text(memo: Path, text: str) -> None:
+    """Keep a text in a file of the cache, if it can be written."""
     try:
         memo.parent.mkdir(parents=True, exist_ok=True)
         temporary = memo.with_name(f".{uuid.uuid4().hex}")
-        temporary.write_text(text, encoding="ascii")
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(memo)
     except OSError:
         pass  # it is only a cache

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from xstilts.errors import InputError
 from xstilts.tasks.files.archive import cache_folder
 from xstilts.tasks.files.hub import fetch_hub_files, read_rows
-from xstilts.tasks.files.locate import list_places
+from xstilts.tasks.files.locate import hash_contents, list_places
 from xstilts.tasks.task import Task
 
 _NAMED = 3  # of the missing pictures, how many an error names
@@ -40,6 +40,17 @@ def find_pictures(task: Task, names: Iterable[str], root: Path) -> dict[str, Pat
             f" {' and '.join(map(str, places))} for {', '.join(task.pictures.paths)}. {task.pictures.advice}"
         )
     return found
+
+
+def hash_pictures(task: Task, names: Iterable[str], root: Path) -> str:
+    """sha256 over the files of these pictures below the data folder, in the order of their names. Empty if none of them has one
+    there: they are drawn, or inside the rows of a Hub data set."""
+    if task.pictures is None:
+        return ""
+    places = list_places(task, root)
+    found = (_find_picture(task.pictures.paths, name, places) for name in sorted(set(names)))
+    paths = [path for path in found if path]
+    return hash_contents(paths) if paths else ""
 
 
 def _find_picture(patterns: tuple[str, ...], name: str, places: tuple[Path, ...]) -> Path | None:
