@@ -30,7 +30,7 @@ setup: .venv/.test .venv/.check
 	touch $@
 
 .venv/.demo: .venv/.venv pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[pdf]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[pdf,review]'
 	touch $@
 
 .venv/.test: .venv/.venv pyproject.toml

@@ -94,7 +94,6 @@ def test_every_real_format_runs_from_file_to_report(tiny_folder: Path, tmp_path:
     assert judged.returncode == 0, judged.stderr
     ledger = json.loads(judged.stdout)
     assert {int(row["id"].partition("-")[0]) for row in ledger["claims"] + ledger["properties"]} == set(range(1, 21))
-    assert {row["document"] for row in ledger["claims"]} == {"unchecked"}
     compared = xstilts("diff", study, study, "--set", "limits.test=7", "--json", data=FIXTURES, cwd=tmp_path)
     assert compared.returncode == 0, compared.stderr
     assert json.loads(compared.stdout)["design"] == ["limits.test null -> 7"]

@@ -11,7 +11,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +30,6 @@ RESAMPLES = 1000
 FEW_RESAMPLES = 20  # an estimate needs none
 MOST_NUMBERS = 4  # are named to a reader; JSON has all
 EXCHANGES = 3  # random ones, after the first
-DocumentVerdict = Literal["unchecked"]  # whether documents say it has not been asked
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ class ClaimResult:
     `high` are 0-1 if `unit` is "gain" and a count if it is "count", else None; `measured` is how a reader sees them. `claimed` is
     the number that the claim states, and `published` are those that it rests on, to be read beside `measured`. `p` is the
     corrected p value of the verdict, `shown` for how many of `comparisons` the claim is shown, `bound` (0-1) the effect that
-    the study could have shown in each; `strength` is how a reader sees these. `population` is what was measured. `document` is
-    what documents say, apart from runs. `evidence` are the keys of the artefacts that it rests on, `artefacts` the same with the
+    the study could have shown in each; `strength` is how a reader sees these. `population` is what was measured.
+    `evidence` are the keys of the artefacts that it rests on, `artefacts` the same with the
     sha256 of what was read from each, and `provenance` the hash of the claim and all of these. `reason` is one sentence or two;
     `details` and `notes` say more."""
 
@@ -50,7 +49,6 @@ class ClaimResult:
     source: str
     outcome: Verdict
     verdict: str
-    document: DocumentVerdict
     estimate: float | None
     low: float | None
     high: float | None
@@ -114,7 +112,6 @@ def judge_claim(claim: Claim, results: Results, resamples: int = RESAMPLES) -> C
         source=describe_source(claim.source),
         outcome=found.verdict,
         verdict=f"{found.verdict} (proxy)" if found.proxy else found.verdict,
-        document="unchecked",
         estimate=found.estimate,
         low=found.low,
         high=found.high,

@@ -145,6 +145,8 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     if path.read_bytes() != before:
         print_error(f"{path} changed while the study ran; these results are of the file before the change. Run it again.")
     console.print(f"report: {report}", soft_wrap=True)
+    if demo:
+        console.print("next: xstilts review world (what invented papers claim of this world, beside these runs)", soft_wrap=True)
     if code := max(choose_exit_code(one) for one in states):
         raise SystemExit(code)
 

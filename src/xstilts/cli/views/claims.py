@@ -79,7 +79,7 @@ def _describe_claim(row: ClaimResult) -> Iterator[Text]:
         yield Text(f"covers {row.coverage}", style="dim")
     if row.population:
         yield Text(f"measured: {row.population}", style="dim")
-    yield Text(f"source: {row.source}; documents: {row.document}", style="dim")
+    yield Text(f"source: {row.source}", style="dim")
     if row.evidence:
         keys = [key[:KEY_DIGITS] for key in row.evidence]
         yield Text(f"evidence: {fmt.listed(keys, MOST_KEYS)}", style="dim")
