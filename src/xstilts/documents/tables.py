@@ -32,11 +32,12 @@ Axis = Literal["row", "column"]
 _MARKS = regex.compile(r"\[(?:BOLD|ITALIC|EMPTY|CONTINUE)\]|</?\w[^<>]{0,60}>")
 _VALUE = regex.compile(
     r"""[~≈]?\s*(?P<sign>[+\-−–])?\s*(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)\s*(?P<scale>[kKMB]\b)?\s*
-    (?:%|x|×|pts?\b)?\s*(?:[±∗*†‡§↑↓^(\[]|\+/-|[+\-−–]\d|\\pm|$)""",
+    (?:%|x|×|pts?\b)?(?:\s*(?:[±∗*†‡§↑↓^(\[]|\+/-|\\pm|$)|\s[+\-−–]\d)""",
     regex.VERBOSE,
 )
 _SCALE = {"k": 1e3, "m": 1e6, "b": 1e9}
 _MISSING = regex.compile(r"[-–—−/ ]+|n/?a", regex.IGNORECASE)
+_PAIR = regex.compile(r"(?:[\d.]+|[-–—])\s*/\s*(?:[\d.]+|[-–—])")
 _TOKEN = regex.compile(r"\p{L}[\p{L}\p{M}]*|\p{N}+(?:\.\p{N}+)*")
 
 
@@ -95,6 +96,12 @@ def read_grid(table: PaperTable) -> Grid:
     rows = [[clean(cell) for cell in row] for row in table.rows]
     width = max(map(len, [columns, *rows]))
     columns, *rows = [row + [""] * (width - len(row)) for row in [columns, *rows]]
+    for c in reversed(range(width)):  # two values in one cell, "71.1/79.5"
+        if len(rows) > 1 and all(_PAIR.fullmatch(row[c]) for row in rows):
+            columns[c : c + 1] = [columns[c]] * 2
+            for row in rows:
+                row[c : c + 1] = [part.strip() for part in row[c].split("/")]
+    width = len(columns)
     if width == 2 and read_value(columns[1]):  # the first row was taken for the head
         rows, columns = [columns, *rows], ["", ""]
     while len(rows) > 1 and _is_head(rows[0]):
@@ -248,8 +255,9 @@ def _find_on(said: Sequence[Token], text: str, axis: Axis, labels: Sequence[str]
 # ------------------------------------------------------------------------------------------------------------- comparisons
 
 Sense = Literal["better", "more", "best", "most", "same", "gain"]
-_CUES: tuple[tuple[Sense, int, str], ...] = (
-    ("best", 1, r"best|state[- ]of[- ]the[- ]art|strongest|outperforms? (?:all|every|any)\b|top[- ]performing"),
+_SENSES: tuple[tuple[Sense, int, str], ...] = (
+    ("best", 1, r"best|state[- ]of[- ]the[- ]art|strongest|top[- ]performing"),
+    ("best", 1, r"(?:outperforms?|surpass(?:es)?|beats?|exceeds?|superior to|better than)\s+(?:all|every|any|the\s+(?:other|rest))"),
     ("best", -1, r"worst|poorest|weakest"),
     ("most", 1, r"highest|largest|greatest|longest|biggest"),
     ("most", -1, r"lowest|smallest|fewest|shortest|least"),
@@ -259,26 +267,47 @@ _CUES: tuple[tuple[Sense, int, str], ...] = (
     ("more", 1, r"higher|larger|greater|bigger|longer|more(?=[^.;]*\bthan\b)"),
     ("more", -1, r"lower|smaller|fewer|shorter|less(?=[^.;]*\bthan\b)"),
     ("same", 1, r"comparabl[ey]|similar(?:ly)?|on par|equal(?:ly)?|identical"),
-    ("gain", 1, r"improv(?:es?|ed|ing|ements?)|increas(?:es?|ed|ing)|boosts?|helps?|helpful|benefits?|beneficial|enhanc(?:es?|ed|ing)|effective"),
+    ("gain", 1, r"improv(?:es?|ed|ing|ements?)|increas(?:es?|ed|ing)|boosts?|helps?|helpful|benefits?|beneficial|enhanc(?:es?|ed|ing)"),
     ("gain", -1, r"hurts?|drops?|decreas(?:es?|ed|ing)|degrad(?:es?|ed|ing)|declin(?:es?|ed|ing)|harm(?:s|ful)?|deteriorat\w+"),
 )  # fmt: skip
-_CUE = [(sense, sign, regex.compile(rf"\b(?:{words})\b", regex.IGNORECASE)) for sense, sign, words in _CUES]
-_LESS = regex.compile(
+_CUES = [(sense, sign, regex.compile(rf"\b(?:{words})\b", regex.IGNORECASE)) for sense, sign, words in _SENSES]
+_BETTER_LESS = regex.compile(
     r"↓|\b(?:err(?:or)?s?|perplexit(?:y|ies)|perp|ppl|loss|[wtcs]er|rmse|mae|mse|time|latency|seconds?|params?|distance|divergence|fid|eer|"
-    r"miss(?:es|ed)?|wrong|iters?|iterations?|memory|nll|cost|bias|mr|false)\b",
+    r"miss(?:es|ed)?|wrong|iters?|iterations?|memory|nll|cost|false)\b",
     regex.IGNORECASE,
 )
-_MORE = regex.compile(r"↑|\b(?:acc(?:uracy)?|f1|bleu|rouge|precision|recall|auc|score)\b", regex.IGNORECASE)
-_ALL = regex.compile(r"\b(?:all|every|each|always|consistent(?:ly)?|both|any|across)\b", regex.IGNORECASE)
-_MOST = regex.compile(r"\b(?:most(?:ly)?|majority|general(?:ly)?|overall|usually|almost|nearly|average|except)\b", regex.IGNORECASE)
+_BETTER_MORE = regex.compile(r"↑|\b(?:acc(?:uracy)?|f1|bleu|rouge|precision|recall|auc|score)\b", regex.IGNORECASE)
+_ASIDE = regex.compile(r"#|\b(?:params?|size|p-value|std|time|diff|depth|epochs?|layers?|count|length|len)\b|Δ", regex.IGNORECASE)  # not quality
+_PARTIAL = regex.compile(r"\b(?:P|R|Prec|Rec|Precision|Recall)\b\.?")
+_HARMONIC = regex.compile(r"\bF\s?1?\b|F-?(?:score|measure)|F1", regex.IGNORECASE)
+_EVERYWHERE = regex.compile(
+    r"\b(?:all|every|each|both|any)\s+(?:of\s+)?(?:the\s+)?(?:\S+\s+){0,2}?(?:metric|measure|data|corp|language|task|case|setting|categor|domain|"
+    r"test|class|condition|criteri|aspect|level|group|pair|set)|\b(?:always|consistently|in all|across)\b",
+    regex.IGNORECASE,
+)
+_MOSTLY = regex.compile(r"\b(?:most(?:ly)?|majority|general(?:ly)?|overall|usually|almost|nearly|average|except)\b", regex.IGNORECASE)
 _CLAUSE = regex.compile(
     r"[.;:](?=\s|$)|,?\s\b(?:while|whereas|although|though|but|however|because|since|showing|suggesting|indicating|which|where)\b|"
     r",\s+(?:and|demonstrating|implying)\b|\[CONTINUE\]",
     regex.IGNORECASE,
 )
-_OBJECT = regex.compile(r"\b(?:than|over|compared|against|versus|vs|relative|upon|comparison)\b", regex.IGNORECASE)
-_PASSIVE = regex.compile(r"\s+(?:by|compared)\b")
-_WITHOUT = regex.compile(r"(?:^|\s)(?:[-−–]\s?\p{L}|w/o\b|without\b|no\b|remov)", regex.IGNORECASE)
+_THAN = regex.compile(r"\b(?:than|over|compared|against|versus|vs|relative|upon|comparison|outperform\w*|surpass\w*|beats?|exceeds?)\b", regex.IGNORECASE)
+_WHOM = regex.compile(r"(?:\s*(?:than|over|compared (?:to|with)|against|versus|vs\.?|upon|to))+\s+(?P<what>[^,.;()]*)", regex.IGNORECASE)
+_ANYONE = frozenset(map(stem, "other others rest previous prior existing compared competing recent".split()))
+_ABSENT = regex.compile(r"(?:^|\s)(?:[-−–]\s?\p{L}|w/o\b|without\b|no\b)", regex.IGNORECASE)  # a label of what was left out
+_ADDED = regex.compile(r"[+\-−–&]|w/|with|no\b", regex.IGNORECASE)
+_REMOVING = regex.compile(r"\b(?:remov|without|ablat|exclud|delet|dropping)", regex.IGNORECASE)
+_NEAR = 0.05  # "comparable": at most so much apart, relative to the greater
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was tested and whether it holds; `said` is a sentence."""
+
+    holds: bool
+    said: str
+    cells: tuple[Cell, ...]
+    sense: str = ""
 
 
 @dataclass(frozen=True)
@@ -287,26 +316,22 @@ class _Clause:
     start: int
     mentions: tuple[Mention, ...]
 
-
-def _list_clauses(text: str, mentions: Sequence[Mention]) -> list[_Clause]:
-    borders = [0, *(match.start() for match in _CLAUSE.finditer(text) if not any(m.start < match.start() < m.end for m in mentions)), len(text)]
-    return [
-        _Clause(text[a:b], a, tuple(m for m in mentions if a <= m.start < b)) for a, b in zip(borders, borders[1:], strict=False) if a < b
-    ]
+    @property
+    def everywhere(self) -> bool:
+        return bool(_EVERYWHERE.search(self.text)) and not _MOSTLY.search(self.text)
 
 
-def _less_is_better(cell: Cell, caption: str) -> bool:
-    label = f"{cell.row} {cell.column}"
-    return bool(_LESS.search(label)) or not _MORE.search(label) and bool(_LESS.search(caption)) and not _MORE.search(caption)
-
-
-class _Looker:
-    """One claim and one grid."""
+class _Look:
+    """One claim and one grid: what the claim names, clause by clause."""
 
     def __init__(self, text: str, grid: Grid):
         self.text, self.grid = text, grid
         self.mentions = find_mentions(text, grid)
-        self.clauses = _list_clauses(text, self.mentions)
+        found = (match.start() for match in _CLAUSE.finditer(text))
+        borders = [0, *(at for at in found if not any(m.start < at < m.end for m in self.mentions)), len(text)]
+        self.clauses = [
+            _Clause(text[a:b], a, tuple(m for m in self.mentions if a <= m.start < b)) for a, b in zip(borders, borders[1:], strict=False) if a < b
+        ]
 
     def get(self, axis: Axis, which: int, other: int) -> Cell | None:
         return self.grid.cells.get((which, other) if axis == "row" else (other, which))
@@ -314,274 +339,284 @@ class _Looker:
     def labels(self, axis: Axis) -> tuple[str, ...]:
         return self.grid.rows if axis == "row" else self.grid.columns
 
-    def others(self, axis: Axis) -> list[int]:
+    def list_all(self, axis: Axis) -> list[int]:
         """All that has values on an axis."""
         return sorted({place[axis == "column"] for place in self.grid.cells})
 
-    def named(self, axis: Axis, mentions: Iterable[Mention]) -> set[int]:
-        return set().union(*(one.which for one in mentions if one.axis == axis))
+    def list_context(self, axis: Axis, clause: _Clause, quality: bool) -> list[int]:
+        """Where on an axis a comparison of the other axis is made: what is named; else all, but measures of quality only if quality
+        is compared, and of precision, recall and F the F."""
+        named = name_labels(axis, clause.mentions) or name_labels(axis, self.mentions)
+        if named:
+            return sorted(named)
+        found, labels = self.list_all(axis), self.labels(axis)
+        if quality:
+            found = [k for k in found if not _ASIDE.search(labels[k])] or found
+            if any(_PARTIAL.search(labels[k]) for k in found):
+                found = [k for k in found if _HARMONIC.search(labels[k])] or found
+        return found
 
 
-def check_comparisons(look: _Looker) -> list[tuple[bool, str, tuple[Cell, ...], str]]:
+def name_labels(axis: Axis, mentions: Iterable[Mention]) -> set[int]:
+    return set().union(*(one.which for one in mentions if one.axis == axis))
+
+
+def check_comparisons(look: _Look) -> list[tuple[_Clause, Finding]]:
+    """What the claim compares, clause by clause, as far as it can be looked up."""
     found = []
     for clause in look.clauses:
-        taken: list[tuple[int, int]] = []
-        for sense, sign, pattern in _CUE:
+        taken = [(m.start - clause.start, m.end - clause.start) for m in clause.mentions]
+        for sense, sign, pattern in _CUES:
             for match in pattern.finditer(clause.text):
                 if any(a < match.end() and match.start() < b for a, b in taken):
                     continue
-                if any(m.start - clause.start <= match.start() < m.end - clause.start for m in clause.mentions):
-                    continue
                 taken.append(match.span())
-                result = _check_cue(look, clause, sense, sign, match)
-                if result is not None:
-                    found.append((*result, sense))
+                finding = _check_cue(look, clause, sense, sign, match)
+                if finding is not None:
+                    found.append((clause, finding))
     return found
 
 
-def _check_cue(look: _Looker, clause: _Clause, sense: Sense, sign: int, match: regex.Match[str]) -> tuple[bool, str, tuple[Cell, ...]] | None:
-    at, end = clause.start + match.start(), clause.start + match.end()
-    before = [m for m in clause.mentions if m.end <= at]
-    after = [m for m in clause.mentions if m.start >= end]
-    if sense == "better" and _PASSIVE.match(clause.text, match.end()) and clause.text[match.end():].lstrip().startswith("by"):
-        sign = -sign
-    axis = _choose_axis(before, after, clause, sense)
+def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: regex.Match[str]) -> Finding | None:
+    superlative = sense in ("best", "most")
+    lead, rest = clause.text[: match.start()], clause.text[match.end() :]
+    if superlative and regex.search(r"\b(?:than|over|against|previous|with)\b(?:\s+\w+){0,3}\s*$", lead):
+        return None  # "better than the best of the others" says who is compared, not who is best
+    before = [m for m in clause.mentions if m.end <= clause.start + match.start()]
+    after = [m for m in clause.mentions if m.start >= clause.start + match.end()]
+    axis = _choose_axis(before, after, clause, superlative)
     if axis is None:
         return None
-    subjects = [m for m in before if m.axis == axis]
-    objects = [m for m in after if m.axis == axis]
-    told = [m for m in subjects if (o := _OBJECT.search(look.text, clause.start, m.start)) and not any(o.end() <= x.start < m.start and False for x in subjects)]
-    if sense in ("best", "most"):
-        if not subjects:
-            subjects, objects = objects, []
-    elif told and len(told) < len(subjects):
-        subjects, objects = [m for m in subjects if m not in told], objects or told
-    elif told and not objects:
+    subjects, objects = [m for m in before if m.axis == axis], [m for m in after if m.axis == axis]
+    if superlative:
+        subjects, objects = subjects or objects, []
+    else:
+        told = [m for m in subjects if _THAN.search(look.text, clause.start, m.start)]  # "compared to B, A is better"
+        if told:
+            subjects, objects = [m for m in subjects if m not in told], objects or told
+        subjects = _last_group(look.text, subjects)
+    ours = name_labels(axis, subjects)
+    theirs = name_labels(axis, objects) - ours
+    if not ours or sense == "same" and not theirs:
         return None
-    if sense == "best" or not _OBJECT.search(clause.text, match.end()) and sense == "most":
-        objects = []
-    if not subjects:
+    if not superlative and not theirs and sense != "gain" and not _compares_with_all(rest, sense):
         return None
-    if sense not in ("best", "most"):
-        subjects = subjects[-1:] if not _joined(look.text, subjects) else subjects
-    ours = look.named(axis, subjects)
-    theirs = look.named(axis, objects) - ours
+    if sense == "better" and regex.match(r"\s+by\b", rest) and match.group().endswith("ed"):
+        sign = -sign  # "is outperformed by"
     other: Axis = "column" if axis == "row" else "row"
-    context = look.named(other, clause.mentions) or look.named(other, look.mentions) or set(look.others(other))
-    if sense == "gain":
-        return _check_gain(look, clause, axis, ours, theirs, context, sign, match)
-    if sense == "same" and not theirs:
+    context = look.list_context(other, clause, sense in ("best", "better", "gain"))
+    results = list(_compare(look, clause, axis, ours, theirs, context, sense, sign))
+    if not results:
         return None
+    right = sum(one for one, _, _ in results)
+    holds = right == len(results) if clause.everywhere else right > len(results) / 2
     denied = find_polarity(clause.text[: match.end()]).denied
-    return _compare(look, clause, axis, ours, theirs, context, sense, sign, denied)
+    cells = tuple(dict.fromkeys(cell for _, a, b in results for cell in (a, b)))
+    said = f'"{match.group()}"{" is denied and" if denied else ""} holds for {right} of {len(results)} pairs of values'
+    return Finding(holds != denied, said, cells, sense)
 
 
-def _joined(text: str, mentions: Sequence[Mention]) -> bool:
-    return all(regex.fullmatch(r"[\s,]*(?:and|or|,|/|as well as|both)?[\s(]*", text[a.end : b.start]) for a, b in zip(mentions, mentions[1:], strict=False))
-
-
-def _choose_axis(before: Sequence[Mention], after: Sequence[Mention], clause: _Clause, sense: Sense) -> Axis | None:
-    axes = {m.axis for m in before}
-    if not axes:
-        axes = {m.axis for m in after} if sense in ("best", "most") else set()
-        if len(axes) == 2:
-            return min(after, key=lambda m: m.start).axis if sense == "x" else _free(after, clause)
+def _choose_axis(before: Sequence[Mention], after: Sequence[Mention], clause: _Clause, superlative: bool) -> Axis | None:
+    """What is compared: labels of rows or of columns."""
+    leading = before or (after if superlative else [])
+    axes = {m.axis for m in leading}
     if len(axes) < 2:
         return next(iter(axes), None)
     both = axes & {m.axis for m in after}
-    if len(both) == 1 and sense not in ("best", "most"):
+    if len(both) == 1 and not superlative:
         return next(iter(both))
-    return _free(before, clause)
+    led = r"\b(?:on|in|for|of|under|with|at|by|to|from|per)\s+(?:the\s+)?(?:\S+\s+)?$"
+    free = [m for m in leading if not regex.search(led, clause.text[: m.start - clause.start])]
+    return (free or leading)[0].axis
 
 
-def _free(mentions: Sequence[Mention], clause: _Clause) -> Axis:
-    """The axis of the first mention that no preposition leads in."""
-    for m in mentions:
-        if not regex.search(r"\b(?:on|in|for|of|under|with|at|by|to|from|per)\s+(?:the\s+)?(?:\S+\s+)?$", clause.text[: m.start - clause.start]):
-            return m.axis
-    return mentions[-1].axis
+def _last_group(text: str, mentions: Sequence[Mention]) -> list[Mention]:
+    """The last mention with those that it is listed with: "A, B and C"."""
+    group = list(mentions[-1:])
+    for one in reversed(mentions[:-1]):
+        if not regex.fullmatch(r"[\s,(]*(?:and|or|as well as|both)?[\s(]*", text[one.end : group[0].start]):
+            break
+        group.insert(0, one)
+    return group
 
 
-def _rivals(look: _Looker, axis: Axis, one: int, ours: set[int]) -> list[int]:
-    """What a label is compared with where the claim does not say: the labels that agree in most of its parts."""
-    rest = [which for which in look.others(axis) if which not in ours]
-    if axis == "column":
-        return rest
-    parts = look.grid.parts
-
-    def shared(which: int) -> int:
-        return sum(a == b for a, b in zip(parts[which], parts[one], strict=True))
-
-    most = max(map(shared, rest), default=0)
-    return [which for which in rest if shared(which) == most]
-
-
-def _match_rest(look: _Looker, axis: Axis, one: int, theirs: Collection[int]) -> list[int]:
-    """Of several namesakes the ones that share most with a label."""
-    if len(theirs) < 2:
-        return list(theirs)
-    words = {t.text for t in list_tokens(look.labels(axis)[one])}
-    shared = {which: len(words & {t.text for t in list_tokens(look.labels(axis)[which])}) for which in theirs}
-    return [which for which in theirs if shared[which] == max(shared.values())]
+def _compares_with_all(rest: str, sense: Sense) -> bool:
+    """Whether nothing that the table does not have is said to be compared with."""
+    match = _WHOM.match(rest) if sense == "more" else _WHOM.match(rest) or regex.match(r"\s*(?P<what>[^,.;()]*)", rest)
+    if match is None:
+        return sense != "more"
+    words = [t.text for t in list_tokens(match["what"]) if t.written.lower() not in STOP]
+    return not words or any(word in _ANYONE for word in words) or all(word in _GENERIC for word in words[:2])
 
 
 def _compare(
-    look: _Looker, clause: _Clause, axis: Axis, ours: set[int], theirs: set[int], context: set[int], sense: Sense, sign: int, denied: bool
-) -> tuple[bool, str, tuple[Cell, ...]] | None:
-    right: list[bool] = []
-    cells: list[Cell] = []
-    for k in sorted(context):
-        if sense in ("best", "most") or not theirs:
-            mine = {w: c for w in sorted(ours) if (c := look.get(axis, w, k))}
-            if not mine:
-                continue
-            groups: dict[tuple[int, ...], list[Cell]] = {}
-            for w, c in mine.items():
-                groups.setdefault(tuple(sorted(theirs or _rivals(look, axis, w, ours))), []).append(c)
-            for rivals, own in groups.items():
-                against = [c for w in rivals if (c := look.get(axis, w, k))]
-                if not against:
-                    continue
-                flip = sign * (-1 if sense in ("best", "better") and _less_is_better(own[0], look.grid.caption) else 1)
-                if sense in ("best", "most"):
-                    mine_best, their_best = max(own, key=lambda c: flip * c.value), max(against, key=lambda c: flip * c.value)
-                    right.append(flip * mine_best.value >= flip * their_best.value)
-                    cells += [mine_best, their_best]
-                else:
-                    for c in own:
-                        right += [flip * c.value > flip * d.value for d in against]
-                        cells += [c, max(against, key=lambda d: flip * d.value)]
-            continue
+    look: _Look, clause: _Clause, axis: Axis, ours: set[int], theirs: set[int], context: Sequence[int], sense: Sense, sign: int
+) -> Iterator[tuple[bool, Cell, Cell]]:
+    """Pairs of values, and whether each is as the claim says."""
+    labels = look.labels(axis)
+    for k in context:
+        best: dict[tuple[int, ...], tuple[Cell, Cell]] = {}
         for w in sorted(ours):
-            mine_cell = look.get(axis, w, k)
-            for v in _match_rest(look, axis, w, theirs):
-                their_cell = look.get(axis, v, k)
-                if mine_cell is None or their_cell is None:
-                    continue
-                flip = sign * (-1 if sense == "better" and _less_is_better(mine_cell, look.grid.caption) else 1)
-                if sense == "same":
-                    scale = max(abs(mine_cell.value), abs(their_cell.value)) or 1
-                    right.append(abs(mine_cell.value - their_cell.value) <= 0.05 * scale)
-                else:
-                    right.append(flip * mine_cell.value > flip * their_cell.value)
-                cells += [mine_cell, their_cell]
-    if not right:
-        return None
-    share = sum(right) / len(right)
-    everywhere = bool(_ALL.search(clause.text)) and not _MOST.search(clause.text)
-    holds = share == 1 if everywhere else share > 0.5
-    return holds != denied, f"{sum(right)} of {len(right)}", tuple(dict.fromkeys(cells))
+            mine = look.get(axis, w, k)
+            rivals = _match_names(labels, w, theirs) if theirs else _list_bases(look, axis, w) if sense == "gain" else _list_rivals(look, axis, w, ours)
+            against = [cell for v in rivals if (cell := look.get(axis, v, k)) is not None]
+            if mine is None or not against:
+                continue
+            flip = sign
+            if sense in ("best", "better", "gain") and _is_less_better(mine, look.grid.caption):
+                flip = -flip
+            if sense == "gain" and _ABSENT.search(labels[w]) and not _REMOVING.search(clause.text):
+                flip = -flip  # the row is of what is left when the gain is taken away
+            if sense in ("best", "most"):
+                rival = max(against, key=lambda cell: flip * cell.value)
+                old = best.get(tuple(rivals))
+                if old is None or flip * mine.value > flip * old[0].value:
+                    best[tuple(rivals)] = mine, rival
+                    if old:
+                        continue
+            elif sense == "same":
+                for cell in against:
+                    yield abs(mine.value - cell.value) <= _NEAR * max(abs(mine.value), abs(cell.value)), mine, cell
+            else:
+                for cell in against:
+                    yield flip * mine.value > flip * cell.value, mine, cell
+        for mine, rival in best.values():
+            flip = sign * (-1 if sense == "best" and _is_less_better(mine, look.grid.caption) else 1)
+            yield flip * mine.value >= flip * rival.value, mine, rival
 
 
-def _check_gain(look, clause, axis, ours, theirs, context, sign, match):
-    right, cells = [], []
+def _is_less_better(cell: Cell, caption: str) -> bool:
+    label = f"{cell.row} {cell.column}"
+    if _BETTER_LESS.search(label) or _BETTER_MORE.search(label):
+        return bool(_BETTER_LESS.search(label))
+    return bool(_BETTER_LESS.search(caption)) and not _BETTER_MORE.search(caption)
+
+
+def _list_rivals(look: _Look, axis: Axis, one: int, ours: set[int]) -> list[int]:
+    """What a label is compared with where the claim does not say: the labels that have most parts in common with it."""
+    rest = [which for which in look.list_all(axis) if which not in ours]
+    if axis == "column":
+        return rest
+    parts = look.grid.parts
+    shared = {which: sum(a == b for a, b in zip(parts[which], parts[one], strict=True)) for which in rest}
+    return [which for which in rest if shared[which] == max(shared.values())]
+
+
+def _match_names(labels: Sequence[str], one: int, theirs: Collection[int]) -> list[int]:
+    """Of several namesakes those that have most words in common with a label: the same data, the same measure."""
+    words = {t.text for t in list_tokens(labels[one])}
+    shared = {which: len(words & {t.text for t in list_tokens(labels[which])}) for which in theirs}
+    return sorted(which for which in theirs if shared[which] == max(shared.values()))
+
+
+def _list_bases(look: _Look, axis: Axis, which: int) -> list[int]:
+    """What a label with an addition, or of what is left without a part, is compared with."""
     labels = look.labels(axis)
-    for w in sorted(ours):
-        if theirs:
-            bases = _match_rest(look, axis, w, theirs)
-        else:
-            bases = _bases(look, axis, w)
-        for b in bases:
-            for k in sorted(context):
-                one, base = look.get(axis, w, k), look.get(axis, b, k)
-                if one is None or base is None:
-                    continue
-                flip = sign * (-1 if _less_is_better(one, look.grid.caption) else 1)
-                if _WITHOUT.search(labels[w]) and not regex.search(r"\b(?:remov|without|ablat|exclud|delet|drop(?:ping)? the)", clause.text, regex.IGNORECASE):
-                    flip = -flip
-                right.append(flip * one.value > flip * base.value)
-                cells += [one, base]
-    if not right:
-        return None
-    share = sum(right) / len(right)
-    everywhere = bool(_ALL.search(clause.text)) and not _MOST.search(clause.text)
-    denied = find_polarity(clause.text[: match.end()]).denied
-    return (share == 1 if everywhere else share > 0.5) != denied, f"{sum(right)} of {len(right)}", tuple(dict.fromkeys(cells))
-
-
-def _bases(look: _Looker, axis: Axis, which: int) -> list[int]:
-    """What a label with an addition or without a part is compared with."""
-    labels = look.labels(axis)
-    label = labels[which]
-    if regex.match(r"[+\-−–]|w/|with|no\b", label, regex.IGNORECASE):
-        for other in range(which - 1, -1, -1):
-            if labels[other] and not regex.match(r"[+\-−–]|w/|with|no\b", labels[other], regex.IGNORECASE):
-                return [other]
-        return []
-    words = {t.text for t in list_tokens(label)}
-    inside = [(len(o), v) for v in look.others(axis) if v != which and (o := {t.text for t in list_tokens(labels[v])}) and o < words]
+    if _ADDED.match(labels[which]):
+        return [v for v in range(which - 1, -1, -1) if labels[v] and not _ADDED.match(labels[v])][:1]
+    words = {t.text for t in list_tokens(labels[which])}
+    inside = [(len(o), v) for v in look.list_all(axis) if v != which and (o := {t.text for t in list_tokens(labels[v])}) and o < words]
     return [max(inside)[1]] if inside else []
 
 
 # ----------------------------------------------------------------------------------------------------------------- numbers
 
 _DERIVED = regex.compile(
-    r"\b(?:by|points?|more|less|fewer|higher|lower|better|worse|improv\w*|gains?|drops?|differences?|gap|margin|over|times|relative\w*|increas\w*|"
-    r"decreas\w*|reduc\w*|than|boost|behind|twice|faster|slower|larger|smaller|only|compared|difference|deficit|advantage)\b",
+    r"\b(?:by|points?|more|less|fewer|higher|lower|better|worse|improv\w*|gains?|drops?|differences?|gap|margin|over|times|relative\w*|"
+    r"increas\w*|decreas\w*|reduc\w*|than|boost|behind|twice|faster|slower|larger|smaller|compared|deficit|advantage)\b",
     regex.IGNORECASE,
 )
+_CHANCE = regex.compile(r"\bp\W{1,4}(?:cid:\d+\W*)?$")  # p < .05
+_TIMES = regex.compile(r"\s*(?:x\b|×|times|fold|-fold)", regex.IGNORECASE)
+_BOUND = regex.compile(r"\s*(?:\w+\s*)?\(\s*")
 
 
-def check_numbers(look: _Looker, quantities: Sequence[Quantity]):
+def check_numbers(look: _Look, quantities: Sequence[Quantity]) -> list[tuple[_Clause, Finding]]:
+    """The numbers of the claim that can be looked up."""
     found = []
-    for q in quantities:
-        if not regex.match(r"[+\-−–±.\d]", q.text):
+    for one in quantities:
+        written = one.text[:1]
+        if written.isalpha() or any(m.start <= one.start < m.end for m in look.mentions):
             continue
-        if any(m.start <= q.start < m.end for m in look.mentions):
+        if _CHANCE.search(look.text[: one.start]) or written == "." and regex.search(r"\S$", look.text[: one.start]):
             continue
-        found.append((q, *_check_number(look, q)))
+        clause = next(c for c in reversed(look.clauses) if c.start <= one.start)
+        finding = _check_number(look, clause, one)
+        if finding is not None:
+            found.append((clause, finding))
     return found
+
+
+def _check_number(look: _Look, clause: _Clause, one: Quantity) -> Finding | None:
+    rows = name_labels("row", clause.mentions) or name_labels("row", look.mentions)
+    columns = name_labels("column", clause.mentions) or name_labels("column", look.mentions)
+    bound = [m for m in clause.mentions if m.end <= one.start and _BOUND.fullmatch(look.text[m.end : one.start])]
+    if bound and bound[-1].axis == "row":  # "A (27.7 %)"
+        rows = set(bound[-1].which)
+    elif bound:
+        columns = set(bound[-1].which)
+    cells = look.grid.cells
+    named = {place: cell for place, cell in cells.items() if (not rows or place[0] in rows) and (not columns or place[1] in columns)}
+    exactly = [cell for cell in named.values() if _fits(one, cell.value, cell.exact)]
+    if exactly:
+        return Finding(True, f"{one.text} is the value of {_say(exactly[0])}", tuple(exactly[:1]), "match")
+    if _DERIVED.search(clause.text):
+        for a, b in _list_pairs(named, cells):
+            how = _derive(one, a, b, look.text)
+            if how:
+                return Finding(True, f"{one.text} is the {how} of {_say(a)} and {_say(b)}", (a, b), "derived")
+    measured = one.percent or one.exact < 1 or one.unit == POINTS
+    if not measured or not named:
+        return None
+    other = next((cell for cell in cells.values() if _fits(one, cell.value, cell.exact)), None)
+    if other is not None:
+        return Finding(False, f"{one.text} is the value of {_say(other)}, which the claim does not name", (other,), "elsewhere")
+    if len(named) == 1 or bound:
+        cell = next(iter(named.values()))
+        return Finding(False, f"the claim says {one.text}, the table {cell.text} for {_say(cell)}", (cell,), "differs")
+    return Finding(False, "", (), "absent")
+
+
+def _say(cell: Cell) -> str:
+    return " / ".join(filter(None, [cell.row, cell.column])) or cell.text
+
+
+def _derive(one: Quantity, a: Cell, b: Cell, text: str) -> str:
+    if _fits(one, a.value - b.value, max(a.exact, b.exact)):
+        return "difference"
+    if b.value and one.percent and agree(one, _as_quantity(100 * (a.value - b.value) / b.value, one.exact, one)):
+        return "relative difference"
+    if b.value and not one.percent and _TIMES.match(text, one.end) and agree(one, _as_quantity(a.value / b.value, one.exact, one)):
+        return "ratio"
+    return ""
 
 
 def _as_quantity(value: float, exact: float, like: Quantity) -> Quantity:
     return Quantity(value, exact, like.unit, frozenset(), "=", "", 0, 0)
 
 
-def _check_number(look: _Looker, q: Quantity) -> tuple[str, tuple[Cell, ...]]:
-    clause = next((c for c in look.clauses if c.start <= q.start < c.start + len(c.text)), look.clauses[0])
-    rows = look.named("row", clause.mentions) or look.named("row", look.mentions)
-    columns = look.named("column", clause.mentions) or look.named("column", look.mentions)
-    cells = {place: cell for place, cell in look.grid.cells.items() if (not rows or place[0] in rows) and (not columns or place[1] in columns)}
-    for cell in cells.values():
-        if _fits(q, cell.value, cell.exact):
-            return "match", (cell,)
-    if _DERIVED.search(clause.text):
-        pairs = _pairs(look, cells, rows, columns)
-        for a, b in pairs:
-            exact = max(a.exact, b.exact)
-            if _fits(q, a.value - b.value, exact):
-                return "derived", (a, b)
-            if b.value and q.percent and _fits(q, 100 * (a.value - b.value) / b.value, q.exact):
-                return "derived", (a, b)
-            if b.value and not q.percent and regex.search(r"times|×|\bx\b", look.text[q.end - 8 : q.end + 12]) and _fits(q, a.value / b.value, q.exact):
-                return "derived", (a, b)
-    for cell in look.grid.cells.values():
-        if _fits(q, cell.value, cell.exact):
-            return "elsewhere", (cell,)
-    measured = q.percent or q.exact < 1 or q.unit == POINTS
-    return ("absent" if measured and (rows or columns) else "none"), ()
+def _fits(one: Quantity, value: float, exact: float) -> bool:
+    """Whether a number of the claim is a value of the table; a share may be written as 0.93 or as 93 %."""
+    return agree(one, _as_quantity(value, exact, one)) or one.percent and abs(value) <= 1 and agree(one, _as_quantity(100 * value, 100 * exact, one))
 
 
-def _fits(q: Quantity, value: float, exact: float) -> bool:
-    if agree(q, _as_quantity(value, exact, q)):
-        return True
-    return q.percent and abs(value) <= 1 and agree(q, _as_quantity(100 * value, 100 * exact, q))
-
-
-def _pairs(look, cells, rows, columns):
-    for (r, c), a in cells.items():
-        for (s, d), b in look.grid.cells.items():
-            if (r == s) != (c == d):
-                if r == s and columns and len(columns) > 1 and d not in columns: continue
-                yield a, b
-                yield b, a
+def _list_pairs(named: dict[tuple[int, int], Cell], cells: dict[tuple[int, int], Cell]) -> Iterator[tuple[Cell, Cell]]:
+    """Of what is named each value with each of the same row or column, first with those that are named too."""
+    for pool in (named, cells):
+        for (r, c), a in named.items():
+            for (s, d), b in pool.items():
+                if (r == s) != (c == d):
+                    yield a, b
+                    yield b, a
 
 
 def check_table(claim: StatedClaim, table: PaperTable) -> TableCheck:
+    """Whether a table supports a claim; see the module."""
     grid = read_grid(table)
     if not grid.cells:
         return TableCheck("unsupported", "the table has no values")
-    look = _Looker(claim.text, grid)
+    look = _Look(claim.text, grid)
     if not look.mentions:
         return TableCheck("unsupported", "the claim names nothing in the table")
+    found = [*check_comparisons(look), *check_numbers(look, claim.quantities)]
     return TableCheck("unsupported", "")
