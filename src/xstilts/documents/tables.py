@@ -214,7 +214,9 @@ def find_mentions(text: str, grid: Grid) -> list[Mention]:
     """What a sentence names in a table, in its order."""
     said = list_tokens(text)
     found = [*_find_on(said, text, "row", grid.rows, grid.head), *_find_on(said, text, "column", grid.columns, "")]
-    return sorted(found, key=lambda one: (one.start, one.axis))
+    whole = [one for one in found if one.exact]
+    kept = [one for one in found if one.exact or not any(w.start <= one.start and one.end <= w.end for w in whole)]
+    return sorted(kept, key=lambda one: (one.start, one.axis))
 
 
 def _find_on(said: Sequence[Token], text: str, axis: Axis, labels: Sequence[str], head: str) -> Iterator[Mention]:
@@ -297,6 +299,8 @@ _ANYONE = frozenset(map(stem, "other others rest previous prior existing compare
 _ABSENT = regex.compile(r"(?:^|\s)(?:[-−–]\s?\p{L}|w/o\b|without\b|no\b)", regex.IGNORECASE)  # a label of what was left out
 _ADDED = regex.compile(r"[+\-−–&]|w/|with|no\b", regex.IGNORECASE)
 _REMOVING = regex.compile(r"\b(?:remov|without|ablat|exclud|delet|dropping)", regex.IGNORECASE)
+_OF_A_MEASURE = frozenset("higher lower larger smaller greater more less fewer longer shorter better worse highest lowest largest smallest best worst".split())
+_BOUNDS = regex.compile(r"\b(?:human|gold|oracle|upper|reference|ground)\b", regex.IGNORECASE)  # labels that nobody competes with
 _NEAR = 0.05  # "comparable": at most so much apart, relative to the greater
 
 
@@ -358,7 +362,13 @@ class _Look:
 
 
 def name_labels(axis: Axis, mentions: Iterable[Mention]) -> set[int]:
-    return set().union(*(one.which for one in mentions if one.axis == axis))
+    """The labels of an axis that mentions name together: what they have in common ("F1 of trigger classification"), all of them
+    where they have nothing in common ("BLEU and METEOR")."""
+    named: set[int] = set()
+    for one in mentions:
+        if one.axis == axis:
+            named = named & one.which or named | one.which
+    return named
 
 
 def check_comparisons(look: _Look) -> list[tuple[_Clause, Finding]]:
@@ -384,6 +394,11 @@ def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: reg
         return None  # "better than the best of the others" says who is compared, not who is best
     before = [m for m in clause.mentions if m.end <= clause.start + match.start()]
     after = [m for m in clause.mentions if m.start >= clause.start + match.end()]
+    measure = after[0] if after and match.group().lower() in _OF_A_MEASURE and regex.fullmatch(r"\W+(?:\w+\W+)?", look.text[clause.start + match.end() : after[0].start]) else None
+    if measure is not None:  # "higher BLEU": not rows of BLEU are compared, but of what stands before
+        before, after = [m for m in before if m.axis != measure.axis], [m for m in after if m.axis != measure.axis]
+    if superlative and not before:
+        after = [m for m in after if regex.search(r"\b(?:is|are|was|were|by|using|with|from)\b", look.text[clause.start + match.end() : m.start])]
     axis = _choose_axis(before, after, clause, superlative)
     if axis is None:
         return None
@@ -404,13 +419,13 @@ def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: reg
     if sense == "better" and regex.match(r"\s+by\b", rest) and match.group().endswith("ed"):
         sign = -sign  # "is outperformed by"
     other: Axis = "column" if axis == "row" else "row"
-    context = look.list_context(other, clause, sense in ("best", "better", "gain"))
+    context = sorted(measure.which) if measure else look.list_context(other, clause, sense in ("best", "better", "gain"))
     results = list(_compare(look, clause, axis, ours, theirs, context, sense, sign))
     if not results:
         return None
     right = sum(one for one, _, _ in results)
     holds = right == len(results) if clause.everywhere else right > len(results) / 2
-    denied = find_polarity(clause.text[: match.end()]).denied
+    denied = find_polarity(" ".join([*lead.split()[-6:], match.group()])).denied
     cells = tuple(dict.fromkeys(cell for _, a, b in results for cell in (a, b)))
     said = f'"{match.group()}"{" is denied and" if denied else ""} holds for {right} of {len(results)} pairs of values'
     return Finding(holds != denied, said, cells, sense)
@@ -494,7 +509,8 @@ def _is_less_better(cell: Cell, caption: str) -> bool:
 
 def _list_rivals(look: _Look, axis: Axis, one: int, ours: set[int]) -> list[int]:
     """What a label is compared with where the claim does not say: the labels that have most parts in common with it."""
-    rest = [which for which in look.list_all(axis) if which not in ours]
+    labels = look.labels(axis)
+    rest = [which for which in look.list_all(axis) if which not in ours and not _BOUNDS.search(labels[which])]
     if axis == "column":
         return rest
     parts = look.grid.parts
@@ -566,15 +582,15 @@ def _check_number(look: _Look, clause: _Clause, one: Quantity) -> Finding | None
             if how:
                 return Finding(True, f"{one.text} is the {how} of {_say(a)} and {_say(b)}", (a, b), "derived")
     measured = one.percent or one.exact < 1 or one.unit == POINTS
-    if not measured or not named:
+    if not measured or not (bound or (rows and columns)):
         return None
     other = next((cell for cell in cells.values() if _fits(one, cell.value, cell.exact)), None)
     if other is not None:
         return Finding(False, f"{one.text} is the value of {_say(other)}, which the claim does not name", (other,), "elsewhere")
-    if len(named) == 1 or bound:
+    if len(named) == 1 and not _DERIVED.search(clause.text):
         cell = next(iter(named.values()))
         return Finding(False, f"the claim says {one.text}, the table {cell.text} for {_say(cell)}", (cell,), "differs")
-    return Finding(False, "", (), "absent")
+    return None
 
 
 def _say(cell: Cell) -> str:
@@ -582,7 +598,7 @@ def _say(cell: Cell) -> str:
 
 
 def _derive(one: Quantity, a: Cell, b: Cell, text: str) -> str:
-    if _fits(one, a.value - b.value, max(a.exact, b.exact)):
+    if agree(one, _as_quantity(a.value - b.value, one.exact + 2 * max(a.exact, b.exact), one)):  # both values were rounded
         return "difference"
     if b.value and one.percent and agree(one, _as_quantity(100 * (a.value - b.value) / b.value, one.exact, one)):
         return "relative difference"
