@@ -266,8 +266,8 @@ _SENSES: tuple[tuple[Sense, int, str], ...] = (
     ("better", 1, r"outperform(?:s|ed|ing)?|better|surpass(?:es|ed|ing)?|exceed(?:s|ed|ing)?|beats?|superior|stronger"),
     ("better", 1, r"(?:improv(?:es?|ed|ing|ements?)|gains?|advantages?)\s+(?:\w+\s+)?(?:over|upon|compared|on top)"),
     ("better", -1, r"underperform(?:s|ed|ing)?|worse|inferior|poorer|weaker|lags?\s+behind|behind"),
-    ("more", 1, r"higher|larger|greater|bigger|longer|more(?=[^.;]*\bthan\b)"),
-    ("more", -1, r"lower|smaller|fewer|shorter|less(?=[^.;]*\bthan\b)"),
+    ("more", 1, r"higher|larger|greater|bigger|longer|more"),
+    ("more", -1, r"lower|smaller|fewer|shorter|less"),
     ("same", 1, r"comparabl[ey]|similar(?:ly)?|on par|equal(?:ly)?|identical"),
     ("gain", 1, r"improv(?:es?|ed|ing|ements?)|increas(?:es?|ed|ing)|boosts?|helps?|helpful|benefits?|beneficial|enhanc(?:es?|ed|ing)"),
     ("gain", -1, r"hurts?|drops?|decreas(?:es?|ed|ing)|degrad(?:es?|ed|ing)|declin(?:es?|ed|ing)|harm(?:s|ful)?|deteriorat\w+"),
@@ -394,7 +394,7 @@ def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: reg
         return None  # "better than the best of the others" says who is compared, not who is best
     before = [m for m in clause.mentions if m.end <= clause.start + match.start()]
     after = [m for m in clause.mentions if m.start >= clause.start + match.end()]
-    measure = after[0] if after and match.group().lower() in _OF_A_MEASURE and regex.fullmatch(r"\W+(?:\w+\W+)?", look.text[clause.start + match.end() : after[0].start]) else None
+    measure = after[0] if after and match.group().lower() in _OF_A_MEASURE and regex.fullmatch(r"\W+(?:(?!than|over)\w+\W+)?", look.text[clause.start + match.end() : after[0].start]) else None
     if measure is not None:  # "higher BLEU": not rows of BLEU are compared, but of what stands before
         before, after = [m for m in before if m.axis != measure.axis], [m for m in after if m.axis != measure.axis]
     if superlative and not before:
@@ -414,7 +414,7 @@ def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: reg
     theirs = name_labels(axis, objects) - ours
     if not ours or sense == "same" and not theirs:
         return None
-    if not superlative and not theirs and sense != "gain" and not _compares_with_all(rest, sense):
+    if not superlative and not theirs and sense != "gain" and not _compares_with_all(rest, sense == "more" and measure is None):
         return None
     if sense == "better" and regex.match(r"\s+by\b", rest) and match.group().endswith("ed"):
         sign = -sign  # "is outperformed by"
@@ -455,11 +455,11 @@ def _last_group(text: str, mentions: Sequence[Mention]) -> list[Mention]:
     return group
 
 
-def _compares_with_all(rest: str, sense: Sense) -> bool:
+def _compares_with_all(rest: str, needs_than: bool) -> bool:
     """Whether nothing that the table does not have is said to be compared with."""
-    match = _WHOM.match(rest) if sense == "more" else _WHOM.match(rest) or regex.match(r"\s*(?P<what>[^,.;()]*)", rest)
+    match = _WHOM.search(rest)
     if match is None:
-        return sense != "more"
+        return not needs_than
     words = [t.text for t in list_tokens(match["what"]) if t.written.lower() not in STOP]
     return not words or any(word in _ANYONE for word in words) or all(word in _GENERIC for word in words[:2])
 
