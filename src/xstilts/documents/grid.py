@@ -1,15 +1,16 @@
 """A table as a grid of values under labels, and which of its labels a sentence names.
 
-Marks of layout go, heads of several lines are merged, rows without values head the rows below them, and every cell that begins with a
-number is a value (12.3±0.5 is 12.3; "-" is missing). A run of a sentence's words names the labels that have all of them: the labels
-that have no others if there are such, else every label that has them ("BERT" is BERT, and BERT-base and BERT-large where there is no
-BERT alone). Words that every table has ("model", "score") name nothing by themselves.
+Marks of layout go, heads of several lines are merged, rows without values head the rows below them, and every cell that begins
+with a number is a value (12.3±0.5 is 12.3; "-" is missing). A run of a sentence's words names the labels that have all of them:
+the labels that have no others if there are such, else every label that has them ("BERT" is BERT, and BERT-base and BERT-large
+where there is no BERT alone). Words that every table has ("model", "score") name nothing by themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import regex
@@ -60,8 +61,8 @@ def read_value(text: str) -> tuple[float, float] | None:
 
 @dataclass(frozen=True)
 class Grid:
-    """`rows`, `columns`: labels; of a row, its parts. `cells`: the values by the numbers of their row and column. `head`: what stands
-    above the row labels."""
+    """`rows`, `columns`: labels, empty for a column that has no values. `parts`: of each row label its parts. `cells`: the values
+    by the numbers of their row and column. `head`: what stands above the row labels."""
 
     caption: str
     rows: tuple[str, ...]
@@ -135,15 +136,13 @@ def _is_key(cells: Sequence[str]) -> bool:
     """Whether a column of numbers names its rows: whole numbers that rise."""
     values = [read_value(cell) for cell in cells]
     found = [value[0] for value in values if value and value[1] == 1]
-    return len(found) == len(cells) > 1 and all(a < b for a, b in zip(found, found[1:], strict=False))
+    return len(found) == len(cells) > 1 and all(a < b for a, b in pairwise(found))
 
 
 GENERIC = frozenset(
-    map(
-        stem,
-        """model method system approach score result performance set data dataset our ours proposed table based use task train test dev
-        number et al total average avg mean full type name metric value rate variant baseline all best other""".split(),
-    )
+    stem(word)
+    for word in """model method system approach score result performance set data dataset our ours proposed table based use task
+    train test dev number et al total average avg mean full type name metric value rate variant baseline all best other""".split()  # noqa: SIM905
 )
 _SHORT = {  # how heads write measures, and how sentences do
     "p": "precision", "prec": "precision", "r": "recall", "rec": "recall", "f": "fscore", "acc": "accuracy", "perp": "perplexity",
@@ -217,11 +216,7 @@ def _find_on(said: Sequence[Token], text: str, axis: Axis, labels: Sequence[str]
         if said[place].text in _OURS and ours:
             yield Mention(axis, ours, said[place].start, said[place].end, True)
         for stop in range(place + 1, len(said)):
-            if (
-                not which
-                or stop - last > 2
-                or not all(_JOINED.fullmatch(text[a.end : b.start]) for a, b in zip(said[last:stop], said[last + 1 :]))
-            ):
+            if not which or stop - last > 2 or not _JOINED.fullmatch(text[said[stop - 1].end : said[stop].start]):
                 break
             if has[stop] & which and said[stop].text not in {one.text for one in run}:
                 which, last = which & has[stop], stop

@@ -1,11 +1,11 @@
 """Does a table support a claim? Values are looked up by rule; each verdict names the cells that it rests on.
 
 1. What the claim names in the table is found as `grid.py` says, clause by clause.
-2. A comparison ("A outperforms B on C", "A has the lowest error") is tested on every pair of values that it speaks of. It holds if
-   more than half of them agree, all of them where the claim says everywhere. Where quality is compared, less is better of errors,
-   perplexity and time; sizes do not count; of precision, recall and F the F counts.
-3. A number must be a value of what is named, rounded, or the difference, ratio or change between such a value and one of the same row
-   or column. A number that is not is wrong where the claim names one cell, or where it is the value of another cell.
+2. A comparison ("A outperforms B on C", "A has the lowest error") is tested on every pair of values that it speaks of. It holds
+   if more than half of them agree, all of them where the claim says everywhere. Where quality is compared, less is better of
+   errors, perplexity and time; sizes do not count; of precision, recall and F the F counts.
+3. A number must be a value of what is named, rounded, or the difference, ratio or change between such a value and one of the
+   same row or column. One that is not is wrong where the claim names one cell, or where it is the value of another cell.
 4. Anything that fails contradicts the claim; otherwise anything that holds supports it; a claim with nothing to look up, or that
    names nothing in the table, is unsupported.
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import regex
@@ -28,11 +29,11 @@ from xstilts.documents.polarity import find_polarity
 from xstilts.documents.words import STOP, stem
 
 TableVerdict = Literal["supported", "contradicted", "unsupported"]
-# What is compared: quality or size; with some or with all; or a label with what it was added to.
+# What is compared: quality or size, each with some labels or with all; or a label with what something was added to.
 Sense = Literal["better", "more", "best", "most", "gain"]
 _SENSES: tuple[tuple[Sense, int, str], ...] = (
     ("best", 1, r"best|state[- ]of[- ]the[- ]art|strongest|top[- ]performing"),
-    ("best", 1, r"(?:outperforms?|surpass(?:es)?|beats?|exceeds?|superior to|better than)\s+(?:all|every|any|the\s+(?:other|rest))"),
+    ("best", 1, r"(?:outperforms?|surpass(?:es)?|beats?|exceeds?|better than)\s+(?:all|every|any|the\s+(?:other|rest))"),
     ("best", -1, r"worst|poorest|weakest"),
     ("most", 1, r"highest|largest|greatest|longest|biggest"),
     ("most", -1, r"lowest|smallest|fewest|shortest|least"),
@@ -41,49 +42,61 @@ _SENSES: tuple[tuple[Sense, int, str], ...] = (
     ("better", -1, r"underperform(?:s|ed|ing)?|worse|inferior|poorer|weaker|lags?\s+behind|behind"),
     ("more", 1, r"higher|larger|greater|bigger|longer|more"),
     ("more", -1, r"lower|smaller|fewer|shorter|less"),
-    ("gain", 1, r"improv(?:es?|ed|ing|ements?)|increas(?:es?|ed|ing)|boosts?|helps?|helpful|benefits?|beneficial|enhanc(?:es?|ed|ing)"),
+    ("gain", 1, r"improv(?:es?|ed|ing|ements?)|increas(?:es?|ed|ing)|boosts?|help(?:s|ful)?|benefits?|enhanc(?:es?|ed|ing)"),
     ("gain", -1, r"hurts?|drops?|decreas(?:es?|ed|ing)|degrad(?:es?|ed|ing)|declin(?:es?|ed|ing)|harm(?:s|ful)?|deteriorat\w+"),
 )  # fmt: skip
+
+
+def _compile(pattern: str) -> regex.Pattern[str]:
+    return regex.compile(pattern, regex.IGNORECASE | regex.VERBOSE)
+
+
 _CUES = [(sense, sign, regex.compile(rf"\b(?:{words})\b", regex.IGNORECASE)) for sense, sign, words in _SENSES]
-_BETTER_LESS = regex.compile(
-    r"↓|\b(?:err(?:or)?s?|perplexit(?:y|ies)|perp|ppl|loss|[wtcs]er|rmse|mae|mse|time|latency|seconds?|params?|distance|divergence|fid|eer|"
-    r"miss(?:es|ed)?|wrong|iters?|iterations?|memory|nll|cost|false)\b",
-    regex.IGNORECASE,
+_BETTER_LESS = _compile(
+    r"""↓ | \b(?:err(?:or)?s? | perplexit(?:y|ies) | perp | ppl | loss | [wtcs]er | rmse | mae | mse | time | latency | seconds? |
+    params? | distance | divergence | fid | eer | miss(?:es|ed)? | wrong | iters? | iterations? | memory | nll | cost | false)\b"""
 )
-_BETTER_MORE = regex.compile(r"↑|\b(?:acc(?:uracy)?|f1|bleu|rouge|precision|recall|auc|score)\b", regex.IGNORECASE)
-_ASIDE = regex.compile(
-    r"#|\b(?:params?|size|p-value|std|time|diff|depth|epochs?|layers?|count|length|len)\b|Δ", regex.IGNORECASE
-)  # not quality
-_PARTIAL = regex.compile(r"\b(?:P|R|Prec|Rec|Precision|Recall)\b\.?")
-_HARMONIC = regex.compile(r"\bF\s?1?\b|F-?(?:score|measure)|F1", regex.IGNORECASE)
-_EVERYWHERE = regex.compile(
-    r"\b(?:all|every|each|both|any)\s+(?:of\s+)?(?:the\s+)?(?:\S+\s+){0,2}?(?:metric|measure|data|corp|language|task|case|setting|categor|domain|"
-    r"test|class|condition|criteri|aspect|level|group|pair|set)|\b(?:always|consistently|in all|across)\b",
-    regex.IGNORECASE,
+_BETTER_MORE = _compile(r"↑ | \b(?:acc(?:uracy)? | f1 | bleu | rouge | precision | recall | auc | score)\b")
+_ASIDE = _compile(
+    r"[#Δ] | \b(?:params? | size | p-value | std | time | diff | depth | epochs? | layers? | count | length | len)\b"
 )
-_MOSTLY = regex.compile(
-    r"\b(?:most(?:ly)?|majority|general(?:ly)?|overall|usually|almost|nearly|average|except)\b", regex.IGNORECASE
+_PARTIAL = regex.compile(r"\b(?:P|R|Prec|Rec|Precision|Recall)\b")
+_HARMONIC = regex.compile(r"\bF ?1?\b|F[- ]?(?:score|measure)", regex.IGNORECASE)
+_EVERYWHERE = _compile(
+    r"""\b(?:all | every | each | both | any)\s+(?:of\s+)?(?:the\s+)?(?:\S+\s+){0,2}?
+    (?:metric | measure | data | corp | language | task | case | setting | categor | domain | test | class | condition | criteri |
+    aspect | level | group | pair | set) | \b(?:always | consistently | in\ all | across)\b"""
 )
-_CLAUSE = regex.compile(
-    r"[.;:](?=\s|$)|,?\s\b(?:while|whereas|although|though|but|however|because|since|showing|suggesting|indicating|which|where)\b|"
-    r",\s+(?:and|demonstrating|implying)\b|\[CONTINUE\]",
-    regex.IGNORECASE,
+_MOSTLY = _compile(r"\b(?:most(?:ly)? | majority | general(?:ly)? | overall | usually | almost | nearly | average | except)\b")
+_CLAUSE = _compile(
+    r"""[.;:](?=\s|$) | ,?\s\b(?:while | whereas | although | though | but | however | because | since | showing | suggesting |
+    indicating | which | where)\b | ,\s+(?:and | demonstrating | implying)\b | \[CONTINUE\]"""
 )
-_THAN = regex.compile(
-    r"\b(?:than|over|compared|against|versus|vs|relative|upon|comparison|outperform\w*|surpass\w*|beats?|exceeds?)\b",
-    regex.IGNORECASE,
+_THAN = _compile(
+    r"""\b(?:than | over | compared | against | versus | vs | relative | upon | comparison | outperform\w* | surpass\w* | beats? |
+    exceeds?)\b"""
 )
-_WHOM = regex.compile(
-    r"(?:\s*(?:than|over|compared (?:to|with)|against|versus|vs\.?|upon|to))+\s+(?P<what>[^,.;()]*)", regex.IGNORECASE
+_WHOM = _compile(r"(?:\s*(?:than | over | compared\ (?:to|with) | against | versus | vs\.? | upon | to))+\s+(?P<what>[^,.;()]*)")
+_ANYONE = frozenset(map(stem, ("other", "rest", "previous", "prior", "existing", "compared", "competing", "recent")))
+_PREPOSITION = _compile(r"\b(?:on | in | for | of | under | with | at | by | to | from | per)\s+(?:the\s+)?(?:\S+\s+)?$")
+_BUT_BEST = _compile(
+    r"\b(?:than | over | against | previous | with)\b(?:\s+\w+){0,3}\s*$"
+)  # "better than the best of the others"
+_IS = _compile(r"\b(?:is | are | was | were | by | using | with | from)\b")  # "the best of all is A"
+_LISTED = _compile(r"[\s,(]*(?:and | or | as\ well\ as | both)?[\s(]*")
+_ABSENT = _compile(r"(?:^|\s)(?:[-−–]\s?\p{L} | w/o\b | without\b | no\b)")  # a label of what is left
+_ADDED = _compile(r"[+\-−–&] | w/ | with | no\b")
+_REMOVING = _compile(r"\b(?:remov | without | ablat | exclud | delet | dropping)")
+_MEASURED = _compile(r"(?:high|low|larg|small|great|few|long|short)(?:er|est) | more | less | better | worse | best | worst")
+_BOUNDS = _compile(r"\b(?:human | gold | oracle | upper | reference | ground)\b")  # labels that nobody competes with
+_DERIVED = _compile(
+    r"""\b(?:by | points? | more | less | fewer | higher | lower | better | worse | improv\w* | gains? | drops? | differences? |
+    gap | margin | over | times | relative\w* | increas\w* | decreas\w* | reduc\w* | than | boost | behind | faster | slower | larger |
+    smaller | compared | deficit | advantage)\b"""
 )
-_ANYONE = frozenset(map(stem, "other others rest previous prior existing compared competing recent".split()))
-_ABSENT = regex.compile(r"(?:^|\s)(?:[-−–]\s?\p{L}|w/o\b|without\b|no\b)", regex.IGNORECASE)  # a label of what was left out
-_ADDED = regex.compile(r"[+\-−–&]|w/|with|no\b", regex.IGNORECASE)
-_REMOVING = regex.compile(r"\b(?:remov|without|ablat|exclud|delet|dropping)", regex.IGNORECASE)
-_OF_A_MEASURE = frozenset(
-    "higher lower larger smaller greater more less fewer longer shorter better worse highest lowest largest smallest best worst".split()
-)
-_BOUNDS = regex.compile(r"\b(?:human|gold|oracle|upper|reference|ground)\b", regex.IGNORECASE)  # labels that nobody competes with
+_CHANCE = _compile(r"\bp\W{1,4}(?:cid:\d+\W*)?$")  # p < .05
+_TIMES = _compile(r"\s*(?:x\b | × | times | -?fold)")
+_BOUND = _compile(r"\s*(?:\w+\s*)?\(\s*")  # "A (27.7 %)"
 
 
 @dataclass(frozen=True)
@@ -148,9 +161,7 @@ class _Look:
         found = (match.start() for match in _CLAUSE.finditer(text))
         borders = [0, *(at for at in found if not any(m.start < at < m.end for m in self.mentions)), len(text)]
         self.clauses = [
-            _Clause(text[a:b], a, tuple(m for m in self.mentions if a <= m.start < b))
-            for a, b in zip(borders, borders[1:], strict=False)
-            if a < b
+            _Clause(text[a:b], a, tuple(m for m in self.mentions if a <= m.start < b)) for a, b in pairwise(borders) if a < b
         ]
 
     def get(self, axis: Axis, which: int, other: int) -> Cell | None:
@@ -164,8 +175,8 @@ class _Look:
         return sorted({place[axis == "column"] for place in self.grid.cells})
 
     def list_context(self, axis: Axis, clause: _Clause, quality: bool) -> list[int]:
-        """Where on an axis a comparison of the other axis is made: what is named; else all, but measures of quality only if quality
-        is compared, and of precision, recall and F the F."""
+        """Where on an axis a comparison of the other axis is made: what is named; else all, but measures of quality only if
+        quality is compared, and of precision, recall and F the F."""
         named = name_labels(axis, clause.mentions) or name_labels(axis, self.mentions)
         if named:
             return sorted(named)
@@ -183,7 +194,7 @@ def name_labels(axis: Axis, mentions: Iterable[Mention]) -> set[int]:
     named: set[int] = set()
     for one in mentions:
         if one.axis == axis:
-            named = named & one.which or named | one.which
+            named = (named & one.which) or (named | one.which)
     return named
 
 
@@ -206,25 +217,20 @@ def check_comparisons(look: _Look) -> list[tuple[_Clause, Finding]]:
 def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: regex.Match[str]) -> Finding | None:
     superlative = sense in ("best", "most")
     lead, rest = clause.text[: match.start()], clause.text[match.end() :]
-    if superlative and regex.search(r"\b(?:than|over|against|previous|with)\b(?:\s+\w+){0,3}\s*$", lead):
-        return None  # "better than the best of the others" says who is compared, not who is best
+    if superlative and _BUT_BEST.search(lead):
+        return None
     before = [m for m in clause.mentions if m.end <= clause.start + match.start()]
     after = [m for m in clause.mentions if m.start >= clause.start + match.end()]
-    measure = (
-        after[0]
-        if after
-        and match.group().lower() in _OF_A_MEASURE
-        and regex.fullmatch(r"\W+(?:(?!than|over)\w+\W+)?", look.text[clause.start + match.end() : after[0].start])
-        else None
-    )
-    if measure is not None:  # "higher BLEU": not rows of BLEU are compared, but of what stands before
+
+    def read_up_to(one: Mention) -> str:
+        return look.text[clause.start + match.end() : one.start]
+
+    measure = None
+    if after and _MEASURED.fullmatch(match.group()) and regex.fullmatch(r"\W+(?:(?!than|over)\w+\W+)?", read_up_to(after[0])):
+        measure = after[0]  # "higher BLEU": what stands before is compared, not BLEU
         before, after = [m for m in before if m.axis != measure.axis], [m for m in after if m.axis != measure.axis]
     if superlative and not before:
-        after = [
-            m
-            for m in after
-            if regex.search(r"\b(?:is|are|was|were|by|using|with|from)\b", look.text[clause.start + match.end() : m.start])
-        ]
+        after = [m for m in after if _IS.search(read_up_to(m))]
     axis = _choose_axis(before, after, clause, superlative)
     if axis is None:
         return None
@@ -233,16 +239,16 @@ def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: reg
         subjects, objects = subjects or objects, []
     else:
         told = [m for m in subjects if _THAN.search(look.text, clause.start, m.start)]  # "compared to B, A is better"
-        if told:
-            subjects, objects = [m for m in subjects if m not in told], objects or told
-        subjects = _last_group(look.text, subjects)
+        subjects = _last_group(look.text, [m for m in subjects if m not in told])
+        objects = objects or told
     ours = name_labels(axis, subjects)
     theirs = name_labels(axis, objects) - ours
     if not ours:
         return None
-    if not superlative and not theirs and sense != "gain" and not _compares_with_all(rest, sense == "more" and measure is None):
+    needs_than = sense == "more" and measure is None
+    if sense in ("better", "more") and not theirs and not _compares_with_all(rest, needs_than):
         return None
-    if sense == "better" and regex.match(r"\s+by\b", rest) and match.group().endswith("ed"):
+    if sense == "better" and match.group().endswith("ed") and regex.match(r"\s+by\b", rest):
         sign = -sign  # "is outperformed by"
     other: Axis = "column" if axis == "row" else "row"
     context = sorted(measure.which) if measure else look.list_context(other, clause, sense in ("best", "better", "gain"))
@@ -252,10 +258,10 @@ def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: reg
     right = sum(one for one, _, _ in results)
     holds = right == len(results) if clause.everywhere else right > len(results) / 2
     denied = find_polarity(" ".join([*lead.split()[-6:], match.group()])).denied
-    cells = tuple(dict.fromkeys(cell for _, a, b in results for cell in (a, b)))
     a, b = next((a, b) for one, a, b in results if one == holds)
-    said = f'"{match.group()}" is {"denied and " if denied else ""}true of {right} of {len(results)} pairs of values, {"" if holds else "not "}of '
-    return Finding(holds != denied, f"{said}{a.text} ({_say(a)}) and {b.text} ({_say(b)})", cells)
+    said = f'"{match.group()}" is {"denied and " if denied else ""}true of {right} of {len(results)} pairs of values'
+    said += f", {'' if holds else 'not '}of {a.text} ({_say(a)}) and {b.text} ({_say(b)})"
+    return Finding(holds != denied, said, tuple(dict.fromkeys(cell for _, a, b in results for cell in (a, b))))
 
 
 def _choose_axis(before: Sequence[Mention], after: Sequence[Mention], clause: _Clause, superlative: bool) -> Axis | None:
@@ -267,8 +273,7 @@ def _choose_axis(before: Sequence[Mention], after: Sequence[Mention], clause: _C
     both = axes & {m.axis for m in after}
     if len(both) == 1 and not superlative:
         return next(iter(both))
-    led = r"\b(?:on|in|for|of|under|with|at|by|to|from|per)\s+(?:the\s+)?(?:\S+\s+)?$"
-    free = [m for m in leading if not regex.search(led, clause.text[: m.start - clause.start])]
+    free = [m for m in leading if not _PREPOSITION.search(clause.text[: m.start - clause.start])]
     return (free or leading)[0].axis
 
 
@@ -276,7 +281,7 @@ def _last_group(text: str, mentions: Sequence[Mention]) -> list[Mention]:
     """The last mention with those that it is listed with: "A, B and C"."""
     group = list(mentions[-1:])
     for one in reversed(mentions[:-1]):
-        if not regex.fullmatch(r"[\s,(]*(?:and|or|as well as|both)?[\s(]*", text[one.end : group[0].start]):
+        if not _LISTED.fullmatch(text[one.end : group[0].start]):
             break
         group.insert(0, one)
     return group
@@ -294,40 +299,34 @@ def _compares_with_all(rest: str, needs_than: bool) -> bool:
 def _compare(
     look: _Look, clause: _Clause, axis: Axis, ours: set[int], theirs: set[int], context: Sequence[int], sense: Sense, sign: int
 ) -> Iterator[tuple[bool, Cell, Cell]]:
-    """Pairs of values, and whether each is as the claim says."""
+    """Pairs of values, and whether each is as the claim says. Of labels that are named together the best counts as the best."""
     labels = look.labels(axis)
     for k in context:
-        best: dict[tuple[int, ...], tuple[Cell, Cell]] = {}
+        groups: dict[tuple[int, ...], list[tuple[int, Cell]]] = {}  # by what they are compared with
         for w in sorted(ours):
+            if theirs:
+                rivals = _match_names(labels, w, theirs)
+            elif sense == "gain":
+                rivals = _list_bases(look, axis, w)
+            else:
+                rivals = _list_rivals(look, axis, w, ours)
             mine = look.get(axis, w, k)
-            rivals = (
-                _match_names(labels, w, theirs)
-                if theirs
-                else _list_bases(look, axis, w)
-                if sense == "gain"
-                else _list_rivals(look, axis, w, ours)
-            )
-            against = [cell for v in rivals if (cell := look.get(axis, v, k)) is not None]
-            if mine is None or not against:
+            if mine is None or not any(look.get(axis, v, k) for v in rivals):
                 continue
             flip = sign
             if sense in ("best", "better", "gain") and _is_less_better(mine, look.grid.caption):
                 flip = -flip
             if sense == "gain" and _ABSENT.search(labels[w]) and not _REMOVING.search(clause.text):
-                flip = -flip  # the row is of what is left when the gain is taken away
+                flip = -flip  # the label is of what is left when the gain is taken away
+            groups.setdefault(tuple(rivals), []).append((flip, mine))
+        for chosen, own in groups.items():
+            against = [cell for v in chosen if (cell := look.get(axis, v, k)) is not None]
             if sense in ("best", "most"):
+                flip, mine = max(own, key=lambda one: one[0] * one[1].value)
                 rival = max(against, key=lambda cell: flip * cell.value)
-                old = best.get(tuple(rivals))
-                if old is None or flip * mine.value > flip * old[0].value:
-                    best[tuple(rivals)] = mine, rival
-                    if old:
-                        continue
+                yield flip * mine.value >= flip * rival.value, mine, rival
             else:
-                for cell in against:
-                    yield flip * mine.value > flip * cell.value, mine, cell
-        for mine, rival in best.values():
-            flip = sign * (-1 if sense == "best" and _is_less_better(mine, look.grid.caption) else 1)
-            yield flip * mine.value >= flip * rival.value, mine, rival
+                yield from ((flip * mine.value > flip * cell.value, mine, cell) for flip, mine in own for cell in against)
 
 
 def _is_less_better(cell: Cell, caption: str) -> bool:
@@ -367,16 +366,6 @@ def _list_bases(look: _Look, axis: Axis, which: int) -> list[int]:
     return [max(inside)[1]] if inside else []
 
 
-_DERIVED = regex.compile(
-    r"\b(?:by|points?|more|less|fewer|higher|lower|better|worse|improv\w*|gains?|drops?|differences?|gap|margin|over|times|relative\w*|"
-    r"increas\w*|decreas\w*|reduc\w*|than|boost|behind|twice|faster|slower|larger|smaller|compared|deficit|advantage)\b",
-    regex.IGNORECASE,
-)
-_CHANCE = regex.compile(r"\bp\W{1,4}(?:cid:\d+\W*)?$")  # p < .05
-_TIMES = regex.compile(r"\s*(?:x\b|×|times|fold|-fold)", regex.IGNORECASE)
-_BOUND = regex.compile(r"\s*(?:\w+\s*)?\(\s*")
-
-
 def check_numbers(look: _Look, quantities: Sequence[Quantity]) -> list[tuple[_Clause, Finding]]:
     """The numbers of the claim that can be looked up."""
     found = []
@@ -384,7 +373,8 @@ def check_numbers(look: _Look, quantities: Sequence[Quantity]) -> list[tuple[_Cl
         written = one.text[:1]
         if written.isalpha() or any(m.start <= one.start < m.end for m in look.mentions):
             continue
-        if _CHANCE.search(look.text[: one.start]) or written == "." and regex.search(r"\S$", look.text[: one.start]):
+        before = look.text[: one.start]
+        if _CHANCE.search(before) or (written == "." and before[-1:].strip()):
             continue
         clause = next(c for c in reversed(look.clauses) if c.start <= one.start)
         finding = _check_number(look, clause, one)
@@ -397,7 +387,7 @@ def _check_number(look: _Look, clause: _Clause, one: Quantity) -> Finding | None
     rows = name_labels("row", clause.mentions) or name_labels("row", look.mentions)
     columns = name_labels("column", clause.mentions) or name_labels("column", look.mentions)
     bound = [m for m in clause.mentions if m.end <= one.start and _BOUND.fullmatch(look.text[m.end : one.start])]
-    if bound and bound[-1].axis == "row":  # "A (27.7 %)"
+    if bound and bound[-1].axis == "row":
         rows = set(bound[-1].which)
     elif bound:
         columns = set(bound[-1].which)
@@ -430,18 +420,13 @@ def _say(cell: Cell) -> str:
 
 
 def _derive(one: Quantity, a: Cell, b: Cell, text: str) -> str:
+    """How a number comes from two values: "difference", "relative difference", "ratio"; empty if it does not."""
     if agree(one, _as_quantity(a.value - b.value, one.exact + 2 * max(a.exact, b.exact), one)):  # both values were rounded
         return "difference"
     if b.value and one.percent and agree(one, _as_quantity(100 * (a.value - b.value) / b.value, one.exact, one)):
         return "relative difference"
-    if (
-        b.value
-        and not one.percent
-        and _TIMES.match(text, one.end)
-        and agree(one, _as_quantity(a.value / b.value, one.exact, one))
-    ):
-        return "ratio"
-    return ""
+    times = b.value and not one.percent and _TIMES.match(text, one.end)
+    return "ratio" if times and agree(one, _as_quantity(a.value / b.value, one.exact, one)) else ""
 
 
 def _as_quantity(value: float, exact: float, like: Quantity) -> Quantity:
@@ -450,12 +435,9 @@ def _as_quantity(value: float, exact: float, like: Quantity) -> Quantity:
 
 def _fits(one: Quantity, value: float, exact: float) -> bool:
     """Whether a number of the claim is a value of the table; a share may be written as 0.93 or as 93 %."""
-    return (
-        agree(one, _as_quantity(value, exact, one))
-        or one.percent
-        and abs(value) <= 1
-        and agree(one, _as_quantity(100 * value, 100 * exact, one))
-    )
+    if agree(one, _as_quantity(value, exact, one)):
+        return True
+    return one.percent and abs(value) <= 1 and agree(one, _as_quantity(100 * value, 100 * exact, one))
 
 
 def _list_pairs(named: dict[tuple[int, int], Cell], cells: dict[tuple[int, int], Cell]) -> Iterator[tuple[Cell, Cell]]:
