@@ -141,9 +141,10 @@ def _is_key(cells: Sequence[str]) -> bool:
 
 GENERIC = frozenset(
     stem(word)
-    for word in """model method system approach score result performance set data dataset our ours proposed table based use task
+    for word in """model method system approach score result performance set data dataset our ours proposed table use task
     train test dev number et al total average avg mean full type name metric value rate variant baseline all best other""".split()  # noqa: SIM905
 )
+_FILLERS = STOP | {stem(word) for word in ("model", "method", "system", "approach", "our", "ours", "proposed", "et", "al")}
 _SHORT = {  # how heads write measures, and how sentences do
     "p": "precision", "prec": "precision", "r": "recall", "rec": "recall", "f": "fscore", "acc": "accuracy", "perp": "perplexity",
     "ppl": "perplexity", "b": "bleu", "c": "chrf", "avg": "average", "dev": "development",
@@ -227,7 +228,9 @@ def _find_on(said: Sequence[Token], text: str, axis: Axis, labels: Sequence[str]
         counted = run[0].text.isdigit() and any(one.text in keys for one in said[max(0, place - 3) : last + 3])
         if which and (telling or counted) and (len(which) < len(used) or len(used) == 1):
             exact = frozenset(
-                w for w in which if all(any(_same(one, t) for t in run) for one in written[w] if one.text not in GENERIC | STOP)
+                w for w in which if all(any(_same(one, t) for t in run) for one in written[w] if one.text not in _FILLERS)
             )
-            yield Mention(axis, exact or which, run[0].start, run[-1].end, bool(exact))
+            start, end = run[0].start, run[-1].end
+            written_so = frozenset(w for w in exact if labels[w].lower() == text[start:end].lower())
+            yield Mention(axis, written_so or exact or which, start, end, bool(exact))
         place = last + 1

@@ -29,8 +29,8 @@ from xstilts.documents.polarity import find_polarity
 from xstilts.documents.words import STOP, stem
 
 TableVerdict = Literal["supported", "contradicted", "unsupported"]
-# What is compared: quality or size, each with some labels or with all; or a label with what something was added to.
-Sense = Literal["better", "more", "best", "most", "gain"]
+# What is compared: quality or size, each with some labels, with all, or with what something was added to or taken from.
+Sense = Literal["better", "more", "best", "most", "gain", "change"]
 _SENSES: tuple[tuple[Sense, int, str], ...] = (
     ("best", 1, r"best|state[- ]of[- ]the[- ]art|strongest|top[- ]performing"),
     ("best", 1, r"(?:outperforms?|surpass(?:es)?|beats?|exceeds?|better than)\s+(?:all|every|any|the\s+(?:other|rest))"),
@@ -42,8 +42,10 @@ _SENSES: tuple[tuple[Sense, int, str], ...] = (
     ("better", -1, r"underperform(?:s|ed|ing)?|worse|inferior|poorer|weaker|lags?\s+behind|behind"),
     ("more", 1, r"higher|larger|greater|bigger|longer|more"),
     ("more", -1, r"lower|smaller|fewer|shorter|less"),
-    ("gain", 1, r"improv(?:es?|ed|ing|ements?)|increas(?:es?|ed|ing)|boosts?|help(?:s|ful)?|benefits?|enhanc(?:es?|ed|ing)"),
-    ("gain", -1, r"hurts?|drops?|decreas(?:es?|ed|ing)|degrad(?:es?|ed|ing)|declin(?:es?|ed|ing)|harm(?:s|ful)?|deteriorat\w+"),
+    ("gain", 1, r"improv(?:es?|ed|ing|ements?)|boosts?|help(?:s|ful)?|benefits?|beneficial|enhanc(?:es?|ed|ing)"),
+    ("gain", -1, r"hurts?|degrad(?:es?|ed|ing)|harm(?:s|ful)?|deteriorat\w+"),
+    ("change", 1, r"increas(?:es?|ed|ing)"),
+    ("change", -1, r"drops?|decreas(?:es?|ed|ing)|declin(?:es?|ed|ing)|reduc(?:es?|ed|ing|tions?)"),
 )  # fmt: skip
 
 
@@ -76,6 +78,7 @@ _THAN = _compile(
     r"""\b(?:than | over | compared | against | versus | vs | relative | upon | comparison | outperform\w* | surpass\w* | beats? |
     exceeds?)\b"""
 )
+_TOLD = _compile(rf"{_THAN.pattern}[^,;]*$")
 _WHOM = _compile(r"(?:\s*(?:than | over | compared\ (?:to|with) | against | versus | vs\.? | upon | to))+\s+(?P<what>[^,.;()]*)")
 _ANYONE = frozenset(map(stem, ("other", "rest", "previous", "prior", "existing", "compared", "competing", "recent")))
 _PREPOSITION = _compile(r"\b(?:on | in | for | of | under | with | at | by | to | from | per)\s+(?:the\s+)?(?:\S+\s+)?$")
@@ -238,7 +241,7 @@ def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: reg
     if superlative:
         subjects, objects = subjects or objects, []
     else:
-        told = [m for m in subjects if _THAN.search(look.text, clause.start, m.start)]  # "compared to B, A is better"
+        told = [m for m in subjects if _TOLD.search(look.text[clause.start : m.start])]  # "compared to B, A is better"
         subjects = _last_group(look.text, [m for m in subjects if m not in told])
         objects = objects or told
     ours = name_labels(axis, subjects)
@@ -251,8 +254,10 @@ def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: reg
     if sense == "better" and match.group().endswith("ed") and regex.match(r"\s+by\b", rest):
         sign = -sign  # "is outperformed by"
     other: Axis = "column" if axis == "row" else "row"
-    context = sorted(measure.which) if measure else look.list_context(other, clause, sense in ("best", "better", "gain"))
-    results = list(_compare(look, clause, axis, ours, theirs, context, sense, sign))
+    # A change of what is not named is one of quality: "performance drops".
+    quality = sense in ("best", "better", "gain") or (sense == "change" and not name_labels(other, clause.mentions))
+    context = sorted(measure.which) if measure else look.list_context(other, clause, quality)
+    results = list(_compare(look, clause, axis, ours, theirs, context, sense, sign, quality))
     if not results:
         return None
     right = sum(one for one, _, _ in results)
@@ -297,7 +302,15 @@ def _compares_with_all(rest: str, needs_than: bool) -> bool:
 
 
 def _compare(
-    look: _Look, clause: _Clause, axis: Axis, ours: set[int], theirs: set[int], context: Sequence[int], sense: Sense, sign: int
+    look: _Look,
+    clause: _Clause,
+    axis: Axis,
+    ours: set[int],
+    theirs: set[int],
+    context: Sequence[int],
+    sense: Sense,
+    sign: int,
+    quality: bool,
 ) -> Iterator[tuple[bool, Cell, Cell]]:
     """Pairs of values, and whether each is as the claim says. Of labels that are named together the best counts as the best."""
     labels = look.labels(axis)
@@ -306,7 +319,7 @@ def _compare(
         for w in sorted(ours):
             if theirs:
                 rivals = _match_names(labels, w, theirs)
-            elif sense == "gain":
+            elif sense in ("gain", "change"):
                 rivals = _list_bases(look, axis, w)
             else:
                 rivals = _list_rivals(look, axis, w, ours)
@@ -314,9 +327,9 @@ def _compare(
             if mine is None or not any(look.get(axis, v, k) for v in rivals):
                 continue
             flip = sign
-            if sense in ("best", "better", "gain") and _is_less_better(mine, look.grid.caption):
+            if quality and _is_less_better(mine, look.grid.caption):
                 flip = -flip
-            if sense == "gain" and _ABSENT.search(labels[w]) and not _REMOVING.search(clause.text):
+            if sense in ("gain", "change") and _ABSENT.search(labels[w]) and not _REMOVING.search(clause.text):
                 flip = -flip  # the label is of what is left when the gain is taken away
             groups.setdefault(tuple(rivals), []).append((flip, mine))
         for chosen, own in groups.items():
