@@ -81,7 +81,7 @@ _THAN = _compile(
 _TOLD = _compile(rf"{_THAN.pattern}[^,;]*$")
 _WHOM = _compile(r"(?:\s*(?:than | over | compared\ (?:to|with) | against | versus | vs\.? | upon | to))+\s+(?P<what>[^,.;()]*)")
 _ANYONE = frozenset(map(stem, ("other", "rest", "previous", "prior", "existing", "compared", "competing", "recent")))
-_PREPOSITION = _compile(r"\b(?:on | in | for | of | under | with | at | by | to | from | per)\s+(?:the\s+)?(?:\S+\s+)?$")
+_PREPOSITION = _compile(r"\b(?:on | in | for | of | under | with | at | by | to | from | per)\s+(?:the\s+)?(?:[^\s,;]+\s+)?$")
 _BUT_BEST = _compile(
     r"\b(?:than | over | against | previous | with)\b(?:\s+\w+){0,3}\s*$"
 )  # "better than the best of the others"
@@ -92,6 +92,8 @@ _ADDED = _compile(r"[+\-−–&] | w/ | with | no\b")
 _REMOVING = _compile(r"\b(?:remov | without | ablat | exclud | delet | dropping)")
 _MEASURED = _compile(r"(?:high|low|larg|small|great|few|long|short)(?:er|est) | more | less | better | worse | best | worst")
 _BOUNDS = _compile(r"\b(?:human | gold | oracle | upper | reference | ground)\b")  # labels that nobody competes with
+_EXCEPT = _compile(r"\b(?:except | excluding | apart\ from | exception\ of)\b(?:\s+\w+){0,2}\s*$")
+_SCORE = _compile(r"\b(?:score | performance | result | value | number | accurac)")  # of any column
 _DERIVED = _compile(
     r"""\b(?:by | points? | more | less | fewer | higher | lower | better | worse | improv\w* | gains? | drops? | differences? |
     gap | margin | over | times | relative\w* | increas\w* | decreas\w* | reduc\w* | than | boost | behind | faster | slower | larger |
@@ -180,10 +182,14 @@ class _Look:
     def list_context(self, axis: Axis, clause: _Clause, quality: bool) -> list[int]:
         """Where on an axis a comparison of the other axis is made: what is named; else all, but measures of quality only if
         quality is compared, and of precision, recall and F the F."""
-        named = name_labels(axis, clause.mentions) or name_labels(axis, self.mentions)
+        excepted = [m for m in clause.mentions if _EXCEPT.search(self.text[clause.start : m.start])]
+        named = name_labels(axis, (m for m in clause.mentions if m not in excepted)) or name_labels(
+            axis, (m for m in self.mentions if m not in excepted)
+        )
         if named:
             return sorted(named)
-        found, labels = self.list_all(axis), self.labels(axis)
+        without = name_labels(axis, excepted)
+        found, labels = [k for k in self.list_all(axis) if k not in without], self.labels(axis)
         if quality:
             found = [k for k in found if not _ASIDE.search(labels[k])] or found
             if any(_PARTIAL.search(labels[k]) for k in found):
@@ -229,7 +235,11 @@ def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: reg
         return look.text[clause.start + match.end() : one.start]
 
     measure = None
-    if after and _MEASURED.fullmatch(match.group()) and regex.fullmatch(r"\W+(?:(?!than|over)\w+\W+)?", read_up_to(after[0])):
+    than = _THAN.search(rest)
+    if than and not superlative and not before:  # "better on A than on B"
+        border = clause.start + match.end() + than.start()
+        before, after = [m for m in after if m.end <= border], [m for m in after if m.start > border]
+    elif after and _MEASURED.fullmatch(match.group()) and regex.fullmatch(r"\W+(?:(?!than|over)\w+\W+)?", read_up_to(after[0])):
         measure = after[0]  # "higher BLEU": what stands before is compared, not BLEU
         before, after = [m for m in before if m.axis != measure.axis], [m for m in after if m.axis != measure.axis]
     if superlative and not before:
@@ -256,6 +266,8 @@ def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: reg
     other: Axis = "column" if axis == "row" else "row"
     # A change of what is not named is one of quality: "performance drops".
     quality = sense in ("best", "better", "gain") or (sense == "change" and not name_labels(other, clause.mentions))
+    if axis == "row" and not quality and not measure and not name_labels(other, look.mentions) and not _SCORE.search(clause.text):
+        return None  # what is higher?
     context = sorted(measure.which) if measure else look.list_context(other, clause, quality)
     results = list(_compare(look, clause, axis, ours, theirs, context, sense, sign, quality))
     if not results:
@@ -422,9 +434,13 @@ def _check_number(look: _Look, clause: _Clause, one: Quantity) -> Finding | None
     other = next((cell for cell in cells.values() if _fits(one, cell.value, cell.exact)), None)
     if other is not None:
         return Finding(False, f"{one.text} is the value of {_say(other)}, which the claim does not name", (other,))
-    if len(named) == 1 and not _DERIVED.search(clause.text):
-        cell = next(iter(named.values()))
-        return Finding(False, f"the claim says {one.text}, the table {cell.text} for {_say(cell)}", (cell,))
+    values = list(named.values())
+    if len(values) == 1 and not _DERIVED.search(clause.text):
+        return Finding(False, f"the claim says {one.text}, the table {values[0].text} for {_say(values[0])}", (values[0],))
+    if len(values) == 2 and _DERIVED.search(clause.text):
+        a, b = values
+        difference = abs(a.value - b.value)
+        return Finding(False, f"{_say(a)} and {_say(b)} differ by {difference:g}, not by {one.text}", (a, b))
     return None
 
 
