@@ -224,13 +224,13 @@ def _find_on(said: Sequence[Token], text: str, axis: Axis, labels: Sequence[str]
                 run.append(said[stop])
             elif said[stop].text not in GENERIC | STOP:
                 break
-        telling = [one for one in run if one.text not in GENERIC and not one.text[0].isdigit()]
+        start, end = run[0].start, run[-1].end
+        written_so = frozenset(w for w in which if labels[w].lower() == text[start:end].lower())
+        telling = any(one.text not in GENERIC and not one.text[0].isdigit() for one in run)
         counted = run[0].text.isdigit() and any(one.text in keys for one in said[max(0, place - 3) : last + 3])
-        if which and (telling or counted) and (len(which) < len(used) or len(used) == 1):
+        if which and (telling or counted or (written_so and len(run) > 1)) and (len(which) < len(used) or len(used) == 1):
             exact = frozenset(
                 w for w in which if all(any(_same(one, t) for t in run) for one in written[w] if one.text not in _FILLERS)
             )
-            start, end = run[0].start, run[-1].end
-            written_so = frozenset(w for w in exact if labels[w].lower() == text[start:end].lower())
             yield Mention(axis, written_so or exact or which, start, end, bool(exact))
         place = last + 1

@@ -236,7 +236,8 @@ def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: reg
 
     measure = None
     than = _THAN.search(rest)
-    if than and not superlative and not before:  # "better on A than on B"
+    turned = than is not None and not superlative and not before  # "better on A than on B"
+    if than and turned:
         border = clause.start + match.end() + than.start()
         before, after = [m for m in after if m.end <= border], [m for m in after if m.start > border]
     elif after and _MEASURED.fullmatch(match.group()) and regex.fullmatch(r"\W+(?:(?!than|over)\w+\W+)?", read_up_to(after[0])):
@@ -252,7 +253,7 @@ def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: reg
         subjects, objects = subjects or objects, []
     else:
         told = [m for m in subjects if _TOLD.search(look.text[clause.start : m.start])]  # "compared to B, A is better"
-        subjects = _last_group(look.text, [m for m in subjects if m not in told])
+        subjects = subjects if turned else _last_group(look.text, [m for m in subjects if m not in told])
         objects = objects or told
     ours = name_labels(axis, subjects)
     theirs = name_labels(axis, objects) - ours
@@ -266,9 +267,22 @@ def _check_cue(look: _Look, clause: _Clause, sense: Sense, sign: int, match: reg
     other: Axis = "column" if axis == "row" else "row"
     # A change of what is not named is one of quality: "performance drops".
     quality = sense in ("best", "better", "gain") or (sense == "change" and not name_labels(other, clause.mentions))
-    if axis == "row" and not quality and not measure and not name_labels(other, look.mentions) and not _SCORE.search(clause.text):
+    if (
+        axis == "row"
+        and not quality
+        and not measure
+        and not turned
+        and not name_labels(other, look.mentions)
+        and not _SCORE.search(clause.text)
+    ):
         return None  # what is higher?
-    context = sorted(measure.which) if measure else look.list_context(other, clause, quality)
+    if measure:
+        named = set(measure.which)
+        for m in clause.mentions:
+            named = (named & m.which if m.axis == other else set()) or named
+        context = sorted(named)
+    else:
+        context = look.list_context(other, clause, quality)
     results = list(_compare(look, clause, axis, ours, theirs, context, sense, sign, quality))
     if not results:
         return None
@@ -424,7 +438,7 @@ def _check_number(look: _Look, clause: _Clause, one: Quantity) -> Finding | None
     if exactly:
         return Finding(True, f"{one.text} is the value of {_say(exactly[0])}", tuple(exactly[:1]))
     if _DERIVED.search(clause.text):
-        for a, b in _list_pairs(named, cells):
+        for a, b in _list_pairs(named, named if rows and columns and len(named) > 1 else cells):
             how = _derive(one, a, b, look.text)
             if how:
                 return Finding(True, f"{one.text} is the {how} of {_say(a)} and {_say(b)}", (a, b))
@@ -432,8 +446,10 @@ def _check_number(look: _Look, clause: _Clause, one: Quantity) -> Finding | None
     if not measured or not (bound or (rows and columns)):
         return None
     other = next((cell for cell in cells.values() if _fits(one, cell.value, cell.exact)), None)
-    if other is not None:
+    if other is not None and (bound or not _is_mentioned(look, other)):
         return Finding(False, f"{one.text} is the value of {_say(other)}, which the claim does not name", (other,))
+    if other is not None:
+        return None
     values = list(named.values())
     if len(values) == 1 and not _DERIVED.search(clause.text):
         return Finding(False, f"the claim says {one.text}, the table {values[0].text} for {_say(values[0])}", (values[0],))
@@ -442,6 +458,14 @@ def _check_number(look: _Look, clause: _Clause, one: Quantity) -> Finding | None
         difference = abs(a.value - b.value)
         return Finding(False, f"{_say(a)} and {_say(b)} differ by {difference:g}, not by {one.text}", (a, b))
     return None
+
+
+def _is_mentioned(look: _Look, cell: Cell) -> bool:
+    """Whether the claim names both labels of a cell, if not together."""
+    row, column = next(place for place, one in look.grid.cells.items() if one is cell)
+    return any(m.axis == "row" and row in m.which for m in look.mentions) and any(
+        m.axis == "column" and column in m.which for m in look.mentions
+    )
 
 
 def _say(cell: Cell) -> str:
@@ -470,10 +494,9 @@ def _fits(one: Quantity, value: float, exact: float) -> bool:
 
 
 def _list_pairs(named: dict[tuple[int, int], Cell], cells: dict[tuple[int, int], Cell]) -> Iterator[tuple[Cell, Cell]]:
-    """Of what is named each value with each of the same row or column, first with those that are named too."""
-    for pool in (named, cells):
-        for (r, c), a in named.items():
-            for (s, d), b in pool.items():
-                if (r == s) != (c == d):
-                    yield a, b
-                    yield b, a
+    """Of what is named each value with each of some cells of the same row or column, in both orders."""
+    for (r, c), a in named.items():
+        for (s, d), b in cells.items():
+            if (r == s) != (c == d):
+                yield a, b
+                yield b, a
