@@ -56,7 +56,8 @@ def _compile(pattern: str) -> regex.Pattern[str]:
 _CUES = [(sense, sign, regex.compile(rf"\b(?:{words})\b", regex.IGNORECASE)) for sense, sign, words in _SENSES]
 _BETTER_LESS = _compile(
     r"""↓ | \b(?:err(?:or)?s? | perplexit(?:y|ies) | perp | ppl | loss | [wtcs]er | rmse | mae | mse | time | latency | seconds? |
-    params? | distance | divergence | fid | eer | miss(?:es|ed)? | wrong | iters? | iterations? | memory | nll | cost | false)\b"""
+    params? | distance | divergence | fid | eer | miss(?:es|ed)? | wrong | iters? | iterations? | memory | nll | cost |
+    false)\b"""
 )
 _BETTER_MORE = _compile(r"↑ | \b(?:acc(?:uracy)? | f1 | bleu | rouge | precision | recall | auc | score)\b")
 _ASIDE = _compile(
@@ -96,8 +97,8 @@ _EXCEPT = _compile(r"\b(?:except | excluding | apart\ from | exception\ of)\b(?:
 _SCORE = _compile(r"\b(?:score | performance | result | value | number | accurac)")  # of any column
 _DERIVED = _compile(
     r"""\b(?:by | points? | more | less | fewer | higher | lower | better | worse | improv\w* | gains? | drops? | differences? |
-    gap | margin | over | times | relative\w* | increas\w* | decreas\w* | reduc\w* | than | boost | behind | faster | slower | larger |
-    smaller | compared | deficit | advantage)\b"""
+    gap | margin | over | times | relative\w* | increas\w* | decreas\w* | reduc\w* | than | boost | behind | faster | slower |
+    larger |    smaller | compared | deficit | advantage)\b"""
 )
 _CHANCE = _compile(r"\bp\W{1,4}(?:cid:\d+\W*)?$")  # p < .05
 _TIMES = _compile(r"\s*(?:x\b | × | times | -?fold)")
