@@ -189,8 +189,8 @@ def test_no_table_is_too_ragged() -> None:
     ("cell", "value"),
     [
         ("[BOLD] 12.3", 12.3), ("12.3±0.5", 12.3), ("45.2 (3.1)", 45.2), ("+4.2%", 4.2), ("−.154", -0.154), ("1,234", 1234.0),
-        ("19.1M", 19.1e6), ("35.2 +6.0%", 35.2), ("<bold>7</bold>", 7.0), ("2.20*", 2.2), ("-", None), ("", None), ("0-20 words", None),
-        ("4m per epoch", None), ("Gale 2", None),
+        ("19.1M", 19.1e6), ("35.2 +6.0%", 35.2), ("<bold>7</bold>", 7.0), ("2.20*", 2.2), ("-", None), ("", None),
+        ("0-20 words", None), ("4m per epoch", None), ("Gale 2", None),
     ],
 )  # fmt: skip
 def test_values_are_read_from_cells(cell: str, value: float | None) -> None:
