@@ -223,6 +223,20 @@ def test_two_values_of_one_cell_are_two_columns_and_labels_written_once_go_on() 
     assert [cell.value for _, cell in sorted(grid.cells.items())] == [1, 2, 3, 5, 6]
 
 
+def test_a_table_without_a_head_and_a_column_of_numbers_that_names_its_rows() -> None:
+    assert check(
+        "There are 247 false cues.", PaperTable("", ("All cues", "2921"), (("True cues", "2674"), ("False cues", "247")))
+    ) == ("supported")
+    layers = PaperTable("", ("Layers", "F1"), (("2", "71.0"), ("4", "73.5"), ("8", "70.2")))
+    assert check("With 4 layers F1 is 73.5.", layers) == "supported"
+    assert check("With 8 layers F1 is 73.5.", layers) == "contradicted"
+
+
+def test_words_that_are_a_whole_label_are_not_part_of_another() -> None:
+    grid = read_grid(PaperTable("", ("", "WER", "DCE"), (("Minimizing DCE", "31.1", "0.3"), ("Plain", "38.4", "0.9"))))
+    assert [(one.axis, one.which) for one in find_mentions("a lower DCE", grid)] == [("column", {2})]
+
+
 def test_a_whole_label_is_named_before_a_longer_one() -> None:
     grid = read_grid(
         PaperTable("", ("", "F1"), (("BERT", "1.0"), ("BERT-large", "2.0"), ("XLNet-base", "3.0"), ("XLNet-large", "4.0")))
