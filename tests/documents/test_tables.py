@@ -224,9 +224,9 @@ def test_two_values_of_one_cell_are_two_columns_and_labels_written_once_go_on() 
 
 
 def test_a_table_without_a_head_and_a_column_of_numbers_that_names_its_rows() -> None:
-    assert check(
-        "There are 247 false cues.", PaperTable("", ("All cues", "2921"), (("True cues", "2674"), ("False cues", "247")))
-    ) == ("supported")
+    counts = PaperTable("", ("Tweets", "2921"), (("True cues", "2674"), ("False cues", "247")))
+    assert check("There are 247 false cues.", counts) == "supported"
+    assert check("There are 2,921 tweets.", counts) == "supported"
     layers = PaperTable("", ("Layers", "F1"), (("2", "71.0"), ("4", "73.5"), ("8", "70.2")))
     assert check("With 4 layers F1 is 73.5.", layers) == "supported"
     assert check("With 8 layers F1 is 73.5.", layers) == "contradicted"
