@@ -10,7 +10,7 @@ from tests.documents.papers import FILLER, make_paper
 
 from xstilts.documents.check import check_claim
 from xstilts.documents.claim import read_claim
-from xstilts.documents.paper import Paper, Section
+from xstilts.documents.paper import Paper, PaperTable, Section
 from xstilts.documents.verify import CLEAR, Case, Verdict, Vote, conclude, decide, is_named, make_case
 from xstilts.documents.words import Weights, list_words
 
@@ -124,3 +124,11 @@ def test_cited_papers_count_before_those_that_the_search_found() -> None:
 @pytest.mark.parametrize("claim", ["", "!!!", "Nur ein Satz ohne Verb", "word " * 1000, "\x00\ud800", "12 12 12"])
 def test_odd_claims_get_a_verdict(claim: str) -> None:
     assert judge(claim, make_paper(*FILLER)) in ("irrelevant", "unchecked", "unsupported")
+
+
+def test_a_number_that_only_a_table_has_is_found_there() -> None:
+    table = PaperTable("Accuracy on XNLI", ("model", "accuracy"), (("baseline", "70.1"), ("ours", "74.3")))
+    paper = dataclasses.replace(make_paper("We report the accuracy of ours and of the baseline on XNLI."), tables=(table,))
+    found = decide(case_of("The accuracy of ours on XNLI is 74.3.", paper))
+    assert (found.verdict, found.reason.startswith("a table: ")) == ("supported", True)
+    assert decide(case_of("The accuracy of ours on XNLI is 79.3.", paper)).verdict == "unsupported"

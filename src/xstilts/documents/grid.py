@@ -142,7 +142,7 @@ def _is_key(cells: Sequence[str]) -> bool:
 GENERIC = frozenset(
     stem(word)
     for word in """model method system approach score result performance set data dataset our ours proposed table use task
-    train test dev number et al total average avg mean full type name metric value rate variant baseline all best other""".split()  # noqa: SIM905
+    train test dev number et al total average avg mean full type name metric value rate variant baseline all best other""".split()
 )
 _FILLERS = STOP | {stem(word) for word in ("model", "method", "system", "approach", "our", "ours", "proposed", "et", "al")}
 _SHORT = {  # how heads write measures, and how sentences do

@@ -5,7 +5,7 @@ judge cases independently (`reviewers.py`); `decide` makes a verdict of the rule
 
 1. irrelevant: no passage has enough of the claim's words (both in one language);
 2. contradicted: a passage counts the same thing and has another number, or asserts what the claim denies;
-3. unsupported: a number of the claim occurs nowhere in the paper;
+3. unsupported: a number of the claim occurs in no sentence, and no table supports the claim (`tables.py`);
 4. supported: all numbers of the claim are there, and one passage has most of its words;
 5. otherwise the mean of the reviewers' calibrated scores: supported from 2/3, unsupported below 1/3, between them unchecked.
 
@@ -24,6 +24,7 @@ from xstilts.documents.numbers import POINTS, Agreement, Quantity, compare_quant
 from xstilts.documents.paper import Paper
 from xstilts.documents.polarity import find_polarity, oppose
 from xstilts.documents.sentences import Passage, Sentence, list_passages, list_sentences
+from xstilts.documents.tables import TableCheck, check_table
 from xstilts.documents.words import Weights, list_words
 
 Verdict = Literal["supported", "contradicted", "unsupported", "irrelevant", "unchecked"]
@@ -53,7 +54,8 @@ class Case:
     """One claim and one paper. `passages`: best first by `coverage`, the share of the claim's words (by weight) in each.
     `covered`: the same for the whole paper. `numerals`: the share of what the claim writes in digits that the paper has (1 if
     the claim writes none). `opposed`: the sentence on the same matter that says the opposite. `relevance`: the share of the words
-    of the question that the claim belongs to that the paper's best passage has, 0 without a question."""
+    of the question that the claim belongs to that the paper's best passage has, 0 without a question. `table`: the table that
+    supports a claim whose numbers no sentence has."""
 
     claim: StatedClaim
     paper: Paper
@@ -64,6 +66,7 @@ class Case:
     numerals: float
     opposed: Sentence | None = None
     relevance: float = 0.0
+    table: TableCheck | None = None
 
     @property
     def about(self) -> bool:
@@ -140,16 +143,18 @@ def make_case(claim: StatedClaim, paper: Paper, weights: Weights, size: int = 3,
     text = " ".join(sentence.text for sentence in sentences)
     shares = {s.number: weights.measure_coverage(wanted, frozenset(list_words(s.text))) for s in sentences}
     written = list_numerals(claim.text)
+    numbers = tuple(_check_number(claim, one, paper, sentences, shares) for one in claim.quantities)
     return Case(
         claim,
         paper,
         tuple(one for one, _ in measured),
         tuple(share for _, share in measured),
         weights.measure_coverage(wanted, frozenset(list_words(text))),
-        tuple(_check_number(claim, one, paper, sentences, shares) for one in claim.quantities),
+        numbers,
         len(written & list_numerals(text)) / len(written) if written else 1.0,
         _find_opposite(claim, sentences, shares) if claim.language == paper.language == "en" else None,
         relevance,
+        _find_table(claim, paper) if any(one.agreement == "absent" for one in numbers) else None,
     )
 
 
@@ -178,6 +183,14 @@ def _check_number(
         if agreement == "differs" and differs is None and shares[sentence.number] >= near:
             differs = NumberCheck(claimed, "differs", found, sentence)
     return differs or NumberCheck(claimed, "absent")
+
+
+def _find_table(claim: StatedClaim, paper: Paper) -> TableCheck | None:
+    """The first table of a paper that supports a claim."""
+    if claim.language != paper.language:
+        return None
+    checks = (check_table(claim, table) for table in paper.tables)
+    return next((one for one in checks if one.verdict == "supported"), None)
 
 
 def _find_opposite(claim: StatedClaim, sentences: Sequence[Sentence], shares: dict[int, float]) -> Sentence | None:
@@ -215,6 +228,8 @@ def decide(case: Case, votes: Sequence[Vote] = ()) -> PaperVerdict:
         return give("unsupported", f"it has {one.found.text} where the claim has {one.claimed.text}, and may be another study")
     if case.opposed is not None and case.about:
         return give("contradicted", "a sentence with most of the claim's words says the opposite", case.opposed)
+    if checks["absent"] and case.table is not None:
+        return give("supported", f"a table: {case.table.reason}")
     if checks["absent"]:
         return give("unsupported", f"not in it: {_join(one.claimed.text for one in checks['absent'])}")
     if checks["match"] and case.best >= CLEAR and case.same_language:
