@@ -53,3 +53,12 @@ def test_a_review_writes_its_page_and_keeps_decisions(papers: Path) -> None:
     assert found["claims"][0]["documents"] == "supported"
     assert (found["claims"][0]["person"]["by"], found["claims"][0]["person"]["verdict"]) == ("Ada", "unsupported")
     assert "Ada, " in (papers.parent / "reviews" / "boats" / "review.html").read_text(encoding="utf-8")
+
+
+def test_what_could_not_be_read_is_said(papers: Path) -> None:
+    (papers / "scan.pdf").write_bytes(b"%PDF-1.4 nothing")
+    (papers.parent / "q.yaml").write_text(
+        "name: q\nquestion: Are green boats fast?\npapers: [papers]\nclaims: [Boats are fast.]\n"
+    )
+    assert "not read: " in run("review", "q.yaml")
+    assert "not read: " in run("check", "Boats are fast.", "--in", "papers")

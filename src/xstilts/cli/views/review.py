@@ -21,7 +21,7 @@ SHOWN = 3
 
 def review_block(review: Review) -> RenderableType:
     """The answer, and each claim with its verdict, reason and runs."""
-    parts: list[RenderableType] = [Text(describe.answer(review), style="bold")]
+    parts: list[RenderableType] = [Text(describe.answer(review), style="bold"), *_list_refused(review.sources)]
     if truth := describe.count_truth(review):
         parts.append(Text(f"Of {truth[1]} claims whose verdict is known, {truth[0]} have it."))
     rows = Table.grid(padding=(0, 2, 0, 0))
@@ -58,7 +58,12 @@ def claim_block(one: ClaimVerdict, sources: Sequence[Found]) -> RenderableType:
                     (0, 0, 0, 2),
                 )
             )
+    return Group(*parts, *_list_refused(sources))
+
+
+def _list_refused(sources: Sequence[Found]) -> list[Text]:
+    """What could not be read, as a warning."""
     refused = [line for found in sources for line in found.refused]
-    if refused:
-        parts += [Text(""), Text(f"not read: {'; '.join(refused[:SHOWN])}", style="dim")]
-    return Group(*parts)
+    lines = [f"not read: {line}" for line in refused[:SHOWN]]
+    lines += [f"not read: {len(refused) - SHOWN} more, which the page lists"] if len(refused) > SHOWN else []
+    return [Text(line, style="yellow") for line in lines]
