@@ -8,6 +8,7 @@ so parallel test sets keep the same examples in every language, and more example
 
 import hashlib
 import heapq
+import re
 import time
 import uuid
 from collections import Counter
@@ -19,8 +20,8 @@ from typing import NamedTuple, TypeVar
 
 from xstilts.errors import InputError, nearest
 from xstilts.formats.format import Example
+from xstilts.reading import open_uncompressed
 from xstilts.tasks.files.archive import cache_folder, unpack
-from xstilts.tasks.files.read import open_uncompressed
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import SPLITS, ReadRequest, Source, Task
 
@@ -164,7 +165,10 @@ def _walk_folders(
 
 
 def _glob_files(root: Path, pattern: str) -> list[Path]:
-    return sorted(path for path in root.glob(pattern) if path.is_file())
+    try:
+        return sorted(path for path in root.glob(pattern) if path.is_file())
+    except (ValueError, NotImplementedError, OSError, re.error) as error:
+        raise InputError(f"{pattern!r:.100}: not a pattern of file names ({error})") from None
 
 
 def _match_files(root: Path, pattern: str) -> tuple[Path, ...]:
