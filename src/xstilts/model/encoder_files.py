@@ -94,7 +94,8 @@ def check_files(folder: Path) -> EncoderType:
         row = encoder_type(config["model_type"])
     except InputError as error:
         raise InputError(f"encoder {folder}: {str(error).removeprefix('encoder: ')}") from None
-    for name in config.get("architectures") or ():
+    named = config.get("architectures") or ()
+    for name in named if isinstance(named, list) else ():
         if (other := _type_of_class(str(name))) and other != row.model_type and not {other, row.model_type} <= _ALIKE:
             raise InputError(
                 f"encoder {folder}: config.json contradicts itself: model_type is '{row.model_type}', but architectures names "
@@ -108,7 +109,7 @@ def check_files(folder: Path) -> EncoderType:
     names = {path.name for path in files}
     for index in (path for path in files if path.name.endswith(".index.json")):
         try:
-            shards = set(read_json(index)["weight_map"].values())
+            shards = {str(name) for name in read_json(index)["weight_map"].values()}
         except (InputError, LookupError, TypeError, AttributeError):
             raise InputError(f"encoder {folder}: {index.name} has no `weight_map` as JSON; fetch the file again") from None
         if lost := sorted(shards - names):

@@ -124,7 +124,10 @@ def _read_hub_cache(identifier: str, revision: str) -> str:
     """The commit that the Hub's local cache has for a revision, or nothing."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(identifier, "config.json", revision=revision or "main")
+    try:
+        found = try_to_load_from_cache(identifier, "config.json", revision=revision or "main")
+    except ValueError as error:
+        raise InputError(f"encoder {identifier}: no folder of that name, and no Hub id ({error})") from None
     return Path(found).parent.name if isinstance(found, str) else ""
 
 

@@ -177,6 +177,8 @@ def _list_members(archive: Path) -> Iterator[_Member]:
 def _list_zip_members(archive: Path) -> Iterator[_Member]:
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
+            if not info.filename:
+                raise InputError(f"{archive}: a member has no name; download the official archive")
             kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on Unix
             plain = kind in (0, stat.S_IFREG) and not info.is_dir()
             yield _Member(info.filename, info.file_size, info.is_dir(), plain, partial(file.open, info))
