@@ -15,7 +15,9 @@ class InputError(Exception):
 
     def __init__(self, message: str):
         lines = message.split("\n")
-        kept = [line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 2 :]}" for line in lines]
+        kept = [
+            line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 2 :]}" for line in lines
+        ]
         more = [f"and {len(lines) - MOST_LINES:,} more lines"] if len(lines) > MOST_LINES else []
         super().__init__("\n".join(kept[:MOST_LINES] + more))
 

@@ -81,7 +81,7 @@ def plan(
         return
     print_plan(open_console(), made, state, why, cost)
     for line in (*describe_assumed(made.study, designs), *said):
-        open_console().print(line, markup=False, soft_wrap=True)
+        open_console().print(line, soft_wrap=True)
 
 
 @app.command(rich_help_panel=RUN)
@@ -185,7 +185,7 @@ def status(
         for sentence in made.unresolved:
             open_console().print(Text(f"before it can run: {sentence}", style="yellow"), soft_wrap=True)
         for sentence in describe_known(made, read_frozen(made, Store(store))):
-            open_console().print(sentence, markup=False, soft_wrap=True)
+            open_console().print(sentence, soft_wrap=True)
     reader = StatusReader(made, Store(store), least_seconds=0.5)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
