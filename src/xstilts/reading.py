@@ -7,6 +7,7 @@ written again, so half a character (a lone surrogate) is refused where it comes 
 import gzip
 import json
 import os
+import pickle
 import re
 import stat
 import zlib
@@ -131,6 +132,13 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 def explain_half(code: int) -> str:
     """What to say of a lone surrogate."""
     return f"\\u{code:04x} is half a character; write the character itself, or both halves"
+
+
+def explain_weights(error: Exception) -> str:
+    """Why weights cannot be loaded, in one line. torch advises to load a pickle that may run code; this does not."""
+    if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
+        return "a pickle that holds more than tensors, or is damaged; it is not loaded, since it could run code: use safetensors"
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 def list_inside(values: Iterable[Any]) -> list[Any]:

@@ -103,9 +103,13 @@ def check_files(folder: Path) -> EncoderType:
             )
     files = list_encoder_files(folder)
     for path in files:
-        with open_file(path) as file:
-            if file.read(len(_LFS)) == _LFS:
-                raise InputError(f"encoder {folder}: {path.name} is a Git LFS pointer, not the file itself; run `git lfs pull`")
+        try:
+            with open_file(path) as file:
+                begin = file.read(len(_LFS))
+        except InputError as error:
+            raise InputError(f"encoder {error}") from None
+        if begin == _LFS:
+            raise InputError(f"encoder {folder}: {path.name} is a Git LFS pointer, not the file itself; run `git lfs pull`")
     names = {path.name for path in files}
     for index in (path for path in files if path.name.endswith(".index.json")):
         try:

@@ -113,7 +113,7 @@ class Store:
     def folder(self, kind: str, slug: str, key: str) -> Path:
         """The folder of a stage: the existing one of that key under any slug, else the one to create."""
         existing = self.find(kind, key)
-        safe = re.sub(r"[^\w.+@=-]+", "_", slug)[:120]
+        safe = re.sub(r"[^\w.+@=-]+", "_", slug).encode()[:120].decode(errors="ignore")  # a file name has 255 bytes at most
         return existing or self.root / kind / f"{safe}-{key[:KEY_DIGITS]}"
 
     def outputs(self, kind: str, slug: str, key: str) -> Path:

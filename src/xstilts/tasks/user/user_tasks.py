@@ -30,7 +30,7 @@ from xstilts.formats.mlm import Mlm
 from xstilts.formats.registry import FORMATS
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
-from xstilts.reading import expand_home, read_bytes
+from xstilts.reading import check_glob, expand_home, fill_pattern, read_bytes
 from xstilts.store.fingerprint import compute_key
 from xstilts.tasks.files.locate import read_examples, resolve_split
 from xstilts.tasks.registry import CATALOGUE
@@ -240,6 +240,11 @@ def _check_record(task: Task, where: str) -> None:
     for split, source in task.splits.items():
         if split not in SPLITS:
             raise InputError(f"{where}: no split {split!r}{nearest(split, SPLITS)}")
+        for pattern in (*source.paths, *source.beside, *source.archives):
+            try:
+                check_glob(fill_pattern(pattern, lang="x", code="x", name="x"))
+            except ValueError as error:
+                raise InputError(f"{where}: {split}: {pattern!r:.100}: {error}") from None
         for code in source.languages:
             if code not in LANGUAGES:
                 row = f"a row: LANGUAGES[{code!r}] = Language(...)"
