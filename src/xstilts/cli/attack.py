@@ -67,7 +67,7 @@ def attack(
         xstilts attack swahili.yaml snli/pawsx/0 --with characters --search greedy --limit 100 -o broken.csv
         xstilts attack swahili.yaml snli/pawsx/0 --with characters --search greedy --from none/pawsx/5
     """
-    from xstilts.cli.views.attack import print_attacks, print_checks, print_transfer, write_rows
+    from xstilts.cli.views.attack import check_file, print_attacks, print_checks, print_transfer, write_rows
     from xstilts.cli.views.console import open_progress
     from xstilts.errors import InputError
     from xstilts.execution.attack import Attacked, attack_cell, check_judge, make_method, summarise_attacks
@@ -90,6 +90,8 @@ def attack(
     from xstilts.stages.judge import CellJudge
     from xstilts.stages.victim import CellVictim
 
+    if out is not None:
+        check_file(out)
     names, codes = (tuple(part.strip() for part in text.split(",") if part.strip()) for text in (attacks, languages))
     notes: list[str] = []
     console = open_console(stderr=True)

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -106,6 +107,12 @@ def _print_examples(console: Console, rows: Sequence[Attacked]) -> None:
         for name, text in (("before", written["text"]), ("after", written["attacked_text"])):
             shown = reveal(text, changed=name == "after")
             console.print(Text.assemble((f"  {name:7}", "dim"), shown), soft_wrap=True)
+
+
+def check_file(path: Path) -> None:
+    """Raises InputError if no file can be written there: asked before the attack, not after it."""
+    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written; expected the path of a file in a folder that is there")
 
 
 def write_rows(path: Path, rows: Sequence[Attacked]) -> None:
