@@ -203,7 +203,7 @@ def hash_contents(paths: Iterable[Path]) -> str:
     state = [(str(path), s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in files]
     memo = cache_folder() / "sha256" / hashlib.sha256(repr(state).encode()).hexdigest()
     settled = all(time.time() - max(s.st_mtime, s.st_ctime) > _SETTLED_SECONDS for _, s in files)
-    if settled and memo.is_file() and len(known := memo.read_text(encoding="ascii")) == 64:
+    if settled and memo.is_file() and re.fullmatch(r"[0-9a-f]{64}", known := memo.read_text(encoding="ascii", errors="replace")):
         return known
     digest = hashlib.sha256()
     for path, _ in files:
