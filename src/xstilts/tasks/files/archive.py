@@ -153,6 +153,8 @@ def _check_size(archive: Path, members: int, total: int) -> None:
 
 def _find_target(name: str, folder: Path, where: str) -> Path:
     """The path of a member, by the rules of tarfile's data filter. It must lie inside the folder."""
+    if "\0" in name:
+        raise InputError(f"{where} has a NUL character in its name; nothing of the archive is used")
     try:
         member = tarfile.data_filter(tarfile.TarInfo(name), str(folder))
     except tarfile.FilterError:
