@@ -54,12 +54,11 @@ def run(
     def execute_seen(plan: Plan) -> State:
         if quiet:
             return execute(plan, found, workers)
-        from rich.console import Console
-
+        from xstilts.cli.views.console import PlainConsole
         from xstilts.cli.views.progress import LiveView
 
-        in_notebook = Console().is_jupyter  # which rich can tell; what it shows there needs ipywidgets
-        with LiveView(Console(stderr=True, force_jupyter=False), in_place=in_notebook) as view:
+        in_notebook = PlainConsole().is_jupyter  # which rich can tell; what it shows there needs ipywidgets
+        with LiveView(PlainConsole(stderr=True, force_jupyter=False), in_place=in_notebook) as view:
             return execute(plan, found, workers, view.show)
 
     plan, (*before, state) = run_what_is_there(_compile(study, data, draft=False), execute_seen)

@@ -19,6 +19,7 @@ from xstilts.errors import InputError
 from xstilts.execution.execute import execute
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.stage import Stage
+from xstilts.store.cleaning import sweep
 from xstilts.store.lease import STALE_SECONDS, Lease
 from xstilts.store.store import Store
 
@@ -117,6 +118,32 @@ def test_leftovers_of_dead_attempts_go_and_those_of_live_ones_stay(both: tuple[P
     assert (open_ / "checkpoint" / "weights").is_file(), "a stage that is not done goes on from it"
     for why in ("of an attempt that was killed", "was being deleted", "its stage is done", "a file that was being written"):
         assert why in done
+
+
+def test_the_next_run_removes_leftovers_but_no_attempt_and_nothing_that_is_held(both: tuple[Plan, Plan, Store]) -> None:
+    one, _, store = both
+    done, live, open_ = (folder_of(store, stage) for stage in of_kind(one, "train")[:3])
+    hexadecimal, long_ago = "0123456789abcdef" * 2, time.time() - STALE_SECONDS - 1
+    Store.undo(open_)
+    for folder in (done, live, open_):
+        for name in ("checkpoint", f".attempt-{hexadecimal}", f".trash-{hexadecimal}"):
+            (folder / name).mkdir()
+        (folder / f".done.json.{hexadecimal}").write_text("{")
+        os.utime(folder / f".done.json.{hexadecimal}", (long_ago, long_ago))
+    (store.root / "train" / f".trash-{hexadecimal}").mkdir()
+    (store.root / f".probe-{hexadecimal}").write_text("x")
+    os.utime(store.root / f".probe-{hexadecimal}", (long_ago, long_ago))
+    (store.root / "of-somebody").mkdir()
+    (store.root / "of-somebody" / "checkpoint").mkdir()
+    (store.root / "of-somebody" / "done.json").write_text("{}")
+    held = files_of(Store(live))
+    with Lease(live):
+        sweep(store)
+    assert held <= files_of(Store(live))
+    assert {path.name for path in done.iterdir()} == {"stage.json", "run-000.json", "out", "done.json", f".attempt-{hexadecimal}"}
+    assert (open_ / "checkpoint").is_dir() and not (open_ / f".done.json.{hexadecimal}").exists()
+    assert not list(store.root.glob("**/.probe-*")) and not (store.root / "train" / f".trash-{hexadecimal}").exists()
+    assert (store.root / "of-somebody" / "checkpoint").is_dir(), "what the program does not know is never touched"
 
 
 def test_a_run_that_is_not_on_the_list_stops_the_cleaning(both: tuple[Plan, Plan, Store]) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import Field
 
-from xstilts.data.yaml_records import Record, make_record, read_fields
+from xstilts.data.yaml_records import Record, make_record, parse_yaml, read_fields
 from xstilts.errors import InputError
 
 
@@ -66,6 +66,53 @@ def test_what_is_not_a_record(text: bytes, message: str, tmp_path: Path) -> None
 def test_each_wrong_field_is_named_with_the_nearest_of_its_record(fields: dict[Any, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         make_record(Plan, fields, "here")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: " + "[" * 3000, r"line 1: not valid YAML: lists and fields are more than 100 deep"),
+        ("- " * 3000, "more than 100 deep"),
+        ("? " * 3000, "more than 100 deep"),
+        ("\n".join(" " * depth + "a:" for depth in range(200)), "line 102: .*more than 100 deep"),
+        ("b: 1\na: .inf", "line 2: not valid YAML: expected a number, found inf"),
+        ("a: .nan", "expected a number, found nan"),
+        ("a: " + "9" * 5000, "a number of more than 4,300 digits"),
+        ("a: 0x" + "F" * 5000, "a number beyond 64 bits"),
+        ("? [a]\n: b", "expected text as the name of a field, found a list"),
+        ("{a: 1}: b", "expected text as the name of a field, found a dict"),
+        (r'a: "\ud83d"', r"\\ud83d is half a character"),
+        (r'a: "x\0y"', "a NUL character"),
+        ("a: x\x1b[31m", r"line 1: not valid YAML: the character '\\x1b' may not stand in it"),
+        ("a: &x {b: *x}", "recursive"),
+        ("a: &x [*x]", "recursive"),
+        ("a: !!bool 5", "no value of bool: '5'"),
+        ("!!int '': 3", "no value of int: ''"),
+        ("a: !!timestamp 2026-99-99", "could not determine a constructor"),
+        ("a: !!set {a, b}", "could not determine a constructor"),
+        ("a: !!python/object/apply:os.system ['true']", "could not determine a constructor"),
+        ("a: &x {b: 1}\nc:\n  <<: *x", "line 3: not valid YAML: fields are not merged"),
+        ("a: !!map x", "expected a mapping node"),
+        ("a: &x 1\nb: [" + "*x, " * 2000 + "]", "more than 1,000 aliases"),
+        ("a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]\n" for n in range(1, 20)), "more than 200,000 values"),
+        ("a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 400)), "more than 200 deep"),
+    ],
+)
+def test_yaml_that_would_be_lost_or_not_end(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=f"^here.*{message}"):
+        parse_yaml(text, "here")
+
+
+def test_a_day_stays_text_and_aliases_stand_for_what_they_name() -> None:
+    assert parse_yaml("a: 2026-01-31\nb: &x [1, no]\nc: *x\nd: 1:30", "x") == {
+        "a": "2026-01-31", "b": [1, "no"], "c": [1, "no"], "d": parse_yaml("1:30", "x")
+    }  # fmt: skip
+
+
+def test_no_more_is_read_than_people_write(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_bytes(b"a" * (1 << 20) + b"b")
+    with pytest.raises(InputError, match=r"x\.yaml: more than 1,048,576 bytes"):
+        read_fields(tmp_path / "x.yaml", "plan")
 
 
 def test_names_that_other_programs_use() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,26 @@ def half(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return dict(sorted(weights.items())[1::2])
 
 
+def replace_file(path: Path, make: Callable[[Path], Any]) -> None:
+    path.unlink()
+    make(path)
+
+
+class Opens:
+    """A pickle that runs code when it is loaded."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return open, (str(self.path), "w")
+
+
+def put_pickle(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    torch.save({"a": Opens(folder / "it-ran")}, folder / "pytorch_model.bin")
+
+
 # Each of these was accepted by an earlier version, which then trained from random weights.
 @pytest.mark.parametrize(
     ("damage", "message"),
@@ -109,6 +130,11 @@ def half(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         (lambda f: (f / "model.safetensors.index.json").write_text("[]"), "index.json has no `weight_map` as JSON"),
         (lambda f: add_words(f, 900), r"the tokenizer does not fit: it has ids up to 9\d\d, the model's vocab_size is"),
         (lambda f: (f / "tokenizer.json").unlink(), "no tokenizer; expected tokenizer.json"),
+        (lambda f: replace_file(f / "model.safetensors", lambda path: path.symlink_to(os.devnull)), "this is a device"),
+        (lambda f: replace_file(f / "config.json", os.mkfifo), "this is a pipe"),
+        (lambda f: (f / "config.json").write_text("[" * 5000), "more than 100 deep"),
+        (lambda f: (f / "config.json").write_text('{"a": ' + "9" * 5000 + "}"), "a number of more than 4,300 digits"),
+        (lambda f: put_pickle(f), "pytorch_model.bin cannot be read .*could run code: use safetensors"),
     ],
 )
 def test_an_encoder_that_is_not_whole_is_refused(
@@ -119,7 +145,9 @@ def test_an_encoder_that_is_not_whole_is_refused(
         (folder / "tokenizer_config.json").unlink()
     with pytest.raises(InputError, match=message) as error:
         bring_in(folder, tmp_path)
-    assert f"encoder {folder}: " in str(error.value)
+    said = str(error.value)
+    assert f"encoder {folder}" in said and "weights_only" not in said and len(said) < 1_000
+    assert not (folder / "it-ran").exists()
 
 
 def test_most_of_it_is_said_when_the_plan_is_made(folder: Path) -> None:

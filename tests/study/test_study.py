@@ -80,6 +80,10 @@ from xstilts.study import built_in_studies, load_study, make_study
             r"targets.world/pos: recipe: patience needs a policy that uses dev data",
         ),
         ({"chains": {"none": [], "x": [{"mix": ["world/nli"], "recipe": {"lora": 4, "freeze": 1}}]}}, r"chains.x: recipe: lora"),
+        ({"name": ".."}, r"name: expected a name with letters or digits, found '\.\.'"),
+        ({"name": "n" * 300}, r"name: expected a name of at most 200 bytes in UTF-8, found 300"),
+        ({"chains": {"none": [], "x" * 201: ["world/squad"]}}, r"expected a name of at most 200 bytes"),
+        ({"chains": {"none": [], "a\x1b[2J": ["world/squad"]}}, r"expected a name that can be shown"),
     ],
 )
 def test_each_mistake_gets_one_clear_error(changes: dict[str, Any], message: str) -> None:

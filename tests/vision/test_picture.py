@@ -144,7 +144,7 @@ def test_a_missing_picture_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_picture(tmp_path: Path) -> None:
-    refuse(tmp_path, "cannot be read", "directory")
+    refuse(tmp_path, "cannot be read", "this is a folder")
 
 
 def test_an_empty_file_is_named() -> None:

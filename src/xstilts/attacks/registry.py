@@ -26,6 +26,7 @@ from xstilts.attacks.first_wave.spelling import CASE, DIACRITICS, WIDTH
 from xstilts.attacks.first_wave.stress import STRESS_LENGTH, STRESS_NEGATION, STRESS_OVERLAP
 from xstilts.attacks.model_based import HOTFLIP, PGD, SUBSTITUTE
 from xstilts.errors import InputError, nearest
+from xstilts.reading import expand_home, read_bytes
 
 ATTACKS: dict[str, Attack] = {
     attack.name: attack
@@ -45,7 +46,7 @@ def find_attack(name: str, folder: Path | None = None) -> Attack:
     """The attack of that name. A name that ends in .py is a file, in `folder` if it is relative. Raises InputError with the
     nearest name if there is none, and for a file that defines no attack."""
     if name.endswith(".py"):
-        return _read_attack((folder or Path()) / Path(name).expanduser())
+        return _read_attack((folder or Path()) / expand_home(name))
     known = ATTACKS | MODEL_ATTACKS
     if name not in known:
         raise InputError(f"no attack {name!r}{nearest(name, known)}; an attack of your own is a file, as in my_attack.py")
@@ -54,10 +55,7 @@ def find_attack(name: str, folder: Path | None = None) -> Attack:
 
 def _read_attack(path: Path) -> Attack:
     """ATTACK of a Python file, with the hash of the file as its identity. It runs from the bytes that were hashed."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: expected a file that defines ATTACK ({error.strerror})") from None
+    content = read_bytes(path, "a file that defines ATTACK")
     declared = hashlib.sha256(content).hexdigest()
     module = sys.modules[f"xstilts_attack_{declared}"] = ModuleType(f"xstilts_attack_{declared}")
     module.__file__ = str(path)

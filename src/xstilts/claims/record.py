@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from xstilts.claims.published.tables import read_numbers
 from xstilts.claims.source import ClaimSource
 from xstilts.data.language import LANGUAGES, explain_code
-from xstilts.data.yaml_records import LanguageCode, Record, make_record, read_fields
+from xstilts.data.yaml_records import LanguageCode, Name, Record, make_record, read_fields
 from xstilts.errors import InputError, nearest
 from xstilts.study import Layer
 from xstilts.tasks.files.locate import select_scored_split
@@ -146,7 +146,7 @@ class Claim(Record):
     a property's `quantity`. `cells`: the published numbers that it rests on, by id (`published/tables.py`). `sets`: its own
     tests."""
 
-    id: str = Field(pattern=r"^[\w.-]+$")
+    id: Name = Field(pattern=r"^[\w.-]+$")
     text: str = Field(min_length=1)
     source: ClaimSource
     kind: ClaimKind
@@ -277,8 +277,8 @@ def read_claims(path: Path) -> tuple[Claim, ...]:
     made: dict[str, Claim] = {}
     for number, record in enumerate(listed, 1):
         if not isinstance(record, Mapping):
-            raise InputError(f"{path}, claim {number}: expected fields (id: ...), found {record!r}")
-        claim = make_record(Claim, record, f"{path}, claim {record.get('id', number)}")
+            raise InputError(f"{path}, claim {number}: expected fields (id: ...), found {record!r:.60}")
+        claim = make_record(Claim, record, f"{path}, claim {record.get('id', number)!s:.60}")
         if claim.id in made:
             raise InputError(f"{path}, claim {claim.id}: two claims have this id; give one of them another")
         made[claim.id] = claim

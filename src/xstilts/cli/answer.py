@@ -113,7 +113,7 @@ def explain(
     from xstilts.report.provenance.explain import write_trace
 
     for line in write_trace(trace(compute_findings(load_results(study, changes, store)), number)):
-        open_console().print(line, markup=False, soft_wrap=True)
+        open_console().print(line, soft_wrap=True)
 
 
 @app.command(rich_help_panel=READ)
@@ -149,14 +149,14 @@ def diff(
     console = open_console()
     console.print("Design: " + ("the same" if not found.design else ""))
     for line in found.design:
-        console.print(f"  {line}", markup=False, soft_wrap=True)
+        console.print(f"  {line}", soft_wrap=True)
     if found.rows:
         console.print("\nScores in languages other than English, second minus first, in points")
         console.print(build_table(found))
     else:
         console.print("\nNo cell has scores in both studies.")
     for side, cell in found.alone:
-        console.print(f"only in the {side}: {cell}", markup=False, soft_wrap=True)
+        console.print(f"only in the {side}: {cell}", soft_wrap=True)
 
 
 @app.command(rich_help_panel=READ)
@@ -228,4 +228,4 @@ def _print_power_like(study: str, store: Path, changes: list[str], effect: float
         print_json([to_record(row, share) for row in rows])
         return
     for line in describe_designs(rows, share):
-        open_console().print(line, markup=False, soft_wrap=True)
+        open_console().print(line, soft_wrap=True)

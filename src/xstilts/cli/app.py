@@ -81,10 +81,9 @@ app.add_typer(benchmark_app, name="benchmark", rich_help_panel=TASKS)
 
 def print_error(text: str) -> None:
     """Print an error to standard error."""
-    from rich.console import Console
     from rich.text import Text
 
-    Console(stderr=True, soft_wrap=True).print(Text("Error: ", style="bold red") + Text(text))
+    open_console(stderr=True).print(Text("Error: ", style="bold red") + Text(text), soft_wrap=True)
 
 
 def load_plan(name: str, changes: list[str], draft: bool = False) -> Plan:
@@ -112,13 +111,14 @@ def load_results(name: str, changes: list[str], store: Path) -> Results:
     return gather(load_plan_of_store(name, changes, found), found)
 
 
-def open_console() -> Console:
-    """A console on standard output."""
-    from rich.console import Console
+def open_console(stderr: bool = False) -> Console:
+    """A console on standard output, or on standard error."""
+    from xstilts.cli.views.console import PlainConsole
 
-    return Console(highlight=False)
+    return PlainConsole(stderr=stderr)
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON to standard output."""
-    print(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+    text = json.dumps(value, indent=1, ensure_ascii=False, default=str)
+    print(text.encode("utf-8", "backslashreplace").decode())  # a path may have bytes that are no text

@@ -67,10 +67,8 @@ def attack(
         xstilts attack swahili.yaml snli/pawsx/0 --with characters --search greedy --limit 100 -o broken.csv
         xstilts attack swahili.yaml snli/pawsx/0 --with characters --search greedy --from none/pawsx/5
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from xstilts.cli.views.attack import print_attacks, print_checks, print_transfer, write_rows
+    from xstilts.cli.views.attack import check_file, print_attacks, print_checks, print_transfer, write_rows
+    from xstilts.cli.views.console import open_progress
     from xstilts.errors import InputError
     from xstilts.execution.attack import Attacked, attack_cell, check_judge, make_method, summarise_attacks
     from xstilts.execution.attack_checks import check_cell, summarise_transfer, transfer_cell
@@ -92,10 +90,12 @@ def attack(
     from xstilts.stages.judge import CellJudge
     from xstilts.stages.victim import load_victim
 
+    if out is not None:
+        check_file(out)
     names, codes = (tuple(part.strip() for part in text.split(",") if part.strip()) for text in (attacks, languages))
     notes: list[str] = []
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    console = open_console(stderr=True)
+    with open_progress(console) as progress:
         bar = progress.add_task("loading the model", total=None)
 
         def show(name: str, code: str) -> None:
@@ -122,7 +122,7 @@ def attack(
     else:
         (print_transfer if other else print_attacks)(open_console(), summaries, rows)
     for text in notes:
-        console.print(f"note: {text}", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"note: {text}", soft_wrap=True)
     if out is not None and not as_json:
         open_console().print(f"{len(rows)} examples written to {out}", soft_wrap=True)
 

@@ -78,6 +78,8 @@ def submit(
 
         xstilts benchmark submit mine.yaml --chain squad_v1 --seed 0 -o submission
     """
+    from rich.text import Text
+
     from xstilts.cli.views.benchmark import print_validation
     from xstilts.execution.submit import write_submissions
     from xstilts.plan.compile import data_root, short_name
@@ -88,7 +90,7 @@ def submit(
     plan = load_plan(study, changes)
     for made in write_submissions(plan, Store(store), find_suite(suite), out, data_root(), chain, seed):
         what = f"{short_name(made.encoder)}, chain {made.chain}, seed {made.seed}"
-        console.print(f"[bold]{made.folder}[/bold]  {what}", soft_wrap=True)
+        console.print(Text.assemble((str(made.folder), "bold"), f"  {what}"), soft_wrap=True)
         if made.lacking:
             console.print(f"left out, because they have no score yet: {', '.join(made.lacking)}")
         print_validation(console, made.validation)

@@ -139,9 +139,7 @@ def predict(
     import os
     import sys
 
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from xstilts.cli.views.console import open_progress
     from xstilts.execution.environment import worker_environment
     from xstilts.plan.cell import find_cell
     from xstilts.store.store import Store
@@ -150,8 +148,7 @@ def predict(
     from xstilts.stages.own_inputs import predict_file, predict_lines
 
     made = find_cell(load_plan(study, changes, draft=True).cells, cell).answered
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with open_progress(open_console(stderr=True)) as progress:
         bar = progress.add_task("loading the model", total=None)
 
         def show(done: int, total: int) -> None:

@@ -62,8 +62,6 @@ def review(
         xstilts review mine.yaml --study real-small --reviewer real-small:none/xnli/0
         xstilts review mine.yaml --decide squad-best=contradicted --by Ada --why "Table 3 says MNLI."
     """
-    from rich.console import Console
-
     from xstilts.cli.views.review import review_block
     from xstilts.documents.services import SERVICES
     from xstilts.documents.services.arxiv import ArXiv
@@ -81,7 +79,7 @@ def review(
     services = {} if offline else {**clients, BY_ID: ArXiv(cache, full_text=True)}
     wanted = [*asked.reviewers, *(AskedReviewer(cell=cell) for cell in reviewers)]
     labelled = base / Path(asked.labelled).expanduser() if asked.labelled else None
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     with console.status("reading") as status:
         found = run_review(
             asked,

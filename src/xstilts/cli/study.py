@@ -81,7 +81,7 @@ def plan(
         return
     print_plan(open_console(), made, state, why, cost)
     for line in (*describe_assumed(made.study, designs), *said):
-        open_console().print(line, markup=False, soft_wrap=True)
+        open_console().print(line, soft_wrap=True)
 
 
 @app.command(rich_help_panel=RUN)
@@ -113,6 +113,7 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     from xstilts.execution.freeze import freeze
     from xstilts.execution.partial import run_what_is_there
     from xstilts.report.render.terminal import summarise_run
+    from xstilts.report.write import check_folder
     from xstilts.store.store import Store
     from xstilts.study import find_study
 
@@ -122,11 +123,12 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     before = path.read_bytes()
     plan = load_plan(name, changes)
     store = Store(store_folder)
+    folder = out or Path("reports") / plan.study.name
+    check_folder(folder)
     if demo:
         freeze(plan, store)
     plan, states = run_what_is_there(plan, lambda one: run_plan(console, one, store, workers))
     state = states[-1]
-    folder = out or Path("reports") / plan.study.name
     with console.status("writing the report"):
         findings, report = write_study_report(plan, store, state, folder)
     seconds = time.monotonic() - started
@@ -187,7 +189,7 @@ def status(
         for sentence in made.unresolved:
             open_console().print(Text(f"before it can run: {sentence}", style="yellow"), soft_wrap=True)
         for sentence in describe_known(made, read_frozen(made, Store(store))):
-            open_console().print(sentence, markup=False, soft_wrap=True)
+            open_console().print(sentence, soft_wrap=True)
     reader = StatusReader(made, Store(store), least_seconds=0.5)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

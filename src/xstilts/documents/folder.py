@@ -13,9 +13,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from xstilts.documents.libraries import MissingLibrary
 from xstilts.documents.paper import Found
 from xstilts.documents.reading.bibtex import read_bibtex
-from xstilts.documents.reading.files import MissingLibrary, Reading
+from xstilts.documents.reading.files import Reading
 from xstilts.documents.reading.html import read_html
 from xstilts.documents.reading.jsonl import read_jsonl
 from xstilts.documents.reading.latex import is_part, read_latex

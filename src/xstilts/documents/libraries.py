@@ -6,10 +6,16 @@ from typing import Any
 from xstilts.errors import InputError
 
 
-def need(module: str) -> Any:
-    """The module. Raises InputError that says how to install it."""
+class MissingLibrary(InputError):
+    """A library of the extra `review` is not installed."""
+
+
+def need(module: str, package: str = "") -> Any:
+    """The module; `package` is its name in the package index if that is another one. Raises MissingLibrary."""
     try:
         return import_module(module)
     except ImportError:
-        name = module.partition(".")[0]
-        raise InputError(f"reading documents needs {name}, which is not installed: pip install 'xstilts[review]'") from None
+        name = package or module.partition(".")[0]
+        raise MissingLibrary(
+            f"{name} is not installed, and documents are read with it; run: pip install 'xstilts[review]'"
+        ) from None

@@ -294,6 +294,10 @@ def _settle(state: State, stage: Stage, event: Outcome, live: dict[str, Any]) ->
                 state.seconds[key] = event.seconds
         case "held":
             state.status[key] = "elsewhere"
+            holder = find_holder(state.store.folder(stage.kind, stage.slug, key)) or {}
+            said = f"waits for another run that works on the same: {holder.get('host')}, process {holder.get('pid')}"
+            if holder and said not in state.messages:
+                state.messages.append(said)
         case "interrupted":
             state.status[key] = "pending"
         case "damaged-input":

@@ -6,7 +6,6 @@ scored as that script scores it: a label outside the set is wrong, an id without
 of a repeated id the last counts, and BUCC's pairs are a set. Lines end at LF, CR or both; blanks around them do not count.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 from xstilts.formats.format import Example
 from xstilts.formats.prediction import Prediction
+from xstilts.reading import NotJson, parse_json
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ class SubmissionFile:
             return record
 
         try:
-            value = json.loads(text, object_pairs_hook=once)
-        except json.JSONDecodeError as error:
-            self.problem(line or error.lineno, f"not JSON ({error.msg} at column {error.colno})", fatal=True)
+            value = parse_json(text, "", once)
+        except NotJson as error:
+            self.problem(line or error.line, error.reason, fatal=True)
             return None
         if not isinstance(value, dict):
             self.problem(line or "", f"expected a JSON object, found {type(value).__name__}", fatal=True)

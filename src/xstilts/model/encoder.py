@@ -22,6 +22,7 @@ from xstilts.errors import InputError
 from xstilts.model.architectures import EncoderType, encoder_type
 from xstilts.model.encoder_files import check_files
 from xstilts.model.tokenizer import check_tokenizer, settle_tokenizer
+from xstilts.reading import explain_weights
 from xstilts.recipe.encoder_identity import TOKENIZER_FILES
 
 _OLD_NAMES = {"gamma": "weight", "beta": "bias"}
@@ -51,7 +52,7 @@ def load_encoder(folder: Path, dropout: float | None = None) -> nn.Module:
             **_without_pooler(config),
         )
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        reason = explain_weights(error)
         raise InputError(f"encoder {folder}: its weights cannot be loaded ({reason}); fetch the folder again") from None
     if missing := sorted(found["missing_keys"]):
         raise InputError(
@@ -96,7 +97,7 @@ def complete_folder(folder: Path) -> None:
         try:
             tensors = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
-            raise InputError(f"encoder {folder}: {path.name} cannot be read ({type(error).__name__}); fetch it again") from None
+            raise InputError(f"encoder {folder}: {path.name} cannot be read ({explain_weights(error)}); fetch it again") from None
         tensors = {name: t.clone().contiguous() for name, t in tensors.items() if isinstance(t, Tensor)}
         save_file(tensors, folder / path.name.replace("pytorch_model", "model").replace(".bin", ".safetensors"), {"format": "pt"})
         path.unlink()

@@ -3,7 +3,7 @@
 The `encoder` stage checks the rest by loading the model (`encoder.py`).
 """
 
-import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +14,7 @@ from safetensors import safe_open
 
 from xstilts.errors import InputError
 from xstilts.model.architectures import ENCODER_TYPES, EncoderType, encoder_type
+from xstilts.reading import decode_utf8, open_file, parse_json, read_bytes
 from xstilts.recipe.encoder_identity import TOKENIZER_FILES, list_encoder_files
 
 # One network under three names.
@@ -24,16 +25,21 @@ _ALSO_CALLED = {"hidden_size": "dim", "num_hidden_layers": "n_layers", "intermed
 _LFS = b"version https://git-lfs"
 
 
+def read_json(path: Path) -> Any:
+    """The value of a JSON file of an encoder. Raises InputError."""
+    return parse_json(decode_utf8(read_bytes(path), str(path)), str(path))
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """The config.json of a folder. Raises InputError."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        config = read_json(folder / "config.json")
+    except InputError as error:
+        if os.path.lexists(folder / "config.json"):
+            raise InputError(f"encoder {error}; fetch the file again") from None
         raise InputError(
             f"encoder {folder}: config.json is missing; expected a Hugging Face model folder{_hint(folder)}"
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"encoder {folder}: config.json is not valid JSON ({error})") from None
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise InputError(f"encoder {folder}: config.json has no `model_type`; expected the config of a transformers model")
     return config
@@ -65,8 +71,8 @@ def explain_no_unigram(tokenizer_model: Mapping[str, Any]) -> str:
 def read_tokenizer_model(folder: Path) -> dict[str, Any] | None:
     """The `model` of a folder's tokenizer.json; None if it has no such file or it cannot be read."""
     try:
-        model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
-    except (OSError, ValueError, KeyError, TypeError):
+        model = read_json(folder / "tokenizer.json")["model"]
+    except (InputError, LookupError, TypeError):
         return None
     return model if isinstance(model, dict) else None
 
@@ -88,7 +94,8 @@ def check_files(folder: Path) -> EncoderType:
         row = encoder_type(config["model_type"])
     except InputError as error:
         raise InputError(f"encoder {folder}: {str(error).removeprefix('encoder: ')}") from None
-    for name in config.get("architectures") or ():
+    named = config.get("architectures") or ()
+    for name in named if isinstance(named, list) else ():
         if (other := _type_of_class(str(name))) and other != row.model_type and not {other, row.model_type} <= _ALIKE:
             raise InputError(
                 f"encoder {folder}: config.json contradicts itself: model_type is '{row.model_type}', but architectures names "
@@ -96,14 +103,18 @@ def check_files(folder: Path) -> EncoderType:
             )
     files = list_encoder_files(folder)
     for path in files:
-        with path.open("rb") as file:
-            if file.read(len(_LFS)) == _LFS:
-                raise InputError(f"encoder {folder}: {path.name} is a Git LFS pointer, not the file itself; run `git lfs pull`")
+        try:
+            with open_file(path) as file:
+                begin = file.read(len(_LFS))
+        except InputError as error:
+            raise InputError(f"encoder {error}") from None
+        if begin == _LFS:
+            raise InputError(f"encoder {folder}: {path.name} is a Git LFS pointer, not the file itself; run `git lfs pull`")
     names = {path.name for path in files}
     for index in (path for path in files if path.name.endswith(".index.json")):
         try:
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, TypeError, AttributeError):
+            shards = {str(name) for name in read_json(index)["weight_map"].values()}
+        except (InputError, LookupError, TypeError, AttributeError):
             raise InputError(f"encoder {folder}: {index.name} has no `weight_map` as JSON; fetch the file again") from None
         if lost := sorted(shards - names):
             raise InputError(

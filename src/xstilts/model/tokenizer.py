@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from xstilts.errors import InputError
-from xstilts.model.encoder_files import read_config
+from xstilts.model.encoder_files import read_config, read_json
 
 _PROBES = (
     "The Tower of Oak BURNED in 1840; 3.5 km away.",
@@ -55,7 +55,9 @@ def settle_tokenizer(folder: Path) -> None:
     plain.no_padding()
     if not _agrees(folder, plain):
         settings = folder / "tokenizer_config.json"
-        record = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
+        record = read_json(settings) if settings.is_file() else {}
+        if not isinstance(record, dict):
+            raise InputError(f"encoder {settings}: expected a JSON object, found {type(record).__name__}; fetch the file again")
         record["tokenizer_class"] = "PreTrainedTokenizerFast"
         record.pop("auto_map", None)
         settings.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -6,6 +6,7 @@ identified by its commit, which only a run looks up on the network.
 """
 
 import hashlib
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from xstilts.errors import InputError
 from xstilts.model.encoder_files import check_files
 from xstilts.plan.data_stages import DataStages
+from xstilts.reading import expand_home
 from xstilts.recipe.encoder_identity import identify_encoder, resolve_hub_commit
 from xstilts.stages import contracts
 from xstilts.stages.stage import EncoderStage, Stage, TokenizerStage
@@ -55,7 +57,7 @@ class EncoderStages:
         folder = self._folder(name)
         if folder is not None:
             files: dict[str, str] | str = "nowhere"
-            if folder.is_dir():
+            if os.path.isdir(folder):
                 check_files(folder)
                 files = identify_encoder(folder)
             return self._new(contracts.FolderSource(files), title, folder=str(folder))
@@ -98,11 +100,11 @@ class EncoderStages:
         return revision or "main"
 
     def _folder(self, name: str) -> Path | None:
-        places = [Path(name).expanduser().absolute()]
+        places = [expand_home(name).absolute()]
         if self.base is not None:
             places.append((self.base / name).absolute())
         for place in places:
-            if place.is_dir():
+            if os.path.isdir(place):
                 return place
         if name.startswith((".", "/", "~")) or name.count("/") > 1:
             missing = f"encoder {name}: no such folder (looked at {', '.join(map(str, dict.fromkeys(places)))})"
@@ -122,7 +124,10 @@ def _read_hub_cache(identifier: str, revision: str) -> str:
     """The commit that the Hub's local cache has for a revision, or nothing."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(identifier, "config.json", revision=revision or "main")
+    try:
+        found = try_to_load_from_cache(identifier, "config.json", revision=revision or "main")
+    except ValueError as error:
+        raise InputError(f"encoder {identifier}: no folder of that name, and no Hub id ({error})") from None
     return Path(found).parent.name if isinstance(found, str) else ""
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from xstilts.attacks.attack import Attack
@@ -11,6 +10,7 @@ from xstilts.formats.format import Format
 from xstilts.plan.cell import trace
 from xstilts.plan.data_stages import DataStages, names
 from xstilts.plan.encoder_stages import EncoderStages
+from xstilts.reading import expand_home
 from xstilts.recipe.mixture import Mixture
 from xstilts.recipe.recipe import Recipe
 from xstilts.recipe.robust import CodeMix, Robust, check_robust
@@ -112,7 +112,7 @@ class TrainStages:
         if this is all of a task."""
         if not isinstance(robust, CodeMix):
             return self.data.context
-        path = Path(robust.words).expanduser().absolute()
+        path = expand_home(robust.words).absolute()
         if robust not in self._mixing:
             self._mixing[robust] = robust.make_attack(path)
             self.data.note(f"robust: code_mix reads {self._mixing[robust].resource}")

@@ -16,6 +16,7 @@ from xstilts.attacks.attack import Attack
 from xstilts.attacks.code_mixing.word_list import MIXED_BY_LIST, code_mix_from
 from xstilts.data.yaml_records import LanguageCode, Record
 from xstilts.errors import InputError
+from xstilts.reading import expand_home
 
 Distribution = Literal["gaussian", "uniform"]
 
@@ -110,7 +111,7 @@ class CodeMix(Record):
             self._identity = self.words
             return self
         try:
-            self._identity = SHA256 + self.make_attack(Path(self.words).expanduser()).declared
+            self._identity = SHA256 + self.make_attack(expand_home(self.words)).declared
         except InputError as error:
             raise ValueError(str(error)) from None
         return self

@@ -18,6 +18,7 @@ from xstilts.documents.search import Corpus
 from xstilts.documents.verify import Case, make_case, rank_passages
 from xstilts.documents.words import Weights, list_words
 from xstilts.errors import InputError
+from xstilts.reading import decode_utf8, parse_json, read_bytes
 from xstilts.store.fingerprint import compute_key
 
 AT_ONCE = 256  # pairs that are asked before their answers are written
@@ -94,17 +95,14 @@ def calibrate(reviewer: NliReviewer, path: Path, sentences: int = 3) -> Calibrat
 def read_labelled(path: Path, sentences: int = 3) -> tuple[list[Case], list[bool]]:
     """The cases of a file of labelled claims, and whether each is supported. Raises InputError."""
     rows = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    lines = decode_utf8(read_bytes(path, "labelled claims"), str(path)).split("\n")
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line, f"{path}:{number}")
             claim, evidence, label = row["claim"], row["evidence"], row["supported"]
-        except (ValueError, KeyError, TypeError):
+        except (KeyError, TypeError):
             raise InputError(f'{path}:{number}: expected {{"claim": ..., "evidence": [sentences], "supported": true}}') from None
         if not (isinstance(claim, str) and isinstance(evidence, list) and isinstance(label, bool)):
             raise InputError(f"{path}:{number}: expected claim as text, evidence as a list of texts, supported as true or false")

@@ -14,9 +14,11 @@ from typing import Any, TextIO
 from xstilts.errors import InputError
 from xstilts.formats.format import Example, Format
 from xstilts.formats.inputs import name_fields, read_input
+from xstilts.reading import NotJson, parse_json
 from xstilts.stages.predict import Predictor
 from xstilts.stages.stage import PredictStage
 from xstilts.store.store import Store
+from xstilts.tasks.files.read import read_lines
 
 FIELD = "prediction"
 WINDOW = 256  # lines that are computed together: enough to sort by length, few enough for a progress bar that moves
@@ -79,22 +81,16 @@ def predict_file(
 
 def _read_lines(path: Path, spec: Format) -> Iterator[tuple[dict[str, Any], Example]]:
     """The fields and the example of each line that is not blank."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield _read_line(spec, line, f"{path}:{number}", str(number))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    for number, (where, line) in enumerate(read_lines(path), start=1):
+        if line.strip():
+            yield _read_line(spec, line, where, str(number))
 
 
 def _read_line(spec: Format, line: str, where: str, id: str) -> tuple[dict[str, Any], Example]:
     try:
-        given = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{where}: not JSON ({error.msg} at column {error.colno}); expected {spec.asked} on each line") from None
+        given = parse_json(line, where)
+    except NotJson as error:
+        raise InputError(f"{error}; expected {spec.asked} on each line") from None
     example = _read(spec, given, where, id)
     fields = name_fields(spec, given)
     if FIELD in fields:

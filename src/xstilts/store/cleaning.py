@@ -7,7 +7,10 @@ nothing is listed at all, since nobody can know what else that run needs.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import shutil
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,6 +24,7 @@ from xstilts.store.store import KEY_DIGITS, Store, read_json
 # What a store has beside stages: frozen designs, what was simulated about designs, and what workers printed.
 RECORDS = ("frozen", "calibration", "workers.log")
 _TRASH = re.compile(r"\.trash-[0-9a-f]{32}")
+_PROBE = re.compile(r"\.probe-[0-9a-f]{32}")
 _TEMPORARY = re.compile(r"\.(lease|stale)-[0-9a-f]{32}|\.(stage|done|run-\d+)\.json\.[0-9a-f]{32}")
 _OWN = re.compile(r"stage\.json|done\.json|run-\d+\.json|lease|checkpoint|out|\.attempt-.+")
 Sizes = Mapping[tuple[int, int], int]
@@ -105,6 +109,9 @@ def list_contents(store: Store) -> Contents:
         if place.name in RECORDS:
             records.append(place)
             continue
+        if _PROBE.fullmatch(place.name):
+            trash.append(place)
+            continue
         inside = sorted(place.iterdir()) if place.is_dir() else []
         found = {path: stage for path in inside if (stage := _read_stage(path))}
         thrown = [path for path in inside if _TRASH.fullmatch(path.name)]
@@ -156,6 +163,33 @@ def _list_leftovers(stage: StoredStage) -> Iterable[tuple[Path, str]]:
             yield path, "its stage is done"
         elif _TEMPORARY.fullmatch(path.name) and time.time() - path.lstat().st_mtime > STALE_SECONDS:
             yield path, "a file that was being written"
+
+
+def sweep(store: Store) -> None:
+    """Remove what ended runs have left in a store, except attempts: only `gc` knows that nobody comes back to them. The names in
+    a folder say whether there is anything; only then its records are read."""
+    for place in store.root.iterdir():
+        if _PROBE.fullmatch(place.name) and time.time() - place.lstat().st_mtime > STALE_SECONDS:
+            place.unlink(missing_ok=True)
+        for folder in place.iterdir() if place.is_dir() and place.name not in RECORDS else ():
+            with contextlib.suppress(OSError):  # a run has just removed it, or may not write here
+                _sweep_one(folder)
+
+
+def _sweep_one(folder: Path) -> None:
+    if _TRASH.fullmatch(folder.name):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    names = set(os.listdir(folder)) if folder.is_dir() else set()
+    if (
+        not any(_TRASH.fullmatch(name) or _TEMPORARY.fullmatch(name) for name in names)
+        and not {"done.json", "checkpoint"} <= names
+    ):
+        return
+    stage = _read_stage(folder)
+    for path, why in _list_leftovers(stage) if stage is not None and stage.holder is None else ():
+        if not path.name.startswith(".attempt-"):
+            remove(Removal(path, why, folder))
 
 
 def remove(removal: Removal) -> bool:

@@ -68,6 +68,9 @@ def link_or_copy(source: Path, target: Path) -> None:
         part.replace(target)
 
 
+_NO_LINKS = "this file system has no hard links, with which runs tell each other what they hold; choose another one with --store"
+
+
 def explain_storage_error(error: OSError, root: Path) -> InputError | None:
     """The InputError for a disk that is full, read-only or not accessible; None for any other error."""
     reasons = {
@@ -76,8 +79,12 @@ def explain_storage_error(error: OSError, root: Path) -> InputError | None:
         errno.EFBIG: "a file grew beyond the limit on file sizes; raise it (ulimit -f)",
         errno.EROFS: "the disk is read-only; choose another folder with --store",
         errno.EACCES: "writing there is not permitted; choose another folder with --store",
-        errno.EPERM: "writing there is not permitted; choose another folder with --store",
+        errno.EPERM: "writing there, or making a hard link, is not permitted; choose another folder with --store",
         errno.ENOTDIR: "a file stands where a folder is expected; choose another folder with --store",
+        errno.EOPNOTSUPP: _NO_LINKS,
+        errno.ENOSYS: _NO_LINKS,
+        errno.EMLINK: _NO_LINKS,
+        errno.EXDEV: _NO_LINKS,
         errno.EEXIST: "a file stands where a folder is expected; choose another folder with --store",
     }
     reason = reasons.get(error.errno or 0)
@@ -106,7 +113,7 @@ class Store:
     def folder(self, kind: str, slug: str, key: str) -> Path:
         """The folder of a stage: the existing one of that key under any slug, else the one to create."""
         existing = self.find(kind, key)
-        safe = re.sub(r"[^\w.+@=-]+", "_", slug)[:120]
+        safe = re.sub(r"[^\w.+@=-]+", "_", slug).encode()[:120].decode(errors="ignore")  # a file name has 255 bytes at most
         return existing or self.root / kind / f"{safe}-{key[:KEY_DIGITS]}"
 
     def outputs(self, kind: str, slug: str, key: str) -> Path:

@@ -12,6 +12,7 @@ from xstilts.attacks.attack import Attack
 from xstilts.attacks.registry import find_attack
 from xstilts.data.yaml_records import Record
 from xstilts.errors import InputError
+from xstilts.reading import expand_home
 
 CLEAN = "clean"
 
@@ -53,7 +54,7 @@ def resolve_paths(value: Any, folder: Path) -> Any:
     """Conditions as they are written, with the paths of attacks relative to the folder of the study."""
 
     def resolve(name: Any) -> Any:
-        return str(folder / Path(name).expanduser()) if isinstance(name, str) and name.endswith(".py") else name
+        return str(folder / expand_home(name)) if isinstance(name, str) and name.endswith(".py") else name
 
     if not isinstance(value, list):
         return value

@@ -1,5 +1,6 @@
 """The files of studies, built in or the user's own, as plain fields with `--set FIELD=VALUE` changes."""
 
+import os
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from xstilts.data.yaml_records import parse_yaml, read_fields
 from xstilts.errors import InputError, nearest
+from xstilts.reading import expand_home
 from xstilts.study.condition import resolve_paths
 
 
@@ -21,10 +23,10 @@ def find_study(name: str) -> Path:
     known = built_in_studies()
     if name in known:
         return known[name]
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = expand_home(name)
+    if os.path.isdir(path):
         raise InputError(f"study {name}: this is a folder; expected a YAML file or one of {', '.join(known)}")
-    if not path.is_file():
+    if not os.path.exists(path):
         hint = nearest(name, known) if path.suffix not in (".yaml", ".yml") else ""
         raise InputError(f"study {name}: no such file and no built-in study{hint}")
     return path
@@ -38,12 +40,12 @@ def read_study(name: str, changes: Sequence[str] = ()) -> tuple[Path, dict[str, 
     for change in changes:
         change_field(fields, change)
     if isinstance(fields.get("tasks"), list):
-        fields["tasks"] = [str(path.parent / Path(str(task)).expanduser()) for task in fields["tasks"]]
+        fields["tasks"] = [str(path.parent / expand_home(str(task))) for task in fields["tasks"]]
     if "conditions" in fields:
         fields["conditions"] = resolve_paths(fields["conditions"], path.parent)
     for field in ("recipes", "pretrain", "chains"):
         _resolve_words(fields.get(field), path.parent)
-    if isinstance(tower := fields.get("tower"), str) and (folder := path.parent / Path(tower).expanduser()).is_dir():
+    if isinstance(tower := fields.get("tower"), str) and os.path.isdir(folder := path.parent / expand_home(tower)):
         fields["tower"] = str(folder.absolute())
     return path, fields
 
@@ -52,7 +54,7 @@ def _resolve_words(value: Any, folder: Path) -> None:
     """In place: the word list of every robust recipe inside, relative to the folder."""
     robust = value.get("robust") if isinstance(value, dict) else None
     if isinstance(robust, dict) and isinstance(robust.get("words"), str):
-        robust["words"] = str(folder / Path(robust["words"]).expanduser())
+        robust["words"] = str(folder / expand_home(robust["words"]))
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _resolve_words(inner, folder)
 

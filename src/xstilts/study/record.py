@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, field_
 
 from xstilts.data.html import write_html
 from xstilts.data.language import LANGUAGES, explain_code
-from xstilts.data.yaml_records import LanguageCode, Record, make_record
+from xstilts.data.yaml_records import LanguageCode, Name, Record, make_record
 from xstilts.errors import InputError, nearest
 from xstilts.formats.registry import FORMATS
 from xstilts.recipe.encoder_identity import Architecture, Scratch
@@ -97,12 +97,12 @@ class Study(Record):
     `conditions`: attacks on the test data, each scored beside the clean data. `tower`: the vision tower that makes vectors of
     pictures, for targets that have any."""
 
-    name: str = Field(pattern=r"^[\w.-]+$")
+    name: Name = Field(pattern=r"^[\w.-]+$")
     question: str = Field(min_length=1)
     encoders: tuple[str, ...] = Field(min_length=1)
     pretrain: Chain = ()
     pretrain_seed: int | None = None
-    chains: dict[str, Chain] = Field(min_length=1)
+    chains: dict[Name, Chain] = Field(min_length=1)
     controls: tuple[Control, ...] = ()
     compare: tuple[ChainComparison, ...] = ()
     primary: tuple[PrimaryPair, ...] = ()
@@ -120,8 +120,8 @@ class Study(Record):
     conditions: tuple[Condition, ...] = ()
     tower: str = "efficientnet-lite0"
     world: WorldConfig = WorldConfig()
-    architectures: dict[str, Architecture] = Field(default_factory=dict)
-    scratch: dict[str, Scratch] = Field(default_factory=dict)
+    architectures: dict[Name, Architecture] = Field(default_factory=dict)
+    scratch: dict[Name, Scratch] = Field(default_factory=dict)
     _folder: Path | None = PrivateAttr(None)
 
     @classmethod

@@ -14,6 +14,7 @@ from typing import Any
 from xstilts.errors import InputError
 from xstilts.formats.span import SpanAnswer
 from xstilts.formats.submission_file import Gold, SubmissionFile
+from xstilts.reading import read_bytes
 from xstilts.submission.layout import file_name
 from xstilts.submission.read import decode
 from xstilts.tasks.catalogue.ranking import merge_gold
@@ -50,7 +51,7 @@ def _read_label_gold(task: Task, language: str, labels: Path, limit: int | None)
     if not path.is_file():
         raise InputError(f"{path}: no such label file")
     file = SubmissionFile(str(path))
-    found = tuple(task.format.read_labels(file)) if decode(file, path.read_bytes(), may_be_empty=True) else ()
+    found = tuple(task.format.read_labels(file)) if decode(file, read_bytes(path), may_be_empty=True) else ()
     for problem in file.fatal:
         raise InputError(f"{problem.where}: {problem.text}")
     return Gold(found, None, str(path))

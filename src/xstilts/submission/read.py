@@ -9,8 +9,8 @@ from pathlib import Path
 from xstilts.errors import InputError
 from xstilts.formats.prediction import Prediction
 from xstilts.formats.submission_file import Gold, Problem, SubmissionFile
+from xstilts.reading import decode_utf8, read_bytes
 from xstilts.submission.layout import file_name
-from xstilts.tasks.files.read import decode_utf8
 from xstilts.tasks.task import Task
 
 
@@ -19,7 +19,7 @@ def read_file(task: Task, language: str, folder: Path, gold: Gold | None) -> tup
     for each foreign id without a gold pair. Without gold, or after a fatal problem, there are no predictions."""
     file = SubmissionFile(file_name(task, language), gold)
     predictions: list[Prediction] = []
-    if decode(file, (folder / file.name).read_bytes(), may_be_empty=task.format.mining):
+    if decode(file, read_bytes(folder / file.name), may_be_empty=task.format.mining):
         predictions = task.format.read_submission(file)
     if gold is None or file.fatal:
         predictions = []

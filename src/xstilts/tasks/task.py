@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from xstilts.data.language import LANGUAGES
 from xstilts.formats.format import Example, Format
 from xstilts.metrics.metric import Metric
+from xstilts.reading import fill_pattern
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -149,4 +150,4 @@ class Task:
 
     def fill(self, template: str, language: str) -> str:
         """`template` with `{lang}` = the task's own code of the language, `{code}` = our code, `{name}` = its name."""
-        return template.format(lang=self.codes.get(language, language), code=language, name=LANGUAGES[language].name)
+        return fill_pattern(template, lang=self.codes.get(language, language), code=language, name=LANGUAGES[language].name)

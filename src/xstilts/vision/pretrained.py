@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from xstilts.errors import InputError
+from xstilts.reading import explain_weights
 from xstilts.vision.tower import PROCESSOR_FILES, Tower, Vectors
 
 # model_type -> transformers' class of the vision part, and how many states come before those of the patches.
@@ -68,7 +69,7 @@ def load_pretrained(folder: Path, name: str, most: int, device: str = "cpu") -> 
     try:
         _, k, width = look([Image.new("RGB", (64, 48))]).shape
     except Exception as error:
-        raise InputError(f"vision tower {name}: it cannot look at a blank picture ({_reason(error)})") from None
+        raise InputError(f"vision tower {name}: it cannot look at a blank picture ({explain_weights(error)})") from None
     return Tower(name, k, width, look)
 
 
@@ -77,7 +78,9 @@ def _load(folder: Path, name: str) -> tuple[Any, Any, int]:
     try:
         model_type = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False).model_type
     except Exception as error:
-        raise InputError(f"vision tower {name}: no config of a transformers model in {folder} ({_reason(error)})") from None
+        raise InputError(
+            f"vision tower {name}: no config of a transformers model in {folder} ({explain_weights(error)})"
+        ) from None
     if model_type not in TOWER_TYPES:
         raise InputError(f"vision tower {name}: its type is '{model_type}'; expected one of {', '.join(TOWER_TYPES)}")
     class_name, before = TOWER_TYPES[model_type]
@@ -89,7 +92,7 @@ def _load(folder: Path, name: str) -> tuple[Any, Any, int]:
         processor = transformers.AutoImageProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
     except Exception as error:
         raise InputError(
-            f"vision tower {name}: it cannot be loaded ({_reason(error)}); expected config.json, weights and "
+            f"vision tower {name}: it cannot be loaded ({explain_weights(error)}); expected config.json, weights and "
             "preprocessor_config.json; fetch the folder again"
         ) from None
     if missing := sorted(found["missing_keys"]):
@@ -114,7 +117,3 @@ def _to_grids(states: Tensor, given: Any, patch: int, most: int) -> list[Tensor]
             grid = nn.functional.adaptive_avg_pool2d(grid, isqrt(most))[0].flatten(1).T
         grids.append(grid)
     return grids
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -11,6 +11,7 @@ This module needs neither torch nor Pillow, so that a plan can name what identif
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.errors import InputError
+from xstilts.reading import expand_home, open_file
 from xstilts.recipe.encoder_identity import resolve_hub_commit
 from xstilts.store.store import sha256_file
 
@@ -68,8 +70,11 @@ def identify_tower(name: str) -> dict[str, str]:
     if name == EFFICIENTNET_LITE0:
         path = efficientnet_weights()
         return {path.name: sha256_file(path)}
-    if (folder := Path(name).expanduser()).is_dir():
-        return {path.name: sha256_file(path) for path in list_tower_files(folder)}
+    if os.path.isdir(folder := expand_home(name)):
+        files = list_tower_files(folder)
+        for path in files:
+            open_file(path).close()  # a pipe or a device has no end
+        return {path.name: sha256_file(path) for path in files}
     identifier, _, revision = name.partition("@")
     return {"hub": f"{identifier}@{resolve_tower_commit(identifier, revision)}"}
 

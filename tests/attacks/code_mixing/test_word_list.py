@@ -110,7 +110,7 @@ def test_languages_that_the_list_does_not_have(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "languages", "message"),
     [
-        (b"house nyumba\nFlu\xdf mto\n", ("en", "sw"), r"words\.tsv, line 2: expected UTF-8, found the byte 0xdf"),
+        (b"house nyumba\nFlu\xdf mto\n", ("en", "sw"), r"words\.tsv:2: not UTF-8 \(byte 0xdf"),
         ("house nyumba\nwater maji safi\n", ("en", "sw"), r"words\.tsv, line 2: expected 2 columns, found 3"),
         ("en\tsw\nhouse\n", (), r"words\.tsv, line 2: expected 2 columns, found 1"),
         (
@@ -122,7 +122,7 @@ def test_languages_that_the_list_does_not_have(tmp_path: Path) -> None:
         (PAIRS, ("en", "iw"), r"words\.tsv: languages: unknown language 'iw' \(write 'he', Hebrew\)"),
         (PAIRS, ("en",), r"words\.tsv: languages: expected the two of its columns, found 1"),
         ("en\tsw\nto go\tkwenda\n", (), r"words\.tsv: no words in two languages \(0 lines; left out: 1 with fewer"),
-        (b"\x1f\x8bno", (), r"words\.tsv, line 1: expected UTF-8, found the byte 0x8b"),
+        (b"\x1f\x8bno", (), r"words\.tsv:1: not UTF-8 \(byte 0x8b"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, text: str | bytes, languages: tuple[str, ...], message: str) -> None:

@@ -147,6 +147,11 @@ def test_a_row_says_over_how_many_examples_its_own_value_is(findings: Findings) 
     assert {row["value_name"]: row["n"] for row in rows} == {"headline": 240, "accuracy": 240, "accuracy_1164": len(score.ids_N)}
 
 
+def test_a_cell_of_csv_is_no_formula() -> None:
+    rows: list[dict[str, object]] = [{"chain": "=cmd|' /C calc'!A0", "gain": -1.5}, {"chain": "@x", "gain": None}]
+    assert to_csv(rows, ("chain", "gain")) == "chain,gain\n'=cmd|' /C calc'!A0,-1.5\n'@x,\n"
+
+
 def test_references_are_those_that_were_used(findings: Findings) -> None:
     found = {reference.key: reference for reference in list_references(findings)}
     assert {"phang2020xstilts", "hu2020xtreme", "rajpurkar2016squad", "bowman2015snli", "williams2018mnli"} <= set(found)

@@ -390,3 +390,20 @@ def test_what_is_not_in_the_archive_either_is_said(root: Path) -> None:
     )
     with pytest.raises(InputError, match=message):
         read_examples(task, "test", "fr", root)
+
+
+def test_a_member_without_a_name(root: Path) -> None:
+    info = zipfile.ZipInfo("Q")
+    info.filename = ""
+    with zipfile.ZipFile(root / "x.zip", "w") as file:
+        file.writestr(info, b"q")
+    with pytest.raises(InputError, match=r"x\.zip: a member has no name"):
+        unpack(root / "x.zip", root)
+
+
+def test_a_member_with_a_nul_in_its_name(root: Path) -> None:
+    info = tarfile.TarInfo("ab")
+    with tarfile.open(root / "x.tar", "w", format=tarfile.PAX_FORMAT, pax_headers={"path": "a\0b"}) as file:
+        file.addfile(info, io.BytesIO(b""))
+    with pytest.raises(InputError, match=r"x\.tar: member 'a\\x00b' has a NUL character in its name"):
+        unpack(root / "x.tar", root)

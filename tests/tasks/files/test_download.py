@@ -6,6 +6,7 @@ import errno
 import gzip
 import hashlib
 import io
+import os
 import re
 import subprocess
 import sys
@@ -444,3 +445,61 @@ def test_the_catalogue_declares_files_that_can_be_put_below_a_folder() -> None:
         assert not file.path.startswith("/")
         assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256)
     assert len({file.path for file in files}) == len(files)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_grows_is_a_file_and_no_way_to_another(kind: str, server: Server, tmp_path: Path) -> None:
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "precious").write_text("precious")
+    part = tmp_path / "toy" / "toy.zip.part"
+    part.symlink_to(tmp_path / "precious") if kind == "link" else os.mkfifo(part)
+    with pytest.raises(InputError, match=r"toy\.zip\.part: this is no file \(a link or a pipe\); remove it"):
+        download(a_file(server), tmp_path)
+    assert (tmp_path / "precious").read_text() == "precious" and not server.asked
+
+
+def test_bytes_are_counted_anew_when_the_file_begins_anew(server: Server, tmp_path: Path) -> None:
+    interrupted(server, tmp_path)
+    server.headers = {"ETag": '"two"'}
+    server.answers = iter([2_000, *[500] * TRIES])
+    with pytest.raises(InputError, match="run again to continue after 2,000 bytes"):
+        download(a_file(server, None), tmp_path)
+    assert (tmp_path / "toy" / "toy.zip.part").stat().st_size == 2_000
+
+
+def test_a_file_whose_length_nobody_says_has_a_limit(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 100_000)
+    assert download(a_file(server), tmp_path / "with length")
+    monkeypatch.setattr(module, "_parse_total", lambda _: None)
+    with pytest.raises(InputError, match="the server does not say how long the file is"):
+        download(a_file(server), tmp_path)
+    assert names(tmp_path / "toy") == []
+
+
+@pytest.mark.parametrize(("headers", "message"), [({"Content-Encoding": "gzip"}, "the server packs the file")])
+def test_a_file_comes_as_it_is(headers: dict[str, str], message: str, server: Server, tmp_path: Path) -> None:
+    server.headers |= headers
+    with pytest.raises(InputError, match=message):
+        download(a_file(server), tmp_path)
+
+
+def test_an_encrypted_way_stays_one() -> None:
+    import httpx2
+
+    def answer(url: str, *before: str) -> httpx2.Response:
+        made = httpx2.Response(200, request=httpx2.Request("GET", url))
+        made.history = [answer(one) for one in before]
+        return made
+
+    file = OfficialFile("toy", "https://a.example/toy.zip", "toy.zip", None)
+    module._check_answer(file, answer("https://b.example/toy.zip", "https://a.example/toy.zip"))
+    for url, *before in (("http://b.example/x",), ("https://c.example/x", "http://b.example/x")):
+        with pytest.raises(InputError, match="not encrypted"):
+            module._check_answer(file, answer(url, *before))
+
+
+def test_no_file_is_written_outside_of_the_data_folder(server: Server, tmp_path: Path) -> None:
+    for path in ("../x", str(tmp_path / "elsewhere"), "a/../../x"):
+        with pytest.raises(InputError, match="lies outside of the data folder"):
+            download(OfficialFile("toy", f"{server.url}/x", path, None), tmp_path / "data")
+    assert not server.asked

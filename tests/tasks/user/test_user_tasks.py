@@ -639,6 +639,12 @@ def test_real_data_that_the_catalogue_need_not_know(name: str, real_data: Path, 
         ({"metric": "acuracy"}, r"metric: 'acuracy' does not score classify \(did you mean 'accuracy'\?\)"),
         ({"heldout": 3, "files": {"test": "x.tsv"}}, r"heldout: takes dev examples from the training file"),
         ({"heldout": 1}, r"heldout: expected a value greater than or equal to 2"),
+        ({"files": {"train": "{lang.__class__}.tsv"}}, r"expected only \{lang\}, \{code\} and \{name\} in braces"),
+        ({"files": {"train": "{lang!r:>99999}.tsv"}}, r"expected only \{lang\}"),
+        ({"files": {"train": "a/**x.tsv"}}, r"expected \*\* to stand alone between two '/'"),
+        ({"files": {"train": ""}}, r"expected a path below the folder of this file"),
+        ({"name": "n" * 300}, r"name: expected a name of at most 200 bytes"),
+        ({"languages": "qq", "new_languages": {"qq": "Q" * 300}}, r"expected a name of at most 200 bytes"),
     ],
 )
 def test_each_mistake_in_a_declaration_gets_one_clear_error(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -773,6 +779,7 @@ def test_python_that_does_not_work_is_named_with_file_and_line(code: str, messag
         ('.fast",), ("en",)', '.fast",), ("xx",)', r"unknown language 'xx'; add a row: LANGUAGES\['xx'\]"),
         ('.fast",), ("en",)', '.fast",), ("de",)', r"train has 'de', but `languages` does not"),
         ('(f"reviews/{split}.fast",)', "()", r"no split has `paths`"),
+        ('(f"reviews/{split}.fast",)', '("{lang.nope}",)', r"train: '\{lang\.nope\}': expected only \{lang\}, \{code\} and"),
     ],
 )
 def test_a_task_in_python_that_cannot_work(old: str, new: str, message: str, tmp_path: Path) -> None:
@@ -797,6 +804,7 @@ def test_two_files_cannot_declare_one_name(tmp_path: Path) -> None:
         ("mine.yaml", "- a\n", "expected fields"),
         ("mine.yaml", "name: a\nname: b\n", "line 2: not valid YAML: 'name' occurs twice"),
         ("mine.yaml", "3: a\n", "a field name must be text, found 3"),
+        ("mine.yaml", 'license: "\\ud83d"\n', "line 1: .* is half a character"),
         ("mine.txt", "name: a\n", "ends in .yaml, .yml, .py"),
     ],
 )

@@ -10,9 +10,7 @@ Entries of several words are left out, and so are lines that were there before a
 copied list of Swahili words is Swedish. Robust training reads such lists too (`code_mix` of `recipe/robust.py`).
 """
 
-import gzip
 import hashlib
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +27,7 @@ from xstilts.formats.classify import Classify
 from xstilts.formats.format import Example
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
+from xstilts.reading import MAX_DOCUMENT, check_length, decode_utf8, open_uncompressed, read_bytes
 
 OCCURRING = 0.05  # of the words, or of the test set's if these are fewer; right lists had 0.12 to 0.85, wrong ones up to 0.03
 ENOUGH = 20  # words, to judge by
@@ -97,18 +96,11 @@ def read_word_list(path: Path, languages: Sequence[str] = ()) -> WordList:
 
 
 def _read_lines(path: Path) -> list[str]:
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: expected a word list ({error.strerror or error})") from None
-    except (EOFError, zlib.error) as error:
-        raise InputError(f"{path}: truncated or damaged gzip file ({error})") from None
+    with open_uncompressed(path, "a word list") as file:
+        content = check_length(file.read(MAX_DOCUMENT + 1), str(path))
     lines: list[str] = []
     for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
-        try:
-            lines.append(line.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}, line {number}: expected UTF-8, found the byte {line[error.start]:#04x}") from None
+        lines.append(decode_utf8(line, f"{path}:{number}"))
     return lines
 
 
@@ -191,7 +183,7 @@ def code_mix_from(
         version=version,
         resource=f"{path.name}: {words.counted}",
         license="that of the list",
-        declared=hashlib.sha256(path.read_bytes()).hexdigest(),
+        declared=hashlib.sha256(read_bytes(path)).hexdigest(),
     )
 
 

@@ -30,6 +30,7 @@ _NUMBER = regex.compile(
 )
 _SENTENCE_END = regex.compile(r'[.!?։:;"“„«(]\s*$')
 _SHORTEST_NAME = 3
+_MOST_DIGITS = 4_000  # Python reads no number of more than 4,300
 TRIES = 8
 
 Spans = dict[str, list[tuple[int, int, int]]]  # word -> (part, start, end) of each occurrence
@@ -108,8 +109,11 @@ def rename(example: Example, language: str, rng: Random, budget: float, pool: Po
 def _other_number(number: str, example: Example, rng: Random) -> str | None:
     """A number of as many digits that has the same place among the numbers of the example, so that no comparison changes. It is
     near the old one, so that a year stays a year of its century and a day one of every month."""
+    if len(number) > _MOST_DIGITS:
+        return None
     value = int(number)
-    others = {int(found) for text in parts(example) for found in regex.findall(r"\p{Nd}+", text)} - {value}
+    found = (digits for text in parts(example) for digits in regex.findall(r"\p{Nd}+", text))
+    others = {int(digits) for digits in found if len(digits) <= _MOST_DIGITS} - {value}
     low = max([10 ** (len(number) - 1) - 1, *(other for other in others if other < value)])
     high = min([10 ** len(number), *(other for other in others if other > value)])
     step = 100 if len(number) > 3 else 10

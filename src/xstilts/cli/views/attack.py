@@ -3,14 +3,16 @@
 import csv
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from xstilts.analysis.broken_examples import reveal
+from xstilts.data.csv_cells import guard_cell
 from xstilts.errors import InputError
 from xstilts.execution.attack import Attacked, Summary, write_attacked
 from xstilts.execution.attack_checks import Carried, Rung, explain_rungs
@@ -45,9 +47,10 @@ def print_attacks(console: Console, summaries: Sequence[Summary], rows: Sequence
         )
     console.print(table)
     console.print(
-        "\n[dim]right before, after: percent of all examples; after: with its worst variant. broken: of those right before. "
+        "\nright before, after: percent of all examples; after: with its worst variant. broken: of those right before. "
         "not edited: how many of these have no variant. queries: of the others, the median and the 90th percentile."
-        f"{KEPT if judged else ''}[/dim]"
+        f"{KEPT if judged else ''}",
+        style="dim",
     )
     _print_examples(console, rows)
 
@@ -70,9 +73,10 @@ def print_transfer(console: Console, summaries: Sequence[Carried], rows: Sequenc
         table.add_row(one.attack, one.language, *counts, _percent(one.surrogate), _percent(one.victim), *_show_kept(one, judged))
     console.print(table)
     console.print(
-        "\n[dim]broken: of the examples that both models get right; the variants were found on the surrogate, and the victim was "
+        "\nbroken: of the examples that both models get right; the variants were found on the surrogate, and the victim was "
         "asked once about each. not edited: how many of these have no variant that lowers the surrogate's "
-        f"score.{KEPT if judged else ''}[/dim]"
+        f"score.{KEPT if judged else ''}",
+        style="dim",
     )
     _print_examples(console, rows)
 
@@ -88,7 +92,7 @@ def print_checks(console: Console, rungs: Sequence[Rung]) -> None:
     for text in sentences or [
         "Asking breaks no less than transfer, transfer no less than random, more variants no less than fewer."
     ]:
-        console.print(text, soft_wrap=True, markup=False, highlight=False)
+        console.print(text, soft_wrap=True)
 
 
 def _make_table(*columns: str) -> Table:
@@ -111,12 +115,18 @@ def _percent(share: float) -> str:
 def _print_examples(console: Console, rows: Sequence[Attacked]) -> None:
     for row in _choose(rows):
         written = write_attacked(row)
-        title = escape(f"{row.example.id}: right was {written['gold']}")
-        console.print(f"\n[bold]{row.attack} {row.language}[/bold] {title}", soft_wrap=True, highlight=False)
+        title = f" {row.example.id}: right was {written['gold']}"
+        console.print(Text.assemble("\n", (f"{row.attack} {row.language}", "bold"), title), soft_wrap=True)
         texts = [("item" if row.alone else "before", written["text"]), ("after", written["attacked_text"])]
         for name, text in texts[: 1 if row.alone else 2]:
-            shown = escape(reveal(text, changed=name == "after"))
-            console.print(f"  [dim]{name:7}[/dim]{shown}", soft_wrap=True, highlight=False)
+            shown = reveal(text, changed=name == "after")
+            console.print(Text.assemble((f"  {name:7}", "dim"), shown), soft_wrap=True)
+
+
+def check_file(path: Path) -> None:
+    """Raises InputError if no file can be written there: asked before the attack, not after it."""
+    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written; expected the path of a file in a folder that is there")
 
 
 def write_rows(path: Path, rows: Sequence[Attacked]) -> None:
@@ -128,7 +138,7 @@ def write_rows(path: Path, rows: Sequence[Attacked]) -> None:
                 columns = dict.fromkeys(name for row in written for name in row)  # a judge is asked about some rows only
                 table = csv.DictWriter(file, list(columns))
                 table.writeheader()
-                table.writerows(written)
+                table.writerows({name: guard_cell(value) for name, value in row.items()} for row in written)
             else:
                 file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in written)
     except OSError as error:

@@ -77,13 +77,13 @@ def print_tasks(console: Console, tasks: list[Task], root: Path) -> None:
             row = (task.name, task.format.name, metric, str(len(task.languages)), task.license, _summarise_data(task, root))
             table.add_row(*row, style="" if row[-1] != "-" else "dim")
     console.print(table)
-    console.print(f"\n[dim]data folder: {root} (set $XSTILTS_DATA to change it)[/dim]", soft_wrap=True)
-    console.print("[dim]one task in full: xstilts data list TASK; check the files: xstilts data check[/dim]")
+    console.print(f"\ndata folder: {root} (set $XSTILTS_DATA to change it)", style="dim", soft_wrap=True)
+    console.print("one task in full: xstilts data list TASK; check the files: xstilts data check", style="dim")
 
 
 def print_task(console: Console, task: Task, root: Path) -> None:
     """Print everything about one task."""
-    console.print(f"[bold]{task.name}[/bold]  {task.description}")
+    console.print(Text.assemble((task.name, "bold"), f"  {task.description}"))
     rows = [
         ("format", task.format.name),
         ("metric", format_metric(task)),
@@ -116,14 +116,15 @@ def print_samples(console: Console, samples: Iterable[SplitPreview]) -> bool:
     readable = True
     for sample in samples:
         counted = "".join(f", {count:,} {word}" for word, count in sample.counts.items())
-        console.print(f"\n[bold]{sample.split} {sample.language}[/bold]  {sample.count:,} examples{counted}")
+        title = (f"{sample.split} {sample.language}", "bold")
+        console.print(Text.assemble("\n", title, f"  {sample.count:,} examples{counted}"))
         for example in sample.first:
             text = json.dumps(dataclasses.asdict(example), ensure_ascii=False)
             text = text if len(text) <= LONGEST_SAMPLE else f"{text[: LONGEST_SAMPLE - 1]}…"
-            console.print(f"  {text}", markup=False, soft_wrap=True)
+            console.print(f"  {text}", soft_wrap=True)
         if sample.trouble:
             readable = False
-            console.print(f"  {sample.trouble}", style="red", markup=False, soft_wrap=True)
+            console.print(f"  {sample.trouble}", style="red", soft_wrap=True)
     return readable
 
 

@@ -13,13 +13,13 @@ from rich.progress import (
     Progress,
     SpinnerColumn,
     TaskID,
-    TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 from rich.table import Table
 from rich.text import Text
 
+from xstilts.cli.views.console import open_progress
 from xstilts.errors import InputError
 from xstilts.tasks.files.check import SplitCheck, TaskCheck, check_task
 from xstilts.tasks.files.download import TaskLanguages, UnreachableServer, download, find_manual_pages, select_files
@@ -31,7 +31,7 @@ STYLES = {"complete": "green", "partial": "yellow", "missing": "dim", "damaged":
 def check_tasks(console: Console, tasks: list[Task], root: Path) -> list[TaskCheck]:
     """Check the data of all these tasks, and show which file is being read."""
     known: dict[str, TaskCheck] = {}
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
+    with open_progress(console, SpinnerColumn(), BarColumn()) as progress:
         bar = progress.add_task("reading", total=len(tasks))
         for task in tasks:
             check_task(task, root, lambda text: progress.update(bar, description=text), known)
@@ -50,7 +50,7 @@ def print_check(console: Console, tasks: list[Task], found: list[TaskCheck], roo
     console.print(table)
     counts = {status: sum(result.status == status for result in found) for status in STYLES}
     console.print("\n" + ", ".join(f"{count} {status}" for status, count in counts.items() if count))
-    console.print(f"[dim]data folder: {root} (set $XSTILTS_DATA to change it)[/dim]", soft_wrap=True)
+    console.print(f"data folder: {root} (set $XSTILTS_DATA to change it)", style="dim", soft_wrap=True)
 
 
 def _lines(task: Task, result: TaskCheck, root: Path) -> Iterator[Text]:
@@ -115,8 +115,8 @@ def download_all(console: Console, choices: list[TaskLanguages], splits: Iterabl
         raise InputError(f"nothing to download: {names} has no such split or language, or needs no files")
     errors: list[str] = []
     unreachable: set[str] = set()
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with open_progress(console, *columns) as progress:
         for number, file in enumerate(files, start=1):
             host = urlsplit(file.url).netloc
             if host in unreachable:

@@ -42,9 +42,10 @@ def print_types(console: Console) -> None:
         table.add_row(row.model_type, record["attention"], padding, ", ".join(record["export"]) or "-", row.known_as)
     console.print(table)
     console.print(
-        "\n[dim]type: `model_type` in config.json. padding: whether time is spent on it. exported heads: formats whose trained "
+        "\ntype: `model_type` in config.json. padding: whether time is spent on it. exported heads: formats whose trained "
         "head transformers has too; of the others `xstilts export` writes the encoder without its head. "
-        "check one: xstilts encoders FOLDER[/dim]"
+        "check one: xstilts encoders FOLDER",
+        style="dim",
     )
 
 
@@ -80,4 +81,4 @@ def print_encoder(console: Console, record: dict[str, Any]) -> None:
     for name, text in lines.items():
         table.add_row(name, text)
     console.print(table)
-    console.print("\n[green]Every weight is there, and texts were encoded.[/green]")
+    console.print("\nEvery weight is there, and texts were encoded.", style="green")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from xstilts.analysis import formatting as fmt
 from xstilts.analysis.gather import describe_shared_data
@@ -30,14 +30,14 @@ LEAST_GPU_HOURS = 0.1  # fewer say nothing to somebody who has no card
 def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[str]], cost: Estimate) -> None:
     """Print the stages by kind, why they are new, the trainings and what cells share, the cost, and what is missing."""
     new = [stage for stage in plan.stages if state.status[stage.key] != "done"]
-    console.print(f"[bold]{plan.study.name}[/bold]: {plan.study.question}", soft_wrap=True)
+    console.print(Text.assemble((plan.study.name, "bold"), f": {plan.study.question}"), soft_wrap=True)
     attacked = f", {len(plan.attacked)} more under {fmt.count(len(plan.study.conditions), 'attack')}" if plan.attacked else ""
     cells = f"{len(plan.cells)} cells{attacked}"
     console.print(f"{cells}, {len(plan.stages)} stages: {len(new)} new, {len(plan.stages) - len(new)} cached\n")
     console.print(_tabulate_stages(plan, state))
     causes = Counter(cause for stage in new for cause in why[stage.key])
     for cause, count in causes.most_common():
-        console.print(f"\n{count} new because [bold]{cause}[/bold]", soft_wrap=True)
+        console.print(Text.assemble(f"\n{count} new because ", (cause, "bold")), soft_wrap=True)
     others = sum(1 for stage in new if not why[stage.key])
     if causes and others:
         console.print(f"{others} new because their inputs are new, or because they were never made before")
@@ -52,16 +52,16 @@ def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[s
         room = free_space(state.store.root)
         if cost.bytes > room:
             text = f"the store needs {format_bytes(cost.bytes)}, and {format_bytes(room)} are free on its disk"
-            console.print(f"[bold red]{text}[/bold red]", soft_wrap=True)
+            console.print(text, style="bold red", soft_wrap=True)
         if left := state.time_left():
             console.print(f"{describe_time_left(left)} on one worker, estimated from earlier runs")
         else:
             console.print("how long it takes is not known yet: no similar stage is in the store")
     print_gaps(console, plan)
     if shared := describe_shared_data(plan):
-        console.print(f"[dim]note: {escape(shared)}[/dim]", soft_wrap=True)
+        console.print(f"note: {shared}", style="dim", soft_wrap=True)
     for sentence in list_warnings(plan):
-        console.print(f"[yellow]warning: {escape(sentence)}[/yellow]", soft_wrap=True)
+        console.print(f"warning: {sentence}", style="yellow", soft_wrap=True)
 
 
 def free_space(folder: Path) -> int:
@@ -105,20 +105,22 @@ def _print_cost(console: Console, cost: Estimate) -> None:
         hours = cost.flops / rate / 3600
         words = f"about {hours:,.2g}" if hours < 10 else f"about {hours:,.0f}"
         words += f" hours on this processor ({fmt.count(cores, 'core')})"
-        console.print(f"[bold]{words}[/bold] ({cost.flops:.2g} FLOPs), {format_bytes(cost.bytes)} of disk", soft_wrap=True)
+        rest = f" ({cost.flops:.2g} FLOPs), {format_bytes(cost.bytes)} of disk"
+        console.print(Text.assemble((words, "bold"), rest), soft_wrap=True)
         assumed = f"rate: {rate / 1e9:,.0f} GFLOP/s, assumed: {SHARE:.0%} of what numpy multiplies here now in fp32"
-        console.print(f"[dim]  {assumed}; bf16 is faster where the processor has it[/dim]", soft_wrap=True)
+        console.print(f"  {assumed}; bf16 is faster where the processor has it", style="dim", soft_wrap=True)
     if cost.flops and (graphics_cards() or cost.hours() >= LEAST_GPU_HOURS):
         parts = ", ".join(f"{kind} {cost.hours(kind):,.2g}" for kind, one in cost.costs.items() if one.flops)
-        rest = f"({parts}; {cost.flops:.2g} FLOPs), {format_bytes(cost.bytes)} of disk"
-        console.print(f"[bold]at least {cost.hours():,.3g} GPU-hours[/bold] {rest}", soft_wrap=True)
+        rest = f" ({parts}; {cost.flops:.2g} FLOPs), {format_bytes(cost.bytes)} of disk"
+        console.print(Text.assemble((f"at least {cost.hours():,.3g} GPU-hours", "bold"), rest), soft_wrap=True)
         for sentence in assumptions(cost):
-            console.print(f"[dim]  {sentence}[/dim]", soft_wrap=True)
+            console.print(f"  {sentence}", style="dim", soft_wrap=True)
     unknown = {what: languages for what, languages in cost.unknown.items() if what != EMBEDDED}
     if unknown:
         named = ", ".join(f"{what}{_format_languages(languages)}" for what, languages in unknown.items())
         left_out = f"; {cost.left_out} stages are left out" if cost.left_out else ""
-        console.print(f"[yellow]not in the estimate, because its size is not known: {named}{left_out}[/yellow]", soft_wrap=True)
+        lacking = f"not in the estimate, because its size is not known: {named}{left_out}"
+        console.print(lacking, style="yellow", soft_wrap=True)
     if EMBEDDED in cost.unknown:
         console.print("no estimate for the embedded world: it takes minutes on a CPU")
 
@@ -139,16 +141,16 @@ def format_bytes(count: float) -> str:
 def print_gaps(console: Console, plan: Plan) -> None:
     """Print what a plan lacks, and notes about where its data come from."""
     for sentence in plan.unresolved:
-        console.print(f"[yellow]before it can run: {sentence}[/yellow]", soft_wrap=True)
+        console.print(f"before it can run: {sentence}", style="yellow", soft_wrap=True)
     for task, absent in plan.missing.items():
         gap = f"{task}: left out for want of data: {', '.join(absent)}"
-        console.print(f"[yellow]{gap}[/yellow]", soft_wrap=True)
+        console.print(gap, style="yellow", soft_wrap=True)
     same: dict[str, list[str]] = {}
     for note in plan.notes:
         what, _, remark = note.partition(": ")
         same.setdefault(remark, []).append(what)
     for remark, subjects in same.items():
-        console.print(f"[dim]note: {': '.join(filter(None, (', '.join(subjects), remark)))}[/dim]", soft_wrap=True)
+        console.print(f"note: {': '.join(filter(None, (', '.join(subjects), remark)))}", style="dim", soft_wrap=True)
 
 
 def plan_record(plan: Plan, state: State, why: dict[str, list[str]], cost: Estimate) -> dict[str, Any]:

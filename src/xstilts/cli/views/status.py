@@ -118,7 +118,7 @@ def follow_status(console: Console, reader: StatusReader) -> None:
             elif counts != printed and time.monotonic() - printed_at > PLAIN_SECONDS:
                 printed, printed_at = counts, time.monotonic()
                 line = f"{status.plan.study.name}: {counts}. {describe_outlook(status)}"
-                console.print(line, soft_wrap=True, markup=False)
+                console.print(line, soft_wrap=True)
             time.sleep(REFRESH_SECONDS)
             status = reader.read()
     finally:

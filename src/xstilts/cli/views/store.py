@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from xstilts.analysis import formatting as fmt
+from xstilts.cli.views.console import open_progress
 from xstilts.cli.views.plan import format_bytes
 from xstilts.stages.stage import KINDS
 from xstilts.store.cleaning import Contents, Removal, StoredStage, read_sizes, total_bytes
@@ -53,7 +53,7 @@ def print_kinds(console: Console, store: Store, contents: Contents) -> None:
         table.add_row(path.name, f"{count:,}", "", "", "", format_bytes(total_bytes([read_sizes(path)])))
     console.print(table)
     whole = total_bytes([read_sizes(store.root)])
-    console.print(f"\n{store.root}: {format_bytes(whole)}", markup=False, soft_wrap=True)
+    console.print(f"\n{store.root}: {format_bytes(whole)}", soft_wrap=True)
     _print_unknown(console, contents)
 
 
@@ -91,14 +91,15 @@ def print_removals(console: Console, contents: Contents, removals: list[Removal]
     """Print what each study has in the store, what goes and why, with sizes, and what is left alone."""
     done = {stage.key for stage in contents.stages if stage.done}
     for name, keys in needed.items():
-        console.print(f"{name}: {len(done & set(keys)):,} of its {len(keys):,} stages are here", markup=False, soft_wrap=True)
+        console.print(f"{name}: {len(done & set(keys)):,} of its {len(keys):,} stages are here", soft_wrap=True)
     going = {removal.path for removal in removals}
     stages = [stage for stage in contents.stages if stage.folder in going]
     lacking = {slug for keys in needed.values() for key, slug in keys.items() if key not in done}
     if alike := sum(stage.slug in lacking for stage in stages):
         console.print(
-            f"[yellow]{fmt.count(alike, 'stage')} of those below have names of stages that these studies lack: made with another "
-            "--set, other data or another version. Do not delete them if you still need them.[/yellow]",
+            f"{fmt.count(alike, 'stage')} of those below have names of stages that these studies lack: made with another "
+            "--set, other data or another version. Do not delete them if you still need them.",
+            style="yellow",
             soft_wrap=True,
         )
     if removals:
@@ -133,13 +134,13 @@ def print_rest(console: Console, before: Contents, after: Contents, taken: list[
     gone = len(before.stages) - len(after.stages)
     console.print(f"Deleted {fmt.count(gone, 'stage')} and all leftovers. The other stages take {format_bytes(sizes)}.")
     for one in taken:
-        console.print(f"kept, since a run has just taken it: {one.path}", markup=False, soft_wrap=True)
+        console.print(f"kept, since a run has just taken it: {one.path}", soft_wrap=True)
 
 
 def check_stages(console: Console, stages: list[StoredStage]) -> dict[Path, str]:
     """Folder -> what is wrong, of stages whose files are not those that their done marks list. Shows which one is hashed."""
     damaged = {}
-    with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as progress:
+    with open_progress(console) as progress:
         bar = progress.add_task("hashing", total=sum(total_bytes([stage.sizes]) for stage in stages))
         for stage in stages:
             progress.update(bar, description=f"hashing {stage.kind} {stage.slug}")
@@ -155,7 +156,7 @@ def _print_unknown(console: Console, contents: Contents) -> None:
     paths = [*contents.unknown, *(path for stage in contents.stages for path in stage.unknown)]
     if paths:
         named = fmt.listed((str(path) for path in paths), most=5)
-        console.print(f"not of a store, never touched: {named}", style="yellow", markup=False, soft_wrap=True)
+        console.print(f"not of a store, never touched: {named}", style="yellow", soft_wrap=True)
 
 
 def _table(*names: str) -> Table:

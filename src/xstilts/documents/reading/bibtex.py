@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from xstilts.documents.libraries import need
 from xstilts.documents.names import choose_names
 from xstilts.documents.paper import Paper, Section
-from xstilts.documents.reading.files import Reading, as_year, decode, need, quiet, read_bytes, says_withdrawn, squeeze
+from xstilts.documents.reading.files import Reading, as_year, decode, quiet, read_bytes, says_withdrawn, squeeze
 from xstilts.documents.reading.latex import to_text
 from xstilts.errors import InputError
 

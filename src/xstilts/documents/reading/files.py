@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import codecs
-import gzip
-import importlib
 import logging
 import re
-import stat
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from xstilts.documents.paper import Paper
 from xstilts.errors import InputError
+from xstilts.reading import check_length, open_uncompressed
 
 MAX_BYTES = 256 * 2**20
 SUFFIXES = (".gz", ".tei", ".xml", ".pdf", ".html", ".htm", ".xhtml", ".tex", ".txt", ".md", ".bib", ".jsonl")
@@ -29,27 +25,12 @@ _WITHDRAWN = re.compile(
 )
 
 
-class MissingLibrary(InputError):
-    """A library of the extra `review` is not installed, so no file of its kind can be read."""
-
-
 @dataclass(frozen=True)
 class Reading:
     """The papers of a file, and one sentence for each record in it that could not be read."""
 
     papers: Sequence[Paper]
     refused: Sequence[str] = ()
-
-
-def need(module: str, package: str = "") -> Any:
-    """The module, or an InputError that says how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        name = package or module.partition(".")[0]
-        raise MissingLibrary(
-            f"{name} is not installed, and papers are read with it; run: pip install 'xstilts[review]'"
-        ) from None
 
 
 @contextmanager
@@ -65,18 +46,9 @@ def quiet(library: str) -> Iterator[None]:
 
 
 def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
-    """The bytes of a regular file, unpacked if its name ends in `.gz`. Raises InputError; never waits for a pipe."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(f"{path}: not a regular file (a folder, a pipe or a device); expected a document")
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            raw: bytes = file.read(max_bytes + 1)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}: truncated or damaged gzip file ({error}); get it again") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    if len(raw) > max_bytes:
-        raise InputError(f"{path}: more than {max_bytes // 2**20} MiB; split it, or remove what is not needed")
+    """The bytes of a file, unpacked if its name ends in `.gz`. Raises InputError."""
+    with open_uncompressed(path, "a document") as file:
+        raw = check_length(file.read(max_bytes + 1), str(path), max_bytes)
     if not raw.strip():
         raise InputError(f"{path}: the file is empty")
     return raw

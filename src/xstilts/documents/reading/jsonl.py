@@ -7,7 +7,6 @@ refused, and the others are kept.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from xstilts.documents.names import choose_names
 from xstilts.documents.paper import Extent, Paper, Section
 from xstilts.documents.reading.files import Reading, as_year, decode, read_bytes, says_withdrawn, squeeze
 from xstilts.errors import InputError
+from xstilts.reading import parse_json
 
 
 def read_jsonl(path: Path) -> Reading:
@@ -35,10 +35,7 @@ def read_jsonl(path: Path) -> Reading:
 
 def _make_paper(line: str, path: Path, number: int, notes: tuple[str, ...]) -> Paper:
     where = f"{path}:{number}"
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not JSON ({error})") from None
+    record = parse_json(line, where)
     if not isinstance(record, dict):
         raise InputError(f"{where}: expected a JSON object, found {type(record).__name__}")
     title, abstract = _get_text(record, "title", where), _get_text(record, "abstract", where)

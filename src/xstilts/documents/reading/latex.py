@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from xstilts.documents.libraries import need
 from xstilts.documents.names import choose_names
 from xstilts.documents.paper import Paper, PaperTable
 from xstilts.documents.reading.files import (
     Reading,
     as_year,
     decode,
-    need,
     quiet,
     read_bytes,
     says_withdrawn,

@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from xstilts.documents.libraries import need
 from xstilts.documents.names import choose_names, find_stamp, find_year
 from xstilts.documents.paper import Paper, PaperTable
 from xstilts.documents.reading.files import (
@@ -25,7 +26,6 @@ from xstilts.documents.reading.files import (
     as_year,
     count_words,
     join_cut,
-    need,
     read_bytes,
     says_withdrawn,
     squeeze,

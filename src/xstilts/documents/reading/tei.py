@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from xstilts.documents.libraries import need
 from xstilts.documents.names import choose_names, find_year
 from xstilts.documents.paper import Extent, Paper, PaperTable, Section
-from xstilts.documents.reading.files import Reading, as_year, need, read_bytes, says_withdrawn, squeeze, strip_suffixes
+from xstilts.documents.reading.files import Reading, as_year, read_bytes, says_withdrawn, squeeze, strip_suffixes
 from xstilts.documents.reading.headings import gather_sections
 from xstilts.errors import InputError
 

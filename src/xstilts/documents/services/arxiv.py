@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from xstilts.documents.libraries import need
 from xstilts.documents.names import choose_names, parse_name
 from xstilts.documents.paper import Found, Paper, Section
-from xstilts.documents.reading.files import as_year, need, says_withdrawn, squeeze
+from xstilts.documents.reading.files import as_year, says_withdrawn, squeeze
 from xstilts.documents.reading.headings import find_abstract
 from xstilts.documents.reading.pdf import read_pdf
 from xstilts.documents.services.client import Client, Retry, refuse_page

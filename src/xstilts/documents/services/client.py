@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from xstilts.documents.reading.files import squeeze
 from xstilts.errors import InputError
+from xstilts.reading import parse_json as parse
 from xstilts.store.store import read_json, write_json
 
 if TYPE_CHECKING:
@@ -178,8 +179,8 @@ def parse_json(path: Path, name: str) -> dict[str, Any] | list[Any]:
     raw = path.read_bytes()
     _refuse_page(raw, name, "JSON")
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
+        value = parse(raw.decode("utf-8", "replace"), name)
+    except InputError:
         raise Retry(f"the answer is cut off, or no JSON ({len(raw):,} bytes)") from None
     if not isinstance(value, dict | list):
         raise InputError(f"{name}: the service answers {type(value).__name__}; expected an object: its format may have changed")

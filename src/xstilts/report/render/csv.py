@@ -19,6 +19,7 @@ from xstilts.analysis.results import Results
 from xstilts.analysis.robustness import OTHERS, RobustnessGain
 from xstilts.analysis.scores import ENGLISH, NO_CHAIN
 from xstilts.analysis.tidy import CURVE_COLUMNS, tidy_curves
+from xstilts.data.csv_cells import guard_cell
 from xstilts.metrics.significance import Interval
 from xstilts.report.findings import Findings
 from xstilts.report.provenance.numbers import (
@@ -339,7 +340,7 @@ def to_csv(rows: Sequence[Record], columns: Sequence[str]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: guard_cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 

@@ -7,6 +7,7 @@ tree here, and over basic and enhanced edges together in XTREME. XTREME's script
 tag ranks last.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,7 @@ PRECEDENCE = {
     "it": "VERB AUX ADV PRON ADP DET INTJ",
 }
 WITHHELD = "_"
+_NUMBER = re.compile(r"\d{1,9}")
 ZERO_WIDTH_NON_JOINER = "\u200c"
 
 Block = list[tuple[str, str]]  # (where, line) of each line of one sentence
@@ -77,7 +79,7 @@ def _parse(block: Block) -> tuple[dict[int, Word], dict[int, tuple[range, str]]]
         first, _, last = number.partition("-")
         if "." in number:
             continue
-        if first != str(len(words) + 1) or not (last or first).isdecimal():
+        if first != str(len(words) + 1) or not _NUMBER.fullmatch(last or first):
             raise InputError(
                 f"{where}: word number {number!r}, expected {len(words) + 1} or a range from it; is there a blank line"
                 " inside a sentence, or none between two?"
@@ -85,7 +87,7 @@ def _parse(block: Block) -> tuple[dict[int, Word], dict[int, tuple[range, str]]]
         if last:
             fused[int(first)] = range(int(first), int(last) + 1), form.strip()
         else:
-            above = int(head) if head.isdecimal() else 0
+            above = int(head) if _NUMBER.fullmatch(head) else 0
             words[int(first)] = Word(form.strip(), tag.strip(), above, relation.strip(), where)
     for begin, (span, form) in fused.items():
         if not span or span[-1] not in words:

@@ -153,6 +153,8 @@ def _check_size(archive: Path, members: int, total: int) -> None:
 
 def _find_target(name: str, folder: Path, where: str) -> Path:
     """The path of a member, by the rules of tarfile's data filter. It must lie inside the folder."""
+    if "\0" in name:
+        raise InputError(f"{where} has a NUL character in its name; nothing of the archive is used")
     try:
         member = tarfile.data_filter(tarfile.TarInfo(name), str(folder))
     except tarfile.FilterError:
@@ -177,6 +179,8 @@ def _list_members(archive: Path) -> Iterator[_Member]:
 def _list_zip_members(archive: Path) -> Iterator[_Member]:
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
+            if not info.filename:
+                raise InputError(f"{archive}: a member has no name; download the official archive")
             kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on Unix
             plain = kind in (0, stat.S_IFREG) and not info.is_dir()
             yield _Member(info.filename, info.file_size, info.is_dir(), plain, partial(file.open, info))

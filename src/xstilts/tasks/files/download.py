@@ -31,6 +31,7 @@ TRIES = 5
 CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 60.0
+MOST_BYTES = 4 << 30  # of a file whose length the server does not say
 
 OnBytes = Callable[[int, int | None], None]  # bytes received, bytes of the whole file if the server says it
 
@@ -112,18 +113,21 @@ def download(file: OfficialFile, root: Path, progress: OnBytes = lambda *_: None
     """Download one file below `root`. False if it was there already. Raises InputError; the bytes received so far are kept for
     the next attempt."""
     path = root / file.path
+    if not Path(os.path.normpath(path)).is_relative_to(os.path.normpath(root)):
+        raise InputError(f"task {file.task}: {file.path} lies outside of the data folder; expected a path below it")
     try:
         if _is_there(path, file):
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.part")
-        with part.open("ab") as sink:
+        with _open_part(part) as sink:
             _lock(sink, path)
             try:
                 _receive(file, sink, _notes_path(path), progress)
             except BaseException:
                 if not sink.tell():
                     part.unlink()
+                    _notes_path(path).unlink(missing_ok=True)
                 raise
             sink.flush()
             os.fsync(sink.fileno())
@@ -142,6 +146,18 @@ def download(file: OfficialFile, root: Path, progress: OnBytes = lambda *_: None
             " to continue"
         ) from None
     return True
+
+
+def _open_part(part: Path) -> BinaryIO:
+    """The file that grows. A link would write to another file, and a pipe would wait for its reader."""
+    try:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(part, flags, 0o666)
+    except OSError as error:
+        if part.is_symlink() or part.is_fifo():
+            raise InputError(f"{part}: this is no file (a link or a pipe); remove it and run again") from None
+        raise error
+    return os.fdopen(descriptor, "ab")
 
 
 def _notes_path(path: Path) -> Path:
@@ -213,23 +229,38 @@ def _request_rest(client: httpx2.Client, file: OfficialFile, sink: BinaryIO, not
             if said != {"begin": here, "total": known.get("total"), "validator": known.get("validator")}:
                 _restart(sink, notes, "the server has another file now, or ignores ranges")
         else:
-            here = sink.truncate(0)
+            here = _empty(sink)
             write_json(notes, {"url": file.url, "validator": validator, "total": total})
         for chunk in response.iter_raw():
             here += sink.write(chunk)
+            if total is None and here > MOST_BYTES:
+                _empty(sink)
+                raise InputError(
+                    f"{file.url}: more than {MOST_BYTES >> 30} GiB, and the server does not say how long the file is"
+                )
             progress(here, total)
     if total is not None and here != total:
         raise _Retry(f"the connection ended after {here:,} of {total:,} bytes")
 
 
+def _empty(sink: BinaryIO) -> int:
+    """Begin the file anew, also in its count of bytes."""
+    sink.seek(0)
+    return sink.truncate()
+
+
 def _restart(sink: BinaryIO, notes: Path, reason: str) -> None:
-    sink.truncate(0)
+    _empty(sink)
     notes.unlink(missing_ok=True)
     raise _Retry(reason)
 
 
 def _check_answer(file: OfficialFile, response: httpx2.Response) -> None:
     """Raise an error unless the answer has the file or its rest."""
+    if file.url.startswith("https:") and any(one.url.scheme != "https" for one in (*response.history, response)):
+        raise InputError(f"{file.url}: the server sends on to {response.url}, which is not encrypted; see the task's page")
+    if (packed := response.headers.get("Content-Encoding", "identity")) != "identity":
+        raise InputError(f"{file.url}: the server packs the file ({packed}), which was not asked for; see the task's page")
     status = response.status_code
     if status in (408, 429) or status >= 500:
         wait = response.headers.get("Retry-After", "")
@@ -244,7 +275,7 @@ def _check_answer(file: OfficialFile, response: httpx2.Response) -> None:
 
 
 def _parse_begin(response: httpx2.Response) -> int | None:
-    found = re.match(r"bytes (\d+)-\d+/", response.headers.get("Content-Range", ""))
+    found = re.match(r"bytes (\d{1,18})-\d+/", response.headers.get("Content-Range", ""))
     return int(found[1]) if found else None
 
 
@@ -254,7 +285,7 @@ def _parse_total(response: httpx2.Response) -> int | None:
         _, _, total = response.headers.get("Content-Range", "").rpartition("/")
     else:
         total = response.headers.get("Content-Length", "")
-    return int(total) if total.isdecimal() else None
+    return int(total) if re.fullmatch(r"\d{1,18}", total) else None
 
 
 def _get_validator(response: httpx2.Response) -> str:

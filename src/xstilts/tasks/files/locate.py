@@ -8,6 +8,7 @@ so parallel test sets keep the same examples in every language, and more example
 
 import hashlib
 import heapq
+import re
 import time
 import uuid
 from collections import Counter
@@ -19,8 +20,8 @@ from typing import NamedTuple, TypeVar
 
 from xstilts.errors import InputError, nearest
 from xstilts.formats.format import Example
+from xstilts.reading import open_uncompressed
 from xstilts.tasks.files.archive import cache_folder, unpack
-from xstilts.tasks.files.read import open_uncompressed
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import SPLITS, ReadRequest, Source, Task
 
@@ -164,7 +165,10 @@ def _walk_folders(
 
 
 def _glob_files(root: Path, pattern: str) -> list[Path]:
-    return sorted(path for path in root.glob(pattern) if path.is_file())
+    try:
+        return sorted(path for path in root.glob(pattern) if path.is_file())
+    except (ValueError, NotImplementedError, OSError, re.error) as error:
+        raise InputError(f"{pattern!r:.100}: not a pattern of file names ({error})") from None
 
 
 def _match_files(root: Path, pattern: str) -> tuple[Path, ...]:
@@ -199,7 +203,7 @@ def hash_contents(paths: Iterable[Path]) -> str:
     state = [(str(path), s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in files]
     memo = cache_folder() / "sha256" / hashlib.sha256(repr(state).encode()).hexdigest()
     settled = all(time.time() - max(s.st_mtime, s.st_ctime) > _SETTLED_SECONDS for _, s in files)
-    if settled and memo.is_file() and len(known := memo.read_text(encoding="ascii")) == 64:
+    if settled and memo.is_file() and re.fullmatch(r"[0-9a-f]{64}", known := memo.read_text(encoding="ascii", errors="replace")):
         return known
     digest = hashlib.sha256()
     for path, _ in files:

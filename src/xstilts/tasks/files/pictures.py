@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from xstilts.errors import InputError
+from xstilts.reading import fill_pattern
 from xstilts.tasks.files.archive import cache_folder
 from xstilts.tasks.files.hub import fetch_hub_files, read_rows
 from xstilts.tasks.files.locate import hash_contents, list_places
@@ -57,7 +58,7 @@ def _find_picture(patterns: tuple[str, ...], name: str, places: tuple[Path, ...]
     for place in places:
         for pattern in patterns:
             # the name is looked for as it is, whatever characters it has
-            files = sorted(path for path in place.glob(pattern.format(picture=glob.escape(name))) if path.is_file())
+            files = sorted(path for path in place.glob(fill_pattern(pattern, picture=glob.escape(name))) if path.is_file())
             if files:
                 return files[0]
     return None

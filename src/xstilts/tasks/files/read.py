@@ -7,19 +7,16 @@ line (or the field).
 
 import codecs
 import csv
-import gzip
-import json
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, TypeVar
 
 from xstilts.errors import InputError
 from xstilts.formats.choice import ChoiceExample
 from xstilts.formats.classify import ClassifyExample
+from xstilts.reading import MAX_DOCUMENT, MAX_LINE, check_length, decode_utf8, open_uncompressed, parse_json
 from xstilts.tasks.task import ReadRequest
 
 T = TypeVar("T")
@@ -31,34 +28,15 @@ PLACEHOLDERS_FROM = 20
 TextPair = tuple[str, str, str, str]  # where, text, text, label
 
 
-@contextmanager
-def open_uncompressed(path: Path) -> Iterator[BinaryIO]:
-    """The uncompressed bytes of a file. Damage that shows while reading is an `InputError`."""
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            yield cast(BinaryIO, file)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}: truncated or damaged gzip file ({error}); download it again") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def decode_utf8(raw: bytes, where: str) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{where}: not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start})") from None
-
-
-def read_lines(path: Path, max_bytes: int = 0) -> Iterator[tuple[str, str]]:
-    """(`path:line number`, line without its end) for each line. With `max_bytes`, a longer line is an error, found without
+def read_lines(path: Path, max_bytes: int = MAX_LINE, what: str = "one example") -> Iterator[tuple[str, str]]:
+    """(`path:line number`, line without its end) for each line. A line of more than `max_bytes` is an error, found without
     reading the line to its end."""
     number = 0
     with open_uncompressed(path) as file:
-        for number, raw in enumerate(iter(partial(file.readline, max_bytes + 1), b"") if max_bytes else file, start=1):
+        for number, raw in enumerate(iter(partial(file.readline, max_bytes + 1), b""), start=1):
             where = f"{path}:{number}"
-            if len(raw) > max_bytes > 0:
-                raise InputError(f"{where}: a line of more than {max_bytes:,} bytes; expected one sentence on each line")
+            if len(raw) > max_bytes:
+                raise InputError(f"{where}: a line of more than {max_bytes:,} bytes; expected {what} on each line")
             yield (
                 where,
                 decode_utf8(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw, where).rstrip("\r\n"),
@@ -67,15 +45,8 @@ def read_lines(path: Path, max_bytes: int = 0) -> Iterator[tuple[str, str]]:
         raise InputError(f"{path}: the file is empty")
 
 
-def _parse(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{where}: not JSON ({error})") from None
-
-
 def parse_object(text: str, where: str) -> dict[str, Any]:
-    return _check_object(_parse(text, where), where)
+    return _check_object(parse_json(text, where), where)
 
 
 def _check_object(value: Any, where: str) -> dict[str, Any]:
@@ -99,10 +70,10 @@ def read_json_object(path: Path) -> dict[str, Any]:
 def read_json(path: Path) -> Any:
     """The one JSON value of a file."""
     with open_uncompressed(path) as file:
-        raw = file.read()
+        raw = check_length(file.read(MAX_DOCUMENT + 1), str(path))
     if not raw.strip():
         raise InputError(f"{path}: the file is empty")
-    return _parse(decode_utf8(raw.removeprefix(codecs.BOM_UTF8), str(path)), str(path))
+    return parse_json(decode_utf8(raw.removeprefix(codecs.BOM_UTF8), str(path)), str(path))
 
 
 def read_tsv(path: Path) -> Iterator[tuple[str, dict[str, str]]]:

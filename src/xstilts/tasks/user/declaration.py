@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from xstilts.data.language import LANGUAGES, suggest_code, to_code
-from xstilts.data.yaml_records import Record
+from xstilts.data.yaml_records import Name, Record
 from xstilts.errors import InputError, nearest
 from xstilts.metrics.classify import ACCURACY
 from xstilts.metrics.metric import Metric
@@ -22,6 +22,7 @@ from xstilts.metrics.mlqa import MLQA
 from xstilts.metrics.retrieval import RETRIEVAL
 from xstilts.metrics.squad import SQUAD, SQUAD_V2
 from xstilts.metrics.tag import CHUNK_F1, POS_F1, TAG_ACCURACY
+from xstilts.reading import check_glob, fill_pattern
 from xstilts.tasks.task import Split
 
 NAME = r"^[A-Za-z][\w.-]*$"
@@ -92,12 +93,10 @@ def _pair_labels(value: Any) -> Any:
 
 
 def _check_pattern(where: str, pattern: str) -> None:
-    if PurePath(pattern).is_absolute() or pattern.startswith("~"):
-        raise ValueError(f"{where}{pattern!r}: expected a path below the folder of this file or below the data folder")
     try:
-        pattern.format(lang="", code="", name="")
-    except (KeyError, IndexError, ValueError):
-        raise ValueError(f"{where}{pattern!r}: expected only {{lang}}, {{code}} and {{name}} in braces") from None
+        check_glob(fill_pattern(pattern, lang="x", code="x", name="x"))
+    except ValueError as error:
+        raise ValueError(f"{where}{pattern!r:.100}: {error}") from None
 
 
 def _check_languages(field: str, codes: tuple[str, ...], new: Mapping[str, str]) -> None:
@@ -119,6 +118,7 @@ def _to_our_code(code: str, new: Mapping[str, str]) -> str:
 
 
 Word = Annotated[str, BeforeValidator(_check_word)]
+Code = Annotated[Name, BeforeValidator(_check_word)]
 Codes = Annotated[tuple[Word, ...], BeforeValidator(_split_codes)]
 Column = Annotated[int | str, BeforeValidator(_check_column)]
 Columns = Annotated[tuple[Column, ...], BeforeValidator(_to_tuple)]
@@ -129,12 +129,12 @@ class Translation(Record):
     """The English training data of another task in other languages. `translations`: the pattern of one table for each language,
     with two columns: an English string and its translation. The other fields are those of `Declaration`."""
 
-    name: str = Field(pattern=NAME)
+    name: Name = Field(pattern=NAME)
     translated_from: str = Field(min_length=1)
     translations: str = Field(min_length=1)
     languages: Codes = Field(min_length=1)
     codes: dict[Word, Word] = Field(default_factory=dict)
-    new_languages: dict[Word, str] = Field(default_factory=dict)
+    new_languages: dict[Code, Name] = Field(default_factory=dict)
     license: str = Field(min_length=1)
     cite: str = ""
     url: str = ""
@@ -171,9 +171,9 @@ class Declaration(Record):
     may have no answer (SQuAD v2.0). `english` of mlm: the file whose lines translate those of `files`. `texts` of mlm: the
     column with the text, or those of a sentence and its English translation."""
 
-    name: str = Field(pattern=NAME)
+    name: Name = Field(pattern=NAME)
     format: Literal["classify", "choice", "tag", "span", "embed", "mlm"]
-    new_languages: dict[Word, str] = Field(default_factory=dict)
+    new_languages: dict[Code, Name] = Field(default_factory=dict)
     files: dict[Split, str] = Field(min_length=1)
     languages: dict[Split, Codes]
     codes: dict[Word, Word] = Field(default_factory=dict)
@@ -213,7 +213,8 @@ class Declaration(Record):
     @field_validator("english")
     @classmethod
     def _check_english(cls, english: str) -> str:
-        _check_pattern("", english)
+        if english:
+            _check_pattern("", english)
         return english
 
     @field_validator("languages", mode="before")

@@ -7,7 +7,6 @@ catalogue: a word may be blank (udpos, panx), and answers are placed by `make_ex
 """
 
 import csv
-import json
 import re
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -22,6 +21,7 @@ from xstilts.formats.format import Example
 from xstilts.formats.mlm import MlmExample
 from xstilts.formats.span import SpanExample
 from xstilts.formats.tag import TagExample
+from xstilts.reading import NotJson, parse_json
 from xstilts.tasks.catalogue.conllu import read_blocks
 from xstilts.tasks.catalogue.qa import Question, make_examples, parse_question, read_questions
 from xstilts.tasks.files.read import check_label, read_json, read_json_lines, read_lines
@@ -258,8 +258,8 @@ def _read_questions(path: Path) -> Iterator[Question]:
 def _parse_first(path: Path) -> Any:
     """The JSON of the first line that is not blank, or of the whole file if it goes over several lines."""
     try:
-        return json.loads(next((line for _, line in read_lines(path) if line.strip()), ""))
-    except json.JSONDecodeError:
+        return parse_json(next((line for _, line in read_lines(path) if line.strip()), ""), str(path))
+    except NotJson:
         return read_json(path)
 
 

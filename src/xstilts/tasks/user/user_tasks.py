@@ -8,6 +8,7 @@ state `declared` themselves.
 """
 
 import hashlib
+import os
 import re
 import sys
 import traceback
@@ -29,6 +30,7 @@ from xstilts.formats.mlm import Mlm
 from xstilts.formats.registry import FORMATS
 from xstilts.formats.span import Span
 from xstilts.formats.tag import Tag
+from xstilts.reading import check_glob, expand_home, fill_pattern, read_bytes
 from xstilts.store.fingerprint import compute_key
 from xstilts.tasks.files.locate import read_examples, resolve_split
 from xstilts.tasks.registry import CATALOGUE
@@ -57,11 +59,11 @@ def register(path: Path, declared: str = "") -> tuple[Task, ...]:
 
     Raises InputError for a file that declares no task, and for a name that the catalogue already has. `declared` is the
     identity when the plan was made; a file that has another identity now is an InputError too."""
-    path = path.expanduser().absolute()
-    try:
-        content = "\0".join(sorted(file.name for file in path.iterdir())).encode() if path.is_dir() else path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: expected a file that declares a task, or a folder of text ({error.strerror})") from None
+    path = expand_home(path).absolute()
+    if os.path.isdir(path):
+        content = b"\0".join(sorted(map(os.fsencode, os.listdir(path))))
+    else:
+        content = read_bytes(path, "a file that declares a task, or a folder of text")
     sha256 = hashlib.sha256(content).hexdigest()
     before, earlier = _registered.get(path, ("", ()))
     tasks = earlier if before == sha256 else _make_tasks(path, content, sha256)
@@ -80,7 +82,7 @@ def resolve_tasks(words: Iterable[str]) -> list[str]:
     """Names of tasks. A file or a folder among them is registered and stands for the tasks that it declares."""
     names: list[str] = []
     for word in words:
-        own = Path(word).suffix in SUFFIXES or (word not in CATALOGUE and Path(word).is_dir())
+        own = Path(word).suffix in SUFFIXES or (word not in CATALOGUE and os.path.isdir(word))
         names += [task.name for task in register(Path(word))] if own else [word]
     return names
 
@@ -231,13 +233,18 @@ def _find_line(error: Exception, path: Path) -> int:
 
 
 def _check_record(task: Task, where: str) -> None:
-    if not re.match(NAME, task.name):
+    if not re.fullmatch(NAME, task.name):
         raise InputError(f"{where}: expected a name of letters, digits, '_', '.' and '-'")
     if task.synthetic:
         raise InputError(f"{where}: no split has `paths` (below {Path(where).parent}) or a `hub`; expected one of the two")
     for split, source in task.splits.items():
         if split not in SPLITS:
             raise InputError(f"{where}: no split {split!r}{nearest(split, SPLITS)}")
+        for pattern in (*source.paths, *source.beside, *source.archives):
+            try:
+                check_glob(fill_pattern(pattern, lang="x", code="x", name="x"))
+            except ValueError as error:
+                raise InputError(f"{where}: {split}: {pattern!r:.100}: {error}") from None
         for code in source.languages:
             if code not in LANGUAGES:
                 row = f"a row: LANGUAGES[{code!r}] = Language(...)"
