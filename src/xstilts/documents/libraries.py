@@ -1,6 +1,6 @@
 """The libraries of the extra `review`, imported where they are used, so that the rest of the package needs none of them."""
 
-from importlib import import_module
+import importlib
 from typing import Any
 
 from xstilts.errors import InputError
@@ -13,7 +13,7 @@ class MissingLibrary(InputError):
 def need(module: str, package: str = "") -> Any:
     """The module; `package` is its name in the package index if that is another one. Raises MissingLibrary."""
     try:
-        return import_module(module)
+        return importlib.import_module(module)
     except ImportError:
         name = package or module.partition(".")[0]
         raise MissingLibrary(
