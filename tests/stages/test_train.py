@@ -213,7 +213,8 @@ def test_a_lost_process_fails_the_stage_and_it_goes_on_from_its_checkpoint(
 
 def test_the_others_end_when_the_first_is_gone(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_worker"], stdin=subprocess.PIPE)
-    work = {"config": {}, "inputs": {}, "checkpoint": "", "scratch": "", "rank": 1, "size": 2, "rendezvous": str(tmp_path / "m"), "tasks": {}}
+    work: dict[str, Any] = {"config": {}, "inputs": {}, "checkpoint": "", "scratch": "", "tasks": {}}
+    work |= {"rank": 1, "size": 2, "rendezvous": str(tmp_path / "m")}
     assert process.stdin is not None
     process.stdin.write(json.dumps(work).encode() + b"\n")
     process.stdin.close()

@@ -48,7 +48,9 @@ def test_a_part_of_other_examples_is_made_again(folders: tuple[Path, Path, Path]
     assert take_part(folders[0], "de", folders[2], 4) is None
 
 
-@pytest.mark.parametrize("record", [[], {}, {"files": [], "facts": {}}, {"files": {"../made/de.jsonl": {}}, "facts": {}, "rows": 3}])
+@pytest.mark.parametrize(
+    "record", [[], {}, {"files": [], "facts": {}}, {"files": {"../made/de.jsonl": {}}, "facts": {}, "rows": 3}]
+)
 def test_a_record_that_is_none_is_not_believed(folders: tuple[Path, Path, Path], record: object) -> None:
     checkpoint, _, new = folders
     (checkpoint / "de.part.json").write_text(json.dumps(record))

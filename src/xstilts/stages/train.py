@@ -237,9 +237,7 @@ def _sampled_rows(
     return SampledRows(sampler(codec, examples), np.concatenate(owners))
 
 
-def train_as(
-    config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, scratch: Path, group: Group, words: str
-) -> None:
+def train_as(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, scratch: Path, group: Group, words: str) -> None:
     """What the other processes of a group do: the same steps, and nothing else."""
     prepared = prepare(config, inputs, scratch, group.device, words)
     Training(prepared.model, prepared.members, prepared.recipe, prepared.plan, checkpoint, group=group).run()

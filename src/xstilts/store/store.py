@@ -32,7 +32,7 @@ from xstilts.errors import InputError
 KEY_DIGITS = 12
 # More files than this are brought to the disk by one call for the whole system, which takes less than one for each.
 MANY_FILES = 1000
-_RUN = re.compile(r"run-(\d+)\.json")
+_RUN = re.compile(r"run-\d+\.json")
 _STAGE_FIELDS = {"kind": str, "version": int, "config": dict, "inputs": dict, "key": str, "slug": str}
 _STAGE_FIELDS |= {"input_kinds": dict, "context": dict}
 _RUN_FIELDS: dict[str, type | tuple[type, ...]] = {"seconds": (int, float), "started": (int, float), "peak_mib": (int, float)}
@@ -215,17 +215,36 @@ class Store:
 
     def folders(self, stages: Iterable[Named]) -> dict[str, Path]:
         """The folder of each stage, by its key: what `folder` gives for each, with one listing of each kind."""
+        every = list(stages)
+        found = self.find_all(every)
+        return {stage.key: found.get(stage.key) or self._usual(stage.kind, stage.slug, stage.key) for stage in every}
+
+    def find_all(self, stages: Iterable[Named]) -> dict[str, Path]:
+        """The folders that are there, by the keys of the stages, with one listing of each kind."""
         found: dict[str, Path] = {}
         listed: dict[str, dict[str, list[str]]] = {}
         for stage in stages:
             if stage.kind not in listed:
                 listed[stage.kind] = {}
-                for name in _list_names(self.root / stage.kind):
+                for name in self._list(stage.kind):
                     listed[stage.kind].setdefault(name[-KEY_DIGITS:], []).append(name)
             names = listed[stage.kind].get(stage.key[:KEY_DIGITS], [])
-            usual = self._usual(stage.kind, stage.slug, stage.key)
-            found[stage.key] = usual if names == [usual.name] or not names else self._choose(usual.parent, names, stage.key) or usual
+            parent = self.root / stage.kind
+            if len(names) == 1:  # without reading it: 12 digits are one key in any store
+                found[stage.key] = parent / names[0]
+            elif chosen := self._choose(parent, names, stage.key):
+                found[stage.key] = chosen
         return found
+
+    def _list(self, kind: str) -> list[str]:
+        """The names of the folders of a kind. Raises InputError if they cannot be read."""
+        try:
+            return os.listdir(self.root / kind)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            reason = f"{kind} cannot be read ({error.strerror})"
+            raise InputError(f"store {self.root}: {reason}; choose another folder with --store") from None
 
     def _usual(self, kind: str, slug: str, key: str) -> Path:
         safe = re.sub(r"[^\w.+@=-]+", "_", slug)[:120]
@@ -252,13 +271,13 @@ class Store:
     def find(self, kind: str, key: str) -> Path | None:
         """The folder that holds this key, or None."""
         parent, end = self.root / kind, f"-{key[:KEY_DIGITS]}"
-        return self._choose(parent, (name for name in _list_names(parent) if name.endswith(end)), key)
+        return self._choose(parent, (name for name in self._list(kind) if name.endswith(end)), key)
 
     def records(self, kind: str, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Folder and `stage.json` of every stage of a kind, in the order of their names; `wanted` chooses by the names of their
         folders. Those without a whole record are left out."""
         parent = self.root / kind
-        for name in _list_names(parent):
+        for name in sorted(self._list(kind)):
             if wanted(name) and (record := read_stage(parent / name)) is not None and record["kind"] == kind:
                 yield parent / name, record
 
@@ -269,34 +288,33 @@ class Store:
 
     @staticmethod
     def verify(folder: Path, thorough: bool = True) -> dict[str, Any]:
-        """Check every output against `done.json`: sizes always, sha256 if `thorough` or if a file is newer than `done.json`. Gives
-        what `done.json` says. Raises DamagedArtefact with the file."""
-        mark = folder / "done.json"
+        """Check every output against `done.json`: sizes always, sha256 if `thorough` or if a file is newer than `done.json`.
+        Gives what `done.json` says. Raises DamagedArtefact with the file."""
         done = read_done(folder)
         try:
-            marked = mark.stat().st_mtime_ns
+            marked = os.stat(f"{folder}/done.json").st_mtime_ns
         except OSError:
             done = None
         if done is None:
-            raise DamagedArtefact(f"{mark}: not the record of a finished stage")
+            raise DamagedArtefact(f"{folder / 'done.json'}: not the record of a finished stage")
         for name, expected in done["files"].items():
-            path = folder / "out" / name
+            path = f"{folder}/out/{name}"
             try:
-                found = path.stat()
+                found = os.stat(path)
             except OSError:
                 raise DamagedArtefact(f"{path}: missing") from None
             if not stat.S_ISREG(found.st_mode):
                 raise DamagedArtefact(f"{path}: not a file")
             if found.st_size != expected["size"]:
                 raise DamagedArtefact(f"{path}: {found.st_size} bytes, expected {expected['size']}")
-            if (thorough or found.st_mtime_ns > marked) and sha256_file(path) != expected["sha256"]:
+            if (thorough or found.st_mtime_ns > marked) and sha256_file(Path(path)) != expected["sha256"]:
                 raise DamagedArtefact(f"{path}: its sha256 is not the one in done.json")
         return done
 
     @staticmethod
     def publish(folder: Path, made: Path, extra: Mapping[str, Any], check: Callable[[], None] = lambda: None) -> None:
         """Make the files in `made` the outputs of the stage: bring them to the disk, rename their folder to `out/`, then
-        `done.json` into place. `check` is called before each step that others see, and raises if the stage is another's by now."""
+        `done.json` into place. `check` is called before each step that others see, and raises if the stage is another's."""
         files = {
             path.relative_to(made).as_posix(): {"size": path.stat().st_size, "sha256": sha256_file(path)}
             for path in sorted(made.rglob("*"))
@@ -355,13 +373,14 @@ class Store:
 
     @staticmethod
     def runs(folder: Path) -> list[dict[str, Any]]:
-        """The attempts at a stage, oldest first."""
-        return [run for name in list_runs(folder) if (run := read_run(folder / name))]
+        """The attempts at a stage, oldest first; none if there is no such folder."""
+        names = sort_runs(os.listdir(folder)) if folder.is_dir() else []
+        return [run for name in names if (run := read_run(folder / name))]
 
     @staticmethod
     def new_run(folder: Path) -> Path:
         """The path of the next `run-NNN.json`, reserved by creating it empty."""
-        number = max((int(_RUN.fullmatch(name)[1]) + 1 for name in list_runs(folder)), default=0)  # type: ignore[index]
+        number = max((int(name[4:-5]) + 1 for name in sort_runs(os.listdir(folder))), default=0)
         while True:
             path = folder / f"run-{number:03d}.json"
             try:
@@ -371,17 +390,9 @@ class Store:
                 number += 1
 
 
-def list_runs(folder: Path) -> list[str]:
-    """The names of the records of the attempts at a stage, oldest first."""
-    return sorted(filter(_RUN.fullmatch, _list_names(folder)), key=lambda name: (len(name), name))
-
-
-def _list_names(folder: Path) -> list[str]:
-    """The names in a folder, sorted; none if there is no such folder."""
-    try:
-        return sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+def sort_runs(names: Iterable[str]) -> list[str]:
+    """Of the names in a stage's folder, those of the records of attempts, oldest first."""
+    return sorted(filter(_RUN.fullmatch, names), key=lambda name: (len(name), name))
 
 
 def _key_of(folder: Path) -> str | None:
