@@ -1,16 +1,11 @@
 from __future__ import annotations
 
-import json
-import multiprocessing
 import os
-import time
 from pathlib import Path
 
 import pytest
 
 from xstilts.errors import InputError
-from xstilts.store import lease as leases
-from xstilts.store.lease import Lease, LeaseHeld, find_holder
 from xstilts.store.store import DamagedArtefact, Store, read_json, write_json
 
 
@@ -91,49 +86,3 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 def test_runs_are_numbered(tmp_path: Path) -> None:
     paths = [Store.new_run(tmp_path) for _ in range(3)]
     assert [p.name for p in paths] == ["run-000.json", "run-001.json", "run-002.json"]
-
-
-def test_a_lease_is_exclusive_and_given_back(tmp_path: Path) -> None:
-    with Lease(tmp_path) as first:
-        assert first.still_ours()
-        assert find_holder(tmp_path) is not None
-        with pytest.raises(LeaseHeld), Lease(tmp_path):
-            pass
-    assert find_holder(tmp_path) is None
-    with Lease(tmp_path):
-        pass
-
-
-def test_the_lease_of_a_dead_process_is_taken(tmp_path: Path) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=_hold_and_die, args=(str(tmp_path),))
-    process.start()
-    process.join()
-    assert (tmp_path / "lease").exists()
-    assert find_holder(tmp_path) is None
-    with Lease(tmp_path) as mine:
-        assert mine.still_ours()
-
-
-def _hold_and_die(folder: str) -> None:
-    Lease(Path(folder)).__enter__()
-    os._exit(9)
-
-
-def test_the_lease_of_another_host_is_stale_only_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "lease"
-    path.write_text(json.dumps({"owner": "x", "host": "elsewhere", "pid": 1}))
-    assert find_holder(tmp_path) is not None
-    old = time.time() - leases.STALE_SECONDS - 1
-    os.utime(path, (old, old))
-    assert find_holder(tmp_path) is None
-    with Lease(tmp_path):
-        pass
-
-
-def test_a_lease_taken_meanwhile_is_given_back_to_its_owner(tmp_path: Path) -> None:
-    """Between judging a lease stale and removing it, somebody else may have taken the stage."""
-    mine = Lease(tmp_path)
-    fresh = {"owner": "faster", "host": "elsewhere", "pid": 1}
-    (tmp_path / "lease").write_text(json.dumps(fresh))
-    mine._remove({"owner": "dead", "host": "elsewhere", "pid": 1})
-    assert read_json(tmp_path / "lease") == fresh

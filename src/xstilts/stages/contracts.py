@@ -9,7 +9,7 @@ input is that of its field, and after it the parts that tell the field's inputs 
 `train:<task>:<language>`. In a `BARE` field it is the part alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from types import NoneType
@@ -263,9 +263,7 @@ def write_config(config: Config) -> dict[str, Any]:
     return record
 
 
-@cache
-def _fields(kind: Any) -> Any:
-    return fields(kind)
+_fields: Callable[[Any], tuple[Any, ...]] = cache(fields)
 
 
 def _write(value: Any) -> Any:

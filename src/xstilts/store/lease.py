@@ -262,13 +262,13 @@ def _look_at(path: Path) -> _Seen | None:
 
 
 def _is_abandoned(attempt: Path) -> bool:
-    """Whether nobody can be at work in the folder of an attempt."""
+    """Whether nobody can be at work in the folder of an attempt: its process ended, or did so before it began, or is elsewhere and
+    silent for long. Only for who holds the lease."""
     mark = attempt / "holder.json"
     holder = Holder.read(mark)
-    if holder is not None and holder.has_ended():
+    if holder is None or holder.has_ended():
         return True
     try:
-        dated = (mark if holder else attempt).stat().st_mtime
+        return read_clock(attempt.parent) - mark.stat().st_mtime > ABANDONED_SECONDS
     except OSError:
         return False
-    return read_clock(attempt.parent) - dated > ABANDONED_SECONDS
