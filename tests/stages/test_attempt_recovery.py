@@ -81,7 +81,11 @@ def assert_whole(store: Store) -> None:
     assert read_stage(folder) == STAGE.record()
     assert find_holder(folder) is None
     assert [path.name for path in folder.glob(".attempt-*")] == []
-    assert {path.name for path in folder.iterdir() if not path.name.startswith((".", "run-"))} == {"stage.json", "done.json", "out"}
+    assert {path.name for path in folder.iterdir() if not path.name.startswith((".", "run-"))} == {
+        "stage.json",
+        "done.json",
+        "out",
+    }
 
 
 def kill_at(number: int, store: Store) -> Callable[[], None]:
@@ -149,7 +153,19 @@ def test_a_suspended_holder_that_comes_back_has_lost_and_spoils_nothing(tmp_path
     assert "taken over: the last sign of" in store.runs(folder)[1]["said"][0]
 
 
-RECORDS = ("[]", "{}", "", "null", "5", '"x"', "[" * 100_000, "9" * 5000, '{"key":', '{"files": {"a": 1}}', '{"files": {"a": {}}}')
+RECORDS = (
+    "[]",
+    "{}",
+    "",
+    "null",
+    "5",
+    '"x"',
+    "[" * 100_000,
+    "9" * 5000,
+    '{"key":',
+    '{"files": {"a": 1}}',
+    '{"files": {"a": {}}}',
+)
 
 
 @pytest.mark.parametrize("content", RECORDS)
