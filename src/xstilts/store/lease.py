@@ -262,8 +262,8 @@ def _look_at(path: Path) -> _Seen | None:
 
 
 def _is_abandoned(attempt: Path) -> bool:
-    """Whether nobody can be at work in the folder of an attempt: its process ended, or did so before it began, or is elsewhere and
-    silent for long. Only for who holds the lease."""
+    """Whether nobody can be at work in the folder of an attempt: its process ended, or is elsewhere and silent for long, or never
+    came so far as to begin. Only for who holds the lease."""
     mark = attempt / "holder.json"
     holder = Holder.read(mark)
     if holder is None or holder.has_ended():
