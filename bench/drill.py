@@ -47,6 +47,7 @@ from xstilts.train import loop
 
 STALE_SECONDS, BEAT_SECONDS = 2.0, 0.2
 HOUR = 3600.0
+ROUND_KILLS = 40  # then a round is left alone, so that it ends
 PATIENCE_SECONDS = 120.0  # until a run that is left alone has to end
 # What is compared; the other files have times in them.
 COMPARED = ("examples.jsonl", "scores.json", "tallies.npz")
@@ -103,7 +104,7 @@ class Drill:
         while self.kills < kills and time.monotonic() < until:
             store = Store(self.folder / f"round-{self.did['rounds']}")
             try:
-                self._round(store, kills, until)
+                self._round(store, min(kills, self.kills + ROUND_KILLS), until)
             finally:
                 self._end_all()
             self.did["rounds"] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.execution.fake_store import finish
 from xstilts.execution import execute as executing
 from xstilts.execution.execute import State, Statuses, execute, inspect, reasons
 from xstilts.execution.executors.base import Event
+from xstilts.execution.executors.local import LocalExecutor
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages import attempt as attempts
 from xstilts.stages.job import Outcome
@@ -181,3 +183,34 @@ def test_records_of_the_store_that_are_none_are_named(plan: Plan, tmp_path: Path
         assert message == f"damaged: {folder / 'done.json'}: not the record of a finished stage; it is made again"
     assert not any(reasons(plan, state)[stage.key] for stage in plan.stages[:4])
     assert not run_with(plan, store, lambda _: Outcome("done")).errors
+
+
+def test_a_mark_that_another_run_has_just_set_is_not_taken_back(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the drill: between looking at a store and beginning, another run finishes a stage."""
+    store, stage = Store(tmp_path), plan.stages[0]
+
+    def look_and_wait(*words: Any) -> State:
+        state = inspect(*words)
+        finish(store, stage)
+        return state
+
+    monkeypatch.setattr(executing, "inspect", look_and_wait)
+    assert not run_with(plan, store, lambda _: Outcome("done")).errors
+    store.verify(store.folder(stage.kind, stage.slug, stage.key))
+
+
+@pytest.mark.usefixtures("forked_workers")
+def test_a_worker_that_dies_while_it_is_told_something_is_only_lost(tmp_path: Path) -> None:
+    """Found by the drill: what was still to be written to it must not end the run."""
+    store = Store(tmp_path)
+    store.prepare()
+    with LocalExecutor(store.root, 1) as executor:
+        worker = executor.workers[0]
+        os.kill(worker.process.pid, signal.SIGKILL)
+        while executor.workers[0] is worker:
+            if worker.key is None:
+                executor.submit({"key": "k", "filler": "x" * 200_000})
+            found = executor.poll(0.05)
+        assert found == [("k", Outcome("lost", status=-9))]

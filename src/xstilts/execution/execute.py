@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,7 @@ from xstilts.plan.compile import Plan
 from xstilts.stages.job import Outcome
 from xstilts.stages.stage import Stage, TrainStage
 from xstilts.store.fingerprint import list_differences
-from xstilts.store.lease import find_holder, look
+from xstilts.store.lease import Lease, LeaseHeld, look
 from xstilts.store.store import (
     KEY_DIGITS,
     DamagedArtefact,
@@ -203,8 +203,6 @@ def inspect(plan: Plan, store: Store, thorough: bool = True) -> State:
     for key in status.of("done"):
         try:
             done = store.verify(folders[key], thorough=thorough and key in needed)
-            if done.get("key", key) != key:
-                raise DamagedArtefact(f"{folders[key] / 'done.json'}: of another stage")
         except DamagedArtefact as error:
             status[key] = "pending"
             state.messages.append(f"damaged: {error}; it is made again")
@@ -256,10 +254,9 @@ def execute(
     if the store cannot be written."""
     store.prepare()
     state = inspect(plan, store)
-    for key in state.status.of("pending"):  # take back marks that vouch for nothing
-        folder = state.folders[key]
-        if os.path.lexists(folder / "done.json") and find_holder(folder) is None:
-            store.undo(folder)
+    for key in state.status.of("pending"):
+        if os.path.lexists(state.folders[key] / "done.json"):
+            _take_back(store, state.folders[key])
     todo = state.count("pending")
     watch(state)
     if todo == 0:
@@ -393,6 +390,15 @@ def _take_events(state: State, executor: Executor) -> None:
             state.live[key] = {"started": state.live[key]["started"], **event, "at": time.time()}
 
 
+def _take_back(store: Store, folder: Path) -> None:
+    """Take back the mark of a stage if it vouches for nothing. Another run may just have made the stage, or be at it."""
+    with suppress(LeaseHeld), Lease(folder):
+        try:
+            store.verify(folder)
+        except DamagedArtefact:
+            store.undo(folder)
+
+
 def _write_record(state: State, stage: Stage) -> None:
     """Write a stage's `stage.json`, so that whoever has the store can run it."""
     folder = state.folders[stage.key]
@@ -422,7 +428,7 @@ def _settle(state: State, stage: Stage, event: Outcome, live: dict[str, Any]) ->
             source = next(i for i in stage.parents if i.key == event.input)
             if state.status[source.key] == "done":
                 state.messages.append(f"damaged: {event.error}; it is made again")
-                state.store.undo(state.folders[source.key])
+                _take_back(state.store, state.folders[source.key])
                 state.status[source.key] = "pending"
         case "lost" if event.taken:
             state.status[key] = "elsewhere"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,7 +70,8 @@ class Worker:
         """End it now; gives its exit status."""
         self.process.kill()
         status = self.process.wait()
-        self.stdin.close()
+        with suppress(BrokenPipeError):  # what it was still to be told
+            self.stdin.close()
         self.stdout.close()
         self.log.close()
         return status
