@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -86,3 +87,42 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 def test_runs_are_numbered(tmp_path: Path) -> None:
     paths = [Store.new_run(tmp_path) for _ in range(3)]
     assert [p.name for p in paths] == ["run-000.json", "run-001.json", "run-002.json"]
+
+
+def test_of_a_copied_stage_the_one_whose_files_are_there_is_taken(tmp_path: Path) -> None:
+    store, key = Store(tmp_path), "ab" * 32
+    folders = [store.folder("train", "x", key), tmp_path / "train" / f"copy-{key[:12]}"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        write_json(folder / "stage.json", {"key": key})
+        publish(folder)
+    for damaged, whole in (folders, reversed(folders)):
+        (damaged / "out").rename(damaged / "gone")
+        named = SimpleNamespace(kind="train", slug="x", key=key)
+        assert store.folder("train", "x", key) == store.find("train", key) == store.folders([named])[key] == whole
+        (damaged / "gone").rename(damaged / "out")
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "loop", "nested", "digits", "bytes", "file below"])
+def test_what_is_no_json_reads_as_none(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x.json"
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "loop":
+            path.symlink_to("x.json")
+        case "file below":
+            path.write_text("{}")
+            path = path / "y.json"
+        case _:
+            path.write_bytes({"nested": b"[" * 100_000, "digits": b"9" * 5000, "bytes": b"\xff"}[kind])
+    assert read_json(path) is None
+
+
+def test_the_number_of_a_run_is_never_given_again(tmp_path: Path) -> None:
+    for name in ("run-007.json", "run-1000.json"):
+        (tmp_path / name).write_text("[]")
+    assert Store.new_run(tmp_path).name == "run-1001.json"
+    assert Store.runs(tmp_path) == []

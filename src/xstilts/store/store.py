@@ -211,7 +211,9 @@ class Store:
     def folder(self, kind: str, slug: str, key: str) -> Path:
         """The folder of a stage: the existing one of that key under any slug, else the one to create."""
         usual = self._usual(kind, slug, key)
-        return usual if _key_of(usual) == key else self.find(kind, key) or usual
+        if _key_of(usual) == key and (not self.is_done(usual) or _is_whole(usual)):
+            return usual
+        return self.find(kind, key) or usual
 
     def folders(self, stages: Iterable[Named]) -> dict[str, Path]:
         """The folder of each stage, by its key: what `folder` gives for each, with one listing of each kind."""
@@ -252,10 +254,10 @@ class Store:
 
     @staticmethod
     def _choose(parent: Path, names: Iterable[str], key: str) -> Path | None:
-        """Of the folders whose names end with the digits of a key, the one that holds it: one that is done, if there are
-        several. One that does not say which key it has is taken by its name."""
-        own = [path for name in names if _key_of(path := parent / name) in (key, None)]
-        return next((path for path in own if Store.is_done(path)), own[0] if own else None)
+        """Of the folders whose names end with the digits of a key, the one that holds it: one whose files are there, if somebody
+        has copied it. One that does not say which key it has is taken by its name."""
+        own = [path for name in sorted(names) if _key_of(path := parent / name) in (key, None)]
+        return next(filter(_is_whole, own), own[0]) if own else None
 
     def outputs(self, kind: str, slug: str, key: str) -> Path:
         """The `out/` folder of a finished stage, checked. Raises InputError if it is not there or not what it was."""
@@ -393,6 +395,13 @@ class Store:
 def sort_runs(names: Iterable[str]) -> list[str]:
     """Of the names in a stage's folder, those of the records of attempts, oldest first."""
     return sorted(filter(_RUN.fullmatch, names), key=lambda name: (len(name), name))
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        return bool(Store.verify(folder, thorough=False))
+    except DamagedArtefact:
+        return False
 
 
 def _key_of(folder: Path) -> str | None:
