@@ -12,8 +12,11 @@ from typing import Any, Self
 import pytest
 from tests.conftest import tiny_study
 from tests.execution.fake_store import finish
+from typer.testing import CliRunner
 
+from xstilts.cli import app
 from xstilts.execution import execute as executing
+from xstilts.execution import one_stage
 from xstilts.execution.execute import State, Statuses, execute, inspect, reasons
 from xstilts.execution.executors.base import Event
 from xstilts.execution.executors.local import LocalExecutor
@@ -214,3 +217,23 @@ def test_a_worker_that_dies_while_it_is_told_something_is_only_lost(tmp_path: Pa
                 executor.submit({"key": "k", "filler": "x" * 200_000})
             found = executor.poll(0.05)
         assert found == [("k", Outcome("lost", status=-9))]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "said"),
+    [
+        (Outcome("done", seconds=1.0), 0, ""),
+        (Outcome("held", "elsewhere (process 1) works on it"), 75, "elsewhere (process 1) works on it; wait for it"),
+        (Outcome("lost", "its lease was taken over by x", taken=True), 75, "taken over by x; run the same command again"),
+        (Outcome("failed", "line 3", input_error=True), 2, "line 3"),
+        (Outcome("failed", "a bug"), 1, "a bug"),
+    ],
+)
+def test_an_executor_is_told_apart_what_failed_and_what_may_be_tried_again(
+    outcome: Outcome, code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setattr(one_stage, "run_stage", lambda *_: outcome)
+    done = CliRunner().invoke(app, ["stage", "abc", "--store", str(tmp_path)])
+    assert (done.exit_code, said in done.output) == (code, True), done.output
