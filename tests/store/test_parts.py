@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.spoiling import HARMS, spoil
 
+from xstilts.stages import reuse
 from xstilts.store import parts
 from xstilts.store.parts import keep_part, take_part
 
@@ -81,3 +82,15 @@ def test_an_end_before_the_mark_leaves_no_part(
     with pytest.raises(KeyboardInterrupt):
         keep_part(empty, "de", [made / "de.jsonl"], 3)
     assert take_part(empty, "de", folders[2], 3) is None
+
+
+def test_languages_of_another_stage_become_parts_with_their_facts(folders: tuple[Path, Path, Path]) -> None:
+    checkpoint, out, new = folders
+    (out / "seen.json").write_text('{"de": 0.5, "fr": 1.0}')
+    (out / "dev-fr.text.npy").write_bytes(b"vectors")
+    (out / "dev-fr.text.ids.json").write_text('["a", "b"]')
+    reuse._keep(checkpoint, out, ["de.jsonl", "dev-fr.text.npy", "dev-fr.text.ids.json"], "de", {"unreached": {"de": 2}})
+    reuse._keep(checkpoint, out, ["de.jsonl", "dev-fr.text.npy", "dev-fr.text.ids.json"], "fr", {})
+    assert take_part(checkpoint, "de", new, 3) == {"unreached": 2, "seen": 0.5}
+    assert take_part(checkpoint, "dev-fr.text", new, 2) == {}
+    assert (new / "dev-fr.text.npy").read_bytes() == b"vectors"
