@@ -23,7 +23,7 @@ from xstilts.cli import app
 from xstilts.cli.views import status as status_view
 from xstilts.cli.views.progress import LiveView, RunningStage, describe_progress, describe_stopping, tabulate_running
 from xstilts.cli.views.status import draw_status, follow_status, print_status
-from xstilts.execution.execute import State, inspect
+from xstilts.execution.execute import State, Statuses, inspect
 from xstilts.execution.status import StatusReader, StudyStatus
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages import attempt
@@ -252,7 +252,7 @@ def test_in_a_notebook_a_line_is_written_over_the_one_before(tmp_path: Path, mon
     file = io.StringIO()
     with LiveView(Console(file=file, force_terminal=True, no_color=True), in_place=True) as view:  # as a kernel calls itself
         view.show(state)
-        state.status = dict.fromkeys(state.status, "done")
+        state.status = Statuses((key, "done") for key in state.status)
         view.show(state)
         state.messages.append("damaged: a file")
         view.show(state)

@@ -140,7 +140,7 @@ class RandomKills(threading.Thread):
 
 
 def test_random_kills_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """20 `kill -9` of workers at random moments, in a study whose trainings checkpoint after every step; the final scores and
+    """12 `kill -9` of workers at random moments, in a study whose trainings checkpoint after every step; the final scores and
     weights are those of a run that nobody disturbed."""
     plan = compile_study(
         tiny_study(
@@ -153,7 +153,7 @@ def test_random_kills_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not execute(plan, calm, workers=2).errors
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr("xstilts.execution.execute.LOST_LIMIT", 100)
-    kills = RandomKills(20)
+    kills = RandomKills(12)
     kills.start()
     state = execute(plan, wild, workers=2)
     kills.over.set()
@@ -162,7 +162,7 @@ def test_random_kills_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert kills.left == 0
     assert outputs(plan, wild) == outputs(plan, calm)
     attempts = sum(len(wild.runs(wild.folder(s.kind, s.slug, s.key))) for s in plan.stages)
-    assert attempts >= len(plan.stages) + 10, "the kills hit stages at work"
+    assert attempts >= len(plan.stages) + 6, "the kills hit stages at work"
 
 
 def test_a_run_that_is_killed_as_a_whole_goes_on_to_the_same_end(undisturbed: tuple[Plan, Store, State], tmp_path: Path) -> None:
@@ -301,16 +301,15 @@ def test_a_killed_worker_loses_one_language(tmp_path: Path) -> None:
         executor.submit(stage.record())
         first = folder / "checkpoint" / "l1.text.ids.json"
         deadline = time.monotonic() + 60
-        while not first.exists() and time.monotonic() < deadline:
+        while not first.with_name("l1.text.part.json").exists() and time.monotonic() < deadline:
             time.sleep(0.001)
         executor.workers[0].process.kill()
     assert not store.is_done(folder)
     assert not (folder / "checkpoint" / "l5.text.npy").exists()
-    first.write_text(first.read_text() + " ")
+    finished = first.stat().st_ino
     assert not execute(plan, store, workers=1).errors
-    resumed = {p.name: p.read_bytes() for p in (folder / "out").iterdir()}
-    assert resumed.pop(first.name) == undisturbed.pop(first.name) + b" ", "the finished language was not made again"
-    assert resumed == undisturbed
+    assert (folder / "out" / first.name).stat().st_ino == finished, "the finished language was not made again"
+    assert {p.name: p.read_bytes() for p in (folder / "out").iterdir()} == undisturbed
 
 
 def test_damage_is_made_again_and_said(undisturbed: tuple[Plan, Store, State], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from tests.model.test_neighbours import xtreme_pairs
+from tests.spoiling import spoil
 from transformers import AutoModel, AutoTokenizer
 
 from xstilts.formats.bitext_mining import PoolExample
@@ -30,6 +31,7 @@ from xstilts.stages.contracts import (
 )
 from xstilts.stages.job import Interrupted, Job
 from xstilts.stages.vectors import Layout, create
+from xstilts.store.parts import keep_part
 
 SIZE = 8
 MineJob = Job[MineConfig, MineInputs[Path]]
@@ -83,19 +85,20 @@ def test_scores_are_those_of_the_centred_vectors(job: MineJob) -> None:
 
 
 def test_a_restart_keeps_what_was_finished(job: MineJob) -> None:
-    class StopAtFourth(threading.Event):
-        checks = 0
-
+    class StopAfterThePart(threading.Event):
         def is_set(self) -> bool:
-            self.checks += 1
-            return self.checks > 3
+            return (job.checkpoint / "de.part.json").exists()
 
-    job.stop = StopAtFourth()  # once in a search of one block and once a part: within the second part
+    job.stop = StopAfterThePart()
     with pytest.raises(Interrupted):
         mine.run(job)
-    assert not list(job.out.iterdir())
-    (job.checkpoint / "de.jsonl").write_text('["kept", "kept", 1.0]\n')
     job.stop = threading.Event()
+    made = lines(job.out / "de.jsonl")
+    spoil(job.checkpoint / "de.jsonl", "zeros")
+    mine.run(job)
+    assert lines(job.out / "de.jsonl") == made, "made again"
+    (job.out / "de.jsonl").write_text('["kept", "kept", 1.0]\n')
+    keep_part(job.checkpoint, "de", [job.out / "de.jsonl"], 1)
     mine.run(job)
     assert lines(job.out / "de.jsonl") == [["kept", "kept", 1.0]] and len(lines(job.out / "fr.jsonl")) > 15
 

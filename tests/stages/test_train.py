@@ -77,7 +77,7 @@ def test_rows_that_are_cut_anew_are_those_of_their_examples(tiny_folder: Path, t
     job = job_of(tiny_folder, tmp_path / "a", NLI, TEXT, robust=SEGMENTATION, max_length=60)
     job = replace(job, config=replace(job.config, labels=labels))
     body._encode(job)
-    prepared = body.prepare(job.config, job.inputs, job.checkpoint, torch.device("cpu"))
+    prepared = body.prepare(job.config, job.inputs, job.scratch, torch.device("cpu"))
     table = prepared.model.encoder.get_input_embeddings()  # type: ignore[operator]
     assert len(table.weight) == 13, "any piece can come, so the table is whole"
     for member in prepared.members:
@@ -102,7 +102,7 @@ def test_a_robust_phase_counts_its_passes_for_the_control(tiny_folder: Path, tmp
         later = job_of(tiny_folder, tmp_path / f"{name}-control", NLI)
         later = replace(later, inputs=replace(later.inputs, match={"0": job.out}))
         body._encode(later)
-        tokens[name] = body.prepare(later.config, later.inputs, later.checkpoint, torch.device("cpu")).plan.matched_tokens
+        tokens[name] = body.prepare(later.config, later.inputs, later.scratch, torch.device("cpu")).plan.matched_tokens
         assert tokens[name] == round(made["tokens"] * made.get("passes", 1))
     assert tokens["freelb"] == 3 * tokens["plain"]
     assert tokens["segmentation"] > tokens["plain"]
@@ -145,7 +145,7 @@ def mixed_job(start: Path, path: Path, *tasks: TrainedTask, **recipe: Any) -> Tr
 def test_a_word_list_is_read_where_the_context_says_and_must_be_that_of_the_recipe(tiny_folder: Path, tmp_path: Path) -> None:
     job = mixed_job(tiny_folder, tmp_path / "a", NLI)
     body._encode(job)
-    prepared = body.prepare(job.config, job.inputs, job.checkpoint, torch.device("cpu"), job.context.words)
+    prepared = body.prepare(job.config, job.inputs, job.scratch, torch.device("cpu"), job.context.words)
     table = prepared.model.encoder.get_input_embeddings()  # type: ignore[operator]
     assert len(table.weight) == 13, "words of the list can come, so the table is whole"
     (member,) = prepared.members
@@ -213,7 +213,8 @@ def test_a_lost_process_fails_the_stage_and_it_goes_on_from_its_checkpoint(
 
 def test_the_others_end_when_the_first_is_gone(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-m", "xstilts.stages.ddp_worker"], stdin=subprocess.PIPE)
-    work = {"config": {}, "inputs": {}, "checkpoint": "", "rank": 1, "size": 2, "rendezvous": str(tmp_path / "m"), "tasks": {}}
+    work: dict[str, Any] = {"config": {}, "inputs": {}, "checkpoint": "", "scratch": "", "tasks": {}}
+    work |= {"rank": 1, "size": 2, "rendezvous": str(tmp_path / "m")}
     assert process.stdin is not None
     process.stdin.write(json.dumps(work).encode() + b"\n")
     process.stdin.close()

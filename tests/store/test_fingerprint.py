@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xstilts.store.fingerprint import canonical_json, compute_key, list_differences
@@ -16,16 +16,19 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(VALUES)
 def test_spelling_loses_nothing(value: object) -> None:
     assert json.loads(canonical_json(value)) == value
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(st.text(), VALUES, max_size=5))
 def test_order_of_names_does_not_matter(value: dict[str, object]) -> None:
     assert compute_key(value) == compute_key(dict(reversed(value.items())))
 
 
+@settings(max_examples=50)
 @given(VALUES, VALUES)
 def test_no_difference_means_one_spelling(a: object, b: object) -> None:
     if not list_differences(a, b) and type(a) is type(b):

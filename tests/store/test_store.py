@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-import json
-import multiprocessing
 import os
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from xstilts.errors import InputError
-from xstilts.store import lease as leases
-from xstilts.store.lease import Lease, LeaseHeld, find_holder
 from xstilts.store.store import DamagedArtefact, Store, read_json, write_json
 
 
@@ -93,47 +89,40 @@ def test_runs_are_numbered(tmp_path: Path) -> None:
     assert [p.name for p in paths] == ["run-000.json", "run-001.json", "run-002.json"]
 
 
-def test_a_lease_is_exclusive_and_given_back(tmp_path: Path) -> None:
-    with Lease(tmp_path) as first:
-        assert first.still_ours()
-        assert find_holder(tmp_path) is not None
-        with pytest.raises(LeaseHeld), Lease(tmp_path):
-            pass
-    assert find_holder(tmp_path) is None
-    with Lease(tmp_path):
-        pass
+def test_of_a_copied_stage_the_one_whose_files_are_there_is_taken(tmp_path: Path) -> None:
+    store, key = Store(tmp_path), "ab" * 32
+    folders = [store.folder("train", "x", key), tmp_path / "train" / f"copy-{key[:12]}"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        write_json(folder / "stage.json", {"key": key})
+        publish(folder)
+    for damaged, whole in (folders, reversed(folders)):
+        (damaged / "out").rename(damaged / "gone")
+        named = SimpleNamespace(kind="train", slug="x", key=key)
+        assert store.folder("train", "x", key) == store.find("train", key) == store.folders([named])[key] == whole
+        (damaged / "gone").rename(damaged / "out")
 
 
-def test_the_lease_of_a_dead_process_is_taken(tmp_path: Path) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=_hold_and_die, args=(str(tmp_path),))
-    process.start()
-    process.join()
-    assert (tmp_path / "lease").exists()
-    assert find_holder(tmp_path) is None
-    with Lease(tmp_path) as mine:
-        assert mine.still_ours()
+@pytest.mark.parametrize("kind", ["folder", "pipe", "loop", "nested", "digits", "bytes", "file below"])
+def test_what_is_no_json_reads_as_none(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x.json"
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "loop":
+            path.symlink_to("x.json")
+        case "file below":
+            path.write_text("{}")
+            path = path / "y.json"
+        case _:
+            path.write_bytes({"nested": b"[" * 100_000, "digits": b"9" * 5000, "bytes": b"\xff"}[kind])
+    assert read_json(path) is None
 
 
-def _hold_and_die(folder: str) -> None:
-    Lease(Path(folder)).__enter__()
-    os._exit(9)
-
-
-def test_the_lease_of_another_host_is_stale_only_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "lease"
-    path.write_text(json.dumps({"owner": "x", "host": "elsewhere", "pid": 1}))
-    assert find_holder(tmp_path) is not None
-    old = time.time() - leases.STALE_SECONDS - 1
-    os.utime(path, (old, old))
-    assert find_holder(tmp_path) is None
-    with Lease(tmp_path):
-        pass
-
-
-def test_a_lease_taken_meanwhile_is_given_back_to_its_owner(tmp_path: Path) -> None:
-    """Between judging a lease stale and removing it, somebody else may have taken the stage."""
-    mine = Lease(tmp_path)
-    fresh = {"owner": "faster", "host": "elsewhere", "pid": 1}
-    (tmp_path / "lease").write_text(json.dumps(fresh))
-    mine._remove({"owner": "dead", "host": "elsewhere", "pid": 1})
-    assert read_json(tmp_path / "lease") == fresh
+def test_the_number_of_a_run_is_never_given_again(tmp_path: Path) -> None:
+    for name in ("run-007.json", "run-1000.json"):
+        (tmp_path / name).write_text("[]")
+    assert Store.new_run(tmp_path).name == "run-1001.json"
+    assert Store.runs(tmp_path) == []

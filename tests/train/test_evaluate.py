@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.spoiling import HARMS, spoil
 
 from xstilts.formats.choice import Choice, ChoiceExample
 from xstilts.formats.classify import Classify, ClassifyExample
@@ -280,8 +281,9 @@ def test_a_sequence_longer_than_a_batch_goes_alone(tiny_folder: Path, monkeypatc
 # -- The stage --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("harm", HARMS)
 def test_the_stage_streams_and_goes_on_where_it_stopped(
-    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str
 ) -> None:
     monkeypatch.setattr(evaluate, "EVALUATION_TOKENS", 60)
     model, codec = setting("classify", tiny_folder)
@@ -297,7 +299,7 @@ def test_the_stage_streams_and_goes_on_where_it_stopped(
     job = Job(config, inputs, tmp_path / "out", tmp_path / "checkpoint")
 
     def stop_in_the_second_language() -> None:
-        if (job.checkpoint / ".l1.jsonl").exists():
+        if (job.out / "l1.jsonl").exists():
             raise Interrupted
 
     with monkeypatch.context() as patch:
@@ -305,8 +307,13 @@ def test_the_stage_streams_and_goes_on_where_it_stopped(
         with pytest.raises(Interrupted):
             predict_stage.run(job)
     assert not (job.checkpoint / "l1.jsonl").exists()
-    written = (job.checkpoint / "en.jsonl").stat().st_mtime_ns
+    written = (job.checkpoint / "en.jsonl").stat().st_ino
     predict_stage.run(job)
-    assert (job.checkpoint / "en.jsonl").stat().st_mtime_ns == written
+    assert (job.out / "en.jsonl").stat().st_ino == written, "not made again"
+    (job.out / "en.jsonl").unlink()
+    spoil(job.checkpoint / "en.jsonl", harm)
+    if harm != "bit":
+        spoil(job.checkpoint / "l1.part.json", harm)
+    predict_stage.run(job)
     for language, found in examples.items():
         assert list(read_predictions(job.out / f"{language}.jsonl")) == all_at_once(model, codec, found)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.spoiling import spoil
 
 from xstilts.errors import InputError
 from xstilts.vision import features as module
@@ -122,6 +123,18 @@ def test_rows_that_are_lost_are_seen_again(tmp_path: Path) -> None:
         write_features(tmp_path, NAMES, TOWER, paint, stop)
     os.truncate(tmp_path / "features.npy", 500)
     write_features(tmp_path, NAMES, TOWER, paint)
+    check_all(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["features.npy", "progress.json"])
+@pytest.mark.parametrize("harm", ["empty", "cut", "zeros", "gone"])
+def test_what_was_spoiled_is_seen_again(tmp_path: Path, name: str, harm: str) -> None:
+    with pytest.raises(Stopped):
+        write_features(tmp_path, NAMES, TOWER, paint, stop)
+    spoil(tmp_path / name, harm)
+    ask = Counted()
+    write_features(tmp_path, NAMES, TOWER, ask)
+    assert ask.asked == NAMES
     check_all(tmp_path)
 
 

@@ -65,7 +65,7 @@ def gather(plan: Plan, store: Store, state: State | None = None) -> Results:
     made_now = state is not None
     state = state or inspect(plan, store, thorough=False)
     study = plan.study
-    folders = {stage.key: store.folder(stage.kind, stage.slug, stage.key) for stage in plan.stages}
+    folders = state.folders
     cells = tuple(_cell(cell, store, folders, state) for cell in plan.cells)
     targets = tuple(_target(study, target, cells, plan) for target in study.targets)
     metrics = {metric.name: metric for target in study.targets if (metric := find_task(target.task).metric)}

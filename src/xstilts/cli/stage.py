@@ -7,6 +7,8 @@ import typer
 from xstilts.cli.app import RUN, app, open_console, print_error
 from xstilts.cli.options import DEFAULT_STORE, StoreOption
 
+TRY_LATER = 75  # the exit code of a temporary failure, as in sysexits.h
+
 
 @app.command(rich_help_panel=RUN)
 def stage(
@@ -44,7 +46,11 @@ def stage(
             print_error("interrupted; run the same command again to go on from the checkpoint")
             raise SystemExit(130)
         case "held":
-            print_error("another process works on this stage; wait for it")
+            print_error(f"{found.error}; wait for it")
+            raise SystemExit(TRY_LATER)
+        case "lost":
+            print_error(f"{found.error}; run the same command again to go on from the checkpoint")
+            raise SystemExit(TRY_LATER)
         case _:
             print_error(found.error)
     raise SystemExit(2 if found.input_error else 1)

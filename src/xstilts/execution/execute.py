@@ -1,16 +1,20 @@
 """Execute: run what a plan lacks, in an order that keeps the workers busy, and nothing twice.
 
 A stage that fails blocks what rests on it and nothing else. A worker that dies costs the steps since its last
-checkpoint. A stage that another run holds is waited for, not repeated. A damaged artefact is made again, and said so.
+checkpoint. A stage that another run holds is waited for, not repeated. A damaged artefact is made again, and said so. What a
+turn of the loop costs does not depend on how many stages are done.
 """
 
+import heapq
+import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from xstilts.data.html import write_html
@@ -22,8 +26,17 @@ from xstilts.plan.compile import Plan
 from xstilts.stages.job import Outcome
 from xstilts.stages.stage import Stage, TrainStage
 from xstilts.store.fingerprint import list_differences
-from xstilts.store.lease import find_holder
-from xstilts.store.store import DamagedArtefact, Store, explain_storage_error, read_json, write_json
+from xstilts.store.lease import Lease, LeaseHeld, look
+from xstilts.store.store import (
+    KEY_DIGITS,
+    DamagedArtefact,
+    Store,
+    explain_storage_error,
+    read_done,
+    read_run,
+    set_aside,
+    write_json,
+)
 
 LOST_LIMIT = 5
 POLL_SECONDS = 0.25
@@ -37,6 +50,35 @@ SAME_PRESS_SECONDS = 0.1
 StageState = Literal["done", "running", "elsewhere", "pending", "failed", "blocked"]
 
 
+# How long an estimate of the time left holds, in times of what it costs: it looks at all stages.
+ESTIMATE_HOLDS = 20
+
+
+class Statuses(dict[str, StageState]):
+    """The state of each stage, by its key. It also knows the stages of each state, and which `changed` since the loop looked."""
+
+    def __init__(self, statuses: Iterable[tuple[str, StageState]] = ()):
+        super().__init__()
+        self._of: dict[StageState, dict[str, None]] = {state: {} for state in get_args(StageState)}
+        self.changed: list[str] = []
+        for key, state in statuses:
+            self[key] = state
+
+    def __setitem__(self, key: str, state: StageState) -> None:
+        if key in self:
+            del self._of[self[key]][key]
+        self._of[state][key] = None
+        self.changed.append(key)
+        super().__setitem__(key, state)
+
+    def of(self, state: StageState) -> tuple[str, ...]:
+        """The keys of the stages in a state, in the order in which they came into it."""
+        return tuple(self._of[state])
+
+    def count(self, *states: StageState) -> int:
+        return sum(len(self._of[state]) for state in states)
+
+
 @dataclass(repr=False)
 class State:
     """Where an execution stands. `live` maps the keys of running stages to what they last reported, with the time `started`
@@ -44,7 +86,7 @@ class State:
 
     plan: Plan
     store: Store
-    status: dict[str, StageState]
+    status: Statuses
     cached: set[str]
     live: dict[str, dict[str, Any]] = field(default_factory=dict)
     errors: dict[str, Outcome] = field(default_factory=dict)
@@ -55,9 +97,20 @@ class State:
     stopping: bool = False
     started: float = field(default_factory=time.monotonic)
     _measured: tuple[int, dict[str, Work]] | None = None
+    _estimated: tuple[float, TimeLeft | None] | None = None
 
     def count(self, *states: StageState) -> int:
-        return sum(1 for status in self.status.values() if status in states)
+        return self.status.count(*states)
+
+    @cached_property
+    def stages(self) -> dict[str, Stage]:
+        """The plan's stages, by their keys."""
+        return {stage.key: stage for stage in self.plan.stages}
+
+    @cached_property
+    def folders(self) -> dict[str, Path]:
+        """The folder of each stage: where it is, or will be."""
+        return self.store.folders(self.plan.stages)
 
     def _counts(self) -> dict[str, int]:
         counts = {state: self.count(state) for state in get_args(StageState)}
@@ -90,10 +143,11 @@ class State:
         if self._measured is None or self._measured[0] != done:
             texts = {}
             for stage in fetches:
-                mark = read_json(self.store.folder(stage.kind, stage.slug, stage.key) / "done.json")
-                if self.status[stage.key] == "done" and mark:
+                mark = read_done(self.folders[stage.key]) if self.status[stage.key] == "done" else None
+                if mark:
                     size = sum(file["size"] for file in mark["files"].values())
-                    texts[stage.key] = (int(mark["facts"].get("examples", 0)), size)
+                    examples = mark["facts"].get("examples")
+                    texts[stage.key] = (examples if isinstance(examples, int) else 0, size)
             self._measured = done, measure_work(self.plan, texts)
         return self._measured[1]
 
@@ -103,7 +157,15 @@ class State:
 
     def time_left(self) -> TimeLeft | None:
         """The expected seconds of what is open, shared among the workers; at least the longest path. None until a training was
-        timed, here or in an earlier run."""
+        timed, here or in an earlier run. It is formed anew when that costs little beside the time since the last one."""
+        now = time.monotonic()
+        if self._estimated is None or now >= self._estimated[0]:
+            left = self._estimate_time_left()
+            after = time.monotonic()
+            self._estimated = after + ESTIMATE_HOLDS * (after - now), left
+        return self._estimated[1]
+
+    def _estimate_time_left(self) -> TimeLeft | None:
         timed = self._timed()
         trained = {key: seconds for key, seconds in timed.items() if key in self._trainings}
         if not trained:
@@ -132,25 +194,23 @@ class State:
 def inspect(plan: Plan, store: Store, thorough: bool = True) -> State:
     """What of a plan is done. `thorough`: artefacts that something still to be made rests on are hashed, the rest checked
     by size and time; what is damaged counts as not done (nothing is changed here)."""
-    status: dict[str, StageState] = {}
+    status = Statuses()
     state = State(plan, store, status, set())
-    folders = {stage.key: store.folder(stage.kind, stage.slug, stage.key) for stage in plan.stages}
+    folders = state.folders
     for stage in plan.stages:
         status[stage.key] = "done" if store.is_done(folders[stage.key]) else "pending"
     needed = {i.key for stage in plan.stages if status[stage.key] == "pending" for i in stage.parents}
-    for stage in plan.stages:
-        if status[stage.key] == "done":
-            try:
-                store.verify(folders[stage.key], thorough=thorough and stage.key in needed)
-            except DamagedArtefact as error:
-                status[stage.key] = "pending"
-                state.messages.append(f"damaged: {error}; it is made again")
-                continue
-            done = read_json(folders[stage.key] / "done.json")
-            run = read_json(folders[stage.key] / done["run"]) or {}
-            if "seconds" in run:
-                state.seconds[stage.key] = run["seconds"]
-    state.cached = {key for key, found in status.items() if found == "done"}
+    for key in status.of("done"):
+        try:
+            done = store.verify(folders[key], thorough=thorough and key in needed)
+        except DamagedArtefact as error:
+            status[key] = "pending"
+            state.messages.append(f"damaged: {error}; it is made again")
+            continue
+        run = read_run(folders[key] / done["run"]) if done["run"] else {}
+        if "seconds" in run:
+            state.seconds[key] = run["seconds"]
+    state.cached = set(status.of("done"))
     return state
 
 
@@ -159,12 +219,14 @@ def reasons(plan: Plan, state: State) -> dict[str, list[str]]:
     the store; empty for one whose inputs alone are new or that was never made under this name."""
     found: dict[str, list[str]] = {}
     stored: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for kind in {stage.kind for stage in plan.stages}:
-        for _, record in state.store.records(kind):
+    new_ones = [stage for stage in plan.stages if state.status[stage.key] != "done"]
+    names: dict[str, set[str]] = {}
+    for stage in new_ones:
+        names.setdefault(stage.kind, set()).add(state.folders[stage.key].name[: -KEY_DIGITS - 1])
+    for kind, wanted in names.items():
+        for _, record in state.store.records(kind, lambda name: name[: -KEY_DIGITS - 1] in wanted):  # noqa: B023
             stored.setdefault((kind, record["slug"]), []).append(record)
-    for stage in plan.stages:
-        if state.status[stage.key] == "done":
-            continue
+    for stage in new_ones:
         new = stage.fingerprint
         options = []
         for record in stored.get((stage.kind, stage.slug), []):
@@ -192,10 +254,9 @@ def execute(
     if the store cannot be written."""
     store.prepare()
     state = inspect(plan, store)
-    for stage in plan.stages:  # take back marks that vouch for nothing
-        folder = store.folder(stage.kind, stage.slug, stage.key)
-        if state.status[stage.key] == "pending" and store.is_done(folder) and find_holder(folder) is None:
-            store.undo(folder)
+    for key in state.status.of("pending"):
+        if os.path.lexists(state.folders[key] / "done.json"):
+            _take_back(store, state.folders[key])
     todo = state.count("pending")
     watch(state)
     if todo == 0:
@@ -231,9 +292,8 @@ def _count_interrupts() -> Iterator[list[float]]:
 
 
 def _loop(state: State, executor: Executor, watch: Callable[[State], None], interrupts: list[float]) -> None:
-    stages = {stage.key: stage for stage in state.plan.stages}
-    urgency = _urgency(state)
-    seen_elsewhere: dict[str, float] = {}
+    ready = _Ready(state)
+    looked = 0.0
     while True:
         if interrupts and not state.stopping:
             state.stopping = True
@@ -243,46 +303,112 @@ def _loop(state: State, executor: Executor, watch: Callable[[State], None], inte
                 watch(state)
                 raise KeyboardInterrupt
             watch(state)
-            _take_events(state, executor, stages)
+            _take_events(state, executor)
             continue
-        pending = [stage for stage in state.plan.stages if state.status[stage.key] == "pending"]
-        ready = [stage for stage in pending if all(state.status[i.key] == "done" for i in stage.parents)]
-        ready.sort(key=lambda s: (ORDER.get(s.kind, 1), -urgency[s.key]))
-        for stage in ready[: executor.idle()]:
+        for stage in ready.take(executor.idle()):
             state.status[stage.key] = "running"
             state.live[stage.key] = {"started": time.monotonic()}
-            _write_record(state.store, stage)
+            _write_record(state, stage)
             executor.submit(stage.record())
         if not state.count("running", "elsewhere") and not ready:
             return
-        _take_events(state, executor, stages)
-        for key, found in list(state.status.items()):
-            if found == "elsewhere" and time.monotonic() - seen_elsewhere.get(key, 0.0) > 1.0:
-                seen_elsewhere[key] = time.monotonic()
-                folder = state.store.folder(stages[key].kind, stages[key].slug, key)
-                if state.store.is_done(folder):
-                    state.status[key] = "done"
-                elif find_holder(folder) is None:
-                    state.status[key] = "pending"
+        _take_events(state, executor)
+        if time.monotonic() - looked > 1.0:
+            looked = time.monotonic()
+            _look_elsewhere(state)
         watch(state)
 
 
-def _take_events(state: State, executor: Executor, stages: dict[str, Stage]) -> None:
+class _Ready:
+    """The stages that can begin, the most urgent first. It follows `State.status`, and looks at a stage only when it, or one that
+    it reads, has changed."""
+
+    def __init__(self, state: State):
+        self._state = state
+        self._urgency = _urgency(state)
+        self._heap: list[tuple[int, float, int, str]] = []
+        self._places = {stage.key: place for place, stage in enumerate(state.plan.stages)}
+        self._listed: set[str] = set()
+        state.status.changed = [stage.key for stage in state.plan.stages]
+
+    def __bool__(self) -> bool:
+        self._follow()
+        return any(self._is_ready(entry[-1]) for entry in self._heap)
+
+    def take(self, count: int) -> Iterator[Stage]:
+        """The next ones, which are then no longer here."""
+        while count and (key := self._pop()):
+            count -= 1
+            yield self._state.stages[key]
+
+    def _pop(self) -> str | None:
+        self._follow()
+        while self._heap:
+            key = heapq.heappop(self._heap)[-1]
+            self._listed.discard(key)
+            if self._is_ready(key):
+                return key
+        return None
+
+    def _is_ready(self, key: str) -> bool:
+        status = self._state.status
+        return status[key] == "pending" and all(status[parent.key] == "done" for parent in self._state.stages[key].parents)
+
+    def _follow(self) -> None:
+        changed, self._state.status.changed = self._state.status.changed, []
+        for key in changed:
+            self._offer(key)
+            if self._state.status[key] == "done":
+                for child in self._state.plan.children[key]:
+                    self._offer(child.key)
+
+    def _offer(self, key: str) -> None:
+        if key not in self._listed and self._is_ready(key):
+            self._listed.add(key)
+            order = ORDER.get(self._state.stages[key].kind, 1)
+            heapq.heappush(self._heap, (order, -self._urgency[key], self._places[key], key))
+
+
+def _look_elsewhere(state: State) -> None:
+    """What became of the stages that other runs hold."""
+    for key in state.status.of("elsewhere"):
+        if read_done(state.folders[key]) is not None:
+            state.status[key] = "done"
+            continue
+        holder, why = look(state.folders[key])
+        if holder is None:
+            state.status[key] = "pending"
+            if why:
+                state.messages.append(f"{state.stages[key].slug} goes on here: {why}")
+
+
+def _take_events(state: State, executor: Executor) -> None:
     for key, event in executor.poll(POLL_SECONDS):
         if isinstance(event, Outcome):
-            _settle(state, stages[key], event, state.live.pop(key, {}))
+            _settle(state, state.stages[key], event, state.live.pop(key, {}))
         else:
             state.live[key] = {"started": state.live[key]["started"], **event, "at": time.time()}
 
 
-def _write_record(store: Store, stage: Stage) -> None:
+def _take_back(store: Store, folder: Path) -> None:
+    """Take back the mark of a stage if it vouches for nothing. Another run may just have made the stage, or be at it."""
+    with suppress(LeaseHeld), Lease(folder):
+        try:
+            store.verify(folder)
+        except DamagedArtefact:
+            store.undo(folder)
+
+
+def _write_record(state: State, stage: Stage) -> None:
     """Write a stage's `stage.json`, so that whoever has the store can run it."""
-    folder = store.folder(stage.kind, stage.slug, stage.key)
+    folder = state.folders[stage.key]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "stage.json").is_dir():
+            set_aside(folder / "stage.json")
         write_json(folder / "stage.json", stage.record())
     except OSError as error:
-        raise explain_storage_error(error, store.root) or error from None
+        raise explain_storage_error(error, state.store.root) or error from None
 
 
 def _settle(state: State, stage: Stage, event: Outcome, live: dict[str, Any]) -> None:
@@ -294,9 +420,8 @@ def _settle(state: State, stage: Stage, event: Outcome, live: dict[str, Any]) ->
                 state.seconds[key] = event.seconds
         case "held":
             state.status[key] = "elsewhere"
-            holder = find_holder(state.store.folder(stage.kind, stage.slug, key)) or {}
-            said = f"waits for another run that works on the same: {holder.get('host')}, process {holder.get('pid')}"
-            if holder and said not in state.messages:
+            said = f"waits for another run: {event.error}"
+            if said not in state.messages:
                 state.messages.append(said)
         case "interrupted":
             state.status[key] = "pending"
@@ -305,8 +430,11 @@ def _settle(state: State, stage: Stage, event: Outcome, live: dict[str, Any]) ->
             source = next(i for i in stage.parents if i.key == event.input)
             if state.status[source.key] == "done":
                 state.messages.append(f"damaged: {event.error}; it is made again")
-                state.store.undo(state.store.folder(source.kind, source.slug, source.key))
+                _take_back(state.store, state.folders[source.key])
                 state.status[source.key] = "pending"
+        case "lost" if event.taken:
+            state.status[key] = "elsewhere"
+            state.messages.append(f"lost {stage.slug} to another run ({event.error}); it is waited for")
         case "lost":
             times, furthest = state.lost.get(key, (0, -1))
             step = live.get("step", -1)
@@ -315,11 +443,11 @@ def _settle(state: State, stage: Stage, event: Outcome, live: dict[str, Any]) ->
                 state.status[key] = "pending"
                 state.messages.append(f"lost a worker ({_how(event)}) on {stage.slug}; it goes on from its checkpoint")
             else:
-                error = (
-                    f"its worker died {LOST_LIMIT} times without getting further ({_how(event)}); what it printed is in "
-                    f"{state.store.root / 'workers.log'}, and fewer workers or a smaller max_length need less memory"
-                )
-                _fail(state, stage, Outcome("failed", error))
+                error = f"its worker ended {LOST_LIMIT} times without getting further ({_how(event)})"
+                advice = f"what it printed is in {state.store.root / 'workers.log'}"
+                if event.status == -signal.SIGKILL:
+                    advice += ", and if it was for lack of memory: fewer workers or a smaller max_length need less"
+                _fail(state, stage, Outcome("failed", f"{error}; {advice}"))
         case "failed":
             if event.storage:
                 raise InputError(event.error)
@@ -329,25 +457,33 @@ def _settle(state: State, stage: Stage, event: Outcome, live: dict[str, Any]) ->
 def _how(event: Outcome) -> str:
     if event.error:  # a process of its data-parallel group
         return event.error
-    hint = "; -9 is often for lack of memory" if event.status == -9 else ""
-    return f"exit status {event.status}{hint}"
+    if event.status is not None and event.status < 0:
+        hint = ", as the system does when memory runs out" if event.status == -signal.SIGKILL else ""
+        return f"killed by signal {-event.status}{hint}"
+    return f"it ended by itself, with exit status {event.status}"
 
 
 def count_dependents(plan: Plan, key: str) -> int:
     """How many stages rest on one, however indirectly."""
-    found = {key}
-    for stage in plan.stages:
-        if any(parent.key in found for parent in stage.parents):
-            found.add(stage.key)
-    return len(found) - 1
+    found: set[str] = set()
+    open_ = [key]
+    while open_:
+        for child in plan.children[open_.pop()]:
+            if child.key not in found:
+                found.add(child.key)
+                open_.append(child.key)
+    return len(found)
 
 
 def _fail(state: State, stage: Stage, event: Outcome) -> None:
     state.status[stage.key] = "failed"
     state.errors[stage.key] = event
-    for other in state.plan.stages:
-        if state.status[other.key] == "pending" and any(state.status[i.key] in ("failed", "blocked") for i in other.parents):
-            state.status[other.key] = "blocked"
+    blocking = [stage.key]
+    while blocking:
+        for other in state.plan.children[blocking.pop()]:
+            if state.status[other.key] == "pending":
+                state.status[other.key] = "blocked"
+                blocking.append(other.key)
 
 
 def _urgency(state: State) -> dict[str, float]:

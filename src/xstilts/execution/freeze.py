@@ -90,17 +90,16 @@ def freeze(plan: Plan, store: Store, now: datetime | None = None) -> tuple[Froze
     head = {"frozen": at.isoformat(), "sha256": design.sha256, "code": code.model_dump()}
     write_json(path, {**head, "design": design.record()})
     path.chmod(0o444)
-    return FrozenDesign(design, at, code, _count_scores(plan, store, at), path), True
+    return FrozenDesign(design, at, code, _count_scores(plan, _list_scores(store), at), path), True
 
 
 def read_frozen(plan: Plan, store: Store) -> tuple[FrozenDesign, ...]:
     """The frozen designs of studies with this name, the oldest first. Raises InputError for a record that was changed."""
-    found = []
-    for path in sorted((store.root / "frozen").glob("*.json")):
-        record = read_json(path)
-        design, at, code = _read_record(record, path)
-        if design.study == plan.study.name:
-            found.append(FrozenDesign(design, at, code, _count_scores(plan, store, at), path))
+    paths = sorted((store.root / "frozen").glob("*.json"))
+    read = [(path, *_read_record(read_json(path), path)) for path in paths]
+    own = [one for one in read if one[1].study == plan.study.name]
+    scores = _list_scores(store) if own else []
+    found = [FrozenDesign(design, at, code, _count_scores(plan, scores, at), path) for path, design, at, code in own]
     return tuple(sorted(found, key=lambda frozen: frozen.at))
 
 
@@ -119,21 +118,24 @@ def _read_record(record: Any, path: Path) -> tuple[Design, datetime, CodeVersion
     return make_record(Design, record["design"], where), at, make_record(CodeVersion, record["code"], where)
 
 
-def _count_scores(plan: Plan, store: Store, at: datetime) -> ScoresThen:
+def _count_scores(plan: Plan, scores: Iterable[tuple[float, Mapping[str, Any]]], at: datetime) -> ScoresThen:
     """The scores that were there at a date. One of the same name and another key is the same cell, made in another way."""
     keys = {cell.score.key for cell in plan.cells}
     slugs = {cell.score.slug for cell in plan.cells}
-    then = [record["key"] for record in _list_scores(store, at) if record["slug"] in slugs or record["key"] in keys]
+    made = [record for when, record in scores if when <= at.timestamp()]
+    then = [record["key"] for record in made if record["slug"] in slugs or record["key"] in keys]
     own = len(keys & set(then))
     return ScoresThen(own, len(keys), len(then) - own)
 
 
-def _list_scores(store: Store, at: datetime) -> Iterable[Mapping[str, Any]]:
-    """The records of the scores that were made until a date."""
+def _list_scores(store: Store) -> list[tuple[float, Mapping[str, Any]]]:
+    """When each score was first made, and its record."""
+    found: list[tuple[float, Mapping[str, Any]]] = []
     for folder, record in store.records("score"):
         runs = [run for run in store.runs(folder) if run.get("outcome") == "done" and "started" in run]
         made = [run["started"] + run.get("seconds", 0.0) for run in runs]
         if not made and store.is_done(folder):  # brought in from elsewhere without its runs
             made = [os.path.getmtime(folder / "done.json")]
-        if made and min(made) <= at.timestamp():
-            yield record
+        if made:
+            found.append((min(made), record))
+    return found

@@ -8,7 +8,7 @@ from xstilts.errors import InputError
 from xstilts.stages.attempt import attempt
 from xstilts.stages.job import Outcome
 from xstilts.stages.stage import KINDS
-from xstilts.store.store import Store
+from xstilts.store.store import KEY_DIGITS, Store
 
 
 def run_stage(store: Store, key: str, stop: threading.Event) -> Outcome:
@@ -26,7 +26,9 @@ def run_stage(store: Store, key: str, stop: threading.Event) -> Outcome:
 
 def find_record(store: Store, key: str) -> dict[str, Any]:
     """The `stage.json` of the stage whose key begins with `key`. Raises InputError if there is none, or several."""
-    found = [record for kind in KINDS for _, record in store.records(kind) if record["key"].startswith(key)] if key else []
+    digits = key[:KEY_DIGITS]
+    stored = (store.records(kind, lambda name: name[-KEY_DIGITS:].startswith(digits)) for kind in KINDS) if key else ()
+    found = [record for records in stored for _, record in records if record["key"].startswith(key)]
     if len(found) == 1:
         return found[0]
     if found:

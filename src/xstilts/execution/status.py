@@ -1,7 +1,8 @@
 """The status of a study, read from the store alone and cheaply enough to be read every second.
 
 Runs of the study, in this process or any other, leave leases, run records and done marks in the store. Only these are read,
-and nothing is written. After the first reading, a done stage costs one `stat`, and a stage that was never begun costs nothing
+and nothing is written (but an empty file beside a lease, for a moment: its date is the time that the lease's is compared with).
+After the first reading, a done stage costs one `stat`, and a stage that was never begun costs nothing
 but the listing of its kind's folder: the files that a done mark lists are checked once for each mark, not at each reading.
 """
 
@@ -17,14 +18,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, get_args
 
-from xstilts.errors import InputError
-from xstilts.execution.execute import StageState, State
+from xstilts.execution.execute import StageState, State, Statuses
 from xstilts.execution.time_left import TimeLeft
 from xstilts.plan.compile import Plan
 from xstilts.stages.attempt import MOST_POINTS
 from xstilts.stages.stage import Stage
 from xstilts.store.lease import find_holder
-from xstilts.store.store import KEY_DIGITS, DamagedArtefact, Store, read_json
+from xstilts.store.store import DamagedArtefact, Store, read_run, sort_runs
 
 STATES: tuple[StageState, ...] = get_args(StageState)
 # The time left is shared among as many workers as were seen at once within this time.
@@ -123,25 +123,7 @@ class StatusReader:
 
     def _find_folders(self) -> None:
         """Finds the folders of stages that had none, with one listing for each kind."""
-        lacking: dict[str, dict[str, Stage]] = {}
-        for planned in self.plan.stages:
-            if planned.key not in self._folders:
-                lacking.setdefault(planned.kind, {})[f"-{planned.key[:KEY_DIGITS]}"] = planned
-        for kind, stages in lacking.items():
-            try:
-                names = os.listdir(self.store.root / kind)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise InputError(
-                    f"store {self.store.root}: {kind} cannot be read ({error.strerror}); choose another folder with --store"
-                ) from None
-            for name in names:
-                if (stage := stages.get(name[-KEY_DIGITS - 1 :])) is not None:
-                    folder = self.store.root / kind / name
-                    written = read_json(folder / "stage.json")
-                    if written is None or written.get("key") == stage.key:
-                        self._folders.setdefault(stage.key, folder)
+        self._folders |= self.store.find_all(stage for stage in self.plan.stages if stage.key not in self._folders)
 
     def _read_stage(self, stage: Stage) -> StageStatus:
         pending = StageStatus(stage.kind, stage.slug, stage.key, "pending")
@@ -152,26 +134,35 @@ class StatusReader:
         if known and known[0] == _read_mark(folder):
             self._done[stage.key] = known
             return known[1]
-        if not folder.is_dir():
+        try:
+            names = os.listdir(folder)
+        except (FileNotFoundError, NotADirectoryError):
             del self._folders[stage.key]
             return pending
-        held = find_holder(folder) is not None
+        held = "lease" in names and find_holder(folder) is not None
         mark = _read_mark(folder)  # after the lease: a run sets the mark before it releases the lease
         damage = self._find_damage(stage, folder, mark)
-        runs = self.store.runs(folder)
-        last = runs[-1] if runs else {}
+        runs = sort_runs(names)
+        last = read_run(folder / runs[-1]) if runs else {}
         outcome = last.get("outcome")
         if outcome == "running" and not held:  # it may have begun just now
             held = find_holder(folder) is not None
-        seconds, started = read_number(last.get("seconds")), read_number(last.get("started"))
-        status = replace(pending, attempts=len(runs), seconds=seconds, started=started, folder=str(folder))
-        if mark and not damage:
-            status = replace(status, state="done")
-            if not held:  # otherwise its run record is still to be written
+        status = StageStatus(
+            stage.kind,
+            stage.slug,
+            stage.key,
+            "done" if mark and not damage else "pending",
+            attempts=len(runs),
+            seconds=read_number(last.get("seconds")),
+            started=read_number(last.get("started")),
+            folder=str(folder),
+        )
+        if status.state == "done":
+            if not held and mark:  # otherwise its run record is still to be written
                 self._done[stage.key] = (mark, status)
             return status
         if held:
-            return replace(status, state="running", progress=_read_progress(last), losses=_read_losses(runs))
+            return replace(status, state="running", progress=_read_progress(last), losses=_read_losses(self.store.runs(folder)))
         if damage:
             return replace(status, pending_because="damaged", error=damage)
         if outcome == "failed":
@@ -201,7 +192,7 @@ class StatusReader:
         if not running:
             return None
         workers = max(workers for _, workers in self._workers_seen)
-        state = State(self.plan, self.store, {stage.key: stage.state for stage in stages}, set(), workers=workers)
+        state = State(self.plan, self.store, Statuses((stage.key, stage.state) for stage in stages), set(), workers=workers)
         state.seconds = {s.key: s.seconds for s in stages if s.state == "done" and s.seconds is not None}
         for stage in running:
             state.live[stage.key] = {"started": now - _estimate_elapsed(stage)} | _read_steps(stage)
@@ -211,7 +202,7 @@ class StatusReader:
 def _read_mark(folder: Path) -> _Mark | None:
     """What distinguishes one done mark from the next; None where there is none."""
     try:
-        found = (folder / "done.json").stat()
+        found = os.stat(f"{folder}/done.json")
     except OSError:
         return None
     return found.st_mtime_ns, found.st_ino

@@ -8,6 +8,7 @@ what is scored in `score_stages.py`.
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from xstilts.errors import InputError
@@ -42,6 +43,15 @@ class Plan:
     unresolved: list[str] = field(default_factory=list)
     origin: tuple[Path | None, Path | None, bool] = (None, None, False)
     attacked: list[PlannedCell] = field(default_factory=list)
+
+    @cached_property
+    def children(self) -> dict[str, list[Stage]]:
+        """The stages that read a stage, by its key."""
+        found: dict[str, list[Stage]] = {stage.key: [] for stage in self.stages}
+        for stage in self.stages:
+            for parent in stage.parents:
+                found[parent.key].append(stage)
+        return found
 
 
 def data_root() -> Path:

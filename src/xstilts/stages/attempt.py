@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 import traceback
-import uuid
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,8 +22,8 @@ from xstilts.stages.contracts import read_config
 from xstilts.stages.job import Diverged, Interrupted, Job, Lost, Outcome
 from xstilts.stages.reuse import reuse_languages
 from xstilts.stages.stage import KINDS, Context
-from xstilts.store.lease import Lease, LeaseHeld
-from xstilts.store.store import DamagedArtefact, Store, explain_storage_error, read_json, write_json
+from xstilts.store.lease import Lease, LeaseHeld, LeaseLost
+from xstilts.store.store import DamagedArtefact, Store, explain_storage_error, read_done, read_json, write_json
 
 RECORD_SECONDS = 3.0
 MOST_POINTS = 200
@@ -95,12 +94,14 @@ def attempt(
     folder = store.folder(record["kind"], record["slug"], record["key"])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with Lease(folder) as lease:
-            if store.is_done(folder):
+        with Lease(folder, on_lost=stop.set) as lease:
+            if read_done(folder) is not None:
                 return Outcome("done")
             return _attempt_leased(store, folder, lease, record, progress, stop)
-    except LeaseHeld:
-        return Outcome("held")
+    except LeaseHeld as error:
+        return Outcome("held", str(error))
+    except InputError as error:
+        return Outcome("failed", str(error), input_error=True)
     except OSError as error:
         return Outcome("failed", str(explain_storage_error(error, store.root) or error), input_error=True, storage=True)
 
@@ -113,22 +114,23 @@ def _attempt_leased(
     progress: Callable[[dict[str, Any]], None],
     stop: threading.Event,
 ) -> Outcome:
+    said = [f"taken over: {lease.took}"] if lease.took else []
+    said += store.clear_way(folder)
     if read_json(folder / "stage.json") != record:
         write_json(folder / "stage.json", record)
     run_path = store.new_run(folder)
-    out = folder / f".attempt-{uuid.uuid4().hex}"
     started = time.time()
     forget_peak_memory()
     run = {"host": platform.node(), "started": started, "versions": _versions(), "outcome": "running"}
+    run |= {"said": said} if said else {}
     write_json(run_path, run)
     facts: dict[str, Any] = {}
     reporter = Reporter(progress, run_path, run)
     try:
-        for stale in folder.glob(".attempt-*"):
-            Store.discard(stale)
         kind, context = KINDS[record["kind"]], Context(**record["context"])
         register(context.tasks)
         config, inputs = read_config(kind.config, record["config"]), kind.inputs.read(_inputs(store, record))
+        out = lease.make_folder() / "out"
         out.mkdir()
         (folder / "checkpoint").mkdir(exist_ok=True)
         if reused := reuse_languages(store, folder, record):
@@ -137,16 +139,12 @@ def _attempt_leased(
         body: Callable[[Job[Any, Any]], None] = getattr(importlib.import_module(module), function)
         body(Job(config, inputs, out, folder / "checkpoint", context, reporter, stop, facts))
         seconds = time.time() - started
-        if not lease.still_ours():
-            raise LeaseHeld(str(folder))
-        store.publish(folder, out, {"key": record["key"], "run": run_path.name, "facts": facts})
+        store.publish(folder, out, {"key": record["key"], "run": run_path.name, "facts": facts}, lease.check)
         outcome = Outcome("done", seconds=seconds, facts=facts)
     except Exception as error:  # a bug in a body must not take the worker and its other stages along
-        outcome = _outcome_of(error, store, run_path)
-        if not isinstance(error, Interrupted | LeaseHeld | Lost | _DamagedInput | InputError | Diverged):
+        outcome = _outcome_of(_cause(error, lease), store, run_path)
+        if outcome.outcome == "failed" and not isinstance(error, InputError | Diverged):
             run["traceback"] = traceback.format_exc()
-    finally:
-        Store.discard(out)
     if outcome.outcome != "done":
         run |= reporter.told
     run |= {"seconds": time.time() - started, "peak_mib": peak_memory_mib(), "facts": facts, **outcome.record()}
@@ -155,12 +153,23 @@ def _attempt_leased(
     return outcome
 
 
+def _cause(error: Exception, lease: Lease) -> Exception:
+    """The error, or that the lease was lost: whatever went wrong after that is due to it."""
+    try:
+        lease.check()
+    except LeaseLost as lost:
+        return lost
+    except OSError:
+        pass
+    return error
+
+
 def _outcome_of(error: Exception, store: Store, run: Path) -> Outcome:
     match error:
         case Interrupted():
             return Outcome("interrupted")
-        case LeaseHeld():
-            return Outcome("held")
+        case LeaseLost():
+            return Outcome("lost", str(error), taken=True)
         case Lost():
             return Outcome("lost", str(error))
         case _DamagedInput():

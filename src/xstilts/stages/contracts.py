@@ -9,9 +9,10 @@ input is that of its field, and after it the parts that tell the field's inputs 
 `train:<task>:<language>`. In a `BARE` field it is the part alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
+from types import NoneType
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, PlainValidator, TypeAdapter, ValidationError
@@ -264,7 +265,12 @@ def write_config(config: Config) -> dict[str, Any]:
     return record
 
 
+_fields: Callable[[Any], tuple[Any, ...]] = cache(fields)
+
+
 def _write(value: Any) -> Any:
+    if type(value) in (str, int, float, bool, NoneType):
+        return value
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude=unset_later_fields(value))
     if isinstance(value, WorldConfig):
@@ -272,7 +278,7 @@ def _write(value: Any) -> Any:
     if isinstance(value, Format):
         return _write(value.record())
     if is_dataclass(value):
-        found = [(f, getattr(value, f.name)) for f in fields(value)]
+        found = [(f, getattr(value, f.name)) for f in _fields(type(value))]
         return {f.name: _write(x) for f, x in found if not ("later" in f.metadata and x == f.default)}
     if isinstance(value, Mapping):
         return {name: _write(x) for name, x in value.items()}
@@ -313,7 +319,7 @@ class Inputs(Generic[P]):
 
     def named(self) -> dict[str, P]:
         """The inputs by their names."""
-        return dict(x for f in fields(self) for x in _named("" if "bare" in f.metadata else f.name, getattr(self, f.name)))
+        return dict(x for f in _fields(type(self)) for x in _named("" if "bare" in f.metadata else f.name, getattr(self, f.name)))
 
     @classmethod
     def read(cls, named: Mapping[str, P]) -> Self:

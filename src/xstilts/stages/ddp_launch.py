@@ -24,7 +24,7 @@ def start_processes(job: Job[TrainConfig, TrainInputs[Path]], processes: int) ->
     if processes == 1:
         yield Group()
         return
-    rendezvous = job.checkpoint / f".rendezvous-{uuid.uuid4().hex}"
+    rendezvous = job.scratch / f".rendezvous-{uuid.uuid4().hex}"
     started = [_start(job, rank, processes, rendezvous) for rank in range(1, processes)]
     try:
         group = Group(0, processes, rendezvous, device())
@@ -46,6 +46,7 @@ def _start(job: Job[TrainConfig, TrainInputs[Path]], rank: int, size: int, rende
         "config": write_config(job.config),
         "inputs": {name: str(path) for name, path in job.inputs.named().items()},
         "checkpoint": str(job.checkpoint),
+        "scratch": str(job.scratch),
         "rank": rank,
         "size": size,
         "rendezvous": str(rendezvous),

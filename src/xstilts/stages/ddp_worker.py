@@ -29,7 +29,8 @@ def main() -> None:
     group = Group(work["rank"], work["size"], Path(work["rendezvous"]), device(work["rank"]))
     inputs = TrainInputs.read({name: Path(path) for name, path in work["inputs"].items()})
     try:
-        train_as(read_config(TrainConfig, work["config"]), inputs, Path(work["checkpoint"]), group, work["words"])
+        folders = (Path(work["checkpoint"]), Path(work["scratch"]))
+        train_as(read_config(TrainConfig, work["config"]), inputs, *folders, group, work["words"])
     except LostProcess:
         os._exit(4)  # the first says so to people
     group.close()

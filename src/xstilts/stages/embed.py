@@ -20,7 +20,8 @@ from xstilts.stages.device import device
 from xstilts.stages.job import ExampleCounter, Job
 from xstilts.stages.seen import share_seen
 from xstilts.stages.vectors import Layout, create, names, resolve_layers
-from xstilts.store.store import link_or_copy, write_json
+from xstilts.store.parts import keep_part, take_part
+from xstilts.store.store import write_json
 
 TOKENS_A_BATCH = 8192
 
@@ -48,12 +49,10 @@ def run(job: Job[EmbedConfig, EmbedInputs[Path]]) -> None:
             if (path / CLEAN).is_file():
                 share = share_seen(tokenizer, path, task_format, side, length, config.prefix)
                 seen |= {} if share is None else {part: share}
-            if not all((job.checkpoint / name).is_file() for name in names(part, side)):
+            if take_part(job.checkpoint, f"{part}.{side}", job.out) is None:
                 ids, texts = task_format.side_texts(read_jsonl(path / "examples.jsonl"), side)
                 texts = [config.prefix + text for text in texts]
-                working = job.checkpoint / ".working"
-                working.mkdir(exist_ok=True)
-                vectors = create(working, part, side, layout, ids)
+                vectors = create(job.out, part, side, layout, ids)
                 a_text = sizes[part] / len(sides) / max(len(texts), 1)  # in examples
 
                 def tell(done: int, before: int = place * len(texts), a_text: float = a_text) -> None:
@@ -62,14 +61,9 @@ def run(job: Job[EmbedConfig, EmbedInputs[Path]]) -> None:
                 how = (layers, layout.poolings, TOKENS_A_BATCH, vectors, tell, config.precision)
                 embed(encoder, tokenizer, texts, length, *how)
                 vectors.flush()
-                for name in names(part, side):
-                    (working / name).replace(job.checkpoint / name)
+                keep_part(job.checkpoint, f"{part}.{side}", [job.out / name for name in names(part, side)], len(ids))
             job.check_stop()
     if seen:
         job.facts["seen"] = {language: round(share, 3) for language, share in seen.items()}
         write_json(job.out / SEEN, seen)
-    for part in parts:
-        for side in sides:
-            for name in names(part, side):
-                link_or_copy(job.checkpoint / name, job.out / name)
     layout.write(job.out)

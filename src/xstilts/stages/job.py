@@ -31,7 +31,8 @@ class Lost(Exception):
 
 @dataclass
 class Job(Generic[ConfigT, InputsT]):
-    """`inputs` are the `out/` folders of finished stages. `facts` go into the run's record.
+    """`inputs` are the `out/` folders of finished stages. `out` is the attempt's own; what is to outlive it goes to `checkpoint`,
+    whole files under their names (`store/parts.py`), since others may read and write there. `facts` go into the run's record.
 
     `progress` takes a report, which replaces the one before: `step` of `steps` are done, in a `unit`
     (else optimizer steps), and `saved` of them outlive the process; `doing` says what is at work, of which `done` (`of` so many)
@@ -45,6 +46,13 @@ class Job(Generic[ConfigT, InputsT]):
     progress: Callable[[dict[str, Any]], None] = lambda _: None
     stop: threading.Event = field(default_factory=threading.Event)
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for files that are of no use after the attempt."""
+        folder = self.out.with_name(f"{self.out.name}.scratch")
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def check_stop(self) -> None:
         """Raise Interrupted if the attempt was asked to stop."""
@@ -76,14 +84,16 @@ class ExampleCounter:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended. held: another run works on the stage; lost: a process that it needs is gone; damaged-input: the
-    artefact whose key is `input` is gone or not what it was. `input_error`: whether the user can mend it; `storage`: whether
-    the store cannot be written; `status`: the exit status of a worker that died."""
+    """How an attempt ended. held: another run works on the stage; lost: a process that it needs is gone, or (`taken`) another run
+    took the stage from one that was silent for too long; damaged-input: the artefact whose key is `input` is gone or not what it
+    was. `input_error`: whether the user can mend it; `storage`: whether the store cannot be written; `status`: the exit status of
+    a worker that died."""
 
     outcome: Literal["done", "held", "failed", "interrupted", "lost", "damaged-input"]
     error: str = ""
     input_error: bool = False
     storage: bool = False
+    taken: bool = False
     input: str = ""
     seconds: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)

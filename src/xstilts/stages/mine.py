@@ -5,7 +5,6 @@ A language that is finished is kept if the attempt is interrupted.
 """
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from xstilts.stages.contracts import MineConfig, MineInputs
 from xstilts.stages.device import device
 from xstilts.stages.job import Job
 from xstilts.stages.vectors import Layout, read_ids, read_vectors, resolve_layer
+from xstilts.store.parts import keep_part, take_part
 from xstilts.store.store import write_json
 
 
@@ -34,20 +34,19 @@ def run(job: Job[MineConfig, MineInputs[Path]]) -> None:
             job.check_stop()
 
         look()
-        finished = job.checkpoint / f"{part}.jsonl"
-        if not finished.is_file():
+        if take_part(job.checkpoint, part, job.out) is None:
             queries, candidates = (read_ids(folder, part, side) for side in BitextMining.sides)
             setting = (layer, config.pooling, config.centred)
             x_ND, y_MD = (
                 torch.from_numpy(read_vectors(folder, part, side, *setting)).to(device()) for side in BitextMining.sides
             )
-            with (job.checkpoint / f".{part}.jsonl").open("w", encoding="utf-8") as file:
+            made, rows = job.out / f"{part}.jsonl", 0
+            with made.open("w", encoding="utf-8") as file:
                 for score, source, target in zip(*mine_pairs(x_ND, y_MD, config.k, look), strict=True):
                     ids = queries[source], candidates[target]
                     if None not in ids:
                         file.write(json.dumps([*ids, float(score)], ensure_ascii=False) + "\n")
-            (job.checkpoint / f".{part}.jsonl").replace(finished)
+                        rows += 1
+            keep_part(job.checkpoint, part, [made], rows)
         job.check_stop()
-    for part in parts:
-        shutil.copyfile(job.checkpoint / f"{part}.jsonl", job.out / f"{part}.jsonl")
     write_json(job.out / "mine.json", {"layer": layer, "pooling": config.pooling, "centred": config.centred})

@@ -2,7 +2,6 @@
 
 Examples stream from their file through the model into the predictions' file."""
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import asdict
@@ -29,7 +28,8 @@ from xstilts.stages.device import device
 from xstilts.stages.job import ExampleCounter, Job
 from xstilts.stages.seen import SeenCounter
 from xstilts.stages.train import codec_of
-from xstilts.store.store import read_json, write_json
+from xstilts.store.parts import keep_part, take_part
+from xstilts.store.store import write_json
 from xstilts.train.evaluate import WINDOW, measure_margins, predict, rank_answers
 from xstilts.train.occlusion import measure_occlusion
 
@@ -83,27 +83,26 @@ def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
     config = job.config
     predictor = Predictor(job.inputs.model, config, job.inputs.pictures)
     codec = predictor.codec
-    unreached: dict[str, int] = read_json(job.checkpoint / "unreached.json") or {}
-    seen: dict[str, float] = read_json(job.checkpoint / SEEN) or {}
+    unreached: dict[str, int] = {}
+    seen: dict[str, float] = {}
     files = {language: job.inputs.test[language] / "examples.jsonl" for language in config.languages}
     sizes = {language: count_lines(path) for language, path in files.items()}
     counter = ExampleCounter(job, sizes)
     for language, path in files.items():
         counter.begin(language)
-        name = f"{language}.jsonl"
-        finished = job.checkpoint / name
-        if not finished.is_file():
+        facts = take_part(job.checkpoint, language, job.out, sizes[language])
+        if facts is None:
             counted = copy(predictor)
             if (path.parent / CLEAN).is_file():
                 counted.encode = SeenCounter(predictor.encode, codec.encode, path.parent)
             codec.unreached.clear()
-            write_predictions(job.checkpoint / f".{name}", counted.answer(read_jsonl(path), counter.tell))
-            unreached[language] = len(codec.unreached)
-            write_json(job.checkpoint / "unreached.json", unreached)
-            if isinstance(counted.encode, SeenCounter) and counted.encode.share is not None:
-                seen[language] = counted.encode.share
-                write_json(job.checkpoint / SEEN, seen)
-            (job.checkpoint / f".{name}").replace(finished)
+            made = job.out / f"{language}.jsonl"
+            write_predictions(made, counted.answer(read_jsonl(path), counter.tell))
+            share = counted.encode.share if isinstance(counted.encode, SeenCounter) else None
+            facts = {"unreached": len(codec.unreached), **({} if share is None else {"seen": share})}
+            keep_part(job.checkpoint, language, [made], sizes[language], facts)
+        unreached[language] = facts["unreached"]
+        seen |= {language: facts["seen"]} if "seen" in facts else {}
         job.check_stop()
     if isinstance(codec, ImagePairCodec):
         _measure_looks(job, predictor, codec)
@@ -115,8 +114,6 @@ def run(job: Job[PredictConfig, PredictInputs[Path]]) -> None:
     if isinstance(codec, TagCodec) and config.recipe.word_state == "first":
         shares = {language: round(codec.share_of_bare_words(read_jsonl(path)), 3) for language, path in files.items()}
         job.facts["bare_words"] = {language: share for language, share in shares.items() if share > MANY}
-    for language in config.languages:
-        shutil.copyfile(job.checkpoint / f"{language}.jsonl", job.out / f"{language}.jsonl")
 
 
 def _measure_looks(job: Job[PredictConfig, PredictInputs[Path]], predictor: Predictor, codec: ImagePairCodec) -> None:

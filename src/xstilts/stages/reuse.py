@@ -1,14 +1,18 @@
 """What a stage need not make again: languages that another stage of the store has already predicted or embedded.
 
 A study that gets one more language, or loses one, has another stage, since its key holds all languages. Each language is made by
-itself, so those that both have are the same. They are put where an interrupted attempt would have left them.
+itself, so those that both have are the same. They become parts of the checkpoint, as an interrupted attempt would have left them.
 """
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from xstilts.store.store import DamagedArtefact, Store, link_or_copy, read_json, write_json
+from xstilts.formats.jsonl import count_lines
+from xstilts.stages.attack import SEEN
+from xstilts.stages.vectors import names as vector_names
+from xstilts.store.parts import keep_part
+from xstilts.store.store import DamagedArtefact, Store, read_done, read_json, read_stage
 
 BY_LANGUAGE = ("predict", "embed")
 
@@ -20,35 +24,42 @@ def reuse_languages(store: Store, folder: Path, record: Mapping[str, Any]) -> li
     if record["kind"] not in BY_LANGUAGE or any(checkpoint.iterdir()):
         return []
     taken: list[str] = []
-    files: list[tuple[Path, Path]] = []
-    unreached: dict[str, int] = {}
     for other, theirs in _relatives(store, folder, record):
         same = [x for x in wanted if x not in taken and _inputs_of(theirs, x) == _inputs_of(record, x) != {}]
         if not same:
             continue
         try:
-            store.verify(other)
+            done = store.verify(other)
         except DamagedArtefact:
             continue
-        done: Any = read_json(other / "done.json") or {}
         for language in same:
-            for name in done.get("files", {}):
-                if name.partition(".")[0] in (language, f"dev-{language}"):
-                    files.append((other / "out" / name, checkpoint / name))
-            unreached[language] = done.get("facts", {}).get("unreached", {}).get(language, 0)
+            _keep(checkpoint, other / "out", list(done["files"]), language, done["facts"])
         taken += same
-    if taken and record["kind"] == "predict":  # before the languages that it counts: an attempt can end anywhere
-        write_json(checkpoint / "unreached.json", unreached)
-    for source, target in files:
-        link_or_copy(source, target)
     return taken
+
+
+def _keep(checkpoint: Path, out: Path, names: list[str], language: str, facts: Mapping[str, Any]) -> None:
+    """Keep the parts of a language: its predictions, or the vectors of each side and split."""
+    predictions = f"{language}.jsonl"
+    if predictions in names:
+        unreached = facts.get("unreached")
+        found = {"unreached": unreached.get(language, 0) if isinstance(unreached, dict) else 0}
+        seen = read_json(out / SEEN)
+        if isinstance(seen, dict) and language in seen:
+            found["seen"] = seen[language]
+        keep_part(checkpoint, language, [out / predictions], count_lines(out / predictions), found)
+    for name in names:
+        part = name.removesuffix(".npy")
+        if name != part and part.partition(".")[0] in (language, f"dev-{language}"):
+            vectors, ids = (out / own for own in vector_names(*part.split(".")))
+            keep_part(checkpoint, part, [vectors, ids], len(read_json(ids)))
 
 
 def _relatives(store: Store, folder: Path, record: Mapping[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Finished stages of the same kind, version and model whose config differs in its languages alone."""
     for path in sorted(folder.parent.glob(f"{folder.name.rpartition('-')[0]}-*")):
-        theirs = read_json(path / "stage.json")
-        if path == folder or not isinstance(theirs, dict) or not store.is_done(path):
+        theirs = read_stage(path)
+        if path == folder or theirs is None or read_done(path) is None:
             continue
         if _without_languages(theirs) == _without_languages(record):
             yield path, theirs

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING
 
 from xstilts.errors import InputError
@@ -17,7 +18,6 @@ from xstilts.formats.jsonl import read_jsonl
 from xstilts.stages.contracts import SeeConfig, SeeInputs
 from xstilts.stages.device import device
 from xstilts.stages.job import Job
-from xstilts.store.store import link_or_copy
 from xstilts.tasks.files.pictures import find_pictures, hash_pictures
 from xstilts.tasks.registry import find_task
 from xstilts.tasks.task import Task
@@ -55,7 +55,7 @@ def run(job: SeeJob) -> None:
     seen = load_tower(tower, device=str(device()))
     write_features(job.checkpoint, names, seen, open_named, tell)
     for name in FILES:
-        link_or_copy(job.checkpoint / name, job.out / name)
+        copyfile(job.checkpoint / name, job.out / name)  # no second name: an attempt that lost the stage may still write there
     job.facts |= {"pictures": len(names), "vectors": seen.k, "width": seen.width, **changes}
 
 

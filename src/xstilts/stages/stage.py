@@ -88,10 +88,15 @@ class _Stage(Generic[ConfigT, InputsT]):
         """Kind and title."""
         return f"{self.kind} {self.title}".rstrip()
 
-    @property
+    @cached_property
+    def named_inputs(self) -> Mapping[str, Stage]:
+        """The stages that it reads, by the names of its inputs."""
+        return self.inputs.named()
+
+    @cached_property
     def parents(self) -> tuple[Stage, ...]:
         """The stages that it reads."""
-        return tuple(self.inputs.named().values())
+        return tuple(self.named_inputs.values())
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
@@ -100,7 +105,7 @@ class _Stage(Generic[ConfigT, InputsT]):
             "kind": self.kind,
             "version": KINDS[self.kind].version,
             "config": contracts.write_config(self.config),
-            "inputs": {name: stage.key for name, stage in self.inputs.named().items()},
+            "inputs": {name: stage.key for name, stage in self.named_inputs.items()},
         }
 
     @cached_property
@@ -109,7 +114,7 @@ class _Stage(Generic[ConfigT, InputsT]):
 
     def record(self) -> dict[str, Any]:
         """The content of `stage.json`."""
-        kinds = {name: stage.kind for name, stage in self.inputs.named().items()}
+        kinds = {name: stage.kind for name, stage in self.named_inputs.items()}
         return {**self.fingerprint, "key": self.key, "slug": self.slug, "input_kinds": kinds, "context": asdict(self.context)}
 
 

@@ -1,6 +1,6 @@
 """train: start from an artefact, train on a mixture, leave a model folder. Every phase of every chain is this stage.
 
-First the training data become token caches in the checkpoint folder, then the trunk is loaded (its embedding table trimmed
+First the training data become token caches in the scratch folder, then the trunk is loaded (its embedding table trimmed
 to the tokens that occur) and trained, alone or by several processes (`ddp_launch.py`), which all begin with `prepare`.
 """
 
@@ -81,7 +81,7 @@ def run(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     began = time.monotonic()
     _encode(job)
     encoding = time.monotonic() - began
-    prepared = prepare(job.config, job.inputs, job.checkpoint, device(), job.context.words)
+    prepared = prepare(job.config, job.inputs, job.scratch, device(), job.context.words)
     model, start = prepared.model, trunk_folder(job.inputs.init)
     table = model.encoder.get_input_embeddings()  # type: ignore[operator]
     full = int(model.encoder.config.vocab_size)  # type: ignore[union-attr, arg-type]
@@ -102,7 +102,7 @@ def run(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     if isinstance(table, TrimmedEmbedding):
         restore(model.encoder, stored_embeddings(start, model.encoder), record["shrink"])
     save_model(model, {task.name: task.format for task in job.config.tasks}, start, job.out)
-    shutil.rmtree(job.checkpoint / CACHES)
+    shutil.rmtree(job.scratch / CACHES)
     record["seconds"] = {"encode": encoding, **record["seconds"], "save": time.monotonic() - began}
     record["vocabulary"] = {"kept": len(table.weight), "of": full}
     record["packed"] = can_unpad(model.encoder)
@@ -115,7 +115,7 @@ def _encode(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     config, inputs = job.config, job.inputs
     tokenizer = load_tokenizer(trunk_folder(inputs.init))
     _sampler(config.recipe, tokenizer, job.context.words)  # raises InputError before anything is encoded
-    folder = job.checkpoint / CACHES
+    folder = job.scratch / CACHES
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     met, unreached = [], {}
@@ -162,10 +162,10 @@ def _chunks(folder: Path) -> Iterator[list[Example]]:
         yield some
 
 
-def prepare(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, where: torch.device, words: str = "") -> Prepared:
+def prepare(config: TrainConfig, inputs: TrainInputs[Path], scratch: Path, where: torch.device, words: str = "") -> Prepared:
     """The model with fresh heads on its device, and the members of the mixture on their caches: the same in each process.
     `words`: the file of the recipe's word list."""
-    recipe, folder = config.recipe, checkpoint / CACHES
+    recipe, folder = config.recipe, scratch / CACHES
     tokenizer = load_tokenizer(trunk_folder(inputs.init))
     codecs = {task.name: codec_of(task.format, tokenizer, recipe, inputs.pictures.get(task.name)) for task in config.tasks}
     members = [_member(name, codec, recipe, inputs, folder) for name, codec in codecs.items()]
@@ -237,7 +237,7 @@ def _sampled_rows(
     return SampledRows(sampler(codec, examples), np.concatenate(owners))
 
 
-def train_as(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, group: Group, words: str) -> None:
+def train_as(config: TrainConfig, inputs: TrainInputs[Path], checkpoint: Path, scratch: Path, group: Group, words: str) -> None:
     """What the other processes of a group do: the same steps, and nothing else."""
-    prepared = prepare(config, inputs, checkpoint, group.device, words)
+    prepared = prepare(config, inputs, scratch, group.device, words)
     Training(prepared.model, prepared.members, prepared.recipe, prepared.plan, checkpoint, group=group).run()

@@ -18,21 +18,22 @@ from functools import cached_property
 from pathlib import Path
 
 from xstilts.errors import InputError
-from xstilts.store.lease import STALE_SECONDS, find_holder
+from xstilts.store.lease import STALE_SECONDS, Holder, Lease, LeaseHeld, find_holder
 from xstilts.store.store import KEY_DIGITS, Store, read_json
 
 # What a store has beside stages: frozen designs, what was simulated about designs, and what workers printed.
 RECORDS = ("frozen", "calibration", "workers.log")
 _TRASH = re.compile(r"\.trash-[0-9a-f]{32}")
 _PROBE = re.compile(r"\.probe-[0-9a-f]{32}")
-_TEMPORARY = re.compile(r"\.(lease|stale)-[0-9a-f]{32}|\.(stage|done|run-\d+)\.json\.[0-9a-f]{32}")
+_TEMPORARY = re.compile(r"\.(lease|stale|clock)-[0-9a-f]{32}|\.(stage|done|run-\d+)\.json\.[0-9a-f]{32}")
+_MALFORMED = re.compile(r"\.malformed-.+-[0-9a-f]{32}")
 _OWN = re.compile(r"stage\.json|done\.json|run-\d+\.json|lease|checkpoint|out|\.attempt-.+")
 Sizes = Mapping[tuple[int, int], int]
 
 
 @dataclass(frozen=True)
 class StoredStage:
-    """The folder of a stage, as its `stage.json` names it. `holder`: the record of the run that works on it now, or None.
+    """The folder of a stage, as its `stage.json` names it. `holder`: the process that works on it now, or None.
     `unknown`: what lies in it and is not of a stage."""
 
     folder: Path
@@ -40,7 +41,7 @@ class StoredStage:
     slug: str
     key: str
     done: bool
-    holder: Mapping[str, object] | None
+    holder: Holder | None
     unknown: tuple[Path, ...]
 
     @property
@@ -128,7 +129,7 @@ def _read_stage(folder: Path) -> StoredStage | None:
     key, kind = str(record.get("key")), record.get("kind")
     if kind != folder.parent.name or not folder.name.endswith(f"-{key[:KEY_DIGITS]}"):
         return None
-    names = [path for path in folder.iterdir() if not any(p.fullmatch(path.name) for p in (_OWN, _TRASH, _TEMPORARY))]
+    names = [path for path in folder.iterdir() if not any(p.fullmatch(path.name) for p in (_OWN, _TRASH, _TEMPORARY, _MALFORMED))]
     slug = str(record.get("slug"))
     return StoredStage(folder, str(kind), slug, key, Store.is_done(folder), find_holder(folder), tuple(sorted(names)))
 
@@ -141,8 +142,8 @@ def find_removals(store: Store, contents: Contents, needed: Collection[str]) -> 
         if stage.key not in needed:
             if stage.holder is not None:
                 raise InputError(
-                    f"store {store.root}: {stage.holder.get('host')} (process {stage.holder.get('pid')}) works on {stage.kind} "
-                    f"{stage.slug}, which no study on the list needs; name the study of that run too, or wait for its end"
+                    f"store {store.root}: {stage.holder} works on {stage.kind} {stage.slug}, "
+                    "which no study on the list needs; name the study of that run too, or wait for its end"
                 )
             if not stage.unknown:
                 found.append(Removal(stage.folder, "no study on the list needs it", stage.folder))
@@ -159,6 +160,8 @@ def _list_leftovers(stage: StoredStage) -> Iterable[tuple[Path, str]]:
             yield path, "of an attempt that was killed"
         elif _TRASH.fullmatch(path.name):
             yield path, "was being deleted"
+        elif _MALFORMED.fullmatch(path.name):
+            yield path, "was not what it should be, and was set aside"
         elif path.name == "checkpoint" and stage.done:
             yield path, "its stage is done"
         elif _TEMPORARY.fullmatch(path.name) and time.time() - path.lstat().st_mtime > STALE_SECONDS:
@@ -194,10 +197,12 @@ def _sweep_one(folder: Path) -> None:
 
 def remove(removal: Removal) -> bool:
     """Remove something, unless a run has taken its stage since it was found: then False."""
-    if removal.stage is not None and find_holder(removal.stage) is not None:
-        return False
-    if removal.path.is_dir():
+    if removal.stage is None:
         Store.discard(removal.path)
-    else:
-        removal.path.unlink(missing_ok=True)
+        return True
+    try:
+        with Lease(removal.stage):  # who was silent and comes back finds that it lost the stage
+            Store.discard(removal.path)
+    except LeaseHeld:
+        return False
     return True

@@ -12,30 +12,35 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def _check(value: Any, where: str) -> Any:
-    if value is None or isinstance(value, bool | str):
+def _check(value: Any, place: tuple[str | int, ...]) -> Any:
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or value is None:
         return value
-    if type(value) is int:
-        return value
-    if type(value) is float:
-        if not math.isfinite(value):
-            raise TypeError(f"{where}: {value!r} has no canonical JSON form; expected a finite number")
-        return value
-    if isinstance(value, list | tuple):
-        return [_check(item, f"{where}[{i}]") for i, item in enumerate(value)]
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str):
-                raise TypeError(f"{where}: the name {name!r} is not a string")
-        return {name: _check(value[name], f"{where}.{name}") for name in value}
+                raise TypeError(f"{_spell(place)}: the name {name!r} is not a string")
+        return {name: _check(value[name], (*place, name)) for name in value}
+    if isinstance(value, list | tuple):
+        return [_check(item, (*place, i)) for i, item in enumerate(value)]
+    if kind is float:
+        if not math.isfinite(value):
+            raise TypeError(f"{_spell(place)}: {value!r} has no canonical JSON form; expected a finite number")
+        return value
+    if isinstance(value, str):
+        return value
     raise TypeError(
-        f"{where}: {type(value).__name__} has no canonical JSON form; expected None, bool, int, float, str, list or dict"
+        f"{_spell(place)}: {kind.__name__} has no canonical JSON form; expected None, bool, int, float, str, list or dict"
     )
+
+
+def _spell(place: tuple[str | int, ...]) -> str:
+    return "value" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
 
 
 def canonical_json(value: Any) -> str:
     """The canonical JSON of `value`. Raises TypeError, with the place, for a value that has none."""
-    return json.dumps(_check(value, "value"), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return json.dumps(_check(value, ()), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def compute_key(value: Any) -> str:

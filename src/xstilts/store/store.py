@@ -4,27 +4,50 @@
         stage.json      the stage's full fingerprint and key, written first
         run-NNN.json    one for each attempt: host, seconds, memory, outcome
         lease           who works on it now, touched every few seconds
-        checkpoint/     the state of an interrupted attempt
+        .attempt-*/     what one attempt works in, and nobody else
+        checkpoint/     what outlives an interrupted attempt
         out/            the outputs, renamed into place as a whole
         done.json       sha256 and size of every output, renamed into place last: the only mark of done
 
-The slug is for people; the key decides. Nothing below `out/` is read before `done.json` was checked.
+The slug is for people; the key decides. Nothing below `out/` is read before `done.json` was checked. Everything that `done.json`
+vouches for is on the disk before it is. A record that is not what it should be counts as absent, and who makes the stage again
+sets it aside.
 """
 
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
+import stat
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from xstilts.errors import InputError
 
 KEY_DIGITS = 12
+# More files than this are brought to the disk by one call for the whole system, which takes less than one for each.
+MANY_FILES = 1000
+_RUN = re.compile(r"run-\d+\.json")
+_STAGE_FIELDS = {"kind": str, "version": int, "config": dict, "inputs": dict, "key": str, "slug": str}
+_STAGE_FIELDS |= {"input_kinds": dict, "context": dict}
+_RUN_FIELDS: dict[str, type | tuple[type, ...]] = {"seconds": (int, float), "started": (int, float), "peak_mib": (int, float)}
+_RUN_FIELDS |= {"outcome": str, "error": str, "facts": dict, "progress": dict, "losses": list}
+
+
+class Named(Protocol):
+    """What names a stage in a store."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def slug(self) -> str: ...
+    @property
+    def key(self) -> str: ...
 
 
 class DamagedArtefact(Exception):
@@ -51,11 +74,92 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON of a file; None if the file is absent or cut off."""
+    """The JSON of a file. None for whatever is not a file with JSON: absent, cut off, a folder, a pipe, a link to itself, nested
+    too deeply."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait for a writer
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.ENAMETOOLONG):
+            return None
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            os.close(number)
+            return None
+        with open(number, "rb") as file:
+            return json.loads(file.read())
+    except (ValueError, RecursionError):  # not JSON, not UTF-8, a number of thousands of digits
         return None
+
+
+def _has_fields(record: Any, fields: Mapping[str, type | tuple[type, ...]]) -> bool:
+    return isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in fields.items())
+
+
+def read_stage(folder: Path) -> dict[str, Any] | None:
+    """The `stage.json` of a folder; None if there is none that is whole."""
+    record = read_json(folder / "stage.json")
+    return record if _has_fields(record, _STAGE_FIELDS) else None
+
+
+def read_done(folder: Path) -> dict[str, Any] | None:
+    """The `done.json` of a folder, with `files`, `run` and `facts`; None if there is none that is whole."""
+    record = read_json(folder / "done.json")
+    if not isinstance(record, dict) or not _lists_files(record.get("files")):
+        return None
+    run, facts = record.get("run", ""), record.get("facts", {})
+    if not isinstance(run, str) or (run and not _RUN.fullmatch(run)) or not isinstance(facts, dict):
+        return None
+    return {**record, "run": run, "facts": facts}
+
+
+def _lists_files(files: Any) -> bool:
+    """Whether this maps names of files, all of them below one folder, to sizes and hashes."""
+    return isinstance(files, dict) and all(
+        _has_fields(fact, {"size": int, "sha256": str}) and not name.startswith("/") and ".." not in name.split("/")
+        for name, fact in files.items()
+    )
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """The record of an attempt, without fields that are not of their type; empty if there is none that is whole."""
+    record = read_json(path)
+    if not isinstance(record, dict):
+        return {}
+    return {name: value for name, value in record.items() if name not in _RUN_FIELDS or _is_sound(value, _RUN_FIELDS[name])}
+
+
+def _is_sound(value: Any, kind: type | tuple[type, ...]) -> bool:
+    return isinstance(value, kind) and type(value) is not bool and (not isinstance(value, float) or math.isfinite(value))
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what stands where something else belongs; gives the new name."""
+    aside = path.with_name(f".malformed-{path.name}-{uuid.uuid4().hex}")
+    path.rename(aside)
+    return aside
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk: after it, a loss of power does not lose them."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that has no such thing for folders
+            raise
+    finally:
+        os.close(number)
+
+
+def sync_tree(folder: Path) -> None:
+    """Bring a folder with all files and folders in it to the disk."""
+    found = [*folder.rglob("*"), folder]
+    if len(found) > MANY_FILES:
+        os.sync()
+        return
+    for path in found:
+        sync(path)
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -112,9 +216,54 @@ class Store:
 
     def folder(self, kind: str, slug: str, key: str) -> Path:
         """The folder of a stage: the existing one of that key under any slug, else the one to create."""
-        existing = self.find(kind, key)
+        usual = self._usual(kind, slug, key)
+        if _key_of(usual) == key and (not self.is_done(usual) or _is_whole(usual)):
+            return usual
+        return self.find(kind, key) or usual
+
+    def folders(self, stages: Iterable[Named]) -> dict[str, Path]:
+        """The folder of each stage, by its key: what `folder` gives for each, with one listing of each kind."""
+        every = list(stages)
+        found = self.find_all(every)
+        return {stage.key: found.get(stage.key) or self._usual(stage.kind, stage.slug, stage.key) for stage in every}
+
+    def find_all(self, stages: Iterable[Named]) -> dict[str, Path]:
+        """The folders that are there, by the keys of the stages, with one listing of each kind."""
+        found: dict[str, Path] = {}
+        listed: dict[str, dict[str, list[str]]] = {}
+        for stage in stages:
+            if stage.kind not in listed:
+                listed[stage.kind] = {}
+                for name in self._list(stage.kind):
+                    listed[stage.kind].setdefault(name[-KEY_DIGITS:], []).append(name)
+            names = listed[stage.kind].get(stage.key[:KEY_DIGITS], [])
+            parent = self.root / stage.kind
+            if len(names) == 1:  # without reading it: 12 digits are one key in any store
+                found[stage.key] = parent / names[0]
+            elif chosen := self._choose(parent, names, stage.key):
+                found[stage.key] = chosen
+        return found
+
+    def _list(self, kind: str) -> list[str]:
+        """The names of the folders of a kind. Raises InputError if they cannot be read."""
+        try:
+            return os.listdir(self.root / kind)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            reason = f"{kind} cannot be read ({error.strerror})"
+            raise InputError(f"store {self.root}: {reason}; choose another folder with --store") from None
+
+    def _usual(self, kind: str, slug: str, key: str) -> Path:
         safe = re.sub(r"[^\w.+@=-]+", "_", slug).encode()[:120].decode(errors="ignore")  # a file name has 255 bytes at most
-        return existing or self.root / kind / f"{safe}-{key[:KEY_DIGITS]}"
+        return self.root / kind / f"{safe}-{key[:KEY_DIGITS]}"
+
+    @staticmethod
+    def _choose(parent: Path, names: Iterable[str], key: str) -> Path | None:
+        """Of the folders whose names end with the digits of a key, the one that holds it: one whose files are there, if somebody
+        has copied it. One that does not say which key it has is taken by its name."""
+        own = [path for name in sorted(names) if _key_of(path := parent / name) in (key, None)]
+        return next(filter(_is_whole, own), own[0]) if own else None
 
     def outputs(self, kind: str, slug: str, key: str) -> Path:
         """The `out/` folder of a finished stage, checked. Raises InputError if it is not there or not what it was."""
@@ -129,18 +278,16 @@ class Store:
 
     def find(self, kind: str, key: str) -> Path | None:
         """The folder that holds this key, or None."""
-        for path in (self.root / kind).glob(f"*-{key[:KEY_DIGITS]}"):
-            record = read_json(path / "stage.json")
-            if record is None or record.get("key") == key:
-                return path
-        return None
+        parent, end = self.root / kind, f"-{key[:KEY_DIGITS]}"
+        return self._choose(parent, (name for name in self._list(kind) if name.endswith(end)), key)
 
-    def records(self, kind: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """Folder and `stage.json` of every stage of a kind, in the order of their names."""
-        for path in sorted((self.root / kind).glob("*-*")):
-            record = read_json(path / "stage.json")
-            if record is not None:
-                yield path, record
+    def records(self, kind: str, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Folder and `stage.json` of every stage of a kind, in the order of their names; `wanted` chooses by the names of their
+        folders. Those without a whole record are left out."""
+        parent = self.root / kind
+        for name in sorted(self._list(kind)):
+            if wanted(name) and (record := read_stage(parent / name)) is not None and record["kind"] == kind:
+                yield parent / name, record
 
     @staticmethod
     def is_done(folder: Path) -> bool:
@@ -148,65 +295,100 @@ class Store:
         return (folder / "done.json").is_file()
 
     @staticmethod
-    def verify(folder: Path, thorough: bool = True) -> None:
+    def verify(folder: Path, thorough: bool = True) -> dict[str, Any]:
         """Check every output against `done.json`: sizes always, sha256 if `thorough` or if a file is newer than `done.json`.
-        Raises DamagedArtefact with the file."""
-        mark = folder / "done.json"
-        done = read_json(mark)
-        if not isinstance(done, dict) or not isinstance(done.get("files"), dict):
-            raise DamagedArtefact(f"{mark}: unreadable")
-        marked = mark.stat().st_mtime_ns
+        Gives what `done.json` says. Raises DamagedArtefact with the file."""
+        done = read_done(folder)
+        try:
+            marked = os.stat(f"{folder}/done.json").st_mtime_ns
+        except OSError:
+            done = None
+        if done is None:
+            raise DamagedArtefact(f"{folder / 'done.json'}: not the record of a finished stage")
         for name, expected in done["files"].items():
-            path = folder / "out" / name
+            path = f"{folder}/out/{name}"
             try:
-                found = path.stat()
+                found = os.stat(path)
             except OSError:
                 raise DamagedArtefact(f"{path}: missing") from None
+            if not stat.S_ISREG(found.st_mode):
+                raise DamagedArtefact(f"{path}: not a file")
             if found.st_size != expected["size"]:
                 raise DamagedArtefact(f"{path}: {found.st_size} bytes, expected {expected['size']}")
-            if (thorough or found.st_mtime_ns > marked) and sha256_file(path) != expected["sha256"]:
+            if (thorough or found.st_mtime_ns > marked) and sha256_file(Path(path)) != expected["sha256"]:
                 raise DamagedArtefact(f"{path}: its sha256 is not the one in done.json")
+        return done
 
     @staticmethod
-    def publish(folder: Path, attempt: Path, extra: Mapping[str, Any]) -> None:
-        """Make the attempt's files the outputs of the stage: rename them to `out/`, then `done.json` into place."""
+    def publish(folder: Path, made: Path, extra: Mapping[str, Any], check: Callable[[], None] = lambda: None) -> None:
+        """Make the files in `made` the outputs of the stage: bring them to the disk, rename their folder to `out/`, then
+        `done.json` into place. `check` is called before each step that others see, and raises if the stage is another's."""
         files = {
-            path.relative_to(attempt).as_posix(): {"size": path.stat().st_size, "sha256": sha256_file(path)}
-            for path in sorted(attempt.rglob("*"))
+            path.relative_to(made).as_posix(): {"size": path.stat().st_size, "sha256": sha256_file(path)}
+            for path in sorted(made.rglob("*"))
             if path.is_file()
         }
-        out = folder / "out"
-        if out.exists():
-            Store.discard(out)
-        attempt.rename(out)
+        sync_tree(made)
+        check()
+        if read_done(folder) is not None:  # a holder that lost the stage was faster after all
+            return
+        Store.discard(folder / "out")
+        check()
+        made.rename(folder / "out")
+        sync(folder)
+        check()
         write_json(folder / "done.json", {"files": files, **extra})
+        sync(folder)
         Store.discard(folder / "checkpoint")
+
+    @staticmethod
+    def clear_way(folder: Path) -> list[str]:
+        """Set aside what stands where a stage's own files belong and is not one of them. Gives a sentence for each. Only for who
+        holds the stage."""
+        found = []
+        whole: dict[str, Callable[[Path], bool]] = {
+            "stage.json": lambda _: read_stage(folder) is not None,
+            "done.json": lambda _: read_done(folder) is not None,
+            "checkpoint": Path.is_dir,
+            "out": Path.is_dir,
+        }
+        for name, is_whole in whole.items():
+            path = folder / name
+            if os.path.lexists(path) and not is_whole(path):
+                found.append(f"{path} was not what it should be; it is set aside as {set_aside(path).name} and made again")
+        return found
 
     @staticmethod
     def undo(folder: Path) -> None:
         """Remove `done.json`, then the outputs, so that the stage runs again."""
-        (folder / "done.json").unlink(missing_ok=True)
+        mark = folder / "done.json"
+        if mark.is_dir() and not mark.is_symlink():
+            set_aside(mark)
+        mark.unlink(missing_ok=True)
         Store.discard(folder / "out")
 
     @staticmethod
     def discard(folder: Path) -> None:
         """Remove a folder: rename it out of sight first, then delete it."""
-        if not folder.exists():
-            return
         doomed = folder.with_name(f".trash-{uuid.uuid4().hex}")
-        folder.rename(doomed)
+        try:
+            folder.rename(doomed)
+        except FileNotFoundError:
+            return
+        if doomed.is_symlink() or not doomed.is_dir():
+            doomed.unlink(missing_ok=True)
         shutil.rmtree(doomed, ignore_errors=True)
 
     @staticmethod
     def runs(folder: Path) -> list[dict[str, Any]]:
-        """The attempts at a stage, oldest first."""
-        found = (read_json(path) for path in sorted(folder.glob("run-*.json")))
-        return [run for run in found if run is not None]
+        """The attempts at a stage, oldest first; none if there is no such folder."""
+        names = sort_runs(os.listdir(folder)) if folder.is_dir() else []
+        return [run for name in names if (run := read_run(folder / name))]
 
     @staticmethod
     def new_run(folder: Path) -> Path:
         """The path of the next `run-NNN.json`, reserved by creating it empty."""
-        number = len(list(folder.glob("run-*.json")))
+        number = max((int(name[4:-5]) + 1 for name in sort_runs(os.listdir(folder))), default=0)
         while True:
             path = folder / f"run-{number:03d}.json"
             try:
@@ -214,3 +396,22 @@ class Store:
                 return path
             except FileExistsError:
                 number += 1
+
+
+def sort_runs(names: Iterable[str]) -> list[str]:
+    """Of the names in a stage's folder, those of the records of attempts, oldest first."""
+    return sorted(filter(_RUN.fullmatch, names), key=lambda name: (len(name), name))
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        return bool(Store.verify(folder, thorough=False))
+    except DamagedArtefact:
+        return False
+
+
+def _key_of(folder: Path) -> str | None:
+    """The key that a folder's `stage.json` says; None if it says none."""
+    record = read_json(folder / "stage.json")
+    key = record.get("key") if isinstance(record, dict) else None
+    return key if isinstance(key, str) else None

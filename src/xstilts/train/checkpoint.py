@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from xstilts.store.store import sync
+
 
 def save_state(folder: Path, identity: str, model: Any, optimizer: Any, selected: dict[str, Tensor], state: Any) -> None:
     """Write the trained weights, the optimizer, the weights that the policy selected so far and the loop's `state` (a
@@ -27,6 +29,7 @@ def save_state(folder: Path, identity: str, model: Any, optimizer: Any, selected
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(folder / "state.pt")
+    sync(folder)
 
 
 def load_state(

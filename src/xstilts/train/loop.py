@@ -29,7 +29,7 @@ from xstilts.recipe.mixture import DataOrder, MixtureRule, compute_shares, sched
 from xstilts.recipe.recipe import SELECTING, Recipe
 from xstilts.recipe.robust import check_robust
 from xstilts.train.checkpoint import load_state, save_state
-from xstilts.train.ddp import Group
+from xstilts.train.ddp import Group, LostProcess
 from xstilts.train.evaluate import evaluate_task
 from xstilts.train.flops import measure_peak_flops
 from xstilts.train.step import Stepper, choose_micro_tokens, make_optimizer
@@ -163,6 +163,8 @@ class Training:
         self.optimizer = make_optimizer(model, recipe)
         self.selected: dict[str, Tensor] = {}  # the policy's weights: a running sum (avg_last_k) or the best so far
         self.state, self.note = load_state(checkpoint, spec.identity, model, self.optimizer, self.selected, TrainingState)
+        if self.group.broadcast(self.state.step) != self.state.step:
+            raise LostProcess("another attempt wrote a checkpoint while this group read it")
         budget = self.state.budget or choose_micro_tokens(self.device)
         self.stepper = Stepper(model, self.optimizer, recipe, spec.seed, self.group, budget, self.state.halved)
         self.stepper.on_rows = self._look_inside_step

@@ -3,7 +3,8 @@
     features.npy    shape (N, k, F)
     names.json      the names of the N pictures, in that order; written last, it is the mark that all of them are there
 
-A writer that was stopped goes on where it was: `progress.json` says how many pictures are safely on the disk. Rows are appended
+A writer that was stopped goes on where it was: `progress.json` says how many pictures are safely on the disk, and the sha256 of
+the file up to there. Rows are appended
 to a plain file and not written through a map, because a full disk ends a process with a map and is an error for a file.
 """
 
@@ -13,6 +14,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,16 +60,17 @@ def write_features(
         path.write_bytes(header)
     _check_room(folder, tower, len(wanted) - done)
     with path.open("r+b") as file:
-        file.truncate(len(header) + features_bytes(done, tower.k, tower.width))
-        file.seek(0, os.SEEK_END)
+        written = sha256(file.read(len(header) + features_bytes(done, tower.k, tower.width)))
+        file.truncate()
         for start in range(done, len(wanted), SAVED_AFTER):
             some = wanted[start : start + SAVED_AFTER]
             vectors = tower.see(open_named(name) for name in some)
             _check_finite(vectors, some, tower)
+            written.update(vectors.tobytes())
             file.write(vectors.tobytes())
             file.flush()
             os.fsync(file.fileno())
-            write_json(folder / _PROGRESS, {"task": task, "done": start + len(some)})
+            write_json(folder / _PROGRESS, {"task": task, "done": start + len(some), "sha256": written.hexdigest()})
             tell(start + len(some))
     write_json(folder / _NAMES, wanted)
 
@@ -83,10 +86,14 @@ def _header(pictures: int, tower: Tower) -> bytes:
 def _count_done(folder: Path, task: str, header: int, tower: Tower) -> int:
     """How many pictures an earlier writer of the same task left safely."""
     progress, path = read_json(folder / _PROGRESS), folder / _FEATURES
-    if not progress or progress["task"] != task or not path.is_file():
+    if not isinstance(progress, dict) or progress.get("task") != task or not path.is_file():
         return 0
-    done = int(progress["done"])
-    return done if path.stat().st_size >= header + features_bytes(done, tower.k, tower.width) else 0
+    done = progress.get("done")
+    if type(done) is not int:
+        return 0
+    with path.open("rb") as file:
+        written = file.read(header + features_bytes(done, tower.k, tower.width))
+    return done if sha256(written).hexdigest() == progress.get("sha256") else 0
 
 
 def _check_room(folder: Path, tower: Tower, pictures: int) -> None:

@@ -237,11 +237,11 @@ def test_what_a_killed_unpacking_left_is_not_taken_for_whole(root: Path) -> None
         "archive.unpack(Path(sys.argv[1]), Path(sys.argv[2]))"
     )
     assert subprocess.run([sys.executable, "-c", killed, str(archive), str(root)], check=False).returncode == -9
-    assert any(root.glob(".xstilts/*/.unpacking/set/7")), "the test has to leave something"
+    assert any(root.glob(".xstilts/*/.attempt-*/files/set/7")), "the test has to leave something"
     folder = unpack(archive, root)
     assert folder.is_relative_to(root)
     assert len(contents(folder)) == 50
-    assert not any(root.glob(".xstilts/*/.unpacking"))
+    assert not any(root.glob(".xstilts/*/.attempt-*"))
 
 
 @pytest.mark.parametrize("step", ["_write_members", "write_json"])

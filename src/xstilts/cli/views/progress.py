@@ -142,7 +142,7 @@ def describe_dependents(plan: Plan, key: str) -> str:
 
 def describe_stopping(state: State) -> str:
     """What a run that was asked to stop waits for, and what is lost if it does not wait."""
-    running = [stage for stage in state.plan.stages if state.status[stage.key] == "running"]
+    running = [state.stages[key] for key in state.status.of("running")]
     trainings = sum(stage.kind == "train" for stage in running)
     others = len(running) - trainings
     waits = []
@@ -199,9 +199,8 @@ class LiveView:
         for message in state.messages[self.messages_shown :]:
             self._print(Text(message, style="yellow"))
         self.messages_shown = len(state.messages)
-        stages = {stage.key: stage for stage in state.plan.stages} if len(state.errors) > self.failures_shown else {}
         for key in list(state.errors)[self.failures_shown :]:
-            self._print(describe_failure(state, stages[key]))
+            self._print(describe_failure(state, state.stages[key]))
         self.failures_shown = len(state.errors)
         if state.stopping and not self.live and not self.said_stopping:
             self.said_stopping = True
@@ -232,8 +231,7 @@ class LiveView:
             self.open_line = 0
 
     def _draw(self, state: State) -> Group:
-        stages = {stage.key: stage for stage in state.plan.stages}
-        now = time.monotonic()
+        stages, now = state.stages, time.monotonic()
         running = [RunningStage(stages[key].kind, stages[key].slug, x, now - x["started"]) for key, x in state.live.items()]
         bar = Table.grid(padding=(0, 1))
         done = ProgressBar(total=len(stages), completed=state.count("done"), width=20)

@@ -55,15 +55,17 @@ def list_problems(status: StudyStatus) -> list[StageProblem]:
     """The stages that failed, then those that are damaged, then those that were stopped."""
     found: list[StageProblem] = []
     for stage in status.stages:
-        step = describe_progress(stage.progress or {}, 0.0).step
-        sentences = {
-            "failed": stage.error + describe_dependents(status.plan, stage.key),
-            "damaged": f"{stage.error}; the next run makes it again",
-            "stopped": f"unfinished{f' at {step}' if step else ''}; the next run continues it",
-        }
-        what = stage.pending_because or stage.state
-        if what in sentences:
-            found.append(StageProblem(what, f"{stage.kind} {stage.slug}", sentences[what]))
+        match what := stage.pending_because or stage.state:
+            case "failed":
+                sentence = stage.error + describe_dependents(status.plan, stage.key)
+            case "damaged":
+                sentence = f"{stage.error}; the next run makes it again"
+            case "stopped":
+                step = describe_progress(stage.progress or {}, 0.0).step
+                sentence = f"unfinished{f' at {step}' if step else ''}; the next run continues it"
+            case _:
+                continue
+        found.append(StageProblem(what, f"{stage.kind} {stage.slug}", sentence))
     return sorted(found, key=lambda problem: ("failed", "damaged", "stopped").index(problem.what))
 
 

@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from xstilts.execution.environment import worker_environment
 from xstilts.execution.executors.base import Event
 from xstilts.stages.job import Outcome
+
+LAST_SECONDS = 5.0  # that a process may take to end after it closed its pipe
 
 
 class Worker:
@@ -56,11 +59,19 @@ class Worker:
         *lines, self._buffer = (self._buffer + (chunk or b"")).split(b"\n")
         return [json.loads(line) for line in lines]
 
+    def bury(self) -> int:
+        """Give the exit status of a process that is gone, or will be in a moment: killed before that, it would always say -9."""
+        deadline = time.monotonic() + LAST_SECONDS
+        while self.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.kill()
+
     def kill(self) -> int:
         """End it now; gives its exit status."""
         self.process.kill()
         status = self.process.wait()
-        self.stdin.close()
+        with suppress(BrokenPipeError):  # what it was still to be told
+            self.stdin.close()
         self.stdout.close()
         self.log.close()
         return status
@@ -125,7 +136,7 @@ class LocalExecutor:
         for worker in ready:
             key, events = worker.key, worker.events()
             if events is None:
-                status = worker.kill()
+                status = worker.bury()
                 self.workers[self.workers.index(worker)] = Worker(self.store, self.log, worker.cards)
                 if key is not None:
                     found.append((key, Outcome("lost", status=status)))

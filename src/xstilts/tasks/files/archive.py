@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from xstilts.errors import InputError
-from xstilts.store.lease import Lease, LeaseHeld
-from xstilts.store.store import Store, write_json
+from xstilts.store.lease import Lease, LeaseHeld, LeaseLost
+from xstilts.store.store import Store, sync, sync_tree, write_json
 
 MAX_BYTES = 64 << 30
 MAX_MEMBERS = 200_000
@@ -86,25 +86,27 @@ def _is_done(place: Path) -> bool:
 def _unpack_under_lease(place: Path, archive: Path) -> None:
     while True:
         try:
-            with Lease(place):
+            with Lease(place) as lease:
                 if not _is_done(place):
-                    _unpack_whole(archive, place)
+                    _unpack_whole(archive, place, lease)
             return
-        except LeaseHeld:
+        except (LeaseHeld, LeaseLost):
             time.sleep(_WAIT_SECONDS)
 
 
-def _unpack_whole(archive: Path, place: Path) -> None:
-    temporary = place / ".unpacking"
-    for leftover in (temporary, place / "files"):
-        Store.discard(leftover)
-    try:
-        temporary.mkdir()
-        facts = _write_members(archive, temporary)
-        temporary.rename(place / "files")
+def _unpack_whole(archive: Path, place: Path, lease: Lease) -> None:
+    own = lease.make_folder() / "files"
+    own.mkdir()
+    facts = _write_members(archive, own)
+    sync_tree(own)
+    lease.check()
+    if not _is_done(place):
+        Store.discard(place / "files")
+        own.rename(place / "files")
+        sync(place)
+        lease.check()
         write_json(place / "done.json", {"archive": str(archive), **facts})
-    finally:
-        Store.discard(temporary)
+        sync(place)
 
 
 def _write_members(archive: Path, folder: Path) -> dict[str, int]:
