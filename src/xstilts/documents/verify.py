@@ -262,12 +262,12 @@ def _count_votes(case: Case, votes: Sequence[Vote], give: object) -> PaperVerdic
 
 
 def list_missing(case: Case, count: int = 3) -> list[str]:
-    """The first words of the claim, as written, that the paper never has."""
+    """The first words of the claim, as written, that the paper never has; short ones say too little."""
     if not case.same_language:
         return []
     present = {word for one in case.passages for word in list_words(one.text)}
     words = (word.strip(".,;:!?()\"'’") for word in case.claim.text.split())
-    return [word for word in words if (found := list_words(word)) and not set(found) & present][:count]
+    return [word for word in words if len(word) > 3 and (found := list_words(word)) and not set(found) & present][:count]
 
 
 def _say_hedges(claim: StatedClaim, passage: Passage) -> str:
