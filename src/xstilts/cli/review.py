@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -84,7 +83,6 @@ def review(
         found = run_review(
             asked,
             base,
-            datetime.date.today().isoformat(),
             services=services,
             reviewers=lambda corpus: _load_reviewers(wanted, study or asked.study, store, corpus, labelled),
             embed=_load_embed(encoder),

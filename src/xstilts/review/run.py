@@ -76,7 +76,7 @@ class Review:
 def run_review(
     question: Question,
     base: Path,
-    date: str,
+    date: str = "",
     *,
     services: Mapping[str, Service] | None = None,
     reviewers: Callable[[Corpus], Sequence[Reviewer]] = lambda corpus: (),
@@ -86,9 +86,9 @@ def run_review(
     papers: Sequence[Path] = (),
     say: Say = lambda text: None,
 ) -> Review:
-    """The review of a question. `base`: the folder of its file. `services`: clients by name, and that
-    for papers by id under BY_ID; a service without a client is not asked. `reviewers`: beside the words
-    reviewer. `judge_runs`: verdicts from runs. `papers`: folders and files beside those of the question. Raises InputError."""
+    """The review of a question. `base`: the folder of its file. `date`: ISO 8601, today if it is empty. `services`: clients by
+    name, and that for papers by id under BY_ID; a service without a client is not asked. `reviewers`: beside the words reviewer.
+    `judge_runs`: verdicts from runs. `papers`: folders and files beside those of the question. Raises InputError."""
     sources = _gather(question, base, services or {}, papers, say)
     merged = merge([paper for found in sources for paper in found.papers])
     if not merged.papers:
@@ -118,7 +118,20 @@ def run_review(
     raw = tuple(v.reviewer for v in (by_case[0] if by_case else ()) if not v.calibrated)
     alpha = measure_alpha([[vote.verdict for vote in some if vote.score is not None] for some in by_case])
     search = "words (BM25)" + (", and by meaning (last block, mean over tokens, centred), fused by rank" if embed else "")
-    return Review(question, date, tuple(sources), merged, screened, found, names, raw, alpha, search, runs, tuple(decisions))
+    return Review(
+        question,
+        date or datetime.now().date().isoformat(),
+        tuple(sources),
+        merged,
+        screened,
+        found,
+        names,
+        raw,
+        alpha,
+        search,
+        runs,
+        tuple(decisions),
+    )
 
 
 def _list_sources(question: Question, papers: Sequence[Path]) -> str:
