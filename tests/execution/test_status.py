@@ -140,7 +140,8 @@ def test_the_seconds_of_a_stage_that_was_seen_while_it_published_are_found(plan:
     assert of_stage(reader.read(), stage).seconds == 4.0
 
 
-def test_time_left_is_the_executors_estimate(plan: Plan, tmp_path: Path) -> None:
+def test_time_left_is_the_executors_estimate(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xstilts.execution.execute.ESTIMATE_HOLDS", 0)  # an estimate is formed anew at each question
     store, reader = Store(tmp_path), StatusReader(plan, Store(tmp_path))
     trainings = [stage for stage in plan.stages if stage.kind == "train"]
     folder = begin(store, trainings[1])

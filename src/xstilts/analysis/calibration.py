@@ -28,6 +28,7 @@ from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.power import Design, describe_spread, detectable
 from xstilts.metrics.significance import FEWEST_SEEDS, LEVEL
 from xstilts.metrics.variance_components import SMALLEST_P, VarianceComponents, critical_values, tails
+from xstilts.errors import InputError
 from xstilts.store.fingerprint import canonical_json
 from xstilts.store.store import Store, read_json, write_json
 
@@ -110,7 +111,10 @@ def calibrate(gains: Sequence[Gain], store: Store | None = None) -> Calibration 
     if store is None:
         return simulate(design)
     text = canonical_json([VERSION, STUDIES, [dataclasses.astuple(target) for target in design]])
-    path = store.folder("calibration", "design", hashlib.sha256(text.encode()).hexdigest()) / "certificate.json"
+    try:
+        path = store.folder("calibration", "design", hashlib.sha256(text.encode()).hexdigest()) / "certificate.json"
+    except InputError:  # a store that cannot be read is simulated again
+        return simulate(design)
     if (kept := _read(path)) is not None:
         return kept
     made = simulate(design)
