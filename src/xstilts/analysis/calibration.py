@@ -23,12 +23,12 @@ from numpy.typing import ArrayLike
 from pydantic import TypeAdapter, ValidationError
 
 from xstilts.analysis.gains import Gain, is_evidence
+from xstilts.errors import InputError
 from xstilts.metrics.metric import Values
 from xstilts.metrics.multiplicity import holm
 from xstilts.metrics.power import Design, describe_spread, detectable
 from xstilts.metrics.significance import FEWEST_SEEDS, LEVEL
 from xstilts.metrics.variance_components import SMALLEST_P, VarianceComponents, critical_values, tails
-from xstilts.errors import InputError
 from xstilts.store.fingerprint import canonical_json
 from xstilts.store.store import Store, read_json, write_json
 
