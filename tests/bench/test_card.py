@@ -26,5 +26,5 @@ def test_each_part_leaves_rows_and_a_table(tmp_path: Path) -> None:
 
 
 def test_a_part_without_time_is_named(tmp_path: Path) -> None:
-    (row,) = run_card(tmp_path, "--only", "peak", "--minutes", "0.05")
+    (row,) = run_card(tmp_path, "--only", "peak", "--minutes", "0.01")
     assert row == {"part": "peak", "name": "peak", "not_run": "the time was over"}

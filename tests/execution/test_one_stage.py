@@ -126,12 +126,19 @@ def test_inputs_that_are_missing_and_another_version_are_named(ran: tuple[Plan, 
     assert code == 2 and "planned by another version of xstilts" in said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_stage_that_is_stopped_or_killed_goes_on(number: int, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
+    """A study with a training long enough to be met at work, and its run."""
     record = tiny_record(pretrain=[{"mix": ["world/text"], "recipe": {"steps": 400, "lr": 1e-3}}], chains={"none": []})
-    plan = compile_study(tiny_study(**record))
-    stage, calm, wild = training(plan), Store(tmp_path / "calm"), Store(tmp_path / "wild")
-    execute(plan, calm, workers=2)
+    plan, store = compile_study(tiny_study(**record)), Store(tmp_path_factory.mktemp("calm"))
+    execute(plan, store, workers=2)
+    return plan, store
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_stage_that_is_stopped_or_killed_goes_on(number: int, undisturbed: tuple[Plan, Store], tmp_path: Path) -> None:
+    plan, calm = undisturbed
+    stage, wild = training(plan), Store(tmp_path / "wild")
     wild.root.mkdir()
     for source in (*stage.parents, stage):
         folder = calm.folder(source.kind, source.slug, source.key)

@@ -251,7 +251,7 @@ def test_memory_is_flat_in_the_number_of_examples(tiny_folder: Path) -> None:
         return found
 
     peak(2)  # what is imported and cached once
-    assert peak(16) < 1.3 * peak(2)
+    assert peak(8) < 1.3 * peak(2)
 
 
 # -- Batches ----------------------------------------------------------------------------------------------------------
