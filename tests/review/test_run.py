@@ -149,3 +149,10 @@ def test_runs_stand_beside_documents_and_their_disagreement_is_explained() -> No
     assert row.verdict == "supported"
     assert found.runs["squad-helps"].outcome == "refuted"
     assert "Documents say supported, runs say refuted" in compare_with_runs(row, found)
+
+
+def test_a_claim_may_not_have_the_id_of_a_claim_of_the_ledger() -> None:
+    question, base = load_question("world")
+    twice = question.model_copy(update={"claims": (question.claims[0].model_copy(update={"id": "squad-helps"}),)})
+    with pytest.raises(InputError, match="'squad-helps' has the id of a claim of the ledger"):
+        run_review(twice, base, DATE)

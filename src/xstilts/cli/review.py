@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,10 @@ ReviewersOption = Annotated[
     list[str], typer.Option("--reviewer", metavar="STUDY:CELL", help="An NLI model that judges too; give several.")
 ]
 
+EncoderOption = Annotated[
+    Path | None, typer.Option("--encoder", metavar="FOLDER", help="An encoder, to search by meaning too (other languages).")
+]
+
 
 @app.command(rich_help_panel=READ)
 def review(
@@ -36,9 +41,7 @@ def review(
     ] = "",
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")] = "",
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why.")] = "",
-    encoder: Annotated[
-        Path | None, typer.Option("--encoder", metavar="FOLDER", help="An encoder, to search by meaning too (other languages).")
-    ] = None,
+    encoder: EncoderOption = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no public service.")] = False,
     store: StoreOption = DEFAULT_STORE,
     out: Annotated[
@@ -84,7 +87,7 @@ def review(
             asked,
             base,
             services=services,
-            reviewers=lambda corpus: _load_reviewers(wanted, study or asked.study, store, corpus, labelled),
+            reviewers=lambda corpus: _load_reviewers(wanted, study or asked.study, store, corpus, labelled, status.update),
             embed=_load_embed(encoder),
             judge_runs=_judge_runs(study or asked.study, store),
             decisions=read_overrides(decisions),
@@ -109,6 +112,7 @@ def check(
     where: Annotated[str, typer.Option("--in", metavar="WHERE", help="A folder or file of papers, or a study.")],
     language: Annotated[str, typer.Option(metavar="CODE", help="The language of the claim.")] = "en",
     reviewers: ReviewersOption = [],
+    encoder: EncoderOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
@@ -132,7 +136,9 @@ def check(
     sources, papers = _read_where(where, store)
     stated = read_claim("claim", claim, language=to_code(language))
     asked = [AskedReviewer(cell=cell) for cell in reviewers]
-    found = check_claim(stated, papers, lambda corpus: _load_reviewers(asked, "", store, corpus, None))
+    with open_console(stderr=True).status("reading") as status:
+        embed = _load_embed(encoder)
+        found = check_claim(stated, papers, lambda corpus: _load_reviewers(asked, "", store, corpus, None, status.update), embed)
     if as_json:
         rows = [{"paper": one.case.paper.id, "verdict": one.verdict, "reason": one.reason} for one in found.papers]
         print_json({"claim": claim, "verdict": found.verdict, "reason": found.reason, "papers": rows,
@@ -140,6 +146,10 @@ def check(
                     "votes": [asdict(vote) for one in found.papers for vote in one.votes]})  # fmt: skip
     else:
         open_console().print(claim_block(found, sources))
+
+
+def _tell(say: Callable[[str], None], cell: str, done: int, of: int) -> None:
+    say(f"{cell}: {done:,} of {of:,} new pairs of a passage and a claim")
 
 
 def _read_where(where: str, store: Path) -> tuple[list[Any], list[Any]]:
@@ -192,7 +202,7 @@ def _judge_runs(study: str, store: Path) -> Callable[[Sequence[Any]], Sequence[A
 
 
 def _load_reviewers(
-    asked: Sequence[AskedReviewer], study: str, store: Path, corpus: Corpus, labelled: Path | None
+    asked: Sequence[AskedReviewer], study: str, store: Path, corpus: Corpus, labelled: Path | None, say: Callable[[str], None]
 ) -> Sequence[Reviewer]:
     """The NLI models of these cells, each with the answers that it gave before."""
     if not asked:
@@ -212,6 +222,7 @@ def _load_reviewers(
             raise InputError(f"reviewer {one.cell}: expected STUDY:CELL, such as real-small:none/xnli/0")
         planned = find_cell(load_plan(named if colon else study, [], draft=True).cells, cell)
         judge = CellJudge(Store(store), planned.answered)
-        answers = KeptAnswers(judge.weigh, store / "review" / f"answers-{planned.checkpoint.key[:12]}.jsonl")
+        path = store / "review" / f"answers-{planned.checkpoint.key[:12]}.jsonl"
+        answers = KeptAnswers(judge.weigh, path, partial(_tell, say, cell))
         made.append(make_reviewer(cell, answers, one.sentences, corpus, labelled))
     return made

@@ -7,7 +7,7 @@ line each in a file of the store, added to as answers come. A line that a kill h
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -26,10 +26,11 @@ LEAST = 50  # labelled claims of each kind
 
 
 class KeptAnswers:
-    """The answers of one checkpoint: asks `entail` for pairs that are not in the file. `asked`: how many pairs it was asked."""
+    """The answers of one checkpoint: asks `entail` for pairs that are not in the file. `asked`: how many pairs it was asked.
+    `tell` hears how many of the missing pairs are answered, of how many."""
 
-    def __init__(self, entail: Entail, path: Path):
-        self._entail, self._path = entail, path
+    def __init__(self, entail: Entail, path: Path, tell: Callable[[int, int], None] = lambda done, of: None):
+        self._entail, self._path, self._tell = entail, path, tell
         self._known = _read_answers(path)
         self.asked = 0
 
@@ -43,6 +44,7 @@ class KeptAnswers:
                 if file.tell():
                     file.write("\n")  # after a line that a kill has cut
                 for start in range(0, len(wanted), AT_ONCE):
+                    self._tell(start, len(wanted))
                     self._ask(wanted[start : start + AT_ONCE], file)
         return [self._known[key] for key in keys]
 

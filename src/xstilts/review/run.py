@@ -98,6 +98,7 @@ def run_review(
     ledger = _read_ledger(question, base)
     given = [read_claim(c.id, c.text, language=c.language, cites=c.cites or question.about) for c in question.claims]
     given += [read_claim(c.id, c.text, cites=_cite(c) or question.about, ledger=c.id) for c in ledger]
+    _check_ids(question, ledger)
     screened = _screen(question, corpus, given)
     kept = [one.paper for one in screened if one.kept]
     claims = [*given, *(claim for paper in kept for claim in extract_claims(paper, question.extract))]
@@ -169,6 +170,15 @@ def _read_ledger(question: Question, base: Path) -> tuple[Claim, ...]:
     if not question.ledger:
         return ()
     return built_in_claims() if question.ledger == BUILT_IN else read_claims(base / Path(question.ledger).expanduser())
+
+
+def _check_ids(question: Question, ledger: Sequence[Claim]) -> None:
+    """A decision names a claim by its id, so no two may share one."""
+    both = {claim.id for claim in question.claims} & {claim.id for claim in ledger}
+    if both:
+        raise InputError(
+            f"question {question.name}: its claim '{min(both)}' has the id of a claim of the ledger; give it another"
+        )
 
 
 def _cite(claim: Claim) -> tuple[str, ...]:
