@@ -214,6 +214,27 @@ def test_a_cell_attacked_through_its_gradients_and_through_another_cell(forked_w
     assert (row["attack"], row["examples"]) == ("substitute", 8)
     with pytest.raises(InputError, match="has no rows to judge or to write"):
         run_verb("--with", "characters", "--check", "-o", "rows.csv")
+    check_reviewer(tmp_path, study_file)
+
+
+def check_reviewer(folder: Path, study_file: Path) -> None:
+    """An NLI cell as a reviewer of claims: it reads more than its recipe's tokens, and one without a score is refused."""
+    from xstilts.cli.app import load_plan
+    from xstilts.plan.cell import find_cell
+    from xstilts.stages.judge import CellJudge
+
+    judge = CellJudge(Store(folder), find_cell(load_plan(str(study_file), [], draft=True).cells, "none/nli/0").answered)
+    recipe = judge._predictor.codec.max_length
+    assert judge.longest > recipe
+    fits, too_long = ("word " * ((recipe + judge.longest) // 3), "word " * 2 * judge.longest)
+    ends = judge.weigh([(fits + end, "a claim") for end in ("no", "yes and more")])
+    assert ends[0] != ends[1] and judge.cut == 0, "the end of a text counts"
+    judge.weigh([(too_long, "a claim"), ("short", "a claim")])
+    assert judge.cut == 1
+    (folder / "paper.txt").write_text("Boats are green. They sail in winter.", encoding="utf-8")
+    words = ["check", "Boats are green.", "--in", str(folder / "paper.txt"), "--store", str(folder)]
+    with pytest.raises(InputError, match="no English score of it, so nobody knows whether it learned"):
+        CliRunner().invoke(app, [*words, "--reviewer", f"{study_file}:none/nli/0"], catch_exceptions=False)
 
 
 def test_items_that_stand_alone_are_counted_right_or_wrong() -> None:

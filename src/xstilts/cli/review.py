@@ -17,7 +17,9 @@ from xstilts.errors import InputError
 if TYPE_CHECKING:
     from xstilts.documents.reviewers import Reviewer
     from xstilts.documents.search import Corpus
+    from xstilts.plan.cell import CellId
     from xstilts.review.question import AskedReviewer
+    from xstilts.stages.judge import CellJudge
 
 ReviewersOption = Annotated[
     list[str], typer.Option("--reviewer", metavar="STUDY:CELL", help="An NLI model that judges too; give several.")
@@ -96,14 +98,14 @@ def review(
         )
     if decide:
         made = add_override(decisions, decide, by, why, [one.claim.id for one in found.claims])
-        open_console().print(f"{made.claim}: {made.verdict}, kept in {decisions}", soft_wrap=True, markup=False)
+        open_console().print(f"{made.claim}: {made.verdict}, kept in {decisions}", soft_wrap=True)
         return
     page = write_review(found, out or Path("reviews") / asked.name)
     if as_json:
         print_json(to_json(found))
         return
     open_console().print(review_block(found))
-    open_console().print(f"\nreview: {page}", soft_wrap=True, markup=False)
+    open_console().print(f"\nreview: {page}", soft_wrap=True)
 
 
 @app.command(rich_help_panel=READ)
@@ -125,12 +127,11 @@ def check(
         xstilts check "SQuAD raises the average by 8.4 points." --in papers/
         xstilts check "squad helps world/tydiqa." --in demo
     """
-    from dataclasses import asdict
-
     from xstilts.cli.views.review import claim_block
     from xstilts.data.language import to_code
     from xstilts.documents.check import check_claim
     from xstilts.documents.claim import read_claim
+    from xstilts.review.describe import paper_to_json
     from xstilts.review.question import AskedReviewer
 
     sources, papers = _read_where(where, store)
@@ -140,12 +141,37 @@ def check(
         embed = _load_embed(encoder)
         found = check_claim(stated, papers, lambda corpus: _load_reviewers(asked, "", store, corpus, None, status.update), embed)
     if as_json:
-        rows = [{"paper": one.case.paper.id, "verdict": one.verdict, "reason": one.reason} for one in found.papers]
-        print_json({"claim": claim, "verdict": found.verdict, "reason": found.reason, "papers": rows,
-                    "not read": [line for source in sources for line in source.refused],
-                    "votes": [asdict(vote) for one in found.papers for vote in one.votes]})  # fmt: skip
+        refused = [line for source in sources for line in source.refused]
+        said = {"claim": claim, "verdict": found.verdict, "reason": found.reason, "not read": refused}
+        print_json({**said, "papers": [paper_to_json(one) for one in found.papers]})
     else:
         open_console().print(claim_block(found, sources))
+
+
+def _check_learned(study: str, store: Path, cell: CellId) -> None:
+    """Raises InputError for a model that no score shows to have learned its task: its votes would be noise."""
+    from xstilts.analysis.scores import ENGLISH, is_near_chance
+    from xstilts.tasks.registry import find_task
+
+    results = load_results(study, [], store)
+    place = (cell.encoder, cell.arm, cell.target, cell.seed)
+    found = [one for one in results.cells if (one.encoder, one.chain, one.target, one.seed) == place and not one.control]
+    name = f"reviewer {cell.arm}/{cell.target}/{cell.seed}"
+    if not any(ENGLISH in one.languages for one in found):
+        raise InputError(f"{name}: the store has no English score of it, so nobody knows whether it learned; run {study}")
+    chance = next((info.chance for info in results.targets if info.name == cell.target), None)
+    if is_near_chance(found, [ENGLISH], find_task(cell.target).metric, chance):
+        raise InputError(f"{name}: its English score is near chance, so it has not learned to judge; name another cell")
+
+
+def _weigh(judge: CellJudge, cell: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, float]]:
+    """What the judge says; that it read some pairs in part only is said."""
+    before = judge.cut
+    found = judge.weigh(pairs)
+    if cut := judge.cut - before:
+        text = f"warning: {cell} reads {judge.longest} tokens, so of {cut} pairs of a passage and a claim it did not read the end"
+        open_console(stderr=True).print(text, style="yellow", soft_wrap=True)
+    return found
 
 
 def _tell(say: Callable[[str], None], cell: str, done: int, of: int) -> None:
@@ -220,9 +246,11 @@ def _load_reviewers(
         named, colon, cell = one.cell.rpartition(":")
         if not (named or study):
             raise InputError(f"reviewer {one.cell}: expected STUDY:CELL, such as real-small:none/xnli/0")
-        planned = find_cell(load_plan(named if colon else study, [], draft=True).cells, cell)
+        own = named if colon else study
+        planned = find_cell(load_plan(own, [], draft=True).cells, cell)
+        _check_learned(own, store, planned.id)
         judge = CellJudge(Store(store), planned.answered)
         path = store / "review" / f"answers-{planned.checkpoint.key[:12]}.jsonl"
-        answers = KeptAnswers(judge.weigh, path, partial(_tell, say, cell))
+        answers = KeptAnswers(partial(_weigh, judge, cell), path, partial(_tell, say, cell))
         made.append(make_reviewer(cell, answers, one.sentences, corpus, labelled))
     return made

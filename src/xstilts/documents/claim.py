@@ -124,10 +124,11 @@ def read_claim(
 
 
 def _find_names(text: str, names: dict[str, str]) -> list[str]:
-    """The names that occur, the longest form first, so that "XLM-R Large" is not "XLM-R" as well."""
+    """The names that occur, in their order. Of two that begin at one place the first in `names` counts: "XLM-R Large" is not
+    "XLM-R" as well."""
     found: dict[str, int] = {}
     for name, pattern in names.items():
         for match in regex.finditer(rf"(?<![\p{{L}}\p{{N}}])(?:{pattern})(?![\p{{L}}\p{{N}}])", text):
-            if not any(low <= match.start() < low + 1 for low in found.values()):
+            if match.start() not in found.values():
                 found.setdefault(name, match.start())
     return sorted(found, key=lambda name: found[name])

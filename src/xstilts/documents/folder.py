@@ -95,7 +95,7 @@ def _resolve(file: Path) -> Path:
     try:
         return file.resolve()
     except (OSError, RuntimeError):
-        raise InputError(f"{file}: a link that leads nowhere, or in a circle; remove it") from None
+        raise InputError(f"{file}: this link leads to no file, or back to itself; remove it") from None
 
 
 def _list_files(path: Path) -> Iterator[Path]:

@@ -50,24 +50,24 @@ def check_folder(folder: Path) -> None:
 def _write_files(findings: Findings, folder: Path) -> Path:
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     for name, text in render_csv(findings).items():
-        _replace(folder / name, text)
-    _replace(folder / "scores.parquet", to_parquet(score_rows(findings.results), SCORE_COLUMNS))
+        replace_file(folder / name, text)
+    replace_file(folder / "scores.parquet", to_parquet(score_rows(findings.results), SCORE_COLUMNS))
     for name, text in render_latex(findings).items():
-        _replace(folder / "tables" / f"{name}.tex", text)
-    _replace(folder / "references.bib", write_bibtex(list_references(findings)))
+        replace_file(folder / "tables" / f"{name}.tex", text)
+    replace_file(folder / "references.bib", write_bibtex(list_references(findings)))
     document = build_document(findings)
-    _replace(folder / "report.md", render_markdown(document))
+    replace_file(folder / "report.md", render_markdown(document))
     page = folder / "report.html"
-    _replace(page, render_html(document))
+    replace_file(page, render_html(document))
     pdf = folder / "report.pdf"
     if has_typst():
-        _replace(pdf, render_pdf(document))
+        replace_file(pdf, render_pdf(document))
     else:
         pdf.unlink(missing_ok=True)
     return page
 
 
-def _replace(path: Path, content: str | bytes) -> None:
+def replace_file(path: Path, content: str | bytes) -> None:
     """A reader sees the old file or the new one, never a part of either."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from xstilts.claims import ClaimResult
 from xstilts.documents.claim import StatedClaim
 from xstilts.documents.paper import Paper
-from xstilts.documents.verify import VERDICTS, ClaimVerdict, PaperVerdict, Verdict, Vote
+from xstilts.documents.verify import READ, VERDICTS, ClaimVerdict, PaperVerdict, Verdict, Vote
 from xstilts.report.references import Reference
 from xstilts.review.agreement import list_disagreements
 from xstilts.review.overrides import latest
@@ -124,6 +123,9 @@ def list_limits(review: Review) -> list[str]:
         f"Of {abstracts} papers only the abstract or title was read: what it does not say may stand in the paper."
         if abstracts
         else "",
+        f"A model reads the {READ} passages of a paper that share most words with the claim, of each at most 512 tokens."
+        if len(review.reviewers) > 1
+        else "",
         "Words and numbers are compared by rule, in English. A paraphrase that shares few words is missed.",
         "The words reviewer's chances were calibrated on claims of Wikipedia, not of papers, so on papers they are estimates.",
         "Papers say what their authors report. That documents support a claim does not make it true; runs test it.",
@@ -204,11 +206,12 @@ def _claim_json(one: ClaimVerdict, review: Review) -> dict[str, Any]:
         "runs_reason": row and row.reason,
         "difference": compare_with_runs(one, review),
         "person": decision and decision.model_dump(mode="json"),
-        "papers": [_paper_json(paper) for paper in order_papers(one)],
+        "papers": [paper_to_json(paper) for paper in order_papers(one)],
     }
 
 
-def _paper_json(one: PaperVerdict) -> dict[str, Any]:
+def paper_to_json(one: PaperVerdict) -> dict[str, Any]:
+    """What one paper says of a claim, as plain values."""
     return {
         "paper": one.case.paper.id,
         "verdict": one.verdict,
@@ -226,9 +229,9 @@ def _paper_json(one: PaperVerdict) -> dict[str, Any]:
 
 
 def _vote_json(vote: Vote) -> dict[str, Any]:
-    found = asdict(vote)
-    found["passage"] = vote.passage.place if vote.passage else ""
-    return found
+    place = vote.passage.place if vote.passage else ""
+    return {"reviewer": vote.reviewer, "verdict": vote.verdict, "score": vote.score, "against": vote.against,
+            "calibrated": vote.calibrated, "passage": place}  # fmt: skip
 
 
 def count_truth(review: Review) -> tuple[int, int] | None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-import uuid
 from pathlib import Path
 
 import jinja2
 import regex
 from markupsafe import Markup, escape
 
+from xstilts.data.csv_cells import guard_cell
 from xstilts.documents.verify import PaperVerdict
 from xstilts.documents.words import STOP, list_words
+from xstilts.errors import InputError
 from xstilts.report.figures.svg import read_template
 from xstilts.report.references import write_bibtex
+from xstilts.report.write import check_folder, replace_file
 from xstilts.review import describe
 from xstilts.review.agreement import list_disagreements
 from xstilts.review.overrides import latest
@@ -79,13 +81,14 @@ def render_csv(review: Review) -> str:
         values = [value for _, value in describe.list_fields(one.claim)]
         row = [one.claim.id, one.claim.text, one.claim.origin, one.verdict, one.cited or "", one.found or ""]
         row += [describe.describe_runs(one.claim, review), one.reason, *values]
-        writer.writerow(["'" + cell if cell[:1] in "=+-@\t\r" and len(cell) > 1 else cell for cell in row])
+        writer.writerow(map(guard_cell, row))
     return out.getvalue()
 
 
 def write_review(review: Review, folder: Path) -> Path:
-    """Writes the files into `folder`, which is made if needed, and returns the path of the page. Each is renamed into place."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes the files into `folder`, which is made if needed, and returns the path of the page. Each is renamed into place.
+    Raises InputError if they cannot be written."""
+    check_folder(folder)
     references = [describe.make_reference(paper) for paper in describe.cited_papers(review)]
     texts = {
         "review.html": render_page(review),
@@ -93,11 +96,10 @@ def write_review(review: Review, folder: Path) -> Path:
         "claims.csv": render_csv(review),
         "references.bib": write_bibtex(references),
     }
-    for name, text in texts.items():
-        temporary = folder / f".{name}.{uuid.uuid4().hex}"
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(folder / name)
-        finally:
-            temporary.unlink(missing_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            replace_file(folder / name, text)
+    except OSError as error:
+        raise InputError(f"review {folder}: cannot be written ({error.strerror}); name another folder with -o") from None
     return folder / "review.html"
