@@ -128,6 +128,7 @@ def fit(folder: Path) -> None:
 
 
 def load_nli(cell: str, store: str) -> NliReviewer:
+    """The NLI model of a cell, STUDY:CELL."""
     from xstilts.cli.app import load_plan
     from xstilts.plan.cell import find_cell
     from xstilts.stages.judge import CellJudge

@@ -24,6 +24,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from bench.documents import load_nli
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
@@ -162,23 +163,13 @@ def measure(gold: Places, three: Places, two: Places, tables: Places) -> Numbers
     return np.array([score(times_G) for times_G in (np.ones(len(groups)), *draws_DG)])
 
 
-def load_nli(cell: str, store: str) -> Entail:
-    from xstilts.cli.app import load_plan
-    from xstilts.plan.cell import find_cell
-    from xstilts.stages.judge import CellJudge
-    from xstilts.store.store import Store
-
-    study, _, name = cell.rpartition(":")
-    return CellJudge(Store(store), find_cell(load_plan(study, [], draft=True).cells, name).answered).weigh
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--nli", metavar="STUDY:CELL", help="a cell of an NLI task, such as study.yaml:snli/xnli/0")
     parser.add_argument("--store", default="xstilts-store")
     given = parser.parse_args()
-    report(read_rows(given.file), load_nli(given.nli, given.store) if given.nli else None)
+    report(read_rows(given.file), load_nli(given.nli, given.store).entail if given.nli else None)
 
 
 if __name__ == "__main__":
