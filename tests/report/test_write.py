@@ -41,7 +41,7 @@ def test_a_disk_that_fills_up_meanwhile(tmp_path: Path, monkeypatch: pytest.Monk
 def test_files_have_the_mode_of_any_new_file(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        write._replace(tmp_path / "report.html", "<p>")
+        write.replace_file(tmp_path / "report.html", "<p>")
     finally:
         os.umask(before)
     assert (tmp_path / "report.html").stat().st_mode & 0o777 == 0o640
