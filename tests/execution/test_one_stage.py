@@ -16,7 +16,7 @@ from tests.conftest import mind_ctrl_c, tiny_record, tiny_study
 
 from xstilts.errors import InputError
 from xstilts.execution.execute import execute
-from xstilts.execution.executors.base import Event
+from xstilts.execution.executors.base import Demand, Event
 from xstilts.execution.one_stage import find_record
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.job import Outcome
@@ -43,8 +43,8 @@ class Subprocesses:
 
     size = 2
 
-    def __init__(self, store: Path, *_: Any):
-        self.store, self.running = Store(store), dict[str, tuple[Mapping[str, Any], subprocess.Popen[str]]]()
+    def __init__(self, demand: Demand):
+        self.store, self.running = Store(demand.store), dict[str, tuple[Mapping[str, Any], subprocess.Popen[str]]]()
 
     def __enter__(self) -> Self:
         return self

@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 
 from xstilts.data.html import write_html
 from xstilts.errors import InputError
-from xstilts.execution.executors.base import Executor, StartExecutor
+from xstilts.execution.executors.base import Demand, Executor, StartExecutor
 from xstilts.execution.executors.local import start_local
 from xstilts.execution.time_left import TimeLeft, Work, expect_seconds, measure_work, relative_error, with_error
 from xstilts.plan.compile import Plan
@@ -82,7 +82,7 @@ class Statuses(dict[str, StageState]):
 @dataclass(repr=False)
 class State:
     """Where an execution stands. `live` maps the keys of running stages to what they last reported, with the time `started`
-    (monotonic). `stopping`: it was asked to stop and waits for what runs."""
+    (monotonic). `memory_mib`: the most that a stage of each kind took. `stopping`: it was asked to stop, and waits."""
 
     plan: Plan
     store: Store
@@ -92,6 +92,7 @@ class State:
     errors: dict[str, Outcome] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    memory_mib: dict[str, float] = field(default_factory=dict)
     lost: dict[str, tuple[int, int]] = field(default_factory=dict)
     workers: int = 1
     stopping: bool = False
@@ -210,6 +211,9 @@ def inspect(plan: Plan, store: Store, thorough: bool = True) -> State:
         run = read_run(folders[key] / done["run"]) if done["run"] else {}
         if "seconds" in run:
             state.seconds[key] = run["seconds"]
+        if "peak_mib" in run:
+            kind = state.stages[key].kind
+            state.memory_mib[kind] = max(run["peak_mib"], state.memory_mib.get(kind, 0.0))
     state.cached = set(status.of("done"))
     return state
 
@@ -257,15 +261,23 @@ def execute(
     for key in state.status.of("pending"):
         if os.path.lexists(state.folders[key] / "done.json"):
             _take_back(store, state.folders[key])
-    todo = state.count("pending")
     watch(state)
-    if todo == 0:
+    if state.count("pending") == 0:
         return state
-    processes = max((stage.config.recipe.processes for stage in plan.stages if isinstance(stage, TrainStage)), default=1)
-    with start(store.root, workers, todo, processes) as executor, _count_interrupts() as interrupts:
+    with start(_demand(state, workers)) as executor, _count_interrupts() as interrupts:
         state.workers = executor.size
         _loop(state, executor, watch, interrupts)
     return state
+
+
+def _demand(state: State, workers: int | None) -> Demand:
+    processes = max((stage.config.recipe.processes for stage in state.plan.stages if isinstance(stage, TrainStage)), default=1)
+    expected, measured = state.expected(), {stage.kind for stage in state.plan.stages if stage.key in state.seconds}
+    seconds: dict[str, float] = {}
+    for stage in state.plan.stages:
+        if stage.kind in measured:
+            seconds[stage.kind] = max(expected[stage.key], seconds.get(stage.kind, 0.0))
+    return Demand(state.store.root, workers, state.count("pending"), processes, seconds, state.memory_mib)
 
 
 @contextmanager

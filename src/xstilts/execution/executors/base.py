@@ -1,6 +1,7 @@
 """What an executor is: something that runs stages. Which stages are run, and when, is decided in `execute`."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -33,5 +34,18 @@ class Executor(Protocol):
         """Ask running stages to checkpoint and stop. Their outcomes come from `poll`."""
 
 
-# (store, workers asked for, stages to run, processes of the largest training) -> an executor.
-StartExecutor = Callable[[Path, int | None, int, int], Executor]
+@dataclass(frozen=True)
+class Demand:
+    """What a run has to do, as far as an executor plans by it. `workers`: how many were asked for; `stages`: how many are to be
+    run; `processes`: those of the largest training. By kind of stage, from what earlier runs measured: the longest `seconds` that
+    a stage is expected to take, and the most `memory_mib` that one took. A kind that never ran is in neither."""
+
+    store: Path
+    workers: int | None = None
+    stages: int = 1
+    processes: int = 1
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    memory_mib: Mapping[str, float] = field(default_factory=dict)
+
+
+StartExecutor = Callable[[Demand], Executor]

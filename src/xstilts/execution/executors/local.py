@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from xstilts.execution.environment import worker_environment
-from xstilts.execution.executors.base import Event
+from xstilts.execution.executors.base import Demand, Event
 from xstilts.stages.job import Outcome
 
 LAST_SECONDS = 5.0  # that a process may take to end after it closed its pipe
@@ -96,9 +96,10 @@ def default_workers(processes: int = 1) -> int:
     return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1))
 
 
-def start_local(store: Path, workers: int | None, stages: int, processes: int) -> LocalExecutor:
+def start_local(demand: Demand) -> LocalExecutor:
     """As many workers as are asked for, or as the machine has room for; no more than there are stages to run."""
-    return LocalExecutor(store, min(workers or default_workers(processes), stages), processes)
+    workers = min(demand.workers or default_workers(demand.processes), demand.stages)
+    return LocalExecutor(demand.store, workers, demand.processes)
 
 
 class LocalExecutor:
