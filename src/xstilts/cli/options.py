@@ -1,7 +1,7 @@
 """The arguments and options that several verbs share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -34,6 +34,14 @@ WorkersOption = Annotated[
         min=1,
         help="Worker processes (default: one per graphics card, else per core). A small encoder leaves a card idle: try 8.",
     ),
+]
+ExecutorOption = Annotated[
+    Literal["local", "slurm", "ray"],
+    typer.Option(help="Where stages run: on this machine, as jobs of a Slurm cluster, or on a Ray cluster."),
+]
+ClusterOption = Annotated[
+    Path | None,
+    typer.Option("--cluster", metavar="FILE", help="What jobs ask for, in YAML (docs/how-to/cluster.md). Default: cluster.yaml."),
 ]
 ReportOption = Annotated[Path | None, typer.Option("--out", "-o", help="The folder for the report (default: reports/STUDY).")]
 NewFolderOption = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write, new or empty.")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,10 @@ from rich.console import Console
 from xstilts.cli.app import print_error
 from xstilts.cli.views.plan import print_gaps
 from xstilts.cli.views.progress import LiveView
+from xstilts.errors import InputError
 from xstilts.execution.execute import State, execute
+from xstilts.execution.executors.base import StartExecutor
+from xstilts.execution.executors.local import start_local
 from xstilts.plan.compile import Plan
 from xstilts.store.cleaning import sweep
 from xstilts.store.store import Store
@@ -21,7 +25,21 @@ if TYPE_CHECKING:
     from xstilts.report.findings import Findings
 
 
-def run_plan(console: Console, plan: Plan, store: Store, workers: int | None) -> State:
+def choose_executor(name: str, cluster_file: Path | None) -> StartExecutor:
+    """The executor of this name: "local", "slurm" or "ray". Raises InputError if the cluster file is wrong."""
+    if name == "local":
+        if cluster_file:
+            raise InputError("--cluster: it says what jobs of a cluster ask for; give --executor slurm or ray with it")
+        return start_local
+    from xstilts.execution.cluster import find_cluster
+
+    cluster = find_cluster(cluster_file)
+    from xstilts.execution.executors.slurm import SlurmExecutor
+
+    return partial(SlurmExecutor, cluster)
+
+
+def run_plan(console: Console, plan: Plan, store: Store, workers: int | None, start: StartExecutor = start_local) -> State:
     """Run what the store lacks of a plan. An interruption ends the program with exit code 130; what was done is kept."""
     store.prepare()
     sweep(store)
@@ -29,7 +47,7 @@ def run_plan(console: Console, plan: Plan, store: Store, workers: int | None) ->
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with LiveView(console) as view:
-            return execute(plan, store, workers, view.show)
+            return execute(plan, store, workers, view.show, start)
     except KeyboardInterrupt:
         print("Interrupted. Finished work is kept. Run the same command again to continue.", file=sys.stderr)
         raise SystemExit(130) from None

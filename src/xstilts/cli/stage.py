@@ -1,24 +1,38 @@
-"""The verb that runs one stage, for executors and for a close look at what fails."""
+"""The verb that runs stages by their keys, for executors and for a close look at what fails."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xstilts.cli.app import RUN, app, open_console, print_error
 from xstilts.cli.options import DEFAULT_STORE, StoreOption
 
+if TYPE_CHECKING:
+    from xstilts.stages.job import Outcome
+
 TRY_LATER = 75  # the exit code of a temporary failure, as in sysexits.h
+PATIENCE_SECONDS = 90.0  # until a shared disk shows what another machine has written
 
 
 @app.command(rich_help_panel=RUN)
 def stage(
-    key: Annotated[str, typer.Argument(metavar="KEY", help="A stage's key, or its first digits (see `xstilts plan --json`).")],
+    keys: Annotated[list[str], typer.Argument(metavar="KEY", help="A stage's key, or its first digits (`xstilts plan --json`).")],
     store: StoreOption = DEFAULT_STORE,
+    at_once: Annotated[int, typer.Option("--at-once", min=1, metavar="N", help="So many of several stages side by side.")] = 1,
+    outcomes: Annotated[
+        Path | None, typer.Option("--outcomes", metavar="FOLDER", help="Leave word of each stage's end there (for executors).")
+    ] = None,
+    code: Annotated[
+        str, typer.Option("--code", metavar="ID", help="Refuse to run unless this is the same code (for executors).")
+    ] = "",
 ) -> None:
-    """Run one stage of the store in this process.
+    """Run stages of the store in this process, by their keys.
 
     A run writes each stage's record into the store before it hands the stage out; the record is all that this needs. Ctrl-C
-    leaves a checkpoint, and the same command goes on from it.
+    leaves a checkpoint, and the same command goes on from it. The next stage begins whether or not the one before succeeded.
 
     Example:
 
@@ -31,26 +45,46 @@ def stage(
     from xstilts.execution.environment import worker_environment
 
     os.environ.update(worker_environment())
-    from xstilts.execution.one_stage import run_stage
+    from xstilts.errors import InputError
+    from xstilts.execution.code_identity import check_code
+    from xstilts.execution.one_stage import run_stages, write_outcome
+    from xstilts.stages.job import Outcome
     from xstilts.store.store import Store
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    found = run_stage(Store(store), key, stop)
-    match found.outcome:
+    patience = PATIENCE_SECONDS if outcomes else 0.0
+    exit_code = 0
+    try:
+        if code:
+            check_code(code)
+        found = run_stages(Store(store), keys, stop, at_once, patience)
+    except InputError as error:
+        found = iter((key, Outcome("failed", str(error), input_error=True)) for key in keys)
+    for key, outcome in found:
+        if outcomes:
+            write_outcome(outcomes, key, outcome)
+        exit_code = max(exit_code, _tell(outcome, f"{key[:12]}: " if len(keys) > 1 else ""))
+    if exit_code:
+        raise SystemExit(exit_code)
+
+
+def _tell(outcome: Outcome, name: str) -> int:
+    """Print how an attempt ended; gives the exit code that says the same."""
+    match outcome.outcome:
         case "done":
-            open_console().print("done" if found.seconds is None else f"done in {found.seconds:.1f} s")
-            return
+            open_console().print(f"{name}done" if outcome.seconds is None else f"{name}done in {outcome.seconds:.1f} s")
+            return 0
         case "interrupted":
-            print_error("interrupted; run the same command again to go on from the checkpoint")
-            raise SystemExit(130)
+            print_error(f"{name}interrupted; run the same command again to go on from the checkpoint")
+            return 130
         case "held":
-            print_error(f"{found.error}; wait for it")
-            raise SystemExit(TRY_LATER)
+            print_error(f"{name}{outcome.error}; wait for it")
+            return TRY_LATER
         case "lost":
-            print_error(f"{found.error}; run the same command again to go on from the checkpoint")
-            raise SystemExit(TRY_LATER)
+            print_error(f"{name}{outcome.error}; run the same command again to go on from the checkpoint")
+            return TRY_LATER
         case _:
-            print_error(found.error)
-    raise SystemExit(2 if found.input_error else 1)
+            print_error(f"{name}{outcome.error}")
+    return 2 if outcome.input_error else 1

@@ -1,14 +1,29 @@
 """Verbs that plan, run and watch a study."""
 
+from __future__ import annotations
+
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xstilts.cli.app import RUN, app, load_plan, open_console, print_error, print_json
-from xstilts.cli.options import DEFAULT_STORE, JsonOption, ReportOption, SetOption, StoreOption, StudyArgument, WorkersOption
+from xstilts.cli.options import (
+    DEFAULT_STORE,
+    ClusterOption,
+    ExecutorOption,
+    JsonOption,
+    ReportOption,
+    SetOption,
+    StoreOption,
+    StudyArgument,
+    WorkersOption,
+)
 from xstilts.errors import InputError
+
+if TYPE_CHECKING:
+    from xstilts.execution.executors.base import StartExecutor
 
 
 @app.command(rich_help_panel=RUN)
@@ -23,7 +38,9 @@ def demo(store: StoreOption = DEFAULT_STORE, workers: WorkersOption = None, out:
 
         xstilts demo --workers 2
     """
-    _run("demo", [], store, workers, out, demo=True)
+    from xstilts.cli.running import choose_executor
+
+    _run("demo", [], store, workers, out, choose_executor("local", None), demo=True)
 
 
 @app.command(rich_help_panel=RUN)
@@ -91,20 +108,33 @@ def run(
     workers: WorkersOption = None,
     changes: SetOption = [],
     out: ReportOption = None,
+    executor: ExecutorOption = "local",
+    cluster: ClusterOption = None,
 ) -> None:
     """Run what the store lacks of a study, then write its report.
 
     Finished stages are never run again. A run that was killed continues from its last checkpoints. Two runs of the same study
-    share the work.
+    share the work. On a Slurm cluster, jobs go on if this program ends, and the next run of the study finds them.
 
-    Example:
+    Examples:
 
         XSTILTS_DATA=~/data xstilts run real-small --set 'encoders=[~/models/multilingual-e5-small]' --set 'seeds=[0]'
+        xstilts run phang2020 --executor slurm --cluster cluster.yaml --store /shared/xstilts-store
     """
-    _run(study, changes, store, workers, out)
+    from xstilts.cli.running import choose_executor
+
+    _run(study, changes, store, workers, out, choose_executor(executor, cluster))
 
 
-def _run(name: str, changes: list[str], store_folder: Path, workers: int | None, out: Path | None, demo: bool = False) -> None:
+def _run(
+    name: str,
+    changes: list[str],
+    store_folder: Path,
+    workers: int | None,
+    out: Path | None,
+    start: StartExecutor,
+    demo: bool = False,
+) -> None:
     """`demo`: freeze the design first, and repeat the finished run, to show how long a run takes that finds everything in the
     store."""
     from xstilts.cli.running import choose_exit_code, print_failures, run_plan, write_study_report
@@ -127,7 +157,7 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     check_folder(folder)
     if demo:
         freeze(plan, store)
-    plan, states = run_what_is_there(plan, lambda one: run_plan(console, one, store, workers))
+    plan, states = run_what_is_there(plan, lambda one: run_plan(console, one, store, workers, start))
     state = states[-1]
     with console.status("writing the report"):
         findings, report = write_study_report(plan, store, state, folder)

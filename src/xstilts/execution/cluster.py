@@ -27,6 +27,7 @@ from xstilts.execution.executors.base import Demand
 from xstilts.stages.stage import KINDS
 
 DEFAULT = "default"
+USUAL_FILE = Path("cluster.yaml")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZES = {"M": 1, "G": 1024, "T": 1024**2}
 # What is asked for where neither the file says it nor an earlier run measured it; else so many times what was measured.
@@ -128,8 +129,10 @@ class Cluster(Record):
         )
 
 
-def read_cluster(path: Path | None) -> Cluster:
-    """The record of a file; the usual values without one. Raises InputError with each wrong field."""
+def find_cluster(path: Path | None) -> Cluster:
+    """The record of a file, else of `cluster.yaml` in the working folder, else the usual values. Raises InputError with each
+    wrong field."""
+    path = path or (USUAL_FILE if USUAL_FILE.exists() else None)
     if path is None:
         return Cluster()
     if not path.exists():

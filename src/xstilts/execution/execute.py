@@ -265,7 +265,6 @@ def execute(
     if state.count("pending") == 0:
         return state
     with start(_demand(state, workers)) as executor, _count_interrupts() as interrupts:
-        state.workers = executor.size
         _loop(state, executor, watch, interrupts)
     return state
 
@@ -325,6 +324,7 @@ def _loop(state: State, executor: Executor, watch: Callable[[State], None], inte
         if not state.count("running", "elsewhere") and not ready:
             return
         _take_events(state, executor)
+        state.workers = executor.size
         if time.monotonic() - looked > 1.0:
             looked = time.monotonic()
             _look_elsewhere(state)
@@ -398,8 +398,10 @@ def _take_events(state: State, executor: Executor) -> None:
     for key, event in executor.poll(POLL_SECONDS):
         if isinstance(event, Outcome):
             _settle(state, state.stages[key], event, state.live.pop(key, {}))
+        elif isinstance(event, str):
+            state.messages.append(event)
         else:
-            state.live[key] = {"started": state.live[key]["started"], **event, "at": time.time()}
+            state.live[key] = {"started": state.live[key]["started"], "at": time.time(), **event}
 
 
 def _take_back(store: Store, folder: Path) -> None:

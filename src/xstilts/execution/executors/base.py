@@ -8,14 +8,16 @@ from typing import Any, Protocol, Self
 
 from xstilts.stages.job import Outcome
 
-# What a running stage reports (step, steps, loss and so on), or how it ended.
-Event = Mapping[str, Any] | Outcome
+# What a running stage reports (step, steps, loss and so on), how it ended, or a sentence for the user.
+Event = Mapping[str, Any] | Outcome | str
 
 
 class Executor(Protocol):
-    """`with` it, stages run; after it, none runs any more. `size`: how many it runs at once."""
+    """`with` it, stages run; after it, none that it has begun runs any more if the run was asked to stop or has ended."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """How many stages it runs at once."""
 
     def __enter__(self) -> Self: ...
 
@@ -28,7 +30,7 @@ class Executor(Protocol):
         """Begin a stage, given its `stage.json`, which is already in the store: `xstilts stage KEY` does the same elsewhere."""
 
     def poll(self, seconds: float) -> list[tuple[str, Event]]:
-        """(stage key, event) since the last call, waiting at most so long. A stage ends with one Outcome ("lost": it died)."""
+        """(stage key, event) since the last call, waiting about so long. A stage ends with one Outcome ("lost": it died)."""
 
     def stop(self) -> None:
         """Ask running stages to checkpoint and stop. Their outcomes come from `poll`."""

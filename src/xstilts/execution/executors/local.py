@@ -107,11 +107,15 @@ class LocalExecutor:
     many to each; with more workers than that, several use the same ones."""
 
     def __init__(self, store: Path, workers: int, cards_each: int = 1):
-        self.store, self.size = store, workers
+        self.store = store
         self.log = store / "workers.log"
         cards = graphics_cards()
         shares = [cards[i : i + cards_each] for i in range(0, len(cards), cards_each)] or [()]
         self.workers = [Worker(store, self.log, shares[i % len(shares)]) for i in range(workers)]
+
+    @property
+    def size(self) -> int:
+        return len(self.workers)
 
     def __enter__(self) -> Self:
         return self
