@@ -133,8 +133,12 @@ class SlurmExecutor:
             self._told = now
             found += [(key, self._progress(task)) for key, task in self._tasks.items()]
         if self._stopping:
-            found += [(record["key"], Outcome("interrupted")) for record in self._waiting]
+            own = self._own_jobs()
+            left = [key for key, task in self._tasks.items() if task.array not in own]  # to the run that watches them
+            found += [(key, Outcome("interrupted")) for key in (*(record["key"] for record in self._waiting), *left)]
             self._waiting.clear()
+            for key in left:
+                del self._tasks[key]
         found += [("", sentence) for sentence in self._said]
         self._said.clear()
         return found
@@ -226,7 +230,7 @@ class SlurmExecutor:
                 held = "held" in listed.reason.lower()
                 if held and (task.listed is None or task.listed.reason != listed.reason):
                     self._say(
-                        f"job {listed.job} ({task.record['slug']}) is held ({listed.reason}); `scontrol release` lets it go on"
+                        f"job {listed.job} ({task.record['slug']}) is held ({listed.reason}): scontrol release {listed.job}"
                     )
                 task.listed = listed
 
