@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from xstilts.cli.app import print_error
+from xstilts.cli.app import load_plan, open_console, print_error
 from xstilts.cli.views.plan import print_gaps
 from xstilts.cli.views.progress import LiveView
 from xstilts.errors import InputError
@@ -37,6 +37,29 @@ def choose_executor(name: str, cluster_file: Path | None) -> StartExecutor:
     from xstilts.execution.executors.slurm import SlurmExecutor
 
     return partial(SlurmExecutor, cluster)
+
+
+def detach_run(
+    study: str, changes: list[str], store_folder: Path, workers: int | None, out: Path | None, cluster_file: Path | None
+) -> None:
+    """Submit `xstilts run` as a job, and say how to follow and to end it. What is wrong with the study or the cluster file is an
+    error now."""
+    from xstilts.execution.cluster import find_cluster
+    from xstilts.execution.executors.slurm import submit_run
+
+    load_plan(study, changes)
+    store = Store(store_folder)
+    store.prepare()
+    words = ["run", study, "--store", str(store.root), "--executor", "slurm"]
+    words += [word for change in changes for word in ("--set", change)]
+    words += ["--workers", str(workers)] if workers else []
+    words += ["--out", str(out)] if out else []
+    words += ["--cluster", str(cluster_file)] if cluster_file else []
+    job, log = submit_run(find_cluster(cluster_file), store, words)
+    follow = f"xstilts status {study} --store {store.root} --watch"
+    open_console().print(
+        f"submitted as job {job}, which prints into {log}\nfollow it: {follow}\nend it:    scancel {job}", soft_wrap=True
+    )
 
 
 def run_plan(console: Console, plan: Plan, store: Store, workers: int | None, start: StartExecutor = start_local) -> State:

@@ -110,6 +110,9 @@ def run(
     out: ReportOption = None,
     executor: ExecutorOption = "local",
     cluster: ClusterOption = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Submit the run itself as a Slurm job (`driver` in the cluster file), and return.")
+    ] = False,
 ) -> None:
     """Run what the store lacks of a study, then write its report.
 
@@ -119,10 +122,15 @@ def run(
     Examples:
 
         XSTILTS_DATA=~/data xstilts run real-small --set 'encoders=[~/models/multilingual-e5-small]' --set 'seeds=[0]'
-        xstilts run phang2020 --executor slurm --cluster cluster.yaml --store /shared/xstilts-store
+        xstilts run phang2020 --executor slurm --cluster cluster.yaml --store ~/xstilts-store --detach
     """
-    from xstilts.cli.running import choose_executor
+    from xstilts.cli.running import choose_executor, detach_run
 
+    if detach:
+        if executor != "slurm":
+            raise InputError("run: --detach submits a job to Slurm; give --executor slurm with it")
+        detach_run(study, changes, store, workers, out, cluster)
+        return
     _run(study, changes, store, workers, out, choose_executor(executor, cluster))
 
 

@@ -91,13 +91,15 @@ class Request:
 
 class Cluster(Record):
     """`interval`: seconds between two calls of squeue. `command`: what runs xstilts on a node, such as `apptainer exec --nv
-    image.sif xstilts`. `stages`: resources by kind of stage; `default` holds for what a kind does not say."""
+    image.sif xstilts`. `stages`: resources by kind of stage; `default` holds for what a kind does not say. `driver`: resources of
+    the job that is itself a run (`--detach`)."""
 
     jobs: int = Field(200, ge=1)
     interval: float = Field(15.0, gt=0)
     prologue: str = ""
     command: str = ""
     stages: Mapping[str, Resources] = {}
+    driver: Resources = Resources()
 
     @field_validator("stages")
     @classmethod

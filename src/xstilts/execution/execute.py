@@ -276,7 +276,7 @@ def _demand(state: State, workers: int | None) -> Demand:
     for stage in state.plan.stages:
         if stage.kind in measured:
             seconds[stage.kind] = max(expected[stage.key], seconds.get(stage.kind, 0.0))
-    return Demand(state.store.root, workers, state.count("pending"), processes, seconds, state.memory_mib)
+    return Demand(state.store.root, workers, state.count("pending"), processes, seconds, state.memory_mib, state.plan.study.name)
 
 
 @contextmanager

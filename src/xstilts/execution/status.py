@@ -19,11 +19,12 @@ from statistics import fmean
 from typing import Any, Literal, get_args
 
 from xstilts.execution.execute import StageState, State, Statuses
+from xstilts.execution.executors.slurm import find_watching
 from xstilts.execution.time_left import TimeLeft
 from xstilts.plan.compile import Plan
 from xstilts.stages.attempt import MOST_POINTS
 from xstilts.stages.stage import Stage
-from xstilts.store.lease import find_holder
+from xstilts.store.lease import Holder, find_holder
 from xstilts.store.store import DamagedArtefact, Store, read_run, sort_runs
 
 STATES: tuple[StageState, ...] = get_args(StageState)
@@ -57,13 +58,15 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """The state of each stage at the time `at` (since the epoch). `time_left`: None if nothing runs or none was timed."""
+    """The state of each stage at the time `at` (since the epoch). `time_left`: None if nothing runs or none was timed.
+    `watching`: the runs that wait for jobs of a cluster."""
 
     plan: Plan
     store: Store
     at: float
     stages: list[StageStatus]
     time_left: TimeLeft | None
+    watching: tuple[Holder, ...] = ()
 
     @cached_property
     def counts(self) -> Counter[StageState]:
@@ -119,7 +122,8 @@ class StatusReader:
                 status = replace(status, state="blocked", pending_because="", error="", progress=None)
             found[stage.key] = status
         stages = list(found.values())
-        return StudyStatus(self.plan, self.store, time.time(), stages, self._estimate_time_left(stages))
+        watching = tuple(find_watching(self.store, self.plan.study.name))
+        return StudyStatus(self.plan, self.store, time.time(), stages, self._estimate_time_left(stages), watching)
 
     def _find_folders(self) -> None:
         """Finds the folders of stages that had none, with one listing for each kind."""

@@ -21,8 +21,8 @@ from xstilts.errors import InputError
 from xstilts.store.lease import STALE_SECONDS, Holder, Lease, LeaseHeld, find_holder
 from xstilts.store.store import KEY_DIGITS, Store, read_json
 
-# What a store has beside stages: frozen designs, what was simulated about designs, and what workers printed.
-RECORDS = ("frozen", "calibration", "workers.log")
+# What a store has beside stages: frozen designs, what was simulated about designs, jobs of clusters, and what workers printed.
+RECORDS = ("frozen", "calibration", "jobs", "workers.log")
 _TRASH = re.compile(r"\.trash-[0-9a-f]{32}")
 _PROBE = re.compile(r"\.probe-[0-9a-f]{32}")
 _TEMPORARY = re.compile(r"\.(lease|stale|clock)-[0-9a-f]{32}|\.(stage|done|run-\d+)\.json\.[0-9a-f]{32}")

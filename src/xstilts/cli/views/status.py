@@ -43,6 +43,8 @@ def describe_outlook(status: StudyStatus) -> str:
         return "All stages are done."
     if status.ended:
         return "No run is active. Only failed and blocked stages are left; run the study again to retry them."
+    if not status.counts["running"] and status.watching:
+        return f"No stage runs now. {status.watching[0]} waits for jobs in the queue."
     if not status.counts["running"]:
         return "No run is active." + ("" if status.store.root.is_dir() else f" The store {status.store.root} does not exist yet.")
     if status.time_left is None:

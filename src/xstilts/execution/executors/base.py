@@ -38,9 +38,10 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class Demand:
-    """What a run has to do, as far as an executor plans by it. `workers`: how many were asked for; `stages`: how many are to be
-    run; `processes`: those of the largest training. By kind of stage, from what earlier runs measured: the longest `seconds` that
-    a stage is expected to take, and the most `memory_mib` that one took. A kind that never ran is in neither."""
+    """What a run has to do, as far as an executor plans by it. `study`: its name; `workers`: how many were asked for; `stages`:
+    how many are to be run; `processes`: those of the largest training. By kind of stage, from what earlier runs measured: the
+    longest `seconds` that a stage is expected to take, and the most `memory_mib` that one took; a kind that never ran is in
+    neither."""
 
     store: Path
     workers: int | None = None
@@ -48,6 +49,7 @@ class Demand:
     processes: int = 1
     seconds: Mapping[str, float] = field(default_factory=dict)
     memory_mib: Mapping[str, float] = field(default_factory=dict)
+    study: str = ""
 
 
 StartExecutor = Callable[[Demand], Executor]

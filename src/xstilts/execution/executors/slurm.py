@@ -1,6 +1,7 @@
 """The Slurm executor: job arrays of `xstilts stage KEY --store STORE`.
 
     $STORE/jobs/<run>/lease             the run that watches these jobs (`store/lease.py`)
+                      study.json        the name of its study
     $STORE/jobs/<run>/<number>/job.sh   what sbatch was given: array <number> of the run
                                keys     the stages of each task of the array, a line each
                                <task>.log      what a task printed
@@ -22,22 +23,22 @@ import shlex
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from xstilts.errors import InputError
-from xstilts.execution.cluster import Cluster, Request
+from xstilts.execution.cluster import DEFAULT, Cluster, Request
 from xstilts.execution.code_identity import read_code_identity
 from xstilts.execution.executors import slurm_queue
 from xstilts.execution.executors.base import Demand, Event
 from xstilts.execution.executors.slurm_queue import Listed, Listing, QueueError, Squeue
 from xstilts.stages.job import Outcome
-from xstilts.store.lease import Lease, find_holder
-from xstilts.store.store import Store, read_done, read_json, read_run, sort_runs
+from xstilts.store.lease import Holder, Lease, find_holder
+from xstilts.store.store import Store, read_done, read_json, read_run, sort_runs, write_json
 
 JOBS = "jobs"
 _PREFIX = "xstilts"
@@ -47,6 +48,7 @@ LISTINGS = 2  # that must agree that a task has ended
 SIGNAL_SECONDS = 120  # before a job's time is over, its stages are asked to write their checkpoints
 # A result that its task has reported, and that a shared disk does not show for so long, counts as lost.
 HIDDEN_SECONDS = 120.0
+DRIVER_MINUTES = 24 * 60  # of a job that is itself a run, where the cluster file does not say it
 
 
 @dataclass
@@ -73,6 +75,7 @@ class SlurmExecutor:
         self.name = uuid.uuid4().hex[:8]
         self.folder = self.store.root / JOBS / self.name
         self.folder.mkdir(parents=True)
+        write_json(self.folder / "study.json", demand.study)
         self._lease = Lease(self.folder)
         self._arrays = 0
         self._waiting: list[Mapping[str, Any]] = []
@@ -338,6 +341,50 @@ class SlurmExecutor:
         self._said.append(sentence)
 
 
+def find_watching(store: Store, study: str) -> list[Holder]:
+    """The runs of a study that watch jobs of a cluster now."""
+    found = (find_holder(path.parent) for path in store.root.glob(f"{JOBS}/*/study.json") if read_json(path) == study)
+    return [holder for holder in found if holder is not None]
+
+
+def submit_run(cluster: Cluster, store: Store, words: Sequence[str]) -> tuple[str, Path]:
+    """Submit a job that is itself the run of a study: `xstilts WORDS`. When its time is nearly over it submits itself again, and
+    the new one goes on with the jobs of the old one. Gives the number of the job and the file that it prints into."""
+    slurm_queue.check_commands()
+    folder = store.root / JOBS / f"run-{uuid.uuid4().hex[:8]}"
+    folder.mkdir(parents=True)
+    script, log = folder / "job.sh", folder / "log"
+    own = cluster.driver.model_dump(exclude_none=True)
+    request = replace(Cluster(stages={DEFAULT: cluster.driver}).request(DEFAULT, Demand(store.root)), together=1)
+    request = request if "time" in own else replace(request, minutes=DRIVER_MINUTES)
+    options = [option for option in write_options(request, "driver") if not option.startswith(("--signal", "--no-requeue"))]
+    options += [
+        f"--signal=B:USR1@{_lead(request)}",
+        "--requeue",
+        "--open-mode=append",
+        f"--job-name={_PREFIX}-run",
+        f"--output={log}",
+    ]
+    command = f"{_command(cluster)} {shlex.join(words)}"
+    again = shlex.join(["sbatch", *options, str(script)])
+    lines = [
+        "#!/bin/bash",
+        *cluster.prologue.splitlines(),
+        f"{command} &",
+        "run=$!",
+        "# Its jobs outlive a run that is killed by HUP, and the next one finds them. TERM is its Ctrl-C, which ends them.",
+        f"trap 'kill -HUP $run; {again}' USR1",
+        "trap 'kill -TERM $run' TERM",
+        "while kill -0 $run 2>/dev/null; do wait $run; code=$?; done",
+        "exit $code",
+    ]
+    script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    try:
+        return slurm_queue.submit(script, options), log
+    except QueueError as error:
+        raise InputError(f"{error}; see with squeue whether the job {_PREFIX}-run is in the queue, else try again") from None
+
+
 def write_options(request: Request, kind: str) -> list[str]:
     """The options of sbatch for a request. Raises InputError for a part of a card, which Slurm does not share out."""
     if request.gpus != int(request.gpus):
@@ -349,21 +396,28 @@ def write_options(request: Request, kind: str) -> list[str]:
     options += [f"--partition={request.partition}"] if request.partition else []
     options += [f"--account={request.account}"] if request.account else []
     options += [f"--gres=gpu:{request.gpus:.0f}"] if request.gpus else []
-    lead = min(SIGNAL_SECONDS, 60 * request.minutes // 4)
-    return [*options, f"--signal=B:TERM@{lead}", "--no-requeue", *request.options]
+    return [*options, f"--signal=B:TERM@{_lead(request)}", "--no-requeue", *request.options]
+
+
+def _lead(request: Request) -> int:
+    """So many seconds before its time is over, a job is told."""
+    return min(SIGNAL_SECONDS, 60 * request.minutes // 4)
 
 
 def write_script(cluster: Cluster, request: Request, store: Path, folder: Path) -> str:
     """The script of an array. Its program takes the place of the shell, so that Slurm's signals reach it."""
-    command = cluster.command or f"{shlex.quote(sys.executable)} -m xstilts.cli"
     lines = [
         "#!/bin/bash",
         *cluster.prologue.splitlines(),
         f'keys=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" {shlex.quote(str(folder / "keys"))})',
-        f"exec {command} stage $keys --store {shlex.quote(str(store))} --at-once {request.at_once} "
+        f"exec {_command(cluster)} stage $keys --store {shlex.quote(str(store))} --at-once {request.at_once} "
         f"--outcomes {shlex.quote(str(folder))} --code {read_code_identity()}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _command(cluster: Cluster) -> str:
+    return cluster.command or f"{shlex.quote(sys.executable)} -m xstilts.cli"
 
 
 def _read_keys(folder: Path) -> list[list[str]]:

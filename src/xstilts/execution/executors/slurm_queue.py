@@ -14,11 +14,12 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from xstilts.errors import InputError
 
 CALL_SECONDS = 60.0  # an answer that takes longer is none
+_FOR_ALL = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT")
 _FORMAT = "%i|%j|%T|%r"
 _HEADER = "JOBID|NAME|STATE|REASON"
 _TASK = re.compile(r"(\d+)_(\d+)")
@@ -158,10 +159,11 @@ def check_commands() -> None:
 
 
 def _call(line: Sequence[str]) -> tuple[int, str]:
+    # A run may itself be a job, and what Slurm told it is not meant for the jobs that it submits.
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_") or name in _FOR_ALL}
+    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     try:
-        done = subprocess.run(
-            line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=CALL_SECONDS, check=False
-        )
+        done = subprocess.run(line, env=outside, timeout=CALL_SECONDS, check=False, **pipes)
     except subprocess.TimeoutExpired:
         raise QueueError(f"{line[0]} gave no answer within {CALL_SECONDS:.0f} s") from None
     except OSError as error:
