@@ -112,7 +112,9 @@ class Cluster(Record):
 
     def request(self, kind: str, demand: Demand) -> Request:
         """What a job for stages of a kind asks for: as the file says, else by what earlier runs measured, else what is usual."""
-        own, default = (self.stages.get(name, Resources()).model_dump(exclude_none=True) for name in (kind, DEFAULT))
+        own, default = (
+            self.stages.get(name, Resources()).model_dump(exclude_unset=True, exclude_none=True) for name in (kind, DEFAULT)
+        )
         said = default | own
         together = said.get("together", USUAL_TOGETHER.get(kind, 1))
         seconds, memory = demand.seconds.get(kind), demand.memory_mib.get(kind)
