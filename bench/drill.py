@@ -10,9 +10,13 @@ round is compared with a run that nobody disturbed. Counted are:
     failed     a stage or a run that failed, though nothing but the drill happened to it
     torn       a `done.json` whose files are not those that it lists
     unequal    a score, a prediction, a vector or a weight that is not to the bit that of the undisturbed run
+    twice      a `done.json` that was replaced by another one
+    stuck      a run or a stage that had not ended long after the last blow
 
-All four have to be 0. Only processes that the drill has started are touched. Runs and workers are forks of it, which have torch
+All have to be 0. Only processes that the drill has started are touched. Runs and workers are forks of it, which have torch
 already; leases end after seconds instead of minutes, and a worker may die more often than five times at one step.
+
+`--on slurm` does the same on a real Slurm of two nodes (`drill_slurm.py`), whose daemons are killed too.
 """
 
 from __future__ import annotations
@@ -29,15 +33,15 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.forking import Fork
 
 from xstilts.execution import execute as executing
-from xstilts.execution.execute import execute
+from xstilts.execution.execute import State, execute
 from xstilts.execution.executors import local
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.store import lease as leases
@@ -87,12 +91,20 @@ class Drill:
     folder: Path
     rng: random.Random
     runs: int = 3
+    paces: tuple[float, ...] = (0.05, 0.15, 0.5)  # mean seconds between two blows, one for each round
     did: Counter[str] = field(default_factory=Counter)
-    found: Counter[str] = field(default_factory=lambda: Counter(lost=0, failed=0, torn=0, unequal=0))
+    found: Counter[str] = field(default_factory=lambda: Counter(lost=0, failed=0, torn=0, unequal=0, twice=0, stuck=0))
     notes: list[str] = field(default_factory=list)
     _alive: list[Run] = field(default_factory=list)
     _asleep: list[tuple[float, int]] = field(default_factory=list)
     _orphans: set[int] = field(default_factory=set)
+    _marks: dict[str, int] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_all()
 
     @property
     def kills(self) -> int:
@@ -114,8 +126,9 @@ class Drill:
     def _round(self, store: Store, kills: int, until: float) -> None:
         store.prepare()
         done: set[str] = set()
+        self._marks.clear()
         left_alone = 0.0
-        pace = self.rng.choice((0.05, 0.15, 0.5))  # seconds between two blows
+        pace = self.rng.choice(self.paces)
         while True:
             self._wake()
             for run in [run for run in self._alive if run.has_ended()]:
@@ -130,7 +143,7 @@ class Drill:
                 self._strike()
                 left_alone = time.monotonic()
             elif time.monotonic() - left_alone > PATIENCE_SECONDS:
-                self._note("lost", f"{len(self.plan.stages) - len(done)} stages were still open when nobody disturbed any more")
+                self._note("stuck", f"{len(self.plan.stages) - len(done)} stages were still open when nobody disturbed any more")
                 return
             time.sleep(self.rng.expovariate(1 / pace))
 
@@ -143,7 +156,7 @@ class Drill:
             now = time.time
             time.time = lambda: now() + shift
             try:
-                state = execute(self.plan, store, workers=1)
+                state = self._execute(store)
                 found = {"errors": {key: error.error for key, error in state.errors.items()}, "open": state.count("pending")}
                 said.write_text(json.dumps(found), encoding="utf-8")
             except BaseException:
@@ -151,6 +164,9 @@ class Drill:
             finally:
                 os._exit(0)
         return Run(pid, said)
+
+    def _execute(self, store: Store) -> State:
+        return execute(self.plan, store, workers=1)
 
     def _hear(self, run: Run) -> None:
         """What a run said at its end; nothing if it was killed."""
@@ -215,7 +231,7 @@ class Drill:
             self._orphans = {pid for pid in self._orphans if Path(f"/proc/{pid}").exists()}
             time.sleep(0.05)
         for pid in self._orphans:
-            self._note("lost", f"the orphaned worker {pid} never ended")
+            self._note("stuck", f"the orphaned worker {pid} never ended")
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._orphans.clear()
@@ -226,6 +242,11 @@ class Drill:
         done = {key for key, folder in folders.items() if store.is_done(folder)}
         for key in before - done:
             self._note("lost", f"{folders.get(key, key)} was done and is not any more")
+        for key in done:
+            mark = (folders[key] / "done.json").stat().st_ino
+            if self._marks.setdefault(key, mark) != mark:
+                self._note("twice", f"{folders[key]} was published again")
+                self._marks[key] = mark
         if new := done - before:
             key = self.rng.choice(sorted(new))
             self._verify(store, folders[key])
@@ -299,18 +320,23 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=int, default=3, help="how many share the store")
+    parser.add_argument("--on", choices=("local", "slurm"), default="local")
     parser.add_argument("--out", type=Path, default=Path("bench/out/drill.json"))
     words = parser.parse_args()
     words.out.parent.mkdir(parents=True, exist_ok=True)
     prepare(setattr)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="xstilts-drill-") as folder:
-        drill = Drill(compile_study(make_study(STUDY)), Path(folder), random.Random(words.seed), words.runs)
+    with tempfile.TemporaryDirectory(prefix="xstilts-drill-") as folder, ExitStack() as stack:
+        kind = Drill
+        if words.on == "slurm":
+            from drill_slurm import SlurmDrill as kind
+        drill = stack.enter_context(kind(compile_study(make_study(STUDY)), Path(folder), random.Random(words.seed), words.runs))
         try:
             drill.go(words.kills, words.seconds)
         finally:
             record = {
                 "seconds": round(time.monotonic() - began),
+                "on": words.on,
                 "seed": words.seed,
                 "load": os.getloadavg()[0],
                 **drill.record(),
