@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +17,11 @@ import pytest
 from tests.conftest import mind_ctrl_c, tiny_record, tiny_study
 
 from xstilts.errors import InputError
+from xstilts.execution import one_stage
+from xstilts.execution.code_identity import check_code, read_code_identity
 from xstilts.execution.execute import execute
 from xstilts.execution.executors.base import Demand, Event
-from xstilts.execution.one_stage import find_record
+from xstilts.execution.one_stage import find_record, run_stages, write_outcome
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.job import Outcome
 from xstilts.stages.stage import Stage
@@ -26,14 +30,14 @@ from xstilts.store.store import Store, read_json, write_json
 pytestmark = pytest.mark.tiny
 
 
-def start(store: Store, key: str, **environment: str) -> subprocess.Popen[str]:
-    line = [sys.executable, "-m", "xstilts.cli", "stage", key, "--store", str(store.root)]
+def start(store: Store, *keys: str, **environment: str) -> subprocess.Popen[str]:
+    line = [sys.executable, "-m", "xstilts.cli", "stage", *keys, "--store", str(store.root)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(line, text=True, env={**os.environ, **environment}, preexec_fn=mind_ctrl_c, **pipes)  # type: ignore[call-overload,no-any-return]
 
 
-def run(store: Store, key: str) -> tuple[int, str]:
-    process = start(store, key)
+def run(store: Store, *keys: str) -> tuple[int, str]:
+    process = start(store, *keys)
     said = "".join(process.communicate(timeout=120))
     return process.returncode, said
 
@@ -105,8 +109,9 @@ def test_what_is_done_is_not_done_again_and_what_is_unknown_is_named(ran: tuple[
     stage = training(plan)
     assert run(store, stage.key) == (0, "done\n")
     assert len(store.runs(store.folder(stage.kind, stage.slug, stage.key))) == 1
-    code, said = run(store, "ffff" * 16)
-    assert code == 2 and "no such key" in said and "Traceback" not in said
+    code, said = run(store, "ffff" * 16, stage.key[:12])
+    assert code == 2 and "ffffffffffff: stage ffff" in said and "no such key" in said and "Traceback" not in said
+    assert f"{stage.key[:12]}: done\n" in said, "the next one is run all the same"
     with pytest.raises(InputError, match="no such key"):
         find_record(store, "")
     first = next(x for x in "0123456789abcdef" if sum(stage.key.startswith(x) for stage in plan.stages) > 1)
@@ -124,6 +129,47 @@ def test_inputs_that_are_missing_and_another_version_are_named(ran: tuple[Plan, 
     write_json(folder / "stage.json", stage.record() | {"version": 1})
     code, said = run(store, stage.key[:12])
     assert code == 2 and "planned by another version of xstilts" in said
+
+
+@pytest.mark.usefixtures("forked_workers")
+def test_several_stages_side_by_side_and_their_words(tmp_path: Path) -> None:
+    plan, store, stop = compile_study(tiny_study()), Store(tmp_path), threading.Event()
+    fetches = [stage for stage in plan.stages if stage.kind == "fetch"][:3]
+    for stage in fetches:
+        folder = store.folder(stage.kind, stage.slug, stage.key)
+        folder.mkdir(parents=True)
+        write_json(folder / "stage.json", stage.record())
+    keys = [stage.key for stage in fetches]
+    found = dict(run_stages(store, [*keys, "ffff"], stop, at_once=2))
+    assert [found[key].outcome for key in keys] == ["done"] * 3 and "no such key" in found["ffff"].error
+    for key, outcome in found.items():
+        write_outcome(tmp_path, key, outcome)
+        assert Outcome(**read_json(tmp_path / f"{key}.json")) == outcome
+    stop.set()
+    for at_once in (1, 2):
+        assert [one.outcome for _, one in run_stages(store, keys[:2], stop, at_once)] == ["interrupted"] * 2
+
+
+def test_what_a_shared_disk_does_not_show_yet_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, store = compile_study(tiny_study()), Store(tmp_path)
+    stage = next(stage for stage in plan.stages if stage.kind == "fetch")
+    folder = store.folder(stage.kind, stage.slug, stage.key)
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(one_stage, "LOOK_SECONDS", 0.05)
+    timer = threading.Timer(0.3, lambda: write_json(folder / "stage.json", stage.record()))
+    timer.start()
+    ((_, outcome),) = run_stages(store, [stage.key], threading.Event(), patience=30.0)
+    assert outcome.outcome == "done"
+    ((_, outcome),) = run_stages(store, ["ffff"], threading.Event(), patience=0.2)
+    assert outcome.input_error and "no such key" in outcome.error
+
+
+def test_other_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = read_code_identity()
+    check_code(own)
+    assert re.fullmatch(r"[\w.]+\+[0-9a-f]{12}", own)
+    with pytest.raises(InputError, match=rf"this machine has xstilts {re.escape(own)}, the run .* has 0\.0; install the same"):
+        check_code("0.0")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from xstilts.cli.views.plan import print_gaps
 from xstilts.cli.views.progress import LiveView
 from xstilts.errors import InputError
 from xstilts.execution.execute import State, execute
-from xstilts.execution.executors.base import StartExecutor
+from xstilts.execution.executors.base import Demand, Executor, StartExecutor
 from xstilts.execution.executors.local import start_local
 from xstilts.plan.compile import Plan
 from xstilts.store.cleaning import sweep
@@ -35,8 +34,13 @@ def choose_executor(name: str, cluster_file: Path | None) -> StartExecutor:
 
     cluster = find_cluster(cluster_file)
     from xstilts.execution.executors.slurm import SlurmExecutor
+    from xstilts.execution.executors.split import SplitExecutor
 
-    return partial(SlurmExecutor, cluster)
+    def start(demand: Demand) -> Executor:
+        there = SlurmExecutor(cluster, demand)
+        return SplitExecutor(there, cluster.local, demand) if cluster.local else there
+
+    return start
 
 
 def detach_run(

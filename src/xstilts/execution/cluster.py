@@ -24,7 +24,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from xstilts.data.yaml_records import Record, make_record, read_fields
 from xstilts.errors import InputError, nearest
 from xstilts.execution.executors.base import Demand
-from xstilts.stages.stage import KINDS
+from xstilts.stages.stage import KINDS, KindName
 
 DEFAULT = "default"
 USUAL_FILE = Path("cluster.yaml")
@@ -91,13 +91,15 @@ class Request:
 
 class Cluster(Record):
     """`interval`: seconds between two calls of squeue. `command`: what runs xstilts on a node, such as `apptainer exec --nv
-    image.sif xstilts`. `stages`: resources by kind of stage; `default` holds for what a kind does not say. `driver`: resources of
+    image.sif xstilts`. `local`: kinds of stages that the run itself does on its machine, such as those that need the internet:
+    fetch, encoder. `stages`: resources by kind of stage; `default` holds for what a kind does not say. `driver`: resources of
     the job that is itself a run (`--detach`)."""
 
     jobs: int = Field(200, ge=1)
     interval: float = Field(15.0, gt=0)
     prologue: str = ""
     command: str = ""
+    local: tuple[KindName, ...] = ()
     stages: Mapping[str, Resources] = {}
     driver: Resources = Resources()
 

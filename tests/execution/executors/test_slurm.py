@@ -18,14 +18,17 @@ import pytest
 from tests.conftest import tiny_study
 from tests.execution.executors import slurm_stand_in
 
+from xstilts.cli.views.status import describe_outlook
 from xstilts.errors import InputError
 from xstilts.execution import execute as executing
 from xstilts.execution.cluster import Cluster
 from xstilts.execution.execute import State, execute
 from xstilts.execution.executors import slurm, slurm_queue
 from xstilts.execution.executors.base import Demand
-from xstilts.execution.executors.slurm import SlurmExecutor
+from xstilts.execution.executors.slurm import SlurmExecutor, submit_run
 from xstilts.execution.executors.slurm_queue import QueueError, parse_listing
+from xstilts.execution.executors.split import SplitExecutor
+from xstilts.execution.status import StatusReader
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.store import lease as leases
 from xstilts.store.store import Store
@@ -146,7 +149,7 @@ def test_from_an_answer_that_is_none_nothing_is_concluded(
     queue: Queue, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str
 ) -> None:
     if failure == "squeue-slow":
-        monkeypatch.setattr(slurm_queue, "CALL_SECONDS", 0.2)
+        monkeypatch.setattr(slurm_queue, "CALL_SECONDS", 2.0)
     queue.fails("jobs-wait")
     seen: list[str] = []
 
@@ -401,6 +404,53 @@ def test_a_part_of_a_card_is_refused(queue: Queue, plan: Plan, tmp_path: Path) -
     queue.cluster = Cluster(interval=INTERVAL, stages={"fetch": {"gpus": 0.5}})
     with pytest.raises(InputError, match=r"stages\.fetch\.gpus: Slurm gives whole cards, found 0\.5"):
         queue.run(plan, Store(tmp_path / "store"))
+
+
+def test_a_run_that_is_a_job_submits_itself_again_and_ends_as_it_is_told(queue: Queue, tmp_path: Path) -> None:
+    """USR1 comes before its time is over; TERM comes from scancel, and is its Ctrl-C."""
+    program, store = tmp_path / "program", Store(tmp_path / "st ore")
+    program.write_text("#!/bin/bash\necho begins \"$@\"\ntrap 'echo ends; exit 130' TERM\nwhile :; do sleep 0.02; done\n")
+    program.chmod(0o755)
+    store.prepare()
+    job, log = submit_run(Cluster(command=str(program), driver={"time": "2h"}), store, ["run", "a study"])
+    assert job == "1" and {"--time=120", "--requeue", "--signal=B:USR1@120"} <= set((queue.folder / "job-1").read_text().split())
+
+    def process(job: int) -> int:
+        return int((queue.folder / f"{job}_0").read_text().split("|")[2])
+
+    wait_for(lambda: log.exists() and "begins run a study" in log.read_text())
+    os.kill(process(1), signal.SIGUSR1)
+    wait_for(lambda: queue.jobs == 2 and log.read_text().count("begins") == 2)
+    wait_for(lambda: queue.states()[0] == "FAILED")
+    os.kill(process(2), signal.SIGTERM)
+    wait_for(lambda: log.read_text().endswith("ends\n"))
+    wait_for(lambda: queue.states()[1] == "FAILED")
+    assert queue.jobs == 2
+
+
+def test_the_runs_that_wait_for_jobs_are_seen_in_the_status(queue: Queue, plan: Plan, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    queue.fails("jobs-wait")
+    pid = fork(queue, plan, store)
+    wait_for(lambda: queue.states() == ["PENDING", "PENDING"])
+    status = StatusReader(plan, store).read()
+    assert [holder.pid for holder in status.watching] == [pid]
+    assert describe_outlook(status) == f"No stage runs now. {status.watching[0]} waits for jobs in the queue."
+    os.kill(pid, signal.SIGKILL)
+    exit_code(pid)
+    assert describe_outlook(StatusReader(plan, store).read()) == "No run is active."
+
+
+def test_some_kinds_are_run_here(queue: Queue, plan: Plan, tmp_path: Path) -> None:
+    """A machine with the internet for what has to be fetched, the cluster for the rest."""
+    store = Store(tmp_path / "store")
+
+    def start(demand: Demand) -> SplitExecutor:
+        return SplitExecutor(SlurmExecutor(queue.cluster, demand), ("fetch",), demand)
+
+    state = execute(plan, store, start=start)
+    assert state.count("done") == 2 and queue.jobs == 0
+    assert all((folder / "out").is_dir() for folder in state.folders.values())
 
 
 @pytest.mark.parametrize("text", ["", "\n", "JOBID|NAME\n", "nonsense", f"{slurm_stand_in.HEADER}\n1_0|x|RUNNING\n"])
