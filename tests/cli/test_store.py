@@ -146,6 +146,18 @@ def test_the_next_run_removes_leftovers_but_no_attempt_and_nothing_that_is_held(
     assert (store.root / "of-somebody" / "checkpoint").is_dir(), "what the program does not know is never touched"
 
 
+def test_what_jobs_of_a_cluster_printed_goes_after_a_month(both: tuple[Plan, Plan, Store]) -> None:
+    _, _, store = both
+    old, new = (store.root / "jobs" / name / "1" for name in ("old", "new"))
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+        (folder / "0.log").write_text("x")
+    for path in (old / "0.log", old, old.parent):
+        os.utime(path, (0, 0))
+    assert "jobs of a run that ended more than 30 days ago" in said("gc", "one.yaml", "two.yaml", "--yes")
+    assert [path.name for path in (store.root / "jobs").iterdir()] == ["new"]
+
+
 def test_a_run_that_is_not_on_the_list_stops_the_cleaning(both: tuple[Plan, Plan, Store]) -> None:
     one, two, store = both
     own = {stage.key for stage in one.stages}

@@ -15,7 +15,9 @@ from typing import Any, Self
 
 import pytest
 from tests.conftest import mind_ctrl_c, tiny_record, tiny_study
+from typer.testing import CliRunner
 
+from xstilts.cli import app
 from xstilts.errors import InputError
 from xstilts.execution import one_stage
 from xstilts.execution.code_identity import check_code, read_code_identity
@@ -164,12 +166,16 @@ def test_what_a_shared_disk_does_not_show_yet_is_waited_for(tmp_path: Path, monk
     assert outcome.input_error and "no such key" in outcome.error
 
 
-def test_other_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_code_is_refused(tmp_path: Path) -> None:
     own = read_code_identity()
     check_code(own)
     assert re.fullmatch(r"[\w.]+\+[0-9a-f]{12}", own)
     with pytest.raises(InputError, match=rf"this machine has xstilts {re.escape(own)}, the run .* has 0\.0; install the same"):
         check_code("0.0")
+    found = CliRunner().invoke(app, ["stage", "ab", "cd", "--store", str(tmp_path), "--outcomes", str(tmp_path), "--code", "0.0"])
+    assert found.exit_code == 2
+    for key in ("ab", "cd"):
+        assert "the run that submitted the stage has 0.0" in Outcome(**read_json(tmp_path / f"{key}.json")).error
 
 
 @pytest.fixture(scope="module")

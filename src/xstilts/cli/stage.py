@@ -61,7 +61,8 @@ def stage(
             check_code(code)
         found = run_stages(Store(store), keys, stop, at_once, patience)
     except InputError as error:
-        found = iter((key, Outcome("failed", str(error), input_error=True)) for key in keys)
+        refused = Outcome("failed", str(error), input_error=True)
+        found = iter([(key, refused) for key in keys])
     for key, outcome in found:
         if outcomes:
             write_outcome(outcomes, key, outcome)

@@ -23,6 +23,7 @@ from xstilts.store.store import KEY_DIGITS, Store, read_json
 
 # What a store has beside stages: frozen designs, what was simulated about designs, jobs of clusters, and what workers printed.
 RECORDS = ("frozen", "calibration", "jobs", "workers.log")
+JOBS_DAYS = 30
 _TRASH = re.compile(r"\.trash-[0-9a-f]{32}")
 _PROBE = re.compile(r"\.probe-[0-9a-f]{32}")
 _TEMPORARY = re.compile(r"\.(lease|stale|clock)-[0-9a-f]{32}|\.(stage|done|run-\d+)\.json\.[0-9a-f]{32}")
@@ -138,6 +139,7 @@ def find_removals(store: Store, contents: Contents, needed: Collection[str]) -> 
     """What nothing needs if only the stages with the `needed` keys are to stay, with what attempts have left in these. Raises
     InputError if a run works on a stage that is not needed."""
     found = [Removal(path, "was being deleted") for path in contents.trash]
+    found += [Removal(path, f"jobs of a run that ended more than {JOBS_DAYS} days ago") for path in _list_old_jobs(store)]
     for stage in contents.stages:
         if stage.key not in needed:
             if stage.holder is not None:
@@ -150,6 +152,16 @@ def find_removals(store: Store, contents: Contents, needed: Collection[str]) -> 
         elif stage.holder is None:
             found += (Removal(path, why, stage.folder) for path, why in _list_leftovers(stage))
     return found
+
+
+def _list_old_jobs(store: Store) -> list[Path]:
+    """The folders of runs on a cluster that ended long ago: a run that lives touches its lease."""
+    old = time.time() - JOBS_DAYS * 86400
+    return [
+        folder
+        for folder in sorted(store.root.glob("jobs/*"))
+        if max(path.lstat().st_mtime for path in (folder, *folder.rglob("*"))) < old
+    ]
 
 
 def _list_leftovers(stage: StoredStage) -> Iterable[tuple[Path, str]]:

@@ -453,6 +453,13 @@ def test_some_kinds_are_run_here(queue: Queue, plan: Plan, tmp_path: Path) -> No
     assert all((folder / "out").is_dir() for folder in state.folders.values())
 
 
+def test_a_training_of_several_processes_needs_as_many_cards(queue: Queue, tmp_path: Path) -> None:
+    queue.cluster = Cluster.model_validate({"stages": {"train": {"gpus": 2}}})
+    SlurmExecutor(queue.cluster, Demand(tmp_path, processes=2))
+    with pytest.raises(InputError, match=r"stages\.train\.gpus: a recipe of the study has 4 processes.*found 2"):
+        SlurmExecutor(queue.cluster, Demand(tmp_path, processes=4))
+
+
 @pytest.mark.parametrize("text", ["", "\n", "JOBID|NAME\n", "nonsense", f"{slurm_stand_in.HEADER}\n1_0|x|RUNNING\n"])
 def test_what_is_no_listing(text: str) -> None:
     with pytest.raises(QueueError):

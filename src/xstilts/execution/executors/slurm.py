@@ -53,13 +53,15 @@ DRIVER_MINUTES = 24 * 60  # of a job that is itself a run, where the cluster fil
 
 @dataclass
 class _Task:
-    """A stage that a job of the queue is to run. `runs`: how many attempts there were before."""
+    """A stage that a job of the queue is to run. `runs`: how many attempts there were before; `since`: when that was (monotonic);
+    `ended`: how many listings in a row said that its task has ended."""
 
     record: Mapping[str, Any]
     folder: Path
     array: str
     index: int
     runs: int
+    since: float
     listed: Listed | None = None
     ended: int = 0
     reported: float | None = None
@@ -72,6 +74,12 @@ class SlurmExecutor:
         slurm_queue.check_commands()
         self.cluster, self.demand, self.store = cluster, demand, Store(demand.store)
         self.jobs = min(cluster.jobs, demand.workers or cluster.jobs)
+        cards = cluster.request("train", demand).gpus
+        if 0 < cards < demand.processes:
+            raise InputError(
+                f"cluster file: stages.train.gpus: a recipe of the study has {demand.processes} processes, each with its own "
+                f"card; found {cards:g}"
+            )
         self.name = uuid.uuid4().hex[:8]
         self.folder = self.store.root / JOBS / self.name
         self.folder.mkdir(parents=True)
@@ -130,8 +138,10 @@ class SlurmExecutor:
         now = time.monotonic()
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
-            for key in list(self._tasks):
-                found += self._look(key)
+            folders = {task.array: self._folder_of(task.array) for task in self._tasks.values()}
+            names = {array: set(os.listdir(folder)) for array, folder in folders.items() if folder is not None}
+            for key, task in list(self._tasks.items()):
+                found += self._look(key, task, f"{key}.json" in names.get(task.array, ()))
         if now - self._told >= max(PROGRESS_SECONDS, len(self._tasks) / 50):
             self._told = now
             found += [(key, self._progress(task)) for key, task in self._tasks.items()]
@@ -192,7 +202,7 @@ class SlurmExecutor:
     def _watch(self, record: Mapping[str, Any], array: str, index: int) -> None:
         folder = self.store.folder(record["kind"], record["slug"], record["key"])
         runs = sort_runs(os.listdir(folder)) if folder.is_dir() else []
-        self._tasks[record["key"]] = _Task(record, folder, array, index, len(runs))
+        self._tasks[record["key"]] = _Task(record, folder, array, index, len(runs), time.monotonic())
 
     # Following
 
@@ -228,7 +238,8 @@ class SlurmExecutor:
                 self.submit(record)
         for task in self._tasks.values():
             listed = listing.get((task.array, task.index))
-            task.ended = task.ended + 1 if listed is None or listed.ended else 0
+            if self._asked >= task.since:
+                task.ended = task.ended + 1 if listed is None or listed.ended else 0
             if listed is not None:
                 held = "held" in listed.reason.lower()
                 if held and (task.listed is None or task.listed.reason != listed.reason):
@@ -245,11 +256,10 @@ class SlurmExecutor:
         folder = self.store.root / JOBS / parts[1] / parts[2]
         return folder if folder.is_dir() else None
 
-    def _look(self, key: str) -> list[tuple[str, Event]]:
-        """How a stage ended, with what it last reported; nothing while it has not."""
-        task = self._tasks[key]
+    def _look(self, key: str, task: _Task, has_said: bool) -> list[tuple[str, Event]]:
+        """How a stage ended, with what it last reported; nothing while it has not. `has_said`: whether it left word of it."""
         folder = self._folder_of(task.array)
-        said = read_json(folder / f"{key}.json") if folder is not None else None
+        said = read_json(folder / f"{key}.json") if folder is not None and has_said else None
         outcome = self._read_outcome(task, said) if isinstance(said, dict) else None
         if outcome is None and task.ended >= LISTINGS:
             outcome = self._conclude(task, folder)
@@ -319,7 +329,7 @@ class SlurmExecutor:
         for task in self._tasks.values():
             if task.array not in jobs and task.listed is not None:
                 folder = self._folder_of(task.array)
-                if folder is None or find_holder(folder.parent) is None:
+                if folder is None or folder.parent == self.folder or find_holder(folder.parent) is None:
                     jobs[task.array] = task.listed.job.partition("_")[0]
         used = {task.array for task in self._tasks.values()}
         return {array: job for array, job in jobs.items() if array in used}
