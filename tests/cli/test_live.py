@@ -21,7 +21,14 @@ from typer.testing import CliRunner
 
 from xstilts.cli import app
 from xstilts.cli.views import status as status_view
-from xstilts.cli.views.progress import LiveView, RunningStage, describe_progress, describe_stopping, tabulate_running
+from xstilts.cli.views.progress import (
+    LiveView,
+    RunningStage,
+    describe_progress,
+    describe_stopping,
+    draw_running,
+    tabulate_running,
+)
 from xstilts.cli.views.status import draw_status, follow_status, print_status
 from xstilts.execution.execute import State, Statuses, inspect
 from xstilts.execution.status import StatusReader, StudyStatus
@@ -204,6 +211,18 @@ def test_a_low_window_counts_what_it_has_no_room_for(planned: tuple[Plan, Store,
     assert len(lines) <= 24
     assert any(line.startswith(f"  and {failed - 4} more") for line in lines)
     assert printed(status).count("failed  ") == failed
+
+
+def test_what_waits_in_a_queue_is_counted_and_what_runs_is_shown_as_far_as_there_is_room() -> None:
+    running = [RunningStage("train", f"stage-{i}", {"step": 1, "steps": 2}, 5.0) for i in range(9)]
+    queued = [RunningStage("score", f"waits-{i}", {"queued": "Priority" if i else "Resources"}, 5.0) for i in range(40)]
+    screen = console(80)
+    screen.print(*draw_running([*running, *queued], 30), sep="\n")
+    text = screen.export_text()
+    assert text.count("stage-") == 5 and "and 4 more running" in text and "waits-" not in text
+    assert "40 stages wait in the queue (Priority 39, Resources 1)" in text
+    screen.print(*draw_running(running, None))
+    assert screen.export_text().count("stage-") == 9
 
 
 @pytest.mark.parametrize("terminal", [True, False])

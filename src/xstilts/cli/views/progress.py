@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import shorten
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -126,6 +126,24 @@ def tabulate_running(stages: Iterable[RunningStage]) -> Table:
     return table
 
 
+def draw_running(stages: Sequence[RunningStage], height: int | None) -> list[Table | Text]:
+    """The table of the stages that run, and a line that counts those that wait in the queue of a cluster. `height`: the number of
+    lines of the screen; those that do not fit are counted."""
+    queued = Counter(str(stage.report["queued"]) for stage in stages if "queued" in stage.report)
+    running = [stage for stage in stages if "queued" not in stage.report]
+    room = len(running) if height is None else max(height // 4 - 2, 1)  # of two lines
+    lines: list[Table | Text] = []
+    if running:
+        lines.append(tabulate_running(running[:room]))
+    if len(running) > room:
+        lines.append(Text(f"  and {len(running) - room} more running", style="dim"))
+    if queued:
+        reasons = ", ".join(f"{reason} {count}" if len(queued) > 1 else reason for reason, count in queued.most_common())
+        waiting = fmt.count(queued.total(), "stage waits", "stages wait")
+        lines.append(Text(f"  {waiting} in the queue ({reasons})", style="dim"))
+    return lines
+
+
 def describe_failure(state: State, stage: Stage) -> Text:
     """A failed stage in one line: what, why, what to do, what it costs. Of a reason of several lines the first is cut and all but
     the second are left out; the end of the run and the status have all of it."""
@@ -238,7 +256,7 @@ class LiveView:
         bar.add_row(Text(state.plan.study.name, style="bold"), done, Text(self._count_stages(state)))
         return Group(
             bar,
-            tabulate_running(running),
+            *draw_running(running, self.console.height),
             *([Text(describe_stopping(state), style="yellow")] if state.stopping and state.count("running") else []),
         )
 

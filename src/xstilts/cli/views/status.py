@@ -16,7 +16,7 @@ from xstilts.cli.views.progress import (
     describe_dependents,
     describe_progress,
     describe_time_left,
-    tabulate_running,
+    draw_running,
 )
 from xstilts.execution.status import STATES, StatusReader, StudyStatus
 
@@ -88,12 +88,10 @@ def draw_status(status: StudyStatus, bar: bool = True, height: int | None = None
         lines.append(top)
     lines.append(Text.assemble(("" if bar else f"{name}: ", "bold"), f"{count_states(status)}. {describe_outlook(status)}"))
     running, problems = list_running(status), list_problems(status)
-    room = len(running) if height is None else max(height // 4 - 2, 1)  # of two lines
-    if running:
-        lines.append(tabulate_running(running[:room]))
-    if len(running) > room:
-        lines.append(Text(f"  and {len(running) - room} more running", style="dim"))
-    room = len(problems) if height is None else max((height - 4 - 2 * min(len(running), room)) // 5, 1)
+    drawn = draw_running(running, height)
+    lines += drawn
+    shown = drawn[0].row_count if running and isinstance(drawn[0], Table) else 0
+    room = len(problems) if height is None else max((height - 4 - 2 * shown) // 5, 1)
     for what, stage, sentence in problems[:room]:
         line = Text.assemble((f"{what}  ", "red" if what == "failed" else "yellow"), f"{stage}: {sentence}")
         lines.append(Padding(line, (0, 0, 0, 2)) if bar else Text("  ") + line)

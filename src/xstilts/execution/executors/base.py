@@ -8,7 +8,8 @@ from typing import Any, Protocol, Self
 
 from xstilts.stages.job import Outcome
 
-# What a running stage reports (step, steps, loss and so on), how it ended, or a sentence for the user.
+# What a running stage reports (step, steps, loss and so on, or `queued`: why it still waits in a queue), how it ended, or a
+# sentence for the user.
 Event = Mapping[str, Any] | Outcome | str
 
 

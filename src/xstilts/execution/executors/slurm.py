@@ -315,9 +315,9 @@ class SlurmExecutor:
 
     def _progress(self, task: _Task) -> Mapping[str, Any]:
         if task.listed is None:
-            return {"doing": f"submitted as {task.array}"}
+            return {"queued": "submitted"}
         if task.listed.waits:
-            return {"doing": f"waits in the queue ({task.listed.reason}), job {task.listed.job}"}
+            return {"queued": task.listed.reason}
         progress = self._last_run(task).get("progress")
         return progress if isinstance(progress, dict) else {"doing": f"job {task.listed.job}, {task.listed.state.lower()}"}
 
