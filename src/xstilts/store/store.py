@@ -32,6 +32,8 @@ from xstilts.errors import InputError
 KEY_DIGITS = 12
 # More files than this are brought to the disk by one call for the whole system, which takes less than one for each.
 MANY_FILES = 1000
+# scheme://place, of which a path keeps one slash. A letter alone is a drive.
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)")
 _RUN = re.compile(r"run-\d+\.json")
 _STAGE_FIELDS = {"kind": str, "version": int, "config": dict, "inputs": dict, "key": str, "slug": str}
 _STAGE_FIELDS |= {"input_kinds": dict, "context": dict}
@@ -172,6 +174,17 @@ def link_or_copy(source: Path, target: Path) -> None:
         part.replace(target)
 
 
+def make_link(source: Path, target: Path) -> None:
+    """A second name for a file; FileExistsError if the name is taken. Raises OSError (EOPNOTSUPP) where the file system has no hard
+    links: it says so in several ways."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        raise OSError(errno.EOPNOTSUPP, "the file system has no hard links, which leases need", str(target)) from error
+
+
 _NO_LINKS = "this file system has no hard links, with which runs tell each other what they hold; choose another one with --store"
 
 
@@ -183,11 +196,9 @@ def explain_storage_error(error: OSError, root: Path) -> InputError | None:
         errno.EFBIG: "a file grew beyond the limit on file sizes; raise it (ulimit -f)",
         errno.EROFS: "the disk is read-only; choose another folder with --store",
         errno.EACCES: "writing there is not permitted; choose another folder with --store",
-        errno.EPERM: "writing there, or making a hard link, is not permitted; choose another folder with --store",
+        errno.EPERM: "writing there is not permitted; choose another folder with --store",
         errno.ENOTDIR: "a file stands where a folder is expected; choose another folder with --store",
         errno.EOPNOTSUPP: _NO_LINKS,
-        errno.ENOSYS: _NO_LINKS,
-        errno.EMLINK: _NO_LINKS,
         errno.EXDEV: _NO_LINKS,
         errno.EEXIST: "a file stands where a folder is expected; choose another folder with --store",
     }
@@ -196,21 +207,31 @@ def explain_storage_error(error: OSError, root: Path) -> InputError | None:
 
 
 class Store:
-    """The artefacts below one root folder. `Store(root)` creates nothing."""
+    """The artefacts below one root folder. `Store(root)` creates nothing. Raises InputError for the address of an object store."""
 
     def __init__(self, root: Path | str):
+        if found := _ADDRESS.match(str(root)):
+            raise InputError(
+                f"store {found[1]}://{found[2]}: it must be a folder, since object stores have no hard links and no atomic renames, "
+                "which runs need; give a folder that all machines share, and copy to and from it with `xstilts store sync` and your "
+                "provider's tool (aws s3 sync, gcloud storage rsync, rclone)"
+            )
         self.root = Path(root).expanduser().absolute()
 
     def __repr__(self) -> str:
         return f"Store({str(self.root)!r})"
 
     def prepare(self) -> None:
-        """Create the root and check that it can be written. Raises InputError if not."""
+        """Create the root and check that it can be written and has hard links. Raises InputError if not."""
+        probe, second = (self.root / f".probe-{uuid.uuid4().hex}" for _ in range(2))
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe-{uuid.uuid4().hex}"
-            probe.write_bytes(b"x" * 4096)
-            probe.unlink()
+            try:
+                probe.write_bytes(b"x" * 4096)
+                make_link(probe, second)
+            finally:
+                second.unlink(missing_ok=True)
+                probe.unlink(missing_ok=True)
         except OSError as error:
             raise explain_storage_error(error, self.root) or error from None
 
