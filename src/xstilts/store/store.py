@@ -175,8 +175,8 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def make_link(source: Path, target: Path) -> None:
-    """A second name for a file; FileExistsError if the name is taken. Raises OSError (EOPNOTSUPP) where the file system has no hard
-    links: it says so in several ways."""
+    """A second name for a file. Raises FileExistsError if the name is taken, and always OSError EOPNOTSUPP where the file system
+    has no hard links."""
     try:
         os.link(source, target)
     except OSError as error:
@@ -207,14 +207,14 @@ def explain_storage_error(error: OSError, root: Path) -> InputError | None:
 
 
 class Store:
-    """The artefacts below one root folder. `Store(root)` creates nothing. Raises InputError for the address of an object store."""
+    """The artefacts below one root folder. `Store(root)` creates nothing; an address (`s3://...`) raises InputError."""
 
     def __init__(self, root: Path | str):
         if found := _ADDRESS.match(str(root)):
             raise InputError(
-                f"store {found[1]}://{found[2]}: it must be a folder, since object stores have no hard links and no atomic renames, "
-                "which runs need; give a folder that all machines share, and copy to and from it with `xstilts store sync` and your "
-                "provider's tool (aws s3 sync, gcloud storage rsync, rclone)"
+                f"store {found[1]}://{found[2]}: an object store has no hard links and no atomic renames, which runs need; "
+                "give a folder that all machines share, and copy to and from it with `xstilts store sync` and your provider's "
+                "tool (aws s3 sync, gcloud storage rsync, rclone)"
             )
         self.root = Path(root).expanduser().absolute()
 
@@ -341,14 +341,24 @@ class Store:
         return done
 
     @staticmethod
-    def publish(folder: Path, made: Path, extra: Mapping[str, Any], check: Callable[[], None] = lambda: None) -> None:
+    def publish(
+        folder: Path,
+        made: Path,
+        extra: Mapping[str, Any],
+        check: Callable[[], None] = lambda: None,
+        expected: Mapping[str, Any] | None = None,
+    ) -> None:
         """Make the files in `made` the outputs of the stage: bring them to the disk, rename their folder to `out/`, then
-        `done.json` into place. `check` is called before each step that others see, and raises if the stage is another's."""
+        `done.json` into place. `check` is called before each step that others see, and raises if the stage is another's.
+        `expected`: their sizes and hashes, where these are known; raises DamagedArtefact if they differ."""
         files = {
             path.relative_to(made).as_posix(): {"size": path.stat().st_size, "sha256": sha256_file(path)}
             for path in sorted(made.rglob("*"))
             if path.is_file()
         }
+        if expected is not None and files != expected:
+            wrong = sorted(name for name in {*files, *expected} if files.get(name) != expected.get(name))
+            raise DamagedArtefact(f"{made / wrong[0]}: not the file that done.json lists")
         sync_tree(made)
         check()
         if read_done(folder) is not None:  # a holder that lost the stage was faster after all
@@ -401,10 +411,14 @@ class Store:
         shutil.rmtree(doomed, ignore_errors=True)
 
     @staticmethod
+    def list_runs(folder: Path) -> list[Path]:
+        """The records of the attempts at a stage, oldest first; none if there is no such folder."""
+        return [folder / name for name in sort_runs(os.listdir(folder))] if folder.is_dir() else []
+
+    @staticmethod
     def runs(folder: Path) -> list[dict[str, Any]]:
         """The attempts at a stage, oldest first; none if there is no such folder."""
-        names = sort_runs(os.listdir(folder)) if folder.is_dir() else []
-        return [run for name in names if (run := read_run(folder / name))]
+        return [run for path in Store.list_runs(folder) if (run := read_run(path))]
 
     @staticmethod
     def new_run(folder: Path) -> Path:
