@@ -83,11 +83,12 @@ def compare(source: Store, target: Store, wanted: Iterable[Named]) -> Transfer:
     if here.is_relative_to(there) or there.is_relative_to(here):
         raise InputError(f"store {target.root}: it is the store {source.root}, or one lies in the other; name two folders")
     stages, found = list(wanted), Transfer()
-    in_source, in_target = source.find_all(stages), target.find_all(stages)
+    in_source, in_target = source.folders(stages), target.folders(stages)
     for stage in stages:
-        if stage.key in in_target and _is_whole(in_target[stage.key]):
+        folder = in_source[stage.key]
+        if _is_whole(in_target[stage.key]):
             found.there += 1
-        elif stage.key in in_source and Store.is_done(folder := in_source[stage.key]):
+        elif Store.is_done(folder):
             try:
                 found.waiting.append(_read_finished(folder, stage.key))
             except DamagedArtefact as error:

@@ -3,6 +3,7 @@
     $STORE/<kind>/<slug>-<key12>/
         stage.json      the stage's full fingerprint and key, written first
         run-NNN.json    one for each attempt: host, seconds, memory, outcome
+        run-NNN.log     what it printed, if it printed anything
         lease           who works on it now, touched every few seconds
         .attempt-*/     what one attempt works in, and nobody else
         checkpoint/     what outlives an interrupted attempt
