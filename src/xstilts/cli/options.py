@@ -35,6 +35,15 @@ WorkersOption = Annotated[
         help="Worker processes (default: one per graphics card, else per core). A small encoder leaves a card idle: try 8.",
     ),
 ]
+NotifyOption = Annotated[
+    str,
+    typer.Option(
+        "--notify",
+        metavar="COMMAND",
+        help="A shell command to run at the end, with $XSTILTS_STUDY, $XSTILTS_OUTCOME (done, failed or interrupted), "
+        "$XSTILTS_SUMMARY and $XSTILTS_REPORT.",
+    ),
+]
 ReportOption = Annotated[Path | None, typer.Option("--out", "-o", help="The folder for the report (default: reports/STUDY).")]
 NewFolderOption = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write, new or empty.")]
 DEFAULT_STORE = Path("xstilts-store")

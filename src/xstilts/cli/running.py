@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -10,12 +12,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from xstilts.cli.app import print_error
+from xstilts.cli.options import DEFAULT_STORE
 from xstilts.cli.views.plan import print_gaps
 from xstilts.cli.views.progress import LiveView
 from xstilts.execution.execute import State, execute
 from xstilts.plan.compile import Plan
 from xstilts.store.cleaning import sweep
-from xstilts.store.store import Store
+from xstilts.store.store import KEY_DIGITS, Store
 
 if TYPE_CHECKING:
     from xstilts.report.findings import Findings
@@ -35,11 +38,15 @@ def run_plan(console: Console, plan: Plan, store: Store, workers: int | None) ->
         raise SystemExit(130) from None
 
 
-def print_failures(state: State) -> None:
-    """Print one sentence for each stage that failed."""
+def print_failures(state: State, study: str = "") -> None:
+    """Print one sentence for each stage that failed, which ends with how to see more. `study`: as it was named to the run."""
+    usual = Path(os.environ.get("XSTILTS_STORE", DEFAULT_STORE)).expanduser().absolute()
+    store = [] if state.store.root == usual else ["--store", str(state.store.root)]
     for stage in state.plan.stages:
         if stage.key in state.errors:
-            print_error(f"{stage.kind} {stage.slug}: {state.errors[stage.key].error}")
+            more = shlex.join(["xstilts", "logs", study, stage.key[:KEY_DIGITS], *store])
+            hint = f"; see more: {more}" if study else ""
+            print_error(f"{stage.kind} {stage.slug}: {state.errors[stage.key].error}{hint}")
 
 
 def choose_exit_code(state: State) -> int:

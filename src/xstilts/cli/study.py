@@ -1,14 +1,28 @@
 """Verbs that plan, run and watch a study."""
 
+from __future__ import annotations
+
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xstilts.cli.app import RUN, app, load_plan, open_console, print_error, print_json
-from xstilts.cli.options import DEFAULT_STORE, JsonOption, ReportOption, SetOption, StoreOption, StudyArgument, WorkersOption
+from xstilts.cli.options import (
+    DEFAULT_STORE,
+    JsonOption,
+    NotifyOption,
+    ReportOption,
+    SetOption,
+    StoreOption,
+    StudyArgument,
+    WorkersOption,
+)
 from xstilts.errors import InputError
+
+if TYPE_CHECKING:
+    from xstilts.execution.notify import Ending
 
 
 @app.command(rich_help_panel=RUN)
@@ -23,7 +37,9 @@ def demo(store: StoreOption = DEFAULT_STORE, workers: WorkersOption = None, out:
 
         xstilts demo --workers 2
     """
-    _run("demo", [], store, workers, out, demo=True)
+    from xstilts.execution.notify import Ending
+
+    _run("demo", [], store, workers, out, Ending(), demo=True)
 
 
 @app.command(rich_help_panel=RUN)
@@ -91,22 +107,29 @@ def run(
     workers: WorkersOption = None,
     changes: SetOption = [],
     out: ReportOption = None,
+    notify: NotifyOption = "",
 ) -> None:
     """Run what the store lacks of a study, then write its report.
 
     Finished stages are never run again. A run that was killed continues from its last checkpoints. Two runs of the same study
     share the work.
 
-    Example:
+    Examples:
 
         XSTILTS_DATA=~/data xstilts run real-small --set 'encoders=[~/models/multilingual-e5-small]' --set 'seeds=[0]'
+        xstilts run demo --notify 'echo "$XSTILTS_SUMMARY" | mail -s "$XSTILTS_STUDY: $XSTILTS_OUTCOME" me@example.org'
     """
-    _run(study, changes, store, workers, out)
+    from xstilts.execution.notify import notify_at_end
+
+    with notify_at_end(notify, study, print_error) as ending:
+        _run(study, changes, store, workers, out, ending)
 
 
-def _run(name: str, changes: list[str], store_folder: Path, workers: int | None, out: Path | None, demo: bool = False) -> None:
-    """`demo`: freeze the design first, and repeat the finished run, to show how long a run takes that finds everything in the
-    store."""
+def _run(
+    name: str, changes: list[str], store_folder: Path, workers: int | None, out: Path | None, ending: Ending, demo: bool = False
+) -> None:
+    """`ending`: what came of it is noted there. `demo`: freeze the design first, and repeat the finished run, to show how long a
+    run takes that finds everything in the store."""
     from xstilts.cli.running import choose_exit_code, print_failures, run_plan, write_study_report
     from xstilts.cli.views.progress import format_seconds
     from xstilts.execution.execute import execute
@@ -136,14 +159,16 @@ def _run(name: str, changes: list[str], store_folder: Path, workers: int | None,
     console.print(summarise_run(findings))
     made = state.count("done") - len(state.cached)
     failed = f", {state.count('failed')} failed, {state.count('blocked')} blocked" if state.errors else ""
-    console.print(f"\n{made} stages run, {len(state.cached)} from the store{failed} · {format_seconds(seconds)} min")
+    ending.summary = f"{made} stages run, {len(state.cached)} from the store{failed} · {format_seconds(seconds)} min"
+    ending.report = report
+    console.print(f"\n{ending.summary}")
     if demo and made and not state.errors:
         again = time.monotonic()
         repeated = load_plan(name, changes)
         write_study_report(repeated, store, execute(repeated, store, workers), folder)
         console.print(f"cold {seconds:.1f} s, warm (all of it again, from the store) {time.monotonic() - again:.1f} s")
     for one in states:
-        print_failures(one)
+        print_failures(one, name)
     if path.read_bytes() != before:
         print_error(f"{path} changed while the study ran; these results are of the file before the change. Run it again.")
     console.print(f"report: {report}", soft_wrap=True)
