@@ -16,10 +16,11 @@ from typer.testing import CliRunner
 
 from xstilts.cli import app
 from xstilts.errors import InputError
-from xstilts.execution.execute import execute
+from xstilts.execution.execute import execute, inspect
+from xstilts.execution.freeze import freeze
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.stage import Stage
-from xstilts.store.cleaning import sweep
+from xstilts.store.cleaning import list_contents, sweep
 from xstilts.store.lease import STALE_SECONDS, Lease
 from xstilts.store.store import Store
 
@@ -235,6 +236,50 @@ def test_every_damaged_file_is_found(both: tuple[Plan, Plan, Store]) -> None:
     assert "1 damaged" in found.output
     assert str(victim) in found.stderr.replace("\n", "")
     assert list(json.loads(run("verify", "--json").stdout)["damaged"]) == [str(victim.parents[1])]
+
+
+def test_a_study_is_copied_to_another_store(both: tuple[Plan, Plan, Store]) -> None:
+    one, two, store = both
+    other = Store("other")
+    freeze(one, store)
+    open_ = of_kind(one, "score")[0]
+    Store.undo(folder_of(store, open_))
+    listed = said("sync", "one.yaml", "--to", "other")
+    assert listed.startswith(f"Copied {len(one.stages) - 1} stages (")
+    assert listed.endswith(") and 1 frozen design; 1 is not done yet.\n")
+    assert inspect(one, other).status.of("pending") == (open_.key,)
+    assert len(list_contents(other).stages) == len(one.stages) - 1
+    finish(store, open_)
+    found = json.loads(said("sync", "--from", str(store.root), "--to", "other", "--json"))
+    assert (found["copied"], found["there"]) == (len(two.stages) - len(one.stages) + 1, len(one.stages) - 1)
+    assert inspect(two, other).count("done") == len(two.stages)
+    assert "There is nothing to delete." in said("gc", "two.yaml", "--store", "other")
+
+
+def test_what_is_damaged_is_not_copied_and_the_code_says_so(both: tuple[Plan, Plan, Store]) -> None:
+    one, _, store = both
+    damaged = folder_of(store, of_kind(one, "score")[0])
+    (damaged / "out" / "result.json").write_text("[1]")
+    nameless = folder_of(store, of_kind(one, "train")[0])
+    (nameless / "stage.json").unlink()
+    done = run("sync", "--to", "other")
+    assert done.exit_code == 2
+    assert f"Error: not copied: {damaged}/out/result.json: 3 bytes, expected 2; delete the folder {damaged} and" in done.stderr
+    assert f"{nameless}: no stage.json that names it" in done.stderr
+    assert json.loads(run("sync", "--to", "other", "--json").stdout)["copied"] == 0
+
+
+def test_what_cannot_be_copied_is_refused(both: tuple[Plan, Plan, Store]) -> None:
+    _, _, store = both
+    for words, why in (
+        (["--to", "s3://bucket/x"], "an object store has no hard links"),
+        (["--to", str(store.root)], "name two folders"),
+        (["--from", "nowhere", "--to", "other"], "no such folder"),
+        (["one.yaml", "--set", "world.text=61", "--to", "other"], "has nothing of it; give --set"),
+    ):
+        with pytest.raises(InputError, match=why):
+            run("sync", *words)
+    assert not Path("other").exists()
 
 
 @pytest.mark.tiny

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -65,3 +69,40 @@ def test_parts_are_counted_in_examples_and_finished_ones_are_kept(tmp_path: Path
     job.stop.set()
     with pytest.raises(Interrupted):
         counter.tell(21)
+
+
+def test_what_a_body_prints_is_kept_beside_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Python, by native code, by a process that it starts, and up to a kill."""
+    store, stage = Store(tmp_path), compile_study(tiny_study()).stages[0]
+    monkeypatch.setitem(KINDS, stage.kind, replace(KINDS[stage.kind], body=f"{__name__}:chatter"))
+    before = [os.fstat(number).st_ino for number in (1, 2)]
+    attempts.attempt(store, stage.record(), lambda _: None, threading.Event())
+    assert [os.fstat(number).st_ino for number in (1, 2)] == before
+    folder = store.folder(stage.kind, stage.slug, stage.key)
+    assert (folder / "run-000.log").read_text() == "out\nerr\nchild\n"
+    pid = os.fork()
+    if pid == 0:
+        monkeypatch.setitem(KINDS, stage.kind, replace(KINDS[stage.kind], body=f"{__name__}:chatter_and_die"))
+        attempts.attempt(store, stage.record(), lambda _: None, threading.Event())
+        os._exit(0)
+    assert os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+    assert (folder / "run-001.log").read_text() == "last words\n"
+
+
+def test_who_prints_nothing_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, stage = Store(tmp_path), compile_study(tiny_study()).stages[0]
+    monkeypatch.setitem(KINDS, stage.kind, replace(KINDS[stage.kind], body=f"{__name__}:stumble"))
+    attempts.attempt(store, stage.record(), lambda _: None, threading.Event())
+    assert not list(tmp_path.rglob("*.log"))
+
+
+def chatter(job: Any) -> None:
+    os.write(1, b"out\n")
+    os.write(2, b"err\n")
+    subprocess.run([sys.executable, "-c", "print('child')"], check=True)
+    stumble(job)
+
+
+def chatter_and_die(job: Any) -> None:
+    os.write(2, b"last words\n")
+    os.kill(os.getpid(), signal.SIGKILL)

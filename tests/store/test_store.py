@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from xstilts.errors import InputError
+from xstilts.store import store as stores
 from xstilts.store.store import DamagedArtefact, Store, read_json, write_json
 
 
@@ -82,6 +84,41 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         Store(tmp_path / "file").prepare()
     with pytest.raises(InputError, match="a file stands where a folder is expected"):
         Store(tmp_path / "file" / "below").prepare()
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/x", "gs://bucket/x", "hf://datasets/me/x", "abfs://c@a/x", "file:///tmp/x"])
+def test_an_object_store_is_refused(address: str) -> None:
+    """As text, and as a path, which keeps one slash of two."""
+    for root in (address, Path(address)):
+        with pytest.raises(InputError, match=r"no hard links .* a folder that all machines share") as refused:
+            Store(root)
+        scheme, _, rest = address.partition("://")
+        assert str(refused.value).startswith(f"store {scheme}://{rest.lstrip('/')}: ")
+
+
+def test_a_folder_with_a_colon_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for root in ("a:b/c", "a:/c", "10:30/store", tmp_path / "s3:" / "x"):
+        Store(root).prepare()
+    assert (tmp_path / "s3:" / "x").is_dir()
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV])
+def test_a_store_without_hard_links_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(stores.os, "link", refuse)
+    with pytest.raises(InputError, match="this file system has no hard links"):
+        Store(tmp_path / "store").prepare()
+    assert not any((tmp_path / "store").iterdir())
+
+
+def test_preparing_a_store_leaves_nothing(tmp_path: Path) -> None:
+    Store(tmp_path / "store").prepare()
+    assert not any((tmp_path / "store").iterdir())
 
 
 def test_runs_are_numbered(tmp_path: Path) -> None:

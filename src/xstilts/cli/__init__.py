@@ -7,7 +7,7 @@ from xstilts.cli.app import app, print_error
 from xstilts.errors import InputError
 
 # Importing these registers their verbs, in the order of --help.
-from xstilts.cli import study, stage, store, answer, review, model, attack, data, benchmark
+from xstilts.cli import study, logs, stage, store, answer, review, model, attack, data, benchmark
 
 
 def main() -> None:

@@ -43,6 +43,15 @@ ClusterOption = Annotated[
     Path | None,
     typer.Option("--cluster", metavar="FILE", help="What jobs ask for, in YAML (docs/how-to/cluster.md). Default: cluster.yaml."),
 ]
+NotifyOption = Annotated[
+    str,
+    typer.Option(
+        "--notify",
+        metavar="COMMAND",
+        help="A shell command to run at the end, with $XSTILTS_STUDY, $XSTILTS_OUTCOME (done, failed or interrupted), "
+        "$XSTILTS_SUMMARY and $XSTILTS_REPORT.",
+    ),
+]
 ReportOption = Annotated[Path | None, typer.Option("--out", "-o", help="The folder for the report (default: reports/STUDY).")]
 NewFolderOption = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write, new or empty.")]
 DEFAULT_STORE = Path("xstilts-store")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from xstilts.cli.app import load_plan, open_console, print_error
+from xstilts.cli.options import DEFAULT_STORE
 from xstilts.cli.views.plan import print_gaps
 from xstilts.cli.views.progress import LiveView
 from xstilts.errors import InputError
@@ -18,7 +21,7 @@ from xstilts.execution.executors.base import Demand, Executor, StartExecutor
 from xstilts.execution.executors.local import start_local
 from xstilts.plan.compile import Plan
 from xstilts.store.cleaning import sweep
-from xstilts.store.store import Store
+from xstilts.store.store import KEY_DIGITS, Store
 
 if TYPE_CHECKING:
     from xstilts.report.findings import Findings
@@ -44,7 +47,13 @@ def choose_executor(name: str, cluster_file: Path | None) -> StartExecutor:
 
 
 def detach_run(
-    study: str, changes: list[str], store_folder: Path, workers: int | None, out: Path | None, cluster_file: Path | None
+    study: str,
+    changes: list[str],
+    store_folder: Path,
+    workers: int | None,
+    out: Path | None,
+    cluster_file: Path | None,
+    notify: str,
 ) -> None:
     """Submit `xstilts run` as a job, and say how to follow and to end it. What is wrong with the study or the cluster file is an
     error now."""
@@ -59,6 +68,7 @@ def detach_run(
     words += ["--workers", str(workers)] if workers else []
     words += ["--out", str(out)] if out else []
     words += ["--cluster", str(cluster_file)] if cluster_file else []
+    words += ["--notify", notify] if notify else []
     job, log = submit_run(find_cluster(cluster_file), store, words)
     follow = f"xstilts status {study} --store {store.root} --watch"
     open_console().print(
@@ -80,11 +90,15 @@ def run_plan(console: Console, plan: Plan, store: Store, workers: int | None, st
         raise SystemExit(130) from None
 
 
-def print_failures(state: State) -> None:
-    """Print one sentence for each stage that failed."""
+def print_failures(state: State, study: str = "") -> None:
+    """Print one sentence for each stage that failed, which ends with how to see more. `study`: as it was named to the run."""
+    usual = Path(os.environ.get("XSTILTS_STORE", DEFAULT_STORE)).expanduser().absolute()
+    store = [] if state.store.root == usual else ["--store", str(state.store.root)]
     for stage in state.plan.stages:
         if stage.key in state.errors:
-            print_error(f"{stage.kind} {stage.slug}: {state.errors[stage.key].error}")
+            more = shlex.join(["xstilts", "logs", study, stage.key[:KEY_DIGITS], *store])
+            hint = f"; see more: {more}" if study else ""
+            print_error(f"{stage.kind} {stage.slug}: {state.errors[stage.key].error}{hint}")
 
 
 def choose_exit_code(state: State) -> int:

@@ -1,7 +1,8 @@
-"""Verbs about the store itself: `xstilts store ls|du|gc|verify`."""
+"""Verbs about the store itself: `xstilts store ls|du|gc|verify|sync`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from xstilts.cli.options import DEFAULT_STORE, JsonOption, SetOption, StoreOptio
 from xstilts.errors import InputError
 
 if TYPE_CHECKING:
+    from xstilts.stages.stage import Stage
     from xstilts.store.store import Store
 
 
@@ -166,10 +168,74 @@ def verify_store(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False
         raise SystemExit(2)
 
 
+@store_app.command("sync")
+def copy_store(
+    target: Annotated[Path, typer.Option("--to", metavar="STORE", help="The store to copy to; made if it is not there.")],
+    studies: StudiesArgument = [],
+    store: Annotated[
+        Path, typer.Option("--from", metavar="STORE", envvar="XSTILTS_STORE", help="The store to copy from.")
+    ] = DEFAULT_STORE,
+    changes: SetOption = [],
+    as_json: JsonOption = False,
+) -> None:
+    """Copy finished stages from one store to another: those that these studies need, or all.
+
+    Each stage is hashed where it arrives, and counts as done there only when all of it is there. What is there already is not
+    copied again, and a copy that was interrupted goes on when you give the same command. Frozen designs come along. Runs may work
+    in both stores meanwhile. What is damaged is named and not copied; the exit code is then 2.
+
+    A store on another machine needs a mount, or two steps: copy to a new local folder, send that folder with rsync, and copy
+    from there to the store on the other machine. Do not rsync into a store that runs use: it knows nothing of what they hold.
+
+    Examples:
+
+        xstilts store sync --from /mnt/cluster/store --to ~/xstilts-store
+        xstilts store sync real-small --to parcel && rsync -a parcel cluster:
+    """
+    from xstilts.cli.views.store import copy_stages, print_transfer
+    from xstilts.store.cleaning import list_contents
+    from xstilts.store.copying import compare
+    from xstilts.store.store import Store, explain_storage_error
+    from xstilts.study import load_study
+
+    source, other = Store(store), Store(target)
+    contents = list_contents(source)
+    needed = [stage for name in studies for stage in _find_stages(name, changes, source)]
+    transfer = compare(source, other, {stage.key: stage for stage in (needed if studies else contents.stages)}.values())
+    if studies and not transfer.waiting and not transfer.there and not transfer.damaged:
+        raise InputError(
+            f"{', '.join(studies)}: store {source.root} has nothing of it; give --set and $XSTILTS_DATA as in its runs, "
+            "or name no study to copy all that is there"
+        )
+    transfer.damaged |= {path: f"{path}: no stage.json that names it" for path in contents.unknown if source.is_done(path)}
+    try:
+        other.prepare()
+        names = {load_study(name, changes).name for name in studies} if studies else None
+        copy_stages(open_console(), transfer, source, other, names)
+    except OSError as error:
+        raise explain_storage_error(error, other.root) or error from None
+    except KeyboardInterrupt:
+        print_error("interrupted; what has arrived is kept, and the same command goes on")
+        raise SystemExit(130) from None
+    if as_json:
+        print_json(transfer.record())
+    else:
+        print_transfer(open_console(), transfer)
+    for sentence in transfer.damaged.values():
+        print_error(f"not copied: {sentence}")
+    if transfer.damaged:
+        raise SystemExit(2)
+
+
 def _find_needed(name: str, changes: list[str], store: Store) -> dict[str, str]:
-    """Key -> slug of what a study needs: all that its plan asks for, and what its last run made instead, without languages that
-    could not be read. Raises InputError if its plan is not certain."""
+    """Key -> slug of what a study needs."""
+    return {stage.key: stage.slug for stage in _find_stages(name, changes, store)}
+
+
+def _find_stages(name: str, changes: list[str], store: Store) -> list[Stage]:
+    """What a study needs: all that its plan asks for, and what its last run made instead, without languages that could not be
+    read. Raises InputError if its plan is not certain."""
     whole = load_plan(name, changes, draft=True)
     if whole.unresolved:
         raise InputError(f"{name}: what it needs is not certain: {whole.unresolved[0]}")
-    return {stage.key: stage.slug for plan in (whole, load_plan_of_store(name, changes, store)) for stage in plan.stages}
+    return [stage for plan in (whole, load_plan_of_store(name, changes, store)) for stage in plan.stages]

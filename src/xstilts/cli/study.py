@@ -14,6 +14,7 @@ from xstilts.cli.options import (
     ClusterOption,
     ExecutorOption,
     JsonOption,
+    NotifyOption,
     ReportOption,
     SetOption,
     StoreOption,
@@ -24,6 +25,7 @@ from xstilts.errors import InputError
 
 if TYPE_CHECKING:
     from xstilts.execution.executors.base import StartExecutor
+    from xstilts.execution.notify import Ending
 
 
 @app.command(rich_help_panel=RUN)
@@ -39,8 +41,9 @@ def demo(store: StoreOption = DEFAULT_STORE, workers: WorkersOption = None, out:
         xstilts demo --workers 2
     """
     from xstilts.cli.running import choose_executor
+    from xstilts.execution.notify import Ending
 
-    _run("demo", [], store, workers, out, choose_executor("local", None), demo=True)
+    _run("demo", [], store, workers, out, choose_executor("local", None), Ending(), demo=True)
 
 
 @app.command(rich_help_panel=RUN)
@@ -113,6 +116,7 @@ def run(
     detach: Annotated[
         bool, typer.Option("--detach", help="Submit the run itself as a Slurm job (`driver` in the cluster file), and return.")
     ] = False,
+    notify: NotifyOption = "",
 ) -> None:
     """Run what the store lacks of a study, then write its report.
 
@@ -123,15 +127,18 @@ def run(
 
         XSTILTS_DATA=~/data xstilts run real-small --set 'encoders=[~/models/multilingual-e5-small]' --set 'seeds=[0]'
         xstilts run phang2020 --executor slurm --cluster cluster.yaml --store ~/xstilts-store --detach
+        xstilts run demo --notify 'echo "$XSTILTS_SUMMARY" | mail -s "$XSTILTS_STUDY: $XSTILTS_OUTCOME" me@example.org'
     """
     from xstilts.cli.running import choose_executor, detach_run
+    from xstilts.execution.notify import notify_at_end
 
     if detach:
         if executor != "slurm":
             raise InputError("run: --detach submits a job to Slurm; give --executor slurm with it")
-        detach_run(study, changes, store, workers, out, cluster)
+        detach_run(study, changes, store, workers, out, cluster, notify)
         return
-    _run(study, changes, store, workers, out, choose_executor(executor, cluster))
+    with notify_at_end(notify, study, print_error) as ending:
+        _run(study, changes, store, workers, out, choose_executor(executor, cluster), ending)
 
 
 def _run(
@@ -141,10 +148,11 @@ def _run(
     workers: int | None,
     out: Path | None,
     start: StartExecutor,
+    ending: Ending,
     demo: bool = False,
 ) -> None:
-    """`demo`: freeze the design first, and repeat the finished run, to show how long a run takes that finds everything in the
-    store."""
+    """`ending`: what came of it is noted there. `demo`: freeze the design first, and repeat the finished run, to show how long a
+    run takes that finds everything in the store."""
     from xstilts.cli.running import choose_exit_code, print_failures, run_plan, write_study_report
     from xstilts.cli.views.progress import format_seconds
     from xstilts.execution.execute import execute
@@ -174,14 +182,16 @@ def _run(
     console.print(summarise_run(findings))
     made = state.count("done") - len(state.cached)
     failed = f", {state.count('failed')} failed, {state.count('blocked')} blocked" if state.errors else ""
-    console.print(f"\n{made} stages run, {len(state.cached)} from the store{failed} · {format_seconds(seconds)} min")
+    ending.summary = f"{made} stages run, {len(state.cached)} from the store{failed} · {format_seconds(seconds)} min"
+    ending.report = report
+    console.print(f"\n{ending.summary}")
     if demo and made and not state.errors:
         again = time.monotonic()
         repeated = load_plan(name, changes)
         write_study_report(repeated, store, execute(repeated, store, workers), folder)
         console.print(f"cold {seconds:.1f} s, warm (all of it again, from the store) {time.monotonic() - again:.1f} s")
     for one in states:
-        print_failures(one)
+        print_failures(one, name)
     if path.read_bytes() != before:
         print_error(f"{path} changed while the study ran; these results are of the file before the change. Run it again.")
     console.print(f"report: {report}", soft_wrap=True)

@@ -458,7 +458,7 @@ def _settle(state: State, stage: Stage, event: Outcome, live: dict[str, Any]) ->
                 state.messages.append(f"lost a worker ({_how(event)}) on {stage.slug}; it goes on from its checkpoint")
             else:
                 error = f"its worker ended {LOST_LIMIT} times without getting further ({_how(event)})"
-                advice = f"what it printed is in {state.store.root / 'workers.log'}"
+                advice = "`xstilts logs` shows what it printed"
                 if event.status == -signal.SIGKILL:
                     advice += ", and if it was for lack of memory: fewer workers or a smaller max_length need less"
                 _fail(state, stage, Outcome("failed", f"{error}; {advice}"))

@@ -166,13 +166,13 @@ class StatusReader:
                 self._done[stage.key] = (mark, status)
             return status
         if held:
-            return replace(status, state="running", progress=_read_progress(last), losses=_read_losses(self.store.runs(folder)))
+            return replace(status, state="running", progress=read_progress(last), losses=_read_losses(self.store.runs(folder)))
         if damage:
             return replace(status, pending_because="damaged", error=damage)
         if outcome == "failed":
             return replace(status, state="failed", error=str(last.get("error") or "no reason was recorded"))
         if outcome in ("running", "interrupted", "lost"):
-            return replace(status, pending_because="stopped", progress=_read_progress(last))
+            return replace(status, pending_because="stopped", progress=read_progress(last))
         return status
 
     def _find_damage(self, stage: Stage, folder: Path, mark: _Mark | None) -> str:
@@ -212,7 +212,7 @@ def _read_mark(folder: Path) -> _Mark | None:
     return found.st_mtime_ns, found.st_ino
 
 
-def _read_progress(run: dict[str, Any]) -> dict[str, Any] | None:
+def read_progress(run: dict[str, Any]) -> dict[str, Any] | None:
     """What an attempt last reported, without the numbers that JSON does not have."""
     progress = run.get("progress")
     if not isinstance(progress, dict):

@@ -5,6 +5,7 @@ of libraries go to standard error instead). The end of its input means that the 
 leaving what its stage last checkpointed.
 """
 
+import faulthandler
 import json
 import os
 import queue
@@ -25,6 +26,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the executor, which says "stop"
     events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
+    faulthandler.enable(2)  # a crash in native code says where
     store = Store(sys.argv[1])
     stages: queue.Queue[dict[str, Any]] = queue.Queue()
     stop = threading.Event()

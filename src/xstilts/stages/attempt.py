@@ -1,10 +1,12 @@
 """One attempt at a stage: the frame around its body (lease, run record, inputs, publishing).
 
-Everything that goes wrong inside a body becomes an `Outcome`; only the end of the process itself does not.
+Everything that goes wrong inside a body becomes an `Outcome`; only the end of the process itself does not. What the body prints
+goes into a file beside the run's record, whichever executor runs it (`execution/logs.py` reads it).
 """
 
 import contextlib
 import importlib
+import os
 import platform
 import re
 import resource
@@ -12,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -136,8 +138,9 @@ def _attempt_leased(
         if reused := reuse_languages(store, folder, record):
             facts["reused"] = reused
         module, _, function = kind.body.partition(":")
-        body: Callable[[Job[Any, Any]], None] = getattr(importlib.import_module(module), function)
-        body(Job(config, inputs, out, folder / "checkpoint", context, reporter, stop, facts))
+        with keep_output(run_path.with_suffix(".log")):
+            body: Callable[[Job[Any, Any]], None] = getattr(importlib.import_module(module), function)
+            body(Job(config, inputs, out, folder / "checkpoint", context, reporter, stop, facts))
         seconds = time.time() - started
         store.publish(folder, out, {"key": record["key"], "run": run_path.name, "facts": facts}, lease.check)
         outcome = Outcome("done", seconds=seconds, facts=facts)
@@ -151,6 +154,36 @@ def _attempt_leased(
     with contextlib.suppress(OSError):
         write_json(run_path, run)
     return outcome
+
+
+@contextlib.contextmanager
+def keep_output(path: Path) -> Iterator[None]:
+    """What this process and those that it starts print meanwhile goes into a file; none is left if they print nothing. Who looks
+    at a terminal sees it there instead."""
+    if os.isatty(2):
+        yield
+        return
+    with path.open("ab") as log:
+        _flush()
+        own = [os.dup(number) for number in (1, 2)]
+        for number in (1, 2):
+            os.dup2(log.fileno(), number)
+    try:
+        yield
+    finally:
+        _flush()
+        for number, kept in enumerate(own, 1):
+            os.dup2(kept, number)
+            os.close(kept)
+        with contextlib.suppress(OSError):
+            if path.stat().st_size == 0:
+                path.unlink()
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # there is none, or it is closed
+            stream.flush()
 
 
 def _cause(error: Exception, lease: Lease) -> Exception:

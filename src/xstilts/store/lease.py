@@ -14,7 +14,6 @@ is the token that is compared there: each taking of the lease writes a new one.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import socket
@@ -28,14 +27,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from xstilts.store.store import Store, read_json, write_json
+from xstilts.store.store import Store, make_link, read_json, write_json
 
 STALE_SECONDS = 120.0
 BEAT_SECONDS = 5.0
 # The folder of an attempt elsewhere that was not touched for so long is left by a process that ended.
 ABANDONED_SECONDS = 3600.0
 _FIELDS = {"owner": str, "host": str, "pid": int, "boot": str, "namespace": str, "started": int}
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 @dataclass(frozen=True)
@@ -188,14 +186,10 @@ class Lease:
         mine = self.folder / f".lease-{self.holder.owner}"
         mine.write_text(json.dumps(asdict(self.holder)), encoding="utf-8")
         try:
-            os.link(mine, self.path)
+            make_link(mine, self.path)
             return True
         except FileExistsError:
             return False
-        except OSError as error:
-            if error.errno in _NO_LINKS:
-                raise OSError(errno.EOPNOTSUPP, "the file system has no hard links, which leases need", str(self.path)) from error
-            raise
         finally:
             mine.unlink()
 

@@ -3,6 +3,7 @@
     $STORE/<kind>/<slug>-<key12>/
         stage.json      the stage's full fingerprint and key, written first
         run-NNN.json    one for each attempt: host, seconds, memory, outcome
+        run-NNN.log     what it printed, if it printed anything
         lease           who works on it now, touched every few seconds
         .attempt-*/     what one attempt works in, and nobody else
         checkpoint/     what outlives an interrupted attempt
@@ -32,6 +33,8 @@ from xstilts.errors import InputError
 KEY_DIGITS = 12
 # More files than this are brought to the disk by one call for the whole system, which takes less than one for each.
 MANY_FILES = 1000
+# scheme://place, of which a path keeps one slash. A letter alone is a drive.
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)")
 _RUN = re.compile(r"run-\d+\.json")
 _STAGE_FIELDS = {"kind": str, "version": int, "config": dict, "inputs": dict, "key": str, "slug": str}
 _STAGE_FIELDS |= {"input_kinds": dict, "context": dict}
@@ -172,6 +175,17 @@ def link_or_copy(source: Path, target: Path) -> None:
         part.replace(target)
 
 
+def make_link(source: Path, target: Path) -> None:
+    """A second name for a file. Raises FileExistsError if the name is taken, and always OSError EOPNOTSUPP where the file system
+    has no hard links."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        raise OSError(errno.EOPNOTSUPP, "the file system has no hard links, which leases need", str(target)) from error
+
+
 _NO_LINKS = "this file system has no hard links, with which runs tell each other what they hold; choose another one with --store"
 
 
@@ -183,11 +197,9 @@ def explain_storage_error(error: OSError, root: Path) -> InputError | None:
         errno.EFBIG: "a file grew beyond the limit on file sizes; raise it (ulimit -f)",
         errno.EROFS: "the disk is read-only; choose another folder with --store",
         errno.EACCES: "writing there is not permitted; choose another folder with --store",
-        errno.EPERM: "writing there, or making a hard link, is not permitted; choose another folder with --store",
+        errno.EPERM: "writing there is not permitted; choose another folder with --store",
         errno.ENOTDIR: "a file stands where a folder is expected; choose another folder with --store",
         errno.EOPNOTSUPP: _NO_LINKS,
-        errno.ENOSYS: _NO_LINKS,
-        errno.EMLINK: _NO_LINKS,
         errno.EXDEV: _NO_LINKS,
         errno.EEXIST: "a file stands where a folder is expected; choose another folder with --store",
     }
@@ -196,21 +208,31 @@ def explain_storage_error(error: OSError, root: Path) -> InputError | None:
 
 
 class Store:
-    """The artefacts below one root folder. `Store(root)` creates nothing."""
+    """The artefacts below one root folder. `Store(root)` creates nothing; an address (`s3://...`) raises InputError."""
 
     def __init__(self, root: Path | str):
+        if found := _ADDRESS.match(str(root)):
+            raise InputError(
+                f"store {found[1]}://{found[2]}: an object store has no hard links and no atomic renames, which runs need; "
+                "give a folder that all machines share, and copy to and from it with `xstilts store sync` and your provider's "
+                "tool (aws s3 sync, gcloud storage rsync, rclone)"
+            )
         self.root = Path(root).expanduser().absolute()
 
     def __repr__(self) -> str:
         return f"Store({str(self.root)!r})"
 
     def prepare(self) -> None:
-        """Create the root and check that it can be written. Raises InputError if not."""
+        """Create the root and check that it can be written and has hard links. Raises InputError if not."""
+        probe, second = (self.root / f".probe-{uuid.uuid4().hex}" for _ in range(2))
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe-{uuid.uuid4().hex}"
-            probe.write_bytes(b"x" * 4096)
-            probe.unlink()
+            try:
+                probe.write_bytes(b"x" * 4096)
+                make_link(probe, second)
+            finally:
+                second.unlink(missing_ok=True)
+                probe.unlink(missing_ok=True)
         except OSError as error:
             raise explain_storage_error(error, self.root) or error from None
 
@@ -320,14 +342,24 @@ class Store:
         return done
 
     @staticmethod
-    def publish(folder: Path, made: Path, extra: Mapping[str, Any], check: Callable[[], None] = lambda: None) -> None:
+    def publish(
+        folder: Path,
+        made: Path,
+        extra: Mapping[str, Any],
+        check: Callable[[], None] = lambda: None,
+        expected: Mapping[str, Any] | None = None,
+    ) -> None:
         """Make the files in `made` the outputs of the stage: bring them to the disk, rename their folder to `out/`, then
-        `done.json` into place. `check` is called before each step that others see, and raises if the stage is another's."""
+        `done.json` into place. `check` is called before each step that others see, and raises if the stage is another's.
+        `expected`: their sizes and hashes, where these are known; raises DamagedArtefact if they differ."""
         files = {
             path.relative_to(made).as_posix(): {"size": path.stat().st_size, "sha256": sha256_file(path)}
             for path in sorted(made.rglob("*"))
             if path.is_file()
         }
+        if expected is not None and files != expected:
+            wrong = sorted(name for name in {*files, *expected} if files.get(name) != expected.get(name))
+            raise DamagedArtefact(f"{made / wrong[0]}: not the file that done.json lists")
         sync_tree(made)
         check()
         if read_done(folder) is not None:  # a holder that lost the stage was faster after all
@@ -380,10 +412,14 @@ class Store:
         shutil.rmtree(doomed, ignore_errors=True)
 
     @staticmethod
+    def list_runs(folder: Path) -> list[Path]:
+        """The records of the attempts at a stage, oldest first; none if there is no such folder."""
+        return [folder / name for name in sort_runs(os.listdir(folder))] if folder.is_dir() else []
+
+    @staticmethod
     def runs(folder: Path) -> list[dict[str, Any]]:
         """The attempts at a stage, oldest first; none if there is no such folder."""
-        names = sort_runs(os.listdir(folder)) if folder.is_dir() else []
-        return [run for name in names if (run := read_run(folder / name))]
+        return [run for path in Store.list_runs(folder) if (run := read_run(path))]
 
     @staticmethod
     def new_run(folder: Path) -> Path:

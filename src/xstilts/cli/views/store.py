@@ -1,10 +1,11 @@
-"""A store in the terminal and as JSON: its kinds and stages, the space that they take, what is deleted, what is damaged."""
+"""A store in the terminal and as JSON: its kinds and stages, the space that they take, what is deleted, damaged, copied."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +14,7 @@ from xstilts.cli.views.console import open_progress
 from xstilts.cli.views.plan import format_bytes
 from xstilts.stages.stage import KINDS
 from xstilts.store.cleaning import Contents, Removal, StoredStage, read_sizes, total_bytes
+from xstilts.store.copying import FinishedStage, Transfer, copy, copy_designs
 from xstilts.store.store import KEY_DIGITS, DamagedArtefact, Store
 
 STATES = ("done", "running", "unfinished")
@@ -150,6 +152,28 @@ def check_stages(console: Console, stages: list[StoredStage]) -> dict[Path, str]
                 damaged[stage.folder] = str(error)
             progress.advance(bar, total_bytes([stage.sizes]))
     return damaged
+
+
+def copy_stages(console: Console, transfer: Transfer, source: Store, target: Store, studies: Collection[str] | None) -> None:
+    """Copy what waits, and the designs of these studies (None: all). Shows which stage is copied."""
+    with open_progress(console, BarColumn(), DownloadColumn(), TimeRemainingColumn()) as progress:
+        bar = progress.add_task("copying", total=sum(stage.size for stage in transfer.waiting))
+
+        def watch(stage: FinishedStage, count: int) -> None:
+            progress.update(bar, description=f"copying {stage.kind} {stage.slug}", advance=count)
+
+        copy(transfer, target, watch)
+    copy_designs(source, target, transfer, studies)
+
+
+def print_transfer(console: Console, transfer: Transfer) -> None:
+    designs = f" and {fmt.count(transfer.designs, 'frozen design')}" if transfer.designs else ""
+    parts = [f"Copied {fmt.count(transfer.copied, 'stage')} ({format_bytes(transfer.bytes)}){designs}"]
+    parts += [f"{transfer.there:,} {'was' if transfer.there == 1 else 'were'} there already"] if transfer.there else []
+    parts += [f"{transfer.undone:,} {'is' if transfer.undone == 1 else 'are'} not done yet"] if transfer.undone else []
+    console.print(f"{'; '.join(parts)}.", soft_wrap=True)
+    for name, why in transfer.left.items():
+        console.print(f"left as it is there: {name} ({why})", style="yellow", soft_wrap=True)
 
 
 def _print_unknown(console: Console, contents: Contents) -> None:
