@@ -2,6 +2,7 @@
 elsewhere (a cluster's queue) starts this for each of them."""
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from xstilts.errors import InputError
@@ -15,13 +16,18 @@ def run_stage(store: Store, key: str, stop: threading.Event) -> Outcome:
     """`key` may be the beginning of a key. When `stop` is set, the stage checkpoints and its outcome is "interrupted". Raises
     InputError if the stage cannot begin."""
     record = find_record(store, key)
-    if record["version"] != KINDS[record["kind"]].version:
-        raise InputError(f"stage {record['slug']}: planned by another version of xstilts; run its study again to plan it anew")
+    check_version(record)
     lacking = [name for name, found in record["inputs"].items() if not _is_done(store, record["input_kinds"][name], found)]
     if lacking:
         named = ", ".join(f"{name} ({record['input_kinds'][name]} {record['inputs'][name][:12]})" for name in lacking)
         raise InputError(f"stage {record['slug']}: inputs that are not done: {named}; run these stages first")
     return attempt(store, record, lambda _: None, stop)
+
+
+def check_version(record: Mapping[str, Any]) -> None:
+    """Raise InputError if the stage was planned for another version of its kind."""
+    if record["version"] != KINDS[record["kind"]].version:
+        raise InputError(f"stage {record['slug']}: planned by another version of xstilts; run its study again to plan it anew")
 
 
 def find_record(store: Store, key: str) -> dict[str, Any]:
