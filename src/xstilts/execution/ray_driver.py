@@ -296,10 +296,10 @@ def main() -> None:
         serve(Driver(Store(sys.argv[1]), requests, say), messages)
     except InputError as error:
         say({"error": str(error)})
+        os._exit(2)  # what Ray started here ends with this process
     import ray
 
     ray.shutdown()
-    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ def start_ray(cluster: Cluster, demand: Demand) -> RayExecutor:
 
 
 class RayExecutor:
-    """`with RayExecutor(cluster, demand) as executor:`. It runs as many stages at once as were asked for, else as the nodes that are
-    there now have room for. `poll` raises InputError once the cluster is gone."""
+    """`with RayExecutor(cluster, demand) as executor:`. It runs as many stages at once as were asked for, else as the cluster has
+    room for now. `poll` raises InputError once the cluster is gone."""
 
     def __init__(self, cluster: Cluster, demand: Demand):
         self._most = min(cluster.jobs, demand.stages)
