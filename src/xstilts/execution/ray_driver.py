@@ -121,7 +121,7 @@ class Driver:
                 if holder is None and silent:
                     self._ray.cancel(reference, force=True)
                     del self._running[reference]
-                    self._tell(running, Outcome("lost", silent))
+                    self._lose(running, silent)
 
     def look_at_cluster(self) -> None:
         """See which nodes there are, and tell the stages that none of them can run."""
@@ -177,25 +177,28 @@ class Driver:
 
     def _end(self, running: Running, reference: Any) -> None:
         self._look_at(running)
-        found: dict[str, Any] = {}
         errors = self._ray.exceptions
         try:
             found = self._ray.get(reference)
+            if "refused" in found:
+                raise InputError(found["refused"])
+            self._tell(running, Outcome(**found))
         except errors.TaskCancelledError:
-            found = Outcome("interrupted").record()
-        except errors.RayTaskError as error:  # not of a stage, whose errors are outcomes: xstilts itself is not there
-            raise InputError(f"a node of the Ray cluster cannot run stages: {str(error).strip().splitlines()[-1]}") from None
+            self._tell(running, Outcome("interrupted"))
         except errors.OutOfMemoryError:
-            advice = "memory in cluster.yaml says how much a stage needs"
-            found = Outcome("lost", f"Ray killed it since its node had no memory left; {advice}").record()
+            self._lose(running, "its node had no memory left; memory in cluster.yaml says how much a stage needs")
+        except errors.RayTaskError as error:  # an error outside the stage, whose own ones are outcomes
+            said = str(error).strip().splitlines()[-1]
+            if "failed to import" in str(error):
+                raise InputError(f"a node of the Ray cluster has no xstilts, or another one: {said}") from None
+            self._lose(running, said)
         except errors.RayError as error:
             if not _answers(self._ray._private.worker.global_worker.node.raylet_socket_name):
                 raise InputError(f"Ray has ended on this machine, {socket.gethostname()}") from None
-            said = str(error).strip().partition("\n")[0].partition(". ")[0]
-            found = Outcome("lost", f"{said}; what it printed is on its node in {self._logs}").record()
-        if "refused" in found:
-            raise InputError(found["refused"])
-        self._tell(running, Outcome(**found))
+            self._lose(running, str(error).strip().partition("\n")[0].partition(". ")[0])
+
+    def _lose(self, running: Running, why: str) -> None:
+        self._tell(running, Outcome("lost", f"{why}; what it printed is on its node in {self._logs}"))
 
     def _report(self, running: Running, report: Mapping[str, Any]) -> None:
         self._say({"key": running.key, "report": dict(report)})
@@ -220,8 +223,7 @@ def _connect() -> None:
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", runtime_env=environment, **embedded)
     except Exception as error:
-        said = str(error).strip().partition("\n")[0]
-        raise InputError(f"RAY_ADDRESS={address}: Ray does not start here: {said}") from None
+        raise InputError(f"RAY_ADDRESS={address}: Ray does not start here: {' '.join(str(error).split())}") from None
 
 
 def _answers(address: str) -> bool:
@@ -242,7 +244,7 @@ def _answers(address: str) -> bool:
 def _count(node: Amounts, request: Amounts) -> int:
     """How many stages with a request a node holds at once."""
     asked = [(node.get(name, 0.0), request[own] * unit) for own, (name, unit) in RESOURCES.items() if request[own]]
-    return min(int(there / each) for there, each in asked)
+    return min(int(there / each + 1e-6) for there, each in asked)  # 0.3 of a card are three times 0.1
 
 
 def _attempts(folder: Path) -> list[str]:

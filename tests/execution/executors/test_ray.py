@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import pytest
 from tests.conftest import tiny_record, tiny_study
 
 from xstilts.errors import InputError
-from xstilts.execution import ray_task
+from xstilts.execution import ray_driver, ray_task
 from xstilts.execution.cluster import Cluster
 from xstilts.execution.execute import State, execute
 from xstilts.execution.executors import ray as executor_module
@@ -36,7 +36,7 @@ from xstilts.study import make_study
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs Ray: pip install 'xstilts[ray]'")
 SMALL = Cluster.model_validate({"stages": {"default": {"memory": "1G"}}})
 RECORD = tiny_record(
-    pretrain=[{"mix": ["world/text"], "recipe": {"steps": 400, "lr": 1e-3}}],
+    pretrain=[{"mix": ["world/text"], "recipe": {"steps": 200, "lr": 1e-3}}],
     targets=["world/retrieval"],
     chains={"none": []},
     languages=["l1"],
@@ -61,9 +61,9 @@ execute(plan, Store(folder / "store"), start=partial(start_ray, read_cluster(fol
 """
 
 
-@pytest.fixture(scope="module")
-def ray_folder() -> Iterator[None]:
-    """A folder for Ray's sockets, whose paths may have 107 characters; nothing else of this machine's Ray is touched."""
+@contextmanager
+def own_ray() -> Iterator[None]:
+    """A folder for Ray's sockets, whose paths may have 107 characters; what else of Ray is on this machine is not touched."""
     folder = Path(tempfile.mkdtemp(prefix="r"))
     (folder / "ray").mkdir()
     with pytest.MonkeyPatch.context() as patch:
@@ -73,18 +73,25 @@ def ray_folder() -> Iterator[None]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture
+def embedded() -> Iterator[None]:
+    with own_ray():
+        yield
+
+
 @pytest.fixture(scope="module")
-def two_nodes(ray_folder: None) -> Iterator[Any]:
+def two_nodes() -> Iterator[Any]:
     """A cluster whose second node may go and come."""
     from ray.cluster_utils import Cluster as Nodes
 
     small = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "memory": 4 * 2**30}
-    nodes = Nodes(initialize_head=True, head_node_args={**small, "include_dashboard": False})
-    nodes.add_node(**small)
-    with pytest.MonkeyPatch.context() as patch:
+    with own_ray(), pytest.MonkeyPatch.context() as patch:
+        nodes = Nodes(initialize_head=True, head_node_args={**small, "include_dashboard": False})
+        nodes.add_node(**small, num_gpus=1)
         patch.setenv("RAY_ADDRESS", nodes.address)
+        patch.setenv("XSTILTS_DEVICE", "cpu")
         yield nodes
-    nodes.shutdown()
+        nodes.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -184,17 +191,35 @@ def test_what_no_node_has_is_named(two_nodes: Any, plan: Plan, tmp_path: Path) -
 
 
 @needs_ray
-def test_as_many_as_there_is_room_for(two_nodes: Any, tmp_path: Path) -> None:
+def test_as_many_as_there_is_room_for_and_an_end_of_the_connection(two_nodes: Any, tmp_path: Path) -> None:
     with RayExecutor(SMALL, Demand(tmp_path, stages=100)) as executor:
-        wait_for(lambda: executor.poll(0.1) or executor.size == len(two_nodes.list_all_nodes()))
+        assert executor.size == len(two_nodes.list_all_nodes())
         assert executor.idle() == executor.size + executor_module.WAITING
-        assert min(executor._most, 100) == 100
-    assert executor._driver.process.returncode == 0
+        executor._driver.process.kill()
+        with pytest.raises(InputError, match=r"connection to Ray is lost, .* run the same command again to go on"):
+            wait_for(lambda: executor.poll(1.0))
 
 
 @needs_ray
-@pytest.mark.tiny
-def test_a_cluster_that_is_gone_is_said_and_nothing_hangs(ray_folder: None, plan: Plan, tmp_path: Path) -> None:
+def test_cards_that_no_stage_asks_for_are_named(two_nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_nodes.wait_for_nodes()
+    if len(two_nodes.list_all_nodes()) == 1:
+        two_nodes.add_node(num_cpus=1, num_gpus=1, object_store_memory=100 * 2**20)
+    monkeypatch.delenv("XSTILTS_DEVICE")
+    with pytest.raises(
+        InputError, match=r"the Ray cluster has 1 GPUs, and no stage asks for one; write `stages: .* XSTILTS_DEVICE=cpu"
+    ):
+        start_ray(SMALL, Demand(tmp_path))
+
+
+@pytest.mark.parametrize(("gpus", "cpus", "count"), [(0.1, 1, 3), (0.0, 2, 8), (1.0, 1, 0), (0.0, 1, 10)])
+def test_several_stages_share_a_card(gpus: float, cpus: float, count: int) -> None:
+    node = {"CPU": 16.0, "GPU": 0.3, "memory": 10.0 * 2**30}
+    assert ray_driver._count(node, {"cpus": cpus, "gpus": gpus, "memory": 1024}) == count
+
+
+@needs_ray
+def test_a_cluster_that_is_gone_is_said_and_nothing_hangs(embedded: None, tmp_path: Path) -> None:
     """The head node of an embedded cluster is killed; then nothing of it is left."""
 
     def processes(name: str) -> list[int]:
