@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import queue
+import secrets
 import signal
 import socket
 import sys
@@ -66,20 +67,20 @@ class Driver:
     the cluster holds at once}, {"key", "report"} and {"key", "outcome"}. Raises InputError if it cannot go on."""
 
     def __init__(self, store: Store, requests: Mapping[str, Amounts], say: Callable[[dict[str, Any]], None]):
+        _connect()
         import ray
 
         self._ray, self._store, self._requests, self._say = ray, store, requests, say
-        _connect()
         self._head = ray.get_runtime_context().gcs_address
         self._logs = ray._private.worker.global_worker.node.get_logs_dir_path()
         self._code = ray_task.code_identity()
         self._task = ray.remote(ray_task.run_on_node)
         self._running: dict[Any, Running] = {}
-        self._nodes: list[Amounts] = []
+        self._nodes = self._list_nodes()
         self._held: set[str] = set()  # the kinds for which there was a node
         self._answered = time.monotonic()
-        self._look_at_nodes()
         self._check_gpus()
+        self._tell_room()
 
     def has_stages(self) -> bool:
         return bool(self._running)
@@ -127,7 +128,8 @@ class Driver:
         """See which nodes there are, and tell the stages that none of them can run."""
         if _answers(self._head):
             self._answered = time.monotonic()
-            self._look_at_nodes()
+            self._nodes = self._list_nodes()
+            self._tell_room()
         elif time.monotonic() - self._answered > GONE_SECONDS:
             raise InputError(f"the head node of the Ray cluster at {self._head} does not answer any more")
         for reference, running in list(self._running.items()):
@@ -138,8 +140,10 @@ class Driver:
                 del self._running[reference]
                 self._tell(running, Outcome("failed", self._too_much(kind), input_error=True))
 
-    def _look_at_nodes(self) -> None:
-        self._nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+    def _list_nodes(self) -> list[Amounts]:
+        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+
+    def _tell_room(self) -> None:
         held = {kind: sum(_count(node, request) for node in self._nodes) for kind, request in self._requests.items()}
         self._held |= {kind for kind, count in held.items() if count}
         self._say({"size": max(held.values())})
@@ -209,10 +213,12 @@ class Driver:
 
 def _connect() -> None:
     """Join the cluster at $RAY_ADDRESS, or start one on this machine."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    import ray
-
     address = os.environ.get("RAY_ADDRESS") or "local"
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if address == "local" and "RAY_AUTH_MODE" not in os.environ:  # else Ray would leave a token in the user's home
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    import ray  # which reads these once
+
     if address.startswith("ray://"):
         expected = "expected HOST:PORT, as `ray start --head` prints it, on a machine that is a node of the cluster"
         raise InputError(f"RAY_ADDRESS={address}: {expected}")
@@ -223,7 +229,9 @@ def _connect() -> None:
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", runtime_env=environment, **embedded)
     except Exception as error:
-        raise InputError(f"RAY_ADDRESS={address}: Ray does not start here: {' '.join(str(error).split())}") from None
+        said = " ".join(str(error).split())
+        hint = "" if "RAY_AUTH_MODE" in os.environ else "; if the cluster asks for a token, set RAY_AUTH_MODE=token"
+        raise InputError(f"RAY_ADDRESS={address}: {said}{hint}") from None
 
 
 def _answers(address: str) -> bool:

@@ -34,7 +34,7 @@ from xstilts.store.store import Store, read_json, write_json
 from xstilts.study import make_study
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs Ray: pip install 'xstilts[ray]'")
-SMALL = Cluster.model_validate({"stages": {"default": {"memory": "1G"}}})
+SMALL = Cluster.model_validate({"stages": {"default": {"memory": "1G", "cpus": 2}}})
 RECORD = tiny_record(
     pretrain=[{"mix": ["world/text"], "recipe": {"steps": 200, "lr": 1e-3}}],
     targets=["world/retrieval"],
@@ -69,14 +69,17 @@ def own_ray() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TMPDIR", str(folder))
         patch.delenv("RAY_ADDRESS", raising=False)
+        patch.delenv("RAY_AUTH_MODE", raising=False)
         yield
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def embedded() -> Iterator[None]:
+def embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     with own_ray():
         yield
+    assert not (tmp_path / "home").exists(), "nothing is left there"
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +87,9 @@ def two_nodes() -> Iterator[Any]:
     """A cluster whose second node may go and come."""
     from ray.cluster_utils import Cluster as Nodes
 
-    small = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "memory": 4 * 2**30}
+    small = {"num_cpus": 2, "object_store_memory": 100 * 2**20, "memory": 4 * 2**30}
     with own_ray(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")
         nodes = Nodes(initialize_head=True, head_node_args={**small, "include_dashboard": False})
         nodes.add_node(**small, num_gpus=1)
         patch.setenv("RAY_ADDRESS", nodes.address)
@@ -139,7 +143,7 @@ def test_all_that_may_happen_to_a_run_changes_no_bit(
     store, stage = Store(tmp_path / "store"), training(plan)
     folder = store.folder(stage.kind, stage.slug, stage.key)
     write_json(tmp_path / "study.json", RECORD)
-    (tmp_path / "cluster.yaml").write_text("stages: {default: {memory: 1G}}")
+    (tmp_path / "cluster.yaml").write_text("stages: {default: {memory: 1G, cpus: 2}}")
     program = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path)])
     wait_for(lambda: (folder / "checkpoint" / "state.pt").is_file())
     program.kill()
@@ -186,15 +190,20 @@ def test_what_no_node_has_is_named(two_nodes: Any, plan: Plan, tmp_path: Path) -
     assert state.errors and state.count("done") == 0
     for key, outcome in state.errors.items():
         kind = state.stages[key].kind
-        said = "asks for cpus 64, and the largest node of the Ray cluster has 1; ask for less in cluster.yaml, under stages, "
+        said = "asks for cpus 64, and the largest node of the Ray cluster has 2; ask for less in cluster.yaml, under stages, "
         assert outcome.error == f"{said}{kind}, cpus, or add such a node" and outcome.input_error
 
 
 @needs_ray
 def test_as_many_as_there_is_room_for_and_an_end_of_the_connection(two_nodes: Any, tmp_path: Path) -> None:
     with RayExecutor(SMALL, Demand(tmp_path, stages=100)) as executor:
-        assert executor.size == len(two_nodes.list_all_nodes())
-        assert executor.idle() == executor.size + executor_module.WAITING
+        there = executor.size
+        assert there == len(two_nodes.list_all_nodes())
+        assert executor.idle() == there + executor_module.WAITING
+        joins = two_nodes.add_node(num_cpus=2, object_store_memory=100 * 2**20)
+        wait_for(lambda: executor.poll(0.2) or executor.size == there + 1)
+        two_nodes.remove_node(joins)
+        wait_for(lambda: executor.poll(0.2) or executor.size == there)
         executor._driver.process.kill()
         with pytest.raises(InputError, match=r"connection to Ray is lost, .* run the same command again to go on"):
             wait_for(lambda: executor.poll(1.0))
@@ -202,13 +211,11 @@ def test_as_many_as_there_is_room_for_and_an_end_of_the_connection(two_nodes: An
 
 @needs_ray
 def test_cards_that_no_stage_asks_for_are_named(two_nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    two_nodes.wait_for_nodes()
     if len(two_nodes.list_all_nodes()) == 1:
-        two_nodes.add_node(num_cpus=1, num_gpus=1, object_store_memory=100 * 2**20)
+        two_nodes.add_node(num_cpus=2, num_gpus=1, object_store_memory=100 * 2**20)
     monkeypatch.delenv("XSTILTS_DEVICE")
-    with pytest.raises(
-        InputError, match=r"the Ray cluster has 1 GPUs, and no stage asks for one; write `stages: .* XSTILTS_DEVICE=cpu"
-    ):
+    said = r"the Ray cluster has 1 GPUs, and no stage asks for one; write `stages: .*, or set XSTILTS_DEVICE=cpu"
+    with pytest.raises(InputError, match=said):
         start_ray(SMALL, Demand(tmp_path))
 
 
