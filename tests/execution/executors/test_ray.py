@@ -61,6 +61,17 @@ execute(plan, Store(folder / "store"), start=partial(start_ray, read_cluster(fol
 """
 
 
+def processes_of_ray(name: str = "") -> list[int]:
+    """Those that use the folder of `own_ray`, and whose command has this name in it."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            uses = f"RAY_TMPDIR={os.environ['RAY_TMPDIR']}\0".encode() in (path / "environ").read_bytes()
+            if uses and name.encode() in (path / "cmdline").read_bytes() and int(path.name) != os.getpid():
+                found.append(int(path.name))
+    return found
+
+
 @contextmanager
 def own_ray() -> Iterator[None]:
     """A folder for Ray's sockets, whose paths may have 107 characters; what else of Ray is on this machine is not touched."""
@@ -70,7 +81,12 @@ def own_ray() -> Iterator[None]:
         patch.setenv("RAY_TMPDIR", str(folder))
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.delenv("RAY_AUTH_MODE", raising=False)
-        yield
+        try:
+            yield
+        finally:
+            for pid in processes_of_ray():  # such as agents of a node that was removed
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -229,21 +245,12 @@ def test_several_stages_share_a_card(gpus: float, cpus: float, count: int) -> No
 def test_a_cluster_that_is_gone_is_said_and_nothing_hangs(embedded: None, tmp_path: Path) -> None:
     """The head node of an embedded cluster is killed; then nothing of it is left."""
 
-    def processes(name: str) -> list[int]:
-        found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                words = (path / "cmdline").read_bytes().decode(errors="replace")
-                if name in words and os.environ["RAY_TMPDIR"] in words:
-                    found.append(int(path.name))
-        return found
-
     with RayExecutor(SMALL, Demand(tmp_path, stages=1)) as executor:
-        (head,) = processes("gcs_server")
+        (head,) = processes_of_ray("gcs_server")
         os.kill(head, signal.SIGKILL)
         with pytest.raises(InputError, match=r"head node of the Ray cluster at .* does not answer any more\. Finished stages"):
             wait_for(lambda: executor.poll(1.0))
-    wait_for(lambda: not processes("raylet"))
+    wait_for(lambda: not processes_of_ray())
 
 
 @needs_ray
