@@ -36,11 +36,12 @@ def choose_executor(name: str, cluster_file: Path | None) -> StartExecutor:
     from xstilts.execution.cluster import find_cluster
 
     cluster = find_cluster(cluster_file)
+    from xstilts.execution.executors.ray import start_ray
     from xstilts.execution.executors.slurm import SlurmExecutor
     from xstilts.execution.executors.split import SplitExecutor
 
     def start(demand: Demand) -> Executor:
-        there = SlurmExecutor(cluster, demand)
+        there: Executor = SlurmExecutor(cluster, demand) if name == "slurm" else start_ray(cluster, demand)
         return SplitExecutor(there, cluster.local, demand) if cluster.local else there
 
     return start

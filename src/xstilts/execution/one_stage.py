@@ -5,7 +5,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +76,18 @@ def _wait_until_ready(store: Store, key: str, stop: threading.Event, patience: f
 def find_ready(store: Store, key: str) -> dict[str, Any]:
     """The record of a stage that can begin. Raises InputError if there is none, or if it cannot begin."""
     record = find_record(store, key)
-    if record["version"] != KINDS[record["kind"]].version:
-        raise InputError(f"stage {record['slug']}: planned by another version of xstilts; run its study again to plan it anew")
+    check_version(record)
     lacking = [name for name, found in record["inputs"].items() if not _is_done(store, record["input_kinds"][name], found)]
     if lacking:
         named = ", ".join(f"{name} ({record['input_kinds'][name]} {record['inputs'][name][:12]})" for name in lacking)
         raise InputError(f"stage {record['slug']}: inputs that are not done: {named}; run these stages first")
     return record
+
+
+def check_version(record: Mapping[str, Any]) -> None:
+    """Raise InputError if the stage was planned for another version of its kind."""
+    if record["version"] != KINDS[record["kind"]].version:
+        raise InputError(f"stage {record['slug']}: planned by another version of xstilts; run its study again to plan it anew")
 
 
 def find_record(store: Store, key: str) -> dict[str, Any]:

@@ -24,14 +24,14 @@ LAST_SECONDS = 5.0  # that a process may take to end after it closed its pipe
 class Worker:
     """One process, its pipe of events, and the stage it works on (None: idle)."""
 
-    def __init__(self, store: Path, log: Path, cards: tuple[str, ...] = ()):
+    def __init__(self, store: Path, log: Path, cards: tuple[str, ...] = (), module: str = "xstilts.execution.worker"):
         self.log = log.open("ab")
         self.cards = cards
         environment = {**worker_environment(), "PYTHONUNBUFFERED": "1"}
         if cards:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(cards)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "xstilts.execution.worker", str(store)],
+            [sys.executable, "-m", module, str(store)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
