@@ -144,11 +144,12 @@ def submit(script: Path, options: Sequence[str]) -> str:
 
 
 def cancel(job: str, pending_only: bool = False, signal: str = "") -> None:
-    """End a job; or only its tasks that wait; or send a signal to the programs of those that run. Raises QueueError."""
+    """End a job; or only its tasks that wait; or send a signal to the programs of those that run. One that has ended meanwhile is
+    left. Raises QueueError."""
     options = ["--state=PENDING"] if pending_only else ["--state=RUNNING", "--batch", f"--signal={signal}"] if signal else []
     status, said = _call(["scancel", *options, job])
-    if status != 0:
-        raise QueueError(f"scancel: {_last_line(said)}")
+    if status != 0 and not re.search("invalid job id|already complet", said, re.IGNORECASE):
+        raise QueueError(_last_line(said))
 
 
 def check_commands() -> None:
@@ -172,5 +173,5 @@ def _call(line: Sequence[str]) -> tuple[int, str]:
 
 
 def _last_line(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [re.sub(r"^\w+: error: ", "", line.strip()) for line in said.splitlines() if line.strip()]
     return (lines[-1] if lines else "it said nothing")[:300]
