@@ -144,6 +144,30 @@ def test_a_damaged_checkpoint_costs_time_and_no_result(tiny_folder: Path, tmp_pa
     assert all(torch.equal(v, model.state_dict()[n]) for n, v in whole.state_dict().items())
 
 
+@pytest.mark.parametrize("damage", ["a bit of a weight", "a weight is missing", "another optimizer"])
+def test_a_checkpoint_that_is_not_what_was_written_changes_no_weight(tiny_folder: Path, tmp_path: Path, damage: str) -> None:
+    (tmp_path / "a").mkdir()
+    whole, _ = go(tiny_folder, tmp_path / "a", RECIPE)
+    assert go(tiny_folder, tmp_path, RECIPE, StopAfter(5))[1] is None
+    path = tmp_path / "state.pt"
+    content = torch.load(path, weights_only=True)
+    match damage:
+        case "a bit of a weight":
+            largest = max(content["model"].values(), key=torch.numel)
+            raw = bytearray(path.read_bytes())
+            raw[raw.index(largest.numpy().tobytes()) + 2] ^= 16
+            path.write_bytes(bytes(raw))
+            assert torch.load(path, weights_only=True)["state"] == content["state"], "torch does not see it"
+        case "a weight is missing":
+            del content["model"][list(content["model"])[-1]]
+            torch.save(content, path)
+        case "another optimizer":
+            content["optimizer"]["param_groups"].pop()
+            torch.save(content, path)
+    model, _ = go(tiny_folder, tmp_path, RECIPE)
+    assert all(torch.equal(v, model.state_dict()[n]) for n, v in whole.state_dict().items())
+
+
 def test_a_checkpoint_of_an_earlier_version_costs_time_and_no_result(tiny_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     whole, _ = go(tiny_folder, tmp_path / "a", RECIPE)

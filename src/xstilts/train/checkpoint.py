@@ -4,6 +4,7 @@ come from the artefact that the phase started from."""
 import dataclasses
 import os
 import uuid
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +43,27 @@ def load_state(
     if not path.is_file():
         return kind(), ""
     try:
+        _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         if content["identity"] != identity:
             return kind(), "the checkpoint was of another recipe, mixture or data; training started again"
         if "state" not in content:
             return kind(), "the checkpoint was written by an earlier version of xstilts; training started again"
-        for name, parameter in model.named_parameters():
-            if parameter.requires_grad:
-                parameter.data.copy_(content["model"][name])
-        optimizer.load_state_dict(content["optimizer"])
+        state = kind(**content["state"])
+        trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        if {name: p.shape for name, p in trained.items()} != {name: p.shape for name, p in content["model"].items()}:
+            raise ValueError("weights of other names or shapes")
+        optimizer.load_state_dict(content["optimizer"])  # it checks before it changes anything
     except Exception as error:  # torch.load raises whatever the damaged bytes lead to
         return kind(), f"the checkpoint was damaged ({type(error).__name__}); training started again"
+    for name, parameter in trained.items():
+        parameter.data.copy_(content["model"][name])
     selected.update(content["selected"])
-    return kind(**content["state"]), ""
+    return state, ""
+
+
+def _check_sums(path: Path) -> None:
+    """Compare the file with the checksums (CRC-32) that torch has written into it, and does not look at. Raises BadZipFile."""
+    with zipfile.ZipFile(path) as file:
+        if (name := file.testzip()) is not None:
+            raise zipfile.BadZipFile(f"{name}: its checksum is another one")
