@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from tests.conftest import tiny_study
 from tests.execution.executors import slurm_stand_in
+from tests.execution.fake_store import finish
 
 from xstilts.cli.views.status import describe_outlook
 from xstilts.errors import InputError
@@ -251,6 +252,17 @@ def test_a_job_that_is_held_is_said(queue: Queue, plan: Plan, tmp_path: Path) ->
     assert state.count("done") == 2 and re.search(
         r"job 1_\d \(.*\) is held \(JobHeldAdmin\): scontrol release", state.messages[0]
     )
+
+
+def test_a_job_that_begins_a_day_later_finds_its_stage_made(queue: Queue, plan: Plan, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    queue.fails("jobs-wait")
+    state = queue.run(plan, store, after(0.3, lambda: [finish(store, stage) for stage in plan.stages]))
+    assert state.count("done") == 2 and queue.states() == ["PENDING", "PENDING"]
+    queue.fails()
+    wait_for(lambda: queue.states() == ["COMPLETED", "COMPLETED"])
+    for stage in plan.stages:
+        assert len(store.runs(state.folders[stage.key])) == 1
 
 
 def test_a_job_that_runs_twice_makes_its_stage_once(queue: Queue, plan: Plan, tmp_path: Path) -> None:

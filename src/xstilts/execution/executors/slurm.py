@@ -263,6 +263,8 @@ class SlurmExecutor:
         outcome = self._read_outcome(task, said) if isinstance(said, dict) else None
         if outcome is None and task.ended >= LISTINGS:
             outcome = self._conclude(task, folder)
+        if outcome is None and task.listed is not None and task.listed.waits and read_done(task.folder) is not None:
+            outcome = Outcome("done")  # another run was faster; the job will see that when it begins
         if outcome is None:
             return []
         progress = self._progress(task)
