@@ -7,16 +7,41 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import pickle
 import runpy
 import signal
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
 from typing import IO, Any, ClassVar
 
 # How many descriptors a fork closes: all that it could have inherited, as `subprocess` does.
 DESCRIPTORS = 4096
+
+
+_TYPST = """
+import pickle, sys, typst
+template, options = pickle.load(sys.stdin.buffer)
+sys.stdout.buffer.write(typst.compile(template, **options))
+"""
+
+
+def _compile_apart(template: bytes, **options: Any) -> bytes:
+    program = [sys.executable, "-c", _TYPST]
+    return subprocess.run(program, input=pickle.dumps((template, options)), capture_output=True, check=True).stdout
+
+
+def set_typst_apart() -> None:
+    """The threads of typst, if it worked before a fork, are not in the fork, which would wait for them: it gets a process."""
+    apart = ModuleType("typst")
+    apart.__spec__ = ModuleSpec("typst", None)
+    apart.__dict__["compile"] = _compile_apart
+    sys.modules["typst"] = apart
 
 
 class Fork:
@@ -32,6 +57,7 @@ class Fork:
         stdout: int,
         stderr: IO[bytes] | None = None,
         env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
         start_new_session: bool = False,
         preexec_fn: Callable[[], None] = lambda: None,
     ):
@@ -51,11 +77,13 @@ class Fork:
                 signal.signal(signal.SIGINT, signal.default_int_handler)  # as in any Python that starts
                 if start_new_session:
                     os.setsid()
+                os.chdir(cwd or ".")
                 preexec_fn()
                 if env is not None:
                     os.environ.clear()
                     os.environ.update(env)
                 torch.set_num_threads(1)
+                set_typst_apart()
                 # A fork of a fork has such files already; that they go must not close the numbers.
                 sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode, closefd=False) for n, mode in enumerate("rww"))
                 sys.argv = [*command[2:]]
@@ -98,3 +126,14 @@ class Fork:
     def Popen(cls, *words: Any, **options: Any) -> Fork:
         """With it, this class stands for the module `subprocess`."""
         return cls(*words, **options)
+
+
+def run_forked(*words: object, cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """What `subprocess.run` gives for the program with these words. Its workers are real processes unless the test has the
+    fixture `forked_workers`. What a library reads from the environment when it is imported (HF_HUB_...) is that of the test."""
+    line = [sys.executable, "-m", "xstilts.cli", *map(str, words)]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        code = Fork(line, subprocess.PIPE, out.fileno(), errors, env=env, cwd=cwd).wait()
+        out.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(line, code, out.read().decode(), errors.read().decode())

@@ -14,7 +14,6 @@ from xstilts.cli.views.plan import print_gaps
 from xstilts.cli.views.progress import LiveView
 from xstilts.execution.execute import State, execute
 from xstilts.plan.compile import Plan
-from xstilts.store.cleaning import sweep
 from xstilts.store.store import Store
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 def run_plan(console: Console, plan: Plan, store: Store, workers: int | None) -> State:
     """Run what the store lacks of a plan. An interruption ends the program with exit code 130; what was done is kept."""
-    store.prepare()
-    sweep(store)
     print_gaps(console, plan)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
