@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 import xstilts
 from tests.conftest import tiny_record
+from tests.forking import run_forked
 from xstilts import InputError, Store, Study, cells, compare, confusion, examples, gains, predict, run, scores, write_report
 from xstilts.cli import app
 from xstilts.metrics.tag import find_chunks
@@ -150,15 +152,15 @@ def test_what_cannot_be_predicted(place: Place, made: Cells, tmp_path: Path) -> 
 def test_the_verb_writes_what_python_gives(place: Place, made: Cells, tmp_path: Path) -> None:
     inputs = [{"question": "who ?", "context": "ana feed the cat .", "mine": 1}, {"question": "what ?", "context": "the cat ."}]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in inputs))
-    words = [sys.executable, "-m", "xstilts.cli", "predict", place[0], "squad/tydiqa/0", "in.jsonl", "--store", place[1]]
-    to_file = subprocess.run([*words, "-o", "out.jsonl"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    words = ["predict", place[0], "squad/tydiqa/0", "in.jsonl", "--store", place[1]]
+    to_file = run_forked(*words, "-o", "out.jsonl", cwd=tmp_path, env=os.environ)
     assert (to_file.returncode, to_file.stdout) == (0, "2 predictions written to out.jsonl\n"), to_file.stderr
     expected = [
         {**row, "prediction": answer} for row, answer in zip(inputs, predict(made["squad/tydiqa/0"], inputs), strict=True)
     ]
     assert [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()] == expected
     (tmp_path / "in.jsonl").write_text('["a", "b"]\n{"words": ["a"]}\n')
-    wrong = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    wrong = run_forked(*words, cwd=tmp_path, env=os.environ)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert 'in.jsonl:2: no field \'question\'; expected {"question": "...", "context": "..."}' in wrong.stderr
 

@@ -138,6 +138,8 @@ def explain_weights(error: Exception) -> str:
     """Why weights cannot be loaded, in one line. torch advises to load a pickle that may run code; this does not."""
     if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
         return "a pickle that holds more than tensors, or is damaged; it is not loaded, since it could run code: use safetensors"
+    if "ignore_mismatched_sizes" in str(error):
+        return "some have another shape than config.json says"
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 

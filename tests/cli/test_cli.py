@@ -14,20 +14,32 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.forking import Fork, run_forked
 
 from xstilts import cells, examples
 from xstilts.study import built_in_studies
 from xstilts.tasks.suites import SUITES
 
-pytestmark = pytest.mark.tiny
+pytestmark = [pytest.mark.tiny, pytest.mark.usefixtures("forked_workers")]
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
-def xstilts(*words: object, data: Path | None = None, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    variables = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "100", **environment}
-    variables |= {"XSTILTS_DATA": str(data)} if data else {}
+Done = subprocess.CompletedProcess[str]
+
+
+def variables(data: Path | None, **environment: str) -> dict[str, str]:
+    return {**os.environ, "COLUMNS": "100", **environment, **({"XSTILTS_DATA": str(data)} if data else {})}
+
+
+def xstilts(*words: object, data: Path | None = None, cwd: Path, **environment: str) -> Done:
+    return run_forked(*words, cwd=cwd, env=variables(data, **environment))
+
+
+def started(*words: object, data: Path | None = None, cwd: Path, **environment: str) -> Done:
+    """The same in a process of its own, without the network."""
     line = [sys.executable, "-m", "xstilts.cli", *map(str, words)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=300, cwd=cwd, env=variables)
+    env = variables(data, HF_HUB_OFFLINE="1", **environment)
+    return subprocess.run(line, capture_output=True, text=True, timeout=300, cwd=cwd, env=env)
 
 
 def real_formats(encoder: Path, **changes: Any) -> dict[str, Any]:
@@ -217,7 +229,7 @@ def test_a_damaged_data_file_is_named_and_the_rest_goes_on(tiny_folder: Path, tm
 def test_missing_data_says_which_file_and_where_to_get_it(tiny_folder: Path, tmp_path: Path) -> None:
     study = write(tmp_path / "x.yaml", real_formats(tiny_folder, chains={"none": []}, targets=["tydiqa"]))
     (tmp_path / "empty").mkdir()
-    done = xstilts("run", study, data=tmp_path / "empty", cwd=tmp_path, HF_HUB_CACHE=str(tmp_path / "hub"))
+    done = started("run", study, data=tmp_path / "empty", cwd=tmp_path, HF_HUB_CACHE=str(tmp_path / "hub"))
     assert done.returncode == 2
     assert "no file for train in en; looked below" in done.stderr
     assert "Get it from https://" in done.stderr
@@ -246,7 +258,7 @@ def test_data_and_encoder_come_from_the_hub_cache(tiny_folder: Path, tmp_path: P
     record = real_formats(tiny_folder, encoders=["org/tiny@main"], chains={"none": []}, targets=[target], languages=["en", "sw"])
     study = write(tmp_path / "x.yaml", record)
     (tmp_path / "none").mkdir()
-    done = xstilts("run", study, data=tmp_path / "none", cwd=tmp_path, HF_HUB_CACHE=str(hub))
+    done = started("run", study, data=tmp_path / "none", cwd=tmp_path, HF_HUB_CACHE=str(hub))
     assert done.returncode == 0, done.stderr
     assert "it comes from the Hub data set facebook/xnli" in done.stdout.replace("\n", " ")
     runs = [json.loads(p.read_text()) for p in (tmp_path / "xstilts-store" / "fetch").glob("*/run-*.json")]
@@ -322,16 +334,12 @@ def test_an_encoder_folder_that_does_not_work(harm: str, tiny_folder: Path, tmp_
 def test_a_study_that_changes_while_it_runs(tiny_folder: Path, tmp_path: Path) -> None:
     study = write(tmp_path / "x.yaml", real_formats(tiny_folder, chains={"none": []}, targets=["udpos"]))
     line = [sys.executable, "-m", "xstilts.cli", "run", str(study)]
-    environment = {**os.environ, "XSTILTS_DATA": str(FIXTURES)}
-    with subprocess.Popen(
-        line, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()  # it has planned and begun
-        study.write_text(study.read_text() + "# changed\n")
-        _, errors = process.communicate(timeout=200)
-    assert process.returncode == 0
-    assert "changed while the study ran" in errors
+    with (tmp_path / "errors").open("wb") as errors:
+        process = Fork(line, subprocess.PIPE, subprocess.PIPE, errors, env=variables(FIXTURES), cwd=tmp_path)
+    process.stdout.readline()  # it has planned and begun
+    study.write_text(study.read_text() + "# changed\n")
+    assert process.wait() == 0
+    assert "changed while the study ran" in (tmp_path / "errors").read_text()
 
 
 def test_every_verb_has_a_summary_and_an_example() -> None:

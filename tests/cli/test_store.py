@@ -159,6 +159,12 @@ def test_what_jobs_of_a_cluster_printed_goes_after_a_month(both: tuple[Plan, Pla
     assert [path.name for path in (store.root / "jobs").iterdir()] == ["new"]
 
 
+def test_a_probe_that_goes_while_it_is_looked_at_stops_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: iter([*listed(path), path / f".probe-{'0' * 32}"]))
+    sweep(Store(tmp_path))
+
+
 def test_a_run_that_is_not_on_the_list_stops_the_cleaning(both: tuple[Plan, Plan, Store]) -> None:
     one, two, store = both
     own = {stage.key for stage in one.stages}

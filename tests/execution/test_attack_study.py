@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import warnings
 from pathlib import Path
 
@@ -52,9 +53,17 @@ def ran(forked_workers: None, tmp_path_factory: pytest.TempPathFactory) -> tuple
     return plan, store
 
 
+def with_its_models(store: Store, folder: Path) -> Store:
+    """A store that has the data and the trainings of another one, and nothing else."""
+    for kind in ("fetch", "tokenizer", "encoder", "train"):
+        if (store.root / kind).is_dir():
+            shutil.copytree(store.root / kind, folder / kind)
+    return Store(folder)
+
+
 def test_one_worker_gives_the_same_bytes(ran: tuple[Plan, Store], tmp_path: Path) -> None:
     plan, store = ran
-    other = Store(tmp_path)
+    other = with_its_models(store, tmp_path)
     assert not execute(plan, other, workers=1).errors
     ends = [stage for stage in plan.stages if stage.kind in ("attack", "predict", "score")]
     assert len(ends) > 20
@@ -214,7 +223,7 @@ def test_more_cuts_leave_less_and_are_nested(cut: tuple[Plan, Store]) -> None:
 
 def test_cuts_depend_on_no_worker_and_no_window(cut: tuple[Plan, Store], tmp_path: Path) -> None:
     plan, store = cut
-    other = Store(tmp_path)
+    other = with_its_models(store, tmp_path)
     assert not execute(plan, other, workers=1).errors
     for stage in (stage for stage in plan.stages if isinstance(stage, PredictStage)):
         one, two = (read_json(s.folder(stage.kind, stage.slug, stage.key) / "done.json")["files"] for s in (store, other))

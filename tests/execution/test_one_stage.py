@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from tests.conftest import mind_ctrl_c, tiny_record, tiny_study
+import torch
+from tests.conftest import tiny_study
+from tests.forking import Fork
 from typer.testing import CliRunner
 
 from xstilts.cli import app
@@ -28,29 +30,32 @@ from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.job import Outcome
 from xstilts.stages.stage import Stage
 from xstilts.store.store import Store, read_json, write_json
+from xstilts.train import loop
 
-pytestmark = pytest.mark.tiny
+pytestmark = [pytest.mark.tiny, pytest.mark.usefixtures("forked_workers")]
 
 
-def start(store: Store, *keys: str, **environment: str) -> subprocess.Popen[str]:
-    line = [sys.executable, "-m", "xstilts.cli", "stage", *keys, "--store", str(store.root)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(line, text=True, env={**os.environ, **environment}, preexec_fn=mind_ctrl_c, **pipes)  # type: ignore[call-overload,no-any-return]
+def command(store: Store, *keys: str) -> list[str]:
+    return [sys.executable, "-m", "xstilts.cli", "stage", *keys, "--store", str(store.root)]
+
+
+def start(store: Store, *keys: str) -> Fork:
+    return Fork(command(store, *keys), subprocess.PIPE, subprocess.PIPE)
 
 
 def run(store: Store, *keys: str) -> tuple[int, str]:
-    process = start(store, *keys)
-    said = "".join(process.communicate(timeout=120))
-    return process.returncode, said
+    """The exit code and what is said, of a real process."""
+    done = subprocess.run(command(store, *keys), text=True, capture_output=True, timeout=120)
+    return done.returncode, done.stdout + done.stderr
 
 
-class Subprocesses:
+class Processes:
     """An executor that starts `xstilts stage` for each stage, as one for a cluster's queue would."""
 
     size = 2
 
     def __init__(self, demand: Demand):
-        self.store, self.running = Store(demand.store), dict[str, tuple[Mapping[str, Any], subprocess.Popen[str]]]()
+        self.store, self.running = Store(demand.store), dict[str, tuple[Mapping[str, Any], Fork]]()
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +78,7 @@ class Subprocesses:
             record, process = self.running.pop(key)
             folder = self.store.folder(record["kind"], record["slug"], key)
             done = process.wait() == 0 and self.store.is_done(folder)
-            found.append((key, Outcome("done") if done else Outcome("failed", "".join(process.communicate()))))
+            found.append((key, Outcome("done") if done else Outcome("failed", process.stdout.read().decode())))
         return found
 
     def stop(self) -> None:
@@ -82,11 +87,13 @@ class Subprocesses:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
-    """A study whose every stage was run by `xstilts stage`."""
-    plan = compile_study(tiny_study(targets=["world/retrieval"], chains={"none": []}, languages=["l1"], random_init=False))
+def ran(forked_workers: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
+    """A study whose every stage was run by `xstilts stage`, with a training long enough to be met at work."""
+    text = [{"mix": ["world/text"], "recipe": {"steps": 200, "lr": 1e-3}}]
+    fields = {"targets": ["world/retrieval"], "chains": {"none": []}, "languages": ["l1"], "random_init": False}
+    plan = compile_study(tiny_study(**fields, pretrain=text))
     store = Store(tmp_path_factory.mktemp("ran"))
-    state = execute(plan, store, start=Subprocesses)
+    state = execute(plan, store, start=Processes)
     assert not state.errors, state.errors
     return plan, store
 
@@ -106,7 +113,7 @@ def test_another_executor_gives_the_same_bits(ran: tuple[Plan, Store], tmp_path:
             assert one["files"]["encoder/model.safetensors"] == other["files"]["encoder/model.safetensors"]
 
 
-def test_what_is_done_is_not_done_again_and_what_is_unknown_is_named(ran: tuple[Plan, Store]) -> None:
+def test_what_is_done_is_not_done_again_and_what_is_unknown_is_named(ran: tuple[Plan, Store], tmp_path: Path) -> None:
     plan, store = ran
     stage = training(plan)
     assert run(store, stage.key) == (0, "done\n")
@@ -116,9 +123,12 @@ def test_what_is_done_is_not_done_again_and_what_is_unknown_is_named(ran: tuple[
     assert f"{stage.key[:12]}: done\n" in said, "the next one is run all the same"
     with pytest.raises(InputError, match="no such key"):
         find_record(store, "")
-    first = next(x for x in "0123456789abcdef" if sum(stage.key.startswith(x) for stage in plan.stages) > 1)
-    with pytest.raises(InputError, match=rf"stage {first}: \d+ stages of store .* begin so: .* give more of the key"):
-        find_record(store, first)
+    for key in ("ab" * 32, "ac" * 32):
+        (tmp_path / "train" / f"x-{key[:12]}").mkdir(parents=True)
+        write_json(tmp_path / "train" / f"x-{key[:12]}" / "stage.json", stage.record() | {"key": key})
+    with pytest.raises(InputError, match=r"stage a: 2 stages of store .* begin so: .* give more of the key"):
+        find_record(Store(tmp_path), "a")
+    assert find_record(Store(tmp_path), "ac")["key"] == "ac" * 32
 
 
 def test_inputs_that_are_missing_and_another_version_are_named(ran: tuple[Plan, Store], tmp_path: Path) -> None:
@@ -133,7 +143,6 @@ def test_inputs_that_are_missing_and_another_version_are_named(ran: tuple[Plan, 
     assert code == 2 and "planned by another version of xstilts" in said
 
 
-@pytest.mark.usefixtures("forked_workers")
 def test_several_stages_side_by_side_and_their_words(tmp_path: Path) -> None:
     plan, store, stop = compile_study(tiny_study()), Store(tmp_path), threading.Event()
     fetches = [stage for stage in plan.stages if stage.kind == "fetch"][:3]
@@ -178,18 +187,11 @@ def test_other_code_is_refused(tmp_path: Path) -> None:
         assert "the run that submitted the stage has 0.0" in Outcome(**read_json(tmp_path / f"{key}.json")).error
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
-    """A study with a training long enough to be met at work, and its run."""
-    record = tiny_record(pretrain=[{"mix": ["world/text"], "recipe": {"steps": 400, "lr": 1e-3}}], chains={"none": []})
-    plan, store = compile_study(tiny_study(**record)), Store(tmp_path_factory.mktemp("calm"))
-    execute(plan, store, workers=2)
-    return plan, store
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_stage_that_is_stopped_or_killed_goes_on(number: int, undisturbed: tuple[Plan, Store], tmp_path: Path) -> None:
-    plan, calm = undisturbed
+def test_a_stage_that_is_stopped_or_killed_goes_on(
+    number: int, ran: tuple[Plan, Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, calm = ran
     stage, wild = training(plan), Store(tmp_path / "wild")
     wild.root.mkdir()
     for source in (*stage.parents, stage):
@@ -199,15 +201,18 @@ def test_a_stage_that_is_stopped_or_killed_goes_on(number: int, undisturbed: tup
     folder = wild.folder(stage.kind, stage.slug, stage.key)
     folder.mkdir(parents=True)
     write_json(folder / "stage.json", stage.record())
-    process = start(wild, stage.key, XSTILTS_CHECKPOINT_SECONDS="0")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+        process = start(wild, stage.key)
     deadline = time.monotonic() + 90
     while not (folder / "checkpoint" / "state.pt").is_file() and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(number)
-    said = "".join(process.communicate(timeout=60))
-    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), said
+    os.kill(process.pid, number)
+    assert process.wait() == (130 if number == signal.SIGINT else -signal.SIGKILL)
     assert (folder / "checkpoint" / "state.pt").is_file() and not wild.is_done(folder)
-    code, said = run(wild, stage.key)
-    assert code == 0 and said.startswith("done in "), said
+    step = torch.load(folder / "checkpoint" / "state.pt", weights_only=True)["state"]["step"]
+    assert 0 < step < 200, "it was met at work"
+    process = start(wild, stage.key)
+    assert process.wait() == 0 and process.stdout.read().startswith(b"done in ")
     weights = [s.folder(stage.kind, stage.slug, stage.key) / "out" / "encoder" / "model.safetensors" for s in (calm, wild)]
     assert weights[0].read_bytes() == weights[1].read_bytes()

@@ -16,7 +16,7 @@ from xstilts.stages.stage import Stage
 from xstilts.store.store import Store, read_json
 from xstilts.study import load_study, make_study
 
-pytestmark = pytest.mark.tiny
+pytestmark = [pytest.mark.tiny, pytest.mark.usefixtures("forked_workers")]
 
 
 def outputs(store: Store, stage: Stage) -> dict[str, bytes]:

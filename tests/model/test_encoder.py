@@ -114,7 +114,7 @@ def put_pickle(folder: Path) -> None:
         (lambda f: change_config(f, num_hidden_layers=2), "hold 3 of 2 blocks"),
         (lambda f: change_config(f, model_type="bert"), "model_type is 'bert', but architectures names XLMRobertaForMaskedLM"),
         (lambda f: change_config(f, vocab_size=90), r"embed \d+ tokens, config.json says 90"),
-        (lambda f: change_config(f, hidden_size=16), "its weights cannot be loaded"),
+        (lambda f: change_config(f, hidden_size=16), r"cannot be loaded \(some have another shape"),
         (lambda f: change_weights(f, lambda w: {n: t * float("nan") for n, t in w.items()}), "its states are not finite"),
         (lambda f: change_weights(f, lambda w: {n: t * 0 for n, t in w.items()}), "the same state for different texts"),
         (

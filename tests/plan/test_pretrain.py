@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import transformers
 from tests.conftest import tiny_study
+from tests.forking import run_forked
 
 from xstilts.errors import InputError
 from xstilts.execution.execute import execute
@@ -113,10 +112,7 @@ def test_what_is_wrong_is_said_before_anything_runs(text: Path, tmp_path: Path) 
 def test_the_command(text: Path, tmp_path: Path) -> None:
     words = ["pretrain", text, "-o", "model", "--steps", "4", "--vocabulary", "200", "--layers", "1", "--hidden", "16"]
     words += [word for change in SMALL for word in ("--set", change)] + ["--workers", "1"]
-    line = [sys.executable, "-m", "xstilts.cli", *map(str, words)]
     for message in ("AutoModelForMaskedLM written to model: 4 steps", "model: not an empty folder"):
-        done = subprocess.run(
-            line, capture_output=True, text=True, timeout=300, cwd=tmp_path, env={**os.environ, "COLUMNS": "200"}
-        )
+        done = run_forked(*words, cwd=tmp_path, env={**os.environ, "COLUMNS": "200"})
         assert message in done.stdout + done.stderr
     assert done.returncode == 2

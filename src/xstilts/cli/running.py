@@ -20,7 +20,6 @@ from xstilts.execution.execute import State, execute
 from xstilts.execution.executors.base import Demand, Executor, StartExecutor
 from xstilts.execution.executors.local import start_local
 from xstilts.plan.compile import Plan
-from xstilts.store.cleaning import sweep
 from xstilts.store.store import KEY_DIGITS, Store
 
 if TYPE_CHECKING:
@@ -79,8 +78,6 @@ def detach_run(
 
 def run_plan(console: Console, plan: Plan, store: Store, workers: int | None, start: StartExecutor = start_local) -> State:
     """Run what the store lacks of a plan. An interruption ends the program with exit code 130; what was done is kept."""
-    store.prepare()
-    sweep(store)
     print_gaps(console, plan)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

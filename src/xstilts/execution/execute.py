@@ -25,6 +25,7 @@ from xstilts.execution.time_left import TimeLeft, Work, expect_seconds, measure_
 from xstilts.plan.compile import Plan
 from xstilts.stages.job import Outcome
 from xstilts.stages.stage import Stage, TrainStage
+from xstilts.store.cleaning import sweep
 from xstilts.store.fingerprint import list_differences
 from xstilts.store.lease import Lease, LeaseHeld, look
 from xstilts.store.store import (
@@ -257,6 +258,7 @@ def execute(
     one they are killed, which costs what came after their last checkpoints. Raises KeyboardInterrupt after that, and InputError
     if the store cannot be written."""
     store.prepare()
+    sweep(store)
     state = inspect(plan, store)
     for key in state.status.of("pending"):
         if os.path.lexists(state.folders[key] / "done.json"):

@@ -184,10 +184,11 @@ def sweep(store: Store) -> None:
     """Remove what ended runs have left in a store, except attempts: only `gc` knows that nobody comes back to them. The names in
     a folder say whether there is anything; only then its records are read."""
     for place in store.root.iterdir():
-        if _PROBE.fullmatch(place.name) and time.time() - place.lstat().st_mtime > STALE_SECONDS:
-            place.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a run has just removed it, or may not write here
+            if _PROBE.fullmatch(place.name) and time.time() - place.lstat().st_mtime > STALE_SECONDS:
+                place.unlink()
         for folder in place.iterdir() if place.is_dir() and place.name not in RECORDS else ():
-            with contextlib.suppress(OSError):  # a run has just removed it, or may not write here
+            with contextlib.suppress(OSError):
                 _sweep_one(folder)
 
 

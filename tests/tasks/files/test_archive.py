@@ -260,7 +260,9 @@ def test_an_interrupted_unpacking_leaves_nothing_and_is_done_again(
     assert contents(unpack(archive, root)) == dict(MEMBERS)
 
 
-def test_another_process_that_unpacks_the_same_archive_is_waited_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_process_that_unpacks_the_same_archive_is_waited_for(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     archive = pack(root / "x.zip", MEMBERS)
     folder = unpack(archive, root)
     (folder.parent / "done.json").unlink()
@@ -277,6 +279,7 @@ def test_another_process_that_unpacks_the_same_archive_is_waited_for(root: Path,
     monkeypatch.setattr(module, "_write_members", None)
     assert unpack(archive, root) == folder
     assert len(waits) == 1
+    assert capsys.readouterr().err == f"{archive}: waiting until it is unpacked: {lease.holder} works on it\n"
 
 
 def test_two_that_begin_at_once_do_the_work_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,7 +206,7 @@ def test_a_server_that_does_not_keep_to_ranges(how: str, server: Server, tmp_pat
     assert (tmp_path / "toy" / "toy.zip").read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"weak"'}])
+@pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"weak"'}, {"ETag": '"\u00e9"'}, {"Last-Modified": "\u00e9t\u00e9"}])
 def test_without_a_strong_validator_a_download_begins_anew(headers: dict[str, str], server: Server, tmp_path: Path) -> None:
     server.headers = headers
     interrupted(server, tmp_path)
@@ -226,6 +226,15 @@ def test_a_part_of_another_address_is_not_gone_on_with(server: Server, tmp_path:
     interrupted(server, tmp_path)
     assert download(replace(a_file(server), url=f"{server.url}/other.zip"), tmp_path)
     assert server.asked == [("/other.zip", None, None)]
+
+
+@pytest.mark.parametrize("notes", ["[1]", "5", '{"url": "%s", "validator": "a\\r\\nHost: b"}', '{"url": "%s", "validator": 5}'])
+def test_notes_that_are_not_what_was_written_begin_it_anew(notes: str, server: Server, tmp_path: Path) -> None:
+    interrupted(server, tmp_path)
+    (tmp_path / "toy" / "toy.zip.part.json").write_text(notes.replace("%s", a_file(server).url), encoding="utf-8")
+    assert download(a_file(server), tmp_path)
+    assert server.asked == [("/toy.zip", None, None)]
+    assert names(tmp_path) == ["toy.zip"]
 
 
 def test_a_whole_part_is_put_into_place_without_asking(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

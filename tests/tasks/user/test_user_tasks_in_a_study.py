@@ -6,8 +6,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.conftest import tiny_record
+from tests.forking import run_forked
 
 from xstilts.data.language import LANGUAGES
 from xstilts.errors import InputError
@@ -209,13 +208,8 @@ def shape(text: str) -> list[str]:
     return [re.sub(r"\d+(\.\d+)?", "#", " ".join(line.split())) for line in text.splitlines() if line.strip()]
 
 
-def use_one_core() -> None:
-    """For `preexec_fn`: with one core there is one worker, which imports torch once."""
-    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
-
-
 @pytest.mark.tiny
-def test_the_how_to_runs_as_it_is_written(tmp_path: Path) -> None:
+def test_the_how_to_runs_as_it_is_written(forked_workers: None, tmp_path: Path) -> None:
     """Its named blocks are files, its console blocks are run; what they show is what is printed, but for numbers."""
     blocks = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", HOW_TO.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     sessions = 0
@@ -226,11 +220,7 @@ def test_the_how_to_runs_as_it_is_written(tmp_path: Path) -> None:
         if kind == "console":
             sessions += 1
             command, _, shown = content.removeprefix("$ xstilts ").partition("\n")
-            environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
-            line = [sys.executable, "-m", "xstilts.cli", *shlex.split(command)]
-            done = subprocess.run(
-                line, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=environment, preexec_fn=use_one_core
-            )
+            done = run_forked(*shlex.split(command), cwd=tmp_path, env={**os.environ, "COLUMNS": "100"})
             assert done.returncode == 0, done.stderr
             printed = iter(shape(done.stdout))
             for expected in shape(shown):

@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 import stat
+import sys
 import tarfile
 import time
 import zipfile
@@ -58,7 +59,7 @@ def cache_folder() -> Path:
 
 def unpack(archive: Path, root: Path) -> Path:
     """The folder with the contents of an archive below the data folder `root`. The archive is unpacked now if it never was. If
-    another process unpacks it, this waits."""
+    another process unpacks it, this waits, and says for whom on standard error."""
     found = archive.stat()
     identity = f"{archive.relative_to(root)}\n{found.st_size}\n{found.st_mtime_ns}"
     name = f"{archive.name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
@@ -84,13 +85,17 @@ def _is_done(place: Path) -> bool:
 
 
 def _unpack_under_lease(place: Path, archive: Path) -> None:
+    said = False
     while True:
         try:
             with Lease(place) as lease:
                 if not _is_done(place):
                     _unpack_whole(archive, place, lease)
             return
-        except (LeaseHeld, LeaseLost):
+        except (LeaseHeld, LeaseLost) as error:
+            if not said:
+                print(f"{archive}: waiting until it is unpacked: {error}", file=sys.stderr, flush=True)
+                said = True
             time.sleep(_WAIT_SECONDS)
 
 

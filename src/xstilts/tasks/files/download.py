@@ -213,7 +213,7 @@ def _receive(file: OfficialFile, sink: BinaryIO, notes: Path, progress: OnBytes)
 def _request_rest(client: httpx2.Client, file: OfficialFile, sink: BinaryIO, notes: Path, progress: OnBytes) -> None:
     """One request for the missing bytes. Returns when the file is complete."""
     here = sink.seek(0, os.SEEK_END)
-    known: dict[str, Any] = read_json(notes) or {}
+    known = _read_notes(notes)
     resumable = here > 0 and known.get("url") == file.url and known.get("validator")
     if resumable and known.get("total") == here:
         return progress(here, here)
@@ -241,6 +241,17 @@ def _request_rest(client: httpx2.Client, file: OfficialFile, sink: BinaryIO, not
             progress(here, total)
     if total is not None and here != total:
         raise _Retry(f"the connection ended after {here:,} of {total:,} bytes")
+
+
+def _read_notes(notes: Path) -> dict[str, Any]:
+    """What the server said about the file; nothing of what cannot be sent back to it."""
+    known = read_json(notes)
+    return known if isinstance(known, dict) and _can_be_sent(known.get("validator")) else {}
+
+
+def _can_be_sent(validator: Any) -> bool:
+    """Whether this can stand in a header."""
+    return isinstance(validator, str) and validator.isascii() and validator.isprintable()
 
 
 def _empty(sink: BinaryIO) -> int:
@@ -289,6 +300,8 @@ def _parse_total(response: httpx2.Response) -> int | None:
 
 
 def _get_validator(response: httpx2.Response) -> str:
-    """What identifies this version of the file in If-Range: a strong ETag, else the time of its last change."""
+    """What identifies this version of the file in If-Range: a strong ETag, else the time of its last change; "" if neither can
+    be sent back."""
     etag: str = response.headers.get("ETag", "")
-    return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
+    validator = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
+    return validator if _can_be_sent(validator) else ""
