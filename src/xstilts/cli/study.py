@@ -205,6 +205,6 @@ def status(
         elif watch:
             follow_status(open_console(), reader)
         else:
-            print_status(open_console(), reader.read())
+            print_status(open_console(), reader.glance())
     except KeyboardInterrupt:
         return
