@@ -30,19 +30,29 @@ __all__ = ["Plan", "PlannedCell", "compile_study", "data_root", "short_name"]
 
 @dataclass
 class Plan:
-    """`stages` in an order in which inputs come first, one per key. `uses` counts the cells that need each stage.
-    `unresolved`: why a draft could not be run as it is. `origin`: what `compile_study` was given beside the study. `attacked`:
-    the cells under the study's conditions. They stand apart from `cells`, so that nothing counts them as scores of the grid."""
+    """`stages` in an order in which inputs come first, one per key. `unresolved`: why a draft could not be run as it is. `origin`:
+    what `compile_study` was given beside the study. `attacked`: the cells under the study's conditions. They stand apart from
+    `cells`, so that nothing counts them as scores of the grid."""
 
     study: Study
     stages: list[Stage]
     cells: list[PlannedCell]
     missing: dict[str, tuple[str, ...]]
     notes: list[str]
-    uses: dict[str, int] = field(default_factory=dict)
     unresolved: list[str] = field(default_factory=list)
     origin: tuple[Path | None, Path | None, bool] = (None, None, False)
     attacked: list[PlannedCell] = field(default_factory=list)
+
+    @cached_property
+    def uses(self) -> dict[str, int]:
+        """How many cells need each stage, by its key. A bit for each cell goes from its score to all that it rests on."""
+        needed = {stage.key: 0 for stage in self.stages}
+        for place, cell in enumerate([*self.cells, *self.attacked]):
+            needed[cell.score.key] |= 1 << place
+        for stage in reversed(self.stages):
+            for parent in stage.parents:
+                needed[parent.key] |= needed[stage.key]
+        return {key: bits.bit_count() for key, bits in needed.items()}
 
     @cached_property
     def children(self) -> dict[str, list[Stage]]:
@@ -127,17 +137,5 @@ def assemble(data: DataStages, ends: Iterable[Stage], cells: list[PlannedCell], 
     """The plan of everything that the stages at its ends rest on."""
     stages = list(upstream(ends))
     _check_lengths(stages)
-    uses = _count_uses(stages, [*cells, *attacked])
     missing = {task: tuple(sorted(found)) for task, found in data.missing.items() if found}
-    return Plan(data.study, stages, cells, missing, data.notes, uses, data.unresolved, attacked=list(attacked))
-
-
-def _count_uses(stages: Sequence[Stage], cells: Sequence[PlannedCell]) -> dict[str, int]:
-    """How many cells need each stage. A bit for each cell goes from the scores to all that they rest on."""
-    needed = {stage.key: 0 for stage in stages}
-    for place, cell in enumerate(cells):
-        needed[cell.score.key] |= 1 << place
-    for stage in reversed(stages):
-        for parent in stage.parents:
-            needed[parent.key] |= needed[stage.key]
-    return {key: bits.bit_count() for key, bits in needed.items()}
+    return Plan(data.study, stages, cells, missing, data.notes, data.unresolved, attacked=list(attacked))

@@ -354,6 +354,12 @@ ByTask = Mapping[str, Mapping[str, P]]  # task -> language -> input
 ONE_PART, TWO_PARTS, BARE = {"parts": 1}, {"parts": 2}, {"parts": 1, "bare": True}
 
 
+@cache
+def _list_inputs(kind: Any) -> list[tuple[str, str, int]]:
+    """Of each field of an inputs class: its name, how the names of its inputs begin, and of how many parts they are then."""
+    return [(f.name, "" if "bare" in f.metadata else f"{f.name}:", f.metadata.get("parts", 0)) for f in fields(kind)]
+
+
 @dataclass(frozen=True)
 class Inputs(Generic[P]):
     """Of a stage that reads no other one."""
@@ -361,15 +367,17 @@ class Inputs(Generic[P]):
     def named(self) -> dict[str, P]:
         """The inputs by their names."""
         found: dict[str, P] = {}
-        for f in _fields(type(self)):
-            value, start = getattr(self, f.name), "" if "bare" in f.metadata else f"{f.name}:"
-            match f.metadata.get("parts", 0):
-                case 1:
-                    found |= {f"{start}{part}": x for part, x in value.items()}
-                case 2:
-                    found |= {f"{start}{task}:{part}": x for task, parts in value.items() for part, x in parts.items()}
-                case _ if value is not None:
-                    found[f.name] = value
+        for name, start, parts in _list_inputs(type(self)):
+            value = getattr(self, name)
+            if parts == 1:
+                for part, x in value.items():
+                    found[start + part] = x
+            elif parts == 2:
+                for task, by_part in value.items():
+                    for part, x in by_part.items():
+                        found[f"{start}{task}:{part}"] = x
+            elif value is not None:
+                found[name] = value
         return found
 
     @classmethod

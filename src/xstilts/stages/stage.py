@@ -111,13 +111,9 @@ class _Stage(Generic[ConfigT, InputsT]):
     @cached_property
     def key(self) -> str:
         """`compute_key` of the fingerprint, put together from parts that are spelled once for all stages that share them."""
-        parts = {
-            "kind": f'"{self.kind}"',
-            "version": str(KINDS[self.kind].version),
-            "config": contracts.spell_config(self.config),
-            "inputs": join_fields({name: f'"{stage.key}"' for name, stage in self.named_inputs.items()}),
-        }
-        return hash_spelled(join_fields(parts))
+        config, kind = contracts.spell_config(self.config), self.kind
+        inputs = join_fields({name: f'"{stage.key}"' for name, stage in self.named_inputs.items()})
+        return hash_spelled(f'{{"config":{config},"inputs":{inputs},"kind":"{kind}","version":{KINDS[kind].version}}}')
 
     def record(self) -> dict[str, Any]:
         """The content of `stage.json`."""

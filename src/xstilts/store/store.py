@@ -32,6 +32,7 @@ from xstilts.errors import InputError
 KEY_DIGITS = 12
 # More files than this are brought to the disk by one call for the whole system, which takes less than one for each.
 MANY_FILES = 1000
+_FILE_FIELDS = {"size": int, "sha256": str}
 _RUN = re.compile(r"run-\d+\.json")
 _STAGE_FIELDS = {"kind": str, "version": int, "config": dict, "inputs": dict, "key": str, "slug": str}
 _STAGE_FIELDS |= {"input_kinds": dict, "context": dict}
@@ -102,7 +103,7 @@ def _read_dated(path: Path | str) -> tuple[Any, int]:
 
 
 def _has_fields(record: Any, fields: Mapping[str, type | tuple[type, ...]]) -> bool:
-    return isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in fields.items())
+    return isinstance(record, dict) and all([isinstance(record.get(name), kind) for name, kind in fields.items()])
 
 
 def read_stage(folder: Path) -> dict[str, Any] | None:
@@ -129,10 +130,12 @@ def _read_done_dated(folder: Path | str) -> tuple[dict[str, Any] | None, int]:
 
 def _lists_files(files: Any) -> bool:
     """Whether this maps names of files, all of them below one folder, to sizes and hashes."""
-    return isinstance(files, dict) and all(
-        _has_fields(fact, {"size": int, "sha256": str}) and not name.startswith("/") and ".." not in name.split("/")
-        for name, fact in files.items()
-    )
+    if not isinstance(files, dict):
+        return False
+    for name, fact in files.items():
+        if not _has_fields(fact, _FILE_FIELDS) or name.startswith("/") or ".." in name.split("/"):
+            return False
+    return True
 
 
 def read_run(path: Path | str) -> dict[str, Any]:
