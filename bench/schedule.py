@@ -4,14 +4,14 @@
 
 Nothing is computed. A stage takes what its FLOPs say (plan/cost/estimate.py), times a factor of its label (log-normal, sigma 0.4:
 that is how far a guess in advance is off) and one of its own (sigma 0.1). One stage in twenty is a straggler and takes four times
-that. Of all attempts 2 % are lost half-way; the next one goes on at the checkpoint and repeats 5 % of the stage. Each world draws
-these anew. Stages are handed out by `execute.Ready`, in three orders:
+that. Of all attempts 2 % are lost half-way; the next one goes on at the checkpoint and repeats 5 % of the stage. Each world
+draws these anew. Stages are handed out by `execute.Ready`, in three orders:
 
     first come     as they can begin
     by kind        the longest path first, if all stages of a kind took the same
     as in a run    the longest path first, by what the FLOPs say before the factors
 
-Printed for each number of workers: the least time that any order could take, max(all seconds / workers, the longest path), and how
+Printed for each number of workers: the least that any order could take, max(all seconds / workers, the longest path), and how
 many times that each order takes: mean over the worlds, and the worst.
 """
 

@@ -45,8 +45,8 @@ def plan(
     """Show what a run would do and cost, and why. Runs nothing.
 
     It says which stages are new and which are in the store, which changed field made a stage new, how many GPU-hours the new ones
-    take, how long that is on 1 to 512 workers, and which chain of stages no worker can shorten. It needs no data and no network. A
-    study in YAML needs these fields:
+    take, how long that is on 1 to 512 workers, and which chain of stages no worker can shorten. It needs no data and no
+    network. A study in YAML needs these fields:
 
         name: mine
         question: Does SNLI help Swahili?

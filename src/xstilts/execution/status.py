@@ -172,7 +172,9 @@ class StatusReader:
                 self._done[stage.key] = (mark, status)
             return status
         if held:
-            return replace(status, state="running", progress=_read_progress(last), losses=_read_losses(self.store.runs(Path(folder))))
+            return replace(
+                status, state="running", progress=_read_progress(last), losses=_read_losses(self.store.runs(Path(folder)))
+            )
         if damage:
             return replace(status, pending_because="damaged", error=damage)
         if outcome == "failed":

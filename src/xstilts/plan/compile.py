@@ -30,7 +30,7 @@ __all__ = ["Plan", "PlannedCell", "compile_study", "data_root", "short_name"]
 
 @dataclass
 class Plan:
-    """`stages` in an order in which inputs come first, one per key. `unresolved`: why a draft could not be run as it is. `origin`:
+    """`stages`: inputs first, one per key. `unresolved`: why a draft could not be run as it is. `origin`:
     what `compile_study` was given beside the study. `attacked`: the cells under the study's conditions. They stand apart from
     `cells`, so that nothing counts them as scores of the grid."""
 
@@ -84,11 +84,7 @@ def compile_study(
     scores = ScoreStages(trains)
     rows = (*arms(study), *((RANDOM_INIT,) if study.random_init else ()))
     cells = [
-        cell
-        for encoder in study.encoders
-        for seed in study.seeds
-        for arm in rows
-        for cell in _cells(scores, encoder, arm, seed)
+        cell for encoder in study.encoders for seed in study.seeds for arm in rows for cell in _cells(scores, encoder, arm, seed)
     ]
     for sentence in describe(study):
         data.note(sentence)

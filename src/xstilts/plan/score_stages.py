@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from xstilts.errors import InputError
 from xstilts.plan.train_stages import TrainStages, short_task
 from xstilts.stages import contracts
-from xstilts.stages.stage import Checkpoint, EmbedStage, FetchStage, MineStage, PredictStage, ScoreStage, SeeStage, Stage, TrainStage
+from xstilts.stages.stage import (
+    Checkpoint,
+    EmbedStage,
+    FetchStage,
+    MineStage,
+    PredictStage,
+    ScoreStage,
+    SeeStage,
+    Stage,
+    TrainStage,
+)
 from xstilts.study import Retrieval, Target
 from xstilts.tasks.files.locate import explain_missing
 from xstilts.tasks.registry import find_task
@@ -85,9 +95,7 @@ class ScoreStages:
         used = contracts.PredictRecipe(recipe.max_length, recipe.stride, recipe.precision, recipe.word_state)
         return contracts.PredictConfig(task.name, source.name, shape, languages, used)
 
-    def _retrieve(
-        self, target: Target, languages: tuple[str, ...]
-    ) -> tuple[contracts.EmbedConfig, contracts.RetrievalSetting]:
+    def _retrieve(self, target: Target, languages: tuple[str, ...]) -> tuple[contracts.EmbedConfig, contracts.RetrievalSetting]:
         """How texts are embedded, and the setting at which their vectors are scored. A dual encoder for ranking is used as it was
         trained: its last layer's first token, rows as long as in training, no prefix."""
         task, asked = find_task(target.task), self.study.retrieval

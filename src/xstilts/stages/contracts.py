@@ -267,7 +267,7 @@ def write_config(config: Config) -> dict[str, Any]:
 
 
 def spell_config(config: Config) -> str:
-    """`canonical_json(write_config(config))`. Stages share configs, recipes and formats: each of these objects is spelled once."""
+    """`canonical_json(write_config(config))`. Stages share configs, recipes and formats: each such object is spelled once."""
     return _spell_fields(_Same(config))
 
 
@@ -367,7 +367,8 @@ class Inputs(Generic[P]):
     def named(self) -> dict[str, P]:
         """The inputs by their names."""
         found: dict[str, P] = {}
-        for name, start, parts in _list_inputs(type(self)):
+        kind: Any = type(self)
+        for name, start, parts in _list_inputs(kind):
             value = getattr(self, name)
             if parts == 1:
                 for part, x in value.items():

@@ -103,7 +103,7 @@ def _read_dated(path: Path | str) -> tuple[Any, int]:
 
 
 def _has_fields(record: Any, fields: Mapping[str, type | tuple[type, ...]]) -> bool:
-    return isinstance(record, dict) and all([isinstance(record.get(name), kind) for name, kind in fields.items()])
+    return isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in fields.items())
 
 
 def read_stage(folder: Path) -> dict[str, Any] | None:

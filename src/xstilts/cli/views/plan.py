@@ -153,7 +153,7 @@ def _print_schedule(console: Console, schedule: Schedule, workers: Sequence[int]
         basis += "; stages of unknown size count like others of their kind" if cost.left_out else ""
     path = [(stage.label, schedule.seconds[stage.key]) for stage in schedule.path]
     long = [f"{label} {format_duration(seconds)}" for label, seconds in path if seconds >= SHORT_SHARE * schedule.least]
-    enough = f"more than about {fmt.count(schedule.most_workers, 'worker')} gain nothing"
+    enough = f"from about {fmt.count(schedule.most_workers, 'worker')} on, more gain nothing"
     line = (("  longest path ", ""), (format_duration(schedule.least), "bold"), (f": {' -> '.join(long)}; {enough}", ""))
     console.print(Text.assemble(*line), soft_wrap=True)
     console.print(f"  {basis}", style="dim", soft_wrap=True)
