@@ -30,8 +30,8 @@ __all__ = ["Plan", "PlannedCell", "compile_study", "data_root", "short_name"]
 
 @dataclass
 class Plan:
-    """`stages`: inputs first, one per key. `unresolved`: why a draft could not be run as it is. `origin`: what `compile_study` was
-    given beside the study. `attacked`: the cells under the study's conditions. They stand apart from `cells`, so that nothing
+    """`stages`: inputs first, one per key. `unresolved`: why a draft could not be run as it is. `origin`: what `compile_study`
+    was given beside the study. `attacked`: the cells under the study's conditions. They stand apart from `cells`, so that nothing
     counts them as scores of the grid."""
 
     study: Study
