@@ -16,6 +16,9 @@ round is compared with a run that nobody disturbed. Counted are:
 All have to be 0. Only processes that the drill has started are touched. Runs and workers are forks of it, which have torch
 already; leases end after seconds instead of minutes, and a worker may die more often than five times at one step.
 
+`--mounts A B` are several mounts of one folder, which is given with `--shared`: each run sees the store through one of them, as
+machines that share a disk do. `--stale` must then be longer than such a mount may show old dates.
+
 `--on slurm` does the same on a real Slurm of two nodes (`drill_slurm.py`), whose daemons are killed too.
 """
 
@@ -91,6 +94,8 @@ class Drill:
     folder: Path
     rng: random.Random
     runs: int = 3
+    shared: Path | None = None
+    mounts: tuple[Path, ...] = ()
     paces: tuple[float, ...] = (0.05, 0.15, 0.5)  # mean seconds between two blows, one for each round
     did: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=lambda: Counter(lost=0, failed=0, torn=0, unequal=0, twice=0, stuck=0))
@@ -114,7 +119,7 @@ class Drill:
         """Rounds until so many kills, or for so long."""
         calm, until = self._result(Store(self.folder / "calm")), time.monotonic() + seconds
         while self.kills < kills and time.monotonic() < until:
-            store = Store(self.folder / f"round-{self.did['rounds']}")
+            store = Store((self.shared or self.folder) / f"round-{self.did['rounds']}")
             try:
                 self._round(store, min(kills, self.kills + ROUND_KILLS), until)
             finally:
@@ -149,6 +154,8 @@ class Drill:
 
     def _start(self, store: Store) -> Run:
         shift = self.rng.choice((0.0, HOUR, -HOUR))
+        if self.mounts:
+            store = Store(self.rng.choice(self.mounts) / store.root.name)
         self.did["runs"] += 1
         said = self.folder / f"said-{self.did['runs']}.json"
         pid = os.fork()
@@ -206,7 +213,7 @@ class Drill:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
             self.did[what] += 1
-            self._asleep.append((time.monotonic() + STALE_SECONDS * self.rng.uniform(0.5, 3.0), pid))
+            self._asleep.append((time.monotonic() + leases.STALE_SECONDS * self.rng.uniform(0.5, 3.0), pid))
 
     def _wake(self, everybody: bool = False) -> None:
         for at, pid in list(self._asleep):
@@ -305,9 +312,9 @@ def _list_children(pid: int) -> list[int]:
         return []
 
 
-def prepare(patch: Callable[[Any, str, Any], None]) -> None:
+def prepare(patch: Callable[[Any, str, Any], None], stale: float = STALE_SECONDS) -> None:
     """Make leases short, checkpoints frequent and workers forks. `patch` sets a name of a module."""
-    patch(leases, "STALE_SECONDS", STALE_SECONDS)
+    patch(leases, "STALE_SECONDS", stale)
     patch(leases, "BEAT_SECONDS", BEAT_SECONDS)
     patch(loop, "CHECKPOINT_SECONDS", 0.05)
     patch(executing, "LOST_LIMIT", 1_000_000)
@@ -320,17 +327,22 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=int, default=3, help="how many share the store")
+    parser.add_argument("--stale", type=float, default=STALE_SECONDS, help="seconds after which a lease counts as stale")
+    parser.add_argument("--shared", type=Path, help="the folder in which the store is")
+    parser.add_argument("--mounts", type=Path, nargs="*", default=[], help="several mounts of that folder")
     parser.add_argument("--on", choices=("local", "slurm"), default="local")
     parser.add_argument("--out", type=Path, default=Path("bench/out/drill.json"))
     words = parser.parse_args()
     words.out.parent.mkdir(parents=True, exist_ok=True)
-    prepare(setattr)
+    prepare(setattr, words.stale)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="xstilts-drill-") as folder, ExitStack() as stack:
         kind = Drill
         if words.on == "slurm":
             from drill_slurm import SlurmDrill as kind
-        drill = stack.enter_context(kind(compile_study(make_study(STUDY)), Path(folder), random.Random(words.seed), words.runs))
+        drill = kind(compile_study(make_study(STUDY)), Path(folder), random.Random(words.seed), words.runs)
+        drill.shared, drill.mounts = words.shared, tuple(words.mounts)
+        stack.enter_context(drill)
         try:
             drill.go(words.kills, words.seconds)
         finally:

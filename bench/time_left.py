@@ -38,7 +38,7 @@ def replay(state: State, seconds: dict[str, float], workers: int) -> list[tuple[
     state.status = dict.fromkeys(state.status, "pending")
     state.workers, state.seconds, state.live, now = workers, {}, {}, 0.0
     execute.time.monotonic = lambda: now  # type: ignore[attr-defined]
-    urgency, running, said = execute._urgency(state), list[tuple[float, str]](), []
+    urgency, running, said = execute.find_urgency(state.plan, state.expected()), list[tuple[float, str]](), []
     stages = {stage.key: stage for stage in state.plan.stages}
     while True:
         ready = [

@@ -20,7 +20,7 @@ from xstilts.execution.execute import execute, inspect
 from xstilts.execution.freeze import freeze
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.stages.stage import Stage
-from xstilts.store.cleaning import list_contents, sweep
+from xstilts.store.cleaning import list_contents, read_sizes, sweep, total_bytes
 from xstilts.store.lease import STALE_SECONDS, Lease
 from xstilts.store.store import Store
 
@@ -228,6 +228,21 @@ def test_what_is_there_and_how_much_of_it_a_study_needs(both: tuple[Plan, Plan, 
     assert json.loads(said("du", "--json"))["all"]["in the store"] == use["in the store"], "two names, one file"
     with pytest.raises(InputError, match="no such folder"):
         run("ls", "--store", str(store.root / "nowhere"))
+
+
+def test_the_size_of_a_store_is_that_of_all_its_files(both: tuple[Plan, Plan, Store]) -> None:
+    store = both[2]
+    (store.root / "notes.txt").write_text("mine")
+    (store.root / "fetch" / "mine").mkdir()
+    (store.root / "fetch" / "mine" / "x").write_bytes(b"x" * 1000)
+    (store.root / "fetch" / "elsewhere").symlink_to(store.root / "train", target_is_directory=True)
+    folder = folder_of(store, of_kind(both[1], "train")[0])
+    (folder / "out" / "deep").mkdir()
+    (folder / "out" / "deep" / "y").write_bytes(b"y" * 500)
+    os.link(folder / "out" / "deep" / "y", folder / "again")
+    whole = {path.stat().st_ino: path.stat().st_size for path in store.root.rglob("*") if path.is_file()}
+    assert list_contents(store).bytes == sum(whole.values())
+    assert total_bytes([read_sizes(folder)]) == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) - 500
 
 
 def test_every_damaged_file_is_found(both: tuple[Plan, Plan, Store]) -> None:

@@ -148,7 +148,7 @@ def test_what_a_turn_looks_at_does_not_grow_with_what_is_done(tmp_path: Path) ->
         big = compile_study(tiny_study(seeds=list(range(seeds))))
         state = inspect(big, Store(tmp_path / str(seeds)))
         state.status = Counted(state.status.items())
-        ready = executing._Ready(state)
+        ready = executing.Ready(state)
         Counted.looks = 0
         while taken := list(ready.take(1)):
             state.status[taken[0].key] = "done"

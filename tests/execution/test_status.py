@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tests.conftest import tiny_study
 from tests.execution.fake_store import TICK, begin, finish
 
+from xstilts.cli.views.status import list_problems
 from xstilts.errors import InputError
 from xstilts.execution.execute import inspect
 from xstilts.execution.status import StageStatus, StatusReader, StudyStatus
@@ -189,6 +190,18 @@ def test_the_curve_of_a_training_joins_its_attempts(plan: Plan, tmp_path: Path) 
     assert of_stage(StatusReader(plan, store).read(), stage).losses == ()
 
 
+def test_a_glance_reads_no_run_of_what_is_done_while_nothing_runs(plan: Plan, tmp_path: Path) -> None:
+    store, (first, second, *_) = Store(tmp_path), plan.stages
+    (finish(store, first) / "out/result.json").write_text("{}  ")
+    (finish(store, second) / "run-000.json").write_text("no record")
+    status = StatusReader(plan, store).glance()
+    assert of_stage(status, first).pending_because == "damaged"
+    assert of_stage(status, second).state == "done"
+    assert of_stage(status, second).attempts == 0
+    with Lease(begin(store, plan.stages[-1])):
+        assert of_stage(StatusReader(plan, store).glance(), second).attempts == 1, "the time left needs what stages took"
+
+
 def test_calls_in_quick_succession_share_one_reading(plan: Plan, tmp_path: Path) -> None:
     store, reader = Store(tmp_path), StatusReader(plan, Store(tmp_path), least_seconds=3600)
     first = reader.read()
@@ -229,4 +242,7 @@ def test_a_reader_that_remembers_reads_the_same_as_a_new_one(plan: Plan, events:
                 store.undo(folder)
             elif event == "remove" and number not in held and folder.is_dir():
                 shutil.rmtree(folder)
-            assert reader.read().stages == StatusReader(plan, store).read().stages
+            assert (full := reader.read()).stages == StatusReader(plan, store).read().stages
+            brief = StatusReader(plan, store).glance()
+            assert brief.counts == full.counts
+            assert list_problems(brief) == list_problems(full)

@@ -13,7 +13,7 @@ from tests.conftest import tiny_study
 
 from xstilts.errors import InputError
 from xstilts.plan.compile import Plan, compile_study
-from xstilts.stages.stage import Stage
+from xstilts.stages.stage import Stage, upstream
 from xstilts.study import load_study, make_study
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.world import WorldConfig, generate
@@ -36,6 +36,8 @@ def test_stages_are_shared_and_inputs_come_first() -> None:
     assert kinds["score"] == len({c.score.key for c in plan.cells}) == 2 * (2 * 3 + 1)
     pretraining = next(s for s in plan.stages if s.slug == "tiny+text-s0")
     assert plan.uses[pretraining.key] == 6
+    for stage in plan.stages:
+        assert plan.uses[stage.key] == sum(stage.key in {one.key for one in upstream([cell.score])} for cell in plan.cells)
 
 
 def test_keys_move_with_what_decides_the_result_and_with_nothing_else() -> None:

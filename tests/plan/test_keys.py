@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from xstilts.plan.compile import compile_study
+from xstilts.store.fingerprint import compute_key
 from xstilts.study import built_in_studies, load_study
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "keys.json"
@@ -38,6 +39,13 @@ def test_the_keys_of_a_built_in_study_are_what_they_were(name: str, tmp_path: Pa
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)  # no encoder beside the checkout is found
     assert keys_of(name, tmp_path) == json.loads(GOLDEN.read_text(encoding="utf-8"))[name]
+
+
+@pytest.mark.parametrize("name", built_in_studies())
+def test_a_key_is_the_hash_of_the_fingerprint(name: str, tmp_path: Path) -> None:
+    """Keys are put together from parts that stages share; what is hashed is the canonical JSON all the same."""
+    for stage in compile_study(load_study(name), tmp_path, draft=True).stages:
+        assert stage.key == compute_key(stage.fingerprint)
 
 
 def test_every_built_in_study_has_golden_keys() -> None:

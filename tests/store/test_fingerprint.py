@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts.store.fingerprint import canonical_json, compute_key, list_differences
+from xstilts.store.fingerprint import canonical_json, compute_key, join_fields, list_differences
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 VALUES = st.recursive(
@@ -20,6 +20,12 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_spelling_loses_nothing(value: object) -> None:
     assert json.loads(canonical_json(value)) == value
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.text(), VALUES, max_size=5))
+def test_fields_that_are_spelled_alone_make_the_same_text(value: dict[str, object]) -> None:
+    assert join_fields({name: canonical_json(part) for name, part in value.items()}) == canonical_json(value)
 
 
 @settings(max_examples=50)

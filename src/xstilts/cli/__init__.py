@@ -3,6 +3,8 @@
 Importing it costs almost no time: each verb imports what it needs.
 """
 
+import gc
+
 from xstilts.cli.app import app, print_error
 from xstilts.errors import InputError
 
@@ -12,6 +14,7 @@ from xstilts.cli import study, logs, stage, store, answer, review, model, attack
 
 def main() -> None:
     """The console script. An InputError is printed on one line, and the exit code is 2."""
+    gc.set_threshold(50_000, 20, 20)  # a plan has very many objects that stay: each search for others would look at them all
     try:
         app()
     except InputError as error:

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +23,7 @@ from xstilts.execution.executors.base import Demand, Executor, StartExecutor
 from xstilts.execution.executors.local import start_local
 from xstilts.execution.time_left import TimeLeft, Work, expect_seconds, measure_work, relative_error, with_error
 from xstilts.plan.compile import Plan
+from xstilts.plan.cost.estimate import RATE, guess_seconds
 from xstilts.stages.job import Outcome
 from xstilts.stages.stage import Stage, TrainStage
 from xstilts.store.cleaning import sweep
@@ -153,9 +154,9 @@ class State:
             self._measured = done, measure_work(self.plan, texts)
         return self._measured[1]
 
-    def expected(self) -> dict[str, float]:
-        """Seconds that each stage will probably take; per key."""
-        return expect_seconds(self.plan.stages, self._timed(), self._work())
+    def expected(self, rate: float = RATE) -> dict[str, float]:
+        """Seconds that each stage will probably take; per key. Kinds of which none was timed: as their FLOPs at this `rate`."""
+        return expect_seconds(self.plan.stages, self._timed(), self._work(), guess_seconds(self.plan, rate))
 
     def time_left(self) -> TimeLeft | None:
         """The expected seconds of what is open, shared among the workers; at least the longest path. None until a training was
@@ -305,7 +306,7 @@ def _count_interrupts() -> Iterator[list[float]]:
 
 
 def _loop(state: State, executor: Executor, watch: Callable[[State], None], interrupts: list[float]) -> None:
-    ready = _Ready(state)
+    ready = Ready(state)
     looked = 0.0
     while True:
         if interrupts and not state.stopping:
@@ -333,13 +334,13 @@ def _loop(state: State, executor: Executor, watch: Callable[[State], None], inte
         watch(state)
 
 
-class _Ready:
+class Ready:
     """The stages that can begin, the most urgent first. It follows `State.status`, and looks at a stage only when it, or one that
     it reads, has changed."""
 
     def __init__(self, state: State):
         self._state = state
-        self._urgency = _urgency(state)
+        self._urgency = find_urgency(state.plan, state.expected())
         self._heap: list[tuple[int, float, int, str]] = []
         self._places = {stage.key: place for place, stage in enumerate(state.plan.stages)}
         self._listed: set[str] = set()
@@ -379,8 +380,10 @@ class _Ready:
     def _offer(self, key: str) -> None:
         if key not in self._listed and self._is_ready(key):
             self._listed.add(key)
-            order = ORDER.get(self._state.stages[key].kind, 1)
-            heapq.heappush(self._heap, (order, -self._urgency[key], self._places[key], key))
+            heapq.heappush(self._heap, self._rank(key))
+
+    def _rank(self, key: str) -> tuple[int, float, int, str]:
+        return ORDER.get(self._state.stages[key].kind, 1), -self._urgency[key], self._places[key], key
 
 
 def _look_elsewhere(state: State) -> None:
@@ -502,11 +505,10 @@ def _fail(state: State, stage: Stage, event: Outcome) -> None:
                 blocking.append(other.key)
 
 
-def _urgency(state: State) -> dict[str, float]:
+def find_urgency(plan: Plan, expected: Mapping[str, float]) -> dict[str, float]:
     """Expected seconds of the longest path that starts with each stage: the classic critical-path priority."""
-    below: dict[str, float] = {stage.key: 0.0 for stage in state.plan.stages}
-    expected = state.expected()
-    for stage in reversed(state.plan.stages):
+    below: dict[str, float] = {stage.key: 0.0 for stage in plan.stages}
+    for stage in reversed(plan.stages):
         below[stage.key] += expected[stage.key]
         for source in stage.parents:
             below[source.key] = max(below[source.key], below[stage.key])

@@ -3,7 +3,8 @@
 Runs of the study, in this process or any other, leave leases, run records and done marks in the store. Only these are read,
 and nothing is written (but an empty file beside a lease, for a moment: its date is the time that the lease's is compared with).
 After the first reading, a done stage costs one `stat`, and a stage that was never begun costs nothing
-but the listing of its kind's folder: the files that a done mark lists are checked once for each mark, not at each reading.
+but the listing of its kind's folder: the files that a done mark lists are checked once for each mark, not at each reading. How
+long stages took is in their run records, which are read only for who asks, or for the time left.
 """
 
 import math
@@ -98,7 +99,7 @@ class StatusReader:
 
     def __init__(self, plan: Plan, store: Store, least_seconds: float = 0.0):
         self.plan, self.store, self.least_seconds = plan, store, least_seconds
-        self._folders: dict[str, Path] = {}
+        self._folders: dict[str, str] = {}
         self._done: dict[str, tuple[_Mark, StageStatus]] = {}
         self._damage: dict[tuple[str, _Mark], str] = {}
         self._workers_seen: list[tuple[float, int]] = []
@@ -112,14 +113,22 @@ class StatusReader:
                 self._last = (time.monotonic(), self._read())
             return self._last[1]
 
-    def _read(self) -> StudyStatus:
+    def glance(self) -> StudyStatus:
+        """What `read` gives, but while nothing runs it does not know how often and how long stages ran that are done: a third of
+        its time. For who reads once."""
+        with self._lock:
+            return self._read(brief=True)
+
+    def _read(self, brief: bool = False) -> StudyStatus:
         self._find_folders()
         found: dict[str, StageStatus] = {}
         for stage in self.plan.stages:
-            status = self._read_stage(stage)
-            blocked = any(found[source.key].state in ("failed", "blocked") for source in stage.parents)
-            if blocked and status.state not in ("done", "running"):
-                status = replace(status, state="blocked", pending_because="", error="", progress=None)
+            status = self._read_stage(stage, brief)
+            if status.state not in ("done", "running"):
+                if any(found[source.key].state in ("failed", "blocked") for source in stage.parents):
+                    status = replace(status, state="blocked", pending_because="", error="", progress=None)
+            elif brief and status.state == "running":
+                return self._read()
             found[stage.key] = status
         stages = list(found.values())
         watching = tuple(find_watching(self.store, self.plan.study.name))
@@ -127,13 +136,14 @@ class StatusReader:
 
     def _find_folders(self) -> None:
         """Finds the folders of stages that had none, with one listing for each kind."""
-        self._folders |= self.store.find_all(stage for stage in self.plan.stages if stage.key not in self._folders)
+        self._folders |= self.store.locate(stage for stage in self.plan.stages if stage.key not in self._folders)
 
-    def _read_stage(self, stage: Stage) -> StageStatus:
-        pending = StageStatus(stage.kind, stage.slug, stage.key, "pending")
+    def _read_stage(self, stage: Stage, brief: bool) -> StageStatus:
         folder = self._folders.get(stage.key)
         if folder is None:
-            return pending
+            return StageStatus(stage.kind, stage.slug, stage.key, "pending")
+        if brief and _is_whole(folder):
+            return StageStatus(stage.kind, stage.slug, stage.key, "done", folder=folder)
         known = self._done.pop(stage.key, None)
         if known and known[0] == _read_mark(folder):
             self._done[stage.key] = known
@@ -142,15 +152,15 @@ class StatusReader:
             names = os.listdir(folder)
         except (FileNotFoundError, NotADirectoryError):
             del self._folders[stage.key]
-            return pending
-        held = "lease" in names and find_holder(folder) is not None
+            return StageStatus(stage.kind, stage.slug, stage.key, "pending")
+        held = "lease" in names and find_holder(Path(folder)) is not None
         mark = _read_mark(folder)  # after the lease: a run sets the mark before it releases the lease
         damage = self._find_damage(stage, folder, mark)
         runs = sort_runs(names)
-        last = read_run(folder / runs[-1]) if runs else {}
+        last = read_run(f"{folder}/{runs[-1]}") if runs else {}
         outcome = last.get("outcome")
         if outcome == "running" and not held:  # it may have begun just now
-            held = find_holder(folder) is not None
+            held = find_holder(Path(folder)) is not None
         status = StageStatus(
             stage.kind,
             stage.slug,
@@ -159,14 +169,16 @@ class StatusReader:
             attempts=len(runs),
             seconds=read_number(last.get("seconds")),
             started=read_number(last.get("started")),
-            folder=str(folder),
+            folder=folder,
         )
         if status.state == "done":
             if not held and mark:  # otherwise its run record is still to be written
                 self._done[stage.key] = (mark, status)
             return status
         if held:
-            return replace(status, state="running", progress=read_progress(last), losses=_read_losses(self.store.runs(folder)))
+            return replace(
+                status, state="running", progress=read_progress(last), losses=_read_losses(self.store.runs(Path(folder)))
+            )
         if damage:
             return replace(status, pending_because="damaged", error=damage)
         if outcome == "failed":
@@ -175,7 +187,7 @@ class StatusReader:
             return replace(status, pending_because="stopped", progress=read_progress(last))
         return status
 
-    def _find_damage(self, stage: Stage, folder: Path, mark: _Mark | None) -> str:
+    def _find_damage(self, stage: Stage, folder: str, mark: _Mark | None) -> str:
         """What is wrong with the files that a done mark lists; empty if nothing is, or if there is no mark."""
         if mark is None:
             return ""
@@ -203,7 +215,14 @@ class StatusReader:
         return state.time_left()
 
 
-def _read_mark(folder: Path) -> _Mark | None:
+def _is_whole(folder: str) -> bool:
+    try:
+        return bool(Store.verify(folder, thorough=False))
+    except DamagedArtefact:
+        return False
+
+
+def _read_mark(folder: str) -> _Mark | None:
     """What distinguishes one done mark from the next; None where there is none."""
     try:
         found = os.stat(f"{folder}/done.json")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from xstilts.plan.cell import trace
 from xstilts.plan.compile import Plan
+from xstilts.plan.cost.estimate import STAGE_SECONDS
 from xstilts.plan.cost.sizes import Unknown, weights, weights_of
 from xstilts.recipe.mixture import compute_shares, total_steps
 from xstilts.stages.contracts import WorldSource
@@ -23,7 +24,6 @@ from xstilts.tasks.registry import find_task
 USUAL_SPREAD = 0.4  # of the logarithm of seconds over expected seconds, until it is seen
 # Found with bench/time_left.py. The first two hardly matter there between 0.05 and 0.5, and between 0.5 and 1.5.
 PRIOR = 0.2  # trainings that halves of the time for steps and for work count as
-STAGE_SECONDS = 1.0  # what a stage takes beside its work: a model is loaded
 UNSEEN = 0.5  # the standard error of a label of which nothing was timed
 LEAST_ERROR = 0.25  # machines do other work too
 NORMAL_80 = 1.28
@@ -104,10 +104,12 @@ def _measure_steps(stage: TrainStage, texts: Mapping[str, tuple[int, int]]) -> t
     return total_steps(rows, stage.config.mixture.cap, recipe), recipe.batch * a_row
 
 
-def expect_seconds(stages: Iterable[Stage], timed: Mapping[str, float], work: Mapping[str, Work]) -> dict[str, float]:
+def expect_seconds(
+    stages: Iterable[Stage], timed: Mapping[str, float], work: Mapping[str, Work], guessed: Mapping[str, float] | None = None
+) -> dict[str, float]:
     """Seconds that each stage will probably take, from those that were timed. A stage of known work takes what `fit_costs` says,
-    times the ratio at which timed stages of its label, else of its kind, were off that. Another takes the mean of these, else a
-    usual value."""
+    times the ratio at which timed stages of its label, else of its kind, were off that. Another takes the mean of these, else
+    what is `guessed`, else a usual value."""
     stages = list(stages)
     a_step, a_unit = fit_costs(timed, work)
     said = {key: STAGE_SECONDS + a_step * one.steps + a_unit * one.amount for key, one in work.items()} if a_step + a_unit else {}
@@ -124,7 +126,7 @@ def expect_seconds(stages: Iterable[Stage], timed: Mapping[str, float], work: Ma
         if like := sums.get((stage.label, known)) or sums.get((stage.kind, known)):
             found[stage.key] = said.get(stage.key, 1.0) * like[0] / like[1]
         else:
-            found[stage.key] = said.get(stage.key, KINDS[stage.kind].usual_seconds)
+            found[stage.key] = said.get(stage.key) or (guessed or {}).get(stage.key, KINDS[stage.kind].usual_seconds)
     return found
 
 

@@ -30,19 +30,29 @@ __all__ = ["Plan", "PlannedCell", "compile_study", "data_root", "short_name"]
 
 @dataclass
 class Plan:
-    """`stages` in an order in which inputs come first, one per key. `uses` counts the cells that need each stage.
-    `unresolved`: why a draft could not be run as it is. `origin`: what `compile_study` was given beside the study. `attacked`:
-    the cells under the study's conditions. They stand apart from `cells`, so that nothing counts them as scores of the grid."""
+    """`stages`: inputs first, one per key. `unresolved`: why a draft could not be run as it is. `origin`: what `compile_study`
+    was given beside the study. `attacked`: the cells under the study's conditions. They stand apart from `cells`, so that nothing
+    counts them as scores of the grid."""
 
     study: Study
     stages: list[Stage]
     cells: list[PlannedCell]
     missing: dict[str, tuple[str, ...]]
     notes: list[str]
-    uses: dict[str, int] = field(default_factory=dict)
     unresolved: list[str] = field(default_factory=list)
     origin: tuple[Path | None, Path | None, bool] = (None, None, False)
     attacked: list[PlannedCell] = field(default_factory=list)
+
+    @cached_property
+    def uses(self) -> dict[str, int]:
+        """How many cells need each stage, by its key. A bit for each cell goes from its score to all that it rests on."""
+        needed = {stage.key: 0 for stage in self.stages}
+        for place, cell in enumerate([*self.cells, *self.attacked]):
+            needed[cell.score.key] |= 1 << place
+        for stage in reversed(self.stages):
+            for parent in stage.parents:
+                needed[parent.key] |= needed[stage.key]
+        return {key: bits.bit_count() for key, bits in needed.items()}
 
     @cached_property
     def children(self) -> dict[str, list[Stage]]:
@@ -71,12 +81,10 @@ def compile_study(
     it could not settle without stands in `Plan.unresolved`. `without`: target -> languages that are not tested."""
     data = DataStages(study, root or data_root(), draft, without)
     trains = TrainStages(data, EncoderStages(data, base))
+    scores = ScoreStages(trains)
+    rows = (*arms(study), *((RANDOM_INIT,) if study.random_init else ()))
     cells = [
-        cell
-        for encoder in study.encoders
-        for seed in study.seeds
-        for arm in (*arms(study), *((RANDOM_INIT,) if study.random_init else ()))
-        for cell in _cells(trains, encoder, arm, seed)
+        cell for encoder in study.encoders for seed in study.seeds for arm in rows for cell in _cells(scores, encoder, arm, seed)
     ]
     for sentence in describe(study):
         data.note(sentence)
@@ -91,15 +99,14 @@ def compile_study(
     return replace(plan, origin=(root, base, draft))
 
 
-def _cells(trains: TrainStages, encoder: str, arm: Arm, seed: int) -> list[PlannedCell]:
+def _cells(scores: ScoreStages, encoder: str, arm: Arm, seed: int) -> list[PlannedCell]:
     """The cells of one arm. Targets that are not trained have no compute-matched control, and they alone have random-init."""
-    study = trains.study
+    trains, study = scores.trains, scores.study
     random = arm is RANDOM_INIT
     born = seed if study.pretrain_seed is None else study.pretrain_seed
     start = trains.encoders.random(encoder, born) if random else trains.pretrain(encoder, born)
     checkpoint = trains.end_of(start, arm.phases, seed)
     match = trains.train_chain(start, arm.matched, seed)
-    scores = ScoreStages(trains)
     return [
         PlannedCell(CellId(encoder, arm.name, target.task, seed), scores.score(checkpoint, target, seed, match))
         for target in study.targets
@@ -126,9 +133,5 @@ def assemble(data: DataStages, ends: Iterable[Stage], cells: list[PlannedCell], 
     """The plan of everything that the stages at its ends rest on."""
     stages = list(upstream(ends))
     _check_lengths(stages)
-    uses = {stage.key: 0 for stage in stages}
-    for cell in (*cells, *attacked):
-        for stage in upstream([cell.score]):
-            uses[stage.key] += 1
     missing = {task: tuple(sorted(found)) for task, found in data.missing.items() if found}
-    return Plan(data.study, stages, cells, missing, data.notes, uses, data.unresolved, attacked=list(attacked))
+    return Plan(data.study, stages, cells, missing, data.notes, data.unresolved, attacked=list(attacked))

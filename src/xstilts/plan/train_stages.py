@@ -1,5 +1,7 @@
 """The trainings of a plan: the phases of pre-training and of chains, and each target's own training."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,7 +13,7 @@ from xstilts.plan.cell import trace
 from xstilts.plan.data_stages import DataStages, names
 from xstilts.plan.encoder_stages import EncoderStages
 from xstilts.reading import expand_home
-from xstilts.recipe.mixture import Mixture
+from xstilts.recipe.mixture import Mixture, MixtureRule
 from xstilts.recipe.recipe import Recipe
 from xstilts.recipe.robust import CodeMix, Robust, check_robust
 from xstilts.stages.contracts import TrainConfig, TrainedTask, TrainInputs
@@ -27,6 +29,8 @@ class TrainStages:
     def __init__(self, data: DataStages, encoders: EncoderStages):
         self.study, self.data, self.encoders = data.study, data, encoders
         self._mixing: dict[CodeMix, Attack] = {}
+        self._alone: dict[str, Mixture] = {}
+        self._shared: dict[tuple[int, str], _Shared] = {}
 
     def pretrain(self, encoder: str, seed: int) -> Checkpoint:
         """The encoder after the study's pre-training."""
@@ -41,14 +45,14 @@ class TrainStages:
         """The trainings of a chain, one after the other."""
         made: list[TrainStage] = []
         for mixture in chain:
-            recipe = self.study.phase_recipe(mixture.mix, mixture.recipe)
-            made.append(self._phase(made[-1] if made else init, mixture, recipe, seed))
+            made.append(self._phase(made[-1] if made else init, mixture, seed))
         return made
 
     def fine_tune(self, init: Checkpoint, target: Target, seed: int, match: Sequence[TrainStage]) -> TrainStage:
         """The checkpoint trained for a target, on its own or another task's training data."""
-        task, mixture = find_task(target.task), Mixture(mix=(target.source,))
-        return self._phase(init, mixture, self.study.phase_recipe(mixture.mix, {}, task.name), seed, task, match)
+        if target.source not in self._alone:
+            self._alone[target.source] = Mixture(mix=(target.source,))
+        return self._phase(init, self._alone[target.source], seed, find_task(target.task), match)
 
     def format_of(self, task: Task) -> Format:
         """A task's format; labels that are a file of the data folder are read from there."""
@@ -66,7 +70,6 @@ class TrainStages:
         self,
         init: Checkpoint,
         mixture: Mixture,
-        recipe: Recipe,
         seed: int,
         target: Task | None = None,
         match: Sequence[TrainStage] = (),
@@ -75,10 +78,12 @@ class TrainStages:
         has none (and, with policy target_dev, those in other languages). `match`: the trainings whose real tokens its budget
         grows by."""
         tasks = [find_task(name) for name in mixture.mix]
+        shared = self._share(mixture, target.name if target else "")
+        recipe = shared.recipe
         for task in tasks:
             check_robust(recipe.robust, task.format.name)
         # Whether the training is this target's alone: otherwise all targets that train on the same task share it.
-        own = target is not None and recipe != self.study.phase_recipe(mixture.mix, mixture.recipe)
+        own = target is not None and recipe != self._share(mixture).recipe
         train: dict[str, dict[str, FetchStage]] = {}
         dev: dict[str, FetchStage] = {}
         oracle: dict[str, dict[str, FetchStage]] = {}
@@ -94,8 +99,7 @@ class TrainStages:
                 own = True
         name = _phase_name(tasks, mixture, match)
         name = f"{short_task(target)}={name}" if own and target and target not in tasks else name
-        members = tuple(TrainedTask(task.name, task.version, self.format_of(task)) for task in tasks)
-        config = TrainConfig(members, mixture.rule, mixture.labels, recipe, seed)
+        config = TrainConfig(shared.members, shared.rule, mixture.labels, recipe, seed)
         matched = {str(number): stage for number, stage in enumerate(match)}
         seen: dict[str, SeeStage] = {}
         for task in tasks:
@@ -106,6 +110,16 @@ class TrainStages:
         encoder, before = trace(init)
         path = "+".join([encoder.title, *(stage.title for stage in reversed(before)), name])
         return TrainStage(config, inputs, f"{path}-s{seed}", name, self._context(recipe.robust, train))
+
+    def _share(self, mixture: Mixture, target: str = "") -> _Shared:
+        """What all trainings on a mixture (for a target) have in their configs: the same objects, which are spelled once."""
+        place = (id(mixture), target)
+        if place not in self._shared:
+            recipe = self.study.phase_recipe(mixture.mix, mixture.recipe, target)
+            tasks = [find_task(name) for name in mixture.mix]
+            members = tuple(TrainedTask(task.name, task.version, self.format_of(task)) for task in tasks)
+            self._shared[place] = _Shared(mixture, recipe, mixture.rule, members)
+        return self._shared[place]
 
     def _context(self, robust: Robust | None, train: Mapping[str, Mapping[str, FetchStage]]) -> Context:
         """That of a training, with the file of its word list; what no word of the list can replace is noted. Raises InputError
@@ -135,6 +149,16 @@ class TrainStages:
             "(a leak), not zero-shot transfer"
         )
         return found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Shared:
+    """`mixture` is the one whose `id` it is found by."""
+
+    mixture: Mixture
+    recipe: Recipe
+    rule: MixtureRule
+    members: tuple[TrainedTask, ...]
 
 
 def short_task(task: Task) -> str:

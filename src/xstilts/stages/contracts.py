@@ -9,9 +9,9 @@ input is that of its field, and after it the parts that tell the field's inputs 
 `train:<task>:<language>`. In a `BARE` field it is the part alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
@@ -24,6 +24,7 @@ from xstilts.formats.registry import format_of
 from xstilts.recipe.encoder_identity import Architecture
 from xstilts.recipe.mixture import MixtureRule
 from xstilts.recipe.recipe import Recipe, WordState
+from xstilts.store.fingerprint import canonical_json, join_fields
 from xstilts.world.config import WorldConfig
 
 Precision = Literal["fp32", "bf16"]
@@ -265,11 +266,52 @@ def write_config(config: Config) -> dict[str, Any]:
     return record
 
 
+def spell_config(config: Config) -> str:
+    """`canonical_json(write_config(config))`. Stages share configs, recipes and formats: each such object is spelled once."""
+    return _spell_fields(_Same(config))
+
+
+class _Same:
+    """An object that is equal to itself alone, by which what never changes is remembered."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+
+@lru_cache(4096)
+def _spell_fields(config: _Same) -> str:
+    return join_fields({f.name: _spell(x) for f, x in _list_fields(config.value)})
+
+
+def _spell(value: Any) -> str:
+    return canonical_json(value) if type(value) in _PLAIN else _spell_part(_Same(value))
+
+
+@lru_cache(4096)
+def _spell_part(part: _Same) -> str:
+    return canonical_json(_write(part.value))
+
+
 _fields: Callable[[Any], tuple[Any, ...]] = cache(fields)
+_PLAIN = (str, int, float, bool, NoneType)
+
+
+def _list_fields(value: Any) -> list[tuple[Any, Any]]:
+    """The fields of a dataclass with their values, without those marked LATER that have their default."""
+    found = [(f, getattr(value, f.name)) for f in _fields(type(value))]
+    return [(f, x) for f, x in found if not ("later" in f.metadata and x == f.default)]
 
 
 def _write(value: Any) -> Any:
-    if type(value) in (str, int, float, bool, NoneType):
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude=unset_later_fields(value))
@@ -278,8 +320,7 @@ def _write(value: Any) -> Any:
     if isinstance(value, Format):
         return _write(value.record())
     if is_dataclass(value):
-        found = [(f, getattr(value, f.name)) for f in _fields(type(value))]
-        return {f.name: _write(x) for f, x in found if not ("later" in f.metadata and x == f.default)}
+        return {f.name: _write(x) for f, x in _list_fields(value)}
     if isinstance(value, Mapping):
         return {name: _write(x) for name, x in value.items()}
     return [_write(x) for x in value] if isinstance(value, tuple | list) else value
@@ -313,13 +354,32 @@ ByTask = Mapping[str, Mapping[str, P]]  # task -> language -> input
 ONE_PART, TWO_PARTS, BARE = {"parts": 1}, {"parts": 2}, {"parts": 1, "bare": True}
 
 
+@cache
+def _list_inputs(kind: Any) -> list[tuple[str, str, int]]:
+    """Of each field of an inputs class: its name, how the names of its inputs begin, and of how many parts they are then."""
+    return [(f.name, "" if "bare" in f.metadata else f"{f.name}:", f.metadata.get("parts", 0)) for f in fields(kind)]
+
+
 @dataclass(frozen=True)
 class Inputs(Generic[P]):
     """Of a stage that reads no other one."""
 
     def named(self) -> dict[str, P]:
         """The inputs by their names."""
-        return dict(x for f in _fields(type(self)) for x in _named("" if "bare" in f.metadata else f.name, getattr(self, f.name)))
+        found: dict[str, P] = {}
+        kind: Any = type(self)
+        for name, start, parts in _list_inputs(kind):
+            value = getattr(self, name)
+            if parts == 1:
+                for part, x in value.items():
+                    found[start + part] = x
+            elif parts == 2:
+                for task, by_part in value.items():
+                    for part, x in by_part.items():
+                        found[f"{start}{task}:{part}"] = x
+            elif value is not None:
+                found[name] = value
+        return found
 
     @classmethod
     def read(cls, named: Mapping[str, P]) -> Self:
@@ -338,15 +398,6 @@ class Inputs(Generic[P]):
                     tasks = dict.fromkeys(task for (task, _, _), _ in pairs)
                     found[f.name] = {task: {parts[2]: x for parts, x in pairs if parts[0] == task} for task in tasks}
         return cls(**found)
-
-
-def _named(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """(name, input) of everything in a field's value."""
-    if isinstance(value, Mapping):
-        for part, x in value.items():
-            yield from _named(f"{name}:{part}" if name else part, x)
-    elif value is not None:
-        yield name, value
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ A new kind of stage is a config and an inputs class (`contracts.py`), a row of `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 from xstilts.stages import contracts
-from xstilts.store.fingerprint import compute_key
+from xstilts.store.fingerprint import hash_spelled, join_fields
 
 ConfigT = TypeVar("ConfigT", bound=contracts.Config)
 InputsT = TypeVar("InputsT", bound=contracts.Inputs[Any])
@@ -110,7 +110,10 @@ class _Stage(Generic[ConfigT, InputsT]):
 
     @cached_property
     def key(self) -> str:
-        return compute_key(self.fingerprint)
+        """`compute_key` of the fingerprint, put together from parts that are spelled once for all stages that share them."""
+        config, kind = contracts.spell_config(self.config), self.kind
+        inputs = join_fields({name: f'"{stage.key}"' for name, stage in self.named_inputs.items()})
+        return hash_spelled(f'{{"config":{config},"inputs":{inputs},"kind":"{kind}","version":{KINDS[kind].version}}}')
 
     def record(self) -> dict[str, Any]:
         """The content of `stage.json`."""
@@ -152,17 +155,17 @@ Checkpoint = EncoderStage | TrainStage
 Stage = FetchStage | AttackStage | SeeStage | TokenizerStage | Checkpoint | PredictStage | EmbedStage | MineStage | ScoreStage
 
 
-def upstream(stages: Iterable[Stage]) -> Iterator[Stage]:
+def upstream(stages: Iterable[Stage]) -> list[Stage]:
     """Every stage that the given ones rest on, and themselves, each key once, inputs before what needs them."""
-    seen: set[str] = set()
+    found: dict[str, Stage] = {}
 
-    def visit(stage: Stage) -> Iterator[Stage]:
-        if stage.key in seen:
-            return
-        seen.add(stage.key)
+    def visit(stage: Stage) -> None:
         for parent in stage.parents:
-            yield from visit(parent)
-        yield stage
+            if parent.key not in found:
+                visit(parent)
+        found[stage.key] = stage
 
     for stage in stages:
-        yield from visit(stage)
+        if stage.key not in found:
+            visit(stage)
+    return list(found.values())

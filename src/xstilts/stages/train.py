@@ -102,7 +102,6 @@ def run(job: Job[TrainConfig, TrainInputs[Path]]) -> None:
     if isinstance(table, TrimmedEmbedding):
         restore(model.encoder, stored_embeddings(start, model.encoder), record["shrink"])
     save_model(model, {task.name: task.format for task in job.config.tasks}, start, job.out)
-    shutil.rmtree(job.scratch / CACHES)
     record["seconds"] = {"encode": encoding, **record["seconds"], "save": time.monotonic() - began}
     record["vocabulary"] = {"kept": len(table.weight), "of": full}
     record["packed"] = can_unpad(model.encoder)

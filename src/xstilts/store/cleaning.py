@@ -63,6 +63,12 @@ class Contents:
     trash: tuple[Path, ...]
     unknown: tuple[Path, ...]
 
+    @property
+    def bytes(self) -> int:
+        """What all of it takes on the disk."""
+        others = (*self.records, *self.trash, *self.unknown)
+        return total_bytes([*(stage.sizes for stage in self.stages), *map(read_sizes, others)])
+
 
 @dataclass(frozen=True)
 class Removal:
@@ -81,13 +87,22 @@ def read_sizes(path: Path) -> Sizes:
     """Bytes of a file, or of all files below a folder, by what the file system knows them by: a file with two names in a store
     (languages that one stage took over from another) takes its space once."""
     found = {}
-    for file in (path, *path.rglob("*")):
-        try:
-            facts = file.lstat()
-        except OSError:  # a run has just removed it
-            continue
-        if not file.is_dir():
+    folders = []
+    with contextlib.suppress(OSError):  # a run has just removed it
+        if path.is_dir():
+            folders.append(str(path))
+        else:
+            facts = path.lstat()
             found[facts.st_dev, facts.st_ino] = facts.st_size
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if not entry.is_dir():
+                        facts = entry.stat(follow_symlinks=False)
+                        found[facts.st_dev, facts.st_ino] = facts.st_size
+                    elif not entry.is_symlink():
+                        folders.append(entry.path)
     return found
 
 
@@ -114,25 +129,28 @@ def list_contents(store: Store) -> Contents:
         if _PROBE.fullmatch(place.name):
             trash.append(place)
             continue
-        inside = sorted(place.iterdir()) if place.is_dir() else []
-        found = {path: stage for path in inside if (stage := _read_stage(path))}
-        thrown = [path for path in inside if _TRASH.fullmatch(path.name)]
-        others = [path for path in inside if path not in found and path not in thrown]
+        inside = sorted(os.listdir(place)) if place.is_dir() else []
+        found = {name: stage for name in inside if (stage := _read_stage(place / name))}
+        thrown = [name for name in inside if _TRASH.fullmatch(name)]
+        others = [place / name for name in inside if name not in found and not _TRASH.fullmatch(name)]
         stages += found.values()
-        trash += thrown
+        trash += (place / name for name in thrown)
         unknown += others if found or thrown or (place.is_dir() and not inside) else [place]
     return Contents(tuple(stages), tuple(records), tuple(trash), tuple(unknown))
 
 
 def _read_stage(folder: Path) -> StoredStage | None:
-    if folder.is_symlink() or not isinstance(record := read_json(folder / "stage.json"), dict):
+    if not isinstance(record := read_json(f"{folder}/stage.json"), dict) or folder.is_symlink():
         return None
     key, kind = str(record.get("key")), record.get("kind")
     if kind != folder.parent.name or not folder.name.endswith(f"-{key[:KEY_DIGITS]}"):
         return None
-    names = [path for path in folder.iterdir() if not any(p.fullmatch(path.name) for p in (_OWN, _TRASH, _TEMPORARY, _MALFORMED))]
+    names = os.listdir(folder)
+    unknown = (name for name in names if not any(p.fullmatch(name) for p in (_OWN, _TRASH, _TEMPORARY, _MALFORMED)))
+    done = "done.json" in names and Store.is_done(folder)
+    holder = find_holder(folder) if "lease" in names else None
     slug = str(record.get("slug"))
-    return StoredStage(folder, str(kind), slug, key, Store.is_done(folder), find_holder(folder), tuple(sorted(names)))
+    return StoredStage(folder, str(kind), slug, key, done, holder, tuple(folder / name for name in sorted(unknown)))
 
 
 def find_removals(store: Store, contents: Contents, needed: Collection[str]) -> list[Removal]:

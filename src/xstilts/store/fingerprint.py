@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii as _quote
 from typing import Any
 
 
@@ -38,14 +39,27 @@ def _spell(place: tuple[str | int, ...]) -> str:
     return "value" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
 def canonical_json(value: Any) -> str:
     """The canonical JSON of `value`. Raises TypeError, with the place, for a value that has none."""
-    return json.dumps(_check(value, ()), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _ENCODER.encode(_check(value, ()))
+
+
+def join_fields(fields: Mapping[str, str]) -> str:
+    """The canonical JSON of a mapping, from that of its values: what many values share is spelled once."""
+    return "{" + ",".join([f"{_quote(name)}:{text}" for name, text in sorted(fields.items())]) + "}"
 
 
 def compute_key(value: Any) -> str:
     """sha256 of the canonical JSON, 64 hexadecimal digits."""
-    return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()
+    return hash_spelled(canonical_json(value))
+
+
+def hash_spelled(text: str) -> str:
+    """The key of a value, from its canonical JSON."""
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def list_differences(old: Any, new: Any, where: str = "") -> list[str]:

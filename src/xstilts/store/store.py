@@ -35,6 +35,7 @@ KEY_DIGITS = 12
 MANY_FILES = 1000
 # scheme://place, of which a path keeps one slash. A letter alone is a drive.
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)")
+_FILE_FIELDS = {"size": int, "sha256": str}
 _RUN = re.compile(r"run-\d+\.json")
 _STAGE_FIELDS = {"kind": str, "version": int, "config": dict, "inputs": dict, "key": str, "slug": str}
 _STAGE_FIELDS |= {"input_kinds": dict, "context": dict}
@@ -76,23 +77,32 @@ def write_json(path: Path, value: Any) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path | str) -> Any:
     """The JSON of a file. None for whatever is not a file with JSON: absent, cut off, a folder, a pipe, a link to itself, nested
     too deeply."""
+    return _read_dated(path)[0]
+
+
+def _read_dated(path: Path | str) -> tuple[Any, int]:
+    """The JSON of a file, and when the file was written, in nanoseconds; (None, 0) for whatever is not a file with JSON."""
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait for a writer
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.ENAMETOOLONG):
-            return None
+            return None, 0
         raise
     try:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            os.close(number)
-            return None
-        with open(number, "rb") as file:
-            return json.loads(file.read())
+        facts = os.fstat(number)
+        if not stat.S_ISREG(facts.st_mode):
+            return None, 0
+        found = b""
+        while len(found) < facts.st_size and (more := os.read(number, facts.st_size - len(found))):
+            found += more
+        return json.loads(found), facts.st_mtime_ns
     except (ValueError, RecursionError):  # not JSON, not UTF-8, a number of thousands of digits
-        return None
+        return None, 0
+    finally:
+        os.close(number)
 
 
 def _has_fields(record: Any, fields: Mapping[str, type | tuple[type, ...]]) -> bool:
@@ -105,26 +115,33 @@ def read_stage(folder: Path) -> dict[str, Any] | None:
     return record if _has_fields(record, _STAGE_FIELDS) else None
 
 
-def read_done(folder: Path) -> dict[str, Any] | None:
+def read_done(folder: Path | str) -> dict[str, Any] | None:
     """The `done.json` of a folder, with `files`, `run` and `facts`; None if there is none that is whole."""
-    record = read_json(folder / "done.json")
+    return _read_done_dated(folder)[0]
+
+
+def _read_done_dated(folder: Path | str) -> tuple[dict[str, Any] | None, int]:
+    """`read_done`, and when the mark was set, in nanoseconds."""
+    record, at = _read_dated(f"{folder}/done.json")
     if not isinstance(record, dict) or not _lists_files(record.get("files")):
-        return None
+        return None, at
     run, facts = record.get("run", ""), record.get("facts", {})
     if not isinstance(run, str) or (run and not _RUN.fullmatch(run)) or not isinstance(facts, dict):
-        return None
-    return {**record, "run": run, "facts": facts}
+        return None, at
+    return {**record, "run": run, "facts": facts}, at
 
 
 def _lists_files(files: Any) -> bool:
     """Whether this maps names of files, all of them below one folder, to sizes and hashes."""
-    return isinstance(files, dict) and all(
-        _has_fields(fact, {"size": int, "sha256": str}) and not name.startswith("/") and ".." not in name.split("/")
-        for name, fact in files.items()
-    )
+    if not isinstance(files, dict):
+        return False
+    for name, fact in files.items():
+        if not _has_fields(fact, _FILE_FIELDS) or name.startswith("/") or ".." in name.split("/"):
+            return False
+    return True
 
 
-def read_run(path: Path) -> dict[str, Any]:
+def read_run(path: Path | str) -> dict[str, Any]:
     """The record of an attempt, without fields that are not of their type; empty if there is none that is whole."""
     record = read_json(path)
     if not isinstance(record, dict):
@@ -246,24 +263,27 @@ class Store:
     def folders(self, stages: Iterable[Named]) -> dict[str, Path]:
         """The folder of each stage, by its key: what `folder` gives for each, with one listing of each kind."""
         every = list(stages)
-        found = self.find_all(every)
-        return {stage.key: found.get(stage.key) or self._usual(stage.kind, stage.slug, stage.key) for stage in every}
+        found = self.locate(every)
+        return {
+            stage.key: Path(found[stage.key]) if stage.key in found else self._usual(stage.kind, stage.slug, stage.key)
+            for stage in every
+        }
 
-    def find_all(self, stages: Iterable[Named]) -> dict[str, Path]:
-        """The folders that are there, by the keys of the stages, with one listing of each kind."""
-        found: dict[str, Path] = {}
+    def locate(self, stages: Iterable[Named]) -> dict[str, str]:
+        """The paths of the folders that are there, by the keys of the stages, with one listing of each kind."""
+        found: dict[str, str] = {}
         listed: dict[str, dict[str, list[str]]] = {}
         for stage in stages:
-            if stage.kind not in listed:
-                listed[stage.kind] = {}
-                for name in self._list(stage.kind):
-                    listed[stage.kind].setdefault(name[-KEY_DIGITS:], []).append(name)
-            names = listed[stage.kind].get(stage.key[:KEY_DIGITS], [])
-            parent = self.root / stage.kind
+            kind, key = stage.kind, stage.key
+            if kind not in listed:
+                listed[kind] = {}
+                for name in self._list(kind):
+                    listed[kind].setdefault(name[-KEY_DIGITS:], []).append(name)
+            names = listed[kind].get(key[:KEY_DIGITS], ())
             if len(names) == 1:  # without reading it: 12 digits are one key in any store
-                found[stage.key] = parent / names[0]
-            elif chosen := self._choose(parent, names, stage.key):
-                found[stage.key] = chosen
+                found[key] = f"{self.root}/{kind}/{names[0]}"
+            elif names and (chosen := self._choose(self.root / kind, names, key)):
+                found[key] = str(chosen)
         return found
 
     def _list(self, kind: str) -> list[str]:
@@ -317,16 +337,12 @@ class Store:
         return (folder / "done.json").is_file()
 
     @staticmethod
-    def verify(folder: Path, thorough: bool = True) -> dict[str, Any]:
+    def verify(folder: Path | str, thorough: bool = True) -> dict[str, Any]:
         """Check every output against `done.json`: sizes always, sha256 if `thorough` or if a file is newer than `done.json`.
         Gives what `done.json` says. Raises DamagedArtefact with the file."""
-        done = read_done(folder)
-        try:
-            marked = os.stat(f"{folder}/done.json").st_mtime_ns
-        except OSError:
-            done = None
+        done, marked = _read_done_dated(folder)
         if done is None:
-            raise DamagedArtefact(f"{folder / 'done.json'}: not the record of a finished stage")
+            raise DamagedArtefact(f"{folder}/done.json: not the record of a finished stage")
         for name, expected in done["files"].items():
             path = f"{folder}/out/{name}"
             try:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from xstilts.analysis.gather import describe_shared_data
 from xstilts.cli.views.progress import describe_time_left
 from xstilts.execution.execute import State
 from xstilts.execution.executors.local import graphics_cards
+from xstilts.execution.schedule import Schedule
 from xstilts.plan.compile import Plan
 from xstilts.plan.controls import arms
 from xstilts.plan.cost.estimate import SHARE, Estimate, assumptions, measure_processor
@@ -25,10 +27,21 @@ from xstilts.stages.stage import KINDS, TrainStage
 
 GIB = 2**30
 LEAST_GPU_HOURS = 0.1  # fewer say nothing to somebody who has no card
+WORKERS = (1, 8, 64, 512)
+SHORT_SHARE = 0.01  # stages that take less of the longest path are not printed
 
 
-def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[str]], cost: Estimate) -> None:
-    """Print the stages by kind, why they are new, the trainings and what cells share, the cost, and what is missing."""
+def print_plan(
+    console: Console,
+    plan: Plan,
+    state: State,
+    why: dict[str, list[str]],
+    cost: Estimate,
+    schedule: Schedule,
+    workers: Sequence[int],
+) -> None:
+    """Print the stages by kind, why they are new, the trainings and what cells share, the cost, how long it takes on so many
+    workers, and what is missing."""
     new = [stage for stage in plan.stages if state.status[stage.key] != "done"]
     console.print(Text.assemble((plan.study.name, "bold"), f": {plan.study.question}"), soft_wrap=True)
     attacked = f", {len(plan.attacked)} more under {fmt.count(len(plan.study.conditions), 'attack')}" if plan.attacked else ""
@@ -53,8 +66,8 @@ def print_plan(console: Console, plan: Plan, state: State, why: dict[str, list[s
         if cost.bytes > room:
             text = f"the store needs {format_bytes(cost.bytes)}, and {format_bytes(room)} are free on its disk"
             console.print(text, style="bold red", soft_wrap=True)
-        if left := state.time_left():
-            console.print(f"{describe_time_left(left)} on one worker, estimated from earlier runs")
+        if schedule.measured or cost.hours() >= LEAST_GPU_HOURS:
+            _print_schedule(console, schedule, workers, state, cost)
         else:
             console.print("how long it takes is not known yet: no similar stage is in the store")
     print_gaps(console, plan)
@@ -125,6 +138,36 @@ def _print_cost(console: Console, cost: Estimate) -> None:
         console.print("no estimate for the embedded world: it takes minutes on a CPU")
 
 
+def _print_schedule(console: Console, schedule: Schedule, workers: Sequence[int], state: State, cost: Estimate) -> None:
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    table.add_column("workers")
+    for count in workers:
+        table.add_column(f"{count:,}", justify="right")
+    table.add_row("time", *(format_duration(schedule.simulate(count)) for count in workers))
+    console.print(table)
+    if schedule.measured:
+        left = state.time_left()
+        basis = "from what stages of earlier runs took" + (f"; on one worker {describe_time_left(left)}" if left else "")
+    else:
+        basis = "from the FLOPs, with such a card for each worker: a floor, like the GPU-hours"
+        basis += "; stages of unknown size count like others of their kind" if cost.left_out else ""
+    path = [(stage.label, schedule.seconds[stage.key]) for stage in schedule.path]
+    long = [f"{label} {format_duration(seconds)}" for label, seconds in path if seconds >= SHORT_SHARE * schedule.least]
+    enough = f"from about {fmt.count(schedule.most_workers, 'worker')} on, more gain nothing"
+    line = (("  longest path ", ""), (format_duration(schedule.least), "bold"), (f": {' -> '.join(long)}; {enough}", ""))
+    console.print(Text.assemble(*line), soft_wrap=True)
+    console.print(f"  {basis}", style="dim", soft_wrap=True)
+
+
+def format_duration(seconds: float) -> str:
+    """Two digits or three in the unit that suits: 24 s, 15 min, 16.4 h, 5.2 days."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:,.1f} days"
+
+
 def _format_languages(codes: set[str]) -> str:
     return f" in {len(codes)} languages" if len(codes) > 6 else f" in {' '.join(sorted(codes))}" if codes else ""
 
@@ -153,7 +196,9 @@ def print_gaps(console: Console, plan: Plan) -> None:
         console.print(f"note: {': '.join(filter(None, (', '.join(subjects), remark)))}", style="dim", soft_wrap=True)
 
 
-def plan_record(plan: Plan, state: State, why: dict[str, list[str]], cost: Estimate) -> dict[str, Any]:
+def plan_record(
+    plan: Plan, state: State, why: dict[str, list[str]], cost: Estimate, schedule: Schedule, workers: Sequence[int]
+) -> dict[str, Any]:
     """The plan as JSON."""
     found = trainings(plan)
     return {
@@ -192,6 +237,7 @@ def plan_record(plan: Plan, state: State, why: dict[str, list[str]], cost: Estim
         "leaking_cells": sum(cell.leak for cell in plan.cells),
         "controls": {arm.name: {"control": arm.control, "of": arm.of} for arm in arms(plan.study) if arm.control},
         "estimate": cost.record(),
+        "schedule": schedule.record(workers) if schedule.measured or cost.flops else None,
         "unresolved": plan.unresolved,
         "missing": plan.missing,
         "notes": plan.notes,

@@ -54,8 +54,7 @@ def print_kinds(console: Console, store: Store, contents: Contents) -> None:
         count = sum(1 for file in path.rglob("*") if file.is_file()) if path.is_dir() else 1
         table.add_row(path.name, f"{count:,}", "", "", "", format_bytes(total_bytes([read_sizes(path)])))
     console.print(table)
-    whole = total_bytes([read_sizes(store.root)])
-    console.print(f"\n{store.root}: {format_bytes(whole)}", soft_wrap=True)
+    console.print(f"\n{store.root}: {format_bytes(contents.bytes)}", soft_wrap=True)
     _print_unknown(console, contents)
 
 

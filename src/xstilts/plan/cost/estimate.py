@@ -16,6 +16,7 @@ from xstilts.plan.cost.sizes import TALLY_BYTES, Unknown, examples, known_exampl
 from xstilts.recipe.mixture import compute_shares, total_steps
 from xstilts.recipe.recipe import SELECTING
 from xstilts.stages.stage import (
+    KINDS,
     AttackStage,
     EmbedStage,
     EncoderStage,
@@ -34,6 +35,7 @@ from xstilts.tasks.registry import find_task
 CARD, PEAK_FLOPS, SHARE = "an NVIDIA H100 SXM", 989e12, 0.4
 RATE = PEAK_FLOPS * SHARE
 FLOAT_BYTES = 4
+STAGE_SECONDS = 1.0  # what a stage takes beside its work: a model is loaded
 
 
 @dataclass
@@ -115,6 +117,26 @@ def estimate(plan: Plan, keys: Collection[str], rate: float = RATE) -> Estimate:
             for gap in gaps:
                 found.unknown.setdefault(gap.what, set()).update(filter(None, (gap.language,)))
     return found
+
+
+def guess_seconds(plan: Plan, rate: float = RATE) -> dict[str, float]:
+    """Seconds of each stage on a card that reaches the rate, by key: what its kind usually takes if it has no FLOPs, and the mean
+    of its kind if its size is not known. A floor, like the hours."""
+    tokens: dict[str, float] = {}
+    found: dict[str, float] = {}
+    for stage in plan.stages:
+        try:
+            cost = cost_of(stage, tokens, [])
+        except Unknown:
+            continue
+        tokens[stage.key] = cost[0]
+        found[stage.key] = STAGE_SECONDS + cost[1] / rate if cost[1] else KINDS[stage.kind].usual_seconds
+    known: dict[str, list[float]] = {}
+    for stage in plan.stages:
+        if stage.key in found:
+            known.setdefault(stage.kind, []).append(found[stage.key])
+    usual = {kind: sum(known[kind]) / len(known[kind]) if kind in known else KINDS[kind].usual_seconds for kind in KINDS}
+    return {stage.key: found.get(stage.key, usual[stage.kind]) for stage in plan.stages}
 
 
 def measure_processor() -> float:
