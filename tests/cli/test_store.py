@@ -159,6 +159,22 @@ def test_what_jobs_of_a_cluster_printed_goes_after_a_month(both: tuple[Plan, Pla
     assert [path.name for path in (store.root / "jobs").iterdir()] == ["new"]
 
 
+def test_the_age_of_a_leftover_is_by_the_clock_of_the_disk(
+    both: tuple[Plan, Plan, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine whose clock is an hour fast, a file that another run is just writing is no leftover."""
+    plan, _, store = both
+    writing = folder_of(store, plan.stages[0]) / f".stage.json.{'0' * 32}"
+    writing.touch()
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 3600)
+    sweep(store)
+    assert writing.exists()
+    os.utime(writing, (0, 0))
+    sweep(store)
+    assert not writing.exists()
+
+
 def test_a_probe_that_goes_while_it_is_looked_at_stops_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", lambda path: iter([*listed(path), path / f".probe-{'0' * 32}"]))

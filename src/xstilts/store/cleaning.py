@@ -11,14 +11,13 @@ import contextlib
 import os
 import re
 import shutil
-import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from xstilts.errors import InputError
-from xstilts.store.lease import STALE_SECONDS, Holder, Lease, LeaseHeld, find_holder
+from xstilts.store.lease import STALE_SECONDS, Holder, Lease, LeaseHeld, find_holder, read_clock
 from xstilts.store.store import KEY_DIGITS, Store, read_json
 
 # What a store has beside stages: frozen designs, what was simulated about designs, jobs of clusters, and what workers printed.
@@ -156,8 +155,9 @@ def _read_stage(folder: Path) -> StoredStage | None:
 def find_removals(store: Store, contents: Contents, needed: Collection[str]) -> list[Removal]:
     """What nothing needs if only the stages with the `needed` keys are to stay, with what attempts have left in these. Raises
     InputError if a run works on a stage that is not needed."""
+    now = read_clock(store.root)
     found = [Removal(path, "was being deleted") for path in contents.trash]
-    found += [Removal(path, f"jobs of a run that ended more than {JOBS_DAYS} days ago") for path in _list_old_jobs(store)]
+    found += [Removal(path, f"jobs of a run that ended more than {JOBS_DAYS} days ago") for path in _list_old_jobs(store, now)]
     for stage in contents.stages:
         if stage.key not in needed:
             if stage.holder is not None:
@@ -168,13 +168,13 @@ def find_removals(store: Store, contents: Contents, needed: Collection[str]) -> 
             if not stage.unknown:
                 found.append(Removal(stage.folder, "no study on the list needs it", stage.folder))
         elif stage.holder is None:
-            found += (Removal(path, why, stage.folder) for path, why in _list_leftovers(stage))
+            found += (Removal(path, why, stage.folder) for path, why in _list_leftovers(stage, now))
     return found
 
 
-def _list_old_jobs(store: Store) -> list[Path]:
+def _list_old_jobs(store: Store, now: float) -> list[Path]:
     """The folders of runs on a cluster that ended long ago: a run that lives touches its lease."""
-    old = time.time() - JOBS_DAYS * 86400
+    old = now - JOBS_DAYS * 86400
     return [
         folder
         for folder in sorted(store.root.glob("jobs/*"))
@@ -182,9 +182,9 @@ def _list_old_jobs(store: Store) -> list[Path]:
     ]
 
 
-def _list_leftovers(stage: StoredStage) -> Iterable[tuple[Path, str]]:
+def _list_leftovers(stage: StoredStage, now: float) -> Iterable[tuple[Path, str]]:
     """What attempts that ended without a word have left in a stage that nobody works on. A temporary file may be a moment old:
-    a run writes `stage.json` before anybody holds the stage."""
+    a run writes `stage.json` before anybody holds the stage. `now` is by the clock that dates the files."""
     for path in sorted(stage.folder.iterdir()):
         if path.name.startswith(".attempt-"):
             yield path, "of an attempt that was killed"
@@ -194,23 +194,24 @@ def _list_leftovers(stage: StoredStage) -> Iterable[tuple[Path, str]]:
             yield path, "was not what it should be, and was set aside"
         elif path.name == "checkpoint" and stage.done:
             yield path, "its stage is done"
-        elif _TEMPORARY.fullmatch(path.name) and time.time() - path.lstat().st_mtime > STALE_SECONDS:
+        elif _TEMPORARY.fullmatch(path.name) and now - path.lstat().st_mtime > STALE_SECONDS:
             yield path, "a file that was being written"
 
 
 def sweep(store: Store) -> None:
     """Remove what ended runs have left in a store, except attempts: only `gc` knows that nobody comes back to them. The names in
     a folder say whether there is anything; only then its records are read."""
+    now = read_clock(store.root)
     for place in store.root.iterdir():
         with contextlib.suppress(OSError):  # a run has just removed it, or may not write here
-            if _PROBE.fullmatch(place.name) and time.time() - place.lstat().st_mtime > STALE_SECONDS:
+            if _PROBE.fullmatch(place.name) and now - place.lstat().st_mtime > STALE_SECONDS:
                 place.unlink()
         for folder in place.iterdir() if place.is_dir() and place.name not in RECORDS else ():
             with contextlib.suppress(OSError):
-                _sweep_one(folder)
+                _sweep_one(folder, now)
 
 
-def _sweep_one(folder: Path) -> None:
+def _sweep_one(folder: Path, now: float) -> None:
     if _TRASH.fullmatch(folder.name):
         shutil.rmtree(folder, ignore_errors=True)
         return
@@ -221,7 +222,7 @@ def _sweep_one(folder: Path) -> None:
     ):
         return
     stage = _read_stage(folder)
-    for path, why in _list_leftovers(stage) if stage is not None and stage.holder is None else ():
+    for path, why in _list_leftovers(stage, now) if stage is not None and stage.holder is None else ():
         if not path.name.startswith(".attempt-"):
             remove(Removal(path, why, folder))
 
