@@ -245,7 +245,7 @@ class Drill:
 
     def _check_done(self, store: Store, before: set[str]) -> set[str]:
         """The keys of the stages that are done. Counts those that no longer are."""
-        folders = store.find_all(self.plan.stages)
+        folders = _locate(store, self.plan)
         done = {key for key, folder in folders.items() if store.is_done(folder)}
         for key in before - done:
             self._note("lost", f"{folders.get(key, key)} was done and is not any more")
@@ -266,7 +266,7 @@ class Drill:
             self._note("torn", str(error))
 
     def _compare(self, store: Store, calm: dict[str, str]) -> None:
-        folders = store.find_all(self.plan.stages)
+        folders = _locate(store, self.plan)
         for folder in folders.values():
             if store.is_done(folder):
                 self._verify(store, folder)
@@ -289,7 +289,7 @@ class Drill:
 
     def _list_hashes(self, store: Store) -> dict[str, str]:
         found = {}
-        for key, folder in store.find_all(self.plan.stages).items():
+        for key, folder in _locate(store, self.plan).items():
             for name, facts in (read_json(folder / "done.json") or {"files": {}})["files"].items():
                 if name.endswith((".safetensors", ".npy", ".jsonl", *COMPARED)):
                     found[f"{folder.parent.name} {key} {name}"] = facts["sha256"]
@@ -302,6 +302,11 @@ class Drill:
     def record(self) -> dict[str, Any]:
         """What happened and what was found, as JSON."""
         return {"kills": self.kills, "found": dict(self.found), "did": dict(sorted(self.did.items())), "notes": self.notes[:50]}
+
+
+def _locate(store: Store, plan: Plan) -> dict[str, Path]:
+    """The folders of the stages that were begun, by key."""
+    return {key: Path(folder) for key, folder in store.locate(plan.stages).items()}
 
 
 def _list_children(pid: int) -> list[int]:
