@@ -220,6 +220,17 @@ def test_a_task_that_dies_is_begun_again_and_not_for_ever(
     assert re.search(r"its worker ended 2 times .*\(job \d_\d: FAILED; it printed last: .*", error), error
 
 
+def test_a_limit_that_others_fill_is_said_once_and_waited_for(queue: Queue, plan: Plan, tmp_path: Path) -> None:
+    queue.fails("sbatch-fails")
+
+    def watch(state: State) -> None:
+        if queue.calls("sbatch") > 3:
+            queue.fails()
+
+    state = queue.run(plan, Store(tmp_path / "store"), watch)
+    assert state.count("done") == 2 and len(state.messages) == 1 and queue.jobs == 1
+
+
 @pytest.mark.parametrize("failure", ["sbatch-times-out", "sbatch-fails"])
 def test_a_submission_without_an_answer_is_looked_for_in_the_queue(
     queue: Queue, plan: Plan, tmp_path: Path, failure: str

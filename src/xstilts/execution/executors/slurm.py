@@ -95,7 +95,7 @@ class SlurmExecutor:
         self._stopping = False
         self._asked = self._looked = self._told = -float("inf")
         self._said: list[str] = []
-        self._silent = ""
+        self._silent = self._refused = ""  # what was said of squeue and of sbatch, while it holds
 
     @property
     def size(self) -> int:
@@ -177,10 +177,13 @@ class SlurmExecutor:
                 array = self._submit_array(kind, request, tasks)
             except QueueError as error:
                 # It may be in the queue all the same, so the queue is looked at before the next attempt.
-                self._say(f"a job was not submitted ({error}); it is tried again")
+                if str(error) != self._refused:
+                    self._say(f"a job was not submitted ({error}); it is tried again")
+                self._refused = str(error)
                 self._squeue.close()
                 self._asked, self._listing = time.monotonic(), None
                 return
+            self._refused = ""
             for index, task in enumerate(tasks):
                 for record in task:
                     self._waiting.remove(record)

@@ -95,7 +95,9 @@ class Squeue:
         self._out = tempfile.TemporaryFile()  # noqa: SIM115 (it is closed with the call)
         line = ["squeue", "--array", "--states=all", f"--user={os.getuid()}", "-o", _FORMAT]
         try:
-            self._process = subprocess.Popen(line, stdout=self._out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                line, stdout=self._out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
+            )
         except OSError as error:
             self._close()
             raise QueueError(f"squeue cannot be run ({error.strerror})") from None
@@ -163,8 +165,8 @@ def _call(line: Sequence[str]) -> tuple[int, str]:
     # A run may itself be a job, and what Slurm told it is not meant for the jobs that it submits.
     outside = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_") or name in _FOR_ALL}
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    try:
-        done = subprocess.run(line, env=outside, timeout=CALL_SECONDS, check=False, **pipes)
+    try:  # a session of its own, so that a Ctrl-C does not cut off a submission
+        done = subprocess.run(line, env=outside, timeout=CALL_SECONDS, check=False, start_new_session=True, **pipes)
     except subprocess.TimeoutExpired:
         raise QueueError(f"{line[0]} gave no answer within {CALL_SECONDS:.0f} s") from None
     except OSError as error:
