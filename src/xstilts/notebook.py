@@ -23,6 +23,7 @@ from xstilts.errors import InputError
 from xstilts.execution.attack import TextVictim, attack_cell, attack_function, check_judge, make_method, write_attacked
 from xstilts.execution.attack_checks import transfer_cell
 from xstilts.execution.execute import State, execute
+from xstilts.execution.executors.choose import ExecutorName, choose_executor
 from xstilts.execution.language_pairs import score_language_pairs
 from xstilts.execution.partial import LEFT_OUT, leave_out_unread, run_what_is_there
 from xstilts.plan.cell import PlannedCell, find_cell, name_cells
@@ -45,21 +46,24 @@ def run(
     workers: int | None = None,
     data: Path | str | None = None,
     quiet: bool = False,
+    executor: ExecutorName = "local",
+    cluster: Path | str | None = None,
 ) -> State:
-    """Run what the store lacks of a study. `errors` of the result has the stages that failed. A language of a target whose data
-    cannot be read leaves the others, with a warning. Unless `quiet`, it shows on standard error how far it is and the time left:
-    in a notebook as one line, in a terminal as `xstilts run` does. Raises InputError."""
-    found = _open(store)
+    """Run what the store lacks of a study, on this machine or on a `cluster` (docs/how-to/cluster.md). `errors` of the result has
+    the stages that failed. A language of a target whose data cannot be read leaves the others, with a warning. Unless `quiet`, it
+    shows on standard error how far it is and the time left: in a notebook as one line, in a terminal as `xstilts run` does. Raises
+    InputError."""
+    found, start = _open(store), choose_executor(executor, Path(cluster) if cluster else None)
 
     def execute_seen(plan: Plan) -> State:
         if quiet:
-            return execute(plan, found, workers)
+            return execute(plan, found, workers, start=start)
         from xstilts.cli.views.console import PlainConsole
         from xstilts.cli.views.progress import LiveView
 
         in_notebook = PlainConsole().is_jupyter  # which rich can tell; what it shows there needs ipywidgets
         with LiveView(PlainConsole(stderr=True, force_jupyter=False), in_place=in_notebook) as view:
-            return execute(plan, found, workers, view.show)
+            return execute(plan, found, workers, view.show, start)
 
     plan, (*before, state) = run_what_is_there(_compile(study, data, draft=False), execute_seen)
     for first in before:

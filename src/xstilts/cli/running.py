@@ -15,35 +15,14 @@ from xstilts.cli.app import load_plan, open_console, print_error
 from xstilts.cli.options import DEFAULT_STORE
 from xstilts.cli.views.plan import print_gaps
 from xstilts.cli.views.progress import LiveView
-from xstilts.errors import InputError
 from xstilts.execution.execute import State, execute
-from xstilts.execution.executors.base import Demand, Executor, StartExecutor
+from xstilts.execution.executors.base import StartExecutor
 from xstilts.execution.executors.local import start_local
 from xstilts.plan.compile import Plan
 from xstilts.store.store import KEY_DIGITS, Store
 
 if TYPE_CHECKING:
     from xstilts.report.findings import Findings
-
-
-def choose_executor(name: str, cluster_file: Path | None) -> StartExecutor:
-    """The executor of this name: "local", "slurm" or "ray". Raises InputError if the cluster file is wrong."""
-    if name == "local":
-        if cluster_file:
-            raise InputError("--cluster: it says what jobs of a cluster ask for; give --executor slurm or ray with it")
-        return start_local
-    from xstilts.execution.cluster import find_cluster
-
-    cluster = find_cluster(cluster_file)
-    from xstilts.execution.executors.ray import start_ray
-    from xstilts.execution.executors.slurm import SlurmExecutor
-    from xstilts.execution.executors.split import SplitExecutor
-
-    def start(demand: Demand) -> Executor:
-        there: Executor = SlurmExecutor(cluster, demand) if name == "slurm" else start_ray(cluster, demand)
-        return SplitExecutor(there, cluster.local, demand) if cluster.local else there
-
-    return start
 
 
 def detach_run(

@@ -40,10 +40,10 @@ def demo(store: StoreOption = DEFAULT_STORE, workers: WorkersOption = None, out:
 
         xstilts demo --workers 2
     """
-    from xstilts.cli.running import choose_executor
+    from xstilts.execution.executors.local import start_local
     from xstilts.execution.notify import Ending
 
-    _run("demo", [], store, workers, out, choose_executor("local", None), Ending(), demo=True)
+    _run("demo", [], store, workers, out, start_local, Ending(), demo=True)
 
 
 @app.command(rich_help_panel=RUN)
@@ -135,7 +135,8 @@ def run(
         xstilts run phang2020 --executor slurm --cluster cluster.yaml --store ~/xstilts-store --detach
         xstilts run demo --notify 'echo "$XSTILTS_SUMMARY" | mail -s "$XSTILTS_STUDY: $XSTILTS_OUTCOME" me@example.org'
     """
-    from xstilts.cli.running import choose_executor, detach_run
+    from xstilts.cli.running import detach_run
+    from xstilts.execution.executors.choose import choose_executor
     from xstilts.execution.notify import notify_at_end
 
     if detach:

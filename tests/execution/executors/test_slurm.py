@@ -19,6 +19,7 @@ from tests.conftest import tiny_study
 from tests.execution.executors import slurm_stand_in
 from tests.execution.fake_store import finish
 
+from xstilts import notebook
 from xstilts.cli.views.status import describe_outlook
 from xstilts.errors import InputError
 from xstilts.execution import execute as executing
@@ -26,9 +27,9 @@ from xstilts.execution.cluster import Cluster
 from xstilts.execution.execute import State, execute
 from xstilts.execution.executors import slurm, slurm_queue
 from xstilts.execution.executors.base import Demand
+from xstilts.execution.executors.choose import choose_executor
 from xstilts.execution.executors.slurm import SlurmExecutor, submit_run
 from xstilts.execution.executors.slurm_queue import QueueError, parse_listing
-from xstilts.execution.executors.split import SplitExecutor
 from xstilts.execution.status import StatusReader
 from xstilts.plan.compile import Plan, compile_study
 from xstilts.store import lease as leases
@@ -420,7 +421,16 @@ def test_a_store_that_was_moved(queue: Queue, plan: Plan, tmp_path: Path, monkey
 def test_without_slurm_it_says_so(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="there is no command sbatch here; run it on a login node"):
-        SlurmExecutor(Cluster(), Demand(tmp_path))
+        notebook.run(plan.study, tmp_path / "store", executor="slurm")
+    with pytest.raises(InputError, match="the executor must be slurm or ray"):
+        notebook.run(plan.study, tmp_path / "store", cluster="cluster.yaml")
+
+
+def test_kinds_that_the_cluster_file_names_are_run_here(queue: Queue, plan: Plan, tmp_path: Path) -> None:
+    path = tmp_path / "cluster.yaml"
+    path.write_text(f"interval: {INTERVAL}\ncommand: {queue.cluster.command}\nlocal: [fetch]\n")
+    start = choose_executor("slurm", path)
+    assert execute(plan, Store(tmp_path / "store"), start=start).count("done") == 2 and queue.jobs == 0
 
 
 def test_a_part_of_a_card_is_refused(queue: Queue, plan: Plan, tmp_path: Path) -> None:
@@ -462,18 +472,6 @@ def test_the_runs_that_wait_for_jobs_are_seen_in_the_status(queue: Queue, plan: 
     os.kill(pid, signal.SIGKILL)
     exit_code(pid)
     assert describe_outlook(StatusReader(plan, store).read()) == "No run is active."
-
-
-def test_some_kinds_are_run_here(queue: Queue, plan: Plan, tmp_path: Path) -> None:
-    """A machine with the internet for what has to be fetched, the cluster for the rest."""
-    store = Store(tmp_path / "store")
-
-    def start(demand: Demand) -> SplitExecutor:
-        return SplitExecutor(SlurmExecutor(queue.cluster, demand), ("fetch",), demand)
-
-    state = execute(plan, store, start=start)
-    assert state.count("done") == 2 and queue.jobs == 0
-    assert all((folder / "out").is_dir() for folder in state.folders.values())
 
 
 def test_a_training_of_several_processes_needs_as_many_cards(queue: Queue, tmp_path: Path) -> None:
