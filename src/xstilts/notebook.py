@@ -51,8 +51,8 @@ def run(
 ) -> State:
     """Run what the store lacks of a study, on this machine or on a `cluster` (docs/how-to/cluster.md). `errors` of the result has
     the stages that failed. A language of a target whose data cannot be read leaves the others, with a warning. Unless `quiet`, it
-    shows on standard error how far it is and the time left: in a notebook as one line, in a terminal as `xstilts run` does. Raises
-    InputError."""
+    shows on standard error how far it is and the time left: in a notebook as one line, in a terminal as `xstilts run` does.
+    Raises InputError."""
     found, start = _open(store), choose_executor(executor, Path(cluster) if cluster else None)
 
     def execute_seen(plan: Plan) -> State:
