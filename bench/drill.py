@@ -321,6 +321,7 @@ def prepare(patch: Callable[[Any, str, Any], None], stale: float = STALE_SECONDS
     """Make leases short, checkpoints frequent and workers forks. `patch` sets a name of a module."""
     patch(leases, "STALE_SECONDS", stale)
     patch(leases, "BEAT_SECONDS", BEAT_SECONDS)
+    patch(leases, "HIDDEN_SECONDS", stale)
     patch(loop, "CHECKPOINT_SECONDS", 0.05)
     patch(executing, "LOST_LIMIT", 1_000_000)
     patch(local, "subprocess", Fork)

@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from tests.forking import Fork
 from xstilts.data.language import LANGUAGES
+from xstilts.store import lease
 from xstilts.study import Study, make_study
 from xstilts.tasks.registry import CATALOGUE
 from xstilts.tasks.user import user_tasks
@@ -29,6 +30,14 @@ settings.load_profile("calm")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Fingerprints and unpacked archives of the tests, and of the programs they start, stay out of the user's cache."""
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_disk() -> Iterator[None]:
+    """The disk of the tests shows everything at once, so nothing waits for what it might not show yet."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lease, "HIDDEN_SECONDS", 0.0)
+        yield
 
 
 @contextmanager

@@ -234,6 +234,29 @@ def test_an_executor_is_told_apart_what_failed_and_what_may_be_tried_again(
 ) -> None:
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    monkeypatch.setattr(one_stage, "run_stage", lambda *_: outcome)
+    monkeypatch.setattr(one_stage, "run_stages", lambda *_: iter([("abc", outcome)]))
     done = CliRunner().invoke(app, ["stage", "abc", "--store", str(tmp_path)])
     assert (done.exit_code, said in done.output) == (code, True), done.output
+
+
+def test_what_a_shared_disk_does_not_show_yet_is_not_taken_back(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An output that is missing beside a fresh `done.json` may be there for the machine that wrote it; one whose hash differs
+    is damaged."""
+    store, stage = Store(tmp_path), plan.stages[0]
+    monkeypatch.setattr(leases, "HIDDEN_SECONDS", 1000.0)
+    monkeypatch.setattr(executing, "LOOK_SECONDS", 0.0)
+    folder = finish(store, stage)
+    output = folder / "out" / "result.json"
+    output.rename(folder / "hidden")
+    executing._take_back(store, folder)
+    assert store.is_done(folder)
+    output.write_text("[]")
+    executing._take_back(store, folder)
+    assert not store.is_done(folder)
+    folder = finish(store, stage)
+    output.unlink()
+    os.utime(folder / "done.json", (0, 0))
+    executing._take_back(store, folder)
+    assert not store.is_done(folder), "after so long it would be seen"

@@ -84,6 +84,7 @@ def assert_whole(store: Store) -> None:
     assert {path.name for path in folder.iterdir() if not path.name.startswith((".", "run-"))} == {
         "stage.json",
         "done.json",
+        "published",
         "out",
     }
 

@@ -71,7 +71,14 @@ def test_what_arrives_is_what_was_sent_parents_first(stores: tuple[Store, Store]
         assert target.verify(folder) == read_done(stage.folder)
         assert (folder / "stage.json").read_bytes() == (stage.folder / "stage.json").read_bytes()
         assert target.runs(folder) == source.runs(stage.folder)
-        assert {path.name for path in folder.iterdir()} == {"stage.json", "run-000.json", "run-001.json", "out", "done.json"}
+        assert {path.name for path in folder.iterdir()} == {
+            "stage.json",
+            "run-000.json",
+            "run-001.json",
+            "out",
+            "done.json",
+            "published",
+        }
 
 
 def test_what_is_there_is_not_read(stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch) -> None:

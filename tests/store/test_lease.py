@@ -16,6 +16,7 @@ import pytest
 
 from xstilts.store import lease as leases
 from xstilts.store.lease import Holder, Lease, LeaseHeld, LeaseLost, find_holder, look, read_clock
+from xstilts.store.store import make_link
 
 HERE = Holder.of_this_process()
 NOBODY = 2**22 + 1  # more than any process has
@@ -182,3 +183,54 @@ def test_a_disk_without_hard_links_is_said(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(OSError, match="no hard links"), Lease(tmp_path):
         pass
     assert not any(tmp_path.iterdir())
+
+
+def test_only_one_may_publish_though_the_other_does_not_see_it_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a shared disk: the second holder sees the lease given back, and the `done.json` only a moment later."""
+    monkeypatch.setattr(leases, "HIDDEN_SECONDS", 30.0)
+    monkeypatch.setattr(leases, "LOOK_SECONDS", 0.01)
+    with Lease(tmp_path) as first:
+        first.make_folder()
+        assert first.claim()
+    seen: list[None] = []
+    monkeypatch.setattr(leases, "read_done", lambda _: seen.append(None) or ({} if len(seen) > 3 else None))
+    with Lease(tmp_path) as second:
+        second.make_folder()
+        assert not second.claim() and len(seen) > 3
+
+
+def test_who_was_killed_while_it_published_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "HIDDEN_SECONDS", 0.2)
+    monkeypatch.setattr(leases, "LOOK_SECONDS", 0.01)
+    with Lease(tmp_path) as first:
+        first.make_folder()
+        first.claim()
+    began = time.monotonic()
+    with Lease(tmp_path) as second:
+        second.make_folder()
+        assert second.claim()
+        assert Holder.read(tmp_path / "published") == second.holder
+    os.utime(tmp_path / "published", (0, 0))
+    monkeypatch.setattr(leases, "HIDDEN_SECONDS", 1000.0)
+    with Lease(tmp_path) as third:
+        third.make_folder()
+        assert third.claim(), "long ago: what came of it would be seen by now"
+    assert time.monotonic() - began < 60
+
+
+def test_a_name_that_is_taken_is_no_disk_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sshfs says EPERM for it."""
+    real = os.link
+
+    def link(source: Any, target: Any) -> None:
+        if os.path.lexists(target):
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        real(source, target)
+
+    monkeypatch.setattr(os, "link", link)
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.touch()
+    make_link(one, other)
+    with pytest.raises(FileExistsError):
+        make_link(one, other)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "other"]

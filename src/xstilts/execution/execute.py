@@ -28,7 +28,7 @@ from xstilts.stages.job import Outcome
 from xstilts.stages.stage import Stage, TrainStage
 from xstilts.store.cleaning import sweep
 from xstilts.store.fingerprint import list_differences
-from xstilts.store.lease import Lease, LeaseHeld, look
+from xstilts.store.lease import LOOK_SECONDS, Lease, LeaseHeld, look, may_be_hidden
 from xstilts.store.store import (
     KEY_DIGITS,
     DamagedArtefact,
@@ -414,7 +414,10 @@ def _take_back(store: Store, folder: Path) -> None:
     with suppress(LeaseHeld), Lease(folder):
         try:
             store.verify(folder)
-        except DamagedArtefact:
+        except DamagedArtefact as error:
+            if error.unseen and may_be_hidden(folder / "done.json"):
+                time.sleep(LOOK_SECONDS)  # it is looked at again: a shared disk may just not show it yet
+                return
             store.undo(folder)
 
 

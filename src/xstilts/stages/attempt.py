@@ -142,7 +142,8 @@ def _attempt_leased(
             body: Callable[[Job[Any, Any]], None] = getattr(importlib.import_module(module), function)
             body(Job(config, inputs, out, folder / "checkpoint", context, reporter, stop, facts))
         seconds = time.time() - started
-        store.publish(folder, out, {"key": record["key"], "run": run_path.name, "facts": facts}, lease.check)
+        if lease.claim():
+            store.publish(folder, out, {"key": record["key"], "run": run_path.name, "facts": facts}, lease.check)
         outcome = Outcome("done", seconds=seconds, facts=facts)
     except Exception as error:  # a bug in a body must not take the worker and its other stages along
         outcome = _outcome_of(_cause(error, lease), store, run_path)

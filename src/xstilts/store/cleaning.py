@@ -27,7 +27,7 @@ _TRASH = re.compile(r"\.trash-[0-9a-f]{32}")
 _PROBE = re.compile(r"\.probe-[0-9a-f]{32}")
 _TEMPORARY = re.compile(r"\.(lease|stale|clock)-[0-9a-f]{32}|\.(stage|done|run-\d+)\.json\.[0-9a-f]{32}")
 _MALFORMED = re.compile(r"\.malformed-.+-[0-9a-f]{32}")
-_OWN = re.compile(r"stage\.json|done\.json|run-\d+\.(json|log)|lease|checkpoint|out|\.attempt-.+")
+_OWN = re.compile(r"stage\.json|done\.json|published|run-\d+\.(json|log)|lease|checkpoint|out|\.attempt-.+")
 Sizes = Mapping[tuple[int, int], int]
 
 

@@ -181,6 +181,8 @@ def copy_stage(stage: FinishedStage, target: Store, tell: Callable[[int], None] 
             _copy_file(stage.folder / "out" / name, made / name, tell)
         names = _copy_runs(stage.folder, folder)
         done = {**stage.done, "run": names.get(stage.done["run"], "")}
+        if not lease.claim():
+            return False
         try:
             Store.publish(folder, made, {name: done[name] for name in done if name != "files"}, lease.check, done["files"])
         except DamagedArtefact as error:

@@ -27,12 +27,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from xstilts.store.store import Store, make_link, read_json, write_json
+from xstilts.store.store import Store, make_link, read_done, read_json, write_json
 
 STALE_SECONDS = 120.0
 BEAT_SECONDS = 5.0
 # The folder of an attempt elsewhere that was not touched for so long is left by a process that ended.
 ABANDONED_SECONDS = 3600.0
+# For so long a shared disk may not show one machine what another one has written (NFS: acdirmax, 60 seconds).
+HIDDEN_SECONDS = 75.0
+LOOK_SECONDS = 0.5
 _FIELDS = {"owner": str, "host": str, "pid": int, "boot": str, "namespace": str, "started": int}
 
 
@@ -117,6 +120,14 @@ def read_clock(folder: Path) -> float:
             probe.unlink()
 
 
+def may_be_hidden(path: Path) -> bool:
+    """Whether a file is so new that a shared disk may not show this machine what another one wrote with it."""
+    try:
+        return read_clock(path.parent) - path.lstat().st_mtime < HIDDEN_SECONDS
+    except OSError:
+        return False
+
+
 def look(folder: Path) -> tuple[Holder | None, str]:
     """Who holds a stage's folder, and, if there is a lease and nobody holds it, why not."""
     path = folder / "lease"
@@ -181,6 +192,23 @@ class Lease:
         self._own.mkdir()
         write_json(self._own / "holder.json", asdict(self.holder))
         return self._own
+
+    def claim(self) -> bool:
+        """Whether this holder may publish the stage: nobody has yet. A disk that machines share may not show for a while the
+        `done.json` that another one wrote, but it never makes one name twice; so the first who publishes leaves the name
+        `published`, and another one waits until it sees the result. If none comes, the first was killed just then."""
+        assert self._own is not None, "make_folder comes first"
+        mark = self.folder / "published"
+        while True:
+            with contextlib.suppress(FileExistsError):
+                make_link(self._own / "holder.json", mark)
+                return True
+            while read_done(self.folder) is None and may_be_hidden(mark):
+                time.sleep(LOOK_SECONDS)
+            if read_done(self.folder) is not None:
+                return False
+            self.check()
+            mark.unlink(missing_ok=True)
 
     def _take(self) -> bool:
         mine = self.folder / f".lease-{self.holder.owner}"

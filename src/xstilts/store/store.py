@@ -9,6 +9,7 @@
         checkpoint/     what outlives an interrupted attempt
         out/            the outputs, renamed into place as a whole
         done.json       sha256 and size of every output, renamed into place last: the only mark of done
+        published       that an attempt began to publish, for machines that do not see its done.json yet
 
 The slug is for people; the key decides. Nothing below `out/` is read before `done.json` was checked. Everything that `done.json`
 vouches for is on the disk before it is. A record that is not what it should be counts as absent, and who makes the stage again
@@ -55,7 +56,12 @@ class Named(Protocol):
 
 
 class DamagedArtefact(Exception):
-    """An artefact's files differ from those that `done.json` lists."""
+    """An artefact's files differ from those that `done.json` lists. `unseen`: a file is not there, or not whole, which may be due
+    to a shared disk that does not show it yet."""
+
+    def __init__(self, text: str, unseen: bool = False):
+        super().__init__(text)
+        self.unseen = unseen
 
 
 def sha256_file(path: Path) -> str:
@@ -200,7 +206,19 @@ def make_link(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
             raise
+        if _can_link(source, target.parent):  # sshfs says EPERM for a name that is taken
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
         raise OSError(errno.EOPNOTSUPP, "the file system has no hard links, which leases need", str(target)) from error
+
+
+def _can_link(source: Path, folder: Path) -> bool:
+    probe = folder / f".lease-{uuid.uuid4().hex}"
+    try:
+        os.link(source, probe)
+    except OSError:
+        return False
+    probe.unlink()
+    return True
 
 
 _NO_LINKS = "this file system has no hard links, with which runs tell each other what they hold; choose another one with --store"
@@ -348,12 +366,16 @@ class Store:
             try:
                 found = os.stat(path)
             except OSError:
-                raise DamagedArtefact(f"{path}: missing") from None
+                raise DamagedArtefact(f"{path}: missing", unseen=True) from None
             if not stat.S_ISREG(found.st_mode):
                 raise DamagedArtefact(f"{path}: not a file")
             if found.st_size != expected["size"]:
-                raise DamagedArtefact(f"{path}: {found.st_size} bytes, expected {expected['size']}")
-            if (thorough or found.st_mtime_ns > marked) and sha256_file(Path(path)) != expected["sha256"]:
+                raise DamagedArtefact(f"{path}: {found.st_size} bytes, expected {expected['size']}", unseen=True)
+            try:
+                same = not (thorough or found.st_mtime_ns > marked) or sha256_file(Path(path)) == expected["sha256"]
+            except OSError as error:
+                raise DamagedArtefact(f"{path}: it cannot be read ({error.strerror})", unseen=True) from None
+            if not same:
                 raise DamagedArtefact(f"{path}: its sha256 is not the one in done.json")
         return done
 
@@ -413,6 +435,7 @@ class Store:
         if mark.is_dir() and not mark.is_symlink():
             set_aside(mark)
         mark.unlink(missing_ok=True)
+        (folder / "published").unlink(missing_ok=True)
         Store.discard(folder / "out")
 
     @staticmethod
