@@ -16,7 +16,8 @@ round is compared with a run that nobody disturbed. Counted are:
 All have to be 0. Only processes that the drill has started are touched. Runs and workers are forks of it, which have torch
 already; leases end after seconds instead of minutes, and a worker may die more often than five times at one step.
 
-`--on slurm` does the same on a real Slurm of two nodes (`drill_slurm.py`), whose daemons are killed too.
+`--on slurm` does the same on a real Slurm of two nodes (`drill_slurm.py`), `--on ray` on a Ray cluster of two nodes
+(`drill_ray.py`). Their daemons are killed too.
 """
 
 from __future__ import annotations
@@ -320,7 +321,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=int, default=3, help="how many share the store")
-    parser.add_argument("--on", choices=("local", "slurm"), default="local")
+    parser.add_argument("--on", choices=("local", "slurm", "ray"), default="local")
     parser.add_argument("--out", type=Path, default=Path("bench/out/drill.json"))
     words = parser.parse_args()
     words.out.parent.mkdir(parents=True, exist_ok=True)
@@ -330,6 +331,8 @@ def main() -> None:
         kind = Drill
         if words.on == "slurm":
             from drill_slurm import SlurmDrill as kind
+        elif words.on == "ray":
+            from drill_ray import RayDrill as kind
         drill = stack.enter_context(kind(compile_study(make_study(STUDY)), Path(folder), random.Random(words.seed), words.runs))
         try:
             drill.go(words.kills, words.seconds)
@@ -343,6 +346,7 @@ def main() -> None:
             }
             words.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             print(json.dumps(record, indent=1))
+            os.system(f"sort {folder}/told | uniq -c | cut -c1-250")
     sys.exit(any(drill.found.values()))
 
 

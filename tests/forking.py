@@ -4,11 +4,12 @@ fork of the test's own process, which has torch already, and runs the same code.
 from __future__ import annotations
 
 import gc
+import importlib
 import os
-import runpy
 import signal
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import IO, Any, ClassVar
@@ -49,7 +50,7 @@ class Fork:
                 torch.set_num_threads(1)
                 sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
                 sys.argv = [*command[2:]]
-                runpy.run_module(command[2], run_name="__main__", alter_sys=True)
+                importlib.import_module(command[2]).main()
                 os._exit(0)
             except BaseException:
                 traceback.print_exc()
@@ -73,7 +74,13 @@ class Fork:
                 Fork.alive.remove(self)
         return self.returncode
 
-    def wait(self) -> int:
+    def wait(self, timeout: float | None = None) -> int:
+        if timeout is not None:
+            deadline = time.monotonic() + timeout
+            while self.poll() is None:
+                if time.monotonic() > deadline:
+                    raise subprocess.TimeoutExpired("a fork", timeout)
+                time.sleep(0.01)
         if self.returncode is None:
             self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
             Fork.alive.remove(self)
