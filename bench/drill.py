@@ -346,7 +346,6 @@ def main() -> None:
             }
             words.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             print(json.dumps(record, indent=1))
-            os.system(f"sort {folder}/told | uniq -c | cut -c1-250")
     sys.exit(any(drill.found.values()))
 
 

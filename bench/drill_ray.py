@@ -3,8 +3,8 @@
 Ray's workers are forks of a process that has torch already. Beside workers and runs, the processes that speak with Ray for a run
 (`ray_driver`) are killed, and the daemons: the raylet of the second node, for which a new node comes, and the raylet of the first
 one or the GCS, after which the cluster is gone. The runs then have to say so and end, and the next ones go on on a new cluster.
-Orphans are workers that were suspended while the raylet of their node was killed. The clocks and disks of workers differ as in
-`drill_slurm.py`.
+Orphans are workers that were suspended while the raylet of their node was killed, and those whose raylet is suspended for so long
+that Ray takes the node for dead, which go on. The clocks and disks of workers differ as in `drill_slurm.py`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ NODE = {"num_cpus": 2, "object_store_memory": 100 * 2**20, "memory": 2 * 2**30}
 HEAD = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
 START_SECONDS = 120.0
 WORK_SECONDS = 3.0
+CUT_OFF_SECONDS = 12.0  # after which Ray has long taken a node that does not answer for dead
 END_SECONDS = 60.0  # that runs may take to end after their cluster is gone
 # What Ray's command for a worker begins with, in place of its own program of this name.
 SETUP_WORKER = """\
@@ -62,8 +63,9 @@ class RayDrill(Drill):
     def __enter__(self) -> Self:
         self.tmp, self.socket, self.told = self.folder / "r", self.folder / "zygote", self.folder / "told"
         (self.tmp / "ray").mkdir(parents=True)
+        self.told.touch()
         os.environ |= {"RAY_TMPDIR": str(self.tmp), "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-        os.environ |= {"RAY_health_check_initial_delay_ms": "1000", "RAY_health_check_period_ms": "1000"}
+        os.environ |= {f"RAY_health_check_{name}_ms": "1000" for name in ("initial_delay", "period", "timeout")}
         os.environ |= {"RAY_num_workers_soft_limit": "12", "RAY_idle_worker_killing_time_threshold_ms": "20000"}
         os.environ |= {"XSTILTS_DEVICE": "cpu", "HOME": str(self.folder)}
         executing.POLL_SECONDS = 0.05
@@ -133,12 +135,18 @@ class RayDrill(Drill):
     def _execute(self, store: Store) -> State:
         state = execute(self.plan, store, start=partial(start_ray, self.cluster))
         with self.told.open("a", encoding="utf-8") as told:
-            told.writelines(f"{message}\n" for message in state.messages)
+            told.writelines(f"{message}\n" for message in state.messages if message.startswith("damaged"))
         return state
 
     def _round(self, store: Store, kills: int, until: float) -> None:
         self._store = store
         super()._round(store, kills, until)
+
+    def _compare(self, store: Store, calm: dict[str, str]) -> None:
+        super()._compare(store, calm)
+        for message in self.told.read_text(encoding="utf-8").splitlines():
+            self._note("failed", f"a run falsely said: {message}")
+        self.told.write_text("", encoding="utf-8")
 
     def _hear(self, run: Run) -> None:
         said = read_json(run.said) if run.said.exists() else {}
@@ -151,8 +159,8 @@ class RayDrill(Drill):
 
     def _strike(self) -> None:
         runs = [run for run in self._alive if not run.suspended]
-        blows = ("worker", "run", "driver", "suspend worker", "suspend run", "raylet", "orphan", "head", "gcs")
-        match self.rng.choices(blows, (32, 5, 4, 4, 2, 2, 2, 0.5, 0.5))[0]:
+        blows = ("worker", "run", "driver", "suspend worker", "suspend run", "raylet", "orphan", "cut off", "head", "gcs")
+        match self.rng.choices(blows, (32, 5, 4, 4, 2, 2, 2, 1, 0.5, 0.5))[0]:
             case "worker" if workers := self._list_workers():
                 self._kill(self.rng.choice(workers), "killed workers")
             case "run" if runs:
@@ -175,6 +183,12 @@ class RayDrill(Drill):
                         self._suspend(pid, "suspended orphans")
                         self._orphans.add(pid)
                     self._kill_second(raylets[0])
+            case "cut off" if raylets := self._find_raylets(head=False):
+                with suppress(ProcessLookupError):
+                    os.kill(raylets[0], signal.SIGSTOP)
+                    self.did["suspended raylets of second nodes"] += 1
+                    self._asleep.append((time.monotonic() + CUT_OFF_SECONDS, raylets[0]))
+                    self._later.append(time.monotonic() + CUT_OFF_SECONDS + 2.0)
             case "head" if not self._gone:
                 self._break(self._find_raylets(head=True), "killed raylets of first nodes")
             case "gcs" if not self._gone:
@@ -200,7 +214,8 @@ class RayDrill(Drill):
         for at in list(self._later):
             if not self._gone and time.monotonic() > at:
                 self._later.remove(at)
-                os.write(self._commands, b"+")
+                if not self._find_raylets(head=False):
+                    os.write(self._commands, b"+")
         if self._gone and self._alive and time.monotonic() - self._gone > END_SECONDS:
             self._note("stuck", f"{len(self._alive)} runs went on {END_SECONDS:.0f} seconds after their cluster was gone")
             for run in self._alive:

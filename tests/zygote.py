@@ -52,9 +52,7 @@ def serve(path: Path, begin: Callable[[], None] = lambda: None, run: Callable[[l
                         continue
 
 
-def _fork(
-    client: socket.socket, listening: socket.socket, begin: Callable[[], None], run: Callable[[list[str]], None]
-) -> int:
+def _fork(client: socket.socket, listening: socket.socket, begin: Callable[[], None], run: Callable[[list[str]], None]) -> int:
     message, descriptors, _, _ = socket.recv_fds(client, _MOST, 2)
     if not message:  # the client was killed before it could ask
         client.close()

@@ -77,11 +77,15 @@ def find_ready(store: Store, key: str) -> dict[str, Any]:
     """The record of a stage that can begin. Raises InputError if there is none, or if it cannot begin."""
     record = find_record(store, key)
     check_version(record)
-    lacking = [name for name, found in record["inputs"].items() if not _is_done(store, record["input_kinds"][name], found)]
-    if lacking:
+    if lacking := list_lacking(store, record):
         named = ", ".join(f"{name} ({record['input_kinds'][name]} {record['inputs'][name][:12]})" for name in lacking)
         raise InputError(f"stage {record['slug']}: inputs that are not done: {named}; run these stages first")
     return record
+
+
+def list_lacking(store: Store, record: Mapping[str, Any]) -> list[str]:
+    """The names of the inputs of a stage that are not done."""
+    return [name for name, found in record["inputs"].items() if not _is_done(store, record["input_kinds"][name], found)]
 
 
 def check_version(record: Mapping[str, Any]) -> None:
