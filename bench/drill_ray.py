@@ -40,7 +40,7 @@ NODE = {"num_cpus": 2, "object_store_memory": 100 * 2**20, "memory": 2 * 2**30}
 HEAD = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
 START_SECONDS = 120.0
 WORK_SECONDS = 3.0
-CUT_OFF_SECONDS = 12.0  # after which Ray has long taken a node that does not answer for dead
+CUT_OFF_SECONDS = 15.0  # after which Ray has long taken a node that does not answer for dead
 END_SECONDS = 60.0  # that runs may take to end after their cluster is gone
 # What Ray's command for a worker begins with, in place of its own program of this name.
 SETUP_WORKER = """\
