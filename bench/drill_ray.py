@@ -97,8 +97,9 @@ class RayDrill(Drill):
         os.close(commands)
         os.close(answers)
         ready, _, _ = select.select([self._answers], [], [], START_SECONDS)
-        assert ready, "the Ray cluster did not start"
-        os.environ["RAY_ADDRESS"] = os.read(self._answers, 1000).decode()
+        address = os.read(self._answers, 1000).decode() if ready else ""
+        assert address, "the Ray cluster did not start"
+        os.environ["RAY_ADDRESS"] = address
         self.did["clusters"] += 1
 
     def _end_cluster(self) -> None:
