@@ -19,7 +19,8 @@ already; leases end after seconds instead of minutes, and a worker may die more 
 `--mounts A B` are several mounts of one folder, which is given with `--shared`: each run sees the store through one of them, as
 machines that share a disk do. `--stale` must then be longer than such a mount may show old dates.
 
-`--on slurm` does the same on a real Slurm of two nodes (`drill_slurm.py`), whose daemons are killed too.
+`--on slurm` does the same on a real Slurm of two nodes (`drill_slurm.py`), `--on ray` on a Ray cluster of two nodes
+(`drill_ray.py`). Their daemons are killed too.
 """
 
 from __future__ import annotations
@@ -336,7 +337,7 @@ def main() -> None:
     parser.add_argument("--stale", type=float, default=STALE_SECONDS, help="seconds after which a lease counts as stale")
     parser.add_argument("--shared", type=Path, help="the folder in which the store is")
     parser.add_argument("--mounts", type=Path, nargs="*", default=[], help="several mounts of that folder")
-    parser.add_argument("--on", choices=("local", "slurm"), default="local")
+    parser.add_argument("--on", choices=("local", "slurm", "ray"), default="local")
     parser.add_argument("--out", type=Path, default=Path("bench/out/drill.json"))
     words = parser.parse_args()
     words.out.parent.mkdir(parents=True, exist_ok=True)
@@ -346,6 +347,8 @@ def main() -> None:
         kind = Drill
         if words.on == "slurm":
             from drill_slurm import SlurmDrill as kind
+        elif words.on == "ray":
+            from drill_ray import RayDrill as kind
         drill = kind(compile_study(make_study(STUDY)), Path(folder), random.Random(words.seed), words.runs)
         drill.shared, drill.mounts = words.shared, tuple(words.mounts)
         stack.enter_context(drill)

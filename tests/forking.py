@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import os
 import pickle
-import runpy
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
@@ -87,7 +88,7 @@ class Fork:
                 # A fork of a fork has such files already; that they go must not close the numbers.
                 sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode, closefd=False) for n, mode in enumerate("rww"))
                 sys.argv = [*command[2:]]
-                runpy.run_module(command[2], run_name="__main__", alter_sys=True)
+                importlib.import_module(command[2]).main()
                 status = 0
             except SystemExit as end:
                 status = end.code if isinstance(end.code, int) else end.code is not None
@@ -116,7 +117,13 @@ class Fork:
                 Fork.alive.remove(self)
         return self.returncode
 
-    def wait(self) -> int:
+    def wait(self, timeout: float | None = None) -> int:
+        if timeout is not None:
+            deadline = time.monotonic() + timeout
+            while self.poll() is None:
+                if time.monotonic() > deadline:
+                    raise subprocess.TimeoutExpired("a fork", timeout)
+                time.sleep(0.01)
         if self.returncode is None:
             self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
             Fork.alive.remove(self)

@@ -21,8 +21,16 @@ from pathlib import Path
 _MOST = 1 << 20
 
 
-def serve(path: Path, begin: Callable[[], None] = lambda: None) -> None:
-    """Serve clients until this process ends. `begin` is called in each fork."""
+def run_xstilts(words: list[str]) -> None:
+    """Run a command of xstilts."""
+    from xstilts.cli import main
+
+    sys.argv = ["xstilts", *words]
+    main()
+
+
+def serve(path: Path, begin: Callable[[], None] = lambda: None, run: Callable[[list[str]], None] = run_xstilts) -> None:
+    """Serve clients until this process ends. Each fork calls `begin`, and `run` with the words that its client sent."""
     running: dict[int, socket.socket] = {}
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
@@ -31,7 +39,7 @@ def serve(path: Path, begin: Callable[[], None] = lambda: None) -> None:
             ready, _, _ = select.select([listening], [], [], 0.01)
             if ready:
                 client, _ = listening.accept()
-                if pid := _fork(client, listening, begin):
+                if pid := _fork(client, listening, begin, run):
                     running[pid] = client
             while running:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -44,7 +52,7 @@ def serve(path: Path, begin: Callable[[], None] = lambda: None) -> None:
                         continue
 
 
-def _fork(client: socket.socket, listening: socket.socket, begin: Callable[[], None]) -> int:
+def _fork(client: socket.socket, listening: socket.socket, begin: Callable[[], None], run: Callable[[list[str]], None]) -> int:
     message, descriptors, _, _ = socket.recv_fds(client, _MOST, 2)
     if not message:  # the client was killed before it could ask
         client.close()
@@ -67,10 +75,7 @@ def _fork(client: socket.socket, listening: socket.socket, begin: Callable[[], N
         os.environ.clear()
         os.environ.update(asked["environment"])
         begin()
-        from xstilts.cli import main
-
-        sys.argv = ["xstilts", *asked["words"]]
-        main()
+        run(asked["words"])
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1

@@ -15,7 +15,7 @@ from xstilts.execution.executors.local import start_local
 from xstilts.stages.attempt import attempt
 from xstilts.stages.job import Outcome
 from xstilts.stages.stage import KINDS
-from xstilts.store.store import KEY_DIGITS, Store, write_json
+from xstilts.store.store import KEY_DIGITS, DamagedArtefact, Store, write_json
 
 LOOK_SECONDS = 1.0
 POLL_SECONDS = 0.25
@@ -66,11 +66,15 @@ def _run_side_by_side(
 def _wait_until_ready(store: Store, key: str, stop: threading.Event, patience: float) -> dict[str, Any]:
     until = time.monotonic() + patience
     while True:
+        last = time.monotonic() >= until or stop.is_set()
         try:
-            return find_ready(store, key)
+            record = find_ready(store, key)
+            if last or not list_unseen(store, record):
+                return record
         except InputError:
-            if time.monotonic() >= until or stop.wait(LOOK_SECONDS):
+            if last:
                 raise
+        stop.wait(LOOK_SECONDS)
 
 
 def find_ready(store: Store, key: str) -> dict[str, Any]:
@@ -82,6 +86,20 @@ def find_ready(store: Store, key: str) -> dict[str, Any]:
         named = ", ".join(f"{name} ({record['input_kinds'][name]} {record['inputs'][name][:12]})" for name in lacking)
         raise InputError(f"stage {record['slug']}: inputs that are not done: {named}; run these stages first")
     return record
+
+
+def list_unseen(store: Store, record: Mapping[str, Any]) -> list[str]:
+    """The names of the inputs of a stage that this machine does not see whole: they are damaged, or a shared disk shows late what
+    another machine has written."""
+    return [name for name, key in record["inputs"].items() if not _is_whole(store, record["input_kinds"][name], key)]
+
+
+def _is_whole(store: Store, kind: str, key: str) -> bool:
+    folder = store.find(kind, key)
+    try:
+        return folder is not None and bool(store.verify(folder, thorough=False))
+    except DamagedArtefact:
+        return False
 
 
 def check_version(record: Mapping[str, Any]) -> None:

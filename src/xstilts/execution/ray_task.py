@@ -13,7 +13,7 @@ from typing import Any
 
 from xstilts.errors import InputError
 from xstilts.execution.code_identity import check_code
-from xstilts.execution.one_stage import check_version
+from xstilts.execution.one_stage import check_version, list_unseen
 from xstilts.stages.attempt import attempt
 from xstilts.store.store import Store, read_stage
 
@@ -32,15 +32,19 @@ def run_on_node(record: Mapping[str, Any], root: str, code: str, gpus: float) ->
     try:
         check_code(code)
         check_version(record)
-        _check_store(store, record)
+        _await_sight(store, record)
     except InputError as error:
         return {"refused": f"node {platform.node()}: {error}"}
     return attempt(store, record, lambda _: None, stop).record()
 
 
-def _check_store(store: Store, record: Mapping[str, Any]) -> None:
+def _await_sight(store: Store, record: Mapping[str, Any]) -> None:
+    """Wait for what other nodes have written: the stage's record and its inputs. An input that is not there then is damaged."""
+    folder = store.folder(record["kind"], record["slug"], record["key"])
     deadline = time.monotonic() + SEEN_SECONDS
-    while read_stage(store.folder(record["kind"], record["slug"], record["key"])) is None:
+    while (unseen := read_stage(folder) is None) or list_unseen(store, record):
         if time.monotonic() > deadline:
-            raise InputError(f"store {store.root} is not there; give a folder that all nodes share with --store")
+            break
         time.sleep(0.5)
+    if unseen:
+        raise InputError(f"store {store.root} is not there; give a folder that all nodes share with --store")

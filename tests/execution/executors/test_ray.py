@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import tiny_record, tiny_study
+from tests.execution.fake_store import begin, finish
 
 from xstilts.errors import InputError
 from xstilts.execution import ray_driver, ray_task
@@ -29,6 +30,7 @@ from xstilts.execution.executors import ray as executor_module
 from xstilts.execution.executors.base import Demand
 from xstilts.execution.executors.ray import RayExecutor, start_ray
 from xstilts.plan.compile import Plan, compile_study
+from xstilts.stages.job import Outcome
 from xstilts.stages.stage import Stage
 from xstilts.store.lease import find_holder
 from xstilts.store.store import Store, read_json, write_json
@@ -301,6 +303,24 @@ def test_a_node_that_cannot_do_what_the_others_do_says_so(
     assert not (tmp_path / "elsewhere").exists()
     refused = ray_task.run_on_node({**first, "version": 0}, str(tmp_path), code, 0)["refused"]
     assert "planned by another version of xstilts" in refused
+
+
+def test_an_input_that_the_node_does_not_see_yet_is_waited_for(
+    first: dict[str, Any], plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shared folders show a file late that was looked for before it was there; that is no damage."""
+    store = Store(tmp_path)
+    stage = next(stage for stage in plan.stages if stage.parents)
+    begin(store, stage)
+    late = list(stage.parents)
+    monkeypatch.setattr(ray_task.time, "sleep", lambda _: finish(store, late.pop()))
+    monkeypatch.setattr(ray_task, "attempt", lambda *_: Outcome("done"))
+    assert ray_task.run_on_node(stage.record(), str(tmp_path), read_code_identity(), 0)["outcome"] == "done"
+    assert not late
+    monkeypatch.undo()
+    monkeypatch.setattr(ray_task, "SEEN_SECONDS", 0.0)
+    (store.folder(stage.parents[0].kind, stage.parents[0].slug, stage.parents[0].key) / "done.json").unlink()
+    assert ray_task.run_on_node(stage.record(), str(tmp_path), read_code_identity(), 0)["outcome"] == "damaged-input"
 
 
 def test_a_stage_sees_the_cards_that_it_asked_for(first: dict[str, Any], tmp_path: Path) -> None:

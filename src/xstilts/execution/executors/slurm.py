@@ -385,12 +385,12 @@ def submit_run(cluster: Cluster, store: Store, words: Sequence[str]) -> tuple[st
     lines = [
         "#!/bin/bash",
         *cluster.prologue.splitlines(),
-        f"{command} &",
-        "run=$!",
         "# Its jobs outlive a run that is killed by HUP, and the next one finds them. TERM is its Ctrl-C, which ends them.",
         f"again() {{ kill -HUP $run; {again}; }}",
         "trap again USR1",
         "trap 'kill -TERM $run' TERM",
+        f"{command} &",
+        "run=$!",
         "while kill -0 $run 2>/dev/null; do wait $run; code=$?; done",
         "exit $code",
     ]
