@@ -32,6 +32,7 @@ from xstilts.execution import execute as executing
 from xstilts.execution import ray_driver
 from xstilts.execution.cluster import Cluster
 from xstilts.execution.execute import State, execute
+from xstilts.execution.executors import ray as executor
 from xstilts.execution.executors.ray import start_ray
 from xstilts.store.lease import find_holder
 from xstilts.store.store import Store, read_json
@@ -41,7 +42,7 @@ HEAD = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": 
 START_SECONDS = 120.0
 WORK_SECONDS = 3.0
 CUT_OFF_SECONDS = 15.0  # after which Ray has long taken a node that does not answer for dead
-END_SECONDS = 60.0  # that runs may take to end after their cluster is gone
+END_SECONDS = 100.0  # that runs may take to end after their cluster is gone: a call of Ray may hang for 60
 # What Ray's command for a worker begins with, in place of its own program of this name.
 SETUP_WORKER = """\
 import sys
@@ -68,7 +69,7 @@ class RayDrill(Drill):
         os.environ |= {f"RAY_health_check_{name}_ms": "1000" for name in ("initial_delay", "period", "timeout")}
         os.environ |= {"RAY_num_workers_soft_limit": "12", "RAY_idle_worker_killing_time_threshold_ms": "20000"}
         os.environ |= {"XSTILTS_DEVICE": "cpu", "HOME": str(self.folder)}
-        executing.POLL_SECONDS = 0.05
+        executing.POLL_SECONDS, executor.START_SECONDS = 0.05, 30.0  # Ray itself tries for minutes to join a cluster that is gone
         ray_driver.TURN_SECONDS, ray_driver.PROGRESS_SECONDS = 0.05, 0.3
         ray_driver.NODES_SECONDS, ray_driver.GONE_SECONDS = 1.0, 3.0
         self.setup = self.folder / "setup_worker.py"
@@ -153,7 +154,7 @@ class RayDrill(Drill):
         said = read_json(run.said) if run.said.exists() else {}
         words = said.get("crash", "").strip().rpartition("\n")[2]
         if run.pid in self._excused and words.startswith("xstilts.errors.InputError: --executor ray: "):
-            sentence = re.split(", | at ", words.partition("--executor ray: ")[2])[0]
+            sentence = re.split("[,;] | at ", words.partition("--executor ray: ")[2])[0]
             self.did[f"runs that said: {sentence}"] += 1
             run.said.unlink()
         super()._hear(run)

@@ -268,6 +268,20 @@ def test_an_address_where_nothing_answers_is_named(address: str, tmp_path: Path,
         start_ray(SMALL, Demand(tmp_path))
 
 
+@needs_ray
+def test_a_cluster_that_is_gone_while_a_run_joins_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by the drill: Ray itself tries for minutes."""
+    monkeypatch.setattr(executor_module, "START_SECONDS", 3.0)
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{mute.getsockname()[1]}")
+        monkeypatch.setattr(executor_module, "END_SECONDS", 1.0)
+        said = r"--executor ray: Ray did not start within 3 seconds; .* run the same command again to go on"
+        with pytest.raises(InputError, match=said):
+            start_ray(SMALL, Demand(tmp_path))
+
+
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executor_module.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(InputError, match=r"pip install 'xstilts\[ray\]'"):

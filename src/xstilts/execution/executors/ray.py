@@ -60,7 +60,7 @@ class RayExecutor:
         while self._heard == began:
             self._listen(1.0)
             if time.monotonic() - began > START_SECONDS:
-                raise InputError(f"Ray did not start within {START_SECONDS:.0f} seconds; what it printed is in {self._log}")
+                raise InputError(_end(f"Ray did not start within {START_SECONDS:.0f} seconds; what it printed is in {self._log}"))
 
     @property
     def size(self) -> int:
