@@ -41,7 +41,11 @@ ExecutorOption = Annotated[
 ]
 ClusterOption = Annotated[
     Path | None,
-    typer.Option("--cluster", metavar="FILE", help="What jobs ask for, in YAML (docs/how-to/cluster.md). Default: cluster.yaml."),
+    typer.Option(
+        "--cluster",
+        metavar="FILE",
+        help="What jobs ask for, in YAML: stages: {default: {time: 2h}, train: {partition: gpu, gpus: 1}}. Default: cluster.yaml.",
+    ),
 ]
 NotifyOption = Annotated[
     str,
