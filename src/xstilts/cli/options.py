@@ -44,7 +44,7 @@ ClusterOption = Annotated[
     typer.Option(
         "--cluster",
         metavar="FILE",
-        help="What jobs ask for, in YAML: stages: {default: {time: 2h}, train: {partition: gpu, gpus: 1}}. Default: cluster.yaml.",
+        help="What jobs ask for in YAML: stages: {default: {time: 2h}, train: {partition: gpu, gpus: 1}}. Default: cluster.yaml.",
     ),
 ]
 NotifyOption = Annotated[
