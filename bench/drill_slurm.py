@@ -103,7 +103,7 @@ class SlurmDrill(Drill):
         if reason := why_not():
             sys.exit(f"no Slurm: {reason}")
         executing.POLL_SECONDS, executor.LOOK_SECONDS, executor.PROGRESS_SECONDS = 0.05, 0.1, 0.5
-        executor.HIDDEN_SECONDS, stage_verb.PATIENCE_SECONDS = 10.0, 10.0
+        executor.HIDDEN_SECONDS, stage_verb.PATIENCE_SECONDS, executor.BEGIN_SECONDS = 10.0, 10.0, 20.0
         self.socket = self.folder / "zygote"
         self.server = self._fork(lambda: zygote.serve(self.socket, self._begin))
         self.slurm = RealSlurm(self.folder / "slurm", cpus=2)

@@ -31,6 +31,7 @@ class TrainStages:
         self._mixing: dict[CodeMix, Attack] = {}
         self._alone: dict[str, Mixture] = {}
         self._shared: dict[tuple[int, str], _Shared] = {}
+        self._members: dict[tuple[str, ...], tuple[TrainedTask, ...]] = {}
 
     def pretrain(self, encoder: str, seed: int) -> Checkpoint:
         """The encoder after the study's pre-training."""
@@ -99,7 +100,7 @@ class TrainStages:
                 own = True
         name = _phase_name(tasks, mixture, match)
         name = f"{short_task(target)}={name}" if own and target and target not in tasks else name
-        config = TrainConfig(shared.members, shared.rule, mixture.labels, recipe, seed)
+        config = TrainConfig(self._find_members(mixture), shared.rule, mixture.labels, recipe, seed)
         matched = {str(number): stage for number, stage in enumerate(match)}
         seen: dict[str, SeeStage] = {}
         for task in tasks:
@@ -116,10 +117,16 @@ class TrainStages:
         place = (id(mixture), target)
         if place not in self._shared:
             recipe = self.study.phase_recipe(mixture.mix, mixture.recipe, target)
-            tasks = [find_task(name) for name in mixture.mix]
-            members = tuple(TrainedTask(task.name, task.version, self.format_of(task)) for task in tasks)
-            self._shared[place] = _Shared(mixture, recipe, mixture.rule, members)
+            self._shared[place] = _Shared(mixture, recipe, mixture.rule)
         return self._shared[place]
+
+    def _find_members(self, mixture: Mixture) -> tuple[TrainedTask, ...]:
+        """The tasks of a mixture as configs have them, also the same object for all. It may read labels from the data folder, so
+        it comes after the data themselves, whose absence says more."""
+        if mixture.mix not in self._members:
+            tasks = [find_task(name) for name in mixture.mix]
+            self._members[mixture.mix] = tuple(TrainedTask(task.name, task.version, self.format_of(task)) for task in tasks)
+        return self._members[mixture.mix]
 
     def _context(self, robust: Robust | None, train: Mapping[str, Mapping[str, FetchStage]]) -> Context:
         """That of a training, with the file of its word list; what no word of the list can replace is noted. Raises InputError
@@ -158,7 +165,6 @@ class _Shared:
     mixture: Mixture
     recipe: Recipe
     rule: MixtureRule
-    members: tuple[TrainedTask, ...]
 
 
 def short_task(task: Task) -> str:

@@ -10,6 +10,8 @@ that are switched on, a word each:
     sbatch-fails      it cannot reach the controller, and nothing is submitted
     jobs-wait         tasks stay pending                    jobs-are-held     tasks stay pending, held by an administrator
     jobs-get-lost     tasks never run and are forgotten     jobs-run-twice    each task runs twice at the same time
+    jobs-become-zombies  a task is listed as running though its program has ended
+    jobs-never-begin     the program of a task does nothing
 
 A task that waits looks at `modes` again and again, and begins when nothing holds it back.
 """
@@ -99,11 +101,12 @@ def run(job: int, tasks: int, script: str, output: str) -> None:
                 environment = os.environ | {"SLURM_ARRAY_TASK_ID": str(task), "SLURM_JOB_ID": str(job)}
                 with open(output.replace("%a", str(task)), "ab") as log:
                     count = 2 if "jobs-run-twice" in on else 1
-                    started = [subprocess.Popen(["bash", script], env=environment, stdout=log, stderr=log) for _ in range(count)]
+                    words = ["true"] if "jobs-never-begin" in on else ["bash", script]
+                    started = [subprocess.Popen(words, env=environment, stdout=log, stderr=log) for _ in range(count)]
                 running[task] = started
                 put(job, task, "RUNNING", started[0].pid)
         for task, processes in list(running.items()):
-            if all(process.poll() is not None for process in processes):
+            if all(process.poll() is not None for process in processes) and "jobs-become-zombies" not in modes():
                 del running[task]
                 state = read(job, task)[1]
                 if state == "RUNNING":

@@ -285,11 +285,45 @@ def test_a_job_that_runs_twice_makes_its_stage_once(queue: Queue, plan: Plan, tm
         assert len(store.runs(store.folder(stage.kind, stage.slug, stage.key))) == 1
 
 
-def test_a_job_that_somebody_cancels_is_not_begun_again(queue: Queue, plan: Plan, tmp_path: Path) -> None:
+def test_a_job_that_was_cancelled_is_begun_again_and_not_for_ever(
+    queue: Queue, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slurm itself does it too, after a launch that failed."""
+    monkeypatch.setattr(executing, "LOST_LIMIT", 2)
     queue.fails("jobs-wait")
-    state = queue.run(plan, Store(tmp_path / "store"), after(0.3, lambda: slurm_queue.cancel("1")))
-    assert state.count("failed") == 2 and queue.jobs == 1
-    assert "was cancelled; run the study again to go on" in next(iter(state.errors.values())).error
+    cancelled: set[str] = set()
+
+    def cancel(_: State) -> None:
+        for job in {path.name.partition("_")[0] for path in queue.folder.glob("*_0")} - cancelled:
+            cancelled.add(job)
+            slurm_queue.cancel(job)
+
+    state = queue.run(plan, Store(tmp_path / "store"), cancel)
+    assert state.count("failed") == 2 and queue.jobs >= 2
+    assert "it was cancelled; Ctrl-C on the run cancels all of its jobs" in next(iter(state.errors.values())).error
+
+
+@pytest.mark.parametrize("began", [True, False])
+def test_a_job_that_is_listed_as_running_and_is_dead_is_begun_again(
+    queue: Queue, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, began: bool
+) -> None:
+    """Slurm lists it for as long as its time limit when a slurmstepd was killed."""
+    if began:
+        queue.stages("dies")
+        reason = r"listed as RUNNING, but .* has ended"
+    else:
+        monkeypatch.setattr(slurm, "BEGIN_SECONDS", 0.5)
+        queue.fails("jobs-never-begin")
+        reason = "listed as RUNNING, but nobody began the stage"
+    queue.fails("jobs-become-zombies", *(() if began else ("jobs-never-begin",)))
+
+    def watch(state: State) -> None:
+        if state.messages:
+            queue.fails()
+            queue.stages()
+
+    state = queue.run(plan, Store(tmp_path / "store"), watch)
+    assert state.count("done") == 2 and re.search(reason, state.messages[0]), state.messages
 
 
 def test_when_its_time_is_over_a_stage_goes_on_in_another_job(queue: Queue, plan: Plan, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@
                                keys     the stages of each task of the array, a line each
                                <task>.log      what a task printed
                                <key>.json      how its attempt at a stage ended
-                               stopped         its run has cancelled it
 
 The name of an array says where its folder is: `xstilts-<run>-<number>-<kind>`. So a run finds the jobs of another one, which may
 have ended, in the list of the queue, and waits for them instead of submitting their stages again.
@@ -24,7 +23,6 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +35,7 @@ from xstilts.execution.executors import slurm_queue
 from xstilts.execution.executors.base import Demand, Event
 from xstilts.execution.executors.slurm_queue import Listed, Listing, QueueError, Squeue
 from xstilts.stages.job import Outcome
-from xstilts.store.lease import Holder, Lease, find_holder
+from xstilts.store.lease import Holder, Lease, find_holder, look
 from xstilts.store.store import Store, read_done, read_json, read_run, sort_runs, write_json
 
 JOBS = "jobs"
@@ -48,6 +46,8 @@ LISTINGS = 2  # that must agree that a task has ended
 SIGNAL_SECONDS = 120  # before a job's time is over, its stages are asked to write their checkpoints
 # A result that its task has reported, and that a shared disk does not show for so long, counts as lost.
 HIDDEN_SECONDS = 120.0
+# A task that is listed as running, and in which nobody has worked on a stage for so long, is dead.
+BEGIN_SECONDS = 900.0
 DRIVER_MINUTES = 24 * 60  # of a job that is itself a run, where the cluster file does not say it
 
 
@@ -64,6 +64,7 @@ class _Task:
     since: float
     listed: Listed | None = None
     ended: int = 0
+    silent: str = ""
     reported: float | None = None
 
 
@@ -91,6 +92,7 @@ class SlurmExecutor:
         self._squeue = Squeue()
         self._listing: Listing | None = None
         self._foreign: dict[str, tuple[str, int]] = {}
+        self._signs: dict[tuple[str, int], float] = {}  # of the tasks that are listed as running: when somebody was at work
         self._submitted: dict[str, str] = {}
         self._stopping = False
         self._asked = self._looked = self._told = -float("inf")
@@ -159,9 +161,9 @@ class SlurmExecutor:
     def stop(self) -> None:
         """Cancel what waits in the queue, and ask what runs to checkpoint. Jobs that another run watches are left to it."""
         self._stopping = True
-        for array, job in self._own_jobs().items():
-            self._try_cancel(array, job, pending_only=True)
-            self._try_cancel(array, job, signal="TERM")
+        for job in self._own_jobs().values():
+            self._try_cancel(job, pending_only=True)
+            self._try_cancel(job, signal="TERM")
 
     # Submitting
 
@@ -242,7 +244,8 @@ class SlurmExecutor:
         for task in self._tasks.values():
             listed = listing.get((task.array, task.index))
             if self._asked >= task.since:
-                task.ended = task.ended + 1 if listed is None or listed.ended else 0
+                gone = listed is None or listed.ended or self._is_dead(task, listed)
+                task.ended = task.ended + 1 if gone else 0
             if listed is not None:
                 held = "held" in listed.reason.lower()
                 if held and (task.listed is None or task.listed.reason != listed.reason):
@@ -250,6 +253,20 @@ class SlurmExecutor:
                         f"job {listed.job} ({task.record['slug']}) is held ({listed.reason}): scontrol release {listed.job}"
                     )
                 task.listed = listed
+
+    def _is_dead(self, task: _Task, listed: Listed) -> bool:
+        """Whether nothing works on a stage any more though its task is listed as running, as Slurm does for long after its
+        slurmstepd was killed: who worked on it is silent or is done, or for long nobody began. Other stages of the task may be
+        at work."""
+        holder, silent = look(task.folder)
+        place, now = (task.array, task.index), time.monotonic()
+        if listed.waits or holder is not None:
+            self._signs[place] = now
+            return False
+        if not self._last_run(task):  # a stale lease is that of an earlier attempt
+            silent = "" if now - self._signs.setdefault(place, now) < BEGIN_SECONDS else "nobody began the stage"
+        task.silent = silent
+        return bool(silent) or read_done(task.folder) is not None
 
     def _folder_of(self, array: str) -> Path | None:
         """The folder of an array of this store; None if its name is another one's."""
@@ -302,12 +319,14 @@ class SlurmExecutor:
         if run.get("outcome") == "failed":
             return Outcome("failed", str(run.get("error", "")), input_error=bool(run.get("input_error")))
         state = task.listed.state if task.listed and task.listed.ended else "gone from the queue"
+        if task.listed and not task.listed.ended and task.silent:
+            state = f"listed as {task.listed.state}, but {task.silent}"
+            self._try_cancel(task.listed.job)
         if self._stopping or (not run and folder is not None and _has_begun(folder, task.index)):
             return Outcome("interrupted")  # others of its task had begun, and it had not
-        if state == "CANCELLED" and not (folder is not None and (folder / "stopped").exists()):
-            return Outcome("failed", f"{_name(task)} was cancelled; run the study again to go on", input_error=True)
         why = {
             "OUT_OF_MEMORY": f"out of memory; raise `memory` of `{task.record['kind']}` in the cluster file",
+            "CANCELLED": "it was cancelled; Ctrl-C on the run cancels all of its jobs",
             "TIMEOUT": f"its time was over; raise `time` of `{task.record['kind']}` in the cluster file",
         }.get(state, state)
         printed = _last_line(folder / f"{task.index}.log") if folder is not None else ""
@@ -340,13 +359,10 @@ class SlurmExecutor:
         return {array: job for array, job in jobs.items() if array in used}
 
     def _cancel(self) -> None:
-        for array, job in self._own_jobs().items():
-            self._try_cancel(array, job)
+        for job in self._own_jobs().values():
+            self._try_cancel(job)
 
-    def _try_cancel(self, array: str, job: str, pending_only: bool = False, signal: str = "") -> None:
-        if (folder := self._folder_of(array)) is not None:
-            with suppress(OSError):
-                (folder / "stopped").touch()
+    def _try_cancel(self, job: str, pending_only: bool = False, signal: str = "") -> None:
         try:
             slurm_queue.cancel(job, pending_only, signal)
         except QueueError as error:
