@@ -97,6 +97,7 @@ class Lag:
 @dataclass
 class SlurmDrill(Drill):
     paces: tuple[float, ...] = (0.2, 0.5, 1.0)  # a job takes a second to begin
+    _resumed: float = 0.0
     _later: list[tuple[float, str]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -181,6 +182,9 @@ class SlurmDrill(Drill):
             if everybody or time.monotonic() > at:
                 self._later.remove((at, daemon))
                 self.slurm.start(daemon)
+        if time.monotonic() - self._resumed > 5:  # what an administrator does with a node that Slurm has set aside
+            self._resumed = time.monotonic()
+            self.slurm.resume()
 
     def _end_all(self) -> None:
         super()._end_all()

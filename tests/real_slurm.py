@@ -110,6 +110,11 @@ class RealSlurm:
             return False
         return True
 
+    def resume(self) -> None:
+        """Let nodes that are set aside (drained, down) take jobs again."""
+        for node in NODES:
+            self._ask("scontrol", "update", f"nodename={node}", "state=resume")
+
     @staticmethod
     def _ask(*line: str) -> str:
         try:
