@@ -97,6 +97,7 @@ class Drill:
     runs: int = 3
     shared: Path | None = None
     mounts: tuple[Path, ...] = ()
+    patience: float = PATIENCE_SECONDS
     paces: tuple[float, ...] = (0.05, 0.15, 0.5)  # mean seconds between two blows, one for each round
     did: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=lambda: Counter(lost=0, failed=0, torn=0, unequal=0, twice=0, stuck=0))
@@ -148,7 +149,7 @@ class Drill:
             if self.kills < kills and time.monotonic() < until and len(done) < len(self.plan.stages):
                 self._strike()
                 left_alone = time.monotonic()
-            elif time.monotonic() - left_alone > PATIENCE_SECONDS:
+            elif time.monotonic() - left_alone > self.patience:
                 self._note("stuck", f"{len(self.plan.stages) - len(done)} stages were still open when nobody disturbed any more")
                 return
             time.sleep(self.rng.expovariate(1 / pace))
