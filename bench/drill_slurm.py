@@ -111,7 +111,7 @@ class SlurmDrill(Drill):
         self.slurm = RealSlurm(self.folder / "slurm", cpus=2)
         self.slurm.__enter__()
         client = shlex.join([sys.executable, "-SE", zygote.__file__, str(self.socket)])
-        resources = {"default": {"memory": "1M", "time": "10m"}, "score": {"together": 5}, "fetch": {"together": 3}}
+        resources = {"default": {"memory": "1M", "time": "2m"}, "score": {"together": 5}, "fetch": {"together": 3}}
         self.cluster = Cluster.model_validate({"interval": INTERVAL, "jobs": 20, "command": client, "stages": resources})
         return self
 
@@ -148,7 +148,7 @@ class SlurmDrill(Drill):
     def _strike(self) -> None:
         workers, runs = _list_children(self.server), [run for run in self._alive if not run.suspended]
         blows = ("worker", "run", "suspend worker", "suspend run", "slurmstepd", "slurmd", "slurmctld")
-        match self.rng.choices(blows, (32, 6, 4, 2, 4, 2, 1))[0]:
+        match self.rng.choices(blows, (40, 6, 4, 2, 4, 1, 0.3))[0]:
             case "worker" if workers:
                 self._kill(self.rng.choice(workers), "killed workers")
             case "run" if runs:
