@@ -102,10 +102,13 @@ class RealSlurm:
         subprocess.run([*words, "-f", str(self.conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
     def kill(self, daemon: str, number: int = signal.SIGKILL) -> bool:
-        """Kill a daemon; False if it was not running."""
+        """Kill a daemon; False if it was not running: the number in its file may be another process's by now."""
         name = "slurmctld" if daemon == "slurmctld" else f"slurmd-{daemon}"
         try:
-            os.kill(int((self.folder / f"{name}.pid").read_text()), number)
+            pid = int((self.folder / f"{name}.pid").read_text())
+            if str(self.conf).encode() not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return False
+            os.kill(pid, number)
         except (OSError, ValueError):
             return False
         return True
