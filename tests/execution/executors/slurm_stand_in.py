@@ -18,6 +18,7 @@ A task that waits looks at `modes` again and again, and begins when nothing hold
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -137,6 +138,8 @@ def squeue() -> int:
 def scancel(words: list[str]) -> int:
     options, job = words[:-1], words[-1]
     for path in sorted(folder().glob(f"{job}_*")):
+        if not path.exists():  # it was lost just now
+            continue
         _, number = path.name.split("_")
         name, state, pid = path.read_text().split("|")
         if state == "PENDING" and "--state=RUNNING" not in options:
@@ -145,7 +148,8 @@ def scancel(words: list[str]) -> int:
             soft = "--signal=TERM" in options
             if not soft:
                 put(int(job), int(number), "CANCELLED", int(pid), name=name)
-            os.kill(int(pid), signal.SIGTERM if soft else signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGTERM if soft else signal.SIGKILL)
     return 0
 
 

@@ -8,7 +8,8 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -92,7 +93,7 @@ def _write(path: Path, text: str) -> None:
 
 
 @pytest.fixture
-def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Queue:
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     state, bin_folder, modes = tmp_path / "slurm", tmp_path / "bin", tmp_path / "stages"
     slurm_stand_in.install(bin_folder, state)
     modes.write_text("")
@@ -108,7 +109,12 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Queue:
         monkeypatch.setattr(module, name, value)
     command = f"{sys.executable} -m tests.execution.executors.stage_stand_in"
     cluster = Cluster(interval=INTERVAL, command=command, stages={"default": {"together": 1}})
-    return Queue(state, modes, cluster)
+    found = Queue(state, modes, cluster)
+    yield found
+    found.fails("jobs-get-lost")  # what still waits ends
+    for path in state.glob("job-*"):
+        with suppress(QueueError):  # it ends just now
+            slurm_queue.cancel(path.name.partition("-")[2])
 
 
 def after(seconds: float, do: Callable[[], None]) -> Callable[[State], None]:
