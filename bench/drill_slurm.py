@@ -29,12 +29,12 @@ from tests import zygote
 from tests.real_slurm import NODES, RealSlurm, why_not
 
 from drill import HOUR, Drill, Run, _list_children
-from xstilts.cli import stage as stage_verb
 from xstilts.execution import execute as executing
 from xstilts.execution.cluster import Cluster
 from xstilts.execution.execute import State, execute
 from xstilts.execution.executors import slurm as executor
 from xstilts.execution.executors.slurm import SlurmExecutor
+from xstilts.store import lease as leases
 from xstilts.store.store import Store
 
 INTERVAL = 0.5
@@ -105,7 +105,7 @@ class SlurmDrill(Drill):
         if reason := why_not():
             sys.exit(f"no Slurm: {reason}")
         executing.POLL_SECONDS, executor.LOOK_SECONDS, executor.PROGRESS_SECONDS = 0.05, 0.1, 0.5
-        executor.HIDDEN_SECONDS, stage_verb.PATIENCE_SECONDS, executor.BEGIN_SECONDS = 10.0, 10.0, 20.0
+        executor.HIDDEN_SECONDS, leases.HIDDEN_SECONDS, executor.BEGIN_SECONDS = 10.0, 10.0, 20.0
         self.socket = self.folder / "zygote"
         self.server = self._fork(lambda: zygote.serve(self.socket, self._begin))
         self.slurm = RealSlurm(self.folder / "slurm", cpus=2)

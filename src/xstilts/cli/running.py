@@ -37,7 +37,7 @@ def detach_run(
     """Submit `xstilts run` as a job, and say how to follow and to end it. What is wrong with the study or the cluster file is an
     error now."""
     from xstilts.execution.cluster import find_cluster
-    from xstilts.execution.executors.slurm import submit_run
+    from xstilts.execution.executors.slurm_jobs import submit_run
 
     load_plan(study, changes)
     store = Store(store_folder)

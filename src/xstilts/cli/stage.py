@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from xstilts.stages.job import Outcome
 
 TRY_LATER = 75  # the exit code of a temporary failure, as in sysexits.h
-PATIENCE_SECONDS = 90.0  # until a shared disk shows what another machine has written
 
 
 @app.command(rich_help_panel=RUN)
@@ -49,12 +48,13 @@ def stage(
     from xstilts.execution.code_identity import check_code
     from xstilts.execution.one_stage import run_stages, write_outcome
     from xstilts.stages.job import Outcome
+    from xstilts.store.lease import HIDDEN_SECONDS
     from xstilts.store.store import Store
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    patience = PATIENCE_SECONDS if outcomes else 0.0
+    patience = HIDDEN_SECONDS if outcomes else 0.0
     exit_code = 0
     try:
         if code:

@@ -15,7 +15,7 @@ from xstilts.execution.executors.local import start_local
 from xstilts.stages.attempt import attempt
 from xstilts.stages.job import Outcome
 from xstilts.stages.stage import KINDS
-from xstilts.store.store import KEY_DIGITS, DamagedArtefact, Store, write_json
+from xstilts.store.store import KEY_DIGITS, Store, write_json
 
 LOOK_SECONDS = 1.0
 POLL_SECONDS = 0.25
@@ -96,10 +96,7 @@ def list_unseen(store: Store, record: Mapping[str, Any]) -> list[str]:
 
 def _is_whole(store: Store, kind: str, key: str) -> bool:
     folder = store.find(kind, key)
-    try:
-        return folder is not None and bool(store.verify(folder, thorough=False))
-    except DamagedArtefact:
-        return False
+    return folder is not None and store.is_whole(folder)
 
 
 def check_version(record: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ from xstilts.execution.code_identity import read_code_identity
 from xstilts.execution.environment import worker_variables
 from xstilts.stages.job import Outcome
 from xstilts.store.lease import look
-from xstilts.store.store import Store, read_run, sort_runs
+from xstilts.store.store import Store, read_run
 
 TURN_SECONDS = 0.2
 PROGRESS_SECONDS = 2.0
@@ -258,7 +258,7 @@ def _count(node: Amounts, request: Amounts) -> int:
 
 def _attempts(folder: Path) -> list[str]:
     """The names of the records of the attempts at a stage, oldest first."""
-    return sort_runs(os.listdir(folder)) if folder.is_dir() else []
+    return [path.name for path in Store.list_runs(folder)]
 
 
 def serve(driver: Driver, messages: queue.SimpleQueue[dict[str, Any] | None]) -> None:

@@ -15,10 +15,8 @@ from xstilts.errors import InputError
 from xstilts.execution.code_identity import check_code
 from xstilts.execution.one_stage import check_version, list_unseen
 from xstilts.stages.attempt import attempt
+from xstilts.store.lease import HIDDEN_SECONDS
 from xstilts.store.store import Store, read_stage
-
-# A file that one node wrote is on another one after so long: shared folders remember what was not there.
-SEEN_SECONDS = 15.0
 
 
 def run_on_node(record: Mapping[str, Any], root: str, code: str, gpus: float) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def run_on_node(record: Mapping[str, Any], root: str, code: str, gpus: float) ->
 def _await_sight(store: Store, record: Mapping[str, Any]) -> None:
     """Wait for what other nodes have written: the stage's record and its inputs. An input that is not there then is damaged."""
     folder = store.folder(record["kind"], record["slug"], record["key"])
-    deadline = time.monotonic() + SEEN_SECONDS
+    deadline = time.monotonic() + HIDDEN_SECONDS
     while (unseen := read_stage(folder) is None) or list_unseen(store, record):
         if time.monotonic() > deadline:
             break

@@ -142,7 +142,7 @@ class StatusReader:
         folder = self._folders.get(stage.key)
         if folder is None:
             return StageStatus(stage.kind, stage.slug, stage.key, "pending")
-        if brief and _is_whole(folder):
+        if brief and Store.is_whole(folder):
             return StageStatus(stage.kind, stage.slug, stage.key, "done", folder=folder)
         known = self._done.pop(stage.key, None)
         if known and known[0] == _read_mark(folder):
@@ -213,13 +213,6 @@ class StatusReader:
         for stage in running:
             state.live[stage.key] = {"started": now - _estimate_elapsed(stage)} | _read_steps(stage)
         return state.time_left()
-
-
-def _is_whole(folder: str) -> bool:
-    try:
-        return bool(Store.verify(folder, thorough=False))
-    except DamagedArtefact:
-        return False
 
 
 def _read_mark(folder: str) -> _Mark | None:

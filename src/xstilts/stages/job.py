@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 from xstilts.stages.stage import Context
 
@@ -82,6 +82,10 @@ class ExampleCounter:
         self._job.check_stop()
 
 
+OutcomeName = Literal["done", "held", "failed", "interrupted", "lost", "damaged-input"]
+OUTCOMES = get_args(OutcomeName)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How an attempt ended. held: another run works on the stage; lost: a process that it needs is gone, or (`taken`) another run
@@ -89,7 +93,7 @@ class Outcome:
     was. `input_error`: whether the user can mend it; `storage`: whether the store cannot be written; `status`: the exit status of
     a worker that died."""
 
-    outcome: Literal["done", "held", "failed", "interrupted", "lost", "damaged-input"]
+    outcome: OutcomeName
     error: str = ""
     input_error: bool = False
     storage: bool = False

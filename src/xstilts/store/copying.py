@@ -86,7 +86,7 @@ def compare(source: Store, target: Store, wanted: Iterable[Named]) -> Transfer:
     in_source, in_target = source.folders(stages), target.folders(stages)
     for stage in stages:
         folder = in_source[stage.key]
-        if _is_whole(in_target[stage.key]):
+        if Store.is_whole(in_target[stage.key]):
             found.there += 1
         elif Store.is_done(folder):
             try:
@@ -97,15 +97,6 @@ def compare(source: Store, target: Store, wanted: Iterable[Named]) -> Transfer:
             found.undone += 1
     found.waiting = _sort_by_inputs(found.waiting)
     return found
-
-
-def _is_whole(folder: Path) -> bool:
-    """Whether the outputs are there, by size and time."""
-    try:
-        Store.verify(folder, thorough=False)
-        return True
-    except DamagedArtefact:
-        return False
 
 
 def _advise(error: DamagedArtefact, folder: Path) -> str:
@@ -172,7 +163,7 @@ def copy_stage(stage: FinishedStage, target: Store, tell: Callable[[int], None] 
         if read_stage(folder) is None:
             write_json(folder / "stage.json", stage.record)
         if Store.is_done(folder):
-            if _is_whole(folder):
+            if Store.is_whole(folder):
                 return False
             Store.undo(folder)
         made = lease.make_folder() / "out"

@@ -274,7 +274,7 @@ class Store:
     def folder(self, kind: str, slug: str, key: str) -> Path:
         """The folder of a stage: the existing one of that key under any slug, else the one to create."""
         usual = self._usual(kind, slug, key)
-        if _key_of(usual) == key and (not self.is_done(usual) or _is_whole(usual)):
+        if _key_of(usual) == key and (not self.is_done(usual) or self.is_whole(usual)):
             return usual
         return self.find(kind, key) or usual
 
@@ -323,7 +323,7 @@ class Store:
         """Of the folders whose names end with the digits of a key, the one that holds it: one whose files are there, if somebody
         has copied it. One that does not say which key it has is taken by its name."""
         own = [path for name in sorted(names) if _key_of(path := parent / name) in (key, None)]
-        return next(filter(_is_whole, own), own[0]) if own else None
+        return next(filter(Store.is_whole, own), own[0]) if own else None
 
     def outputs(self, kind: str, slug: str, key: str) -> Path:
         """The `out/` folder of a finished stage, checked. Raises InputError if it is not there or not what it was."""
@@ -378,6 +378,15 @@ class Store:
             if not same:
                 raise DamagedArtefact(f"{path}: its sha256 is not the one in done.json")
         return done
+
+    @staticmethod
+    def is_whole(folder: Path | str) -> bool:
+        """Whether a stage is done and its outputs are there, by size and time."""
+        try:
+            Store.verify(folder, thorough=False)
+            return True
+        except DamagedArtefact:
+            return False
 
     @staticmethod
     def publish(
@@ -476,13 +485,6 @@ class Store:
 def sort_runs(names: Iterable[str]) -> list[str]:
     """Of the names in a stage's folder, those of the records of attempts, oldest first."""
     return sorted(filter(_RUN.fullmatch, names), key=lambda name: (len(name), name))
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        return bool(Store.verify(folder, thorough=False))
-    except DamagedArtefact:
-        return False
 
 
 def _key_of(folder: Path) -> str | None:

@@ -305,7 +305,7 @@ def first(tmp_path: Path) -> Iterator[dict[str, Any]]:
 def test_a_node_that_cannot_do_what_the_others_do_says_so(
     first: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_task, "SEEN_SECONDS", 0.0)
+    monkeypatch.setattr(ray_task, "HIDDEN_SECONDS", 0.0)
     code = read_code_identity()
     refused = ray_task.run_on_node(first, str(tmp_path), "another", 0)["refused"]
     assert (
@@ -332,7 +332,7 @@ def test_an_input_that_the_node_does_not_see_yet_is_waited_for(
     assert ray_task.run_on_node(stage.record(), str(tmp_path), read_code_identity(), 0)["outcome"] == "done"
     assert not late
     monkeypatch.undo()
-    monkeypatch.setattr(ray_task, "SEEN_SECONDS", 0.0)
+    monkeypatch.setattr(ray_task, "HIDDEN_SECONDS", 0.0)
     (store.folder(stage.parents[0].kind, stage.parents[0].slug, stage.parents[0].key) / "done.json").unlink()
     assert ray_task.run_on_node(stage.record(), str(tmp_path), read_code_identity(), 0)["outcome"] == "damaged-input"
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,11 @@ from xstilts.errors import InputError
 from xstilts.execution import execute as executing
 from xstilts.execution.cluster import Cluster
 from xstilts.execution.execute import State, execute
-from xstilts.execution.executors import slurm, slurm_queue
+from xstilts.execution.executors import slurm, slurm_jobs, slurm_queue
 from xstilts.execution.executors.base import Demand
 from xstilts.execution.executors.choose import choose_executor
-from xstilts.execution.executors.slurm import SlurmExecutor, submit_run
+from xstilts.execution.executors.slurm import SlurmExecutor
+from xstilts.execution.executors.slurm_jobs import submit_run
 from xstilts.execution.executors.slurm_queue import QueueError, parse_listing
 from xstilts.execution.status import StatusReader
 from xstilts.plan.compile import Plan, compile_study
@@ -43,7 +44,7 @@ LIMIT_SECONDS = 60.0
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    """Four stages, of which one needs the other three."""
+    """Two stages that read no other one."""
     whole = compile_study(tiny_study(targets=["world/pos"], chains={"none": []}, random_init=False))
     fetches = [stage for stage in whole.stages if stage.kind == "fetch"][:2]
     return replace(whole, stages=tuple(fetches))
@@ -56,7 +57,6 @@ class Queue:
     folder: Path
     stage_modes: Path
     cluster: Cluster
-    seen: list[str] = field(default_factory=list)
 
     def fails(self, *words: str) -> None:
         _write(self.folder / "modes", " ".join(words))
@@ -358,8 +358,13 @@ def test_a_machine_whose_disk_is_full_does_not_end_the_run(queue: Queue, plan: P
     assert state.count("done") == 2 and any("the disk is full" in message for message in state.messages)
 
 
+def test_a_word_that_is_none_stops_nothing(queue: Queue, plan: Plan, tmp_path: Path) -> None:
+    queue.stages("mumbles")
+    assert queue.run(plan, Store(tmp_path / "store")).count("done") == 2
+
+
 def test_other_code_on_a_machine_is_refused(queue: Queue, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slurm, "read_code_identity", lambda: "0.0+other")
+    monkeypatch.setattr(slurm_jobs, "read_code_identity", lambda: "0.0+other")
     state = queue.run(plan, Store(tmp_path / "store"))
     error = next(iter(state.errors.values()))
     assert error.input_error and "the run that submitted the stage has 0.0+other; install the same" in error.error

@@ -18,37 +18,29 @@ them. A task counts as ended when two listings in a row say so. Slurm is told ne
 from __future__ import annotations
 
 import os
-import shlex
-import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from xstilts.errors import InputError
-from xstilts.execution.cluster import DEFAULT, Cluster, Request
-from xstilts.execution.code_identity import read_code_identity
+from xstilts.execution.cluster import Cluster, Request
 from xstilts.execution.executors import slurm_queue
 from xstilts.execution.executors.base import Demand, Event
+from xstilts.execution.executors.slurm_jobs import JOBS, PREFIX, count_lead, write_options, write_script
 from xstilts.execution.executors.slurm_queue import Listed, Listing, QueueError, Squeue
-from xstilts.stages.job import Outcome
-from xstilts.store.lease import Holder, Lease, find_holder, look
-from xstilts.store.store import Store, read_done, read_json, read_run, sort_runs, write_json
+from xstilts.stages.job import OUTCOMES, Outcome
+from xstilts.store.lease import HIDDEN_SECONDS, Holder, Lease, find_holder, look
+from xstilts.store.store import Store, read_done, read_json, read_run, write_json
 
-JOBS = "jobs"
-_PREFIX = "xstilts"
 LOOK_SECONDS = 1.0  # between two looks for what tasks have left in the store
 PROGRESS_SECONDS = 3.0
 LISTINGS = 2  # that must agree that a task has ended
-SIGNAL_SECONDS = 120  # before a job's time is over, its stages are asked to write their checkpoints
-# A result that its task has reported, and that a shared disk does not show for so long, counts as lost.
-HIDDEN_SECONDS = 120.0
 # A task that is listed as running, and in which nobody has worked on a stage for so long, is dead.
 BEGIN_SECONDS = 900.0
-DRIVER_MINUTES = 24 * 60  # of a job that is itself a run, where the cluster file does not say it
 
 
 @dataclass
@@ -141,9 +133,9 @@ class SlurmExecutor:
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
             folders = {task.array: self._folder_of(task.array) for task in self._tasks.values()}
-            names = {array: set(os.listdir(folder)) for array, folder in folders.items() if folder is not None}
+            names = {array: _list_names(folder) for array, folder in folders.items()}
             for key, task in list(self._tasks.items()):
-                found += self._look(key, task, f"{key}.json" in names.get(task.array, ()))
+                found += self._look(key, task, f"{key}.json" in names[task.array])
         if now - self._told >= max(PROGRESS_SECONDS, len(self._tasks) / 50):
             self._told = now
             found += [(key, self._progress(task)) for key, task in self._tasks.items()]
@@ -195,19 +187,20 @@ class SlurmExecutor:
         self._arrays += 1
         folder = self.folder / str(self._arrays)
         folder.mkdir()
-        array = f"{_PREFIX}-{self.name}-{self._arrays}-{kind}"
+        array = f"{PREFIX}-{self.name}-{self._arrays}-{kind}"
         lines = (" ".join(record["key"] for record in task) for task in tasks)
         (folder / "keys").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         script = folder / "job.sh"
         script.write_text(write_script(self.cluster, request, self.store.root, folder), encoding="utf-8")
-        options = [*write_options(request, kind), f"--job-name={array}", f"--output={folder}/%a.log"]
-        self._submitted[array] = slurm_queue.submit(script, [*options, f"--array=0-{len(tasks) - 1}"])
+        own = [f"--signal=B:TERM@{count_lead(request)}", "--no-requeue", f"--job-name={array}", f"--output={folder}/%a.log"]
+        options = write_options(request, kind, [*own, f"--array=0-{len(tasks) - 1}"])
+        self._submitted[array] = slurm_queue.submit(script, options)
         return array
 
     def _watch(self, record: Mapping[str, Any], array: str, index: int) -> None:
         folder = self.store.folder(record["kind"], record["slug"], record["key"])
-        runs = sort_runs(os.listdir(folder)) if folder.is_dir() else []
-        self._tasks[record["key"]] = _Task(record, folder, array, index, len(runs), time.monotonic())
+        runs = len(Store.list_runs(folder))
+        self._tasks[record["key"]] = _Task(record, folder, array, index, runs, time.monotonic())
 
     # Following
 
@@ -271,7 +264,7 @@ class SlurmExecutor:
     def _folder_of(self, array: str) -> Path | None:
         """The folder of an array of this store; None if its name is another one's."""
         parts = array.split("-")
-        if len(parts) != 4 or parts[0] != _PREFIX or not parts[1].isalnum() or not parts[2].isdigit():
+        if len(parts) != 4 or parts[0] != PREFIX or not parts[1].isalnum() or not parts[2].isdigit():
             return None
         folder = self.store.root / JOBS / parts[1] / parts[2]
         return folder if folder.is_dir() else None
@@ -292,9 +285,12 @@ class SlurmExecutor:
         return [(key, progress), (key, outcome)]
 
     def _read_outcome(self, task: _Task, said: dict[str, Any]) -> Outcome | None:
+        """What a task left word of; None if that is no such word, or if the store does not show yet what it says."""
         try:
             outcome = Outcome(**said)
         except TypeError:
+            return None
+        if outcome.outcome not in OUTCOMES:
             return None
         if outcome.outcome == "done" and read_done(task.folder) is None:
             now = time.monotonic()
@@ -334,8 +330,8 @@ class SlurmExecutor:
 
     def _last_run(self, task: _Task) -> dict[str, Any]:
         """The record of the last attempt since the stage was handed out; empty if there was none."""
-        runs = sort_runs(os.listdir(task.folder)) if task.folder.is_dir() else []
-        return read_run(task.folder / runs[-1]) if len(runs) > task.runs else {}
+        runs = Store.list_runs(task.folder)
+        return read_run(runs[-1]) if len(runs) > task.runs else {}
 
     def _progress(self, task: _Task) -> Mapping[str, Any]:
         if task.listed is None:
@@ -378,78 +374,12 @@ def find_watching(store: Store, study: str) -> list[Holder]:
     return [holder for holder in found if holder is not None]
 
 
-def submit_run(cluster: Cluster, store: Store, words: Sequence[str]) -> tuple[str, Path]:
-    """Submit a job that is itself the run of a study: `xstilts WORDS`. When its time is nearly over it submits itself again, and
-    the new one goes on with the jobs of the old one. Gives the number of the job and the file that it prints into."""
-    slurm_queue.check_commands()
-    folder = store.root / JOBS / f"run-{uuid.uuid4().hex[:8]}"
-    folder.mkdir(parents=True)
-    script, log = folder / "job.sh", folder / "log"
-    own = cluster.driver.model_dump(exclude_none=True)
-    request = replace(Cluster(stages={DEFAULT: cluster.driver}).request(DEFAULT, Demand(store.root)), together=1)
-    request = request if "time" in own else replace(request, minutes=DRIVER_MINUTES)
-    options = [option for option in write_options(request, "driver") if not option.startswith(("--signal", "--no-requeue"))]
-    options += [
-        f"--signal=B:USR1@{_lead(request)}",
-        "--requeue",
-        "--open-mode=append",
-        f"--job-name={_PREFIX}-run",
-        f"--output={log}",
-    ]
-    command = f"{_command(cluster)} {shlex.join(words)}"
-    again = shlex.join(["sbatch", *options, str(script)])
-    lines = [
-        "#!/bin/bash",
-        *cluster.prologue.splitlines(),
-        "# Its jobs outlive a run that is killed by HUP, and the next one finds them. TERM is its Ctrl-C, which ends them.",
-        f"again() {{ kill -HUP $run; {again}; }}",
-        "trap again USR1",
-        "trap 'kill -TERM $run' TERM",
-        f"{command} &",
-        "run=$!",
-        "while kill -0 $run 2>/dev/null; do wait $run; code=$?; done",
-        "exit $code",
-    ]
-    script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def _list_names(folder: Path | None) -> set[str]:
+    """The names in a folder; none if it is gone, or cannot be read just now."""
     try:
-        return slurm_queue.submit(script, options), log
-    except QueueError as error:
-        raise InputError(f"{error}; see with squeue whether the job {_PREFIX}-run is in the queue, else try again") from None
-
-
-def write_options(request: Request, kind: str) -> list[str]:
-    """The options of sbatch for a request. Raises InputError for a part of a card, which Slurm does not share out."""
-    if request.gpus != int(request.gpus):
-        raise InputError(
-            f"cluster file: stages.{kind}.gpus: Slurm gives whole cards, found {request.gpus:g}; give 1, and let several stages "
-            "share it with together and at_once"
-        )
-    options = [f"--time={request.minutes}", f"--mem={request.memory_mib}M", f"--cpus-per-task={request.cpus}", "--ntasks=1"]
-    options += [f"--partition={request.partition}"] if request.partition else []
-    options += [f"--account={request.account}"] if request.account else []
-    options += [f"--gres=gpu:{request.gpus:.0f}"] if request.gpus else []
-    return [*options, f"--signal=B:TERM@{_lead(request)}", "--no-requeue", *request.options]
-
-
-def _lead(request: Request) -> int:
-    """So many seconds before its time is over, a job is told."""
-    return min(SIGNAL_SECONDS, 60 * request.minutes // 4)
-
-
-def write_script(cluster: Cluster, request: Request, store: Path, folder: Path) -> str:
-    """The script of an array. Its program takes the place of the shell, so that Slurm's signals reach it."""
-    lines = [
-        "#!/bin/bash",
-        *cluster.prologue.splitlines(),
-        f'keys=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" {shlex.quote(str(folder / "keys"))})',
-        f"exec {_command(cluster)} stage $keys --store {shlex.quote(str(store))} --at-once {request.at_once} "
-        f"--outcomes {shlex.quote(str(folder))} --code {read_code_identity()}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _command(cluster: Cluster) -> str:
-    return cluster.command or f"{shlex.quote(sys.executable)} -m xstilts.cli"
+        return set(os.listdir(folder)) if folder is not None else set()
+    except OSError:
+        return set()
 
 
 def _read_keys(folder: Path) -> list[list[str]]:
@@ -461,7 +391,7 @@ def _read_keys(folder: Path) -> list[list[str]]:
 
 def _has_begun(folder: Path, index: int) -> bool:
     """Whether a task has worked through some of its stages."""
-    return any((folder / f"{key}.json").exists() for key in _read_keys(folder)[index])
+    return any((folder / f"{key}.json").exists() for keys in _read_keys(folder)[index : index + 1] for key in keys)
 
 
 def _name(task: _Task) -> str:
